@@ -1,0 +1,190 @@
+//! A product of the catalogue.
+
+use super::Sku;
+use crate::shared::{Money, Patch, ProductId, Text, Timestamp, Version};
+
+/// The greatest length of a product's name in characters.
+pub const NAME_MAX: usize = 200;
+/// The greatest length of a product's description in characters.
+pub const DESCRIPTION_MAX: usize = 10_000;
+
+/// A product of the catalogue. How much of it there is, is kept apart in [`super::StockLevel`], so that a sale never
+/// changes the product's version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Product {
+    /// The identifier.
+    pub id: ProductId,
+    /// The shop's own code, unique for ever.
+    pub sku: Sku,
+    /// One line of 1 to [`NAME_MAX`] characters.
+    pub name: Text,
+    /// At most [`DESCRIPTION_MAX`] characters; may be empty.
+    pub description: Text,
+    /// What one piece costs: zero or more. Orders keep a copy.
+    pub price: Money,
+    /// When the product was created.
+    pub created_at: Timestamp,
+    /// When the product was last changed.
+    pub updated_at: Timestamp,
+    /// When the product was taken off the shelf, if it was. An archived product cannot be ordered or changed.
+    pub archived_at: Option<Timestamp>,
+    /// The version, for optimistic concurrency.
+    pub version: Version,
+}
+
+/// What a change says of each field; `sku` and `price` and `name` cannot be emptied.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProductChange {
+    /// The new code, or the old one.
+    pub sku: Option<Sku>,
+    /// The new name, or the old one.
+    pub name: Option<Text>,
+    /// The new description; clearing makes it empty.
+    pub description: Patch<Text>,
+    /// The new price, or the old one.
+    pub price: Option<Money>,
+}
+
+/// Why a product is not what it is asked to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProductRefusal {
+    /// A price is zero or more.
+    #[error("must not be negative")]
+    NegativePrice,
+}
+
+impl Product {
+    /// A new product on the shelf.
+    ///
+    /// # Errors
+    /// [`ProductRefusal::NegativePrice`].
+    pub fn create(
+        id: ProductId,
+        sku: Sku,
+        name: Text,
+        description: Text,
+        price: Money,
+        now: Timestamp,
+    ) -> Result<Self, ProductRefusal> {
+        check_price(price)?;
+        Ok(Self {
+            id,
+            sku,
+            name,
+            description,
+            price,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+            version: Version::FIRST,
+        })
+    }
+
+    /// Applies a change; `false` if nothing is different afterwards, and then neither time nor version moves.
+    ///
+    /// # Errors
+    /// [`ProductRefusal::NegativePrice`], and the product is as before.
+    pub fn change(&mut self, change: ProductChange, now: Timestamp) -> Result<bool, ProductRefusal> {
+        if let Some(price) = change.price {
+            check_price(price)?;
+        }
+        let before = self.clone();
+        if let Some(sku) = change.sku {
+            self.sku = sku;
+        }
+        if let Some(name) = change.name {
+            self.name = name;
+        }
+        match change.description {
+            Patch::Keep => {}
+            Patch::Clear => self.description = Text::stored(String::new()),
+            Patch::Set(description) => self.description = description,
+        }
+        if let Some(price) = change.price {
+            self.price = price;
+        }
+        let changed = *self != before;
+        if changed {
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        Ok(changed)
+    }
+
+    /// Takes the product off the shelf; `false` if it already was.
+    pub fn archive(&mut self, now: Timestamp) -> bool {
+        if self.archived_at.is_some() {
+            return false;
+        }
+        self.updated_at = now.not_before(self.updated_at);
+        self.archived_at = Some(self.updated_at);
+        true
+    }
+
+    /// Whether the product can be ordered (C5).
+    #[must_use]
+    pub const fn is_on_sale(&self) -> bool {
+        self.archived_at.is_none()
+    }
+}
+
+fn check_price(price: Money) -> Result<(), ProductRefusal> {
+    if price.amount() < 0 { Err(ProductRefusal::NegativePrice) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+    fn honey() -> Product {
+        let (sku, name) = (Sku::parse("honey").unwrap(), Text::line("Honey", NAME_MAX).unwrap());
+        Product::create(ProductId::new(Uuid::nil()), sku, name, Text::block("sweet", 10).unwrap(), eur(500), at(10))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_change_of_nothing_moves_nothing() {
+        let mut product = honey();
+        assert_eq!(product.change(ProductChange::default(), at(20)), Ok(false));
+        let same = ProductChange { price: Some(eur(500)), ..Default::default() };
+        assert_eq!(product.change(same, at(20)), Ok(false));
+        assert_eq!(product, honey());
+    }
+
+    #[test]
+    fn clearing_the_description_empties_it() {
+        let mut product = honey();
+        assert_eq!(product.change(ProductChange { description: Patch::Clear, ..Default::default() }, at(20)), Ok(true));
+        assert_eq!((product.description.as_str(), product.updated_at), ("", at(20)));
+    }
+
+    #[test]
+    fn a_negative_price_is_refused_and_changes_nothing() {
+        let mut product = honey();
+        let change =
+            ProductChange { name: Some(Text::line("x", 9).unwrap()), price: Some(eur(-1)), ..Default::default() };
+        assert_eq!(product.change(change, at(20)), Err(ProductRefusal::NegativePrice));
+        assert_eq!(product, honey());
+    }
+
+    #[test]
+    fn archiving_twice_is_once() {
+        let mut product = honey();
+        assert!(product.archive(at(20)));
+        assert!(!product.archive(at(30)));
+        assert_eq!((product.archived_at, product.is_on_sale()), (Some(at(20)), false));
+    }
+
+    #[test]
+    fn times_do_not_go_back_with_the_clock() {
+        let mut product = honey();
+        product.change(ProductChange { price: Some(eur(1)), ..Default::default() }, at(5)).unwrap();
+        assert_eq!(product.updated_at, at(10));
+    }
+}

@@ -1,0 +1,293 @@
+//! How much of a product there is, who holds a claim on it, and the ledger of every change.
+
+use crate::shared::{MovementId, OrderId, ProductId, ReservationId, Timestamp, Version};
+
+/// The greatest number of pieces of one product, on hand or in one order.
+pub const MAX_QUANTITY: u32 = 1_000_000_000;
+
+/// How much of one product there is. Always `0 <= reserved <= on_hand` (I1); every change goes through the operations
+/// below, each of which answers with the row for the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockLevel {
+    /// The product.
+    pub product_id: ProductId,
+    /// Pieces in the house, the reserved ones included.
+    pub on_hand: u32,
+    /// Pieces that active reservations claim.
+    pub reserved: u32,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The version, for optimistic concurrency; apart from the product's.
+    pub version: Version,
+}
+
+/// Why stock cannot be changed so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StockRefusal {
+    /// Fewer pieces can be had than are asked for.
+    #[error("only {available} of {requested} are available")]
+    Insufficient {
+        /// Asked for.
+        requested: u32,
+        /// To be had.
+        available: u32,
+    },
+    /// More pieces are reserved than would be on hand.
+    #[error("{reserved} are reserved")]
+    BelowReserved {
+        /// Claimed by active reservations.
+        reserved: u32,
+    },
+    /// More than [`MAX_QUANTITY`].
+    #[error("must be at most {MAX_QUANTITY}")]
+    TooMany,
+}
+
+/// Why a row of the ledger was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MovementKind {
+    /// Somebody counted: `on_hand` was set.
+    Adjustment,
+    /// An order claimed pieces.
+    Allocation,
+    /// A claim was given up.
+    Release,
+    /// Claimed pieces left the house.
+    Sale,
+}
+
+impl MovementKind {
+    /// The name, as stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adjustment => "adjustment",
+            Self::Allocation => "allocation",
+            Self::Release => "release",
+            Self::Sale => "sale",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Adjustment, Self::Allocation, Self::Release, Self::Sale].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A row of the ledger. `on_hand` and `reserved` of a product are the sums of its rows (I4, I5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockMovement {
+    /// The identifier.
+    pub id: MovementId,
+    /// The product.
+    pub product_id: ProductId,
+    /// Why.
+    pub kind: MovementKind,
+    /// By how much `on_hand` changed.
+    pub on_hand_delta: i64,
+    /// By how much `reserved` changed.
+    pub reserved_delta: i64,
+    /// The order it was for, if it was for one.
+    pub order_id: Option<OrderId>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+impl StockLevel {
+    /// Nothing there yet.
+    #[must_use]
+    pub const fn empty(product_id: ProductId, now: Timestamp) -> Self {
+        Self { product_id, on_hand: 0, reserved: 0, updated_at: now, version: Version::FIRST }
+    }
+
+    /// Pieces that can be had.
+    #[must_use]
+    pub const fn available(&self) -> u32 {
+        self.on_hand - self.reserved
+    }
+
+    /// Sets how many pieces are on hand, after counting; `None` if it is as many as before.
+    ///
+    /// # Errors
+    /// [`StockRefusal::BelowReserved`], [`StockRefusal::TooMany`].
+    pub fn set_on_hand(
+        &mut self,
+        id: MovementId,
+        on_hand: u32,
+        now: Timestamp,
+    ) -> Result<Option<StockMovement>, StockRefusal> {
+        if on_hand > MAX_QUANTITY {
+            return Err(StockRefusal::TooMany);
+        }
+        if on_hand < self.reserved {
+            return Err(StockRefusal::BelowReserved { reserved: self.reserved });
+        }
+        let delta = i64::from(on_hand) - i64::from(self.on_hand);
+        if delta == 0 {
+            return Ok(None);
+        }
+        self.on_hand = on_hand;
+        Ok(Some(self.moved(id, MovementKind::Adjustment, delta, 0, None, now)))
+    }
+
+    /// Claims pieces for an order.
+    ///
+    /// # Errors
+    /// [`StockRefusal::Insufficient`], and nothing is changed.
+    pub fn reserve(
+        &mut self,
+        id: MovementId,
+        order: OrderId,
+        quantity: u32,
+        now: Timestamp,
+    ) -> Result<StockMovement, StockRefusal> {
+        let available = self.available();
+        if quantity > available {
+            return Err(StockRefusal::Insufficient { requested: quantity, available });
+        }
+        self.reserved += quantity;
+        Ok(self.moved(id, MovementKind::Allocation, 0, i64::from(quantity), Some(order), now))
+    }
+
+    /// Ends a claim: the pieces go back on the shelf, or leave the house with the order. `None` if the reservation has
+    /// ended already (I6), or is another product's.
+    pub fn end(
+        &mut self,
+        id: MovementId,
+        reservation: &mut Reservation,
+        end: ReservationState,
+        now: Timestamp,
+    ) -> Option<StockMovement> {
+        let of_this = reservation.product_id == self.product_id && reservation.quantity <= self.reserved;
+        if !of_this || !reservation.end(end, now) {
+            return None;
+        }
+        let quantity = i64::from(reservation.quantity);
+        self.reserved -= reservation.quantity;
+        let order = Some(reservation.order_id);
+        if end == ReservationState::Committed {
+            self.on_hand -= reservation.quantity;
+            return Some(self.moved(id, MovementKind::Sale, -quantity, -quantity, order, now));
+        }
+        Some(self.moved(id, MovementKind::Release, 0, -quantity, order, now))
+    }
+
+    fn moved(
+        &mut self,
+        id: MovementId,
+        kind: MovementKind,
+        on_hand_delta: i64,
+        reserved_delta: i64,
+        order_id: Option<OrderId>,
+        now: Timestamp,
+    ) -> StockMovement {
+        self.updated_at = now.not_before(self.updated_at);
+        StockMovement {
+            id,
+            product_id: self.product_id,
+            kind,
+            on_hand_delta,
+            reserved_delta,
+            order_id,
+            created_at: self.updated_at,
+        }
+    }
+}
+
+/// What has become of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReservationState {
+    /// Holds its pieces.
+    Active,
+    /// The pieces left the house with the order.
+    Committed,
+    /// Given up, with the order.
+    Released,
+    /// Given up, because it was not paid in time.
+    Expired,
+}
+
+impl ReservationState {
+    /// The name, as stored.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Committed => "committed",
+            Self::Released => "released",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Committed, Self::Released, Self::Expired].into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// The claim of one order on pieces of one product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reservation {
+    /// The identifier.
+    pub id: ReservationId,
+    /// The order.
+    pub order_id: OrderId,
+    /// The product.
+    pub product_id: ProductId,
+    /// The number of pieces, at least 1.
+    pub quantity: u32,
+    /// What has become of it.
+    pub state: ReservationState,
+    /// From this time on it holds nothing any more (I7); never, if there is none.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended, if it has.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Reservation {
+    /// A claim that starts now.
+    #[must_use]
+    pub const fn new(
+        id: ReservationId,
+        order_id: OrderId,
+        product_id: ProductId,
+        quantity: u32,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            order_id,
+            product_id,
+            quantity,
+            state: ReservationState::Active,
+            expires_at,
+            created_at: now,
+            ended_at: None,
+        }
+    }
+
+    /// Whether it holds its pieces at `now`: whoever needs them may end it as expired otherwise (I7).
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.state == ReservationState::Active && self.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Ends it, once (I6). An expiry before its time is refused (I8: a committed one never expires).
+    fn end(&mut self, end: ReservationState, now: Timestamp) -> bool {
+        let early = end == ReservationState::Expired && self.holds(now);
+        if self.state != ReservationState::Active || end == ReservationState::Active || early {
+            return false;
+        }
+        self.state = end;
+        self.ended_at = Some(now.not_before(self.created_at));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The account of a person.
+
+use crate::{
+    access::Role,
+    shared::{Email, Text, Timestamp, UserId, Version},
+};
+
+/// The greatest length of a display name in characters.
+pub const DISPLAY_NAME_MAX: usize = 100;
+
+/// The account of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The identifier.
+    pub id: UserId,
+    /// The address by which the person logs in; unique among all users.
+    pub email: Email,
+    /// The name shown to others: one line of 1 to [`DISPLAY_NAME_MAX`] characters.
+    pub display_name: Text,
+    /// What the person may do. Nobody has none: every account is at least a [`Role::User`].
+    pub roles: Vec<Role>,
+    /// The hash of the password, in the PHC string format, salt and parameters included.
+    pub password_hash: String,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When the account was last changed.
+    pub updated_at: Timestamp,
+    /// The version, for optimistic concurrency.
+    pub version: Version,
+}
+
+impl User {
+    /// A new account with the one role that everybody has, and those of `more_roles`.
+    #[must_use]
+    pub fn register(
+        id: UserId,
+        email: Email,
+        display_name: Text,
+        more_roles: &[Role],
+        password_hash: String,
+        now: Timestamp,
+    ) -> Self {
+        let mut roles = vec![Role::User];
+        roles.extend(more_roles.iter().filter(|role| **role != Role::User));
+        roles.sort();
+        roles.dedup();
+        Self {
+            id,
+            email,
+            display_name,
+            roles,
+            password_hash,
+            created_at: now,
+            updated_at: now,
+            version: Version::FIRST,
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What somebody asks to buy, before it has prices.
+
+use super::OrderLine;
+use crate::{
+    catalog::{MAX_QUANTITY, Product},
+    shared::{Currency, Money, MoneyError, ProductId},
+};
+use std::collections::BTreeMap;
+
+/// The greatest number of lines of an order, as sent.
+pub const MAX_LINES: usize = 1_000;
+
+/// The products of an order to be, each once, in the order in which they were first named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basket {
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Item {
+    product_id: ProductId,
+    quantity: u32,
+    /// The first line that named the product, as sent.
+    line: usize,
+}
+
+/// Why the lines of an order are refused, before any product is looked at. `line` counts from 0, as sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BasketRefusal {
+    /// An order has a line at least (O5).
+    #[error("must have at least one line")]
+    Empty,
+    /// More lines than [`MAX_LINES`].
+    #[error("must have at most {MAX_LINES} lines")]
+    TooManyLines,
+    /// The quantity of the line, or of its product in all lines together, is not 1 to [`MAX_QUANTITY`].
+    #[error("must be between 1 and {MAX_QUANTITY}")]
+    Quantity {
+        /// The line.
+        line: usize,
+    },
+}
+
+/// Why an order cannot be made of the products. `line` counts from 0, as sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OrderRefusal {
+    /// The product does not exist, or is not on sale (C5).
+    #[error("product cannot be ordered")]
+    NotOnSale {
+        /// The line.
+        line: usize,
+    },
+    /// An order has one currency.
+    #[error("is priced in {found}, other lines in {expected}")]
+    MixedCurrencies {
+        /// The first line of the other currency.
+        line: usize,
+        /// The currency of the lines before it.
+        expected: Currency,
+        /// Its own currency.
+        found: Currency,
+    },
+    /// The total does not fit into 64 bits.
+    #[error("total is out of range")]
+    TotalOutOfRange {
+        /// The line with which it no longer fits.
+        line: usize,
+    },
+}
+
+impl Basket {
+    /// The basket of these lines; lines of the same product are summed (C3).
+    ///
+    /// # Errors
+    /// The first [`BasketRefusal`].
+    pub fn new(lines: &[(ProductId, i64)]) -> Result<Self, BasketRefusal> {
+        if lines.is_empty() {
+            return Err(BasketRefusal::Empty);
+        }
+        if lines.len() > MAX_LINES {
+            return Err(BasketRefusal::TooManyLines);
+        }
+        let mut items: Vec<Item> = Vec::with_capacity(lines.len());
+        let mut places: BTreeMap<ProductId, usize> = BTreeMap::new();
+        for (line, &(product_id, quantity)) in lines.iter().enumerate() {
+            let valid = u32::try_from(quantity).ok().filter(|n| (1..=MAX_QUANTITY).contains(n));
+            let quantity = valid.ok_or(BasketRefusal::Quantity { line })?;
+            if let Some(&place) = places.get(&product_id) {
+                let sum = items[place].quantity + quantity;
+                items[place].quantity =
+                    if sum <= MAX_QUANTITY { sum } else { return Err(BasketRefusal::Quantity { line }) };
+            } else {
+                places.insert(product_id, items.len());
+                items.push(Item { product_id, quantity, line });
+            }
+        }
+        Ok(Self { items })
+    }
+
+    /// The products in ascending order, which is the order in which their stock is locked (I10).
+    #[must_use]
+    pub fn product_ids(&self) -> Vec<ProductId> {
+        let mut ids: Vec<ProductId> = self.items.iter().map(|item| item.product_id).collect();
+        ids.sort();
+        ids
+    }
+
+    /// The line, as sent, that first named the product.
+    #[must_use]
+    pub fn line_of(&self, product_id: ProductId) -> Option<usize> {
+        self.items.iter().find(|item| item.product_id == product_id).map(|item| item.line)
+    }
+
+    /// The lines of the order, with what the products are and cost now.
+    ///
+    /// # Errors
+    /// The first [`OrderRefusal`].
+    pub fn price(&self, products: &[Product]) -> Result<Vec<OrderLine>, OrderRefusal> {
+        let by_id: BTreeMap<ProductId, &Product> = products.iter().map(|product| (product.id, product)).collect();
+        let mut lines: Vec<OrderLine> = Vec::with_capacity(self.items.len());
+        let mut sum = None;
+        for &Item { product_id, quantity, line } in &self.items {
+            let product = by_id.get(&product_id).filter(|product| product.is_on_sale());
+            let product = product.ok_or(OrderRefusal::NotOnSale { line })?;
+            if let Some(expected) = lines.first().map(|first| first.unit_price.currency()) {
+                let found = product.price.currency();
+                if found != expected {
+                    return Err(OrderRefusal::MixedCurrencies { line, expected, found });
+                }
+            }
+            let out_of_range = |_: MoneyError| OrderRefusal::TotalOutOfRange { line };
+            let total = product.price.times(quantity).map_err(out_of_range)?;
+            sum = Some(sum.map_or(Ok(total), |sum: Money| sum.plus(total)).map_err(out_of_range)?);
+            lines.push(OrderLine {
+                product_id,
+                sku: product.sku.clone(),
+                name: product.name.clone(),
+                quantity,
+                unit_price: product.price,
+                total,
+            });
+        }
+        Ok(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::Sku,
+        shared::{Text, Timestamp},
+    };
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn id(n: u128) -> ProductId {
+        ProductId::new(Uuid::from_u128(n))
+    }
+    fn product(n: u128, amount: i64, currency: &str) -> Product {
+        let price = Money::new(amount, currency.parse().unwrap());
+        let (sku, name) = (Sku::parse(&format!("sku-{n}")).unwrap(), Text::line("Honey", 99).unwrap());
+        Product::create(id(n), sku, name, Text::block("", 9).unwrap(), price, Timestamp::MIN).unwrap()
+    }
+
+    #[test]
+    fn quantities_must_be_positive_and_bounded() {
+        for quantity in [0, -1, i64::from(MAX_QUANTITY) + 1, i64::MAX] {
+            assert_eq!(Basket::new(&[(id(1), 1), (id(2), quantity)]), Err(BasketRefusal::Quantity { line: 1 }));
+        }
+        let twice = [(id(1), i64::from(MAX_QUANTITY)), (id(1), 1)];
+        assert_eq!(Basket::new(&twice), Err(BasketRefusal::Quantity { line: 1 }));
+    }
+
+    #[test]
+    fn an_order_has_one_to_a_thousand_lines() {
+        assert_eq!(Basket::new(&[]), Err(BasketRefusal::Empty));
+        assert!(Basket::new(&vec![(id(1), 1); MAX_LINES]).is_ok());
+        assert_eq!(Basket::new(&vec![(id(1), 1); MAX_LINES + 1]), Err(BasketRefusal::TooManyLines));
+    }
+
+    /// C5
+    #[test]
+    fn only_what_is_on_sale_can_be_ordered() {
+        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let mut gone = product(2, 100, "EUR");
+        gone.archive(Timestamp::MIN);
+        assert_eq!(basket.price(&[product(1, 100, "EUR")]), Err(OrderRefusal::NotOnSale { line: 1 }));
+        assert_eq!(basket.price(&[product(1, 100, "EUR"), gone]), Err(OrderRefusal::NotOnSale { line: 1 }));
+    }
+
+    #[test]
+    fn an_order_has_one_currency() {
+        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let refusal = basket.price(&[product(1, 100, "EUR"), product(2, 100, "JPY")]).unwrap_err();
+        let (expected, found) = ("EUR".parse().unwrap(), "JPY".parse().unwrap());
+        assert_eq!(refusal, OrderRefusal::MixedCurrencies { line: 1, expected, found });
+    }
+
+    #[test]
+    fn a_total_beyond_64_bits_is_refused() {
+        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let refusal = basket.price(&[product(1, i64::MAX, "EUR"), product(2, 1, "EUR")]);
+        assert_eq!(refusal, Err(OrderRefusal::TotalOutOfRange { line: 1 }));
+        let many = Basket::new(&[(id(1), 2)]).unwrap();
+        assert_eq!(many.price(&[product(1, i64::MAX, "EUR")]), Err(OrderRefusal::TotalOutOfRange { line: 0 }));
+    }
+
+    proptest! {
+        /// C3: however the pieces are spread over lines, each product is one line with their sum.
+        #[test]
+        fn lines_of_one_product_are_summed(lines in prop::collection::vec((1u128..5, 1i64..100), 1..40)) {
+            let lines: Vec<(ProductId, i64)> = lines.into_iter().map(|(n, q)| (id(n), q)).collect();
+            let basket = Basket::new(&lines).unwrap();
+            let products: Vec<Product> = (1..5).map(|n| product(n, 7, "EUR")).collect();
+            let priced = basket.price(&products).unwrap();
+            for product in &products {
+                let sent: i64 = lines.iter().filter(|(id, _)| *id == product.id).map(|(_, q)| q).sum();
+                let found: Vec<i64> = priced.iter().filter(|l| l.product_id == product.id).map(|l| i64::from(l.quantity)).collect();
+                prop_assert_eq!(found, if sent == 0 { vec![] } else { vec![sent] });
+            }
+            prop_assert!(basket.product_ids().is_sorted());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The number by which people speak of an order.
+
+use serde::{Deserialize, Serialize};
+
+/// Crockford's base 32: no I, L, O and U, so that it can be read out.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// The number of an order for people: 12 characters of Crockford's base 32 (60 random bits), unique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OrderNumber(String);
+
+/// The text is not an order number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an order number")]
+pub struct InvalidOrderNumber;
+
+impl OrderNumber {
+    /// The number of characters.
+    pub const LEN: usize = 12;
+
+    /// The number that the lowest 60 of these random bits spell.
+    #[must_use]
+    pub fn from_random(bits: u64) -> Self {
+        let digit = |i: usize| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]);
+        Self((0..Self::LEN).rev().map(digit).collect())
+    }
+
+    /// Reads a number as a person may type it: any case, `I` and `L` for 1, `O` for 0, hyphens anywhere.
+    ///
+    /// # Errors
+    /// [`InvalidOrderNumber`].
+    pub fn parse(text: &str) -> Result<Self, InvalidOrderNumber> {
+        let read = |c: char| match c.to_ascii_uppercase() {
+            'I' | 'L' => '1',
+            'O' => '0',
+            c => c,
+        };
+        let number: String = text.chars().filter(|c| *c != '-').map(read).collect();
+        let known = number.bytes().all(|b| ALPHABET.contains(&b));
+        if number.len() == Self::LEN && known { Ok(Self(number)) } else { Err(InvalidOrderNumber) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for OrderNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn is_read_as_people_write_it() {
+        let number = OrderNumber::parse("0123-4567-89AB").unwrap();
+        assert_eq!(OrderNumber::parse("oi23456789ab"), Ok(number.clone()));
+        assert_eq!(OrderNumber::parse("OL23456789AB"), Ok(number));
+        assert_eq!(OrderNumber::parse("0123"), Err(InvalidOrderNumber));
+        assert_eq!(OrderNumber::parse("U12345678901"), Err(InvalidOrderNumber));
+    }
+
+    proptest! {
+        #[test]
+        fn every_sixty_bits_have_their_own_number(a in 0u64..1 << 60, b in 0u64..1 << 60) {
+            prop_assert_eq!(a == b, OrderNumber::from_random(a) == OrderNumber::from_random(b));
+            let number = OrderNumber::from_random(a);
+            prop_assert_eq!(OrderNumber::parse(number.as_str()), Ok(number));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! An order: a snapshot of what was bought, and how far it has come.
+
+use super::{InvalidTransition, OrderNumber, OrderStatus, Progress, Trigger};
+use crate::{
+    catalog::Sku,
+    shared::{Money, MoneyError, OrderId, ProductId, Text, Timestamp, UserId, Version},
+};
+
+/// A line of an order: the product as it was when the order was placed (C1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its code then.
+    pub sku: Sku,
+    /// Its name then.
+    pub name: Text,
+    /// The number of pieces, at least 1.
+    pub quantity: u32,
+    /// What one piece cost then.
+    pub unit_price: Money,
+    /// `quantity` times `unit_price`.
+    pub total: Money,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The identifier.
+    pub id: OrderId,
+    /// The number for people.
+    pub number: OrderNumber,
+    /// Who placed it.
+    pub customer_id: UserId,
+    /// What was bought, each product once; never empty (O5), never changed (C1).
+    pub lines: Vec<OrderLine>,
+    /// The sum of the lines (M5).
+    pub total: Money,
+    /// How far it has come.
+    pub progress: Progress,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The version, for optimistic concurrency.
+    pub version: Version,
+}
+
+/// A step in the life of an order, as it is told to others (O3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusChange {
+    /// What happened.
+    pub trigger: Trigger,
+    /// How far the order had come before.
+    pub from: Progress,
+    /// How far it has come now.
+    pub to: Progress,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl OrderLine {
+    /// The sum of the lines; `None` if there are none.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if they are of several currencies or the sum does not fit.
+    pub fn sum(lines: &[Self]) -> Result<Option<Money>, MoneyError> {
+        let Some((first, rest)) = lines.split_first() else { return Ok(None) };
+        rest.iter().try_fold(first.total, |sum, line| sum.plus(line.total)).map(Some)
+    }
+}
+
+impl Order {
+    /// A new order of these lines, as [`super::Basket::price`] makes them; `None` if there are none or they do not add up.
+    #[must_use]
+    pub fn place(
+        id: OrderId,
+        number: OrderNumber,
+        customer_id: UserId,
+        lines: Vec<OrderLine>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let total = OrderLine::sum(&lines).ok().flatten()?;
+        Some(Self {
+            id,
+            number,
+            customer_id,
+            lines,
+            total,
+            progress: Progress::PLACED,
+            created_at: now,
+            updated_at: now,
+            version: Version::FIRST,
+        })
+    }
+
+    /// The status that people see.
+    #[must_use]
+    pub const fn status(&self) -> OrderStatus {
+        self.progress.status()
+    }
+
+    /// Something happens to the order; `None` if it changes nothing.
+    ///
+    /// # Errors
+    /// [`InvalidTransition`], and the order is as before (O6).
+    pub fn apply(&mut self, trigger: Trigger, now: Timestamp) -> Result<Option<StatusChange>, InvalidTransition> {
+        let Some(to) = self.progress.after(trigger)? else { return Ok(None) };
+        let from = std::mem::replace(&mut self.progress, to);
+        self.updated_at = now.not_before(self.updated_at);
+        Ok(Some(StatusChange { trigger, from, to, at: self.updated_at }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ordering::Basket;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+    fn product(n: u128, amount: i64) -> crate::catalog::Product {
+        let price = Money::new(amount, "EUR".parse().unwrap());
+        let (sku, name) = (Sku::parse(&format!("sku-{n}")).unwrap(), Text::line("Honey", 99).unwrap());
+        crate::catalog::Product::create(
+            ProductId::new(Uuid::from_u128(n)),
+            sku,
+            name,
+            Text::block("", 9).unwrap(),
+            price,
+            at(0),
+        )
+        .unwrap()
+    }
+    fn order(prices: &[i64], quantity: i64, now: Timestamp) -> Order {
+        let products: Vec<_> = prices.iter().zip(1u128..).map(|(price, n)| product(n, *price)).collect();
+        let asked: Vec<_> = products.iter().map(|p| (p.id, quantity)).collect();
+        let lines = Basket::new(&asked).unwrap().price(&products).unwrap();
+        Order::place(OrderId::new(Uuid::nil()), OrderNumber::from_random(1), UserId::new(Uuid::nil()), lines, now)
+            .unwrap()
+    }
+
+    #[test]
+    fn an_order_without_lines_is_none() {
+        assert_eq!(
+            Order::place(
+                OrderId::new(Uuid::nil()),
+                OrderNumber::from_random(1),
+                UserId::new(Uuid::nil()),
+                vec![],
+                at(0)
+            ),
+            None
+        );
+    }
+
+    /// O5: a free order is one whose total is explicitly zero.
+    #[test]
+    fn a_free_order_is_an_order() {
+        assert_eq!(order(&[0], 1, at(0)).total.amount(), 0);
+    }
+
+    proptest! {
+        /// M5 and C1: the lines add up to the total, and no later edit of a product reaches them.
+        #[test]
+        fn lines_add_up_to_the_total(prices in prop::collection::vec(0i64..1_000_000, 1..30), quantity in 1i64..1000) {
+            let order = order(&prices, quantity, at(0));
+            let sum: i64 = order.lines.iter().map(|line| line.unit_price.amount() * i64::from(line.quantity)).sum();
+            prop_assert_eq!(order.total.amount(), sum);
+            prop_assert_eq!(order.lines.iter().map(|line| line.total.amount()).sum::<i64>(), sum);
+        }
+
+        /// O3, O6, O8: each change is told exactly once, the told changes fold to the stored state, a refusal changes
+        /// nothing, and times never go back even if the clock does.
+        #[test]
+        fn told_changes_fold_to_the_state(steps in prop::collection::vec((prop::sample::select(Trigger::ALL), -50i64..50), 0..20)) {
+            let mut order = order(&[100], 1, at(1_000));
+            let (mut told, mut now) = (vec![], 1_000);
+            for (trigger, wait) in steps {
+                now += wait;
+                let before = order.clone();
+                match order.apply(trigger, at(now)) {
+                    Ok(Some(change)) => told.push(change),
+                    Ok(None) | Err(_) => prop_assert_eq!(&order, &before),
+                }
+            }
+            let mut folded = Progress::PLACED;
+            let mut last = order.created_at;
+            for change in told {
+                prop_assert_eq!(change.from, folded);
+                prop_assert!(change.at >= last);
+                (folded, last) = (change.to, change.at);
+            }
+            prop_assert_eq!((folded, last), (order.progress, order.updated_at));
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Money: a whole number of minor units and its currency.
+
+use super::Currency;
+use serde::{Deserialize, Serialize};
+
+/// An amount of money in minor units (cents for EUR, yen for JPY, fils for KWD).
+///
+/// Being a whole number of minor units, it can never have more precision than its currency (M2). Every operation is
+/// checked: other currencies (M1) and overflow (M3) are errors, never numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Money {
+    amount: i64,
+    currency: Currency,
+}
+
+/// Why a calculation with money has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// The operands are of different currencies.
+    #[error("amounts are in different currencies")]
+    CurrencyMismatch,
+    /// The result does not fit into 64 bits.
+    #[error("amount is out of range")]
+    Overflow,
+    /// There is nothing to share among: no weight is greater than zero.
+    #[error("no weight is greater than zero")]
+    NoWeight,
+}
+
+impl Money {
+    /// `amount` minor units of `currency`.
+    #[must_use]
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    /// Nothing, in `currency`.
+    #[must_use]
+    pub const fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// The number of minor units.
+    #[must_use]
+    pub const fn amount(self) -> i64 {
+        self.amount
+    }
+
+    /// The currency.
+    #[must_use]
+    pub const fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// The sum of both.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        self.with(other, i64::checked_add)
+    }
+
+    /// This less the other.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
+    pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
+        self.with(other, i64::checked_sub)
+    }
+
+    /// This amount `quantity` times.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`].
+    pub fn times(self, quantity: u32) -> Result<Self, MoneyError> {
+        let amount = self.amount.checked_mul(i64::from(quantity)).ok_or(MoneyError::Overflow)?;
+        Ok(Self::new(amount, self.currency))
+    }
+
+    /// Shares this amount in proportion to `weights`, by the method of the largest remainder (M4).
+    ///
+    /// The parts sum exactly to the amount, each lies within one minor unit of its exact share, a weight of zero gets
+    /// nothing, equal remainders go to the earlier weight, and a negative amount mirrors the positive one.
+    ///
+    /// # Errors
+    /// [`MoneyError::NoWeight`] if all weights are zero or there are none.
+    pub fn allocate(self, weights: &[u32]) -> Result<Vec<Self>, MoneyError> {
+        let whole: i128 = weights.iter().map(|w| i128::from(*w)).sum();
+        if whole == 0 {
+            return Err(MoneyError::NoWeight);
+        }
+        let (sign, total) = (i128::from(self.amount.signum()), i128::from(self.amount).abs());
+        let mut parts: Vec<i128> = weights.iter().map(|w| total * i128::from(*w) / whole).collect();
+        let mut by_remainder: Vec<usize> = (0..weights.len()).collect();
+        by_remainder.sort_by_key(|&i| std::cmp::Reverse(total * i128::from(weights[i]) % whole));
+        // Fewer units are left than there are shares with a remainder, so each gets one at most.
+        let left = total - parts.iter().sum::<i128>();
+        for &i in by_remainder.iter().take(usize::try_from(left).map_err(|_| MoneyError::Overflow)?) {
+            parts[i] += 1;
+        }
+        let money = |part: i128| i64::try_from(sign * part).map(|amount| Self::new(amount, self.currency));
+        parts.into_iter().map(|part| money(part).map_err(|_| MoneyError::Overflow)).collect()
+    }
+
+    fn with(self, other: Self, f: impl FnOnce(i64, i64) -> Option<i64>) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::CurrencyMismatch);
+        }
+        Ok(Self::new(f(self.amount, other.amount).ok_or(MoneyError::Overflow)?, self.currency))
+    }
+}
+
+impl std::fmt::Display for Money {
+    /// `19.99 EUR`, `500 JPY`, `-0.05 EUR`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digits = self.currency.exponent() as usize;
+        let (sign, amount) = (if self.amount < 0 { "-" } else { "" }, self.amount.unsigned_abs());
+        if digits == 0 {
+            return write!(f, "{sign}{amount} {}", self.currency);
+        }
+        let text = format!("{amount:0>width$}", width = digits + 1);
+        let (major, minor) = text.split_at(text.len() - digits);
+        write!(f, "{sign}{major}.{minor} {}", self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+    fn jpy(amount: i64) -> Money {
+        Money::new(amount, "JPY".parse().unwrap())
+    }
+
+    #[test]
+    fn is_shown_with_the_decimals_of_its_currency() {
+        assert_eq!(eur(1999).to_string(), "19.99 EUR");
+        assert_eq!(eur(-5).to_string(), "-0.05 EUR");
+        assert_eq!(jpy(500).to_string(), "500 JPY");
+        assert_eq!(Money::new(1, "KWD".parse().unwrap()).to_string(), "0.001 KWD");
+        assert_eq!(eur(i64::MIN).to_string(), "-92233720368547758.08 EUR");
+    }
+
+    #[test]
+    fn nothing_to_share_among_is_an_error() {
+        assert_eq!(eur(1).allocate(&[]), Err(MoneyError::NoWeight));
+        assert_eq!(eur(1).allocate(&[0, 0]), Err(MoneyError::NoWeight));
+    }
+
+    #[test]
+    fn the_earlier_of_equal_remainders_gets_the_unit() {
+        let parts: Vec<i64> = eur(100).allocate(&[1, 1, 1]).unwrap().iter().map(|m| m.amount()).collect();
+        assert_eq!(parts, [34, 33, 33]);
+    }
+
+    proptest! {
+        /// M1
+        #[test]
+        fn other_currencies_never_mix(a in any::<i64>(), b in any::<i64>()) {
+            prop_assert_eq!(eur(a).plus(jpy(b)), Err(MoneyError::CurrencyMismatch));
+            prop_assert_eq!(eur(a).minus(jpy(b)), Err(MoneyError::CurrencyMismatch));
+        }
+
+        /// M2: what is shown has exactly as many decimals as the currency, and reads back to the same amount.
+        #[test]
+        fn precision_is_that_of_the_currency(amount in any::<i64>(), code in prop::sample::select(vec!["JPY", "EUR", "KWD"])) {
+            let money = Money::new(amount, code.parse().unwrap());
+            let shown = money.to_string();
+            let number = shown.strip_suffix(&format!(" {code}")).unwrap();
+            let decimals = number.split_once('.').map_or(0, |(_, d)| d.len());
+            prop_assert_eq!(decimals, money.currency().exponent() as usize);
+            prop_assert_eq!(number.replace('.', "").parse::<i64>().unwrap(), amount);
+        }
+
+        /// M3
+        #[test]
+        fn overflow_is_an_error(a in any::<i64>(), b in any::<i64>(), n in any::<u32>()) {
+            prop_assert_eq!(eur(a).plus(eur(b)).ok(), a.checked_add(b).map(eur));
+            prop_assert_eq!(eur(a).minus(eur(b)).ok(), a.checked_sub(b).map(eur));
+            prop_assert_eq!(eur(a).times(n).ok(), a.checked_mul(i64::from(n)).map(eur));
+        }
+
+        /// M4
+        #[test]
+        fn shares_sum_exactly_and_are_fair(total in any::<i64>(), weights in prop::collection::vec(prop_oneof![Just(0u32), any::<u32>()], 1..12)) {
+            prop_assume!(weights.iter().any(|w| *w > 0));
+            prop_assume!(total != i64::MIN);
+            let whole: i128 = weights.iter().map(|w| i128::from(*w)).sum();
+            let parts = eur(total).allocate(&weights).unwrap();
+            prop_assert_eq!(parts.iter().map(|p| i128::from(p.amount())).sum::<i128>(), i128::from(total));
+            for (part, weight) in parts.iter().zip(&weights) {
+                // |part - exact share| < 1, multiplied by the whole weight
+                let distance = (i128::from(part.amount()) * whole - i128::from(total) * i128::from(*weight)).abs();
+                prop_assert!(distance < whole, "{:?} of {}", part, weight);
+                if *weight == 0 {
+                    prop_assert_eq!(part.amount(), 0);
+                }
+            }
+            let mirrored: Vec<i64> = eur(-total).allocate(&weights).unwrap().iter().map(|p| -p.amount()).collect();
+            prop_assert_eq!(mirrored, parts.iter().map(|p| p.amount()).collect::<Vec<_>>());
+        }
+
+        /// M4: equal weights get shares that fall from left to right by one unit at most, whatever stands elsewhere.
+        #[test]
+        fn equal_weights_are_stable(total in 0i64..1_000_000_000, weight in 1u32.., n in 1usize..10) {
+            let parts: Vec<i64> = eur(total).allocate(&vec![weight; n]).unwrap().iter().map(|p| p.amount()).collect();
+            prop_assert!(parts.windows(2).all(|w| w[0] == w[1] || w[0] == w[1] + 1));
+            prop_assert!(parts[0] - parts[n - 1] <= 1);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! A field of a partial update.
+
+/// What a partial update says of one field: nothing, "make it empty", or a new value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Patch<T> {
+    /// The field was absent: it keeps its value.
+    #[default]
+    Keep,
+    /// The field was `null`: it becomes empty, where it may be.
+    Clear,
+    /// The field gets this value.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// The same for another type of value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
+        match self {
+            Self::Keep => Patch::Keep,
+            Self::Clear => Patch::Clear,
+            Self::Set(value) => Patch::Set(f(value)),
+        }
+    }
+}
