@@ -1,0 +1,5 @@
+//! The use cases of catalog.
+
+mod ports;
+
+pub use ports::*;

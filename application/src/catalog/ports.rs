@@ -1,0 +1,212 @@
+//! The ports of the catalogue.
+
+use crate::kernel::{IdempotencyKeys, Outbox, Page, PageRequest, StoreError, Transaction};
+use async_trait::async_trait;
+use skep_domain::{
+    catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
+    shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, Version},
+};
+
+/// All that a catalogue use case may touch.
+pub trait CatalogTx: Transaction {
+    /// The products.
+    fn products(&mut self) -> &mut dyn ProductRepository;
+    /// How much of them there is.
+    fn stock(&mut self) -> &mut dyn StockRepository;
+    /// The idempotency keys.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
+    /// The outbox.
+    fn outbox(&mut self) -> &mut dyn Outbox;
+}
+
+/// The products, inside a unit of work. Published to ordering.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait ProductRepository: Send {
+    /// The product with this id, archived or not.
+    async fn find(&mut self, id: ProductId) -> Result<Option<Product>, StoreError>;
+    /// Those of these products that exist, archived or not, in any order. One statement, however many.
+    async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError>;
+    /// Stores a new product. `Duplicate` of `ProductId` or `ProductSku`.
+    async fn insert(&mut self, product: &Product) -> Result<(), StoreError>;
+    /// Stores a changed product over the version it was read with, and answers the new version. `Stale`, `Duplicate`.
+    async fn save(&mut self, product: &Product) -> Result<Version, StoreError>;
+}
+
+/// Stock levels, reservations and the ledger, inside a unit of work. Published to ordering.
+///
+/// 1. Between `find_many` and the end of the unit nobody else saves these levels: another unit waits, or one of both
+///    ends with `Stale` or `Retry`.
+/// 2. Rows are locked in ascending order of their ids, whatever order is asked for, so that units cannot deadlock (I10).
+/// 3. Each batch is one statement, however many rows it has.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait StockRepository: Send {
+    /// The levels of these products, in any order; to be changed in this unit.
+    async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError>;
+    /// Stores the level of a new product. `Duplicate` of `StockLevelProduct`.
+    async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError>;
+    /// Stores changed levels over the versions they were read with; every version becomes the next. `Stale` if any was
+    /// saved by somebody else.
+    async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError>;
+    /// Writes rows of the ledger. `Duplicate` of `MovementId`.
+    async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError>;
+    /// The ledger of a product, oldest first.
+    async fn list_movements(&mut self, product: ProductId) -> Result<Vec<StockMovement>, StoreError>;
+    /// Stores new reservations. `Duplicate` of `ReservationId`.
+    async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
+    /// The reservations of an order, by product.
+    async fn list_reservations(&mut self, order: OrderId) -> Result<Vec<Reservation>, StoreError>;
+    /// At most `limit` active reservations of these products that expired at or before `now`, by product.
+    async fn list_expired(
+        &mut self,
+        ids: &[ProductId],
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Reservation>, StoreError>;
+    /// Stores the end of reservations. `Stale` if any is not active any more in the store (I6, I8).
+    async fn end_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
+}
+
+/// A product, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProductView {
+    /// The identifier.
+    pub id: ProductId,
+    /// The shop's own code.
+    pub sku: Sku,
+    /// The name.
+    pub name: Text,
+    /// The description, possibly empty.
+    pub description: Text,
+    /// What one piece costs.
+    pub price: Money,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it was taken off the shelf, if it was.
+    pub archived_at: Option<Timestamp>,
+    /// The version.
+    pub version: Version,
+}
+
+impl From<&Product> for ProductView {
+    fn from(product: &Product) -> Self {
+        Self {
+            id: product.id,
+            sku: product.sku.clone(),
+            name: product.name.clone(),
+            description: product.description.clone(),
+            price: product.price,
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+            archived_at: product.archived_at,
+            version: product.version,
+        }
+    }
+}
+
+/// What products can be sorted by; every key has an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProductSortKey {
+    /// The time of creation.
+    CreatedAt,
+    /// The name, byte by byte.
+    Name,
+    /// The SKU, byte by byte.
+    Sku,
+    /// The amount of the price in minor units, whatever the currency.
+    Price,
+}
+
+impl ProductSortKey {
+    /// Every key.
+    pub const ALL: &[Self] = &[Self::CreatedAt, Self::Name, Self::Sku, Self::Price];
+
+    /// The name, as callers use it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "created_at",
+            Self::Name => "name",
+            Self::Sku => "sku",
+            Self::Price => "price",
+        }
+    }
+
+    /// The place of a product in a list that is sorted by this key.
+    #[must_use]
+    pub fn position(self, product: &ProductView) -> crate::kernel::Position {
+        use crate::kernel::SortValue;
+        let key = match self {
+            Self::CreatedAt => SortValue::Time(product.created_at),
+            Self::Name => SortValue::Text(product.name.as_str().to_owned()),
+            Self::Sku => SortValue::Text(product.sku.as_str().to_owned()),
+            Self::Price => SortValue::Int(product.price.amount()),
+        };
+        crate::kernel::Position { key, id: product.id.uuid() }
+    }
+}
+
+/// How products are sorted: by a key, and by id among equals, both in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ProductSort {
+    /// By what.
+    pub key: ProductSortKey,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Reads products.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait ProductQueries: Send + Sync {
+    /// The product with this id, archived or not.
+    async fn find_product(&self, id: ProductId) -> Result<Option<ProductView>, StoreError>;
+    /// A page of the products that are on sale. A position whose key is of another type than the sort's is an empty page.
+    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<ProductView>, StoreError>;
+}
+
+/// How much of a product there is, as shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StockView {
+    /// The product.
+    pub product_id: ProductId,
+    /// Pieces in the house.
+    pub on_hand: u32,
+    /// Pieces that orders claim.
+    pub reserved: u32,
+    /// Pieces that can be had.
+    pub available: u32,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The version.
+    pub version: Version,
+    /// Whether the product is on sale.
+    pub on_sale: bool,
+}
+
+impl StockView {
+    /// The view of a level.
+    #[must_use]
+    pub const fn of(level: &StockLevel, on_sale: bool) -> Self {
+        Self {
+            product_id: level.product_id,
+            on_hand: level.on_hand,
+            reserved: level.reserved,
+            available: level.available(),
+            updated_at: level.updated_at,
+            version: level.version,
+            on_sale,
+        }
+    }
+}
+
+/// Reads stock levels.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait StockQueries: Send + Sync {
+    /// The level of this product, archived or not.
+    async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError>;
+}

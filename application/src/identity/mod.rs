@@ -1,0 +1,5 @@
+//! The use cases of identity.
+
+mod ports;
+
+pub use ports::*;

@@ -1,0 +1,123 @@
+//! What every error of the application can say of itself.
+
+use super::{BoxError, StoreError};
+
+/// The kinds of errors; a transport maps each to one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The command itself is wrong; sending it again is useless.
+    Invalid,
+    /// Credentials are missing or wrong.
+    Unauthenticated,
+    /// Not allowed.
+    Denied,
+    /// There is no such thing, or none that the actor may know of.
+    NotFound,
+    /// The state of things does not allow it now.
+    Conflict,
+    /// A precondition is asked for.
+    PreconditionRequired,
+    /// Somebody else changed it meanwhile.
+    Stale,
+    /// Too often.
+    RateLimited,
+    /// Try again later: a store or a resource is away or busy.
+    Unavailable,
+    /// No space is left.
+    StorageFull,
+    /// Our fault.
+    Internal,
+}
+
+/// One field that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where in the command, as a JSON pointer (RFC 6901); empty for the whole.
+    pub pointer: String,
+    /// A stable code in `snake_case`.
+    pub code: &'static str,
+    /// For people, lower case.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// A field error whose text is that of the domain's refusal.
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl std::fmt::Display) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.to_string() }
+    }
+}
+
+/// Everything that is wrong with a command, all at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Invalid {
+    /// The fields; never empty in an error.
+    pub errors: Vec<FieldError>,
+}
+
+impl Invalid {
+    /// One wrong field.
+    #[must_use]
+    pub fn one(pointer: impl Into<String>, code: &'static str, detail: impl std::fmt::Display) -> Self {
+        Self { errors: vec![FieldError::new(pointer, code, detail)] }
+    }
+
+    /// Takes the value, or notes what is wrong with it.
+    pub fn check<T, E: std::fmt::Display>(
+        &mut self,
+        pointer: &str,
+        code: &'static str,
+        value: Result<T, E>,
+    ) -> Option<T> {
+        value.map_err(|error| self.errors.push(FieldError::new(pointer, code, error))).ok()
+    }
+}
+
+impl std::fmt::Display for Invalid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the command is not valid")?;
+        self.errors.iter().try_for_each(|error| write!(f, "; {}: {}", error.pointer, error.detail))
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// An error of a use case or query.
+pub trait AppError: std::error::Error + Send + Sync + 'static {
+    /// What kind it is.
+    fn kind(&self) -> ErrorKind;
+    /// Its stable code in `snake_case`.
+    fn code(&self) -> &'static str;
+    /// The fields that are wrong, if it is about fields.
+    fn fields(&self) -> &[FieldError] {
+        &[]
+    }
+}
+
+impl AppError for StoreError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Retry(_) | Self::OutcomeUnknown(_) | Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::Full(_) => ErrorKind::StorageFull,
+            Self::Stale => ErrorKind::Stale,
+            Self::Duplicate { .. } | Self::Corrupt(_) => ErrorKind::Internal,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Retry(_) | Self::Unavailable(_) => "store_unavailable",
+            Self::OutcomeUnknown(_) => "outcome_unknown",
+            Self::Full(_) => "storage_full",
+            Self::Stale => "precondition_failed",
+            Self::Duplicate { .. } | Self::Corrupt(_) => "internal",
+        }
+    }
+}
+
+impl StoreError {
+    /// A row that cannot be read back into what it was made of.
+    pub fn unreadable(cause: impl Into<BoxError>) -> Self {
+        Self::Corrupt(cause.into())
+    }
+}

@@ -1,0 +1,33 @@
+//! What every use case is made of: units of work, attempts, the actor, access, time and identifiers, idempotency, the
+//! outbox, pages and errors.
+
+mod access;
+mod actor;
+mod attempt;
+mod error;
+mod idempotency;
+mod outbox;
+mod page;
+mod precondition;
+mod runtime;
+mod store;
+
+pub use access::{Authorized, Denied, Permitted, Scope, authorize, permit, scope};
+pub use actor::{Actor, Principal};
+pub use attempt::{Attempt, Failure, end, run};
+pub use error::{AppError, ErrorKind, FieldError, Invalid};
+pub use idempotency::{
+    Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
+};
+pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
+pub use page::{Page, PageRequest, Position, SortValue};
+pub use precondition::{Precondition, Unmet};
+pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
+pub use store::{Begin, BoxError, Constraint, Key, StoreError, Transaction, TxMode};
+
+#[cfg(any(test, feature = "testing"))]
+pub use idempotency::{MockFingerprints, MockIdempotencyKeys};
+#[cfg(any(test, feature = "testing"))]
+pub use outbox::{MockOutbox, MockOutboxQueries};
+#[cfg(any(test, feature = "testing"))]
+pub use runtime::{MockClock, MockIdGenerator, MockRandom, MockSleeper};

@@ -1,0 +1,50 @@
+//! `If-Match`, without HTTP.
+
+use skep_domain::shared::Version;
+
+/// What the caller says of the version it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub enum Precondition {
+    /// Nothing.
+    Missing,
+    /// Any version will do.
+    Any,
+    /// This one.
+    Version(Version),
+    /// Another representation, which matches no version.
+    Other,
+}
+
+/// Why a precondition does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet {
+    /// It is asked for, and missing.
+    Required,
+    /// The thing has another version by now.
+    Failed,
+}
+
+impl Precondition {
+    /// Judges a required precondition against the version at hand.
+    ///
+    /// # Errors
+    /// [`Unmet`].
+    pub fn require(self, current: Version) -> Result<(), Unmet> {
+        match self {
+            Self::Missing => Err(Unmet::Required),
+            _ => self.allow(current),
+        }
+    }
+
+    /// Judges a precondition that may be missing.
+    ///
+    /// # Errors
+    /// [`Unmet::Failed`].
+    pub fn allow(self, current: Version) -> Result<(), Unmet> {
+        match self {
+            Self::Missing | Self::Any => Ok(()),
+            Self::Version(seen) if seen == current => Ok(()),
+            Self::Version(_) | Self::Other => Err(Unmet::Failed),
+        }
+    }
+}

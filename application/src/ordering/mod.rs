@@ -1,0 +1,5 @@
+//! The use cases of ordering.
+
+mod ports;
+
+pub use ports::*;

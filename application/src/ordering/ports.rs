@@ -1,0 +1,127 @@
+//! The ports of ordering.
+
+use crate::{
+    catalog::{ProductRepository, StockRepository},
+    kernel::{IdempotencyKeys, Outbox, Page, PageRequest, Position, Scope, SortValue, StoreError, Transaction},
+};
+use async_trait::async_trait;
+use skep_domain::{
+    catalog::Sku,
+    ordering::{Order, OrderNumber},
+    shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, UserId, Version},
+};
+
+/// All that an ordering use case may touch.
+pub trait OrderingTx: Transaction {
+    /// The orders.
+    fn orders(&mut self) -> &mut dyn OrderRepository;
+    /// The products, published by the catalogue: prices are read inside the unit.
+    fn products(&mut self) -> &mut dyn ProductRepository;
+    /// The stock, published by the catalogue.
+    fn stock(&mut self) -> &mut dyn StockRepository;
+    /// The idempotency keys.
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
+    /// The outbox.
+    fn outbox(&mut self) -> &mut dyn Outbox;
+}
+
+/// The orders, inside a unit of work.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait OrderRepository: Send {
+    /// The order with this id, its lines in the order in which they were placed.
+    async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    /// Stores a new order with its lines, in a fixed number of statements. `Duplicate` of `OrderId` or `OrderNumber`.
+    async fn insert(&mut self, order: &Order) -> Result<(), StoreError>;
+    /// Stores the progress of an order over the version it was read with, and answers the new version; lines and totals
+    /// never change. `Stale`.
+    async fn save(&mut self, order: &Order) -> Result<Version, StoreError>;
+}
+
+/// A line of an order, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderLineView {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its code then.
+    pub sku: Sku,
+    /// Its name then.
+    pub name: Text,
+    /// The number of pieces.
+    pub quantity: u32,
+    /// What one piece cost then.
+    pub unit_price: Money,
+    /// `quantity` times `unit_price`.
+    pub total: Money,
+}
+
+/// An order, as shown; also what an idempotency key keeps.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderView {
+    /// The identifier.
+    pub id: OrderId,
+    /// The number for people.
+    pub number: OrderNumber,
+    /// Who placed it.
+    pub customer_id: UserId,
+    /// The status, by name.
+    pub status: String,
+    /// The lines.
+    pub lines: Vec<OrderLineView>,
+    /// The sum of the lines.
+    pub total: Money,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The version.
+    pub version: Version,
+}
+
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        let line = |line: &skep_domain::ordering::OrderLine| OrderLineView {
+            product_id: line.product_id,
+            sku: line.sku.clone(),
+            name: line.name.clone(),
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            total: line.total,
+        };
+        Self {
+            id: order.id,
+            number: order.number.clone(),
+            customer_id: order.customer_id,
+            status: order.status().name().to_owned(),
+            lines: order.lines.iter().map(line).collect(),
+            total: order.total,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            version: order.version,
+        }
+    }
+}
+
+impl OrderView {
+    /// The place of the order in a list that is sorted by the time of placing.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { key: SortValue::Time(self.created_at), id: self.id.uuid() }
+    }
+}
+
+/// Reads orders.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait OrderQueries: Send + Sync {
+    /// The order with this id, if it lies within the scope.
+    async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError>;
+    /// A page of the orders within the scope, by time of placing and id; in a fixed number of statements. A position
+    /// whose key is not a time is an empty page.
+    async fn list_orders(
+        &self,
+        scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<OrderView>, StoreError>;
+}
