@@ -1,0 +1,66 @@
+//! Statements: a text, and what goes in and comes out.
+
+use super::{Kind, Value};
+use skep_application::kernel::StoreError;
+use std::borrow::Cow;
+
+/// One of the two engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// The text of a statement. Parameters are `$1`, `$2`, … on both engines.
+#[derive(Debug, Clone)]
+pub enum Sql {
+    /// The same for both.
+    Both(Cow<'static, str>),
+    /// The engines differ here; a test counts how often.
+    Per {
+        /// For SQLite.
+        sqlite: Cow<'static, str>,
+        /// For PostgreSQL.
+        postgres: Cow<'static, str>,
+    },
+}
+
+/// A statement that both engines can prepare. Declared once, as a static.
+#[derive(Debug)]
+pub struct Statement {
+    /// `context.entity.verb`, for spans, metrics and errors.
+    pub name: &'static str,
+    /// The text.
+    pub sql: Sql,
+    /// The kinds of the parameters of one row. For a batch PostgreSQL gets an array of each (`unnest($1, $2, …)`), while
+    /// SQLite runs its text once for every row.
+    pub params: &'static [Kind],
+    /// The kinds of the columns of the answer.
+    pub columns: &'static [Kind],
+    /// Whether it is run with [`super::SqlConnection::execute_many`].
+    pub batch: bool,
+}
+
+impl Statement {
+    /// The text for an engine.
+    #[must_use]
+    pub fn text(&self, engine: Engine) -> &str {
+        match (&self.sql, engine) {
+            (Sql::Both(text), _) => text,
+            (Sql::Per { sqlite, .. }, Engine::Sqlite) => sqlite,
+            (Sql::Per { postgres, .. }, Engine::Postgres) => postgres,
+        }
+    }
+
+    /// Refuses arguments that are not of the declared number and kinds: SQLite binds NULL for a missing one and
+    /// PostgreSQL accepts surplus ones in silence.
+    ///
+    /// # Errors
+    /// `Corrupt`, naming the statement: it is a fault of ours.
+    pub fn check(&self, args: &[Value]) -> Result<(), StoreError> {
+        let fits = args.len() == self.params.len() && args.iter().zip(self.params).all(|(arg, kind)| arg.is(*kind));
+        if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{}: wrong arguments", self.name).into())) }
+    }
+}

@@ -1,0 +1,185 @@
+//! The values that pass between repositories and drivers.
+
+use skep_application::kernel::StoreError;
+use skep_domain::shared::Timestamp;
+use uuid::Uuid;
+
+/// A value of a parameter or a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// No value. Bound with the kind that the statement declares, because an untyped NULL fails on PostgreSQL.
+    Null,
+    /// BOOLEAN; INTEGER 0 or 1 on SQLite.
+    Bool(bool),
+    /// BIGINT; INTEGER.
+    Int(i64),
+    /// TEXT.
+    Text(String),
+    /// BYTEA; BLOB.
+    Bytes(Vec<u8>),
+    /// UUID; BLOB of 16 bytes.
+    Uuid(Uuid),
+    /// TIMESTAMPTZ; INTEGER milliseconds since 1970.
+    Time(Timestamp),
+    /// A list of UUIDs, for `= ANY($n)` and `IN rarray($n)`.
+    Uuids(Vec<Uuid>),
+}
+
+/// The kind of a parameter or a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Int`].
+    Int,
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Bytes`].
+    Bytes,
+    /// [`Value::Uuid`].
+    Uuid,
+    /// [`Value::Time`].
+    Time,
+    /// [`Value::Uuids`]; parameters only.
+    Uuids,
+}
+
+impl Value {
+    /// Whether this value may stand where `kind` is declared. NULL may stand anywhere.
+    #[must_use]
+    pub const fn is(&self, kind: Kind) -> bool {
+        matches!(
+            (self, kind),
+            (Self::Null, _)
+                | (Self::Bool(_), Kind::Bool)
+                | (Self::Int(_), Kind::Int)
+                | (Self::Text(_), Kind::Text)
+                | (Self::Bytes(_), Kind::Bytes)
+                | (Self::Uuid(_), Kind::Uuid)
+                | (Self::Time(_), Kind::Time)
+                | (Self::Uuids(_), Kind::Uuids)
+        )
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Int(value.into())
+    }
+}
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(value)
+    }
+}
+impl From<Uuid> for Value {
+    fn from(value: Uuid) -> Self {
+        Self::Uuid(value)
+    }
+}
+impl From<Timestamp> for Value {
+    fn from(value: Timestamp) -> Self {
+        Self::Time(value)
+    }
+}
+impl From<Vec<Uuid>> for Value {
+    fn from(value: Vec<Uuid>) -> Self {
+        Self::Uuids(value)
+    }
+}
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row of an answer, read from left to right: each reader takes the next column.
+#[derive(Debug)]
+pub struct Row {
+    statement: &'static str,
+    values: std::vec::IntoIter<Value>,
+}
+
+macro_rules! readers {
+    ($($(#[$doc:meta])* $name:ident, $optional:ident: $variant:ident -> $type:ty),+ $(,)?) => {
+        impl Row {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// `Corrupt` if the next column is of another kind or NULL.
+                pub fn $name(&mut self) -> Result<$type, StoreError> {
+                    match self.values.next() {
+                        Some(Value::$variant(value)) => Ok(value),
+                        other => Err(self.unexpected(stringify!($variant), other.as_ref())),
+                    }
+                }
+
+                $(#[$doc])*
+                /// Or NULL.
+                ///
+                /// # Errors
+                /// `Corrupt` if the next column is of another kind.
+                pub fn $optional(&mut self) -> Result<Option<$type>, StoreError> {
+                    match self.values.next() {
+                        Some(Value::$variant(value)) => Ok(Some(value)),
+                        Some(Value::Null) => Ok(None),
+                        other => Err(self.unexpected(stringify!($variant), other.as_ref())),
+                    }
+                }
+            )+
+        }
+    };
+}
+
+readers! {
+    #[doc = "A truth value."]
+    bool, optional_bool: Bool -> bool,
+    #[doc = "A number."]
+    int, optional_int: Int -> i64,
+    #[doc = "Text."]
+    text, optional_text: Text -> String,
+    #[doc = "Bytes."]
+    bytes, optional_bytes: Bytes -> Vec<u8>,
+    #[doc = "A UUID."]
+    uuid, optional_uuid: Uuid -> Uuid,
+    #[doc = "A time."]
+    time, optional_time: Time -> Timestamp,
+}
+
+impl Row {
+    /// A row of the answer to `statement`.
+    #[must_use]
+    pub fn new(statement: &'static str, values: Vec<Value>) -> Self {
+        Self { statement, values: values.into_iter() }
+    }
+
+    fn unexpected(&self, wanted: &str, found: Option<&Value>) -> StoreError {
+        let found = match found {
+            None => "no column",
+            Some(Value::Null) => "NULL",
+            Some(_) => "another kind",
+        };
+        StoreError::Corrupt(format!("{}: expected {wanted}, found {found}", self.statement).into())
+    }
+}
