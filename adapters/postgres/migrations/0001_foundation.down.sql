@@ -1,0 +1,13 @@
+DROP TABLE instance_keys;
+DROP TABLE idempotency_keys;
+DROP TABLE outbox;
+DROP TABLE order_lines;
+DROP TABLE orders;
+DROP TABLE reservations;
+DROP TABLE stock_movements;
+DROP TABLE stock_levels;
+DROP TABLE products;
+DROP TABLE setup_tokens;
+DROP TABLE sessions;
+DROP TABLE user_roles;
+DROP TABLE users;
