@@ -1,7 +1,9 @@
 //! Keeping Skep running: schema, health, keys, limits, sweeping.
 
+mod gcra;
 mod ports;
 mod sweep;
 
+pub use gcra::Gcra;
 pub use ports::*;
 pub use sweep::SweepExpired;
