@@ -92,6 +92,10 @@ pub trait AppError: std::error::Error + Send + Sync + 'static {
     fn fields(&self) -> &[FieldError] {
         &[]
     }
+    /// When it is worth another try, if that is known.
+    fn retry_after(&self) -> Option<std::time::Duration> {
+        None
+    }
 }
 
 impl AppError for StoreError {

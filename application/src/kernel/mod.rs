@@ -9,6 +9,7 @@ mod idempotency;
 mod outbox;
 mod page;
 mod precondition;
+mod refusal;
 mod runtime;
 mod store;
 
@@ -22,8 +23,12 @@ pub use idempotency::{
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, SortValue};
 pub use precondition::{Precondition, Unmet};
+pub use refusal::{KeyReused, NotFound, TooManyAttempts};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{Begin, BoxError, Constraint, Key, StoreError, Transaction, TxMode};
+
+pub(crate) use idempotency::{remember, replay};
+pub(crate) use refusal::use_case_error;
 
 #[cfg(any(test, feature = "testing"))]
 pub use idempotency::{MockFingerprints, MockIdempotencyKeys};

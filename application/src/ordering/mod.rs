@@ -1,5 +1,11 @@
-//! The use cases of ordering.
+//! The use cases and queries of ordering.
 
+mod cancel_order;
+mod place_order;
 mod ports;
+mod queries;
 
+pub use cancel_order::{CancelOrder, CancelOrderCommand, CancelOrderError, NotCancellable};
+pub use place_order::{InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
 pub use ports::*;
+pub use queries::{GetOrder, GetOrderError, ListOrders, ListOrdersError};
