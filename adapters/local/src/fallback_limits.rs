@@ -1,0 +1,216 @@
+//! Rate limits that go on when the shared counters are away.
+
+use async_trait::async_trait;
+use skep_application::{
+    kernel::{Clock, StoreError},
+    operations::{Limit, RateLimits, Verdict},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// The counter of calls that the shared limiter did not answer.
+pub const FALLBACK_METRIC: &str = "skep_rate_limit_fallback_total";
+
+/// How long the shared limiter is left alone after it failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The shared limiter answers, as far as known.
+const PRESENT: u64 = 0;
+
+/// Asks the shared limiter, and the one of this process while that is away: then every instance allows the whole limit
+/// by itself.
+///
+/// After a failure one call per second asks the shared limiter again, the others do not wait for it. Each call that was
+/// answered by the process counts in [`FALLBACK_METRIC`].
+pub struct FallbackLimits {
+    shared: Arc<dyn RateLimits>,
+    local: Arc<dyn RateLimits>,
+    clock: Arc<dyn Clock>,
+    /// When to ask the shared limiter again, in microseconds of the monotonic clock, or [`PRESENT`].
+    ask_again_at: AtomicU64,
+}
+
+impl FallbackLimits {
+    /// Both limiters, and the clock of the pause.
+    #[must_use]
+    pub fn new(shared: Arc<dyn RateLimits>, local: Arc<dyn RateLimits>, clock: Arc<dyn Clock>) -> Self {
+        Self { shared, local, clock, ask_again_at: AtomicU64::new(PRESENT) }
+    }
+
+    /// Whether this call asks the shared limiter; of many during an absence, one per pause does.
+    fn asks_shared(&self) -> bool {
+        let at = self.ask_again_at.load(Ordering::Relaxed);
+        at == PRESENT
+            || (at <= micros(self.clock.monotonic())
+                && self
+                    .ask_again_at
+                    .compare_exchange(at, self.after_pause(), Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok())
+    }
+
+    fn after_pause(&self) -> u64 {
+        micros(self.clock.monotonic() + PAUSE)
+    }
+
+    fn shared_answered(&self) {
+        // Mostly read: a write by every call would move the cache line between the cores.
+        if self.ask_again_at.load(Ordering::Relaxed) != PRESENT
+            && self.ask_again_at.swap(PRESENT, Ordering::Relaxed) != PRESENT
+        {
+            tracing::info!("shared rate limits answer again");
+        }
+    }
+
+    fn shared_failed(&self, error: &StoreError) {
+        if self.ask_again_at.swap(self.after_pause(), Ordering::Relaxed) == PRESENT {
+            let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(%error, cause, "shared rate limits are away, this process counts by itself");
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[async_trait]
+impl RateLimits for FallbackLimits {
+    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
+        if self.asks_shared() {
+            match self.shared.take(key, limit).await {
+                Ok(verdict) => {
+                    self.shared_answered();
+                    return Ok(verdict);
+                }
+                Err(error) => self.shared_failed(&error),
+            }
+        }
+        metrics::counter!(FALLBACK_METRIC).increment(1);
+        self.local.take(key, limit).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LocalLimits, testing::ManualClock};
+    use std::sync::atomic::{AtomicBool, AtomicU32};
+
+    const LIMIT: Limit = Limit { burst: 2, period: Duration::from_secs(3_600) };
+
+    /// A limiter that can be switched off; it counts how often it was asked.
+    struct Switched {
+        away: AtomicBool,
+        asked: AtomicU32,
+        limits: LocalLimits,
+    }
+
+    #[async_trait]
+    impl RateLimits for Switched {
+        async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if self.away.load(Ordering::SeqCst) {
+                return Err(StoreError::Unavailable("connection refused".into()));
+            }
+            Ok(self.limits.take_now(key, limit))
+        }
+    }
+
+    fn setup() -> (Arc<ManualClock>, Arc<Switched>, FallbackLimits) {
+        let clock = Arc::new(ManualClock::at(0));
+        let shared = Arc::new(Switched {
+            away: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
+            limits: LocalLimits::new(Arc::clone(&clock) as Arc<dyn Clock>),
+        });
+        let local = Arc::new(LocalLimits::new(Arc::clone(&clock) as Arc<dyn Clock>));
+        let limits = FallbackLimits::new(
+            Arc::clone(&shared) as Arc<dyn RateLimits>,
+            local,
+            Arc::clone(&clock) as Arc<dyn Clock>,
+        );
+        (clock, shared, limits)
+    }
+
+    #[tokio::test]
+    async fn while_the_shared_limiter_is_away_the_process_counts() {
+        let (_, shared, limits) = setup();
+        assert_eq!(limits.take("a", LIMIT).await.unwrap().remaining, 1);
+        shared.away.store(true, Ordering::SeqCst);
+        let verdicts = [
+            limits.take("a", LIMIT).await.unwrap(),
+            limits.take("a", LIMIT).await.unwrap(),
+            limits.take("a", LIMIT).await.unwrap(),
+        ];
+        assert_eq!(verdicts.map(|verdict| verdict.allowed), [true, true, false], "the local bucket was full");
+    }
+
+    #[tokio::test]
+    async fn an_absent_limiter_is_asked_once_a_second_and_used_again_when_it_answers() {
+        let (clock, shared, limits) = setup();
+        shared.away.store(true, Ordering::SeqCst);
+        for _ in 0..50 {
+            limits.take("a", LIMIT).await.unwrap();
+        }
+        assert_eq!(shared.asked.load(Ordering::SeqCst), 1);
+
+        clock.advance(PAUSE);
+        for _ in 0..50 {
+            limits.take("a", LIMIT).await.unwrap();
+        }
+        assert_eq!(shared.asked.load(Ordering::SeqCst), 2);
+
+        shared.away.store(false, Ordering::SeqCst);
+        assert!(!limits.take("a", LIMIT).await.unwrap().allowed, "still paused: the process says no");
+        clock.advance(PAUSE);
+        assert!(limits.take("a", LIMIT).await.unwrap().allowed, "back: the shared bucket is full");
+        assert!(limits.take("a", LIMIT).await.unwrap().allowed);
+        assert!(!limits.take("a", LIMIT).await.unwrap().allowed);
+        assert_eq!(shared.asked.load(Ordering::SeqCst), 5);
+    }
+
+    #[tokio::test]
+    async fn every_call_that_the_process_answered_is_counted() {
+        let (_, shared, limits) = setup();
+        let counter = Counted::default();
+        let recorder = counter.clone();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        limits.take("a", LIMIT).await.unwrap();
+        assert_eq!(counter.value(), 0);
+        shared.away.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            limits.take("a", LIMIT).await.unwrap();
+        }
+        assert_eq!(counter.value(), 3);
+    }
+
+    /// Records one counter and nothing else.
+    #[derive(Clone, Default)]
+    struct Counted(Arc<AtomicU64>);
+
+    impl Counted {
+        fn value(&self) -> u64 {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    impl metrics::Recorder for Counted {
+        fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+        fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+        fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+        fn register_counter(&self, key: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+            assert_eq!(key.name(), FALLBACK_METRIC);
+            metrics::Counter::from_arc(Arc::clone(&self.0))
+        }
+        fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+            metrics::Gauge::noop()
+        }
+        fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+            metrics::Histogram::noop()
+        }
+    }
+}
