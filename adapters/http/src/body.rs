@@ -1,0 +1,171 @@
+//! JSON request bodies that name what is wrong with them.
+//!
+//! [`Strict`] is for POST and PUT, [`MergePatch`] for PATCH (RFC 7396). Both refuse, before the
+//! type is looked at, what is no JSON (400), names a key twice at any depth (400) or nests too
+//! deeply (400), and answer every value that does not fit the type with a 422 that points at it.
+//!
+//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for
+//! the parsing, with `deny_unknown_fields` for both. A field of a patch that may be absent, null
+//! or a value is a `MaybeUndefined<T>` with `#[serde(default)]`. The `validator` attributes of
+//! poem-openapi are not applied: rules of values belong to the domain.
+
+use std::error::Error as StdError;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use poem::{Request, RequestBody, Result};
+use poem_openapi::payload::{ParsePayload, Payload};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use serde::de::DeserializeOwned;
+
+use crate::edge::{Limits, RequestContext};
+use crate::problem::{self, Problem, code};
+
+mod by_name;
+mod json;
+
+pub use self::json::{MAX_DEPTH, parse};
+
+/// The media type of JSON.
+const JSON: &str = "application/json";
+
+/// The media type of a JSON merge patch (RFC 7396).
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// A JSON body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strict<T>(pub T);
+
+/// A JSON merge patch: as [`Strict`], and `application/merge-patch+json` is accepted too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergePatch<T>(pub T);
+
+/// Checks the headers, reads the body within its limit and parses it.
+async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> Result<T, Problem> {
+    check_media_type(request.headers(), accepted)?;
+    let body = body.take().map_err(|error| problem::from_error(error.into()))?;
+    // The edge has its guard; this holds where there is none.
+    let limit = request
+        .extensions()
+        .get::<RequestContext>()
+        .map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes);
+    let body: BoxBody<Bytes, std::io::Error> = body.into();
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let bytes = match Limited::new(body, limit).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Err(read_problem(error)),
+    };
+    parse(&bytes)
+}
+
+fn read_problem(error: Box<dyn StdError + Send + Sync>) -> Problem {
+    if error.is::<LengthLimitError>() {
+        return Problem::of(code::BODY_TOO_LARGE);
+    }
+    match error.downcast::<std::io::Error>() {
+        Ok(error) => problem::from_body_io(&error),
+        Err(_) => Problem::of(code::BODY_INCOMPLETE),
+    }
+}
+
+fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
+    let unsupported = || {
+        Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail(format!("the body has to be {}", accepted.join(" or ")))
+    };
+    if single(headers, &CONTENT_ENCODING)
+        .is_none_or(|coding| coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")))
+    {
+        return Err(Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail("the body must not have a content-encoding"));
+    }
+    let Some(Some(value)) = single(headers, &CONTENT_TYPE) else {
+        return Err(unsupported());
+    };
+    let (media_type, parameters) = match value.split_once(';') {
+        Some((media_type, parameters)) => (media_type, Some(parameters)),
+        None => (value, None),
+    };
+    let is_accepted = accepted.iter().any(|accepted| accepted.eq_ignore_ascii_case(media_type.trim()));
+    let is_utf8 = parameters.is_none_or(|parameters| {
+        parameters.split(';').all(|parameter| {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    });
+    if is_accepted && is_utf8 { Ok(()) } else { Err(unsupported()) }
+}
+
+/// The header's value: `None` if it is repeated or no text, `Some(None)` if it is absent.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Some(None),
+        (Some(value), None) => value.to_str().ok().map(Some),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+macro_rules! json_body {
+    ($name:ident, $content_type:expr, [$($accepted:expr),*]) => {
+        impl<T: Type> Payload for $name<T> {
+            const CONTENT_TYPE: &'static str = $content_type;
+
+            fn schema_ref() -> MetaSchemaRef {
+                T::schema_ref()
+            }
+
+            fn register(registry: &mut Registry) {
+                T::register(registry);
+            }
+        }
+
+        impl<T: Type + DeserializeOwned> ParsePayload for $name<T> {
+            const IS_REQUIRED: bool = true;
+
+            async fn from_request(request: &Request, body: &mut RequestBody) -> Result<Self> {
+                Ok(Self(read(request, body, &[$($accepted),*]).await?))
+            }
+        }
+
+        impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for $name<T> {
+            const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+            type ParamType = ();
+            type ParamRawType = ();
+
+            fn register(registry: &mut Registry) {
+                <Self as Payload>::register(registry);
+            }
+
+            fn request_meta() -> Option<MetaRequest> {
+                let media_type = |content_type| MetaMediaType {
+                    content_type,
+                    schema: <Self as Payload>::schema_ref(),
+                };
+                Some(MetaRequest {
+                    description: None,
+                    content: vec![$(media_type($accepted)),*],
+                    required: true,
+                })
+            }
+
+            async fn from_request(
+                request: &'a Request,
+                body: &mut RequestBody,
+                _: ExtractParamOptions<()>,
+            ) -> Result<Self> {
+                <Self as ParsePayload>::from_request(request, body).await
+            }
+        }
+    };
+}
+
+json_body!(Strict, JSON, [JSON]);
+json_body!(MergePatch, MERGE_PATCH, [MERGE_PATCH, JSON]);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+//! Parses a JSON text strictly and says where it is wrong.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_path_to_error::{Path, Segment};
+
+use super::by_name::ByName;
+use crate::problem::{FieldError, Problem, code};
+
+/// The deepest nesting of arrays and objects in a body.
+pub const MAX_DEPTH: usize = 32;
+
+/// Objects with fewer keys than this are searched, not hashed.
+const FEW_KEYS: usize = 16;
+
+/// Parses a JSON text into a value.
+///
+/// # Errors
+/// 400 if it is no JSON, names a key twice or nests deeper than [`MAX_DEPTH`]; 422 if a value
+/// does not fit the type or a string contains NUL. The problem names the place.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to());
+        Problem::of(code::MALFORMED_JSON).with_detail(detail)
+    })?;
+    if text.is_empty() {
+        return Err(Problem::of(code::MALFORMED_JSON).with_detail("the body is empty"));
+    }
+    if check(text, false)? {
+        check(text, true)?;
+    }
+    // The path is tracked only once it is needed: nearly every body fits.
+    T::deserialize(ByName(&mut serde_json::Deserializer::from_str(text))).or_else(|_| {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| misfit(error.path(), error.inner()))
+    })
+}
+
+/// Walks the text; says whether a string in it contains NUL, or refuses the first that does.
+fn check(text: &str, refuse_nul: bool) -> Result<bool, Problem> {
+    let mut walk = Walk { refuse_nul, ..Walk::default() };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let seed = Value { walk: &mut walk, depth: 0 };
+    let result = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    match result {
+        Ok(()) => Ok(walk.has_nul),
+        Err(error) => Err(walk.problem(&error)),
+    }
+}
+
+/// What the walk has found.
+#[derive(Default)]
+struct Walk {
+    refuse_nul: bool,
+    has_nul: bool,
+    fault: Option<Fault>,
+    /// The way to the fault, written from its end while the walk unwinds.
+    way: Vec<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Fault {
+    DuplicateKey,
+    TooDeep,
+    Nul,
+}
+
+impl Walk {
+    fn fail<E: Error>(&mut self, fault: Fault) -> E {
+        self.fault = Some(fault);
+        E::custom("refused")
+    }
+
+    fn text<E: Error>(&mut self, text: &str) -> Result<(), E> {
+        if text.as_bytes().contains(&0) {
+            if self.refuse_nul {
+                return Err(self.fail(Fault::Nul));
+            }
+            self.has_nul = true;
+        }
+        Ok(())
+    }
+
+    fn problem(mut self, error: &serde_json::Error) -> Problem {
+        self.way.reverse();
+        let pointer: String = self.way.iter().fold(String::new(), |mut pointer, segment| {
+            push_segment(&mut pointer, segment);
+            pointer
+        });
+        let named = |code: code::Code, detail: &'static str| {
+            Problem::of(code).with_error(FieldError::at(pointer.clone(), code.name, detail))
+        };
+        match self.fault {
+            Some(Fault::DuplicateKey) => named(code::DUPLICATE_KEY, "the key is named twice"),
+            Some(Fault::TooDeep) => {
+                Problem::of(code::JSON_TOO_DEEP).with_detail(format!("the body nests deeper than {MAX_DEPTH} levels"))
+            }
+            Some(Fault::Nul) => {
+                Problem::validation(vec![FieldError::at(pointer, "invalid_value", "the text contains a NUL character")])
+            }
+            // A number that no type can hold is a bad value in a good text.
+            None if error.to_string().starts_with("number out of range") => {
+                Problem::validation(vec![FieldError::at(pointer, "out_of_range", "the number is out of range")])
+            }
+            None => malformed(error),
+        }
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let reason = without_position(&text);
+    Problem::of(code::MALFORMED_JSON).with_detail(format!(
+        "{reason} at line {} column {}",
+        error.line(),
+        error.column()
+    ))
+}
+
+/// Visits any value; `depth` is the number of arrays and objects around it.
+struct Value<'w> {
+    walk: &'w mut Walk,
+    depth: usize,
+}
+
+impl Value<'_> {
+    fn enter<E: Error>(&mut self) -> Result<usize, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.walk.fail(Fault::TooDeep));
+        }
+        Ok(self.depth + 1)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.walk.text(text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let depth = self.enter()?;
+        let mut index = 0_usize;
+        loop {
+            let seed = Value { walk: &mut *self.walk, depth };
+            match items.next_element_seed(seed) {
+                Ok(Some(())) => index += 1,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    self.walk.way.push(index.to_string());
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let depth = self.enter()?;
+        let mut keys = Keys::default();
+        while let Some(key) = members.next_key_seed(Key)? {
+            let seed = Value { walk: &mut *self.walk, depth };
+            let fault = match keys.insert(key.clone()) {
+                false => Err(seed.walk.fail(Fault::DuplicateKey)),
+                true => seed.walk.text(&key),
+            };
+            let result = match fault {
+                Ok(()) => members.next_value_seed(seed),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                self.walk.way.push(key.into_owned());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The keys of one object so far.
+#[derive(Default)]
+struct Keys<'de> {
+    few: Vec<Cow<'de, str>>,
+    many: HashSet<Cow<'de, str>>,
+}
+
+impl<'de> Keys<'de> {
+    /// Whether the key is new.
+    fn insert(&mut self, key: Cow<'de, str>) -> bool {
+        if self.few.contains(&key) {
+            return false;
+        }
+        if self.few.len() < FEW_KEYS {
+            self.few.push(key);
+            return true;
+        }
+        self.many.insert(key)
+    }
+}
+
+/// A key, borrowed from the text unless it has escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// The 422 for a text that is JSON but does not fit the type.
+fn misfit(path: &Path, error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let message = without_position(&text);
+    let mut pointer = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => push_segment(&mut pointer, &index.to_string()),
+            Segment::Map { key } => push_segment(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    let (code, detail) = describe(message, &mut pointer);
+    Problem::validation(vec![FieldError::at(pointer, code, detail)])
+}
+
+/// The code and detail of serde's message, without the value that was sent: it may be a secret
+/// in the wrong place. Completes the pointer when the message names the field.
+fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
+    if let Some(field) = quoted(message, "unknown field `") {
+        if pointer.rsplit('/').next() != Some(&escaped(field)) {
+            push_segment(pointer, field);
+        }
+        return ("unknown_field", "the field is not known".to_owned());
+    }
+    if let Some(field) = quoted(message, "missing field `") {
+        push_segment(pointer, field);
+        return ("missing_field", "the field is required".to_owned());
+    }
+    let expected =
+        message.rsplit_once(", expected ").map_or_else(String::new, |(_, expected)| format!("expected {expected}"));
+    if message.starts_with("invalid type: ") {
+        return ("invalid_type", expected);
+    }
+    // serde says "invalid value: integer `300`, expected u8" for a number that does not fit.
+    if message.starts_with("invalid value: integer") || message.starts_with("invalid value: float") {
+        return ("out_of_range", expected);
+    }
+    if message.starts_with("unknown variant `")
+        || message.starts_with("invalid value: ")
+        || message.starts_with("invalid length ")
+    {
+        return ("invalid_value", expected);
+    }
+    ("invalid_value", message.to_owned())
+}
+
+fn quoted<'a>(message: &'a str, start: &str) -> Option<&'a str> {
+    let rest = message.strip_prefix(start)?;
+    // Up to the last backtick before serde's list of what it expected.
+    let end = match rest.find("`, ") {
+        Some(end) => end,
+        None => rest.rfind('`')?,
+    };
+    Some(&rest[..end])
+}
+
+fn without_position(text: &str) -> &str {
+    text.rfind(" at line ").map_or(text, |end| &text[..end])
+}
+
+fn push_segment(pointer: &mut String, segment: &str) {
+    pointer.push('/');
+    pointer.push_str(&escaped(segment));
+}
+
+/// A segment as a JSON pointer writes it (RFC 6901).
+fn escaped(segment: &str) -> Cow<'_, str> {
+    if segment.contains(['~', '/']) {
+        Cow::Owned(segment.replace('~', "~0").replace('/', "~1"))
+    } else {
+        Cow::Borrowed(segment)
+    }
+}

@@ -1,0 +1,158 @@
+//! One request from its head to the last byte of its answer, and the line the log gets of it.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use http_body_util::combinators::BoxBody;
+use hyper::body::{Body, Frame, SizeHint};
+
+use super::connection::Activity;
+use super::request_id::RequestId;
+
+/// A request in progress. Dropping it ends the request, however that comes about: the connection
+/// is told, and one event goes to the target `access`.
+///
+/// The event has no header and no path: the template of the route stands for it, because a path
+/// or a query can carry what nobody should read in a log.
+pub(crate) struct Exchange {
+    started: Instant,
+    activity: Option<Arc<Activity>>,
+    waits_for_us: bool,
+    subject: Option<Subject>,
+    /// None until there is an answer.
+    status: Option<StatusCode>,
+    bytes: u64,
+    complete: bool,
+}
+
+/// Who asked for what.
+pub(crate) struct Subject {
+    pub(crate) method: Method,
+    pub(crate) route: Option<Arc<str>>,
+    pub(crate) request_id: RequestId,
+    pub(crate) client: IpAddr,
+}
+
+impl Exchange {
+    pub(crate) fn begin(activity: Option<Arc<Activity>>, http2: bool) -> Self {
+        if let Some(activity) = &activity {
+            activity.request_began(http2);
+        }
+        Self {
+            started: Instant::now(),
+            activity,
+            waits_for_us: true,
+            subject: None,
+            status: None,
+            bytes: 0,
+            complete: false,
+        }
+    }
+
+    pub(crate) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(crate) fn describe(&mut self, subject: Subject) {
+        self.subject = Some(subject);
+    }
+
+    /// The answer is there; from now on the client is waited for.
+    pub(crate) fn answer(mut self, status: StatusCode, body: BoxBody<Bytes, io::Error>) -> ResponseBody {
+        self.status = Some(status);
+        self.complete = body.is_end_stream();
+        self.wait_for_us(false);
+        ResponseBody { inner: body, exchange: self }
+    }
+
+    fn wait_for_us(&mut self, us: bool) {
+        if self.waits_for_us != us {
+            self.waits_for_us = us;
+            if let Some(activity) = &self.activity {
+                activity.waits_for_us(us);
+            }
+        }
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+        if self.waits_for_us {
+            self.wait_for_us(false);
+        } else if let Some(activity) = &self.activity {
+            activity.response_progressed();
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.wait_for_us(false);
+        if let Some(activity) = &self.activity {
+            activity.request_ended();
+        }
+        let Some(subject) = &self.subject else {
+            return;
+        };
+        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(
+            target: "access",
+            method = subject.method.as_str(),
+            route = subject.route.as_deref().unwrap_or("-"),
+            // The client left before there was an answer.
+            status = self.status.map_or(0, |status| status.as_u16()),
+            duration_us,
+            bytes = self.bytes,
+            complete = self.complete,
+            request_id = subject.request_id.as_str(),
+            client = %subject.client,
+        );
+    }
+}
+
+/// A response body that ends its [`Exchange`] when it has been handed over, or was given up.
+pub struct ResponseBody {
+    inner: BoxBody<Bytes, io::Error>,
+    exchange: Exchange,
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        match &polled {
+            Poll::Pending => this.exchange.wait_for_us(true),
+            Poll::Ready(None) => {
+                this.exchange.wait_for_us(false);
+                this.exchange.complete = true;
+            }
+            Poll::Ready(Some(Ok(frame))) => {
+                this.exchange.sent(frame.data_ref().map_or(0, Bytes::len));
+                // Nobody asks a body that has told its length for more than that.
+                this.exchange.complete = this.inner.is_end_stream();
+            }
+            Poll::Ready(Some(Err(error))) => {
+                let subject = this.exchange.subject.as_ref();
+                let request_id = subject.map_or("-", |subject| subject.request_id.as_str());
+                tracing::error!(request_id, %error, "response body failed");
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,142 @@
+//! What the edge is told at start.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client_addr::TrustedProxies;
+use super::cors::Cors;
+use super::request_id::RequestId;
+use super::routes::RouteTable;
+
+/// The configuration of the edge.
+#[derive(Clone)]
+pub struct EdgeConfig {
+    /// Limits of size and number.
+    pub limits: Limits,
+    /// Limits of time.
+    pub timeouts: Timeouts,
+    /// Whose `X-Forwarded-For` is believed. Default: nobody's.
+    pub trusted_proxies: TrustedProxies,
+    /// Which browser origins may call. Default: none.
+    pub cors: Option<Cors>,
+    /// `max-age` of `Strict-Transport-Security`, sent when set. Set it when the public address
+    /// is HTTPS. Default: not sent.
+    pub hsts: Option<Duration>,
+    /// The known paths and their methods: for `Allow`, OPTIONS, HEAD and the route in logs.
+    /// Default: empty, so that the application alone decides.
+    pub routes: RouteTable,
+    /// Makes the id of a request that brings none, or an unsafe one.
+    pub new_request_id: NewRequestId,
+}
+
+/// A source of fresh request ids.
+pub type NewRequestId = Arc<dyn Fn() -> RequestId + Send + Sync>;
+
+impl EdgeConfig {
+    /// The defaults, with this source of request ids.
+    #[must_use]
+    pub fn new(new_request_id: NewRequestId) -> Self {
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            trusted_proxies: TrustedProxies::default(),
+            cors: None,
+            hsts: None,
+            routes: RouteTable::default(),
+            new_request_id,
+        }
+    }
+}
+
+impl fmt::Debug for EdgeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EdgeConfig")
+            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("trusted_proxies", &self.trusted_proxies)
+            .field("cors", &self.cors)
+            .field("hsts", &self.hsts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Limits of size and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections. One over the limit is answered 503 and closed, so that a balancer
+    /// learns of it at once instead of waiting in the backlog. Default: 10,000; the process
+    /// needs as many file descriptors.
+    pub max_connections: usize,
+    /// Bytes of the request target; above it 414. Default: 8 KiB.
+    pub max_target_bytes: usize,
+    /// Number of header lines; above it 431. Default: 64, at most 100 (hyper's own limit).
+    pub max_headers: usize,
+    /// Bytes of all header names and values; above it 431. Default: 16 KiB.
+    pub max_header_bytes: usize,
+    /// Bytes of a request body, chunked or not; above it 413. Default: 1 MiB.
+    pub max_body_bytes: u64,
+    /// Requests at a time on one HTTP/2 connection. Default: 100.
+    pub http2_max_streams: u32,
+    /// Streams reset by an HTTP/2 client that the server may still be working on (rapid reset).
+    /// Default: 20.
+    pub http2_max_pending_resets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_target_bytes: 8 << 10,
+            max_headers: 64,
+            max_header_bytes: 16 << 10,
+            max_body_bytes: 1 << 20,
+            http2_max_streams: 100,
+            http2_max_pending_resets: 20,
+        }
+    }
+}
+
+/// Limits of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From accept to the complete head of the first request. Default: 10 s.
+    pub first_request: Duration,
+    /// From the first byte of a later head to its end (HTTP/1). Default: 10 s.
+    pub header_read: Duration,
+    /// How long a connection may be without a request. Default: 75 s.
+    pub keep_alive: Duration,
+    /// Longest wait for the next piece of a body; then 408. Default: 10 s.
+    pub body_gap: Duration,
+    /// From the head to the end of its body; then 408. Default: 30 s.
+    pub body_total: Duration,
+    /// How long a client may take nothing of a response that is ready. Default: 60 s.
+    pub response_stall: Duration,
+    /// The deadline handed to the application with every request; the edge itself never cuts a
+    /// running handler. Default: 30 s.
+    pub request: Duration,
+    /// How long running requests may go on after shutdown was asked. Default: 20 s.
+    pub drain: Duration,
+    /// How long a connection without a request stays after it was told to close. Default: 1 s.
+    pub closing_grace: Duration,
+    /// How long an unread body is taken off the wire before its connection closes, so that the
+    /// client gets the answer that refuses it. Default: 1 s.
+    pub linger: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            first_request: Duration::from_secs(10),
+            header_read: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            body_gap: Duration::from_secs(10),
+            body_total: Duration::from_secs(30),
+            response_stall: Duration::from_secs(60),
+            request: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
+            closing_grace: Duration::from_secs(1),
+            linger: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! One connection: what is going on in it, and when it has to be closed.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::config::Timeouts;
+
+/// What happens on a connection, as told by its socket, its service and its bodies, and read by
+/// the task that drives it. Plain counters: nothing here waits for anything.
+///
+/// Times are milliseconds since `origin`, plus one, so that zero can mean "not".
+#[derive(Debug)]
+pub(crate) struct Activity {
+    origin: Instant,
+    /// Requests whose response has not been handed over completely.
+    in_flight: AtomicU32,
+    /// Those among them that wait for us (handler or response source) rather than for the client.
+    waiting_for_us: AtomicU32,
+    /// When anything of a response last went ahead.
+    progress: AtomicU64,
+    /// When the last request ended.
+    idle_since: AtomicU64,
+    /// When the head that is being received began.
+    head_since: AtomicU64,
+    requested: AtomicBool,
+    http2: AtomicBool,
+    unread_body: AtomicBool,
+    conflicting_lengths: AtomicBool,
+    server: Arc<ServerState>,
+}
+
+/// What all connections of a server share.
+#[derive(Debug, Default)]
+pub(crate) struct ServerState {
+    phase: AtomicU8,
+    /// Requests in flight on all connections.
+    in_flight: AtomicUsize,
+    /// Cancelled when draining starts, after `phase` was set.
+    drain: CancellationToken,
+    /// Cancelled when the drain limit is reached, after `phase` was set.
+    cut: CancellationToken,
+}
+
+const RUNNING: u8 = 0;
+const DRAINING: u8 = 1;
+const CUT: u8 = 2;
+
+impl ServerState {
+    pub(crate) fn start_drain(&self) {
+        self.phase.store(DRAINING, Ordering::Release);
+        self.drain.cancel();
+    }
+
+    pub(crate) fn cut(&self) {
+        self.phase.store(CUT, Ordering::Release);
+        self.cut.cancel();
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+}
+
+impl Activity {
+    pub(crate) fn new(server: Arc<ServerState>) -> Self {
+        Self {
+            origin: Instant::now(),
+            in_flight: AtomicU32::new(0),
+            waiting_for_us: AtomicU32::new(0),
+            progress: AtomicU64::new(0),
+            idle_since: AtomicU64::new(0),
+            head_since: AtomicU64::new(0),
+            requested: AtomicBool::new(false),
+            http2: AtomicBool::new(false),
+            unread_body: AtomicBool::new(false),
+            conflicting_lengths: AtomicBool::new(false),
+            server,
+        }
+    }
+
+    fn clock(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_millis()).map_or(u64::MAX, |ms| ms + 1)
+    }
+
+    fn instant(&self, clock: u64) -> Instant {
+        self.origin + Duration::from_millis(clock.saturating_sub(1))
+    }
+
+    /// A request has arrived; it waits for us.
+    pub(crate) fn request_began(&self, http2: bool) {
+        self.requested.store(true, Ordering::Relaxed);
+        self.http2.store(http2, Ordering::Relaxed);
+        self.unread_body.store(false, Ordering::Relaxed);
+        self.waiting_for_us.fetch_add(1, Ordering::AcqRel);
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.server.in_flight.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A request is over, answered or given up.
+    pub(crate) fn request_ended(&self) {
+        self.idle_since.store(self.clock(), Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.server.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// A request now waits for us (`true`), or for the client to take what we have (`false`).
+    pub(crate) fn waits_for_us(&self, us: bool) {
+        if us {
+            self.waiting_for_us.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.response_progressed();
+            self.waiting_for_us.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// A piece of a response went ahead.
+    pub(crate) fn response_progressed(&self) {
+        self.progress.store(self.clock(), Ordering::Relaxed);
+    }
+
+    /// A request body was dropped before its end.
+    pub(crate) fn body_left_unread(&self) {
+        self.unread_body.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client may still be sending a body that nobody reads.
+    pub(crate) fn has_unread_body(&self) -> bool {
+        self.unread_body.load(Ordering::Relaxed)
+    }
+
+    /// What the scanner found in the bytes just received.
+    pub(crate) fn received(&self, scan: super::head_scanner::Scan) {
+        if scan.conflict {
+            self.conflicting_lengths.store(true, Ordering::Relaxed);
+        }
+        match (scan.mid_head, self.head_since.load(Ordering::Relaxed)) {
+            (true, 0) => self.head_since.store(self.clock(), Ordering::Relaxed),
+            (false, 1..) => self.head_since.store(0, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    /// A head with both `Transfer-Encoding` and `Content-Length` was received.
+    pub(crate) fn has_conflicting_lengths(&self) -> bool {
+        self.conflicting_lengths.load(Ordering::Relaxed)
+    }
+
+    fn is_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    /// When the connection has to be closed if nothing happens; `None` while it waits for us.
+    fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
+        if self.in_flight.load(Ordering::Acquire) > 0 {
+            if self.waiting_for_us.load(Ordering::Acquire) > 0 {
+                return None;
+            }
+            let progress = self.instant(self.progress.load(Ordering::Relaxed));
+            return Some(progress + timeouts.response_stall);
+        }
+        let idle_since = self.idle_since.load(Ordering::Relaxed);
+        let head_since = self.head_since.load(Ordering::Relaxed);
+        let deadline = if !self.requested.load(Ordering::Relaxed) {
+            self.origin + timeouts.first_request
+        } else if head_since > 0 && !self.is_http2() {
+            // A pipelined head may have waited for its turn.
+            self.instant(head_since.max(idle_since)) + timeouts.header_read
+        } else {
+            self.instant(idle_since) + timeouts.keep_alive
+        };
+        Some(closing.map_or(deadline, |closing| closing.min(deadline)))
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Closed by the client, or by us after an answer.
+    Closed,
+    /// Closed because a limit of time passed.
+    TimedOut,
+    /// Still at work when the drain limit was reached.
+    Cut,
+}
+
+/// Drives a connection until it ends by itself, runs into a deadline, or the server stops.
+pub(crate) async fn drive<C: GracefulConnection>(
+    mut connection: Pin<&mut C>,
+    activity: &Activity,
+    timeouts: &Timeouts,
+) -> Ending {
+    let server = &activity.server;
+    let mut timer = pin!(tokio::time::sleep_until(activity.origin + timeouts.first_request));
+    // Polled once to be woken, and again only after `phase` has moved: polling them takes a lock.
+    let mut drain = pin!(server.drain.cancelled());
+    let mut cut = pin!(server.cut.cancelled());
+    let mut registered = false;
+    let mut closing: Option<Instant> = None;
+    poll_fn(move |cx| {
+        if !registered {
+            registered = true;
+            let _ = drain.as_mut().poll(cx);
+            let _ = cut.as_mut().poll(cx);
+        }
+        let phase = server.phase.load(Ordering::Acquire);
+        if phase == CUT {
+            return Poll::Ready(Ending::Cut);
+        }
+        if phase != RUNNING && closing.is_none() {
+            connection.as_mut().graceful_shutdown();
+            closing = Some(Instant::now() + timeouts.closing_grace);
+        }
+        loop {
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ending::Closed);
+            }
+            loop {
+                match activity.deadline(timeouts, closing) {
+                    Some(deadline) if deadline < timer.deadline() => timer.as_mut().reset(deadline),
+                    _ => {}
+                }
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                let now = Instant::now();
+                match activity.deadline(timeouts, closing) {
+                    Some(deadline) if deadline <= now => break,
+                    // The timer is lazy: a deadline that moves away is only looked at here.
+                    Some(deadline) => timer.as_mut().reset(deadline),
+                    None => timer.as_mut().reset(now + timeouts.keep_alive),
+                }
+            }
+            if !activity.is_http2() || closing.is_some() {
+                return Poll::Ready(Ending::TimedOut);
+            }
+            // An HTTP/2 client is told before it is cut.
+            connection.as_mut().graceful_shutdown();
+            let until = Instant::now() + timeouts.closing_grace;
+            closing = Some(until);
+            reset(timer.as_mut(), until);
+        }
+    })
+    .await
+}
+
+fn reset(timer: Pin<&mut Sleep>, until: Instant) {
+    timer.reset(until);
+}

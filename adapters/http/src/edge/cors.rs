@@ -1,0 +1,267 @@
+//! Cross-origin requests: an allow-list of exact origins, nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method};
+
+/// Request headers that a browser's script may set.
+const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, \
+                             if-none-match, traceparent, x-request-id";
+
+/// Response headers that a browser's script may read.
+const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, \
+                              traceparent, x-request-id";
+
+/// An origin: scheme, host and port, compared as such and never as a text pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: String,
+    host: String,
+    port: Option<u16>,
+}
+
+/// A text that is no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an origin such as https://shop.example, without wildcard or path, got `{0}`")]
+pub struct ParseOriginError(String);
+
+impl Origin {
+    fn matches(&self, parts: Parts<'_>) -> bool {
+        self.port == parts.port
+            && self.scheme.eq_ignore_ascii_case(parts.scheme)
+            && self.host.eq_ignore_ascii_case(parts.host)
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ParseOriginError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = Parts::parse(text).ok_or_else(|| ParseOriginError(text.to_owned()))?;
+        Ok(Self { scheme: parts.scheme.to_ascii_lowercase(), host: parts.host.to_ascii_lowercase(), port: parts.port })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.host)?;
+        match self.port {
+            Some(port) if default_port(&self.scheme) != Some(port) => write!(f, ":{port}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The parts of an origin, borrowed, the default port filled in.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Parts<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let (first, others) = scheme.as_bytes().split_first()?;
+        if !first.is_ascii_alphabetic()
+            || !others.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+        {
+            return None;
+        }
+        let (host, port) = super::guard::split_authority(authority)?;
+        Some(Self { scheme, host, port: port.or_else(|| default_port(scheme)) })
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    if scheme.eq_ignore_ascii_case("https") {
+        Some(443)
+    } else if scheme.eq_ignore_ascii_case("http") {
+        Some(80)
+    } else {
+        None
+    }
+}
+
+/// Which origins may call, and how.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    origins: Vec<Origin>,
+    credentials: bool,
+    max_age: HeaderValue,
+}
+
+impl Cors {
+    /// Allows these origins, without cookies, and lets browsers remember a preflight for ten
+    /// minutes.
+    #[must_use]
+    pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
+        Self { origins: origins.into_iter().collect(), credentials: false, max_age: HeaderValue::from(600) }
+    }
+
+    /// Whether the browser may send cookies and show the answer to the script.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: bool) -> Self {
+        self.credentials = credentials;
+        self
+    }
+
+    /// How long a browser may remember a preflight (whole seconds; at most a day is kept).
+    #[must_use]
+    pub fn with_max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = HeaderValue::from(max_age.as_secs().min(86_400));
+        self
+    }
+
+    /// The request's origin, if it is on the list.
+    pub(crate) fn allowed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut values = headers.get_all(ORIGIN).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        let parts = Parts::parse(value.to_str().ok()?)?;
+        self.origins.iter().any(|origin| origin.matches(parts)).then(|| value.clone())
+    }
+
+    /// Adds to any response what lets an allowed origin read it.
+    pub(crate) fn decorate(&self, origin: Option<HeaderValue>, response: &mut HeaderMap) {
+        // Also without an origin: a cache must not give that answer to a browser that sends one.
+        response.append(VARY, HeaderValue::from_static("origin"));
+        let Some(origin) = origin else {
+            return;
+        };
+        response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSE_HEADERS));
+        if self.credentials {
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+
+    /// Adds to the answer of a preflight what it asked for, if all of it is allowed.
+    pub(crate) fn preflight(
+        &self,
+        request: &HeaderMap,
+        is_served: impl Fn(&Method) -> bool,
+        allow: &HeaderValue,
+        response: &mut HeaderMap,
+    ) {
+        let method =
+            request.get(ACCESS_CONTROL_REQUEST_METHOD).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+        if !method.is_some_and(|method| is_served(&method)) || !headers_allowed(request) {
+            return;
+        }
+        response.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
+        response.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOW_HEADERS));
+        response.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
+    }
+}
+
+/// Whether the request is a preflight rather than a plain OPTIONS.
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn headers_allowed(request: &HeaderMap) -> bool {
+    request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().all(|line| {
+        line.to_str().is_ok_and(|line| {
+            line.split(',').map(str::trim).all(|name| {
+                name.is_empty() || ALLOW_HEADERS.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name))
+            })
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cors() -> Cors {
+        Cors::new(["https://shop.example", "http://localhost:5173"].map(|o| o.parse().unwrap()))
+    }
+
+    fn with_origin(origin: &[u8]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ORIGIN, HeaderValue::from_bytes(origin).unwrap());
+        headers
+    }
+
+    #[test]
+    fn listed_origins_are_allowed() {
+        for origin in
+            ["https://shop.example", "https://shop.example:443", "https://SHOP.example", "http://localhost:5173"]
+        {
+            let allowed = cors().allowed_origin(&with_origin(origin.as_bytes()));
+            assert_eq!(allowed.unwrap(), origin, "{origin}");
+        }
+    }
+
+    #[test]
+    fn every_other_origin_is_refused() {
+        for origin in [
+            &b"null"[..],
+            b"https://shop.example.evil.test",
+            b"https://evil.test/shop.example",
+            b"https://evilshop.example",
+            b"http://shop.example",
+            b"https://shop.example:8443",
+            b"https://shop.example/",
+            b"https://user@shop.example",
+            b"http://localhost",
+            b"https://\xff\xfe.test",
+            b"https://",
+            b"://shop.example",
+            b"",
+        ] {
+            assert_eq!(cors().allowed_origin(&with_origin(origin)), None, "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn configured_origins_must_be_exact() {
+        for text in ["*", "null", "https://*.shop.example", "https://a/b", "shop.example", "https://a:0x50"] {
+            assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+        assert_eq!("HTTPS://A:443".parse::<Origin>().unwrap().to_string(), "https://a");
+        assert_eq!("app://local".parse::<Origin>().unwrap().to_string(), "app://local");
+    }
+
+    #[test]
+    fn responses_vary_by_origin_and_allow_only_the_listed() {
+        let mut response = HeaderMap::new();
+        cors().decorate(None, &mut response);
+        assert_eq!(response[VARY], "origin");
+        assert!(!response.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+
+        let origin = HeaderValue::from_static("https://shop.example");
+        let mut response = HeaderMap::new();
+        cors().with_credentials(true).decorate(Some(origin.clone()), &mut response);
+        assert_eq!(response[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+        assert_eq!(response[ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
+    }
+
+    #[test]
+    fn a_preflight_is_allowed_only_as_a_whole() {
+        let preflight = |method: &'static str, headers: &'static str| {
+            let mut request = HeaderMap::new();
+            request.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static(method));
+            request.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(headers));
+            let mut response = HeaderMap::new();
+            let allow = HeaderValue::from_static("GET, PUT");
+            cors().preflight(&request, |method| method == Method::GET || method == Method::PUT, &allow, &mut response);
+            response
+        };
+        let response = preflight("PUT", "Content-Type, if-match");
+        assert_eq!(response[ACCESS_CONTROL_ALLOW_METHODS], "GET, PUT");
+        assert_eq!(response[ACCESS_CONTROL_MAX_AGE], "600");
+        assert!(preflight("DELETE", "content-type").is_empty());
+        assert!(preflight("PUT", "x-secret").is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! Watches the bytes of an HTTP/1 connection for the one thing hyper hides from us: a head that
+//! has both `Transfer-Encoding` and `Content-Length` (hyper drops the latter before the request
+//! reaches a service). Such a message is read differently by different servers, which is how
+//! requests are smuggled past a proxy (RFC 9112 §6.1).
+
+/// Enough for `content-length: ` and the longest number; of longer lines only the start counts.
+const LINE_START: usize = 64;
+
+/// What the scanner knows after some bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Scan {
+    /// A head has begun and not ended.
+    pub(crate) mid_head: bool,
+    /// A head with both length fields has been seen.
+    pub(crate) conflict: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    /// This many bytes of a body are to come.
+    Body(u64),
+    /// No further head can follow: HTTP/2, or a chunked body (the service closes after those).
+    Off,
+}
+
+/// Splits a byte stream into heads and bodies without copying: only a line that is cut by a read
+/// boundary is kept, and of that only its start.
+#[derive(Debug)]
+pub(crate) struct HeadScanner {
+    state: State,
+    carry: Vec<u8>,
+    /// Lines of the current head so far, the request line included.
+    lines: u32,
+    transfer_encoding: bool,
+    content_length: Option<u64>,
+    has_length: bool,
+    conflict: bool,
+}
+
+impl HeadScanner {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Head,
+            carry: Vec::new(),
+            lines: 0,
+            transfer_encoding: false,
+            content_length: None,
+            has_length: false,
+            conflict: false,
+        }
+    }
+
+    /// Takes the next bytes of the connection.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Scan {
+        while !bytes.is_empty() {
+            bytes = match self.state {
+                State::Head => self.head(bytes),
+                State::Body(left) => {
+                    let step = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+                    let left = left - step as u64;
+                    self.state = if left == 0 { State::Head } else { State::Body(left) };
+                    &bytes[step..]
+                }
+                State::Off => break,
+            };
+        }
+        Scan {
+            mid_head: self.state == State::Head && (self.lines > 0 || !self.carry.is_empty()),
+            conflict: self.conflict,
+        }
+    }
+
+    /// Consumes one line, or the rest.
+    fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            self.keep(bytes);
+            return &[];
+        };
+        if self.carry.is_empty() {
+            self.line(&bytes[..end]);
+        } else {
+            self.keep(&bytes[..end]);
+            let carry = std::mem::take(&mut self.carry);
+            self.line(&carry);
+            self.carry = carry;
+            self.carry.clear();
+        }
+        &bytes[end + 1..]
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = LINE_START.saturating_sub(self.carry.len());
+        self.carry.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            // Empty lines before a request line are allowed.
+            if self.lines > 0 {
+                self.end_of_head();
+            }
+            return;
+        }
+        self.lines += 1;
+        if self.lines == 1 {
+            if line == b"PRI * HTTP/2.0" {
+                self.state = State::Off;
+            }
+            return;
+        }
+        match line[0] {
+            b't' | b'T' if field(line, b"transfer-encoding").is_some() => {
+                self.transfer_encoding = true;
+            }
+            b'c' | b'C' => {
+                if let Some(value) = field(line, b"content-length") {
+                    self.has_length = true;
+                    self.content_length = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end_of_head(&mut self) {
+        self.state = match (self.transfer_encoding, self.has_length, self.content_length) {
+            (true, has_length, _) => {
+                self.conflict |= has_length;
+                State::Off
+            }
+            (false, false, _) | (_, _, Some(0)) => State::Head,
+            (false, true, Some(length)) => State::Body(length),
+            // Either hyper refuses the message and closes, or the line was too long to follow:
+            // then nothing later on this connection can be trusted to have one length.
+            (false, true, None) => {
+                self.conflict = true;
+                State::Off
+            }
+        };
+        self.lines = 0;
+        self.transfer_encoding = false;
+        self.content_length = None;
+        self.has_length = false;
+    }
+}
+
+/// The value of a header line if it has this (lower-case) name.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b":")?;
+    start.eq_ignore_ascii_case(name).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds the text whole and byte by byte; both must agree.
+    fn scan(text: &str) -> Scan {
+        let whole = HeadScanner::new().feed(text.as_bytes());
+        let mut scanner = HeadScanner::new();
+        let mut last = Scan::default();
+        for byte in text.as_bytes() {
+            last = scanner.feed(std::slice::from_ref(byte));
+        }
+        assert_eq!(whole, last);
+        whole
+    }
+
+    #[test]
+    fn both_length_fields_conflict_in_either_order_and_case() {
+        for head in [
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length:5\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
+            "POST / HTTP/1.1\nContent-Length: 5\nTransfer-Encoding: chunked\n\n",
+        ] {
+            assert!(scan(head).conflict, "{head}");
+        }
+    }
+
+    #[test]
+    fn one_length_field_is_no_conflict() {
+        for head in [
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nContent-Length: 5\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nX: Transfer-Encoding: a\r\nContent-Length: 0\r\n\r\n",
+        ] {
+            assert!(!scan(head).conflict, "{head}");
+        }
+    }
+
+    #[test]
+    fn a_conflict_in_a_pipelined_request_is_found() {
+        let first = "\r\nPOST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
+        let second = "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert!(scan(&format!("{first}{second}")).conflict);
+        assert!(scan(&format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{second}")).conflict);
+    }
+
+    #[test]
+    fn mid_head_is_told_from_between_requests() {
+        assert!(scan("G").mid_head);
+        assert!(scan("GET / HTTP/1.1\r\nHost").mid_head);
+        assert!(!scan("GET / HTTP/1.1\r\nHost: a\r\n\r\n").mid_head);
+        assert!(!scan("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na").mid_head);
+        assert!(scan("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\naP").mid_head);
+    }
+
+    #[test]
+    fn http2_switches_the_scanner_off() {
+        let text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n";
+        assert_eq!(scan(text), Scan::default());
+    }
+
+    #[test]
+    fn long_lines_keep_memory_small() {
+        let mut scanner = HeadScanner::new();
+        scanner.feed(b"GET / HTTP/1.1\r\nX: ");
+        for _ in 0..1000 {
+            scanner.feed(&[b'a'; 1000]);
+        }
+        assert!(scanner.carry.len() <= LINE_START);
+    }
+}

@@ -1,0 +1,116 @@
+//! The socket of a connection: reports what passes, and closes without losing the last answer.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::connection::Activity;
+use super::head_scanner::HeadScanner;
+
+/// Writes smaller than this (HTTP/2 acknowledgements) say nothing about a response.
+const MEANINGFUL_WRITE: usize = 64;
+
+/// How much of an unread body is taken off the wire when closing.
+const LINGER_BYTES: usize = 8 << 20;
+
+/// A socket that feeds the head scanner and the connection's [`Activity`].
+pub(crate) struct EdgeIo<S> {
+    socket: S,
+    scanner: HeadScanner,
+    activity: Arc<Activity>,
+    linger: Duration,
+    lingering: Option<Lingering>,
+}
+
+struct Lingering {
+    until: Pin<Box<Sleep>>,
+    left: usize,
+}
+
+impl<S> EdgeIo<S> {
+    pub(crate) fn new(socket: S, activity: Arc<Activity>, linger: Duration) -> Self {
+        Self { socket, scanner: HeadScanner::new(), activity, linger, lingering: None }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for EdgeIo<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;
+        let scan = this.scanner.feed(&buf.filled()[before..]);
+        this.activity.received(scan);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(MEANINGFUL_WRITE..)) = result {
+            self.activity.response_progressed();
+        }
+        result
+    }
+
+    /// Reads and forgets what the client still sends, for a short while: closing a socket with
+    /// unread data resets it, and the client would lose the answer that says why.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let linger = self.linger;
+        let lingering = self
+            .lingering
+            .get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(linger)), left: LINGER_BYTES });
+        let mut space = [0_u8; 4096];
+        while lingering.left > 0 && lingering.until.as_mut().poll(cx).is_pending() {
+            let mut buf = ReadBuf::new(&mut space);
+            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {
+                    lingering.left = lingering.left.saturating_sub(buf.filled().len());
+                }
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.lingering.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+        }
+        if this.activity.has_unread_body() {
+            ready!(this.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,31 @@
+//! The server edge: everything between a socket and the application.
+//!
+//! A request passes [`serve`]'s accept loop, the connection's deadlines, the request guard and
+//! the body guard before the application sees it, and its answer passes back through problem
+//! rendering, security headers, CORS and the access log. The edge knows nothing of the
+//! application but that it is a poem endpoint.
+
+mod access_log;
+mod body_guard;
+mod client_addr;
+mod config;
+mod connection;
+mod cors;
+mod guard;
+mod head_scanner;
+mod headers;
+mod io;
+mod request_id;
+mod routes;
+mod server;
+mod service;
+
+pub use self::access_log::ResponseBody;
+pub use self::body_guard::BodyFault;
+pub use self::client_addr::{Cidr, ParseCidrError, TrustedProxies};
+pub use self::config::{EdgeConfig, Limits, NewRequestId, Timeouts};
+pub use self::cors::{Cors, Origin, ParseOriginError};
+pub use self::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
+pub use self::routes::{RouteTable, RouteTableError};
+pub use self::server::{DrainReport, serve};
+pub use self::service::{Edge, RequestContext};

@@ -1,0 +1,236 @@
+//! The accept loop: how many connections there are, and how they end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::access_log::Exchange;
+use super::config::{EdgeConfig, Limits};
+use super::connection::{Activity, Ending, ServerState, drive};
+use super::io::EdgeIo;
+use super::service::{ConnectionInfo, Edge};
+use crate::problem::Problem;
+
+/// Connections over the cap that are being told so; further ones are closed without a word.
+const MAX_REFUSALS: usize = 64;
+
+/// The longest pause after a failed accept.
+const MAX_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often an HTTP/2 client is asked whether it is still there.
+const HTTP2_PING: Duration = Duration::from_secs(20);
+
+/// What was left when the server stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Connections that were cut because the drain limit was reached.
+    pub connections_cut: usize,
+    /// Requests that were being worked on, or answered, on those connections.
+    pub requests_cut: usize,
+}
+
+/// Serves an application until `shutdown` is cancelled and the running requests are answered.
+///
+/// A failing accept (no file descriptors left, say) is retried after a pause, never fatal.
+pub async fn serve(
+    listener: TcpListener,
+    app: BoxEndpoint<'static, Response>,
+    config: EdgeConfig,
+    shutdown: CancellationToken,
+) -> DrainReport {
+    let server = Server::new(Edge::new(app, config));
+    let connections = TaskTracker::new();
+    accept(&listener, &server, &connections, &shutdown).await;
+    // Closed first, so that a balancer's next attempt goes elsewhere.
+    drop(listener);
+    drain(&server, &connections).await
+}
+
+struct Server {
+    edge: Arc<Edge>,
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    state: Arc<ServerState>,
+    permits: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    busy: Arc<[u8]>,
+}
+
+impl Server {
+    fn new(edge: Edge) -> Self {
+        let limits = edge.config().limits;
+        Self {
+            protocol: Arc::new(protocol(&limits)),
+            state: Arc::new(ServerState::default()),
+            permits: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+            busy: busy_response().into(),
+            edge: Arc::new(edge),
+        }
+    }
+}
+
+fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Somewhat more than the guard allows: what exceeds the guard's limits but not hyper's is
+    // answered with a problem document, while hyper's own 431 has no body.
+    let head = limits.max_header_bytes + limits.max_target_bytes + (8 << 10);
+    builder
+        .http1()
+        // Our own deadlines tell an idle connection from a slow head; hyper's cannot.
+        .header_read_timeout(None)
+        .max_buf_size(head);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.http2_max_streams)
+        .max_pending_accept_reset_streams(limits.http2_max_pending_resets)
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PING);
+    builder
+}
+
+async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTracker, shutdown: &CancellationToken) {
+    let mut stopped = pin!(shutdown.cancelled());
+    let mut pause = Duration::ZERO;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stopped => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                pause = Duration::ZERO;
+                admit(server, connections, socket, peer);
+            }
+            // The client gave up before we came; the next one is waiting.
+            Err(error) if is_of_one_client(&error) => {}
+            Err(error) => {
+                pause = (pause * 2).clamp(Duration::from_millis(10), MAX_ACCEPT_PAUSE);
+                tracing::warn!(%error, pause_ms = pause.as_millis(), "accept failed");
+                tokio::select! {
+                    () = &mut stopped => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+}
+
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+/// Starts a task for the connection, or refuses it when there are too many.
+fn admit(server: &Server, connections: &TaskTracker, socket: TcpStream, peer: SocketAddr) {
+    if let Ok(permit) = Arc::clone(&server.permits).try_acquire_owned() {
+        let edge = Arc::clone(&server.edge);
+        let protocol = Arc::clone(&server.protocol);
+        let state = Arc::clone(&server.state);
+        connections.spawn(async move {
+            let ending = connection(edge, &protocol, state, socket, peer).await;
+            tracing::trace!(%peer, ?ending, "connection ended");
+            drop(permit);
+        });
+        return;
+    }
+    metrics::counter!("http_server_connections_refused_total").increment(1);
+    if let Ok(permit) = Arc::clone(&server.refusals).try_acquire_owned() {
+        let busy = Arc::clone(&server.busy);
+        let limit = server.edge.config().timeouts.linger;
+        connections.spawn(async move {
+            // The client's loss if it does not listen.
+            let _ = tokio::time::timeout(limit, refuse(socket, &busy)).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn connection(
+    edge: Arc<Edge>,
+    protocol: &auto::Builder<TokioExecutor>,
+    state: Arc<ServerState>,
+    socket: TcpStream,
+    peer: SocketAddr,
+) -> Ending {
+    // Answers are small and written whole: waiting for more of them only delays.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
+    }
+    let activity = Arc::new(Activity::new(state));
+    let timeouts = edge.config().timeouts;
+    let info =
+        Arc::new(ConnectionInfo { local: socket.local_addr().ok(), peer, activity: Some(Arc::clone(&activity)) });
+    let socket = EdgeIo::new(socket, Arc::clone(&activity), timeouts.linger);
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        // Here and not in the future: a request counts from the moment it is read.
+        let http2 = request.version() == http::Version::HTTP_2;
+        let exchange = Exchange::begin(info.activity.clone(), http2);
+        let edge = Arc::clone(&edge);
+        let info = Arc::clone(&info);
+        async move { Ok::<_, Infallible>(edge.respond(request, &info, exchange).await) }
+    });
+    let connection = pin!(protocol.serve_connection(TokioIo::new(socket), service));
+    drive(connection, &activity, &timeouts).await
+}
+
+/// Tells a client over the cap to come back later.
+async fn refuse(mut socket: TcpStream, busy: &[u8]) -> io::Result<()> {
+    socket.write_all(busy).await?;
+    socket.shutdown().await?;
+    // Closing with unread data would reset the connection and lose the answer.
+    let mut space = [0_u8; 1024];
+    while socket.read(&mut space).await? > 0 {}
+    Ok(())
+}
+
+fn busy_response() -> Vec<u8> {
+    let problem = Problem::unavailable(1).with_detail("the server has too many connections");
+    let body = serde_json::to_string(&problem.document(None)).unwrap_or_default();
+    format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         content-type: {}\r\n\
+         content-length: {}\r\n\
+         retry-after: 1\r\n\
+         cache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\n\
+         connection: close\r\n\r\n{body}",
+        crate::problem::MEDIA_TYPE,
+        body.len(),
+    )
+    .into_bytes()
+}
+
+/// Lets running requests end, up to the limit, then cuts what is left.
+async fn drain(server: &Server, connections: &TaskTracker) -> DrainReport {
+    let limit = server.edge.config().timeouts.drain;
+    server.state.start_drain();
+    connections.close();
+    if tokio::time::timeout(limit, connections.wait()).await.is_ok() {
+        return DrainReport::default();
+    }
+    let report = DrainReport { connections_cut: connections.len(), requests_cut: server.state.in_flight() };
+    server.state.cut();
+    // A task that blocks its thread cannot be cut; it ends with the process.
+    let _ = tokio::time::timeout(Duration::from_secs(1), connections.wait()).await;
+    report
+}

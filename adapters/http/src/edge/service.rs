@@ -1,0 +1,268 @@
+//! What the edge does with one request, between the connection and the application.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::Scheme;
+use http::{HeaderValue, Method, StatusCode, Version};
+use http_body_util::combinators::BoxBody;
+use hyper::body::Body as HttpBody;
+use poem::endpoint::{BoxEndpoint, DynEndpoint};
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Addr, Body, Request, RequestParts, Response};
+
+use super::access_log::{Exchange, ResponseBody, Subject};
+use super::body_guard::{BodyLimits, GuardedBody};
+use super::config::EdgeConfig;
+use super::connection::Activity;
+use super::request_id::{RequestId, TraceContext};
+use super::routes::{self, Route};
+use super::{cors, guard, headers};
+use crate::problem::{self, Problem, code};
+
+/// What the edge found out about a request; the application has it as [`poem::web::Data`].
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// The id under which the request is logged and answered.
+    pub request_id: RequestId,
+    /// The client's address, as far as configured proxies can be believed.
+    pub client: IpAddr,
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+    /// The caller's trace, if it sent a valid one.
+    pub trace: Option<TraceContext>,
+    /// The template of the route, if the table has it.
+    pub route: Option<Arc<str>>,
+    /// When the head of the request was complete.
+    pub received: Instant,
+    /// By when the request should be answered.
+    pub deadline: Instant,
+    /// The most bytes a body may have.
+    pub max_body_bytes: u64,
+}
+
+/// The edge around an application.
+pub struct Edge {
+    app: Arc<dyn DynEndpoint<Output = Response>>,
+    config: EdgeConfig,
+    hsts: Option<HeaderValue>,
+}
+
+/// Where a request came in.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionInfo {
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) activity: Option<Arc<Activity>>,
+}
+
+impl Edge {
+    /// Puts the edge around an application.
+    #[must_use]
+    pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
+        let hsts = config.hsts.map(headers::hsts);
+        Self { app: Arc::from(app), config, hsts }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &EdgeConfig {
+        &self.config
+    }
+
+    /// Answers one request without a connection: for tests and for programs with a server of
+    /// their own. Everything but the limits of a connection applies.
+    pub async fn handle<B>(&self, request: http::Request<B>, peer: SocketAddr) -> http::Response<ResponseBody>
+    where
+        B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let info = ConnectionInfo { local: None, peer, activity: None };
+        let exchange = Exchange::begin(None, request.version() == Version::HTTP_2);
+        self.respond(request, &info, exchange).await
+    }
+
+    pub(crate) async fn respond<B>(
+        &self,
+        request: http::Request<B>,
+        connection: &ConnectionInfo,
+        mut exchange: Exchange,
+    ) -> http::Response<ResponseBody>
+    where
+        B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let config = &self.config;
+        let request_id = RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
+        let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
+        let route = config.routes.find(parts.uri.path());
+        let context = RequestContext {
+            request_id: request_id.clone(),
+            client,
+            peer: connection.peer,
+            trace: TraceContext::of_request(&parts.headers),
+            route: route.map(|route| Arc::clone(&route.template)),
+            received: exchange.started(),
+            deadline: exchange.started() + config.timeouts.request,
+            max_body_bytes: config.limits.max_body_bytes,
+        };
+        exchange.describe(Subject {
+            method: parts.method.clone(),
+            route: context.route.clone(),
+            request_id: request_id.clone(),
+            client,
+        });
+        let trace = context.trace;
+        let origin = config.cors.as_ref().and_then(|cors| cors.allowed_origin(&parts.headers));
+        let is_head = parts.method == Method::HEAD;
+        let http1 = parts.version < Version::HTTP_2;
+        // After a chunked body the scanner of this connection is blind.
+        let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
+
+        let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
+        let mut response = match guard::check(&parts, &config.limits, conflicting) {
+            Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
+                Some(response) => response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str()))),
+                None => self.call(self.request(parts, body, route, context, connection)).await,
+            },
+            Err(problem) => {
+                close = http1;
+                problem.render(Some(request_id.as_str()))
+            }
+        };
+
+        let status = response.status();
+        if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
+            let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        let out = response.headers_mut();
+        headers::secure(out, self.hsts.as_ref());
+        headers::identify(out, &request_id, trace.as_ref());
+        if let Some(cors) = &config.cors {
+            cors.decorate(origin, out);
+        }
+        close |= http1 && matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+        if close {
+            out.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if is_head {
+            strip_body(&mut response);
+        }
+        let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
+        response.map(|body| exchange.answer(status, body))
+    }
+
+    /// Answers what needs no application: OPTIONS, and methods that the path does not serve.
+    fn refuse_or_answer(
+        &self,
+        parts: &Parts,
+        route: Option<&Route>,
+        origin: Option<&HeaderValue>,
+    ) -> Option<Result<Response, Problem>> {
+        let method = &parts.method;
+        let whole_server = parts.uri.path() == "*";
+        if *method == Method::OPTIONS && (route.is_some() || whole_server) {
+            let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());
+            let mut response = Response::builder().status(StatusCode::NO_CONTENT).finish();
+            let out = response.headers_mut();
+            if let Some(cors) = &self.config.cors
+                && origin.is_some()
+                && cors::is_preflight(method, &parts.headers)
+            {
+                let serves = |method: &Method| match route {
+                    Some(route) => route.serves(method),
+                    None => routes::is_known_method(method),
+                };
+                cors.preflight(&parts.headers, serves, &allow, out);
+            }
+            out.insert(ALLOW, allow);
+            return Some(Ok(response));
+        }
+        let served = match route {
+            Some(route) => route.serves(method),
+            None => routes::is_known_method(method),
+        };
+        (!served).then(|| Err(Problem::of(code::METHOD_NOT_ALLOWED)))
+    }
+
+    /// The application's request: guarded body, context, and GET where it has no HEAD.
+    fn request<B>(
+        &self,
+        mut parts: Parts,
+        body: B,
+        route: Option<&Route>,
+        context: RequestContext,
+        connection: &ConnectionInfo,
+    ) -> Request
+    where
+        B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        // No protocol to switch to is served, so nobody inside shall see the wish.
+        parts.headers.remove(UPGRADE);
+        if parts.method == Method::HEAD && route.is_some() {
+            parts.method = Method::GET;
+        }
+        let body = if body.is_end_stream() {
+            Body::empty()
+        } else {
+            let limits = BodyLimits {
+                bytes: self.config.limits.max_body_bytes,
+                gap: self.config.timeouts.body_gap,
+                deadline: (context.received + self.config.timeouts.body_total).into(),
+            };
+            let guarded = GuardedBody::new(body, limits, connection.activity.clone());
+            Body::from(BoxBody::new(guarded))
+        };
+        parts.extensions.insert(context);
+        let local = connection.local.map_or_else(Addr::default, Addr::from);
+        let parts =
+            RequestParts::from((parts, LocalAddr(local), RemoteAddr(Addr::from(connection.peer)), Scheme::HTTP));
+        Request::from_parts(parts, body)
+    }
+
+    /// Calls the application; its errors and panics become problems.
+    async fn call(&self, request: Request) -> Response {
+        let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
+        let request_id = request_id.as_ref().map(RequestId::as_str);
+        match AssertUnwindSafe(self.app.call(request)).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => problem::respond(error, request_id),
+            Err(panic) => {
+                metrics::counter!("http_server_panics_total").increment(1);
+                let cause = panic_text(panic.as_ref()).to_owned();
+                let problem = Problem::internal(format!("handler panicked: {cause}"));
+                problem::log_failure(&problem, request_id);
+                problem.render(request_id)
+            }
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
+
+/// The answer to HEAD says how long the body would be, and has none.
+fn strip_body(response: &mut Response) {
+    let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+    let length = HttpBody::size_hint(&body).exact();
+    if let Some(length) = length.filter(|length| *length > 0) {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+}

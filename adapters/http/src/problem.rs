@@ -1,0 +1,344 @@
+//! Problem documents (RFC 9457): the one shape of every error response.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use poem::error::ResponseError;
+use poem::{IntoResponse, Response};
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+use serde::Serialize;
+
+mod catch;
+pub mod code;
+
+pub(crate) use self::catch::from_body_io;
+pub use self::catch::{catch_all, from_error, log_failure, respond};
+pub use self::code::Code;
+
+/// The media type of a problem document.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The start of every problem's `type`; the code follows.
+const TYPE_PREFIX: &str = "urn:skep:problem:";
+
+/// An error on its way to the client.
+///
+/// Handlers return `Result<_, Problem>`: it converts into [`poem::Error`], documents itself as
+/// the operation's `default` response, and the edge renders it with the request id.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: Option<Cow<'static, str>>,
+    errors: Vec<FieldError>,
+    retry_after: Option<u32>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem with a status and a stable code in `snake_case`.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        Self { status, code, detail: None, errors: Vec::new(), retry_after: None, headers: Vec::new(), source: None }
+    }
+
+    /// A problem of one of the edge's own codes, which imply their status.
+    #[must_use]
+    pub fn of(code: Code) -> Self {
+        Self::new(code.status, code.name)
+    }
+
+    /// A failure of ours: the client sees no more than `internal`, the log gets the source chain.
+    #[must_use]
+    pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::of(code::INTERNAL).with_source(source)
+    }
+
+    /// A store or worker is away; `retry_after` is in seconds.
+    #[must_use]
+    pub fn unavailable(retry_after: u32) -> Self {
+        Self::of(code::UNAVAILABLE).with_retry_after(retry_after)
+    }
+
+    /// A well-formed request whose values are refused (422).
+    #[must_use]
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        Self::of(code::VALIDATION_FAILED).with_errors(errors)
+    }
+
+    /// Sets the human-readable explanation. It is dropped when the status is 500.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds one place that is wrong.
+    #[must_use]
+    pub fn with_error(mut self, error: FieldError) -> Self {
+        self.errors.push(error);
+        self
+    }
+
+    /// Replaces the list of places that are wrong.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+
+    /// Sets `Retry-After`, in seconds.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Adds a response header.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Keeps the cause, for the log only.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The explanation, if any.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// The places that are wrong.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The document as it is sent.
+    #[must_use]
+    pub fn document(&self, request_id: Option<&str>) -> ProblemDocument {
+        // What a 500 would say about our inside is nobody's business.
+        let detail = match self.status {
+            StatusCode::INTERNAL_SERVER_ERROR => None,
+            _ => self.detail.as_deref().map(str::to_owned),
+        };
+        ProblemDocument {
+            r#type: format!("{TYPE_PREFIX}{}", self.code),
+            title: title(self.code),
+            status: self.status.as_u16(),
+            code: self.code.to_owned(),
+            detail,
+            errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+            request_id: request_id.map(str::to_owned),
+        }
+    }
+
+    /// The response, with the id of the request it answers.
+    #[must_use]
+    pub fn render(&self, request_id: Option<&str>) -> Response {
+        let body = serde_json::to_vec(&self.document(request_id)).unwrap_or_default();
+        let mut response = Response::builder().status(self.status).body(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        // RFC 9110 §15.5.2: a 401 without a challenge is incomplete.
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.entry(WWW_AUTHENTICATE).or_insert(HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), self.code)?;
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Problem {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn as_response(&self) -> Response {
+        self.render(None)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.render(None)
+    }
+}
+
+impl ApiResponse for Problem {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "Any error: a problem document (RFC 9457)",
+                status: None,
+                status_range: None,
+                content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: ProblemDocument::schema_ref() }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        ProblemDocument::register(registry);
+    }
+}
+
+/// A problem document as it is sent (RFC 9457).
+#[derive(Clone, Debug, Object, PartialEq, Serialize)]
+#[oai(rename = "Problem")]
+pub struct ProblemDocument {
+    /// `urn:skep:problem:` and the code.
+    pub r#type: String,
+    /// A short summary, the same for every problem of this type.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable, machine-readable code.
+    pub code: String,
+    /// What went wrong this time.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The places in the request that are wrong.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<FieldError>>,
+    /// The id of the request, as in `X-Request-Id`.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// One place in a request that is wrong: in the body (`pointer`) or outside it (`parameter`).
+#[derive(Clone, Debug, Object, PartialEq, Serialize)]
+#[oai(rename = "ProblemFieldError")]
+pub struct FieldError {
+    /// A JSON pointer (RFC 6901) into the body; the empty pointer is the whole body.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The name of the query, path or header parameter.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// A stable code.
+    pub code: String,
+    /// What is expected there.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// A place in the body.
+    #[must_use]
+    pub fn at(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), parameter: None, code: code.into(), detail: detail.into() }
+    }
+
+    /// A parameter outside the body.
+    #[must_use]
+    pub fn parameter(name: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: None, parameter: Some(name.into()), code: code.into(), detail: detail.into() }
+    }
+}
+
+/// `insufficient_stock` → `Insufficient stock`: a title that cannot drift from its type.
+fn title(code: &str) -> String {
+    let mut title = code.replace('_', " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn document_has_the_members_of_the_convention_and_no_empty_ones() {
+        let problem = Problem::new(StatusCode::CONFLICT, "insufficient_stock").with_error(FieldError::at(
+            "/lines/0",
+            "short",
+            "only 3 are left",
+        ));
+        let json = serde_json::to_value(problem.document(Some("r-1"))).unwrap();
+        assert_eq!(
+            json,
+            serde_json::json!({
+                "type": "urn:skep:problem:insufficient_stock",
+                "title": "Insufficient stock",
+                "status": 409,
+                "code": "insufficient_stock",
+                "errors": [{"pointer": "/lines/0", "code": "short", "detail": "only 3 are left"}],
+                "request_id": "r-1",
+            })
+        );
+    }
+
+    #[test]
+    fn internal_detail_is_masked() {
+        let problem = Problem::internal("secret dsn").with_detail("secret dsn");
+        assert_eq!(problem.document(None).detail, None);
+        let kept = Problem::unavailable(3).with_detail("the store is away");
+        assert_eq!(kept.document(None).detail.as_deref(), Some("the store is away"));
+    }
+
+    #[test]
+    fn rendering_sets_retry_after_and_the_challenge() {
+        let response = Problem::unavailable(7).render(None);
+        assert_eq!(response.headers()[RETRY_AFTER], "7");
+        assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
+        let response = Problem::of(code::UNAUTHENTICATED).render(None);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+        let own = Problem::of(code::UNAUTHENTICATED)
+            .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
+            .render(None);
+        assert_eq!(own.headers().get_all(WWW_AUTHENTICATE).iter().count(), 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! Turns every error that poem and poem-openapi can raise into a problem.
+
+use std::error::Error as StdError;
+use std::fmt::Write as _;
+
+use poem::error::{
+    MethodNotAllowedError, NotFoundError, ParsePathError as PoemPathError, ParseQueryError, ReadBodyError,
+};
+use poem::{Endpoint, EndpointExt, Error, IntoResponse, Response};
+use poem_openapi::error::{
+    AuthorizationError, ContentTypeError, ParseMultipartError, ParseParamError, ParsePathError,
+    ParseRequestPayloadError,
+};
+
+use super::{FieldError, Problem, code};
+use crate::edge::BodyFault;
+
+/// The problem that an error stands for.
+///
+/// The text of an unknown error never reaches the client; it is kept as the source of a 5xx.
+#[must_use]
+pub fn from_error(error: Error) -> Problem {
+    let error = match error.downcast::<Problem>() {
+        Ok(problem) => return problem,
+        Err(error) => error,
+    };
+    if error.is::<NotFoundError>() {
+        Problem::of(code::NOT_FOUND)
+    } else if error.is::<MethodNotAllowedError>() {
+        Problem::of(code::METHOD_NOT_ALLOWED)
+    } else if error.is::<AuthorizationError>() {
+        Problem::of(code::UNAUTHENTICATED)
+    } else if let Some(cause) = error.downcast_ref::<ReadBodyError>() {
+        from_read_body(cause)
+    } else if let Some(cause) = error.downcast_ref::<ParseParamError>() {
+        parameter(cause.name, &cause.reason)
+    } else if let Some(cause) = error.downcast_ref::<ParsePathError>() {
+        parameter(cause.name, &cause.reason)
+    } else if error.is::<PoemPathError>() || error.is::<ParseQueryError>() {
+        Problem::of(code::INVALID_PARAMETER)
+    } else if let Some(cause) = error.downcast_ref::<ParseRequestPayloadError>() {
+        Problem::of(code::MALFORMED_BODY).with_detail(cause.reason.clone())
+    } else if error.is::<ParseMultipartError>() {
+        Problem::of(code::MALFORMED_BODY)
+    } else if error.is::<ContentTypeError>() {
+        Problem::of(code::UNSUPPORTED_MEDIA_TYPE)
+    } else {
+        let problem = Problem::of(code::for_status(error.status()));
+        if problem.status().is_server_error() { problem.with_source(error) } else { problem }
+    }
+}
+
+/// The problem of a body that could not be read: too large, too slow, or cut off.
+pub(crate) fn from_read_body(error: &ReadBodyError) -> Problem {
+    match error {
+        ReadBodyError::PayloadTooLarge => Problem::of(code::BODY_TOO_LARGE),
+        ReadBodyError::Utf8(_) => Problem::of(code::MALFORMED_BODY).with_detail("the body is not valid UTF-8"),
+        ReadBodyError::Io(error) => from_body_io(error),
+        ReadBodyError::BodyHasBeenTaken => Problem::internal("the request body was read twice"),
+    }
+}
+
+/// The problem of an I/O error while reading a body.
+pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
+    match BodyFault::of(error) {
+        Some(BodyFault::TooLarge) => Problem::of(code::BODY_TOO_LARGE),
+        Some(BodyFault::TimedOut) => Problem::of(code::BODY_TIMEOUT),
+        None => Problem::of(code::BODY_INCOMPLETE),
+    }
+}
+
+fn parameter(name: &str, reason: &str) -> Problem {
+    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, reason))
+}
+
+/// The response to an error, rendered as a problem unless the error carries a ready response.
+/// A failure of ours is logged here, once, with its source chain.
+#[must_use]
+pub fn respond(error: Error, request_id: Option<&str>) -> Response {
+    if error.is_from_response() {
+        return error.into_response();
+    }
+    let problem = from_error(error);
+    log_failure(&problem, request_id);
+    problem.render(request_id)
+}
+
+/// Logs a problem that is our failure (5xx) with the chain of its sources.
+pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
+    if !problem.status().is_server_error() {
+        return;
+    }
+    let status = problem.status().as_u16();
+    let request_id = request_id.unwrap_or("-");
+    let cause = chain(problem);
+    // Being busy is an expected state; a 500 is a defect.
+    if status == 500 {
+        tracing::error!(status, code = problem.code(), request_id, cause, "request failed");
+    } else {
+        tracing::warn!(status, code = problem.code(), request_id, cause, "request failed");
+    }
+}
+
+/// The texts of the sources, outermost first, without the repetitions that transparent wrappers
+/// such as [`poem::Error`] make.
+fn chain(problem: &Problem) -> String {
+    let mut text = String::new();
+    let mut last = String::new();
+    let mut next = StdError::source(problem);
+    while let Some(error) = next {
+        let current = error.to_string();
+        if current != last {
+            let separator = if text.is_empty() { "" } else { ": " };
+            let _ = write!(text, "{separator}{current}");
+        }
+        last = current;
+        next = error.source();
+    }
+    text
+}
+
+/// Wraps an endpoint so that each of its errors becomes a problem response.
+///
+/// The edge does this by itself; this is for endpoints that run under another server. Put it
+/// outermost.
+pub fn catch_all<E>(endpoint: E) -> impl Endpoint<Output = Response>
+where
+    E: Endpoint + 'static,
+{
+    endpoint.around(|endpoint, request| async move {
+        Ok(match endpoint.call(request).await {
+            Ok(output) => output.into_response(),
+            Err(error) => respond(error, None),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use http::StatusCode;
+    use poem::endpoint::make_sync;
+    use poem::{Request, error};
+
+    use super::*;
+
+    fn code_of(error: impl Into<Error>) -> (u16, &'static str) {
+        let problem = from_error(error.into());
+        (problem.status().as_u16(), problem.code())
+    }
+
+    #[test]
+    fn every_library_error_has_its_code() {
+        assert_eq!(code_of(NotFoundError), (404, "not_found"));
+        assert_eq!(code_of(MethodNotAllowedError), (405, "method_not_allowed"));
+        assert_eq!(code_of(AuthorizationError), (401, "unauthenticated"));
+        assert_eq!(code_of(PoemPathError), (400, "invalid_parameter"));
+        assert_eq!(code_of(ContentTypeError::ExpectContentType), (415, "unsupported_media_type"));
+        assert_eq!(code_of(ParseRequestPayloadError { reason: "x".into() }), (400, "malformed_body"));
+        assert_eq!(code_of(ParseMultipartError { reason: "x".into() }), (400, "malformed_body"));
+        assert_eq!(code_of(ReadBodyError::PayloadTooLarge), (413, "body_too_large"));
+        assert_eq!(code_of(ReadBodyError::BodyHasBeenTaken), (500, "internal"));
+        assert_eq!(code_of(ReadBodyError::Io(io::Error::other("reset"))), (400, "body_incomplete"));
+        // As poem wraps it: an I/O error inside an I/O error.
+        for (fault, expected) in
+            [(BodyFault::TooLarge, (413, "body_too_large")), (BodyFault::TimedOut, (408, "body_timeout"))]
+        {
+            let nested = io::Error::other(io::Error::other(fault));
+            assert_eq!(code_of(ReadBodyError::Io(nested)), expected);
+        }
+    }
+
+    #[test]
+    fn parameter_errors_name_the_parameter() {
+        for error in [
+            Error::from(ParseParamError { name: "limit", reason: "too big".into() }),
+            Error::from(ParsePathError { name: "limit", reason: "too big".into() }),
+        ] {
+            let problem = from_error(error);
+            assert_eq!(problem.errors()[0].parameter.as_deref(), Some("limit"));
+        }
+    }
+
+    #[test]
+    fn a_problem_passes_through_unchanged() {
+        let problem = from_error(Problem::new(StatusCode::CONFLICT, "email_taken").into());
+        assert_eq!(problem.code(), "email_taken");
+    }
+
+    #[test]
+    fn unknown_errors_keep_their_status_and_hide_their_text() {
+        let problem = from_error(Error::from_string("secret", StatusCode::BAD_REQUEST));
+        assert_eq!(problem.code(), "bad_request");
+        assert_eq!(problem.detail(), None);
+        let problem = from_error(error::InternalServerError(io::Error::other("secret")));
+        assert_eq!(problem.document(None).detail, None);
+        assert_eq!(chain(&problem), "secret");
+    }
+
+    #[tokio::test]
+    async fn catch_all_turns_errors_into_problem_responses() {
+        let endpoint = catch_all(make_sync(|_| Err::<(), _>(Error::from(NotFoundError))));
+        let response = endpoint.call(Request::default()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.content_type(), Some(super::super::MEDIA_TYPE));
+    }
+}
