@@ -1,0 +1,5 @@
+//! What instances share through Redis.
+
+mod limits;
+
+pub use limits::{InvalidAddress, RedisLimits};
