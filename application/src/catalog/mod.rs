@@ -1,5 +1,15 @@
-//! The use cases of catalog.
+//! The use cases and queries of the catalogue.
 
+mod archive_product;
+mod change_product;
+mod create_product;
 mod ports;
+mod queries;
+mod set_stock;
 
+pub use archive_product::{ArchiveProduct, ArchiveProductCommand, ArchiveProductError};
+pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError, ProductPatch};
+pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError, MoneyInput, SkuTaken};
 pub use ports::*;
+pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};
+pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};

@@ -204,3 +204,14 @@ pub trait AccessTokens: Send + Sync {
     /// The public keys as a JSON Web Key Set (RFC 7517).
     fn jwks(&self) -> String;
 }
+
+/// Makes tokens that are shown once and kept as a hash.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+pub trait OneTimeSecrets: Send + Sync {
+    /// A fresh token of 256 random bits as text for people, and its hash.
+    fn generate(&self) -> (String, [u8; 32]);
+    /// The hash of a token as typed.
+    fn hash(&self, token: &str) -> [u8; 32];
+    /// Whether two hashes are equal, in constant time.
+    fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool;
+}

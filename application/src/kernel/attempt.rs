@@ -1,18 +1,12 @@
 //! Running a unit of work until it is over: again when it was aborted, and with care when its outcome is unknown.
 
-use super::{Runtime, StoreError, Transaction};
+use super::{AppError, Runtime, StoreError, Transaction};
 use std::{future::Future, time::Duration};
 
 /// How long attempts are repeated, if the caller has no earlier deadline.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
-
-/// An error of a use case, as far as attempts need to know it.
-pub trait Failure: From<StoreError> {
-    /// The store's error, if it is one; anything else is a refusal.
-    fn store_error(&self) -> Option<&StoreError>;
-}
 
 /// Which attempt this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +31,7 @@ pub async fn run<T, E, Fut>(
     mut attempt: impl FnMut(Attempt) -> Fut,
 ) -> Result<T, E>
 where
-    E: Failure,
+    E: AppError + From<StoreError>,
     Fut: Future<Output = Result<T, E>>,
 {
     let patience = runtime.clock.monotonic() + PATIENCE;
@@ -65,7 +59,7 @@ where
 }
 
 /// Once an outcome was unknown, an abort of a later attempt does not make it known.
-fn given_up<E: Failure>(error: E, unknown: bool) -> E {
+fn given_up<E: AppError + From<StoreError>>(error: E, unknown: bool) -> E {
     match error.store_error() {
         Some(StoreError::OutcomeUnknown(_)) => error,
         _ if unknown => {
@@ -83,7 +77,7 @@ fn given_up<E: Failure>(error: E, unknown: bool) -> E {
 pub async fn end<Tx, T, E>(tx: Box<Tx>, result: Result<T, E>) -> Result<T, E>
 where
     Tx: Transaction + ?Sized,
-    E: Failure,
+    E: AppError + From<StoreError>,
 {
     match result {
         Ok(done) => {
@@ -95,11 +89,5 @@ where
             tx.rollback().await?;
             Err(refusal)
         }
-    }
-}
-
-impl Failure for StoreError {
-    fn store_error(&self) -> Option<&StoreError> {
-        Some(self)
     }
 }

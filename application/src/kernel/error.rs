@@ -92,6 +92,10 @@ pub trait AppError: std::error::Error + Send + Sync + 'static {
     fn fields(&self) -> &[FieldError] {
         &[]
     }
+    /// The store's error, if it is one; anything else is a refusal.
+    fn store_error(&self) -> Option<&StoreError> {
+        None
+    }
     /// When it is worth another try, if that is known.
     fn retry_after(&self) -> Option<std::time::Duration> {
         None
@@ -99,6 +103,10 @@ pub trait AppError: std::error::Error + Send + Sync + 'static {
 }
 
 impl AppError for StoreError {
+    fn store_error(&self) -> Option<&StoreError> {
+        Some(self)
+    }
+
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Retry(_) | Self::OutcomeUnknown(_) | Self::Unavailable(_) => ErrorKind::Unavailable,

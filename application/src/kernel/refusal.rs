@@ -129,17 +129,11 @@ macro_rules! use_case_error {
             fn fields(&self) -> &[$crate::kernel::FieldError] {
                 self.inner().fields()
             }
+            fn store_error(&self) -> Option<&$crate::kernel::StoreError> {
+                self.inner().store_error()
+            }
             fn retry_after(&self) -> Option<std::time::Duration> {
                 self.inner().retry_after()
-            }
-        }
-
-        impl $crate::kernel::Failure for $name {
-            fn store_error(&self) -> Option<&$crate::kernel::StoreError> {
-                match self {
-                    Self::Store(error) => Some(error),
-                    _ => None,
-                }
             }
         }
     };

@@ -38,9 +38,9 @@ pub enum StockRefusal {
         /// Claimed by active reservations.
         reserved: u32,
     },
-    /// More than [`MAX_QUANTITY`].
-    #[error("must be at most {MAX_QUANTITY}")]
-    TooMany,
+    /// Not 0 to [`MAX_QUANTITY`].
+    #[error("must be between 0 and {MAX_QUANTITY}")]
+    OutOfRange,
 }
 
 /// Why a row of the ledger was written.
@@ -110,7 +110,7 @@ impl StockLevel {
     /// Sets how many pieces are on hand, after counting; `None` if it is as many as before.
     ///
     /// # Errors
-    /// [`StockRefusal::BelowReserved`], [`StockRefusal::TooMany`].
+    /// [`StockRefusal::BelowReserved`], [`StockRefusal::OutOfRange`].
     pub fn set_on_hand(
         &mut self,
         id: MovementId,
@@ -118,7 +118,7 @@ impl StockLevel {
         now: Timestamp,
     ) -> Result<Option<StockMovement>, StockRefusal> {
         if on_hand > MAX_QUANTITY {
-            return Err(StockRefusal::TooMany);
+            return Err(StockRefusal::OutOfRange);
         }
         if on_hand < self.reserved {
             return Err(StockRefusal::BelowReserved { reserved: self.reserved });

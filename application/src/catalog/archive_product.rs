@@ -1,0 +1,117 @@
+//! Taking a product off the shelf.
+
+use super::CatalogTx;
+use crate::kernel::{
+    Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Key, KeyReused,
+    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, end, permit, remember, replay,
+    run, use_case_error,
+};
+use serde_json::json;
+use skep_domain::{
+    access::{Action, Resource},
+    catalog::Product,
+    shared::{EventId, ProductId, Timestamp},
+};
+use std::sync::Arc;
+
+const USE_CASE: &str = "catalog.archive_product";
+
+/// Which product to take off the shelf.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ArchiveProductCommand {
+    /// The product.
+    pub product_id: ProductId,
+    /// The version that must still be there, if any is named.
+    pub precondition: Precondition,
+    /// Makes the command happen once, however often it is sent.
+    #[serde(skip)]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+use_case_error! {
+    /// Why the product was not archived.
+    ArchiveProductError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        KeyReused(KeyReused),
+    }
+}
+
+/// Archives products.
+pub struct ArchiveProduct {
+    store: Arc<dyn Begin<dyn CatalogTx>>,
+    fingerprints: Arc<dyn Fingerprints>,
+    runtime: Runtime,
+}
+
+struct Plan {
+    product_id: ProductId,
+    precondition: Precondition,
+    event_id: EventId,
+    claim: Option<IdempotencyClaim>,
+    now: Timestamp,
+}
+
+impl ArchiveProduct {
+    /// Archives products of this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn CatalogTx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
+        Self { store, fingerprints, runtime }
+    }
+
+    /// Archives the product. Orders that name it stay as they are.
+    ///
+    /// # Errors
+    /// [`ArchiveProductError`]; a product that is archived already is not found.
+    pub async fn execute(&self, actor: &Actor, command: ArchiveProductCommand) -> Result<(), ArchiveProductError> {
+        permit(actor, Action::ManageProduct)?;
+        let now = self.runtime.clock.now();
+        let key = command.idempotency_key.as_ref();
+        let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
+        let ArchiveProductCommand { product_id, precondition, .. } = command;
+        let plan = Plan { product_id, precondition, event_id: EventId::new(self.runtime.ids.next()), claim, now };
+        run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
+    }
+
+    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<(), ArchiveProductError> {
+        let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
+        let result = archive(&mut *tx, actor, plan, attempt).await;
+        end(tx, result).await
+    }
+}
+
+async fn archive(
+    tx: &mut dyn CatalogTx,
+    actor: &Actor,
+    plan: &Plan,
+    attempt: Attempt,
+) -> Result<(), ArchiveProductError> {
+    if replay::<(), ArchiveProductError>(tx.idempotency(), plan.claim.as_ref()).await?.is_some() {
+        return Ok(());
+    }
+    if attempt.after_unknown && tx.outbox().settle(plan.event_id).await? {
+        return Ok(());
+    }
+    let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
+    let mut product = product.ok_or(NotFound("product"))?;
+    let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+    plan.precondition.allow(product.version)?;
+    product.archive(plan.now);
+    store_archived(tx, actor, plan, &product, authorized).await?;
+    Ok(remember(tx.idempotency(), plan.claim.as_ref(), &()).await?)
+}
+
+async fn store_archived(
+    tx: &mut dyn CatalogTx,
+    actor: &Actor,
+    plan: &Plan,
+    product: &Product,
+    _authorized: Authorized,
+) -> Result<(), StoreError> {
+    let version = tx.products().save(product).await?;
+    let payload = json!({ "product_id": product.id, "sku": product.sku });
+    let of = (product.id.uuid(), version);
+    let event = OutboxEvent::new(plan.event_id, "catalog.product_archived.v1", of, actor, product.updated_at, &payload);
+    tx.outbox().append(&event).await
+}

@@ -1,0 +1,203 @@
+//! Logging in with a password.
+
+use super::{AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, IdentityTx, PasswordHasher, UserQueries};
+use crate::{
+    kernel::{
+        Actor, AppError, Attempt, Begin, ErrorKind, Fingerprints, OutboxEvent, Runtime, StoreError, TooManyAttempts,
+        TxMode, end, run, use_case_error,
+    },
+    operations::{Limit, RateLimits},
+};
+use serde_json::json;
+use skep_domain::{
+    identity::{PasswordPolicy, Session},
+    shared::{Email, EventId, SessionId, Version},
+};
+use std::{sync::Arc, time::Duration};
+
+/// An address and a password, as typed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogInCommand {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for LogInCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogInCommand").finish_non_exhaustive()
+    }
+}
+
+/// What somebody who logged in gets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogInAnswer {
+    /// A signed access token.
+    pub access_token: String,
+    /// How long it is good.
+    pub expires_in: Duration,
+}
+
+impl std::fmt::Debug for LogInAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogInAnswer").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}
+
+/// Nobody has this address and this password. Which of the two is wrong is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the e-mail address or the password is wrong")]
+pub struct InvalidCredentials;
+
+impl AppError for InvalidCredentials {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unauthenticated
+    }
+    fn code(&self) -> &'static str {
+        "invalid_credentials"
+    }
+}
+
+use_case_error! {
+    /// Why nobody was logged in.
+    LogInError {
+        InvalidCredentials(InvalidCredentials),
+        TooManyAttempts(TooManyAttempts),
+        HasherBusy(HasherBusy),
+    }
+}
+
+impl From<HashError> for LogInError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::HasherBusy(HasherBusy),
+            HashError::Failed(cause) => Self::Store(StoreError::unreadable(cause)),
+        }
+    }
+}
+
+/// How long log-ins last, and how often they may be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionPolicy {
+    /// How long an access token is good.
+    pub token_lifetime: Duration,
+    /// How long a session is good.
+    pub session_lifetime: Duration,
+    /// How often a log-in to one account may be tried.
+    pub attempts: Limit,
+}
+
+impl Default for SessionPolicy {
+    /// An hour, 30 days, 10 a minute.
+    fn default() -> Self {
+        Self {
+            token_lifetime: Duration::from_secs(60 * 60),
+            session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            attempts: Limit { burst: 10, period: Duration::from_secs(60) },
+        }
+    }
+}
+
+/// Logs users in.
+pub struct LogIn {
+    /// Opens units of work.
+    pub store: Arc<dyn Begin<dyn IdentityTx>>,
+    /// Finds the account.
+    pub users: Arc<dyn UserQueries>,
+    /// Checks the password.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// Signs the token.
+    pub tokens: Arc<dyn AccessTokens>,
+    /// Counts the attempts.
+    pub limits: Arc<dyn RateLimits>,
+    /// Hides the address in the name of its counter.
+    pub fingerprints: Arc<dyn Fingerprints>,
+    /// How long it lasts.
+    pub policy: SessionPolicy,
+    /// Time and identifiers.
+    pub runtime: Runtime,
+}
+
+impl LogIn {
+    /// Starts a session.
+    ///
+    /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists.
+    ///
+    /// # Errors
+    /// [`LogInError`].
+    pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
+        if command.password.len() > PasswordPolicy::MAX_BYTES {
+            return Err(InvalidCredentials.into());
+        }
+        let email = Email::parse(&command.email).ok();
+        let credentials = match &email {
+            Some(email) => {
+                self.check_attempts(email).await?;
+                self.users.find_credentials(email).await?
+            }
+            None => None,
+        };
+        let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+        let right = self.hasher.verify(command.password, hash).await?;
+        let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
+        let now = self.runtime.clock.now();
+        let session_id = SessionId::new(self.runtime.ids.next());
+        let session = Session::start(session_id, credentials.user_id, now, millis(self.policy.session_lifetime));
+        let event_id = EventId::new(self.runtime.ids.next());
+        let (session, credentials) = (&session, &credentials);
+        run(&self.runtime, actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Write, &[]).await?;
+            let result = start(&mut *tx, actor, session, credentials, event_id, attempt).await;
+            end(tx, result).await
+        })
+        .await?;
+        let expires_at = now.plus_millis(millis(self.policy.token_lifetime)).min(session.expires_at);
+        let token_id = self.runtime.ids.next();
+        let user_id = credentials.user_id;
+        let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
+        let access_token = self.tokens.issue(&claims).map_err(StoreError::unreadable)?;
+        let lasts = expires_at.as_millis().saturating_sub(now.as_millis());
+        Ok(LogInAnswer { access_token, expires_in: Duration::from_millis(u64::try_from(lasts).unwrap_or_default()) })
+    }
+
+    /// Counted before the password is looked at, so that no burst of guesses gets past (ASVS 15.4.2). A counter that is
+    /// away stops nobody.
+    async fn check_attempts(&self, email: &Email) -> Result<(), LogInError> {
+        let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
+        let key = name[..16].iter().fold("login:account:".to_owned(), |key, byte| key + &format!("{byte:02x}"));
+        match self.limits.take(&key, self.policy.attempts).await {
+            Ok(verdict) if !verdict.allowed => Err(TooManyAttempts { retry_after: verdict.retry_after }.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Stores the session, unless the password was changed or the account is gone since it was verified.
+async fn start(
+    tx: &mut dyn IdentityTx,
+    actor: &Actor,
+    session: &Session,
+    verified: &Credentials,
+    event_id: EventId,
+    attempt: Attempt,
+) -> Result<(), LogInError> {
+    if attempt.after_unknown && tx.outbox().settle(event_id).await? {
+        return Ok(());
+    }
+    let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == verified.password_hash);
+    let user = user.ok_or(InvalidCredentials)?;
+    tx.sessions().insert(session).await?;
+    let payload = json!({ "user_id": user.id, "session_id": session.id });
+    let of = (session.id.uuid(), Version::FIRST);
+    let mut event = OutboxEvent::new(event_id, "identity.user_logged_in.v1", of, actor, session.created_at, &payload);
+    event.actor_id = Some(user.id);
+    Ok(tx.outbox().append(&event).await?)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! What making an account has in common, whoever makes it: registration, set-up, the operator.
+
+use super::{HashError, IdentityTx, PasswordHasher, UserView};
+use crate::kernel::{Actor, AppError, Attempt, ErrorKind, Invalid, OutboxEvent, Runtime, StoreError, use_case_error};
+use serde_json::json;
+use skep_domain::{
+    access::Role,
+    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal, User},
+    shared::{Email, EventId, Text, UserId},
+};
+use std::{sync::Arc, time::Duration};
+
+/// What a new account is made of, as typed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccountCommand {
+    /// The address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+    /// The name shown to others.
+    pub display_name: String,
+}
+
+impl std::fmt::Debug for AccountCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountCommand").finish_non_exhaustive()
+    }
+}
+
+/// Somebody has this address already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this e-mail address is taken")]
+pub struct EmailTaken;
+
+impl AppError for EmailTaken {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Conflict
+    }
+    fn code(&self) -> &'static str {
+        "email_taken"
+    }
+}
+
+/// All hashers are busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being checked")]
+pub struct HasherBusy;
+
+impl AppError for HasherBusy {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Unavailable
+    }
+    fn code(&self) -> &'static str {
+        "hashers_busy"
+    }
+    fn retry_after(&self) -> Option<Duration> {
+        Some(Duration::from_secs(1))
+    }
+}
+
+use_case_error! {
+    /// Why no account was made.
+    NewAccountError {
+        Invalid(Invalid),
+        EmailTaken(EmailTaken),
+        HasherBusy(HasherBusy),
+    }
+}
+
+impl From<HashError> for NewAccountError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::HasherBusy(HasherBusy),
+            HashError::Failed(cause) => Self::Store(StoreError::unreadable(cause)),
+        }
+    }
+}
+
+/// Makes accounts.
+#[derive(Clone)]
+pub struct Accounts {
+    /// Hashes passwords.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// What passwords must be like.
+    pub passwords: PasswordPolicy,
+    /// Time and identifiers.
+    pub runtime: Runtime,
+}
+
+/// An account that is ready to be stored, and the event that tells of it.
+pub(super) struct NewAccount {
+    user: User,
+    event_id: EventId,
+}
+
+impl Accounts {
+    /// Checks every field, hashes the password, makes the ids.
+    pub(super) async fn prepare(&self, command: AccountCommand, roles: &[Role]) -> Result<NewAccount, NewAccountError> {
+        let mut invalid = Invalid::default();
+        let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
+        let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);
+        let display_name = invalid.check("/display_name", "invalid_text", display_name);
+        // An address that is wrong cannot be part of the password; everything else can still be judged.
+        let unknown = Email::stored(String::new());
+        if let Err(refusal) = self.passwords.judge(&command.password, email.as_ref().unwrap_or(&unknown)) {
+            invalid.errors.push(crate::kernel::FieldError::new("/password", password_code(refusal), refusal));
+        }
+        let (Some(email), Some(display_name), true) = (email, display_name, invalid.errors.is_empty()) else {
+            return Err(invalid.into());
+        };
+        let hash = self.hasher.hash(command.password).await?;
+        let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
+        let user = User::register(id, email, display_name, roles, hash, now);
+        Ok(NewAccount { user, event_id: EventId::new(self.runtime.ids.next()) })
+    }
+}
+
+impl NewAccount {
+    /// The account, if an earlier attempt has stored it after all.
+    pub(super) async fn find_landed(
+        &self,
+        tx: &mut dyn IdentityTx,
+        attempt: Attempt,
+    ) -> Result<Option<UserView>, StoreError> {
+        let landed = attempt.after_unknown && tx.outbox().settle(self.event_id).await?;
+        Ok(landed.then(|| UserView::from(&self.user)))
+    }
+
+    /// Stores the account and its event in the unit.
+    pub(super) async fn store(
+        &self,
+        tx: &mut dyn IdentityTx,
+        actor: &Actor,
+        attempt: Attempt,
+    ) -> Result<UserView, NewAccountError> {
+        let Self { user, event_id } = self;
+        if let Some(view) = self.find_landed(tx, attempt).await? {
+            return Ok(view);
+        }
+        if tx.users().find_by_email(&user.email).await?.is_some() {
+            return Err(EmailTaken.into());
+        }
+        tx.users().insert(user).await.map_err(taken)?;
+        let payload = json!({ "user_id": user.id, "roles": user.roles });
+        let of = (user.id.uuid(), user.version);
+        let event = OutboxEvent::new(*event_id, "identity.user_registered.v1", of, actor, user.created_at, &payload);
+        tx.outbox().append(&event).await?;
+        Ok(UserView::from(user))
+    }
+}
+
+/// Two that register one address at once both find it free; the store tells them apart.
+fn taken(error: StoreError) -> NewAccountError {
+    match error {
+        StoreError::Duplicate { constraint: crate::kernel::Constraint::UserEmail } => EmailTaken.into(),
+        error => error.into(),
+    }
+}
+
+const fn password_code(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::TooShort { .. } => "too_short",
+        PasswordRefusal::TooLong => "too_long",
+        PasswordRefusal::TooCommon => "too_common",
+        PasswordRefusal::ContainsEmail => "contains_email",
+    }
+}
