@@ -44,6 +44,40 @@ pub struct Statement {
 }
 
 impl Statement {
+    /// A statement with one text for both engines.
+    #[must_use]
+    pub const fn both(
+        name: &'static str,
+        text: &'static str,
+        params: &'static [Kind],
+        columns: &'static [Kind],
+    ) -> Self {
+        Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false }
+    }
+
+    /// A statement whose text differs, for SQLite and for PostgreSQL.
+    #[must_use]
+    pub const fn per(
+        name: &'static str,
+        (sqlite, postgres): (&'static str, &'static str),
+        params: &'static [Kind],
+        columns: &'static [Kind],
+    ) -> Self {
+        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres) };
+        Self { name, sql, params, columns, batch: false }
+    }
+
+    /// A statement for many rows: SQLite runs its text for each, PostgreSQL once with an array per parameter.
+    #[must_use]
+    pub const fn batch(
+        name: &'static str,
+        (sqlite, postgres): (&'static str, &'static str),
+        params: &'static [Kind],
+    ) -> Self {
+        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres) };
+        Self { name, sql, params, columns: &[], batch: true }
+    }
+
     /// The text for an engine.
     #[must_use]
     pub fn text(&self, engine: Engine) -> &str {

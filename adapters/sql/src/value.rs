@@ -1,7 +1,9 @@
 //! The values that pass between repositories and drivers.
 
 use skep_application::kernel::StoreError;
-use skep_domain::shared::Timestamp;
+use skep_domain::shared::{
+    EventId, MovementId, OrderId, ProductId, ReservationId, SessionId, Timestamp, UserId, Version,
+};
 use uuid::Uuid;
 
 /// A value of a parameter or a column.
@@ -107,6 +109,21 @@ impl From<Vec<Uuid>> for Value {
         Self::Uuids(value)
     }
 }
+impl From<Version> for Value {
+    fn from(value: Version) -> Self {
+        Self::Int(value.get())
+    }
+}
+macro_rules! ids {
+    ($($id:ty),+) => { $(
+        impl From<$id> for Value {
+            fn from(value: $id) -> Self {
+                Self::Uuid(value.uuid())
+            }
+        }
+    )+ };
+}
+ids!(EventId, MovementId, OrderId, ProductId, ReservationId, SessionId, UserId);
 impl<T: Into<Self>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)

@@ -1,0 +1,4 @@
+//! What every context has: idempotency keys and the outbox.
+
+pub(crate) mod idempotency;
+pub(crate) mod outbox;

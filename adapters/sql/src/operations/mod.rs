@@ -1,0 +1,15 @@
+//! Keeping the store running: keys, schema, health.
+
+pub(crate) mod instance_keys;
+mod migrations;
+
+use crate::SqlStore;
+use async_trait::async_trait;
+use skep_application::{kernel::StoreError, operations::StoreHealth};
+
+#[async_trait]
+impl StoreHealth for SqlStore {
+    async fn check(&self) -> Result<(), StoreError> {
+        self.database.check().await
+    }
+}

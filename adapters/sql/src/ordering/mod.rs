@@ -1,0 +1,4 @@
+//! Orders.
+
+pub(crate) mod order_list;
+pub(crate) mod orders;

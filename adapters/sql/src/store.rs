@@ -1,0 +1,60 @@
+//! The store: units of work and queries over one database.
+
+use super::{Row, SqlDatabase, SqlUnit, Statement, Value};
+use skep_application::{
+    catalog::CatalogTx,
+    identity::IdentityTx,
+    kernel::{Clock, Key, StoreError, TxMode},
+    operations::OperationsTx,
+    ordering::OrderingTx,
+};
+use std::sync::Arc;
+
+/// Everything that Skep stores, in one SQL database; a [`skep_application::operations::Store`].
+#[derive(Clone)]
+pub struct SqlStore {
+    pub(crate) database: Arc<dyn SqlDatabase>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+skep_application::begins!(SqlStore: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
+
+impl SqlStore {
+    /// A store in this database. The clock tells when migrations were applied.
+    #[must_use]
+    pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+
+    /// Opens a unit of work.
+    pub(crate) async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
+        Ok(SqlUnit::new(self.database.begin(mode, contended).await?, mode))
+    }
+
+    /// Reads rows, outside of any unit of work.
+    pub(crate) async fn list<T>(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+        read: fn(Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.database.read(statement, args).await?.into_iter().map(read).collect()
+    }
+
+    /// Reads a row, if there is one.
+    pub(crate) async fn find<T>(
+        &self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+        read: fn(Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.list(statement, args, read).await?.pop())
+    }
+
+    /// Reads a number of rows.
+    pub(crate) async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        let count = self.find(statement, args, |mut row| row.int()).await?;
+        let count = count.and_then(|count| u64::try_from(count).ok());
+        count.ok_or_else(|| StoreError::Corrupt(format!("{}: no number", statement.name).into()))
+    }
+}

@@ -1,0 +1,148 @@
+//! The one unit of work of both SQL engines; every repository is implemented on it, in the file of its context.
+
+use super::{Row, SqlTransaction, Statement, Value};
+use async_trait::async_trait;
+use skep_application::{
+    catalog::{CatalogTx, ProductRepository, StockRepository},
+    identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
+    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, TxMode},
+    operations::OperationsTx,
+    ordering::{OrderRepository, OrderingTx},
+};
+
+/// A unit of work. It remembers its first error, and that a call of it was cancelled, and refuses everything after it
+/// but [`Transaction::rollback`], with which a refusal that rests on a `Duplicate` ends.
+pub struct SqlUnit {
+    transaction: Box<dyn SqlTransaction>,
+    mode: TxMode,
+    failed: bool,
+}
+
+impl SqlUnit {
+    /// A unit of work over a transaction that was just opened.
+    #[must_use]
+    pub fn new(transaction: Box<dyn SqlTransaction>, mode: TxMode) -> Self {
+        Self { transaction, mode, failed: false }
+    }
+
+    /// Whether rows that are read are to be locked, where the engine has such locks.
+    pub(crate) fn writes(&self) -> bool {
+        self.mode == TxMode::Write
+    }
+
+    /// Runs a statement; answers the number of rows it changed.
+    pub(crate) async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        self.enter()?;
+        let changed = self.transaction.execute(statement, args).await?;
+        self.failed = false;
+        Ok(changed)
+    }
+
+    /// Runs a batch statement; answers the number of rows it changed in all. No rows, no statement.
+    pub(crate) async fn execute_many(
+        &mut self,
+        statement: &'static Statement,
+        rows: Vec<Vec<Value>>,
+    ) -> Result<u64, StoreError> {
+        self.enter()?;
+        let changed = if rows.is_empty() { 0 } else { self.transaction.execute_many(statement, rows).await? };
+        self.failed = false;
+        Ok(changed)
+    }
+
+    /// Reads rows.
+    pub(crate) async fn list<T>(
+        &mut self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+        read: fn(Row) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.enter()?;
+        let rows = self.transaction.query(statement, args).await?;
+        let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        self.failed = false;
+        Ok(read)
+    }
+
+    /// Reads a row, if there is one.
+    pub(crate) async fn find<T>(
+        &mut self,
+        statement: &'static Statement,
+        args: Vec<Value>,
+        read: fn(Row) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.list(statement, args, read).await?.pop())
+    }
+
+    /// Changes exactly `wanted` rows, or the unit fails with `Stale`.
+    pub(crate) fn all_or_stale(&mut self, changed: u64, wanted: usize) -> Result<(), StoreError> {
+        let all = u64::try_from(wanted).is_ok_and(|wanted| wanted == changed);
+        self.remember(if all { Ok(()) } else { Err(StoreError::Stale) })
+    }
+
+    /// Remembers an error that was found outside of a statement.
+    pub(crate) fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.failed |= result.is_err();
+        result
+    }
+
+    /// Counts as failed until the call is through, so that an error and a cancelled call need no code of their own.
+    fn enter(&mut self) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::after_error());
+        }
+        self.failed = true;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Transaction for SqlUnit {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        if self.failed {
+            return Err(StoreError::after_error());
+        }
+        self.transaction.commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.transaction.rollback().await
+    }
+}
+
+/// The units of work of the contexts: each names what it may touch, and all of it is this one.
+macro_rules! contexts {
+    ($($tx:ty { $($part:ident: $repository:ty),+ $(,)? })+) => { $(
+        impl $tx for SqlUnit {
+            $(fn $part(&mut self) -> &mut $repository {
+                self
+            })+
+        }
+    )+ };
+}
+
+contexts! {
+    IdentityTx {
+        users: dyn UserRepository,
+        sessions: dyn SessionRepository,
+        setup_tokens: dyn SetupTokenRepository,
+        idempotency: dyn IdempotencyKeys,
+        outbox: dyn Outbox,
+    }
+    CatalogTx {
+        products: dyn ProductRepository,
+        stock: dyn StockRepository,
+        idempotency: dyn IdempotencyKeys,
+        outbox: dyn Outbox,
+    }
+    OrderingTx {
+        orders: dyn OrderRepository,
+        products: dyn ProductRepository,
+        stock: dyn StockRepository,
+        idempotency: dyn IdempotencyKeys,
+        outbox: dyn Outbox,
+    }
+    OperationsTx {
+        idempotency: dyn IdempotencyKeys,
+    }
+}
