@@ -32,6 +32,8 @@ pub(crate) struct Activity {
     head_since: AtomicU64,
     requested: AtomicBool,
     http2: AtomicBool,
+    /// The socket took no more when something was last written to it.
+    write_blocked: AtomicBool,
     unread_body: AtomicBool,
     conflicting_lengths: AtomicBool,
     server: Arc<ServerState>,
@@ -80,6 +82,7 @@ impl Activity {
             head_since: AtomicU64::new(0),
             requested: AtomicBool::new(false),
             http2: AtomicBool::new(false),
+            write_blocked: AtomicBool::new(false),
             unread_body: AtomicBool::new(false),
             conflicting_lengths: AtomicBool::new(false),
             server,
@@ -126,6 +129,14 @@ impl Activity {
         self.progress.store(self.clock(), Ordering::Relaxed);
     }
 
+    /// The socket took no more (`true`), or took something (`false`).
+    pub(crate) fn write_is_blocked(&self, blocked: bool) {
+        if self.write_blocked.load(Ordering::Relaxed) != blocked {
+            self.response_progressed();
+            self.write_blocked.store(blocked, Ordering::Relaxed);
+        }
+    }
+
     /// A request body was dropped before its end.
     pub(crate) fn body_left_unread(&self) {
         self.unread_body.store(true, Ordering::Relaxed);
@@ -159,11 +170,15 @@ impl Activity {
 
     /// When the connection has to be closed if nothing happens; `None` while it waits for us.
     fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
+        let progress = self.instant(self.progress.load(Ordering::Relaxed));
+        // An answer can be over for the service and still be on its way to a slow client.
+        if self.write_blocked.load(Ordering::Relaxed) {
+            return Some(progress + timeouts.response_stall);
+        }
         if self.in_flight.load(Ordering::Acquire) > 0 {
             if self.waiting_for_us.load(Ordering::Acquire) > 0 {
                 return None;
             }
-            let progress = self.instant(self.progress.load(Ordering::Relaxed));
             return Some(progress + timeouts.response_stall);
         }
         let idle_since = self.idle_since.load(Ordering::Relaxed);

@@ -51,6 +51,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for EdgeIo<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
     fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match result {
+            Poll::Pending => self.activity.write_is_blocked(true),
+            Poll::Ready(_) => self.activity.write_is_blocked(false),
+        }
         if let Poll::Ready(Ok(MEANINGFUL_WRITE..)) = result {
             self.activity.response_progressed();
         }

@@ -1,0 +1,135 @@
+//! What the log gets of a request, and what it must not get.
+
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use skep_http::edge::Edge;
+use tracing::field::{Field, Visit};
+use tracing::span;
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::support::{Gate, app, config};
+
+/// Keeps the events of one target as `name=value` lists.
+struct Recorder {
+    target: &'static str,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, "{field}={value:?} ").unwrap();
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with(self.target)
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.lines.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// The lines of the target from now on, on this thread.
+fn record(target: &'static str) -> (Arc<Mutex<Vec<String>>>, DefaultGuard) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let recorder = Recorder { target, lines: Arc::clone(&lines) };
+    (lines, tracing::subscriber::set_default(recorder))
+}
+
+fn request(path: &str) -> Request<Full<Bytes>> {
+    Request::builder()
+        .uri(path)
+        .header("host", "a")
+        .header("authorization", "Bearer planted-token")
+        .body(Full::default())
+        .unwrap()
+}
+
+fn peer() -> SocketAddr {
+    "192.0.2.7:4711".parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_without_secrets() {
+    let (lines, _guard) = record("access");
+    let edge = Edge::new(app(Arc::new(Gate::new())), config());
+    let response = edge.handle(request("/hello?key=planted-key"), peer()).await;
+    assert!(lines.lock().unwrap().is_empty(), "logged before the end");
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
+
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 1);
+    for part in [
+        "method=\"GET\" ",
+        "route=\"/hello\" ",
+        "status=200 ",
+        "bytes=5 ",
+        "complete=true ",
+        "request_id=\"00000000000000000000000000000007\" ",
+        "client=192.0.2.7 ",
+        "duration_us=",
+    ] {
+        assert!(lines[0].contains(part), "{part} not in {}", lines[0]);
+    }
+    assert!(!lines[0].contains("planted"));
+}
+
+#[tokio::test]
+async fn an_unknown_path_does_not_reach_the_log() {
+    let (lines, _guard) = record("access");
+    let edge = Edge::new(app(Arc::new(Gate::new())), config());
+    drop(edge.handle(request("/planted"), peer()).await);
+    let lines = lines.lock().unwrap();
+    assert!(lines[0].contains("route=\"-\" status=404 "), "{}", lines[0]);
+    assert!(lines[0].contains("complete=false "));
+    assert!(!lines[0].contains("planted"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_is_logged_without_a_status() {
+    let (lines, _guard) = record("access");
+    let edge = Edge::new(app(Arc::new(Gate::new())), config());
+    let waiting = edge.handle(request("/gate"), peer());
+    tokio::select! {
+        biased;
+        _ = waiting => panic!("the gate is closed"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert!(lines.lock().unwrap()[0].contains("status=0 "));
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_once_with_its_sources() {
+    let (lines, _guard) = record("skep_http");
+    let edge = Edge::new(app(Arc::new(Gate::new())), config());
+    drop(edge.handle(request("/fail"), peer()).await);
+    drop(edge.handle(request("/nowhere"), peer()).await);
+    let lines = lines.lock().unwrap();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("cause=\"planted secret\""), "{}", lines[0]);
+    assert!(lines[0].contains("request_id=\"00000000000000000000000000000007\""));
+}

@@ -1,0 +1,93 @@
+//! HTTP/2 through a real client.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::support::{BOUND, SHORT, TestServer, config, config_with};
+
+type Sender = SendRequest<Full<Bytes>>;
+
+async fn connect(server: &TestServer) -> (Sender, JoinHandle<()>) {
+    let socket = TcpStream::connect(server.address).await.unwrap();
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    let ended = tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    (sender, ended)
+}
+
+fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::builder().method(method).uri(format!("http://a{path}")).body(Full::new(body.into())).unwrap()
+}
+
+async fn send(sender: &mut Sender, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
+    let answer = async {
+        let response = sender.send_request(request).await.unwrap();
+        let status = response.status();
+        (status, response.into_body().collect().await.unwrap().to_bytes())
+    };
+    tokio::time::timeout(BOUND, answer).await.unwrap()
+}
+
+#[tokio::test]
+async fn requests_are_served_and_a_panic_spoils_only_its_own() {
+    let server = TestServer::start(config()).await;
+    let (mut sender, _connection) = connect(&server).await;
+    let mut neighbor = sender.clone();
+    let waiting = tokio::spawn(async move { send(&mut neighbor, request(Method::GET, "/gate", "")).await });
+    server.wait_at_gate(1).await;
+    let (status, body) = send(&mut sender, request(Method::GET, "/panic", "")).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(body.starts_with(b"{\"type\":\"urn:skep:problem:internal\""));
+    let (status, body) = send(&mut sender, request(Method::POST, "/length", "abc")).await;
+    assert_eq!((status, &body[..]), (StatusCode::OK, &b"length 3"[..]));
+    server.gate.open.add_permits(1);
+    assert_eq!(waiting.await.unwrap().0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_without_length_is_limited() {
+    let mut config = config();
+    config.limits.max_body_bytes = 1000;
+    let server = TestServer::start(config).await;
+    let (mut sender, _connection) = connect(&server).await;
+    let (status, _) = send(&mut sender, request(Method::POST, "/length", vec![0; 1001])).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let (status, _) = send(&mut sender, request(Method::POST, "/length", vec![0; 1000])).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn head_has_no_body() {
+    let server = TestServer::start(config()).await;
+    let (mut sender, _connection) = connect(&server).await;
+    let (status, body) = send(&mut sender, request(Method::HEAD, "/hello", "")).await;
+    assert_eq!((status, body.len()), (StatusCode::OK, 0));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let server = TestServer::start(config_with(|limits| limits.keep_alive = SHORT)).await;
+    let (mut sender, ended) = connect(&server).await;
+    send(&mut sender, request(Method::GET, "/hello", "")).await;
+    tokio::time::timeout(BOUND, ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_before_the_server_ends() {
+    let server = TestServer::start(config()).await;
+    let (mut sender, ended) = connect(&server).await;
+    let waiting = tokio::spawn(async move { send(&mut sender, request(Method::GET, "/gate", "")).await });
+    server.wait_at_gate(1).await;
+    server.shutdown.cancel();
+    server.gate.open.add_permits(1);
+    assert_eq!(waiting.await.unwrap().0, StatusCode::OK);
+    tokio::time::timeout(BOUND, ended).await.unwrap().unwrap();
+    let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
+    assert_eq!(report.unwrap().requests_cut, 0);
+}

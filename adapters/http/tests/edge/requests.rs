@@ -1,0 +1,238 @@
+//! Requests that must be refused, and the headers of those that are not.
+
+use std::fmt::Write as _;
+
+use skep_http::edge::{Cidr, TrustedProxies};
+
+use crate::support::{TestServer, assert_problem, body, config, header, status};
+
+const CLOSE: &str = "Connection: close\r\n";
+
+async fn answer(request: &str) -> String {
+    TestServer::start(config()).await.exchange(request).await
+}
+
+/// A GET with these further header lines.
+async fn get(path: &str, headers: &str) -> String {
+    answer(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n")).await
+}
+
+#[tokio::test]
+async fn both_length_fields_are_400() {
+    for lengths in
+        ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"]
+    {
+        let request = format!(
+            "POST /length HTTP/1.1\r\nHost: a\r\n{lengths}\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
+        );
+        let answer = answer(&request).await;
+        assert_problem(&answer, 400, "bad_request");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "the rest was served");
+    }
+}
+
+#[tokio::test]
+async fn a_chunked_body_alone_is_served_and_ends_the_connection() {
+    let head = "POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = answer(&format!("{head}3\r\nabc\r\n0\r\n\r\n")).await;
+    assert_eq!((status(&answer), body(&answer)), (200, "length 3"));
+}
+
+#[tokio::test]
+async fn hosts_that_are_missing_doubled_or_wrong_are_400() {
+    for host in ["", "Host: a\r\nHost: b\r\n", "Host: a b\r\n", "Host: \r\n"] {
+        let answer = answer(&format!("GET /hello HTTP/1.1\r\n{host}\r\n")).await;
+        assert_problem(&answer, 400, "bad_request");
+    }
+    let other = answer("GET http://evil.test/hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_problem(&other, 400, "bad_request");
+}
+
+#[tokio::test]
+async fn malformed_paths_are_400() {
+    for path in ["/hello%00", "/%ff", "/%2"] {
+        assert_problem(&get(path, "").await, 400, "bad_request");
+    }
+}
+
+#[tokio::test]
+async fn oversized_heads_are_refused() {
+    let long = format!("/{}", "a".repeat(9000));
+    assert_problem(&get(&long, "").await, 414, "target_too_long");
+    let big = format!("X: {}\r\n", "a".repeat(17 << 10));
+    assert_problem(&get("/hello", &big).await, 431, "headers_too_large");
+    let mut many = String::new();
+    for index in 0..80 {
+        write!(many, "X-{index}: 1\r\n").unwrap();
+    }
+    assert_problem(&get("/hello", &many).await, 431, "headers_too_large");
+    // Beyond what is even buffered, the answer has no document.
+    let huge = format!("X: {}\r\n", "a".repeat(100 << 10));
+    let server = TestServer::start(config()).await;
+    let mut client = server.connect().await;
+    client.send(&format!("GET / HTTP/1.1\r\nHost: a\r\n{huge}\r\n")).await;
+    assert_eq!(status(&client.read_until("\r\n").await), 431);
+}
+
+#[tokio::test]
+async fn a_body_too_large_is_413_announced_or_chunked() {
+    let mut config = config();
+    config.limits.max_body_bytes = 100_000;
+    let server = TestServer::start(config).await;
+    let head = "POST /length HTTP/1.1\r\nHost: a\r\n";
+    let announced = format!("{head}Content-Length: 100001\r\n\r\n");
+    assert_problem(&server.exchange(&announced).await, 413, "body_too_large");
+    // The client sends all of it before it reads: the answer must survive that.
+    let sent = format!("{announced}{}", "a".repeat(100_001));
+    assert_problem(&server.exchange(&sent).await, 413, "body_too_large");
+    let chunk = format!("{:x}\r\n{}\r\n", 10_000, "a".repeat(10_000));
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(40));
+    assert_problem(&server.exchange(&chunked).await, 413, "body_too_large");
+    let fits = format!("{head}{CLOSE}Content-Length: 100000\r\n\r\n{}", "a".repeat(100_000));
+    assert_eq!(body(&server.exchange(&fits).await), "length 100000");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_asks_for_does_not_decide_the_answer() {
+    let answer =
+        answer("POST /ignore HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\nabc").await;
+    assert_eq!((status(&answer), body(&answer)), (200, "ignored"));
+}
+
+#[tokio::test]
+async fn methods_that_a_path_does_not_serve_are_405_with_allow() {
+    for (method, path, allow) in [
+        ("DELETE", "/hello", "GET, HEAD, OPTIONS"),
+        ("GET", "/length", "POST, PUT, OPTIONS"),
+        ("HEAD", "/length", "POST, PUT, OPTIONS"),
+        ("TRACE", "/hello", "GET, HEAD, OPTIONS"),
+        ("BREW", "/nowhere", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+        // Known to the application only.
+        ("POST", "/gate", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
+    ] {
+        let answer = answer(&format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
+        assert_eq!(status(&answer), 405, "{method} {path}");
+        assert_eq!(header(&answer, "allow"), Some(allow), "{method} {path}");
+        if method != "HEAD" {
+            assert_problem(&answer, 405, "method_not_allowed");
+        }
+    }
+    let connect = answer(&format!("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n{CLOSE}\r\n")).await;
+    assert_eq!(status(&connect), 405);
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    for path in ["/hello", "/context"] {
+        let answer = answer(&format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
+        assert_eq!((status(&answer), body(&answer)), (200, ""), "{path}");
+    }
+    let answer = answer(&format!("HEAD /hello HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
+    assert_eq!(header(&answer, "content-length"), Some("5"));
+}
+
+#[tokio::test]
+async fn options_tells_the_methods() {
+    let options = async |path: &str| answer(&format!("OPTIONS {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
+    let answer = options("/hello").await;
+    assert_eq!((status(&answer), body(&answer)), (204, ""));
+    assert_eq!(header(&answer, "allow"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(status(&options("*").await), 204);
+    assert_eq!(status(&options("/nowhere").await), 404);
+}
+
+#[tokio::test]
+async fn errors_of_the_application_are_problems() {
+    assert_problem(&get("/nowhere", "").await, 404, "not_found");
+    let answer = get("/fail", "").await;
+    let problem = assert_problem(&answer, 500, "internal");
+    assert!(problem.get("detail").is_none());
+    assert!(!answer.contains("planted"));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_and_the_connection_lives() {
+    let server = TestServer::start(config()).await;
+    let mut client = server.connect().await;
+    client.send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let answer = client.read_until("}").await;
+    assert_problem(&answer, 500, "internal");
+    assert!(!answer.contains("planted"));
+    client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&client.read_until("hello").await), 200);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    for answer in [get("/hello", "").await, get("/nowhere", "").await, get("/%00", "").await] {
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(header(&answer, name), Some(value), "{name}");
+        }
+        assert_eq!(header(&answer, "server"), None);
+    }
+}
+
+#[tokio::test]
+async fn request_ids_are_kept_if_safe_and_made_otherwise() {
+    let made = "00000000000000000000000000000007";
+    let kept = get("/context", "X-Request-Id: my-id.1\r\n").await;
+    assert_eq!(header(&kept, "x-request-id"), Some("my-id.1"));
+    assert!(body(&kept).contains("id=my-id.1 "));
+    for headers in ["", "X-Request-Id: a b\r\n", "X-Request-Id: a\r\nX-Request-Id: b\r\n"] {
+        let answer = get("/context", headers).await;
+        assert_eq!(header(&answer, "x-request-id"), Some(made), "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn a_valid_traceparent_is_passed_on_and_returned() {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = get("/context", &format!("traceparent: {trace}\r\n")).await;
+    assert!(body(&answer).ends_with(&format!("trace={trace}")));
+    assert_eq!(header(&answer, "traceparent"), Some(trace));
+    let answer = get("/context", "traceparent: 00-0-0-0\r\n").await;
+    assert!(body(&answer).ends_with("trace="));
+    assert_eq!(header(&answer, "traceparent"), None);
+}
+
+#[tokio::test]
+async fn forwarded_addresses_are_believed_from_configured_proxies_only() {
+    let forwarded = "X-Forwarded-For: 203.0.113.9\r\n";
+    assert!(body(&get("/context", forwarded).await).starts_with("client=127.0.0.1 "));
+    let mut config = config();
+    config.trusted_proxies = TrustedProxies::new(["127.0.0.0/8".parse::<Cidr>().unwrap()]);
+    let server = TestServer::start(config).await;
+    let request = format!("GET /context HTTP/1.1\r\nHost: a\r\n{CLOSE}{forwarded}\r\n");
+    let answer = server.exchange(&request).await;
+    assert!(body(&answer).starts_with("client=203.0.113.9 "));
+}
+
+#[tokio::test]
+async fn cors_answers_listed_origins_only() {
+    let listed = "Origin: https://shop.example\r\n";
+    let answer_listed = get("/hello", listed).await;
+    assert_eq!(header(&answer_listed, "access-control-allow-origin"), Some("https://shop.example"));
+    assert_eq!(header(&answer_listed, "vary"), Some("origin"));
+    for origin in ["https://evil.test", "null", "https://shop.example.evil.test"] {
+        let answer = get("/hello", &format!("Origin: {origin}\r\n")).await;
+        assert_eq!(status(&answer), 200);
+        assert_eq!(header(&answer, "access-control-allow-origin"), None, "{origin}");
+    }
+    let preflight = |method: &str| {
+        format!(
+            "OPTIONS /length HTTP/1.1\r\nHost: a\r\n{CLOSE}{listed}\
+             Access-Control-Request-Method: {method}\r\n\r\n"
+        )
+    };
+    let allowed = answer(&preflight("PUT")).await;
+    assert_eq!(status(&allowed), 204);
+    assert_eq!(header(&allowed, "access-control-allow-methods"), Some("POST, PUT, OPTIONS"));
+    let refused = answer(&preflight("DELETE")).await;
+    assert_eq!(header(&refused, "access-control-allow-methods"), None);
+}

@@ -1,0 +1,216 @@
+//! A small application behind the edge, and a client that says exactly what it is told to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Method;
+use poem::endpoint::make;
+use poem::error::InternalServerError;
+use poem::http::StatusCode;
+use poem::{Body, EndpointExt as _, Error, Request, Response, Result, Route, get, post};
+use skep_http::edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Far longer than any limit under test: reaching it is a failure.
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
+
+/// Limits short enough to be reached; those not under test stay long.
+pub(crate) const SHORT: Duration = Duration::from_millis(200);
+
+/// A running server and the levers of its application.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: JoinHandle<DrainReport>,
+    pub(crate) gate: Arc<Gate>,
+}
+
+/// `GET /gate` waits here until it is opened.
+pub(crate) struct Gate {
+    pub(crate) waiting: AtomicUsize,
+    pub(crate) open: Semaphore,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        Self { waiting: AtomicUsize::new(0), open: Semaphore::new(0) }
+    }
+}
+
+pub(crate) fn config() -> EdgeConfig {
+    let mut config = EdgeConfig::new(Arc::new(|| RequestId::from_u128(7)));
+    config.routes = RouteTable::default()
+        .with("/hello", [Method::GET])
+        .and_then(|table| table.with("/length", [Method::POST, Method::PUT]))
+        .unwrap();
+    config.cors = Some(Cors::new(["https://shop.example".parse().unwrap()]));
+    config.timeouts.linger = Duration::from_secs(5);
+    config
+}
+
+/// The configuration with some limits of time changed.
+pub(crate) fn config_with(change: impl FnOnce(&mut Timeouts)) -> EdgeConfig {
+    let mut config = config();
+    change(&mut config.timeouts);
+    config
+}
+
+impl TestServer {
+    pub(crate) async fn start(config: EdgeConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let gate = Arc::new(Gate { waiting: AtomicUsize::new(0), open: Semaphore::new(0) });
+        let shutdown = CancellationToken::new();
+        let app = app(Arc::clone(&gate));
+        let running = tokio::spawn(serve(listener, app, config, shutdown.clone()));
+        Self { address, shutdown, running, gate }
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// Sends the text on a connection of its own and reads until the server closes.
+    pub(crate) async fn exchange(&self, text: &str) -> String {
+        let mut client = self.connect().await;
+        client.send(text).await;
+        client.read_to_end().await
+    }
+
+    /// Waits until so many requests wait at the gate.
+    pub(crate) async fn wait_at_gate(&self, count: usize) {
+        tokio::time::timeout(BOUND, async {
+            while self.gate.waiting.load(Ordering::SeqCst) != count {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await
+        .unwrap();
+    }
+}
+
+pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
+    Route::new()
+        .at("/hello", get(make(hello)))
+        .at("/length", post(make(length)).put(make(length)))
+        .at("/ignore", post(make(|_| async { "ignored" })))
+        .at("/context", get(make(context)))
+        .at("/panic", get(make(panicking)))
+        .at("/fail", get(make(failing)))
+        .at("/huge", get(make(huge)))
+        .at(
+            "/gate",
+            get(make(move |_| {
+                let gate = Arc::clone(&gate);
+                async move {
+                    gate.waiting.fetch_add(1, Ordering::SeqCst);
+                    gate.open.acquire().await.unwrap().forget();
+                    "through"
+                }
+            })),
+        )
+        .boxed()
+}
+
+async fn hello(_: Request) -> &'static str {
+    "hello"
+}
+
+async fn length(mut request: Request) -> Result<String> {
+    let body = request.take_body().into_bytes().await?;
+    Ok(format!("length {}", body.len()))
+}
+
+async fn context(request: Request) -> Response {
+    let context: &RequestContext = request.data().unwrap();
+    let trace = context.trace.map(|trace| trace.to_string());
+    format!("client={} id={} trace={}", context.client, context.request_id, trace.unwrap_or_default()).into()
+}
+
+async fn panicking(request: Request) -> Result<String> {
+    assert_ne!(request.uri().path(), "/panic", "planted");
+    Ok(String::new())
+}
+
+async fn failing(_: Request) -> Result<String> {
+    Err(InternalServerError(std::io::Error::other("planted secret")))
+}
+
+/// More than the sockets of both sides can hold.
+async fn huge(_: Request) -> Result<Response, Error> {
+    let body = Body::from_vec(vec![b'x'; 64 << 20]);
+    Ok(Response::builder().status(StatusCode::OK).body(body))
+}
+
+/// A raw connection.
+pub(crate) struct Client(pub(crate) TcpStream);
+
+impl Client {
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+    }
+
+    /// Reads until the server closes, which it must within the bound.
+    pub(crate) async fn read_to_end(&mut self) -> String {
+        let mut bytes = Vec::new();
+        tokio::time::timeout(BOUND, self.0.read_to_end(&mut bytes))
+            .await
+            .expect("the server closes the connection")
+            .expect("the connection is not reset");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Reads until the text is there, which it must be within the bound.
+    pub(crate) async fn read_until(&mut self, end: &str) -> String {
+        let mut bytes = Vec::new();
+        tokio::time::timeout(BOUND, async {
+            while !bytes.ends_with(end.as_bytes()) {
+                bytes.push(self.0.read_u8().await.unwrap());
+            }
+        })
+        .await
+        .unwrap_or_else(|_| panic!("{:?} without {end:?}", String::from_utf8_lossy(&bytes)));
+        String::from_utf8(bytes).unwrap()
+    }
+}
+
+/// The status of a response text.
+pub(crate) fn status(response: &str) -> u16 {
+    response
+        .strip_prefix("HTTP/1.1 ")
+        .and_then(|rest| rest.get(..3))
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no response: {response:?}"))
+}
+
+/// The value of a header of a response text.
+pub(crate) fn header<'a>(response: &'a str, name: &str) -> Option<&'a str> {
+    let (head, _) = response.split_once("\r\n\r\n").unwrap();
+    head.lines().skip(1).find_map(|line| {
+        let (found, value) = line.split_once(": ")?;
+        found.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+/// The body of a response text.
+pub(crate) fn body(response: &str) -> &str {
+    response.split_once("\r\n\r\n").unwrap().1
+}
+
+/// Asserts a problem document with this status and code, and returns it.
+pub(crate) fn assert_problem(response: &str, expected: u16, code: &str) -> serde_json::Value {
+    assert_eq!(status(response), expected, "{response}");
+    assert_eq!(header(response, "content-type"), Some("application/problem+json"));
+    let problem: serde_json::Value = serde_json::from_str(body(response)).unwrap();
+    assert_eq!(problem["code"], code);
+    assert_eq!(problem["status"], expected);
+    assert_eq!(problem["type"], format!("urn:skep:problem:{code}"));
+    assert_eq!(header(response, "x-request-id"), problem["request_id"].as_str());
+    problem
+}
