@@ -1,0 +1,138 @@
+//! The database.
+
+use crate::{
+    MIGRATIONS,
+    fault::{Fault, Link, Meaning},
+    options::{PostgresOptions, Server},
+    pool::{Lease, Pool, PoolStats},
+    schema::PostgresSchema,
+    transaction::{self, PostgresTransaction},
+    values,
+    wire::{answered, fetch, simple},
+};
+use async_trait::async_trait;
+use skep_application::kernel::{Key, StoreError, TxMode};
+use skep_sql::{Engine, Migration, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
+
+/// A PostgreSQL database.
+pub struct PostgresDatabase {
+    pool: Pool,
+    server: Server,
+    acquire_timeout: Duration,
+    answer_timeout: Option<Duration>,
+}
+
+/// Does not show the server, which has a password in it.
+impl std::fmt::Debug for PostgresDatabase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresDatabase").field("pool", &self.pool.stats()).finish_non_exhaustive()
+    }
+}
+
+impl PostgresDatabase {
+    /// Reads the options. Opens no connection yet: whether the server is there tells
+    /// [`check`](SqlDatabase::check), or the first use.
+    ///
+    /// # Errors
+    /// `Unavailable` if the address cannot be understood; says why and never quotes it.
+    pub fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let server = options.server().map_err(Fault::into_store_error)?;
+        Ok(Self {
+            pool: Pool::new(options, &server),
+            server,
+            acquire_timeout: options.acquire_timeout,
+            answer_timeout: options.answer_timeout(),
+        })
+    }
+
+    /// How many connections there are now.
+    #[must_use]
+    pub fn pool_stats(&self) -> PoolStats {
+        self.pool.stats()
+    }
+
+    fn acquire_deadline(&self) -> Instant {
+        Instant::now() + self.acquire_timeout
+    }
+
+    async fn open(&self, mode: TxMode) -> Result<Lease, Fault> {
+        let deadline = self.acquire_deadline();
+        let mut lease = self.pool.acquire(deadline).await?;
+        loop {
+            lease.enter_transaction();
+            let begun = match timeout_at(deadline, simple(lease.raw(), transaction::begin(mode))).await {
+                Ok(begun) => begun.map_err(|error| Fault::of("begin", &error)),
+                Err(_) => Err(Fault::silence("begin", self.acquire_timeout)),
+            };
+            match begun {
+                Ok(()) => return Ok(lease),
+                Err(fault) if lease.reused() && fault.meaning == Meaning::Retry => {
+                    tracing::debug!(%fault, "unused connection was dead, opening another");
+                    lease.renew(deadline).await?;
+                }
+                Err(fault) => {
+                    lease.end(fault.link);
+                    return Err(fault);
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SqlDatabase for PostgresDatabase {
+    fn engine(&self) -> Engine {
+        Engine::Postgres
+    }
+
+    fn migrations(&self) -> &'static [Migration] {
+        MIGRATIONS
+    }
+
+    /// The keys are not needed: PostgreSQL queues writers on the row itself.
+    async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+        let lease = self.open(mode).await.map_err(Fault::into_store_error)?;
+        Ok(Box::new(PostgresTransaction::new(lease, mode, self.answer_timeout)))
+    }
+
+    async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let arguments = values::bind(statement, args)?;
+        let mut lease = self.pool.acquire(self.acquire_deadline()).await.map_err(Fault::into_store_error)?;
+        let mut may_repeat = true;
+        loop {
+            let work = fetch(lease.raw(), statement, arguments.clone());
+            let fault = match answered(statement.name, self.answer_timeout, work).await {
+                Ok(rows) => {
+                    lease.release();
+                    return values::rows(statement, &rows);
+                }
+                Err(fault) => fault,
+            };
+            if !may_repeat || fault.meaning != Meaning::Retry {
+                lease.end(fault.link);
+                return Err(fault.into_store_error());
+            }
+            may_repeat = false;
+            tracing::debug!(%fault, "repeating a read");
+            if fault.link == Link::Outdated {
+                lease.expire_others();
+            }
+            if fault.link != Link::Works {
+                lease.renew(self.acquire_deadline()).await.map_err(Fault::into_store_error)?;
+            }
+        }
+    }
+
+    async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
+        let schema = PostgresSchema::lock(&self.server, self.acquire_deadline()).await;
+        Ok(Box::new(schema.map_err(Fault::into_store_error)?))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.pool.check(Instant::now() + CHECK_TIMEOUT).await.map_err(Fault::into_store_error)
+    }
+}

@@ -1,0 +1,179 @@
+//! What an error of the driver or the server means to a unit of work.
+//!
+//! | SQLSTATE | meaning | why |
+//! | --- | --- | --- |
+//! | 23505 | `Duplicate` | the constraint is one of ours; `Corrupt` if it is not |
+//! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server undid the transaction |
+//! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
+//! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone, a new one is likely to work. If the server is away, the next `begin` says `Unavailable` |
+//! | 57014 | `Unavailable` | statement timeout: the same again would take as long |
+//! | 25006 | `Unavailable` | the server is a standby now; the connection is closed, so that the next one may find the primary |
+//! | 53100 | `Full` | the disk is full |
+//! | 28xxx, 3D000, 42501, 53xxx, 57P03, 57P04, 58xxx | `Unavailable` | no login, no database, no permission, no memory, starting up |
+//! | anything else | `Corrupt` | a statement or a row is wrong: our fault |
+//!
+//! Only the text of an error is kept, never its detail: details quote rows, and rows hold e-mail addresses.
+
+use skep_application::kernel::{Constraint, StoreError};
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use std::{borrow::Cow, time::Duration};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Duplicate(Constraint),
+    Retry,
+    Unavailable,
+    Full,
+    Corrupt,
+}
+
+/// What is known about the connection after an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// It works; the transaction on it does not.
+    Works,
+    /// It must not be used again. The server has answered, so the outcome is known.
+    Unfit,
+    /// It must not be used again, and so must every older one.
+    Outdated,
+    /// It broke, and nobody knows what the server did with what was sent last.
+    Lost,
+}
+
+/// An error of PostgreSQL.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {text}")]
+pub(crate) struct Fault {
+    place: Cow<'static, str>,
+    text: String,
+    pub(crate) meaning: Meaning,
+    pub(crate) link: Link,
+}
+
+impl Fault {
+    pub(crate) fn new(place: impl Into<Cow<'static, str>>, text: impl Into<String>, meaning: Meaning) -> Self {
+        Self { place: place.into(), text: text.into(), meaning, link: Link::Works }
+    }
+
+    /// No answer came in time.
+    pub(crate) fn silence(place: impl Into<Cow<'static, str>>, after: Duration) -> Self {
+        let text = format!("no answer within {after:?}");
+        Self { place: place.into(), text, meaning: Meaning::Unavailable, link: Link::Lost }
+    }
+
+    /// What sqlx reported for a statement on an open connection.
+    pub(crate) fn of(place: impl Into<Cow<'static, str>>, error: &sqlx::Error) -> Self {
+        let place = place.into();
+        let (text, meaning, link) = match error {
+            sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
+                Some(error) => {
+                    let (meaning, link) = judge(error);
+                    (format!("{} ({})", error.message(), error.code()), meaning, link)
+                }
+                None => (error.message().to_owned(), Meaning::Corrupt, Link::Lost),
+            },
+            sqlx::Error::Io(error) => (format!("the connection broke: {error}"), Meaning::Retry, Link::Lost),
+            sqlx::Error::Protocol(text) => (text.clone(), Meaning::Retry, Link::Lost),
+            sqlx::Error::Tls(error) => (format!("TLS: {error}"), Meaning::Unavailable, Link::Lost),
+            sqlx::Error::Configuration(error) => (error.to_string(), Meaning::Unavailable, Link::Lost),
+            other => (other.to_string(), Meaning::Corrupt, Link::Works),
+        };
+        Self { place, text, meaning, link }
+    }
+
+    /// What sqlx reported while it opened a connection: whatever it is, the store cannot be used.
+    pub(crate) fn of_connecting(address: &str, error: &sqlx::Error) -> Self {
+        let Self { place, text, .. } = match error {
+            sqlx::Error::Io(error) => Self::new("", error.to_string(), Meaning::Unavailable),
+            error => Self::of("", error),
+        };
+        debug_assert!(place.is_empty());
+        let place = format!("cannot connect to PostgreSQL at {address}").into();
+        Self { place, text, meaning: Meaning::Unavailable, link: Link::Lost }
+    }
+
+    /// What the use case is told.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self.meaning {
+            Meaning::Duplicate(constraint) => StoreError::Duplicate { constraint },
+            Meaning::Retry => StoreError::Retry(self.into()),
+            Meaning::Unavailable => StoreError::Unavailable(self.into()),
+            Meaning::Full => StoreError::Full(self.into()),
+            Meaning::Corrupt => StoreError::Corrupt(self.into()),
+        }
+    }
+
+    /// What the use case is told when a COMMIT that may have written failed.
+    pub(crate) fn of_commit_into_store_error(self) -> StoreError {
+        match self.link {
+            Link::Lost => StoreError::OutcomeUnknown(self.into()),
+            Link::Works | Link::Unfit | Link::Outdated => self.into_store_error(),
+        }
+    }
+}
+
+fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
+    let fatal = matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    let (meaning, link) = match error.code() {
+        "23505" => (duplicate(error.constraint()), Link::Works),
+        // The text of the error is translated by the server, the name of the routine is not.
+        "0A000" if error.routine() == Some("RevalidateCachedQuery") => (Meaning::Retry, Link::Outdated),
+        "26000" => (Meaning::Retry, Link::Outdated),
+        // The server waits for a statement when this timeout ends a transaction: it has not seen a COMMIT.
+        "25P03" => return (Meaning::Retry, Link::Unfit),
+        "25006" => (Meaning::Unavailable, Link::Unfit),
+        "53100" => (Meaning::Full, Link::Works),
+        "57014" => (Meaning::Unavailable, Link::Works),
+        code => by_class(code),
+    };
+    (meaning, if fatal { Link::Lost } else { link })
+}
+
+fn by_class(code: &str) -> (Meaning, Link) {
+    match code {
+        "40001" | "40003" | "40P01" | "55P03" => (Meaning::Retry, Link::Works),
+        "57P01" | "57P02" | "57P05" => (Meaning::Retry, Link::Lost),
+        "3D000" | "42501" | "57P03" | "57P04" => (Meaning::Unavailable, Link::Works),
+        _ => match code.get(..2) {
+            Some("08") => (Meaning::Retry, Link::Lost),
+            Some("28" | "53" | "58") => (Meaning::Unavailable, Link::Works),
+            _ => (Meaning::Corrupt, Link::Works),
+        },
+    }
+}
+
+fn duplicate(constraint: Option<&str>) -> Meaning {
+    constraint.and_then(Constraint::from_name).map_or(Meaning::Corrupt, Meaning::Duplicate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_connections_are_repeated_and_slow_statements_are_not() {
+        assert_eq!(by_class("57P01"), (Meaning::Retry, Link::Lost));
+        assert_eq!(by_class("08006"), (Meaning::Retry, Link::Lost));
+        assert_eq!(by_class("40P01"), (Meaning::Retry, Link::Works));
+        assert_eq!(by_class("53300"), (Meaning::Unavailable, Link::Works));
+        assert_eq!(by_class("23503"), (Meaning::Corrupt, Link::Works));
+    }
+
+    #[test]
+    fn duplicate_of_an_unknown_constraint_is_our_fault() {
+        assert_eq!(duplicate(Some("users_email_key")), Meaning::Duplicate(Constraint::UserEmail));
+        assert_eq!(duplicate(Some("another_key")), Meaning::Corrupt);
+        assert_eq!(duplicate(None), Meaning::Corrupt);
+    }
+
+    #[test]
+    fn only_a_lost_connection_leaves_a_commit_unknown() {
+        let broken = sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into());
+        assert!(matches!(Fault::of("x", &broken).of_commit_into_store_error(), StoreError::OutcomeUnknown(_)));
+        assert!(matches!(Fault::of("x", &broken).into_store_error(), StoreError::Retry(_)));
+        let silent = Fault::silence("x", Duration::from_secs(1));
+        assert!(matches!(silent.of_commit_into_store_error(), StoreError::OutcomeUnknown(_)));
+        let refused = Fault::new("x", "no", Meaning::Full);
+        assert!(matches!(refused.of_commit_into_store_error(), StoreError::Full(_)));
+    }
+}

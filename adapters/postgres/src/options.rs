@@ -1,0 +1,238 @@
+//! Where the server is and how long to wait for it.
+
+use crate::fault::{Fault, Meaning};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+use std::{fmt, time::Duration};
+use url::{Host, Url};
+
+/// How many prepared statements one connection keeps.
+const PREPARED_STATEMENTS: usize = 512;
+const PORT: u16 = 5432;
+
+/// The options of a [`crate::PostgresDatabase`].
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://user:password@host:port/database`, with the port 5432 if none is named. What is not a letter or a
+    /// digit in the password has to be percent-encoded. Parameters after `?`:
+    ///
+    /// - `sslmode`: `disable`, `prefer` (the default: TLS if the server offers it), `require` (TLS, whoever the server
+    ///   is), `verify-ca` and `verify-full` (a server with a valid certificate, and of this name). Only `verify-full`
+    ///   keeps out somebody between here and the server.
+    /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. The public ones are known.
+    /// - `sslcert`, `sslkey`: PEM files with a certificate to show to the server, and its key.
+    /// - `host`: the folder of a Unix socket, instead of a host in front.
+    ///
+    /// Any other parameter is refused. The address is complete: user, password and database are not looked for in the
+    /// environment or in `~/.pgpass`. sqlx cannot be kept from reading `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`: settings
+    /// in the first lose against ours, the others only count with TLS and where the address names none.
+    pub url: String,
+    /// The most connections that units of work and reads may hold together. A start and a health check may use one more
+    /// each.
+    pub max_connections: u32,
+    /// How long `begin` may take in all: waiting for a free connection, opening one, `BEGIN`.
+    pub acquire_timeout: Duration,
+    /// How long the server may work on one statement. When there is no answer 2 s later either, the connection is given
+    /// up. Zero: no limit.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for a lock. Zero: no limit.
+    pub lock_timeout: Duration,
+    /// How long a transaction may be left without a statement before the server ends it. Zero: no limit.
+    pub idle_in_transaction: Duration,
+    /// The name by which the server shows our connections.
+    pub application_name: String,
+}
+
+impl PostgresOptions {
+    /// The defaults for an address.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 32,
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::from_secs(5),
+            lock_timeout: Duration::from_secs(3),
+            idle_in_transaction: Duration::from_secs(10),
+            application_name: "skep".to_owned(),
+        }
+    }
+
+    /// How long to wait for the answer to a statement.
+    pub(crate) fn answer_timeout(&self) -> Option<Duration> {
+        (!self.statement_timeout.is_zero()).then(|| self.statement_timeout + Duration::from_secs(2))
+    }
+
+    pub(crate) fn server(&self) -> Result<Server, Fault> {
+        let limits = [
+            ("statement_timeout", self.statement_timeout),
+            ("lock_timeout", self.lock_timeout),
+            ("idle_in_transaction_session_timeout", self.idle_in_transaction),
+        ];
+        let (connect, address) = parse(&self.url).map_err(|text| {
+            Fault::new("the address of the PostgreSQL server", format!("{text}; expected {FORM}"), Meaning::Unavailable)
+        })?;
+        let connect = connect
+            .application_name(&self.application_name)
+            .statement_cache_capacity(PREPARED_STATEMENTS)
+            .disable_statement_logging();
+        Ok(Server {
+            for_units: connect.clone().options(limits.map(|(name, limit)| (name, milliseconds(limit)))),
+            // A migration may take its time; waiting for locks would make everybody else wait behind it.
+            for_schema: connect.options(limits.map(|(name, _)| (name, "0".to_owned()))),
+            address,
+        })
+    }
+}
+
+/// Does not show the address, which has a password in it.
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions")
+            .field("max_connections", &self.max_connections)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("statement_timeout", &self.statement_timeout)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("idle_in_transaction", &self.idle_in_transaction)
+            .field("application_name", &self.application_name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A server as sqlx wants it described. Holds the password: never shown.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) for_units: PgConnectOptions,
+    pub(crate) for_schema: PgConnectOptions,
+    /// Host and port, for errors.
+    pub(crate) address: String,
+}
+
+const FORM: &str = "postgres://user:password@host:port/database";
+
+fn milliseconds(limit: Duration) -> String {
+    format!("{}ms", limit.as_millis())
+}
+
+/// Reads an address. Errors never quote it: with a `/` or `#` in the password any part of it may be the password.
+fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
+    let url =
+        Url::parse(text).map_err(|_| "it is not a URL (special characters in the password are percent-encoded)")?;
+    if !matches!(url.scheme(), "postgres" | "postgresql") {
+        return Err("it does not start with postgres://");
+    }
+    let user = decode(url.username())?;
+    let password = decode(url.password().unwrap_or_default())?;
+    let database = decode(url.path().trim_start_matches('/'))?;
+    if user.is_empty() {
+        return Err("it names no user");
+    }
+    if database.is_empty() {
+        return Err("it names no database");
+    }
+    if url.fragment().is_some() || url.path().contains('@') || url.path().matches('/').count() > 1 {
+        return Err("special characters in the password or the database have to be percent-encoded");
+    }
+    let port = url.port().unwrap_or(PORT);
+    // Everything is set, because sqlx fills what is not from the environment.
+    let mut connect = PgConnectOptions::new_without_pgpass()
+        .port(port)
+        .username(&user)
+        .password(&password)
+        .database(&database)
+        .ssl_mode(PgSslMode::Prefer)
+        .ssl_root_cert_from_pem(Vec::new());
+    let mut address = match url.host() {
+        None => None,
+        Some(Host::Ipv6(ip)) => Some((ip.to_string(), format!("[{ip}]:{port}"))),
+        Some(host) => Some((host.to_string(), format!("{host}:{port}"))),
+    };
+    for (key, value) in url.query_pairs() {
+        connect = match &*key {
+            "sslmode" => connect.ssl_mode(ssl_mode(&value)?),
+            "sslrootcert" => connect.ssl_root_cert(&*value),
+            "sslcert" => connect.ssl_client_cert(&*value),
+            "sslkey" => connect.ssl_client_key(&*value),
+            "host" if value.starts_with('/') && address.is_none() => {
+                address = Some((value.to_string(), format!("{value}:{port}")));
+                connect
+            }
+            "host" => return Err("the parameter host is for the folder of a socket, without a host in front"),
+            _ => return Err("it has an unknown parameter after the question mark"),
+        };
+    }
+    let (host, address) = address.filter(|(host, _)| !host.is_empty()).ok_or("it names no host")?;
+    Ok((connect.host(&host), address))
+}
+
+fn ssl_mode(text: &str) -> Result<PgSslMode, &'static str> {
+    match text {
+        "disable" => Ok(PgSslMode::Disable),
+        "prefer" => Ok(PgSslMode::Prefer),
+        "require" => Ok(PgSslMode::Require),
+        "verify-ca" => Ok(PgSslMode::VerifyCa),
+        "verify-full" => Ok(PgSslMode::VerifyFull),
+        _ => Err("sslmode is none of disable, prefer, require, verify-ca, verify-full"),
+    }
+}
+
+fn decode(part: &str) -> Result<String, &'static str> {
+    // The decoder of query strings reads `+` as a space, which elsewhere in an address is a plus.
+    let pair = format!("v={}", part.replace('+', "%2B").replace('&', "%26"));
+    let (_, value) = url::form_urlencoded::parse(pair.as_bytes()).next().unwrap_or_default();
+    if value.contains(char::REPLACEMENT_CHARACTER) { Err("it is not UTF-8") } else { Ok(value.into_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(url: &str) -> String {
+        PostgresOptions::new(url).server().err().unwrap().to_string()
+    }
+
+    #[test]
+    fn complete_addresses_are_read() {
+        let (connect, address) = parse("postgres://me:a%2Fb+c@db.example/shop?sslmode=verify-full").unwrap();
+        assert_eq!((connect.get_host(), connect.get_port()), ("db.example", 5432));
+        assert_eq!((connect.get_username(), connect.get_database()), ("me", Some("shop")));
+        assert!(matches!(connect.get_ssl_mode(), PgSslMode::VerifyFull));
+        assert_eq!(address, "db.example:5432");
+        assert_eq!(connect.to_url_lossy().password(), Some("a%2Fb%2Bc"));
+
+        let (connect, address) = parse("postgresql://me@[::1]:6000/shop").unwrap();
+        assert_eq!((connect.get_host(), address.as_str()), ("::1", "[::1]:6000"));
+
+        let (connect, address) = parse("postgres://me@/shop?host=/run/postgresql").unwrap();
+        assert_eq!((connect.get_host(), address.as_str()), ("/run/postgresql", "/run/postgresql:5432"));
+    }
+
+    #[test]
+    fn wrong_addresses_are_refused_without_being_quoted() {
+        for (url, reason) in [
+            ("", "not a URL"),
+            ("127.0.0.1:5432", "not a URL"),
+            ("postgres://me:secret@host:port/shop", "not a URL"),
+            ("mysql://me:secret@host/shop", "does not start with postgres://"),
+            ("postgres://host/secret", "names no user"),
+            ("postgres://me:secret@host", "names no database"),
+            ("postgres://me:secret@/shop", "names no host"),
+            ("postgres://me:12/secret@host/shop", "percent-encoded"),
+            ("postgres://me:secret@host/shop?sslmode=secret", "sslmode is none of"),
+            ("postgres://me:secret@host/shop?secret=1", "unknown parameter"),
+            ("postgres://me:secret@host/shop?host=/run", "folder of a socket"),
+        ] {
+            let text = refusal(url);
+            assert!(text.contains(reason), "{url}: {text}");
+            assert!(!text.contains("secret"), "{url}: {text}");
+        }
+    }
+
+    #[test]
+    fn password_is_not_shown() {
+        let options = PostgresOptions::new("postgres://me:secret@host/shop");
+        assert!(!format!("{options:?}").contains("secret"));
+    }
+}

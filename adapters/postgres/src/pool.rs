@@ -1,0 +1,327 @@
+//! The connections of the process.
+//!
+//! A connection comes back to the pool only by [`Lease::release`], when it is known to be outside of a transaction, and
+//! is then ready without asking the server. A lease that is dropped otherwise (an error, a cancelled caller) is cleaned
+//! in a task of its own: what is still on its way is read, the transaction rolled back. Until that is done it counts as
+//! used, so that the server never has more connections than the maximum.
+
+use crate::{
+    fault::{Fault, Link, Meaning},
+    options::{PostgresOptions, Server},
+};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+/// Connections that were unused for longer are asked before they are used: a firewall may have forgotten them, and then
+/// nothing would ever come back.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+const ASK_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections that were unused for longer are closed.
+const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// Connections that are older are closed when they come back, because sessions of the server grow.
+const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
+/// How long cleaning may take if statements may take forever.
+const CLEAN_TIMEOUT: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How many connections there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStats {
+    /// Open connections, used or not.
+    pub size: usize,
+    /// Open connections that nobody uses.
+    pub idle: usize,
+    /// The most that may be open.
+    pub max: usize,
+}
+
+pub(crate) struct Pool(Arc<Shared>);
+
+struct Shared {
+    connect: PgConnectOptions,
+    address: String,
+    clean_timeout: Duration,
+    permits: Arc<Semaphore>,
+    max: usize,
+    /// The one used last is at the back, and is used next.
+    idle: Mutex<VecDeque<Pooled>>,
+    size: Arc<AtomicUsize>,
+    /// Connections of an earlier generation are not used again.
+    generation: AtomicU64,
+}
+
+struct Pooled {
+    raw: PgConnection,
+    opened: Instant,
+    released: Instant,
+    generation: u64,
+    _counted: Counted,
+}
+
+/// Counts an open connection for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(size: &Arc<AtomicUsize>) -> Self {
+        size.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(size))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(options: &PostgresOptions, server: &Server) -> Self {
+        let max = usize::try_from(options.max_connections.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Shared {
+            connect: server.for_units.clone(),
+            address: server.address.clone(),
+            clean_timeout: options.answer_timeout().unwrap_or(CLEAN_TIMEOUT),
+            permits: Arc::new(Semaphore::new(max)),
+            max,
+            idle: Mutex::default(),
+            size: Arc::default(),
+            generation: AtomicU64::new(0),
+        }))
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        let idle = self.0.idle().len();
+        PoolStats { size: self.0.size.load(Ordering::Relaxed).max(idle), idle, max: self.0.max }
+    }
+
+    /// Takes an unused connection or opens one; waits for its turn if all are used.
+    pub(crate) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
+        let permits = Arc::clone(&self.0.permits);
+        let permit = match Arc::clone(&permits).try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) => timeout_at(deadline, permits.acquire_owned()).await.ok().and_then(Result::ok),
+        };
+        let permit = permit.ok_or_else(|| {
+            let text = format!("all {} connections are in use", self.0.max);
+            Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
+        })?;
+        let mut lease = Lease::new(&self.0, permit);
+        if !lease.take_unused().await {
+            lease.renew(deadline).await?;
+        }
+        Ok(lease)
+    }
+
+    /// Asks the server over an unused connection; if there is none, or it is dead, over a new one.
+    pub(crate) async fn check(&self, deadline: Instant) -> Result<(), Fault> {
+        if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
+            let mut lease = Lease::new(&self.0, permit);
+            if lease.take_unused().await && lease.answers().await {
+                lease.release();
+                return Ok(());
+            }
+            lease.discard();
+        }
+        let raw = open_once(&self.0.connect, &self.0.address, deadline).await?;
+        // It has answered: how it takes its leave does not matter.
+        let _ = timeout_at(deadline, raw.close()).await;
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, VecDeque<Pooled>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back a connection that is outside of a transaction.
+    fn put(&self, mut pooled: Pooled) {
+        let now = Instant::now();
+        let old = now.duration_since(pooled.opened) > AGE_LIMIT;
+        let mut idle = self.idle();
+        if !old && pooled.generation == self.generation.load(Ordering::Relaxed) {
+            pooled.released = now;
+            idle.push_back(pooled);
+        }
+        while idle.front().is_some_and(|oldest| now.duration_since(oldest.released) > IDLE_LIMIT) {
+            idle.pop_front();
+        }
+    }
+
+    /// Lets nobody use the connections that exist now again.
+    fn expire(&self) {
+        let mut idle = self.idle();
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        idle.clear();
+    }
+}
+
+/// The use of one connection. Dropping it rolls back what is open on it and gives it back, in the background.
+pub(crate) struct Lease {
+    pooled: Option<Pooled>,
+    permit: Option<OwnedSemaphorePermit>,
+    shared: Arc<Shared>,
+    reused: bool,
+    in_transaction: bool,
+}
+
+impl Lease {
+    fn new(shared: &Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
+        Self { pooled: None, permit: Some(permit), shared: Arc::clone(shared), reused: false, in_transaction: false }
+    }
+
+    /// Whether there was an unused connection, which this lease has now.
+    async fn take_unused(&mut self) -> bool {
+        let Some(pooled) = self.shared.idle().pop_back() else { return false };
+        let unused_for = pooled.released.elapsed();
+        self.pooled = Some(pooled);
+        self.reused = true;
+        unused_for < ASK_AFTER || self.answers().await
+    }
+
+    async fn answers(&mut self) -> bool {
+        matches!(timeout(ASK_TIMEOUT, self.raw().ping()).await, Ok(Ok(())))
+    }
+
+    /// Closes the connection, if there is one, and opens another.
+    pub(crate) async fn renew(&mut self, deadline: Instant) -> Result<(), Fault> {
+        self.pooled = None;
+        self.reused = false;
+        self.in_transaction = false;
+        let generation = self.shared.generation.load(Ordering::Relaxed);
+        let raw = open(&self.shared.connect, &self.shared.address, deadline).await?;
+        let opened = Instant::now();
+        let counted = Counted::new(&self.shared.size);
+        self.pooled = Some(Pooled { raw, opened, released: opened, generation, _counted: counted });
+        Ok(())
+    }
+
+    pub(crate) fn raw(&mut self) -> &mut PgConnection {
+        &mut self.pooled.as_mut().expect("a lease has its connection until it ends").raw
+    }
+
+    /// Whether the connection was used before: then it may be dead without anybody knowing.
+    pub(crate) fn reused(&self) -> bool {
+        self.reused
+    }
+
+    /// To be called before `BEGIN`: from now on, dropping the lease rolls back.
+    pub(crate) fn enter_transaction(&mut self) {
+        self.in_transaction = true;
+    }
+
+    /// Gives the connection back. It must be outside of a transaction, with nothing on its way.
+    pub(crate) fn release(mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            self.shared.put(pooled);
+        }
+    }
+
+    /// Closes the connection.
+    pub(crate) fn discard(mut self) {
+        self.pooled = None;
+    }
+
+    /// After an error.
+    pub(crate) fn end(self, link: Link) {
+        match link {
+            Link::Works => drop(self),
+            Link::Unfit | Link::Lost => self.discard(),
+            Link::Outdated => {
+                self.shared.expire();
+                self.discard();
+            }
+        }
+    }
+
+    pub(crate) fn expire_others(&self) {
+        self.shared.expire();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut pooled) = self.pooled.take() else { return };
+        // Outside of a runtime the connection is closed, which undoes as well.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (permit, shared, in_transaction) = (self.permit.take(), Arc::clone(&self.shared), self.in_transaction);
+        runtime.spawn(async move {
+            let cleaned = timeout(shared.clean_timeout, clean(&mut pooled.raw, in_transaction)).await;
+            if cleaned == Ok(true) {
+                shared.put(pooled);
+            } else {
+                drop(pooled);
+            }
+            drop(permit);
+        });
+    }
+}
+
+/// Reads what is on its way and rolls back. Answers whether the connection can be used again.
+async fn clean(raw: &mut PgConnection, in_transaction: bool) -> bool {
+    // Each error may be that of a statement whose caller has gone: then our own request was not even sent.
+    for _ in 0..4 {
+        let done = if in_transaction { raw.execute("ROLLBACK").await.map(drop) } else { raw.ping().await };
+        match done {
+            Ok(()) => return true,
+            Err(error) if Fault::of("clean", &error).link == Link::Works => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+/// Opens a connection. While the server refuses because it is starting, or has no connection to spare, asks again.
+pub(crate) async fn open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, Fault> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match try_open(options, address, deadline).await {
+            Ok(raw) => return Ok(raw),
+            Err((fault, passing)) if !passing || Instant::now() + pause >= deadline => return Err(fault),
+            Err(_) => sleep(pause).await,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn open_once(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, Fault> {
+    try_open(options, address, deadline).await.map_err(|(fault, _)| fault)
+}
+
+/// Errors tell whether they are likely to pass by themselves.
+async fn try_open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, (Fault, bool)> {
+    let started = Instant::now();
+    match timeout_at(deadline, options.connect()).await {
+        Ok(Ok(raw)) => Ok(raw),
+        Ok(Err(error)) => {
+            let passing = match &error {
+                sqlx::Error::Io(error) => matches!(
+                    error.kind(),
+                    std::io::ErrorKind::ConnectionRefused
+                        | std::io::ErrorKind::ConnectionReset
+                        | std::io::ErrorKind::UnexpectedEof
+                ),
+                sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("53300" | "57P03")),
+                _ => false,
+            };
+            Err((Fault::of_connecting(address, &error), passing))
+        }
+        Err(_) => {
+            let place = format!("cannot connect to PostgreSQL at {address}");
+            Err((Fault::silence(place, started.elapsed()), false))
+        }
+    }
+}

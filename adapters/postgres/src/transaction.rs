@@ -1,0 +1,124 @@
+//! Transactions.
+
+use crate::{
+    fault::Fault,
+    pool::Lease,
+    values,
+    wire::{answered, execute, fetch, simple},
+};
+use async_trait::async_trait;
+use skep_application::kernel::{StoreError, TxMode};
+use skep_sql::{Row, SqlConnection, SqlTransaction, Statement, Value};
+use std::time::Duration;
+
+/// What begins a transaction. The isolation is named because a server may have another default. Whether it may write is
+/// not: a server that was made read-only by its owner stays so.
+pub(crate) const fn begin(mode: TxMode) -> &'static str {
+    match mode {
+        TxMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        TxMode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
+    }
+}
+
+/// A transaction on one connection.
+///
+/// The connection is here only between statements. A statement takes it and brings it back when it has succeeded; after
+/// an error, or when its caller was cancelled, it goes back to the pool to be rolled back, and everything later is
+/// refused. So nothing can be committed after an error, although PostgreSQL would answer `Ok` to it.
+pub(crate) struct PostgresTransaction {
+    lease: Option<Lease>,
+    mode: TxMode,
+    answer_timeout: Option<Duration>,
+}
+
+impl PostgresTransaction {
+    /// On a connection that has begun.
+    pub(crate) fn new(lease: Lease, mode: TxMode, answer_timeout: Option<Duration>) -> Self {
+        Self { lease: Some(lease), mode, answer_timeout }
+    }
+
+    fn take(&mut self) -> Result<Lease, StoreError> {
+        self.lease.take().ok_or_else(StoreError::after_error)
+    }
+
+    fn bring_back<T>(&mut self, lease: Lease, done: Result<T, Fault>) -> Result<T, StoreError> {
+        match done {
+            Ok(done) => {
+                self.lease = Some(lease);
+                Ok(done)
+            }
+            Err(fault) => {
+                lease.end(fault.link);
+                Err(fault.into_store_error())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl SqlConnection for PostgresTransaction {
+    async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        let mut lease = self.take()?;
+        let arguments = values::bind(statement, args)?;
+        let done = answered(statement.name, self.answer_timeout, execute(lease.raw(), statement, arguments)).await;
+        self.bring_back(lease, done)
+    }
+
+    async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        let mut lease = self.take()?;
+        let empty = rows.is_empty();
+        let arguments = values::bind_rows(statement, rows)?;
+        if empty {
+            return self.bring_back(lease, Ok(0));
+        }
+        let done = answered(statement.name, self.answer_timeout, execute(lease.raw(), statement, arguments)).await;
+        self.bring_back(lease, done)
+    }
+
+    async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let mut lease = self.take()?;
+        let arguments = values::bind(statement, args)?;
+        let done = answered(statement.name, self.answer_timeout, fetch(lease.raw(), statement, arguments)).await;
+        let rows = match done {
+            Ok(rows) => values::rows(statement, &rows)?,
+            Err(fault) => return self.bring_back(lease, Err(fault)),
+        };
+        self.bring_back(lease, Ok(rows))
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for PostgresTransaction {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        let mut lease = self.take()?;
+        match answered("commit", self.answer_timeout, simple(lease.raw(), "COMMIT")).await {
+            Ok(()) => {
+                lease.release();
+                Ok(())
+            }
+            Err(fault) => {
+                lease.end(fault.link);
+                Err(match self.mode {
+                    TxMode::Read => fault.into_store_error(),
+                    TxMode::Write => fault.of_commit_into_store_error(),
+                })
+            }
+        }
+    }
+
+    /// What READ COMMITTED shows was committed, and is as durable as the server makes commits. If the connection breaks
+    /// here the server may have crashed, and with `synchronous_commit = off` forgotten it: `Retry`.
+    async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
+        let mut lease = self.take()?;
+        match answered("rollback", self.answer_timeout, simple(lease.raw(), "ROLLBACK")).await {
+            Ok(()) => {
+                lease.release();
+                Ok(())
+            }
+            Err(fault) => {
+                lease.end(fault.link);
+                Err(fault.into_store_error())
+            }
+        }
+    }
+}
