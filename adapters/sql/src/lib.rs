@@ -12,6 +12,10 @@ mod page;
 mod statement;
 mod store;
 mod stored;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod value;
 

@@ -1,0 +1,7 @@
+//! What can be said of the repositories without an engine. That the statements do what they should is told by the
+//! contract, on both engines.
+
+mod migrations;
+mod queries;
+mod statements;
+mod unit;

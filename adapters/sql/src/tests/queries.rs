@@ -1,0 +1,151 @@
+//! Which statements the queries choose, and how many.
+
+use crate::{
+    Value,
+    testing::{Answer, Fake, at},
+};
+use skep_application::{
+    catalog::{ProductQueries, ProductSort, ProductSortKey},
+    identity::UserQueries,
+    kernel::{PageRequest, Position, Scope, SortValue},
+    operations::{InstanceKeys, KeyPurpose, SealedKey, Store},
+    ordering::OrderQueries,
+};
+use skep_domain::{
+    catalog::Sku,
+    ordering::{Order, OrderLine, OrderNumber},
+    shared::{Direction, Money, OrderId, PageLimit, ProductId, Text, UserId},
+};
+use uuid::Uuid;
+
+/// An order with so many lines.
+pub(super) fn order(lines: u32) -> Order {
+    let price = Money::new(5, "EUR".parse().unwrap());
+    let line = |n: u32| OrderLine {
+        product_id: ProductId::new(Uuid::from_u128(n.into())),
+        sku: Sku::stored(format!("sku-{n}")),
+        name: Text::stored("Honey".to_owned()),
+        quantity: 1,
+        unit_price: price,
+        total: price,
+    };
+    let (id, customer) = (OrderId::new(Uuid::from_u128(77)), UserId::new(Uuid::from_u128(78)));
+    Order::place(id, OrderNumber::from_random(1), customer, (1..=lines).map(line).collect(), at(5)).unwrap()
+}
+
+/// An order as it is stored.
+pub(super) fn order_row(order: &Order) -> Vec<Value> {
+    vec![
+        order.id.into(),
+        order.number.as_str().into(),
+        order.customer_id.into(),
+        order.progress.order.name().into(),
+        order.progress.payment.name().into(),
+        order.progress.fulfilment.name().into(),
+        order.total.amount().into(),
+        order.total.currency().code().into(),
+        order.created_at.into(),
+        order.updated_at.into(),
+        order.version.into(),
+    ]
+}
+
+fn line_rows(order: &Order) -> Vec<Vec<Value>> {
+    let row = |(line, position): (&OrderLine, i64)| {
+        vec![
+            order.id.into(),
+            line.product_id.into(),
+            position.into(),
+            line.sku.as_str().into(),
+            line.name.as_str().into(),
+            line.quantity.into(),
+            line.unit_price.amount().into(),
+            line.total.amount().into(),
+        ]
+    };
+    order.lines.iter().zip(1..).map(row).collect()
+}
+
+fn request(limit: i64, after: Option<SortValue>, count: bool) -> PageRequest {
+    let after = after.map(|key| Position { key, id: Uuid::nil() });
+    PageRequest { limit: PageLimit::new(limit).unwrap(), after, count }
+}
+
+#[test]
+fn it_is_a_whole_store() {
+    fn is_store(_: &dyn Store) {}
+    is_store(&Fake::default().store());
+}
+
+#[tokio::test]
+async fn a_page_of_orders_takes_two_statements_and_a_third_to_count() {
+    let (mut first, second) = (order(2), order(3));
+    first.id = OrderId::new(Uuid::from_u128(76));
+    let fake = Fake::answering([
+        Answer::Rows(vec![order_row(&first), order_row(&second)]),
+        Answer::Rows([line_rows(&second), line_rows(&first)].concat()),
+        Answer::Rows(vec![vec![Value::Int(9)]]),
+    ]);
+    let owner = Scope::OwnedBy(first.customer_id);
+    let page = fake.store().list_orders(owner, Direction::Ascending, &request(1, None, true)).await.unwrap();
+    assert_eq!(
+        fake.log(),
+        ["ordering.order.list_owned_up_first", "ordering.order_line.list", "ordering.order.count_owned"]
+    );
+    assert_eq!((page.items.len(), page.items[0].lines.len(), page.total), (1, 2, Some(9)));
+    assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
+}
+
+#[tokio::test]
+async fn a_page_without_orders_takes_one_statement() {
+    let fake = Fake::default();
+    let after = request(20, Some(SortValue::Time(at(1))), false);
+    let page = fake.store().list_orders(Scope::All, Direction::Descending, &after).await.unwrap();
+    assert_eq!(fake.log(), ["ordering.order.list_down_next"]);
+    assert_eq!((page.items, page.next, page.total), (vec![], None, None));
+}
+
+#[tokio::test]
+async fn what_is_out_of_scope_is_not_read() {
+    let fake = Fake::default();
+    let (store, order) = (fake.store(), order(1));
+    let page = store.list_orders(Scope::None, Direction::Ascending, &request(20, None, true)).await.unwrap();
+    assert_eq!((page.items, page.total), (vec![], Some(0)));
+    assert_eq!(store.find_order(Scope::None, order.id).await.unwrap(), None);
+    let other = Scope::OwnedBy(UserId::new(Uuid::nil()));
+    assert_eq!(store.find_user(other, order.customer_id).await.unwrap(), None);
+    assert!(fake.log().is_empty());
+    assert_eq!(store.find_order(other, order.id).await.unwrap(), None);
+    assert_eq!(fake.log(), ["ordering.order.find_owned"]);
+}
+
+#[tokio::test]
+async fn every_sort_of_products_has_its_own_statement() {
+    let fake = Fake::default();
+    for key in ProductSortKey::ALL {
+        for (direction, way) in [(Direction::Ascending, "up"), (Direction::Descending, "down")] {
+            let sort = ProductSort { key: *key, direction };
+            fake.store().list_products(sort, &request(20, None, false)).await.unwrap();
+            assert_eq!(fake.log(), [format!("catalog.product.list_by_{}_{way}_first", key.name())]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_position_of_another_sort_is_an_empty_page() {
+    let fake = Fake::default();
+    let sort = ProductSort { key: ProductSortKey::Name, direction: Direction::Ascending };
+    let page = fake.store().list_products(sort, &request(20, Some(SortValue::Int(1)), false)).await.unwrap();
+    assert_eq!((page.items, page.next), (vec![], None));
+    assert!(fake.log().is_empty());
+}
+
+#[tokio::test]
+async fn the_second_key_of_a_purpose_is_not_kept() {
+    let key = SealedKey { id: "k1".to_owned(), purpose: KeyPurpose::Cursors, sealed: vec![1], created_at: at(0) };
+    for (changed, kept, end) in [(1, true, "commit"), (0, false, "rollback")] {
+        let fake = Fake::answering([Answer::Changed(changed)]);
+        assert_eq!(fake.store().insert_first_key(&key).await.unwrap(), kept);
+        assert_eq!(fake.log(), ["operations.instance_key.insert_first", end]);
+    }
+}
