@@ -1,0 +1,97 @@
+//! What a clause says when it does not hold, and where.
+
+use skep_application::kernel::{Constraint, StoreError};
+use std::{fmt, panic::Location};
+
+/// A clause does not hold, or could not be tried.
+pub struct Failure {
+    what: String,
+    at: &'static Location<'static>,
+}
+
+/// Whether a clause holds so far.
+pub(crate) type Checked<T = ()> = Result<T, Failure>;
+
+impl Failure {
+    /// Says what is wrong, and remembers who said it.
+    #[track_caller]
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), at: Location::caller() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.what, self.at)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The error with everything that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    #[track_caller]
+    fn from(error: E) -> Self {
+        Self::new(chain(&error))
+    }
+}
+
+/// Both are the same.
+#[track_caller]
+pub(crate) fn equal<T: PartialEq + fmt::Debug>(found: T, expected: T) -> Checked {
+    if found == expected { Ok(()) } else { Err(Failure::new(format!("found {found:?}, expected {expected:?}"))) }
+}
+
+/// It holds.
+#[track_caller]
+pub(crate) fn holds(fact: bool, what: impl Into<String>) -> Checked {
+    if fact { Ok(()) } else { Err(Failure::new(format!("does not hold: {}", what.into()))) }
+}
+
+/// There is something.
+#[track_caller]
+pub(crate) fn some<T>(found: Option<T>, what: &str) -> Checked<T> {
+    found.ok_or_else(|| Failure::new(format!("{what} is missing")))
+}
+
+/// It was refused as a duplicate by this rule.
+#[track_caller]
+pub(crate) fn duplicate<T: fmt::Debug>(result: Result<T, StoreError>, rule: Constraint) -> Checked {
+    match result {
+        Err(StoreError::Duplicate { constraint }) if constraint == rule => Ok(()),
+        other => Err(Failure::new(format!("expected a duplicate of {}, found {other:?}", rule.name()))),
+    }
+}
+
+/// It was refused as stale.
+#[track_caller]
+pub(crate) fn stale<T: fmt::Debug>(result: Result<T, StoreError>) -> Checked {
+    match result {
+        Err(StoreError::Stale) => Ok(()),
+        other => Err(Failure::new(format!("expected stale, found {other:?}"))),
+    }
+}
+
+/// It was refused, for whatever reason.
+#[track_caller]
+pub(crate) fn refused<T: fmt::Debug>(result: Result<T, StoreError>, what: &str) -> Checked {
+    match result {
+        Err(_) => Ok(()),
+        Ok(done) => Err(Failure::new(format!("{what} was not refused: {done:?}"))),
+    }
+}

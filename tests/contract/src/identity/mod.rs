@@ -1,0 +1,12 @@
+//! Accounts and log-ins.
+
+mod queries;
+mod sessions;
+mod setup_tokens;
+mod users;
+
+use crate::clause::Clause;
+
+pub(crate) fn clauses() -> Vec<Clause> {
+    [users::clauses(), sessions::clauses(), setup_tokens::clauses(), queries::users(), queries::sessions()].concat()
+}

@@ -1,0 +1,54 @@
+//! `SetupTokenRepository`.
+
+use crate::{
+    check::{Checked, equal},
+    clause::{Given, clauses},
+    sample,
+    units::{commit, look},
+};
+use skep_application::identity::SetupToken;
+use skep_domain::shared::Timestamp;
+
+clauses! { "setup_tokens":
+    there_is_none_at_first,
+    values_survive,
+    the_last_one_counts,
+    a_deleted_token_is_gone,
+}
+
+fn token(byte: u8, expires_at: Timestamp) -> SetupToken {
+    SetupToken { hash: [byte; 32], expires_at }
+}
+
+async fn there_is_none_at_first(given: &Given) -> Checked {
+    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, None)
+}
+
+async fn values_survive(given: &Given) -> Checked {
+    for token in [token(0, sample::at(3)), token(0xff, Timestamp::MAX), token(0x80, Timestamp::MIN)] {
+        commit!(given.store, identity, tx => tx.setup_tokens().replace(&token).await?)?;
+        equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(token))?;
+    }
+    Ok(())
+}
+
+async fn the_last_one_counts(given: &Given) -> Checked {
+    let (old, new) = (token(1, sample::at(1)), token(2, sample::at(2)));
+    let seen = commit!(given.store, identity, tx => {
+        tx.setup_tokens().replace(&old).await?;
+        tx.setup_tokens().replace(&new).await?;
+        tx.setup_tokens().find().await?
+    })?;
+    equal(seen, Some(new))?;
+    commit!(given.store, identity, tx => tx.setup_tokens().replace(&old).await?)?;
+    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(old))
+}
+
+async fn a_deleted_token_is_gone(given: &Given) -> Checked {
+    commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
+    commit!(given.store, identity, tx => tx.setup_tokens().replace(&token(1, sample::at(1))).await?)?;
+    commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
+    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, None)?;
+    commit!(given.store, identity, tx => tx.setup_tokens().replace(&token(2, sample::at(2))).await?)?;
+    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(token(2, sample::at(2))))
+}

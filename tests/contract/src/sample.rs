@@ -1,0 +1,139 @@
+//! Things to store.
+
+use crate::{check::Checked, units::commit, world};
+use skep_application::{
+    kernel::{Actor, IdempotencyClaim, IdempotencyKey, OutboxEvent},
+    operations::Store,
+};
+use skep_domain::{
+    access::Role,
+    catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
+    identity::{Session, User},
+    ordering::{Order, OrderLine, OrderNumber},
+    shared::{
+        Currency, Email, EventId, Money, MovementId, OrderId, ProductId, ReservationId, SessionId, Text, Timestamp,
+        UserId, Version,
+    },
+};
+
+/// 2⁵³ + 1: the first whole number that a double cannot hold.
+pub(crate) const BEYOND_DOUBLE: i64 = 9_007_199_254_740_993;
+
+/// A time with milliseconds, `millis` after 2026-11-21T09:30:00.123Z.
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_253_400_123).unwrap_or(Timestamp::MAX).plus_millis(millis)
+}
+
+pub(crate) fn euros(cents: i64) -> Checked<Money> {
+    money(cents, "EUR")
+}
+
+pub(crate) fn money(amount: i64, currency: &str) -> Checked<Money> {
+    Ok(Money::new(amount, currency.parse::<Currency>()?))
+}
+
+pub(crate) fn user_id() -> UserId {
+    UserId::new(world::uuid())
+}
+pub(crate) fn product_id() -> ProductId {
+    ProductId::new(world::uuid())
+}
+pub(crate) fn order_id() -> OrderId {
+    OrderId::new(world::uuid())
+}
+pub(crate) fn event_id() -> EventId {
+    EventId::new(world::uuid())
+}
+
+pub(crate) fn user() -> Checked<User> {
+    let id = user_id();
+    let email = Email::parse(&format!("{}@example.com", id.uuid().simple()))?;
+    Ok(User::register(id, email, Text::line("Beatrix", 100)?, &[], "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA".into(), at(0)))
+}
+
+pub(crate) fn admin() -> Checked<User> {
+    Ok(User { roles: vec![Role::Admin, Role::User], ..user()? })
+}
+
+pub(crate) fn session(of: UserId) -> Session {
+    Session::start(SessionId::new(world::uuid()), of, at(1), 3_600_000)
+}
+
+pub(crate) fn product() -> Checked<Product> {
+    let id = product_id();
+    let sku = Sku::parse(&format!("honey-{}", id.uuid().simple()))?;
+    Ok(Product::create(id, sku, Text::line("Honey", 200)?, Text::block("Sweet.", 10_000)?, euros(1_999)?, at(0))?)
+}
+
+pub(crate) fn level(of: ProductId, on_hand: u32) -> StockLevel {
+    StockLevel { on_hand, ..StockLevel::empty(of, at(0)) }
+}
+
+pub(crate) fn movement(of: ProductId, pieces: u32) -> Checked<StockMovement> {
+    let mut level = StockLevel::empty(of, at(0));
+    let moved = level.set_on_hand(MovementId::new(world::uuid()), pieces, at(2))?;
+    crate::check::some(moved, "movement")
+}
+
+pub(crate) fn reservation(order: OrderId, of: ProductId, expires_at: Option<Timestamp>) -> Reservation {
+    Reservation::new(ReservationId::new(world::uuid()), order, of, 2, expires_at, at(3))
+}
+
+pub(crate) fn line(of: &Product, quantity: u32) -> Checked<OrderLine> {
+    Ok(OrderLine {
+        product_id: of.id,
+        sku: of.sku.clone(),
+        name: of.name.clone(),
+        quantity,
+        unit_price: of.price,
+        total: of.price.times(quantity)?,
+    })
+}
+
+pub(crate) fn order_of(customer: UserId, lines: Vec<OrderLine>, placed: Timestamp) -> Checked<Order> {
+    let number = OrderNumber::from_random(world::random());
+    crate::check::some(Order::place(order_id(), number, customer, lines, placed), "order")
+}
+
+pub(crate) fn order() -> Checked<Order> {
+    order_of(user_id(), vec![line(&product()?, 2)?], at(4))
+}
+
+pub(crate) fn event() -> OutboxEvent {
+    let about = (world::uuid(), Version::FIRST);
+    let payload = serde_json::json!({ "pieces": 2 });
+    OutboxEvent::new(event_id(), "catalog.product_created.v1", about, &Actor::system("req-1"), at(5), &payload)
+}
+
+pub(crate) fn claim(key: &str) -> Checked<IdempotencyClaim> {
+    Ok(IdempotencyClaim {
+        principal: user_id().uuid(),
+        use_case: "ordering.place_order",
+        key: IdempotencyKey::parse(key)?,
+        fingerprint: [7; 32],
+        now: at(6),
+    })
+}
+
+/// Stores products, each with so many pieces.
+pub(crate) async fn stock_up(store: &dyn Store, products: &[Product], pieces: u32) -> Checked {
+    commit!(store, catalog, tx => {
+        for product in products {
+            tx.products().insert(product).await?;
+            tx.stock().insert(&level(product.id, pieces)).await?;
+        }
+    })?;
+    Ok(())
+}
+
+/// Stores a user.
+pub(crate) async fn sign_up(store: &dyn Store, user: &User) -> Checked {
+    commit!(store, identity, tx => tx.users().insert(user).await?)?;
+    Ok(())
+}
+
+/// Stores an order.
+pub(crate) async fn file(store: &dyn Store, order: &Order) -> Checked {
+    commit!(store, ordering, tx => tx.orders().insert(order).await?)?;
+    Ok(())
+}

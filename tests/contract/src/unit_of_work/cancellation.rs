@@ -1,0 +1,185 @@
+//! Callers who hang up.
+
+use crate::{
+    check::{Checked, equal, holds},
+    clause::{Given, clauses},
+    sample,
+    units::{self, commit},
+};
+use skep_application::{
+    kernel::{OutboxEvent, StoreError},
+    operations::Store,
+};
+use skep_domain::catalog::Product;
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+clauses! { "unit_of_work":
+    a_caller_may_hang_up_at_any_await ["UnitOfWork 6"],
+    a_caller_may_hang_up_during_commit ["UnitOfWork 6"],
+    a_caller_may_hang_up_while_waiting_for_a_turn ["UnitOfWork 6"],
+    a_group_ends_even_if_every_caller_hangs_up ["UnitOfWork 6"],
+}
+
+/// Runs a future until it has waited `waits` times, and then drops it; `None` if it was dropped.
+struct Impatient<F> {
+    inner: Pin<Box<F>>,
+    waits: usize,
+}
+
+impl<F: Future> Future for Impatient<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.inner.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.waits == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                self.waits -= 1;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+async fn impatiently<F: Future>(waits: usize, future: F) -> Option<F::Output> {
+    Impatient { inner: Box::pin(future), waits }.await
+}
+
+async fn store_new(store: &dyn Store, product: &Product, event: &OutboxEvent) -> Result<(), StoreError> {
+    let mut tx = units::catalog(store).await?;
+    tx.products().insert(product).await?;
+    tx.stock().insert(&sample::level(product.id, 3)).await?;
+    tx.outbox().append(event).await?;
+    tx.commit().await
+}
+
+/// Waits until the unit is over, and looks whether it was stored: as a whole or not at all.
+async fn is_whole(store: &dyn Store, product: &Product, event: &OutboxEvent) -> Checked<bool> {
+    let (settled, level, found) = commit!(store, catalog, tx => {
+        let settled = tx.outbox().settle(event.id).await?;
+        let levels = tx.stock().find_many(&[product.id]).await?;
+        (settled, levels.len() == 1, tx.products().find(product.id).await?.is_some())
+    })?;
+    equal((level, found), (settled, settled))?;
+    Ok(settled)
+}
+
+async fn a_caller_may_hang_up_at_any_await(given: &Given) -> Checked {
+    let mut waits = 0;
+    loop {
+        let (product, event) = (sample::product()?, sample::event());
+        let outcome = impatiently(waits, store_new(&*given.store, &product, &event)).await;
+        let stored = is_whole(&*given.store, &product, &event).await?;
+        match outcome {
+            None => {
+                // Nobody holds anything: the same unit can be stored now, unless it was.
+                if !stored {
+                    commit!(given.store, catalog, tx => {
+                        tx.products().insert(&product).await?;
+                        tx.stock().insert(&sample::level(product.id, 3)).await?;
+                        tx.outbox().append(&event).await?;
+                    })?;
+                }
+            }
+            Some(Ok(())) => {
+                given.note(format!("hung up at each of {waits} awaits"));
+                return holds(stored, "an acknowledged unit is stored");
+            }
+            Some(Err(error)) => return Err(error.into()),
+        }
+        waits += 1;
+    }
+}
+
+async fn a_caller_may_hang_up_during_commit(given: &Given) -> Checked {
+    for round in 0..40 {
+        let (product, event) = (sample::product()?, sample::event());
+        let mut tx = units::catalog(&*given.store).await?;
+        tx.products().insert(&product).await?;
+        tx.stock().insert(&sample::level(product.id, 3)).await?;
+        tx.outbox().append(&event).await?;
+        let outcome = impatiently(round % 4, tx.commit()).await;
+        let stored = is_whole(&*given.store, &product, &event).await?;
+        if let Some(Ok(())) = outcome {
+            holds(stored, "an acknowledged unit is stored")?;
+        }
+        // What was stored stays so, and what was not stays out.
+        equal(is_whole(&*given.store, &product, &event).await?, stored)?;
+    }
+    Ok(())
+}
+
+async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked {
+    let product = sample::product()?;
+    sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
+    for _ in 0..10 {
+        let mut holder = units::catalog(&*given.store).await?;
+        let levels = holder.stock().find_many(&[product.id]).await?;
+        holder.stock().save_many(&levels).await?;
+        // Waiters for the writer or the row, all of whom give up, some before the holder ends and some after.
+        let waiter = |waits| {
+            let (store, id) = (given.store.clone(), product.id);
+            tokio::spawn(async move {
+                let work = async {
+                    let mut tx = units::catalog(&*store).await?;
+                    tx.stock().find_many(&[id]).await?;
+                    tx.rollback().await
+                };
+                impatiently(waits, work).await
+            })
+        };
+        let waiters: Vec<_> = (0..12).map(waiter).collect();
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        holder.commit().await?;
+        for waiter in waiters {
+            match waiter.await? {
+                None | Some(Ok(()) | Err(StoreError::Retry(_))) => {}
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
+        commit!(given.store, catalog, tx => {
+            let levels = tx.stock().find_many(&[product.id]).await?;
+            tx.stock().save_many(&levels).await?;
+        })?;
+    }
+    Ok(())
+}
+
+/// Units that a store commits together: all of them hang up in `commit`, and the next one must still get its turn, from
+/// this instance and from another.
+async fn a_group_ends_even_if_every_caller_hangs_up(given: &Given) -> Checked {
+    for round in 0..12 {
+        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let mut tasks = Vec::new();
+        for number in 0..8_usize {
+            let (store, start) = (given.store.clone(), start.clone());
+            let (product, event) = (sample::product()?, sample::event());
+            tasks.push(tokio::spawn(async move {
+                start.wait().await;
+                let outcome = impatiently(round + number, store_new(&*store, &product, &event)).await;
+                (product, event, outcome)
+            }));
+        }
+        for task in tasks {
+            let (product, event, outcome) = task.await?;
+            let stored = is_whole(&*given.store, &product, &event).await?;
+            if let Some(Ok(())) = outcome {
+                holds(stored, "an acknowledged unit is stored")?;
+            }
+        }
+        let (product, event) = (sample::product()?, sample::event());
+        let second = given.second().await?;
+        commit!(second, catalog, tx => {
+            tx.products().insert(&product).await?;
+            tx.outbox().append(&event).await?;
+        })?;
+    }
+    Ok(())
+}

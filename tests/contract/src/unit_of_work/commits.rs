@@ -1,0 +1,174 @@
+//! Commits that fail, and commits of which nobody knows.
+
+use crate::{
+    check::{Checked, Failure, equal, holds},
+    clause::{Given, clauses},
+    harness::{CommitFault, Need},
+    sample,
+    units::{self, commit},
+};
+use skep_application::kernel::{OutboxEvent, StoreError};
+use skep_domain::{catalog::Product, shared::EventId};
+use std::time::Duration;
+
+clauses! { "unit_of_work":
+    a_failed_commit_is_reported_and_leaves_nothing ["UnitOfWork 4", "UnitOfWork 5"] {Need::CommitFault(CommitFault::Aborted)},
+    a_failed_commit_spares_the_next ["UnitOfWork 5"] {Need::CommitFault(CommitFault::Aborted)},
+    a_lost_answer_is_an_unknown_outcome ["UnitOfWork 5"] {Need::CommitFault(CommitFault::LostWithEffect)},
+    an_unknown_commit_with_effect_is_settled_as_stored ["UnitOfWork 5", "Outbox 3"] {Need::CommitFault(CommitFault::LostWithEffect)},
+    an_unknown_commit_without_effect_is_settled_as_not_stored ["UnitOfWork 5", "Outbox 3"] {Need::CommitFault(CommitFault::LostWithoutEffect)},
+    settling_waits_for_a_commit_that_is_on_its_way ["UnitOfWork 5", "Outbox 3"] {Need::CommitFault(CommitFault::LostOnItsWay)},
+    a_full_store_says_so_and_stores_nothing {Need::Full},
+}
+
+/// Begins and works as always, and answers what `commit` said.
+async fn store_new(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<Result<(), StoreError>> {
+    let mut tx = units::catalog(&*given.store).await?;
+    tx.products().insert(product).await?;
+    tx.stock().insert(&sample::level(product.id, 3)).await?;
+    tx.outbox().append(event).await?;
+    Ok(tx.commit().await)
+}
+
+/// Looks, by another instance, whether the unit was stored: as a whole or not at all.
+async fn is_stored(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<bool> {
+    let second = given.second().await?;
+    let events = second.list_events(None, 1_000).await?;
+    let there = events.iter().any(|stored| stored.id == event.id);
+    equal(second.find_product(product.id).await?.is_some(), there)?;
+    equal(second.find_stock(product.id).await?.is_some(), there)?;
+    Ok(there)
+}
+
+async fn a_failed_commit_is_reported_and_leaves_nothing(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::Aborted).await?;
+    match store_new(given, &product, &event).await? {
+        Err(StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_)) => {}
+        outcome => return Err(Failure::new(format!("an aborted commit was reported as {outcome:?}"))),
+    }
+    holds(!is_stored(given, &product, &event).await?, "an aborted unit leaves nothing")?;
+    given.instance.mend().await
+}
+
+async fn a_failed_commit_spares_the_next(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::Aborted).await?;
+    for _ in 0..40 {
+        let outcome = store_new(given, &sample::product()?, &sample::event()).await?;
+        holds(outcome.is_err(), "every commit fails")?;
+    }
+    given.instance.mend().await?;
+    commit!(given.store, catalog, tx => {
+        tx.products().insert(&product).await?;
+        tx.stock().insert(&sample::level(product.id, 3)).await?;
+        tx.outbox().append(&event).await?;
+    })?;
+    holds(is_stored(given, &product, &event).await?, "a unit after the fault is stored")?;
+    equal(given.store.list_events(None, 10).await?.len(), 1)
+}
+
+fn unknown(outcome: &Result<(), StoreError>) -> Checked {
+    match outcome {
+        Err(StoreError::OutcomeUnknown(_)) => Ok(()),
+        outcome => Err(Failure::new(format!("a lost commit was reported as {outcome:?}"))),
+    }
+}
+
+/// Asks in a unit of its own, again while the answer is not final yet.
+async fn settled(given: &Given, event: EventId) -> Checked<bool> {
+    Ok(commit!(given.store, catalog, tx => tx.outbox().settle(event).await?)?)
+}
+
+async fn a_lost_answer_is_an_unknown_outcome(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::LostWithEffect).await?;
+    unknown(&store_new(given, &product, &event).await?)?;
+    holds(is_stored(given, &product, &event).await?, "the fault lets the commit through")?;
+    given.instance.mend().await
+}
+
+async fn an_unknown_commit_with_effect_is_settled_as_stored(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::LostWithEffect).await?;
+    unknown(&store_new(given, &product, &event).await?)?;
+    given.instance.mend().await?;
+    equal(settled(given, event.id).await?, true)?;
+    equal(settled(given, event.id).await?, true)?;
+    holds(is_stored(given, &product, &event).await?, "a settled unit is stored")?;
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
+
+async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::LostWithoutEffect).await?;
+    unknown(&store_new(given, &product, &event).await?)?;
+    given.instance.mend().await?;
+    equal(settled(given, event.id).await?, false)?;
+    holds(!is_stored(given, &product, &event).await?, "the unit is not stored")?;
+    // The attempt is run again as it was, and looks for its mark first.
+    let before = commit!(given.store, catalog, tx => {
+        let before = tx.outbox().settle(event.id).await?;
+        tx.products().insert(&product).await?;
+        tx.stock().insert(&sample::level(product.id, 3)).await?;
+        tx.outbox().append(&event).await?;
+        before
+    })?;
+    equal(before, false)?;
+    equal(settled(given, event.id).await?, true)?;
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
+
+/// The commit of a client that died can land seconds later. Whoever asks meanwhile must not be told "no".
+async fn settling_waits_for_a_commit_that_is_on_its_way(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.break_commits(CommitFault::LostOnItsWay).await?;
+    unknown(&store_new(given, &product, &event).await?)?;
+    let second = given.second().await?;
+    let id = event.id;
+    let mut asking = tokio::spawn(async move { commit!(second, catalog, tx => tx.outbox().settle(id).await?) });
+    // No answer is what is expected here, so a moment must do.
+    if let Ok(early) = tokio::time::timeout(Duration::from_millis(400), &mut asking).await {
+        return Err(Failure::new(format!("settled as {:?} while the commit was on its way", early?)));
+    }
+    given.instance.mend().await?;
+    equal(asking.await??, true)?;
+    holds(is_stored(given, &product, &event).await?, "the late unit is stored")
+}
+
+async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
+    let (product, event) = (sample::product()?, sample::event());
+    given.instance.fill().await?;
+    let mut stored = 0;
+    // A store may have some room left that it does not give back; every unit takes a little of it.
+    let (lost, error) = loop {
+        let (fresh, event) = (sample::product()?, sample::event());
+        let mut tx = units::catalog(&*given.store).await?;
+        let written = async {
+            tx.products().insert(&fresh).await?;
+            tx.outbox().append(&event).await
+        };
+        let outcome = match written.await {
+            Ok(()) => tx.commit().await,
+            Err(error) => {
+                holds(tx.commit().await.is_err(), "a commit after an error is refused")?;
+                Err(error)
+            }
+        };
+        match outcome {
+            Ok(()) if stored < 5_000 => stored += 1,
+            Ok(()) => return Err(Failure::new("the store is never full")),
+            Err(error) => break ((fresh, event), error),
+        }
+    };
+    holds(matches!(error, StoreError::Full(_)), format!("full is reported as full, not as {error:?}"))?;
+    given.instance.mend().await?;
+    equal(given.store.find_product(lost.0.id).await?, None)?;
+    holds(given.store.list_events(None, 10_000).await?.iter().all(|event| event.id != lost.1.id), "no event is left")?;
+    commit!(given.store, catalog, tx => {
+        tx.products().insert(&product).await?;
+        tx.stock().insert(&sample::level(product.id, 3)).await?;
+        tx.outbox().append(&event).await?;
+    })?;
+    holds(is_stored(given, &product, &event).await?, "with room again units are stored again")
+}
