@@ -28,8 +28,9 @@ impl BodyFault {
     /// Finds the fault inside an I/O error, however deeply it was wrapped.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
-        let mut next: Option<&(dyn StdError + 'static)> =
-            error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
+        let mut next: Option<&(dyn StdError + 'static)> = error
+            .get_ref()
+            .map(|inner| inner as &(dyn StdError + 'static));
         while let Some(error) = next {
             if let Some(fault) = error.downcast_ref::<Self>() {
                 return Some(*fault);
@@ -84,7 +85,15 @@ pub(crate) struct GuardedBody<B> {
 impl<B: Body> GuardedBody<B> {
     pub(crate) fn new(inner: B, limits: BodyLimits, activity: Option<Arc<Activity>>) -> Self {
         let fault = (inner.size_hint().lower() > limits.bytes).then_some(BodyFault::TooLarge);
-        Self { inner, left: limits.bytes, limits, timer: None, fault, finished: false, activity }
+        Self {
+            inner,
+            left: limits.bytes,
+            limits,
+            timer: None,
+            fault,
+            finished: false,
+            activity,
+        }
     }
 
     fn fail(&mut self, fault: BodyFault) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -111,7 +120,10 @@ where
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
         if let Some(fault) = this.fault {
             return this.fail(fault);
@@ -175,7 +187,10 @@ mod tests {
         type Data = Bytes;
         type Error = Infallible;
 
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
             match self.0.pop_front() {
                 Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
                 Some(None) => {
@@ -188,7 +203,11 @@ mod tests {
     }
 
     fn limits(bytes: u64) -> BodyLimits {
-        BodyLimits { bytes, gap: Duration::from_secs(10), deadline: Instant::now() + Duration::from_secs(30) }
+        BodyLimits {
+            bytes,
+            gap: Duration::from_secs(10),
+            deadline: Instant::now() + Duration::from_secs(30),
+        }
     }
 
     async fn read<B>(body: B, limits: BodyLimits) -> Result<Bytes, Option<BodyFault>>
@@ -225,6 +244,21 @@ mod tests {
     async fn silence_times_out() {
         let body = Pieces([Some(Bytes::from_static(b"1")), None].into());
         assert_eq!(read(body, limits(5)).await, Err(Some(BodyFault::TimedOut)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_whole_ends_a_wait_that_a_gap_would_allow() {
+        let limits = limits(5);
+        let body = Pieces([None].into());
+        assert_eq!(read(body, limits).await, Err(Some(BodyFault::TimedOut)));
+        let short = BodyLimits {
+            deadline: Instant::now() + limits.gap / 2,
+            ..limits
+        };
+        let body = Pieces([None].into());
+        assert_eq!(read(body, short).await, Err(Some(BodyFault::TimedOut)));
+        // The clock is virtual: it moves only to the next timer.
+        assert!(Instant::now() < short.deadline + limits.gap / 2);
     }
 
     #[test]

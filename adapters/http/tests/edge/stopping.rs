@@ -31,6 +31,27 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
 }
 
 #[tokio::test]
+async fn half_a_head_does_not_hold_up_the_end() {
+    let server = TestServer::start(config_with(|limits| {
+        limits.first_request = BOUND * 3;
+        limits.header_read = BOUND * 3;
+        limits.drain = BOUND * 3;
+    }))
+    .await;
+    let mut fresh = server.connect().await;
+    fresh.send("GET /hello HTTP/1.1\r\nHo").await;
+    let mut used = server.connect().await;
+    used.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    used.read_until("hello").await;
+    used.send("GET /he").await;
+    server.shutdown.cancel();
+    assert_eq!(fresh.read_to_end().await, "");
+    assert_eq!(used.read_to_end().await, "");
+    let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
+    assert_eq!(report.unwrap(), DrainReport::default());
+}
+
+#[tokio::test]
 async fn nothing_new_is_accepted_while_draining() {
     let server = TestServer::start(config()).await;
     let mut busy = server.connect().await;
@@ -53,6 +74,12 @@ async fn requests_over_the_drain_limit_are_cut_and_counted() {
     server.wait_at_gate(2).await;
     server.shutdown.cancel();
     let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
-    assert_eq!(report.unwrap(), DrainReport { connections_cut: 2, requests_cut: 2 });
+    assert_eq!(
+        report.unwrap(),
+        DrainReport {
+            connections_cut: 2,
+            requests_cut: 2
+        }
+    );
     assert_eq!(first.read_to_end().await, "");
 }
