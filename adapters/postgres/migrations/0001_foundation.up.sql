@@ -10,9 +10,9 @@ CREATE TABLE users (
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     version BIGINT NOT NULL,
+    CONSTRAINT users_email_key UNIQUE (email),
     CONSTRAINT users_pkey PRIMARY KEY (id)
 );
-CREATE UNIQUE INDEX users_email_key ON users (email);
 
 -- What an account may do; read with it.
 CREATE TABLE user_roles (
@@ -56,10 +56,10 @@ CREATE TABLE products (
     updated_at TIMESTAMPTZ NOT NULL,
     archived_at TIMESTAMPTZ,
     version BIGINT NOT NULL,
+    CONSTRAINT products_sku_key UNIQUE (sku),
     CONSTRAINT products_pkey PRIMARY KEY (id),
     CONSTRAINT products_price_amount_check CHECK (price_amount >= 0)
 );
-CREATE UNIQUE INDEX products_sku_key ON products (sku);
 -- One for each sort key of the list of products on sale.
 CREATE INDEX products_created_at_idx ON products (created_at, id) WHERE archived_at IS NULL;
 CREATE INDEX products_name_idx ON products (name, id) WHERE archived_at IS NULL;
@@ -122,9 +122,9 @@ CREATE TABLE orders (
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     version BIGINT NOT NULL,
+    CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_pkey PRIMARY KEY (id)
 );
-CREATE UNIQUE INDEX orders_number_key ON orders (number);
 CREATE INDEX orders_created_at_idx ON orders (created_at, id);
 CREATE INDEX orders_customer_id_idx ON orders (customer_id, created_at, id);
 
@@ -171,13 +171,13 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_expires_at_idx ON idempotency_keys (expires_at);
 
--- Keys of this deployment, sealed with the secret of its instances.
+-- Keys of this deployment, sealed with the secret of its instances. Of several that start at once, one makes the key
+-- of a purpose.
 CREATE TABLE instance_keys (
     id TEXT COLLATE "C" NOT NULL,
     purpose TEXT COLLATE "C" NOT NULL,
     sealed BYTEA NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT instance_keys_purpose_key UNIQUE (purpose),
     CONSTRAINT instance_keys_pkey PRIMARY KEY (id)
 );
--- Of several instances that start at once, one makes the key of a purpose.
-CREATE UNIQUE INDEX instance_keys_purpose_key ON instance_keys (purpose);

@@ -1,6 +1,8 @@
 -- The tables of identity, catalog, ordering, and of every context's outbox and idempotency keys.
 -- The same tables, columns and names as in the PostgreSQL schema. Times are milliseconds since 1970, ids are UUIDs of
 -- 16 bytes. No deferred foreign keys: one would fail the shared COMMIT of a whole group of units.
+-- The primary key stands last: SQLite checks the index that was made last first, and of two rules that a row breaks the
+-- error names the first.
 -- WITHOUT ROWID where rows are small or read by ranges of their key: one tree to write instead of two.
 
 -- Accounts.
@@ -12,9 +14,9 @@ CREATE TABLE users (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    CONSTRAINT users_email_key UNIQUE (email),
     CONSTRAINT users_pkey PRIMARY KEY (id)
 ) STRICT;
-CREATE UNIQUE INDEX users_email_key ON users (email);
 
 -- What an account may do; read with it.
 CREATE TABLE user_roles (
@@ -58,10 +60,10 @@ CREATE TABLE products (
     updated_at INTEGER NOT NULL,
     archived_at INTEGER,
     version INTEGER NOT NULL,
+    CONSTRAINT products_sku_key UNIQUE (sku),
     CONSTRAINT products_pkey PRIMARY KEY (id),
     CONSTRAINT products_price_amount_check CHECK (price_amount >= 0)
 ) STRICT;
-CREATE UNIQUE INDEX products_sku_key ON products (sku);
 -- One for each sort key of the list of products on sale.
 CREATE INDEX products_created_at_idx ON products (created_at, id) WHERE archived_at IS NULL;
 CREATE INDEX products_name_idx ON products (name, id) WHERE archived_at IS NULL;
@@ -123,9 +125,9 @@ CREATE TABLE orders (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_pkey PRIMARY KEY (id)
 ) STRICT;
-CREATE UNIQUE INDEX orders_number_key ON orders (number);
 CREATE INDEX orders_created_at_idx ON orders (created_at, id);
 CREATE INDEX orders_customer_id_idx ON orders (customer_id, created_at, id);
 
@@ -172,13 +174,13 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 CREATE INDEX idempotency_keys_expires_at_idx ON idempotency_keys (expires_at);
 
--- Keys of this deployment, sealed with the secret of its instances.
+-- Keys of this deployment, sealed with the secret of its instances. Of several that start at once, one makes the key
+-- of a purpose.
 CREATE TABLE instance_keys (
     id TEXT NOT NULL,
     purpose TEXT NOT NULL,
     sealed BLOB NOT NULL,
     created_at INTEGER NOT NULL,
+    CONSTRAINT instance_keys_purpose_key UNIQUE (purpose),
     CONSTRAINT instance_keys_pkey PRIMARY KEY (id)
 ) STRICT;
--- Of several instances that start at once, one makes the key of a purpose.
-CREATE UNIQUE INDEX instance_keys_purpose_key ON instance_keys (purpose);
