@@ -1,0 +1,121 @@
+//! How connections are opened and set up.
+
+use crate::{
+    errors::{during, is_busy},
+    options::{SqliteOptions, Synchronous},
+};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit, vtab::array};
+use skep_application::kernel::StoreError;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Statements that a connection keeps prepared: more than the program has.
+const STATEMENTS: usize = 512;
+/// The longest text, blob or row, in bytes.
+const LONGEST_VALUE: i32 = 64 << 20;
+/// The write-ahead log is moved into the file when it has this many pages (of 4 KiB). More than SQLite's 1,000, because
+/// the pages that every unit touches are then moved once instead of four times.
+const CHECKPOINT_PAGES: i64 = 4_000;
+/// A log that grew beyond this, because a reader stood in the way, is cut back to it, in bytes.
+const LONGEST_IDLE_LOG: i64 = 64 << 20;
+/// Negative: KiB.
+const WRITER_CACHE: i64 = -32_768;
+const READER_CACHE: i64 = -8_192;
+
+/// Creates the file if it is missing, for its owner alone; the log beside it takes over the mode.
+///
+/// Never opens one that exists: closing it would drop the locks that this process' other connections hold on it.
+pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Err(StoreError::Full(error.into())),
+        Err(error) => Err(StoreError::Unavailable(error.into())),
+    }
+}
+
+/// The connection that writes. It never waits by itself for another process: that would block an async thread.
+pub(crate) fn open_writer(options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let deadline = Instant::now() + options.busy_deadline;
+    loop {
+        // SQLite does not wait by itself while another process switches the new file to its log.
+        match try_open_writer(options) {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map_err(|error| during("opening the database", error)),
+        }
+    }
+}
+
+fn try_open_writer(options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    set_synchronous(&db, options.synchronous)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "cache_size", WRITER_CACHE)?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    db.pragma_update_and_check(None, "journal_size_limit", LONGEST_IDLE_LOG, |_| Ok(()))?;
+    restrict(&db)?;
+    Ok(db)
+}
+
+/// A connection that reads.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let open = || {
+        let db = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.pragma_update(None, "cache_size", READER_CACHE)?;
+        restrict(&db)?;
+        Ok(db)
+    };
+    open().map_err(|error| during("opening the database", error))
+}
+
+/// A connection that changes the schema, off the async threads, so it may wait. Foreign keys are off, or else dropping
+/// a table that is about to be replaced would delete the rows that point to it; the step checks them at its end.
+pub(crate) fn open_schema(options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let open = || {
+        let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        set_synchronous(&db, options.synchronous)?;
+        db.pragma_update(None, "foreign_keys", false)?;
+        db.busy_timeout(options.busy_deadline)?;
+        Ok(db)
+    };
+    open().map_err(|error| during("opening the database", error))
+}
+
+fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(Duration::ZERO)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Savepoints keep old pages in memory instead of a file. No memory-mapped reading: a failing disk would then end
+    // the process (SIGBUS) instead of a statement.
+    db.pragma_update(None, "temp_store", "memory")?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    array::load_module(&db)?;
+    Ok(db)
+}
+
+fn set_synchronous(db: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    match synchronous {
+        Synchronous::Full => {
+            // Where fsync leaves the data in the drive's cache (macOS), this does not; elsewhere it changes nothing.
+            db.pragma_update(None, "fullfsync", true)?;
+            db.pragma_update(None, "synchronous", "full")
+        }
+        Synchronous::Normal => db.pragma_update(None, "synchronous", "normal"),
+    }
+}
+
+fn restrict(db: &Connection) -> rusqlite::Result<()> {
+    db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+    db.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    db.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    Ok(())
+}

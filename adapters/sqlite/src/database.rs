@@ -1,0 +1,154 @@
+//! The database: its one writer and its readers.
+
+use crate::{
+    connection,
+    errors::during,
+    migrations::MIGRATIONS,
+    options::SqliteOptions,
+    readers::{ReadUnit, Reader, Readers},
+    schema::SqliteSchema,
+    writer::{WriteQueue, WriteUnit, WriterStats},
+};
+use async_trait::async_trait;
+use skep_application::kernel::{BoxError, Key, StoreError, TxMode};
+use skep_sql::{Engine, Migration, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long a health check may take.
+const CHECK_LIMIT: Duration = Duration::from_secs(2);
+
+/// A database in one file. A clone is the same database.
+///
+/// Before the process ends, call [`SqliteDatabase::close`]: it waits for what is being committed.
+#[derive(Clone)]
+pub struct SqliteDatabase {
+    writer: Arc<WriteQueue>,
+    readers: Arc<Readers>,
+    options: Arc<SqliteOptions>,
+}
+
+impl std::fmt::Debug for SqliteDatabase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteDatabase").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl SqliteDatabase {
+    /// Opens the database, and creates its file with mode 0600 if it is missing. Blocks for as long as the disk takes,
+    /// and up to the busy deadline while another process sets a new file up: call it once, at the start.
+    ///
+    /// # Errors
+    /// `Unavailable` if the folder is missing or the file cannot be used; `Full`; `Corrupt` if it is no database.
+    pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
+        // Absolute, so that a path is never taken for one of SQLite's URIs, and the current folder may change.
+        options.path = std::path::absolute(&options.path).map_err(unavailable)?;
+        connection::create(&options.path)?;
+        // The writer first: it makes the log that readers need.
+        let connection = connection::open_writer(&options)?;
+        let readers = Readers::open(&options)?;
+        let watched = Arc::downgrade(&readers);
+        let housekeeping = move || {
+            if let Some(readers) = watched.upgrade() {
+                readers.expire();
+            }
+        };
+        let writer = WriteQueue::start(connection, &options, housekeeping)?;
+        Ok(Self { writer, readers, options: Arc::new(options) })
+    }
+
+    /// What the writer has done since the database was opened.
+    #[must_use]
+    pub fn stats(&self) -> WriterStats {
+        self.writer.stats()
+    }
+
+    /// Refuses new units, waits for those that are open or queued (each at most for the unit limit), ends the last
+    /// group, and moves the write-ahead log into the file. Afterwards everything answers `Unavailable`.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &Arc<WriteQueue> {
+        &self.writer
+    }
+}
+
+#[async_trait]
+impl SqlDatabase for SqliteDatabase {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn migrations(&self) -> &'static [Migration] {
+        MIGRATIONS
+    }
+
+    /// There is one writer, so `contended` tells nothing new.
+    async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+        Ok(match mode {
+            TxMode::Write => Box::new(WriteUnit::begin(&self.writer).await?),
+            TxMode::Read => Box::new(ReadUnit::begin(&self.readers).await?),
+        })
+    }
+
+    async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.readers.read(|session| session.query(statement, &args)).await
+    }
+
+    async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
+        Ok(Box::new(SqliteSchema::lock(&self.options).await?))
+    }
+
+    /// The file answers, is still the one at its path, and its folder can be written to.
+    async fn check(&self) -> Result<(), StoreError> {
+        let look = async {
+            let reader = self.readers.take().await?;
+            let options = Arc::clone(&self.options);
+            let looked = tokio::task::spawn_blocking(move || look(reader, &options.path)).await;
+            looked.map_err(unavailable)?
+        };
+        let late = || StoreError::Unavailable("the disk does not answer in time".into());
+        tokio::time::timeout(CHECK_LIMIT, look).await.map_err(|_| late())?
+    }
+}
+
+fn look(mut reader: Reader, path: &Path) -> Result<(), StoreError> {
+    let db = reader.session()?.db();
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(|error| during("check", error))?;
+    #[cfg(unix)]
+    {
+        let mut has_moved = 0;
+        db.file_control(Some("main"), rusqlite::FileControl::HasMoved(&mut has_moved))
+            .map_err(|error| during("check", error))?;
+        if has_moved != 0 {
+            return Err(StoreError::Unavailable("the database file was deleted or moved".into()));
+        }
+    }
+    probe_folder(path)
+}
+
+/// Makes an empty file beside the database and removes it again. The database itself must not be opened for this:
+/// closing it would drop the locks that this process holds on it.
+fn probe_folder(database: &Path) -> Result<(), StoreError> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let mut path = database.as_os_str().to_owned();
+    path.push(format!("-check-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let probed = std::fs::File::create_new(&path).and_then(|_| std::fs::remove_file(&path));
+    probed.map_err(|error| match error.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::Full(error.into()),
+        _ => unavailable(error),
+    })
+}
+
+fn unavailable(error: impl Into<BoxError>) -> StoreError {
+    StoreError::Unavailable(error.into())
+}

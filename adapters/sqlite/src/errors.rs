@@ -1,0 +1,219 @@
+//! SQLite's errors, as the application speaks of them.
+
+use rusqlite::{Error, ErrorCode, ffi};
+use skep_application::kernel::{Constraint, StoreError};
+use skep_sql::constraint_by_columns;
+use std::sync::Arc;
+
+/// What an error of SQLite means, before it is known when it happened.
+#[derive(Debug, PartialEq, Eq)]
+enum Class {
+    /// A uniqueness rule that the schema names.
+    Duplicate(Constraint),
+    /// Another connection stood in the way.
+    Busy,
+    Full,
+    /// The disk failed: before a COMMIT nothing is stored, during one nobody knows.
+    Io,
+    Unavailable,
+    /// The file is damaged, or a statement of ours is wrong.
+    Fault,
+}
+
+fn class(error: &Error) -> Class {
+    let (Error::SqliteFailure(failure, _) | Error::SqlInputError { error: failure, .. }) = error else {
+        return Class::Fault;
+    };
+    match failure.extended_code {
+        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+            return duplicate(error).map_or(Class::Fault, Class::Duplicate);
+        }
+        _ => {}
+    }
+    match failure.code {
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::FileLockingProtocolFailed
+        | ErrorCode::SchemaChanged
+        | ErrorCode::OperationInterrupted => Class::Busy,
+        ErrorCode::DiskFull => Class::Full,
+        ErrorCode::SystemIoFailure => Class::Io,
+        ErrorCode::CannotOpen | ErrorCode::OutOfMemory | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            Class::Unavailable
+        }
+        _ => Class::Fault,
+    }
+}
+
+/// Which rule was met. SQLite tells only the columns, or the name when the index is on an expression.
+fn duplicate(error: &Error) -> Option<Constraint> {
+    let Error::SqliteFailure(_, Some(message)) = error else { return None };
+    constraint_by_columns(message).or_else(|| Constraint::from_name(message.split('\'').nth(1)?))
+}
+
+/// Whether another connection stood in the way, so that waiting helps.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    class(error) == Class::Busy
+}
+
+/// A failed step that is not a COMMIT: certainly nothing of the unit is stored. `step` is the statement's name.
+pub(crate) fn during(step: &'static str, error: Error) -> StoreError {
+    let class = class(&error);
+    let cause = Box::new(StepFailed { step, source: error });
+    match class {
+        Class::Duplicate(constraint) => StoreError::Duplicate { constraint },
+        Class::Busy => StoreError::Retry(cause),
+        Class::Full => StoreError::Full(cause),
+        Class::Io | Class::Unavailable => StoreError::Unavailable(cause),
+        Class::Fault => StoreError::Corrupt(cause),
+    }
+}
+
+/// A fault of ours in a statement, or a value in the file that cannot be.
+pub(crate) fn fault(statement: &'static str, what: impl std::fmt::Display) -> StoreError {
+    StoreError::Corrupt(format!("{statement}: {what}").into())
+}
+
+/// A step in which SQLite failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{step} failed")]
+struct StepFailed {
+    step: &'static str,
+    source: Error,
+}
+
+/// Why a whole group of units is not, or perhaps not, stored. Everybody in the group is told the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Loss {
+    kind: LossKind,
+    cause: Arc<dyn std::error::Error + Send + Sync>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LossKind {
+    Aborted,
+    Full,
+    Unknown,
+    Unavailable,
+    Fault,
+}
+
+impl Loss {
+    /// Certainly rolled back, through no fault of those who are told.
+    pub(crate) fn aborted(why: &'static str) -> Self {
+        Self { kind: LossKind::Aborted, cause: reason(why) }
+    }
+
+    /// Stored or not, nobody can say.
+    pub(crate) fn unknown(why: &'static str) -> Self {
+        Self { kind: LossKind::Unknown, cause: reason(why) }
+    }
+
+    /// The shared COMMIT failed.
+    pub(crate) fn of_commit(error: Error) -> Self {
+        let kind = match class(&error) {
+            // The log may hold the commit although the disk did not confirm it.
+            Class::Io => LossKind::Unknown,
+            Class::Busy => LossKind::Aborted,
+            Class::Full => LossKind::Full,
+            Class::Unavailable => LossKind::Unavailable,
+            Class::Duplicate(_) | Class::Fault => LossKind::Fault,
+        };
+        Self { kind, cause: Arc::new(StepFailed { step: "the shared commit", source: error }) }
+    }
+
+    /// What somebody hears who wanted to commit.
+    pub(crate) fn for_commit(self) -> StoreError {
+        let cause = Box::new(self.cause);
+        match self.kind {
+            LossKind::Aborted => StoreError::Retry(cause),
+            LossKind::Full => StoreError::Full(cause),
+            LossKind::Unknown => StoreError::OutcomeUnknown(cause),
+            LossKind::Unavailable => StoreError::Unavailable(cause),
+            LossKind::Fault => StoreError::Corrupt(cause),
+        }
+    }
+
+    /// What somebody hears who refused on the strength of rows that are now gone, or may be: judge anew.
+    pub(crate) fn for_refusal(self) -> StoreError {
+        StoreError::Retry(Box::new(self.cause))
+    }
+}
+
+fn reason(why: &'static str) -> Arc<dyn std::error::Error + Send + Sync> {
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Reason(&'static str);
+    Arc::new(Reason(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(extended_code: i32, message: Option<&str>) -> Error {
+        Error::SqliteFailure(ffi::Error::new(extended_code), message.map(str::to_owned))
+    }
+
+    fn kind(error: &StoreError) -> &'static str {
+        match error {
+            StoreError::Duplicate { .. } => "duplicate",
+            StoreError::Stale => "stale",
+            StoreError::Retry(_) => "retry",
+            StoreError::OutcomeUnknown(_) => "unknown",
+            StoreError::Unavailable(_) => "unavailable",
+            StoreError::Full(_) => "full",
+            StoreError::Corrupt(_) => "corrupt",
+        }
+    }
+
+    #[test]
+    fn every_code_has_its_meaning_in_a_statement_and_in_the_commit() {
+        for (code, statement, commit) in [
+            (5, "retry", "retry"),
+            (6, "retry", "retry"),
+            (261, "retry", "retry"),
+            (517, "retry", "retry"),
+            (13, "full", "full"),
+            (10, "unavailable", "unknown"),
+            (1034, "unavailable", "unknown"),
+            (14, "unavailable", "unavailable"),
+            (7, "unavailable", "unavailable"),
+            (8, "unavailable", "unavailable"),
+            (11, "corrupt", "corrupt"),
+            (26, "corrupt", "corrupt"),
+            (275, "corrupt", "corrupt"),
+            (531, "corrupt", "corrupt"),
+            (787, "corrupt", "corrupt"),
+            (1299, "corrupt", "corrupt"),
+            (3091, "corrupt", "corrupt"),
+            (1, "corrupt", "corrupt"),
+        ] {
+            assert_eq!(kind(&during("test", failure(code, None))), statement, "{code}");
+            assert_eq!(kind(&Loss::of_commit(failure(code, None)).for_commit()), commit, "{code}");
+            assert_eq!(kind(&Loss::of_commit(failure(code, None)).for_refusal()), "retry", "{code}");
+        }
+    }
+
+    #[test]
+    fn a_duplicate_names_its_rule() {
+        for (code, message, expected) in [
+            (2067, "UNIQUE constraint failed: users.email", Constraint::UserEmail),
+            (1555, "UNIQUE constraint failed: orders.id", Constraint::OrderId),
+            (2067, "UNIQUE constraint failed: index 'orders_number_key'", Constraint::OrderNumber),
+        ] {
+            let error = during("test", failure(code, Some(message)));
+            assert!(matches!(error, StoreError::Duplicate { constraint } if constraint == expected), "{message}");
+        }
+        let unnamed = during("test", failure(2067, Some("UNIQUE constraint failed: unheard.of")));
+        assert_eq!(kind(&unnamed), "corrupt");
+    }
+
+    #[test]
+    fn the_source_is_kept() {
+        let error = during("catalog.product.insert", failure(13, None));
+        let StoreError::Full(cause) = error else { panic!("not full") };
+        assert_eq!(cause.to_string(), "catalog.product.insert failed");
+        assert!(cause.source().is_some());
+    }
+}

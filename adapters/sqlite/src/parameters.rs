@@ -1,0 +1,59 @@
+//! `$N` parameters. To SQLite `$2` is a name, and names are numbered by first appearance: `SELECT $2, $1` would bind the
+//! first argument to `$2`, without an error. `?2` is what it says.
+
+/// The text with every `$N` turned into `?N`; what stands in strings, quoted names and comments stays as it is.
+pub(crate) fn numbered(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['$', '\'', '"', '`', '[', '-', '/']) {
+        let (before, tail) = rest.split_at(at);
+        result.push_str(before);
+        let end = token_end(tail);
+        let (token, after) = tail.split_at(end);
+        if token == "$" && after.starts_with(|next: char| next.is_ascii_digit()) {
+            result.push('?');
+        } else {
+            result.push_str(token);
+        }
+        rest = after;
+    }
+    result.push_str(rest);
+    result
+}
+
+/// Where the token that `text` begins with ends: a whole string, quoted name or comment, or a single character.
+fn token_end(text: &str) -> usize {
+    let (skip, terminator) = match text.as_bytes() {
+        // A doubled quote ends one string and begins the next, which comes to the same.
+        [b'\'', ..] => (1, "'"),
+        [b'"', ..] => (1, "\""),
+        [b'`', ..] => (1, "`"),
+        [b'[', ..] => (1, "]"),
+        [b'-', b'-', ..] => (2, "\n"),
+        [b'/', b'*', ..] => (2, "*/"),
+        _ => return 1,
+    };
+    text[skip..].find(terminator).map_or(text.len(), |at| skip + at + terminator.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn parameters_are_numbered_by_their_number() {
+        assert_eq!(numbered("SELECT $2, $1 WHERE a IN rarray($12)"), "SELECT ?2, ?1 WHERE a IN rarray(?12)");
+        assert_eq!(numbered("a - $1 / $2 -> '$.x'"), "a - ?1 / ?2 -> '$.x'");
+        assert_eq!(numbered("no parameter"), "no parameter");
+    }
+
+    #[test]
+    fn strings_names_and_comments_stay_as_they_are() {
+        for kept in ["'$1 it''s $2'", "\"a$1\"\"$2\"", "`$1`", "[$1]", "-- $1", "/* $1 ' */", "'$1 open", "/* $1 open"]
+        {
+            assert_eq!(numbered(kept), kept);
+            assert_eq!(numbered(&format!("$1 {kept}")), format!("?1 {kept}"));
+        }
+        assert_eq!(numbered("-- it's $1\n$2 /* ' */ $3 'é' $4"), "-- it's $1\n?2 /* ' */ ?3 'é' ?4");
+    }
+}

@@ -1,0 +1,185 @@
+//! The connections that read. Statements run inline on the async thread and hold no lock: a connection is taken out of
+//! the pool, used, and put back.
+
+use crate::{connection::open_reader, errors::during, options::SqliteOptions, session::Session};
+use skep_application::kernel::StoreError;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Semaphore, TryAcquireError};
+
+/// The pool.
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Session>>,
+    /// One for each connection that may be in use.
+    permits: Semaphore,
+    /// The reading units that are open, with their starts.
+    units: Mutex<Vec<(Weak<Slot>, Instant)>>,
+    busy_deadline: Duration,
+    unit_limit: Duration,
+}
+
+impl Readers {
+    pub(crate) fn open(options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {
+        let number = options.readers.max(1);
+        let idle: Result<Vec<Session>, StoreError> =
+            (0..number).map(|_| open_reader(&options.path).map(Session::new)).collect();
+        Ok(Arc::new(Self {
+            path: options.path.clone(),
+            idle: Mutex::new(idle?),
+            permits: Semaphore::new(number),
+            units: Mutex::default(),
+            busy_deadline: options.busy_deadline,
+            unit_limit: options.unit_limit,
+        }))
+    }
+
+    /// Takes a connection out of the pool; waits for one until the deadline.
+    pub(crate) async fn take(self: &Arc<Self>) -> Result<Reader, StoreError> {
+        let permit = match self.permits.try_acquire() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => return Err(closed()),
+            Err(TryAcquireError::NoPermits) => {
+                match tokio::time::timeout(self.busy_deadline, self.permits.acquire()).await {
+                    Ok(Ok(permit)) => permit,
+                    Ok(Err(_)) => return Err(closed()),
+                    Err(_) => return Err(StoreError::Unavailable("every connection for reading is in use".into())),
+                }
+            }
+        };
+        let idle = lock(&self.idle).pop();
+        let session = match idle {
+            Some(session) => session,
+            None => Session::new(open_reader(&self.path)?),
+        };
+        permit.forget();
+        Ok(Reader { session: Some(session), pool: Arc::clone(self) })
+    }
+
+    /// Runs one reading statement. A file that is busy, which readers meet only while another process recovers or
+    /// leaves it, is asked again until the deadline.
+    pub(crate) async fn read<T>(
+        self: &Arc<Self>,
+        mut work: impl FnMut(&mut Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut reader = self.take().await?;
+        let deadline = Instant::now() + self.busy_deadline;
+        loop {
+            match work(reader.session()?) {
+                Err(StoreError::Retry(cause)) if Instant::now() >= deadline => {
+                    return Err(StoreError::Unavailable(cause));
+                }
+                Err(StoreError::Retry(_)) => tokio::time::sleep(Duration::from_millis(2)).await,
+                result => return result,
+            }
+        }
+    }
+
+    /// Closes the idle connections, and the others when they come back.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        lock(&self.idle).clear();
+    }
+
+    /// Takes the connections from units that are too old: a forgotten one would keep the write-ahead log from being
+    /// emptied, and others from reading.
+    pub(crate) fn expire(&self) {
+        let mut old = Vec::new();
+        lock(&self.units).retain(|(slot, since)| {
+            let expired = since.elapsed() > self.unit_limit;
+            if expired {
+                old.extend(slot.upgrade());
+            }
+            !expired && slot.strong_count() > 0
+        });
+        for slot in old {
+            if lock(&slot).take().is_some() {
+                tracing::warn!("a reading unit of work was open for too long and has been ended");
+            }
+        }
+    }
+
+    fn put_back(&self, session: Session) {
+        if session.in_transaction() && session.control("ROLLBACK").is_err() {
+            // Dropped instead; the next one who finds none idle opens another.
+        } else if !self.permits.is_closed() {
+            lock(&self.idle).push(session);
+        }
+        self.permits.add_permits(1);
+    }
+}
+
+/// A connection out of the pool, for the time of its life.
+pub(crate) struct Reader {
+    session: Option<Session>,
+    pool: Arc<Readers>,
+}
+
+impl Reader {
+    pub(crate) fn session(&mut self) -> Result<&mut Session, StoreError> {
+        self.session.as_mut().ok_or_else(closed)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            self.pool.put_back(session);
+        }
+    }
+}
+
+type Slot = Mutex<Option<Reader>>;
+
+/// A reading unit of work: everything in it sees the state that its first statement saw.
+pub(crate) struct ReadUnit {
+    slot: Arc<Slot>,
+    failed: bool,
+}
+
+impl ReadUnit {
+    pub(crate) async fn begin(readers: &Arc<Readers>) -> Result<Self, StoreError> {
+        let mut reader = readers.take().await?;
+        reader.session()?.control("BEGIN DEFERRED").map_err(|error| during("begin", error))?;
+        let slot = Arc::new(Mutex::new(Some(reader)));
+        lock(&readers.units).push((Arc::downgrade(&slot), Instant::now()));
+        Ok(Self { slot, failed: false })
+    }
+
+    pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.failed {
+            return Err(StoreError::after_error());
+        }
+        // Until the opposite is proved: a panic counts.
+        self.failed = true;
+        let mut slot = lock(&self.slot);
+        let reader = slot.as_mut().ok_or_else(|| StoreError::Retry("the unit of work was open for too long".into()))?;
+        let done = work(reader.session()?)?;
+        self.failed = false;
+        Ok(done)
+    }
+
+    pub(crate) fn commit(self) -> Result<(), StoreError> {
+        if self.failed { Err(StoreError::after_error()) } else { self.end() }
+    }
+
+    /// What it has read was durable, because other connections see nothing else.
+    pub(crate) fn end(self) -> Result<(), StoreError> {
+        match lock(&self.slot).take() {
+            Some(_) => Ok(()),
+            None => Err(StoreError::Retry("the unit of work was open for too long".into())),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing under these locks is left half done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the database is closed".into())
+}

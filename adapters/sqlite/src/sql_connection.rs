@@ -1,0 +1,54 @@
+//! Both kinds of units, as `skep-sql` sees them.
+
+use crate::{readers::ReadUnit, writer::WriteUnit};
+use async_trait::async_trait;
+use skep_application::kernel::StoreError;
+use skep_sql::{Row, SqlConnection, SqlTransaction, Statement, Value};
+
+macro_rules! sql_connection {
+    ($unit:ty) => {
+        #[async_trait]
+        impl SqlConnection for $unit {
+            async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+                self.run(|session| session.execute(statement, &args))
+            }
+
+            async fn execute_many(
+                &mut self,
+                statement: &'static Statement,
+                rows: Vec<Vec<Value>>,
+            ) -> Result<u64, StoreError> {
+                self.run(|session| session.execute_many(statement, &rows))
+            }
+
+            async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+                self.run(|session| session.query(statement, &args))
+            }
+        }
+    };
+}
+
+sql_connection!(WriteUnit);
+sql_connection!(ReadUnit);
+
+#[async_trait]
+impl SqlTransaction for WriteUnit {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        (*self).commit().await
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        (*self).rollback().await
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for ReadUnit {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        (*self).commit()
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        (*self).end()
+    }
+}

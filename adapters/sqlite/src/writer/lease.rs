@@ -1,0 +1,63 @@
+//! The right to use the writer, for one unit.
+
+use super::{group::GroupWriter, queue::WriteQueue};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Where a leased writer stands. The unit uses it here, and the commit thread takes it from here when the unit is too
+/// old, so that a unit that is alive but forgotten cannot hold it for ever.
+pub(super) struct Slot(Mutex<Option<Box<GroupWriter>>>);
+
+impl Slot {
+    pub(super) fn new(writer: Box<GroupWriter>) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Some(writer))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<GroupWriter>>> {
+        // Poisoned by a statement that panicked: the unit is marked as failed, and undoing it is still right.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn take(&self) -> Option<Box<GroupWriter>> {
+        self.lock().take()
+    }
+}
+
+/// Gives the writer back when it is dropped, after undoing the unit that is open on it.
+pub(super) struct Lease {
+    slot: Arc<Slot>,
+    queue: Arc<WriteQueue>,
+}
+
+impl Lease {
+    pub(super) fn new(slot: Arc<Slot>, queue: Arc<WriteQueue>) -> Self {
+        Self { slot, queue }
+    }
+
+    pub(super) fn queue(&self) -> &Arc<WriteQueue> {
+        &self.queue
+    }
+
+    /// The lease is not too old although it is older.
+    pub(super) fn renew(&self) {
+        self.queue.renew(&self.slot);
+    }
+
+    /// Uses the writer; `None` if it was taken away.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut GroupWriter) -> T) -> Option<T> {
+        self.slot.lock().as_deref_mut().map(work)
+    }
+
+    /// Takes the writer out, for who will release it himself; `None` if it was taken away.
+    pub(super) fn take(&self) -> Option<Box<GroupWriter>> {
+        self.slot.take()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(mut writer) = self.slot.take() {
+            writer.undo_unit();
+            self.queue.release(writer);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Who has the writer, and who gets it next.
+
+use super::{
+    committer::{self, Job},
+    group::{Ended, GroupWriter},
+    lease::{Lease, Slot},
+};
+use crate::{errors::during, options::SqliteOptions};
+use rusqlite::Connection;
+use skep_application::kernel::StoreError;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::oneshot;
+
+/// What the writer has done since the database was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WriterStats {
+    /// Units of work that are stored.
+    pub units: u64,
+    /// Groups of units for which a shared COMMIT was tried.
+    pub groups: u64,
+    /// Shared COMMITs that succeeded.
+    pub commits: u64,
+    /// Units that lost the writer because they were open for too long.
+    pub expired: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    units: AtomicU64,
+    groups: AtomicU64,
+    commits: AtomicU64,
+    expired: AtomicU64,
+}
+
+/// See the module's documentation.
+pub(crate) struct WriteQueue {
+    state: Mutex<State>,
+    committer: mpsc::Sender<Job>,
+    counters: Counters,
+    group_size: usize,
+    group_age: Duration,
+    busy_deadline: Duration,
+    unit_limit: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    /// The writer, while nobody needs it. Nobody queues then, and no transaction is open.
+    resting: Option<Box<GroupWriter>>,
+    waiting: VecDeque<oneshot::Sender<Lease>>,
+    /// The last lease, and when it began.
+    lease: Option<(Arc<Slot>, Instant)>,
+    /// No new units.
+    closed: bool,
+    /// The writer is closed too, or about to be.
+    gone: bool,
+}
+
+impl WriteQueue {
+    /// Starts the commit thread. `housekeeping` is called by that thread several times within each unit limit.
+    pub(crate) fn start(
+        db: Connection,
+        options: &SqliteOptions,
+        housekeeping: impl Fn() + Send + 'static,
+    ) -> Result<Arc<Self>, StoreError> {
+        let writer = GroupWriter::new(db).map_err(|error| during("opening the database", error))?;
+        let (committer, jobs) = mpsc::channel();
+        let queue = Arc::new(Self {
+            state: Mutex::new(State { resting: Some(Box::new(writer)), ..State::default() }),
+            committer,
+            counters: Counters::default(),
+            group_size: options.group_size.max(1),
+            group_age: options.group_age,
+            busy_deadline: options.busy_deadline,
+            unit_limit: options.unit_limit,
+        });
+        committer::start(jobs, &queue, options.unit_limit / 4, housekeeping)
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        Ok(queue)
+    }
+
+    pub(crate) fn stats(&self) -> WriterStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        WriterStats {
+            units: read(&self.counters.units),
+            groups: read(&self.counters.groups),
+            commits: read(&self.counters.commits),
+            expired: read(&self.counters.expired),
+        }
+    }
+
+    pub(super) fn busy_deadline(&self) -> Duration {
+        self.busy_deadline
+    }
+
+    /// Waits for the writer, until `deadline`.
+    pub(super) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, StoreError> {
+        let granted = match self.request(false)? {
+            Request::Granted(lease) => return Ok(lease),
+            Request::Queued(granted) => granted,
+        };
+        match tokio::time::timeout_at(deadline.into(), granted).await {
+            Ok(Ok(lease)) => Ok(lease),
+            Ok(Err(_)) => Err(closed()),
+            Err(_) => Err(StoreError::Unavailable("the queue for the writer is too long".into())),
+        }
+    }
+
+    /// Refuses new units, waits for those that are queued or open (each at most for the unit limit), ends the last
+    /// group, and empties the write-ahead log. Can be repeated; may be cancelled.
+    pub(crate) async fn close(self: &Arc<Self>) {
+        self.lock().closed = true;
+        let lease = match self.request(true) {
+            Ok(Request::Granted(lease)) => Some(lease),
+            Ok(Request::Queued(granted)) => granted.await.ok(),
+            Err(_) => None,
+        };
+        if let Some(writer) = lease.and_then(|lease| lease.take()) {
+            self.lock().gone = true;
+            let (done, finished) = oneshot::channel();
+            if self.committer.send(Job::Close(writer, done)).is_ok() {
+                let _ = finished.await;
+            }
+        }
+    }
+
+    fn request(self: &Arc<Self>, closing: bool) -> Result<Request, StoreError> {
+        let mut state = self.lock();
+        if state.gone || (state.closed && !closing) {
+            return Err(closed());
+        }
+        if let Some(writer) = state.resting.take() {
+            return Ok(Request::Granted(self.grant(&mut state, writer)));
+        }
+        let (sender, granted) = oneshot::channel();
+        state.waiting.push_back(sender);
+        Ok(Request::Queued(granted))
+    }
+
+    fn grant(self: &Arc<Self>, state: &mut State, writer: Box<GroupWriter>) -> Lease {
+        let slot = Slot::new(writer);
+        state.lease = Some((Arc::clone(&slot), Instant::now()));
+        Lease::new(slot, Arc::clone(self))
+    }
+
+    pub(super) fn renew(&self, slot: &Arc<Slot>) {
+        if let Some((leased, since)) = &mut self.lock().lease
+            && Arc::ptr_eq(leased, slot)
+        {
+            *since = Instant::now();
+        }
+    }
+
+    /// Passes the writer on: to the commit thread if its group is due, else to the next in the queue, else to the commit
+    /// thread if anybody waits for a COMMIT, else to rest.
+    pub(super) fn release(self: &Arc<Self>, mut writer: Box<GroupWriter>) {
+        loop {
+            if writer.is_due(self.group_size, self.group_age) {
+                return self.commit_soon(writer);
+            }
+            let mut state = self.lock();
+            if let Some(next) = state.waiting.pop_front() {
+                if next.is_closed() {
+                    continue;
+                }
+                let lease = self.grant(&mut state, writer);
+                drop(state);
+                match next.send(lease) {
+                    Ok(()) => return,
+                    // It hung up this very moment.
+                    Err(lease) => match lease.take() {
+                        Some(back) => writer = back,
+                        None => return,
+                    },
+                }
+            } else if !writer.is_open() {
+                state.lease = None;
+                state.resting = Some(writer);
+                return;
+            } else if writer.is_awaited() {
+                drop(state);
+                return self.commit_soon(writer);
+            } else {
+                drop(state);
+                self.finish(writer.end_group());
+            }
+        }
+    }
+
+    fn commit_soon(self: &Arc<Self>, writer: Box<GroupWriter>) {
+        if let Err(mpsc::SendError(Job::Commit(mut writer) | Job::Close(mut writer, _))) =
+            self.committer.send(Job::Commit(writer))
+        {
+            // The thread is gone only after `close`; nobody is to wait in vain all the same.
+            self.finish(committer::end_group(&mut writer));
+        }
+    }
+
+    /// Counts a group and tells everybody in it.
+    pub(super) fn finish(&self, ended: Ended) {
+        if ended.verdict.is_ok() {
+            self.counters.units.fetch_add(ended.units, Ordering::Relaxed);
+        }
+        if ended.is_answered() {
+            self.counters.groups.fetch_add(1, Ordering::Relaxed);
+            self.counters.commits.fetch_add(u64::from(ended.verdict.is_ok()), Ordering::Relaxed);
+        }
+        ended.tell();
+    }
+
+    /// Takes the writer from a unit that is too old.
+    pub(super) fn expire(self: &Arc<Self>) {
+        let old = match &self.lock().lease {
+            Some((slot, since)) if since.elapsed() > self.unit_limit => Arc::clone(slot),
+            _ => return,
+        };
+        if let Some(mut writer) = old.take() {
+            self.counters.expired.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("a unit of work was open for too long and has been undone");
+            writer.undo_unit();
+            self.release(writer);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many queue for the writer, without those that hung up.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.lock().waiting.iter().filter(|waiting| !waiting.is_closed()).count()
+    }
+}
+
+enum Request {
+    Granted(Lease),
+    Queued(oneshot::Receiver<Lease>),
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("the database is closed".into())
+}
