@@ -4,9 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
 
 use super::by_name::ByName;
@@ -25,10 +23,7 @@ const FEW_KEYS: usize = 16;
 /// does not fit the type or a string contains NUL. The problem names the place.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let detail = format!(
-            "the body is not valid UTF-8 at byte {}",
-            error.valid_up_to()
-        );
+        let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to());
         Problem::of(code::MALFORMED_JSON).with_detail(detail)
     })?;
     if text.is_empty() {
@@ -40,25 +35,16 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // The path is tracked only once it is needed: nearly every body fits.
     T::deserialize(ByName(&mut serde_json::Deserializer::from_str(text))).or_else(|_| {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        serde_path_to_error::deserialize(ByName(&mut deserializer))
-            .map_err(|error| misfit(error.path(), error.inner()))
+        serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| misfit(error.path(), error.inner()))
     })
 }
 
 /// Walks the text; says whether a string in it contains NUL, or refuses the first that does.
 fn check(text: &str, refuse_nul: bool) -> Result<bool, Problem> {
-    let mut walk = Walk {
-        refuse_nul,
-        ..Walk::default()
-    };
+    let mut walk = Walk { refuse_nul, ..Walk::default() };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let seed = Value {
-        walk: &mut walk,
-        depth: 0,
-    };
-    let result = seed
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end());
+    let seed = Value { walk: &mut walk, depth: 0 };
+    let result = seed.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     match result {
         Ok(()) => Ok(walk.has_nul),
         Err(error) => Err(walk.problem(&error)),
@@ -109,20 +95,15 @@ impl Walk {
         };
         match self.fault {
             Some(Fault::DuplicateKey) => named(code::DUPLICATE_KEY, "the key is named twice"),
-            Some(Fault::TooDeep) => Problem::of(code::JSON_TOO_DEEP)
-                .with_detail(format!("the body nests deeper than {MAX_DEPTH} levels")),
-            Some(Fault::Nul) => Problem::validation(vec![FieldError::at(
-                pointer,
-                "invalid_value",
-                "the text contains a NUL character",
-            )]),
+            Some(Fault::TooDeep) => {
+                Problem::of(code::JSON_TOO_DEEP).with_detail(format!("the body nests deeper than {MAX_DEPTH} levels"))
+            }
+            Some(Fault::Nul) => {
+                Problem::validation(vec![FieldError::at(pointer, "invalid_value", "the text contains a NUL character")])
+            }
             // A number that no type can hold is a bad value in a good text.
             None if error.to_string().starts_with("number out of range") => {
-                Problem::validation(vec![FieldError::at(
-                    pointer,
-                    "out_of_range",
-                    "the number is out of range",
-                )])
+                Problem::validation(vec![FieldError::at(pointer, "out_of_range", "the number is out of range")])
             }
             None => malformed(error),
         }
@@ -197,10 +178,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         let depth = self.enter()?;
         let mut index = 0_usize;
         loop {
-            let seed = Value {
-                walk: &mut *self.walk,
-                depth,
-            };
+            let seed = Value { walk: &mut *self.walk, depth };
             match items.next_element_seed(seed) {
                 Ok(Some(())) => index += 1,
                 Ok(None) => return Ok(()),
@@ -216,10 +194,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         let depth = self.enter()?;
         let mut keys = Keys::default();
         while let Some(key) = members.next_key_seed(Key)? {
-            let seed = Value {
-                walk: &mut *self.walk,
-                depth,
-            };
+            let seed = Value { walk: &mut *self.walk, depth };
             let fault = match keys.insert(key.clone()) {
                 false => Err(seed.walk.fail(Fault::DuplicateKey)),
                 true => seed.walk.text(&key),
@@ -314,15 +289,13 @@ fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
         push_segment(pointer, field);
         return ("missing_field", "the field is required".to_owned());
     }
-    let expected = message
-        .rsplit_once(", expected ")
-        .map_or_else(String::new, |(_, expected)| format!("expected {expected}"));
+    let expected =
+        message.rsplit_once(", expected ").map_or_else(String::new, |(_, expected)| format!("expected {expected}"));
     if message.starts_with("invalid type: ") {
         return ("invalid_type", expected);
     }
     // serde says "invalid value: integer `300`, expected u8" for a number that does not fit.
-    if message.starts_with("invalid value: integer") || message.starts_with("invalid value: float")
-    {
+    if message.starts_with("invalid value: integer") || message.starts_with("invalid value: float") {
         return ("out_of_range", expected);
     }
     if message.starts_with("unknown variant `")

@@ -36,38 +36,17 @@ fn refusal(text: impl AsRef<[u8]>) -> (u16, &'static str, String, String) {
 }
 
 fn misfit(text: &str, pointer: &str, code: &str) {
-    assert_eq!(
-        refusal(text),
-        (
-            422,
-            "validation_failed",
-            pointer.to_owned(),
-            code.to_owned()
-        ),
-        "{text}"
-    );
+    assert_eq!(refusal(text), (422, "validation_failed", pointer.to_owned(), code.to_owned()), "{text}");
 }
 
 fn malformed(text: impl AsRef<[u8]>) {
-    assert_eq!(
-        refusal(text),
-        (400, "malformed_json", String::new(), String::new())
-    );
+    assert_eq!(refusal(text), (400, "malformed_json", String::new(), String::new()));
 }
 
 #[test]
 fn a_fitting_body_is_parsed() {
     let order: Order = parse(br#" {"lines":[{"sku":"a","quantity":1}],"note":null} "#).unwrap();
-    assert_eq!(
-        order,
-        Order {
-            lines: vec![Line {
-                sku: "a".into(),
-                quantity: 1
-            }],
-            note: None
-        }
-    );
+    assert_eq!(order, Order { lines: vec![Line { sku: "a".into(), quantity: 1 }], note: None });
 }
 
 #[test]
@@ -94,19 +73,11 @@ fn a_syntax_error_names_line_and_column() {
 #[test]
 fn a_duplicate_key_is_400_at_any_depth() {
     let duplicate = |text: &str, pointer: &str| {
-        let expected = (
-            400,
-            "duplicate_key",
-            pointer.to_owned(),
-            "duplicate_key".to_owned(),
-        );
+        let expected = (400, "duplicate_key", pointer.to_owned(), "duplicate_key".to_owned());
         assert_eq!(refusal(text), expected, "{text}");
     };
     duplicate(r#"{"lines":[],"lines":[]}"#, "/lines");
-    duplicate(
-        r#"{"lines":[{"sku":"a"},{"sku":"a","sk\u0075":"b"}]}"#,
-        "/lines/1/sku",
-    );
+    duplicate(r#"{"lines":[{"sku":"a"},{"sku":"a","sk\u0075":"b"}]}"#, "/lines/1/sku");
     duplicate(r#"{"unknown":{"a/b":{"~":1,"~":2}}}"#, "/unknown/a~1b/~0");
     let keys: String = (0..1000).map(|n| format!("\"k{n}\":0,")).collect();
     duplicate(&format!("{{{keys}\"k999\":1}}"), "/k999");
@@ -124,57 +95,25 @@ fn nesting_is_limited() {
 #[test]
 fn values_that_do_not_fit_are_422_with_their_place() {
     misfit(r#"{}"#, "/lines", "missing_field");
-    misfit(
-        r#"{"lines":[{"sku":"a"}]}"#,
-        "/lines/0/quantity",
-        "missing_field",
-    );
+    misfit(r#"{"lines":[{"sku":"a"}]}"#, "/lines/0/quantity", "missing_field");
     misfit(r#"{"lines":[],"nope":1}"#, "/nope", "unknown_field");
     misfit(r#"{"lines":[],"a/b":1}"#, "/a~1b", "unknown_field");
-    misfit(
-        r#"{"lines":[{"sku":"a","quantity":1,"x":1}]}"#,
-        "/lines/0/x",
-        "unknown_field",
-    );
+    misfit(r#"{"lines":[{"sku":"a","quantity":1,"x":1}]}"#, "/lines/0/x", "unknown_field");
     misfit(r#"{"lines":7}"#, "/lines", "invalid_type");
     misfit(r#"[]"#, "", "invalid_type");
     misfit(r#"[[], null]"#, "", "invalid_type");
     misfit(r#"{"lines":[["a",1]]}"#, "/lines/0", "invalid_type");
     misfit(r#"null"#, "", "invalid_type");
-    misfit(
-        r#"{"lines":[{"sku":1,"quantity":1}]}"#,
-        "/lines/0/sku",
-        "invalid_type",
-    );
-    misfit(
-        r#"{"lines":[{"sku":"a","quantity":1.5}]}"#,
-        "/lines/0/quantity",
-        "invalid_type",
-    );
-    misfit(
-        r#"{"lines":[{"sku":"a","quantity":300}]}"#,
-        "/lines/0/quantity",
-        "out_of_range",
-    );
-    misfit(
-        r#"{"lines":[{"sku":"a","quantity":-1}]}"#,
-        "/lines/0/quantity",
-        "out_of_range",
-    );
-    misfit(
-        r#"{"lines":[{"sku":"a","quantity":1e999}]}"#,
-        "/lines/0/quantity",
-        "out_of_range",
-    );
+    misfit(r#"{"lines":[{"sku":1,"quantity":1}]}"#, "/lines/0/sku", "invalid_type");
+    misfit(r#"{"lines":[{"sku":"a","quantity":1.5}]}"#, "/lines/0/quantity", "invalid_type");
+    misfit(r#"{"lines":[{"sku":"a","quantity":300}]}"#, "/lines/0/quantity", "out_of_range");
+    misfit(r#"{"lines":[{"sku":"a","quantity":-1}]}"#, "/lines/0/quantity", "out_of_range");
+    misfit(r#"{"lines":[{"sku":"a","quantity":1e999}]}"#, "/lines/0/quantity", "out_of_range");
 }
 
 #[test]
 fn nul_in_a_text_is_422_unless_the_text_is_no_json() {
-    misfit(
-        r#"{"lines":[{"sku":"a\u0000","quantity":1}]}"#,
-        "/lines/0/sku",
-        "invalid_value",
-    );
+    misfit(r#"{"lines":[{"sku":"a\u0000","quantity":1}]}"#, "/lines/0/sku", "invalid_value");
     misfit(r#"{"a\u0000b":1,"lines":[]}"#, "/a\u{0}b", "invalid_value");
     malformed(r#"{"note":"\u0000""#);
 }
@@ -231,16 +170,8 @@ async fn status(method: Method, media_type: Option<&str>) -> u16 {
 
 #[tokio::test]
 async fn media_types_other_than_json_are_415() {
-    for media_type in [
-        JSON,
-        "Application/JSON; charset=UTF-8",
-        "application/json;v=1",
-    ] {
-        assert_eq!(
-            status(Method::POST, Some(media_type)).await,
-            200,
-            "{media_type}"
-        );
+    for media_type in [JSON, "Application/JSON; charset=UTF-8", "application/json;v=1"] {
+        assert_eq!(status(Method::POST, Some(media_type)).await, 200, "{media_type}");
     }
     for media_type in [
         None,
@@ -249,11 +180,7 @@ async fn media_types_other_than_json_are_415() {
         Some("application/json; charset=latin1"),
         Some(MERGE_PATCH),
     ] {
-        assert_eq!(
-            status(Method::POST, media_type).await,
-            415,
-            "{media_type:?}"
-        );
+        assert_eq!(status(Method::POST, media_type).await, 415, "{media_type:?}");
     }
     assert_eq!(status(Method::PATCH, Some(MERGE_PATCH)).await, 200);
     assert_eq!(status(Method::PATCH, Some(JSON)).await, 200);
@@ -262,42 +189,24 @@ async fn media_types_other_than_json_are_415() {
 #[tokio::test]
 async fn an_encoded_body_is_415() {
     let client = TestClient::new(crate::problem::catch_all(service().into_endpoint()));
-    let request = client
-        .post("/change")
-        .header(CONTENT_TYPE, JSON)
-        .header(CONTENT_ENCODING, "gzip")
-        .body("{}");
-    request
-        .send()
-        .await
-        .assert_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let request = client.post("/change").header(CONTENT_TYPE, JSON).header(CONTENT_ENCODING, "gzip").body("{}");
+    request.send().await.assert_status(http::StatusCode::UNSUPPORTED_MEDIA_TYPE);
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_413_without_an_edge_too() {
     let client = TestClient::new(crate::problem::catch_all(service().into_endpoint()));
     let size = usize::try_from(Limits::default().max_body_bytes).unwrap() + 1;
-    let request = client
-        .post("/change")
-        .header(CONTENT_TYPE, JSON)
-        .body(vec![b' '; size]);
-    request
-        .send()
-        .await
-        .assert_status(http::StatusCode::PAYLOAD_TOO_LARGE);
+    let request = client.post("/change").header(CONTENT_TYPE, JSON).body(vec![b' '; size]);
+    request.send().await.assert_status(http::StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
 async fn absent_null_and_value_are_three_things() {
-    for (body, meaning) in [
-        ("{}", "\"Undefined\""),
-        (r#"{"name":null}"#, "\"Null\""),
-        (r#"{"name":"a"}"#, r#""Value(\"a\")""#),
-    ] {
-        assert_eq!(
-            send(Method::PATCH, Some(MERGE_PATCH), body).await,
-            (200, meaning.to_owned())
-        );
+    for (body, meaning) in
+        [("{}", "\"Undefined\""), (r#"{"name":null}"#, "\"Null\""), (r#"{"name":"a"}"#, r#""Value(\"a\")""#)]
+    {
+        assert_eq!(send(Method::PATCH, Some(MERGE_PATCH), body).await, (200, meaning.to_owned()));
     }
 }
 
@@ -324,8 +233,5 @@ fn the_document_has_the_media_types_and_the_default_problem() {
         "#/components/schemas/Problem"
     );
     let problem = &document["components"]["schemas"]["Problem"];
-    assert_eq!(
-        problem["required"],
-        serde_json::json!(["type", "title", "status", "code"])
-    );
+    assert_eq!(problem["required"], serde_json::json!(["type", "title", "status", "code"]));
 }

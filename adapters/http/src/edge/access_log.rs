@@ -64,18 +64,11 @@ impl Exchange {
     }
 
     /// The answer is there; from now on the client is waited for.
-    pub(crate) fn answer(
-        mut self,
-        status: StatusCode,
-        body: BoxBody<Bytes, io::Error>,
-    ) -> ResponseBody {
+    pub(crate) fn answer(mut self, status: StatusCode, body: BoxBody<Bytes, io::Error>) -> ResponseBody {
         self.status = Some(status);
         self.complete = body.is_end_stream();
         self.wait_for_us(false);
-        ResponseBody {
-            inner: body,
-            exchange: self,
-        }
+        ResponseBody { inner: body, exchange: self }
     }
 
     fn wait_for_us(&mut self, us: bool) {
@@ -132,10 +125,7 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
         match &polled {

@@ -28,9 +28,8 @@ impl BodyFault {
     /// Finds the fault inside an I/O error, however deeply it was wrapped.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
-        let mut next: Option<&(dyn StdError + 'static)> = error
-            .get_ref()
-            .map(|inner| inner as &(dyn StdError + 'static));
+        let mut next: Option<&(dyn StdError + 'static)> =
+            error.get_ref().map(|inner| inner as &(dyn StdError + 'static));
         while let Some(error) = next {
             if let Some(fault) = error.downcast_ref::<Self>() {
                 return Some(*fault);
@@ -85,15 +84,7 @@ pub(crate) struct GuardedBody<B> {
 impl<B: Body> GuardedBody<B> {
     pub(crate) fn new(inner: B, limits: BodyLimits, activity: Option<Arc<Activity>>) -> Self {
         let fault = (inner.size_hint().lower() > limits.bytes).then_some(BodyFault::TooLarge);
-        Self {
-            inner,
-            left: limits.bytes,
-            limits,
-            timer: None,
-            fault,
-            finished: false,
-            activity,
-        }
+        Self { inner, left: limits.bytes, limits, timer: None, fault, finished: false, activity }
     }
 
     fn fail(&mut self, fault: BodyFault) -> Poll<Option<io::Result<Frame<Bytes>>>> {
@@ -120,10 +111,7 @@ where
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
         if let Some(fault) = this.fault {
             return this.fail(fault);
@@ -187,10 +175,7 @@ mod tests {
         type Data = Bytes;
         type Error = Infallible;
 
-        fn poll_frame(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
             match self.0.pop_front() {
                 Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
                 Some(None) => {
@@ -203,11 +188,7 @@ mod tests {
     }
 
     fn limits(bytes: u64) -> BodyLimits {
-        BodyLimits {
-            bytes,
-            gap: Duration::from_secs(10),
-            deadline: Instant::now() + Duration::from_secs(30),
-        }
+        BodyLimits { bytes, gap: Duration::from_secs(10), deadline: Instant::now() + Duration::from_secs(30) }
     }
 
     async fn read<B>(body: B, limits: BodyLimits) -> Result<Bytes, Option<BodyFault>>
@@ -251,10 +232,7 @@ mod tests {
         let limits = limits(5);
         let body = Pieces([None].into());
         assert_eq!(read(body, limits).await, Err(Some(BodyFault::TimedOut)));
-        let short = BodyLimits {
-            deadline: Instant::now() + limits.gap / 2,
-            ..limits
-        };
+        let short = BodyLimits { deadline: Instant::now() + limits.gap / 2, ..limits };
         let body = Pieces([None].into());
         assert_eq!(read(body, short).await, Err(Some(BodyFault::TimedOut)));
         // The clock is virtual: it moves only to the next timer.

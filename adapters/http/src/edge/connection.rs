@@ -213,9 +213,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
     timeouts: &Timeouts,
 ) -> Ending {
     let server = &activity.server;
-    let mut timer = pin!(tokio::time::sleep_until(
-        activity.origin + timeouts.first_request
-    ));
+    let mut timer = pin!(tokio::time::sleep_until(activity.origin + timeouts.first_request));
     // Polled once to be woken, and again only after `phase` has moved: polling them takes a lock.
     let mut drain = pin!(server.drain.cancelled());
     let mut cut = pin!(server.cut.cancelled());

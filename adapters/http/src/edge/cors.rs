@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method};
 
@@ -45,11 +45,7 @@ impl FromStr for Origin {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parts = Parts::parse(text).ok_or_else(|| ParseOriginError(text.to_owned()))?;
-        Ok(Self {
-            scheme: parts.scheme.to_ascii_lowercase(),
-            host: parts.host.to_ascii_lowercase(),
-            port: parts.port,
-        })
+        Ok(Self { scheme: parts.scheme.to_ascii_lowercase(), host: parts.host.to_ascii_lowercase(), port: parts.port })
     }
 }
 
@@ -76,18 +72,12 @@ impl<'a> Parts<'a> {
         let (scheme, authority) = text.split_once("://")?;
         let (first, others) = scheme.as_bytes().split_first()?;
         if !first.is_ascii_alphabetic()
-            || !others
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
+            || !others.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte))
         {
             return None;
         }
         let (host, port) = super::guard::split_authority(authority)?;
-        Some(Self {
-            scheme,
-            host,
-            port: port.or_else(|| default_port(scheme)),
-        })
+        Some(Self { scheme, host, port: port.or_else(|| default_port(scheme)) })
     }
 }
 
@@ -114,11 +104,7 @@ impl Cors {
     /// minutes.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
-        Self {
-            origins: origins.into_iter().collect(),
-            credentials: false,
-            max_age: HeaderValue::from(600),
-        }
+        Self { origins: origins.into_iter().collect(), credentials: false, max_age: HeaderValue::from(600) }
     }
 
     /// Whether the browser may send cookies and show the answer to the script.
@@ -142,10 +128,7 @@ impl Cors {
             return None;
         };
         let parts = Parts::parse(value.to_str().ok()?)?;
-        self.origins
-            .iter()
-            .any(|origin| origin.matches(parts))
-            .then(|| value.clone())
+        self.origins.iter().any(|origin| origin.matches(parts)).then(|| value.clone())
     }
 
     /// Adds to any response what lets an allowed origin read it.
@@ -156,15 +139,9 @@ impl Cors {
             return;
         };
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        response.insert(
-            ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(EXPOSE_HEADERS),
-        );
+        response.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSE_HEADERS));
         if self.credentials {
-            response.insert(
-                ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                HeaderValue::from_static("true"),
-            );
+            response.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
 
@@ -176,42 +153,30 @@ impl Cors {
         allow: &HeaderValue,
         response: &mut HeaderMap,
     ) {
-        let method = request
-            .get(ACCESS_CONTROL_REQUEST_METHOD)
-            .and_then(|value| Method::from_bytes(value.as_bytes()).ok());
+        let method =
+            request.get(ACCESS_CONTROL_REQUEST_METHOD).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
         if !method.is_some_and(|method| is_served(&method)) || !headers_allowed(request) {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-        response.insert(
-            ACCESS_CONTROL_ALLOW_HEADERS,
-            HeaderValue::from_static(ALLOW_HEADERS),
-        );
+        response.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOW_HEADERS));
         response.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
     }
 }
 
 /// Whether the request is a preflight rather than a plain OPTIONS.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS
-        && headers.contains_key(ORIGIN)
-        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn headers_allowed(request: &HeaderMap) -> bool {
-    request
-        .get_all(ACCESS_CONTROL_REQUEST_HEADERS)
-        .iter()
-        .all(|line| {
-            line.to_str().is_ok_and(|line| {
-                line.split(',').map(str::trim).all(|name| {
-                    name.is_empty()
-                        || ALLOW_HEADERS
-                            .split(", ")
-                            .any(|allowed| allowed.eq_ignore_ascii_case(name))
-                })
+    request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().all(|line| {
+        line.to_str().is_ok_and(|line| {
+            line.split(',').map(str::trim).all(|name| {
+                name.is_empty() || ALLOW_HEADERS.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name))
             })
         })
+    })
 }
 
 #[cfg(test)]
@@ -230,12 +195,9 @@ mod tests {
 
     #[test]
     fn listed_origins_are_allowed() {
-        for origin in [
-            "https://shop.example",
-            "https://shop.example:443",
-            "https://SHOP.example",
-            "http://localhost:5173",
-        ] {
+        for origin in
+            ["https://shop.example", "https://shop.example:443", "https://SHOP.example", "http://localhost:5173"]
+        {
             let allowed = cors().allowed_origin(&with_origin(origin.as_bytes()));
             assert_eq!(allowed.unwrap(), origin, "{origin}");
         }
@@ -258,34 +220,17 @@ mod tests {
             b"://shop.example",
             b"",
         ] {
-            assert_eq!(
-                cors().allowed_origin(&with_origin(origin)),
-                None,
-                "{origin:?}"
-            );
+            assert_eq!(cors().allowed_origin(&with_origin(origin)), None, "{origin:?}");
         }
     }
 
     #[test]
     fn configured_origins_must_be_exact() {
-        for text in [
-            "*",
-            "null",
-            "https://*.shop.example",
-            "https://a/b",
-            "shop.example",
-            "https://a:0x50",
-        ] {
+        for text in ["*", "null", "https://*.shop.example", "https://a/b", "shop.example", "https://a:0x50"] {
             assert!(text.parse::<Origin>().is_err(), "{text}");
         }
-        assert_eq!(
-            "HTTPS://A:443".parse::<Origin>().unwrap().to_string(),
-            "https://a"
-        );
-        assert_eq!(
-            "app://local".parse::<Origin>().unwrap().to_string(),
-            "app://local"
-        );
+        assert_eq!("HTTPS://A:443".parse::<Origin>().unwrap().to_string(), "https://a");
+        assert_eq!("app://local".parse::<Origin>().unwrap().to_string(), "app://local");
     }
 
     #[test]
@@ -297,9 +242,7 @@ mod tests {
 
         let origin = HeaderValue::from_static("https://shop.example");
         let mut response = HeaderMap::new();
-        cors()
-            .with_credentials(true)
-            .decorate(Some(origin.clone()), &mut response);
+        cors().with_credentials(true).decorate(Some(origin.clone()), &mut response);
         assert_eq!(response[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
         assert_eq!(response[ACCESS_CONTROL_ALLOW_CREDENTIALS], "true");
     }
@@ -308,22 +251,11 @@ mod tests {
     fn a_preflight_is_allowed_only_as_a_whole() {
         let preflight = |method: &'static str, headers: &'static str| {
             let mut request = HeaderMap::new();
-            request.insert(
-                ACCESS_CONTROL_REQUEST_METHOD,
-                HeaderValue::from_static(method),
-            );
-            request.insert(
-                ACCESS_CONTROL_REQUEST_HEADERS,
-                HeaderValue::from_static(headers),
-            );
+            request.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static(method));
+            request.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(headers));
             let mut response = HeaderMap::new();
             let allow = HeaderValue::from_static("GET, PUT");
-            cors().preflight(
-                &request,
-                |method| method == Method::GET || method == Method::PUT,
-                &allow,
-                &mut response,
-            );
+            cors().preflight(&request, |method| method == Method::GET || method == Method::PUT, &allow, &mut response);
             response
         };
         let response = preflight("PUT", "Content-Type, if-match");

@@ -1,9 +1,7 @@
 //! The request guard: refuses what two servers could read differently, before anything else
 //! looks at the request.
 
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING,
-};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 
@@ -13,13 +11,7 @@ use crate::problem::{Problem, code};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Headers that may be sent once only: of two, some servers take the first and some the last.
-const SINGLE: [HeaderName; 5] = [
-    AUTHORIZATION,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    IDEMPOTENCY_KEY,
-    ORIGIN,
-];
+const SINGLE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
 
 /// Headers that a client must not have a proxy strip by naming them in `Connection`.
 const END_TO_END: [&str; 10] = [
@@ -36,11 +28,7 @@ const END_TO_END: [&str; 10] = [
 ];
 
 /// Checks the head of a request. `conflicting_lengths` says that it came with both length fields.
-pub(crate) fn check(
-    parts: &Parts,
-    limits: &Limits,
-    conflicting_lengths: bool,
-) -> Result<(), Problem> {
+pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -> Result<(), Problem> {
     target_length(&parts.uri, limits)?;
     header_size(&parts.headers, limits)?;
     framing(&parts.headers, conflicting_lengths)?;
@@ -57,12 +45,8 @@ fn refuse(detail: &'static str) -> Problem {
 }
 
 fn target_length(uri: &Uri, limits: &Limits) -> Result<(), Problem> {
-    let length = uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len())
-        + uri
-            .authority()
-            .map_or(0, |authority| authority.as_str().len());
+    let length = uri.path_and_query().map_or(0, |target| target.as_str().len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len());
     if length > limits.max_target_bytes {
         return Err(Problem::of(code::TARGET_TOO_LONG));
     }
@@ -70,10 +54,7 @@ fn target_length(uri: &Uri, limits: &Limits) -> Result<(), Problem> {
 }
 
 fn header_size(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
-    let bytes: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers.len() > limits.max_headers || bytes > limits.max_header_bytes {
         return Err(Problem::of(code::HEADERS_TOO_LARGE));
     }
@@ -86,9 +67,7 @@ fn framing(headers: &HeaderMap, conflicting_lengths: bool) -> Result<(), Problem
         return Ok(());
     };
     if conflicting_lengths || headers.contains_key(CONTENT_LENGTH) {
-        return Err(refuse(
-            "transfer-encoding and content-length exclude each other",
-        ));
+        return Err(refuse("transfer-encoding and content-length exclude each other"));
     }
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
         return Err(refuse("the only transfer-encoding served is chunked"));
@@ -119,9 +98,9 @@ fn host(parts: &Parts) -> Result<(), Problem> {
     }
     match authority {
         // HTTP/2 has its `:authority` there.
-        Some(authority) if parts.version >= Version::HTTP_2 => split_authority(authority)
-            .map(|_| ())
-            .ok_or_else(|| refuse("the authority is not a host")),
+        Some(authority) if parts.version >= Version::HTTP_2 => {
+            split_authority(authority).map(|_| ()).ok_or_else(|| refuse("the authority is not a host"))
+        }
         _ if parts.version == Version::HTTP_10 => Ok(()),
         _ => Err(refuse("the request has no host header")),
     }
@@ -136,10 +115,7 @@ pub(crate) fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
     } else {
         let end = text.find(':').unwrap_or(text.len());
         let (host, port) = text.split_at(end);
-        let valid = !host.is_empty()
-            && host
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        let valid = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
         if !valid {
             return None;
         }
@@ -147,9 +123,7 @@ pub(crate) fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
     };
     let port = match port.strip_prefix(':') {
         None if port.is_empty() => None,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(digits.parse().ok()?)
-        }
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
         _ => return None,
     };
     Some((host, port))
@@ -158,8 +132,9 @@ pub(crate) fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
 fn single_headers(headers: &HeaderMap) -> Result<(), Problem> {
     for name in &SINGLE {
         if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(Problem::of(code::BAD_REQUEST)
-                .with_detail(format!("the request has more than one {name} header")));
+            return Err(
+                Problem::of(code::BAD_REQUEST).with_detail(format!("the request has more than one {name} header"))
+            );
         }
     }
     Ok(())
@@ -171,11 +146,7 @@ fn connection_options(headers: &HeaderMap) -> Result<(), Problem> {
             .as_bytes()
             .split(|byte| *byte == b',')
             .map(<[u8]>::trim_ascii)
-            .any(|option| {
-                END_TO_END
-                    .iter()
-                    .any(|name| option.eq_ignore_ascii_case(name.as_bytes()))
-            })
+            .any(|option| END_TO_END.iter().any(|name| option.eq_ignore_ascii_case(name.as_bytes())))
     };
     if headers.get_all(CONNECTION).iter().any(names_end_to_end) {
         return Err(refuse("the connection header names an end-to-end header"));
@@ -186,9 +157,7 @@ fn connection_options(headers: &HeaderMap) -> Result<(), Problem> {
 /// The path has to be ASCII whose percent-encoding is well-formed UTF-8 without NUL.
 fn path(path: &str) -> Result<(), Problem> {
     if !path.is_ascii() {
-        return Err(refuse(
-            "the path has characters that must be percent-encoded",
-        ));
+        return Err(refuse("the path has characters that must be percent-encoded"));
     }
     if !path.contains('%') {
         return Ok(());
@@ -301,17 +270,9 @@ mod tests {
     fn ambiguous_framing_is_refused() {
         let host = ("host", "a");
         for headers in [
-            &[
-                host,
-                ("transfer-encoding", "chunked"),
-                ("content-length", "1"),
-            ][..],
+            &[host, ("transfer-encoding", "chunked"), ("content-length", "1")][..],
             &[host, ("transfer-encoding", "gzip, chunked")],
-            &[
-                host,
-                ("transfer-encoding", "chunked"),
-                ("transfer-encoding", "chunked"),
-            ],
+            &[host, ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
             &[host, ("content-length", "1"), ("content-length", "1")],
         ] {
             assert_eq!(status(&parts("/", headers)), 400, "{headers:?}");
@@ -330,12 +291,7 @@ mod tests {
         assert_eq!(status(&parts("/", &twice)), 400);
         let stripped = [host, ("connection", "keep-alive, Authorization")];
         assert_eq!(status(&parts("/", &stripped)), 400);
-        let usual = [
-            host,
-            ("connection", "keep-alive, te"),
-            ("accept", "a"),
-            ("accept", "b"),
-        ];
+        let usual = [host, ("connection", "keep-alive, te"), ("accept", "a"), ("accept", "b")];
         assert_eq!(status(&parts("/", &usual)), 200);
     }
 

@@ -59,11 +59,7 @@ impl HeadScanner {
                 State::Body(left) => {
                     let step = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     let left = left - step as u64;
-                    self.state = if left == 0 {
-                        State::Head
-                    } else {
-                        State::Body(left)
-                    };
+                    self.state = if left == 0 { State::Head } else { State::Body(left) };
                     &bytes[step..]
                 }
                 State::Off => break,
@@ -95,8 +91,7 @@ impl HeadScanner {
 
     fn keep(&mut self, bytes: &[u8]) {
         let room = LINE_START.saturating_sub(self.carry.len());
-        self.carry
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.carry.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     fn line(&mut self, line: &[u8]) {
@@ -122,9 +117,7 @@ impl HeadScanner {
             b'c' | b'C' => {
                 if let Some(value) = field(line, b"content-length") {
                     self.has_length = true;
-                    self.content_length = std::str::from_utf8(value)
-                        .ok()
-                        .and_then(|text| text.trim().parse().ok());
+                    self.content_length = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok());
                 }
             }
             _ => {}
@@ -217,8 +210,7 @@ mod tests {
 
     #[test]
     fn http2_switches_the_scanner_off() {
-        let text =
-            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n";
+        let text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nContent-Length: 1\r\nTransfer-Encoding: x\r\n\r\n";
         assert_eq!(scan(text), Scan::default());
     }
 

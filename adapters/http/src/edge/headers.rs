@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -13,8 +12,7 @@ use super::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// An API answer is data: nothing in it may load, run or be framed.
-const API_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// The value of `Strict-Transport-Security`.
 pub(crate) fn hsts(max_age: Duration) -> HeaderValue {
@@ -27,26 +25,16 @@ pub(crate) fn secure(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     headers.reserve(8);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(API_POLICY);
-    headers
-        .entry(REFERRER_POLICY)
-        .or_insert(HeaderValue::from_static("no-referrer"));
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers
-        .entry(CORP)
-        .or_insert(HeaderValue::from_static("same-origin"));
+    headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CORP).or_insert(HeaderValue::from_static("same-origin"));
     if let Some(hsts) = hsts {
         headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
 }
 
 /// Sets the ids by which the caller can ask about this request.
-pub(crate) fn identify(
-    headers: &mut HeaderMap,
-    request_id: &RequestId,
-    trace: Option<&TraceContext>,
-) {
+pub(crate) fn identify(headers: &mut HeaderMap, request_id: &RequestId, trace: Option<&TraceContext>) {
     headers.insert(X_REQUEST_ID, request_id.header_value());
     if let Some(value) = trace.and_then(TraceContext::header_value) {
         headers.insert(TRACEPARENT, value);
@@ -61,10 +49,7 @@ mod tests {
     fn a_handler_may_set_its_own_policy_and_caching() {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
-        headers.insert(
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'self'"),
-        );
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
         secure(&mut headers, None);
         assert_eq!(headers[CACHE_CONTROL], "max-age=60");
         assert_eq!(headers[CONTENT_SECURITY_POLICY], "default-src 'self'");
@@ -76,9 +61,6 @@ mod tests {
     fn hsts_is_sent_when_configured() {
         let mut headers = HeaderMap::new();
         secure(&mut headers, Some(&hsts(Duration::from_secs(63_072_000))));
-        assert_eq!(
-            headers[STRICT_TRANSPORT_SECURITY],
-            "max-age=63072000; includeSubDomains"
-        );
+        assert_eq!(headers[STRICT_TRANSPORT_SECURITY], "max-age=63072000; includeSubDomains");
     }
 }

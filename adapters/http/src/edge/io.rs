@@ -34,22 +34,12 @@ struct Lingering {
 
 impl<S> EdgeIo<S> {
     pub(crate) fn new(socket: S, activity: Arc<Activity>, linger: Duration) -> Self {
-        Self {
-            socket,
-            scanner: HeadScanner::new(),
-            activity,
-            linger,
-            lingering: None,
-        }
+        Self { socket, scanner: HeadScanner::new(), activity, linger, lingering: None }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for EdgeIo<S> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;
@@ -75,10 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
     /// unread data resets it, and the client would lose the answer that says why.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let linger = self.linger;
-        let lingering = self.lingering.get_or_insert_with(|| Lingering {
-            until: Box::pin(tokio::time::sleep(linger)),
-            left: LINGER_BYTES,
-        });
+        let lingering = self
+            .lingering
+            .get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(linger)), left: LINGER_BYTES });
         let mut space = [0_u8; 4096];
         while lingering.left > 0 && lingering.until.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut space);
@@ -94,11 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.socket).poll_write(cx, buf);
         this.wrote(result)

@@ -47,8 +47,7 @@ impl RequestId {
     fn from_header(value: &HeaderValue) -> Option<Self> {
         let bytes = value.as_bytes();
         let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        ((1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(safe))
-            .then(|| Self(value.clone()))
+        ((1..=MAX_LENGTH).contains(&bytes.len()) && bytes.iter().all(safe)).then(|| Self(value.clone()))
     }
 
     /// The id as text.
@@ -99,11 +98,7 @@ impl TraceContext {
         let trace_id = hex(text.get(3..35)?)?;
         let parent_id = u64::try_from(hex(text.get(36..52)?)?).ok()?;
         let flags = u8::try_from(hex(text.get(53..55)?)?).ok()?;
-        (trace_id != 0 && parent_id != 0).then_some(Self {
-            trace_id,
-            parent_id,
-            flags,
-        })
+        (trace_id != 0 && parent_id != 0).then_some(Self { trace_id, parent_id, flags })
     }
 
     /// Whether the caller records this trace.
@@ -130,11 +125,7 @@ impl TraceContext {
 /// The `traceparent` value.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "00-{:032x}-{:016x}-{:02x}",
-            self.trace_id, self.parent_id, self.flags
-        )
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.parent_id, self.flags)
     }
 }
 

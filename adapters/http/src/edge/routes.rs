@@ -9,19 +9,11 @@ use http::{HeaderValue, Method};
 use serde_json::Value;
 
 /// The methods that the edge lets through, in the order in which `Allow` names them.
-const METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// `Allow` where no route says more.
-pub(crate) const ALLOW_ANY: HeaderValue =
-    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+pub(crate) const ALLOW_ANY: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// Whether the edge lets the method through at all.
 pub(crate) fn is_known_method(method: &Method) -> bool {
@@ -74,10 +66,7 @@ impl RouteTable {
     /// # Errors
     /// If the document has no paths, or one that is no template.
     pub fn from_openapi(document: &Value) -> Result<Self, RouteTableError> {
-        let paths = document
-            .get("paths")
-            .and_then(Value::as_object)
-            .ok_or(RouteTableError::NoPaths)?;
+        let paths = document.get("paths").and_then(Value::as_object).ok_or(RouteTableError::NoPaths)?;
         let mut table = Self::default();
         for (template, item) in paths {
             let methods = item
@@ -95,20 +84,12 @@ impl RouteTable {
     ///
     /// # Errors
     /// If the path is no template.
-    pub fn with(
-        mut self,
-        template: &str,
-        methods: impl IntoIterator<Item = Method>,
-    ) -> Result<Self, RouteTableError> {
+    pub fn with(mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<Self, RouteTableError> {
         self.insert(template, methods)?;
         Ok(self)
     }
 
-    fn insert(
-        &mut self,
-        template: &str,
-        methods: impl IntoIterator<Item = Method>,
-    ) -> Result<(), RouteTableError> {
+    fn insert(&mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<(), RouteTableError> {
         let error = || RouteTableError::Template(template.to_owned());
         let segments = template.strip_prefix('/').ok_or_else(error)?;
         if self.nodes.is_empty() {
@@ -131,17 +112,10 @@ impl RouteTable {
             wanted.push(Method::HEAD);
         }
         wanted.push(Method::OPTIONS);
-        let methods: Vec<Method> = METHODS
-            .into_iter()
-            .filter(|method| wanted.contains(method))
-            .collect();
+        let methods: Vec<Method> = METHODS.into_iter().filter(|method| wanted.contains(method)).collect();
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         let allow = HeaderValue::from_str(&names.join(", ")).map_err(|_| error())?;
-        self.nodes[at].route = Some(Route {
-            template: template.into(),
-            allow,
-            methods,
-        });
+        self.nodes[at].route = Some(Route { template: template.into(), allow, methods });
         Ok(())
     }
 
@@ -155,9 +129,7 @@ impl RouteTable {
     }
 
     fn fixed(&mut self, at: usize, segment: &str) -> usize {
-        let found = self.nodes[at]
-            .fixed
-            .binary_search_by(|(name, _)| name.as_ref().cmp(segment));
+        let found = self.nodes[at].fixed.binary_search_by(|(name, _)| name.as_ref().cmp(segment));
         match found {
             Ok(index) => self.nodes[at].fixed[index].1,
             Err(index) => {
@@ -218,10 +190,7 @@ mod tests {
             "/products/search": {"post": {}},
             "/orders/{id}/cancel": {"post": {}},
         }});
-        RouteTable::from_openapi(&document)
-            .unwrap()
-            .with("/", [Method::GET])
-            .unwrap()
+        RouteTable::from_openapi(&document).unwrap().with("/", [Method::GET]).unwrap()
     }
 
     fn allow(path: &str) -> Option<(String, String)> {
@@ -237,45 +206,22 @@ mod tests {
 
     #[test]
     fn paths_find_their_template_and_methods() {
-        assert_eq!(
-            allow("/products"),
-            some("/products", "GET, HEAD, POST, OPTIONS")
-        );
-        assert_eq!(
-            allow("/products/17"),
-            some("/products/{id}", "GET, HEAD, PUT, DELETE, OPTIONS")
-        );
-        assert_eq!(
-            allow("/orders/1/cancel"),
-            some("/orders/{id}/cancel", "POST, OPTIONS")
-        );
+        assert_eq!(allow("/products"), some("/products", "GET, HEAD, POST, OPTIONS"));
+        assert_eq!(allow("/products/17"), some("/products/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"));
+        assert_eq!(allow("/orders/1/cancel"), some("/orders/{id}/cancel", "POST, OPTIONS"));
         assert_eq!(allow("/"), some("/", "GET, HEAD, OPTIONS"));
     }
 
     #[test]
     fn fixed_segments_win_and_parameters_are_tried_after_them() {
-        assert_eq!(
-            allow("/products/search"),
-            some("/products/search", "POST, OPTIONS")
-        );
-        assert_eq!(
-            allow("/products/search/stock"),
-            some("/products/{id}/stock", "GET, HEAD, PUT, OPTIONS")
-        );
+        assert_eq!(allow("/products/search"), some("/products/search", "POST, OPTIONS"));
+        assert_eq!(allow("/products/search/stock"), some("/products/{id}/stock", "GET, HEAD, PUT, OPTIONS"));
     }
 
     #[test]
     fn other_paths_are_unknown() {
-        for path in [
-            "",
-            "*",
-            "/products/",
-            "/products/1/2",
-            "/orders/1",
-            "/orders//cancel",
-            "//products",
-            "/Products",
-        ] {
+        for path in ["", "*", "/products/", "/products/1/2", "/orders/1", "/orders//cancel", "//products", "/Products"]
+        {
             assert_eq!(allow(path), None, "{path}");
         }
         assert!(RouteTable::default().find("/products").is_none());
@@ -291,10 +237,7 @@ mod tests {
 
     #[test]
     fn a_document_without_paths_is_refused() {
-        assert_eq!(
-            RouteTable::from_openapi(&json!({})).unwrap_err(),
-            RouteTableError::NoPaths
-        );
+        assert_eq!(RouteTable::from_openapi(&json!({})).unwrap_err(), RouteTableError::NoPaths);
         for template in ["products", "/a/{b}c"] {
             assert!(RouteTable::default().with(template, []).is_err());
         }

@@ -76,9 +76,7 @@ impl Server {
         Self {
             protocol: Arc::new(protocol(&limits)),
             state: Arc::new(ServerState::default()),
-            permits: Arc::new(Semaphore::new(
-                limits.max_connections.min(Semaphore::MAX_PERMITS),
-            )),
+            permits: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             busy: busy_response().into(),
             edge: Arc::new(edge),
@@ -107,12 +105,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn accept(
-    listener: &TcpListener,
-    server: &Server,
-    connections: &TaskTracker,
-    shutdown: &CancellationToken,
-) {
+async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTracker, shutdown: &CancellationToken) {
     let mut stopped = pin!(shutdown.cancelled());
     let mut pause = Duration::ZERO;
     loop {
@@ -143,9 +136,7 @@ async fn accept(
 fn is_of_one_client(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     )
 }
 
@@ -187,11 +178,8 @@ async fn connection(
     }
     let activity = Arc::new(Activity::new(state));
     let timeouts = edge.config().timeouts;
-    let info = Arc::new(ConnectionInfo {
-        local: socket.local_addr().ok(),
-        peer,
-        activity: Some(Arc::clone(&activity)),
-    });
+    let info =
+        Arc::new(ConnectionInfo { local: socket.local_addr().ok(), peer, activity: Some(Arc::clone(&activity)) });
     let socket = EdgeIo::new(socket, Arc::clone(&activity), timeouts.linger);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Here and not in the future: a request counts from the moment it is read.
@@ -237,16 +225,10 @@ async fn drain(server: &Server, connections: &TaskTracker) -> DrainReport {
     let limit = server.edge.config().timeouts.drain;
     server.state.start_drain();
     connections.close();
-    if tokio::time::timeout(limit, connections.wait())
-        .await
-        .is_ok()
-    {
+    if tokio::time::timeout(limit, connections.wait()).await.is_ok() {
         return DrainReport::default();
     }
-    let report = DrainReport {
-        connections_cut: connections.len(),
-        requests_cut: server.state.in_flight(),
-    };
+    let report = DrainReport { connections_cut: connections.len(), requests_cut: server.state.in_flight() };
     server.state.cut();
     // A task that blocks its thread cannot be cut; it ends with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), connections.wait()).await;

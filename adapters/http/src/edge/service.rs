@@ -70,11 +70,7 @@ impl Edge {
     #[must_use]
     pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
         let hsts = config.hsts.map(headers::hsts);
-        Self {
-            app: Arc::from(app),
-            config,
-            hsts,
-        }
+        Self { app: Arc::from(app), config, hsts }
     }
 
     /// The configuration.
@@ -85,20 +81,12 @@ impl Edge {
 
     /// Answers one request without a connection: for tests and for programs with a server of
     /// their own. Everything but the limits of a connection applies.
-    pub async fn handle<B>(
-        &self,
-        request: http::Request<B>,
-        peer: SocketAddr,
-    ) -> http::Response<ResponseBody>
+    pub async fn handle<B>(&self, request: http::Request<B>, peer: SocketAddr) -> http::Response<ResponseBody>
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let info = ConnectionInfo {
-            local: None,
-            peer,
-            activity: None,
-        };
+        let info = ConnectionInfo { local: None, peer, activity: None };
         let exchange = Exchange::begin(None, request.version() == Version::HTTP_2);
         self.respond(request, &info, exchange).await
     }
@@ -115,11 +103,8 @@ impl Edge {
     {
         let (parts, body) = request.into_parts();
         let config = &self.config;
-        let request_id =
-            RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
-        let client = config
-            .trusted_proxies
-            .client(connection.peer.ip(), &parts.headers);
+        let request_id = RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
+        let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
         let route = config.routes.find(parts.uri.path());
         let context = RequestContext {
             request_id: request_id.clone(),
@@ -138,28 +123,17 @@ impl Edge {
             client,
         });
         let trace = context.trace;
-        let origin = config
-            .cors
-            .as_ref()
-            .and_then(|cors| cors.allowed_origin(&parts.headers));
+        let origin = config.cors.as_ref().and_then(|cors| cors.allowed_origin(&parts.headers));
         let is_head = parts.method == Method::HEAD;
         let http1 = parts.version < Version::HTTP_2;
         // After a chunked body the scanner of this connection is blind.
         let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
 
-        let conflicting = connection
-            .activity
-            .as_ref()
-            .is_some_and(|activity| activity.has_conflicting_lengths());
+        let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
         let mut response = match guard::check(&parts, &config.limits, conflicting) {
             Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
-                Some(response) => {
-                    response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str())))
-                }
-                None => {
-                    self.call(self.request(parts, body, route, context, connection))
-                        .await
-                }
+                Some(response) => response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str()))),
+                None => self.call(self.request(parts, body, route, context, connection)).await,
             },
             Err(problem) => {
                 close = http1;
@@ -178,11 +152,7 @@ impl Edge {
         if let Some(cors) = &config.cors {
             cors.decorate(origin, out);
         }
-        close |= http1
-            && matches!(
-                status,
-                StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE
-            );
+        close |= http1 && matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
         if close {
             out.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -257,26 +227,16 @@ impl Edge {
         };
         parts.extensions.insert(context);
         let local = connection.local.map_or_else(Addr::default, Addr::from);
-        let parts = RequestParts::from((
-            parts,
-            LocalAddr(local),
-            RemoteAddr(Addr::from(connection.peer)),
-            Scheme::HTTP,
-        ));
+        let parts =
+            RequestParts::from((parts, LocalAddr(local), RemoteAddr(Addr::from(connection.peer)), Scheme::HTTP));
         Request::from_parts(parts, body)
     }
 
     /// Calls the application; its errors and panics become problems.
     async fn call(&self, request: Request) -> Response {
-        let request_id = request
-            .extensions()
-            .get::<RequestContext>()
-            .map(|context| context.request_id.clone());
+        let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
         let request_id = request_id.as_ref().map(RequestId::as_str);
-        match AssertUnwindSafe(self.app.call(request))
-            .catch_unwind()
-            .await
-        {
+        match AssertUnwindSafe(self.app.call(request)).catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => problem::respond(error, request_id),
             Err(panic) => {
@@ -303,9 +263,6 @@ fn strip_body(response: &mut Response) {
     let body: BoxBody<Bytes, io::Error> = response.take_body().into();
     let length = HttpBody::size_hint(&body).exact();
     if let Some(length) = length.filter(|length| *length > 0) {
-        response
-            .headers_mut()
-            .entry(CONTENT_LENGTH)
-            .or_insert(HeaderValue::from(length));
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
 }

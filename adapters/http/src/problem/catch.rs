@@ -4,8 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 
 use poem::error::{
-    MethodNotAllowedError, NotFoundError, ParsePathError as PoemPathError, ParseQueryError,
-    ReadBodyError,
+    MethodNotAllowedError, NotFoundError, ParsePathError as PoemPathError, ParseQueryError, ReadBodyError,
 };
 use poem::{Endpoint, EndpointExt, Error, IntoResponse, Response};
 use poem_openapi::error::{
@@ -47,11 +46,7 @@ pub fn from_error(error: Error) -> Problem {
         Problem::of(code::UNSUPPORTED_MEDIA_TYPE)
     } else {
         let problem = Problem::of(code::for_status(error.status()));
-        if problem.status().is_server_error() {
-            problem.with_source(error)
-        } else {
-            problem
-        }
+        if problem.status().is_server_error() { problem.with_source(error) } else { problem }
     }
 }
 
@@ -59,9 +54,7 @@ pub fn from_error(error: Error) -> Problem {
 pub(crate) fn from_read_body(error: &ReadBodyError) -> Problem {
     match error {
         ReadBodyError::PayloadTooLarge => Problem::of(code::BODY_TOO_LARGE),
-        ReadBodyError::Utf8(_) => {
-            Problem::of(code::MALFORMED_BODY).with_detail("the body is not valid UTF-8")
-        }
+        ReadBodyError::Utf8(_) => Problem::of(code::MALFORMED_BODY).with_detail("the body is not valid UTF-8"),
         ReadBodyError::Io(error) => from_body_io(error),
         ReadBodyError::BodyHasBeenTaken => Problem::internal("the request body was read twice"),
     }
@@ -77,11 +70,7 @@ pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
 }
 
 fn parameter(name: &str, reason: &str) -> Problem {
-    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(
-        name,
-        code::INVALID_PARAMETER.name,
-        reason,
-    ))
+    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, reason))
 }
 
 /// The response to an error, rendered as a problem unless the error carries a ready response.
@@ -106,21 +95,9 @@ pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     let cause = chain(problem);
     // Being busy is an expected state; a 500 is a defect.
     if status == 500 {
-        tracing::error!(
-            status,
-            code = problem.code(),
-            request_id,
-            cause,
-            "request failed"
-        );
+        tracing::error!(status, code = problem.code(), request_id, cause, "request failed");
     } else {
-        tracing::warn!(
-            status,
-            code = problem.code(),
-            request_id,
-            cause,
-            "request failed"
-        );
+        tracing::warn!(status, code = problem.code(), request_id, cause, "request failed");
     }
 }
 
@@ -179,32 +156,16 @@ mod tests {
         assert_eq!(code_of(MethodNotAllowedError), (405, "method_not_allowed"));
         assert_eq!(code_of(AuthorizationError), (401, "unauthenticated"));
         assert_eq!(code_of(PoemPathError), (400, "invalid_parameter"));
-        assert_eq!(
-            code_of(ContentTypeError::ExpectContentType),
-            (415, "unsupported_media_type")
-        );
-        assert_eq!(
-            code_of(ParseRequestPayloadError { reason: "x".into() }),
-            (400, "malformed_body")
-        );
-        assert_eq!(
-            code_of(ParseMultipartError { reason: "x".into() }),
-            (400, "malformed_body")
-        );
-        assert_eq!(
-            code_of(ReadBodyError::PayloadTooLarge),
-            (413, "body_too_large")
-        );
+        assert_eq!(code_of(ContentTypeError::ExpectContentType), (415, "unsupported_media_type"));
+        assert_eq!(code_of(ParseRequestPayloadError { reason: "x".into() }), (400, "malformed_body"));
+        assert_eq!(code_of(ParseMultipartError { reason: "x".into() }), (400, "malformed_body"));
+        assert_eq!(code_of(ReadBodyError::PayloadTooLarge), (413, "body_too_large"));
         assert_eq!(code_of(ReadBodyError::BodyHasBeenTaken), (500, "internal"));
-        assert_eq!(
-            code_of(ReadBodyError::Io(io::Error::other("reset"))),
-            (400, "body_incomplete")
-        );
+        assert_eq!(code_of(ReadBodyError::Io(io::Error::other("reset"))), (400, "body_incomplete"));
         // As poem wraps it: an I/O error inside an I/O error.
-        for (fault, expected) in [
-            (BodyFault::TooLarge, (413, "body_too_large")),
-            (BodyFault::TimedOut, (408, "body_timeout")),
-        ] {
+        for (fault, expected) in
+            [(BodyFault::TooLarge, (413, "body_too_large")), (BodyFault::TimedOut, (408, "body_timeout"))]
+        {
             let nested = io::Error::other(io::Error::other(fault));
             assert_eq!(code_of(ReadBodyError::Io(nested)), expected);
         }
@@ -213,14 +174,8 @@ mod tests {
     #[test]
     fn parameter_errors_name_the_parameter() {
         for error in [
-            Error::from(ParseParamError {
-                name: "limit",
-                reason: "too big".into(),
-            }),
-            Error::from(ParsePathError {
-                name: "limit",
-                reason: "too big".into(),
-            }),
+            Error::from(ParseParamError { name: "limit", reason: "too big".into() }),
+            Error::from(ParsePathError { name: "limit", reason: "too big".into() }),
         ] {
             let problem = from_error(error);
             assert_eq!(problem.errors()[0].parameter.as_deref(), Some("limit"));

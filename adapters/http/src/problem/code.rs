@@ -62,15 +62,8 @@ codes! {
 #[must_use]
 pub fn for_status(status: StatusCode) -> Code {
     // The specific 400s come after the general one, so the first of a status is the general one.
-    let fallback = if status.is_server_error() {
-        INTERNAL
-    } else {
-        BAD_REQUEST
-    };
-    ALL.iter()
-        .find(|code| code.status == status)
-        .copied()
-        .unwrap_or(Code { status, ..fallback })
+    let fallback = if status.is_server_error() { INTERNAL } else { BAD_REQUEST };
+    ALL.iter().find(|code| code.status == status).copied().unwrap_or(Code { status, ..fallback })
 }
 
 #[cfg(test)]
@@ -80,13 +73,7 @@ mod tests {
     #[test]
     fn names_are_unique_snake_case_error_codes() {
         for (index, code) in ALL.iter().enumerate() {
-            assert!(
-                code.name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b == b'_'),
-                "{}",
-                code.name
-            );
+            assert!(code.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", code.name);
             assert!(code.status.is_client_error() || code.status.is_server_error());
             assert!(ALL[index + 1..].iter().all(|other| other.name != code.name));
         }
@@ -96,10 +83,7 @@ mod tests {
     fn status_maps_to_its_general_code_and_keeps_the_status() {
         assert_eq!(for_status(StatusCode::BAD_REQUEST), BAD_REQUEST);
         assert_eq!(for_status(StatusCode::NOT_FOUND), NOT_FOUND);
-        assert_eq!(
-            for_status(StatusCode::IM_A_TEAPOT).status,
-            StatusCode::IM_A_TEAPOT
-        );
+        assert_eq!(for_status(StatusCode::IM_A_TEAPOT).status, StatusCode::IM_A_TEAPOT);
         assert_eq!(for_status(StatusCode::LOOP_DETECTED).name, "internal");
     }
 }

@@ -56,10 +56,7 @@ impl Subscriber for Recorder {
 /// The lines of the target from now on, on this thread.
 fn record(target: &'static str) -> (Arc<Mutex<Vec<String>>>, DefaultGuard) {
     let lines = Arc::new(Mutex::new(Vec::new()));
-    let recorder = Recorder {
-        target,
-        lines: Arc::clone(&lines),
-    };
+    let recorder = Recorder { target, lines: Arc::clone(&lines) };
     (lines, tracing::subscriber::set_default(recorder))
 }
 
@@ -82,10 +79,7 @@ async fn a_request_is_one_line_without_secrets() {
     let edge = Edge::new(app(Arc::new(Gate::new())), config());
     let response = edge.handle(request("/hello?key=planted-key"), peer()).await;
     assert!(lines.lock().unwrap().is_empty(), "logged before the end");
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "hello"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
 
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 1);
@@ -136,10 +130,6 @@ async fn a_failure_is_logged_once_with_its_sources() {
     drop(edge.handle(request("/nowhere"), peer()).await);
     let lines = lines.lock().unwrap();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(
-        lines[0].contains("cause=\"planted secret\""),
-        "{}",
-        lines[0]
-    );
+    assert!(lines[0].contains("cause=\"planted secret\""), "{}", lines[0]);
     assert!(lines[0].contains("request_id=\"00000000000000000000000000000007\""));
 }

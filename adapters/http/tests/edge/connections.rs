@@ -4,22 +4,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{
-    BOUND, SHORT, TestServer, assert_problem, config, config_with, header, status,
-};
+use crate::support::{BOUND, SHORT, TestServer, assert_problem, config, config_with, header, status};
 
 const HEAD: &str = "POST /length HTTP/1.1\r\nHost: a\r\n";
 
 #[tokio::test]
 async fn clients_that_never_complete_a_request_are_closed() {
     let server = TestServer::start(config_with(|limits| limits.first_request = SHORT)).await;
-    for sent in [
-        "",
-        "P",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "GET /hello HTTP/1.1\r\nHost: ",
-        "\r\n\r\n",
-    ] {
+    for sent in ["", "P", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: ", "\r\n\r\n"] {
         let mut client = server.connect().await;
         client.send(sent).await;
         let mut answer = Vec::new();
@@ -48,9 +40,7 @@ async fn a_dripped_head_is_closed() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_after_its_answer() {
     let server = TestServer::start(config_with(|limits| limits.keep_alive = SHORT)).await;
-    let answer = server
-        .exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await;
+    let answer = server.exchange("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(status(&answer), 200);
     assert_eq!(header(&answer, "connection"), None);
 }
@@ -72,9 +62,7 @@ async fn a_connection_serves_many_requests() {
     for _ in 0..3 {
         client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
         assert_eq!(status(&client.read_until("hello").await), 200);
-        client
-            .send(&format!("{HEAD}Content-Length: 3\r\n\r\nabc"))
-            .await;
+        client.send(&format!("{HEAD}Content-Length: 3\r\n\r\nabc")).await;
         assert_eq!(status(&client.read_until("length 3").await), 200);
     }
     // Two in one go.
@@ -87,10 +75,7 @@ async fn a_connection_serves_many_requests() {
 #[tokio::test]
 async fn a_stalled_body_is_408() {
     let server = TestServer::start(config_with(|limits| limits.body_gap = SHORT)).await;
-    for length in [
-        "Content-Length: 100\r\n\r\n{",
-        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
-    ] {
+    for length in ["Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
         let answer = server.exchange(&format!("{HEAD}{length}")).await;
         assert_problem(&answer, 408, "body_timeout");
         assert_eq!(header(&answer, "connection"), Some("close"));
@@ -110,10 +95,7 @@ async fn a_dripped_body_is_408() {
         }
     });
     let mut answer = String::new();
-    tokio::time::timeout(BOUND, reader.read_to_string(&mut answer))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(BOUND, reader.read_to_string(&mut answer)).await.unwrap().unwrap();
     assert_problem(&answer, 408, "body_timeout");
     drip.abort();
 }
@@ -171,9 +153,7 @@ async fn idle_and_hanging_connections_do_not_hinder_others() {
     let mut held = Vec::new();
     for index in 0..200 {
         let mut client = server.connect().await;
-        client
-            .send(if index % 2 == 0 { "" } else { "GET /he" })
-            .await;
+        client.send(if index % 2 == 0 { "" } else { "GET /he" }).await;
         held.push(client);
     }
     let mut client = server.connect().await;

@@ -14,9 +14,7 @@ type Sender = SendRequest<Full<Bytes>>;
 
 async fn connect(server: &TestServer) -> (Sender, JoinHandle<()>) {
     let socket = TcpStream::connect(server.address).await.unwrap();
-    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket))
-        .await
-        .unwrap();
+    let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
     let ended = tokio::spawn(async move {
         let _ = connection.await;
     });
@@ -24,21 +22,14 @@ async fn connect(server: &TestServer) -> (Sender, JoinHandle<()>) {
 }
 
 fn request(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
-    Request::builder()
-        .method(method)
-        .uri(format!("http://a{path}"))
-        .body(Full::new(body.into()))
-        .unwrap()
+    Request::builder().method(method).uri(format!("http://a{path}")).body(Full::new(body.into())).unwrap()
 }
 
 async fn send(sender: &mut Sender, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
     let answer = async {
         let response = sender.send_request(request).await.unwrap();
         let status = response.status();
-        (
-            status,
-            response.into_body().collect().await.unwrap().to_bytes(),
-        )
+        (status, response.into_body().collect().await.unwrap().to_bytes())
     };
     tokio::time::timeout(BOUND, answer).await.unwrap()
 }
@@ -48,8 +39,7 @@ async fn requests_are_served_and_a_panic_spoils_only_its_own() {
     let server = TestServer::start(config()).await;
     let (mut sender, _connection) = connect(&server).await;
     let mut neighbor = sender.clone();
-    let waiting =
-        tokio::spawn(async move { send(&mut neighbor, request(Method::GET, "/gate", "")).await });
+    let waiting = tokio::spawn(async move { send(&mut neighbor, request(Method::GET, "/gate", "")).await });
     server.wait_at_gate(1).await;
     let (status, body) = send(&mut sender, request(Method::GET, "/panic", "")).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -92,8 +82,7 @@ async fn an_idle_connection_is_closed() {
 async fn a_request_in_flight_is_answered_before_the_server_ends() {
     let server = TestServer::start(config()).await;
     let (mut sender, ended) = connect(&server).await;
-    let waiting =
-        tokio::spawn(async move { send(&mut sender, request(Method::GET, "/gate", "")).await });
+    let waiting = tokio::spawn(async move { send(&mut sender, request(Method::GET, "/gate", "")).await });
     server.wait_at_gate(1).await;
     server.shutdown.cancel();
     server.gate.open.add_permits(1);

@@ -1,8 +1,5 @@
 //! The edge on a real listener, spoken to through raw sockets.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test's helper fails its test by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
 mod access_log;
 mod connections;

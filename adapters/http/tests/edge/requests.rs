@@ -14,18 +14,14 @@ async fn answer(request: &str) -> String {
 
 /// A GET with these further header lines.
 async fn get(path: &str, headers: &str) -> String {
-    answer(&format!(
-        "GET {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n"
-    ))
-    .await
+    answer(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n")).await
 }
 
 #[tokio::test]
 async fn both_length_fields_are_400() {
-    for lengths in [
-        "Content-Length: 5\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding: chunked\r\nContent-Length: 5",
-    ] {
+    for lengths in
+        ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"]
+    {
         let request = format!(
             "POST /length HTTP/1.1\r\nHost: a\r\n{lengths}\r\n\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
         );
@@ -74,9 +70,7 @@ async fn oversized_heads_are_refused() {
     let huge = format!("X: {}\r\n", "a".repeat(100 << 10));
     let server = TestServer::start(config()).await;
     let mut client = server.connect().await;
-    client
-        .send(&format!("GET / HTTP/1.1\r\nHost: a\r\n{huge}\r\n"))
-        .await;
+    client.send(&format!("GET / HTTP/1.1\r\nHost: a\r\n{huge}\r\n")).await;
     assert_eq!(status(&client.read_until("\r\n").await), 431);
 }
 
@@ -94,15 +88,9 @@ async fn a_body_too_large_is_413_announced_or_chunked() {
     let sent = format!("{head}Content-Length: {sent}\r\n\r\n{}", "a".repeat(sent));
     assert_problem(&server.exchange(&sent).await, 413, "body_too_large");
     let chunk = format!("{:x}\r\n{}\r\n", 10_000, "a".repeat(10_000));
-    let chunked = format!(
-        "{head}Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n",
-        chunk.repeat(40)
-    );
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunk.repeat(40));
     assert_problem(&server.exchange(&chunked).await, 413, "body_too_large");
-    let fits = format!(
-        "{head}{CLOSE}Content-Length: 100000\r\n\r\n{}",
-        "a".repeat(100_000)
-    );
+    let fits = format!("{head}{CLOSE}Content-Length: 100000\r\n\r\n{}", "a".repeat(100_000));
     assert_eq!(body(&server.exchange(&fits).await), "length 100000");
 }
 
@@ -120,32 +108,18 @@ async fn methods_that_a_path_does_not_serve_are_405_with_allow() {
         ("GET", "/length", "POST, PUT, OPTIONS"),
         ("HEAD", "/length", "POST, PUT, OPTIONS"),
         ("TRACE", "/hello", "GET, HEAD, OPTIONS"),
-        (
-            "BREW",
-            "/nowhere",
-            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-        ),
+        ("BREW", "/nowhere", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         // Known to the application only.
-        (
-            "POST",
-            "/gate",
-            "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-        ),
+        ("POST", "/gate", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     ] {
-        let answer = answer(&format!(
-            "{method} {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n"
-        ))
-        .await;
+        let answer = answer(&format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
         assert_eq!(status(&answer), 405, "{method} {path}");
         assert_eq!(header(&answer, "allow"), Some(allow), "{method} {path}");
         if method != "HEAD" {
             assert_problem(&answer, 405, "method_not_allowed");
         }
     }
-    let connect = answer(&format!(
-        "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n{CLOSE}\r\n"
-    ))
-    .await;
+    let connect = answer(&format!("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n{CLOSE}\r\n")).await;
     assert_eq!(status(&connect), 405);
 }
 
@@ -161,12 +135,7 @@ async fn head_is_get_without_the_body() {
 
 #[tokio::test]
 async fn options_tells_the_methods() {
-    let options = async |path: &str| {
-        answer(&format!(
-            "OPTIONS {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n"
-        ))
-        .await
-    };
+    let options = async |path: &str| answer(&format!("OPTIONS {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
     let answer = options("/hello").await;
     assert_eq!((status(&answer), body(&answer)), (204, ""));
     assert_eq!(header(&answer, "allow"), Some("GET, HEAD, OPTIONS"));
@@ -197,17 +166,10 @@ async fn a_panic_is_a_500_and_the_connection_lives() {
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
-    for answer in [
-        get("/hello", "").await,
-        get("/nowhere", "").await,
-        get("/%00", "").await,
-    ] {
+    for answer in [get("/hello", "").await, get("/nowhere", "").await, get("/%00", "").await] {
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
-            (
-                "content-security-policy",
-                "default-src 'none'; frame-ancestors 'none'",
-            ),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
             ("referrer-policy", "no-referrer"),
             ("cache-control", "no-store"),
             ("cross-origin-resource-policy", "same-origin"),
@@ -224,11 +186,7 @@ async fn request_ids_are_kept_if_safe_and_made_otherwise() {
     let kept = get("/context", "X-Request-Id: my-id.1\r\n").await;
     assert_eq!(header(&kept, "x-request-id"), Some("my-id.1"));
     assert!(body(&kept).contains("id=my-id.1 "));
-    for headers in [
-        "",
-        "X-Request-Id: a b\r\n",
-        "X-Request-Id: a\r\nX-Request-Id: b\r\n",
-    ] {
+    for headers in ["", "X-Request-Id: a b\r\n", "X-Request-Id: a\r\nX-Request-Id: b\r\n"] {
         let answer = get("/context", headers).await;
         assert_eq!(header(&answer, "x-request-id"), Some(made), "{headers}");
     }
@@ -261,23 +219,12 @@ async fn forwarded_addresses_are_believed_from_configured_proxies_only() {
 async fn cors_answers_listed_origins_only() {
     let listed = "Origin: https://shop.example\r\n";
     let answer_listed = get("/hello", listed).await;
-    assert_eq!(
-        header(&answer_listed, "access-control-allow-origin"),
-        Some("https://shop.example")
-    );
+    assert_eq!(header(&answer_listed, "access-control-allow-origin"), Some("https://shop.example"));
     assert_eq!(header(&answer_listed, "vary"), Some("origin"));
-    for origin in [
-        "https://evil.test",
-        "null",
-        "https://shop.example.evil.test",
-    ] {
+    for origin in ["https://evil.test", "null", "https://shop.example.evil.test"] {
         let answer = get("/hello", &format!("Origin: {origin}\r\n")).await;
         assert_eq!(status(&answer), 200);
-        assert_eq!(
-            header(&answer, "access-control-allow-origin"),
-            None,
-            "{origin}"
-        );
+        assert_eq!(header(&answer, "access-control-allow-origin"), None, "{origin}");
     }
     let preflight = |method: &str| {
         format!(
@@ -287,10 +234,7 @@ async fn cors_answers_listed_origins_only() {
     };
     let allowed = answer(&preflight("PUT")).await;
     assert_eq!(status(&allowed), 204);
-    assert_eq!(
-        header(&allowed, "access-control-allow-methods"),
-        Some("POST, PUT, OPTIONS")
-    );
+    assert_eq!(header(&allowed, "access-control-allow-methods"), Some("POST, PUT, OPTIONS"));
     let refused = answer(&preflight("DELETE")).await;
     assert_eq!(header(&refused, "access-control-allow-methods"), None);
 }

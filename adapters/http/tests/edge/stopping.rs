@@ -74,12 +74,6 @@ async fn requests_over_the_drain_limit_are_cut_and_counted() {
     server.wait_at_gate(2).await;
     server.shutdown.cancel();
     let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
-    assert_eq!(
-        report.unwrap(),
-        DrainReport {
-            connections_cut: 2,
-            requests_cut: 2
-        }
-    );
+    assert_eq!(report.unwrap(), DrainReport { connections_cut: 2, requests_cut: 2 });
     assert_eq!(first.read_to_end().await, "");
 }

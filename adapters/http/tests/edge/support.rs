@@ -10,9 +10,7 @@ use poem::endpoint::make;
 use poem::error::InternalServerError;
 use poem::http::StatusCode;
 use poem::{Body, EndpointExt as _, Error, Request, Response, Result, Route, get, post};
-use skep_http::edge::{
-    Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve,
-};
+use skep_http::edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -41,10 +39,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Self {
-            waiting: AtomicUsize::new(0),
-            open: Semaphore::new(0),
-        }
+        Self { waiting: AtomicUsize::new(0), open: Semaphore::new(0) }
     }
 }
 
@@ -70,19 +65,11 @@ impl TestServer {
     pub(crate) async fn start(config: EdgeConfig) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let gate = Arc::new(Gate {
-            waiting: AtomicUsize::new(0),
-            open: Semaphore::new(0),
-        });
+        let gate = Arc::new(Gate { waiting: AtomicUsize::new(0), open: Semaphore::new(0) });
         let shutdown = CancellationToken::new();
         let app = app(Arc::clone(&gate));
         let running = tokio::spawn(serve(listener, app, config, shutdown.clone()));
-        Self {
-            address,
-            shutdown,
-            running,
-            gate,
-        }
+        Self { address, shutdown, running, gate }
     }
 
     pub(crate) async fn connect(&self) -> Client {
@@ -143,13 +130,7 @@ async fn length(mut request: Request) -> Result<String> {
 async fn context(request: Request) -> Response {
     let context: &RequestContext = request.data().unwrap();
     let trace = context.trace.map(|trace| trace.to_string());
-    format!(
-        "client={} id={} trace={}",
-        context.client,
-        context.request_id,
-        trace.unwrap_or_default()
-    )
-    .into()
+    format!("client={} id={} trace={}", context.client, context.request_id, trace.unwrap_or_default()).into()
 }
 
 async fn panicking(request: Request) -> Result<String> {
@@ -225,17 +206,11 @@ pub(crate) fn body(response: &str) -> &str {
 /// Asserts a problem document with this status and code, and returns it.
 pub(crate) fn assert_problem(response: &str, expected: u16, code: &str) -> serde_json::Value {
     assert_eq!(status(response), expected, "{response}");
-    assert_eq!(
-        header(response, "content-type"),
-        Some("application/problem+json")
-    );
+    assert_eq!(header(response, "content-type"), Some("application/problem+json"));
     let problem: serde_json::Value = serde_json::from_str(body(response)).unwrap();
     assert_eq!(problem["code"], code);
     assert_eq!(problem["status"], expected);
     assert_eq!(problem["type"], format!("urn:skep:problem:{code}"));
-    assert_eq!(
-        header(response, "x-request-id"),
-        problem["request_id"].as_str()
-    );
+    assert_eq!(header(response, "x-request-id"), problem["request_id"].as_str());
     problem
 }
