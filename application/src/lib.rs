@@ -4,6 +4,7 @@
 //! a view or an error of its own. Nothing here knows a database, a socket or a clock: those are adapters behind the
 //! traits of `ports.rs` in each context and of [`kernel`].
 
+mod app;
 pub mod catalog;
 pub mod identity;
 pub mod kernel;
@@ -11,3 +12,5 @@ pub mod operations;
 pub mod ordering;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+
+pub use app::{App, Catalog, Identity, Ordering, Policies, Ports};

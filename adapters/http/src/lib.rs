@@ -1,5 +1,13 @@
 //! The HTTP adapter: the server edge, problem documents and the API endpoints.
 
+pub mod api;
 pub mod body;
 pub mod edge;
 pub mod problem;
+
+mod catalog;
+mod identity;
+mod ordering;
+mod system;
+
+pub use api::{Api, ApiConfig, Service};

@@ -90,15 +90,14 @@ async fn archive(
     if replay::<(), ArchiveProductError>(tx.idempotency(), plan.claim.as_ref()).await?.is_some() {
         return Ok(());
     }
-    if attempt.after_unknown && tx.outbox().settle(plan.event_id).await? {
-        return Ok(());
+    if !(attempt.after_unknown && tx.outbox().settle(plan.event_id).await?) {
+        let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
+        let mut product = product.ok_or(NotFound("product"))?;
+        let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+        plan.precondition.allow(product.version)?;
+        product.archive(plan.now);
+        store_archived(tx, actor, plan, &product, authorized).await?;
     }
-    let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
-    let mut product = product.ok_or(NotFound("product"))?;
-    let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
-    plan.precondition.allow(product.version)?;
-    product.archive(plan.now);
-    store_archived(tx, actor, plan, &product, authorized).await?;
     Ok(remember(tx.idempotency(), plan.claim.as_ref(), &()).await?)
 }
 

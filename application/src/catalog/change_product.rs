@@ -6,8 +6,8 @@ use super::{
 };
 use crate::kernel::{
     Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused,
-    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, end, permit, remember, replay,
-    run, use_case_error,
+    NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, end, permit, remember, replay, run,
+    use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -150,7 +150,7 @@ async fn store_change(
     let payload = json!({ "product_id": product.id, "sku": product.sku, "price": product.price });
     let of = (product.id.uuid(), version);
     let event = OutboxEvent::new(plan.event_id, "catalog.product_changed.v1", of, actor, product.updated_at, &payload);
-    tx.outbox().append(&event).await.map_err(StoreError::from)?;
+    tx.outbox().append(&event).await?;
     Ok(version)
 }
 

@@ -145,11 +145,10 @@ async fn create(
         return Ok(view);
     }
     let view = ProductView::from(&plan.product);
-    if attempt.after_unknown && tx.outbox().settle(plan.event_id).await? {
-        return Ok(view);
+    if !(attempt.after_unknown && tx.outbox().settle(plan.event_id).await?) {
+        let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+        store_product(tx, actor, plan, authorized).await?;
     }
-    let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
-    store_product(tx, actor, plan, authorized).await?;
     remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
     Ok(view)
 }

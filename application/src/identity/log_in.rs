@@ -122,7 +122,8 @@ pub struct LogIn {
 impl LogIn {
     /// Starts a session.
     ///
-    /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists.
+    /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists;
+    /// only a password that no account can have, being too long, is refused without.
     ///
     /// # Errors
     /// [`LogInError`].

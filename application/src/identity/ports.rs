@@ -105,12 +105,18 @@ impl From<&User> for UserView {
 }
 
 /// What a log-in is checked against.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The account.
     pub user_id: UserId,
     /// The hash of its password.
     pub password_hash: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
 }
 
 /// Reads accounts.

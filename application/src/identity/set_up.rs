@@ -111,10 +111,12 @@ impl SetUp {
     }
 
     async fn check(&self, tx: &mut dyn IdentityTx, hash: &[u8; 32]) -> Result<(), SetUpError> {
+        // The token first: whoever redeems it at the same time holds it until there is an admin.
+        let token = tx.setup_tokens().find().await?;
         if tx.users().any_with_role(Role::Admin).await? {
             return Err(SetupClosed.into());
         }
-        let token = tx.setup_tokens().find().await?.ok_or(SetupTokenInvalid)?;
+        let token = token.ok_or(SetupTokenInvalid)?;
         let good = self.accounts.runtime.clock.now() < token.expires_at && self.secrets.same(&token.hash, hash);
         if good { Ok(()) } else { Err(SetupTokenInvalid.into()) }
     }

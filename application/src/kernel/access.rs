@@ -37,11 +37,11 @@ impl Denied {
         }
     }
 
-    /// `authentication_required` or `forbidden`.
+    /// `unauthenticated` or `forbidden`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self.denial {
-            Denial::NeedsAccount => "authentication_required",
+            Denial::NeedsAccount => "unauthenticated",
             Denial::Role | Denial::Ownership => "forbidden",
         }
     }

@@ -18,13 +18,15 @@ pub struct Attempt {
 }
 
 /// Runs `attempt` until it has a result: again, after a growing pause with jitter, while it is aborted, stale or its
-/// outcome is unknown. Ids and times are made before, so that every attempt is the same unit of work.
+/// outcome is unknown; after an unknown outcome also while the store is away. Ids and times are made before, so that
+/// every attempt is the same unit of work.
 ///
 /// Gives up 5 s after the start, or at `deadline` (of the monotonic clock) if that is earlier, but never cancels a
 /// running attempt.
 ///
 /// # Errors
-/// The attempt's refusal or error; `Unavailable` when it gave up on an abort, `OutcomeUnknown` when nobody knows.
+/// The attempt's refusal or error; `Unavailable` when it gave up on an abort, `OutcomeUnknown` when nobody knows: after
+/// an unknown outcome no other error of the store is told, because each says that nothing was changed.
 pub async fn run<T, E, Fut>(
     runtime: &Runtime,
     deadline: Option<Duration>,
@@ -44,9 +46,14 @@ where
             Err(error) => error,
         };
         match error.store_error() {
+            // A refusal is only met after the unknown outcome was settled.
+            None => return Err(error),
             Some(StoreError::OutcomeUnknown(_)) => this.after_unknown = true,
             Some(StoreError::Retry(_) | StoreError::Stale) => {}
-            _ => return Err(error),
+            // The store that died over a commit is often back before the caller has lost patience.
+            Some(StoreError::Unavailable(_)) if this.after_unknown => {}
+            Some(_) if this.after_unknown => return Err(given_up(error, true)),
+            Some(_) => return Err(error),
         }
         let jittered = pause.mul_f64(0.5 + runtime.random.fraction());
         if runtime.clock.monotonic() + jittered >= deadline {
@@ -58,14 +65,12 @@ where
     }
 }
 
-/// Once an outcome was unknown, an abort of a later attempt does not make it known.
+/// Once an outcome was unknown, an error of a later attempt does not make it known. The last error is kept as the cause.
 fn given_up<E: AppError + From<StoreError>>(error: E, unknown: bool) -> E {
     match error.store_error() {
         Some(StoreError::OutcomeUnknown(_)) => error,
-        _ if unknown => {
-            StoreError::OutcomeUnknown("gave up while the outcome of an earlier attempt was unknown".into()).into()
-        }
-        _ => StoreError::Unavailable("gave up after repeated aborts".into()).into(),
+        _ if unknown => StoreError::OutcomeUnknown(error.into()).into(),
+        _ => StoreError::Unavailable(error.into()).into(),
     }
 }
 

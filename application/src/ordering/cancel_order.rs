@@ -10,8 +10,8 @@ use serde_json::json;
 use skep_domain::{
     access::{Action, Resource},
     catalog::ReservationState,
-    ordering::{InvalidTransition, Order, StatusChange, Trigger},
-    shared::{EventId, MovementId, OrderId, ProductId, Timestamp},
+    ordering::{InvalidTransition, Order, PaymentState, StatusChange, Trigger},
+    shared::{EventId, MovementId, OrderId, ProductId, Timestamp, Version},
 };
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ impl CancelOrder {
         order: &Order,
         change: StatusChange,
         _authorized: Authorized,
-    ) -> Result<skep_domain::shared::Version, StoreError> {
+    ) -> Result<Version, StoreError> {
         let version = tx.orders().save(order).await?;
         self.release(tx, plan).await?;
         let payload = json!({
@@ -134,7 +134,7 @@ impl CancelOrder {
             "trigger": change.trigger.name(),
             "from": change.from.status().name(),
             "to": change.to.status().name(),
-            "refund_due": change.to.payment.name() == "refund_due",
+            "refund_due": change.to.payment == PaymentState::RefundDue,
         });
         let of = (order.id.uuid(), version);
         let event = OutboxEvent::new(plan.event_id, "ordering.order_cancelled.v1", of, actor, change.at, &payload);

@@ -5,16 +5,16 @@ use super::{OrderView, OrderingTx};
 use crate::{
     catalog::StockRepository,
     kernel::{
-        Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, FieldError, Fingerprints, IdempotencyClaim,
-        IdempotencyKey, Invalid, Key, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize, end, permit,
-        remember, replay, run, use_case_error,
+        Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, FieldError, Fingerprints,
+        IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize,
+        end, permit, remember, replay, run, use_case_error,
     },
 };
 use serde_json::json;
 use skep_domain::{
     access::{Action, Denial, Resource},
     catalog::{Reservation, ReservationState, StockLevel, StockMovement, StockRefusal},
-    ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal},
+    ordering::{Basket, BasketRefusal, Order, OrderLine, OrderNumber, OrderRefusal},
     shared::{EventId, Money, MovementId, OrderId, ProductId, ReservationId, Timestamp, UserId},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -97,6 +97,7 @@ struct Plan {
 struct StockChanges {
     levels: Vec<StockLevel>,
     movements: Vec<StockMovement>,
+    expired: Vec<Reservation>,
     reservations: Vec<Reservation>,
 }
 
@@ -161,7 +162,9 @@ impl PlaceOrder {
             let order = tx.orders().find(plan.order_id).await?;
             let order =
                 order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its event exists without it"))?;
-            return Ok(OrderView::from(&order));
+            let view = OrderView::from(&order);
+            remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
+            return Ok(view);
         }
         let products = tx.products().find_many(&plan.products).await?;
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
@@ -187,7 +190,8 @@ impl PlaceOrder {
         }
     }
 
-    /// Claims every line, or none (I3). When some are short, reservations that have expired are cleared away first.
+    /// Claims every line, or none (I3). Where some are short, reservations that have expired give up their pieces first.
+    /// Nothing is written yet.
     async fn reserve(
         &self,
         stock: &mut dyn StockRepository,
@@ -196,12 +200,16 @@ impl PlaceOrder {
     ) -> Result<StockChanges, PlaceOrderError> {
         let mut changes = StockChanges { levels: stock.find_many(&plan.products).await?, ..Default::default() };
         changes.levels.sort_by_key(|level| level.product_id);
-        if !self.shortages(&changes.levels, plan, order).is_empty() {
-            self.clear_expired(stock, plan, &mut changes).await?;
+        let short = short_lines(order, &changes.levels);
+        if !short.is_empty() {
+            let mut ids: Vec<ProductId> = short.iter().map(|(line, _)| line.product_id).collect();
+            ids.sort();
+            let expired = stock.list_expired(&ids, plan.now, EXPIRED_AT_ONCE).await?;
+            self.expire(expired, plan, &mut changes);
         }
-        let lines = self.shortages(&changes.levels, plan, order);
-        if !lines.is_empty() {
-            return Err(InsufficientStock { lines }.into());
+        let short = short_lines(order, &changes.levels);
+        if !short.is_empty() {
+            return Err(insufficient(&short, &plan.basket).into());
         }
         for line in &order.lines {
             let id = MovementId::new(self.runtime.ids.next());
@@ -217,36 +225,35 @@ impl PlaceOrder {
         Ok(changes)
     }
 
-    fn shortages(&self, levels: &[StockLevel], plan: &Plan, order: &Order) -> Vec<FieldError> {
-        let available: BTreeMap<ProductId, u32> =
-            levels.iter().map(|level| (level.product_id, level.available())).collect();
-        let short = order.lines.iter().filter_map(|line| {
-            let available = available.get(&line.product_id).copied().unwrap_or(0);
-            (line.quantity > available).then(|| {
-                let place = plan.basket.line_of(line.product_id).unwrap_or_default();
-                let refusal = StockRefusal::Insufficient { requested: line.quantity, available };
-                FieldError::new(format!("/lines/{place}/quantity"), "insufficient_stock", refusal)
-            })
-        });
-        short.collect()
-    }
-
-    async fn clear_expired(
-        &self,
-        stock: &mut dyn StockRepository,
-        plan: &Plan,
-        changes: &mut StockChanges,
-    ) -> Result<(), StoreError> {
-        let mut expired = stock.list_expired(&plan.products, plan.now, EXPIRED_AT_ONCE).await?;
-        for reservation in &mut expired {
+    fn expire(&self, expired: Vec<Reservation>, plan: &Plan, changes: &mut StockChanges) {
+        for mut reservation in expired {
             let level = changes.levels.iter_mut().find(|level| level.product_id == reservation.product_id);
             let id = MovementId::new(self.runtime.ids.next());
-            let movement = level.and_then(|level| level.end(id, reservation, ReservationState::Expired, plan.now));
-            changes.movements.extend(movement);
+            let ended = level.and_then(|level| level.end(id, &mut reservation, ReservationState::Expired, plan.now));
+            if let Some(movement) = ended {
+                changes.movements.push(movement);
+                changes.expired.push(reservation);
+            }
         }
-        expired.retain(|reservation| reservation.state == ReservationState::Expired);
-        if expired.is_empty() { Ok(()) } else { stock.end_reservations(&expired).await }
     }
+}
+
+/// The lines of which fewer pieces can be had than are asked for, each with how many can.
+fn short_lines<'a>(order: &'a Order, levels: &[StockLevel]) -> Vec<(&'a OrderLine, u32)> {
+    let available: BTreeMap<ProductId, u32> =
+        levels.iter().map(|level| (level.product_id, level.available())).collect();
+    let lines = order.lines.iter().map(|line| (line, available.get(&line.product_id).copied().unwrap_or(0)));
+    lines.filter(|(line, available)| line.quantity > *available).collect()
+}
+
+/// Names each short line by the first line of its product, as sent.
+fn insufficient(short: &[(&OrderLine, u32)], basket: &Basket) -> InsufficientStock {
+    let field = |(line, available): &(&OrderLine, u32)| {
+        let place = basket.line_of(line.product_id).unwrap_or_default();
+        let refusal = StockRefusal::Insufficient { requested: line.quantity, available: *available };
+        FieldError::new(format!("/lines/{place}/quantity"), "insufficient_stock", refusal)
+    };
+    InsufficientStock { lines: short.iter().map(field).collect() }
 }
 
 async fn store_order(
@@ -257,8 +264,11 @@ async fn store_order(
     stock: &StockChanges,
     _authorized: Authorized,
 ) -> Result<(), StoreError> {
-    tx.orders().insert(order).await?;
+    tx.orders().insert(order).await.map_err(draw_again)?;
     tx.stock().save_many(&stock.levels).await?;
+    if !stock.expired.is_empty() {
+        tx.stock().end_reservations(&stock.expired).await?;
+    }
     tx.stock().insert_reservations(&stock.reservations).await?;
     tx.stock().append_movements(&stock.movements).await?;
     let lines: Vec<_> = order
@@ -271,6 +281,14 @@ async fn store_order(
     let of = (order.id.uuid(), order.version);
     let event = OutboxEvent::new(plan.event_id, "ordering.order_placed.v1", of, actor, plan.now, &payload);
     tx.outbox().append(&event).await
+}
+
+/// A number that another order has already: the next attempt draws another.
+fn draw_again(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Duplicate { constraint: Constraint::OrderNumber } => StoreError::Retry(error.into()),
+        error => error,
+    }
 }
 
 fn invalid_basket(refusal: BasketRefusal) -> Invalid {

@@ -1,0 +1,153 @@
+//! How often requests may come: per address before anything else, per user once it is known who calls.
+
+use super::{refusal::seconds, state::State};
+use crate::{
+    edge::{RequestContext, RequestId},
+    problem::{self, Problem, code},
+};
+use http::{HeaderName, HeaderValue};
+use poem::{Endpoint, Request, Response, Result};
+use skep_application::{
+    kernel::Actor,
+    operations::{Limit, Verdict},
+};
+use std::{
+    fmt::Write as _,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How often requests may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// From one address (a /64 network for IPv6).
+    pub address: Limit,
+    /// By one user.
+    pub user: Limit,
+    /// Registrations, log-ins and set-ups from one address.
+    pub credentials: Limit,
+}
+
+impl Default for RequestLimits {
+    /// 1,200, 3,000 and 10 a minute.
+    fn default() -> Self {
+        let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
+        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10) }
+    }
+}
+
+/// What the limits said of this request, for its headers.
+#[derive(Clone, Default)]
+struct Verdicts(Arc<Mutex<Vec<(&'static str, Limit, Verdict)>>>);
+
+impl Verdicts {
+    fn note(&self, name: &'static str, limit: Limit, verdict: Verdict) {
+        if let Ok(mut verdicts) = self.0.lock() {
+            verdicts.push((name, limit, verdict));
+        }
+    }
+
+    /// The `RateLimit` headers of the draft of the HTTP working group.
+    fn write(&self, response: &mut Response) {
+        let Ok(verdicts) = self.0.lock() else { return };
+        let (mut policy, mut limit) = (String::new(), String::new());
+        for (name, rule, verdict) in verdicts.iter() {
+            let separator = if policy.is_empty() { "" } else { ", " };
+            let _ = write!(policy, "{separator}\"{name}\";q={};w={}", rule.burst, rule.period.as_secs());
+            let _ = write!(limit, "{separator}\"{name}\";r={};t={}", verdict.remaining, seconds(verdict.reset_after));
+        }
+        if policy.is_empty() {
+            return;
+        }
+        let headers = response.headers_mut();
+        for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
+            if let Ok(value) = HeaderValue::from_maybe_shared(text) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// Counts each request against its address, and writes what the limits said into the answer.
+pub(crate) async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> Result<Response> {
+    let verdicts = Verdicts::default();
+    request.extensions_mut().insert(verdicts.clone());
+    let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
+    let result = match count_address(&request, &verdicts).await {
+        Ok(()) => endpoint.call(request).await.map(poem::IntoResponse::into_response),
+        Err(problem) => Err(problem.into()),
+    };
+    // Errors become responses here, so that they carry the headers too.
+    let mut response =
+        result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
+    verdicts.write(&mut response);
+    Ok(response)
+}
+
+async fn count_address(request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
+    let (Some(context), Some(state)) =
+        (request.extensions().get::<RequestContext>(), request.extensions().get::<Arc<State>>())
+    else {
+        return Ok(());
+    };
+    let path = request.uri().path();
+    let credentials = path.starts_with("/api/v1/auth/") || path == "/api/v1/setup";
+    let limits = &state.config.limits;
+    let network = network(context.client);
+    take(state, verdicts, "address", &network, limits.address).await?;
+    if credentials {
+        take(state, verdicts, "credentials", &network, limits.credentials).await?;
+    }
+    Ok(())
+}
+
+/// Counts a request against its user.
+pub(super) async fn count_user(request: &Request, state: &State, actor: &Actor) -> Result<(), Problem> {
+    let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
+    let user = actor.principal_id().simple().to_string();
+    take(state, verdicts, "user", &user, state.config.limits.user).await
+}
+
+/// A counter that is away stops nobody: the limits' adapter says so in a metric.
+async fn take(state: &State, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
+    let Ok(verdict) = state.app.ports.limits.take(&format!("http:{name}:{who}"), limit).await else { return Ok(()) };
+    verdicts.note(name, limit, verdict);
+    if verdict.allowed {
+        return Ok(());
+    }
+    metrics::counter!("skep_rate_limited_total", "limit" => name).increment(1);
+    Err(Problem::of(code::RATE_LIMITED)
+        .with_detail(format!("more than {} requests in {} s", limit.burst, limit.period.as_secs()))
+        .with_retry_after(seconds(verdict.retry_after)))
+}
+
+/// The address; of IPv6 the /64 network, which one household or host has to itself.
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_household_is_one_address() {
+        let network = |text: &str| network(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

@@ -1,0 +1,24 @@
+//! The API as a whole: what every endpoint shares, and how they become one service.
+
+mod answer;
+mod caller;
+mod cursor;
+mod document;
+mod etag;
+mod limits;
+mod list;
+mod money;
+mod query_guard;
+mod refusal;
+mod service;
+mod state;
+
+pub(crate) use answer::Answer;
+pub(crate) use caller::{Anyone, SignedIn, visitor};
+pub(crate) use etag::{etag, precondition};
+pub use limits::RequestLimits;
+pub(crate) use list::{ListLinks, PageInfo, list_request};
+pub(crate) use money::{MoneyBody, SelfLink};
+pub(crate) use refusal::{idempotency_key, no_such, refuse};
+pub use service::{Api, Service};
+pub use state::{ApiConfig, State};

@@ -1,0 +1,59 @@
+//! From errors of the application to problem documents: the one place that maps kinds to statuses.
+
+use crate::problem::{FieldError, Problem, code};
+use http::StatusCode;
+use skep_application::kernel::{AppError, ErrorKind, IdempotencyKey};
+
+/// The status of a kind of error.
+pub(crate) const fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::Denied => StatusCode::FORBIDDEN,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Conflict => StatusCode::CONFLICT,
+        ErrorKind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The problem that an error of the application stands for. The source stays with it for the log.
+pub(crate) fn refuse<E: AppError>(error: E) -> Problem {
+    let errors =
+        error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
+    let mut problem =
+        Problem::new(status(error.kind()), error.code()).with_detail(error.to_string()).with_errors(errors.collect());
+    if let Some(after) = error.retry_after() {
+        problem = problem.with_retry_after(seconds(after));
+    } else if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::StorageFull) {
+        problem = problem.with_retry_after(1);
+    }
+    if error.store_error().is_some() { problem.with_source(error) } else { problem }
+}
+
+/// Whole seconds, rounded up, at least 1.
+pub(crate) fn seconds(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
+
+/// A path that names nothing.
+pub(crate) fn no_such(what: &str) -> Problem {
+    Problem::of(code::NOT_FOUND).with_detail(format!("there is no such {what}"))
+}
+
+/// Reads the `Idempotency-Key` header.
+pub(crate) fn idempotency_key(header: Option<String>) -> Result<Option<IdempotencyKey>, Problem> {
+    let parse = |text: String| IdempotencyKey::parse(&text);
+    header.map(parse).transpose().map_err(|error| {
+        let name = "Idempotency-Key";
+        Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(
+            name,
+            code::INVALID_PARAMETER.name,
+            error.to_string(),
+        ))
+    })
+}

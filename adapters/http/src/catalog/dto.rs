@@ -1,0 +1,254 @@
+//! The bodies of the catalogue.
+
+use crate::api::{ListLinks, MoneyBody, PageInfo, SelfLink};
+use poem_openapi::{
+    Object,
+    types::{Example, MaybeUndefined},
+};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    catalog::{CreateProductCommand, ProductPatch, ProductView, StockDetail},
+    kernel::IdempotencyKey,
+};
+use skep_domain::shared::Patch;
+
+/// The path of the products.
+pub(super) const PRODUCTS: &str = "/api/v1/products";
+
+fn eur(amount: i64) -> MoneyBody {
+    MoneyBody { amount, currency: "EUR".to_owned() }
+}
+
+/// A new product.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields, example)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateProductRequest {
+    /// The shop's own code, unique for ever: 1 to 64 letters, digits or `-_./`.
+    sku: String,
+    /// The name, 1 to 200 characters.
+    name: String,
+    /// The description, up to 10,000 characters.
+    #[oai(default)]
+    #[serde(default)]
+    description: String,
+    /// What one piece costs.
+    price: MoneyBody,
+    /// Pieces on hand; none if absent.
+    #[serde(default)]
+    stock: Option<i64>,
+}
+
+impl Example for CreateProductRequest {
+    fn example() -> Self {
+        Self {
+            sku: "HONEY-500".to_owned(),
+            name: "Linden honey".to_owned(),
+            description: "500 g".to_owned(),
+            price: eur(1999),
+            stock: Some(100),
+        }
+    }
+}
+
+impl CreateProductRequest {
+    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> CreateProductCommand {
+        let Self { sku, name, description, price, stock } = self;
+        CreateProductCommand { sku, name, description, price: price.into(), stock, idempotency_key }
+    }
+}
+
+/// A product as a whole: every field is set.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields, example)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplaceProductRequest {
+    /// The shop's own code.
+    sku: String,
+    /// The name.
+    name: String,
+    /// The description.
+    #[oai(default)]
+    #[serde(default)]
+    description: String,
+    /// What one piece costs.
+    price: MoneyBody,
+}
+
+impl Example for ReplaceProductRequest {
+    fn example() -> Self {
+        let (sku, name) = ("HONEY-500".to_owned(), "Linden honey, raw".to_owned());
+        Self { sku, name, description: "500 g".to_owned(), price: eur(2199) }
+    }
+}
+
+impl From<ReplaceProductRequest> for ProductPatch {
+    fn from(body: ReplaceProductRequest) -> Self {
+        Self {
+            sku: Patch::Set(body.sku),
+            name: Patch::Set(body.name),
+            description: Patch::Set(body.description),
+            price: Patch::Set(body.price.into()),
+        }
+    }
+}
+
+/// A change of a product (RFC 7396): absent fields keep their value, `null` empties the description.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields, example)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeProductRequest {
+    /// The shop's own code.
+    #[serde(default)]
+    sku: MaybeUndefined<String>,
+    /// The name.
+    #[serde(default)]
+    name: MaybeUndefined<String>,
+    /// The description.
+    #[serde(default)]
+    description: MaybeUndefined<String>,
+    /// What one piece costs.
+    #[serde(default)]
+    price: MaybeUndefined<MoneyBody>,
+}
+
+impl Example for ChangeProductRequest {
+    fn example() -> Self {
+        Self {
+            sku: MaybeUndefined::Undefined,
+            name: MaybeUndefined::Undefined,
+            description: MaybeUndefined::Undefined,
+            price: MaybeUndefined::Value(eur(1799)),
+        }
+    }
+}
+
+impl From<ChangeProductRequest> for ProductPatch {
+    fn from(body: ChangeProductRequest) -> Self {
+        Self {
+            sku: patch(body.sku),
+            name: patch(body.name),
+            description: patch(body.description),
+            price: patch(body.price).map(Into::into),
+        }
+    }
+}
+
+fn patch<T>(field: MaybeUndefined<T>) -> Patch<T> {
+    match field {
+        MaybeUndefined::Undefined => Patch::Keep,
+        MaybeUndefined::Null => Patch::Clear,
+        MaybeUndefined::Value(value) => Patch::Set(value),
+    }
+}
+
+/// Where a product and its stock are.
+#[derive(Debug, Object, Serialize)]
+pub(super) struct ProductLinks {
+    /// The product.
+    #[oai(rename = "self")]
+    #[serde(rename = "self")]
+    this: String,
+    /// Its stock.
+    stock: String,
+}
+
+/// A product.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Product")]
+pub(super) struct ProductBody {
+    /// The identifier.
+    id: String,
+    /// The shop's own code.
+    sku: String,
+    /// The name.
+    name: String,
+    /// The description.
+    description: String,
+    /// What one piece costs.
+    price: MoneyBody,
+    /// When it was created.
+    created_at: String,
+    /// When it was last changed.
+    updated_at: String,
+    /// When it was taken off the shelf, if it was.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived_at: Option<String>,
+    /// Where it is.
+    links: ProductLinks,
+}
+
+impl From<ProductView> for ProductBody {
+    fn from(product: ProductView) -> Self {
+        let path = format!("{PRODUCTS}/{}", product.id);
+        Self {
+            id: product.id.to_string(),
+            sku: product.sku.as_str().to_owned(),
+            name: product.name.as_str().to_owned(),
+            description: product.description.as_str().to_owned(),
+            price: product.price.into(),
+            created_at: product.created_at.to_string(),
+            updated_at: product.updated_at.to_string(),
+            archived_at: product.archived_at.map(|at| at.to_string()),
+            links: ProductLinks { stock: format!("{path}/stock"), this: path },
+        }
+    }
+}
+
+/// A page of products.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "ProductList")]
+pub(super) struct ProductListBody {
+    /// The products.
+    pub(super) data: Vec<ProductBody>,
+    /// The page.
+    pub(super) page: PageInfo,
+    /// Where this page and the next are.
+    pub(super) links: ListLinks,
+}
+
+/// How many of a product are on hand.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields, example)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetStockRequest {
+    /// Pieces in the house, the reserved ones included.
+    pub(super) on_hand: i64,
+}
+
+impl Example for SetStockRequest {
+    fn example() -> Self {
+        Self { on_hand: 120 }
+    }
+}
+
+/// How much of a product there is.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Stock")]
+pub(super) struct StockBody {
+    /// Pieces in the house; shown to those who manage stock.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_hand: Option<u32>,
+    /// Pieces that orders claim; shown to those who manage stock.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<u32>,
+    /// Pieces that can be had.
+    available: u32,
+    /// Where it is.
+    links: SelfLink,
+}
+
+impl From<StockDetail> for StockBody {
+    fn from(detail: StockDetail) -> Self {
+        let view = detail.view();
+        let (on_hand, reserved) = match detail {
+            StockDetail::Full(view) => (Some(view.on_hand), Some(view.reserved)),
+            StockDetail::Availability(_) => (None, None),
+        };
+        let links = SelfLink::to(format!("{PRODUCTS}/{}/stock", view.product_id));
+        Self { on_hand, reserved, available: view.available, links }
+    }
+}

@@ -1,0 +1,93 @@
+//! Registration, logging in, the set-up, and one's own profile.
+
+use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
+use crate::{
+    api::{Answer, SignedIn, State, etag, refuse, visitor},
+    body::Strict,
+    problem::Problem,
+};
+use poem::{Request, web::Data};
+use poem_openapi::{ApiResponse, OpenApi, Tags};
+use std::sync::Arc;
+
+#[derive(Tags)]
+enum Tag {
+    /// Accounts and log-ins.
+    Identity,
+}
+
+pub(crate) struct IdentityApi;
+
+#[derive(ApiResponse)]
+enum Registered {
+    /// The new account.
+    #[oai(status = 201)]
+    Created(Answer<UserBody>),
+}
+
+#[derive(ApiResponse)]
+enum LoggedIn {
+    /// An access token.
+    #[oai(status = 200)]
+    Ok(Answer<TokenBody>),
+}
+
+#[derive(ApiResponse)]
+enum Profile {
+    /// The account.
+    #[oai(status = 200)]
+    Ok(Answer<UserBody>, #[oai(header = "ETag")] String),
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
+impl IdentityApi {
+    /// Register
+    ///
+    /// Makes an account. Answers 409 `email_taken` if the address has one, which reveals that it does.
+    #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
+    async fn register(
+        &self,
+        request: &Request,
+        state: Data<&Arc<State>>,
+        body: Strict<RegisterRequest>,
+    ) -> Result<Registered, Problem> {
+        let user = state.app.identity.register_user.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+        Ok(Registered::Created(Answer(user.into())))
+    }
+
+    /// Log in
+    ///
+    /// Starts a session and answers an access token. What is wrong, the address or the password, is not told.
+    #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
+    async fn log_in(
+        &self,
+        request: &Request,
+        state: Data<&Arc<State>>,
+        body: Strict<LogInRequest>,
+    ) -> Result<LoggedIn, Problem> {
+        let answer = state.app.identity.log_in.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+        Ok(LoggedIn::Ok(Answer(answer.into())))
+    }
+
+    /// Make the first admin
+    ///
+    /// Takes the token that the server prints at its start as long as there is no admin.
+    #[oai(path = "/setup", method = "post", operation_id = "set_up")]
+    async fn set_up(
+        &self,
+        request: &Request,
+        state: Data<&Arc<State>>,
+        body: Strict<SetUpRequest>,
+    ) -> Result<Registered, Problem> {
+        let user = state.app.identity.set_up.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+        Ok(Registered::Created(Answer(user.into())))
+    }
+
+    /// Show the own profile
+    #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
+    async fn get_profile(&self, caller: SignedIn, state: Data<&Arc<State>>) -> Result<Profile, Problem> {
+        let user = state.app.identity.get_profile.execute(&caller.0).await.map_err(refuse)?;
+        let etag = etag(user.version);
+        Ok(Profile::Ok(Answer(user.into()), etag))
+    }
+}

@@ -1,0 +1,6 @@
+//! The endpoints of identity.
+
+mod api;
+mod dto;
+
+pub(crate) use api::IdentityApi;

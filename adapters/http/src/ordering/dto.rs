@@ -1,0 +1,146 @@
+//! The bodies of ordering.
+
+use crate::{
+    api::{ListLinks, MoneyBody, PageInfo, SelfLink},
+    problem::{FieldError, Problem},
+};
+use poem_openapi::{Object, types::Example};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    kernel::IdempotencyKey,
+    ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
+};
+
+/// The path of the orders.
+pub(super) const ORDERS: &str = "/api/v1/orders";
+
+/// A new order.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields, example)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlaceOrderRequest {
+    /// What to order: 1 to 1,000 lines; lines of one product are summed.
+    lines: Vec<OrderLineRequest>,
+}
+
+/// A line of a new order.
+#[derive(Debug, Object, Deserialize)]
+#[oai(deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrderLineRequest {
+    /// The product.
+    product_id: String,
+    /// The number of pieces, at least 1.
+    quantity: i64,
+}
+
+impl Example for PlaceOrderRequest {
+    fn example() -> Self {
+        let product_id = "019a9d3c-5a00-7000-8000-000000000001".to_owned();
+        Self { lines: vec![OrderLineRequest { product_id, quantity: 2 }] }
+    }
+}
+
+impl PlaceOrderRequest {
+    /// The command.
+    ///
+    /// # Errors
+    /// A problem that names every product id that is none.
+    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> Result<PlaceOrderCommand, Problem> {
+        let (mut lines, mut errors) = (Vec::with_capacity(self.lines.len()), vec![]);
+        for (at, line) in self.lines.into_iter().enumerate() {
+            match line.product_id.parse() {
+                Ok(product_id) => lines.push(OrderLineInput { product_id, quantity: line.quantity }),
+                Err(error) => {
+                    let error: skep_domain::shared::InvalidId = error;
+                    errors.push(FieldError::at(format!("/lines/{at}/product_id"), "invalid_id", error.to_string()));
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(PlaceOrderCommand { lines, idempotency_key })
+        } else {
+            Err(Problem::validation(errors))
+        }
+    }
+}
+
+/// A line of an order: the product as it was when the order was placed.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderLine")]
+pub(super) struct OrderLineBody {
+    /// The product.
+    product_id: String,
+    /// Its code then.
+    sku: String,
+    /// Its name then.
+    name: String,
+    /// The number of pieces.
+    quantity: u32,
+    /// What one piece cost then.
+    unit_price: MoneyBody,
+    /// `quantity` times `unit_price`.
+    total: MoneyBody,
+}
+
+impl From<OrderLineView> for OrderLineBody {
+    fn from(line: OrderLineView) -> Self {
+        Self {
+            product_id: line.product_id.to_string(),
+            sku: line.sku.as_str().to_owned(),
+            name: line.name.as_str().to_owned(),
+            quantity: line.quantity,
+            unit_price: line.unit_price.into(),
+            total: line.total.into(),
+        }
+    }
+}
+
+/// An order.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Order")]
+pub(super) struct OrderBody {
+    /// The identifier.
+    id: String,
+    /// The number for people.
+    number: String,
+    /// `pending`, `paid`, `shipped`, `delivered`, `cancelled` or `refunded`.
+    status: String,
+    /// What was ordered.
+    lines: Vec<OrderLineBody>,
+    /// The sum of the lines.
+    total: MoneyBody,
+    /// When it was placed.
+    created_at: String,
+    /// When it last changed.
+    updated_at: String,
+    /// Where it is.
+    links: SelfLink,
+}
+
+impl From<OrderView> for OrderBody {
+    fn from(order: OrderView) -> Self {
+        Self {
+            id: order.id.to_string(),
+            number: order.number.as_str().to_owned(),
+            status: order.status,
+            lines: order.lines.into_iter().map(Into::into).collect(),
+            total: order.total.into(),
+            created_at: order.created_at.to_string(),
+            updated_at: order.updated_at.to_string(),
+            links: SelfLink::to(format!("{ORDERS}/{}", order.id)),
+        }
+    }
+}
+
+/// A page of orders.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "OrderList")]
+pub(super) struct OrderListBody {
+    /// The orders.
+    pub(super) data: Vec<OrderBody>,
+    /// The page.
+    pub(super) page: PageInfo,
+    /// Where this page and the next are.
+    pub(super) links: ListLinks,
+}

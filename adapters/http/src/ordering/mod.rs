@@ -1,0 +1,6 @@
+//! The endpoints of ordering.
+
+mod api;
+mod dto;
+
+pub(crate) use api::OrderingApi;

@@ -1,0 +1,88 @@
+//! The OpenAPI document and a page that shows it. The page needs nothing from elsewhere and runs under a policy that
+//! allows nothing from elsewhere: its style and scripts are named by their hashes.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{
+    HeaderValue,
+    header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+};
+use poem::{Endpoint, Request, Response, Result};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+/// Answers the OpenAPI document.
+pub(crate) struct Document(bytes::Bytes);
+
+impl Document {
+    pub(crate) fn new(document: &Value) -> Self {
+        Self(document.to_string().into())
+    }
+}
+
+impl Endpoint for Document {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> Result<Response> {
+        let response = Response::builder().content_type("application/json").header(CACHE_CONTROL, "no-cache");
+        Ok(response.body(self.0.clone()))
+    }
+}
+
+/// Answers the page, which is Swagger UI as poem-openapi ships it.
+pub(crate) struct Docs {
+    page: bytes::Bytes,
+    policy: HeaderValue,
+}
+
+impl Docs {
+    pub(crate) fn new(document: &Value) -> Self {
+        // A `</script>` in a description would end the script that holds the document.
+        let text = document.to_string().replace("</", "<\\/");
+        let page = poem_openapi::OpenApiService::new((), "Skep", "1").swagger_ui_html();
+        let empty = poem_openapi::OpenApiService::new((), "Skep", "1").spec();
+        let page = page.replace(&empty, &text).replace("<title>Swagger UI</title>", "<title>Skep API</title>");
+        let policy = policy(&page);
+        Self { page: page.into(), policy }
+    }
+}
+
+/// Allows exactly the inline scripts of the page. Styles are allowed inline, because Swagger UI sets them by script.
+fn policy(page: &str) -> HeaderValue {
+    let mut hashes = String::new();
+    let mut rest = page;
+    while let Some(start) = rest.find("<script") {
+        let Some(open) = rest[start..].find('>') else { break };
+        let body = &rest[start + open + 1..];
+        let Some(end) = body.find("</script>") else { break };
+        hashes.push_str(&format!(" 'sha256-{}'", STANDARD.encode(Sha256::digest(&body[..end]))));
+        rest = &body[end..];
+    }
+    let policy = format!(
+        "default-src 'none'; script-src{hashes}; style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).expect("the policy is ascii")
+}
+
+impl Endpoint for Docs {
+    type Output = Response;
+
+    async fn call(&self, _: Request) -> Result<Response> {
+        let mut response = Response::builder().content_type("text/html; charset=utf-8").body(self.page.clone());
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, self.policy.clone());
+        Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_holds_the_document_and_every_script_has_its_hash() {
+        let docs = Docs::new(&serde_json::json!({ "openapi": "3.0.0", "info": { "title": "a </script> b" } }));
+        let page = std::str::from_utf8(&docs.page).unwrap();
+        assert!(page.contains("a <\\/script> b"));
+        assert_eq!(page.matches("<script").count(), docs.policy.to_str().unwrap().matches("sha256-").count());
+    }
+}

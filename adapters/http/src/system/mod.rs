@@ -1,0 +1,11 @@
+//! What operators and clients ask besides the API: health, readiness, keys, metrics, the document and its page.
+
+mod docs;
+mod probes;
+
+pub(crate) use docs::{Docs, Document};
+pub(crate) use probes::{health, jwks, metrics, ready};
+
+/// The paths outside of the OpenAPI document; all serve GET.
+pub(crate) const PATHS: &[&str] =
+    &["/health", "/ready", "/metrics", "/.well-known/jwks.json", "/openapi.json", "/api-docs"];

@@ -1,0 +1,50 @@
+//! Health, readiness, keys and metrics.
+
+use crate::{
+    api::State,
+    problem::{Problem, code},
+};
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
+use poem::{Request, Response, handler, web::Data};
+use serde_json::json;
+use std::sync::Arc;
+use subtle::ConstantTimeEq as _;
+
+/// The process is alive. Asks nobody, so that a lost store does not make anybody restart it.
+#[handler]
+pub(crate) fn health() -> Response {
+    Response::builder().content_type("application/json").body(json!({ "status": "ok" }).to_string())
+}
+
+/// The process can serve: its store answers.
+#[handler]
+pub(crate) async fn ready(Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
+    state.app.ports.store.check().await.map_err(|error| {
+        Problem::of(code::UNAVAILABLE).with_detail("the store does not answer").with_retry_after(1).with_source(error)
+    })?;
+    let body = json!({ "status": "ready", "store": "ok" });
+    Ok(Response::builder().content_type("application/json").body(body.to_string()))
+}
+
+/// The public keys of access tokens. They may be cached for five minutes, as long as a retired key is kept at least.
+#[handler]
+pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
+    Response::builder()
+        .content_type("application/jwk-set+json")
+        .header(CACHE_CONTROL, "public, max-age=300")
+        .body(state.app.ports.tokens.jwks())
+}
+
+/// The metrics, to those who may see them.
+#[handler]
+pub(crate) fn metrics(request: &Request, Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
+    let render = state.config.metrics.as_ref().ok_or_else(|| Problem::of(code::NOT_FOUND))?;
+    if let Some(token) = &state.config.metrics_token {
+        let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let sent = sent.strip_prefix("Bearer ").unwrap_or_default();
+        if !bool::from(sent.as_bytes().ct_eq(token.as_bytes())) {
+            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("the metrics token is required"));
+        }
+    }
+    Ok(Response::builder().content_type("text/plain; version=0.0.4").body(render()))
+}
