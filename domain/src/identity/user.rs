@@ -9,7 +9,7 @@ use crate::{
 pub const DISPLAY_NAME_MAX: usize = 100;
 
 /// The account of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The identifier.
     pub id: UserId,
@@ -27,6 +27,14 @@ pub struct User {
     pub updated_at: Timestamp,
     /// The version, for optimistic concurrency.
     pub version: Version,
+}
+
+impl std::fmt::Debug for User {
+    /// Without the address, the name and the hash, so that none of them ends in a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { id, roles, version, .. } = self;
+        f.debug_struct("User").field("id", id).field("roles", roles).field("version", version).finish_non_exhaustive()
+    }
 }
 
 impl User {
