@@ -1,0 +1,5 @@
+//! Products and their stock.
+
+mod products;
+mod reservations;
+mod stock;

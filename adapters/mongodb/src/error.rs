@@ -1,0 +1,135 @@
+//! What an error of the driver means.
+
+use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure};
+use skep_application::kernel::{BoxError, Constraint, StoreError};
+
+const DUPLICATE_KEY: [i32; 2] = [11000, 11001];
+const WRITE_CONFLICT: i32 = 112;
+const ILLEGAL_OPERATION: i32 = 20;
+const OUT_OF_DISK_SPACE: i32 = 14031;
+/// Another primary is being found, or this one is starting or stopping; passes within seconds.
+const CHANGING: [i32; 11] = [91, 189, 7, 6, 89, 9001, 10107, 11600, 11602, 13435, 13436];
+/// The transaction is gone (251), or waited too long for a lock (24, 46) or for time itself (50, 262).
+const GONE: [i32; 5] = [24, 46, 50, 251, 262];
+/// Not allowed (13), or not who we say we are (18): for the operator to mend.
+const NOT_ADMITTED: [i32; 2] = [13, 18];
+
+/// What the error of a statement means.
+pub(crate) fn of_statement(error: Error) -> StoreError {
+    if let Some((code, message)) = code_of(&error)
+        && let Some(known) = of_code(code, &message)
+    {
+        return known;
+    }
+    match error.kind.as_ref() {
+        // In a transaction this is labelled transient, too. But no server for that long means that none will come soon.
+        ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } | ErrorKind::Authentication { .. } => {
+            StoreError::Unavailable(error.into())
+        }
+        _ if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => StoreError::Retry(error.into()),
+        _ if is_network(&error) => StoreError::Unavailable(error.into()),
+        _ => StoreError::Corrupt(error.into()),
+    }
+}
+
+/// What the error of a write outside of a transaction means: nobody knows whether it came to pass if the answer is lost.
+pub(crate) fn of_single_write(error: Error) -> StoreError {
+    if is_network(&error) { StoreError::OutcomeUnknown(error.into()) } else { of_statement(error) }
+}
+
+/// What the error of a commit means.
+pub(crate) enum CommitFailure {
+    /// Certainly not stored.
+    Aborted(StoreError),
+    /// Nobody knows; committing again on the same session is safe.
+    Unknown(BoxError),
+}
+
+/// What the error of a commit means. Certainty needs a label or the first try: what follows an unknown outcome is unknown.
+pub(crate) fn of_commit(error: Error, first: bool) -> CommitFailure {
+    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
+        return CommitFailure::Unknown(error.into());
+    }
+    if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+        return CommitFailure::Aborted(StoreError::Retry(error.into()));
+    }
+    if first { CommitFailure::Aborted(of_statement(error)) } else { CommitFailure::Unknown(error.into()) }
+}
+
+/// What an error code of the server means, where the code alone tells.
+pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
+    let cause = || -> BoxError { format!("mongodb error {code}: {message}").into() };
+    match code {
+        _ if DUPLICATE_KEY.contains(&code) => Some(match violated(message) {
+            Some(constraint) => StoreError::Duplicate { constraint },
+            // Not the whole message: it holds the value.
+            None => StoreError::Corrupt("a unique index that this program does not know was violated".into()),
+        }),
+        OUT_OF_DISK_SPACE => Some(StoreError::Full(cause())),
+        ILLEGAL_OPERATION if message.contains("ransaction") || message.contains("retryable") => {
+            Some(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
+        }
+        _ if message.contains("No space left on device") => Some(StoreError::Full(cause())),
+        WRITE_CONFLICT => Some(StoreError::Retry(cause())),
+        _ if GONE.contains(&code) || CHANGING.contains(&code) => Some(StoreError::Retry(cause())),
+        _ if NOT_ADMITTED.contains(&code) => Some(StoreError::Unavailable(cause())),
+        _ => None,
+    }
+}
+
+/// The rule whose index `E11000 duplicate key error collection: db.products index: products_sku_key dup key: …` names.
+fn violated(message: &str) -> Option<Constraint> {
+    let (_, rest) = message.split_once("collection: ")?;
+    let (namespace, rest) = rest.split_once(" index: ")?;
+    let index = rest.split(' ').next()?;
+    if index == "_id_" {
+        let (_, collection) = namespace.split_once('.')?;
+        return Constraint::from_name(&format!("{collection}_pkey"));
+    }
+    Constraint::from_name(index)
+}
+
+fn code_of(error: &Error) -> Option<(i32, String)> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(command) => Some((command.code, command.message.clone())),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some((write.code, write.message.clone())),
+        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some((concern.code, concern.message.clone())),
+        ErrorKind::InsertMany(many) => {
+            let first = many.write_errors.as_ref()?.first()?;
+            Some((first.code, first.message.clone()))
+        }
+        _ => None,
+    }
+}
+
+fn is_network(error: &Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_found_by_the_name_of_its_index() {
+        for rule in Constraint::ALL {
+            let name = rule.name();
+            let message = match name.strip_suffix("_pkey") {
+                Some(collection) => format!(
+                    "E11000 duplicate key error collection: skep.{collection} index: _id_ dup key: {{ _id: 1 }}"
+                ),
+                None => format!(
+                    "E11000 duplicate key error collection: skep.x index: {name} dup key: {{ a: \"index: _id_ \" }}"
+                ),
+            };
+            assert_eq!(violated(&message), Some(*rule), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_index_is_not_a_duplicate_and_shows_no_value() {
+        let message = "E11000 duplicate key error collection: skep.x index: y_1 dup key: { y: \"bee@hive.test\" }";
+        let error = of_code(11000, message).unwrap();
+        assert!(matches!(&error, StoreError::Corrupt(_)) && !format!("{error:?}").contains("bee@"), "{error:?}");
+    }
+}

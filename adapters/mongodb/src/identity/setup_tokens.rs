@@ -1,0 +1,56 @@
+//! The one-time token of the set-up.
+
+use crate::{
+    ops::Update,
+    record::{Record, Unreadable, binary, date, hash, time},
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{Binary, DateTime, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    identity::{SetupToken, SetupTokenRepository},
+    kernel::StoreError,
+};
+
+/// There is one at most, so it needs no id of its own.
+const ID: &str = "setup";
+
+#[derive(Serialize, Deserialize)]
+struct TokenDoc {
+    #[serde(rename = "_id")]
+    id: String,
+    hash: Binary,
+    expires_at: DateTime,
+}
+
+impl Record for TokenDoc {
+    const COLLECTION: &'static str = "setup_tokens";
+    type Entity = SetupToken;
+    fn read(self) -> Result<SetupToken, Unreadable> {
+        Ok(SetupToken { hash: hash(&self.hash)?, expires_at: time(self.expires_at)? })
+    }
+}
+
+#[async_trait]
+impl SetupTokenRepository for MongoUnit {
+    async fn find(&mut self) -> Result<Option<SetupToken>, StoreError> {
+        let mut step = self.step()?;
+        let found = step.find_one::<TokenDoc>(doc! { "_id": ID }).await?;
+        step.ok(found)
+    }
+
+    async fn replace(&mut self, token: &SetupToken) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        let change = doc! { "hash": binary(&token.hash), "expires_at": date(token.expires_at) };
+        let update = Update::of(doc! { "_id": ID }, doc! { "$set": change }).or_insert();
+        step.update(TokenDoc::COLLECTION, vec![update]).await?;
+        step.ok(())
+    }
+
+    async fn delete(&mut self) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        step.delete(TokenDoc::COLLECTION, doc! { "_id": ID }).await?;
+        step.ok(())
+    }
+}

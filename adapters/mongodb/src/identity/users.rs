@@ -1,0 +1,122 @@
+//! Accounts.
+
+use crate::{
+    ops::Update,
+    record::{self, Record, Unreadable, date, time, version},
+    store::MongoStore,
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{DateTime, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    identity::{Credentials, UserQueries, UserRepository, UserView},
+    kernel::{Scope, StoreError},
+};
+use skep_domain::{
+    access::Role,
+    identity::User,
+    shared::{Email, Text, UserId, Version},
+};
+
+#[derive(Serialize, Deserialize)]
+struct UserDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    email: String,
+    display_name: String,
+    roles: Vec<String>,
+    password_hash: String,
+    created_at: DateTime,
+    updated_at: DateTime,
+    version: i64,
+}
+
+impl UserDoc {
+    fn of(user: &User, version: Version) -> Self {
+        Self {
+            id: record::id(user.id.uuid()),
+            email: user.email.as_str().to_owned(),
+            display_name: user.display_name.as_str().to_owned(),
+            roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
+            password_hash: user.password_hash.clone(),
+            created_at: date(user.created_at),
+            updated_at: date(user.updated_at),
+            version: version.get(),
+        }
+    }
+}
+
+/// The roles of these names.
+pub(super) fn roles(names: &[String]) -> Result<Vec<Role>, Unreadable> {
+    names.iter().map(|name| name.parse().map_err(|_| "unknown role")).collect()
+}
+
+impl Record for UserDoc {
+    const COLLECTION: &'static str = "users";
+    type Entity = User;
+    fn read(self) -> Result<User, Unreadable> {
+        Ok(User {
+            id: UserId::new(self.id.to_uuid_1()),
+            email: Email::stored(self.email),
+            display_name: Text::stored(self.display_name),
+            roles: roles(&self.roles)?,
+            password_hash: self.password_hash,
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+            version: version(self.version)?,
+        })
+    }
+}
+
+#[async_trait]
+impl UserRepository for MongoUnit {
+    async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
+        let mut step = self.step()?;
+        let found = step.find_one::<UserDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
+        step.ok(found)
+    }
+
+    async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
+        let mut step = self.step()?;
+        let found = step.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
+        step.ok(found)
+    }
+
+    async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
+        let mut step = self.step()?;
+        let found = step.find_one::<UserDoc>(doc! { "roles": role.name() }).await?;
+        step.ok(found.is_some())
+    }
+
+    async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        step.insert(&[UserDoc::of(user, user.version)]).await?;
+        step.ok(())
+    }
+
+    async fn save(&mut self, user: &User) -> Result<Version, StoreError> {
+        let mut step = self.step()?;
+        let next = user.version.next();
+        let filter = doc! { "_id": record::id(user.id.uuid()), "version": user.version.get() };
+        let changed = bson::serialize_to_document(&UserDoc::of(user, next)).map_err(StoreError::unreadable)?;
+        step.update_all(UserDoc::COLLECTION, vec![Update::of(filter, changed)]).await?;
+        step.ok(next)
+    }
+}
+
+#[async_trait]
+impl UserQueries for MongoStore {
+    async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError> {
+        if !scope.admits(id) {
+            return Ok(None);
+        }
+        let found = self.read().await?.find_one::<UserDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
+        Ok(found.as_ref().map(UserView::from))
+    }
+
+    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        let found = self.read().await?.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
+        Ok(found.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash }))
+    }
+}

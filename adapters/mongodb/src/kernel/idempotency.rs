@@ -1,0 +1,127 @@
+//! Idempotency keys.
+
+use crate::{
+    ops::{Query, Update},
+    record::{self, Record, Unreadable, binary, date},
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{Binary, Bson, DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKeys, StoreError};
+use skep_domain::shared::Timestamp;
+
+#[derive(Serialize, Deserialize)]
+struct KeyDoc {
+    #[serde(rename = "_id")]
+    id: KeyId,
+    fingerprint: Binary,
+    /// What the command was answered; null until then, which nobody but the claiming unit sees.
+    answer: Option<String>,
+    created_at: DateTime,
+    expires_at: DateTime,
+}
+
+/// The order of the fields is part of the identity: MongoDB compares embedded documents field by field.
+#[derive(Clone, Serialize, Deserialize)]
+struct KeyId {
+    principal: bson::Uuid,
+    use_case: String,
+    key: String,
+}
+
+impl Record for KeyDoc {
+    const COLLECTION: &'static str = "idempotency_keys";
+    type Entity = Self;
+    fn read(self) -> Result<Self, Unreadable> {
+        Ok(self)
+    }
+}
+
+impl From<KeyId> for Bson {
+    fn from(id: KeyId) -> Self {
+        Self::Document(doc! { "principal": id.principal, "use_case": id.use_case, "key": id.key })
+    }
+}
+
+fn id_of(claim: &IdempotencyClaim) -> KeyId {
+    KeyId {
+        principal: record::id(claim.principal),
+        use_case: claim.use_case.to_owned(),
+        key: claim.key.as_str().to_owned(),
+    }
+}
+
+impl KeyDoc {
+    fn of(claim: &IdempotencyClaim) -> Self {
+        Self {
+            id: id_of(claim),
+            fingerprint: binary(&claim.fingerprint),
+            answer: None,
+            created_at: date(claim.now),
+            expires_at: date(claim.expires_at()),
+        }
+    }
+
+    fn renewed(self, claim: &IdempotencyClaim) -> Update {
+        let fresh = Self::of(claim);
+        let change = doc! {
+            "fingerprint": fresh.fingerprint,
+            "answer": Bson::Null,
+            "created_at": fresh.created_at,
+            "expires_at": fresh.expires_at,
+        };
+        Update::of(doc! { "_id": self.id, "expires_at": self.expires_at }, doc! { "$set": change })
+    }
+
+    fn claimed(self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
+        if self.fingerprint.bytes != claim.fingerprint {
+            return Ok(Claimed::Mismatch);
+        }
+        let unanswered = || StoreError::corrupt(Self::COLLECTION, claim.use_case, "committed without an answer");
+        self.answer.map(Claimed::Replay).ok_or_else(unanswered)
+    }
+}
+
+#[async_trait]
+impl IdempotencyKeys for MongoUnit {
+    async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
+        let mut step = self.step()?;
+        let claimed = match step.find_one::<KeyDoc>(doc! { "_id": id_of(claim) }).await? {
+            Some(row) if row.expires_at > date(claim.now) => row.claimed(claim)?,
+            Some(expired) => {
+                step.update_all(KeyDoc::COLLECTION, vec![expired.renewed(claim)]).await?;
+                Claimed::New
+            }
+            None => {
+                // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
+                step.insert(&[KeyDoc::of(claim)]).await.map_err(|error| match error {
+                    StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
+                    other => other,
+                })?;
+                Claimed::New
+            }
+        };
+        step.ok(claimed)
+    }
+
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        let filter = doc! { "_id": id_of(claim), "fingerprint": binary(&claim.fingerprint), "answer": Bson::Null };
+        let change = doc! { "$set": { "answer": answer } };
+        if step.update(KeyDoc::COLLECTION, vec![Update::of(filter, change)]).await? != 1 {
+            return Err(StoreError::corrupt(KeyDoc::COLLECTION, claim.use_case, "filled without a claim"));
+        }
+        step.ok(())
+    }
+
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let mut step = self.step()?;
+        let expired: Document = doc! { "expires_at": { "$lte": date(now) } };
+        let query = Query::of(expired).by(doc! { "expires_at": 1 }).at_most(limit);
+        let ids: Vec<KeyId> = step.find::<KeyDoc>(query).await?.into_iter().map(|row| row.id).collect();
+        let swept =
+            if ids.is_empty() { 0 } else { step.delete(KeyDoc::COLLECTION, doc! { "_id": { "$in": ids } }).await? };
+        step.ok(swept)
+    }
+}

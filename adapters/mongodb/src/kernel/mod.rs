@@ -1,0 +1,4 @@
+//! Idempotency keys and the outbox.
+
+mod idempotency;
+mod outbox;

@@ -1,0 +1,102 @@
+//! The outbox.
+
+use crate::{
+    ops::Query,
+    record::{self, Record, Unreadable, date, time, version},
+    store::MongoStore,
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{DateTime, RawDocumentBuf, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError};
+use skep_domain::shared::{EventId, UserId};
+
+#[derive(Serialize, Deserialize)]
+struct EventDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    name: String,
+    aggregate_id: bson::Uuid,
+    aggregate_version: i64,
+    actor_id: Option<bson::Uuid>,
+    impersonator_id: Option<bson::Uuid>,
+    request_id: String,
+    traceparent: Option<String>,
+    occurred_at: DateTime,
+    payload: String,
+}
+
+impl From<&OutboxEvent> for EventDoc {
+    fn from(event: &OutboxEvent) -> Self {
+        Self {
+            id: record::id(event.id.uuid()),
+            name: event.name.clone(),
+            aggregate_id: record::id(event.aggregate_id),
+            aggregate_version: event.aggregate_version.get(),
+            actor_id: event.actor_id.map(|user| record::id(user.uuid())),
+            impersonator_id: event.impersonator_id.map(|user| record::id(user.uuid())),
+            request_id: event.request_id.clone(),
+            traceparent: event.traceparent.clone(),
+            occurred_at: date(event.occurred_at),
+            payload: event.payload.clone(),
+        }
+    }
+}
+
+impl Record for EventDoc {
+    const COLLECTION: &'static str = "outbox";
+    type Entity = OutboxEvent;
+    fn read(self) -> Result<OutboxEvent, Unreadable> {
+        let user = |id: bson::Uuid| UserId::new(id.to_uuid_1());
+        Ok(OutboxEvent {
+            id: EventId::new(self.id.to_uuid_1()),
+            name: self.name,
+            aggregate_id: self.aggregate_id.to_uuid_1(),
+            aggregate_version: version(self.aggregate_version)?,
+            actor_id: self.actor_id.map(user),
+            impersonator_id: self.impersonator_id.map(user),
+            request_id: self.request_id,
+            traceparent: self.traceparent,
+            occurred_at: time(self.occurred_at)?,
+            payload: self.payload,
+        })
+    }
+}
+
+#[async_trait]
+impl Outbox for MongoUnit {
+    async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        step.insert(&[EventDoc::from(event)]).await?;
+        step.ok(())
+    }
+
+    async fn settle(&mut self, event: EventId) -> Result<bool, StoreError> {
+        let mut step = self.step()?;
+        let id = record::id(event.uuid());
+        if step.find_one::<EventDoc>(doc! { "_id": id }).await?.is_some() {
+            return step.ok(true);
+        }
+        // A miss alone proves nothing. The trace of a row that came and went collides with a unit that has stored the
+        // event and is on its way, and with everyone who tries to while this unit lasts.
+        let trace = RawDocumentBuf::try_from(&doc! { "_id": id }).map_err(StoreError::unreadable)?;
+        step.insert_raw(EventDoc::COLLECTION, vec![trace]).await.map_err(|error| match error {
+            StoreError::Duplicate { .. } => StoreError::Retry("the event was stored meanwhile".into()),
+            other => other,
+        })?;
+        step.delete(EventDoc::COLLECTION, doc! { "_id": id }).await?;
+        step.ok(false)
+    }
+}
+
+#[async_trait]
+impl OutboxQueries for MongoStore {
+    async fn list_events(&self, after: Option<EventId>, limit: u32) -> Result<Vec<OutboxEvent>, StoreError> {
+        if limit == 0 {
+            return Ok(vec![]);
+        }
+        let filter = after.map_or_else(|| doc! {}, |event| doc! { "_id": { "$gt": record::id(event.uuid()) } });
+        self.read().await?.find::<EventDoc>(Query::of(filter).by(doc! { "_id": 1 }).at_most(limit)).await
+    }
+}

@@ -1,0 +1,28 @@
+//! The store on MongoDB (6.0 and later, a replica set or a sharded cluster).
+//!
+//! A unit of work is one transaction: snapshot reads, majority commit, every command in the session ([`mod@ops`] is the
+//! only file that sends any). Where this store differs from the SQL ones:
+//!
+//! - Transactions collide at once instead of waiting. Writers of one process queue on the ids that `begin` names
+//!   ([`mod@locks`]); writers of several processes collide, end with `Retry` and are repeated by the application.
+//! - An order and its lines are one document. Text is compared byte by byte, for no collation is set.
+//! - A commit whose answer is lost is repeated on its session, which is safe, before its outcome is called unknown.
+
+mod catalog;
+mod error;
+mod identity;
+mod kernel;
+mod locks;
+mod migrations;
+mod operations;
+mod ops;
+mod options;
+mod ordering;
+mod record;
+mod schema;
+mod store;
+mod unit;
+
+pub use options::{CommandObserver, ConnectError, MongoOptions};
+pub use store::MongoStore;
+pub use unit::MongoUnit;

@@ -1,0 +1,136 @@
+//! Queues of writers within this process, one per id.
+//!
+//! MongoDB aborts the second writer of a document at once, so writers that are known to want the same thing line up
+//! here before their transactions start. Ids are taken in ascending order, so that queues cannot deadlock.
+
+use skep_application::kernel::Key;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::OwnedMutexGuard;
+
+type Queue = Arc<tokio::sync::Mutex<()>>;
+
+/// The queues that somebody stands in.
+#[derive(Debug, Default)]
+pub(crate) struct KeyLocks {
+    queues: Mutex<HashMap<Key, Queue>>,
+}
+
+/// The turn of one writer at one id; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    // Dropped first: the next in line goes on before the queue is looked at.
+    _guard: OwnedMutexGuard<()>,
+    _place: Place,
+}
+
+/// A place in a queue, waiting or at its head. The last one to leave takes the queue away.
+#[derive(Debug)]
+struct Place {
+    locks: Arc<KeyLocks>,
+    key: Key,
+    queue: Option<Queue>,
+}
+
+impl KeyLocks {
+    /// Waits for a turn at every one of these ids, first come, first served. A caller that is cancelled leaves all.
+    pub(crate) async fn lock(self: &Arc<Self>, mut keys: Vec<Key>) -> Vec<Turn> {
+        keys.sort_unstable();
+        keys.dedup();
+        let mut turns = Vec::with_capacity(keys.len());
+        for key in keys {
+            let (place, queue) = self.enter(key);
+            let guard = queue.lock_owned().await;
+            turns.push(Turn { _guard: guard, _place: place });
+        }
+        turns
+    }
+
+    fn enter(self: &Arc<Self>, key: Key) -> (Place, Queue) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = Arc::clone(queues.entry(key).or_default());
+        (Place { locks: Arc::clone(self), key, queue: Some(Arc::clone(&queue)) }, queue)
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut queues = self.locks.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        self.queue = None;
+        // Entering happens under the same lock: one owner left means that it is the map itself.
+        if queues.get(&self.key).is_some_and(|queue| Arc::strong_count(queue) == 1) {
+            queues.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use uuid::Uuid;
+
+    fn key(n: u128) -> Key {
+        Key(Uuid::from_u128(n))
+    }
+
+    #[tokio::test]
+    async fn the_second_waits_until_the_first_is_over() {
+        let locks = Arc::new(KeyLocks::default());
+        let first = locks.lock(vec![key(1), key(2), key(1)]).await;
+        let mut second = Box::pin(locks.lock(vec![key(2), key(3)]));
+        assert!(second.as_mut().now_or_never().is_none());
+        drop(first);
+        assert_eq!(second.await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn turns_go_in_the_order_of_coming() {
+        let locks = Arc::new(KeyLocks::default());
+        let first = locks.lock(vec![key(1)]).await;
+        let mut second = Box::pin(locks.lock(vec![key(1)]));
+        assert!(second.as_mut().now_or_never().is_none());
+        let mut third = Box::pin(locks.lock(vec![key(1)]));
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(first);
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second.await);
+        assert_eq!(third.await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn who_is_cancelled_while_waiting_leaves_every_queue() {
+        let locks = Arc::new(KeyLocks::default());
+        let first = locks.lock(vec![key(2)]).await;
+        let mut waiting = Box::pin(locks.lock(vec![key(1), key(2)]));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        assert!(locks.lock(vec![key(1)]).now_or_never().is_some());
+        drop(first);
+        assert_eq!(locks.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn opposite_orders_do_not_deadlock() {
+        let locks = Arc::new(KeyLocks::default());
+        let tasks = (0..200_u32).map(|n| {
+            let locks = Arc::clone(&locks);
+            let keys = if n % 2 == 0 { vec![key(1), key(2)] } else { vec![key(2), key(1)] };
+            tokio::spawn(async move {
+                let _turns = locks.lock(keys).await;
+                tokio::task::yield_now().await;
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        assert_eq!(locks.len(), 0);
+    }
+}

@@ -1,0 +1,182 @@
+//! Moving the schema, one starter at a time.
+//!
+//! Collections and indexes cannot be made in a transaction, so a starter takes a lease: a document with an owner and a
+//! time until which it holds, by the server's clock. It is renewed while work goes on; the lease of a starter that died
+//! runs out and the next one takes over. Steps can be repeated, so one that was left half done does no harm.
+
+use crate::{
+    ops::{Executor, Query, Update},
+    record::{Record, Unreadable, date, time},
+    schema::{STEPS, SchemaStep},
+    store::MongoStore,
+};
+use async_trait::async_trait;
+use bson::{Bson, DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    kernel::StoreError,
+    operations::{MigrationError, MigrationStatus, Migrations},
+};
+use skep_domain::shared::Timestamp;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::{Instant, sleep};
+
+const LOCKS: &str = "schema_locks";
+const LOCK: &str = "migrations";
+const PAUSE: Duration = Duration::from_millis(100);
+
+type Applied = BTreeMap<i64, Timestamp>;
+
+#[derive(Serialize, Deserialize)]
+struct AppliedDoc {
+    #[serde(rename = "_id")]
+    number: i64,
+    name: String,
+    applied_at: DateTime,
+}
+
+impl Record for AppliedDoc {
+    const COLLECTION: &'static str = "schema_migrations";
+    type Entity = (i64, Timestamp);
+    fn read(self) -> Result<(i64, Timestamp), Unreadable> {
+        Ok((self.number, time(self.applied_at)?))
+    }
+}
+
+/// The right to move the schema.
+struct Lease<'a> {
+    store: &'a MongoStore,
+    owner: bson::Uuid,
+}
+
+impl Lease<'_> {
+    /// Waits for it, as long as the options allow.
+    async fn take(store: &MongoStore) -> Result<Lease<'_>, StoreError> {
+        let lease = Lease { store, owner: bson::Uuid::new() };
+        let mut executor = store.read().await?;
+        let free = doc! { "$setOnInsert": { "owner": Bson::Null, "expires_at": DateTime::from_millis(0) } };
+        executor.update(LOCKS, vec![Update::of(doc! { "_id": LOCK }, free).or_insert()]).await?;
+        let started = Instant::now();
+        loop {
+            let expired = doc! { "_id": LOCK, "$expr": { "$lte": ["$expires_at", "$$NOW"] } };
+            if executor.update(LOCKS, vec![Update::of(expired, lease.held())]).await? == 1 {
+                return Ok(lease);
+            }
+            if started.elapsed() >= store.options.migration_patience {
+                return Err(StoreError::Unavailable("another instance has been moving the schema for long".into()));
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    fn held(&self) -> Vec<Document> {
+        let millis = i64::try_from(self.store.options.migration_lease.as_millis()).unwrap_or(i64::MAX);
+        let expires_at = doc! { "$add": ["$$NOW", millis] };
+        vec![doc! { "$set": { "owner": self.owner, "expires_at": expires_at } }]
+    }
+
+    /// Renews it until that fails; answers why.
+    async fn keep(&self) -> StoreError {
+        let mut executor = match self.store.read().await {
+            Ok(executor) => executor,
+            Err(error) => return error,
+        };
+        loop {
+            sleep(self.store.options.migration_lease / 3).await;
+            let mine = doc! { "_id": LOCK, "owner": self.owner };
+            match executor.update(LOCKS, vec![Update::of(mine, self.held())]).await {
+                Ok(1) => {}
+                Ok(_) => return StoreError::Unavailable("another instance moves the schema now".into()),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    /// Gives it back. If that fails it runs out by itself.
+    async fn release(self) {
+        let Ok(mut executor) = self.store.read().await else { return };
+        let free = doc! { "$set": { "owner": Bson::Null, "expires_at": DateTime::from_millis(0) } };
+        let mine = doc! { "_id": LOCK, "owner": self.owner };
+        let _ = executor.update(LOCKS, vec![Update::of(mine, free)]).await;
+    }
+}
+
+impl MongoStore {
+    /// Does the work while nobody else moves the schema.
+    async fn alone<T>(&self, work: impl Future<Output = Result<T, MigrationError>>) -> Result<T, MigrationError> {
+        let lease = Lease::take(self).await?;
+        let result = tokio::select! {
+            result = work => result,
+            lost = lease.keep() => Err(lost.into()),
+        };
+        lease.release().await;
+        result
+    }
+
+    /// What is applied. A schema that a newer program made is left alone.
+    async fn applied(&self, executor: &mut Executor) -> Result<Applied, MigrationError> {
+        let applied: Applied = executor.find::<AppliedDoc>(Query::of(doc! {})).await?.into_iter().collect();
+        let known = STEPS.last().map_or(0, |step| step.number);
+        match applied.keys().next_back() {
+            Some(&found) if found > known => Err(MigrationError::Newer { found, known }),
+            _ => Ok(applied),
+        }
+    }
+
+    async fn move_up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let mut executor = self.read().await?;
+        let applied = self.applied(&mut executor).await?;
+        let mut moved = Vec::new();
+        for step in STEPS.iter().filter(|step| !applied.contains_key(&step.number)) {
+            let now = self.clock.now();
+            step.apply(&mut executor).await.map_err(failed(step))?;
+            let mark = doc! { "$setOnInsert": { "name": step.name, "applied_at": date(now) } };
+            let mark = Update::of(doc! { "_id": step.number }, mark).or_insert();
+            executor.update(AppliedDoc::COLLECTION, vec![mark]).await.map_err(failed(step))?;
+            tracing::info!(number = step.number, name = step.name, "applied a migration");
+            moved.push(status(step, Some(now)));
+        }
+        Ok(moved)
+    }
+
+    async fn move_down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let mut executor = self.read().await?;
+        let applied = self.applied(&mut executor).await?;
+        let mut moved = Vec::new();
+        let newest = STEPS.iter().rev().filter(|step| applied.contains_key(&step.number));
+        for step in newest.take(usize::try_from(steps).unwrap_or(usize::MAX)) {
+            // The mark goes first: collections without a mark are completed by the next `up`, a mark without its
+            // collections would leave the store without unique indexes.
+            executor.delete(AppliedDoc::COLLECTION, doc! { "_id": step.number }).await.map_err(failed(step))?;
+            step.take_back(&mut executor).await.map_err(failed(step))?;
+            tracing::info!(number = step.number, name = step.name, "took back a migration");
+            moved.push(status(step, None));
+        }
+        Ok(moved)
+    }
+}
+
+fn status(step: &SchemaStep, applied_at: Option<Timestamp>) -> MigrationStatus {
+    MigrationStatus { number: step.number, name: step.name.to_owned(), applied_at }
+}
+
+fn failed(step: &SchemaStep) -> impl FnOnce(StoreError) -> MigrationError {
+    let (number, name) = (step.number, step.name.to_owned());
+    move |source| MigrationError::Failed { number, name, source }
+}
+
+#[async_trait]
+impl Migrations for MongoStore {
+    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        self.alone(self.move_up()).await
+    }
+
+    async fn down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
+        self.alone(self.move_down(steps)).await
+    }
+
+    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let applied = self.applied(&mut self.read().await?).await?;
+        Ok(STEPS.iter().map(|step| status(step, applied.get(&step.number).copied())).collect())
+    }
+}

@@ -1,0 +1,63 @@
+//! The keys of this deployment.
+
+use crate::{
+    ops::Query,
+    record::{Record, Unreadable, binary, date, time},
+    store::MongoStore,
+};
+use async_trait::async_trait;
+use bson::{Binary, DateTime, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    kernel::StoreError,
+    operations::{InstanceKeys, KeyPurpose, SealedKey},
+};
+
+#[derive(Serialize, Deserialize)]
+struct SealedKeyDoc {
+    #[serde(rename = "_id")]
+    id: String,
+    purpose: String,
+    sealed: Binary,
+    created_at: DateTime,
+}
+
+impl Record for SealedKeyDoc {
+    const COLLECTION: &'static str = "instance_keys";
+    type Entity = SealedKey;
+    fn read(self) -> Result<SealedKey, Unreadable> {
+        Ok(SealedKey {
+            purpose: KeyPurpose::from_name(&self.purpose).ok_or("unknown purpose")?,
+            id: self.id,
+            sealed: self.sealed.bytes,
+            created_at: time(self.created_at)?,
+        })
+    }
+}
+
+#[async_trait]
+impl InstanceKeys for MongoStore {
+    async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        let query = Query::of(doc! {}).by(doc! { "created_at": 1, "_id": 1 });
+        self.read().await?.find::<SealedKeyDoc>(query).await
+    }
+
+    async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
+        let record = SealedKeyDoc {
+            id: key.id.clone(),
+            purpose: key.purpose.name().to_owned(),
+            sealed: binary(&key.sealed),
+            created_at: date(key.created_at),
+        };
+        let mut executor = self.read().await?;
+        let of_purpose = doc! { "purpose": key.purpose.name() };
+        if executor.find_one::<SealedKeyDoc>(of_purpose.clone()).await?.is_some() {
+            return Ok(false);
+        }
+        // One document, so no transaction: of several starters the index lets one through and answers the others at once.
+        let Err(error) = executor.insert(&[record]).await else { return Ok(true) };
+        // Whichever index it was, and also if only the answer was lost: what counts is whether the purpose has a key now.
+        let now = executor.find_one::<SealedKeyDoc>(of_purpose).await?;
+        now.map_or(Err(error), |kept| Ok(kept == *key))
+    }
+}

@@ -1,0 +1,3 @@
+//! The keys of this deployment.
+
+mod instance_keys;

@@ -1,0 +1,184 @@
+//! Orders, their lines within.
+
+use crate::{
+    ops::{Query, Update},
+    record::{self, MoneyDoc, Record, Unreadable, date, pieces, time, version},
+    store::MongoStore,
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{DateTime, Document, doc};
+use serde::{Deserialize, Serialize};
+use skep_application::{
+    kernel::{Constraint, Page, PageRequest, Scope, SortValue, StoreError},
+    ordering::{OrderQueries, OrderRepository, OrderView},
+};
+use skep_domain::{
+    catalog::Sku,
+    ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
+    shared::{Direction, OrderId, ProductId, Text, UserId, Version},
+};
+use std::collections::HashSet;
+
+#[derive(Serialize, Deserialize)]
+struct OrderDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    number: String,
+    customer_id: bson::Uuid,
+    lines: Vec<LineDoc>,
+    total: MoneyDoc,
+    order_state: String,
+    payment_state: String,
+    fulfilment_state: String,
+    created_at: DateTime,
+    updated_at: DateTime,
+    version: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LineDoc {
+    product_id: bson::Uuid,
+    sku: String,
+    name: String,
+    quantity: i64,
+    unit_price: MoneyDoc,
+    total: MoneyDoc,
+}
+
+impl From<&Order> for OrderDoc {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: record::id(order.id.uuid()),
+            number: order.number.as_str().to_owned(),
+            customer_id: record::id(order.customer_id.uuid()),
+            lines: order.lines.iter().map(LineDoc::from).collect(),
+            total: order.total.into(),
+            order_state: order.progress.order.name().to_owned(),
+            payment_state: order.progress.payment.name().to_owned(),
+            fulfilment_state: order.progress.fulfilment.name().to_owned(),
+            created_at: date(order.created_at),
+            updated_at: date(order.updated_at),
+            version: order.version.get(),
+        }
+    }
+}
+
+impl From<&OrderLine> for LineDoc {
+    fn from(line: &OrderLine) -> Self {
+        Self {
+            product_id: record::id(line.product_id.uuid()),
+            sku: line.sku.as_str().to_owned(),
+            name: line.name.as_str().to_owned(),
+            quantity: line.quantity.into(),
+            unit_price: line.unit_price.into(),
+            total: line.total.into(),
+        }
+    }
+}
+
+impl LineDoc {
+    fn read(self) -> Result<OrderLine, Unreadable> {
+        Ok(OrderLine {
+            product_id: ProductId::new(self.product_id.to_uuid_1()),
+            sku: Sku::stored(self.sku),
+            name: Text::stored(self.name),
+            quantity: pieces(self.quantity)?,
+            unit_price: self.unit_price.read()?,
+            total: self.total.read()?,
+        })
+    }
+}
+
+impl Record for OrderDoc {
+    const COLLECTION: &'static str = "orders";
+    type Entity = Order;
+    fn read(self) -> Result<Order, Unreadable> {
+        Ok(Order {
+            id: OrderId::new(self.id.to_uuid_1()),
+            number: OrderNumber::parse(&self.number).map_err(|_| "not an order number")?,
+            customer_id: UserId::new(self.customer_id.to_uuid_1()),
+            lines: self.lines.into_iter().map(LineDoc::read).collect::<Result<_, _>>()?,
+            total: self.total.read()?,
+            progress: Progress {
+                order: OrderState::from_name(&self.order_state).ok_or("unknown order state")?,
+                payment: PaymentState::from_name(&self.payment_state).ok_or("unknown payment state")?,
+                fulfilment: FulfilmentState::from_name(&self.fulfilment_state).ok_or("unknown fulfilment state")?,
+            },
+            created_at: time(self.created_at)?,
+            updated_at: time(self.updated_at)?,
+            version: version(self.version)?,
+        })
+    }
+}
+
+#[async_trait]
+impl OrderRepository for MongoUnit {
+    async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        let mut step = self.step()?;
+        let found = step.find_one::<OrderDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
+        step.ok(found)
+    }
+
+    async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
+        let mut step = self.step()?;
+        // A unique index does not see two equal values within one document.
+        let mut products = HashSet::new();
+        if !order.lines.iter().all(|line| products.insert(line.product_id)) {
+            return Err(StoreError::Duplicate { constraint: Constraint::OrderLine });
+        }
+        step.insert(&[OrderDoc::from(order)]).await?;
+        step.ok(())
+    }
+
+    async fn save(&mut self, order: &Order) -> Result<Version, StoreError> {
+        let mut step = self.step()?;
+        let next = order.version.next();
+        let filter = doc! { "_id": record::id(order.id.uuid()), "version": order.version.get() };
+        let change = doc! {
+            "order_state": order.progress.order.name(),
+            "payment_state": order.progress.payment.name(),
+            "fulfilment_state": order.progress.fulfilment.name(),
+            "updated_at": date(order.updated_at),
+            "version": next.get(),
+        };
+        step.update_all(OrderDoc::COLLECTION, vec![Update::of(filter, doc! { "$set": change })]).await?;
+        step.ok(next)
+    }
+}
+
+/// What a scope says as a filter, and the index that lists within it; `None` if nothing lies within.
+fn scoped(scope: Scope) -> Option<(Document, &'static str)> {
+    match scope {
+        Scope::All => Some((doc! {}, "orders_created_at_idx")),
+        Scope::OwnedBy(user) => Some((doc! { "customer_id": record::id(user.uuid()) }, "orders_customer_id_idx")),
+        Scope::None => None,
+    }
+}
+
+#[async_trait]
+impl OrderQueries for MongoStore {
+    async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
+        let Some((mut filter, _)) = scoped(scope) else { return Ok(None) };
+        filter.insert("_id", record::id(id.uuid()));
+        Ok(self.read().await?.find_one::<OrderDoc>(filter).await?.as_ref().map(OrderView::from))
+    }
+
+    async fn list_orders(
+        &self,
+        scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<OrderView>, StoreError> {
+        let Some((within, index)) = scoped(scope) else { return Ok(Page::empty(page)) };
+        let mut query = Query::listing(index, within.clone(), direction, "created_at", page);
+        if let Some(after) = &page.after {
+            let SortValue::Time(at) = after.key else { return Ok(Page::empty(page)) };
+            query = query.after(direction, within.clone(), "created_at", date(at).into(), after.id);
+        }
+        let mut reader = self.read().await?;
+        let rows = reader.find::<OrderDoc>(query).await?;
+        let total = if page.count { Some(reader.count::<OrderDoc>(within, index).await?) } else { None };
+        Ok(Page::of(rows.iter().map(OrderView::from).collect(), page, total, OrderView::position))
+    }
+}

@@ -1,0 +1,138 @@
+//! The store.
+
+use crate::{
+    locks::KeyLocks,
+    ops::{self, Executor, Greeting},
+    options::{self, ConnectError, MongoOptions},
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::Timestamp;
+use mongodb::{
+    Client, Database,
+    options::{ClientOptions, ServerAddress},
+};
+use skep_application::{
+    catalog::CatalogTx,
+    identity::IdentityTx,
+    kernel::{Clock, Key, StoreError, TxMode},
+    operations::{OperationsTx, StoreHealth},
+    ordering::OrderingTx,
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// How long a health check may take, with something to spare below the 2 s of its contract.
+const CHECK_PATIENCE: Duration = Duration::from_millis(1_800);
+
+/// A store in one database of a MongoDB replica set or sharded cluster.
+pub struct MongoStore {
+    client: Client,
+    database: Database,
+    locks: Arc<KeyLocks>,
+    latest: Arc<Latest>,
+    pub(crate) options: MongoOptions,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The server's time of the latest commit of this process. Sessions that start later ask to see everything up to it, so
+/// that even after a change of primaries everybody here sees what was committed before.
+#[derive(Default)]
+pub(crate) struct Latest(Mutex<Option<Timestamp>>);
+
+impl Latest {
+    fn get(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn advance(&self, to: Option<Timestamp>) {
+        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *latest = (*latest).max(to);
+    }
+}
+
+impl MongoStore {
+    /// A store at this address. Asks the server what it is, but a server that is away is no error: the store works as
+    /// soon as it is there, and [`StoreHealth::check`] tells.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: an address that cannot be read, or a standalone server.
+    pub async fn connect(options: MongoOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
+        let (client_options, database) = options::read(&options).await?;
+        refuse_standalone(&client_options).await?;
+        let client =
+            Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
+        let database = client.database(&database);
+        Ok(Self { client, database, locks: Arc::default(), latest: Arc::default(), options, clock })
+    }
+
+    /// The name of the database.
+    #[must_use]
+    pub fn database(&self) -> &str {
+        self.database.name()
+    }
+
+    /// A session for reading outside of units of work: from the primary, with majority concern. What a majority has
+    /// cannot be lost, and a commit waits until it shows there, so everybody sees it once `commit` has returned.
+    pub(crate) async fn read(&self) -> Result<Executor, StoreError> {
+        let patience = self.options.answer_timeout;
+        Executor::start(&self.client, self.database.clone(), patience, self.latest.get()).await
+    }
+
+    /// Opens a unit of work. Waits for a turn at the contended ids first, so that the snapshot is taken after those who
+    /// had theirs before are done.
+    async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<MongoUnit, StoreError> {
+        let turns = match mode {
+            TxMode::Read => vec![],
+            TxMode::Write => timeout(self.options.answer_timeout, self.locks.lock(contended.to_vec()))
+                .await
+                .map_err(|_| StoreError::Unavailable("too many writers want the same".into()))?,
+        };
+        let executor = self.read().await?.transaction(mode).await?;
+        Ok(MongoUnit::new(executor, turns, Arc::clone(&self.latest)))
+    }
+}
+
+skep_application::begins!(MongoStore: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
+
+#[async_trait]
+impl StoreHealth for MongoStore {
+    async fn check(&self) -> Result<(), StoreError> {
+        match ops::greet(&self.client, CHECK_PATIENCE).await? {
+            Greeting::Usable => Ok(()),
+            Greeting::NotInitiated => Err(StoreError::Unavailable("the replica set is not initiated".into())),
+            Greeting::Standalone => {
+                Err(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
+            }
+        }
+    }
+}
+
+/// Asks the first server that answers, by a connection of its own: against a standalone server an address with
+/// `replicaSet=` would only time out.
+async fn refuse_standalone(options: &ClientOptions) -> Result<(), ConnectError> {
+    for host in &options.hosts {
+        let mut direct = options.clone();
+        direct.hosts = vec![host.clone()];
+        direct.direct_connection = Some(true);
+        direct.repl_set_name = None;
+        direct.load_balanced = None;
+        direct.command_event_handler = None;
+        let Ok(client) = Client::with_options(direct) else { continue };
+        let greeting = ops::greet(&client, CHECK_PATIENCE).await;
+        client.shutdown().immediate(true).await;
+        match greeting {
+            Ok(Greeting::Standalone) => return Err(ConnectError::Standalone(shown(host))),
+            Ok(_) => return Ok(()),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn shown(host: &ServerAddress) -> String {
+    host.to_string()
+}

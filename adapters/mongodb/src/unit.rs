@@ -1,0 +1,195 @@
+//! The one concrete unit of work.
+
+use crate::{locks::Turn, ops::Executor, store::Latest};
+use async_trait::async_trait;
+use skep_application::{
+    catalog::{CatalogTx, ProductRepository, StockRepository},
+    identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
+    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction},
+    operations::OperationsTx,
+    ordering::{OrderRepository, OrderingTx},
+};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+use tokio::runtime::Handle;
+
+/// A unit of work: one transaction in one session.
+///
+/// How it ends (commit, rollback, drop) runs on a task of its own, so that a caller who is cancelled meanwhile leaves
+/// no transaction open on the server; the turns at the contended ids are given back after that.
+pub struct MongoUnit {
+    work: Option<Work>,
+    /// Whether a statement has failed, or was cancelled before its answer came.
+    failed: bool,
+    runtime: Handle,
+}
+
+struct Work {
+    executor: Executor,
+    latest: Arc<Latest>,
+    /// Given back last.
+    _turns: Vec<Turn>,
+}
+
+/// One statement. Until [`Step::ok`] says so, the unit counts as failed: whoever leaves early, by an error or because
+/// the caller was cancelled, leaves it so.
+pub(crate) struct Step<'a> {
+    executor: &'a mut Executor,
+    failed: &'a mut bool,
+}
+
+impl Step<'_> {
+    /// The statement has succeeded.
+    pub(crate) fn ok<T>(self, value: T) -> Result<T, StoreError> {
+        *self.failed = false;
+        Ok(value)
+    }
+}
+
+impl Deref for Step<'_> {
+    type Target = Executor;
+    fn deref(&self) -> &Executor {
+        self.executor
+    }
+}
+
+impl DerefMut for Step<'_> {
+    fn deref_mut(&mut self) -> &mut Executor {
+        self.executor
+    }
+}
+
+impl MongoUnit {
+    pub(crate) fn new(executor: Executor, turns: Vec<Turn>, latest: Arc<Latest>) -> Self {
+        Self { work: Some(Work { executor, latest, _turns: turns }), failed: false, runtime: Handle::current() }
+    }
+
+    /// Begins a statement, unless an earlier one has failed.
+    pub(crate) fn step(&mut self) -> Result<Step<'_>, StoreError> {
+        match &mut self.work {
+            Some(work) if !self.failed => {
+                self.failed = true;
+                Ok(Step { executor: &mut work.executor, failed: &mut self.failed })
+            }
+            _ => Err(StoreError::after_error()),
+        }
+    }
+
+    /// The work, to be ended; none of it if a statement has failed, and then dropping the unit undoes it.
+    fn take(&mut self) -> Result<Work, StoreError> {
+        if self.failed {
+            return Err(StoreError::after_error());
+        }
+        self.work.take().ok_or_else(StoreError::after_error)
+    }
+}
+
+impl Work {
+    async fn commit(mut self) -> Result<(), StoreError> {
+        let result = self.executor.commit().await;
+        if result.is_ok() {
+            self.latest.advance(self.executor.seen());
+        }
+        result
+    }
+
+    async fn rollback(mut self) -> Result<(), StoreError> {
+        if !self.executor.sent() {
+            return Ok(());
+        }
+        if self.executor.wrote() {
+            let settled = self.executor.settle_reads().await;
+            self.executor.abort().await;
+            return settled;
+        }
+        // Committing what only read waits until all of it is durable.
+        self.executor.commit().await.map_err(|error| match error {
+            StoreError::OutcomeUnknown(cause) => StoreError::Retry(cause),
+            other => other,
+        })
+    }
+}
+
+impl Drop for MongoUnit {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.runtime.spawn(async move {
+                let Work { executor, _turns, .. } = work;
+                executor.abort().await;
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Transaction for MongoUnit {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        let work = self.take()?;
+        // Without an answer from the task nobody knows: it may have sent the commit.
+        self.runtime.spawn(work.commit()).await.map_err(|error| StoreError::OutcomeUnknown(error.into()))?
+    }
+
+    async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
+        let work = self.take()?;
+        self.runtime.spawn(work.rollback()).await.map_err(|error| StoreError::Unavailable(error.into()))?
+    }
+}
+
+impl IdentityTx for MongoUnit {
+    fn users(&mut self) -> &mut dyn UserRepository {
+        self
+    }
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self
+    }
+    fn setup_tokens(&mut self) -> &mut dyn SetupTokenRepository {
+        self
+    }
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        self
+    }
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self
+    }
+}
+
+impl CatalogTx for MongoUnit {
+    fn products(&mut self) -> &mut dyn ProductRepository {
+        self
+    }
+    fn stock(&mut self) -> &mut dyn StockRepository {
+        self
+    }
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        self
+    }
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self
+    }
+}
+
+impl OrderingTx for MongoUnit {
+    fn orders(&mut self) -> &mut dyn OrderRepository {
+        self
+    }
+    fn products(&mut self) -> &mut dyn ProductRepository {
+        self
+    }
+    fn stock(&mut self) -> &mut dyn StockRepository {
+        self
+    }
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        self
+    }
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self
+    }
+}
+
+impl OperationsTx for MongoUnit {
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        self
+    }
+}
