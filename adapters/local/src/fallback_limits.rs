@@ -97,7 +97,8 @@ impl RateLimits for FallbackLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LocalLimits, testing::ManualClock};
+    use crate::LocalLimits;
+    use skep_application::testing::FixedClock;
     use std::sync::atomic::{AtomicBool, AtomicU32};
 
     const LIMIT: Limit = Limit { burst: 2, period: Duration::from_secs(3_600) };
@@ -120,8 +121,8 @@ mod tests {
         }
     }
 
-    fn setup() -> (Arc<ManualClock>, Arc<Switched>, FallbackLimits) {
-        let clock = Arc::new(ManualClock::at(0));
+    fn setup() -> (Arc<FixedClock>, Arc<Switched>, FallbackLimits) {
+        let clock = Arc::new(FixedClock::default());
         let shared = Arc::new(Switched {
             away: AtomicBool::new(false),
             asked: AtomicU32::new(0),

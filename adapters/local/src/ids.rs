@@ -67,8 +67,16 @@ impl IdGenerator for UuidV7 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SystemClock, testing::ManualClock};
+    use crate::SystemClock;
+    use skep_application::testing::FixedClock;
+    use skep_domain::shared::Timestamp;
     use std::collections::HashSet;
+
+    fn clock_at(millis: i64) -> Arc<FixedClock> {
+        let clock = FixedClock::default();
+        clock.jump_to(Timestamp::from_millis(millis).unwrap());
+        Arc::new(clock)
+    }
 
     fn millis_of(id: Uuid) -> u64 {
         let [a, b, c, d, e, f, ..] = id.into_bytes();
@@ -77,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_id_is_a_version_7_uuid_of_the_clocks_millisecond() {
-        let clock = Arc::new(ManualClock::at(1_790_000_000_123));
+        let clock = clock_at(1_790_000_000_123);
         let id = UuidV7::new(clock).next();
         assert_eq!(id.get_version_num(), 7);
         assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
@@ -86,7 +94,7 @@ mod tests {
 
     #[test]
     fn ids_of_one_millisecond_sort_by_making_beyond_the_counter() {
-        let ids = UuidV7::new(Arc::new(ManualClock::at(1_790_000_000_000)));
+        let ids = UuidV7::new(clock_at(1_790_000_000_000));
         let made: Vec<_> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
         assert!(made.iter().all(|id| id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122));
@@ -95,21 +103,21 @@ mod tests {
 
     #[test]
     fn ids_go_on_when_the_clock_jumps_back() {
-        let clock = Arc::new(ManualClock::at(1_790_000_000_000));
+        let clock = clock_at(1_790_000_000_000);
         let ids = UuidV7::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let before = ids.next();
-        clock.set_wall(1_600_000_000_000);
+        clock.jump_to(Timestamp::from_millis(1_600_000_000_000).unwrap());
         let after = ids.next();
         assert!(after > before);
-        clock.set_wall(-1);
+        clock.jump_to(Timestamp::from_millis(-1).unwrap());
         assert!(ids.next() > after, "a time before 1970 counts as 1970");
-        clock.set_wall(1_790_000_000_500);
+        clock.jump_to(Timestamp::from_millis(1_790_000_000_500).unwrap());
         assert_eq!(millis_of(ids.next()), 1_790_000_000_500);
     }
 
     #[test]
     fn the_random_part_fills_its_62_bits() {
-        let ids = UuidV7::new(Arc::new(ManualClock::at(1_790_000_000_000)));
+        let ids = UuidV7::new(clock_at(1_790_000_000_000));
         let (ones, zeros) = (0..1_000)
             .map(|_| ids.next().as_u64_pair().1)
             .fold((0, 0), |(ones, zeros), low| (ones | low, zeros | !low));

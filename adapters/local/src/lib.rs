@@ -5,8 +5,6 @@ mod fallback_limits;
 mod ids;
 mod limits;
 mod random;
-#[cfg(test)]
-mod testing;
 
 pub use clock::{SystemClock, TokioSleeper};
 pub use fallback_limits::{FALLBACK_METRIC, FallbackLimits};

@@ -126,14 +126,14 @@ impl RateLimits for LocalLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::ManualClock;
     use proptest::prelude::*;
+    use skep_application::testing::FixedClock;
     use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    fn limits() -> (Arc<ManualClock>, LocalLimits) {
-        let clock = Arc::new(ManualClock::at(0));
+    fn limits() -> (Arc<FixedClock>, LocalLimits) {
+        let clock = Arc::new(FixedClock::default());
         (Arc::clone(&clock), LocalLimits::new(clock))
     }
 

@@ -1,0 +1,20 @@
+//! Passwords, tokens, fingerprints and keys.
+
+mod eddsa_tokens;
+mod fingerprints;
+mod hash_pool;
+mod instance_secret;
+mod jwt_provider;
+mod key_ring;
+mod password_hasher;
+mod secrets;
+#[cfg(test)]
+mod testing;
+
+pub use eddsa_tokens::{EdDsaTokens, InvalidKey, SigningKey, TokenSetupError, VerifyingKey};
+pub use fingerprints::HmacFingerprints;
+pub use hash_pool::HashPool;
+pub use instance_secret::{InstanceSecret, InvalidSecret, SealError};
+pub use key_ring::{KeyRing, KeyRingError};
+pub use password_hasher::{Argon2Cost, Argon2Hasher, InvalidCost};
+pub use secrets::{Sha256Secrets, same_bytes, secret_from_text, secret_hash, secret_text};

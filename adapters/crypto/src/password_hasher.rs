@@ -1,0 +1,200 @@
+//! Passwords.
+
+use crate::HashPool;
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use async_trait::async_trait;
+use skep_application::{
+    identity::{HashError, PasswordHasher},
+    kernel::BoxError,
+};
+use std::sync::Arc;
+
+/// The least costs that OWASP recommends, as memory in KiB and passes.
+const FLOORS: [(u32, u32); 3] = [(47_104, 1), (19_456, 2), (12_288, 3)];
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+const MAX_PASSES: u32 = 10;
+const MAX_LANES: u32 = 4;
+
+/// What one Argon2id hash costs.
+#[derive(Debug, Clone)]
+pub struct Argon2Cost(Params);
+
+/// The cost is too low to protect passwords, or high enough to exhaust the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "argon2 cost must be at least 47104 KiB with 1 pass, 19456 KiB with 2 or 12288 KiB with 3, and at most 262144 KiB, \
+     10 passes and 4 lanes"
+)]
+pub struct InvalidCost;
+
+impl Argon2Cost {
+    /// Memory in KiB, passes over it, and lanes (which do not run in parallel).
+    ///
+    /// # Errors
+    /// [`InvalidCost`] outside of the floor and the ceiling.
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
+        let enough = FLOORS.iter().any(|(memory, times)| memory_kib >= *memory && passes >= *times);
+        let params = Params::new(memory_kib, passes, lanes, None).map_err(|_| InvalidCost)?;
+        if enough && within_ceiling(&params) { Ok(Self(params)) } else { Err(InvalidCost) }
+    }
+}
+
+impl Default for Argon2Cost {
+    /// 19 MiB, two passes, one lane: about 30 ms.
+    fn default() -> Self {
+        Self(Params::DEFAULT)
+    }
+}
+
+fn within_ceiling(params: &Params) -> bool {
+    params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES
+}
+
+/// Hashes with Argon2id, salts of 16 bytes and tags of 32, as PHC strings.
+///
+/// Verification obeys the cost that the hash was stored with, up to 256 MiB, 10 passes and 4 lanes; a hash beyond that
+/// is `Failed` before any memory is taken.
+pub struct Argon2Hasher {
+    argon2: Argon2<'static>,
+    pool: HashPool,
+    /// The hash of a password that nobody has, of the current cost.
+    nobodys: Arc<str>,
+}
+
+impl Argon2Hasher {
+    /// Hashes of this cost in this pool. Takes as long as one hash.
+    ///
+    /// # Errors
+    /// `Failed` if the memory or randomness for a hash is missing.
+    pub fn new(cost: Argon2Cost, pool: HashPool) -> Result<Self, HashError> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0);
+        let nobodys = hash(&argon2, "nobody has this password").map_err(HashError::Failed)?.into();
+        Ok(Self { argon2, pool, nobodys })
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, BoxError> {
+    Ok(argon2.hash_password(password.as_bytes())?.to_string())
+}
+
+fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, BoxError> {
+    let stored = PasswordHash::new(stored)?;
+    if stored.algorithm.as_str() != argon2::ARGON2ID_IDENT.as_str() {
+        return Err("the stored hash is not one of argon2id".into());
+    }
+    if stored.salt.is_none() || stored.hash.is_none() {
+        return Err("the stored hash has no salt or no tag".into());
+    }
+    if !within_ceiling(&Params::try_from(&stored)?) {
+        return Err("the stored hash costs more than is allowed".into());
+    }
+    match argon2.verify_password(password.as_bytes(), &stored) {
+        Ok(()) => Ok(true),
+        Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[async_trait]
+impl PasswordHasher for Argon2Hasher {
+    async fn hash(&self, password: String) -> Result<String, HashError> {
+        let argon2 = self.argon2.clone();
+        self.pool.run(move || hash(&argon2, &password)).await?.map_err(HashError::Failed)
+    }
+
+    async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, HashError> {
+        let argon2 = self.argon2.clone();
+        let known = stored.is_some();
+        let stored = stored.map_or_else(|| Arc::clone(&self.nobodys), Arc::from);
+        let same = self.pool.run(move || verify(&argon2, &password, &stored)).await?.map_err(HashError::Failed)?;
+        Ok(known && same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::num::NonZeroUsize;
+
+    fn hasher() -> Argon2Hasher {
+        Argon2Hasher::new(Argon2Cost::default(), HashPool::new(NonZeroUsize::MIN)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_verified_by_its_own_hash_alone() {
+        let hasher = hasher();
+        let hash = hasher.hash("correct horse".into()).await.unwrap();
+        assert!(hasher.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify("correct horse ".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify("Correct horse".into(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_a_phc_string_with_a_fresh_salt_of_16_bytes() {
+        let hasher = hasher();
+        let (a, b) = (hasher.hash("same".into()).await.unwrap(), hasher.hash("same".into()).await.unwrap());
+        assert_ne!(a, b);
+        assert!(a.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{a}");
+        let parsed = PasswordHash::new(&a).unwrap();
+        assert_eq!(parsed.salt.unwrap().len(), 16);
+        assert_eq!(parsed.hash.unwrap().len(), 32);
+    }
+
+    #[tokio::test]
+    async fn without_a_hash_the_answer_is_no_after_the_same_work() {
+        let hasher = hasher();
+        assert!(!hasher.verify("nobody has this password".into(), None).await.unwrap());
+        let stored = PasswordHash::new(&hasher.nobodys).unwrap();
+        assert_eq!(Params::try_from(&stored).unwrap().m_cost(), 19_456);
+        assert!(verify(&hasher.argon2, "nobody has this password", &hasher.nobodys).unwrap());
+    }
+
+    #[tokio::test]
+    async fn hashes_of_other_costs_within_the_ceiling_are_verified() {
+        let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::for_cores()).unwrap();
+        let hash = other.hash("imported".into()).await.unwrap();
+        assert!(hasher().verify("imported".into(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn stored_hashes_that_cost_too_much_or_cannot_be_read_fail() {
+        let hasher = hasher();
+        let tag = "c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for stored in [
+            format!("$argon2id$v=19$m=4194304,t=2,p=1${tag}"),
+            format!("$argon2id$v=19$m=262145,t=2,p=1${tag}"),
+            format!("$argon2id$v=19$m=19456,t=11,p=1${tag}"),
+            format!("$argon2id$v=19$m=19456,t=2147483648,p=1${tag}"),
+            format!("$argon2id$v=19$m=19456,t=2,p=5${tag}"),
+            format!("$argon2id$v=19$m=134217728,t=2,p=16777216${tag}"),
+            format!("$argon2i$v=19$m=19456,t=2,p=1${tag}"),
+            "$argon2id$v=19$m=19456,t=2,p=1".to_owned(),
+            "$2b$12$abcdefghijklmnopqrstuv".to_owned(),
+            String::new(),
+        ] {
+            let verdict = hasher.verify("x".into(), Some(stored.clone())).await;
+            assert!(matches!(verdict, Err(HashError::Failed(_))), "{stored}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_cost_below_the_floor_or_above_the_ceiling_is_refused() {
+        for (memory, passes, lanes) in [(19_456, 2, 1), (47_104, 1, 1), (12_288, 3, 1), (262_144, 10, 4)] {
+            assert!(Argon2Cost::new(memory, passes, lanes).is_ok(), "{memory} {passes} {lanes}");
+        }
+        for (memory, passes, lanes) in [
+            (19_455, 2, 1),
+            (47_103, 1, 1),
+            (12_287, 3, 1),
+            (19_456, 2, 0),
+            (262_145, 2, 1),
+            (19_456, 11, 1),
+            (19_456, 2, 5),
+        ] {
+            assert_eq!(Argon2Cost::new(memory, passes, lanes).unwrap_err(), InvalidCost);
+        }
+    }
+}

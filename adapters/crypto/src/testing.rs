@@ -1,0 +1,98 @@
+//! What the tests of this crate share.
+
+use async_trait::async_trait;
+use skep_application::{
+    kernel::{Random, Runtime, StoreError},
+    operations::{InstanceKeys, KeyPurpose, SealedKey},
+    testing::fixed_runtime,
+};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+/// Counts instead of guessing.
+#[derive(Default)]
+pub(crate) struct CountingRandom(AtomicU64);
+
+impl Random for CountingRandom {
+    fn bits(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        let mut secret = [7; 32];
+        for chunk in secret.chunks_mut(8) {
+            // Odd and spread over all bits, as a secret would be.
+            chunk.copy_from_slice(&(self.bits() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
+        }
+        secret
+    }
+}
+
+/// Counted ids and randomness, a clock that stands still.
+pub(crate) fn runtime() -> Runtime {
+    let (runtime, _) = fixed_runtime();
+    Runtime { random: Arc::new(CountingRandom::default()), ..runtime }
+}
+
+/// Keys in memory, with the faults that a store may have.
+#[derive(Default)]
+pub(crate) struct MemoryKeys {
+    keys: Mutex<Vec<SealedKey>>,
+    another: Mutex<Option<SealedKey>>,
+    away: AtomicBool,
+    forgets: AtomicBool,
+}
+
+impl MemoryKeys {
+    /// Keeps this key just before the next insert.
+    pub(crate) fn let_another_insert_first(&self, key: SealedKey) {
+        *self.another.lock().unwrap() = Some(key);
+    }
+
+    pub(crate) fn push(&self, key: SealedKey) {
+        self.keys.lock().unwrap().push(key);
+    }
+
+    pub(crate) fn remove(&self, purpose: KeyPurpose) {
+        self.keys.lock().unwrap().retain(|key| key.purpose != purpose);
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Vec<SealedKey>)) {
+        change(&mut self.keys.lock().unwrap());
+    }
+
+    pub(crate) fn fail(&self) {
+        self.away.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn forget_inserts(&self) {
+        self.forgets.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl InstanceKeys for MemoryKeys {
+    async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
+        // Other instances run in between.
+        tokio::task::yield_now().await;
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("away".into()));
+        }
+        Ok(self.keys.lock().unwrap().clone())
+    }
+
+    async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
+        tokio::task::yield_now().await;
+        let mut keys = self.keys.lock().unwrap();
+        keys.extend(self.another.lock().unwrap().take());
+        if keys.iter().any(|kept| kept.purpose == key.purpose) {
+            return Ok(false);
+        }
+        if !self.forgets.load(Ordering::SeqCst) {
+            keys.push(key.clone());
+        }
+        Ok(true)
+    }
+}
