@@ -1,0 +1,54 @@
+//! `skep migrate`.
+
+use crate::{config::Config, instance::Foundation};
+use clap::Subcommand;
+use skep_application::{kernel::BoxError, operations::MigrationStatus};
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub(super) enum Migrate {
+    /// Apply every migration that is missing.
+    Up,
+    /// Take migrations back, newest first, with all data in what they made.
+    Down {
+        /// How many.
+        #[arg(long, default_value_t = 1)]
+        steps: u32,
+        /// Do it: data is lost.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Show which migrations are applied.
+    Status,
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxError> {
+    let foundation = Foundation::open(config).await?;
+    let store = &foundation.store;
+    match command {
+        Migrate::Up => match store.store.up().await? {
+            applied if applied.is_empty() => println!("nothing to apply: {} is up to date", store.name),
+            applied => applied.iter().for_each(|migration| println!("applied   {}", line(migration))),
+        },
+        Migrate::Down { yes: false, steps } => {
+            return Err(format!("taking back {steps} migration(s) deletes the data in them; add --yes to do it").into());
+        }
+        Migrate::Down { steps, .. } => match store.store.down(steps).await? {
+            reverted if reverted.is_empty() => println!("nothing to take back"),
+            reverted => reverted.iter().for_each(|migration| println!("reverted  {}", line(migration))),
+        },
+        Migrate::Status => {
+            for migration in store.store.status().await? {
+                let at = migration.applied_at.map_or("missing".to_owned(), |at| format!("applied {at}"));
+                println!("{}  {at}", line(&migration));
+            }
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+fn line(migration: &MigrationStatus) -> String {
+    format!("{:04} {}", migration.number, migration.name)
+}

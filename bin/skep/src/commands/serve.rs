@@ -1,0 +1,140 @@
+//! `skep serve`.
+
+use crate::{
+    Instance,
+    config::Config,
+    telemetry::{Telemetry, start_metrics},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use skep_application::kernel::{Actor, BoxError};
+use skep_http::{
+    Api, ApiConfig,
+    edge::{Cors, EdgeConfig, RequestId, TrustedProxies, serve},
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long browsers are told to insist on HTTPS: two years.
+const HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
+/// How often what has expired is forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often metrics are tidied.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
+    let telemetry = Arc::new(Telemetry::start(&config.log_level, config.log_format));
+    let metrics = start_metrics()?;
+    let listener = TcpListener::bind(SocketAddr::new(config.host, config.port)).await.map_err(|source| {
+        BoxError::from(format!("cannot listen on {}: {source}", SocketAddr::new(config.host, config.port)))
+    })?;
+    let address = listener.local_addr()?;
+    let url = config.base_url(address.port());
+    let instance = Instance::start(config, &url, true).await?;
+    let token = instance.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
+    let service = Api::build(instance.app.clone(), api_config(config, &instance, &metrics, &telemetry));
+    let edge = edge_config(config, &instance, &url, service.routes);
+    welcome(&instance, &url, address, config, token.as_deref());
+    let shutdown = CancellationToken::new();
+    let background = tokio::spawn(keep_tidy(instance.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
+    tokio::spawn(stop_on_signal(shutdown.clone())?);
+    let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
+    shutdown.cancel();
+    if let Err(error) = background.await {
+        tracing::error!(%error, "background work ended badly");
+    }
+    instance.close().await;
+    tracing::info!(connections_cut = report.connections_cut, requests_cut = report.requests_cut, "stopped");
+    Ok(())
+}
+
+fn api_config(
+    config: &Config,
+    instance: &Instance,
+    metrics: &PrometheusHandle,
+    telemetry: &Arc<Telemetry>,
+) -> ApiConfig {
+    // To the world, metrics are served only to those who hold the token.
+    let served = config.metrics_token.is_some() || config.host.is_loopback();
+    let (handle, telemetry) = (metrics.clone(), telemetry.clone());
+    let render = move || {
+        metrics::counter!("skep_log_lines_lost_total").absolute(telemetry.lost_lines());
+        handle.render()
+    };
+    ApiConfig {
+        cursor_key: instance.cursor_key,
+        limits: config.limits,
+        docs: config.docs,
+        metrics: served.then(|| Arc::new(render) as Arc<dyn Fn() -> String + Send + Sync>),
+        metrics_token: config.metrics_token.as_ref().map(|token| token.0.clone()),
+    }
+}
+
+fn edge_config(config: &Config, instance: &Instance, url: &str, routes: skep_http::edge::RouteTable) -> EdgeConfig {
+    let ids = instance.app.ports.runtime.ids.clone();
+    let mut edge = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
+    edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
+    edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));
+    edge.hsts = url.starts_with("https://").then_some(HSTS);
+    edge.routes = routes;
+    edge
+}
+
+/// The first thing that a newcomer reads.
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+fn welcome(instance: &Instance, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
+    println!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), instance.store_name());
+    println!("  API        {url}/api/v1");
+    if config.docs {
+        println!("  API docs   {url}/api-docs");
+    }
+    println!("  OpenAPI    {url}/openapi.json");
+    println!("  health     {url}/health, {url}/ready");
+    if let Some(token) = token {
+        println!();
+        println!("There is no admin yet. Make one within 24 hours with this one-time token:");
+        println!("  curl -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
+        println!(
+            "    -d '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"<15 characters or more>\",\"display_name\":\"You\"}}'"
+        );
+    }
+}
+
+/// Forgets what has expired, and keeps the metrics small.
+async fn keep_tidy(
+    app: Arc<skep_application::App>,
+    metrics: PrometheusHandle,
+    telemetry: Arc<Telemetry>,
+    shutdown: CancellationToken,
+) {
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            _ = upkeep.tick() => metrics.run_upkeep(),
+            _ = sweep.tick() => match app.sweep_expired.execute().await {
+                Ok(0) => {}
+                Ok(keys) => tracing::info!(keys, "expired idempotency keys forgotten"),
+                Err(error) => tracing::warn!(%error, "expired idempotency keys could not be forgotten"),
+            },
+        }
+    }
+    drop(telemetry);
+}
+
+/// The first signal lets running requests end; a second one of any kind ends the process as the system does.
+fn stop_on_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>, std::io::Error> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tracing::info!("stopping: running requests may end");
+        shutdown.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        tracing::warn!("stopping at once");
+        std::process::exit(1);
+    })
+}

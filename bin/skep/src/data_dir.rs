@@ -1,0 +1,164 @@
+//! The data folder: for its owner alone, used by one server at a time.
+
+use skep_application::kernel::Random;
+use skep_crypto::InstanceSecret;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// Another server runs on it.
+    #[error("another server runs on the data folder {}", .0.display())]
+    InUse(PathBuf),
+    /// The secret is none.
+    #[error("{} holds no instance secret: expected 64 hexadecimal digits", .0.display())]
+    NoSecret(PathBuf),
+    /// Others can read the secret.
+    #[error("{} can be read by others: run chmod 600 on it", .0.display())]
+    Open(PathBuf),
+    /// The file system.
+    #[error("{} cannot be used: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+pub(crate) struct DataDir(PathBuf);
+
+/// Held as long as the server runs; the system frees it however the process ends.
+pub(crate) struct ServerLock {
+    _file: File,
+}
+
+impl DataDir {
+    /// The folder, created if it is missing.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.0.join("skep.db")
+    }
+
+    /// Keeps a second server off the folder.
+    pub(crate) fn lock(&self) -> Result<ServerLock, DataDirError> {
+        let path = self.0.join("server.lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.map_err(io_error(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(ServerLock { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(DataDirError::InUse(self.0.clone())),
+            Err(fs::TryLockError::Error(source)) => Err(DataDirError::Io { path, source }),
+        }
+    }
+
+    /// The secret of the instances: from the file that is named, which must be there, or from the folder, where it is
+    /// made if it is missing.
+    pub(crate) fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
+        let own = self.0.join("instance.secret");
+        let path = named.unwrap_or(&own);
+        match read_secret(path) {
+            Err(DataDirError::Io { source, .. }) if named.is_none() && source.kind() == io::ErrorKind::NotFound => {
+                write_secret(path, &InstanceSecret::generate(random))?;
+                // Of two that start at once, both take the one that was there first.
+                read_secret(path)
+            }
+            done => done,
+        }
+    }
+}
+
+fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
+    let content = fs::read(path).map_err(io_error(path))?;
+    let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(DataDirError::Open(path.to_owned()));
+    }
+    InstanceSecret::from_file(&content).map_err(|_| DataDirError::NoSecret(path.to_owned()))
+}
+
+/// Writes the whole secret beside its place and then moves it there, unless there is one, so that nobody ever reads half.
+fn write_secret(path: &Path, secret: &InstanceSecret) -> Result<(), DataDirError> {
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&draft)?;
+        file.write_all(secret.to_text().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            done => done,
+        }
+    })();
+    // A draft that stays behind harms nobody: the next start writes over it.
+    let _ = fs::remove_file(&draft);
+    written.map_err(io_error(path))?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_error(folder))
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    move |source| DataDirError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skep_local::OsRandom;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_folder_and_the_secret_are_for_the_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("skep-data");
+        let folder = DataDir::open(&path).unwrap();
+        let first = folder.secret(None, &OsRandom).unwrap();
+        assert_eq!((mode(&path), mode(&path.join("instance.secret"))), (0o700, 0o600));
+        assert_eq!(folder.secret(None, &OsRandom).unwrap().to_text(), first.to_text());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        folder.secret(None, &OsRandom).unwrap();
+        let path = parent.path().join("instance.secret");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(folder.secret(None, &OsRandom), Err(DataDirError::Open(_))));
+    }
+
+    #[test]
+    fn a_named_secret_must_be_there_and_be_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        let named = parent.path().join("named");
+        assert!(matches!(folder.secret(Some(&named), &OsRandom), Err(DataDirError::Io { .. })));
+        fs::write(&named, "short").unwrap();
+        fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(matches!(folder.secret(Some(&named), &OsRandom), Err(DataDirError::NoSecret(_))));
+    }
+
+    #[test]
+    fn one_server_at_a_time() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        let lock = folder.lock().unwrap();
+        assert!(matches!(folder.lock(), Err(DataDirError::InUse(_))));
+        drop(lock);
+        assert!(folder.lock().is_ok());
+    }
+}
