@@ -1,6 +1,8 @@
 //! The use cases and queries of ordering.
 
 mod cancel_order;
+#[cfg(test)]
+mod fixtures;
 mod place_order;
 mod ports;
 mod queries;

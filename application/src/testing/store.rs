@@ -46,6 +46,28 @@ macro_rules! mock_tx {
         }
 
         impl $name {
+            /// A unit of work whose ending is noted here.
+            #[must_use]
+            pub fn noting(endings: &Endings) -> Self {
+                let mut tx = Self::default();
+                tx.endings = endings.clone();
+                tx
+            }
+
+            /// The same, but `commit` answers this.
+            #[must_use]
+            pub fn with_commit_error(mut self, error: StoreError) -> Self {
+                self.commit_error = Some(error);
+                self
+            }
+
+            /// The same, but `rollback` answers this.
+            #[must_use]
+            pub fn with_rollback_error(mut self, error: StoreError) -> Self {
+                self.rollback_error = Some(error);
+                self
+            }
+
             fn note(&mut self, ending: Ending) {
                 self.ended = true;
                 self.endings.lock().expect("no holder panics").push(ending);
@@ -134,13 +156,14 @@ mock_tx! {
 /// A store that answers each `begin` with the next unit of work of its script, and panics when there is none.
 pub struct Scripted<Tx: ?Sized> {
     script: Mutex<VecDeque<Result<Box<Tx>, StoreError>>>,
+    begun: Mutex<Vec<(TxMode, Vec<Key>)>>,
 }
 
 impl<Tx: ?Sized> Scripted<Tx> {
     /// A store with this script.
     #[must_use]
     pub fn new(script: impl IntoIterator<Item = Result<Box<Tx>, StoreError>>) -> Arc<Self> {
-        Arc::new(Self { script: Mutex::new(script.into_iter().collect()) })
+        Arc::new(Self { script: Mutex::new(script.into_iter().collect()), begun: Mutex::default() })
     }
 
     /// A store that is never to be asked.
@@ -154,11 +177,18 @@ impl<Tx: ?Sized> Scripted<Tx> {
     pub fn left(&self) -> usize {
         self.script.lock().expect("no holder panics").len()
     }
+
+    /// What the units of work were asked for with: whether they may write, and what they contend for.
+    #[must_use]
+    pub fn begun(&self) -> Vec<(TxMode, Vec<Key>)> {
+        self.begun.lock().expect("no holder panics").clone()
+    }
 }
 
 #[async_trait]
 impl<Tx: ?Sized + Send + 'static> Begin<Tx> for Scripted<Tx> {
-    async fn begin(&self, _mode: TxMode, _contended: &[Key]) -> Result<Box<Tx>, StoreError> {
+    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError> {
+        self.begun.lock().expect("no holder panics").push((mode, contended.to_vec()));
         self.script.lock().expect("no holder panics").pop_front().expect("a unit of work that the script does not have")
     }
 }
