@@ -1,7 +1,7 @@
 //! Transactions.
 
 use crate::{
-    fault::Fault,
+    fault::{Fault, Link},
     pool::Lease,
     values,
     wire::{answered, execute, fetch, simple},
@@ -22,11 +22,13 @@ pub(crate) const fn begin(mode: TxMode) -> &'static str {
 
 /// A transaction on one connection.
 ///
-/// The connection is here only between statements. A statement takes it and brings it back when it has succeeded; after
-/// an error, or when its caller was cancelled, it goes back to the pool to be rolled back, and everything later is
-/// refused. So nothing can be committed after an error, although PostgreSQL would answer `Ok` to it.
+/// The connection is here only between statements. A statement takes it and brings it back when it has succeeded. After
+/// an error, or when its caller was cancelled, it is not here any more, and everything but `rollback` is refused: nothing
+/// can be committed after an error, although PostgreSQL would answer `Ok` to it.
 pub(crate) struct PostgresTransaction {
     lease: Option<Lease>,
+    /// Here it is after the server has refused a statement: only good for being rolled back.
+    refused: Option<Lease>,
     mode: TxMode,
     answer_timeout: Option<Duration>,
 }
@@ -34,7 +36,7 @@ pub(crate) struct PostgresTransaction {
 impl PostgresTransaction {
     /// On a connection that has begun.
     pub(crate) fn new(lease: Lease, mode: TxMode, answer_timeout: Option<Duration>) -> Self {
-        Self { lease: Some(lease), mode, answer_timeout }
+        Self { lease: Some(lease), refused: None, mode, answer_timeout }
     }
 
     fn take(&mut self) -> Result<Lease, StoreError> {
@@ -46,6 +48,10 @@ impl PostgresTransaction {
             Ok(done) => {
                 self.lease = Some(lease);
                 Ok(done)
+            }
+            Err(fault) if fault.link == Link::Works => {
+                self.refused = Some(lease);
+                Err(fault.into_store_error())
             }
             Err(fault) => {
                 lease.end(fault.link);
@@ -108,8 +114,11 @@ impl SqlTransaction for PostgresTransaction {
 
     /// What READ COMMITTED shows was committed, and is as durable as the server makes commits. If the connection breaks
     /// here the server may have crashed, and with `synchronous_commit = off` forgotten it: `Retry`.
+    ///
+    /// Works after a statement that the server refused too, because a refusal may rest on that: the other row of a
+    /// `Duplicate` was committed.
     async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
-        let mut lease = self.take()?;
+        let mut lease = self.lease.take().or_else(|| self.refused.take()).ok_or_else(StoreError::after_error)?;
         match answered("rollback", self.answer_timeout, simple(lease.raw(), "ROLLBACK")).await {
             Ok(()) => {
                 lease.release();
