@@ -75,8 +75,7 @@ impl Invalid {
 
 impl std::fmt::Display for Invalid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the command is not valid")?;
-        self.errors.iter().try_for_each(|error| write!(f, "; {}: {}", error.pointer, error.detail))
+        f.write_str("the command is not valid")
     }
 }
 

@@ -55,9 +55,9 @@ fn default_problems(document: &mut Value) {
     }
 }
 
-fn operations(document: &Value) -> impl Iterator<Item = &Map<String, Value>> {
+fn operations(document: &Value) -> impl Iterator<Item = &Value> {
     let items = document["paths"].as_object().into_iter().flat_map(|paths| paths.values());
-    items.filter_map(Value::as_object).flat_map(|item| item.values()).filter_map(Value::as_object)
+    items.filter_map(Value::as_object).flat_map(|item| item.values()).filter(|operation| operation.is_object())
 }
 
 fn operations_mut(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {

@@ -25,8 +25,11 @@ pub(crate) const fn status(kind: ErrorKind) -> StatusCode {
 pub(crate) fn refuse<E: AppError>(error: E) -> Problem {
     let errors =
         error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
-    let mut problem =
-        Problem::new(status(error.kind()), error.code()).with_detail(error.to_string()).with_errors(errors.collect());
+    let mut problem = Problem::new(status(error.kind()), error.code()).with_errors(errors.collect());
+    // Which rule denied it is for the log, not for the caller.
+    if error.code() != code::FORBIDDEN.name {
+        problem = problem.with_detail(error.to_string());
+    }
     if let Some(after) = error.retry_after() {
         problem = problem.with_retry_after(seconds(after));
     } else if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::StorageFull) {
