@@ -133,6 +133,8 @@ fn by_class(code: &str) -> (Meaning, Link) {
     match code {
         "40001" | "40003" | "40P01" | "55P03" => (Meaning::Retry, Link::Works),
         "57P01" | "57P02" | "57P05" => (Meaning::Retry, Link::Lost),
+        // Wrong parameters, not a broken line.
+        "08P01" => (Meaning::Corrupt, Link::Works),
         "3D000" | "42501" | "57P03" | "57P04" => (Meaning::Unavailable, Link::Works),
         _ => match code.get(..2) {
             Some("08") => (Meaning::Retry, Link::Lost),

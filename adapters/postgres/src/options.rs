@@ -16,14 +16,14 @@ const PORT: u16 = 5432;
 #[derive(Clone)]
 pub struct PostgresOptions {
     /// `postgres://user:password@host:port/database`, with the port 5432 if none is named. What is not a letter or a
-    /// digit in the password has to be percent-encoded. Parameters after `?`:
+    /// digit in the password has to be percent-encoded. For a Unix socket the host is its folder, percent-encoded:
+    /// `postgres://user@%2Frun%2Fpostgresql/database`. Parameters after `?`:
     ///
     /// - `sslmode`: `disable`, `prefer` (the default: TLS if the server offers it), `require` (TLS, whoever the server
     ///   is), `verify-ca` and `verify-full` (a server with a valid certificate, and of this name). Only `verify-full`
     ///   keeps out somebody between here and the server.
     /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. The public ones are known.
     /// - `sslcert`, `sslkey`: PEM files with a certificate to show to the server, and its key.
-    /// - `host`: the folder of a Unix socket, instead of a host in front.
     ///
     /// Any other parameter is refused. The address is complete: user, password and database are not looked for in the
     /// environment or in `~/.pgpass`. sqlx cannot be kept from reading `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`: settings
@@ -123,6 +123,9 @@ fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
     if !matches!(url.scheme(), "postgres" | "postgresql") {
         return Err("it does not start with postgres://");
     }
+    if url.fragment().is_some() || url.path().contains('@') || url.path().matches('/').count() > 1 {
+        return Err("special characters in the password or the database have to be percent-encoded");
+    }
     let user = decode(url.username())?;
     let password = decode(url.password().unwrap_or_default())?;
     let database = decode(url.path().trim_start_matches('/'))?;
@@ -131,9 +134,6 @@ fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
     }
     if database.is_empty() {
         return Err("it names no database");
-    }
-    if url.fragment().is_some() || url.path().contains('@') || url.path().matches('/').count() > 1 {
-        return Err("special characters in the password or the database have to be percent-encoded");
     }
     let port = url.port().unwrap_or(PORT);
     // Everything is set, because sqlx fills what is not from the environment.
@@ -144,27 +144,21 @@ fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
         .database(&database)
         .ssl_mode(PgSslMode::Prefer)
         .ssl_root_cert_from_pem(Vec::new());
-    let mut address = match url.host() {
-        None => None,
-        Some(Host::Ipv6(ip)) => Some((ip.to_string(), format!("[{ip}]:{port}"))),
-        Some(host) => Some((host.to_string(), format!("{host}:{port}"))),
-    };
     for (key, value) in url.query_pairs() {
         connect = match &*key {
             "sslmode" => connect.ssl_mode(ssl_mode(&value)?),
             "sslrootcert" => connect.ssl_root_cert(&*value),
             "sslcert" => connect.ssl_client_cert(&*value),
             "sslkey" => connect.ssl_client_key(&*value),
-            "host" if value.starts_with('/') && address.is_none() => {
-                address = Some((value.to_string(), format!("{value}:{port}")));
-                connect
-            }
-            "host" => return Err("the parameter host is for the folder of a socket, without a host in front"),
             _ => return Err("it has an unknown parameter after the question mark"),
         };
     }
-    let (host, address) = address.filter(|(host, _)| !host.is_empty()).ok_or("it names no host")?;
-    Ok((connect.host(&host), address))
+    let (host, shown) = match url.host() {
+        Some(Host::Ipv6(ip)) => (ip.to_string(), format!("[{ip}]")),
+        Some(host) => (decode(&host.to_string())?, decode(&host.to_string())?),
+        None => return Err("it names no host"),
+    };
+    Ok((connect.host(&host), format!("{shown}:{port}")))
 }
 
 fn ssl_mode(text: &str) -> Result<PgSslMode, &'static str> {
@@ -205,7 +199,7 @@ mod tests {
         let (connect, address) = parse("postgresql://me@[::1]:6000/shop").unwrap();
         assert_eq!((connect.get_host(), address.as_str()), ("::1", "[::1]:6000"));
 
-        let (connect, address) = parse("postgres://me@/shop?host=/run/postgresql").unwrap();
+        let (connect, address) = parse("postgres://me@%2Frun%2Fpostgresql/shop").unwrap();
         assert_eq!((connect.get_host(), address.as_str()), ("/run/postgresql", "/run/postgresql:5432"));
     }
 
@@ -218,11 +212,12 @@ mod tests {
             ("mysql://me:secret@host/shop", "does not start with postgres://"),
             ("postgres://host/secret", "names no user"),
             ("postgres://me:secret@host", "names no database"),
-            ("postgres://me:secret@/shop", "names no host"),
+            ("postgres://me:secret@/shop", "not a URL"),
+            ("postgres:secret", "names no user"),
             ("postgres://me:12/secret@host/shop", "percent-encoded"),
             ("postgres://me:secret@host/shop?sslmode=secret", "sslmode is none of"),
             ("postgres://me:secret@host/shop?secret=1", "unknown parameter"),
-            ("postgres://me:secret@host/shop?host=/run", "folder of a socket"),
+            ("postgres://me:secret@host/shop?password=1", "unknown parameter"),
         ] {
             let text = refusal(url);
             assert!(text.contains(reason), "{url}: {text}");

@@ -1,0 +1,239 @@
+//! Connections that break, run out, are cancelled and come back.
+
+use crate::{
+    proxy::Proxy,
+    support::{begin, count_items, eventually, insert, insert_item, number, statement, with_database},
+};
+use skep_application::kernel::{StoreError, TxMode};
+use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_sql::{Kind, SqlDatabase, Value};
+use std::{sync::Arc, time::Duration};
+
+#[tokio::test]
+async fn connection_killed_between_statements_may_be_repeated() {
+    with_database(async |test| {
+        let database = test.with_items().await;
+        let mut tx = begin(&database).await;
+        insert(&mut tx, 1).await.unwrap();
+        test.kill().await;
+        let error = insert(&mut tx, 2).await.unwrap_err();
+        assert!(matches!(error, StoreError::Retry(_)), "{error:?}");
+        assert!(matches!(tx.commit().await, Err(StoreError::Unavailable(_))));
+        assert_eq!(test.items().await, 0);
+
+        let mut tx = begin(&database).await;
+        insert(&mut tx, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(test.items().await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connection_killed_before_its_commit_leaves_the_outcome_unknown() {
+    with_database(async |test| {
+        let database = test.with_items().await;
+        let mut tx = begin(&database).await;
+        insert(&mut tx, 1).await.unwrap();
+        test.kill().await;
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+        assert_eq!(test.items().await, 0);
+
+        let reader = database.begin(TxMode::Read, &[]).await.unwrap();
+        test.kill().await;
+        let error = reader.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::Retry(_)), "a reader has no outcome: {error:?}");
+
+        let refused = begin(&database).await;
+        test.kill().await;
+        let error = refused.rollback().await.unwrap_err();
+        assert!(matches!(error, StoreError::Retry(_)), "what it saw may be lost: {error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn commit_whose_answer_is_lost_is_unknown_and_may_be_stored() {
+    with_database(async |test| {
+        test.with_items().await;
+        let proxy = Proxy::start(&test.url).await;
+        let database = PostgresDatabase::connect(&PostgresOptions::new(&proxy.url)).unwrap();
+        let mut tx = begin(&database).await;
+        insert(&mut tx, 1).await.unwrap();
+        proxy.keep_answers();
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
+        assert_eq!(test.items().await, 1);
+
+        proxy.pass_answers();
+        let mut tx = begin(&database).await;
+        let error = insert(&mut tx, 1).await.unwrap_err();
+        assert!(matches!(error, StoreError::Duplicate { .. }), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn server_that_ended_an_idle_transaction_has_certainly_not_committed_it() {
+    with_database(async |test| {
+        test.with_items().await;
+        let mut options = test.options();
+        options.idle_in_transaction = Duration::from_millis(50);
+        let database = PostgresDatabase::connect(&options).unwrap();
+        let mut tx = begin(&database).await;
+        insert(&mut tx, 1).await.unwrap();
+        eventually(async || test.connections("%").await == 0).await;
+        let error = tx.commit().await.unwrap_err();
+        assert!(matches!(error, StoreError::Retry(_)), "{error:?}");
+        assert_eq!(test.items().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pooled_connections_that_the_server_closed_are_not_noticed() {
+    with_database(async |test| {
+        let database = Arc::new(test.with_items().await);
+        for round in 0..3_i64 {
+            let mut all = Vec::new();
+            for _ in 0..8 {
+                all.push(begin(&database).await);
+            }
+            for tx in all {
+                tx.rollback().await.unwrap();
+            }
+            assert_eq!(database.pool_stats().idle, 8);
+            test.kill().await;
+            let works = (0..8_i64).map(|each| {
+                let database = Arc::clone(&database);
+                tokio::spawn(async move {
+                    if each % 2 == 0 {
+                        database.read(count_items(), vec![]).await.unwrap();
+                        return;
+                    }
+                    let mut tx = begin(&database).await;
+                    insert(&mut tx, round * 8 + each).await.unwrap();
+                    tx.commit().await.unwrap();
+                })
+            });
+            for work in works.collect::<Vec<_>>() {
+                work.await.unwrap();
+            }
+        }
+        assert_eq!(test.items().await, 12);
+        test.kill().await;
+        database.check().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_begins_leave_no_connection_stuck() {
+    with_database(async |test| {
+        test.with_items().await;
+        let mut options = test.options();
+        options.max_connections = 8;
+        options.acquire_timeout = Duration::from_secs(10);
+        let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
+        for round in 0..800_u64 {
+            let begins = Arc::clone(&database);
+            let task = tokio::spawn(async move {
+                let mut tx = begins.begin(TxMode::Write, &[]).await?;
+                tx.execute(insert_item(), vec![Value::Int(1), Value::Null]).await
+            });
+            for _ in 0..round % 40 {
+                tokio::task::yield_now().await;
+            }
+            task.abort();
+            drop(task.await);
+        }
+        let mut all = Vec::new();
+        for _ in 0..8 {
+            all.push(database.begin(TxMode::Write, &[]).await.unwrap());
+        }
+        assert_eq!(test.connections("%").await, 8);
+        for tx in all {
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(test.connections("idle in transaction%").await, 0);
+        assert_eq!(test.items().await, 0);
+        assert_eq!(database.pool_stats().idle, 8);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
+    with_database(async |test| {
+        test.with_items().await;
+        let mut options = test.options();
+        options.max_connections = 2;
+        options.acquire_timeout = Duration::from_millis(300);
+        let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
+        let (one, two) = (begin(&database).await, begin(&database).await);
+        let error = database.begin(TxMode::Write, &[]).await.err().unwrap();
+        assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
+        assert!(database.read(count_items(), vec![]).await.is_err());
+        database.check().await.unwrap();
+        let stats = database.pool_stats();
+        assert_eq!((stats.size, stats.idle, stats.max), (2, 0, 2));
+
+        let mut options = options;
+        options.acquire_timeout = Duration::from_secs(20);
+        let patient = Arc::new(PostgresDatabase::connect(&options).unwrap());
+        let (three, four) = (begin(&patient).await, begin(&patient).await);
+        let waiting = tokio::spawn({
+            let patient = Arc::clone(&patient);
+            async move { patient.read(count_items(), vec![]).await.map(number) }
+        });
+        tokio::task::yield_now().await;
+        three.rollback().await.unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), 0);
+        for tx in [one, two, four] {
+            tx.commit().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changed_table_is_met_with_new_connections() {
+    with_database(async |test| {
+        let database = test.with_items().await;
+        test.run("INSERT INTO items VALUES (1, 'bee')").await;
+        let all = statement("SELECT * FROM items", &[], &[Kind::Int, Kind::Text]);
+        let mut both = [begin(&database).await, begin(&database).await];
+        for tx in &mut both {
+            tx.query(all, vec![]).await.unwrap();
+        }
+        for tx in both {
+            tx.commit().await.unwrap();
+        }
+        test.run("ALTER TABLE items ALTER COLUMN text TYPE VARCHAR(9)").await;
+        let mut rows = database.read(all, vec![]).await.unwrap();
+        assert_eq!((rows[0].int().unwrap(), rows[0].text().unwrap()), (1, "bee".to_owned()));
+        assert_eq!(database.pool_stats().size, 1, "the other one is replaced too");
+
+        test.run("ALTER TABLE items ALTER COLUMN text TYPE TEXT").await;
+        let mut tx = begin(&database).await;
+        let error = tx.query(all, vec![]).await.err().unwrap();
+        assert!(matches!(error, StoreError::Retry(_)), "{error:?}");
+        let mut tx = begin(&database).await;
+        assert_eq!(tx.query(all, vec![]).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dropping_the_database_closes_its_connections() {
+    with_database(async |test| {
+        let database = test.connect();
+        database.check().await.unwrap();
+        let open = begin(&database).await;
+        begin(&database).await.rollback().await.unwrap();
+        drop((open, database));
+        eventually(async || test.connections("%").await == 0).await;
+    })
+    .await;
+}

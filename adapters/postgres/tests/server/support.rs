@@ -1,0 +1,147 @@
+//! A database for each test, and statements made where they are used.
+
+use skep_application::kernel::{StoreError, TxMode};
+use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_sql::{Kind, Row, Sql, SqlDatabase, SqlTransaction, Statement, Value};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _};
+use std::{env, fmt::Write as _, future::Future, time::Duration};
+use tokio::{
+    task::{LocalSet, spawn_local},
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+/// A database that exists for one test.
+#[derive(Clone)]
+pub(crate) struct TestDatabase {
+    name: String,
+    pub(crate) url: String,
+}
+
+/// Runs a test on a database of its own, and drops the database however the test ends. Without a server the test is
+/// skipped, unless `SKEP_REQUIRE_STORES` names `postgres`.
+pub(crate) async fn with_database<Fut>(test: impl FnOnce(TestDatabase) -> Fut)
+where
+    Fut: Future<Output = ()> + 'static,
+{
+    let Ok(server) = env::var("SKEP_TEST_POSTGRES_URL") else {
+        let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+        assert!(!required.contains("postgres"), "SKEP_REQUIRE_STORES asks for SKEP_TEST_POSTGRES_URL");
+        println!("skipped: SKEP_TEST_POSTGRES_URL is not set");
+        return;
+    };
+    let name = format!("skep_test_{}", Uuid::from_u128(rand::random()).simple());
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let database = TestDatabase { url: format!("{base}/{name}"), name: name.clone() };
+    let mut admin = PgConnection::connect(&server).await.unwrap();
+    run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
+    let done = LocalSet::new().run_until(async { spawn_local(test(database)).await }).await;
+    run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    if let Err(error) = done {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+async fn run(connection: &mut PgConnection, sql: String) {
+    connection.execute(AssertSqlSafe(sql)).await.unwrap();
+}
+
+impl TestDatabase {
+    pub(crate) fn options(&self) -> PostgresOptions {
+        PostgresOptions::new(&self.url)
+    }
+
+    pub(crate) fn connect(&self) -> PostgresDatabase {
+        PostgresDatabase::connect(&self.options()).unwrap()
+    }
+
+    /// A database with a table `items (id BIGINT, text TEXT)`.
+    pub(crate) async fn with_items(&self) -> PostgresDatabase {
+        self.run("CREATE TABLE items (id BIGINT CONSTRAINT products_pkey PRIMARY KEY, text TEXT)").await;
+        self.connect()
+    }
+
+    /// Runs a script as somebody else.
+    pub(crate) async fn run(&self, sql: &str) {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// A number, as somebody else sees it.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let row = connection.fetch_one(AssertSqlSafe(sql.to_owned())).await.unwrap();
+        connection.close().await.unwrap();
+        row.get(0)
+    }
+
+    pub(crate) async fn items(&self) -> i64 {
+        self.number("SELECT count(*) FROM items").await
+    }
+
+    /// How many of our connections the server knows, in the given state.
+    pub(crate) async fn connections(&self, state: &str) -> i64 {
+        let ours = format!("datname = '{}' AND application_name = 'skep'", self.name);
+        self.number(&format!("SELECT count(*) FROM pg_stat_activity WHERE {ours} AND state LIKE '{state}'")).await
+    }
+
+    /// Has the server end all of our connections, and waits until they are gone.
+    pub(crate) async fn kill(&self) {
+        let ours = format!("datname = '{}' AND application_name = 'skep'", self.name);
+        self.run(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")).await;
+        eventually(async || self.connections("%").await == 0).await;
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is().await {
+        assert!(Instant::now() < deadline, "did not happen");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A statement with a text of its own. It lives as long as the test.
+pub(crate) fn statement(sql: &'static str, params: &'static [Kind], columns: &'static [Kind]) -> &'static Statement {
+    Box::leak(Box::new(Statement { name: "test.item.verb", sql: Sql::Both(sql.into()), params, columns, batch: false }))
+}
+
+pub(crate) fn batch(sql: &'static str, params: &'static [Kind]) -> &'static Statement {
+    let sql = Sql::Both(sql.into());
+    Box::leak(Box::new(Statement { name: "test.item.batch", sql, params, columns: &[], batch: true }))
+}
+
+pub(crate) fn insert_item() -> &'static Statement {
+    statement("INSERT INTO items (id, text) VALUES ($1, $2)", &[Kind::Int, Kind::Text], &[])
+}
+
+pub(crate) fn count_items() -> &'static Statement {
+    statement("SELECT count(*) FROM items", &[], &[Kind::Int])
+}
+
+pub(crate) async fn begin(database: &PostgresDatabase) -> Box<dyn SqlTransaction> {
+    database.begin(TxMode::Write, &[]).await.unwrap()
+}
+
+pub(crate) async fn insert(tx: &mut Box<dyn SqlTransaction>, id: i64) -> Result<u64, StoreError> {
+    tx.execute(insert_item(), vec![Value::Int(id), Value::Null]).await
+}
+
+/// The number in the one row of an answer.
+pub(crate) fn number(mut rows: Vec<Row>) -> i64 {
+    assert_eq!(rows.len(), 1);
+    rows[0].int().unwrap()
+}
+
+/// Everything that an error says, in every way.
+pub(crate) fn everything(error: &StoreError) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        write!(text, "\n{cause} {cause:?}").unwrap();
+        next = cause.source();
+    }
+    text
+}
