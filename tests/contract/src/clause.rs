@@ -65,7 +65,7 @@ pub struct Report {
 /// # Errors
 /// Why the clause does not hold or could not be tried.
 pub async fn run(harness: &dyn StoreHarness, clause: &Clause) -> Result<Report, Failure> {
-    let instance = harness.fresh(clause.start).await?;
+    let instance = harness.fresh(clause.start, clause.needs).await?;
     let given = Arc::new(Given { store: instance.store(), instance, notes: Mutex::default() });
     let trial = {
         let (given, run) = (given.clone(), clause.run);

@@ -50,11 +50,11 @@ pub trait StoreHarness: Send + Sync {
     /// Why stores of this kind cannot have what a clause needs; `None` if they can.
     fn lacks(&self, need: Need) -> Option<&'static str>;
 
-    /// A new store of its own.
+    /// A new store of its own, on which nothing but `needs` will be asked for.
     ///
     /// # Errors
     /// Why there is none.
-    async fn fresh(&self, start: Start) -> Result<Box<dyn Instance>, Failure>;
+    async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure>;
 }
 
 /// One store, and the hands on its server and its wire.

@@ -10,6 +10,7 @@
 mod check;
 mod clause;
 mod harness;
+mod limits;
 mod sale;
 mod sample;
 mod units;
@@ -22,6 +23,7 @@ mod unit_of_work;
 pub use check::Failure;
 pub use clause::{Clause, Given, Report, run};
 pub use harness::{CommitFault, Instance, Limiter, LimitsHarness, Need, Start, StoreHarness};
+pub use limits::{LimitsClause, limits_clauses, run_limits};
 pub use sale::{Sales, open_shop};
 
 /// Every clause of every port of a store, grouped by port.

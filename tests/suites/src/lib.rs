@@ -1,0 +1,35 @@
+//! Our stores and limiters, as the contract suite wants them handed out.
+
+mod limits;
+mod mongodb;
+mod postgres;
+mod proxy;
+mod sqlite;
+mod wire;
+
+pub use limits::{Local, Redis};
+pub use mongodb::Mongo;
+pub use postgres::Postgres;
+pub use sqlite::Sqlite;
+
+use skep_application::kernel::Clock;
+use std::sync::Arc;
+
+/// The time of day.
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(skep_local::SystemClock::new())
+}
+
+/// A name that nobody else has, in this process or another.
+fn unique(prefix: &str) -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What was left behind by processes that are gone, by the names that [`unique`] gave.
+fn is_left_behind(name: &str, prefix: &str) -> bool {
+    let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
+    let process = rest.and_then(|rest| rest.split('_').next()).and_then(|id| id.parse::<u32>().ok());
+    process.is_some_and(|id| !std::path::Path::new(&format!("/proc/{id}")).exists())
+}

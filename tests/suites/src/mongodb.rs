@@ -1,0 +1,194 @@
+//! MongoDB: a database of its own for every trial, behind a wire that can break.
+
+use crate::{
+    clock, is_left_behind,
+    proxy::{Proxy, Undo},
+    unique,
+    wire::{Wire, document},
+};
+use async_trait::async_trait;
+use bson::{Document, doc};
+use mongodb::{
+    Client,
+    options::{ClientOptions, ServerAddress},
+};
+use skep_application::operations::Store;
+use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_mongodb::{MongoOptions, MongoStore};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+const DATABASES: &str = "skep_suite";
+
+/// Stores on the server at this address.
+pub struct Mongo {
+    address: String,
+    client: OnceCell<Client>,
+}
+
+impl Mongo {
+    /// Stores on the server at this address, which is to be a replica set of one, with test commands.
+    #[must_use]
+    pub fn new(address: &str) -> Self {
+        Self { address: address.to_owned(), client: OnceCell::new() }
+    }
+
+    /// Our own connection, past every wire.
+    async fn client(&self) -> Result<&Client, Failure> {
+        let connected = self.client.get_or_try_init(|| async {
+            let client = Client::with_uri_str(&self.address).await?;
+            for name in client.list_database_names().await? {
+                if is_left_behind(&name, DATABASES) {
+                    client.database(&name).drop().await?;
+                }
+            }
+            Ok::<_, Failure>(client)
+        });
+        connected.await
+    }
+
+    async fn server(&self) -> Result<String, Failure> {
+        match ClientOptions::parse(&self.address).await?.hosts.first() {
+            Some(ServerAddress::Tcp { host, port }) => Ok(format!("{host}:{}", port.unwrap_or(27017))),
+            other => Err(Failure::new(format!("not a host and a port: {other:?}"))),
+        }
+    }
+
+    /// A migrated store, and its address and database for other processes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn shared(&self) -> Result<(Arc<dyn Store>, String, String), Failure> {
+        self.client().await?;
+        let name = unique(DATABASES);
+        let store = connect(&self.address, &name).await?;
+        store.up().await?;
+        Ok((store, self.address.clone(), name))
+    }
+
+    /// Removes a database.
+    pub async fn remove(&self, database: &str) {
+        if let Ok(client) = self.client().await {
+            // What is left is swept by the next run.
+            client.database(database).drop().await.ok();
+        }
+    }
+}
+
+async fn connect(address: &str, database: &str) -> Result<Arc<dyn Store>, Failure> {
+    let mut options = MongoOptions::new(address);
+    options.database = Some(database.to_owned());
+    // Names the client to fail points.
+    options.app_name = database.to_owned();
+    Ok(Arc::new(MongoStore::connect(options, clock()).await?))
+}
+
+/// Kills the session of a commit, by which its transaction is undone.
+fn undo(client: Client) -> Undo {
+    Arc::new(move |commit| {
+        let client = client.clone();
+        Box::pin(async move {
+            let session = document(&commit).and_then(|body| body.get_document("lsid").ok().cloned());
+            if let Some(session) = session {
+                client.database("admin").run_command(doc! { "killSessions": [session] }).await.ok();
+            }
+        })
+    })
+}
+
+#[async_trait]
+impl StoreHarness for Mongo {
+    fn name(&self) -> &str {
+        "mongodb"
+    }
+
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        None
+    }
+
+    async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
+        let (client, name) = (self.client().await?.clone(), unique(DATABASES));
+        let proxy = Proxy::start(self.server().await?, Wire::Mongo, Some(undo(client.clone()))).await?;
+        // One connection, to the proxy: the set's own answer would lead past it.
+        let through = format!("mongodb://{}/?directConnection=true", proxy.address());
+        let store = connect(&through, &name).await?;
+        if start == Start::Migrated {
+            store.up().await?;
+        }
+        Ok(Box::new(MongoInstance { store, client, address: self.address.clone(), name, proxy }))
+    }
+}
+
+struct MongoInstance {
+    store: Arc<dyn Store>,
+    client: Client,
+    address: String,
+    name: String,
+    proxy: Proxy,
+}
+
+impl MongoInstance {
+    async fn fail_point(&self, mode: &str) -> Result<(), Failure> {
+        let writes = ["insert", "update", "delete", "findAndModify", "bulkWrite"];
+        let data = doc! { "failCommands": writes.to_vec(), "errorCode": 14031, "appName": &self.name };
+        let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
+        self.client.database("admin").run_command(command).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Instance for MongoInstance {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
+        connect(&self.address, &self.name).await
+    }
+
+    async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
+        self.proxy.break_commits(fault);
+        Ok(())
+    }
+
+    async fn mend(&self) -> Result<(), Failure> {
+        self.proxy.mend().await?;
+        self.fail_point("off").await
+    }
+
+    fn lost_commits(&self) -> u64 {
+        self.proxy.lost()
+    }
+
+    async fn cut_connections(&self) -> Result<(), Failure> {
+        self.proxy.cut();
+        Ok(())
+    }
+
+    async fn fill(&self) -> Result<(), Failure> {
+        self.fail_point("alwaysOn").await
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.proxy.round_trips()
+    }
+
+    async fn pretend_newer(&self) -> Result<(), Failure> {
+        let steps = self.client.database(&self.name).collection::<Document>("schema_migrations");
+        let last = steps.find_one(doc! {}).sort(doc! { "_id": -1 }).await?;
+        let mut last = last.ok_or_else(|| Failure::new("no step was applied"))?;
+        let number = last.get_i64("_id")?;
+        last.insert("_id", number + 1);
+        last.insert("name", "from_the_future");
+        steps.insert_one(last).await?;
+        Ok(())
+    }
+
+    async fn destroy(self: Box<Self>) {
+        drop(self.store);
+        drop(self.proxy);
+        // What is left is swept by the next run.
+        self.client.database(&self.name).drop().await.ok();
+    }
+}

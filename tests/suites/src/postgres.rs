@@ -1,0 +1,197 @@
+//! PostgreSQL: a database of its own for every trial, copied from a migrated one, behind a wire that can break.
+
+use crate::{clock, is_left_behind, proxy::Proxy, unique, wire::Wire};
+use async_trait::async_trait;
+use skep_application::operations::Store;
+use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_sql::SqlStore;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use url::Url;
+
+const DATABASES: &str = "skep_suite";
+
+/// Stores on the server at this address, whose user may create databases.
+pub struct Postgres {
+    server: Url,
+    template: OnceCell<String>,
+}
+
+impl Postgres {
+    /// # Errors
+    /// The address is none.
+    pub fn new(address: &str) -> Result<Self, Failure> {
+        Ok(Self { server: Url::parse(address)?, template: OnceCell::new() })
+    }
+
+    fn address(&self, database: &str) -> Url {
+        let mut address = self.server.clone();
+        address.set_path(database);
+        address
+    }
+
+    async fn run(&self, database: &str, text: String) -> Result<(), Failure> {
+        let mut connection = PgConnection::connect(self.address(database).as_str()).await?;
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    async fn run_on_server(&self, text: String) -> Result<(), Failure> {
+        self.run(self.server.path().trim_start_matches('/'), text).await
+    }
+
+    /// The name of a migrated database to copy.
+    async fn template(&self) -> Result<&str, Failure> {
+        let made = self.template.get_or_try_init(|| async {
+            self.sweep().await?;
+            let name = unique(DATABASES);
+            self.run_on_server(format!("CREATE DATABASE {name}")).await?;
+            connect(&self.address(&name))?.up().await?;
+            Ok::<_, Failure>(name)
+        });
+        made.await.map(String::as_str)
+    }
+
+    /// Drops the databases of runs that were killed.
+    async fn sweep(&self) -> Result<(), Failure> {
+        let mut connection = PgConnection::connect(self.server.as_str()).await?;
+        let names = sqlx::query("SELECT datname FROM pg_database").fetch_all(&mut connection).await?;
+        for row in names {
+            let name: String = row.try_get(0)?;
+            if is_left_behind(&name, DATABASES) {
+                let text = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what all trials share.
+    pub async fn close(&self) {
+        if let Some(template) = self.template.get() {
+            self.run_on_server(format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)")).await.ok();
+        }
+    }
+
+    /// A migrated store, and its address for other processes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn shared(&self) -> Result<(Arc<dyn Store>, String), Failure> {
+        let name = unique(DATABASES);
+        let template = self.template().await?;
+        self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        let address = self.address(&name);
+        Ok((connect(&address)?, address.to_string()))
+    }
+}
+
+fn connect(address: &Url) -> Result<Arc<dyn Store>, Failure> {
+    let database = PostgresDatabase::connect(&PostgresOptions::new(address.as_str()))?;
+    Ok(Arc::new(SqlStore::new(Arc::new(database), clock())))
+}
+
+#[async_trait]
+impl StoreHarness for Postgres {
+    fn name(&self) -> &str {
+        "postgres"
+    }
+
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        None
+    }
+
+    async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
+        let name = unique(DATABASES);
+        let template = match start {
+            Start::Empty => "template0",
+            Start::Migrated => self.template().await?,
+        };
+        self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        let server = format!("{}:{}", self.server.host_str().unwrap_or("127.0.0.1"), self.server.port().unwrap_or(5432));
+        let proxy = Proxy::start(server, Wire::Postgres, None).await?;
+        let mut through = self.address(&name);
+        through.set_ip_host(proxy.address().ip()).map_err(|()| Failure::new("no host"))?;
+        through.set_port(Some(proxy.address().port())).map_err(|()| Failure::new("no port"))?;
+        let admin = Self { server: self.server.clone(), template: OnceCell::new() };
+        Ok(Box::new(PostgresInstance { store: connect(&through)?, admin, name, proxy }))
+    }
+}
+
+struct PostgresInstance {
+    store: Arc<dyn Store>,
+    admin: Postgres,
+    name: String,
+    proxy: Proxy,
+}
+
+/// A deferred trigger fails the commit itself.
+const REFUSE_COMMITS: &str = "
+    CREATE FUNCTION suite_refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'refused by the suite' USING ERRCODE = 'serialization_failure'; END $$;
+    CREATE CONSTRAINT TRIGGER suite_refuse AFTER INSERT ON outbox
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION suite_refuse()";
+
+const LEAVE_NO_SPACE: &str = "
+    CREATE FUNCTION suite_full() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'filled by the suite' USING ERRCODE = 'disk_full'; END $$;
+    CREATE TRIGGER suite_full BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION suite_full()";
+
+const MEND: &str = "DROP FUNCTION IF EXISTS suite_refuse CASCADE; DROP FUNCTION IF EXISTS suite_full CASCADE";
+
+#[async_trait]
+impl Instance for PostgresInstance {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
+        connect(&self.admin.address(&self.name))
+    }
+
+    async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
+        if fault == CommitFault::Aborted {
+            return self.admin.run(&self.name, REFUSE_COMMITS.to_owned()).await;
+        }
+        self.proxy.break_commits(fault);
+        Ok(())
+    }
+
+    async fn mend(&self) -> Result<(), Failure> {
+        self.proxy.mend().await?;
+        self.admin.run(&self.name, MEND.to_owned()).await
+    }
+
+    fn lost_commits(&self) -> u64 {
+        self.proxy.lost()
+    }
+
+    async fn cut_connections(&self) -> Result<(), Failure> {
+        self.proxy.cut();
+        Ok(())
+    }
+
+    async fn fill(&self) -> Result<(), Failure> {
+        self.admin.run(&self.name, LEAVE_NO_SPACE.to_owned()).await
+    }
+
+    fn round_trips(&self) -> u64 {
+        self.proxy.round_trips()
+    }
+
+    async fn pretend_newer(&self) -> Result<(), Failure> {
+        let text = "INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', now() FROM schema_migrations";
+        self.admin.run(&self.name, text.to_owned()).await
+    }
+
+    async fn destroy(self: Box<Self>) {
+        drop(self.store);
+        drop(self.proxy);
+        let dropped = self.admin.run_on_server(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        // What is left is swept by the next run.
+        dropped.await.ok();
+    }
+}

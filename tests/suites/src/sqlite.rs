@@ -1,0 +1,181 @@
+//! SQLite: a folder of its own for every trial.
+
+use crate::clock;
+use async_trait::async_trait;
+use rusqlite::Connection;
+use skep_application::operations::Store;
+use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_sql::SqlStore;
+use skep_sqlite::{SqliteDatabase, SqliteOptions};
+use std::{
+    fs::File,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Stores in files.
+#[derive(Default)]
+pub struct Sqlite {
+    can_mount: OnceLock<bool>,
+}
+
+const IN_PROCESS: &str = "the store is in the process: there is no wire on which an answer could be lost";
+
+#[async_trait]
+impl StoreHarness for Sqlite {
+    fn name(&self) -> &str {
+        "sqlite"
+    }
+
+    fn lacks(&self, need: Need) -> Option<&'static str> {
+        match need {
+            Need::CommitFault(CommitFault::Aborted) => None,
+            Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
+            Need::RoundTrips => Some("the store is in the process: a statement is a call, not a round trip"),
+            Need::Full => {
+                let can = self.can_mount.get_or_init(|| TempDir::new().is_ok_and(|folder| Small::on(folder.path()).is_ok()));
+                if *can { None } else { Some("a disk that is full is a small tmpfs, which only root may mount") }
+            }
+        }
+    }
+
+    async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
+        let folder = TempDir::new()?;
+        let small = if needs.contains(&Need::Full) { Some(Small::on(folder.path())?) } else { None };
+        let path = folder.path().join("skep.db");
+        let store = open(&path)?;
+        if start == Start::Migrated {
+            store.up().await?;
+        }
+        Ok(Box::new(SqliteInstance { store, path, small, folder }))
+    }
+}
+
+fn open(path: &Path) -> Result<Arc<dyn Store>, Failure> {
+    let database = SqliteDatabase::open(SqliteOptions::new(path))?;
+    Ok(Arc::new(SqlStore::new(Arc::new(database), clock())))
+}
+
+struct SqliteInstance {
+    store: Arc<dyn Store>,
+    path: PathBuf,
+    small: Option<Small>,
+    folder: TempDir,
+}
+
+impl SqliteInstance {
+    /// Runs statements on a connection of our own, as another program could.
+    fn run(&self, text: &str) -> Result<(), Failure> {
+        let connection = Connection::open(&self.path)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.execute_batch(text)?;
+        Ok(())
+    }
+}
+
+/// A deferred foreign key fails the commit itself.
+const REFUSE_COMMITS: &str = "
+    CREATE TABLE suite_parents (id INTEGER PRIMARY KEY);
+    CREATE TABLE suite_children (parent INTEGER REFERENCES suite_parents (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER suite_refuse AFTER INSERT ON outbox BEGIN INSERT INTO suite_children VALUES (1); END;";
+
+const MEND: &str = "
+    DROP TRIGGER IF EXISTS suite_refuse;
+    DROP TABLE IF EXISTS suite_children;
+    DROP TABLE IF EXISTS suite_parents;";
+
+#[async_trait]
+impl Instance for SqliteInstance {
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
+        open(&self.path)
+    }
+
+    async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
+        match fault {
+            CommitFault::Aborted => self.run(REFUSE_COMMITS),
+            _ => Err(Failure::new(IN_PROCESS)),
+        }
+    }
+
+    async fn mend(&self) -> Result<(), Failure> {
+        if let Some(small) = &self.small {
+            return small.empty();
+        }
+        self.run(MEND)
+    }
+
+    fn lost_commits(&self) -> u64 {
+        0
+    }
+
+    async fn cut_connections(&self) -> Result<(), Failure> {
+        Err(Failure::new(IN_PROCESS))
+    }
+
+    async fn fill(&self) -> Result<(), Failure> {
+        self.small.as_ref().map_or_else(|| Err(Failure::new("the disk is a large one")), Small::fill)
+    }
+
+    fn round_trips(&self) -> u64 {
+        0
+    }
+
+    async fn pretend_newer(&self) -> Result<(), Failure> {
+        self.run("INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', 0 FROM schema_migrations")
+    }
+
+    async fn destroy(self: Box<Self>) {
+        drop(self.store);
+        drop(self.small);
+        // What cannot be removed is in the folder for temporary files.
+        self.folder.close().ok();
+    }
+}
+
+/// A file system in memory that is soon full.
+struct Small {
+    at: PathBuf,
+}
+
+impl Small {
+    fn on(folder: &Path) -> Result<Self, Failure> {
+        let at = folder.to_owned();
+        let output = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(&at).output()?;
+        if output.status.success() {
+            return Ok(Self { at });
+        }
+        Err(Failure::new(format!("mount: {}", String::from_utf8_lossy(&output.stderr).trim())))
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.at.join("filler")
+    }
+
+    fn fill(&self) -> Result<(), Failure> {
+        let mut filler = File::create(self.filler())?;
+        // By and by smaller, until not a page is left.
+        for size in [1 << 16, 1 << 12, 1 << 9, 1] {
+            while filler.write(&vec![0xbe; size]).is_ok_and(|written| written > 0) {}
+        }
+        Ok(())
+    }
+
+    fn empty(&self) -> Result<(), Failure> {
+        Ok(std::fs::remove_file(self.filler())?)
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily, because a connection may be closing still.
+        Command::new("umount").arg("--lazy").arg(&self.at).output().ok();
+    }
+}

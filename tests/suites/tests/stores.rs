@@ -1,0 +1,127 @@
+//! Every store and every limiter under the contract suite: `cargo test -p skep-suites --test stores`.
+//!
+//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`) is listed
+//! as ignored, with the reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` makes it a failure. So is a clause
+//! that a store cannot be put through.
+
+mod summary;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use skep_contract::{Clause, Failure, LimitsHarness, StoreHarness, clauses, limits_clauses, run, run_limits};
+use skep_suites::{Local, Mongo, Postgres, Redis, Sqlite};
+use std::{env, process::ExitCode, sync::Arc};
+use summary::{Outcome, Summary};
+use tokio::runtime::Runtime;
+
+/// A store or limiter, or the variable that would name its server.
+type Found<T> = Result<Arc<T>, &'static str>;
+
+struct Suite {
+    runtime: Arc<Runtime>,
+    summary: Arc<Summary>,
+    required: Vec<String>,
+    trials: Vec<Trial>,
+}
+
+impl Suite {
+    fn add(
+        &mut self,
+        store: &'static str,
+        subject: &'static str,
+        name: &str,
+        missing: Option<String>,
+        trial: impl FnOnce(&Runtime) -> Result<Vec<String>, Failure> + Send + 'static,
+    ) {
+        let full = format!("{store}::{subject}::{name}");
+        if let Some(reason) = missing {
+            self.summary.add(store, subject, Outcome::NotApplicable(reason.clone()), &full);
+            self.trials.push(Trial::test(full, || Ok(())).with_kind(reason).with_ignored_flag(true));
+            return;
+        }
+        let (runtime, summary) = (self.runtime.clone(), self.summary.clone());
+        let test = move || {
+            let verdict = trial(&runtime);
+            match verdict {
+                Ok(notes) => {
+                    summary.add(store, subject, Outcome::Holds(notes), &full);
+                    Ok(())
+                }
+                Err(failure) => {
+                    summary.add(store, subject, Outcome::Fails, &full);
+                    Err(Failed::from(failure.to_string()))
+                }
+            }
+        };
+        self.trials.push(Trial::test(format!("{store}::{subject}::{name}"), test));
+    }
+
+    /// Without its server all of a store's trials are one, which is ignored, or fails if the store is required.
+    fn absent(&mut self, store: &'static str, variable: &'static str) {
+        let reason = format!("{variable} is not set");
+        self.summary.absent(store, &reason);
+        let required = self.required.iter().any(|name| name == store);
+        let text = reason.clone();
+        let trial = Trial::test(format!("{store}::is_there"), move || Err(Failed::from(text)));
+        self.trials.push(if required { trial } else { trial.with_kind(reason).with_ignored_flag(true) });
+    }
+
+    fn store<T: StoreHarness + 'static>(&mut self, name: &'static str, found: Found<T>) {
+        let harness = match found {
+            Ok(harness) => harness,
+            Err(variable) => return self.absent(name, variable),
+        };
+        for clause in clauses() {
+            let missing = clause.needs.iter().find_map(|need| harness.lacks(*need)).map(str::to_owned);
+            let harness = harness.clone();
+            let Clause { subject, name: rule, .. } = clause;
+            self.add(name, subject, rule, missing, move |runtime| {
+                runtime.block_on(run(&*harness, &clause)).map(|report| report.notes)
+            });
+        }
+    }
+
+    fn limits<T: LimitsHarness + 'static>(&mut self, name: &'static str, found: Found<T>) {
+        let harness = match found {
+            Ok(harness) => harness,
+            Err(variable) => return self.absent(name, variable),
+        };
+        for clause in limits_clauses() {
+            let alone = clause.needs_shared && !harness.is_shared();
+            let missing = alone.then(|| "every instance counts for itself".to_owned());
+            let harness = harness.clone();
+            let rule = clause.name;
+            self.add(name, "rate_limits", rule, missing, move |runtime| {
+                runtime.block_on(run_limits(&*harness, &clause)).map(|()| vec![])
+            });
+        }
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(tokio::runtime::Builder::new_multi_thread().enable_all().build()?);
+    let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    let required = required.split(',').map(|name| name.trim().to_owned()).collect();
+    let mut suite = Suite { runtime: runtime.clone(), summary: Arc::default(), required, trials: vec![] };
+
+    let address = |variable: &'static str| env::var(variable).map_err(|_| variable);
+    let postgres = match address("SKEP_TEST_POSTGRES_URL") {
+        Ok(url) => Ok(Arc::new(Postgres::new(&url).map_err(|failure| failure.to_string())?)),
+        Err(variable) => Err(variable),
+    };
+    suite.store("sqlite", Ok(Arc::new(Sqlite::default())));
+    suite.store("postgres", postgres.clone());
+    suite.store("mongodb", address("SKEP_TEST_MONGODB_URL").map(|url| Arc::new(Mongo::new(&url))));
+    suite.limits("local", Ok(Arc::new(Local)));
+    suite.limits("redis", address("SKEP_TEST_REDIS_URL").map(|url| Arc::new(Redis::new(&url))));
+
+    let list = arguments.list;
+    let conclusion = libtest_mimic::run(&arguments, suite.trials);
+    if let Ok(postgres) = postgres {
+        runtime.block_on(postgres.close());
+    }
+    if !list {
+        suite.summary.print();
+    }
+    Ok(conclusion.exit_code())
+}
