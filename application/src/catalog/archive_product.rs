@@ -114,3 +114,6 @@ async fn store_archived(
     let event = OutboxEvent::new(plan.event_id, "catalog.product_archived.v1", of, actor, product.updated_at, &payload);
     tx.outbox().append(&event).await
 }
+
+#[cfg(test)]
+mod tests;

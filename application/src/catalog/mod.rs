@@ -3,6 +3,8 @@
 mod archive_product;
 mod change_product;
 mod create_product;
+#[cfg(test)]
+mod fixtures;
 mod ports;
 mod queries;
 mod set_stock;

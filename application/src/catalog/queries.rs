@@ -126,3 +126,6 @@ impl GetStock {
 fn sees_archived(actor: &Actor) -> bool {
     permit(actor, Action::ReadArchivedProduct).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

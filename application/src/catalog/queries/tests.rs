@@ -1,0 +1,76 @@
+use super::*;
+use crate::{
+    fixtures::{actor, admin, away, code, eur, level, product, product_id, user, visitor},
+    testing::{MockProductQueries, MockStockQueries},
+};
+use skep_domain::shared::{Direction, Timestamp};
+
+fn get_product(archived: bool) -> GetProduct {
+    let mut product = product(1, eur(500));
+    if archived {
+        product.archive(Timestamp::MIN);
+    }
+    let mut queries = MockProductQueries::new();
+    queries.expect_find_product().returning(move |id| Ok(Some(ProductView::from(&product)).filter(|p| p.id == id)));
+    GetProduct::new(Arc::new(queries))
+}
+
+fn get_stock(on_sale: bool) -> GetStock {
+    let mut queries = MockStockQueries::new();
+    let view = StockView::of(&level(1, 10), on_sale);
+    queries.expect_find_stock().returning(move |id| Ok(Some(view).filter(|view| view.product_id == id)));
+    GetStock::new(Arc::new(queries))
+}
+
+#[tokio::test]
+async fn everybody_sees_a_product_on_sale() {
+    for actor in [visitor(), user(1), admin()] {
+        assert_eq!(get_product(false).execute(&actor, product_id(1)).await.unwrap().id, product_id(1));
+        assert_eq!(code(&get_product(false).execute(&actor, product_id(2)).await), "not_found");
+    }
+}
+
+#[tokio::test]
+async fn only_an_admin_sees_an_archived_product_and_its_stock() {
+    for actor in [visitor(), user(1)] {
+        assert_eq!(code(&get_product(true).execute(&actor, product_id(1)).await), "not_found");
+        assert_eq!(code(&get_stock(false).execute(&actor, product_id(1)).await), "not_found");
+    }
+    assert_eq!(code(&get_product(true).execute(&admin(), product_id(1)).await), "ok");
+    assert_eq!(code(&get_stock(false).execute(&admin(), product_id(1)).await), "ok");
+}
+
+#[tokio::test]
+async fn only_an_admin_sees_more_of_the_stock_than_what_can_be_had() {
+    for actor in [visitor(), user(1)] {
+        let stock = get_stock(true).execute(&actor, product_id(1)).await.unwrap();
+        assert!(matches!(stock, StockDetail::Availability(view) if view.available == 10));
+    }
+    assert!(matches!(get_stock(true).execute(&admin(), product_id(1)).await.unwrap(), StockDetail::Full(_)));
+    assert_eq!(code(&get_stock(true).execute(&admin(), product_id(2)).await), "not_found");
+}
+
+#[tokio::test]
+async fn denied_before_anything_is_read() {
+    let nobody = actor(1, &[]);
+    let products: Arc<dyn ProductQueries> = Arc::new(MockProductQueries::new());
+    let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };
+    assert_eq!(code(&GetProduct::new(products.clone()).execute(&nobody, product_id(1)).await), "forbidden");
+    let listed = ListProducts::new(products).execute(&nobody, sort, &PageRequest::default()).await;
+    assert_eq!(code(&listed), "forbidden");
+    let stock = GetStock::new(Arc::new(MockStockQueries::new()));
+    assert_eq!(code(&stock.execute(&nobody, product_id(1)).await), "forbidden");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_told_as_such() {
+    let mut queries = MockProductQueries::new();
+    queries.expect_find_product().returning(|_| Err(away()));
+    queries.expect_list_products().returning(|_, _| Err(away()));
+    let products: Arc<dyn ProductQueries> = Arc::new(queries);
+    let found = GetProduct::new(products.clone()).execute(&visitor(), product_id(1)).await;
+    assert_eq!(code(&found), "store_unavailable");
+    let sort = ProductSort { key: crate::catalog::ProductSortKey::CreatedAt, direction: Direction::Descending };
+    let listed = ListProducts::new(products).execute(&visitor(), sort, &PageRequest::default()).await;
+    assert_eq!(code(&listed), "store_unavailable");
+}
