@@ -51,3 +51,6 @@ impl CreateUser {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

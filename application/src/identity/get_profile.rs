@@ -36,3 +36,6 @@ impl GetProfile {
         Ok(user.ok_or(NotFound("user"))?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,3 +56,6 @@ async fn issue(tx: &mut dyn IdentityTx, token: &SetupToken) -> Result<bool, Stor
     tx.setup_tokens().replace(token).await?;
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

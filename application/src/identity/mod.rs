@@ -2,6 +2,8 @@
 
 mod authenticate;
 mod create_user;
+#[cfg(test)]
+mod fixtures;
 mod get_profile;
 mod issue_setup_token;
 mod log_in;

@@ -121,3 +121,6 @@ impl SetUp {
         if good { Ok(()) } else { Err(SetupTokenInvalid.into()) }
     }
 }
+
+#[cfg(test)]
+mod tests;

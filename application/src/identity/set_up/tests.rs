@@ -1,0 +1,170 @@
+use super::*;
+use crate::{
+    fixtures::{ENOUGH, aborted, code, endings, told, unknown, visitor},
+    identity::{
+        SetupToken,
+        fixtures::{House, Units, account, accounts, ada, hashing, script, then_away},
+    },
+    kernel::{Constraint, StoreError},
+    testing::{Ending, MockOneTimeSecrets, MockPasswordHasher},
+};
+use skep_domain::shared::Timestamp;
+
+const TOKEN: &str = "the-printed-token";
+
+/// The hash of a token is its length.
+fn hash(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash[0] = u8::try_from(token.len()).unwrap();
+    hash
+}
+
+fn secrets() -> Arc<dyn OneTimeSecrets> {
+    let mut secrets = MockOneTimeSecrets::new();
+    secrets.expect_hash().returning(hash);
+    secrets.expect_same().returning(|a, b| a == b);
+    Arc::new(secrets)
+}
+
+/// A new house, whose token was printed.
+fn house() -> House {
+    let token = SetupToken { hash: hash(TOKEN), expires_at: Timestamp::MAX };
+    House { token: Some(token), ..House::default() }
+}
+
+fn set_up(units: &Units, hasher: MockPasswordHasher) -> SetUp {
+    SetUp::new(units.clone(), secrets(), accounts(hasher).0)
+}
+
+fn command(token: &str) -> SetUpCommand {
+    SetUpCommand { token: token.to_owned(), account: account() }
+}
+
+async fn redeem(units: &Units) -> Result<UserView, SetUpError> {
+    set_up(units, hashing(1)).execute(&visitor(), command(TOKEN)).await
+}
+
+#[tokio::test]
+async fn whoever_holds_the_token_becomes_the_first_admin_and_the_token_is_forgotten() {
+    let house = house();
+    let units = script([house.looking(), house.open()]);
+    let view = redeem(&units).await.unwrap();
+    assert_eq!(view.roles, [Role::Admin, Role::User]);
+    let calls = [
+        "setup_tokens.find",
+        "users.any_with_role",
+        "setup_tokens.find",
+        "users.any_with_role",
+        "setup_tokens.delete",
+        "users.insert",
+        "outbox.append",
+    ];
+    assert_eq!(house.seen.calls.all(), calls, "looked at, then locked first in the unit that writes");
+    assert_eq!(units.begun(), [(TxMode::Read, vec![]), (TxMode::Write, vec![])]);
+    assert_eq!(house.seen.events.one().name, "identity.user_registered.v1");
+    house.assert_events_name_nobody();
+}
+
+#[tokio::test]
+async fn a_token_that_is_wrong_expired_used_or_missing_is_refused_before_anything_is_hashed() {
+    let (runtime, _) = crate::testing::fixed_runtime();
+    let expired = SetupToken { hash: hash(TOKEN), expires_at: runtime.clock.now() };
+    let of = |token| House { token, ..House::default() };
+    for (house, typed) in [(house(), "wrong"), (of(Some(expired)), TOKEN), (of(None), TOKEN), (of(None), "")] {
+        let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), command(typed)).await;
+        assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("setup_token_invalid", ErrorKind::Denied));
+        assert_eq!(endings(&house.seen.endings), [Ending::RolledBack]);
+    }
+}
+
+#[tokio::test]
+async fn closed_once_there_is_an_admin_whatever_the_token() {
+    for token in [None, house().token] {
+        let house = House { has_admin: true, token, ..House::default() };
+        let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), command(TOKEN)).await;
+        assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("setup_closed", ErrorKind::Conflict));
+    }
+}
+
+#[tokio::test]
+async fn the_slower_of_two_finds_it_closed_and_nothing_is_written() {
+    let (before, after) = (house(), House { has_admin: true, ..House::default() });
+    assert_eq!(code(&redeem(&script([before.looking(), after.looking()])).await), "setup_closed");
+    assert_eq!(endings(&after.seen.endings), [Ending::RolledBack]);
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_meanwhile_is_refused() {
+    let (before, mut after) = (house(), house());
+    after.token.as_mut().unwrap().hash = hash("another");
+    assert_eq!(code(&redeem(&script([before.looking(), after.looking()])).await), "setup_token_invalid");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_account_is_told_only_to_the_holder_of_the_token() {
+    let house = house();
+    let mut wrong = command(TOKEN);
+    wrong.account.email = "ada".to_owned();
+    let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), wrong.clone()).await;
+    assert_eq!(told(&refusal), ("validation_failed", vec![("/email", "invalid_email")]));
+    wrong.token = "wrong".to_owned();
+    let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), wrong).await;
+    assert_eq!(code(&refusal), "setup_token_invalid");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_leaves_the_token_good() {
+    let house = House { user: Some(ada()), ..house() };
+    let refusal = redeem(&script([house.looking(), house.open()])).await;
+    assert_eq!(code(&refusal), "email_taken");
+    assert_eq!(endings(&house.seen.endings), [Ending::Committed, Ending::RolledBack]);
+}
+
+#[tokio::test]
+async fn the_slower_of_two_who_take_one_address_finds_it_taken_and_the_unit_rolled_back() {
+    let house = house();
+    let mut tx = house.looking();
+    tx.setup_tokens.expect_delete().times(1).returning(|| Ok(()));
+    let taken = StoreError::Duplicate { constraint: Constraint::UserEmail };
+    tx.users.expect_insert().times(1).return_once(|_| Err(taken));
+    assert_eq!(code(&redeem(&script([house.looking(), tx])).await), "email_taken");
+    assert_eq!(endings(&house.seen.endings), [Ending::Committed, Ending::RolledBack]);
+}
+
+#[tokio::test]
+async fn an_aborted_commit_is_repeated_with_the_same_ids() {
+    let house = house();
+    redeem(&script([house.looking(), house.failing(aborted()), house.open()])).await.unwrap();
+    let (users, events) = (house.seen.users.all(), house.seen.events.all());
+    assert_eq!((&users[0], &events[0]), (&users[1], &events[1]));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_that_was_stored_is_a_success_although_the_set_up_is_closed_by_now() {
+    let (before, stored) = (house(), House { has_admin: true, ..House::default() });
+    let view = redeem(&script([before.looking(), before.failing(unknown()), stored.after_a_hit()])).await.unwrap();
+    assert_eq!(view, UserView::from(&before.seen.users.one()));
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_that_was_not_stored_is_written_again_with_the_same_ids() {
+    let house = house();
+    redeem(&script([house.looking(), house.failing(unknown()), house.after_a_miss()])).await.unwrap();
+    let (users, events) = (house.seen.users.all(), house.seen.events.all());
+    assert_eq!((&users[0], &events[0]), (&users[1], &events[1]));
+}
+
+#[tokio::test]
+async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
+    let house = house();
+    let units = script(std::iter::once(house.looking()).chain((0..ENOUGH).map(|_| house.failing(aborted()))));
+    assert_eq!(code(&redeem(&units).await), "store_unavailable");
+    let units = then_away([house.looking(), house.failing(unknown())]);
+    assert_eq!(code(&redeem(&units).await), "outcome_unknown");
+}
+
+#[test]
+fn no_secret_is_in_the_debug_form() {
+    let shown = format!("{:?}", command(TOKEN)).to_lowercase();
+    assert!(["ada", "lovelace", "horse", "printed"].iter().all(|secret| !shown.contains(secret)), "{shown}");
+}
