@@ -1,0 +1,23 @@
+//! The borders of the house, as functions that tests run on the real tree and on fixtures that break them.
+//!
+//! Each rule answers a list of violations; an empty list is good. A rule whose list of exceptions names something that
+//! does not exist is a violation too, so that no rule rots into saying nothing.
+
+mod contexts;
+mod dependencies;
+mod files;
+mod ports;
+
+pub use contexts::{Edge, context_edges};
+pub use dependencies::{Allowed, Package, dependency_violations, packages};
+pub use files::{SourceFile, long_files, manifests_without_lints, rust_files};
+pub use ports::{clauses_of, port_traits, ports_without_module};
+
+use std::path::{Path, PathBuf};
+
+/// The folder of the workspace.
+#[must_use]
+pub fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("this crate lies two folders deep").to_owned()
+}

@@ -1,0 +1,71 @@
+//! Every port has a contract module, and every numbered clause a trial.
+
+use super::SourceFile;
+
+/// The names of the traits that are ports: those that have a mock.
+#[must_use]
+pub fn port_traits(files: &[SourceFile]) -> Vec<String> {
+    let mut ports = vec![];
+    for file in files {
+        let mut mocked = false;
+        for line in file.text.lines().map(str::trim) {
+            if line.contains("mockall::automock") {
+                mocked = true;
+            } else if let Some(name) = line.strip_prefix("pub trait ").filter(|_| mocked) {
+                ports.push(name.chars().take_while(|c| c.is_alphanumeric()).collect());
+                mocked = false;
+            }
+        }
+    }
+    ports.sort();
+    ports
+}
+
+/// Ports that no source of the contract names.
+#[must_use]
+pub fn ports_without_module(ports: &[String], contract: &[SourceFile], except: &[&str]) -> Vec<String> {
+    let mut violations: Vec<String> = ports
+        .iter()
+        .filter(|port| !except.contains(&port.as_str()))
+        .filter(|port| !contract.iter().any(|file| names(&file.text, port)))
+        .map(|port| format!("no contract module speaks of {port}"))
+        .collect();
+    let gone = except.iter().filter(|name| !ports.iter().any(|port| port == *name));
+    violations.extend(gone.map(|name| format!("the exceptions name {name}, which is no port")));
+    violations
+}
+
+fn names(text: &str, port: &str) -> bool {
+    text.match_indices(port).any(|(at, _)| {
+        let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !part(text[..at].chars().next_back()) && !part(text[at + port.len()..].chars().next())
+    })
+}
+
+/// The numbers of the clauses in the documentation of a trait, for example 1, 2, 3.
+#[must_use]
+pub fn clauses_of(files: &[SourceFile], port: &str) -> Vec<u32> {
+    let start = format!("pub trait {port}");
+    for file in files {
+        let Some(at) = file
+            .text
+            .match_indices(&start)
+            .map(|(at, _)| at)
+            .find(|at| names(&file.text[*at..*at + start.len()], port))
+        else {
+            continue;
+        };
+        let docs = file.text[..at].lines().rev().take_while(|line| {
+            let line = line.trim();
+            line.starts_with("///") || line.starts_with("#[")
+        });
+        let mut numbers: Vec<u32> = docs
+            .filter_map(|line| {
+                line.trim().strip_prefix("/// ")?.split_once(". ").and_then(|(number, _)| number.parse().ok())
+            })
+            .collect();
+        numbers.reverse();
+        return numbers;
+    }
+    vec![]
+}
