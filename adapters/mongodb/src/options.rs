@@ -125,19 +125,14 @@ mod tests {
 
     #[tokio::test]
     async fn errors_never_show_the_password() {
-        for uri in [
-            "mongodb://bee:pa/ss@localhost",
-            "mongodb://bee:pa%ss@localhost",
-            "mongodb://bee:pa@ss@localhost:1:2",
-            "mongodb://bee:pass@localhost:port",
-            "mongo://bee:pass@localhost",
-        ] {
-            let error = read(&MongoOptions::new(uri)).await.unwrap_err();
+        for (password, rest) in [("zz/qq", ""), ("zz%qq", ""), ("zz@qq", ":1:2"), ("zzqq", ":port"), ("zzqq", "/?w=-1")]
+        {
+            let error =
+                read(&MongoOptions::new(format!("mongodb://bee:{password}@localhost{rest}"))).await.unwrap_err();
             let shown = format!("{error} {error:?}");
-            assert!(!shown.contains("pa/ss") && !shown.contains("pa%ss") && !shown.contains("pass"), "{shown}");
-            assert!(!shown.contains("pa@ss"), "{shown}");
+            assert!(!shown.contains("zz") && !shown.contains("qq"), "{shown}");
         }
-        assert!(!format!("{:?}", MongoOptions::new("mongodb://bee:pass@localhost")).contains("pass"));
+        assert!(!format!("{:?}", MongoOptions::new("mongodb://bee:zzqq@localhost")).contains("zzqq"));
     }
 
     #[tokio::test]

@@ -1,0 +1,88 @@
+//! Things to store, with values that a careless store would change.
+
+use skep_application::kernel::{Actor, IdempotencyClaim, IdempotencyKey, OutboxEvent};
+use skep_domain::{
+    access::Role,
+    catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
+    identity::{Session, User},
+    ordering::{Order, OrderLine, OrderNumber},
+    shared::{
+        Email, EventId, Money, MovementId, OrderId, ProductId, ReservationId, SessionId, Text, Timestamp, UserId,
+        Version,
+    },
+};
+use uuid::Uuid;
+
+/// 2⁵³ + 1: the first whole number that a double cannot hold.
+pub(crate) const BEYOND_DOUBLE: i64 = 9_007_199_254_740_993;
+
+pub(crate) fn uuid() -> Uuid {
+    bson::Uuid::new().to_uuid_1()
+}
+
+pub(crate) fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_795_253_400_123 + millis).unwrap()
+}
+
+pub(crate) fn euros(cents: i64) -> Money {
+    Money::new(cents, "EUR".parse().unwrap())
+}
+
+pub(crate) fn user() -> User {
+    let id = UserId::new(uuid());
+    let email = Email::parse(&format!("bee-{}@hive.example", id.uuid().simple())).unwrap();
+    let name = Text::line("Beatrix 🐝", 100).unwrap();
+    User::register(id, email, name, &[Role::Admin], "$argon2id$hash".to_owned(), at(0))
+}
+
+pub(crate) fn session(user: UserId) -> Session {
+    Session::start(SessionId::new(uuid()), user, at(1), 3_600_000)
+}
+
+pub(crate) fn product() -> Product {
+    let id = ProductId::new(uuid());
+    let sku = Sku::parse(&format!("honey-{}", id.uuid().simple())).unwrap();
+    let (name, description) = (Text::line("Honey 🍯", 200).unwrap(), Text::block("sweet\nand\tgold", 100).unwrap());
+    Product::create(id, sku, name, description, euros(1_999), at(0)).unwrap()
+}
+
+pub(crate) fn level(product: ProductId, on_hand: u32) -> StockLevel {
+    StockLevel { on_hand, ..StockLevel::empty(product, at(0)) }
+}
+
+pub(crate) fn movement(product: ProductId) -> StockMovement {
+    level(product, 0).set_on_hand(MovementId::new(uuid()), 5, at(2)).unwrap().unwrap()
+}
+
+pub(crate) fn reservation(order: OrderId, product: ProductId, expires_at: Option<Timestamp>) -> Reservation {
+    Reservation::new(ReservationId::new(uuid()), order, product, 1, expires_at, at(0))
+}
+
+pub(crate) fn order(customer: UserId, products: &[&Product], placed: Timestamp) -> Order {
+    let line = |product: &&Product| OrderLine {
+        product_id: product.id,
+        sku: product.sku.clone(),
+        name: product.name.clone(),
+        quantity: 2,
+        unit_price: product.price,
+        total: product.price.times(2).unwrap(),
+    };
+    let (id, bits) = (OrderId::new(uuid()), uuid().as_u64_pair().0);
+    Order::place(id, OrderNumber::from_random(bits), customer, products.iter().map(line).collect(), placed).unwrap()
+}
+
+pub(crate) fn event() -> OutboxEvent {
+    let payload = serde_json::json!({ "pieces": 2 });
+    let (id, about) = (EventId::new(uuid()), (uuid(), Version::FIRST));
+    OutboxEvent::new(id, "catalog.stock_set.v1", about, &Actor::system("request-1"), at(5), &payload)
+}
+
+pub(crate) fn claim(key: &str) -> IdempotencyClaim {
+    IdempotencyClaim {
+        principal: Uuid::from_u128(7),
+        use_case: "ordering.place_order",
+        key: IdempotencyKey::parse(key).unwrap(),
+        fingerprint: [7; 32],
+        now: at(6),
+    }
+}
