@@ -179,7 +179,6 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
         let stats = database.pool_stats();
         assert_eq!((stats.size, stats.idle, stats.max), (2, 0, 2));
 
-        let mut options = options;
         options.acquire_timeout = Duration::from_secs(20);
         let patient = Arc::new(PostgresDatabase::connect(&options).unwrap());
         let (three, four) = (begin(&patient).await, begin(&patient).await);

@@ -1,9 +1,16 @@
 //! The driver on a real server, which `SKEP_TEST_POSTGRES_URL` names.
 
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
 mod proxy;
+#[cfg(test)]
 mod schema;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod transactions;
+#[cfg(test)]
 mod unreachable;
+#[cfg(test)]
 mod values;
