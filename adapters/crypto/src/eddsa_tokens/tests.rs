@@ -221,6 +221,9 @@ fn missing_doubled_or_malformed_claims_are_invalid_also_with_a_right_signature()
     payloads.push(with(payload(), "iat", json!(NOW / 1_000 + 6)));
     payloads.push(with(payload(), "nbf", json!(NOW / 1_000 + 6)));
     payloads.push(with(payload(), "nbf", json!("soon")));
+    let mut made_later = payload();
+    made_later["iat"] = json!(NOW / 1_000 + 6);
+    payloads.push(with(made_later, "nbf", json!(NOW / 1_000)));
     payloads.push(with(payload(), "aud", json!(["skep"])));
     payloads.push(with(payload(), "aud", json!(["other", "skep"])));
     payloads.push(with(payload(), "iss", json!(["https://skep.test"])));

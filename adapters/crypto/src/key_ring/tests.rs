@@ -124,6 +124,17 @@ async fn the_newest_token_key_signs_and_older_ones_verify() {
 }
 
 #[tokio::test]
+async fn the_newest_cursor_key_is_the_one() {
+    let keys = MemoryKeys::default();
+    KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
+    let sealed = secret().seal(&context(KeyPurpose::Cursors, "newer"), &[9; 32]).unwrap();
+    let created_at = runtime().clock.now();
+    keys.push(SealedKey { id: "newer".to_owned(), purpose: KeyPurpose::Cursors, sealed, created_at });
+    let ring = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
+    assert_eq!(ring.cursor_key(), [9; 32]);
+}
+
+#[tokio::test]
 async fn a_damaged_or_swapped_key_is_named() {
     let damage: [fn(&mut Vec<SealedKey>); 3] = [
         |keys| *keys[1].sealed.last_mut().unwrap() ^= 1,
