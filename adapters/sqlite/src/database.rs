@@ -80,6 +80,11 @@ impl SqliteDatabase {
     pub(crate) fn writer(&self) -> &Arc<WriteQueue> {
         &self.writer
     }
+
+    #[cfg(test)]
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
 }
 
 #[async_trait]
@@ -151,4 +156,73 @@ fn probe_folder(database: &Path) -> Result<(), StoreError> {
 
 fn unavailable(error: impl Into<BoxError>) -> StoreError {
     StoreError::Unavailable(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, kind};
+
+    fn open(path: impl Into<std::path::PathBuf>) -> Result<SqliteDatabase, StoreError> {
+        SqliteDatabase::open(SqliteOptions::new(path))
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_file_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let fixture = Fixture::new();
+        fixture.unit_with(1).await.commit().await.unwrap();
+        drop(fixture.db.schema().await.unwrap());
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(fixture.path().parent().unwrap()).unwrap() {
+            let entry = entry.unwrap();
+            names.push(entry.file_name().into_string().unwrap());
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{names:?}");
+        }
+        names.sort();
+        assert_eq!(names, ["test.db", "test.db-schema-lock", "test.db-shm", "test.db-wal"]);
+    }
+
+    #[test]
+    fn what_cannot_be_opened_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(kind(&open(folder.path().join("missing/test.db"))), "unavailable");
+        assert_eq!(kind(&open(folder.path())), "unavailable");
+        let other = folder.path().join("other");
+        std::fs::write(&other, "certainly no database, and longer than the header of one. ".repeat(50)).unwrap();
+        assert_eq!(kind(&open(other)), "corrupt");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_name_like_an_address_is_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(folder.path().join("file:a?mode=memory")).unwrap();
+        db.check().await.unwrap();
+        assert!(folder.path().join("file:a?mode=memory").exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_deleted_database_is_noticed() {
+        let fixture = Fixture::new();
+        fixture.db.check().await.unwrap();
+        let left: Vec<_> = std::fs::read_dir(fixture.path().parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 3, "the check leaves nothing behind: {left:?}");
+        std::fs::remove_file(fixture.path()).unwrap();
+        assert_eq!(kind(&fixture.db.check().await), "unavailable");
+        std::fs::write(fixture.path(), "").unwrap();
+        assert_eq!(kind(&fixture.db.check().await), "unavailable", "another file in its place");
+        std::fs::remove_dir_all(fixture.path().parent().unwrap()).unwrap();
+        assert_eq!(kind(&fixture.db.check().await), "unavailable");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_committed_is_there_after_opening_again() {
+        let fixture = Fixture::new();
+        fixture.unit_with(1).await.commit().await.unwrap();
+        fixture.db.close().await;
+        let again = open(fixture.path()).unwrap();
+        let mut rows = again.read(&crate::testing::COUNT, vec![]).await.unwrap();
+        assert_eq!(rows[0].int().unwrap(), 1);
+    }
 }

@@ -102,6 +102,12 @@ impl Readers {
         }
     }
 
+    /// How many connections are in the pool.
+    #[cfg(test)]
+    pub(crate) fn idle(&self) -> usize {
+        lock(&self.idle).len()
+    }
+
     fn put_back(&self, session: Session) {
         if session.in_transaction() && session.control("ROLLBACK").is_err() {
             // Dropped instead; the next one who finds none idle opens another.
@@ -182,4 +188,96 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("the database is closed".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, insert, kind, until};
+    use skep_application::kernel::TxMode;
+    use skep_sql::SqlDatabase;
+    use std::time::Duration;
+
+    const SHORT: Duration = Duration::from_millis(40);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reading_unit_sees_one_state_and_writes_nothing() {
+        let fixture = Fixture::new();
+        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(count(&mut *reading).await, 0);
+        fixture.unit_with(1).await.commit().await.unwrap();
+        assert_eq!(count(&mut *reading).await, 0);
+        assert_eq!(fixture.db.read(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 1);
+        reading.commit().await.unwrap();
+        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(count(&mut *reading).await, 1);
+        assert_ne!(kind(&insert(&mut *reading, 2).await), "ok");
+        assert_eq!(kind(&reading.query(&COUNT, vec![]).await), "unavailable", "an error ends the unit");
+        assert_eq!(kind(&reading.commit().await), "unavailable");
+        assert_eq!(fixture.ids(), [1]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_comes_back_is_fresh() {
+        let fixture = Fixture::with(|options| options.readers = 1);
+        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(count(&mut *reading).await, 0);
+        drop(reading);
+        fixture.unit_with(1).await.commit().await.unwrap();
+        assert_eq!(fixture.db.read(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 1);
+        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(count(&mut *reading).await, 1);
+        reading.rollback().await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn readers_that_are_all_in_use_are_waited_for() {
+        let fixture = Fixture::with(|options| {
+            options.readers = 1;
+            options.busy_deadline = SHORT;
+        });
+        let reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "unavailable");
+        let (read, ()) = tokio::join!(fixture.db.read(&COUNT, vec![]), async { drop(reading) });
+        assert_eq!(kind(&read), "ok");
+        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_forgotten_reading_unit_is_ended() {
+        let fixture = Fixture::with(|options| {
+            options.readers = 1;
+            options.unit_limit = SHORT;
+        });
+        let mut forgotten = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(count(&mut *forgotten).await, 0);
+        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok");
+        assert_eq!(kind(&forgotten.query(&COUNT, vec![]).await), "retry");
+        drop(forgotten);
+        let unit = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        until("the unit has been ended", || fixture.db.readers().idle() == 1).await;
+        assert_eq!(kind(&unit.commit().await), "retry");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_committed_write_is_read_by_everybody() {
+        let fixture = Fixture::with(|options| options.readers = 3);
+        let mut tasks = Vec::new();
+        for _ in 0..16 {
+            let db = fixture.db.clone();
+            tasks.push(tokio::spawn(async move {
+                for _ in 0..20 {
+                    let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+                    unit.execute(&INCREMENT, vec![]).await.unwrap();
+                    let written = unit.query(&COUNTER, vec![]).await.unwrap()[0].int().unwrap();
+                    unit.commit().await.unwrap();
+                    assert!(db.read(&COUNTER, vec![]).await.unwrap()[0].int().unwrap() >= written);
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(fixture.counter().await, 16 * 20);
+        assert_eq!(fixture.db.readers().idle(), 3);
+    }
 }

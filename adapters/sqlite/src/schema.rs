@@ -168,3 +168,128 @@ fn open_lock_file(database: &Path) -> Result<File, StoreError> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(PathBuf::from(path)).map_err(|error| StoreError::Unavailable(error.into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        SqliteDatabase,
+        testing::{Fixture, kind, poll_once},
+    };
+    use skep_sql::SqlDatabase;
+
+    const AT: Timestamp = Timestamp::MIN;
+
+    fn tables(fixture: &Fixture) -> Vec<String> {
+        let db = fixture.outside();
+        let mut rows = db.prepare("SELECT name FROM sqlite_schema WHERE name IN ('a', 'b') ORDER BY name").unwrap();
+        rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    async fn numbers(schema: &mut dyn SqlSchema) -> Vec<i64> {
+        schema.applied().await.unwrap().into_iter().map(|(number, _)| number).collect()
+    }
+
+    fn without_deferred_keys() -> Fixture {
+        let fixture = Fixture::new();
+        fixture.outside().execute_batch("DROP TABLE strict_pairs").unwrap();
+        fixture
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_step_and_its_record_are_stored_together() {
+        let fixture = without_deferred_keys();
+        let mut schema = fixture.db.schema().await.unwrap();
+        assert!(numbers(&mut *schema).await.is_empty());
+        schema.apply(1, "first", "CREATE TABLE a (x INTEGER) STRICT;", AT).await.unwrap();
+        assert_eq!(schema.applied().await.unwrap(), [(1, AT)]);
+        let broken = schema.apply(2, "second", "CREATE TABLE b (x INTEGER) STRICT; SELECT nonsense;", AT).await;
+        assert_eq!(kind(&broken), "corrupt");
+        let ends = schema.apply(2, "second", "CREATE TABLE b (x INTEGER) STRICT; ROLLBACK;", AT).await;
+        assert_eq!(kind(&ends), "corrupt");
+        assert_eq!(kind(&schema.apply(1, "again", "CREATE TABLE b (x INTEGER) STRICT;", AT).await), "corrupt");
+        assert_eq!(kind(&schema.revert(1, "DROP TABLE a; SELECT nonsense;").await), "corrupt");
+        assert_eq!(tables(&fixture), ["a"]);
+        assert_eq!(numbers(&mut *schema).await, [1]);
+        schema.revert(1, "DROP TABLE a;").await.unwrap();
+        assert!(tables(&fixture).is_empty());
+        assert!(numbers(&mut *schema).await.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn foreign_keys_are_checked_at_the_end_of_a_step_and_never_deferred() {
+        let fixture = without_deferred_keys();
+        let mut schema = fixture.db.schema().await.unwrap();
+        let tables_of = "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT;
+            CREATE TABLE b (a_id INTEGER NOT NULL REFERENCES a (id) ON DELETE CASCADE) STRICT;
+            INSERT INTO a VALUES (1); INSERT INTO b VALUES (1);";
+        schema.apply(1, "first", tables_of, AT).await.unwrap();
+        assert_eq!(kind(&schema.apply(2, "second", "INSERT INTO b VALUES (2);", AT).await), "corrupt");
+        let rebuild = "CREATE TABLE c (id INTEGER PRIMARY KEY, more TEXT) STRICT; INSERT INTO c SELECT id, '' FROM a;
+            DROP TABLE a; ALTER TABLE c RENAME TO a;";
+        schema.apply(2, "second", rebuild, AT).await.unwrap();
+        let kept: i64 = fixture.outside().query_row("SELECT count(*) FROM b", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 1);
+        let deferred = "CREATE TABLE d (a_id INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED) STRICT;";
+        assert_eq!(kind(&schema.apply(3, "third", deferred, AT).await), "corrupt");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_schema_is_locked_against_other_instances() {
+        let fixture = without_deferred_keys();
+        let other = SqliteDatabase::open(crate::SqliteOptions::new(fixture.path())).unwrap();
+        let mut schema = fixture.db.schema().await.unwrap();
+        let mut waiting = Box::pin(other.schema());
+        assert!(poll_once(&mut waiting).is_none());
+        schema.apply(1, "first", "CREATE TABLE a (x INTEGER) STRICT;", AT).await.unwrap();
+        assert!(poll_once(&mut waiting).is_none(), "between two steps");
+        drop(schema);
+        let mut schema = waiting.await.unwrap();
+        assert_eq!(numbers(&mut *schema).await, [1]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn instances_that_start_at_once_apply_a_step_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tasks = Vec::new();
+        for _ in 0..6 {
+            let options = crate::SqliteOptions::new(folder.path().join("new.db"));
+            tasks.push(tokio::spawn(async move {
+                let db = tokio::task::spawn_blocking(|| SqliteDatabase::open(options)).await.unwrap().unwrap();
+                let mut schema = db.schema().await.unwrap();
+                let missing = numbers(&mut *schema).await.is_empty();
+                if missing {
+                    for migration in db.migrations() {
+                        schema.apply(migration.number, migration.name, migration.up, AT).await.unwrap();
+                    }
+                }
+                missing
+            }));
+        }
+        let mut applied = 0;
+        for task in tasks {
+            applied += usize::from(task.await.unwrap());
+        }
+        assert_eq!(applied, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn our_migrations_go_up_and_down() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = SqliteDatabase::open(crate::SqliteOptions::new(folder.path().join("new.db"))).unwrap();
+        let mut schema = db.schema().await.unwrap();
+        for _ in 0..2 {
+            for (index, migration) in db.migrations().iter().enumerate() {
+                assert_eq!(migration.number, i64::try_from(index).unwrap() + 1);
+                schema.apply(migration.number, migration.name, migration.up, AT).await.unwrap();
+            }
+            for migration in db.migrations().iter().rev() {
+                schema.revert(migration.number, migration.down).await.unwrap();
+            }
+            let left = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'schema_migrations'
+                AND name NOT LIKE 'sqlite_%'";
+            let outside = Connection::open(folder.path().join("new.db")).unwrap();
+            assert_eq!(outside.query_row(left, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+        }
+    }
+}

@@ -150,3 +150,151 @@ fn read(statement: &'static Statement, row: &rusqlite::Row<'_>, at: usize, kind:
     };
     value.ok_or_else(|| fault(statement.name, format_args!("column {} is no {kind:?}", at + 1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Fixture, INSERT, batch, count, kind, statement, user};
+    use skep_sql::{SqlConnection, SqlDatabase};
+
+    const ALL_KINDS: &[Kind] = &[Kind::Bool, Kind::Int, Kind::Text, Kind::Bytes, Kind::Uuid, Kind::Time];
+    const COLUMNS: &str = "a_bool, an_int, a_text, a_blob, a_uuid, a_time";
+
+    static STORE: Statement = statement(
+        "INSERT INTO kinds (a_time, a_bool, an_int, a_text, a_blob, a_uuid) VALUES ($6, $1, $2, $3, $4, $5)",
+        ALL_KINDS,
+        &[],
+    );
+    static LOAD: Statement =
+        statement("SELECT a_bool, an_int, a_text, a_blob, a_uuid, a_time FROM kinds", &[], ALL_KINDS);
+
+    #[tokio::test]
+    async fn every_kind_survives_and_parameters_go_by_their_number() {
+        let fixture = Fixture::new();
+        let mut unit = fixture.unit().await;
+        let id = Uuid::from_u128(u128::MAX - 5);
+        for (int, text, time) in
+            [(i64::MIN, "", Timestamp::MIN), (9_007_199_254_740_993, "🐝 'quoted'\0", Timestamp::MAX)]
+        {
+            let values: Vec<Value> =
+                vec![true.into(), int.into(), text.into(), vec![0_u8, 255].into(), id.into(), time.into()];
+            unit.execute(&STORE, values).await.unwrap();
+            let mut row = unit.query(&LOAD, vec![]).await.unwrap().pop().unwrap();
+            assert!(row.bool().unwrap());
+            assert_eq!(row.int().unwrap(), int);
+            assert_eq!(row.text().unwrap(), text);
+            assert_eq!(row.bytes().unwrap(), [0, 255]);
+            assert_eq!(row.uuid().unwrap(), id);
+            assert_eq!(row.time().unwrap(), time);
+        }
+    }
+
+    #[tokio::test]
+    async fn null_is_nothing_else() {
+        let fixture = Fixture::new();
+        let mut unit = fixture.unit().await;
+        unit.execute(&STORE, vec![Value::Null; 6]).await.unwrap();
+        let mut load = async || unit.query(&LOAD, vec![]).await.unwrap().pop().unwrap();
+        assert_eq!(kind(&load().await.bool()), "corrupt");
+        let mut row = load().await;
+        assert_eq!(row.optional_bool().unwrap(), None);
+        assert_eq!(kind(&row.int()), "corrupt");
+        assert_eq!(kind(&row.text()), "corrupt");
+        assert_eq!(row.optional_bytes().unwrap(), None);
+        assert_eq!(row.optional_uuid().unwrap(), None);
+        assert_eq!(kind(&row.time()), "corrupt");
+        assert_eq!(kind(&row.time()), "corrupt");
+    }
+
+    #[tokio::test]
+    async fn a_value_of_another_kind_is_corrupt() {
+        let fixture = Fixture::new();
+        for wrong in [
+            "(2, 1, 'a', x'00', zeroblob(16), 0)",
+            "(1, 1, 'a', x'00', zeroblob(15), 0)",
+            "(1, 1, cast(x'ff' AS TEXT), x'00', zeroblob(16), 0)",
+            "(1, 1, 'a', x'00', zeroblob(16), 9223372036854775807)",
+        ] {
+            let rewrite = format!("DELETE FROM kinds; INSERT INTO kinds ({COLUMNS}) VALUES {wrong}");
+            fixture.outside().execute_batch(&rewrite).unwrap();
+            assert_eq!(kind(&fixture.db.read(&LOAD, vec![]).await), "corrupt", "{wrong}");
+        }
+        static TEXT_AS_INT: Statement = statement("SELECT 'text'", &[], &[Kind::Int]);
+        assert_eq!(kind(&fixture.db.read(&TEXT_AS_INT, vec![]).await), "corrupt");
+    }
+
+    #[tokio::test]
+    async fn parameters_in_any_order_bind_by_number() {
+        static SWAPPED: Statement = statement("SELECT $2, $1, $2 || $1", &[Kind::Text, Kind::Text], &[Kind::Text; 3]);
+        let fixture = Fixture::new();
+        let mut row = fixture.db.read(&SWAPPED, vec!["1".into(), "2".into()]).await.unwrap().pop().unwrap();
+        assert_eq!([row.text().unwrap(), row.text().unwrap(), row.text().unwrap()], ["2", "1", "21"]);
+    }
+
+    #[tokio::test]
+    async fn wrong_arguments_and_wrong_declarations_are_refused() {
+        static TOO_FEW: Statement = statement("SELECT $1, $2", &[Kind::Int], &[Kind::Int, Kind::Int]);
+        static TOO_MANY: Statement = statement("SELECT $1", &[Kind::Int, Kind::Int], &[Kind::Int]);
+        static COLUMNS: Statement = statement("SELECT 1, 2", &[], &[Kind::Int]);
+        static TWO: Statement = statement("SELECT 1; SELECT 2", &[], &[Kind::Int]);
+        static BATCH: Statement = batch("INSERT INTO counters VALUES ($1, 0)", &[Kind::Int]);
+        let fixture = Fixture::new();
+        let one = || vec![Value::Int(1)];
+        for (statement, args) in [
+            (&TOO_FEW, one()),
+            (&TOO_MANY, vec![Value::Int(1), Value::Int(2)]),
+            (&COLUMNS, vec![]),
+            (&TWO, vec![]),
+            (&INSERT, one()),
+            (&INSERT, vec!["1".into(), "x".into()]),
+            (&INSERT, [user(1), one()].concat()),
+        ] {
+            let mut unit = fixture.unit().await;
+            assert_eq!(kind(&unit.query(statement, args).await), "corrupt", "{statement:?}");
+        }
+        assert_eq!(kind(&fixture.unit().await.execute(&BATCH, one()).await), "corrupt");
+        assert_eq!(kind(&fixture.unit().await.execute_many(&INSERT, vec![user(1)]).await), "corrupt");
+        static SELECT: Statement = statement("SELECT 1", &[], &[Kind::Int]);
+        assert_eq!(kind(&fixture.unit().await.execute(&SELECT, vec![]).await), "corrupt");
+    }
+
+    #[tokio::test]
+    async fn a_batch_runs_for_every_row_and_checks_all_of_them_first() {
+        static BATCH: Statement = batch("INSERT INTO users (id, email) VALUES ($1, $2)", &[Kind::Int, Kind::Text]);
+        let fixture = Fixture::new();
+        let mut unit = fixture.unit().await;
+        assert_eq!(unit.execute_many(&BATCH, vec![]).await.unwrap(), 0);
+        assert_eq!(unit.execute_many(&BATCH, (1..=50).map(user).collect()).await.unwrap(), 50);
+        assert_eq!(count(&mut unit).await, 50);
+        unit.commit().await.unwrap();
+        let mut unit = fixture.unit().await;
+        assert_eq!(kind(&unit.execute_many(&BATCH, vec![user(51), vec![Value::Int(52)]]).await), "corrupt");
+        let mut unit = {
+            drop(unit);
+            fixture.unit().await
+        };
+        assert_eq!(kind(&unit.execute_many(&BATCH, vec![user(51), user(1)]).await), "duplicate");
+        drop(unit);
+        assert_eq!(fixture.ids().len(), 50);
+    }
+
+    #[tokio::test]
+    async fn a_list_of_ids_is_one_parameter() {
+        static STORE_ID: Statement = statement("INSERT INTO kinds (a_uuid) VALUES ($1)", &[Kind::Uuid], &[]);
+        static FIND: Statement = statement(
+            "SELECT a_uuid FROM kinds WHERE a_uuid IN rarray($2) AND $1 ORDER BY a_uuid",
+            &[Kind::Bool, Kind::Uuids],
+            &[Kind::Uuid],
+        );
+        let fixture = Fixture::new();
+        let mut unit = fixture.unit().await;
+        let ids: Vec<Uuid> = (0..2_000).map(Uuid::from_u128).collect();
+        for id in &ids[..10] {
+            unit.execute(&STORE_ID, vec![(*id).into()]).await.unwrap();
+        }
+        for (wanted, found) in [(vec![], 0), (ids[3..5].to_vec(), 2), (ids.clone(), 10)] {
+            let rows = unit.query(&FIND, vec![true.into(), wanted.into()]).await.unwrap();
+            assert_eq!(rows.len(), found);
+        }
+    }
+}

@@ -61,6 +61,12 @@ impl WriteUnit {
         Ok(done)
     }
 
+    /// Runs `probe` before the COMMIT of the group.
+    #[cfg(test)]
+    pub(crate) fn before_commit(&mut self, probe: impl FnOnce() + Send + 'static) {
+        self.lease.with(|writer| writer.before_commit = Some(Box::new(probe)));
+    }
+
     /// Waits until the unit is on disk together with its group.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         if self.failed {
