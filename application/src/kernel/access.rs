@@ -101,3 +101,6 @@ pub fn scope(actor: &Actor, action: Action) -> Scope {
         _ => Scope::None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,3 +147,6 @@ pub trait Fingerprints: Send + Sync {
     /// An HMAC-SHA-256.
     fn fingerprint(&self, command: &[u8]) -> [u8; 32];
 }
+
+#[cfg(test)]
+mod tests;

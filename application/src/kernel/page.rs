@@ -63,3 +63,50 @@ impl<T> Page<T> {
         Self { items: vec![], next: None, total: request.count.then_some(0) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn place(n: &i64) -> Position {
+        Position { key: SortValue::Int(*n), id: Uuid::nil() }
+    }
+
+    fn request(limit: i64, count: bool) -> PageRequest {
+        PageRequest { limit: PageLimit::new(limit).unwrap(), after: None, count }
+    }
+
+    #[test]
+    fn a_row_more_than_the_limit_means_that_more_follow_and_is_not_shown() {
+        let page = Page::of(vec![1, 2, 3], &request(2, false), None, place);
+        assert_eq!((page.items, page.next), (vec![1, 2], Some(place(&2))));
+        let last = Page::of(vec![1, 2], &request(2, true), Some(2), place);
+        assert_eq!((last.items, last.next, last.total), (vec![1, 2], None, Some(2)));
+    }
+
+    #[test]
+    fn an_empty_page_counts_only_if_asked() {
+        assert_eq!(Page::<i64>::empty(&request(1, false)).total, None);
+        assert_eq!(Page::<i64>::empty(&request(1, true)).total, Some(0));
+    }
+
+    proptest! {
+        /// Following `next` from page to page shows every row once, in order, and ends.
+        #[test]
+        fn pages_add_up_to_the_list(rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10) {
+            let rows: Vec<i64> = rows.into_iter().collect();
+            let (mut seen, mut after) = (vec![], None);
+            loop {
+                let rest = rows.iter().filter(|row| after.is_none_or(|after| **row > after)).copied();
+                let page = Page::of(rest.take(request(limit, false).limit.get() + 1).collect(), &request(limit, false), None, place);
+                seen.extend(page.items);
+                match page.next {
+                    Some(Position { key: SortValue::Int(last), .. }) => after = Some(last),
+                    _ => break,
+                }
+            }
+            prop_assert_eq!(seen, rows);
+        }
+    }
+}

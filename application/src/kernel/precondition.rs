@@ -48,3 +48,22 @@ impl Precondition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_missing_precondition_may_be_allowed_and_not_be_required() {
+        let (current, before) = (Version::FIRST.next(), Version::FIRST);
+        for (precondition, required, allowed) in [
+            (Precondition::Missing, Err(Unmet::Required), Ok(())),
+            (Precondition::Any, Ok(()), Ok(())),
+            (Precondition::Version(current), Ok(()), Ok(())),
+            (Precondition::Version(before), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (Precondition::Other, Err(Unmet::Failed), Err(Unmet::Failed)),
+        ] {
+            assert_eq!((precondition.require(current), precondition.allow(current)), (required, allowed));
+        }
+    }
+}

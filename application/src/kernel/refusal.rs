@@ -104,10 +104,15 @@ macro_rules! use_case_error {
     ($(#[$doc:meta])* $name:ident { $($variant:ident($refusal:ty)),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, thiserror::Error)]
-        #[expect(missing_docs, reason = "each variant wraps an error that documents itself")]
         pub enum $name {
-            $(#[error(transparent)] $variant(#[from] $refusal),)+
-            #[error(transparent)] Store(#[from] $crate::kernel::StoreError),
+            $(
+                #[doc = concat!("See [`", stringify!($refusal), "`].")]
+                #[error(transparent)]
+                $variant(#[from] $refusal),
+            )+
+            /// The store's error.
+            #[error(transparent)]
+            Store(#[from] $crate::kernel::StoreError),
         }
 
         impl $name {
@@ -139,3 +144,40 @@ macro_rules! use_case_error {
     };
 }
 pub(crate) use use_case_error;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        catalog::ChangeProductError,
+        identity::{CreateUserError, EmailTaken, LogInError, NewAccountError},
+        kernel::StoreError,
+    };
+
+    #[test]
+    fn a_use_cases_error_says_what_its_refusal_says() {
+        let invalid = ChangeProductError::from(Invalid::one("/name", "too_long", "Must Be Short"));
+        assert_eq!((invalid.kind(), invalid.code()), (ErrorKind::Invalid, "validation_failed"));
+        assert_eq!(invalid.fields(), [FieldError::new("/name", "too_long", "Must Be Short")]);
+        assert_eq!(invalid.to_string(), "the command is not valid");
+        let late = Duration::from_secs(3);
+        assert_eq!(LogInError::from(TooManyAttempts { retry_after: late }).retry_after(), Some(late));
+        assert!(ChangeProductError::from(NotFound("bee")).store_error().is_none(), "a refusal");
+    }
+
+    #[test]
+    fn a_wrapped_use_cases_error_is_seen_through() {
+        let refusal = CreateUserError::from(NewAccountError::from(EmailTaken));
+        assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Conflict, "email_taken"));
+        let error = CreateUserError::from(NewAccountError::from(StoreError::Stale));
+        assert!(matches!(error.store_error(), Some(StoreError::Stale)), "so that it is tried again");
+    }
+
+    #[test]
+    fn the_stores_error_keeps_its_cause() {
+        let error = ChangeProductError::from(StoreError::Unavailable("refused by 10.0.0.1".into()));
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "store_unavailable"));
+        assert_eq!(error.to_string(), "the store is unavailable", "callers learn nothing of the network");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "refused by 10.0.0.1");
+    }
+}

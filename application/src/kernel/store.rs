@@ -190,3 +190,25 @@ macro_rules! begins {
         }
     )+ };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_constraint_is_found_by_its_name_which_no_other_has() {
+        for constraint in Constraint::ALL {
+            assert_eq!(Constraint::from_name(constraint.name()), Some(*constraint));
+        }
+        let names: BTreeSet<_> = Constraint::ALL.iter().map(|constraint| constraint.name()).collect();
+        assert_eq!(names.len(), Constraint::ALL.len());
+        assert_eq!(Constraint::from_name("users_email_ke"), None);
+    }
+
+    #[test]
+    fn an_inconsistency_names_its_place() {
+        let StoreError::Corrupt(cause) = StoreError::corrupt("orders", 7, "no lines") else { panic!("another error") };
+        assert_eq!(cause.to_string(), "orders 7: no lines");
+    }
+}

@@ -41,3 +41,6 @@ impl SweepExpired {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

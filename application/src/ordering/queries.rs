@@ -75,3 +75,6 @@ impl ListOrders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

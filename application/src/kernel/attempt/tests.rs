@@ -1,0 +1,162 @@
+use super::*;
+use crate::{
+    catalog::GetProductError,
+    fixtures::{Recorded, aborted, away, code, endings, unknown},
+    kernel::NotFound,
+    testing::{Ending, Endings, FixedRandom, MockOperationsTx, MockSleeper, fixed_runtime},
+};
+use std::{collections::VecDeque, sync::Arc};
+
+type Outcome = Result<&'static str, GetProductError>;
+
+/// Runs attempts with these outcomes; answers the last one and which attempts were made.
+async fn run_all(outcomes: impl IntoIterator<Item = Outcome>) -> (Outcome, Vec<Attempt>) {
+    let mut outcomes: VecDeque<_> = outcomes.into_iter().collect();
+    let mut made = vec![];
+    let runtime = fixed_runtime().0;
+    let result = run(&runtime, None, |attempt| {
+        made.push(attempt);
+        std::future::ready(outcomes.pop_front().expect("no further attempt"))
+    });
+    (result.await, made)
+}
+
+fn store(error: StoreError) -> Outcome {
+    Err(error.into())
+}
+
+#[tokio::test]
+async fn an_abort_or_a_stale_version_is_tried_again() {
+    let (result, made) = run_all([store(aborted()), store(StoreError::Stale), Ok("done")]).await;
+    assert_eq!(result.unwrap(), "done");
+    let numbers: Vec<_> = made.iter().map(|attempt| (attempt.number, attempt.after_unknown)).collect();
+    assert_eq!(numbers, [(1, false), (2, false), (3, false)]);
+}
+
+#[tokio::test]
+async fn after_an_unknown_outcome_every_further_attempt_looks_first() {
+    let (result, made) = run_all([store(unknown()), store(aborted()), Ok("done")]).await;
+    assert_eq!(result.unwrap(), "done");
+    assert_eq!(made.iter().map(|attempt| attempt.after_unknown).collect::<Vec<_>>(), [false, true, true]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_final() {
+    let (result, made) = run_all([Err(NotFound("bee").into())]).await;
+    assert_eq!((code(&result), made.len()), ("not_found", 1));
+    let (result, _) = run_all([store(unknown()), Err(NotFound("bee").into())]).await;
+    assert_eq!(code(&result), "not_found", "judged after the outcome was settled");
+}
+
+#[tokio::test]
+async fn what_no_repetition_mends_is_told_at_once() {
+    let full = || StoreError::Full("no space".into());
+    for (error, expected) in
+        [(away(), "store_unavailable"), (full(), "storage_full"), (StoreError::corrupt("a", 1, "b"), "internal")]
+    {
+        assert_eq!(code(&run_all([store(error)]).await.0), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_comes_back_after_an_unknown_outcome_is_asked() {
+    let (result, made) = run_all([store(unknown()), store(away()), store(away()), Ok("found")]).await;
+    assert_eq!((result.unwrap(), made.len()), ("found", 4));
+}
+
+/// Each of these errors says that nothing was changed, which is not known here.
+#[tokio::test]
+async fn an_unknown_outcome_is_not_covered_up_by_another_error() {
+    for error in [StoreError::Full("no space".into()), StoreError::corrupt("a", 1, "b")] {
+        let told = error.to_string();
+        let (result, _) = run_all([store(unknown()), store(error)]).await;
+        assert_eq!(code(&result), "outcome_unknown");
+        let cause = std::error::Error::source(result.unwrap_err().store_error().unwrap()).unwrap().to_string();
+        assert_eq!(cause, told, "the last error is kept as the cause");
+    }
+}
+
+/// Never succeeds; answers the code and when it gave up.
+async fn never(deadline: Option<Duration>, errors: impl Fn(u32) -> StoreError) -> (&'static str, Duration) {
+    let (runtime, clock) = fixed_runtime();
+    clock.advance(Duration::from_secs(100));
+    let result: Outcome = run(&runtime, deadline, |attempt| std::future::ready(store(errors(attempt.number)))).await;
+    (code(&result), runtime.clock.monotonic() - Duration::from_secs(100))
+}
+
+#[tokio::test]
+async fn gives_up_five_seconds_after_the_start_or_at_an_earlier_deadline() {
+    let close = |gave_up: Duration, deadline: Duration| gave_up < deadline && gave_up + LONGEST_PAUSE >= deadline;
+    let (told, gave_up) = never(None, |_| aborted()).await;
+    assert!(told == "store_unavailable" && close(gave_up, PATIENCE), "{told} after {gave_up:?}");
+    let (_, gave_up) = never(Some(Duration::from_secs(1_000)), |_| aborted()).await;
+    assert!(close(gave_up, PATIENCE), "a later deadline prolongs nothing: {gave_up:?}");
+    let (_, gave_up) = never(Some(Duration::from_secs(101)), |_| aborted()).await;
+    assert!(close(gave_up, Duration::from_secs(1)), "{gave_up:?}");
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_still_allows_one_attempt() {
+    assert_eq!(never(Some(Duration::ZERO), |_| aborted()).await, ("store_unavailable", Duration::ZERO));
+    let runtime = fixed_runtime().0;
+    let done: Outcome = run(&runtime, Some(Duration::ZERO), |_| std::future::ready(Ok("done"))).await;
+    assert_eq!(done.unwrap(), "done");
+}
+
+#[tokio::test]
+async fn a_store_that_stays_stale_is_busy_not_the_callers_fault() {
+    assert_eq!(never(None, |_| StoreError::Stale).await.0, "store_unavailable");
+}
+
+#[tokio::test]
+async fn once_unknown_stays_unknown_when_patience_ends() {
+    let first_unknown = |then: fn() -> StoreError| move |n| if n == 1 { unknown() } else { then() };
+    assert_eq!(never(None, first_unknown(aborted)).await.0, "outcome_unknown");
+    assert_eq!(never(None, first_unknown(away)).await.0, "outcome_unknown");
+    assert_eq!(never(None, |_| unknown()).await.0, "outcome_unknown");
+}
+
+/// The pauses, in microseconds, of a run whose random numbers have these bits.
+async fn pauses(bits: u64) -> Vec<u128> {
+    let (mut runtime, clock) = fixed_runtime();
+    let waited: Recorded<u128> = Recorded::default();
+    let seen = waited.clone();
+    let mut sleeper = MockSleeper::new();
+    sleeper.expect_sleep().returning(move |pause| {
+        seen.push(pause.as_micros());
+        clock.advance(pause);
+    });
+    (runtime.random, runtime.sleeper) = (Arc::new(FixedRandom(bits)), Arc::new(sleeper));
+    let _: Outcome = run(&runtime, None, |_| std::future::ready(store(aborted()))).await;
+    waited.all()
+}
+
+#[tokio::test]
+async fn pauses_double_up_to_a_ceiling_with_jitter_around_each() {
+    let (short, long) = (pauses(0).await, pauses(u64::MAX).await);
+    assert_eq!(short[..8], [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000, 50_000]);
+    assert_eq!(long[..8], [3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 150_000, 150_000]);
+}
+
+fn unit(noted: &Endings) -> Box<MockOperationsTx> {
+    Box::new(MockOperationsTx::noting(noted))
+}
+
+#[tokio::test]
+async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
+    let noted = Endings::default();
+    assert_eq!(end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
+    assert_eq!(code(&end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
+    assert_eq!(code(&end(unit(&noted), store(away())).await), "store_unavailable");
+    assert_eq!(endings(&noted), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
+}
+
+#[tokio::test]
+async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
+    let noted = Endings::default();
+    let lost = Box::new(MockOperationsTx::noting(&noted).with_commit_error(unknown()));
+    assert_eq!(code(&end(lost, Outcome::Ok("done")).await), "outcome_unknown");
+    let lost = Box::new(MockOperationsTx::noting(&noted).with_rollback_error(aborted()));
+    let result = end(lost, Outcome::Err(NotFound("bee").into())).await;
+    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged anew");
+}

@@ -1,0 +1,84 @@
+use super::*;
+use crate::{
+    fixtures::{aborted, fingerprints, key, user, visitor},
+    kernel::{Actor, AppError as _},
+};
+
+fn claim_of(actor: &Actor, command: &serde_json::Value) -> IdempotencyClaim {
+    let now = Timestamp::from_millis(5).unwrap();
+    IdempotencyClaim::of(actor, "test.case", key().as_ref(), command, &*fingerprints(), now).unwrap().unwrap()
+}
+
+fn claim() -> IdempotencyClaim {
+    claim_of(&user(1), &serde_json::json!({}))
+}
+
+#[test]
+fn a_key_is_1_to_255_printable_ascii_characters() {
+    for text in ["a", " ~", &"k".repeat(255)] {
+        assert_eq!(IdempotencyKey::parse(text).unwrap().as_str(), text);
+    }
+    for text in ["", "é", "a\n", "a\u{7f}", "a\0", &"k".repeat(256)] {
+        assert_eq!(IdempotencyKey::parse(text), Err(InvalidIdempotencyKey), "{text:?}");
+    }
+}
+
+#[test]
+fn a_key_belongs_to_its_principal_and_is_kept_for_a_day() {
+    let claim = claim();
+    assert_eq!((claim.principal, claim.use_case), (user(1).principal_id(), "test.case"));
+    assert_ne!(claim.principal, claim_of(&user(2), &serde_json::json!({})).principal);
+    assert_eq!(claim_of(&visitor(), &serde_json::json!({})).principal, Uuid::nil());
+    assert_eq!(claim.expires_at().as_millis(), 5 + 24 * 60 * 60 * 1000);
+}
+
+#[test]
+fn the_fingerprint_is_over_the_command() {
+    let (one, two) = (serde_json::json!({ "n": 1 }), serde_json::json!({ "n": 2 }));
+    let of = |command| claim_of(&user(1), command).fingerprint;
+    assert_eq!(of(&one), of(&one));
+    assert_ne!(of(&one), of(&two));
+}
+
+#[test]
+fn without_a_key_there_is_no_claim_and_nothing_is_computed() {
+    let fingerprints = MockFingerprints::new();
+    let claim = IdempotencyClaim::of(&user(1), "test.case", None, &(), &fingerprints, Timestamp::MIN);
+    assert_eq!(claim.unwrap(), None);
+}
+
+async fn replay_of(claimed: Result<Claimed, StoreError>) -> Result<Option<u32>, crate::catalog::CreateProductError> {
+    let mut keys = MockIdempotencyKeys::new();
+    keys.expect_claim().times(1).return_once(|_| claimed);
+    replay(&mut keys, Some(&claim())).await
+}
+
+#[tokio::test]
+async fn a_claim_goes_on_replays_or_is_refused() {
+    assert_eq!(replay_of(Ok(Claimed::New)).await.unwrap(), None);
+    assert_eq!(replay_of(Ok(Claimed::Replay("7".to_owned()))).await.unwrap(), Some(7));
+    assert_eq!(replay_of(Ok(Claimed::Mismatch)).await.unwrap_err().code(), "idempotency_key_reused");
+    assert!(replay_of(Err(aborted())).await.unwrap_err().store_error().is_some());
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_back_is_our_fault() {
+    for answer in ["", "\"seven\"", "7 8"] {
+        let error = replay_of(Ok(Claimed::Replay(answer.to_owned()))).await.unwrap_err();
+        assert_eq!(error.code(), "internal", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn the_answer_is_kept_with_its_claim() {
+    let mut keys = MockIdempotencyKeys::new();
+    keys.expect_fill().times(1).withf(|found, answer| *found == claim() && answer == "[7]").returning(|_, _| Ok(()));
+    remember(&mut keys, Some(&claim()), &[7]).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_claim_the_keys_are_left_alone() {
+    let mut keys = MockIdempotencyKeys::new();
+    assert_eq!(replay::<u32, crate::catalog::CreateProductError>(&mut keys, None).await.unwrap(), None);
+    remember(&mut keys, None, &7).await.unwrap();
+}
