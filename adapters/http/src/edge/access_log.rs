@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
+use metrics::SharedString;
 
 use super::connection::Activity;
 use super::request_id::RequestId;
@@ -99,7 +100,9 @@ impl Drop for Exchange {
         let Some(subject) = &self.subject else {
             return;
         };
-        let duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let duration = self.started.elapsed();
+        record(subject, self.status, duration);
+        let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
             method = subject.method.as_str(),
@@ -113,6 +116,30 @@ impl Drop for Exchange {
             client = %subject.client,
         );
     }
+}
+
+/// Counts the request, by the names that OpenTelemetry gives to HTTP servers. Every label has few values: a method that is
+/// not served is `_OTHER`, a path that is no route is empty.
+fn record(subject: &Subject, status: Option<StatusCode>, duration: Duration) {
+    let method = match subject.method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    };
+    let route = subject.route.clone().map_or(SharedString::const_str(""), SharedString::from);
+    let status = status.map_or(SharedString::const_str(""), |status| status.as_str().to_owned().into());
+    metrics::histogram!(
+        "http_server_request_duration_seconds",
+        "http_request_method" => method,
+        "http_route" => route,
+        "http_response_status_code" => status,
+    )
+    .record(duration);
 }
 
 /// A response body that ends its [`Exchange`] when it has been handed over, or was given up.
