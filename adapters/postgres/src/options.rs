@@ -25,6 +25,9 @@ pub struct PostgresOptions {
     /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. The public ones are known.
     /// - `sslcert`, `sslkey`: PEM files with a certificate to show to the server, and its key.
     ///
+    /// Statements stay prepared on their connection: a pooler in between has to keep sessions (in PgBouncer:
+    /// `pool_mode = session`).
+    ///
     /// Any other parameter is refused. The address is complete: user, password and database are not looked for in the
     /// environment or in `~/.pgpass`. sqlx cannot be kept from reading `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`: settings
     /// in the first lose against ours, the others only count with TLS and where the address names none.

@@ -2,12 +2,13 @@
 
 use crate::{
     proxy::Proxy,
-    support::{begin, count_items, eventually, insert, insert_item, number, statement, with_database},
+    support::{begin, count_items, eventually, insert, insert_item, number, patient, statement, with_database},
 };
 use skep_application::kernel::{StoreError, TxMode};
-use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_postgres::PostgresDatabase;
 use skep_sql::{Kind, SqlDatabase, Value};
 use std::{sync::Arc, time::Duration};
+use tokio::{task::JoinSet, time::timeout};
 
 #[tokio::test]
 async fn connection_killed_between_statements_may_be_repeated() {
@@ -58,10 +59,10 @@ async fn commit_whose_answer_is_lost_is_unknown_and_may_be_stored() {
     with_database(async |test| {
         test.with_items().await;
         let proxy = Proxy::start(&test.url).await;
-        let database = PostgresDatabase::connect(&PostgresOptions::new(&proxy.url)).unwrap();
+        let database = PostgresDatabase::connect(&patient(&proxy.url)).unwrap();
         let mut tx = begin(&database).await;
         insert(&mut tx, 1).await.unwrap();
-        proxy.keep_answers();
+        proxy.cut_answers();
         let error = tx.commit().await.unwrap_err();
         assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
         assert_eq!(test.items().await, 1);
@@ -72,6 +73,87 @@ async fn commit_whose_answer_is_lost_is_unknown_and_may_be_stored() {
         assert!(matches!(error, StoreError::Duplicate { .. }), "{error:?}");
     })
     .await;
+}
+
+#[tokio::test]
+async fn silent_server_is_given_up_after_a_while() {
+    with_database(async |test| {
+        test.with_items().await;
+        let proxy = Proxy::start(&test.url).await;
+        let mut options = patient(&proxy.url);
+        options.statement_timeout = Duration::from_millis(100);
+        let database = PostgresDatabase::connect(&options).unwrap();
+        let mut commits = begin(&database).await;
+        insert(&mut commits, 1).await.unwrap();
+        let mut inserts = begin(&database).await;
+        let reads = begin(&database).await;
+        reads.rollback().await.unwrap();
+
+        proxy.swallow_answers();
+        let (commits, inserts, reads) =
+            tokio::join!(commits.commit(), insert(&mut inserts, 2), database.read(count_items(), vec![]));
+        assert!(matches!(commits, Err(StoreError::OutcomeUnknown(_))), "{commits:?}");
+        assert!(matches!(inserts, Err(StoreError::Unavailable(_))), "{inserts:?}");
+        assert!(matches!(reads, Err(StoreError::Unavailable(_))), "{reads:?}");
+        assert_eq!(database.pool_stats().size, 0, "no connection whose state is unknown is kept");
+
+        proxy.pass_answers();
+        assert_eq!(number(database.read(count_items(), vec![]).await.unwrap()), 1);
+    })
+    .await;
+}
+
+/// What was said of each unit holds, while the server keeps ending connections.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn outcomes_are_true_while_connections_are_killed() {
+    const TASKS: i64 = 8;
+    const UNITS: i64 = 40;
+    with_database(async |test| {
+        let database = Arc::new(test.with_items().await);
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let database = Arc::clone(&database);
+            tasks.spawn(async move {
+                let mut outcomes = Vec::new();
+                for id in task * UNITS..(task + 1) * UNITS {
+                    outcomes.push((id, one_unit(&database, id).await));
+                }
+                outcomes
+            });
+        }
+        let mut outcomes = Vec::new();
+        while let Some(done) =
+            timeout(Duration::from_millis(20), tasks.join_next()).await.unwrap_or_else(|_| Some(Ok(vec![])))
+        {
+            outcomes.append(&mut done.unwrap());
+            test.kill_now().await;
+        }
+        assert_eq!(outcomes.len(), usize::try_from(TASKS * UNITS).unwrap());
+        let (mut stored, mut failed) = (0, 0);
+        for (id, outcome) in outcomes {
+            let found = test.number(&format!("SELECT count(*) FROM items WHERE id = {id}")).await == 1;
+            stored += i64::from(found);
+            failed += i64::from(outcome.is_err());
+            match outcome {
+                Ok(()) => assert!(found, "{id} was acknowledged and is lost"),
+                Err(StoreError::OutcomeUnknown(_)) => {}
+                Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
+                    assert!(!found, "{id} was undone and is here")
+                }
+                Err(other) => panic!("{other:?}"),
+            }
+        }
+        assert!(stored > 0 && failed > 0, "{stored} stored, {failed} failed");
+        eventually(async || database.pool_stats().size == database.pool_stats().idle).await;
+    })
+    .await;
+}
+
+async fn one_unit(database: &PostgresDatabase, id: i64) -> Result<(), StoreError> {
+    let mut tx = database.begin(TxMode::Write, &[]).await?;
+    insert(&mut tx, id).await?;
+    tx.query(count_items(), vec![]).await?;
+    tx.commit().await
 }
 
 #[tokio::test]
@@ -134,7 +216,6 @@ async fn cancelled_begins_leave_no_connection_stuck() {
         test.with_items().await;
         let mut options = test.options();
         options.max_connections = 8;
-        options.acquire_timeout = Duration::from_secs(10);
         let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
         for round in 0..800_u64 {
             let begins = Arc::clone(&database);
@@ -169,12 +250,13 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
         test.with_items().await;
         let mut options = test.options();
         options.max_connections = 2;
-        options.acquire_timeout = Duration::from_millis(300);
+        options.acquire_timeout = Duration::from_secs(3);
         let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
         let (one, two) = (begin(&database).await, begin(&database).await);
-        let error = database.begin(TxMode::Write, &[]).await.err().unwrap();
-        assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
-        assert!(database.read(count_items(), vec![]).await.is_err());
+        let (begins, reads) = tokio::join!(database.begin(TxMode::Write, &[]), database.read(count_items(), vec![]));
+        for error in [begins.err().unwrap(), reads.err().unwrap()] {
+            assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
+        }
         database.check().await.unwrap();
         let stats = database.pool_stats();
         assert_eq!((stats.size, stats.idle, stats.max), (2, 0, 2));

@@ -4,7 +4,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 use tokio::{
@@ -15,11 +15,15 @@ use tokio::{
     },
 };
 
+const PASS: u8 = 0;
+const SWALLOW: u8 = 1;
+const CUT: u8 = 2;
+
 /// Passes everything on to the server of `url`, until it is told to keep the answers for itself.
 pub(crate) struct Proxy {
     /// The address to connect to instead.
     pub(crate) url: String,
-    deaf: Arc<AtomicBool>,
+    answers: Arc<AtomicU8>,
 }
 
 impl Proxy {
@@ -28,39 +32,45 @@ impl Proxy {
         let (server, database) = rest.split_once('/').unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{user}@{}/{database}", listener.local_addr().unwrap());
-        let deaf = Arc::new(AtomicBool::new(false));
-        tokio::spawn(accept(listener, server.to_owned(), Arc::clone(&deaf)));
-        Self { url, deaf }
+        let answers = Arc::new(AtomicU8::new(PASS));
+        tokio::spawn(accept(listener, server.to_owned(), Arc::clone(&answers)));
+        Self { url, answers }
     }
 
-    /// From now on what is sent arrives, but no answer comes back, and then the connection breaks.
-    pub(crate) fn keep_answers(&self) {
-        self.deaf.store(true, Ordering::SeqCst);
+    /// From now on what is sent arrives, but instead of the answer the connection breaks.
+    pub(crate) fn cut_answers(&self) {
+        self.answers.store(CUT, Ordering::SeqCst);
+    }
+
+    /// From now on what is sent arrives, and nothing ever comes back.
+    pub(crate) fn swallow_answers(&self) {
+        self.answers.store(SWALLOW, Ordering::SeqCst);
     }
 
     pub(crate) fn pass_answers(&self) {
-        self.deaf.store(false, Ordering::SeqCst);
+        self.answers.store(PASS, Ordering::SeqCst);
     }
 }
 
-async fn accept(listener: TcpListener, server: String, deaf: Arc<AtomicBool>) {
+async fn accept(listener: TcpListener, server: String, answers: Arc<AtomicU8>) {
     while let Ok((client, _)) = listener.accept().await {
         let Ok(upstream) = TcpStream::connect(&server).await else { continue };
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = upstream.into_split();
         tokio::spawn(pass(from_client, to_server, Arc::default()));
-        tokio::spawn(pass(from_server, to_client, Arc::clone(&deaf)));
+        tokio::spawn(pass(from_server, to_client, Arc::clone(&answers)));
     }
 }
 
-/// Ends, and with it the direction, at the first bytes after `stop` is set.
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, stop: Arc<AtomicBool>) -> io::Result<()> {
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, what: Arc<AtomicU8>) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let length = from.read(&mut buffer).await?;
-        if length == 0 || stop.load(Ordering::SeqCst) {
-            return to.shutdown().await;
+        match what.load(Ordering::SeqCst) {
+            _ if length == 0 => return to.shutdown().await,
+            CUT => return to.shutdown().await,
+            SWALLOW => {}
+            _ => to.write_all(&buffer[..length]).await?,
         }
-        to.write_all(&buffer[..length]).await?;
     }
 }

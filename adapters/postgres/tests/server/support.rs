@@ -4,8 +4,9 @@ use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::{Kind, Row, Sql, SqlDatabase, SqlTransaction, Statement, Value};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _};
-use std::{env, fmt::Write as _, future::Future, time::Duration};
+use std::{env, fmt::Write as _, future::Future, sync::Arc, time::Duration};
 use tokio::{
+    sync::Mutex,
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
 };
@@ -16,6 +17,8 @@ use uuid::Uuid;
 pub(crate) struct TestDatabase {
     name: String,
     pub(crate) url: String,
+    /// Somebody else.
+    other: Arc<Mutex<PgConnection>>,
 }
 
 /// Runs a test on a database of its own, and drops the database however the test ends. Without a server the test is
@@ -32,9 +35,11 @@ where
     };
     let name = format!("skep_test_{}", Uuid::from_u128(rand::random()).simple());
     let (base, _) = server.rsplit_once('/').unwrap();
-    let database = TestDatabase { url: format!("{base}/{name}"), name: name.clone() };
+    let url = format!("{base}/{name}");
     let mut admin = PgConnection::connect(&server).await.unwrap();
     run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await;
+    let other = Arc::new(Mutex::new(PgConnection::connect(&url).await.unwrap()));
+    let database = TestDatabase { name: name.clone(), url, other };
     let done = LocalSet::new().run_until(async { spawn_local(test(database)).await }).await;
     run(&mut admin, format!("DROP DATABASE {name} WITH (FORCE)")).await;
     if let Err(error) = done {
@@ -42,13 +47,20 @@ where
     }
 }
 
+pub(crate) fn patient(url: &str) -> PostgresOptions {
+    let mut options = PostgresOptions::new(url);
+    options.acquire_timeout = Duration::from_secs(20);
+    options
+}
+
 async fn run(connection: &mut PgConnection, sql: String) {
     connection.execute(AssertSqlSafe(sql)).await.unwrap();
 }
 
 impl TestDatabase {
+    /// The defaults, with more patience: a loaded machine takes its time to open connections.
     pub(crate) fn options(&self) -> PostgresOptions {
-        PostgresOptions::new(&self.url)
+        patient(&self.url)
     }
 
     pub(crate) fn connect(&self) -> PostgresDatabase {
@@ -63,17 +75,13 @@ impl TestDatabase {
 
     /// Runs a script as somebody else.
     pub(crate) async fn run(&self, sql: &str) {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
+        let mut other = self.other.lock().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *other).await.unwrap();
     }
 
     /// A number, as somebody else sees it.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
-        let mut connection = PgConnection::connect(&self.url).await.unwrap();
-        let row = connection.fetch_one(AssertSqlSafe(sql.to_owned())).await.unwrap();
-        connection.close().await.unwrap();
-        row.get(0)
+        self.other.lock().await.fetch_one(AssertSqlSafe(sql.to_owned())).await.unwrap().get(0)
     }
 
     pub(crate) async fn items(&self) -> i64 {
@@ -86,10 +94,15 @@ impl TestDatabase {
         self.number(&format!("SELECT count(*) FROM pg_stat_activity WHERE {ours} AND state LIKE '{state}'")).await
     }
 
-    /// Has the server end all of our connections, and waits until they are gone.
-    pub(crate) async fn kill(&self) {
+    /// Has the server end all of our connections.
+    pub(crate) async fn kill_now(&self) {
         let ours = format!("datname = '{}' AND application_name = 'skep'", self.name);
         self.run(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")).await;
+    }
+
+    /// Has the server end all of our connections, and waits until they are gone.
+    pub(crate) async fn kill(&self) {
+        self.kill_now().await;
         eventually(async || self.connections("%").await == 0).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Servers that are not there, not ours, or silent. These errors are read by whoever runs the program.
 
-use crate::support::{begin, everything, with_database};
+use crate::support::{begin, everything, patient, with_database};
 use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::SqlDatabase;
@@ -10,13 +10,11 @@ use tokio::net::TcpListener;
 /// What every way of using the database says.
 async fn complaints(url: &str) -> Vec<String> {
     let mut options = PostgresOptions::new(url);
-    options.acquire_timeout = Duration::from_millis(400);
+    options.acquire_timeout = Duration::from_secs(3);
     let database = PostgresDatabase::connect(&options).unwrap();
-    let errors = [
-        database.check().await.unwrap_err(),
-        database.begin(TxMode::Write, &[]).await.err().unwrap(),
-        database.schema().await.err().unwrap(),
-    ];
+    let (checks, begins, schema) =
+        tokio::join!(database.check(), database.begin(TxMode::Write, &[]), database.schema());
+    let errors = [checks.unwrap_err(), begins.err().unwrap(), schema.err().unwrap()];
     assert!(!format!("{database:?}{options:?}").contains("secret"));
     let mut texts = Vec::new();
     for error in &errors {
@@ -58,8 +56,7 @@ async fn server_without_tls_is_refused_where_tls_is_required() {
         for text in complaints(&format!("{}?sslmode=require", test.url)).await {
             assert!(text.contains("TLS: server does not support TLS"), "{text}");
         }
-        let database =
-            PostgresDatabase::connect(&PostgresOptions::new(format!("{}?sslmode=prefer", test.url))).unwrap();
+        let database = PostgresDatabase::connect(&patient(&format!("{}?sslmode=prefer", test.url))).unwrap();
         begin(&database).await.commit().await.unwrap();
     })
     .await;
@@ -96,8 +93,7 @@ async fn server_that_comes_up_while_begin_waits_is_used() {
         let port = closed_port().await;
         let (user, rest) = test.url.rsplit_once('@').unwrap();
         let (server, name) = rest.split_once('/').unwrap();
-        let mut options = PostgresOptions::new(format!("{user}@127.0.0.1:{port}/{name}"));
-        options.acquire_timeout = Duration::from_secs(20);
+        let options = patient(&format!("{user}@127.0.0.1:{port}/{name}"));
         let database = PostgresDatabase::connect(&options).unwrap();
         let begins = tokio::spawn(async move { database.begin(TxMode::Write, &[]).await?.commit().await });
         tokio::task::yield_now().await;
