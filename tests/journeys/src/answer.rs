@@ -1,0 +1,139 @@
+//! Answers, and what is expected of them.
+
+use serde_json::Value;
+use std::fmt;
+
+/// What a server answered.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The bytes of the body.
+    pub body: Vec<u8>,
+    /// The request, for messages.
+    pub(crate) request: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Answer {
+    pub(crate) fn new(status: u16, headers: Vec<(String, String)>) -> Self {
+        Self { status, headers, body: vec![], request: String::new() }
+    }
+
+    /// The value of a header; the name is in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The entity tag.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    #[track_caller]
+    pub fn etag(&self) -> String {
+        self.header("etag").unwrap_or_else(|| panic!("no entity tag: {self:?}")).to_owned()
+    }
+
+    /// The body as JSON; null if there is none.
+    ///
+    /// # Panics
+    /// It is no JSON.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A text in the body, by its JSON pointer.
+    ///
+    /// # Panics
+    /// It is not there.
+    #[must_use]
+    #[track_caller]
+    pub fn text(&self, pointer: &str) -> String {
+        let found = self.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no text at {pointer}: {self:?}"))
+    }
+
+    /// A number in the body, by its JSON pointer.
+    ///
+    /// # Panics
+    /// It is not there.
+    #[must_use]
+    #[track_caller]
+    pub fn number(&self, pointer: &str) -> i64 {
+        let found = self.json().pointer(pointer).and_then(Value::as_i64);
+        found.unwrap_or_else(|| panic!("no number at {pointer}: {self:?}"))
+    }
+
+    /// Expects this status.
+    ///
+    /// # Panics
+    /// It is another one.
+    #[must_use]
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert!(self.status == status, "expected {status}: {self:?}");
+        self
+    }
+
+    /// Expects success.
+    ///
+    /// # Panics
+    /// It is something else.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert!((200..300).contains(&self.status), "expected success: {self:?}");
+        self
+    }
+
+    /// Expects a problem with this status and code.
+    ///
+    /// # Panics
+    /// It is something else.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        let found = (self.status, self.json()["code"].as_str() == Some(code));
+        assert!(found == (status, true), "expected {status} {code}: {self:?}");
+        self
+    }
+
+    /// Expects a problem to name exactly this one place in the body, and what is wrong there.
+    ///
+    /// # Panics
+    /// It names something else.
+    #[track_caller]
+    pub fn at(self, pointer: &str, code: &str) -> Self {
+        assert!(self.names("pointer", pointer, code), "expected {code} at {pointer:?} alone: {self:?}");
+        self
+    }
+
+    /// Expects a problem to name exactly this one parameter outside of the body.
+    ///
+    /// # Panics
+    /// It names something else.
+    #[track_caller]
+    pub fn parameter(self, name: &str) -> Self {
+        let named = self.names("parameter", name, "invalid_parameter");
+        assert!(named, "expected the parameter {name} alone to be named: {self:?}");
+        self
+    }
+
+    fn names(&self, kind: &str, place: &str, code: &str) -> bool {
+        let body = self.json();
+        let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        matches!(errors, [error] if error[kind] == place && error["code"] == code)
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        write!(f, "{} was answered {} {body}", self.request, self.status)
+    }
+}

@@ -1,0 +1,150 @@
+//! A deployment: a database, a folder, settings, and the servers and commands that run on them.
+
+use crate::{Place, Server, Store, skep, wait_for};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+use tempfile::TempDir;
+
+/// What a command printed, and its exit code.
+#[derive(Debug)]
+pub struct Output {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// The standard output.
+    pub out: String,
+    /// The standard error.
+    pub err: String,
+}
+
+/// One product's deployment: every server of it shares the database and the secret.
+#[derive(Debug)]
+pub struct Deployment {
+    place: Place,
+    folder: TempDir,
+    settings: BTreeMap<String, String>,
+    runs: AtomicU32,
+}
+
+impl Deployment {
+    /// A deployment on a fresh database of this store, without any limits that a journey would meet.
+    ///
+    /// # Panics
+    /// There is none.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        let place = store.place();
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings = [
+            ("PORT", "0"),
+            // The same for every server and every start, so that a token is good on all of them.
+            ("PUBLIC_URL", "http://shop.test"),
+            ("SKEP_LIMIT_ADDRESS", "1000000"),
+            ("SKEP_LIMIT_USER", "1000000"),
+            ("SKEP_LIMIT_CREDENTIALS", "1000000"),
+            ("SKEP_LOGIN_ATTEMPTS", "1000000"),
+        ];
+        let mut deployment = Self { place, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0) };
+        settings.into_iter().for_each(|(name, value)| deployment.set(name, value));
+        deployment.set("SKEP_DATA_DIR", deployment.path("data").display().to_string());
+        if let Some((name, value)) = deployment.place.variable() {
+            deployment.set(name, value);
+        }
+        deployment
+    }
+
+    /// Sets a setting for the servers and commands to come.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.settings.insert(name.to_owned(), value.into());
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
+        self.settings.clone().into_iter()
+    }
+
+    /// A path in its folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The file with the secret of the instances.
+    #[must_use]
+    pub fn secret_file(&self) -> PathBuf {
+        self.path("data").join("instance.secret")
+    }
+
+    /// Starts the server and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start(&self) -> Server {
+        self.start_with(&[])
+    }
+
+    /// Starts a second instance beside the first: a data folder of its own, the same secret.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_second(&self) -> Server {
+        let (data, secret) = (self.path("second"), self.secret_file());
+        self.start_with(&[
+            ("SKEP_DATA_DIR", &data.display().to_string()),
+            ("SKEP_SECRET_FILE", &secret.display().to_string()),
+        ])
+    }
+
+    /// Starts the server with other settings and waits until it is ready.
+    ///
+    /// # Panics
+    /// It does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(&self, settings: &[(&str, &str)]) -> Server {
+        let (out, err) = self.run_files();
+        let mut command = self.command(settings, &out, &err);
+        Server::start(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Panics
+    /// It does not end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {
+        let (out, err) = self.run_files();
+        let mut child = self.command(settings, &out, &err);
+        let mut child = child.args(arguments).stdin(Stdio::piped()).spawn().expect("the command runs");
+        // A command that does not read its input may be gone already.
+        child.stdin.take().expect("an input").write_all(input.as_bytes()).ok();
+        let status = wait_for("the command to end", || child.try_wait().expect("a child"));
+        Output { code: status.code(), out: read(&out), err: read(&err) }
+    }
+
+    fn run_files(&self) -> (PathBuf, PathBuf) {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        (self.path(&format!("{run}.out")), self.path(&format!("{run}.err")))
+    }
+
+    /// `skep` with these settings and no other variables of ours.
+    fn command(&self, settings: &[(&str, &str)], out: &Path, err: &Path) -> Command {
+        let mut command = Command::new(skep());
+        command.env_clear().envs(&self.settings).envs(settings.iter().copied()).current_dir(self.folder.path());
+        command.stdout(File::create(out).expect("a file")).stderr(File::create(err).expect("a file"));
+        command
+    }
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

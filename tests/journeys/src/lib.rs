@@ -1,0 +1,45 @@
+//! What the journeys travel with: the built binary as a process, stores of its own, and a plain HTTP client that checks
+//! every answer against the OpenAPI document.
+
+mod answer;
+mod binary;
+mod call;
+mod connection;
+mod contract;
+mod deployment;
+mod place;
+mod schema;
+mod server;
+mod wire;
+
+pub use answer::Answer;
+pub use binary::skep;
+pub use call::{Call, Client};
+pub use connection::Connection;
+pub use contract::Contract;
+pub use deployment::{Deployment, Output};
+pub use place::{Place, Store};
+pub use schema::faults;
+pub use server::{Exit, Server};
+pub use wire::Wire;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before it counts as broken.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+///
+/// # Panics
+/// There is none within [`PATIENCE`].
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

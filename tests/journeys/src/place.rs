@@ -1,0 +1,183 @@
+//! Where a deployment keeps its data: on each of the stores, apart from everybody else's.
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use std::{
+    env,
+    path::Path,
+    process,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// Databases are called after this, the process and a number.
+const DATABASES: &str = "skep_journeys";
+
+/// A kind of store, and how to reach its server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Store {
+    /// A file in the data folder.
+    Sqlite,
+    /// The server at this address, whose user may create databases.
+    Postgres(String),
+    /// The replica set at this address.
+    Mongodb(String),
+}
+
+/// A database of one deployment; it is removed with this.
+#[derive(Debug)]
+pub struct Place {
+    store: Store,
+    database: String,
+}
+
+impl Store {
+    /// The store with this name, if the environment says where its server is.
+    ///
+    /// # Errors
+    /// The name of the variable that is not set.
+    pub fn named(name: &str) -> Result<Self, &'static str> {
+        let address = |variable: &'static str| env::var(variable).map_err(|_| variable);
+        match name {
+            "postgres" => address("SKEP_TEST_POSTGRES_URL").map(Self::Postgres),
+            "mongodb" => address("SKEP_TEST_MONGODB_URL").map(Self::Mongodb),
+            _ => Ok(Self::Sqlite),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres(_) => "postgres",
+            Self::Mongodb(_) => "mongodb",
+        }
+    }
+
+    /// A fresh, empty database.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let database = format!("{DATABASES}_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        if let Self::Postgres(server) = self {
+            block_on(run(server, format!("CREATE DATABASE {database} TEMPLATE template0"))).expect("a database");
+        }
+        Place { store: self.clone(), database }
+    }
+
+    /// Removes what runs that were killed have left behind.
+    ///
+    /// # Panics
+    /// The server does not answer.
+    pub fn sweep(&self) {
+        match self {
+            Self::Sqlite => {}
+            Self::Postgres(server) => block_on(async {
+                let mut connection = PgConnection::connect(server).await?;
+                for row in sqlx::query("SELECT datname FROM pg_database").fetch_all(&mut connection).await? {
+                    let name: String = row.try_get(0)?;
+                    if is_left_behind(&name) {
+                        sqlx::raw_sql(AssertSqlSafe(drop_database(&name))).execute(&mut connection).await?;
+                    }
+                }
+                connection.close().await
+            })
+            .expect("postgres answers"),
+            Self::Mongodb(server) => block_on(async {
+                let client = mongodb::Client::with_uri_str(server).await?;
+                for name in client.list_database_names().await?.iter().filter(|name| is_left_behind(name)) {
+                    client.database(name).drop().await?;
+                }
+                mongodb::error::Result::Ok(())
+            })
+            .expect("mongodb answers"),
+        }
+    }
+}
+
+impl Place {
+    /// The store that it is on.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The variable that leads a server here.
+    #[must_use]
+    pub fn variable(&self) -> Option<(&'static str, String)> {
+        match &self.store {
+            Store::Sqlite => None,
+            Store::Postgres(server) => Some(("DATABASE_URL", with_database(server, &self.database))),
+            Store::Mongodb(server) => Some(("MONGODB_URI", with_database(server, &self.database))),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What stays behind is swept by the next run.
+        match &self.store {
+            Store::Sqlite => {}
+            Store::Postgres(server) => drop(block_on(run(server, drop_database(&self.database)))),
+            Store::Mongodb(server) => drop(block_on(async {
+                mongodb::Client::with_uri_str(server).await?.database(&self.database).drop().await
+            })),
+        }
+    }
+}
+
+async fn run(server: &str, text: String) -> sqlx::Result<()> {
+    let mut connection = PgConnection::connect(server).await?;
+    sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection).await?;
+    connection.close().await
+}
+
+fn drop_database(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+}
+
+/// The address with another database in its path. The host may be a list, which is why this reads no URL.
+fn with_database(server: &str, database: &str) -> String {
+    let (address, query) = server.split_once('?').map_or((server, None), |(address, query)| (address, Some(query)));
+    let hosts = address.find("://").map_or(0, |at| at + 3);
+    let end = address[hosts..].find('/').map_or(address.len(), |at| hosts + at);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}/{database}{query}", &address[..end])
+}
+
+fn is_left_behind(name: &str) -> bool {
+    let rest = name.strip_prefix(DATABASES).and_then(|rest| rest.strip_prefix('_'));
+    let process = rest.and_then(|rest| rest.split('_').next()).and_then(|id| id.parse::<u32>().ok());
+    process.is_some_and(|id| !Path::new(&format!("/proc/{id}")).exists())
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_takes_the_place_of_the_one_in_the_address() {
+        let cases = [
+            ("postgres://u:p@h:1/old", "postgres://u:p@h:1/new"),
+            ("mongodb://a:1,b:2/?replicaSet=rs0", "mongodb://a:1,b:2/new?replicaSet=rs0"),
+            ("mongodb://a:1", "mongodb://a:1/new"),
+        ];
+        for (server, expected) in cases {
+            assert_eq!(with_database(server, "new"), expected);
+        }
+    }
+
+    #[test]
+    fn only_the_databases_of_processes_that_are_gone_are_left_behind() {
+        assert!(is_left_behind("skep_journeys_4194305_0"));
+        assert!(!is_left_behind(&format!("skep_journeys_{}_0", process::id())));
+        assert!(!is_left_behind("skep_journeys") && !is_left_behind("other_4194305_0"));
+    }
+}

@@ -1,0 +1,184 @@
+//! Validates JSON against the part of the OpenAPI 3.0 schema language that our document uses. A keyword that is not
+//! known here is a fault, so that the document cannot outgrow the check unseen, and so is a member that is not
+//! documented.
+
+use regex::Regex;
+use serde_json::Value;
+
+/// Keywords that say nothing about a value.
+const NOTES: &[&str] = &["title", "description", "example", "default"];
+
+/// What is wrong with the value.
+#[must_use]
+pub fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
+    let mut found = Faults { document, list: vec![] };
+    found.check(schema, value, "");
+    found.list
+}
+
+struct Faults<'d> {
+    document: &'d Value,
+    list: Vec<String>,
+}
+
+impl<'d> Faults<'d> {
+    fn add(&mut self, at: &str, text: impl std::fmt::Display) {
+        self.list.push(format!("{at:?}: {text}"));
+    }
+
+    fn check(&mut self, schema: &'d Value, value: &Value, at: &str) {
+        let mut parts = vec![];
+        self.flatten(schema, &mut parts, at);
+        for part in &parts {
+            self.check_part(part, value, at);
+        }
+        let documented = |name: &String| parts.iter().any(|part| !part["properties"][name].is_null());
+        for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
+            if !documented(name) {
+                self.add(at, format_args!("the member {name} is not documented"));
+            }
+        }
+    }
+
+    /// The schemas that all have to hold.
+    fn flatten(&mut self, schema: &'d Value, parts: &mut Vec<&'d Value>, at: &str) {
+        let Some(reference) = schema["$ref"].as_str() else {
+            parts.push(schema);
+            schema["allOf"].as_array().into_iter().flatten().for_each(|part| self.flatten(part, parts, at));
+            return;
+        };
+        match self.document.pointer(reference.trim_start_matches('#')) {
+            Some(schema) => self.flatten(schema, parts, at),
+            None => self.add(at, format_args!("{reference} leads nowhere")),
+        }
+    }
+
+    fn check_part(&mut self, schema: &'d Value, value: &Value, at: &str) {
+        for (keyword, rule) in schema.as_object().into_iter().flatten() {
+            match keyword.as_str() {
+                "allOf" | "additionalProperties" => {}
+                "type" if !has_type(value, rule) => self.add(at, format_args!("{value} is not of type {rule}")),
+                "type" => {}
+                "format" if !has_format(value, rule) => self.add(at, format_args!("{value} is not of format {rule}")),
+                "format" => {}
+                "minimum" if value.as_f64() < rule.as_f64() => self.add(at, format_args!("{value} is below {rule}")),
+                "minimum" => {}
+                "pattern" if !matches(value, rule) => self.add(at, format_args!("{value} is not like {rule}")),
+                "pattern" => {}
+                "required" => {
+                    for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                        if value.get(name).is_none() {
+                            self.add(at, format_args!("the member {name} is missing"));
+                        }
+                    }
+                }
+                "properties" => {
+                    for (name, schema) in rule.as_object().into_iter().flatten() {
+                        if let Some(member) = value.get(name) {
+                            self.check(schema, member, &format!("{at}/{name}"));
+                        }
+                    }
+                }
+                "items" => {
+                    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                        self.check(rule, item, &format!("{at}/{index}"));
+                    }
+                }
+                note if NOTES.contains(&note) => {}
+                other => self.add(at, format_args!("the keyword {other} is not known to this check")),
+            }
+        }
+    }
+}
+
+fn has_type(value: &Value, rule: &Value) -> bool {
+    match rule.as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        _ => false,
+    }
+}
+
+fn has_format(value: &Value, rule: &Value) -> bool {
+    let below = |end: u64| value.as_u64().is_some_and(|number| number <= end);
+    match rule.as_str() {
+        Some("int64") => value.is_i64(),
+        Some("uint16") => below(u16::MAX.into()),
+        Some("uint32") => below(u32::MAX.into()),
+        Some("uint64") => value.is_u64(),
+        _ => false,
+    }
+}
+
+fn matches(value: &Value, rule: &Value) -> bool {
+    let regex = rule.as_str().and_then(|rule| Regex::new(rule).ok());
+    regex.is_some_and(|regex| value.as_str().is_some_and(|text| regex.is_match(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn document() -> Value {
+        json!({ "components": { "schemas": {
+            "Money": {
+                "type": "object",
+                "title": "Money",
+                "properties": {
+                    "amount": { "type": "integer", "format": "int64", "minimum": 0.0 },
+                    "currency": { "type": "string", "pattern": "^[A-Z]{3}$" },
+                },
+                "required": ["amount", "currency"],
+            },
+            "Order": {
+                "type": "object",
+                "properties": {
+                    "total": { "allOf": [{ "$ref": "#/components/schemas/Money" }, { "description": "Sum." }] },
+                    "lines": { "type": "array", "items": { "type": "integer", "format": "uint16" } },
+                },
+                "required": ["total"],
+            },
+        } } })
+    }
+
+    fn judge(value: &Value) -> Vec<String> {
+        faults(&document(), &json!({ "$ref": "#/components/schemas/Order" }), value)
+    }
+
+    #[test]
+    fn what_fits_has_no_fault() {
+        let value = json!({ "total": { "amount": 5, "currency": "EUR" }, "lines": [0, 65535] });
+        assert_eq!(judge(&value), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_rule_finds_its_fault() {
+        let total = json!({ "amount": 5, "currency": "EUR" });
+        let broken = [
+            (json!([]), "not of type"),
+            (json!({}), "total is missing"),
+            (json!({ "total": { "amount": 5 } }), "currency is missing"),
+            (json!({ "total": { "amount": -5, "currency": "EUR" } }), "below"),
+            (json!({ "total": { "amount": 5.5, "currency": "EUR" } }), "not of type"),
+            (json!({ "total": { "amount": 5, "currency": "eur" } }), "not like"),
+            (json!({ "total": { "amount": 5, "currency": "EUR", "x": 1 } }), "x is not documented"),
+            (json!({ "total": total, "lines": [1, 65536] }), "/lines/1"),
+            (json!({ "total": total, "lines": null }), "not of type"),
+            (json!({ "total": total, "note": "x" }), "note is not documented"),
+        ];
+        for (value, text) in broken {
+            assert!(judge(&value).iter().any(|fault| fault.contains(text)), "{value}: {:?}", judge(&value));
+        }
+    }
+
+    #[test]
+    fn what_the_check_does_not_know_is_a_fault() {
+        assert_eq!(faults(&json!({}), &json!({ "$ref": "#/nowhere" }), &json!(1)).len(), 1);
+        assert_eq!(faults(&json!({}), &json!({ "maximum": 3 }), &json!(1)).len(), 1);
+    }
+}

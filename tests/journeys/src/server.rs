@@ -1,0 +1,155 @@
+//! A running server.
+
+use crate::{Client, Connection, Contract, deployment::read, wait_for};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command},
+    sync::Arc,
+};
+
+/// A server process; it is killed with this.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    out: PathBuf,
+    err: PathBuf,
+    contract: Arc<Contract>,
+}
+
+/// How a server ended.
+#[derive(Debug)]
+pub struct Exit {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// All that it logged.
+    pub log: String,
+}
+
+impl Server {
+    #[track_caller]
+    pub(crate) fn start(mut child: Child, out: PathBuf, err: PathBuf) -> Self {
+        let address = wait_for("the server to tell its address", || {
+            if let Some(status) = child.try_wait().expect("a child") {
+                panic!("the server ended with {status}: {}", read(&err));
+            }
+            read(&out).split_once(", data in").and_then(|(start, _)| start.rsplit(' ').next()?.parse().ok())
+        });
+        let mut server = Self { child, address, out, err, contract: Arc::default() };
+        // Whoever connects before it listens is answered as soon as it does; all that it prints is printed then.
+        let contract = Contract::new(server.visitor().get("/openapi.json").send().ok().json());
+        server.contract = Arc::new(contract);
+        server
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Somebody without a token.
+    #[must_use]
+    pub fn visitor(&self) -> Client {
+        Client::new(self.address, self.contract.clone())
+    }
+
+    /// A user with a token that another server has given.
+    #[must_use]
+    pub fn known(&self, user: &Client) -> Client {
+        self.visitor().with_token(user.token())
+    }
+
+    /// A connection.
+    ///
+    /// # Panics
+    /// Nobody listens.
+    #[must_use]
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        Connection::open(self.address).expect("the server listens")
+    }
+
+    /// The token for the set-up, if one was printed.
+    #[must_use]
+    pub fn setup_token(&self) -> Option<String> {
+        let text = read(&self.out);
+        let (_, rest) = text.split_once("\"token\":\"")?;
+        rest.split_once('"').map(|(token, _)| token.to_owned())
+    }
+
+    /// All that it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read(&self.err)
+    }
+
+    /// The value of a metric, summed over its labels; 0 if it was never counted.
+    #[must_use]
+    #[track_caller]
+    pub fn metric(&self, name: &str) -> f64 {
+        let answer = self.visitor().get("/metrics").send().ok();
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let lines = text.lines().filter(|line| line.split(['{', ' ']).next() == Some(name));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub fn terminate(&self) {
+        // The shell's own kill: std can only send SIGKILL.
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// It does not end.
+    #[track_caller]
+    pub fn wait(mut self) -> Exit {
+        let status = wait_for("the server to end", || self.child.try_wait().expect("a child"));
+        Exit { code: status.code(), log: self.log() }
+    }
+
+    /// Ends it in an orderly way: exit code 0, and nothing in its log that is an error.
+    ///
+    /// # Panics
+    /// It was not in order.
+    #[track_caller]
+    pub fn stop(self) {
+        self.terminate();
+        let exit = self.wait();
+        let errors: Vec<&str> = exit.log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked")).collect();
+        assert!(exit.code == Some(0) && errors.is_empty(), "the server ended with {:?}: {errors:?}", exit.code);
+    }
+
+    /// Kills it, as a power cut does.
+    ///
+    /// # Panics
+    /// It is gone already.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("a child");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let end: Vec<&str> = log.lines().rev().filter(|line| !line.contains(" INFO ")).take(20).collect();
+            for line in end.iter().rev() {
+                note(line);
+            }
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what the server said helps to understand what went wrong")]
+fn note(line: &str) {
+    eprintln!("    the server: {line}");
+}

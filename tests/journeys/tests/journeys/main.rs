@@ -1,0 +1,112 @@
+//! Journeys: the built binary as a process on each store, used over HTTP: `cargo test -p skep-journeys`.
+//!
+//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`) is listed
+//! as ignored, with the reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` makes it a failure.
+
+mod bad_input;
+mod instances;
+mod limits;
+mod openapi;
+mod operator;
+mod restart;
+mod shop;
+mod shutdown;
+mod slice;
+mod store_away;
+
+use libtest_mimic::{Arguments, Trial};
+use skep_journeys::Store;
+use std::{env, process::ExitCode};
+
+/// A story that is told on every store.
+#[derive(Clone, Copy)]
+pub(crate) struct Journey {
+    name: &'static str,
+    needs: Needs,
+    run: fn(&Store),
+}
+
+/// What a journey needs besides a store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Nothing.
+    Nothing,
+    /// A store on a server, which several instances can share.
+    Server,
+    /// Redis.
+    Redis,
+    /// Both.
+    ServerAndRedis,
+}
+
+impl Journey {
+    const fn new(name: &'static str, run: fn(&Store)) -> Self {
+        Self { name, needs: Needs::Nothing, run }
+    }
+
+    const fn needing(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
+    fn is_for(&self, store: &str) -> bool {
+        store != "sqlite" || !matches!(self.needs, Needs::Server | Needs::ServerAndRedis)
+    }
+
+    fn uses_redis(&self) -> bool {
+        matches!(self.needs, Needs::Redis | Needs::ServerAndRedis)
+    }
+}
+
+fn journeys() -> Vec<Journey> {
+    let parts = [
+        slice::JOURNEYS,
+        bad_input::JOURNEYS,
+        openapi::JOURNEYS,
+        restart::JOURNEYS,
+        operator::JOURNEYS,
+        shutdown::JOURNEYS,
+        instances::JOURNEYS,
+        store_away::JOURNEYS,
+        limits::JOURNEYS,
+    ];
+    parts.concat()
+}
+
+/// The trial of a journey, or a note that something is missing for it.
+fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
+    let full = format!("{name}::{}", journey.name);
+    let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
+    let missing = |what: &str, variable: &str| {
+        let reason = format!("{variable} is not set");
+        let text = reason.clone();
+        let trial = Trial::test(full.clone(), move || Err(text.into()));
+        let is_required = required.iter().any(|name| name == what);
+        if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) }
+    };
+    match (Store::named(name), redis) {
+        (Err(variable), _) => missing(name, variable),
+        (_, Err(variable)) => missing("redis", variable),
+        (Ok(store), Ok(())) => Trial::test(full, move || {
+            (journey.run)(&store);
+            Ok(())
+        }),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    let required: Vec<String> = required.split(',').map(|name| name.trim().to_owned()).collect();
+    let stores = ["sqlite", "postgres", "mongodb"];
+    let trials = stores.iter().flat_map(|store| {
+        let journeys = journeys().into_iter().filter(|journey| journey.is_for(store));
+        journeys.map(|journey| trial(journey, store, &required)).collect::<Vec<_>>()
+    });
+    let trials = trials.collect();
+    if !arguments.list {
+        stores.iter().filter_map(|store| Store::named(store).ok()).for_each(|store| store.sweep());
+        // Built before the clock of the first journey runs.
+        skep_journeys::skep();
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
