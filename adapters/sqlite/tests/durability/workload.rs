@@ -1,0 +1,162 @@
+//! What runs under strace.
+
+use skep_application::kernel::{StoreError, TxMode};
+use skep_sql::{Kind, Sql, SqlDatabase, SqlTransaction, Statement, Value};
+use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
+use std::{
+    borrow::Cow,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::Barrier;
+
+/// Says which workload to run.
+pub(crate) const ENVIRONMENT: &str = "TRACE_WORKLOAD";
+
+const TASKS: usize = 16;
+
+static INSERT: Statement = Statement {
+    name: "trace.row.insert",
+    sql: Sql::Both(Cow::Borrowed("INSERT INTO rows (body) VALUES ($1)")),
+    params: &[Kind::Text],
+    columns: &[],
+    batch: false,
+};
+static COUNT: Statement = Statement {
+    name: "trace.row.count",
+    sql: Sql::Both(Cow::Borrowed("SELECT count(*) FROM rows")),
+    params: &[],
+    columns: &[Kind::Int],
+    batch: false,
+};
+
+/// What a unit writes.
+pub(crate) fn row(unit: usize) -> String {
+    format!("[row {unit:04}]")
+}
+
+/// What is announced before anything else happens with a unit's answer.
+pub(crate) fn answer(unit: usize) -> String {
+    format!("[answered {unit:04}]\n")
+}
+
+/// Makes the database, without a log, before anything is traced.
+pub(crate) fn prepare(database: &Path) {
+    runtime().block_on(async {
+        let db = open(database, Synchronous::Full);
+        let mut schema = db.schema().await.unwrap();
+        let table = "CREATE TABLE rows (body TEXT NOT NULL) STRICT;";
+        schema.apply(1, "rows", table, skep_domain::shared::Timestamp::MIN).await.unwrap();
+        drop(schema);
+        db.close().await;
+    });
+}
+
+/// How many units another start finds.
+pub(crate) fn stored(database: &Path) -> i64 {
+    runtime()
+        .block_on(async { open(database, Synchronous::Full).read(&COUNT, vec![]).await.unwrap()[0].int().unwrap() })
+}
+
+pub(crate) struct Workload {
+    name: String,
+    database: PathBuf,
+}
+
+impl Workload {
+    pub(crate) fn from_environment() -> Option<Self> {
+        let name = std::env::var(ENVIRONMENT).ok()?;
+        Some(Self { name, database: std::env::var_os("TRACE_DATABASE")?.into() })
+    }
+
+    pub(crate) fn run(&self) {
+        runtime().block_on(async {
+            match self.name.as_str() {
+                "full" => write_and_announce(open(&self.database, Synchronous::Full)).await,
+                "normal" => write_and_announce(open(&self.database, Synchronous::Normal)).await,
+                _ => fail(open(&self.database, Synchronous::Full)).await,
+            }
+        });
+    }
+}
+
+/// Tasks that begin together, round after round; each announces its answer as soon as it has it.
+async fn write_and_announce(db: SqliteDatabase) {
+    let barrier = Arc::new(Barrier::new(TASKS));
+    let mut tasks = Vec::new();
+    for task in 0..TASKS {
+        let (db, barrier) = (db.clone(), Arc::clone(&barrier));
+        tasks.push(tokio::spawn(async move {
+            for round in 0..crate::UNITS / TASKS {
+                barrier.wait().await;
+                let number = round * TASKS + task;
+                unit_with(&db, row(number)).await.commit().await.unwrap();
+                say(&answer(number));
+            }
+        }));
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+/// One group of a unit, its neighbor, and a refusal that has seen both; its COMMIT fails.
+async fn fail(db: SqliteDatabase) {
+    let unit = unit_with(&db, row(1)).await;
+    // They queue, so that they share the group.
+    let neighbor = tokio::spawn({
+        let db = db.clone();
+        async move { unit_with(&db, row(2)).await.commit().await }
+    });
+    tokio::task::yield_now().await;
+    let refusal = tokio::spawn({
+        let db = db.clone();
+        async move {
+            let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+            assert_eq!(unit.query(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 2);
+            unit.rollback().await
+        }
+    });
+    tokio::task::yield_now().await;
+    let committed = unit.commit().await;
+    let (neighbor, refusal) = (neighbor.await.unwrap(), refusal.await.unwrap());
+    say(&format!("commit {}, neighbor {}, refusal {}\n", kind(&committed), kind(&neighbor), kind(&refusal)));
+}
+
+async fn unit_with(db: &SqliteDatabase, body: String) -> Box<dyn SqlTransaction> {
+    let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+    unit.execute(&INSERT, vec![Value::Text(body)]).await.unwrap();
+    unit
+}
+
+fn open(path: &Path, synchronous: Synchronous) -> SqliteDatabase {
+    let mut options = SqliteOptions::new(path);
+    options.synchronous = synchronous;
+    // strace slows everything down; only an empty queue ends a group.
+    options.group_age = Duration::from_secs(3600);
+    options.unit_limit = Duration::from_secs(60);
+    options.busy_deadline = Duration::from_secs(60);
+    SqliteDatabase::open(options).unwrap()
+}
+
+/// One thread, so that who yields lets the others go first.
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// In one system call.
+fn say(text: &str) {
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+}
+
+fn kind(result: &Result<(), StoreError>) -> &'static str {
+    match result {
+        Ok(()) => "ok",
+        Err(StoreError::Retry(_)) => "retry",
+        Err(StoreError::OutcomeUnknown(_)) => "unknown",
+        Err(StoreError::Full(_)) => "full",
+        Err(_) => "another error",
+    }
+}
