@@ -34,6 +34,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// How long cleaning may take if statements may take forever.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many units of work open a connection at the same time. The others take what these give back meanwhile: in a rush
+/// on a cold pool, a password hash per connection would keep everybody waiting for longer than the units take.
+const OPENING_AT_ONCE: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -55,6 +58,7 @@ struct Shared {
     address: String,
     clean_timeout: Duration,
     permits: Arc<Semaphore>,
+    opening: Semaphore,
     max: usize,
     /// The one used last is at the back, and is used next.
     idle: Mutex<VecDeque<Pooled>>,
@@ -95,6 +99,7 @@ impl Pool {
             address: server.address.clone(),
             clean_timeout: options.answer_timeout().unwrap_or(CLEAN_TIMEOUT),
             permits: Arc::new(Semaphore::new(max)),
+            opening: Semaphore::new(OPENING_AT_ONCE),
             max,
             idle: Mutex::default(),
             size: Arc::default(),
@@ -119,9 +124,16 @@ impl Pool {
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
         let mut lease = Lease::new(&self.0, permit);
-        if !lease.take_unused().await {
+        if lease.take_unused().await {
+            return Ok(lease);
+        }
+        let turn = timeout_at(deadline, self.0.opening.acquire()).await;
+        let is_unused_again = lease.pooled.is_none() && lease.take_unused().await;
+        if !is_unused_again {
+            // Without a turn the deadline is over, and the fault says what was waited for.
             lease.renew(deadline).await?;
         }
+        drop(turn);
         Ok(lease)
     }
 
