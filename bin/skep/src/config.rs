@@ -1,12 +1,14 @@
-//! The configuration: environment variables, read once at the start. Everything that is wrong is told at once, with the
-//! name, the value where it is no secret, and the expected form.
+//! The configuration: `skep.toml` overlaid by environment variables, read once at the start. Everything that is wrong is
+//! told at once, with the name, where it was found, the value where it is no secret, and the expected form.
 
+mod file;
 mod read;
 mod settings;
 
-pub use read::{ConfigError, Fault};
-pub use settings::{SETTINGS, Setting};
+pub use read::{ConfigError, Fault, Place};
+pub use settings::{SETTINGS, Setting, Shape};
 
+use read::Source;
 use skep_application::{Policies, identity::SessionPolicy, operations::Limit};
 use skep_domain::{
     identity::PasswordPolicy,
@@ -16,7 +18,17 @@ use skep_http::{
     api::RequestLimits,
     edge::{Cidr, Origin},
 };
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+/// The configuration file, unless another one is named.
+const FILE: &str = "skep.toml";
 
 /// Which store holds the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +39,18 @@ pub enum StoreChoice {
     Postgres(Secret),
     /// The replica set at this address.
     Mongodb(Secret),
+}
+
+impl StoreChoice {
+    /// The name, as `SKEP_STORE` has it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres(_) => "postgres",
+            Self::Mongodb(_) => "mongodb",
+        }
+    }
 }
 
 /// A value that is not to be shown.
@@ -87,89 +111,100 @@ pub struct Config {
     pub policies: Policies,
 }
 
+impl Default for Config {
+    /// That of an empty environment.
+    fn default() -> Self {
+        Self::from_variables([]).expect("nothing has to be said")
+    }
+}
+
 impl Config {
-    /// Reads the environment of the process.
+    /// Reads the configuration of the process: the file that `SKEP_CONFIG` names, or `skep.toml` in the working
+    /// directory if there is one, overlaid by the environment.
     ///
     /// # Errors
     /// Everything that is wrong.
-    pub fn from_environment() -> Result<Self, ConfigError> {
-        let variables =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::from_variables(variables)
+    pub fn load() -> Result<Self, ConfigError> {
+        let named = std::env::var_os("SKEP_CONFIG").filter(|name| !name.is_empty());
+        let path = named.as_deref().map_or(Path::new(FILE), Path::new);
+        let name = path.display().to_string();
+        let text = match fs::read(path) {
+            Ok(bytes) => Ok(Some(String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned()))),
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("cannot be read: {error}")),
+        };
+        let text = text.and_then(Option::transpose).map_err(|text| {
+            let variable = if named.is_some() { "SKEP_CONFIG" } else { FILE };
+            let place = Place::Environment;
+            ConfigError { faults: vec![Fault { name: variable.to_owned(), place, text: format!("{name} {text}") }] }
+        })?;
+        Self::from_sources(text.as_deref().map(|text| (name.as_str(), text)), std::env::vars_os())
     }
 
-    /// Reads these variables; those that are not Skep's are ignored, unless they start with `SKEP_`.
+    /// Reads these variables and no file; those that are not Skep's are ignored, unless they start with `SKEP_`.
     ///
     /// # Errors
     /// Everything that is wrong.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut source = read::Source::new(variables);
-        let host = source.required("HOST", "an IP address", |text| text.parse().ok());
-        let port = source.required("PORT", "a number from 0 to 65535", |text| text.parse().ok());
-        let public_url = source.optional("PUBLIC_URL", "an http or https address without path", read_url);
-        let store = source.store();
-        let attempts = source.required("SKEP_LOGIN_ATTEMPTS", "a number a minute, at least 1", a_minute);
-        let token_lifetime =
-            source.required("SKEP_TOKEN_LIFETIME", "seconds from 60 to 3600", |text| seconds(text, 60, 3_600));
-        let session_lifetime = source
-            .required("SKEP_SESSION_LIFETIME", "seconds from 60 to 31536000", |text| seconds(text, 60, 31_536_000));
-        let passwords = source.required("SKEP_PASSWORD_MIN_LENGTH", "a number from 8 to 64", |text| {
-            PasswordPolicy::with_min_chars(text.parse().ok()?)
-        });
-        let minimum_orders =
-            source.required("SKEP_MINIMUM_ORDERS", "a list like EUR:1000,JPY:500, in minor units", |text| {
-                list(text, read_minimum)
-            });
-        let sessions = SessionPolicy { token_lifetime, session_lifetime, attempts };
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self::from_sources(None, variables)
+    }
+
+    /// Reads the text of a file, given with its name, overlaid by these variables.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn from_sources(
+        file: Option<(&str, &str)>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let mut source = Source::new(file, variables);
+        let sessions = SessionPolicy {
+            token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
+            session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
+            attempts: source.required("SKEP_LOGIN_ATTEMPTS", a_minute),
+        };
+        let policies = Policies {
+            passwords: source
+                .required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?)),
+            sessions,
+            minimum_orders: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
+        };
         let config = Self {
-            host,
-            port,
-            public_url,
-            log_level: source.required("LOG_LEVEL", "a level or directives like info,skep_http=debug", read_level),
-            log_format: source.required("SKEP_LOG_FORMAT", "human or json", |text| match text {
-                "human" => Some(LogFormat::Human),
-                "json" => Some(LogFormat::Json),
-                _ => None,
+            host: source.required("HOST", |text| text.parse().ok()),
+            port: source.required("PORT", |text| text.parse().ok()),
+            public_url: source.optional("PUBLIC_URL", read_url),
+            log_level: source.required("LOG_LEVEL", read_level),
+            log_format: source.required("SKEP_LOG_FORMAT", |text| {
+                one_of(text, [("human", LogFormat::Human), ("json", LogFormat::Json)])
             }),
-            store,
-            store_connections: source.required("SKEP_STORE_CONNECTIONS", "a number from 2 to 1000", |text| {
-                text.parse().ok().filter(|n| (2..=1_000).contains(n))
+            store: source.store(),
+            store_connections: source
+                .required("SKEP_STORE_CONNECTIONS", |text| text.parse().ok().filter(|n| (2..=1_000).contains(n))),
+            sqlite_full_sync: source
+                .required("SKEP_SQLITE_SYNCHRONOUS", |text| one_of(text, [("full", true), ("normal", false)])),
+            redis_url: source.optional("REDIS_URL", |text| {
+                let address = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"))?;
+                (!address.is_empty()).then(|| Secret(text.to_owned()))
             }),
-            sqlite_full_sync: source.required("SKEP_SQLITE_SYNCHRONOUS", "full or normal", |text| match text {
-                "full" => Some(true),
-                "normal" => Some(false),
-                _ => None,
-            }),
-            redis_url: source.optional("REDIS_URL", "redis:// or rediss:// address", |text| {
-                (text.starts_with("redis://") || text.starts_with("rediss://")).then(|| Secret(text.to_owned()))
-            }),
-            data_dir: source
-                .required("SKEP_DATA_DIR", "a folder", |text| (!text.is_empty()).then(|| PathBuf::from(text))),
-            secret_file: source.optional("SKEP_SECRET_FILE", "a file", |text| Some(PathBuf::from(text))),
-            trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", "a list of networks like 10.0.0.0/8", |text| {
-                list(text, |item| item.parse().ok())
-            }),
-            cors_origins: source.required(
-                "SKEP_CORS_ORIGINS",
-                "a list of origins like https://shop.example.com",
-                |text| list(text, |item| item.parse().ok()),
-            ),
-            docs: source.required("SKEP_DOCS", "on or off", on_off),
-            metrics_token: source.optional("SKEP_METRICS_TOKEN", "16 characters or more", |text| {
-                (text.len() >= 16).then(|| Secret(text.to_owned()))
-            }),
+            data_dir: source.required("SKEP_DATA_DIR", |text| Some(PathBuf::from(text))),
+            secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
+            trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", |text| list(text, |item| item.parse().ok())),
+            cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
+            docs: source.required("SKEP_DOCS", |text| one_of(text, [("on", true), ("off", false)])),
+            metrics_token: source
+                .optional("SKEP_METRICS_TOKEN", |text| (text.len() >= 16).then(|| Secret(text.to_owned()))),
             limits: RequestLimits {
-                address: source.required("SKEP_LIMIT_ADDRESS", "a number a minute, at least 1", a_minute),
-                user: source.required("SKEP_LIMIT_USER", "a number a minute, at least 1", a_minute),
-                credentials: source.required("SKEP_LIMIT_CREDENTIALS", "a number a minute, at least 1", a_minute),
+                address: source.required("SKEP_LIMIT_ADDRESS", a_minute),
+                user: source.required("SKEP_LIMIT_USER", a_minute),
+                credentials: source.required("SKEP_LIMIT_CREDENTIALS", a_minute),
             },
-            policies: Policies { passwords, sessions, minimum_orders },
+            policies,
         };
         if !config.host.is_loopback() && config.public_url.is_none() {
-            source.fault(
-                "PUBLIC_URL",
-                "HOST is not the loopback, so clients must be told where the server is; set PUBLIC_URL",
-            );
+            let form = settings::setting("PUBLIC_URL").form;
+            let text = format!("is not set, but HOST is {}, which others reach; expected {form}", config.host);
+            source.fault("PUBLIC_URL", text);
         }
         source.finish()?;
         Ok(config)
@@ -192,8 +227,17 @@ fn read_url(text: &str) -> Option<String> {
     plain.then(|| text.to_owned())
 }
 
+/// Directives as `tracing` reads them, but a word alone must be a level: else a slip like `inof` would name a target, and
+/// everything would be silent.
 fn read_level(text: &str) -> Option<String> {
-    text.parse::<tracing_subscriber::filter::Targets>().ok().map(|_| text.to_owned())
+    let level = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic()) && text.parse::<LevelFilter>().is_ok()
+    };
+    let directive = |item: &str| match item.trim().split_once('=') {
+        Some((target, of)) => target.bytes().all(|b| b.is_ascii_alphanumeric() || b"_:-".contains(&b)) && level(of),
+        None => level(item.trim()),
+    };
+    (text.split(',').all(directive) && text.parse::<Targets>().is_ok()).then(|| text.to_owned())
 }
 
 fn read_minimum(text: &str) -> Option<Money> {
@@ -210,12 +254,8 @@ fn a_minute(text: &str) -> Option<Limit> {
     text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
 }
 
-fn on_off(text: &str) -> Option<bool> {
-    match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
+fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> Option<T> {
+    values.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
 }
 
 fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {

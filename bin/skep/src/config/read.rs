@@ -1,15 +1,49 @@
-//! Reading variables and collecting what is wrong with them.
+//! Reading values, from wherever they come, and collecting what is wrong with them.
 
-use super::{SETTINGS, Secret, Setting, StoreChoice};
-use std::{collections::BTreeMap, fmt};
+use super::{
+    Secret, StoreChoice, file,
+    settings::{SETTINGS, Setting, setting},
+};
+use std::{collections::BTreeMap, ffi::OsString, fmt};
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In an environment variable.
+    Environment,
+    /// In the configuration file.
+    File {
+        /// Its path, as it was named.
+        name: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("environment"),
+            Self::File { name, line } => write!(f, "{name} line {line}"),
+        }
+    }
+}
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The variable.
+    /// The variable, or the key of the file.
     pub name: String,
+    /// Where it was found.
+    pub place: Place,
     /// What is wrong and what is expected.
     pub text: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.name, self.place, self.text)
+    }
 }
 
 /// Everything that is wrong with a configuration.
@@ -22,92 +56,120 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the configuration cannot be used")?;
-        self.faults.iter().try_for_each(|fault| write!(f, "\n  {}: {}", fault.name, fault.text))
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
 }
 
 impl std::error::Error for ConfigError {}
 
+/// What is set, by the name of the environment variable.
+pub(super) type Values = BTreeMap<&'static str, (String, Place)>;
+
 pub(super) struct Source {
-    values: BTreeMap<String, String>,
+    values: Values,
     faults: Vec<Fault>,
 }
 
 impl Source {
-    pub(super) fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let mut source = Self { values: BTreeMap::new(), faults: vec![] };
+    /// The file, if there is one, overlaid by the environment. Variables that are not Skep's are ignored, unless they
+    /// start with `SKEP_`.
+    pub(super) fn new(
+        config_file: Option<(&str, &str)>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let mut source = Self { values: Values::new(), faults: vec![] };
+        if let Some((name, text)) = config_file {
+            file::read(name, text, &mut source.values, &mut source.faults);
+        }
+        let mut variables: Vec<_> = variables.into_iter().collect();
+        variables.sort();
         for (name, value) in variables {
-            if SETTINGS.iter().any(|setting| setting.name == name) {
-                // Set to nothing is not set, as compose files write it.
-                if !value.is_empty() {
-                    source.values.insert(name, value);
-                }
-            } else if name.starts_with("SKEP_") && !name.starts_with("SKEP_TEST_") && !name.starts_with("SKEP_REQUIRE_")
-            {
-                let hint = nearest(&name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-                source.fault(&name, format!("there is no such setting{hint}"));
-            }
+            source.variable(&name.to_string_lossy(), value);
         }
         source
     }
 
+    fn variable(&mut self, name: &str, value: OsString) {
+        if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
+            match value.into_string() {
+                // Set to nothing is not set, as compose files write it.
+                Ok(value) if value.is_empty() => {}
+                Ok(value) => drop(self.values.insert(setting.name, (value, Place::Environment))),
+                Err(_) => self.fault(name, format!("is no UTF-8 text; expected {}", setting.form)),
+            }
+        } else if name.starts_with("SKEP_") && !FOR_TESTS.iter().any(|prefix| name.starts_with(prefix)) {
+            let hint = nearest_name(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            self.fault(name, format!("there is no such setting{hint}"));
+        }
+    }
+
+    /// Notes that the setting called `name` is wrong.
     pub(super) fn fault(&mut self, name: &str, text: impl Into<String>) {
-        self.faults.push(Fault { name: name.to_owned(), text: text.into() });
+        let found = SETTINGS.iter().find(|setting| setting.name == name);
+        let (name, place) = match (found, self.values.get(name)) {
+            (Some(setting), Some((_, place @ Place::File { .. }))) => (setting.key, place.clone()),
+            _ => (name, Place::Environment),
+        };
+        self.faults.push(Fault { name: name.to_owned(), place, text: text.into() });
     }
 
     /// A setting with a default.
-    pub(super) fn required<T>(&mut self, name: &'static str, form: &str, read: impl Fn(&str) -> Option<T>) -> T {
-        let value = self.optional(name, form, &read);
+    pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> T {
+        let value = self.optional(name, &read);
         value.unwrap_or_else(|| read(setting(name).default).expect("every default can be read"))
     }
 
     /// A setting that may be missing.
-    pub(super) fn optional<T>(
-        &mut self,
-        name: &'static str,
-        form: &str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Option<T> {
-        let text = self.values.get(name)?;
+    pub(super) fn optional<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let (text, _) = self.values.get(name)?;
         let value = read(text);
         if value.is_none() {
-            let found = if setting(name).secret { String::new() } else { format!(", found {text:?}") };
-            self.fault(name, format!("expected {form}{found}"));
+            let setting = setting(name);
+            let text = format!("expected {}{}{}", setting.form, found(setting, text), advice(setting, text));
+            self.fault(name, text);
         }
         value
     }
 
     /// The store: the one that is named, or the one whose address is set.
     pub(super) fn store(&mut self) -> StoreChoice {
-        let postgres = self.optional("DATABASE_URL", "postgres:// address", |text| {
-            (text.starts_with("postgres://") || text.starts_with("postgresql://")).then(|| Secret(text.to_owned()))
-        });
-        let mongodb = self.optional("MONGODB_URI", "mongodb:// or mongodb+srv:// address", |text| {
-            (text.starts_with("mongodb://") || text.starts_with("mongodb+srv://")).then(|| Secret(text.to_owned()))
-        });
-        let named = self.optional("SKEP_STORE", "sqlite, postgres or mongodb", |text| {
-            ["sqlite", "postgres", "mongodb"].into_iter().find(|name| *name == text)
-        });
+        let address = |schemes: &'static [&'static str]| {
+            move |text: &str| {
+                let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme))?;
+                (!rest.is_empty() && !rest.contains(char::is_whitespace)).then(|| Secret(text.to_owned()))
+            }
+        };
+        let postgres = self.optional("DATABASE_URL", address(&["postgres://", "postgresql://"]));
+        let mongodb = self.optional("MONGODB_URI", address(&["mongodb://", "mongodb+srv://"]));
+        let named = self
+            .optional("SKEP_STORE", |text| ["sqlite", "postgres", "mongodb"].into_iter().find(|name| *name == text));
         match (named, postgres, mongodb) {
             (None, None, None) | (Some("sqlite"), _, _) => StoreChoice::Sqlite,
-            (None | Some("postgres"), Some(url), None) | (Some("postgres"), Some(url), Some(_)) => {
-                StoreChoice::Postgres(url)
-            }
-            (None | Some("mongodb"), None, Some(uri)) | (Some("mongodb"), Some(_), Some(uri)) => {
-                StoreChoice::Mongodb(uri)
-            }
+            (None, Some(url), None) | (Some("postgres"), Some(url), _) => StoreChoice::Postgres(url),
+            (None, None, Some(uri)) | (Some("mongodb"), _, Some(uri)) => StoreChoice::Mongodb(uri),
             (None, Some(_), Some(_)) => {
-                self.fault(
-                    "SKEP_STORE",
-                    "DATABASE_URL and MONGODB_URI are both set; name the one to use: postgres or mongodb",
-                );
+                let (postgres, mongodb) = (self.place("DATABASE_URL"), self.place("MONGODB_URI"));
+                let text = format!("is not set, but both {postgres} and {mongodb} are; expected postgres or mongodb");
+                self.fault("SKEP_STORE", text);
                 StoreChoice::Sqlite
             }
             (Some(name), ..) => {
-                let address = if name == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" };
-                self.fault("SKEP_STORE", format!("is {name}, but {address} is not set"));
+                let address = setting(if name == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" });
+                // An address that is there and wrong has been told already.
+                if !self.values.contains_key(address.name) {
+                    let text = format!("is {name}, but {} is not set; expected {}", address.name, address.form);
+                    self.fault("SKEP_STORE", text);
+                }
                 StoreChoice::Sqlite
             }
+        }
+    }
+
+    /// How a setting is called where it was found, and where that is.
+    fn place(&self, name: &str) -> String {
+        match self.values.get(name) {
+            Some((_, place @ Place::File { .. })) => format!("{} ({place})", setting(name).key),
+            _ => format!("{name} ({})", Place::Environment),
         }
     }
 
@@ -116,14 +178,82 @@ impl Source {
     }
 }
 
-fn setting(name: &str) -> &'static Setting {
-    SETTINGS.iter().find(|setting| setting.name == name).expect("every setting that is read is documented")
+/// What the tests of Skep are told; a server that they start inherits it.
+const FOR_TESTS: &[&str] = &["SKEP_TEST_", "SKEP_REQUIRE_", "SKEP_BLESS"];
+
+/// The value, or as much of it as may be shown: of an address its scheme.
+fn found(setting: &Setting, text: &str) -> String {
+    match (setting.secret, text.split_once(':')) {
+        (false, _) => format!(", found {text:?}"),
+        (true, Some((scheme, _))) if is_scheme(scheme) => format!(", found an address of {scheme}:"),
+        (true, _) => String::new(),
+    }
 }
 
-/// The setting whose name differs least, if it is near.
-fn nearest(name: &str) -> Option<&'static str> {
-    let near = SETTINGS.iter().map(|setting| (distance(name, setting.name), setting.name)).min()?;
-    (near.0 <= 3).then_some(near.1)
+/// A few well-known ones; anything else may be the first half of a secret.
+fn is_scheme(text: &str) -> bool {
+    const KNOWN: &[&str] = &[
+        "sqlite",
+        "file",
+        "mysql",
+        "mariadb",
+        "mssql",
+        "sqlserver",
+        "oracle",
+        "jdbc",
+        "postgres",
+        "postgresql",
+        "mongodb",
+        "mongodb+srv",
+        "redis",
+        "rediss",
+        "redis+unix",
+        "unix",
+        "valkey",
+        "http",
+        "https",
+        "tcp",
+    ];
+    KNOWN.contains(&text)
+}
+
+/// What to do instead, where people are known to try something else.
+fn advice(setting: &Setting, text: &str) -> &'static str {
+    let sqlite = text.starts_with("sqlite:") || text.starts_with("file:");
+    match setting.name {
+        "DATABASE_URL" if sqlite => {
+            "; SQLite needs no address: leave it out, and name the folder of its file with SKEP_DATA_DIR"
+        }
+        "HOST" if text == "localhost" => "; 127.0.0.1 is the IPv4 one, ::1 the IPv6 one",
+        _ => "",
+    }
+}
+
+/// The variable whose name differs least, if it is near.
+fn nearest_name(name: &str) -> Option<&'static str> {
+    // SKEP_PORT is PORT for who does not know which names have the prefix.
+    let plain = name.strip_prefix("SKEP_").unwrap_or(name);
+    let of = |setting: &Setting| distance(name, setting.name).min(distance(plain, setting.name));
+    let (distance, near) = SETTINGS.iter().map(|setting| (of(setting), setting.name)).min()?;
+    (distance <= 3).then_some(near)
+}
+
+/// The key that was probably meant: one of the same last part, the key of a variable, or the one that differs least.
+pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let keys = || SETTINGS.iter().filter(|setting| !setting.key.is_empty());
+    let ends = keys().find(|setting| setting.key.rsplit('.').next() == Some(last));
+    let variable = || {
+        let name = last.to_ascii_uppercase();
+        keys().find(|setting| setting.name == name || setting.name.strip_prefix("SKEP_") == Some(&name))
+    };
+    if let Some(setting) = ends.or_else(variable) {
+        return Some(setting.key);
+    }
+    let section = |setting: &'static Setting| setting.key.split_once('.').map_or(setting.key, |(section, _)| section);
+    let names = keys().flat_map(|setting| [setting.key, section(setting)]);
+    let (distance, near) = names.map(|name| (distance(key, name), name)).min()?;
+    (distance <= 3).then_some(near)
 }
 
 /// The Levenshtein distance.

@@ -1,74 +1,169 @@
-//! Every setting there is.
+//! Every setting there is: the one table that reading, the messages, `docs/configuration.md` and `.env.example` share.
 
-/// A setting: an environment variable.
+/// How a setting may be written in `skep.toml`. In the environment every value is text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A string.
+    Text,
+    /// An integer.
+    Number,
+    /// `true` or `false`; `on` or `off` in the environment.
+    Switch,
+    /// An array of strings; in the environment with commas between them.
+    List,
+    /// A table of integers; in the environment `NAME:NUMBER` with commas between them.
+    Amounts,
+}
+
+/// A setting: an environment variable, and a key of `skep.toml`.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Its name.
+    /// The environment variable.
     pub name: &'static str,
-    /// What it is if nothing is said; empty if it is then not set.
+    /// The key in `skep.toml`, `section.key`; empty if only the environment has it.
+    pub key: &'static str,
+    /// How it is written in `skep.toml`.
+    pub shape: Shape,
+    /// What it is if nothing is said, as in the environment; empty if it is then not set.
     pub default: &'static str,
+    /// What is expected, to be read after "expected".
+    pub form: &'static str,
+    /// A value that can be used, as in the environment.
+    pub example: &'static str,
     /// What it does.
     pub doc: &'static str,
     /// Whether its value must not be shown.
     pub secret: bool,
 }
 
-const fn setting(name: &'static str, default: &'static str, doc: &'static str) -> Setting {
-    Setting { name, default, doc, secret: false }
+impl Setting {
+    const fn new(name: &'static str, key: &'static str, shape: Shape) -> Self {
+        Self { name, key, shape, default: "", form: "", example: "", doc: "", secret: false }
+    }
+
+    const fn secret(name: &'static str, key: &'static str) -> Self {
+        Self { secret: true, ..Self::new(name, key, Shape::Text) }
+    }
+
+    const fn default(self, default: &'static str) -> Self {
+        Self { default, ..self }
+    }
+
+    const fn form(self, form: &'static str, example: &'static str) -> Self {
+        Self { form, example, ..self }
+    }
+
+    const fn doc(self, doc: &'static str) -> Self {
+        Self { doc, ..self }
+    }
 }
 
-const fn secret(name: &'static str, doc: &'static str) -> Setting {
-    Setting { name, default: "", doc, secret: true }
+/// The setting with this environment variable.
+///
+/// # Panics
+/// If there is none: every name that is read is in the table, and the tests read them all.
+pub(crate) fn setting(name: &str) -> &'static Setting {
+    SETTINGS.iter().find(|setting| setting.name == name).expect("every setting that is read is in the table")
 }
+
+const A_MINUTE: &str = "a number a minute, at least 1";
 
 /// Every setting, in the order in which they are documented.
 pub const SETTINGS: &[Setting] = &[
-    setting("HOST", "127.0.0.1", "The address to listen on. Any but the loopback needs PUBLIC_URL."),
-    setting("PORT", "8080", "The port to listen on; 0 takes a free one."),
-    setting("PUBLIC_URL", "", "Where clients reach the server, for example https://api.example.com."),
-    setting(
-        "LOG_LEVEL",
-        "info",
-        "What to log: error, warn, info, debug, trace, or directives like info,skep_http=debug.",
-    ),
-    setting("SKEP_LOG_FORMAT", "human", "How log lines look: human or json."),
-    setting(
-        "SKEP_STORE",
-        "",
-        "Which store holds the data: sqlite, postgres or mongodb. Inferred from the one address that is set.",
-    ),
-    secret("DATABASE_URL", "The PostgreSQL server: postgres://user:password@host:port/database."),
-    secret("MONGODB_URI", "The MongoDB replica set: mongodb://user:password@host:port/database?replicaSet=rs0."),
-    setting("SKEP_STORE_CONNECTIONS", "32", "Connections to a store server."),
-    setting(
-        "SKEP_SQLITE_SYNCHRONOUS",
-        "full",
-        "full: an acknowledged write survives a power cut; normal: a crash of the program.",
-    ),
-    secret("REDIS_URL", "Shares rate limits between instances: redis://:password@host:port."),
-    setting("SKEP_DATA_DIR", "./skep-data", "The folder of the database, the secret and the lock."),
-    setting(
-        "SKEP_SECRET_FILE",
-        "",
-        "The file with the secret of the instances (64 hexadecimal digits); the same on every instance. In the data folder if not named.",
-    ),
-    setting("SKEP_TRUSTED_PROXIES", "", "Networks whose X-Forwarded-For is believed, for example 10.0.0.0/8,fd00::/8."),
-    setting("SKEP_CORS_ORIGINS", "", "Browser origins that may call, for example https://shop.example.com."),
-    setting("SKEP_DOCS", "on", "Whether /api-docs is served: on or off."),
-    secret(
-        "SKEP_METRICS_TOKEN",
-        "The bearer token that /metrics asks for. Without it /metrics is served on the loopback only.",
-    ),
-    setting("SKEP_LIMIT_ADDRESS", "1200", "Requests a minute from one address."),
-    setting("SKEP_LIMIT_USER", "3000", "Requests a minute by one user."),
-    setting("SKEP_LIMIT_CREDENTIALS", "10", "Registrations, log-ins and set-ups a minute from one address."),
-    setting("SKEP_LOGIN_ATTEMPTS", "10", "Log-ins a minute to one account."),
-    setting("SKEP_PASSWORD_MIN_LENGTH", "15", "The least number of characters of a password, 8 to 64."),
-    setting("SKEP_TOKEN_LIFETIME", "3600", "How long an access token is good, in seconds."),
-    setting("SKEP_SESSION_LIFETIME", "2592000", "How long a session is good, in seconds."),
-    setting(
-        "SKEP_MINIMUM_ORDERS",
-        "",
-        "The smallest total of an order per currency in minor units, for example EUR:1000,JPY:500.",
-    ),
+    Setting::new("SKEP_CONFIG", "", Shape::Text)
+        .form("the path of a file that is there", "/etc/skep/skep.toml")
+        .doc("The configuration file. Unless named, `skep.toml` in the working directory, if there is one."),
+    Setting::new("HOST", "server.host", Shape::Text)
+        .default("127.0.0.1")
+        .form("an IP address", "0.0.0.0")
+        .doc("The address to listen on. Any but the loopback needs PUBLIC_URL."),
+    Setting::new("PORT", "server.port", Shape::Number)
+        .default("8080")
+        .form("a number from 0 to 65535", "8080")
+        .doc("The port to listen on; 0 takes a free one."),
+    Setting::new("PUBLIC_URL", "server.public_url", Shape::Text)
+        .form("an http or https address without a path", "https://api.example.com")
+        .doc("Where clients reach the server; access tokens name it as their issuer. With https, browsers are told to insist on it."),
+    Setting::new("SKEP_TRUSTED_PROXIES", "server.trusted_proxies", Shape::List)
+        .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
+        .doc("Networks whose `X-Forwarded-For` is believed."),
+    Setting::new("SKEP_CORS_ORIGINS", "server.cors_origins", Shape::List)
+        .form("origins like https://shop.example.com", "https://shop.example.com")
+        .doc("Browser origins that may call."),
+    Setting::new("SKEP_DOCS", "server.docs", Shape::Switch)
+        .default("on")
+        .form("on or off", "off")
+        .doc("Whether `/api-docs` is served."),
+    Setting::secret("SKEP_METRICS_TOKEN", "server.metrics_token")
+        .form("16 characters or more", "a-long-random-text")
+        .doc("The bearer token that `/metrics` asks for. Without it `/metrics` is served only while HOST is the loopback."),
+    Setting::new("LOG_LEVEL", "log.level", Shape::Text)
+        .default("info")
+        .form("error, warn, info, debug, trace, or directives like info,skep_http=debug", "info,skep_http=debug")
+        .doc("What to log."),
+    Setting::new("SKEP_LOG_FORMAT", "log.format", Shape::Text)
+        .default("human")
+        .form("human or json", "json")
+        .doc("How log lines look."),
+    Setting::new("SKEP_STORE", "store.kind", Shape::Text)
+        .form("sqlite, postgres or mongodb", "postgres")
+        .doc("Which store holds the data. Unless named, the one whose address is set, else sqlite."),
+    Setting::secret("DATABASE_URL", "store.database_url")
+        .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
+        .doc("The PostgreSQL server. SQLite has no address: it is the default, and SKEP_DATA_DIR says where its file is."),
+    Setting::secret("MONGODB_URI", "store.mongodb_uri")
+        .form(
+            "mongodb://user:password@host:port/database?replicaSet=name, or mongodb+srv://",
+            "mongodb://skep:secret@db.internal:27017/skep?replicaSet=rs0",
+        )
+        .doc("The MongoDB replica set; one member is enough."),
+    Setting::new("SKEP_STORE_CONNECTIONS", "store.connections", Shape::Number)
+        .default("32")
+        .form("a number from 2 to 1000", "32")
+        .doc("How many connections to a PostgreSQL or MongoDB server are open at most."),
+    Setting::new("SKEP_SQLITE_SYNCHRONOUS", "store.sqlite_synchronous", Shape::Text)
+        .default("full")
+        .form("full or normal", "full")
+        .doc("full: an acknowledged write survives a power cut; normal: it survives a crash of the program."),
+    Setting::secret("REDIS_URL", "redis.url")
+        .form("redis://user:password@host:port, or rediss:// for TLS", "redis://:secret@cache.internal:6379")
+        .doc("Shares rate limits between instances. While it is away each instance counts by itself."),
+    Setting::new("SKEP_DATA_DIR", "data.dir", Shape::Text)
+        .default("./skep-data")
+        .form("a folder", "/var/lib/skep")
+        .doc("The folder of the SQLite database, the secret and the lock; made if it is missing."),
+    Setting::new("SKEP_SECRET_FILE", "data.secret_file", Shape::Text)
+        .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep")
+        .doc("The secret that seals the keys in the store; the same on every instance. Unless named, made in the data folder."),
+    Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
+        .default("1200")
+        .form(A_MINUTE, "1200")
+        .doc("Requests a minute from one address."),
+    Setting::new("SKEP_LIMIT_USER", "limits.user", Shape::Number)
+        .default("3000")
+        .form(A_MINUTE, "3000")
+        .doc("Requests a minute by one user."),
+    Setting::new("SKEP_LIMIT_CREDENTIALS", "limits.credentials", Shape::Number)
+        .default("10")
+        .form(A_MINUTE, "10")
+        .doc("Registrations, log-ins and set-ups a minute from one address."),
+    Setting::new("SKEP_LOGIN_ATTEMPTS", "limits.login_attempts", Shape::Number)
+        .default("10")
+        .form(A_MINUTE, "10")
+        .doc("Log-ins a minute to one account."),
+    Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
+        .default("15")
+        .form("a number from 8 to 64", "15")
+        .doc("The least number of characters of a password."),
+    Setting::new("SKEP_TOKEN_LIFETIME", "identity.token_lifetime", Shape::Number)
+        .default("3600")
+        .form("seconds from 60 to 3600", "900")
+        .doc("How long an access token is good."),
+    Setting::new("SKEP_SESSION_LIFETIME", "identity.session_lifetime", Shape::Number)
+        .default("2592000")
+        .form("seconds from 60 to 31536000", "2592000")
+        .doc("How long a session is good."),
+    Setting::new("SKEP_MINIMUM_ORDERS", "ordering.minimum_orders", Shape::Amounts)
+        .form("currencies and minor units like EUR:1000,JPY:500", "EUR:1000,JPY:500")
+        .doc("The smallest total of an order, per currency."),
 ];

@@ -4,6 +4,16 @@ fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::from_variables(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
 }
 
+fn read_file(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    Config::from_sources(Some(("skep.toml", text)), variables)
+}
+
+/// Every fault as the program prints it.
+fn told(error: &ConfigError) -> Vec<String> {
+    error.faults.iter().map(ToString::to_string).collect()
+}
+
 fn faults(variables: &[(&str, &str)]) -> Vec<String> {
     read(variables).unwrap_err().faults.into_iter().map(|fault| fault.name).collect()
 }
@@ -65,4 +75,124 @@ fn the_world_outside_needs_a_public_url() {
 #[test]
 fn set_to_nothing_is_not_set() {
     assert_eq!(read(&[("PORT", ""), ("DATABASE_URL", "")]).unwrap().port, 8080);
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = "[server]\nport = 9000\ndocs = false\n[store]\ndatabase_url = 'postgres://h/d'\n";
+    let config = read_file(file, &[("PORT", "9001")]).unwrap();
+    assert_eq!((config.port, config.docs), (9001, false));
+    assert!(matches!(config.store, StoreChoice::Postgres(_)));
+    // Set to nothing is not set: the file still counts.
+    assert_eq!(read_file(file, &[("PORT", "")]).unwrap().port, 9000);
+}
+
+#[test]
+fn the_file_has_arrays_tables_and_switches() {
+    let file = "server.trusted_proxies = ['10.0.0.0/8', 'fd00::/8']\nserver.docs = true\n\
+                ordering.minimum_orders = { EUR = 1_000, JPY = 500 }\n";
+    let config = read_file(file, &[]).unwrap();
+    assert_eq!((config.trusted_proxies.len(), config.docs), (2, true));
+    let minimums: Vec<_> = config.policies.minimum_orders.iter().map(ToString::to_string).collect();
+    assert_eq!(minimums.len(), 2, "{minimums:?}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_told_with_its_line() {
+    let file = "[server]\nprot = 9000\nport = true\n\n[store]\nconnections = 1\n[serve]\nhost = 'x'\n";
+    let told = told(&read_file(file, &[("SKEP_DOCS", "maybe")]).unwrap_err());
+    assert_eq!(
+        told,
+        [
+            "serve (skep.toml line 7): there is no such setting; did you mean server?",
+            "server.port (skep.toml line 3): expected a number from 0 to 65535, found a boolean",
+            "server.prot (skep.toml line 2): there is no such setting; did you mean server.port?",
+            "store.connections (skep.toml line 6): expected a number from 2 to 1000, found \"1\"",
+            "SKEP_DOCS (environment): expected on or off, found \"maybe\"",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_in_the_file_and_a_key_without_its_section_are_recognized() {
+    let told = told(&read_file("DATABASE_URL = 'postgres://h/d'\nport = 1\nserver = 2\n", &[]).unwrap_err());
+    assert!(told[0].ends_with("did you mean store.database_url?"), "{told:?}");
+    assert!(told[1].ends_with("did you mean server.port?"), "{told:?}");
+    assert!(told[2].ends_with("expected a section, written [server]"), "{told:?}");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_without_what_stands_there() {
+    let error = read_file("[redis]\nurl = 'redis://:hunter2@h\n", &[("PORT", "x")]).unwrap_err();
+    let told = told(&error);
+    assert!(told[0].starts_with("the file (skep.toml line 2): is no TOML"), "{told:?}");
+    assert!(told.iter().any(|fault| fault.starts_with("PORT (environment)")), "{told:?}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
+fn two_addresses_are_told_with_where_each_is() {
+    let error = read_file("[store]\nmongodb_uri = 'mongodb://h/d'\n", &[("DATABASE_URL", "postgres://h/d")]);
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("both DATABASE_URL (environment) and store.mongodb_uri (skep.toml line 2) are"), "{text}");
+}
+
+#[test]
+fn sqlite_has_no_address() {
+    let text = read(&[("DATABASE_URL", "sqlite:///var/hunter2.db")]).unwrap_err().to_string();
+    assert!(text.contains("found an address of sqlite:") && text.contains("SKEP_DATA_DIR"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_prefix_too_many_is_recognized() {
+    for (wrong, right) in [("SKEP_PORT", "PORT"), ("SKEP_DATABASE_URL", "DATABASE_URL"), ("SKEP_LOG_LEVL", "LOG_LEVEL")]
+    {
+        let text = read(&[(wrong, "1")]).unwrap_err().to_string();
+        assert!(text.contains(&format!("did you mean {right}?")), "{text}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_utf8_is_told_if_it_is_ours() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let bad = || OsString::from_vec(vec![0xff]);
+    let variables =
+        [("PORT".into(), bad()), ("LANG".into(), bad()), (OsString::from_vec(b"SKEP_\xff".to_vec()), bad())];
+    let error = Config::from_sources(None, variables).unwrap_err();
+    let names: Vec<_> = error.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(names, ["PORT", "SKEP_\u{fffd}"]);
+}
+
+#[test]
+fn every_default_and_every_example_can_be_read() {
+    for setting in SETTINGS.iter().filter(|setting| setting.name != "SKEP_CONFIG") {
+        assert!(!setting.doc.is_empty() && !setting.form.is_empty(), "{}", setting.name);
+        let mut variables = vec![(setting.name, setting.example), ("PUBLIC_URL", "https://api.example.com")];
+        if setting.name == "SKEP_STORE" {
+            variables.push(("DATABASE_URL", "postgres://h/d"));
+        }
+        read(&variables).unwrap_or_else(|error| panic!("{error}"));
+        read(&[(setting.name, setting.default)]).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn a_slip_in_the_log_level_is_no_target() {
+    for good in ["off", "WARN", "info,skep_http=debug", "warn,skep_http::edge=trace"] {
+        assert_eq!(read(&[("LOG_LEVEL", good)]).unwrap().log_level, good);
+    }
+    for bad in ["inof", "info,skep_http", "debug=", "info;debug", "skep_http=loud", "3"] {
+        assert_eq!(faults(&[("LOG_LEVEL", bad)]), ["LOG_LEVEL"], "{bad}");
+    }
+}
+
+#[test]
+fn every_setting_is_read() {
+    for setting in
+        SETTINGS.iter().filter(|setting| !matches!(setting.name, "SKEP_CONFIG" | "SKEP_DATA_DIR" | "SKEP_SECRET_FILE"))
+    {
+        assert_eq!(faults(&[(setting.name, "\u{1}")]), [setting.name]);
+    }
 }
