@@ -35,7 +35,7 @@ enum Command {
 
 /// Runs a command. 0: done; 1: it could not be done, and the standard error says why; 2: it was called wrongly.
 pub fn run(cli: Cli) -> ExitCode {
-    let config = match Config::from_environment() {
+    let config = match Config::load() {
         Ok(config) => config,
         Err(error) => return fail(&error),
     };
