@@ -19,7 +19,7 @@ pub enum Start {
 pub enum Need {
     /// [`Instance::break_commits`] with this fault.
     CommitFault(CommitFault),
-    /// [`Instance::cut_connections`].
+    /// [`Instance::cut_connections`] and [`Instance::isolate`].
     Cut,
     /// [`Instance::fill`].
     Full,
@@ -89,6 +89,12 @@ pub trait Instance: Send + Sync {
     /// # Errors
     /// Why they are not cut.
     async fn cut_connections(&self) -> Result<(), Failure>;
+
+    /// Keeps [`Instance::store`] and its server apart, until [`Instance::mend`].
+    ///
+    /// # Errors
+    /// Why they still meet.
+    async fn isolate(&self) -> Result<(), Failure>;
 
     /// Leaves no space for a write, until it is ended by [`Instance::mend`].
     ///

@@ -16,7 +16,10 @@ mod sample;
 mod units;
 mod world;
 
+mod catalog;
 mod identity;
+mod kernel;
+mod operations;
 mod ordering;
 mod unit_of_work;
 
@@ -29,5 +32,13 @@ pub use sale::{Sales, open_shop};
 /// Every clause of every port of a store, grouped by port.
 #[must_use]
 pub fn clauses() -> Vec<Clause> {
-    [unit_of_work::clauses(), identity::clauses(), ordering::clauses()].concat()
+    [
+        unit_of_work::clauses(),
+        kernel::clauses(),
+        identity::clauses(),
+        catalog::clauses(),
+        ordering::clauses(),
+        operations::clauses(),
+    ]
+    .concat()
 }

@@ -10,26 +10,24 @@ use skep_application::{
 use std::{sync::Arc, time::Duration};
 
 macro_rules! openers {
-    ($($name:ident, $reading:ident: $tx:ident),+ $(,)?) => { $(
+    ($($name:ident $(and $reading:ident)?: $tx:ident),+ $(,)?) => { $(
         /// A unit of work of this context.
         pub(crate) async fn $name(store: &dyn Store) -> Result<Box<dyn $tx>, StoreError> {
             Begin::<dyn $tx>::begin(store, TxMode::Write, &[]).await
         }
 
-        /// A unit of work of this context that reads only.
-        #[expect(clippy::allow_attributes, reason = "one macro for every context")]
-        #[allow(dead_code, reason = "not every context is read so")]
+        $(/// A unit of work of this context that reads only.
         pub(crate) async fn $reading(store: &dyn Store) -> Result<Box<dyn $tx>, StoreError> {
             Begin::<dyn $tx>::begin(store, TxMode::Read, &[]).await
-        }
+        })?
     )+ };
 }
 
 openers! {
-    identity, reading_identity: IdentityTx,
-    catalog, reading_catalog: CatalogTx,
-    ordering, reading_ordering: OrderingTx,
-    operations, reading_operations: OperationsTx,
+    identity: IdentityTx,
+    catalog and reading_catalog: CatalogTx,
+    ordering and reading_ordering: OrderingTx,
+    operations: OperationsTx,
 }
 
 /// However a clause holds its store.

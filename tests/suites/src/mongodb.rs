@@ -166,6 +166,11 @@ impl Instance for MongoInstance {
         Ok(())
     }
 
+    async fn isolate(&self) -> Result<(), Failure> {
+        self.proxy.isolate();
+        Ok(())
+    }
+
     async fn fill(&self) -> Result<(), Failure> {
         self.fail_point("alwaysOn").await
     }

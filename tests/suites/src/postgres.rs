@@ -174,6 +174,11 @@ impl Instance for PostgresInstance {
         Ok(())
     }
 
+    async fn isolate(&self) -> Result<(), Failure> {
+        self.proxy.isolate();
+        Ok(())
+    }
+
     async fn fill(&self) -> Result<(), Failure> {
         self.admin.run(&self.name, LEAVE_NO_SPACE.to_owned()).await
     }

@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 use tokio::{
@@ -33,6 +33,8 @@ struct Shared {
     wire: Wire,
     undo: Option<Undo>,
     fault: Mutex<Option<CommitFault>>,
+    /// Nobody gets through.
+    isolated: AtomicBool,
     /// Commits that are on their way, each with the connection on which it will arrive.
     held: Mutex<Vec<(Vec<u8>, TcpStream)>>,
     round_trips: AtomicU64,
@@ -50,6 +52,7 @@ impl Proxy {
             wire,
             undo,
             fault: Mutex::default(),
+            isolated: AtomicBool::new(false),
             held: Mutex::default(),
             round_trips: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -88,12 +91,19 @@ impl Proxy {
     /// Commits pass again, and those on their way arrive.
     pub(crate) async fn mend(&self) -> io::Result<()> {
         *lock(&self.shared.fault) = None;
+        self.shared.isolated.store(false, Ordering::SeqCst);
         let held = std::mem::take(&mut *lock(&self.shared.held));
         for (commit, mut server) in held {
             server.write_all(&commit).await?;
             answered(&mut server).await?;
         }
         Ok(())
+    }
+
+    /// Ends every connection, and every new one at once, until it is mended.
+    pub(crate) fn isolate(&self) {
+        self.shared.isolated.store(true, Ordering::SeqCst);
+        self.cut();
     }
 
     /// Ends every connection.
@@ -112,6 +122,9 @@ impl Drop for Proxy {
 impl Shared {
     async fn pass_on(&self, mut client: TcpStream) -> io::Result<()> {
         let mut cuts = self.cuts.subscribe();
+        if self.isolated.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         let mut server = TcpStream::connect(&self.server).await?;
         client.set_nodelay(true)?;
         server.set_nodelay(true)?;

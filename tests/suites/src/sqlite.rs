@@ -120,6 +120,10 @@ impl Instance for SqliteInstance {
         Err(Failure::new(IN_PROCESS))
     }
 
+    async fn isolate(&self) -> Result<(), Failure> {
+        Err(Failure::new(IN_PROCESS))
+    }
+
     async fn fill(&self) -> Result<(), Failure> {
         self.small.as_ref().map_or_else(|| Err(Failure::new("the disk is a large one")), Small::fill)
     }

@@ -1,0 +1,94 @@
+//! `ProductQueries` by id, and `StockQueries`.
+
+use crate::{
+    check::{Checked, equal},
+    clause::{Given, clauses},
+    sample,
+    units::commit,
+};
+use skep_application::catalog::ProductView;
+
+pub(crate) use stock::clauses as stock;
+
+clauses! { "product_queries":
+    a_product_is_shown_as_stored,
+    a_change_shows_at_once,
+}
+
+async fn a_product_is_shown_as_stored(given: &Given) -> Checked {
+    let mut product = sample::product()?;
+    equal(given.store.find_product(product.id).await?, None)?;
+    sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
+    equal(given.store.find_product(product.id).await?, Some(ProductView::from(&product)))?;
+    product.archive(sample::at(77));
+    product.version = commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
+    equal(given.store.find_product(product.id).await?, Some(ProductView::from(&product)))
+}
+
+async fn a_change_shows_at_once(given: &Given) -> Checked {
+    let mut product = sample::product()?;
+    sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
+    let second = given.second().await?;
+    for round in 0..20 {
+        product.price = sample::euros(round)?;
+        product.version = commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
+        for store in [&given.store, &second] {
+            equal(store.find_product(product.id).await?, Some(ProductView::from(&product)))?;
+        }
+    }
+    Ok(())
+}
+
+mod stock {
+    use crate::{
+        check::{Checked, equal},
+        clause::{Given, clauses},
+        sample,
+        units::commit,
+    };
+    use skep_application::catalog::StockView;
+    use skep_domain::catalog::StockLevel;
+
+    clauses! { "stock_queries":
+        stock_is_shown_as_stored,
+        stock_of_an_archived_product_is_not_on_sale,
+        a_change_shows_at_once,
+    }
+
+    async fn stock_is_shown_as_stored(given: &Given) -> Checked {
+        let product = sample::product()?;
+        equal(given.store.find_stock(product.id).await?, None)?;
+        let level = StockLevel { on_hand: 9, reserved: 4, updated_at: sample::at(321), ..sample::level(product.id, 0) };
+        commit!(given.store, catalog, tx => {
+            tx.products().insert(&product).await?;
+            tx.stock().insert(&level).await?;
+        })?;
+        equal(given.store.find_stock(product.id).await?, Some(StockView::of(&level, true)))?;
+        equal(given.store.find_stock(product.id).await?.map(|stock| stock.available), Some(5))
+    }
+
+    async fn stock_of_an_archived_product_is_not_on_sale(given: &Given) -> Checked {
+        let mut product = sample::product()?;
+        sample::stock_up(&*given.store, std::slice::from_ref(&product), 3).await?;
+        product.archive(sample::at(1));
+        commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
+        let expected = StockView::of(&sample::level(product.id, 3), false);
+        equal(given.store.find_stock(product.id).await?, Some(expected))
+    }
+
+    async fn a_change_shows_at_once(given: &Given) -> Checked {
+        let product = sample::product()?;
+        sample::stock_up(&*given.store, std::slice::from_ref(&product), 0).await?;
+        let second = given.second().await?;
+        let mut level = sample::level(product.id, 0);
+        for round in 1..=20 {
+            level.on_hand = round;
+            commit!(given.store, catalog, tx => tx.stock().save_many(&[level]).await?)?;
+            level.version = level.version.next();
+            for store in [&given.store, &second] {
+                equal(store.find_stock(product.id).await?, Some(StockView::of(&level, true)))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! `Outbox` and `OutboxQueries`.
+
+use crate::{
+    check::{Checked, Failure, duplicate, equal, holds},
+    clause::{Given, clauses},
+    sample,
+    units::{self, commit, look},
+};
+use skep_application::kernel::{Constraint, OutboxEvent, StoreError};
+use skep_domain::shared::{Timestamp, UserId, Version};
+use std::time::Duration;
+use uuid::Uuid;
+
+clauses! { "outbox":
+    values_survive,
+    every_context_writes_to_it ["Outbox 1"],
+    an_undone_event_is_not_there ["Outbox 1"],
+    an_event_is_stored_once ["Outbox 2"],
+    events_are_listed_by_id,
+    a_committed_event_is_settled_as_stored ["Outbox 3"],
+    an_undone_event_is_settled_as_not_stored ["Outbox 3"],
+    settling_leaves_no_trace ["Outbox 3"],
+    an_attempt_goes_on_after_settling ["Outbox 3"],
+    nobody_stores_an_event_that_was_settled_meanwhile ["Outbox 3"],
+}
+
+async fn append(given: &Given, event: &OutboxEvent) -> Checked {
+    commit!(given.store, catalog, tx => tx.outbox().append(event).await?)?;
+    Ok(())
+}
+
+async fn values_survive(given: &Given) -> Checked {
+    let plain = sample::event();
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned();
+    let full = OutboxEvent {
+        name: "ordering.order_placed.v1".into(),
+        aggregate_version: Version::new(i64::MAX).unwrap_or(Version::FIRST),
+        actor_id: Some(sample::user_id()),
+        impersonator_id: Some(UserId::new(Uuid::max())),
+        request_id: "🐝 req \"1\"".into(),
+        traceparent: Some(traceparent),
+        occurred_at: Timestamp::MAX,
+        // Kept as text: neither the order of names, nor spaces, nor the writing of numbers may change.
+        payload: format!("{{\"z\": 1.0, \"a\":9007199254740993,  \"$b\": \"{}\", \"a\": null}}", "é🐝\\u0000".repeat(9_000)),
+        ..sample::event()
+    };
+    let early = OutboxEvent { occurred_at: Timestamp::MIN, aggregate_id: Uuid::nil(), payload: "{}".into(), ..sample::event() };
+    for event in [&plain, &full, &early] {
+        append(given, event).await?;
+    }
+    equal(given.store.list_events(None, 10).await?, vec![plain, full, early])
+}
+
+async fn every_context_writes_to_it(given: &Given) -> Checked {
+    let events = [sample::event(), sample::event(), sample::event()];
+    commit!(given.store, identity, tx => tx.outbox().append(&events[0]).await?)?;
+    commit!(given.store, catalog, tx => tx.outbox().append(&events[1]).await?)?;
+    commit!(given.store, ordering, tx => tx.outbox().append(&events[2]).await?)?;
+    equal(given.store.list_events(None, 10).await?, events.to_vec())
+}
+
+async fn an_undone_event_is_not_there(given: &Given) -> Checked {
+    for rolled_back in [true, false] {
+        let mut tx = units::ordering(&*given.store).await?;
+        tx.outbox().append(&sample::event()).await?;
+        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        equal(given.store.list_events(None, 10).await?, vec![])?;
+    }
+    Ok(())
+}
+
+async fn an_event_is_stored_once(given: &Given) -> Checked {
+    let event = sample::event();
+    append(given, &event).await?;
+    let again = OutboxEvent { id: event.id, ..sample::event() };
+    let mut tx = units::catalog(&*given.store).await?;
+    duplicate(tx.outbox().append(&again).await, Constraint::EventId)?;
+    drop(tx);
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
+
+async fn events_are_listed_by_id(given: &Given) -> Checked {
+    let mut events: Vec<_> = (0..20).map(|_| sample::event()).collect();
+    events.sort_by_key(|event| event.id.uuid().as_bytes()[15]);
+    commit!(given.store, catalog, tx => {
+        for event in &events {
+            tx.outbox().append(event).await?;
+        }
+    })?;
+    events.sort_by_key(|event| event.id);
+    equal(given.store.list_events(None, 100).await?, events.clone())?;
+    equal(given.store.list_events(None, 7).await?, events[..7].to_vec())?;
+    equal(given.store.list_events(Some(events[6].id), 7).await?, events[7..14].to_vec())?;
+    equal(given.store.list_events(Some(events[18].id), 7).await?, events[19..].to_vec())?;
+    equal(given.store.list_events(Some(events[19].id), 7).await?, vec![])?;
+    equal(given.store.list_events(None, 0).await?, vec![])
+}
+
+async fn settle(given: &Given, event: &OutboxEvent) -> Checked<bool> {
+    Ok(commit!(given.store, catalog, tx => tx.outbox().settle(event.id).await?)?)
+}
+
+async fn a_committed_event_is_settled_as_stored(given: &Given) -> Checked {
+    let event = sample::event();
+    append(given, &event).await?;
+    equal(settle(given, &event).await?, true)?;
+    let second = given.second().await?;
+    equal(look!(second, ordering, tx => tx.outbox().settle(event.id).await?)?, true)?;
+    let own = sample::event();
+    let seen = commit!(given.store, ordering, tx => {
+        tx.outbox().append(&own).await?;
+        tx.outbox().settle(event.id).await?
+    })?;
+    equal(seen, true)
+}
+
+async fn an_undone_event_is_settled_as_not_stored(given: &Given) -> Checked {
+    equal(settle(given, &sample::event()).await?, false)?;
+    for rolled_back in [true, false] {
+        let event = sample::event();
+        let mut tx = units::catalog(&*given.store).await?;
+        tx.outbox().append(&event).await?;
+        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        equal(settle(given, &event).await?, false)?;
+    }
+    Ok(())
+}
+
+async fn settling_leaves_no_trace(given: &Given) -> Checked {
+    let event = sample::event();
+    for _ in 0..3 {
+        equal(settle(given, &event).await?, false)?;
+        equal(given.store.list_events(None, 10).await?, vec![])?;
+    }
+    append(given, &event).await?;
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
+
+async fn an_attempt_goes_on_after_settling(given: &Given) -> Checked {
+    let (event, product) = (sample::event(), sample::product()?);
+    let before = commit!(given.store, catalog, tx => {
+        let before = tx.outbox().settle(event.id).await?;
+        tx.products().insert(&product).await?;
+        tx.outbox().append(&event).await?;
+        before
+    })?;
+    equal(before, false)?;
+    equal(settle(given, &event).await?, true)?;
+    holds(given.store.find_product(product.id).await?.is_some(), "the attempt is stored")?;
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
+
+/// An attempt that is still on its way may reach its statement only after it was asked for.
+async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Checked {
+    let event = sample::event();
+    let mut asker = units::catalog(&*given.store).await?;
+    equal(asker.outbox().settle(event.id).await?, false)?;
+    let mut late = {
+        let (second, event) = (given.second().await?, event.clone());
+        tokio::spawn(async move { commit!(second, catalog, tx => tx.outbox().append(&event).await?) })
+    };
+    // That it does not get through is what is expected here, so a moment must do.
+    if let Ok(early) = tokio::time::timeout(Duration::from_millis(300), &mut late).await {
+        match early? {
+            Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
+                asker.outbox().append(&event).await?;
+                asker.commit().await?;
+                return equal(given.store.list_events(None, 10).await?, vec![event]);
+            }
+            other => return Err(Failure::new(format!("stored while its asker lasted: {other:?}"))),
+        }
+    }
+    asker.outbox().append(&event).await?;
+    asker.commit().await?;
+    duplicate(late.await?, Constraint::EventId)?;
+    equal(given.store.list_events(None, 10).await?, vec![event])
+}
