@@ -12,6 +12,7 @@ use crate::{
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use std::{
     collections::VecDeque,
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -20,7 +21,7 @@ use std::{
 };
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout, timeout_at},
 };
 
@@ -59,6 +60,8 @@ struct Shared {
     clean_timeout: Duration,
     permits: Arc<Semaphore>,
     opening: Semaphore,
+    /// Wakes one of those who wait to open a connection.
+    returned: Notify,
     max: usize,
     /// The one used last is at the back, and is used next.
     idle: Mutex<VecDeque<Pooled>>,
@@ -100,6 +103,7 @@ impl Pool {
             clean_timeout: options.answer_timeout().unwrap_or(CLEAN_TIMEOUT),
             permits: Arc::new(Semaphore::new(max)),
             opening: Semaphore::new(OPENING_AT_ONCE),
+            returned: Notify::new(),
             max,
             idle: Mutex::default(),
             size: Arc::default(),
@@ -124,16 +128,21 @@ impl Pool {
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
         let mut lease = Lease::new(&self.0, permit);
-        if lease.take_unused().await {
-            return Ok(lease);
-        }
-        let turn = timeout_at(deadline, self.0.opening.acquire()).await;
-        let is_unused_again = lease.pooled.is_none() && lease.take_unused().await;
-        if !is_unused_again {
-            // Without a turn the deadline is over, and the fault says what was waited for.
-            lease.renew(deadline).await?;
-        }
-        drop(turn);
+        let mut turn = pin!(timeout_at(deadline, self.0.opening.acquire()));
+        let turn = loop {
+            if lease.take_unused().await {
+                return Ok(lease);
+            }
+            tokio::select! {
+                turn = &mut turn => break turn.ok().and_then(Result::ok),
+                () = self.0.returned.notified() => {}
+            }
+        };
+        let _turn = turn.ok_or_else(|| {
+            let text = "others are still opening connections";
+            Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
+        })?;
+        lease.renew(deadline).await?;
         Ok(lease)
     }
 
@@ -167,6 +176,7 @@ impl Shared {
         if !old && pooled.generation == self.generation.load(Ordering::Relaxed) {
             pooled.released = now;
             idle.push_back(pooled);
+            self.returned.notify_one();
         }
         while idle.front().is_some_and(|oldest| now.duration_since(oldest.released) > IDLE_LIMIT) {
             idle.pop_front();
@@ -201,7 +211,10 @@ impl Lease {
         let unused_for = pooled.released.elapsed();
         self.pooled = Some(pooled);
         self.reused = true;
-        unused_for < ASK_AFTER || self.answers().await
+        if unused_for > ASK_AFTER && !self.answers().await {
+            self.pooled = None;
+        }
+        self.pooled.is_some()
     }
 
     async fn answers(&mut self) -> bool {

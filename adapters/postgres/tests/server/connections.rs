@@ -106,8 +106,8 @@ async fn silent_server_is_given_up_after_a_while() {
 /// What was said of each unit holds, while the server keeps ending connections.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outcomes_are_true_while_connections_are_killed() {
-    const TASKS: i64 = 8;
-    const UNITS: i64 = 40;
+    const TASKS: i64 = 4;
+    const UNITS: i64 = 25;
     with_database(async |test| {
         let database = Arc::new(test.with_items().await);
         let mut tasks = JoinSet::new();
@@ -123,7 +123,7 @@ async fn outcomes_are_true_while_connections_are_killed() {
         }
         let mut outcomes = Vec::new();
         while let Some(done) =
-            timeout(Duration::from_millis(20), tasks.join_next()).await.unwrap_or_else(|_| Some(Ok(vec![])))
+            timeout(Duration::from_millis(50), tasks.join_next()).await.unwrap_or_else(|_| Some(Ok(vec![])))
         {
             outcomes.append(&mut done.unwrap());
             test.kill_now().await;
@@ -240,6 +240,25 @@ async fn cancelled_begins_leave_no_connection_stuck() {
         assert_eq!(test.connections("idle in transaction%").await, 0);
         assert_eq!(test.items().await, 0);
         assert_eq!(database.pool_stats().idle, 8);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rush_on_a_new_pool_is_served() {
+    with_database(async |test| {
+        let database = Arc::new(test.with_items().await);
+        let mut tasks = JoinSet::new();
+        for id in 0..200 {
+            let database = Arc::clone(&database);
+            tasks.spawn(async move { one_unit(&database, id).await });
+        }
+        for done in tasks.join_all().await {
+            done.unwrap();
+        }
+        assert_eq!(test.items().await, 200);
+        let stats = database.pool_stats();
+        assert!(stats.size == stats.idle && stats.size <= 32, "{stats:?}");
     })
     .await;
 }
