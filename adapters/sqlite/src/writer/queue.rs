@@ -218,8 +218,12 @@ impl WriteQueue {
 
     /// Takes the writer from a unit that is too old.
     pub(super) fn expire(self: &Arc<Self>) {
+        self.expire_older_than(self.unit_limit);
+    }
+
+    pub(super) fn expire_older_than(self: &Arc<Self>, limit: Duration) {
         let old = match &self.lock().lease {
-            Some((slot, since)) if since.elapsed() > self.unit_limit => Arc::clone(slot),
+            Some((slot, since)) if since.elapsed() >= limit => Arc::clone(slot),
             _ => return,
         };
         if let Some(mut writer) = old.take() {

@@ -13,6 +13,11 @@ use std::{
 
 const SHORT: Duration = Duration::from_millis(40);
 
+/// Lets the unit that has the writer be too old.
+fn expire(fixture: &Fixture) {
+    fixture.db.writer().expire_older_than(Duration::ZERO);
+}
+
 /// On one thread: a begin that blocked it would wait for ever for the task that frees the file.
 #[tokio::test]
 async fn another_process_that_writes_is_waited_for_without_blocking() {
@@ -61,9 +66,11 @@ async fn who_queues_for_too_long_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_unit_loses_the_writer() {
-    let fixture = Fixture::with(|options| options.unit_limit = SHORT);
+    let fixture = Fixture::new();
     let mut forgotten = fixture.unit_with(1).await;
-    let mut next = fixture.unit().await;
+    let next = fixture.queue().await;
+    expire(&fixture);
+    let mut next = next.await.unwrap();
     assert_eq!(fixture.db.stats().expired, 1);
     assert_eq!(count(&mut next).await, 0);
     insert(&mut next, 2).await.unwrap();
@@ -75,12 +82,20 @@ async fn a_forgotten_unit_loses_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgotten_unit_neither_commits_nor_refuses() {
+async fn age_is_looked_at_without_being_asked() {
     let fixture = Fixture::with(|options| options.unit_limit = SHORT);
+    let forgotten = fixture.unit().await;
+    until("the unit is too old", || fixture.db.stats().expired == 1).await;
+    assert_eq!(kind(&forgotten.commit().await), "retry");
+    assert!(fixture.is_free());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_unit_neither_commits_nor_refuses() {
+    let fixture = Fixture::new();
     for end in ["commit", "rollback"] {
         let unit = fixture.unit_with(1).await;
-        let before = fixture.db.stats().expired;
-        until("the unit is too old", || fixture.db.stats().expired > before).await;
+        expire(&fixture);
         let ended = if end == "commit" { unit.commit().await } else { unit.rollback().await };
         assert_eq!(kind(&ended), "retry", "{end}");
     }
@@ -90,11 +105,12 @@ async fn a_forgotten_unit_neither_commits_nor_refuses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forgotten_unit_does_not_keep_its_group_from_ending() {
-    let fixture = Fixture::with(|options| options.unit_limit = SHORT);
+    let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
     let a = tokio::spawn(a.commit());
     let b = b.await.unwrap();
+    expire(&fixture);
     a.await.unwrap().unwrap();
     assert_eq!(fixture.ids(), [1]);
     assert_eq!(kind(&b.rollback().await), "retry");
@@ -103,12 +119,17 @@ async fn a_forgotten_unit_does_not_keep_its_group_from_ending() {
 /// The writer was given to a task that never looks: it is taken back from the channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_begin_that_is_never_polled_again_loses_the_writer() {
-    let fixture = Fixture::with(|options| options.unit_limit = SHORT);
+    let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let mut sleeper = fixture.queue().await;
-    let a = tokio::spawn(a.commit());
-    fixture.unit_with(2).await.commit().await.unwrap();
-    a.await.unwrap().unwrap();
+    let next = fixture.queue().await;
+    let mut a = Box::pin(a.commit());
+    assert!(poll_once(&mut a).is_none());
+    expire(&fixture);
+    let mut next = next.await.unwrap();
+    insert(&mut next, 2).await.unwrap();
+    next.commit().await.unwrap();
+    a.await.unwrap();
     assert_eq!(fixture.db.stats().expired, 1);
     match poll_once(&mut sleeper) {
         Some(begun) => assert_eq!(kind(&begun), "retry"),
