@@ -1,6 +1,8 @@
 //! What the system is asked for, and when: the order of writes, syncs and answers, and disks that fail. The program
 //! runs itself under strace, as the workload, and reads the trace or makes system calls fail.
 
+#![expect(clippy::unwrap_used, reason = "a test, which clippy does not see without the standard harness")]
+
 mod trace;
 mod workload;
 
