@@ -125,20 +125,32 @@ impl Config {
     /// # Errors
     /// Everything that is wrong.
     pub fn load() -> Result<Self, ConfigError> {
-        let named = std::env::var_os("SKEP_CONFIG").filter(|name| !name.is_empty());
-        let path = named.as_deref().map_or(Path::new(FILE), Path::new);
+        let (path, named) = Self::named_file();
         let name = path.display().to_string();
-        let text = match fs::read(path) {
+        let text = match fs::read(&path) {
             Ok(bytes) => Ok(Some(String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned()))),
-            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if !named && error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("cannot be read: {error}")),
         };
         let text = text.and_then(Option::transpose).map_err(|text| {
-            let variable = if named.is_some() { "SKEP_CONFIG" } else { FILE };
+            let variable = if named { "SKEP_CONFIG" } else { FILE };
             let place = Place::Environment;
             ConfigError { faults: vec![Fault { name: variable.to_owned(), place, text: format!("{name} {text}") }] }
         })?;
         Self::from_sources(text.as_deref().map(|text| (name.as_str(), text)), std::env::vars_os())
+    }
+
+    /// The configuration file of the process, if there is one.
+    #[must_use]
+    pub fn file() -> Option<PathBuf> {
+        Some(Self::named_file().0).filter(|path| path.exists())
+    }
+
+    /// Where the file is or would be, and whether it was named.
+    fn named_file() -> (PathBuf, bool) {
+        let named = std::env::var_os("SKEP_CONFIG").filter(|name| !name.is_empty());
+        let is_named = named.is_some();
+        (named.map_or_else(|| PathBuf::from(FILE), PathBuf::from), is_named)
     }
 
     /// Reads these variables and no file; those that are not Skep's are ignored, unless they start with `SKEP_`.
@@ -218,6 +230,15 @@ impl Config {
             IpAddr::V6(host) => format!("http://[{host}]:{port}"),
         })
     }
+}
+
+/// The secrets that stand in this file, by their keys.
+pub(crate) fn secrets_in(file: &Path) -> Vec<&'static str> {
+    let mut values = read::Values::new();
+    let text = fs::read_to_string(file).unwrap_or_default();
+    file::read("", &text, &mut values, &mut vec![]);
+    let secrets = SETTINGS.iter().filter(|setting| setting.secret && values.contains_key(setting.name));
+    secrets.map(|setting| setting.key).collect()
 }
 
 fn read_url(text: &str) -> Option<String> {

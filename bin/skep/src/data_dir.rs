@@ -38,7 +38,15 @@ pub(crate) struct ServerLock {
     _file: File,
 }
 
+/// The name of the secret in the folder.
+pub(crate) const SECRET: &str = "instance.secret";
+
 impl DataDir {
+    /// The folder, whether it is there or not.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// The folder, created if it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
@@ -64,7 +72,7 @@ impl DataDir {
     /// The secret of the instances: from the file that is named, which must be there, or from the folder, where it is
     /// made if it is missing.
     pub(crate) fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
-        let own = self.0.join("instance.secret");
+        let own = self.0.join(SECRET);
         let path = named.unwrap_or(&own);
         match read_secret(path) {
             Err(DataDirError::Io { source, .. }) if named.is_none() && source.kind() == io::ErrorKind::NotFound => {
@@ -77,7 +85,7 @@ impl DataDir {
     }
 }
 
-fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
+pub(crate) fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
     let content = fs::read(path).map_err(io_error(path))?;
     let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
     if mode & 0o077 != 0 {

@@ -1,11 +1,13 @@
 //! Skep as a program: configuration, the choice of adapters, and the commands. The only place that knows all adapters.
 
+mod check;
 pub mod commands;
 pub mod config;
 mod data_dir;
-mod instance;
+mod demo;
+mod skep;
 mod stores;
 mod telemetry;
 
 pub use data_dir::DataDirError;
-pub use instance::{Instance, StartError};
+pub use skep::{Builder, Skep, StartError, system_runtime};

@@ -25,6 +25,11 @@ pub(crate) struct OpenStore {
 }
 
 impl OpenStore {
+    /// A store that somebody else has opened and will close.
+    pub(crate) fn given(store: Arc<dyn Store>) -> Self {
+        Self { store, name: "own", sqlite: None }
+    }
+
     /// Opens the store that is configured.
     pub(crate) async fn open(config: &Config, data: &DataDir, clock: Arc<dyn Clock>) -> Result<Self, BoxError> {
         match &config.store {

@@ -1,7 +1,9 @@
 //! `skep migrate`.
 
-use crate::{config::Config, instance::Foundation};
+use super::json;
+use crate::{config::Config, skep::Foundation};
 use clap::Subcommand;
+use serde_json::json;
 use skep_application::{kernel::BoxError, operations::MigrationStatus};
 
 /// What to do with the schema.
@@ -14,12 +16,16 @@ pub(super) enum Migrate {
         /// How many.
         #[arg(long, default_value_t = 1)]
         steps: u32,
-        /// Do it: data is lost.
+        /// Do it: data is lost. Without this nothing is done.
         #[arg(long)]
         yes: bool,
     },
-    /// Show which migrations are applied.
-    Status,
+    /// Show which migrations are applied. Changes nothing.
+    Status {
+        /// Answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
@@ -38,7 +44,15 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
             reverted if reverted.is_empty() => println!("nothing to take back"),
             reverted => reverted.iter().for_each(|migration| println!("reverted  {}", line(migration))),
         },
-        Migrate::Status => {
+        Migrate::Status { json: true } => {
+            let steps = store.store.status().await?;
+            let step = |step: &MigrationStatus| {
+                let applied_at = step.applied_at.map(|at| at.to_string());
+                json!({ "number": step.number, "name": step.name, "applied_at": applied_at })
+            };
+            json(&json!({ "store": store.name, "migrations": steps.iter().map(step).collect::<Vec<_>>() }))?;
+        }
+        Migrate::Status { json: false } => {
             for migration in store.store.status().await? {
                 let at = migration.applied_at.map_or("missing".to_owned(), |at| format!("applied {at}"));
                 println!("{}  {at}", line(&migration));

@@ -1,7 +1,7 @@
 //! `skep serve`.
 
 use crate::{
-    Instance,
+    Skep,
     config::Config,
     telemetry::{Telemetry, start_metrics},
 };
@@ -33,30 +33,25 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     })?;
     let address = listener.local_addr()?;
     let url = config.base_url(address.port());
-    let instance = Instance::start(config, &url, true).await?;
-    let token = instance.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
-    let service = Api::build(instance.app.clone(), api_config(config, &instance, &metrics, &telemetry));
-    let edge = edge_config(config, &instance, &url, service.routes);
-    welcome(&instance, &url, address, config, token.as_deref());
+    let skep = Skep::builder().config(config.clone()).issuer(url.as_str()).exclusive().start().await?;
+    let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
+    let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
+    let edge = edge_config(config, &skep, &url, service.routes);
+    welcome(&skep, &url, address, config, token.as_deref());
     let shutdown = CancellationToken::new();
-    let background = tokio::spawn(keep_tidy(instance.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
+    let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
     tokio::spawn(stop_on_signal(shutdown.clone())?);
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {
         tracing::error!(%error, "background work ended badly");
     }
-    instance.close().await;
+    skep.close().await;
     tracing::info!(connections_cut = report.connections_cut, requests_cut = report.requests_cut, "stopped");
     Ok(())
 }
 
-fn api_config(
-    config: &Config,
-    instance: &Instance,
-    metrics: &PrometheusHandle,
-    telemetry: &Arc<Telemetry>,
-) -> ApiConfig {
+fn api_config(config: &Config, skep: &Skep, metrics: &PrometheusHandle, telemetry: &Arc<Telemetry>) -> ApiConfig {
     // To the world, metrics are served only to those who hold the token.
     let served = config.metrics_token.is_some() || config.host.is_loopback();
     let (handle, telemetry) = (metrics.clone(), telemetry.clone());
@@ -65,7 +60,7 @@ fn api_config(
         handle.render()
     };
     ApiConfig {
-        cursor_key: instance.cursor_key,
+        cursor_key: skep.cursor_key,
         limits: config.limits,
         docs: config.docs,
         metrics: served.then(|| Arc::new(render) as Arc<dyn Fn() -> String + Send + Sync>),
@@ -73,8 +68,8 @@ fn api_config(
     }
 }
 
-fn edge_config(config: &Config, instance: &Instance, url: &str, routes: skep_http::edge::RouteTable) -> EdgeConfig {
-    let ids = instance.app.ports.runtime.ids.clone();
+fn edge_config(config: &Config, skep: &Skep, url: &str, routes: skep_http::edge::RouteTable) -> EdgeConfig {
+    let ids = skep.app.ports.runtime.ids.clone();
     let mut edge = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
     edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
     edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));
@@ -85,8 +80,8 @@ fn edge_config(config: &Config, instance: &Instance, url: &str, routes: skep_htt
 
 /// The first thing that a newcomer reads.
 #[expect(clippy::print_stdout, reason = "this is the command line")]
-fn welcome(instance: &Instance, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
-    println!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), instance.store_name());
+fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
+    println!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
     println!("  API        {url}/api/v1");
     if config.docs {
         println!("  API docs   {url}/api-docs");

@@ -1,42 +1,51 @@
 //! `skep user`.
 
-use crate::{Instance, config::Config};
+use super::{json, read_password};
+use crate::{Skep, config::Config};
 use clap::Subcommand;
+use serde_json::json;
 use skep_application::{
     identity::{AccountCommand, CreateUserCommand},
     kernel::{Actor, AppError as _, BoxError},
 };
 use skep_domain::access::Role;
-use std::io::{BufRead as _, IsTerminal as _};
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
 pub(super) enum User {
-    /// Make an account; works beside a running server.
+    /// Make an account, for example the first admin.
+    ///
+    /// Needs no token and no log-in: who may read the data folder or the address of the store is the operator.
+    #[command(after_long_help = "Example:
+  skep user create --email you@example.com --display-name You --role admin --password-stdin < password.txt")]
     Create {
         /// The e-mail address to log in with.
-        #[arg(long)]
+        #[arg(long, value_name = "ADDRESS")]
         email: String,
         /// The name shown to others.
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         display_name: String,
         /// admin or user.
         #[arg(long, default_value = "user")]
         role: Role,
-        /// Read the password from the first line of the standard input.
+        /// Read the password from the first line of the standard input; the only way to give one, so that it shows in
+        /// no list of processes and no history.
         #[arg(long, required = true)]
         password_stdin: bool,
+        /// Tell who was made as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
 #[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
-    let User::Create { email, display_name, role, password_stdin: _ } = command;
+    let User::Create { email, display_name, role, password_stdin: _, json: as_json } = command;
     let account = AccountCommand { email, display_name, password: read_password()? };
-    let instance = Instance::start(config, &config.base_url(config.port), false).await?;
+    let skep = Skep::builder().config(config.clone()).start().await?;
     let command = CreateUserCommand { account, roles: vec![role] };
-    let created = instance.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;
-    instance.close().await;
+    let created = skep.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;
+    skep.close().await;
     let user = created.map_err(|error| match error.fields() {
         [] => BoxError::from(error),
         fields => {
@@ -46,19 +55,10 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
             fields.iter().map(text).collect::<Vec<_>>().join("; ").into()
         }
     })?;
+    if as_json {
+        let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
+        return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));
+    }
     println!("created {} {} ({})", user.id, user.email, role.name());
     Ok(())
-}
-
-#[expect(clippy::print_stderr, reason = "this is the command line")]
-fn read_password() -> Result<String, BoxError> {
-    let input = std::io::stdin();
-    if input.is_terminal() {
-        eprintln!("password (it will show):");
-    }
-    let mut line = String::new();
-    input.lock().read_line(&mut line)?;
-    let password = line.strip_suffix('\n').unwrap_or(&line);
-    let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() { Err("no password on the standard input".into()) } else { Ok(password.to_owned()) }
 }

@@ -1,0 +1,113 @@
+//! The folder, the secret and the disk.
+
+use super::Finding;
+use crate::{
+    config::Config,
+    data_dir::{self, DataDirError},
+};
+use rustix::fs::{Access, access, statvfs};
+use skep_crypto::InstanceSecret;
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+const MIB: u64 = 1024 * 1024;
+/// With less than this free, little more can be stored.
+const TOO_LITTLE: u64 = 64 * MIB;
+/// With less than this free, it is time to look.
+const LITTLE: u64 = 1024 * MIB;
+
+pub(super) fn mode(path: &Path) -> io::Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
+/// The path itself, or the nearest folder above it that is there.
+fn nearest(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
+}
+
+pub(super) fn folder(config: &Config) -> Vec<Finding> {
+    const NAME: &str = "data folder";
+    let path = &config.data_dir;
+    let shown = path.display();
+    let Ok(found) = fs::metadata(path) else {
+        let above = nearest(path);
+        let may = access(&above, Access::WRITE_OK | Access::EXEC_OK);
+        return vec![match may {
+            Ok(()) if above.is_dir() => Finding::ok(NAME, format!("{shown} will be made by the first start")),
+            Ok(()) => Finding::wrong(
+                NAME,
+                format!("{shown} cannot be made: {} is no folder", above.display()),
+                "name another one with SKEP_DATA_DIR",
+            ),
+            Err(error) => Finding::wrong(
+                NAME,
+                format!("{shown} cannot be made in {}: {error}", above.display()),
+                "make it and give it to the user that runs skep, or name another one with SKEP_DATA_DIR",
+            ),
+        }];
+    };
+    if !found.is_dir() {
+        return vec![Finding::wrong(NAME, format!("{shown} is no folder"), "name another one with SKEP_DATA_DIR")];
+    }
+    if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
+        let text = format!("{shown} cannot be used: {error}");
+        return vec![Finding::wrong(NAME, text, format!("give it to the user that runs skep: chown <user> {shown}"))];
+    }
+    vec![match found.permissions().mode() & 0o077 {
+        0 => Finding::ok(NAME, format!("{shown}, for its owner alone")),
+        _ => Finding::note(NAME, format!("{shown} is open to other users"), format!("chmod 700 {shown}")),
+    }]
+}
+
+/// The secret too, for looking at the keys in the store.
+pub(super) fn secret(config: &Config) -> (Option<InstanceSecret>, Finding) {
+    const NAME: &str = "secret";
+    let own = config.data_dir.join(data_dir::SECRET);
+    let path = config.secret_file.as_deref().unwrap_or(&own);
+    let shown = path.display();
+    match data_dir::read_secret(path) {
+        Ok(secret) => (Some(secret), Finding::ok(NAME, format!("{shown}, for its owner alone"))),
+        Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let finding = if config.secret_file.is_some() {
+                let remedy = format!("make one: (umask 077; openssl rand -hex 32 > {shown})");
+                Finding::wrong(NAME, format!("{shown} is not there"), remedy)
+            } else {
+                Finding::ok(NAME, format!("{shown} will be made by the first start"))
+            };
+            (None, finding)
+        }
+        Err(DataDirError::Open(_)) => {
+            (None, Finding::wrong(NAME, format!("{shown} can be read by others"), format!("chmod 600 {shown}")))
+        }
+        Err(error @ DataDirError::NoSecret(_)) => {
+            let remedy = "put the right file back; a new secret cannot open the keys of an old store";
+            (None, Finding::wrong(NAME, error.to_string(), remedy))
+        }
+        Err(error) => {
+            let remedy = "make it readable for the user that runs skep, and for no one else";
+            (None, Finding::wrong(NAME, error.to_string(), remedy))
+        }
+    }
+}
+
+pub(super) fn disk(config: &Config) -> Finding {
+    const NAME: &str = "disk";
+    let path = nearest(&config.data_dir);
+    let shown = path.display();
+    match statvfs(&path) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let text = format!("{} MiB free at {shown}", free / MIB);
+            match free {
+                _ if free < TOO_LITTLE => Finding::wrong(NAME, text, "make room: nothing can be stored on a full disk"),
+                _ if free < LITTLE => Finding::note(NAME, text, "make room soon"),
+                _ => Finding::ok(NAME, text),
+            }
+        }
+        Err(error) => Finding::note(NAME, format!("{shown} does not say how much is free: {error}"), "look with df"),
+    }
+}

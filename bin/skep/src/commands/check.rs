@@ -1,0 +1,47 @@
+//! `skep check`.
+
+use super::json;
+use crate::{
+    check::{self, Finding, Level},
+    config::{Config, ConfigError},
+};
+use clap::Args;
+use skep_application::kernel::BoxError;
+use std::process::ExitCode;
+
+/// Say whether the server could start here, and what is wrong if not.
+///
+/// Looks at the configuration, the data folder, the secret, the disk, the store and its schema, Redis, and the port.
+/// Changes nothing; may be run beside a running server.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Exit codes: 0 nothing is wrong, 1 something is.
+
+With --json: {\"ok\": true, \"checks\": [{\"name\": \"port\", \"level\": \"ok\", \"text\": \"…\", \"remedy\": null}]};
+level is ok, note (works, but worth knowing) or wrong.")]
+pub(super) struct Check {
+    /// Answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "this is the command line")]
+pub(super) async fn run(config: Result<Config, ConfigError>, command: Check) -> Result<ExitCode, BoxError> {
+    let findings = check::everything(config).await;
+    let wrong = findings.iter().filter(|finding| finding.level == Level::Wrong).count();
+    if command.json {
+        json(&serde_json::json!({ "ok": wrong == 0, "checks": findings }))?;
+    } else {
+        for Finding { name, level, text, remedy } in &findings {
+            println!("{:<5}  {name:<13}  {text}", level.word());
+            if let Some(remedy) = remedy {
+                println!("{:22}→ {remedy}", "");
+            }
+        }
+        match wrong {
+            0 => println!("\nnothing is wrong: the server can start"),
+            1 => println!("\none thing is wrong"),
+            _ => println!("\n{wrong} things are wrong"),
+        }
+    }
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,33 @@
+//! `skep openapi` and `skep completions`: what needs no configuration and no store.
+
+use super::{Cli, json};
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+use skep_application::kernel::BoxError;
+
+/// Print the OpenAPI document.
+///
+/// The same that a server answers at `/openapi.json`: feed it to a generator of clients.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:
+  skep openapi > openapi.json")]
+pub(super) struct OpenApi {}
+
+/// Print completions for a shell.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  skep completions bash > ~/.local/share/bash-completion/completions/skep
+  skep completions zsh  > ~/.zfunc/_skep
+  skep completions fish > ~/.config/fish/completions/skep.fish")]
+pub(super) struct Completions {
+    /// Which shell.
+    shell: Shell,
+}
+
+pub(super) fn print_document() -> Result<(), BoxError> {
+    json(&skep_http::Api::document())
+}
+
+pub(super) fn print_completions(command: &Completions) {
+    clap_complete::generate(command.shell, &mut Cli::command(), "skep", &mut std::io::stdout());
+}
