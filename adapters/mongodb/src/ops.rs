@@ -184,6 +184,10 @@ impl Executor {
 
     /// The documents that match.
     pub(crate) async fn find<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
+        // To the server, zero is no limit.
+        if query.limit == Some(0) {
+            return Ok(vec![]);
+        }
         let options = FindOptions::builder()
             .sort(query.sort)
             .limit(query.limit)
@@ -378,10 +382,16 @@ impl Executor {
     /// after the time of the last answer waits until the majority has it too. That the transaction is still there
     /// afterwards proves that the primary was the same all the while, for a transaction ends with its primary's term.
     pub(crate) async fn settle_reads(&mut self) -> Result<(), StoreError> {
+        self.settle_answers().await?;
+        self.prove().await
+    }
+
+    /// Waits until everything that the server has answered from is durable, also after an error that ended the
+    /// transaction: the row that a duplicate has met, say.
+    pub(crate) async fn settle_answers(&mut self) -> Result<(), StoreError> {
         let client = self.session.client();
         let mut outside = Self::start(&client, self.database.clone(), self.patience, self.seen()).await?;
-        outside.count_none().await?;
-        self.prove().await
+        outside.count_none().await
     }
 
     async fn count_none(&mut self) -> Result<(), StoreError> {
@@ -392,13 +402,14 @@ impl Executor {
 
     // --- the schema and the server -------------------------------------------------------------------------------
 
-    /// Runs a command of the schema, outside of transactions. `tolerated` are codes that say that it was done before.
-    pub(crate) async fn define(&mut self, command: Document, tolerated: &[i32]) -> Result<(), StoreError> {
+    /// Runs a command of the schema, outside of transactions; answers whether there was anything to do. `tolerated` are
+    /// codes that say that it was done before.
+    pub(crate) async fn define(&mut self, command: Document, tolerated: &[i32]) -> Result<bool, StoreError> {
         let call = self.database.run_command(command).session(&mut self.session);
         match bounded(self.patience.max(Duration::from_secs(60)), call).await? {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             Err(error) => match error.kind.as_ref() {
-                mongodb::error::ErrorKind::Command(command) if tolerated.contains(&command.code) => Ok(()),
+                mongodb::error::ErrorKind::Command(command) if tolerated.contains(&command.code) => Ok(false),
                 _ => Err(error::of_statement(error)),
             },
         }

@@ -84,6 +84,11 @@ impl MongoUnit {
         }
         self.work.take().ok_or_else(StoreError::after_error)
     }
+
+    /// Ends the work as a refusal, which it may be after an error too.
+    async fn undo(work: Work, failed: bool) -> Result<(), StoreError> {
+        if failed { work.undo_after_error().await } else { work.rollback().await }
+    }
 }
 
 impl Work {
@@ -110,6 +115,13 @@ impl Work {
             other => other,
         })
     }
+
+    /// The server has ended the transaction with the error; what the error rests on may not be durable yet.
+    async fn undo_after_error(mut self) -> Result<(), StoreError> {
+        let settled = self.executor.settle_answers().await;
+        self.executor.abort().await;
+        settled
+    }
 }
 
 impl Drop for MongoUnit {
@@ -132,8 +144,9 @@ impl Transaction for MongoUnit {
     }
 
     async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
-        let work = self.take()?;
-        self.runtime.spawn(work.rollback()).await.map_err(|error| StoreError::Unavailable(error.into()))?
+        let work = self.work.take().ok_or_else(StoreError::after_error)?;
+        let undone = self.runtime.spawn(Self::undo(work, self.failed));
+        undone.await.map_err(|error| StoreError::Unavailable(error.into()))?
     }
 }
 
