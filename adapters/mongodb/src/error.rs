@@ -47,7 +47,9 @@ pub(crate) enum CommitFailure {
 
 /// What the error of a commit means. Certainty needs a label or the first try: what follows an unknown outcome is unknown.
 pub(crate) fn of_commit(error: Error, first: bool) -> CommitFailure {
-    if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
+    // Without its label, too, an error of the write concern means that the primary has committed.
+    let unconfirmed = matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteConcernError(_)));
+    if unconfirmed || error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
         return CommitFailure::Unknown(error.into());
     }
     if error.contains_label(TRANSIENT_TRANSACTION_ERROR) {

@@ -1,4 +1,4 @@
-//! The store on MongoDB (6.0 and later, a replica set or a sharded cluster).
+//! The store on MongoDB, 6.0 and later, in a replica set. A sharded cluster is let in, but nothing here is tested on one.
 //!
 //! A unit of work is one transaction: snapshot reads, majority commit, every command in the session ([`mod@ops`] is the
 //! only file that sends any). Where this store differs from the SQL ones:

@@ -106,16 +106,19 @@ impl SchemaStep {
     /// Makes what is missing.
     pub(crate) async fn apply(&self, executor: &mut Executor) -> Result<(), StoreError> {
         for collection in self.collections {
-            executor
-                .define(doc! { "create": collection.name, "writeConcern": majority() }, &[NAMESPACE_EXISTS])
-                .await?;
-            if let Some(validator) = collection.validator {
-                let change = doc! { "collMod": collection.name, "validator": validator(), "writeConcern": majority() };
-                executor.define(change, &[]).await?;
+            let (name, validator) = (collection.name, collection.validator.map_or_else(Document::new, |make| make()));
+            // A collection without rules is made by its first index.
+            if !validator.is_empty() || collection.indexes.is_empty() {
+                let create = doc! { "create": name, "validator": &validator, "writeConcern": majority() };
+                let is_new = executor.define(create, &[NAMESPACE_EXISTS]).await?;
+                if !is_new {
+                    let change = doc! { "collMod": name, "validator": validator, "writeConcern": majority() };
+                    executor.define(change, &[]).await?;
+                }
             }
             if !collection.indexes.is_empty() {
                 let indexes: Vec<Document> = collection.indexes.iter().map(Index::document).collect();
-                let create = doc! { "createIndexes": collection.name, "indexes": indexes, "writeConcern": majority() };
+                let create = doc! { "createIndexes": name, "indexes": indexes, "writeConcern": majority() };
                 executor.define(create, &[]).await?;
             }
         }

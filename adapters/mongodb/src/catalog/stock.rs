@@ -169,9 +169,6 @@ impl StockRepository for MongoUnit {
         limit: u32,
     ) -> Result<Vec<Reservation>, StoreError> {
         let mut step = self.step()?;
-        if limit == 0 {
-            return step.ok(vec![]);
-        }
         let found = step.find::<ReservationDoc>(reservations::expired(ids, now).at_most(limit)).await?;
         step.ok(found)
     }

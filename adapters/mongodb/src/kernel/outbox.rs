@@ -93,9 +93,6 @@ impl Outbox for MongoUnit {
 #[async_trait]
 impl OutboxQueries for MongoStore {
     async fn list_events(&self, after: Option<EventId>, limit: u32) -> Result<Vec<OutboxEvent>, StoreError> {
-        if limit == 0 {
-            return Ok(vec![]);
-        }
         let filter = after.map_or_else(|| doc! {}, |event| doc! { "_id": { "$gt": record::id(event.uuid()) } });
         self.read().await?.find::<EventDoc>(Query::of(filter).by(doc! { "_id": 1 }).at_most(limit)).await
     }

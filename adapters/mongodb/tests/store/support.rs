@@ -30,7 +30,7 @@ fn required() -> bool {
 fn skip<T>(why: &str) -> Option<T> {
     assert!(!required(), "SKEP_REQUIRE_STORES names mongodb, but {why}");
     // Past the capture of the test runner, which would hide it.
-    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+    std::io::stderr().lock().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
     None
 }
 

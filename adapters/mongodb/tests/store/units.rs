@@ -276,9 +276,10 @@ async fn expired_keys_are_swept_in_batches() {
             tx.commit().await.unwrap();
         }
         let expired = samples::claim("key-0").expires_at();
-        for (now, expected) in [(expired.plus_millis(-1), 0), (expired, 3), (expired, 2), (expired, 0)] {
+        let early = expired.plus_millis(-1);
+        for (now, limit, swept) in [(early, 3, 0), (expired, 0, 0), (expired, 3, 3), (expired, 3, 2), (expired, 3, 0)] {
             let mut tx = operations(&db.store).await;
-            assert_eq!(tx.idempotency().sweep(now, 3).await.unwrap(), expected);
+            assert_eq!(tx.idempotency().sweep(now, limit).await.unwrap(), swept);
             tx.commit().await.unwrap();
         }
     })
