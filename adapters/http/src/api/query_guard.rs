@@ -1,13 +1,17 @@
-//! Refuses query parameters that an operation does not have, and those given twice. poem-openapi ignores both.
+//! Refuses query parameters that an operation does not have, and those given twice, and header parameters that are no
+//! text. poem-openapi ignores all of them.
 
 use crate::{
     edge::RequestContext,
     problem::{FieldError, Problem, code},
 };
-use http::Method;
+use http::{HeaderMap, HeaderName, Method, header::IF_MATCH};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
+
+/// The header parameters of our operations. One that is not read would count as missing.
+const HEADERS: [HeaderName; 2] = [HeaderName::from_static("idempotency-key"), IF_MATCH];
 
 /// The query parameters of every operation, by path template and method.
 #[derive(Clone, Default)]
@@ -32,6 +36,7 @@ impl QueryGuard {
     }
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
+        check_headers(request.headers())?;
         let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(()) };
         let route = request.extensions().get::<RequestContext>().and_then(|context| context.route.clone());
         let Some(operations) = route.and_then(|route| self.known.get(&*route)) else { return Ok(()) };
@@ -48,8 +53,7 @@ impl QueryGuard {
                     continue;
                 }
             };
-            let error = FieldError::parameter(name, code::INVALID_PARAMETER.name, fault);
-            return Err(Problem::of(code::INVALID_PARAMETER).with_error(error));
+            return Err(invalid(name, fault));
         }
         Ok(())
     }
@@ -58,4 +62,18 @@ impl QueryGuard {
         self.check(&request)?;
         Ok(endpoint.call(request).await?.into_response())
     }
+}
+
+fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_text = |name: &HeaderName| headers.get_all(name).iter().all(|value| value.to_str().is_ok());
+    match HEADERS.iter().find(|name| !is_text(name)) {
+        // As the document writes it.
+        Some(name) if *name == IF_MATCH => Err(invalid("If-Match", "must have ascii characters only")),
+        Some(_) => Err(invalid("Idempotency-Key", "must have ascii characters only")),
+        None => Ok(()),
+    }
+}
+
+fn invalid(name: &str, fault: &'static str) -> Problem {
+    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, fault))
 }

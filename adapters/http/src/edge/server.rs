@@ -57,7 +57,7 @@ pub async fn serve(
     let connections = TaskTracker::new();
     accept(&listener, &server, &connections, &shutdown).await;
     // Closed first, so that a balancer's next attempt goes elsewhere.
-    drop(listener);
+    admit_waiting(listener, &server, &connections);
     drain(&server, &connections).await
 }
 
@@ -129,6 +129,26 @@ async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTrack
                     () = tokio::time::sleep(pause) => {}
                 }
             }
+        }
+    }
+}
+
+/// Takes the connections that the system has accepted for us already, and closes the listener: whoever waits there may
+/// have sent a whole request before we were asked to stop, and would be reset.
+fn admit_waiting(listener: TcpListener, server: &Server, connections: &TaskTracker) {
+    // The runtime only knows of connections that it was told of; the system knows all.
+    let Ok(listener) = listener.into_std() else { return };
+    loop {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+                if let Ok(socket) = socket {
+                    admit(server, connections, socket, peer);
+                }
+            }
+            Err(error) if is_of_one_client(&error) => {}
+            // Nobody waits any more.
+            Err(_) => return,
         }
     }
 }
