@@ -75,7 +75,6 @@ impl Answer {
     ///
     /// # Panics
     /// It is another one.
-    #[must_use]
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert!(self.status == status, "expected {status}: {self:?}");
@@ -109,25 +108,36 @@ impl Answer {
     /// It names something else.
     #[track_caller]
     pub fn at(self, pointer: &str, code: &str) -> Self {
-        assert!(self.names("pointer", pointer, code), "expected {code} at {pointer:?} alone: {self:?}");
+        assert!(self.names(pointer, code), "expected {code} at {pointer:?} alone: {self:?}");
         self
     }
 
-    /// Expects a problem to name exactly this one parameter outside of the body.
+    /// A problem in short: status, code, and each place with what is wrong there; `?name` is a parameter.
     ///
     /// # Panics
-    /// It names something else.
+    /// The body is no JSON.
+    #[must_use]
     #[track_caller]
-    pub fn parameter(self, name: &str) -> Self {
-        let named = self.names("parameter", name, "invalid_parameter");
-        assert!(named, "expected the parameter {name} alone to be named: {self:?}");
-        self
+    pub fn problem(&self) -> String {
+        let body = self.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut short = format!("{} {}", self.status, text(&body["code"]));
+        for error in body["errors"].as_array().into_iter().flatten() {
+            match (&error["pointer"], &error["parameter"]) {
+                (Value::String(pointer), Value::Null) => {
+                    short.push_str(&format!(" {pointer:?} {}", text(&error["code"])));
+                }
+                (Value::Null, Value::String(name)) => short.push_str(&format!(" ?{name}")),
+                _ => short.push_str(" nowhere"),
+            }
+        }
+        short
     }
 
-    fn names(&self, kind: &str, place: &str, code: &str) -> bool {
+    fn names(&self, pointer: &str, code: &str) -> bool {
         let body = self.json();
         let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
-        matches!(errors, [error] if error[kind] == place && error["code"] == code)
+        matches!(errors, [error] if error["pointer"] == pointer && error["code"] == code)
     }
 }
 

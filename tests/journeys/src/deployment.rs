@@ -6,7 +6,7 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 use tempfile::TempDir;
@@ -123,11 +123,11 @@ impl Deployment {
     #[track_caller]
     pub fn run(&self, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {
         let (out, err) = self.run_files();
-        let mut child = self.command(settings, &out, &err);
-        let mut child = child.args(arguments).stdin(Stdio::piped()).spawn().expect("the command runs");
+        let mut command = self.command(settings, &out, &err);
+        let mut child = Ended(command.args(arguments).stdin(Stdio::piped()).spawn().expect("the command runs"));
         // A command that does not read its input may be gone already.
-        child.stdin.take().expect("an input").write_all(input.as_bytes()).ok();
-        let status = wait_for("the command to end", || child.try_wait().expect("a child"));
+        child.0.stdin.take().expect("an input").write_all(input.as_bytes()).ok();
+        let status = wait_for("the command to end", || child.0.try_wait().expect("a child"));
         Output { code: status.code(), out: read(&out), err: read(&err) }
     }
 
@@ -142,6 +142,39 @@ impl Deployment {
         command.env_clear().envs(&self.settings).envs(settings.iter().copied()).current_dir(self.folder.path());
         command.stdout(File::create(out).expect("a file")).stderr(File::create(err).expect("a file"));
         command
+    }
+}
+
+/// A process that does not outlive this.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        // It has ended already, unless something went wrong.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Output {
+    /// Expects success; the standard output.
+    ///
+    /// # Panics
+    /// It failed.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert!(self.code == Some(0), "expected success: {self:?}");
+        self.out
+    }
+
+    /// Expects exit code 1 and each of these texts on the standard error.
+    ///
+    /// # Panics
+    /// It is something else.
+    #[track_caller]
+    pub fn refused(self, texts: &[&str]) {
+        let told = texts.iter().all(|text| self.err.contains(text));
+        assert!(self.code == Some(1) && told, "expected exit code 1 and {texts:?}: {self:?}");
     }
 }
 

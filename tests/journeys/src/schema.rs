@@ -56,7 +56,8 @@ impl<'d> Faults<'d> {
     fn check_part(&mut self, schema: &'d Value, value: &Value, at: &str) {
         for (keyword, rule) in schema.as_object().into_iter().flatten() {
             match keyword.as_str() {
-                "allOf" | "additionalProperties" => {}
+                "allOf" | "additionalProperties" | "nullable" => {}
+                "type" if value.is_null() && schema["nullable"] == true => {}
                 "type" if !has_type(value, rule) => self.add(at, format_args!("{value} is not of type {rule}")),
                 "type" => {}
                 "format" if !has_format(value, rule) => self.add(at, format_args!("{value} is not of format {rule}")),
@@ -110,8 +111,22 @@ fn has_format(value: &Value, rule: &Value) -> bool {
         Some("uint16") => below(u16::MAX.into()),
         Some("uint32") => below(u32::MAX.into()),
         Some("uint64") => value.is_u64(),
+        Some("uuid") => value.as_str().is_some_and(is_uuid),
+        Some("date-time") => value.as_str().is_some_and(is_time),
+        Some("email") => value.as_str().is_some_and(|text| text.contains('@')),
+        Some("password") => value.is_string(),
         _ => false,
     }
+}
+
+/// In lower case with hyphens, as all our identifiers are.
+fn is_uuid(text: &str) -> bool {
+    Regex::new("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").is_ok_and(|form| form.is_match(text))
+}
+
+/// RFC 3339 in UTC with milliseconds, as all our times are.
+fn is_time(text: &str) -> bool {
+    Regex::new(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$").is_ok_and(|form| form.is_match(text))
 }
 
 fn matches(value: &Value, rule: &Value) -> bool {

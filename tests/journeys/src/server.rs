@@ -120,7 +120,8 @@ impl Server {
     pub fn stop(self) {
         self.terminate();
         let exit = self.wait();
-        let errors: Vec<&str> = exit.log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked")).collect();
+        let errors: Vec<&str> =
+            exit.log.lines().filter(|line| line.contains(" ERROR ") || line.contains("panicked")).collect();
         assert!(exit.code == Some(0) && errors.is_empty(), "the server ended with {:?}: {errors:?}", exit.code);
     }
 

@@ -1,3 +1,101 @@
-use crate::Journey;
-pub(crate) const JOURNEYS: &[Journey] = &[];
-pub(crate) fn redis() -> Result<String, &'static str> { std::env::var("SKEP_TEST_REDIS_URL").map_err(|_| "SKEP_TEST_REDIS_URL") }
+//! Rate limits, alone and shared through Redis.
+
+use crate::{
+    Journey, Needs,
+    shop::{LOGIN, PRODUCTS, PROFILE, SETUP, Shop, credentials, log_in, with_token},
+};
+use skep_journeys::{Deployment, Store, Wire, wait_for};
+use std::{env, time::Instant};
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("limits::log_ins", log_ins_to_one_account_are_limited),
+    Journey::new("limits::shared", two_instances_count_together).needing(Needs::ServerAndRedis),
+    Journey::new("limits::redis_away", requests_go_on_without_redis).needing(Needs::Redis),
+];
+
+const FALLBACK: &str = "skep_rate_limit_fallback_total";
+
+/// The address of Redis, or the variable that would name it.
+pub(crate) fn redis() -> Result<String, &'static str> {
+    env::var("SKEP_TEST_REDIS_URL").map_err(|_| "SKEP_TEST_REDIS_URL")
+}
+
+fn log_ins_to_one_account_are_limited(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_LOGIN_ATTEMPTS", "3");
+    let shop = Shop::open_on(deployment);
+    shop.user("ada");
+    let start = Instant::now();
+    let log_in = || shop.server.visitor().post(LOGIN).json(credentials("ada")).send();
+    // One was hers; every 20 s another one is allowed.
+    let allowed = (0_u64..).take_while(|_| log_in().status == 200).count();
+    let refilled = usize::try_from(start.elapsed().as_secs() / 20 + 1).expect("a number");
+    assert!((2..=2 + refilled).contains(&allowed), "{allowed}");
+    let refused = log_in().refused(429, "rate_limited");
+    assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    log_in_of_another(&shop);
+    shop.server.stop();
+}
+
+fn log_in_of_another(shop: &Shop) {
+    log_in(&shop.server, "grace").get(PROFILE).send().expect(200);
+}
+
+fn two_instances_count_together(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("REDIS_URL", redis().expect("an address"));
+    deployment.set("SKEP_LIMIT_USER", "6");
+    let first = deployment.start();
+    let token = first.setup_token().expect("a token");
+    first.visitor().post(SETUP).json(with_token(&token)).send().expect(201);
+    let second = deployment.start_second();
+    let here = log_in(&first, "grace");
+    let there = second.known(&here);
+    let start = Instant::now();
+    let mut allowed = 0;
+    // In turn, until one refuses.
+    let refused = loop {
+        let client = if allowed % 2 == 0 { &here } else { &there };
+        let answer = client.get(PROFILE).send();
+        if answer.status != 200 {
+            break answer.refused(429, "rate_limited");
+        }
+        allowed += 1;
+    };
+    assert!(refused.header("retry-after").is_some() && refused.header("ratelimit").is_some(), "{refused:?}");
+    // Each for itself would have allowed 12; every 10 s one more is allowed.
+    let refilled = start.elapsed().as_secs() / 10 + 1;
+    assert!((6..=6 + refilled).contains(&allowed), "{allowed} were allowed");
+    assert_eq!(first.metric(FALLBACK) + second.metric(FALLBACK), 0.0);
+    second.stop();
+    first.stop();
+}
+
+fn requests_go_on_without_redis(store: &Store) {
+    let (wire, through) = Wire::splice(&redis().expect("an address"));
+    let mut deployment = Deployment::new(store);
+    deployment.set("REDIS_URL", through);
+    wire.cut();
+    // It is not there when the server starts,
+    let shop = Shop::open_on(deployment);
+    let ada = shop.user("ada");
+    let ask = || ada.get(PRODUCTS).send().expect(200);
+    ask();
+    assert!(shop.server.metric(FALLBACK) > 0.0);
+    // comes,
+    wire.mend();
+    let is_shared = || {
+        let before = shop.server.metric(FALLBACK);
+        ask();
+        (shop.server.metric(FALLBACK) == before).then_some(())
+    };
+    wait_for("limits to be shared", is_shared);
+    // goes, and comes again.
+    wire.cut();
+    let before = shop.server.metric(FALLBACK);
+    (0..20).for_each(|_| drop(ask()));
+    assert!(shop.server.metric(FALLBACK) > before);
+    wire.mend();
+    wait_for("limits to be shared again", is_shared);
+    shop.server.stop();
+}

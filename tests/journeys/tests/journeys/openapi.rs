@@ -1,2 +1,121 @@
-use crate::Journey;
-pub(crate) const JOURNEYS: &[Journey] = &[];
+//! The OpenAPI document and the live server agree.
+
+use crate::{
+    Journey,
+    shop::{LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, REGISTER, SETUP, Shop, basket, path, product, stock_path},
+};
+use serde_json::{Value, json};
+use skep_journeys::{Answer, Store, faults};
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("openapi::every_operation", every_operation_answers_as_documented),
+    Journey::new("openapi::system_endpoints", what_operators_ask_is_answered),
+];
+
+/// Every answer of every journey is checked against the document; this one sees that each operation gives each of its
+/// documented answers.
+fn every_operation_answers_as_documented(store: &Store) {
+    let shop = Shop::open(store);
+    let (admin, ada, visitor) = (&shop.admin, shop.user("ada"), shop.server.visitor());
+    let honey = shop.product("HONEY", 1999, 10);
+    let (at, stock) = (path(&honey), stock_path(&honey));
+    let order = ada.post(ORDERS).json(basket(&[(&honey, 1)])).send().expect(201).text("/id");
+    let (order, cancel) = (format!("{ORDERS}/{order}"), format!("{ORDERS}/{order}/cancel"));
+    for call in [
+        visitor.get(format!("{PRODUCTS}?count=exact")),
+        visitor.get(&at),
+        visitor.get(&stock),
+        admin.get(&stock),
+        ada.get(PROFILE),
+        ada.get(ORDERS),
+        ada.get(&order),
+        ada.post(&cancel),
+        admin.put(&stock).if_match("*").json(json!({ "on_hand": 5 })),
+        admin.patch(&at).if_match("*").json(json!({ "name": "x" })),
+        admin
+            .put(&at)
+            .if_match("*")
+            .json(json!({ "sku": "HONEY", "name": "y", "price": { "amount": 1, "currency": "JPY" } })),
+        admin.delete(&at),
+        admin.get(&at),
+    ] {
+        call.send().ok();
+    }
+    let refused = [
+        visitor.post(LOGIN).json(json!({})),
+        visitor.post(REGISTER).json(json!({})),
+        visitor.post(SETUP).json(json!({})),
+        visitor.get(PROFILE),
+        visitor.get(ORDERS),
+        visitor.get(&order),
+        visitor.post(ORDERS),
+        visitor.post(&cancel),
+        visitor.post(PRODUCTS),
+        visitor.get(format!("{PRODUCTS}?limit=0")),
+        visitor.get(&at),
+        visitor.get(&stock),
+        visitor.put(&at),
+        visitor.patch(&at),
+        visitor.delete(&at),
+        visitor.put(&stock),
+    ];
+    for call in refused {
+        assert!((400..500).contains(&call.send().status));
+    }
+    let contract = visitor.contract();
+    // The contract is the document that was just served.
+    assert_eq!(visitor.get("/openapi.json").send().ok().json(), *contract.document());
+    let unseen: Vec<String> = contract.promised().difference(&contract.seen()).cloned().collect();
+    assert!(unseen.is_empty(), "documented, and never answered: {unseen:?}");
+    examples_are_accepted(&shop, contract.document());
+    shop.server.stop();
+}
+
+/// The example of every request body fits its own schema.
+fn examples_are_accepted(shop: &Shop, document: &Value) {
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let examples: Vec<(&String, &Value)> = schemas.iter().filter(|(_, schema)| !schema["example"].is_null()).collect();
+    assert!(examples.len() >= 5, "{} examples", examples.len());
+    for (name, schema) in examples {
+        let found = faults(document, schema, &schema["example"]);
+        assert!(found.is_empty(), "the example of {name}: {found:?}");
+    }
+    let example = &schemas["CreateProductRequest"]["example"];
+    shop.admin.post(PRODUCTS).json(example.clone()).send().expect(201);
+    let example = &schemas["RegisterRequest"]["example"];
+    let mut example = example.clone();
+    example["email"] = json!("another@example.com");
+    shop.server.visitor().post(REGISTER).json(example).send().expect(201);
+}
+
+fn what_operators_ask_is_answered(store: &Store) {
+    let shop = Shop::open(store);
+    let visitor = shop.server.visitor();
+    let get = |path: &str| visitor.get(path).send().expect(200);
+    let kind = |answer: &Answer| answer.header("content-type").unwrap_or_default().to_owned();
+    assert_eq!(get("/health").json(), json!({ "status": "ok" }));
+    assert_eq!(get("/ready").json()["status"], "ready");
+    let keys = get("/.well-known/jwks.json").json();
+    assert_eq!((&keys["keys"][0]["kty"], &keys["keys"][0]["crv"]), (&json!("OKP"), &json!("Ed25519")));
+    assert!(keys["keys"][0]["d"].is_null(), "the private half stays here");
+    let docs = get("/api-docs");
+    assert!(kind(&docs).starts_with("text/html") && docs.header("content-security-policy").is_some());
+    assert!(kind(&get("/metrics")).starts_with("text/plain"));
+
+    let ours = visitor.get("/health").header("X-Request-Id", "my-own.id_1").send();
+    assert_eq!(ours.header("x-request-id"), Some("my-own.id_1"));
+    let unsafe_id = visitor.get("/health").header("X-Request-Id", "a b").send();
+    assert_ne!(unsafe_id.header("x-request-id"), Some("a b"));
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let traced = visitor.get(PRODUCTS).header("traceparent", trace).send();
+    assert!(traced.header("traceparent").is_some_and(|back| back[3..35] == trace[3..35]), "{traced:?}");
+    let limited = visitor.get(PRODUCTS).send();
+    assert!(limited.header("ratelimit").is_some() && limited.header("ratelimit-policy").is_some());
+
+    // Nothing that is secret is in the log.
+    let ada = shop.user("ada");
+    ada.post(PRODUCTS).json(product("X", 1, 1)).send().refused(403, "forbidden");
+    let log = shop.server.log();
+    assert!(!log.contains(PASSWORD) && !log.contains(ada.token()) && !log.contains("ada@example.com"));
+    shop.server.stop();
+}

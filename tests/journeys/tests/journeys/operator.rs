@@ -1,2 +1,121 @@
-use crate::Journey;
-pub(crate) const JOURNEYS: &[Journey] = &[];
+//! What an operator does at the command line.
+
+use crate::{
+    Journey, Needs,
+    shop::{PASSWORD, PRODUCTS, PROFILE, Shop, all, log_in, product},
+};
+use serde_json::json;
+use skep_journeys::{Deployment, Output, Store};
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("operator::makes_users", users_are_made_beside_a_running_server),
+    Journey::new("operator::migrates", the_schema_is_moved),
+    Journey::new("operator::second_server", one_server_per_data_folder),
+    Journey::new("operator::configuration", every_fault_of_the_configuration_is_told),
+    Journey::new("operator::lost_secret", a_lost_secret_is_told),
+    Journey::new("operator::other_secret", an_instance_with_another_secret_refuses).needing(Needs::Server),
+];
+
+fn users_are_made_beside_a_running_server(store: &Store) {
+    let deployment = Deployment::new(store);
+    let server = deployment.start();
+    let create = |name: &str, role: &str, password: &str| -> Output {
+        let email = format!("{name}@example.com");
+        let arguments =
+            ["user", "create", "--email", &email, "--display-name", name, "--role", role, "--password-stdin"];
+        deployment.run(&arguments, &format!("{password}\n"), &[])
+    };
+    assert!(create("grace", "admin", PASSWORD).ok().contains("grace@example.com"));
+    create("ada", "user", PASSWORD).ok();
+    create("ada", "user", PASSWORD).refused(&["taken"]);
+    create("bob", "user", "short").refused(&["--password", "15"]);
+    create("bob", "user", "").refused(&["no password"]);
+    let (grace, ada) = (log_in(&server, "grace"), log_in(&server, "ada"));
+    assert_eq!(ada.get(PROFILE).send().ok().json()["roles"], json!(["user"]));
+    grace.post(PRODUCTS).json(product("HONEY", 1, 1)).send().expect(201);
+    ada.post(PRODUCTS).json(product("WAX", 1, 1)).send().refused(403, "forbidden");
+    server.stop();
+}
+
+fn the_schema_is_moved(store: &Store) {
+    let deployment = Deployment::new(store);
+    let migrate = |arguments: &[&str]| deployment.run(&[&["migrate"], arguments].concat(), "", &[]);
+    let missing = migrate(&["status"]).ok();
+    let count = missing.lines().count();
+    assert!(count > 0 && missing.lines().all(|line| line.contains("missing")), "{missing}");
+    assert_eq!(migrate(&["up"]).ok().matches("applied").count(), count);
+    assert!(migrate(&["up"]).ok().contains("up to date"));
+    assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("applied")));
+
+    let shop = Shop::open_on(deployment);
+    shop.product("HONEY", 1, 1);
+    let Shop { server, deployment, .. } = shop;
+    server.stop();
+    let migrate = |arguments: &[&str]| deployment.run(&[&["migrate"], arguments].concat(), "", &[]);
+    let steps = count.to_string();
+    migrate(&["down", "--steps", &steps]).refused(&["--yes"]);
+    assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("applied")), "nothing is taken back yet");
+    assert_eq!(migrate(&["down", "--steps", &steps, "--yes"]).ok().matches("reverted").count(), count);
+    assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("missing")));
+    let server = deployment.start();
+    assert!(server.setup_token().is_some() && all(&server.visitor(), PRODUCTS).is_empty(), "as on the first day");
+    server.stop();
+}
+
+fn one_server_per_data_folder(store: &Store) {
+    let shop = Shop::open(store);
+    let data = shop.deployment.path("data");
+    let mode = |name: &str| fs::metadata(data.join(name)).expect("a file").permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("instance.secret")), (0o700, 0o600));
+    let second = shop.deployment.run(&["serve"], "", &[]);
+    second.refused(&["another server runs on the data folder", &data.display().to_string()]);
+    shop.product("HONEY", 1, 1);
+    shop.server.stop();
+    shop.deployment.start().stop();
+}
+
+fn every_fault_of_the_configuration_is_told(store: &Store) {
+    let deployment = Deployment::new(store);
+    let wrong = [
+        ("PORT", "eighty"),
+        ("HOST", "localhost"),
+        ("LOG_LEVEL", "loud=very"),
+        ("SKEP_LIMIT_USER", "0"),
+        ("SKEP_LIMIT_ADDRES", "5"),
+        ("SKEP_METRICS_TOKEN", "hunter2"),
+        ("REDIS_URL", "http://u:hunter2@h"),
+    ];
+    let output = deployment.run(&[], "", &wrong);
+    assert!(!output.err.contains("hunter2"), "{output:?}");
+    assert!(output.err.contains("did you mean SKEP_LIMIT_ADDRESS?"), "{output:?}");
+    output.refused(&wrong.map(|(name, _)| name));
+    deployment.run(&[], "", &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "")]).refused(&["PUBLIC_URL"]);
+    let two = [("DATABASE_URL", "postgres://h/d"), ("MONGODB_URI", "mongodb://h/d"), ("SKEP_STORE", "")];
+    deployment.run(&["migrate", "status"], "", &two).refused(&["SKEP_STORE", "DATABASE_URL", "MONGODB_URI"]);
+    assert!(!deployment.path("data").exists(), "nothing is made");
+    let usage = deployment.run(&["serve", "--prot", "1"], "", &[]);
+    assert_eq!(usage.code, Some(2), "{usage:?}");
+}
+
+fn a_lost_secret_is_told(store: &Store) {
+    let shop = Shop::open(store);
+    let Shop { server, deployment, .. } = shop;
+    server.stop();
+    let (secret, kept) = (deployment.secret_file(), deployment.path("kept"));
+    fs::rename(&secret, &kept).expect("moved");
+    deployment.run(&["serve"], "", &[]).refused(&["secret"]);
+    fs::rename(&kept, &secret).expect("moved back");
+    let server = deployment.start();
+    log_in(&server, "grace");
+    server.stop();
+}
+
+fn an_instance_with_another_secret_refuses(store: &Store) {
+    let shop = Shop::open(store);
+    let other = shop.deployment.path("other").display().to_string();
+    let refused = shop.deployment.run(&["serve"], "", &[("SKEP_DATA_DIR", &other)]);
+    refused.refused(&["keys", "another instance secret"]);
+    shop.admin.get(PROFILE).send().expect(200);
+    shop.server.stop();
+}

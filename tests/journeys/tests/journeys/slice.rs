@@ -5,6 +5,8 @@ mod catalog;
 mod orders;
 mod rush;
 
+pub(crate) use rush::at_once;
+
 use crate::Journey;
 
 pub(crate) const JOURNEYS: &[Journey] = &[

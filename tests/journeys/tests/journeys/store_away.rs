@@ -1,2 +1,51 @@
-use crate::Journey;
-pub(crate) const JOURNEYS: &[Journey] = &[];
+//! The store goes away and comes back.
+
+use crate::{
+    Journey, Needs,
+    shop::{ORDERS, PRODUCTS, PROFILE, Shop, basket},
+};
+use skep_journeys::{Deployment, Store, Wire, wait_for};
+
+pub(crate) const JOURNEYS: &[Journey] =
+    &[Journey::new("store_away::and_back", requests_are_refused_until_it_is_back).needing(Needs::Server)];
+
+fn requests_are_refused_until_it_is_back(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let wire = through_a_wire(&mut deployment);
+    let shop = Shop::open_on(deployment);
+    let ada = shop.user("ada");
+    let honey = shop.product("HONEY", 1999, 10);
+    let place = |key: &str| ada.post(ORDERS).key(key).json(basket(&[(&honey, 1)])).send();
+    let first = place("first").expect(201);
+    let visitor = shop.server.visitor();
+
+    wire.cut();
+    for _ in 0..3 {
+        for call in [visitor.get("/ready"), visitor.get(PRODUCTS), ada.get(PROFILE)] {
+            let answer = call.send().expect(503);
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+        }
+        visitor.get("/health").send().expect(200);
+    }
+    place("second").expect(503);
+
+    wire.mend();
+    wait_for("the server to be ready", || (visitor.get("/ready").send().status == 200).then_some(()));
+    assert_eq!(place("first").expect(201).body, first.body, "what was acknowledged is there");
+    place("second").expect(201);
+    assert_eq!((shop.order_count(), shop.stock(&honey)), (2, (10, 2)));
+    shop.server.stop();
+}
+
+/// Leads the deployment to its store through a wire.
+fn through_a_wire(deployment: &mut Deployment) -> Wire {
+    let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
+    let (name, address) = address.expect("a store on a server");
+    let (wire, mut through) = Wire::splice(&address);
+    if name == "MONGODB_URI" {
+        // The set's own answer would lead past the wire.
+        through = format!("{}?directConnection=true", through.split('?').next().unwrap_or_default());
+    }
+    deployment.set(&name, through);
+    wire
+}
