@@ -25,6 +25,8 @@ pub enum Need {
     Full,
     /// [`Instance::round_trips`].
     RoundTrips,
+    /// To move the schema, so that the store is good for nothing else afterwards.
+    Schema,
 }
 
 /// What goes wrong with commits. The suite's units append an event to the outbox each, in case that matters to how the

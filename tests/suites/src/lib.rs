@@ -27,6 +27,24 @@ fn unique(prefix: &str) -> String {
     format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Databases that are migrated and empty, because making one takes longer than most trials.
+#[derive(Default)]
+struct Spares(std::sync::Mutex<Vec<String>>);
+
+impl Spares {
+    fn names(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<String> {
+        self.names().pop()
+    }
+
+    fn put(&self, name: String) {
+        self.names().push(name);
+    }
+}
+
 /// What was left behind by processes that are gone, by the names that [`unique`] gave.
 fn is_left_behind(name: &str, prefix: &str) -> bool {
     let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));

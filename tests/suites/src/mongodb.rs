@@ -1,7 +1,7 @@
 //! MongoDB: a database of its own for every trial, behind a wire that can break.
 
 use crate::{
-    clock, is_left_behind,
+    Spares, clock, is_left_behind,
     proxy::{Proxy, Undo},
     unique,
     wire::{Wire, document},
@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use bson::{Document, doc};
 use mongodb::{
-    Client,
+    Client, Database,
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::operations::Store;
@@ -24,13 +24,14 @@ const DATABASES: &str = "skep_suite";
 pub struct Mongo {
     address: String,
     client: OnceCell<Client>,
+    spares: Arc<Spares>,
 }
 
 impl Mongo {
     /// Stores on the server at this address, which is to be a replica set of one, with test commands.
     #[must_use]
     pub fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), client: OnceCell::new() }
+        Self { address: address.to_owned(), client: OnceCell::new(), spares: Arc::default() }
     }
 
     /// Our own connection, past every wire.
@@ -64,6 +65,13 @@ impl Mongo {
         let store = connect(&self.address, &name).await?;
         store.up().await?;
         Ok((store, self.address.clone(), name))
+    }
+
+    /// Removes what all trials share.
+    pub async fn close(&self) {
+        while let Some(spare) = self.spares.take() {
+            self.remove(&spare).await;
+        }
     }
 
     /// Removes a database.
@@ -106,16 +114,21 @@ impl StoreHarness for Mongo {
         None
     }
 
-    async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
-        let (client, name) = (self.client().await?.clone(), unique(DATABASES));
+    async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
+        let client = self.client().await?.clone();
+        let reusable = start == Start::Migrated && needs.iter().all(|need| *need == Need::RoundTrips);
+        let spare = if reusable { self.spares.take() } else { None };
+        let is_new = spare.is_none();
+        let name = spare.unwrap_or_else(|| unique(DATABASES));
         let proxy = Proxy::start(self.server().await?, Wire::Mongo, Some(undo(client.clone()))).await?;
         // One connection, to the proxy: the set's own answer would lead past it.
         let through = format!("mongodb://{}/?directConnection=true", proxy.address());
         let store = connect(&through, &name).await?;
-        if start == Start::Migrated {
+        if start == Start::Migrated && is_new {
             store.up().await?;
         }
-        Ok(Box::new(MongoInstance { store, client, address: self.address.clone(), name, proxy }))
+        let spares = reusable.then(|| self.spares.clone());
+        Ok(Box::new(MongoInstance { store, client, address: self.address.clone(), name, proxy, spares }))
     }
 }
 
@@ -125,6 +138,8 @@ struct MongoInstance {
     address: String,
     name: String,
     proxy: Proxy,
+    /// Where the database goes if another trial may have it, once it is empty again.
+    spares: Option<Arc<Spares>>,
 }
 
 impl MongoInstance {
@@ -135,6 +150,16 @@ impl MongoInstance {
         self.client.database("admin").run_command(command).await?;
         Ok(())
     }
+}
+
+/// Empties every collection but the schema's own.
+async fn empty(database: &Database) -> Result<(), Failure> {
+    for name in database.list_collection_names().await? {
+        if !name.starts_with("schema_") && !name.starts_with("system.") {
+            database.collection::<Document>(&name).delete_many(doc! {}).await?;
+        }
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -191,9 +216,14 @@ impl Instance for MongoInstance {
     }
 
     async fn destroy(self: Box<Self>) {
-        drop(self.store);
-        drop(self.proxy);
-        // What is left is swept by the next run.
-        self.client.database(&self.name).drop().await.ok();
+        let Self { store, client, name, proxy, spares, .. } = *self;
+        drop(store);
+        drop(proxy);
+        let database = client.database(&name);
+        match spares {
+            Some(spares) if empty(&database).await.is_ok() => spares.put(name),
+            // What is left is swept by the next run.
+            _ => database.drop().await.unwrap_or_default(),
+        }
     }
 }

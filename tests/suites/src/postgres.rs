@@ -1,6 +1,6 @@
 //! PostgreSQL: a database of its own for every trial, copied from a migrated one, behind a wire that can break.
 
-use crate::{clock, is_left_behind, proxy::Proxy, unique, wire::Wire};
+use crate::{Spares, clock, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
 use skep_application::operations::Store;
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
@@ -17,13 +17,14 @@ const DATABASES: &str = "skep_suite";
 pub struct Postgres {
     server: Url,
     template: OnceCell<String>,
+    spares: Arc<Spares>,
 }
 
 impl Postgres {
     /// # Errors
     /// The address is none.
     pub fn new(address: &str) -> Result<Self, Failure> {
-        Ok(Self { server: Url::parse(address)?, template: OnceCell::new() })
+        Ok(Self { server: Url::parse(address)?, template: OnceCell::new(), spares: Arc::default() })
     }
 
     fn address(&self, database: &str) -> Url {
@@ -41,6 +42,11 @@ impl Postgres {
 
     async fn run_on_server(&self, text: String) -> Result<(), Failure> {
         self.run(self.server.path().trim_start_matches('/'), text).await
+    }
+
+    async fn drop_database(&self, name: &str) {
+        // What is left is swept by the next run.
+        self.run_on_server(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.ok();
     }
 
     /// The name of a migrated database to copy.
@@ -71,8 +77,11 @@ impl Postgres {
 
     /// Removes what all trials share.
     pub async fn close(&self) {
+        while let Some(spare) = self.spares.take() {
+            self.drop_database(&spare).await;
+        }
         if let Some(template) = self.template.get() {
-            self.run_on_server(format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)")).await.ok();
+            self.drop_database(template).await;
         }
     }
 
@@ -104,20 +113,28 @@ impl StoreHarness for Postgres {
         None
     }
 
-    async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
-        let name = unique(DATABASES);
+    async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
+        let reusable = start == Start::Migrated && needs.iter().all(|need| *need == Need::RoundTrips);
         let template = match start {
             Start::Empty => "template0",
             Start::Migrated => self.template().await?,
         };
-        self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+        let name = match if reusable { self.spares.take() } else { None } {
+            Some(spare) => spare,
+            None => {
+                let name = unique(DATABASES);
+                self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+                name
+            }
+        };
         let server = format!("{}:{}", self.server.host_str().unwrap_or("127.0.0.1"), self.server.port().unwrap_or(5432));
         let proxy = Proxy::start(server, Wire::Postgres, None).await?;
         let mut through = self.address(&name);
         through.set_ip_host(proxy.address().ip()).map_err(|()| Failure::new("no host"))?;
         through.set_port(Some(proxy.address().port())).map_err(|()| Failure::new("no port"))?;
-        let admin = Self { server: self.server.clone(), template: OnceCell::new() };
-        Ok(Box::new(PostgresInstance { store: connect(&through)?, admin, name, proxy }))
+        let admin =
+            Self { server: self.server.clone(), template: OnceCell::new(), spares: self.spares.clone() };
+        Ok(Box::new(PostgresInstance { store: connect(&through)?, admin, name, proxy, reusable }))
     }
 }
 
@@ -126,7 +143,17 @@ struct PostgresInstance {
     admin: Postgres,
     name: String,
     proxy: Proxy,
+    /// Another trial may have the database, once it is empty again.
+    reusable: bool,
 }
+
+/// Empties every table but the schema's own, whatever refers to what, which takes a superuser.
+const EMPTY: &str = "
+    DO $$ DECLARE one text; BEGIN
+        PERFORM set_config('session_replication_role', 'replica', true);
+        FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations'
+        LOOP EXECUTE format('DELETE FROM %I', one); END LOOP;
+    END $$";
 
 /// A deferred trigger fails the commit itself.
 const REFUSE_COMMITS: &str = "
@@ -195,8 +222,10 @@ impl Instance for PostgresInstance {
     async fn destroy(self: Box<Self>) {
         drop(self.store);
         drop(self.proxy);
-        let dropped = self.admin.run_on_server(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
-        // What is left is swept by the next run.
-        dropped.await.ok();
+        if self.reusable && self.admin.run(&self.name, EMPTY.to_owned()).await.is_ok() {
+            self.admin.spares.put(self.name);
+        } else {
+            self.admin.drop_database(&self.name).await;
+        }
     }
 }

@@ -33,7 +33,7 @@ impl StoreHarness for Sqlite {
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::CommitFault(CommitFault::Aborted) => None,
+            Need::CommitFault(CommitFault::Aborted) | Need::Schema => None,
             Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
             Need::RoundTrips => Some("the store is in the process: a statement is a call, not a round trip"),
             Need::Full => {

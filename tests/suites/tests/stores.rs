@@ -111,7 +111,8 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     };
     suite.store("sqlite", Ok(Arc::new(Sqlite::default())));
     suite.store("postgres", postgres.clone());
-    suite.store("mongodb", address("SKEP_TEST_MONGODB_URL").map(|url| Arc::new(Mongo::new(&url))));
+    let mongodb = address("SKEP_TEST_MONGODB_URL").map(|url| Arc::new(Mongo::new(&url)));
+    suite.store("mongodb", mongodb.clone());
     suite.limits("local", Ok(Arc::new(Local)));
     suite.limits("redis", address("SKEP_TEST_REDIS_URL").map(|url| Arc::new(Redis::new(&url))));
 
@@ -119,6 +120,9 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let conclusion = libtest_mimic::run(&arguments, suite.trials);
     if let Ok(postgres) = postgres {
         runtime.block_on(postgres.close());
+    }
+    if let Ok(mongodb) = mongodb {
+        runtime.block_on(mongodb.close());
     }
     if !list {
         suite.summary.print();

@@ -3,6 +3,7 @@
 use crate::{
     check::{Checked, Failure, equal, holds},
     clause::{Given, clauses},
+    harness::Need,
     sample,
     units::look,
 };
@@ -13,12 +14,12 @@ use skep_application::{
 use std::sync::Arc;
 
 clauses! { "migrations":
-    up_applies_every_step_in_order (start Empty),
-    up_again_changes_nothing,
-    eight_instances_that_start_at_once_all_find_it_done (start Empty),
-    down_takes_back_the_newest_steps,
-    down_and_up_again_makes_an_empty_store,
-    a_newer_schema_is_refused,
+    up_applies_every_step_in_order {Need::Schema} (start Empty),
+    up_again_changes_nothing {Need::Schema},
+    eight_instances_that_start_at_once_all_find_it_done {Need::Schema} (start Empty),
+    down_takes_back_the_newest_steps {Need::Schema},
+    down_and_up_again_makes_an_empty_store {Need::Schema},
+    a_newer_schema_is_refused {Need::Schema},
 }
 
 fn numbers(steps: &[MigrationStatus]) -> Vec<i64> {
