@@ -1,10 +1,10 @@
 //! The store on MongoDB, 6.0 and later, in a replica set. A sharded cluster is let in, but nothing here is tested on one.
 //!
-//! A unit of work is one transaction: snapshot reads, majority commit, every command in the session ([`mod@ops`] is the
+//! A unit of work is one transaction: snapshot reads, majority commit, every command in the session (`ops.rs` is the
 //! only file that sends any). Where this store differs from the SQL ones:
 //!
 //! - Transactions collide at once instead of waiting. Writers of one process queue on the ids that `begin` names
-//!   ([`mod@locks`]); writers of several processes collide, end with `Retry` and are repeated by the application.
+//!   (`locks.rs`); writers of several processes collide, end with `Retry` and are repeated by the application.
 //! - An order and its lines are one document. Text is compared byte by byte, for no collation is set.
 //! - A commit whose answer is lost is repeated on its session, which is safe, before its outcome is called unknown.
 

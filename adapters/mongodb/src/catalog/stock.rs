@@ -113,7 +113,7 @@ fn save(level: &StockLevel) -> Update {
 }
 
 /// Nothing is locked here: two units that save the same level collide, and one of them ends with `Retry` or `Stale`.
-/// What is asked for in ascending order is only what waits, in [`crate::locks`].
+/// What is asked for in ascending order is only what waits, in `locks.rs`.
 #[async_trait]
 impl StockRepository for MongoUnit {
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
