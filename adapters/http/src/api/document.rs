@@ -1,13 +1,93 @@
 //! The OpenAPI document as it is served: poem-openapi's, with what it leaves out.
 
+mod examples;
+mod responses;
+
 use serde_json::{Map, Value, json};
+use skep_application::catalog::ProductSortKey;
+use skep_domain::shared::PageLimit;
+
+/// What holds for every operation.
+const DESCRIPTION: &str = "\
+The whole backend of a product: accounts, catalog, orders.
+
+- **Errors** are problem documents (RFC 9457). `code` is stable, `errors` names the places that are wrong, and \
+`request_id` is in the log of the server.
+- **Money** is a whole number of minor units: 1999 EUR is 19.99 €. **Times** are UTC with milliseconds.
+- **Lists** come in pages: ask for `links.next` until there is none. Cursors belong to one caller and one query.
+- **Changes** to a thing that has an `ETag` name it in `If-Match`, so that nobody overwrites what they have not seen.
+- **Repeats** are safe with an `Idempotency-Key`: the same key gets the same answer for 24 hours.
+- **Limits** are told in `RateLimit` headers; 429 and 503 say in `Retry-After` when to come back.";
 
 /// Finishes the document that poem-openapi made.
 pub(crate) fn finish(text: &str) -> Value {
     let mut document: Value = serde_json::from_str(text).expect("poem-openapi writes json");
+    document["openapi"] = json!("3.0.3");
+    document["info"]["description"] = json!(DESCRIPTION);
+    document["info"]["license"] = json!({ "name": "MIT OR Apache-2.0" });
+    document["servers"] = json!([{ "url": "/", "description": "The server that this document is from" }]);
+    if let Some(tags) = document["tags"].as_array_mut() {
+        // Nobody does anything before they have an account.
+        tags.sort_by_key(|tag| tag["name"] != "Identity");
+    }
+    tidy(&mut document);
     close_requests(&mut document);
-    default_problems(&mut document);
+    describe_fields(&mut document);
+    for operation in operations_mut(&mut document) {
+        describe_parameters(operation);
+    }
+    responses::describe(&mut document);
+    examples::add(&mut document);
     document
+}
+
+/// Says in the usual way what poem-openapi says in its own.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let is_object = fields.get("type").is_some_and(|kind| kind == "object");
+            fields.retain(|name, value| match name.as_str() {
+                // Defaults of the format, and not those of headers.
+                "deprecated" => *value != json!(false),
+                "explode" => false,
+                // Every schema is called what its key says.
+                "title" => !(is_object && value.is_string()),
+                _ => true,
+            });
+            if let Some(parts) = fields.get_mut("allOf").and_then(Value::as_array_mut) {
+                // A reference, and a part that repeats the description beside it.
+                parts.retain(|part| part.get("$ref").is_some());
+            }
+            for name in ["minimum", "maximum"] {
+                if let Some(bound) = fields.get_mut(name) {
+                    whole(bound);
+                }
+            }
+            // There are no unsigned formats.
+            if fields
+                .get("format")
+                .is_some_and(|format| ["uint16", "uint32", "uint64"].map(|f| json!(f)).contains(format))
+            {
+                fields.insert("format".to_owned(), json!("int64"));
+                fields.insert("minimum".to_owned(), json!(0));
+            }
+            for (shouted, name) in [("ETAG", "ETag"), ("LOCATION", "Location")] {
+                if let Some(header) = fields.remove(shouted) {
+                    fields.insert(name.to_owned(), header);
+                }
+            }
+            fields.values_mut().for_each(tidy);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+/// 100.0 is 100 where only whole numbers are meant.
+fn whole(bound: &mut Value) {
+    if let Some(number) = bound.as_f64().filter(|number| number.fract() == 0.0) {
+        *bound = serde_json::from_str(&format!("{number:.0}")).unwrap_or(json!(number));
+    }
 }
 
 /// Request bodies refuse unknown fields: say so.
@@ -29,6 +109,59 @@ fn close_requests(document: &mut Value) {
     }
 }
 
+/// Fields of one name mean the same everywhere.
+fn describe_fields(document: &mut Value) {
+    let schemas = document["components"]["schemas"].as_object_mut();
+    for (schema, of) in schemas.into_iter().flatten() {
+        for (name, field) in of.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            if field["type"] != "string" {
+                continue;
+            }
+            match name.as_str() {
+                "id" | "product_id" => field["format"] = json!("uuid"),
+                "email" => field["format"] = json!("email"),
+                "password" => field["format"] = json!("password"),
+                name if name.ends_with("_at") => field["format"] = json!("date-time"),
+                // A merge patch empties what may be empty with null.
+                "description" if schema == "ChangeProductRequest" => field["nullable"] = json!(true),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// What the types of the parameters do not say.
+fn describe_parameters(operation: &mut Map<String, Value>) {
+    let sorts = match operation.get("operationId").and_then(Value::as_str) {
+        Some("list_products") => ProductSortKey::ALL.iter().map(|key| key.name()).collect(),
+        _ => vec!["created_at"],
+    };
+    let sorts: Vec<String> = sorts.iter().flat_map(|key| [(*key).to_owned(), format!("-{key}")]).collect();
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        let place = parameter["in"].as_str().unwrap_or_default().to_owned();
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        match (place.as_str(), name.as_str()) {
+            ("path", "id") => {
+                parameter["schema"]["format"] = json!("uuid");
+                parameter["description"] = json!("The identifier; one that names nothing is answered 404.");
+            }
+            ("query", "limit") => parameter["schema"]["default"] = json!(PageLimit::default().get()),
+            ("query", "sort") => {
+                parameter["schema"]["enum"] = json!(sorts);
+                parameter["schema"]["default"] = json!("-created_at");
+            }
+            ("query", "count") => parameter["schema"]["enum"] = json!(["exact"]),
+            ("header", "If-Match") => parameter["example"] = json!("\"1\""),
+            ("header", "Idempotency-Key") => {
+                parameter["schema"]["minLength"] = json!(1);
+                parameter["schema"]["maxLength"] = json!(255);
+                parameter["example"] = json!("my-first-order");
+            }
+            _ => {}
+        }
+    }
+}
+
 fn references(schema: &Value, names: &mut Vec<String>) {
     names.extend(name_of(schema));
     match schema {
@@ -42,19 +175,6 @@ fn name_of(schema: &Value) -> Option<String> {
     Some(schema["$ref"].as_str()?.strip_prefix("#/components/schemas/")?.to_owned())
 }
 
-/// Every operation can fail: each has a `default` problem response.
-fn default_problems(document: &mut Value) {
-    let problem = json!({
-        "description": "Any error: a problem document (RFC 9457)",
-        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
-    });
-    for operation in operations_mut(document) {
-        if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-            responses.entry("default").or_insert_with(|| problem.clone());
-        }
-    }
-}
-
 fn operations(document: &Value) -> impl Iterator<Item = &Value> {
     let items = document["paths"].as_object().into_iter().flat_map(|paths| paths.values());
     items.filter_map(Value::as_object).flat_map(|item| item.values()).filter(|operation| operation.is_object())
@@ -65,3 +185,6 @@ fn operations_mut(document: &mut Value) -> impl Iterator<Item = &mut Map<String,
     let items = paths.into_iter().flat_map(|paths| paths.values_mut()).filter_map(Value::as_object_mut);
     items.flat_map(|item| item.values_mut()).filter_map(Value::as_object_mut)
 }
+
+#[cfg(test)]
+mod tests;

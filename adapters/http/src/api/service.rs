@@ -38,7 +38,7 @@ impl Api {
     fn endpoints() -> OpenApiService<Endpoints, ()> {
         let endpoints = (identity::IdentityApi, catalog::CatalogApi, ordering::OrderingApi);
         OpenApiService::new(endpoints, "Skep", env!("CARGO_PKG_VERSION"))
-            .description("The whole backend of a product: accounts, catalogue, orders.")
+            .description("The whole backend of a product: accounts, catalog, orders.")
     }
 
     /// Builds the service.

@@ -1,0 +1,133 @@
+use crate::Api;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn document() -> Value {
+    Api::document()
+}
+
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document["paths"].as_object().unwrap().iter();
+    paths.flat_map(|(path, item)| {
+        let operations = item.as_object().unwrap().iter();
+        operations.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
+}
+
+/// What every `$ref` below leads to must be there.
+fn references<'d>(value: &'d Value, found: &mut Vec<&'d str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document();
+    let mut found = vec![];
+    references(&document, &mut found);
+    assert!(found.len() > 50, "{}", found.len());
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}
+
+#[test]
+fn operations_have_names_tags_summaries_and_problems() {
+    let document = document();
+    let mut names = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        let name = operation["operationId"].as_str().unwrap();
+        assert!(names.insert(name.to_owned()), "{name} twice");
+        assert!(name.contains('_') && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+        assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{name}");
+        let answers = |status: &str| !operation["responses"][status].is_null();
+        assert!(answers("default") && answers("429") && answers("503"), "{name}");
+        assert_eq!(answers("404"), path.contains('{'), "{name}");
+        assert_eq!(answers("428"), matches!(method, "put" | "patch"), "{name}");
+        let credentials = operation["security"].is_array() || name == "log_in";
+        assert_eq!(answers("401"), credentials, "{name}");
+        for status in operation["responses"].as_object().unwrap().keys().filter(|status| !status.starts_with('2')) {
+            let response = &operation["responses"][status];
+            let response = match response["$ref"].as_str() {
+                Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+                None => response,
+            };
+            let content = &response["content"]["application/problem+json"];
+            assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name} {status}");
+            assert!(status == "default" || content["example"]["status"].to_string() == *status, "{name} {status}");
+        }
+    }
+}
+
+#[test]
+fn visitors_may_read_products_and_everything_else_asks_for_a_token() {
+    let document = document();
+    let open: Vec<_> = operations(&document)
+        .filter(|(_, _, operation)| match operation["security"].as_array() {
+            None => true,
+            Some(ways) => ways.iter().any(|way| way == &serde_json::json!({})),
+        })
+        .map(|(_, _, operation)| operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(open, ["log_in", "register_user", "list_products", "get_product", "get_stock", "set_up"]);
+}
+
+#[test]
+fn request_bodies_are_closed_and_answers_are_open() {
+    let document = document();
+    for (_, _, operation) in operations(&document) {
+        for (_, media) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
+            let reference = media["schema"]["$ref"].as_str().unwrap();
+            let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+            assert_eq!(schema["additionalProperties"], false, "{reference}");
+            assert!(schema["example"].is_object(), "{reference}");
+        }
+    }
+    assert!(document["components"]["schemas"]["Product"]["additionalProperties"].is_null());
+}
+
+/// The part of a schema that an example can break: types, required members and members that are not documented.
+fn judge(document: &Value, schema: &Value, value: &Value, at: &str) {
+    let schema = match schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str()) {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    };
+    match (schema["type"].as_str().unwrap(), value) {
+        ("object", Value::Object(members)) => {
+            for name in schema["required"].as_array().into_iter().flatten() {
+                assert!(members.contains_key(name.as_str().unwrap()), "{at}: {name} is missing");
+            }
+            for (name, member) in members {
+                let property = &schema["properties"][name];
+                assert!(!property.is_null(), "{at}: {name} is not documented");
+                judge(document, property, member, &format!("{at}/{name}"));
+            }
+        }
+        ("array", Value::Array(items)) => items.iter().for_each(|item| judge(document, &schema["items"], item, at)),
+        ("string", Value::String(_)) | ("integer", Value::Number(_)) | ("boolean", Value::Bool(_)) => {}
+        (kind, value) => panic!("{at}: {value} is no {kind}"),
+    }
+}
+
+#[test]
+fn every_body_has_an_example_that_fits() {
+    let document = document();
+    let parts = ["ListLinks", "OrderLineRequest", "Page", "Problem", "ProblemFieldError", "ProductLinks", "SelfLink"];
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        match &schema["example"] {
+            Value::Null => assert!(parts.contains(&name.as_str()), "{name} has no example"),
+            example => judge(&document, schema, example, name),
+        }
+    }
+    let problems = document["components"]["responses"].as_object().unwrap();
+    for (name, response) in problems {
+        let content = &response["content"]["application/problem+json"];
+        judge(&document, &content["schema"], &content["example"], name);
+    }
+}
