@@ -88,6 +88,9 @@ impl Contract {
     }
 
     fn check_response(&self, response: &Value, answer: &Answer) -> Result<(), String> {
+        let reference = response["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+        let response = reference.map_or(Some(response), |reference| self.document.pointer(reference));
+        let response = response.ok_or("the response is documented nowhere")?;
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
             if header["required"] == true && answer.header(&name.to_ascii_lowercase()).is_none() {
                 return Err(format!("the header {name} is missing"));

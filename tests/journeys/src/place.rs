@@ -1,5 +1,6 @@
 //! Where a deployment keeps its data: on each of the stores, apart from everybody else's.
 
+use mongodb::bson::doc;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use std::{
     env,
@@ -65,6 +66,18 @@ impl Store {
             block_on(run(server, format!("CREATE DATABASE {database} TEMPLATE template0"))).expect("a database");
         }
         Place { store: self.clone(), database }
+    }
+
+    /// Makes the server end transactions of processes that are gone within half a minute. MongoDB does not notice that
+    /// they are gone and waits for 60 to 90 s by itself; PostgreSQL ends them at once.
+    ///
+    /// # Panics
+    /// The server does not answer, or does not let us.
+    pub fn end_abandoned_soon(&self) {
+        let Self::Mongodb(server) = self else { return };
+        let command = doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 15 };
+        block_on(async { mongodb::Client::with_uri_str(server).await?.database("admin").run_command(command).await })
+            .expect("mongodb lets us");
     }
 
     /// Removes what runs that were killed have left behind.

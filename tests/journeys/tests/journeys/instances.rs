@@ -5,7 +5,7 @@ use crate::{
     shop::{ORDERS, PRODUCTS, PROFILE, Shop, all, basket, id_of, log_in, path, stock_path, stock_seen_by},
 };
 use serde_json::{Value, json};
-use skep_journeys::{Client, Store, wait_for};
+use skep_journeys::{Call, Client, Store, wait_for};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -79,6 +79,7 @@ struct Ledger {
 }
 
 fn the_other_goes_on(store: &Store) {
+    store.end_abandoned_soon();
     let shop = Shop::open(store);
     let second = shop.deployment.start_second();
     let buyers = shop.users(8);
@@ -104,7 +105,7 @@ fn the_other_goes_on(store: &Store) {
     // Whoever got no answer asks again, elsewhere, with the same key.
     for (key, order) in &mut orders {
         let n: usize = key.split('-').next().and_then(|n| n.parse().ok()).expect("a number");
-        let again = shop.server.known(&buyers[n]).post(ORDERS).key(key).json(cart.clone()).send().expect(201).json();
+        let again = insist(&shop.server.known(&buyers[n]).post(ORDERS).key(key).json(cart.clone()));
         assert_eq!(*order.get_or_insert_with(|| again.clone()), again, "{key}");
     }
     let listed = all(&shop.admin, &format!("{ORDERS}?limit=100"));
@@ -118,6 +119,18 @@ fn the_other_goes_on(store: &Store) {
     shop.server.stop();
 }
 
+/// Asks until the order is placed. What the one that was killed has left open holds its rows until the server ends it,
+/// which MongoDB does when a transaction is as old as it may get.
+#[track_caller]
+fn insist(order: &Call<'_>) -> Value {
+    let placed = wait_for("the store to end what was left open", || {
+        let answer = order.clone().send();
+        let is_told_to_wait = answer.status == 503 && answer.header("retry-after").is_some();
+        (!is_told_to_wait).then_some(answer)
+    });
+    placed.expect(201).json()
+}
+
 /// Places orders until there are enough, or the server is gone.
 fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
     for round in 0.. {
@@ -126,7 +139,11 @@ fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
         }
         let key = format!("{n}-{round}");
         let answer = client.post(ORDERS).key(&key).json(cart.clone()).try_send();
-        let order = answer.ok().map(|answer| answer.expect(201).json());
+        // Whoever meets what the one that was killed has left open is told to come back.
+        let order = answer.ok().map(|answer| match answer.status {
+            503 => insist(&client.post(ORDERS).key(&key).json(cart.clone())),
+            _ => answer.expect(201).json(),
+        });
         let is_gone = order.is_none();
         ledger.orders.lock().expect("not poisoned").insert(key, order);
         if is_gone {
