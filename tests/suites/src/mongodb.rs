@@ -152,6 +152,22 @@ impl MongoInstance {
     }
 }
 
+/// Ends the transactions that a trial has left open, because it cut the wire on which they would have been ended: they
+/// would hold the database for a minute.
+async fn end_transactions(client: &Client, app_name: &str) -> Result<(), Failure> {
+    let admin = client.database("admin");
+    let open = [
+        doc! { "$currentOp": { "allUsers": true, "idleSessions": true } },
+        doc! { "$match": { "appName": app_name, "transaction": { "$exists": true }, "lsid.id": { "$exists": true } } },
+    ];
+    let mut open = admin.aggregate(open).await?;
+    while open.advance().await? {
+        let session = open.deserialize_current()?.get_document("lsid")?.get("id").cloned();
+        admin.run_command(doc! { "killSessions": [{ "id": session }] }).await?;
+    }
+    Ok(())
+}
+
 /// Empties every collection but the schema's own.
 async fn empty(database: &Database) -> Result<(), Failure> {
     for name in database.list_collection_names().await? {
@@ -220,6 +236,8 @@ impl Instance for MongoInstance {
         drop(store);
         drop(proxy);
         let database = client.database(&name);
+        // If it does not work, it takes longer.
+        end_transactions(&client, &name).await.ok();
         match spares {
             Some(spares) if empty(&database).await.is_ok() => spares.put(name),
             // What is left is swept by the next run.

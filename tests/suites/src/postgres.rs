@@ -114,7 +114,7 @@ impl StoreHarness for Postgres {
     }
 
     async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
-        let reusable = start == Start::Migrated && needs.iter().all(|need| *need == Need::RoundTrips);
+        let reusable = start == Start::Migrated && !needs.contains(&Need::Schema);
         let template = match start {
             Start::Empty => "template0",
             Start::Migrated => self.template().await?,
@@ -222,7 +222,7 @@ impl Instance for PostgresInstance {
     async fn destroy(self: Box<Self>) {
         drop(self.store);
         drop(self.proxy);
-        if self.reusable && self.admin.run(&self.name, EMPTY.to_owned()).await.is_ok() {
+        if self.reusable && self.admin.run(&self.name, format!("{MEND}; {EMPTY}")).await.is_ok() {
             self.admin.spares.put(self.name);
         } else {
             self.admin.drop_database(&self.name).await;

@@ -9,7 +9,7 @@ mod summary;
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_contract::{Clause, Failure, LimitsHarness, StoreHarness, clauses, limits_clauses, run, run_limits};
 use skep_suites::{Local, Mongo, Postgres, Redis, Sqlite};
-use std::{env, process::ExitCode, sync::Arc};
+use std::{env, process::ExitCode, sync::Arc, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
 
@@ -40,7 +40,9 @@ impl Suite {
         }
         let (runtime, summary) = (self.runtime.clone(), self.summary.clone());
         let test = move || {
+            let start = Instant::now();
             let verdict = trial(&runtime);
+            summary.took(&full, start.elapsed());
             match verdict {
                 Ok(notes) => {
                     summary.add(store, subject, Outcome::Holds(notes), &full);

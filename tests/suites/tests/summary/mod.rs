@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 /// How a trial ended.
@@ -14,6 +15,9 @@ pub(crate) enum Outcome {
     /// The store cannot be put through it, for this reason.
     NotApplicable(String),
 }
+
+/// How many of the slowest trials are worth a line.
+const SLOWEST: usize = 12;
 
 #[derive(Default, Clone, Copy)]
 struct Count {
@@ -28,6 +32,7 @@ struct Counts {
     subjects: BTreeMap<&'static str, BTreeMap<&'static str, Count>>,
     stores: Vec<&'static str>,
     notes: Vec<String>,
+    took: Vec<(Duration, String)>,
     /// Clauses by store and reason.
     not_applicable: BTreeMap<(&'static str, String), Vec<String>>,
 }
@@ -58,6 +63,10 @@ impl Summary {
             Outcome::Fails => count.fails += 1,
             Outcome::NotApplicable(_) => count.not_applicable += 1,
         }
+    }
+
+    pub(crate) fn took(&self, name: &str, time: Duration) {
+        self.counts().took.push((time, name.to_owned()));
     }
 
     pub(crate) fn absent(&self, store: &'static str, reason: &str) {
@@ -101,6 +110,13 @@ impl Summary {
         if !counts.notes.is_empty() {
             println!();
             counts.notes.iter().for_each(|note| println!("{note}"));
+        }
+        counts.took.sort();
+        if !counts.took.is_empty() {
+            println!("\nThe slowest trials:\n");
+            for (time, name) in counts.took.iter().rev().take(SLOWEST) {
+                println!("{:>6.2} s  {name}", time.as_secs_f64());
+            }
         }
         println!();
     }
