@@ -36,6 +36,16 @@ impl<'a> ApiExtractor<'a> for SignedIn {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Self::read(request).await
+    }
+}
+
+impl SignedIn {
+    /// Reads the caller's credentials.
+    ///
+    /// # Errors
+    /// 401 without good ones.
+    pub(super) async fn read(request: &Request) -> Result<Self> {
         let actor = identify(request).await?;
         if actor.principal == Principal::Anonymous {
             return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
@@ -62,6 +72,16 @@ impl<'a> ApiExtractor<'a> for Anyone {
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Self::read(request).await
+    }
+}
+
+impl Anyone {
+    /// Reads the caller's credentials, if there are any.
+    ///
+    /// # Errors
+    /// 401 if they are not good.
+    pub(super) async fn read(request: &Request) -> Result<Self> {
         Ok(Self(identify(request).await?))
     }
 }

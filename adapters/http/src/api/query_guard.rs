@@ -1,51 +1,113 @@
-//! Refuses query parameters that an operation does not have, and those given twice, and header parameters that are no
-//! text. poem-openapi ignores all of them.
+//! Refuses query parameters that an operation does not have, and those given twice, and header parameters that cannot be
+//! read. poem-openapi ignores all of them, and reads the body before our endpoints look at a header.
 
+use super::{
+    caller::{Anyone, SignedIn},
+    refusal::idempotency_key,
+};
 use crate::{
     edge::RequestContext,
     problem::{FieldError, Problem, code},
 };
-use http::{HeaderMap, HeaderName, Method, header::IF_MATCH};
+use http::{HeaderMap, HeaderName, Method, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 
-/// The header parameters of our operations. One that is not read would count as missing.
-const HEADERS: [HeaderName; 2] = [HeaderName::from_static("idempotency-key"), IF_MATCH];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The query parameters of every operation, by path template and method.
+/// The operations, by path template and method.
 #[derive(Clone, Default)]
 pub(crate) struct QueryGuard {
-    known: Arc<HashMap<String, HashMap<Method, Vec<String>>>>,
+    known: Arc<HashMap<String, HashMap<Method, Operation>>>,
+}
+
+/// What the OpenAPI document says of an operation.
+struct Operation {
+    query: Vec<String>,
+    takes_key: bool,
+    takes_if_match: bool,
+    callers: Callers,
+}
+
+/// Whose credentials an operation looks at.
+enum Callers {
+    /// Nobody's: it ignores them.
+    Unasked,
+    /// Those of whoever sends some.
+    Anyone,
+    /// Everybody's.
+    SignedIn,
 }
 
 impl QueryGuard {
     /// Reads the parameters from the OpenAPI document.
     pub(crate) fn from_openapi(document: &Value) -> Self {
-        let mut known: HashMap<String, HashMap<Method, Vec<String>>> = HashMap::new();
+        let mut known: HashMap<String, HashMap<Method, Operation>> = HashMap::new();
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else { continue };
-                let parameters = operation["parameters"].as_array().into_iter().flatten();
-                let query = parameters.filter(|parameter| parameter["in"] == "query");
-                let names = query.filter_map(|parameter| Some(parameter["name"].as_str()?.to_owned())).collect();
-                known.entry(template.clone()).or_default().insert(method, names);
+                known.entry(template.clone()).or_default().insert(method, Operation::from_openapi(operation));
             }
         }
         Self { known: Arc::new(known) }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Problem> {
-        check_headers(request.headers())?;
-        let Some(query) = request.uri().query().filter(|query| !query.is_empty()) else { return Ok(()) };
-        let route = request.extensions().get::<RequestContext>().and_then(|context| context.route.clone());
-        let Some(operations) = route.and_then(|route| self.known.get(&*route)) else { return Ok(()) };
+    fn operation(&self, request: &Request) -> Option<&Operation> {
+        let route = request.extensions().get::<RequestContext>()?.route.as_deref()?;
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        let Some(known) = operations.get(method) else { return Ok(()) };
+        self.known.get(route)?.get(method)
+    }
+
+    pub(crate) async fn guard<E: Endpoint>(self, endpoint: Arc<E>, request: Request) -> Result<Response> {
+        if let Some(operation) = self.operation(&request)
+            && let Err(fault) = operation.check(&request)
+        {
+            // Whoever may not call at all is told so first.
+            match operation.callers {
+                Callers::Unasked => {}
+                Callers::Anyone => drop(Anyone::read(&request).await?),
+                Callers::SignedIn => drop(SignedIn::read(&request).await?),
+            }
+            return Err(fault.into());
+        }
+        Ok(endpoint.call(request).await?.into_response())
+    }
+}
+
+impl Operation {
+    fn from_openapi(operation: &Value) -> Self {
+        let parameters = || operation["parameters"].as_array().into_iter().flatten();
+        let names = |place: &'static str| {
+            parameters().filter(move |parameter| parameter["in"] == place).filter_map(|found| found["name"].as_str())
+        };
+        let takes = |header: HeaderName| names("header").any(|name| name.eq_ignore_ascii_case(header.as_str()));
+        let callers = match operation["security"].as_array() {
+            None => Callers::Unasked,
+            Some(ways) if ways.iter().any(|way| way.as_object().is_some_and(|way| way.is_empty())) => Callers::Anyone,
+            Some(_) => Callers::SignedIn,
+        };
+        Self {
+            query: names("query").map(str::to_owned).collect(),
+            takes_key: takes(IDEMPOTENCY_KEY),
+            takes_if_match: takes(header::IF_MATCH),
+            callers,
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<(), Problem> {
+        self.check_headers(request.headers())?;
+        self.check_query(request.uri().query().unwrap_or_default())
+    }
+
+    fn check_query(&self, query: &str) -> Result<(), Problem> {
+        if query.is_empty() {
+            return Ok(());
+        }
         let mut seen: Vec<&str> = vec![];
         for pair in query.split('&') {
             let name = pair.split('=').next().unwrap_or_default();
-            let fault = match known.iter().any(|known| known == name) {
+            let fault = match self.query.iter().any(|known| known == name) {
                 false => "is not a parameter of this operation",
                 true if seen.contains(&name) => "must not be repeated",
                 true => {
@@ -58,22 +120,70 @@ impl QueryGuard {
         Ok(())
     }
 
-    pub(crate) async fn guard<E: Endpoint>(self, endpoint: Arc<E>, request: Request) -> Result<Response> {
-        self.check(&request)?;
-        Ok(endpoint.call(request).await?.into_response())
-    }
-}
-
-fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
-    let is_text = |name: &HeaderName| headers.get_all(name).iter().all(|value| value.to_str().is_ok());
-    match HEADERS.iter().find(|name| !is_text(name)) {
-        // As the document writes it.
-        Some(name) if *name == IF_MATCH => Err(invalid("If-Match", "must have ascii characters only")),
-        Some(_) => Err(invalid("Idempotency-Key", "must have ascii characters only")),
-        None => Ok(()),
+    /// A header that is no text would count as missing, and of several keys the first would be taken. The names are
+    /// told as the document writes them.
+    fn check_headers(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        const TEXT: &str = "must have ascii characters only";
+        let is_text = |name: &HeaderName| headers.get_all(name).iter().all(|value| value.to_str().is_ok());
+        if self.takes_key {
+            if !is_text(&IDEMPOTENCY_KEY) {
+                return Err(invalid("Idempotency-Key", TEXT));
+            }
+            let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+            let first = keys.next().and_then(|key| key.to_str().ok());
+            if keys.next().is_some() {
+                return Err(invalid("Idempotency-Key", "must not be repeated"));
+            }
+            idempotency_key(first.map(str::to_owned))?;
+        }
+        if self.takes_if_match && !is_text(&header::IF_MATCH) {
+            return Err(invalid("If-Match", TEXT));
+        }
+        Ok(())
     }
 }
 
 fn invalid(name: &str, fault: &'static str) -> Problem {
     Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, fault))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(uri: &str, keys: &[&str]) -> Result<(), &'static str> {
+        let operation = Operation::from_openapi(&json!({ "parameters": [
+            { "in": "query", "name": "limit" },
+            { "in": "header", "name": "Idempotency-Key" },
+        ] }));
+        let uri = uri.parse().unwrap();
+        let request =
+            keys.iter().fold(Request::builder().uri(uri), |request, key| request.header("idempotency-key", *key));
+        operation.check(&request.finish()).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn a_parameter_is_known_and_given_once() {
+        assert_eq!(check("/x", &[]), Ok(()));
+        assert_eq!(check("/x?limit=1", &["k"]), Ok(()));
+        for uri in ["/x?limit=1&limit=2", "/x?%6Cimit=1", "/x?page=1", "/x?limit=1&"] {
+            assert_eq!(check(uri, &[]), Err("invalid_parameter"), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_and_can_be_read() {
+        for keys in [&["a", "a"][..], &["a", "b"], &[""], &["a\tb"]] {
+            assert_eq!(check("/x", keys), Err("invalid_parameter"), "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn the_document_says_who_may_call() {
+        let callers = |operation: Value| Operation::from_openapi(&operation).callers;
+        assert!(matches!(callers(json!({})), Callers::Unasked));
+        assert!(matches!(callers(json!({ "security": [{ "bearer": [] }, {}] })), Callers::Anyone));
+        assert!(matches!(callers(json!({ "security": [{ "bearer": [] }] })), Callers::SignedIn));
+    }
 }
