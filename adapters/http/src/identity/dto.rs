@@ -1,4 +1,4 @@
-//! The bodies of identity.
+//! The bodies of identity. Those that hold a secret have no `Debug`.
 
 use crate::api::SelfLink;
 use poem_openapi::Object;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use skep_application::identity::{AccountCommand, LogInAnswer, LogInCommand, SetUpCommand, UserView};
 
 /// A registration.
-#[derive(Debug, Object, Deserialize)]
+#[derive(Object, Deserialize)]
 #[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterRequest {
@@ -35,7 +35,7 @@ impl From<RegisterRequest> for AccountCommand {
 }
 
 /// A log-in.
-#[derive(Debug, Object, Deserialize)]
+#[derive(Object, Deserialize)]
 #[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogInRequest {
@@ -58,7 +58,7 @@ impl From<LogInRequest> for LogInCommand {
 }
 
 /// The set-up of the first admin.
-#[derive(Debug, Object, Deserialize)]
+#[derive(Object, Deserialize)]
 #[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetUpRequest {
@@ -90,7 +90,7 @@ impl From<SetUpRequest> for SetUpCommand {
 }
 
 /// An access token (RFC 6750).
-#[derive(Debug, Object, Serialize)]
+#[derive(Object, Serialize)]
 pub(super) struct TokenBody {
     /// The token, for the `Authorization` header.
     access_token: String,
