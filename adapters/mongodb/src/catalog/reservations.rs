@@ -68,7 +68,7 @@ pub(super) fn expired(ids: &[ProductId], now: Timestamp) -> Query {
         "state": ReservationState::Active.name(),
         "expires_at": { "$lte": date(now) },
     };
-    Query::of(filter).by(doc! { "product_id": 1, "expires_at": 1 })
+    Query::of(filter).by(doc! { "product_id": 1, "expires_at": 1, "_id": 1 })
 }
 
 /// The end of a reservation, of which the store has no other yet.

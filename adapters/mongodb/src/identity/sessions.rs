@@ -107,7 +107,10 @@ impl SessionQueries for MongoStore {
             "from": "users", "localField": "user_id", "foreignField": "_id", "as": "users",
             "pipeline": [{ "$project": { "roles": 1 } }],
         };
-        let pipeline = vec![doc! { "$match": { "_id": record::id(id.uuid()) } }, doc! { "$lookup": user }];
+        let session = doc! { "$match": { "_id": record::id(id.uuid()) } };
+        // A session without a user is none, as the join of the SQL stores has it.
+        let with_user = doc! { "$match": { "users": { "$ne": [] } } };
+        let pipeline = vec![session, doc! { "$lookup": user }, with_user];
         Ok(self.read().await?.aggregate::<SessionViewDoc>(pipeline).await?.pop())
     }
 }
