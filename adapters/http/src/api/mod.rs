@@ -19,6 +19,7 @@ pub(crate) use etag::{etag, precondition};
 pub use limits::RequestLimits;
 pub(crate) use list::{ListLinks, PageInfo, list_request};
 pub(crate) use money::{MoneyBody, SelfLink};
+pub use refusal::status;
 pub(crate) use refusal::{idempotency_key, no_such, refuse};
 pub use service::{Api, Service};
 pub use state::{ApiConfig, State};

@@ -5,7 +5,7 @@ use http::StatusCode;
 use skep_application::kernel::{AppError, ErrorKind, IdempotencyKey};
 
 /// The status of a kind of error.
-pub(crate) const fn status(kind: ErrorKind) -> StatusCode {
+pub const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,

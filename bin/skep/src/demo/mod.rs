@@ -155,7 +155,7 @@ impl Demo {
         let command = CreateUserCommand { account, roles: vec![Role::Admin] };
         let system = Actor::system("skep demo");
         let create = self.app.identity.create_user.execute(&system, command);
-        let user = past::at(self.shop.opened(), Dice::of(self.shop.seed, 10, 0), create).await?;
+        let user = past::at(self.shop.product(0).at, Dice::of(self.shop.seed, 10, 0), create).await?;
         Ok(actor(user.id, user.roles))
     }
 

@@ -5,6 +5,8 @@ use skep_domain::shared::Timestamp;
 
 /// How long the shop has been open.
 const HISTORY_MILLIS: i64 = 180 * 24 * 60 * 60 * 1000;
+/// How long its shelves were filled before that.
+const PREPARATION_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// One order in so many is called off.
 const CANCELLED_ONE_IN: u64 = 25;
 
@@ -209,7 +211,7 @@ impl Shop {
         self.opened().plus_millis(i64::try_from(passed).unwrap_or_default() + within)
     }
 
-    /// When the shop opened: all products are on its shelves from then on.
+    /// When the shop opened: all products are on its shelves by then.
     pub(super) fn opened(&self) -> Timestamp {
         self.until.plus_millis(-HISTORY_MILLIS)
     }
@@ -224,9 +226,12 @@ impl Shop {
         let name = format!("{} {}, {}", kind.tempers[temper], kind.what, kind.sizes[size]);
         let name = if series == 0 { name } else { format!("{name}, batch {}", series + 1) };
         let bigger = 100 + 85 * i64::try_from(size).unwrap_or_default();
+        let ahead =
+            i128::from(PREPARATION_MILLIS) * i128::from(self.products - number) / i128::from(self.products.max(1));
+        let before = i64::try_from(ahead).unwrap_or_default();
         let varied = kind.cents * bigger / 100 + i64::try_from(dice.below(60)).unwrap_or_default();
         Product {
-            at: self.opened(),
+            at: self.opened().plus_millis(-before),
             sku: format!("{}-{:05}", kind.code, number + 1),
             name,
             description: kind.about.to_owned(),

@@ -1,0 +1,37 @@
+//! The documents that are made from the code are what the code says now. `SKEP_BLESS=1 cargo test -p skep` rewrites them.
+
+mod cli;
+mod configuration;
+mod errors;
+mod scan;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compares, or rewrites.
+fn assert_document(path: &str, wanted: &str) {
+    let file = root().join(path);
+    if std::env::var_os("SKEP_BLESS").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        return fs::write(&file, wanted).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    let differs = wanted.lines().zip(found.lines()).position(|(wanted, found)| wanted != found);
+    let line = differs.unwrap_or(wanted.lines().count().min(found.lines().count())) + 1;
+    assert!(
+        found == wanted,
+        "{path} differs from line {line}: run SKEP_BLESS=1 cargo test -p skep, and look at the diff"
+    );
+}
+
+#[test]
+fn the_openapi_document() {
+    let document = serde_json::to_string_pretty(&skep_http::Api::document()).unwrap();
+    assert_document("docs/api/openapi.json", &(document + "\n"));
+}
