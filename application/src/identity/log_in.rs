@@ -128,15 +128,15 @@ impl LogIn {
     /// # Errors
     /// [`LogInError`].
     pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
+        let email = Email::parse(&command.email).ok();
+        if let Some(email) = &email {
+            self.check_attempts(email).await?;
+        }
         if command.password.len() > PasswordPolicy::MAX_BYTES {
             return Err(InvalidCredentials.into());
         }
-        let email = Email::parse(&command.email).ok();
         let credentials = match &email {
-            Some(email) => {
-                self.check_attempts(email).await?;
-                self.users.find_credentials(email).await?
-            }
+            Some(email) => self.users.find_credentials(email).await?,
             None => None,
         };
         let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());

@@ -17,6 +17,9 @@ macro_rules! typed_id {
         pub struct $name(Uuid);
 
         impl $name {
+            /// Names nothing: what an id that cannot be read stands for, so that looking for it is judged like any other.
+            pub const NIL: Self = Self(Uuid::nil());
+
             /// Wraps a UUID that was made or stored for this kind of thing.
             #[must_use]
             pub const fn new(uuid: Uuid) -> Self {

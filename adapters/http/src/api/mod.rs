@@ -20,6 +20,6 @@ pub use limits::RequestLimits;
 pub(crate) use list::{ListLinks, PageInfo, list_request};
 pub(crate) use money::{MoneyBody, SelfLink};
 pub use refusal::status;
-pub(crate) use refusal::{idempotency_key, no_such, refuse};
+pub(crate) use refusal::{idempotency_key, refuse};
 pub use service::{Api, Service};
 pub use state::{ApiConfig, State};

@@ -43,11 +43,6 @@ pub(crate) fn seconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
 }
 
-/// A path that names nothing.
-pub(crate) fn no_such(what: &str) -> Problem {
-    Problem::of(code::NOT_FOUND).with_detail(format!("there is no such {what}"))
-}
-
 /// Reads the `Idempotency-Key` header.
 pub(crate) fn idempotency_key(header: Option<String>) -> Result<Option<IdempotencyKey>, Problem> {
     let parse = |text: String| IdempotencyKey::parse(&text);

@@ -53,9 +53,7 @@ impl Api {
             });
         let docs = config.docs;
         let state = Arc::new(State::new(app, config));
-        let api = Self::endpoints()
-            .around(move |endpoint, request| guard.clone().guard(endpoint, request))
-            .around(limits::limit);
+        let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))
             .at("/ready", get(system::ready))
@@ -65,7 +63,7 @@ impl Api {
         if docs {
             route = route.at("/api-docs", get(system::Docs::new(&document)));
         }
-        let endpoint = route.nest_no_strip("/", api).data(state.clone());
+        let endpoint = route.nest_no_strip("/", api).around(limits::limit).data(state.clone());
         // `Data` is also wanted by what runs before poem's own extractors.
         let endpoint = endpoint.map_to_response().before(move |mut request| {
             request.extensions_mut().insert(state.clone());

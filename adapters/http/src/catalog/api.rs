@@ -5,7 +5,7 @@ use super::dto::{
     SetStockRequest, StockBody,
 };
 use crate::{
-    api::{Answer, Anyone, SignedIn, State, etag, idempotency_key, list_request, no_such, precondition, refuse},
+    api::{Answer, Anyone, SignedIn, State, etag, idempotency_key, list_request, precondition, refuse},
     body::{MergePatch, Strict},
     problem::Problem,
 };
@@ -77,8 +77,9 @@ fn stock(detail: StockDetail) -> Stock {
     Stock::Ok(Answer(detail.into()), etag)
 }
 
-fn product_id(text: &str) -> Result<ProductId, Problem> {
-    text.parse().map_err(|_| no_such("product"))
+/// An id that cannot be read names nothing; what the caller may do is judged first all the same.
+fn product_id(text: &str) -> ProductId {
+    text.parse().unwrap_or(ProductId::NIL)
 }
 
 async fn change(
@@ -90,7 +91,7 @@ async fn change(
     key: Option<String>,
 ) -> Result<Shown, Problem> {
     let command = ChangeProductCommand {
-        product_id: product_id(id)?,
+        product_id: product_id(id),
         precondition: precondition(if_match),
         patch,
         idempotency_key: idempotency_key(key)?,
@@ -149,7 +150,7 @@ impl CatalogApi {
     /// Show a product
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get(&self, caller: Anyone, state: Data<&Arc<State>>, id: Path<String>) -> Result<Shown, Problem> {
-        let id = product_id(&id.0)?;
+        let id = product_id(&id.0);
         Ok(shown(state.app.catalog.get_product.execute(&caller.0, id).await.map_err(refuse)?))
     }
 
@@ -210,7 +211,7 @@ impl CatalogApi {
         key: Header<Option<String>>,
     ) -> Result<Archived, Problem> {
         let command = ArchiveProductCommand {
-            product_id: product_id(&id.0)?,
+            product_id: product_id(&id.0),
             precondition: precondition(if_match.0.as_deref()),
             idempotency_key: idempotency_key(key.0)?,
         };
@@ -223,7 +224,7 @@ impl CatalogApi {
     /// Everybody sees how many can be had; those who manage stock see what is on hand and reserved.
     #[oai(path = "/products/:id/stock", method = "get", operation_id = "get_stock")]
     async fn get_stock(&self, caller: Anyone, state: Data<&Arc<State>>, id: Path<String>) -> Result<Stock, Problem> {
-        let id = product_id(&id.0)?;
+        let id = product_id(&id.0);
         Ok(stock(state.app.catalog.get_stock.execute(&caller.0, id).await.map_err(refuse)?))
     }
 
@@ -243,7 +244,7 @@ impl CatalogApi {
         body: Strict<SetStockRequest>,
     ) -> Result<Stock, Problem> {
         let command = SetStockCommand {
-            product_id: product_id(&id.0)?,
+            product_id: product_id(&id.0),
             precondition: precondition(if_match.0.as_deref()),
             on_hand: body.0.on_hand,
             idempotency_key: idempotency_key(key.0)?,

@@ -2,7 +2,7 @@
 
 use super::dto::{ORDERS, OrderBody, OrderListBody, PlaceOrderRequest};
 use crate::{
-    api::{Answer, SignedIn, State, etag, idempotency_key, list_request, no_such, refuse},
+    api::{Answer, SignedIn, State, etag, idempotency_key, list_request, refuse},
     body::Strict,
     problem::Problem,
 };
@@ -49,8 +49,9 @@ fn shown(order: OrderView) -> Shown {
     Shown::Ok(Answer(order.into()), etag)
 }
 
-fn order_id(text: &str) -> Result<OrderId, Problem> {
-    text.parse().map_err(|_| no_such("order"))
+/// An id that cannot be read names nothing; what the caller may do is judged first all the same.
+fn order_id(text: &str) -> OrderId {
+    text.parse().unwrap_or(OrderId::NIL)
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Ordering")]
@@ -106,7 +107,7 @@ impl OrderingApi {
     /// Show an order
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get(&self, caller: SignedIn, state: Data<&Arc<State>>, id: Path<String>) -> Result<Shown, Problem> {
-        let id = order_id(&id.0)?;
+        let id = order_id(&id.0);
         Ok(shown(state.app.ordering.get_order.execute(&caller.0, id).await.map_err(refuse)?))
     }
 
@@ -123,7 +124,7 @@ impl OrderingApi {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Shown, Problem> {
-        let command = CancelOrderCommand { order_id: order_id(&id.0)?, idempotency_key: idempotency_key(key.0)? };
+        let command = CancelOrderCommand { order_id: order_id(&id.0), idempotency_key: idempotency_key(key.0)? };
         Ok(shown(state.app.ordering.cancel_order.execute(&caller.0, command).await.map_err(refuse)?))
     }
 }

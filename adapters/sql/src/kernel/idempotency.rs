@@ -73,7 +73,7 @@ impl IdempotencyKeys for SqlUnit {
             Some((fingerprint, _)) if fingerprint != claim.fingerprint => Ok(Claimed::Mismatch),
             Some((_, Some(answer))) => Ok(Claimed::Replay(answer)),
             // Nobody sees the claim of a unit that is not over, so some unit was committed without an answer.
-            Some((_, None)) => Err(StoreError::corrupt("idempotency_keys", claim.key.as_str(), "answer is missing")),
+            Some((_, None)) => Err(StoreError::corrupt("idempotency_keys", claim.use_case, "answer is missing")),
         };
         self.remember(found)
     }
@@ -82,7 +82,7 @@ impl IdempotencyKeys for SqlUnit {
         let mut args = key(claim);
         args.extend(args![answer, claim.fingerprint.to_vec()]);
         let filled = self.execute(&FILL, args).await?;
-        let unclaimed = || StoreError::corrupt("idempotency_keys", claim.key.as_str(), "is not claimed");
+        let unclaimed = || StoreError::corrupt("idempotency_keys", claim.use_case, "is not claimed");
         self.remember(if filled == 1 { Ok(()) } else { Err(unclaimed()) })
     }
 
