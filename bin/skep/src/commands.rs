@@ -1,5 +1,10 @@
 //! The commands.
 
+/// Writes a line to the standard output. Who closes it, as `head` does, has read enough: that is no fault.
+macro_rules! tell {
+    ($($argument:tt)*) => { $crate::commands::write_line(&format!($($argument)*)) };
+}
+
 mod check;
 mod demo;
 mod migrate;
@@ -122,10 +127,15 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> Strin
     text
 }
 
+fn write_line(line: &str) {
+    use std::io::Write as _;
+    let mut output = std::io::stdout().lock();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}
+
 /// Prints an answer for programs.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 fn json(answer: &impl serde::Serialize) -> Result<(), BoxError> {
-    println!("{}", serde_json::to_string_pretty(answer)?);
+    tell!("{}", serde_json::to_string_pretty(answer)?);
     Ok(())
 }
 

@@ -69,6 +69,10 @@ async fn the_keys_of_another_secret_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
     Skep::builder().config(config.clone()).start().await.unwrap().close().await;
-    fs::write(config.data_dir.join("instance.secret"), "8f1c3b5a97d2e4060718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e").unwrap();
+    fs::write(
+        config.data_dir.join("instance.secret"),
+        "8f1c3b5a97d2e4060718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e",
+    )
+    .unwrap();
     assert_eq!(worst(&everything(Ok(config)).await), ["keys"]);
 }

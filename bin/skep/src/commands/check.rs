@@ -24,7 +24,6 @@ pub(super) struct Check {
     json: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn run(config: Result<Config, ConfigError>, command: Check) -> Result<ExitCode, BoxError> {
     let findings = check::everything(config).await;
     let wrong = findings.iter().filter(|finding| finding.level == Level::Wrong).count();
@@ -32,15 +31,15 @@ pub(super) async fn run(config: Result<Config, ConfigError>, command: Check) -> 
         json(&serde_json::json!({ "ok": wrong == 0, "checks": findings }))?;
     } else {
         for Finding { name, level, text, remedy } in &findings {
-            println!("{:<5}  {name:<13}  {text}", level.word());
+            tell!("{:<5}  {name:<13}  {text}", level.word());
             if let Some(remedy) = remedy {
-                println!("{:22}→ {remedy}", "");
+                tell!("{:22}→ {remedy}", "");
             }
         }
         match wrong {
-            0 => println!("\nnothing is wrong: the server can start"),
-            1 => println!("\none thing is wrong"),
-            _ => println!("\n{wrong} things are wrong"),
+            0 => tell!("\nnothing is wrong: the server can start"),
+            1 => tell!("\none thing is wrong"),
+            _ => tell!("\n{wrong} things are wrong"),
         }
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -41,7 +41,6 @@ pub(super) struct Demo {
     json: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn run(config: &Config, command: Demo) -> Result<(), BoxError> {
     let Demo { products, users, orders, seed, password_stdin, json: as_json } = command;
     let given = if password_stdin { Some(read_password()?) } else { None };
@@ -58,10 +57,10 @@ pub(super) async fn run(config: &Config, command: Demo) -> Result<(), BoxError> 
         return json(&made);
     }
     let Made { products, users, orders, cancelled, seed, password, log_ins } = made;
-    println!("a shop of {products} products, {users} users and {orders} orders ({cancelled} called off) in {store}");
-    println!("grown from --seed {seed}; every account has the password {password}");
+    tell!("a shop of {products} products, {users} users and {orders} orders ({cancelled} called off) in {store}");
+    tell!("grown from --seed {seed}; every account has the password {password}");
     for log_in in log_ins {
-        println!("  {:<40} {}", log_in.email, log_in.role);
+        tell!("  {:<40} {}", log_in.email, log_in.role);
     }
     Ok(())
 }

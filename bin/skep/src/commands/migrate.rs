@@ -28,21 +28,20 @@ pub(super) enum Migrate {
     },
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxError> {
     let foundation = Foundation::open(config).await?;
     let store = &foundation.store;
     match command {
         Migrate::Up => match store.store.up().await? {
-            applied if applied.is_empty() => println!("nothing to apply: {} is up to date", store.name),
-            applied => applied.iter().for_each(|migration| println!("applied   {}", line(migration))),
+            applied if applied.is_empty() => tell!("nothing to apply: {} is up to date", store.name),
+            applied => applied.iter().for_each(|migration| tell!("applied   {}", line(migration))),
         },
         Migrate::Down { yes: false, steps } => {
             return Err(format!("taking back {steps} migration(s) deletes the data in them; add --yes to do it").into());
         }
         Migrate::Down { steps, .. } => match store.store.down(steps).await? {
-            reverted if reverted.is_empty() => println!("nothing to take back"),
-            reverted => reverted.iter().for_each(|migration| println!("reverted  {}", line(migration))),
+            reverted if reverted.is_empty() => tell!("nothing to take back"),
+            reverted => reverted.iter().for_each(|migration| tell!("reverted  {}", line(migration))),
         },
         Migrate::Status { json: true } => {
             let steps = store.store.status().await?;
@@ -55,7 +54,7 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
         Migrate::Status { json: false } => {
             for migration in store.store.status().await? {
                 let at = migration.applied_at.map_or("missing".to_owned(), |at| format!("applied {at}"));
-                println!("{}  {at}", line(&migration));
+                tell!("{}  {at}", line(&migration));
             }
         }
     }

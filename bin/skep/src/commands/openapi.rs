@@ -29,5 +29,7 @@ pub(super) fn print_document() -> Result<(), BoxError> {
 }
 
 pub(super) fn print_completions(command: &Completions) {
-    clap_complete::generate(command.shell, &mut Cli::command(), "skep", &mut std::io::stdout());
+    let mut script = vec![];
+    clap_complete::generate(command.shell, &mut Cli::command(), "skep", &mut script);
+    tell!("{}", String::from_utf8_lossy(&script).trim_end());
 }

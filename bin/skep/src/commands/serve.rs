@@ -79,20 +79,19 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: skep_http::edge:
 }
 
 /// The first thing that a newcomer reads.
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
-    println!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
-    println!("  API        {url}/api/v1");
+    tell!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
+    tell!("  API        {url}/api/v1");
     if config.docs {
-        println!("  API docs   {url}/api-docs");
+        tell!("  API docs   {url}/api-docs");
     }
-    println!("  OpenAPI    {url}/openapi.json");
-    println!("  health     {url}/health, {url}/ready");
+    tell!("  OpenAPI    {url}/openapi.json");
+    tell!("  health     {url}/health, {url}/ready");
     if let Some(token) = token {
-        println!();
-        println!("There is no admin yet. Make one within 24 hours with this one-time token:");
-        println!("  curl -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
-        println!(
+        tell!("");
+        tell!("There is no admin yet. Make one within 24 hours with this one-time token:");
+        tell!("  curl -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
+        tell!(
             "    -d '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"<15 characters or more>\",\"display_name\":\"You\"}}'"
         );
     }

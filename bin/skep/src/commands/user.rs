@@ -38,7 +38,6 @@ pub(super) enum User {
     },
 }
 
-#[expect(clippy::print_stdout, reason = "this is the command line")]
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
     let User::Create { email, display_name, role, password_stdin: _, json: as_json } = command;
     let account = AccountCommand { email, display_name, password: read_password()? };
@@ -59,6 +58,6 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
         let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
         return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));
     }
-    println!("created {} {} ({})", user.id, user.email, role.name());
+    tell!("created {} {} ({})", user.id, user.email, role.name());
     Ok(())
 }

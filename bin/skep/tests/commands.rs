@@ -1,0 +1,156 @@
+//! The commands as they are called: what they print where, and how they end.
+
+use serde_json::Value;
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+use tempfile::TempDir;
+
+/// The program in this folder, without any setting from outside.
+fn skep(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
+    command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    skep(folder.path(), arguments).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert_eq!(code(output), 0, "{}", err(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A server on a free port, whose standard output nobody reads after the first line; killed when it is dropped.
+struct Server(Child);
+
+impl Server {
+    /// Started and listening. Answers its port too.
+    fn start(folder: &Path) -> (Self, u16) {
+        let mut command = skep(folder, &["serve"]);
+        let mut child = command.env("PORT", "0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let port = first.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
+        (Self(child), port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_wrong_call_ends_with_2_and_a_wrong_configuration_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(code(&run(&folder, &["sevre"])), 2);
+    assert_eq!(code(&run(&folder, &["user", "create", "--email", "a@example.com"])), 2);
+    std::fs::write(folder.path().join("skep.toml"), "[server]\nprot = 1\n").unwrap();
+    let refused = run(&folder, &["serve"]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        err(&refused).contains("server.prot (skep.toml line 2): there is no such setting; did you mean server.port?")
+    );
+    // What needs no configuration does not ask for it.
+    assert_eq!(code(&run(&folder, &["openapi"])), 0);
+    assert_eq!(code(&run(&folder, &["--help"])), 0);
+    assert!(!folder.path().join("skep-data").exists(), "nothing was made");
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = skep(folder.path(), &["migrate", "status"]).env("SKEP_CONFIG", "nowhere.toml").output().unwrap();
+    assert_eq!(code(&refused), 1);
+    assert!(err(&refused).contains("SKEP_CONFIG (environment): nowhere.toml cannot be read"), "{}", err(&refused));
+    std::fs::write(folder.path().join("own.toml"), "[data]\ndir = 'elsewhere'\n").unwrap();
+    let done = skep(folder.path(), &["migrate", "up"]).env("SKEP_CONFIG", "own.toml").output().unwrap();
+    assert_eq!(code(&done), 0, "{}", err(&done));
+    assert!(folder.path().join("elsewhere/skep.db").exists());
+}
+
+#[test]
+fn check_tells_all_as_text_and_as_json_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let fine = run(&folder, &["check"]);
+    assert_eq!(code(&fine), 0, "{}", out(&fine));
+    assert!(out(&fine).ends_with("nothing is wrong: the server can start\n"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let wrong = skep(folder.path(), &["check", "--json"]).env("PORT", "x").env("SKEP_DOSC", "on").output().unwrap();
+    assert_eq!(code(&wrong), 1);
+    let told: Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((&told["ok"], told["checks"].as_array().unwrap().len()), (&Value::Bool(false), 2));
+    assert!(told["checks"][0]["remedy"].is_string() && told["checks"][0]["level"] == "wrong", "{told}");
+}
+
+#[test]
+fn commands_work_beside_a_running_server_except_a_second_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, port) = Server::start(folder.path());
+    let checked = skep(folder.path(), &["check", "--json"]).env("PORT", port.to_string()).output().unwrap();
+    let checks = json(&checked);
+    let of = |name: &str| checks["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
+    assert_eq!(of("port").unwrap()["level"], "note", "{checks}");
+    assert_eq!(of("keys").unwrap()["level"], "ok", "{checks}");
+    let status = json(&run(&folder, &["migrate", "status", "--json"]));
+    assert_eq!((&status["store"], status["migrations"][0]["applied_at"].is_string()), (&"sqlite".into(), true));
+
+    let create = ["user", "create", "--email", "a@example.com", "--display-name", "A", "--password-stdin", "--json"];
+    let mut child = skep(folder.path(), &create)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"bees build hexagons\n").unwrap();
+    let created = json(&child.wait_with_output().unwrap());
+    assert_eq!((&created["email"], &created["roles"][0]), (&"a@example.com".into(), &"user".into()));
+
+    let second = skep(folder.path(), &["serve"]).env("PORT", "0").output().unwrap();
+    assert_eq!(code(&second), 1);
+    assert!(err(&second).contains("another server runs on the data folder"), "{}", err(&second));
+}
+
+#[test]
+fn demo_fills_an_empty_store_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = ["demo", "--products", "3", "--users", "2", "--orders", "5", "--seed", "1", "--json"];
+    let made = json(&run(&folder, &small));
+    assert_eq!((&made["orders"], made["log_ins"].as_array().unwrap().len()), (&5.into(), 3));
+    let again = run(&folder, &small);
+    assert_eq!(code(&again), 1);
+    assert!(err(&again).contains("the store is in use") && again.stdout.is_empty(), "{}", err(&again));
+}
+
+#[test]
+fn completions_are_for_every_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let made = run(&folder, &["completions", shell]);
+        assert!(code(&made) == 0 && out(&made).contains("migrate"), "{shell}");
+    }
+}
+
+#[test]
+fn the_document_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(json(&run(&folder, &["openapi"])), skep_http::Api::document());
+}
