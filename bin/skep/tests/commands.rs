@@ -1,5 +1,7 @@
 //! The commands as they are called: what they print where, and how they end.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use serde_json::Value;
 use std::{
     io::{BufRead as _, BufReader, Write as _},

@@ -81,7 +81,7 @@ fn whole_file() -> String {
     for setting in SETTINGS.iter().filter(|setting| !setting.key.is_empty()) {
         let section = section(setting);
         if section != last {
-            let _ = write!(text, "{}[{section}]\n", if last.is_empty() { "" } else { "\n" });
+            let _ = writeln!(text, "{}[{section}]", if last.is_empty() { "" } else { "\n" });
             last = section;
         }
         let key = setting.key.trim_start_matches(section).trim_start_matches('.');

@@ -1,5 +1,7 @@
 //! The documents that are made from the code are what the code says now. `SKEP_BLESS=1 cargo test -p skep` rewrites them.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod cli;
 mod configuration;
 mod errors;
