@@ -35,7 +35,7 @@ pub struct PostgresOptions {
     /// The most connections that units of work and reads may hold together. A start and a health check may use one more
     /// each.
     pub max_connections: u32,
-    /// How long `begin` may take in all: waiting for a free connection, opening one, `BEGIN`.
+    /// How long `begin` may take in all: waiting for a free connection, opening one (2 s at most), `BEGIN`.
     pub acquire_timeout: Duration,
     /// How long the server may work on one statement. When there is no answer 2 s later either, the connection is given
     /// up. Zero: no limit.
@@ -55,7 +55,7 @@ impl PostgresOptions {
         Self {
             url: url.into(),
             max_connections: 32,
-            acquire_timeout: Duration::from_secs(2),
+            acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
             lock_timeout: Duration::from_secs(3),
             idle_in_transaction: Duration::from_secs(10),

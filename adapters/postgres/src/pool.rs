@@ -35,6 +35,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// How long cleaning may take if statements may take forever.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long opening one may take. Waiting for one that others use may take longer: then the server is there, and busy.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many units of work open a connection at the same time. The others take what these give back meanwhile: in a rush
 /// on a cold pool, a password hash per connection would keep everybody waiting for longer than the units take.
 const OPENING_AT_ONCE: usize = 4;
@@ -142,7 +144,7 @@ impl Pool {
             let text = "others are still opening connections";
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
-        lease.renew(deadline).await?;
+        lease.renew(deadline.min(Instant::now() + OPEN_TIMEOUT)).await?;
         Ok(lease)
     }
 
