@@ -40,9 +40,12 @@ impl Default for RequestLimits {
     }
 }
 
+/// What one limit, by name, said of a request.
+type Said = (&'static str, Limit, Verdict);
+
 /// What the limits said of this request, for its headers.
 #[derive(Clone, Default)]
-struct Verdicts(Arc<Mutex<Vec<(&'static str, Limit, Verdict)>>>);
+struct Verdicts(Arc<Mutex<Vec<Said>>>);
 
 impl Verdicts {
     fn note(&self, name: &'static str, limit: Limit, verdict: Verdict) {

@@ -36,6 +36,14 @@ pub(crate) struct ListLinks {
     pub(crate) next: Option<String>,
 }
 
+/// The parameters of a list, as sent.
+pub(crate) struct ListParameters {
+    pub(crate) limit: Option<i64>,
+    pub(crate) cursor: Option<String>,
+    pub(crate) sort: Option<String>,
+    pub(crate) count: Option<String>,
+}
+
 /// A list as it was asked for.
 pub(crate) struct ListRequest<K> {
     path: &'static str,
@@ -53,7 +61,7 @@ pub(crate) fn list_request<K: Copy>(
     actor: &Actor,
     path: &'static str,
     keys: &[(&'static str, K)],
-    (limit, cursor, sort, count): (Option<i64>, Option<String>, Option<String>, Option<String>),
+    ListParameters { limit, cursor, sort, count }: ListParameters,
 ) -> Result<ListRequest<K>, Problem> {
     let sort = sort.unwrap_or_else(|| format!("-{}", keys[0].0));
     let (name, direction) = match sort.strip_prefix('-') {

@@ -17,7 +17,7 @@ pub(crate) use answer::Answer;
 pub(crate) use caller::{Anyone, SignedIn, visitor};
 pub(crate) use etag::{etag, precondition};
 pub use limits::RequestLimits;
-pub(crate) use list::{ListLinks, PageInfo, list_request};
+pub(crate) use list::{ListLinks, ListParameters, PageInfo, list_request};
 pub(crate) use money::{MoneyBody, SelfLink};
 pub use refusal::status;
 pub(crate) use refusal::{idempotency_key, refuse};

@@ -5,7 +5,7 @@ use super::dto::{
     SetStockRequest, StockBody,
 };
 use crate::{
-    api::{Answer, Anyone, SignedIn, State, etag, idempotency_key, list_request, precondition, refuse},
+    api::{Answer, Anyone, ListParameters, SignedIn, State, etag, idempotency_key, list_request, precondition, refuse},
     body::{MergePatch, Strict},
     problem::Problem,
 };
@@ -122,7 +122,6 @@ impl CatalogApi {
     ///
     /// The products that are on sale, to everybody.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,
         caller: Anyone,
@@ -138,7 +137,7 @@ impl CatalogApi {
         count: Query<Option<String>>,
     ) -> Result<Listed, Problem> {
         let keys: Vec<_> = ProductSortKey::ALL.iter().map(|key| (key.name(), *key)).collect();
-        let parameters = (limit.0, cursor.0, sort.0, count.0);
+        let parameters = ListParameters { limit: limit.0, cursor: cursor.0, sort: sort.0, count: count.0 };
         let list = list_request(&state, &caller.0, PRODUCTS, &keys, parameters)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = state.app.catalog.list_products.execute(&caller.0, sort, &list.page).await.map_err(refuse)?;

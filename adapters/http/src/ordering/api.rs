@@ -2,7 +2,7 @@
 
 use super::dto::{ORDERS, OrderBody, OrderListBody, PlaceOrderRequest};
 use crate::{
-    api::{Answer, SignedIn, State, etag, idempotency_key, list_request, refuse},
+    api::{Answer, ListParameters, SignedIn, State, etag, idempotency_key, list_request, refuse},
     body::Strict,
     problem::Problem,
 };
@@ -80,7 +80,6 @@ impl OrderingApi {
     ///
     /// One's own; an admin's list has everybody's.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
-    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,
         caller: SignedIn,
@@ -95,7 +94,7 @@ impl OrderingApi {
         /// `exact` counts all orders.
         count: Query<Option<String>>,
     ) -> Result<Listed, Problem> {
-        let parameters = (limit.0, cursor.0, sort.0, count.0);
+        let parameters = ListParameters { limit: limit.0, cursor: cursor.0, sort: sort.0, count: count.0 };
         let list = list_request(&state, &caller.0, ORDERS, &[("created_at", ())], parameters)?;
         let page =
             state.app.ordering.list_orders.execute(&caller.0, list.direction, &list.page).await.map_err(refuse)?;
