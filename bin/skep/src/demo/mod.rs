@@ -242,7 +242,7 @@ fn actor(id: UserId, roles: Vec<Role>) -> Actor {
 
 /// A bar on the standard error, if that is a terminal.
 fn progress(what: &'static str, count: u32) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:>9} {bar:40} {human_pos}/{human_len}  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{msg:>9} {bar:40} {human_pos}/{human_len}  {elapsed}, {eta} left");
     let bar = ProgressBar::new(u64::from(count)).with_message(what);
     if let Ok(style) = style {
         bar.set_style(style);
