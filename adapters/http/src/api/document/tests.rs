@@ -60,7 +60,10 @@ fn operations_have_names_tags_summaries_and_problems() {
             };
             let content = &response["content"]["application/problem+json"];
             assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name} {status}");
-            assert!(status == "default" || content["example"]["status"].as_u64() == status.parse().ok(), "{name} {status}");
+            assert!(
+                status == "default" || content["example"]["status"].as_u64() == status.parse().ok(),
+                "{name} {status}"
+            );
         }
     }
 }
