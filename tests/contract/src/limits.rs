@@ -95,7 +95,7 @@ async fn parallel(limiters: &[Arc<dyn RateLimits>], calls: usize, limit: Limit) 
 }
 
 async fn parallel_calls_get_exactly_the_burst(limiter: &Limiter) -> Checked {
-    let verdicts = parallel(&[limiter.limits.clone()], 64, limit(20, HOUR)).await?;
+    let verdicts = parallel(std::slice::from_ref(&limiter.limits), 64, limit(20, HOUR)).await?;
     equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)?;
     let mut left: Vec<u32> = verdicts.iter().filter(|verdict| verdict.allowed).map(|one| one.remaining).collect();
     left.sort_unstable();

@@ -31,7 +31,12 @@ impl Shop {
         let runtime = world::runtime();
         let place_order = Arc::new(PlaceOrder::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone()));
         let session = SessionId::new(world::uuid());
-        Self { place_order, actor: Actor::user(sample::user_id(), session, vec![Role::User], "req-1"), key: None, runtime }
+        Self {
+            place_order,
+            actor: Actor::user(sample::user_id(), session, vec![Role::User], "req-1"),
+            key: None,
+            runtime,
+        }
     }
 
     pub(crate) fn with_key(mut self, key: &str) -> Result<Self, InvalidIdempotencyKey> {
@@ -54,8 +59,7 @@ impl Shop {
 
     pub(crate) async fn place(&self, lines: &[(ProductId, i64)]) -> Result<OrderView, PlaceOrderError> {
         let line = |&(product_id, quantity): &(ProductId, i64)| OrderLineInput { product_id, quantity };
-        let command =
-            PlaceOrderCommand { lines: lines.iter().map(line).collect(), idempotency_key: self.key.clone() };
+        let command = PlaceOrderCommand { lines: lines.iter().map(line).collect(), idempotency_key: self.key.clone() };
         self.place_order.execute(&self.actor, command).await
     }
 }

@@ -48,7 +48,14 @@ pub(crate) fn event_id() -> EventId {
 pub(crate) fn user() -> Checked<User> {
     let id = user_id();
     let email = Email::parse(&format!("{}@example.com", id.uuid().simple()))?;
-    Ok(User::register(id, email, Text::line("Beatrix", 100)?, &[], "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA".into(), at(0)))
+    Ok(User::register(
+        id,
+        email,
+        Text::line("Beatrix", 100)?,
+        &[],
+        "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA".into(),
+        at(0),
+    ))
 }
 
 pub(crate) fn admin() -> Checked<User> {

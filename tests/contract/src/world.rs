@@ -31,7 +31,7 @@ pub(crate) fn uuid() -> Uuid {
     // millisecond.
     let tick = START.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
     let mut bytes = [0; 10];
-    bytes[..2].copy_from_slice(&(tick as u16 & 0xfff).to_be_bytes());
+    bytes[..2].copy_from_slice(&(tick & 0xfff).to_be_bytes()[6..]);
     bytes[2..].copy_from_slice(&random().to_be_bytes());
     uuid::Builder::from_unix_timestamp_millis(tick >> 12, &bytes).into_uuid()
 }

@@ -8,8 +8,8 @@ mod sqlite;
 mod wire;
 
 pub use limits::{Local, Redis};
-pub use mongodb::Mongo;
-pub use postgres::Postgres;
+pub use mongodb::{Mongo, open_mongodb};
+pub use postgres::{Postgres, open_postgres};
 pub use sqlite::Sqlite;
 
 use skep_application::kernel::Clock;

@@ -55,35 +55,34 @@ impl Mongo {
         }
     }
 
-    /// A migrated store, and its address and database for other processes.
+    /// A migrated store, and its database for other processes. It is removed by [`Self::close`].
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn shared(&self) -> Result<(Arc<dyn Store>, String, String), Failure> {
+    pub async fn shared(&self) -> Result<(Arc<dyn Store>, String), Failure> {
         self.client().await?;
         let name = unique(DATABASES);
-        let store = connect(&self.address, &name).await?;
+        let store = open_mongodb(&self.address, &name).await?;
         store.up().await?;
-        Ok((store, self.address.clone(), name))
+        self.spares.put(name.clone());
+        Ok((store, name))
     }
 
     /// Removes what all trials share.
     pub async fn close(&self) {
+        let Ok(client) = self.client().await else { return };
         while let Some(spare) = self.spares.take() {
-            self.remove(&spare).await;
-        }
-    }
-
-    /// Removes a database.
-    pub async fn remove(&self, database: &str) {
-        if let Ok(client) = self.client().await {
             // What is left is swept by the next run.
-            client.database(database).drop().await.ok();
+            client.database(&spare).drop().await.ok();
         }
     }
 }
 
-async fn connect(address: &str, database: &str) -> Result<Arc<dyn Store>, Failure> {
+/// The store in a database of the server at this address.
+///
+/// # Errors
+/// The address is none, or that of a server without transactions.
+pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<dyn Store>, Failure> {
     let mut options = MongoOptions::new(address);
     options.database = Some(database.to_owned());
     // Names the client to fail points.
@@ -123,7 +122,7 @@ impl StoreHarness for Mongo {
         let proxy = Proxy::start(self.server().await?, Wire::Mongo, Some(undo(client.clone()))).await?;
         // One connection, to the proxy: the set's own answer would lead past it.
         let through = format!("mongodb://{}/?directConnection=true", proxy.address());
-        let store = connect(&through, &name).await?;
+        let store = open_mongodb(&through, &name).await?;
         if start == Start::Migrated && is_new {
             store.up().await?;
         }
@@ -185,7 +184,7 @@ impl Instance for MongoInstance {
     }
 
     async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
-        connect(&self.address, &self.name).await
+        open_mongodb(&self.address, &self.name).await
     }
 
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {

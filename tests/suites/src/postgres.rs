@@ -85,7 +85,7 @@ impl Postgres {
         }
     }
 
-    /// A migrated store, and its address for other processes.
+    /// A migrated store, and its address for other processes. It is removed by [`Self::close`].
     ///
     /// # Errors
     /// Why there is none.
@@ -94,8 +94,17 @@ impl Postgres {
         let template = self.template().await?;
         self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         let address = self.address(&name);
+        self.spares.put(name);
         Ok((connect(&address)?, address.to_string()))
     }
+}
+
+/// The store in the database at this address.
+///
+/// # Errors
+/// The address is none.
+pub fn open_postgres(address: &str) -> Result<Arc<dyn Store>, Failure> {
+    connect(&Url::parse(address)?)
 }
 
 fn connect(address: &Url) -> Result<Arc<dyn Store>, Failure> {
@@ -127,13 +136,13 @@ impl StoreHarness for Postgres {
                 name
             }
         };
-        let server = format!("{}:{}", self.server.host_str().unwrap_or("127.0.0.1"), self.server.port().unwrap_or(5432));
+        let server =
+            format!("{}:{}", self.server.host_str().unwrap_or("127.0.0.1"), self.server.port().unwrap_or(5432));
         let proxy = Proxy::start(server, Wire::Postgres, None).await?;
         let mut through = self.address(&name);
         through.set_ip_host(proxy.address().ip()).map_err(|()| Failure::new("no host"))?;
         through.set_port(Some(proxy.address().port())).map_err(|()| Failure::new("no port"))?;
-        let admin =
-            Self { server: self.server.clone(), template: OnceCell::new(), spares: self.spares.clone() };
+        let admin = Self { server: self.server.clone(), template: OnceCell::new(), spares: self.spares.clone() };
         Ok(Box::new(PostgresInstance { store: connect(&through)?, admin, name, proxy, reusable }))
     }
 }
@@ -215,7 +224,8 @@ impl Instance for PostgresInstance {
     }
 
     async fn pretend_newer(&self) -> Result<(), Failure> {
-        let text = "INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', now() FROM schema_migrations";
+        let text =
+            "INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', now() FROM schema_migrations";
         self.admin.run(&self.name, text.to_owned()).await
     }
 

@@ -37,7 +37,8 @@ impl StoreHarness for Sqlite {
             Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
             Need::RoundTrips => Some("the store is in the process: a statement is a call, not a round trip"),
             Need::Full => {
-                let can = self.can_mount.get_or_init(|| TempDir::new().is_ok_and(|folder| Small::on(folder.path()).is_ok()));
+                let can =
+                    self.can_mount.get_or_init(|| TempDir::new().is_ok_and(|folder| Small::on(folder.path()).is_ok()));
                 if *can { None } else { Some("a disk that is full is a small tmpfs, which only root may mount") }
             }
         }

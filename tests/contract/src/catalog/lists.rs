@@ -170,7 +170,8 @@ async fn pages_hold_every_product_once_while_products_come_and_go(given: &Given)
 }
 
 async fn text_is_sorted_byte_by_byte(given: &Given) -> Checked {
-    let names = ["a", "B", "b", "ä", "Z", "z", "zz", "é", "🐝", "\u{FFFD}", "a b", "a-b", "ab", "ss", "ß", "10", "9", "_"];
+    let names =
+        ["a", "B", "b", "ä", "Z", "z", "zz", "é", "🐝", "\u{FFFD}", "a b", "a-b", "ab", "ss", "ß", "10", "9", "_"];
     let mut products = Vec::new();
     for name in names {
         products.push(Product { name: Text::line(name, 200)?, ..sample::product()? });
@@ -190,8 +191,10 @@ async fn text_is_sorted_byte_by_byte(given: &Given) -> Checked {
 
 async fn extreme_values_are_sorted_and_paged(given: &Given) -> Checked {
     let mut products = Vec::new();
-    let prices = [i64::MAX, i64::MAX - 1, sample::BEYOND_DOUBLE, sample::BEYOND_DOUBLE - 1, sample::BEYOND_DOUBLE + 1, 0];
-    let times = [Timestamp::MIN, Timestamp::MAX, sample::at(0), sample::at(1), Timestamp::from_millis(-1)?, sample::at(-1)];
+    let prices =
+        [i64::MAX, i64::MAX - 1, sample::BEYOND_DOUBLE, sample::BEYOND_DOUBLE - 1, sample::BEYOND_DOUBLE + 1, 0];
+    let times =
+        [Timestamp::MIN, Timestamp::MAX, sample::at(0), sample::at(1), Timestamp::from_millis(-1)?, sample::at(-1)];
     for (price, created_at) in prices.into_iter().zip(times) {
         let currency = if price % 2 == 0 { "EUR" } else { "JPY" };
         products.push(Product { price: sample::money(price, currency)?, created_at, ..sample::product()? });

@@ -9,6 +9,13 @@ mod stock;
 use crate::clause::Clause;
 
 pub(crate) fn clauses() -> Vec<Clause> {
-    [products::clauses(), stock::clauses(), reservations::clauses(), queries::clauses(), queries::stock(), lists::clauses()]
-        .concat()
+    [
+        products::clauses(),
+        stock::clauses(),
+        reservations::clauses(),
+        queries::clauses(),
+        queries::stock(),
+        lists::clauses(),
+    ]
+    .concat()
 }

@@ -42,12 +42,37 @@ async fn put(given: &Given, product: &Product) -> Checked {
 async fn values_survive(given: &Given) -> Checked {
     let longest = |character: &str, length| Text::block(&character.repeat(length), length);
     for (name, description, price, time, archived_at) in [
-        (longest("N", 200)?, longest("\u{10FFFD}", 10_000)?, sample::money(sample::BEYOND_DOUBLE, "EUR")?, sample::at(1), None),
-        (longest("🐝", 200)?, Text::block("", 1)?, sample::money(i64::MAX, "JPY")?, Timestamp::MAX, Some(Timestamp::MAX)),
-        (Text::line("'; DROP TABLE products; --", 200)?, Text::block("a\nb\tc\r\n\"\\%_$1?{}", 99)?, sample::money(0, "KWD")?, Timestamp::MIN, Some(Timestamp::MIN)),
-        (Text::line("e\u{301}", 200)?, Text::block("{\"$set\": 1}", 99)?, sample::money(1, "CHF")?, Timestamp::from_millis(-1)?, Some(sample::at(999))),
+        (
+            longest("N", 200)?,
+            longest("\u{10FFFD}", 10_000)?,
+            sample::money(sample::BEYOND_DOUBLE, "EUR")?,
+            sample::at(1),
+            None,
+        ),
+        (
+            longest("🐝", 200)?,
+            Text::block("", 1)?,
+            sample::money(i64::MAX, "JPY")?,
+            Timestamp::MAX,
+            Some(Timestamp::MAX),
+        ),
+        (
+            Text::line("'; DROP TABLE products; --", 200)?,
+            Text::block("a\nb\tc\r\n\"\\%_$1?{}", 99)?,
+            sample::money(0, "KWD")?,
+            Timestamp::MIN,
+            Some(Timestamp::MIN),
+        ),
+        (
+            Text::line("e\u{301}", 200)?,
+            Text::block("{\"$set\": 1}", 99)?,
+            sample::money(1, "CHF")?,
+            Timestamp::from_millis(-1)?,
+            Some(sample::at(999)),
+        ),
     ] {
-        let product = Product { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? };
+        let product =
+            Product { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? };
         put(given, &product).await?;
         equal(stored(given, product.id).await?, Some(product.clone()))?;
         let many = look!(given.store, catalog, tx => tx.products().find_many(&[product.id]).await?)?;

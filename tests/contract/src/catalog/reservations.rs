@@ -37,10 +37,8 @@ async fn hold(given: &Given, reservations: &[Reservation]) -> Checked {
 
 /// The reservation as it is after its end.
 fn ended(reservation: &Reservation, state: ReservationState, now: Timestamp) -> Reservation {
-    let mut level = StockLevel {
-        reserved: reservation.quantity,
-        ..sample::level(reservation.product_id, reservation.quantity)
-    };
+    let mut level =
+        StockLevel { reserved: reservation.quantity, ..sample::level(reservation.product_id, reservation.quantity) };
     let mut ended = *reservation;
     level.end(MovementId::new(world::uuid()), &mut ended, state, now);
     ended
@@ -161,8 +159,7 @@ async fn a_batch_ends_as_a_whole_or_not_at_all(given: &Given) -> Checked {
     let order = sample::order_id();
     let active: Vec<_> = (0..4).map(|_| sample::reservation(order, sample::product_id(), None)).collect();
     hold(given, &active).await?;
-    let release: Vec<_> =
-        active.iter().map(|one| ended(one, ReservationState::Released, sample::at(10))).collect();
+    let release: Vec<_> = active.iter().map(|one| ended(one, ReservationState::Released, sample::at(10))).collect();
     commit!(given.store, ordering, tx => tx.stock().end_reservations(&release[2..3]).await?)?;
     let mut tx = units::ordering(&*given.store).await?;
     stale(tx.stock().end_reservations(&release).await)?;

@@ -87,7 +87,12 @@ async fn a_save_stores_every_level_and_makes_the_next_version(given: &Given) -> 
             .await?
             .iter()
             .zip(1..)
-            .map(|(level, number)| StockLevel { on_hand: 1_000 + number, reserved: number, updated_at: sample::at(round), ..*level })
+            .map(|(level, number)| StockLevel {
+                on_hand: 1_000 + number,
+                reserved: number,
+                updated_at: sample::at(round),
+                ..*level
+            })
             .collect();
         let seen = commit!(given.store, catalog, tx => {
             tx.stock().save_many(&changed).await?;

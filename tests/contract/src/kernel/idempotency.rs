@@ -110,7 +110,11 @@ async fn an_undone_unit_leaves_no_key(given: &Given) -> Checked {
         let mut tx = units::ordering(&*given.store).await?;
         equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
         tx.idempotency().fill(&claim, ANSWER).await?;
-        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        if rolled_back {
+            tx.rollback().await?
+        } else {
+            drop(tx)
+        }
         equal(peek(given, &claim).await?, Claimed::New)?;
     }
     Ok(())
@@ -208,7 +212,11 @@ async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
         for _ in 0..5 {
             tokio::task::yield_now().await;
         }
-        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        if rolled_back {
+            tx.rollback().await?
+        } else {
+            drop(tx)
+        }
         equal(next.await??, Claimed::New)?;
         equal(peek(given, &claim).await?, replay(ANSWER))?;
     }

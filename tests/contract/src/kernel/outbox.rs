@@ -41,10 +41,14 @@ async fn values_survive(given: &Given) -> Checked {
         traceparent: Some(traceparent),
         occurred_at: Timestamp::MAX,
         // Kept as text: neither the order of names, nor spaces, nor the writing of numbers may change.
-        payload: format!("{{\"z\": 1.0, \"a\":9007199254740993,  \"$b\": \"{}\", \"a\": null}}", "é🐝\\u0000".repeat(9_000)),
+        payload: format!(
+            "{{\"z\": 1.0, \"a\":9007199254740993,  \"$b\": \"{}\", \"a\": null}}",
+            "é🐝\\u0000".repeat(9_000)
+        ),
         ..sample::event()
     };
-    let early = OutboxEvent { occurred_at: Timestamp::MIN, aggregate_id: Uuid::nil(), payload: "{}".into(), ..sample::event() };
+    let early =
+        OutboxEvent { occurred_at: Timestamp::MIN, aggregate_id: Uuid::nil(), payload: "{}".into(), ..sample::event() };
     for event in [&plain, &full, &early] {
         append(given, event).await?;
     }
@@ -63,7 +67,11 @@ async fn an_undone_event_is_not_there(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let mut tx = units::ordering(&*given.store).await?;
         tx.outbox().append(&sample::event()).await?;
-        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        if rolled_back {
+            tx.rollback().await?
+        } else {
+            drop(tx)
+        }
         equal(given.store.list_events(None, 10).await?, vec![])?;
     }
     Ok(())
@@ -120,7 +128,11 @@ async fn an_undone_event_is_settled_as_not_stored(given: &Given) -> Checked {
         let event = sample::event();
         let mut tx = units::catalog(&*given.store).await?;
         tx.outbox().append(&event).await?;
-        if rolled_back { tx.rollback().await? } else { drop(tx) }
+        if rolled_back {
+            tx.rollback().await?
+        } else {
+            drop(tx)
+        }
         equal(settle(given, &event).await?, false)?;
     }
     Ok(())

@@ -100,7 +100,8 @@ async fn down_takes_back_the_newest_steps(given: &Given) -> Checked {
     for left in (0..count).rev() {
         let taken = given.store.down(1).await?;
         equal(numbers(&taken), vec![left + 1])?;
-        let applied: Vec<_> = given.store.status().await?.into_iter().filter(|step| step.applied_at.is_some()).collect();
+        let applied: Vec<_> =
+            given.store.status().await?.into_iter().filter(|step| step.applied_at.is_some()).collect();
         equal(numbers(&applied), (1..=left).collect())?;
     }
     equal(given.store.down(1).await?, vec![])

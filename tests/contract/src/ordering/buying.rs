@@ -4,8 +4,8 @@ use crate::{
     check::{Checked, Failure, equal, holds, some},
     clause::{Given, clauses},
     harness::{CommitFault, Need},
-    sample,
     sale::{Sales, Shop},
+    sample,
     units::{self, look},
 };
 use skep_application::{

@@ -3,8 +3,8 @@
 use crate::{
     check::{Checked, equal, holds},
     clause::{Given, clauses},
-    sample,
     sale::Shop,
+    sample,
     units::commit,
 };
 use skep_application::{

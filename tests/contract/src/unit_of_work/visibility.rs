@@ -124,7 +124,10 @@ async fn a_reading_unit_stores_nothing(given: &Given) -> Checked {
 }
 
 async fn a_hint_changes_nothing(given: &Given) -> Checked {
-    use skep_application::{catalog::CatalogTx, kernel::{Begin, Key, TxMode}};
+    use skep_application::{
+        catalog::CatalogTx,
+        kernel::{Begin, Key, TxMode},
+    };
     let (one, other) = (sample::product()?, sample::product()?);
     sample::stock_up(&*given.store, &[one.clone(), other.clone()], 1).await?;
     let there = [Key::from(one.id), Key::from(other.id), Key::from(one.id)];

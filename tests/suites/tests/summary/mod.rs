@@ -73,9 +73,12 @@ impl Summary {
         self.counts().notes.push(format!("{store} was not tried: {reason}"));
     }
 
+    #[expect(clippy::print_stdout, reason = "the table is what is asked for")]
     pub(crate) fn print(&self) {
         let mut counts = self.counts();
-        counts.stores.sort_by_key(|store| ["sqlite", "postgres", "mongodb"].iter().position(|known| known == store).unwrap_or(9));
+        counts.stores.sort_by_key(|store| {
+            ["sqlite", "postgres", "mongodb"].iter().position(|known| known == store).unwrap_or(9)
+        });
         let cell = |count: Option<&Count>| match count {
             None => String::new(),
             Some(Count { holds, fails: 0, not_applicable: 0 }) => format!("{holds}"),

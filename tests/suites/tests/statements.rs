@@ -1,0 +1,237 @@
+//! Every SQL statement fits both engines, and both engines have the same tables.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+#![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
+
+use rusqlite::Connection as Sqlite;
+use skep_application::{kernel::Constraint, operations::Migrations as _};
+use skep_local::SystemClock;
+use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_sql::{Engine, Kind, SqlDatabase, SqlStore, Statement, statements};
+use skep_sqlite::{SqliteDatabase, SqliteOptions};
+use sqlx::{
+    AssertSqlSafe, Column as _, Connection as _, Either, Executor as _, PgConnection, Row as _, SqlSafeStr as _,
+    Statement as _, TypeInfo as _,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tempfile::TempDir;
+
+/// A migrated SQLite database; the folder goes when it is dropped.
+async fn sqlite() -> (TempDir, Sqlite) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("skep.db");
+    let database: Arc<dyn SqlDatabase> = Arc::new(SqliteDatabase::open(SqliteOptions::new(&path)).unwrap());
+    SqlStore::new(database, Arc::new(SystemClock::new())).up().await.unwrap();
+    let connection = Sqlite::open(path).unwrap();
+    rusqlite::vtab::array::load_module(&connection).unwrap();
+    (folder, connection)
+}
+
+/// A migrated PostgreSQL database of its own; `None` without a server, unless it is required.
+struct Postgres {
+    admin: PgConnection,
+    name: String,
+    connection: PgConnection,
+}
+
+impl Postgres {
+    async fn start(test: &str) -> Option<Self> {
+        let required = std::env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+        let Ok(address) = std::env::var("SKEP_TEST_POSTGRES_URL") else {
+            assert!(!required.split(',').any(|store| store == "postgres"), "SKEP_TEST_POSTGRES_URL is not set");
+            println!("not tried: SKEP_TEST_POSTGRES_URL is not set");
+            return None;
+        };
+        let mut admin = PgConnection::connect(&address).await.unwrap();
+        let name = format!("skep_suite_{}_{test}", std::process::id());
+        admin.execute(AssertSqlSafe(format!("CREATE DATABASE {name}"))).await.unwrap();
+        let mut own = url::Url::parse(&address).unwrap();
+        own.set_path(&name);
+        let database: Arc<dyn SqlDatabase> =
+            Arc::new(PostgresDatabase::connect(&PostgresOptions::new(own.as_str())).unwrap());
+        SqlStore::new(database, Arc::new(SystemClock::new())).up().await.unwrap();
+        let connection = PgConnection::connect(own.as_str()).await.unwrap();
+        Some(Self { admin, name, connection })
+    }
+
+    async fn remove(mut self) {
+        self.connection.close().await.unwrap();
+        let text = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        self.admin.execute(AssertSqlSafe(text)).await.unwrap();
+    }
+}
+
+fn postgres_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "BOOL",
+        Kind::Int => "INT8",
+        Kind::Text => "TEXT",
+        Kind::Bytes => "BYTEA",
+        Kind::Uuid => "UUID",
+        Kind::Time => "TIMESTAMPTZ",
+        Kind::Uuids => "UUID[]",
+    }
+}
+
+/// The kinds of columns are checked on PostgreSQL; that the tables are alike, below.
+#[tokio::test]
+async fn every_statement_prepares_on_sqlite_with_its_declared_parameters() {
+    let (_folder, connection) = sqlite().await;
+    let mut faults = Vec::new();
+    for statement in statements() {
+        let prepared = match connection.prepare(statement.text(Engine::Sqlite)) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                faults.push(format!("{}: {error}", statement.name));
+                continue;
+            }
+        };
+        let mut found: Vec<_> =
+            (1..=prepared.parameter_count()).map(|at| prepared.parameter_name(at).unwrap_or("?").to_owned()).collect();
+        let mut declared: Vec<_> = (1..=statement.params.len()).map(|at| format!("${at}")).collect();
+        found.sort();
+        declared.sort();
+        if found != declared {
+            faults.push(format!("{}: parameters {found:?}, declared {declared:?}", statement.name));
+        }
+        if prepared.column_count() != statement.columns.len() {
+            let (found, declared) = (prepared.column_count(), statement.columns.len());
+            faults.push(format!("{}: {found} columns, declared {declared}", statement.name));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// What PostgreSQL finds in a statement that is not as declared.
+async fn faults(connection: &mut PgConnection, statement: &Statement) -> Vec<String> {
+    let text = AssertSqlSafe(statement.text(Engine::Postgres).to_owned()).into_sql_str();
+    let prepared = match connection.prepare(text).await {
+        Ok(prepared) => prepared,
+        Err(error) => return vec![format!("{}: {error}", statement.name)],
+    };
+    let mut faults = Vec::new();
+    let declared: Vec<String> = statement
+        .params
+        .iter()
+        .map(|kind| format!("{}{}", postgres_type(*kind), if statement.batch { "[]" } else { "" }))
+        .collect();
+    let found: Vec<String> = match prepared.parameters() {
+        Some(Either::Left(types)) => types.iter().map(|found| found.name().to_owned()).collect(),
+        _ => vec![],
+    };
+    if found != declared {
+        faults.push(format!("{}: parameters {found:?}, declared {declared:?}", statement.name));
+    }
+    let found: Vec<_> = prepared.columns().iter().map(|column| column.type_info().name().to_owned()).collect();
+    let declared: Vec<_> = statement.columns.iter().map(|kind| postgres_type(*kind).to_owned()).collect();
+    if found != declared {
+        faults.push(format!("{}: columns {found:?}, declared {declared:?}", statement.name));
+    }
+    faults
+}
+
+#[tokio::test]
+async fn every_statement_prepares_on_postgresql_with_its_declared_parameters() {
+    let Some(mut postgres) = Postgres::start("statements").await else { return };
+    let mut found = Vec::new();
+    for statement in statements() {
+        found.extend(faults(&mut postgres.connection, statement).await);
+    }
+    postgres.remove().await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+/// Of every column, by table: whether it may be NULL, and what may stand in it.
+type Tables = BTreeMap<String, BTreeMap<String, (bool, String)>>;
+
+/// The one name of a type in both engines.
+fn common(found: &str) -> &'static str {
+    match found {
+        "INTEGER" | "bigint" | "boolean" | "timestamp with time zone" => "number",
+        "TEXT" | "text" => "text",
+        "BLOB" | "uuid" | "bytea" => "bytes",
+        _ => "another",
+    }
+}
+
+fn sqlite_tables(connection: &Sqlite) -> Tables {
+    let text = "SELECT tables.name, columns.name, columns.\"notnull\", columns.type \
+        FROM sqlite_schema tables, pragma_table_info(tables.name) columns \
+        WHERE tables.type = 'table' AND tables.name NOT LIKE 'sqlite_%'";
+    let mut statement = connection.prepare(text).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    let mut tables = Tables::new();
+    while let Some(row) = rows.next().unwrap() {
+        let found: String = row.get(3).unwrap();
+        let column = (!row.get::<_, bool>(2).unwrap(), common(&found).to_owned());
+        tables.entry(row.get(0).unwrap()).or_default().insert(row.get(1).unwrap(), column);
+    }
+    tables
+}
+
+async fn postgres_tables(connection: &mut PgConnection) -> Tables {
+    let text = "SELECT table_name::text, column_name::text, is_nullable = 'YES', data_type::text \
+        FROM information_schema.columns WHERE table_schema = 'public'";
+    let mut tables = Tables::new();
+    for row in connection.fetch_all(text).await.unwrap() {
+        let column = (row.get::<bool, _>(2), common(&row.get::<String, _>(3)).to_owned());
+        tables.entry(row.get(0)).or_default().insert(row.get(1), column);
+    }
+    tables
+}
+
+/// Of every index but those of primary keys: its table, whether it is unique, its columns. Their names differ, because
+/// SQLite names those of constraints itself.
+type Indexes = BTreeSet<(String, bool, Vec<String>)>;
+
+fn by_name(rows: impl IntoIterator<Item = (String, String, bool, String)>) -> Indexes {
+    let mut indexes: BTreeMap<String, (String, bool, Vec<String>)> = BTreeMap::new();
+    for (name, table, unique, column) in rows {
+        indexes.entry(name).or_insert_with(|| (table, unique, vec![])).2.push(column);
+    }
+    indexes.into_values().collect()
+}
+
+fn sqlite_indexes(connection: &Sqlite) -> Indexes {
+    let text = "SELECT list.name, tables.name, list.\"unique\", info.name FROM sqlite_schema tables, \
+        pragma_index_list(tables.name) list, pragma_index_info(list.name) info \
+        WHERE tables.type = 'table' AND list.origin <> 'pk' ORDER BY list.name, info.seqno";
+    let mut statement = connection.prepare(text).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    by_name(rows.map(Result::unwrap))
+}
+
+async fn postgres_indexes(connection: &mut PgConnection) -> Indexes {
+    let text = "SELECT class.relname::text, owner.relname::text, index.indisunique, attribute.attname::text \
+        FROM pg_index index \
+        JOIN pg_class class ON class.oid = index.indexrelid JOIN pg_class owner ON owner.oid = index.indrelid \
+        JOIN pg_attribute attribute ON attribute.attrelid = class.oid \
+        WHERE class.relnamespace = 'public'::regnamespace AND NOT index.indisprimary \
+        ORDER BY class.relname, attribute.attnum";
+    let rows = connection.fetch_all(text).await.unwrap();
+    by_name(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))))
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_tables_columns_and_indexes() {
+    let Some(mut postgres) = Postgres::start("tables").await else { return };
+    let (_folder, sqlite) = sqlite().await;
+    let tables = (sqlite_tables(&sqlite), postgres_tables(&mut postgres.connection).await);
+    let indexes = (sqlite_indexes(&sqlite), postgres_indexes(&mut postgres.connection).await);
+    let names: Vec<String> = {
+        let text = "SELECT relname::text FROM pg_class WHERE relkind = 'i' AND relnamespace = 'public'::regnamespace";
+        postgres.connection.fetch_all(text).await.unwrap().iter().map(|row| row.get(0)).collect()
+    };
+    postgres.remove().await;
+    assert!(tables.0.contains_key("orders"), "the tables are read");
+    assert_eq!(tables.0, tables.1);
+    let number = ("orders".to_owned(), true, vec!["number".to_owned()]);
+    assert!(indexes.0.contains(&number), "the indexes are read");
+    assert_eq!(indexes.0, indexes.1);
+    // A rule whose index has another name would never be recognized.
+    let unknown: Vec<_> = Constraint::ALL.iter().filter(|rule| !names.iter().any(|name| name == rule.name())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
