@@ -11,3 +11,8 @@ mod telemetry;
 
 pub use data_dir::DataDirError;
 pub use skep::{Builder, Skep, StartError, system_runtime};
+
+/// The guide to embedding, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/embed.md")]
+struct EmbedGuide;

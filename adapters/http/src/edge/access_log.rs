@@ -142,7 +142,7 @@ fn record(subject: &Subject, status: Option<StatusCode>, duration: Duration) {
     .record(duration);
 }
 
-/// A response body that ends its [`Exchange`] when it has been handed over, or was given up.
+/// A response body that ends its exchange when it has been handed over, or was given up.
 pub struct ResponseBody {
     inner: BoxBody<Bytes, io::Error>,
     exchange: Exchange,

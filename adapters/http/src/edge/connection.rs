@@ -206,6 +206,10 @@ pub(crate) enum Ending {
     Cut,
 }
 
+/// How long after the order to stop an idle connection is left open: until the runtime has been told of every request
+/// that was sent before, which takes one look at the sockets.
+const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Drives a connection until it ends by itself, runs into a deadline, or the server stops.
 pub(crate) async fn drive<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
@@ -218,6 +222,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
     let mut drain = pin!(server.drain.cancelled());
     let mut cut = pin!(server.cut.cancelled());
     let mut registered = false;
+    let mut settled: Option<Pin<Box<Sleep>>> = None;
     let mut closing: Option<Instant> = None;
     poll_fn(move |cx| {
         if !registered {
@@ -230,8 +235,15 @@ pub(crate) async fn drive<C: GracefulConnection>(
             return Poll::Ready(Ending::Cut);
         }
         if phase != RUNNING && closing.is_none() {
-            connection.as_mut().graceful_shutdown();
-            closing = Some(Instant::now() + timeouts.closing_grace);
+            let settled = settled.get_or_insert_with(|| Box::pin(tokio::time::sleep(SETTLE)));
+            if settled.as_mut().poll(cx).is_ready() {
+                // Read once more: an idle connection is closed without a look at what it holds.
+                if connection.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ending::Closed);
+                }
+                connection.as_mut().graceful_shutdown();
+                closing = Some(Instant::now() + timeouts.closing_grace);
+            }
         }
         loop {
             if connection.as_mut().poll(cx).is_ready() {
