@@ -28,6 +28,9 @@ use tokio::time::timeout;
 /// How long a health check may take, with something to spare below the 2 s of its contract.
 const CHECK_PATIENCE: Duration = Duration::from_millis(1_800);
 
+/// How long closing waits for what is under way.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A store in one database of a MongoDB replica set or sharded cluster.
 pub struct MongoStore {
     client: Client,
@@ -73,6 +76,13 @@ impl MongoStore {
     #[must_use]
     pub fn database(&self) -> &str {
         self.database.name()
+    }
+
+    /// Ends the driver's work in the background and closes its connections: before the runtime stops, because the driver
+    /// panics when its pool goes before its tasks. Waits at most 2 s for units that are being undone.
+    pub async fn close(&self) {
+        // What does not end in time is cut with the process; the server undoes it by itself.
+        let _ = timeout(CLOSING_PATIENCE, self.client.clone().shutdown()).await;
     }
 
     /// A session for reading outside of units of work: from the primary, with majority concern. What a majority has

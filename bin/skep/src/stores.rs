@@ -21,13 +21,24 @@ use std::sync::Arc;
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) name: &'static str,
-    sqlite: Option<Arc<SqliteDatabase>>,
+    closing: Closing,
+}
+
+/// What has to be done before the process ends.
+#[derive(Clone)]
+enum Closing {
+    /// Nothing.
+    Nothing,
+    /// End the last group and empty the write-ahead log.
+    Sqlite(Arc<SqliteDatabase>),
+    /// End the driver's background work.
+    Mongodb(Arc<MongoStore>),
 }
 
 impl OpenStore {
     /// A store that somebody else has opened and will close.
     pub(crate) fn given(store: Arc<dyn Store>) -> Self {
-        Self { store, name: "own", sqlite: None }
+        Self { store, name: "own", closing: Closing::Nothing }
     }
 
     /// Opens the store that is configured.
@@ -38,27 +49,33 @@ impl OpenStore {
                 options.synchronous = if config.sqlite_full_sync { Synchronous::Full } else { Synchronous::Normal };
                 let database = Arc::new(SqliteDatabase::open(options)?);
                 let store = Arc::new(SqlStore::new(database.clone(), clock));
-                Ok(Self { store, name: "sqlite", sqlite: Some(database) })
+                Ok(Self { store, name: "sqlite", closing: Closing::Sqlite(database) })
             }
             StoreChoice::Postgres(url) => {
                 let mut options = PostgresOptions::new(url.0.as_str());
                 options.max_connections = config.store_connections;
                 let database = Arc::new(PostgresDatabase::connect(&options)?);
-                Ok(Self { store: Arc::new(SqlStore::new(database, clock)), name: "postgres", sqlite: None })
+                Ok(Self {
+                    store: Arc::new(SqlStore::new(database, clock)),
+                    name: "postgres",
+                    closing: Closing::Nothing,
+                })
             }
             StoreChoice::Mongodb(uri) => {
                 let mut options = MongoOptions::new(uri.0.as_str());
                 options.max_pool_size = config.store_connections;
                 let store = Arc::new(MongoStore::connect(options, clock).await?);
-                Ok(Self { store, name: "mongodb", sqlite: None })
+                Ok(Self { store: store.clone(), name: "mongodb", closing: Closing::Mongodb(store) })
             }
         }
     }
 
     /// Ends what is under way and leaves a tidy file behind.
     pub(crate) async fn close(&self) {
-        if let Some(sqlite) = &self.sqlite {
-            sqlite.close().await;
+        match &self.closing {
+            Closing::Nothing => {}
+            Closing::Sqlite(database) => database.close().await,
+            Closing::Mongodb(store) => store.close().await,
         }
     }
 }
