@@ -208,7 +208,7 @@ pub(crate) enum Ending {
 
 /// How long after the order to stop an idle connection is left open: until the runtime has been told of every request
 /// that was sent before, which takes one look at the sockets.
-const SETTLE: std::time::Duration = std::time::Duration::from_millis(20);
+const SETTLE: Duration = Duration::from_millis(20);
 
 /// Drives a connection until it ends by itself, runs into a deadline, or the server stops.
 pub(crate) async fn drive<C: GracefulConnection>(
