@@ -1,0 +1,79 @@
+//! Every numbered clause in the documentation of the ports has a trial, and no trial names a clause that is not there.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+use skep_contract::{clauses, limits_clauses};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The module that says what a unit of work is; its clauses are not those of one trait.
+const UNIT_OF_WORK: &str = "kernel/store.rs";
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The number of a clause, of a line like `/// 3. Keys …`.
+fn number(line: &str, comment: &str) -> Option<u32> {
+    line.trim().strip_prefix(comment)?.trim_start().split_once(". ")?.0.parse().ok()
+}
+
+/// The numbered clauses of a file, as `Trait 1`.
+fn numbered(path: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut pending = Vec::new();
+    for line in text.lines() {
+        if path.ends_with(UNIT_OF_WORK) {
+            found.extend(number(line, "//!").map(|number| format!("UnitOfWork {number}")));
+        }
+        pending.extend(number(line, "///"));
+        let code = line.trim_start();
+        if let Some(rest) = code.strip_prefix("pub trait ") {
+            let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
+            found.extend(pending.drain(..).map(|number| format!("{name} {number}")));
+        } else if !code.starts_with("///") && !code.starts_with("#[") {
+            pending.clear();
+        }
+    }
+    found
+}
+
+#[test]
+fn every_numbered_clause_has_a_trial() {
+    let mut files = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../application/src"), &mut files);
+    let written: BTreeSet<String> =
+        files.iter().flat_map(|path| numbered(path, &fs::read_to_string(path).unwrap())).collect();
+    assert!(written.contains("UnitOfWork 1") && written.contains("Outbox 3"), "the clauses are found: {written:?}");
+    let proved: BTreeSet<String> = clauses()
+        .iter()
+        .flat_map(|clause| clause.proves)
+        .chain(limits_clauses().iter().flat_map(|clause| clause.proves))
+        .map(|name| (*name).to_owned())
+        .collect();
+    assert_eq!(written, proved);
+}
+
+#[test]
+fn no_two_clauses_have_one_name() {
+    let all = clauses();
+    let names: BTreeSet<_> = all.iter().map(|clause| (clause.subject, clause.name)).collect();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn a_clause_is_found_only_where_it_stands() {
+    let text = "/// 1. One.\n/// 2. Two.\n#[async_trait]\npub trait Port: Send {\n    /// 3. Not a clause of the trait.\n    fn f();\n}\n";
+    assert_eq!(numbered(Path::new("ports.rs"), text), ["Port 1", "Port 2"]);
+    assert_eq!(numbered(Path::new("kernel/store.rs"), "//! 1. One.\n"), ["UnitOfWork 1"]);
+}

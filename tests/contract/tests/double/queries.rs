@@ -1,0 +1,196 @@
+//! The queries of the double, and its operations.
+
+use super::{Double, Flaw};
+use async_trait::async_trait;
+use skep_application::{
+    catalog::{ProductQueries, ProductSort, ProductSortKey, ProductView, StockQueries, StockView},
+    identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, SortValue, StoreError},
+    operations::{InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth},
+    ordering::{OrderQueries, OrderView},
+};
+use skep_domain::shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId};
+use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
+
+/// How many steps the double's schema has.
+pub(crate) const STEPS: i64 = 3;
+
+type Done<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl UserQueries for Double {
+    async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
+        Ok(self.seen().users.get(&id).filter(|user| scope.admits(user.id)).map(UserView::from))
+    }
+    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
+        let state = self.seen();
+        let user = state.users.values().find(|user| user.email == *email);
+        Ok(user.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash.clone() }))
+    }
+}
+
+#[async_trait]
+impl SessionQueries for Double {
+    async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
+        let state = self.seen();
+        let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
+        Ok(state.users.get(&session.user_id).map(|user| SessionView { session, roles: user.roles.clone() }))
+    }
+}
+
+/// The keys of one sort are of one type; `None` for others.
+fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
+    match (one, other) {
+        (SortValue::Time(one), SortValue::Time(other)) => Some(one.cmp(other)),
+        (SortValue::Text(one), SortValue::Text(other)) => Some(one.as_bytes().cmp(other.as_bytes())),
+        (SortValue::Int(one), SortValue::Int(other)) => Some(one.cmp(other)),
+        _ => None,
+    }
+}
+
+fn page<T>(
+    mut rows: Vec<T>,
+    place: impl Fn(&T) -> Position,
+    direction: Direction,
+    request: &PageRequest,
+    flaw: Flaw,
+) -> Page<T> {
+    let turned = |order: Ordering| if direction == Direction::Descending { order.reverse() } else { order };
+    let order = |one: &Position, other: &Position| {
+        compare(&one.key, &other.key).map(|order| turned(order.then(one.id.cmp(&other.id))))
+    };
+    rows.sort_by(|one, other| order(&place(one), &place(other)).unwrap());
+    let mut total = request.count.then_some(rows.len() as u64);
+    if let Some(after) = &request.after {
+        rows.retain(|row| {
+            let place = place(row);
+            let behind = if flaw == Flaw::SkipsEquals {
+                compare(&place.key, &after.key).map(turned)
+            } else {
+                order(&place, after)
+            };
+            behind == Some(Ordering::Greater)
+        });
+    }
+    if flaw == Flaw::CountsThePage {
+        total = total.map(|_| rows.len().min(request.limit.get()) as u64);
+    }
+    Page::of(rows, request, total, place)
+}
+
+#[async_trait]
+impl ProductQueries for Double {
+    async fn find_product(&self, id: ProductId) -> Done<Option<ProductView>> {
+        Ok(self.seen().products.get(&id).map(ProductView::from))
+    }
+    async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<ProductView>> {
+        let state = self.seen();
+        let listed = |archived: bool| !archived || self.flaw == Flaw::ListsArchived;
+        let on_sale = state.products.values().filter(|product| listed(product.archived_at.is_some()));
+        let key: ProductSortKey = sort.key;
+        Ok(page(on_sale.map(ProductView::from).collect(), |row| key.position(row), sort.direction, request, self.flaw))
+    }
+}
+
+#[async_trait]
+impl StockQueries for Double {
+    async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
+        let state = self.seen();
+        let on_sale = state.products.get(&id).is_some_and(|product| product.is_on_sale());
+        Ok(state.levels.get(&id).map(|level| StockView::of(level, on_sale)))
+    }
+}
+
+#[async_trait]
+impl OrderQueries for Double {
+    async fn find_order(&self, scope: Scope, id: OrderId) -> Done<Option<OrderView>> {
+        let state = self.seen();
+        let order = state.orders.get(&id);
+        Ok(order.filter(|order| scope.admits(order.customer_id)).map(OrderView::from))
+    }
+    async fn list_orders(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<OrderView>> {
+        let state = self.seen();
+        let within = |customer| scope.admits(customer) || self.flaw == Flaw::IgnoresScopes;
+        let orders = state.orders.values().filter(|order| within(order.customer_id));
+        Ok(page(orders.map(OrderView::from).collect(), OrderView::position, direction, request, self.flaw))
+    }
+}
+
+#[async_trait]
+impl OutboxQueries for Double {
+    async fn list_events(&self, after: Option<EventId>, limit: u32) -> Done<Vec<OutboxEvent>> {
+        let state = self.seen();
+        let later = state.events.values().filter(|event| after.is_none_or(|after| event.id > after));
+        Ok(later.take(usize::try_from(limit).unwrap()).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl InstanceKeys for Double {
+    async fn list_keys(&self) -> Done<Vec<SealedKey>> {
+        let mut keys = self.seen().instance_keys;
+        keys.sort_by_key(|key| key.created_at);
+        Ok(keys)
+    }
+    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
+        let keys = &mut self.shared.state.write().unwrap().instance_keys;
+        if keys.iter().any(|other| other.purpose == key.purpose) && self.flaw != Flaw::KeepsEveryKey {
+            return Ok(false);
+        }
+        if keys.iter().any(|other| other.id == key.id) {
+            return Err(StoreError::Duplicate { constraint: skep_application::kernel::Constraint::InstanceKeyId });
+        }
+        keys.push(key.clone());
+        Ok(true)
+    }
+}
+
+fn steps(numbers: impl Iterator<Item = i64>, applied: i64) -> Vec<MigrationStatus> {
+    let step = |number| MigrationStatus {
+        number,
+        name: format!("step_{number}"),
+        applied_at: (number <= applied).then_some(Timestamp::MIN),
+    };
+    numbers.map(step).collect()
+}
+
+impl Double {
+    fn schema(&self) -> Result<i64, MigrationError> {
+        match self.shared.schema.load(SeqCst) {
+            found if found > STEPS && self.flaw != Flaw::TouchesNewer => {
+                Err(MigrationError::Newer { found, known: STEPS })
+            }
+            found => Ok(found),
+        }
+    }
+}
+
+#[async_trait]
+impl Migrations for Double {
+    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let _turn = self.shared.writer.lock().await;
+        let applied = if self.flaw == Flaw::MigratesAgain { 0 } else { self.schema()? };
+        self.shared.schema.store(STEPS, SeqCst);
+        Ok(steps(applied + 1..=STEPS, STEPS))
+    }
+    async fn down(&self, count: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let _turn = self.shared.writer.lock().await;
+        let applied = self.schema()?;
+        let left = (applied - i64::from(count)).max(0);
+        self.shared.schema.store(left, SeqCst);
+        if left == 0 {
+            *self.shared.state.write().unwrap() = super::State::default();
+        }
+        Ok(steps((left + 1..=applied).rev(), left))
+    }
+    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        Ok(steps(1..=STEPS, self.shared.schema.load(SeqCst)))
+    }
+}
+
+#[async_trait]
+impl StoreHealth for Double {
+    async fn check(&self) -> Done<()> {
+        Ok(())
+    }
+}

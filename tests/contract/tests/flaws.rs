@@ -1,0 +1,105 @@
+//! A suite that finds nothing proves nothing: an honest store in memory passes, and every flaw is caught by the clause that
+//! is about it.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+mod double;
+
+use double::{Doubles, Flaw};
+use skep_contract::{Clause, StoreHarness as _, clauses, run};
+
+fn applicable(harness: &Doubles) -> Vec<Clause> {
+    let all = clauses().into_iter();
+    all.filter(|clause| clause.needs.iter().all(|need| harness.lacks(*need).is_none())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_honest_store_passes() {
+    let harness = Doubles(Flaw::None);
+    let mut failures = Vec::new();
+    let clauses = applicable(&harness);
+    assert!(clauses.len() > 150, "{} clauses are tried", clauses.len());
+    for clause in clauses {
+        if let Err(failure) = run(&harness, &clause).await {
+            failures.push(format!("{}::{}: {failure}", clause.subject, clause.name));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// Every flaw, and a clause that it must not pass.
+const CAUGHT: &[(Flaw, &str, &str)] = &[
+    (Flaw::DropCommits, "unit_of_work", "a_dropped_unit_leaves_nothing"),
+    (Flaw::DropCommits, "unit_of_work", "a_caller_may_hang_up_at_any_await"),
+    (Flaw::DropCommits, "outbox", "an_undone_event_is_not_there"),
+    (Flaw::RollbackCommits, "unit_of_work", "a_rolled_back_unit_leaves_nothing"),
+    (Flaw::RollbackCommits, "idempotency", "an_undone_unit_leaves_no_key"),
+    (Flaw::ForgetsErrors, "unit_of_work", "an_error_kills_the_unit"),
+    (Flaw::ForgetsErrors, "unit_of_work", "an_error_kills_the_commit"),
+    (Flaw::ForgetsErrors, "unit_of_work", "a_stale_save_kills_the_unit"),
+    (Flaw::CommitLies, "unit_of_work", "a_failed_commit_is_reported_and_leaves_nothing"),
+    (Flaw::CommitLies, "unit_of_work", "nobody_is_told_of_a_commit_that_is_lost"),
+    (Flaw::CommitLies, "place_order", "nothing_is_stored_without_the_rest"),
+    (Flaw::ShowsDrafts, "unit_of_work", "nothing_is_visible_before_commit"),
+    (Flaw::ShowsDrafts, "unit_of_work", "a_dropped_unit_leaves_nothing"),
+    (Flaw::LagsBehind, "unit_of_work", "everything_is_visible_to_everybody_after_commit"),
+    (Flaw::LagsBehind, "session_queries", "a_revocation_shows_at_once_on_every_instance"),
+    (Flaw::ReadsChange, "unit_of_work", "a_reading_unit_sees_one_state"),
+    (Flaw::LosesUpdates, "products", "no_change_is_lost_among_many_writers"),
+    (Flaw::LosesUpdates, "stock", "no_piece_is_lost_among_many_writers"),
+    (Flaw::LosesUpdates, "orders", "of_two_writers_one_is_stale"),
+    (Flaw::LosesUpdates, "idempotency", "parallel_claims_are_new_once"),
+    (Flaw::LosesUpdates, "place_order", "sixty_four_buyers_get_thirty_two_pieces"),
+    (Flaw::LosesUpdates, "place_order", "fifty_parallel_repeats_make_one_order"),
+    (Flaw::IgnoresVersions, "users", "a_stale_save_is_rejected"),
+    (Flaw::IgnoresVersions, "products", "stale_save_is_rejected"),
+    (Flaw::IgnoresVersions, "orders", "stale_save_is_rejected"),
+    (Flaw::IgnoresVersions, "stock", "a_save_is_stale_if_any_level_is"),
+    (Flaw::SavesTheMissing, "orders", "a_save_of_nothing_is_rejected"),
+    (Flaw::SavesTheMissing, "products", "a_save_of_nothing_is_rejected"),
+    (Flaw::NamesTheWrongRule, "users", "an_address_is_taken_once"),
+    (Flaw::NamesTheWrongRule, "orders", "a_number_is_taken_once"),
+    (Flaw::NamesTheWrongRule, "stock", "a_row_of_the_ledger_is_written_once"),
+    (Flaw::RoundsPrices, "products", "values_survive"),
+    (Flaw::CutsMilliseconds, "products", "values_survive"),
+    (Flaw::SortsLines, "orders", "a_thousand_lines_survive_in_order"),
+    (Flaw::SavesLines, "orders", "a_save_leaves_lines_and_totals_alone"),
+    (Flaw::NeverReplays, "idempotency", "a_filled_key_is_replayed_byte_by_byte"),
+    (Flaw::NeverReplays, "place_order", "fifty_parallel_repeats_make_one_order"),
+    (Flaw::IgnoresFingerprints, "idempotency", "another_command_is_a_mismatch"),
+    (Flaw::IgnoresFingerprints, "place_order", "another_command_with_the_key_is_refused"),
+    (Flaw::NeverForgets, "idempotency", "an_expired_key_is_new_again"),
+    (Flaw::SharesKeys, "idempotency", "keys_of_others_are_other_keys"),
+    (Flaw::SweepsAll, "idempotency", "a_sweep_forgets_no_more_than_its_limit"),
+    (Flaw::NeverSettles, "outbox", "a_committed_event_is_settled_as_stored"),
+    (Flaw::EndsTwice, "reservations", "a_reservation_ends_once"),
+    (Flaw::EndsTwice, "reservations", "of_two_who_end_it_one_does"),
+    (Flaw::RevokesTwice, "sessions", "a_session_ends_once"),
+    (Flaw::ExpiresLate, "reservations", "what_has_expired_is_listed"),
+    (Flaw::IgnoresScopes, "order_queries", "a_scope_hides_other_customers"),
+    (Flaw::IgnoresScopes, "order_queries", "a_scope_applies_before_paging_and_counting"),
+    (Flaw::SkipsEquals, "order_queries", "pages_hold_every_order_once"),
+    (Flaw::SkipsEquals, "product_queries", "pages_hold_every_product_once_by_every_key"),
+    (Flaw::ListsArchived, "product_queries", "an_archived_product_is_not_listed_nor_counted"),
+    (Flaw::CountsThePage, "product_queries", "all_pages_are_counted"),
+    (Flaw::KeepsEveryKey, "instance_keys", "one_key_of_a_purpose_is_kept"),
+    (Flaw::KeepsEveryKey, "instance_keys", "of_eight_instances_that_start_at_once_one_keeps_its_key"),
+    (Flaw::TouchesNewer, "migrations", "a_newer_schema_is_refused"),
+    (Flaw::MigratesAgain, "migrations", "up_again_changes_nothing"),
+    (Flaw::MigratesAgain, "migrations", "eight_instances_that_start_at_once_all_find_it_done"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flaw_is_caught() {
+    let mut passed = Vec::new();
+    for (flaw, subject, name) in CAUGHT {
+        let harness = Doubles(*flaw);
+        let all = applicable(&harness);
+        let clause = all.iter().find(|clause| (clause.subject, clause.name) == (*subject, *name));
+        let clause = clause.ok_or_else(|| format!("there is no {subject}::{name}")).unwrap();
+        if run(&harness, clause).await.is_ok() {
+            passed.push(format!("{subject}::{name} does not catch {flaw:?}"));
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+}
