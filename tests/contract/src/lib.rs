@@ -4,6 +4,16 @@
 //! counts requests writes a [`LimitsHarness`] and runs [`limits_clauses`] with [`run_limits`]. The suite knows the ports
 //! alone: no driver, no address, no schema beyond the names that [`skep_application::kernel::Constraint`] gives.
 //!
+//! ```ignore
+//! for clause in skep_contract::clauses() {
+//!     if let Some(reason) = clause.needs.iter().find_map(|need| harness.lacks(*need)) {
+//!         println!("{}::{} is not applicable: {reason}", clause.subject, clause.name);
+//!     } else {
+//!         skep_contract::run(&harness, &clause).await?;
+//!     }
+//! }
+//! ```
+//!
 //! A clause that a store cannot be put through says so by [`StoreHarness::lacks`], with the reason, and is never passed
 //! over in silence. Faults are made in the server or on the wire, never by a wrapper around the store.
 

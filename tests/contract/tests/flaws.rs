@@ -89,6 +89,9 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::MigratesAgain, "migrations", "eight_instances_that_start_at_once_all_find_it_done"),
 ];
 
+/// How often a flaw is looked for.
+const CHANCES: usize = 5;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_flaw_is_caught() {
     let mut passed = Vec::new();
@@ -97,7 +100,15 @@ async fn every_flaw_is_caught() {
         let all = applicable(&harness);
         let clause = all.iter().find(|clause| (clause.subject, clause.name) == (*subject, *name));
         let clause = clause.ok_or_else(|| format!("there is no {subject}::{name}")).unwrap();
-        if run(&harness, clause).await.is_ok() {
+        // What is about a race may be won by chance.
+        let mut caught = false;
+        for _ in 0..CHANCES {
+            caught = run(&harness, clause).await.is_err();
+            if caught {
+                break;
+            }
+        }
+        if !caught {
             passed.push(format!("{subject}::{name} does not catch {flaw:?}"));
         }
     }

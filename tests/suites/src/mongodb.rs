@@ -12,7 +12,7 @@ use mongodb::{
     Client, Database,
     options::{ClientOptions, ServerAddress},
 };
-use skep_application::operations::Store;
+use skep_application::operations::{Migrations as _, Store};
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_mongodb::{MongoOptions, MongoStore};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl Mongo {
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn shared(&self) -> Result<(Arc<dyn Store>, String), Failure> {
+    pub async fn shared(&self) -> Result<(Arc<MongoStore>, String), Failure> {
         self.client().await?;
         let name = unique(DATABASES);
         let store = open_mongodb(&self.address, &name).await?;
@@ -82,7 +82,7 @@ impl Mongo {
 ///
 /// # Errors
 /// The address is none, or that of a server without transactions.
-pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<dyn Store>, Failure> {
+pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<MongoStore>, Failure> {
     let mut options = MongoOptions::new(address);
     options.database = Some(database.to_owned());
     // Names the client to fail points.
@@ -184,7 +184,7 @@ impl Instance for MongoInstance {
     }
 
     async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
-        open_mongodb(&self.address, &self.name).await
+        Ok(open_mongodb(&self.address, &self.name).await?)
     }
 
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {

@@ -101,6 +101,7 @@ async fn two_processes_sell_every_piece_once_on_mongodb() {
     let Some(address) = server("mongodb", "SKEP_TEST_MONGODB_URL") else { return };
     let mongodb = Mongo::new(&address);
     let (store, database) = mongodb.shared().await.unwrap();
-    rush(store, &["mongodb", &address, &database]).await;
+    rush(store.clone(), &["mongodb", &address, &database]).await;
+    store.close().await;
     mongodb.close().await;
 }

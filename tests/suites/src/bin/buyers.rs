@@ -3,18 +3,25 @@
 //!
 //! `suite-buyers postgres ADDRESS PRODUCT COUNT`, `suite-buyers mongodb ADDRESS DATABASE PRODUCT COUNT`.
 
+use skep_application::operations::Store;
 use skep_contract::{Failure, Sales};
 use skep_domain::shared::ProductId;
-use std::io::{BufRead as _, Write as _};
+use std::{
+    io::{BufRead as _, Write as _},
+    sync::Arc,
+};
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (store, product, count) = match arguments[..] {
+    let mut mongodb = None;
+    let (store, product, count): (Arc<dyn Store>, _, _) = match arguments[..] {
         ["postgres", address, product, count] => (skep_suites::open_postgres(address)?, product, count),
         ["mongodb", address, database, product, count] => {
-            (skep_suites::open_mongodb(address, database).await?, product, count)
+            let store = skep_suites::open_mongodb(address, database).await?;
+            mongodb = Some(store.clone());
+            (store, product, count)
         }
         _ => return Err(Failure::new("usage: suite-buyers STORE ADDRESS [DATABASE] PRODUCT COUNT")),
     };
@@ -28,5 +35,8 @@ async fn main() -> Result<(), Failure> {
     let sales = Sales::of(&store, &[vec![cart]], count.parse()?).await?;
     let told = serde_json::json!({ "placed": sales.placed, "short": sales.short, "failed": sales.failed });
     writeln!(output, "{told}")?;
+    if let Some(store) = mongodb {
+        store.close().await;
+    }
     Ok(())
 }
