@@ -10,7 +10,7 @@ mod stores;
 mod telemetry;
 
 pub use data_dir::DataDirError;
-pub use skep::{Builder, Skep, StartError, system_runtime};
+pub use skep::{Builder, ISSUER, Skep, StartError, system_runtime};
 
 /// The guide to embedding, compiled.
 #[cfg(doctest)]

@@ -25,6 +25,9 @@ use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::{OsRandom, SystemClock, TokioSleeper, UuidV7};
 use std::sync::Arc;
 
+/// Whom access tokens name as their issuer if the server has no public address: not its own, which may be another one at
+/// the next start or on the next instance.
+pub const ISSUER: &str = "skep";
 /// Whom access tokens are for.
 const AUDIENCE: &str = "skep";
 
@@ -128,7 +131,7 @@ impl Builder {
         self
     }
 
-    /// The base address that access tokens name as their issuer; that of the configuration if none is given.
+    /// Whom access tokens name as their issuer; `PUBLIC_URL` if nothing is said, or else [`ISSUER`].
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
@@ -169,7 +172,7 @@ impl Builder {
         let secret = data.secret(config.secret_file.as_deref(), &*runtime.random)?;
         let keys = KeyRing::load_or_create(&*store.store, &secret, &runtime).await?;
         let hasher = Argon2Hasher::new(Argon2Cost::default(), HashPool::for_cores())?;
-        let issuer = issuer.unwrap_or_else(|| config.base_url(config.port));
+        let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),

@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     })?;
     let address = listener.local_addr()?;
     let url = config.base_url(address.port());
-    let skep = Skep::builder().config(config.clone()).issuer(url.as_str()).exclusive().start().await?;
+    let skep = Skep::builder().config(config.clone()).exclusive().start().await?;
     let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
     let edge = edge_config(config, &skep, &url, service.routes);

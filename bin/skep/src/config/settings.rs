@@ -83,7 +83,7 @@ pub const SETTINGS: &[Setting] = &[
         .doc("The port to listen on; 0 takes a free one."),
     Setting::new("PUBLIC_URL", "server.public_url", Shape::Text)
         .form("an http or https address without a path", "https://api.example.com")
-        .doc("Where clients reach the server; access tokens name it as their issuer. With https, browsers are told to insist on it."),
+        .doc("Where clients reach the server; access tokens name it as their issuer, or skep without it. With https, browsers are told to insist on it."),
     Setting::new("SKEP_TRUSTED_PROXIES", "server.trusted_proxies", Shape::List)
         .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
         .doc("Networks whose `X-Forwarded-For` is believed."),
