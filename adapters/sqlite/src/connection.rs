@@ -98,6 +98,8 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     // the process (SIGBUS) instead of a statement.
     db.pragma_update(None, "temp_store", "memory")?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // A statement keeps its plan whatever values it is given: without this, some are planned anew at every run.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     array::load_module(&db)?;
     Ok(db)
 }
