@@ -1,0 +1,1 @@
+//! Kills the server at random instants and checks what it acknowledged.

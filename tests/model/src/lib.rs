@@ -1,0 +1,1 @@
+//! Random sequences of operations on the whole application against a plain model.

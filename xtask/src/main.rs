@@ -1,0 +1,3 @@
+//! Commands for those who work on Skep, each a subcommand of `cargo xtask`.
+
+fn main() {}
