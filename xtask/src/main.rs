@@ -1,3 +1,34 @@
 //! Commands for those who work on Skep, each a subcommand of `cargo xtask`.
 
-fn main() {}
+mod bench;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Commands for those who work on Skep.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the server on a store, beside the limit of the machine.
+    Bench(bench::Bench),
+}
+
+#[expect(clippy::print_stderr, reason = "what went wrong is told to a person")]
+fn main() -> ExitCode {
+    let done = match Xtask::parse().command {
+        Command::Bench(bench) => bench::run(&bench),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
