@@ -5,6 +5,7 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod log_writer;
 mod skep;
 mod stores;
 mod telemetry;

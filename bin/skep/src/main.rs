@@ -4,6 +4,10 @@ use clap::Parser as _;
 use skep::commands::Cli;
 use std::process::ExitCode;
 
+/// The allocator of the server, SQLite included: a request makes hundreds of small allocations on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     skep::commands::run(Cli::parse())
 }

@@ -1,6 +1,6 @@
 //! Logs and metrics.
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, log_writer::LogWriter};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, fmt};
@@ -22,7 +22,7 @@ impl Telemetry {
     /// Starts logging to the standard error.
     pub(crate) fn start(level: &str, format: LogFormat) -> Self {
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES);
-        let (writer, guard) = builder.finish(std::io::stderr());
+        let (writer, guard) = builder.finish(LogWriter::new(std::io::stderr()));
         let lost = writer.error_counter();
         let filter = EnvFilter::new(level);
         let lines = fmt().with_env_filter(filter).with_writer(writer);
