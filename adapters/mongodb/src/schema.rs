@@ -33,7 +33,15 @@ pub(crate) const STEPS: &[SchemaStep] = &[SchemaStep { number: 1, name: "foundat
 
 const FOUNDATION: &[Collection] = &[
     collection("users", &[unique("users_email_key", &["email"]), index("users_roles_idx", &["roles"])]),
-    collection("sessions", &[index("sessions_user_id_idx", &["user_id"])]),
+    // The last two for what is swept.
+    collection(
+        "sessions",
+        &[
+            index("sessions_user_id_idx", &["user_id"]),
+            index("sessions_expires_at_idx", &["expires_at"]),
+            index("sessions_revoked_at_idx", &["revoked_at"]),
+        ],
+    ),
     collection("setup_tokens", &[]),
     // One index for each sort key of the list of products on sale.
     Collection {

@@ -202,6 +202,9 @@ impl OrderingTx for MongoUnit {
 }
 
 impl OperationsTx for MongoUnit {
+    fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self
+    }
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
         self
     }

@@ -6,6 +6,7 @@ mod constraint;
 mod database;
 mod identity;
 mod kernel;
+mod observe;
 mod operations;
 mod ordering;
 mod page;

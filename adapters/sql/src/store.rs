@@ -1,6 +1,6 @@
 //! The store: units of work and queries over one database.
 
-use super::{Row, SqlDatabase, SqlUnit, Statement, Value};
+use super::{Row, SqlDatabase, SqlUnit, Statement, Value, observe::Observer};
 use skep_application::{
     catalog::CatalogTx,
     identity::IdentityTx,
@@ -15,20 +15,25 @@ use std::sync::Arc;
 pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
+    observer: Arc<Observer>,
 }
 
 skep_application::begins!(SqlStore: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
 
 impl SqlStore {
-    /// A store in this database. The clock tells when migrations were applied.
+    /// A store in this database. The clock tells when migrations were applied. Whoever records metrics installs the
+    /// recorder before.
     #[must_use]
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
-        Self { database, clock }
+        let observer = Observer::new(database.engine());
+        Self { database, clock, observer }
     }
 
     /// Opens a unit of work.
     pub(crate) async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
-        Ok(SqlUnit::new(self.database.begin(mode, contended).await?, mode))
+        let mut watched = self.observer.unit();
+        let transaction = watched.begin(self.database.begin(mode, contended)).await?;
+        Ok(SqlUnit::new(transaction, mode, watched))
     }
 
     /// Reads rows, outside of any unit of work.
@@ -38,7 +43,8 @@ impl SqlStore {
         args: Vec<Value>,
         read: fn(Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        self.database.read(statement, args).await?.into_iter().map(read).collect()
+        let rows = self.observer.read(statement, self.database.read(statement, args)).await?;
+        rows.into_iter().map(read).collect()
     }
 
     /// Reads a row, if there is one.

@@ -1,6 +1,9 @@
 //! The one unit of work of both SQL engines; every repository is implemented on it, in the file of its context.
 
-use super::{Row, SqlTransaction, Statement, Value};
+use super::{
+    Row, SqlTransaction, Statement, Value,
+    observe::{Outcome, WatchedUnit},
+};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CatalogTx, ProductRepository, StockRepository},
@@ -16,13 +19,13 @@ pub struct SqlUnit {
     transaction: Box<dyn SqlTransaction>,
     mode: TxMode,
     failed: bool,
+    watched: WatchedUnit,
 }
 
 impl SqlUnit {
     /// A unit of work over a transaction that was just opened.
-    #[must_use]
-    pub fn new(transaction: Box<dyn SqlTransaction>, mode: TxMode) -> Self {
-        Self { transaction, mode, failed: false }
+    pub(crate) fn new(transaction: Box<dyn SqlTransaction>, mode: TxMode, watched: WatchedUnit) -> Self {
+        Self { transaction, mode, failed: false, watched }
     }
 
     /// Whether rows that are read are to be locked, where the engine has such locks.
@@ -33,7 +36,7 @@ impl SqlUnit {
     /// Runs a statement; answers the number of rows it changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         self.enter()?;
-        let changed = self.transaction.execute(statement, args).await?;
+        let changed = self.watched.statement(statement, self.transaction.execute(statement, args)).await?;
         self.failed = false;
         Ok(changed)
     }
@@ -45,7 +48,11 @@ impl SqlUnit {
         rows: Vec<Vec<Value>>,
     ) -> Result<u64, StoreError> {
         self.enter()?;
-        let changed = if rows.is_empty() { 0 } else { self.transaction.execute_many(statement, rows).await? };
+        let changed = if rows.is_empty() {
+            0
+        } else {
+            self.watched.statement(statement, self.transaction.execute_many(statement, rows)).await?
+        };
         self.failed = false;
         Ok(changed)
     }
@@ -58,7 +65,7 @@ impl SqlUnit {
         read: fn(Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         self.enter()?;
-        let rows = self.transaction.query(statement, args).await?;
+        let rows = self.watched.statement(statement, self.transaction.query(statement, args)).await?;
         let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
         self.failed = false;
         Ok(read)
@@ -83,6 +90,7 @@ impl SqlUnit {
     /// Remembers an error that was found outside of a statement.
     pub(crate) fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.failed |= result.is_err();
+        self.watched.remember(result.as_ref().err());
         result
     }
 
@@ -102,11 +110,11 @@ impl Transaction for SqlUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        self.transaction.commit().await
+        self.watched.end(Outcome::Committed, self.transaction.commit()).await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
-        self.transaction.rollback().await
+        self.watched.end(Outcome::RolledBack, self.transaction.rollback()).await
     }
 }
 
@@ -143,6 +151,7 @@ contexts! {
         outbox: dyn Outbox,
     }
     OperationsTx {
+        sessions: dyn SessionRepository,
         idempotency: dyn IdempotencyKeys,
     }
 }

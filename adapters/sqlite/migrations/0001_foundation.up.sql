@@ -38,6 +38,9 @@ CREATE TABLE sessions (
     CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_user_id_idx ON sessions (user_id);
+-- What is swept: sessions whose time is over, and those that were ended early.
+CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
+CREATE INDEX sessions_revoked_at_idx ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 
 -- The one-time token of the set-up: one row at most.
 CREATE TABLE setup_tokens (

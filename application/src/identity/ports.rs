@@ -39,6 +39,9 @@ pub trait UserRepository: Send {
 }
 
 /// The log-ins, inside a unit of work.
+///
+/// 1. `sweep` forgets sessions that expired, or were revoked, at or before a time: never another one, and never more
+///    than it is told.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -48,6 +51,8 @@ pub trait SessionRepository: Send {
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Ends the session, unless it has ended; answers whether it did now.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Forgets at most `limit` sessions that expired or were revoked at or before `until`; answers how many.
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// The token with which the first admin is made. Only its hash is kept, and one at most.

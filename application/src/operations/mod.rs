@@ -6,4 +6,4 @@ mod sweep;
 
 pub use gcra::Gcra;
 pub use ports::*;
-pub use sweep::SweepExpired;
+pub use sweep::{SweepExpired, Swept};

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{CatalogTx, ProductQueries, StockQueries},
-    identity::{IdentityTx, SessionQueries, UserQueries},
+    identity::{IdentityTx, SessionQueries, SessionRepository, UserQueries},
     kernel::{Begin, IdempotencyKeys, OutboxQueries, StoreError, Transaction},
     ordering::{OrderQueries, OrderingTx},
 };
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// All that sweeping may touch.
 pub trait OperationsTx: Transaction {
+    /// The log-ins.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
     /// The idempotency keys.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
 }

@@ -2,15 +2,27 @@
 
 use super::OperationsTx;
 use crate::kernel::{Begin, Runtime, StoreError, TxMode, end, run};
+use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-/// Rows per unit of work, so that no sweep holds writers up.
+/// Rows of a kind per unit of work, so that no sweep holds writers up.
 const BATCH: u32 = 500;
+/// How long a session is kept after its end: a week, in milliseconds.
+const KEPT_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Forgets idempotency keys whose 24 h are over.
+/// Forgets idempotency keys whose 24 h are over, and sessions that ended a week ago.
 pub struct SweepExpired {
     store: Arc<dyn Begin<dyn OperationsTx>>,
     runtime: Runtime,
+}
+
+/// How many rows of each kind were forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// The idempotency keys.
+    pub idempotency_keys: u64,
+    /// The sessions.
+    pub sessions: u64,
 }
 
 impl SweepExpired {
@@ -20,26 +32,34 @@ impl SweepExpired {
         Self { store, runtime }
     }
 
-    /// Sweeps until nothing expired is left; answers how many keys were forgotten.
+    /// Sweeps, batch by batch, until nothing expired is left; answers how much was forgotten.
     ///
     /// # Errors
     /// The store's.
-    pub async fn execute(&self) -> Result<u64, StoreError> {
+    pub async fn execute(&self) -> Result<Swept, StoreError> {
         let now = self.runtime.clock.now();
-        let mut swept = 0;
+        let mut swept = Swept::default();
         loop {
-            let batch: u64 = run(&self.runtime, None, |_| async {
+            let batch: Swept = run(&self.runtime, None, |_| async {
                 let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-                let result = tx.idempotency().sweep(now, BATCH).await;
+                let result = sweep(&mut *tx, now).await;
                 end(tx, result).await
             })
             .await?;
-            swept += batch;
-            if batch < u64::from(BATCH) {
+            swept.idempotency_keys += batch.idempotency_keys;
+            swept.sessions += batch.sessions;
+            if batch.idempotency_keys.max(batch.sessions) < u64::from(BATCH) {
                 return Ok(swept);
             }
         }
     }
+}
+
+async fn sweep(tx: &mut dyn OperationsTx, now: Timestamp) -> Result<Swept, StoreError> {
+    Ok(Swept {
+        idempotency_keys: tx.idempotency().sweep(now, BATCH).await?,
+        sessions: tx.sessions().sweep(now.plus_millis(-KEPT_MILLIS), BATCH).await?,
+    })
 }
 
 #[cfg(test)]

@@ -148,6 +148,8 @@ mock_tx! {
 mock_tx! {
     /// A unit of work of operations, made of mocks.
     MockOperationsTx: OperationsTx {
+        /// The log-ins.
+        sessions: MockSessionRepository as SessionRepository,
         /// The idempotency keys.
         idempotency: MockIdempotencyKeys as IdempotencyKeys,
     }

@@ -71,6 +71,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::NeverForgets, "idempotency", "an_expired_key_is_new_again"),
     (Flaw::SharesKeys, "idempotency", "keys_of_others_are_other_keys"),
     (Flaw::SweepsAll, "idempotency", "a_sweep_forgets_no_more_than_its_limit"),
+    (Flaw::SweepsAll, "sessions", "a_sweep_forgets_no_more_than_its_limit"),
+    (Flaw::KeepsRevoked, "sessions", "what_has_ended_is_swept_and_nothing_else"),
     (Flaw::NeverSettles, "outbox", "a_committed_event_is_settled_as_stored"),
     (Flaw::EndsTwice, "reservations", "a_reservation_ends_once"),
     (Flaw::EndsTwice, "reservations", "of_two_who_end_it_one_does"),

@@ -2,7 +2,7 @@
 
 use super::users::roles;
 use crate::{
-    ops::Update,
+    ops::{Query, Update},
     record::{self, Record, Unreadable, date, optional_time, time},
     store::MongoStore,
     unit::MongoUnit,
@@ -75,6 +75,20 @@ impl SessionRepository for MongoUnit {
         let change = doc! { "$set": { "revoked_at": date(now) } };
         let revoked = step.update(SessionDoc::COLLECTION, vec![Update::of(filter, change)]).await?;
         step.ok(revoked == 1)
+    }
+
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let mut step = self.step()?;
+        let ended = doc! { "$lte": date(until) };
+        let query = Query::of(doc! { "$or": [{ "expires_at": &ended }, { "revoked_at": &ended }] }).at_most(limit);
+        let ids: Vec<_> =
+            step.find::<SessionDoc>(query).await?.into_iter().map(|session| record::id(session.id.uuid())).collect();
+        let swept = if ids.is_empty() {
+            0
+        } else {
+            step.delete(SessionDoc::COLLECTION, doc! { "_id": { "$in": ids } }).await?
+        };
+        step.ok(swept)
     }
 }
 

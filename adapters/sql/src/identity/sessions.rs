@@ -2,7 +2,7 @@
 
 use super::users::roles_of;
 use crate::{
-    Kind::{self, Text, Time, Uuid},
+    Kind::{self, Int, Text, Time, Uuid},
     Row, SqlStore, SqlUnit, Statement,
     stored::{Place, args},
 };
@@ -36,6 +36,18 @@ static REVOKE: Statement = Statement::both(
     &[Uuid, Time],
     &[],
 );
+/// Several instances sweep at once: each takes the rows that no other has locked.
+static SWEEP: Statement = Statement::per(
+    "identity.session.sweep",
+    (
+        "DELETE FROM sessions WHERE id IN \
+         (SELECT id FROM sessions WHERE expires_at <= $1 OR revoked_at <= $1 LIMIT $2)",
+        "DELETE FROM sessions WHERE id = ANY (ARRAY\
+         (SELECT id FROM sessions WHERE expires_at <= $1 OR revoked_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    ),
+    &[Time, Int],
+    &[],
+);
 /// Runs at every request: two reads by key. The join drops a session without a user.
 static FIND_VIEW: Statement = Statement::both(
     "identity.session.find_view",
@@ -48,7 +60,7 @@ static FIND_VIEW: Statement = Statement::both(
     &[Uuid, Uuid, Time, Time, Time, Text],
 );
 
-pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &INSERT, &REVOKE, &FIND_VIEW];
+pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &INSERT, &REVOKE, &SWEEP, &FIND_VIEW];
 
 fn read_columns(row: &mut Row) -> Result<Session, StoreError> {
     Ok(Session {
@@ -84,6 +96,10 @@ impl SessionRepository for SqlUnit {
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.execute(&REVOKE, args![id, now]).await? > 0)
+    }
+
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.execute(&SWEEP, args![until, limit]).await
     }
 }
 

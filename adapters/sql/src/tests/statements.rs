@@ -42,7 +42,7 @@ fn a_batch_has_plain_parameters_no_columns_and_an_array_of_each_on_postgres() {
     }
 }
 
-/// All but lists of ids, batches, and two that lock rows where there are several writers.
+/// All but lists of ids, batches, and three that lock rows where there are several writers.
 #[test]
 fn the_engines_differ_in_few_statements() {
     let differs = |statement: &&'static Statement| matches!(statement.sql, Sql::Per { .. });
@@ -55,7 +55,7 @@ fn the_engines_differ_in_few_statements() {
         .map(|statement| statement.name)
         .collect();
     assert_eq!((lists, batches), (5, 6));
-    assert_eq!(others, ["kernel.idempotency_key.sweep", "identity.setup_token.lock"]);
+    assert_eq!(others, ["kernel.idempotency_key.sweep", "identity.session.sweep", "identity.setup_token.lock"]);
 }
 
 #[test]

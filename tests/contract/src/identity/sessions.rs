@@ -6,7 +6,10 @@ use crate::{
     sample,
     units::{self, commit, look},
 };
-use skep_application::kernel::Constraint;
+use skep_application::{
+    kernel::{Constraint, StoreError},
+    operations::{SweepExpired, Swept},
+};
 use skep_domain::{identity::Session, shared::Timestamp};
 use std::sync::Arc;
 
@@ -16,6 +19,9 @@ clauses! { "sessions":
     a_session_ends_once,
     a_session_that_is_not_there_does_not_end,
     racing_units_end_a_session_once,
+    what_has_ended_is_swept_and_nothing_else ["SessionRepository 1"],
+    a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
+    the_sweeper_forgets_every_session_that_ended_long_ago,
 }
 
 async fn values_survive(given: &Given) -> Checked {
@@ -88,4 +94,87 @@ async fn racing_units_end_a_session_once(given: &Given) -> Checked {
         ended += usize::from(task.await??);
     }
     equal(ended, 1)
+}
+
+/// Stores sessions, and their user.
+async fn start(given: &Given, ends: &[(Timestamp, Option<Timestamp>)]) -> Checked<Vec<Session>> {
+    let user = sample::user()?;
+    sample::sign_up(&*given.store, &user).await?;
+    let of = |(expires_at, revoked_at): &(Timestamp, Option<Timestamp>)| Session {
+        expires_at: *expires_at,
+        revoked_at: *revoked_at,
+        ..sample::session(user.id)
+    };
+    let sessions: Vec<_> = ends.iter().map(of).collect();
+    commit!(given.store, identity, tx => {
+        for session in &sessions {
+            tx.sessions().insert(session).await?;
+        }
+    })?;
+    Ok(sessions)
+}
+
+async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {
+    Ok(commit!(given.store, operations, tx => tx.sessions().sweep(until, limit).await?)?)
+}
+
+/// The places of the sessions that are there.
+async fn left(given: &Given, sessions: &[Session]) -> Checked<Vec<usize>> {
+    Ok(look!(given.store, identity, tx => {
+        let mut left = Vec::new();
+        for (place, session) in sessions.iter().enumerate() {
+            match tx.sessions().find(session.id).await? {
+                Some(found) if found == *session => left.push(place),
+                Some(found) => return Err(StoreError::corrupt("sessions", found.id, "was changed")),
+                None => {}
+            }
+        }
+        left
+    })?)
+}
+
+async fn what_has_ended_is_swept_and_nothing_else(given: &Given) -> Checked {
+    let (early, late) = (sample::at(100), sample::at(1_000_000));
+    let sessions = start(
+        given,
+        &[
+            (early, None),
+            (early.plus_millis(1), None),
+            (late, None),
+            (late, Some(early)),
+            (late, Some(early.plus_millis(1))),
+            (early, Some(late)),
+            (early, Some(early.plus_millis(-1))),
+        ],
+    )
+    .await?;
+    equal(sweep(given, early.plus_millis(-2), 100).await?, 0)?;
+    equal(left(given, &sessions).await?.len(), sessions.len())?;
+    equal(sweep(given, early, 100).await?, 4)?;
+    equal(left(given, &sessions).await?, vec![1, 2, 4])?;
+    equal(sweep(given, early, 100).await?, 0)?;
+    equal(sweep(given, late, 100).await?, 3)
+}
+
+async fn a_sweep_forgets_no_more_than_its_limit(given: &Given) -> Checked {
+    let ends: Vec<_> = (0..10).map(|n| (sample::at(n), (n % 2 == 0).then(|| sample::at(n)))).collect();
+    start(given, &ends).await?;
+    let mut swept = Vec::new();
+    for limit in [3, 3, 0, 3, 3, 3] {
+        swept.push(sweep(given, sample::at(1_000), limit).await?);
+    }
+    equal(swept, vec![3, 3, 0, 3, 1, 0])
+}
+
+async fn the_sweeper_forgets_every_session_that_ended_long_ago(given: &Given) -> Checked {
+    let runtime = crate::world::runtime();
+    let day = 24 * 60 * 60 * 1000;
+    let now = runtime.clock.now();
+    let ended: Vec<_> = (0..600).map(|n| (now.plus_millis(-8 * day - n), None)).collect();
+    start(given, &ended).await?;
+    let kept = start(given, &[(now.plus_millis(day), None), (now.plus_millis(-day), None)]).await?;
+    let sweeper = SweepExpired::new(given.store.clone(), runtime);
+    equal(sweeper.execute().await?, Swept { idempotency_keys: 0, sessions: 600 })?;
+    equal(sweeper.execute().await?, Swept::default())?;
+    equal(left(given, &kept).await?, vec![0, 1])
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use skep_application::{
     kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError},
-    operations::{Store, SweepExpired},
+    operations::{Store, SweepExpired, Swept},
 };
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
@@ -276,8 +276,8 @@ async fn the_sweeper_forgets_everything_that_has_expired(given: &Given) -> Check
     keys(given, now.plus_millis(-5_000), 600).await?;
     let kept = keys(given, now.plus_millis(day), 3).await?;
     let sweeper = SweepExpired::new(given.store.clone(), runtime);
-    equal(sweeper.execute().await?, 600)?;
-    equal(sweeper.execute().await?, 0)?;
+    equal(sweeper.execute().await?, Swept { idempotency_keys: 600, sessions: 0 })?;
+    equal(sweeper.execute().await?, Swept::default())?;
     for claim in &kept {
         equal(peek(given, claim).await?, replay("{}"))?;
     }

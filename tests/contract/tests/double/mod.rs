@@ -79,6 +79,8 @@ pub(crate) enum Flaw {
     EndsTwice,
     /// A session can be revoked again.
     RevokesTwice,
+    /// A sweep leaves the sessions that were revoked.
+    KeepsRevoked,
     /// Reservations expire a moment too late.
     ExpiresLate,
     /// Lists show other people's orders.
@@ -247,7 +249,7 @@ hands_out! {
     CatalogTx: products -> ProductRepository, stock -> StockRepository, idempotency -> IdempotencyKeys, outbox -> Outbox;
     OrderingTx: orders -> OrderRepository, products -> ProductRepository, stock -> StockRepository,
         idempotency -> IdempotencyKeys, outbox -> Outbox;
-    OperationsTx: idempotency -> IdempotencyKeys;
+    OperationsTx: sessions -> SessionRepository, idempotency -> IdempotencyKeys;
 }
 
 /// Hands out doubles with a flaw.

@@ -88,6 +88,20 @@ impl SessionRepository for Unit {
         })
         .await
     }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state, flaw| {
+            let limit = if flaw == Flaw::SweepsAll { usize::MAX } else { usize::try_from(limit).unwrap() };
+            let ended = |session: &Session| {
+                let revoked = session.revoked_at.is_some_and(|at| at <= until) && flaw != Flaw::KeepsRevoked;
+                revoked || session.expires_at <= until
+            };
+            let ended: Vec<_> =
+                state.sessions.values().filter(|one| ended(one)).map(|one| one.id).take(limit).collect();
+            ended.iter().for_each(|id| drop(state.sessions.remove(id)));
+            Ok(ended.len() as u64)
+        })
+        .await
+    }
 }
 
 #[async_trait]
