@@ -6,7 +6,10 @@ use crate::{
     telemetry::{Telemetry, start_metrics},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use skep_application::kernel::{Actor, BoxError};
+use skep_application::{
+    kernel::{Actor, BoxError},
+    operations::Swept,
+};
 use skep_http::{
     Api, ApiConfig,
     edge::{Cors, EdgeConfig, RequestId, TrustedProxies, serve},
@@ -111,9 +114,11 @@ async fn keep_tidy(
             () = shutdown.cancelled() => break,
             _ = upkeep.tick() => metrics.run_upkeep(),
             _ = sweep.tick() => match app.sweep_expired.execute().await {
-                Ok(0) => {}
-                Ok(keys) => tracing::info!(keys, "expired idempotency keys forgotten"),
-                Err(error) => tracing::warn!(%error, "expired idempotency keys could not be forgotten"),
+                Ok(swept) if swept == Swept::default() => {}
+                Ok(Swept { idempotency_keys, sessions }) => {
+                    tracing::info!(idempotency_keys, sessions, "expired rows forgotten");
+                }
+                Err(error) => tracing::warn!(%error, "expired rows could not be forgotten"),
             },
         }
     }
