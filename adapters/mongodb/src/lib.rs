@@ -14,6 +14,7 @@ mod identity;
 mod kernel;
 mod locks;
 mod migrations;
+mod observe;
 mod operations;
 mod ops;
 mod options;
@@ -23,6 +24,7 @@ mod schema;
 mod store;
 mod unit;
 
+pub use observe::PoolStats;
 pub use options::{CommandObserver, ConnectError, MongoOptions};
 pub use store::MongoStore;
 pub use unit::MongoUnit;

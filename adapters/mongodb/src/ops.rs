@@ -5,6 +5,7 @@
 
 use crate::{
     error::{self, CommitFailure},
+    observe::{Observer, Operation, Outcome, WatchedUnit},
     record::{Record, decode},
 };
 use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc, rawdoc};
@@ -14,7 +15,7 @@ use mongodb::{
 };
 use skep_application::kernel::{PageRequest, StoreError, TxMode};
 use skep_domain::shared::Direction;
-use std::{future::IntoFuture, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 /// More rows than any unit of work asks for at once, so that an answer is one batch.
@@ -125,6 +126,8 @@ pub(crate) struct Executor {
     answered: bool,
     /// Whether something was written.
     wrote: bool,
+    observer: Arc<Observer>,
+    unit: Option<WatchedUnit>,
 }
 
 /// Waits for the driver, but not longer than `patience`: it has no such limit of its own.
@@ -143,16 +146,28 @@ impl Executor {
         database: Database,
         patience: Duration,
         latest: Option<Timestamp>,
+        observer: Arc<Observer>,
     ) -> Result<Self, StoreError> {
         let mut session = client.start_session().await.map_err(error::of_statement)?;
         if let Some(latest) = latest {
             session.advance_operation_time(latest);
         }
-        Ok(Self { database, session, patience, mode: None, sent: false, answered: false, wrote: false })
+        Ok(Self {
+            database,
+            session,
+            patience,
+            mode: None,
+            sent: false,
+            answered: false,
+            wrote: false,
+            observer,
+            unit: None,
+        })
     }
 
     /// Starts a transaction; the server learns of it with the first statement.
     pub(crate) async fn transaction(mut self, mode: TxMode) -> Result<Self, StoreError> {
+        self.unit = Some(self.observer.unit());
         let concern = WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority);
         let start = self
             .session
@@ -160,9 +175,37 @@ impl Executor {
             .read_concern(ReadConcern::snapshot())
             .write_concern(concern.w_timeout(self.patience).build())
             .max_commit_time(self.patience);
-        bounded(self.patience, start).await?.map_err(error::of_statement)?;
+        let started = bounded(self.patience, start).await.and_then(|started| started.map_err(error::of_statement));
+        self.remember(&started);
+        started?;
         self.mode = Some(mode);
         Ok(self)
+    }
+
+    /// What the unit of work, if it is one, has come to.
+    pub(crate) fn ends(&mut self, outcome: Outcome) {
+        if let Some(unit) = &mut self.unit {
+            unit.ends(outcome);
+        }
+    }
+
+    /// An error is how the unit ends, unless it is a refusal.
+    fn remember<T>(&mut self, done: &Result<T, StoreError>) {
+        if let Err(error) = done {
+            self.ends(Outcome::after(error));
+        }
+    }
+
+    /// Runs a command and notes how long it took and how it ended.
+    async fn watch<T>(
+        &mut self,
+        operation: Operation,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let command = self.observer.command(operation, self.unit.as_ref());
+        let done = command.end(work(self).await);
+        self.remember(&done);
+        done
     }
 
     /// Whether something was written.
@@ -188,6 +231,10 @@ impl Executor {
         if query.limit == Some(0) {
             return Ok(vec![]);
         }
+        self.watch(Operation::Find, async |this| this.find_now::<R>(query).await).await
+    }
+
+    async fn find_now<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
         let options = FindOptions::builder()
             .sort(query.sort)
             .limit(query.limit)
@@ -219,6 +266,10 @@ impl Executor {
 
     /// What the pipeline makes of `R`'s collection.
     pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
+        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
+    }
+
+    async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
         let options = AggregateOptions::builder().batch_size(BATCH).build();
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         self.sent = true;
@@ -238,6 +289,10 @@ impl Executor {
 
     /// How many match.
     pub(crate) async fn count<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+        self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint).await).await
+    }
+
+    async fn count_now<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         let options = CountOptions::builder().hint(Hint::Name(hint.to_owned())).build();
         self.sent = true;
@@ -288,7 +343,9 @@ impl Executor {
     pub(crate) async fn update_all(&mut self, collection: &str, updates: Vec<Update>) -> Result<(), StoreError> {
         let expected = updates.len() as u64;
         let matched = self.update(collection, updates).await?;
-        if matched == expected { Ok(()) } else { Err(StoreError::Stale) }
+        let done = if matched == expected { Ok(()) } else { Err(StoreError::Stale) };
+        self.remember(&done);
+        done
     }
 
     /// Deletes what matches; answers how many.
@@ -298,7 +355,11 @@ impl Executor {
     }
 
     /// Sends a write and reads `n` from its answer, in which errors of single documents hide behind `ok: 1`.
-    async fn write(&mut self, mut command: RawDocumentBuf) -> Result<u64, StoreError> {
+    async fn write(&mut self, command: RawDocumentBuf) -> Result<u64, StoreError> {
+        self.watch(Operation::Write, async |this| this.write_now(command).await).await
+    }
+
+    async fn write_now(&mut self, mut command: RawDocumentBuf) -> Result<u64, StoreError> {
         match self.mode {
             Some(TxMode::Read) => return Err(StoreError::Corrupt("a unit of work for reading must not write".into())),
             Some(TxMode::Write) => {}
@@ -327,6 +388,14 @@ impl Executor {
 
     /// Commits; repeats it, on the same session and therefore safely, while the answer is lost.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        let committed = self.watch(Operation::Commit, async |this| this.commit_now().await).await;
+        if committed.is_ok() {
+            self.ends(Outcome::Committed);
+        }
+        committed
+    }
+
+    async fn commit_now(&mut self) -> Result<(), StoreError> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(20);
         let mut first = true;
@@ -367,7 +436,8 @@ impl Executor {
         }
         if self.sent {
             // The driver swallows every error here. A server that cannot be told aborts by itself.
-            let _ = bounded(self.patience, self.session.abort_transaction()).await;
+            let command = self.observer.command(Operation::Abort, self.unit.as_ref());
+            let _ = command.end(bounded(self.patience, self.session.abort_transaction()).await);
         }
     }
 
@@ -390,7 +460,8 @@ impl Executor {
     /// transaction: the row that a duplicate has met, say.
     pub(crate) async fn settle_answers(&mut self) -> Result<(), StoreError> {
         let client = self.session.client();
-        let mut outside = Self::start(&client, self.database.clone(), self.patience, self.seen()).await?;
+        let mut outside =
+            Self::start(&client, self.database.clone(), self.patience, self.seen(), Arc::clone(&self.observer)).await?;
         outside.count_none().await
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     locks::KeyLocks,
+    observe::{Observer, PoolStats},
     ops::{self, Executor, Greeting},
     options::{self, ConnectError, MongoOptions},
     unit::MongoUnit,
@@ -37,6 +38,7 @@ pub struct MongoStore {
     database: Database,
     locks: Arc<KeyLocks>,
     latest: Arc<Latest>,
+    observer: Arc<Observer>,
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -64,12 +66,20 @@ impl MongoStore {
     /// # Errors
     /// [`ConnectError`]: an address that cannot be read, or a standalone server.
     pub async fn connect(options: MongoOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
-        let (client_options, database) = options::read(&options).await?;
+        let (mut client_options, database) = options::read(&options).await?;
         refuse_standalone(&client_options).await?;
+        let observer = Observer::new();
+        client_options.cmap_event_handler = Some(observer.pool_events());
         let client =
             Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
         let database = client.database(&database);
-        Ok(Self { client, database, locks: Arc::default(), latest: Arc::default(), options, clock })
+        Ok(Self { client, database, locks: Arc::default(), latest: Arc::default(), observer, options, clock })
+    }
+
+    /// How the connections to the servers are used.
+    #[must_use]
+    pub fn pool_stats(&self) -> PoolStats {
+        self.observer.pool_stats(self.options.max_pool_size)
     }
 
     /// The name of the database.
@@ -89,7 +99,8 @@ impl MongoStore {
     /// cannot be lost, and a commit waits until it shows there, so everybody sees it once `commit` has returned.
     pub(crate) async fn read(&self) -> Result<Executor, StoreError> {
         let patience = self.options.answer_timeout;
-        Executor::start(&self.client, self.database.clone(), patience, self.latest.get()).await
+        let observer = Arc::clone(&self.observer);
+        Executor::start(&self.client, self.database.clone(), patience, self.latest.get(), observer).await
     }
 
     /// Opens a unit of work. Waits for a turn at the contended ids first, so that the snapshot is taken after those who

@@ -1,6 +1,6 @@
 //! The one concrete unit of work.
 
-use crate::{locks::Turn, ops::Executor, store::Latest};
+use crate::{locks::Turn, observe::Outcome, ops::Executor, store::Latest};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CatalogTx, ProductRepository, StockRepository},
@@ -102,23 +102,36 @@ impl Work {
 
     async fn rollback(mut self) -> Result<(), StoreError> {
         if !self.executor.sent() {
+            self.refused(&Ok(()));
             return Ok(());
         }
         if self.executor.wrote() {
             let settled = self.executor.settle_reads().await;
+            self.refused(&settled);
             self.executor.abort().await;
             return settled;
         }
         // Committing what only read waits until all of it is durable.
-        self.executor.commit().await.map_err(|error| match error {
+        let ended = self.executor.commit().await.map_err(|error| match error {
             StoreError::OutcomeUnknown(cause) => StoreError::Retry(cause),
             other => other,
-        })
+        });
+        self.refused(&ended);
+        ended
+    }
+
+    /// A refusal that stands is no failure.
+    fn refused(&mut self, ended: &Result<(), StoreError>) {
+        match ended {
+            Ok(()) => self.executor.ends(Outcome::RolledBack),
+            Err(error) => self.executor.ends(Outcome::after(error)),
+        }
     }
 
     /// The server has ended the transaction with the error; what the error rests on may not be durable yet.
     async fn undo_after_error(mut self) -> Result<(), StoreError> {
         let settled = self.executor.settle_answers().await;
+        self.refused(&settled);
         self.executor.abort().await;
         settled
     }

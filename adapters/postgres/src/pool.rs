@@ -52,6 +52,10 @@ pub struct PoolStats {
     pub idle: usize,
     /// The most that may be open.
     pub max: usize,
+    /// How many wait for a connection.
+    pub pending: usize,
+    /// How many have waited in vain since the start.
+    pub timeouts: u64,
 }
 
 pub(crate) struct Pool(Arc<Shared>);
@@ -68,6 +72,8 @@ struct Shared {
     /// The one used last is at the back, and is used next.
     idle: Mutex<VecDeque<Pooled>>,
     size: Arc<AtomicUsize>,
+    pending: AtomicUsize,
+    timeouts: AtomicU64,
     /// Connections of an earlier generation are not used again.
     generation: AtomicU64,
 }
@@ -96,6 +102,22 @@ impl Drop for Counted {
     }
 }
 
+/// Counts one who waits, for as long as it lives.
+struct Pending<'a>(&'a AtomicUsize);
+
+impl<'a> Pending<'a> {
+    fn new(pending: &'a AtomicUsize) -> Self {
+        pending.fetch_add(1, Ordering::Relaxed);
+        Self(pending)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Pool {
     pub(crate) fn new(options: &PostgresOptions, server: &Server) -> Self {
         let max = usize::try_from(options.max_connections.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
@@ -109,13 +131,21 @@ impl Pool {
             max,
             idle: Mutex::default(),
             size: Arc::default(),
+            pending: AtomicUsize::new(0),
+            timeouts: AtomicU64::new(0),
             generation: AtomicU64::new(0),
         }))
     }
 
     pub(crate) fn stats(&self) -> PoolStats {
         let idle = self.0.idle().len();
-        PoolStats { size: self.0.size.load(Ordering::Relaxed).max(idle), idle, max: self.0.max }
+        PoolStats {
+            size: self.0.size.load(Ordering::Relaxed).max(idle),
+            idle,
+            max: self.0.max,
+            pending: self.0.pending.load(Ordering::Relaxed),
+            timeouts: self.0.timeouts.load(Ordering::Relaxed),
+        }
     }
 
     /// Takes an unused connection or opens one; waits for its turn if all are used.
@@ -123,9 +153,13 @@ impl Pool {
         let permits = Arc::clone(&self.0.permits);
         let permit = match Arc::clone(&permits).try_acquire_owned() {
             Ok(permit) => Some(permit),
-            Err(_) => timeout_at(deadline, permits.acquire_owned()).await.ok().and_then(Result::ok),
+            Err(_) => {
+                let _pending = Pending::new(&self.0.pending);
+                timeout_at(deadline, permits.acquire_owned()).await.ok().and_then(Result::ok)
+            }
         };
         let permit = permit.ok_or_else(|| {
+            self.0.timeouts.fetch_add(1, Ordering::Relaxed);
             let text = format!("all {} connections are in use", self.0.max);
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
@@ -135,12 +169,14 @@ impl Pool {
             if lease.take_unused().await {
                 return Ok(lease);
             }
+            let _pending = Pending::new(&self.0.pending);
             tokio::select! {
                 turn = &mut turn => break turn.ok().and_then(Result::ok),
                 () = self.0.returned.notified() => {}
             }
         };
         let _turn = turn.ok_or_else(|| {
+            self.0.timeouts.fetch_add(1, Ordering::Relaxed);
             let text = "others are still opening connections";
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;

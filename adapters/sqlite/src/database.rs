@@ -7,6 +7,7 @@ use crate::{
     options::SqliteOptions,
     readers::{ReadUnit, Reader, Readers},
     schema::SqliteSchema,
+    stats::PoolStats,
     writer::{WriteQueue, WriteUnit, WriterStats},
 };
 use async_trait::async_trait;
@@ -67,6 +68,18 @@ impl SqliteDatabase {
     #[must_use]
     pub fn stats(&self) -> WriterStats {
         self.writer.stats()
+    }
+
+    /// How the one connection that writes is used, and who queues for it.
+    #[must_use]
+    pub fn writer_stats(&self) -> PoolStats {
+        self.writer.pool_stats()
+    }
+
+    /// How the connections that read are used.
+    #[must_use]
+    pub fn reader_stats(&self) -> PoolStats {
+        self.readers.stats()
     }
 
     /// Refuses new units, waits for those that are open or queued (each at most for the unit limit), ends the last

@@ -18,10 +18,12 @@ mod readers;
 mod schema;
 mod session;
 mod sql_connection;
+mod stats;
 #[cfg(test)]
 mod testing;
 mod writer;
 
 pub use database::SqliteDatabase;
 pub use options::{SqliteOptions, Synchronous};
+pub use stats::PoolStats;
 pub use writer::WriterStats;

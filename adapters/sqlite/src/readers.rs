@@ -1,7 +1,13 @@
 //! The connections that read. Statements run inline on the async thread and hold no lock: a connection is taken out of
 //! the pool, used, and put back.
 
-use crate::{connection::open_reader, errors::during, options::SqliteOptions, session::Session};
+use crate::{
+    connection::open_reader,
+    errors::during,
+    options::SqliteOptions,
+    session::Session,
+    stats::{PoolStats, Waiting},
+};
 use skep_application::kernel::StoreError;
 use std::{
     path::PathBuf,
@@ -16,6 +22,8 @@ pub(crate) struct Readers {
     idle: Mutex<Vec<Session>>,
     /// One for each connection that may be in use.
     permits: Semaphore,
+    max: usize,
+    waiting: Waiting,
     /// The reading units that are open, with their starts.
     units: Mutex<Vec<(Weak<Slot>, Instant)>>,
     busy_deadline: Duration,
@@ -31,6 +39,8 @@ impl Readers {
             path: options.path.clone(),
             idle: Mutex::new(idle?),
             permits: Semaphore::new(number),
+            max: number,
+            waiting: Waiting::default(),
             units: Mutex::default(),
             busy_deadline: options.busy_deadline,
             unit_limit: options.unit_limit,
@@ -43,10 +53,14 @@ impl Readers {
             Ok(permit) => permit,
             Err(TryAcquireError::Closed) => return Err(closed()),
             Err(TryAcquireError::NoPermits) => {
+                let _one = self.waiting.one();
                 match tokio::time::timeout(self.busy_deadline, self.permits.acquire()).await {
                     Ok(Ok(permit)) => permit,
                     Ok(Err(_)) => return Err(closed()),
-                    Err(_) => return Err(StoreError::Unavailable("every connection for reading is in use".into())),
+                    Err(_) => {
+                        self.waiting.was_in_vain();
+                        return Err(StoreError::Unavailable("every connection for reading is in use".into()));
+                    }
                 }
             }
         };
@@ -100,6 +114,11 @@ impl Readers {
                 tracing::warn!("a reading unit of work was open for too long and has been ended");
             }
         }
+    }
+
+    pub(crate) fn stats(&self) -> PoolStats {
+        let used = self.max.saturating_sub(self.permits.available_permits());
+        self.waiting.stats(self.max, used)
     }
 
     /// How many connections are in the pool.

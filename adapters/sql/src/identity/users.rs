@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 macro_rules! roles_of {
     ($user_id:literal) => {
         concat!(
-            "(SELECT string_agg(role, ',' ORDER BY role) FROM user_roles WHERE user_roles.user_id = ",
+            "(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = ",
             $user_id,
             ")"
         )

@@ -25,6 +25,8 @@ pub(super) struct Ended {
     pub(super) verdict: Verdict,
     /// How many units wanted to be stored; the other answers are refusals.
     pub(super) units: u64,
+    /// How long the COMMIT took, if one was tried.
+    pub(super) took: Option<Duration>,
     answers: Vec<Answer>,
 }
 
@@ -162,13 +164,15 @@ impl GroupWriter {
             probe();
         }
         self.may_commit.store(true, Ordering::Relaxed);
+        let started = Instant::now();
         let committed = self.session.control("COMMIT");
+        let took = started.elapsed();
         self.may_commit.store(false, Ordering::Relaxed);
         let verdict = committed.map_err(Loss::of_commit);
         if verdict.is_err() {
             self.roll_back();
         }
-        self.ended(verdict)
+        Ended { took: Some(took), ..self.ended(verdict) }
     }
 
     /// Ends the group after a panic in [`Self::end_group`].
@@ -222,7 +226,12 @@ impl GroupWriter {
     fn ended(&mut self, verdict: Verdict) -> Ended {
         self.opened_at = None;
         self.unit_is_open = false;
-        Ended { verdict, units: std::mem::take(&mut self.units), answers: std::mem::take(&mut self.answers) }
+        Ended {
+            verdict,
+            units: std::mem::take(&mut self.units),
+            took: None,
+            answers: std::mem::take(&mut self.answers),
+        }
     }
 }
 

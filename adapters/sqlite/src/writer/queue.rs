@@ -5,7 +5,12 @@ use super::{
     group::{Ended, GroupWriter},
     lease::{Lease, Slot},
 };
-use crate::{errors::during, options::SqliteOptions};
+use crate::{
+    errors::during,
+    options::SqliteOptions,
+    stats::{PoolStats, Waiting},
+};
+use metrics::Histogram;
 use rusqlite::Connection;
 use skep_application::kernel::StoreError;
 use std::{
@@ -45,6 +50,11 @@ pub(crate) struct WriteQueue {
     state: Mutex<State>,
     committer: mpsc::Sender<Job>,
     counters: Counters,
+    waiting: Waiting,
+    /// Units of each group that was stored.
+    group_units: Histogram,
+    /// How long each shared COMMIT took.
+    commits: Histogram,
     group_size: usize,
     group_age: Duration,
     busy_deadline: Duration,
@@ -77,6 +87,9 @@ impl WriteQueue {
             state: Mutex::new(State { resting: Some(Box::new(writer)), ..State::default() }),
             committer,
             counters: Counters::default(),
+            waiting: Waiting::default(),
+            group_units: metrics::histogram!("skep_sqlite_group_units"),
+            commits: metrics::histogram!("skep_sqlite_commit_duration_seconds"),
             group_size: options.group_size.max(1),
             group_age: options.group_age,
             busy_deadline: options.busy_deadline,
@@ -97,6 +110,11 @@ impl WriteQueue {
         }
     }
 
+    pub(crate) fn pool_stats(&self) -> PoolStats {
+        let used = usize::from(self.lock().resting.is_none());
+        self.waiting.stats(1, used)
+    }
+
     pub(super) fn busy_deadline(&self) -> Duration {
         self.busy_deadline
     }
@@ -107,10 +125,14 @@ impl WriteQueue {
             Request::Granted(lease) => return Ok(lease),
             Request::Queued(granted) => granted,
         };
+        let _one = self.waiting.one();
         match tokio::time::timeout_at(deadline.into(), granted).await {
             Ok(Ok(lease)) => Ok(lease),
             Ok(Err(_)) => Err(closed()),
-            Err(_) => Err(StoreError::Unavailable("the queue for the writer is too long".into())),
+            Err(_) => {
+                self.waiting.was_in_vain();
+                Err(StoreError::Unavailable("the queue for the writer is too long".into()))
+            }
         }
     }
 
@@ -212,6 +234,13 @@ impl WriteQueue {
         if ended.is_answered() {
             self.counters.groups.fetch_add(1, Ordering::Relaxed);
             self.counters.commits.fetch_add(u64::from(ended.verdict.is_ok()), Ordering::Relaxed);
+            if let Some(took) = ended.took {
+                self.commits.record(took);
+            }
+            if ended.verdict.is_ok() {
+                #[expect(clippy::cast_precision_loss, reason = "a group has at most some hundred units")]
+                self.group_units.record(ended.units as f64);
+            }
         }
         ended.tell();
     }

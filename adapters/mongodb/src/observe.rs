@@ -1,0 +1,268 @@
+//! What operators see of the store: how long commands and units of work take and how they end, as metrics and as spans,
+//! and how the driver's connections are used.
+//!
+//! Commands are timed here and not by the driver's own events, because for those it reads every answer a second time.
+
+use metrics::Histogram;
+use mongodb::event::{
+    EventHandler,
+    cmap::{CmapEvent, ConnectionCheckoutFailedReason},
+};
+use skep_application::kernel::StoreError;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+use tracing::{Span, field::Empty};
+
+const SYSTEM: &str = "mongodb";
+
+/// What is sent to the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Find,
+    Aggregate,
+    Count,
+    Write,
+    Commit,
+    Abort,
+}
+
+impl Operation {
+    const ALL: [Self; 6] = [Self::Find, Self::Aggregate, Self::Count, Self::Write, Self::Commit, Self::Abort];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Find => "find",
+            Self::Aggregate => "aggregate",
+            Self::Count => "count",
+            Self::Write => "write",
+            Self::Commit => "commitTransaction",
+            Self::Abort => "abortTransaction",
+        }
+    }
+}
+
+/// How a unit of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is stored.
+    Committed,
+    /// It was undone because of a refusal.
+    RolledBack,
+    /// It was aborted in a way that lets the use case try again.
+    Retried,
+    /// It was undone because of an error, or its caller has gone.
+    Failed,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Committed, Self::RolledBack, Self::Retried, Self::Failed];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::RolledBack => "rolled_back",
+            Self::Retried => "retried",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How a unit ends in which this error was met.
+    pub(crate) const fn after(error: &StoreError) -> Self {
+        match error {
+            StoreError::Retry(_) | StoreError::Stale => Self::Retried,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// How the connections to the servers are used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStats {
+    /// How many are in use.
+    pub used: usize,
+    /// How many nobody uses.
+    pub idle: usize,
+    /// How many there may be to each server.
+    pub max: usize,
+    /// How many callers wait for one.
+    pub pending: usize,
+    /// How many callers have waited in vain since the start.
+    pub timeouts: u64,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    open: AtomicUsize,
+    used: AtomicUsize,
+    pending: AtomicUsize,
+    timeouts: AtomicU64,
+}
+
+impl Pool {
+    fn note(&self, event: &CmapEvent) {
+        // The driver tells everything once, in order for each connection.
+        let more = |count: &AtomicUsize| count.fetch_add(1, Ordering::Relaxed);
+        let less = |count: &AtomicUsize| count.fetch_sub(1, Ordering::Relaxed);
+        match event {
+            CmapEvent::ConnectionCreated(_) => drop(more(&self.open)),
+            CmapEvent::ConnectionClosed(_) => drop(less(&self.open)),
+            CmapEvent::ConnectionCheckoutStarted(_) => drop(more(&self.pending)),
+            CmapEvent::ConnectionCheckoutFailed(failed) => {
+                less(&self.pending);
+                if failed.reason == ConnectionCheckoutFailedReason::Timeout {
+                    self.timeouts.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            CmapEvent::ConnectionCheckedOut(_) => {
+                less(&self.pending);
+                more(&self.used);
+            }
+            CmapEvent::ConnectionCheckedIn(_) => drop(less(&self.used)),
+            _ => {}
+        }
+    }
+}
+
+/// What is counted of one store.
+pub(crate) struct Observer {
+    pool: Arc<Pool>,
+    operations: [Histogram; Operation::ALL.len()],
+    units: [Histogram; Outcome::ALL.len()],
+}
+
+impl Observer {
+    /// The recorder of metrics has to be installed before: it is asked for every handle once.
+    pub(crate) fn new() -> Arc<Self> {
+        let operations = Operation::ALL.map(|operation| {
+            let labels = [("db_system_name", SYSTEM), ("db_operation_name", operation.name())];
+            metrics::histogram!("db_client_operation_duration_seconds", &labels)
+        });
+        let units = Outcome::ALL.map(|outcome| {
+            let labels = [("db_system_name", SYSTEM), ("outcome", outcome.name())];
+            metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
+        });
+        Arc::new(Self { pool: Arc::default(), operations, units })
+    }
+
+    /// Hears what the driver tells of its connections.
+    pub(crate) fn pool_events(&self) -> EventHandler<CmapEvent> {
+        let pool = Arc::clone(&self.pool);
+        EventHandler::callback(move |event| pool.note(&event))
+    }
+
+    pub(crate) fn pool_stats(&self, max: u32) -> PoolStats {
+        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let used = read(&self.pool.used);
+        PoolStats {
+            used,
+            idle: read(&self.pool.open).saturating_sub(used),
+            max: usize::try_from(max).unwrap_or(usize::MAX),
+            pending: read(&self.pool.pending),
+            timeouts: self.pool.timeouts.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Begins to watch a command; a child of the unit's span, or else of the current one.
+    pub(crate) fn command(self: &Arc<Self>, operation: Operation, unit: Option<&WatchedUnit>) -> Command {
+        macro_rules! span {
+            ($(parent: $parent:expr)?) => {
+                tracing::info_span!(
+                    target: "skep::spans",
+                    $(parent: $parent,)?
+                    "operation",
+                    otel.name = operation.name(),
+                    otel.kind = "client",
+                    db.system.name = SYSTEM,
+                    db.operation.name = operation.name(),
+                    error.type = Empty,
+                    otel.status_code = Empty,
+                )
+            };
+        }
+        let span = match unit {
+            Some(unit) => span!(parent: &unit.span),
+            None => span!(),
+        };
+        Command { observer: Arc::clone(self), operation, started: Instant::now(), span }
+    }
+
+    /// Begins to watch a unit of work.
+    pub(crate) fn unit(self: &Arc<Self>) -> WatchedUnit {
+        let span = tracing::info_span!(
+            target: "skep::spans",
+            "unit of work",
+            otel.kind = "internal",
+            db.system.name = SYSTEM,
+            skep.outcome = Empty,
+            otel.status_code = Empty,
+        );
+        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: Outcome::Failed }
+    }
+}
+
+/// A command that is being watched.
+pub(crate) struct Command {
+    observer: Arc<Observer>,
+    operation: Operation,
+    started: Instant,
+    span: Span,
+}
+
+impl Command {
+    /// It has ended so. A row that exists already or was changed meanwhile is no fault of the store.
+    pub(crate) fn end<T>(self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.observer.operations[self.operation as usize].record(self.started.elapsed());
+        if let Err(error) = &done {
+            let kind = kind(error);
+            self.span.record("error.type", kind);
+            if !matches!(error, StoreError::Duplicate { .. } | StoreError::Stale) {
+                self.span.record("otel.status_code", "ERROR");
+                let labels = [("db_system_name", SYSTEM), ("error_type", kind)];
+                metrics::counter!("skep_store_errors_total", &labels).increment(1);
+            }
+        }
+        done
+    }
+}
+
+fn kind(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Duplicate { .. } => "duplicate",
+        StoreError::Stale => "stale",
+        StoreError::Retry(_) => "retry",
+        StoreError::OutcomeUnknown(_) => "outcome_unknown",
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Full(_) => "full",
+        StoreError::Corrupt(_) => "corrupt",
+    }
+}
+
+/// A unit of work that is being watched. How it ended is counted when this is dropped.
+pub(crate) struct WatchedUnit {
+    observer: Arc<Observer>,
+    started: Instant,
+    span: Span,
+    outcome: Outcome,
+}
+
+impl WatchedUnit {
+    /// It ends so, unless something else is told later.
+    pub(crate) fn ends(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for WatchedUnit {
+    fn drop(&mut self) {
+        self.observer.units[self.outcome as usize].record(self.started.elapsed());
+        self.span.record("skep.outcome", self.outcome.name());
+        if self.outcome == Outcome::Failed {
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
+}

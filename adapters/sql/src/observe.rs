@@ -1,0 +1,241 @@
+//! What operators see of the store: how long statements and units of work take and how they end, as metrics and as
+//! spans.
+//!
+//! On the way of a statement nothing is allocated and no lock is taken. A statement of SQLite inside of a unit of work
+//! takes about as long as two looks at the clock, so there the unit is timed and not each of its statements.
+
+use super::{Engine, Statement, statements};
+use metrics::Histogram;
+use skep_application::kernel::StoreError;
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+use tracing::{Instrument as _, Span, field::Empty};
+
+/// What is counted of one database.
+pub(crate) struct Observer {
+    /// As OpenTelemetry calls the engine.
+    system: &'static str,
+    /// Whether statements inside of units of work are timed too.
+    times_all: bool,
+    /// By the address of the statement, sorted.
+    operations: Vec<(usize, &'static str, OnceLock<Histogram>)>,
+    units: [Histogram; 4],
+}
+
+/// How a unit of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is stored.
+    Committed,
+    /// It was undone because of a refusal.
+    RolledBack,
+    /// It was aborted in a way that lets the use case try again.
+    Retried,
+    /// It was undone because of an error, or its caller has gone.
+    Failed,
+}
+
+impl Outcome {
+    const ALL: [Self; 4] = [Self::Committed, Self::RolledBack, Self::Retried, Self::Failed];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::RolledBack => "rolled_back",
+            Self::Retried => "retried",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How a unit ends in which this error was met.
+    const fn after(error: &StoreError) -> Self {
+        match error {
+            StoreError::Retry(_) | StoreError::Stale => Self::Retried,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// The span of an operation, a child of the one that the parent names, or else of the current one.
+macro_rules! operation_span {
+    ($system:expr, $name:expr $(, parent: $parent:expr)?) => {
+        tracing::info_span!(
+            target: "skep::spans",
+            $(parent: $parent,)?
+            "operation",
+            otel.name = $name,
+            otel.kind = "client",
+            db.system.name = $system,
+            db.operation.name = $name,
+            error.type = Empty,
+            otel.status_code = Empty,
+        )
+    };
+}
+
+impl Observer {
+    /// The recorder of metrics has to be installed before: it is asked for every handle once.
+    pub(crate) fn new(engine: Engine) -> Arc<Self> {
+        let (system, times_all) = match engine {
+            Engine::Sqlite => ("sqlite", false),
+            Engine::Postgres => ("postgresql", true),
+        };
+        let mut operations: Vec<_> =
+            statements().into_iter().map(|statement| (address(statement), statement.name, OnceLock::new())).collect();
+        operations.sort_unstable_by_key(|(address, ..)| *address);
+        let units = Outcome::ALL.map(|outcome| {
+            let labels = [("db_system_name", system), ("outcome", outcome.name())];
+            metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
+        });
+        Arc::new(Self { system, times_all, operations, units })
+    }
+
+    /// Runs a statement outside of units of work.
+    pub(crate) async fn read<T>(
+        &self,
+        statement: &'static Statement,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let span = operation_span!(self.system, statement.name);
+        self.run(span, self.operation(statement), work).await
+    }
+
+    /// Runs an operation in its span, and times it if there is somewhere to write the time.
+    async fn run<T>(
+        &self,
+        span: Span,
+        times: Option<&Histogram>,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let started = times.map(|_| Instant::now());
+        let done = if span.is_disabled() { work.await } else { work.instrument(span.clone()).await };
+        if let (Some(times), Some(started)) = (times, started) {
+            times.record(started.elapsed());
+        }
+        if let Err(error) = &done {
+            self.note(&span, error);
+        }
+        done
+    }
+
+    fn operation(&self, statement: &'static Statement) -> Option<&Histogram> {
+        let found = self.operations.binary_search_by_key(&address(statement), |(address, ..)| *address).ok()?;
+        let (_, name, times) = &self.operations[found];
+        let make = || {
+            let labels = [("db_system_name", self.system), ("db_operation_name", *name)];
+            metrics::histogram!("db_client_operation_duration_seconds", &labels)
+        };
+        Some(times.get_or_init(make))
+    }
+
+    /// Counts what is a fault of the store; a row that exists already or was changed meanwhile is none.
+    fn note(&self, span: &Span, error: &StoreError) {
+        let kind = kind(error);
+        span.record("error.type", kind);
+        if matches!(error, StoreError::Duplicate { .. } | StoreError::Stale) {
+            return;
+        }
+        span.record("otel.status_code", "ERROR");
+        let labels = [("db_system_name", self.system), ("error_type", kind)];
+        metrics::counter!("skep_store_errors_total", &labels).increment(1);
+    }
+
+    /// Begins to watch a unit of work.
+    pub(crate) fn unit(self: &Arc<Self>) -> WatchedUnit {
+        let span = tracing::info_span!(
+            target: "skep::spans",
+            "unit of work",
+            otel.kind = "internal",
+            db.system.name = self.system,
+            skep.outcome = Empty,
+            otel.status_code = Empty,
+        );
+        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: Outcome::Failed }
+    }
+}
+
+fn address(statement: &'static Statement) -> usize {
+    std::ptr::from_ref(statement).addr()
+}
+
+fn kind(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Duplicate { .. } => "duplicate",
+        StoreError::Stale => "stale",
+        StoreError::Retry(_) => "retry",
+        StoreError::OutcomeUnknown(_) => "outcome_unknown",
+        StoreError::Unavailable(_) => "unavailable",
+        StoreError::Full(_) => "full",
+        StoreError::Corrupt(_) => "corrupt",
+    }
+}
+
+/// A unit of work that is being watched. How it ended is counted when this is dropped.
+pub(crate) struct WatchedUnit {
+    observer: Arc<Observer>,
+    started: Instant,
+    span: Span,
+    outcome: Outcome,
+}
+
+impl WatchedUnit {
+    /// Runs a statement of the unit.
+    pub(crate) async fn statement<T>(
+        &mut self,
+        statement: &'static Statement,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let times = if self.observer.times_all { self.observer.operation(statement) } else { None };
+        let span = operation_span!(self.observer.system, statement.name, parent: &self.span);
+        let done = self.observer.run(span, times, work).await;
+        self.remember(done.as_ref().err());
+        done
+    }
+
+    /// Runs what begins the unit.
+    pub(crate) async fn begin<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let span = operation_span!(self.observer.system, "begin", parent: &self.span);
+        let done = self.observer.run(span, None, work).await;
+        self.remember(done.as_ref().err());
+        done
+    }
+
+    /// Runs what ends the unit, as `outcome` if it succeeds.
+    pub(crate) async fn end(
+        mut self,
+        outcome: Outcome,
+        work: impl Future<Output = Result<(), StoreError>>,
+    ) -> Result<(), StoreError> {
+        let name = if outcome == Outcome::Committed { "commit" } else { "rollback" };
+        let span = operation_span!(self.observer.system, name, parent: &self.span);
+        let done = self.observer.run(span, None, work).await;
+        match &done {
+            Ok(()) => self.outcome = outcome,
+            Err(error) => self.remember(Some(error)),
+        }
+        done
+    }
+
+    /// Remembers an error, by which the unit ends unless it is a refusal.
+    pub(crate) fn remember(&mut self, error: Option<&StoreError>) {
+        if let Some(error) = error {
+            self.outcome = Outcome::after(error);
+        }
+    }
+}
+
+impl Drop for WatchedUnit {
+    fn drop(&mut self) {
+        self.observer.units[self.outcome as usize].record(self.started.elapsed());
+        self.span.record("skep.outcome", self.outcome.name());
+        if self.outcome == Outcome::Failed {
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
+}
