@@ -1,7 +1,14 @@
 //! Runs expensive work a little at a time.
 
 use skep_application::identity::HashError;
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::sync::Semaphore;
 
 /// How many wait for each worker.
@@ -17,6 +24,21 @@ pub struct HashPool {
     places: Arc<Semaphore>,
     /// One permit for each job that runs. Fair: who waits longest is next.
     workers: Arc<Semaphore>,
+    max_workers: usize,
+    rejected: Arc<AtomicU64>,
+}
+
+/// How busy a [`HashPool`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashPoolStats {
+    /// Jobs that run now.
+    pub running: usize,
+    /// Jobs that wait for a worker.
+    pub waiting: usize,
+    /// How many may run at once.
+    pub workers: usize,
+    /// Jobs that were refused as busy since the start.
+    pub rejected: u64,
 }
 
 impl HashPool {
@@ -26,7 +48,27 @@ impl HashPool {
         Self {
             places: Arc::new(Semaphore::new(workers.get() * (1 + QUEUE_PER_WORKER))),
             workers: Arc::new(Semaphore::new(workers.get())),
+            max_workers: workers.get(),
+            rejected: Arc::default(),
         }
+    }
+
+    /// How busy it is.
+    #[must_use]
+    pub fn stats(&self) -> HashPoolStats {
+        let running = self.max_workers.saturating_sub(self.workers.available_permits());
+        let places = self.max_workers * (1 + QUEUE_PER_WORKER);
+        HashPoolStats {
+            running,
+            waiting: places.saturating_sub(self.places.available_permits()).saturating_sub(running),
+            workers: self.max_workers,
+            rejected: self.rejected.load(Ordering::Relaxed),
+        }
+    }
+
+    fn busy(&self) -> HashError {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        HashError::Busy
     }
 
     /// One worker less than there are cores, at least one: the rest of the server keeps a core.
@@ -42,10 +84,10 @@ impl HashPool {
     /// # Errors
     /// `Busy` if the queue is full or does not move, `Failed` if the job panicked or the runtime shuts down.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashError::Busy)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.busy())?;
         let worker = tokio::time::timeout(PATIENCE, Arc::clone(&self.workers).acquire_owned())
             .await
-            .map_err(|_| HashError::Busy)?
+            .map_err(|_| self.busy())?
             .map_err(|closed| HashError::Failed(closed.into()))?;
         tokio::task::spawn_blocking(move || {
             // Moved in, so that only the end of the job gives them back, whether or not somebody still waits for it.
@@ -103,6 +145,8 @@ mod tests {
         let queue: Vec<_> = (0..QUEUE_PER_WORKER).map(|number| enqueue(&pool, number)).collect();
         until(|| pool.places.available_permits() == 0).await;
         assert!(matches!(pool.run(|| ()).await, Err(HashError::Busy)));
+        let stats = HashPoolStats { running: 1, waiting: QUEUE_PER_WORKER, workers: 1, rejected: 1 };
+        assert_eq!(pool.stats(), stats);
 
         release.send(()).unwrap();
         running.await.unwrap().unwrap();

@@ -13,7 +13,7 @@ mod testing;
 
 pub use eddsa_tokens::{EdDsaTokens, InvalidKey, SigningKey, TokenSetupError, VerifyingKey};
 pub use fingerprints::HmacFingerprints;
-pub use hash_pool::HashPool;
+pub use hash_pool::{HashPool, HashPoolStats};
 pub use instance_secret::{InstanceSecret, InvalidSecret, SealError};
 pub use key_ring::{KeyRing, KeyRingError};
 pub use password_hasher::{Argon2Cost, Argon2Hasher, InvalidCost};

@@ -6,6 +6,7 @@ use crate::{
     problem::{self, Problem, code},
 };
 use http::{HeaderName, HeaderValue};
+use metrics::Counter;
 use poem::{Endpoint, Request, Response, Result};
 use skep_application::{
     kernel::Actor,
@@ -91,6 +92,25 @@ pub(crate) async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -
     Ok(response)
 }
 
+/// How often each limit allowed and refused, asked for once.
+pub(super) struct Decisions([(&'static str, Counter, Counter); 3]);
+
+impl Decisions {
+    /// The recorder of metrics has to be installed before.
+    pub(super) fn new() -> Self {
+        let counter = |limit: &'static str, decision: &'static str| {
+            metrics::counter!("skep_rate_limit_decisions_total", &[("limit", limit), ("decision", decision)])
+        };
+        Self(["address", "credentials", "user"].map(|name| (name, counter(name, "allowed"), counter(name, "limited"))))
+    }
+
+    fn count(&self, name: &str, is_allowed: bool) {
+        if let Some((_, allowed, limited)) = self.0.iter().find(|(limit, ..)| *limit == name) {
+            if is_allowed { allowed.increment(1) } else { limited.increment(1) }
+        }
+    }
+}
+
 async fn count_address(request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
     let (Some(context), Some(state)) =
         (request.extensions().get::<RequestContext>(), request.extensions().get::<Arc<State>>())
@@ -123,10 +143,10 @@ pub(super) async fn count_user(request: &Request, state: &State, actor: &Actor) 
 async fn take(state: &State, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
     let Ok(verdict) = state.app.ports.limits.take(&format!("http:{name}:{who}"), limit).await else { return Ok(()) };
     verdicts.note(name, limit, verdict);
+    state.decisions.count(name, verdict.allowed);
     if verdict.allowed {
         return Ok(());
     }
-    metrics::counter!("skep_rate_limited_total", "limit" => name).increment(1);
     Err(Problem::of(code::RATE_LIMITED)
         .with_detail(format!("more than {} requests in {} s", limit.burst, limit.period.as_secs()))
         .with_retry_after(seconds(verdict.retry_after)))

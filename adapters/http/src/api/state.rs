@@ -1,6 +1,10 @@
 //! What every endpoint has at hand.
 
-use super::{cursor::Cursors, limits::RequestLimits};
+use super::{
+    cursor::Cursors,
+    limits::{Decisions, RequestLimits},
+};
+use crate::system::Readiness;
 use skep_application::App;
 use std::sync::Arc;
 
@@ -30,11 +34,19 @@ pub struct State {
     /// The use cases.
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
+    pub(super) decisions: Decisions,
+    pub(crate) readiness: Readiness,
     pub(crate) config: ApiConfig,
 }
 
 impl State {
     pub(crate) fn new(app: Arc<App>, config: ApiConfig) -> Self {
-        Self { app, cursors: Cursors::new(&config.cursor_key), config }
+        Self {
+            app,
+            cursors: Cursors::new(&config.cursor_key),
+            decisions: Decisions::new(),
+            readiness: Readiness::default(),
+            config,
+        }
     }
 }

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
-use metrics::SharedString;
 
 use super::connection::Activity;
+use super::metrics::{self, Counted};
 use super::request_id::RequestId;
 
 /// A request in progress. Dropping it ends the request, however that comes about: the connection
@@ -30,6 +30,7 @@ pub(crate) struct Exchange {
     status: Option<StatusCode>,
     bytes: u64,
     complete: bool,
+    _counted: Counted,
 }
 
 /// Who asked for what.
@@ -41,7 +42,7 @@ pub(crate) struct Subject {
 }
 
 impl Exchange {
-    pub(crate) fn begin(activity: Option<Arc<Activity>>, http2: bool) -> Self {
+    pub(crate) fn begin(activity: Option<Arc<Activity>>, http2: bool, counted: Counted) -> Self {
         if let Some(activity) = &activity {
             activity.request_began(http2);
         }
@@ -53,6 +54,7 @@ impl Exchange {
             status: None,
             bytes: 0,
             complete: false,
+            _counted: counted,
         }
     }
 
@@ -101,7 +103,7 @@ impl Drop for Exchange {
             return;
         };
         let duration = self.started.elapsed();
-        record(subject, self.status, duration);
+        metrics::record(&subject.method, subject.route.clone(), self.status, duration);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
@@ -116,30 +118,6 @@ impl Drop for Exchange {
             client = %subject.client,
         );
     }
-}
-
-/// Counts the request, by the names that OpenTelemetry gives to HTTP servers. Every label has few values: a method that is
-/// not served is `_OTHER`, a path that is no route is empty.
-fn record(subject: &Subject, status: Option<StatusCode>, duration: Duration) {
-    let method = match subject.method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "_OTHER",
-    };
-    let route = subject.route.clone().map_or(SharedString::const_str(""), SharedString::from);
-    let status = status.map_or(SharedString::const_str(""), |status| status.as_str().to_owned().into());
-    metrics::histogram!(
-        "http_server_request_duration_seconds",
-        "http_request_method" => method,
-        "http_route" => route,
-        "http_response_status_code" => status,
-    )
-    .record(duration);
 }
 
 /// A response body that ends its exchange when it has been handed over, or was given up.

@@ -15,6 +15,7 @@ mod guard;
 mod head_scanner;
 mod headers;
 mod io;
+mod metrics;
 mod request_id;
 mod routes;
 mod server;

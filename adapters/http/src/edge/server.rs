@@ -166,14 +166,15 @@ fn admit(server: &Server, connections: &TaskTracker, socket: TcpStream, peer: So
         let edge = Arc::clone(&server.edge);
         let protocol = Arc::clone(&server.protocol);
         let state = Arc::clone(&server.state);
+        let counted = edge.metrics().connection();
         connections.spawn(async move {
             let ending = connection(edge, &protocol, state, socket, peer).await;
             tracing::trace!(%peer, ?ending, "connection ended");
-            drop(permit);
+            drop((permit, counted));
         });
         return;
     }
-    metrics::counter!("http_server_connections_refused_total").increment(1);
+    server.edge.metrics().refused_connections.increment(1);
     if let Ok(permit) = Arc::clone(&server.refusals).try_acquire_owned() {
         let busy = Arc::clone(&server.busy);
         let limit = server.edge.config().timeouts.linger;
@@ -204,7 +205,7 @@ async fn connection(
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Here and not in the future: a request counts from the moment it is read.
         let http2 = request.version() == http::Version::HTTP_2;
-        let exchange = Exchange::begin(info.activity.clone(), http2);
+        let exchange = Exchange::begin(info.activity.clone(), http2, edge.metrics().request());
         let edge = Arc::clone(&edge);
         let info = Arc::clone(&info);
         async move { Ok::<_, Infallible>(edge.respond(request, &info, exchange).await) }

@@ -24,6 +24,7 @@ use super::access_log::{Exchange, ResponseBody, Subject};
 use super::body_guard::{BodyLimits, GuardedBody};
 use super::config::EdgeConfig;
 use super::connection::Activity;
+use super::metrics::EdgeMetrics;
 use super::request_id::{RequestId, TraceContext};
 use super::routes::{self, Route};
 use super::{cors, guard, headers};
@@ -55,6 +56,7 @@ pub struct Edge {
     app: Arc<dyn DynEndpoint<Output = Response>>,
     config: EdgeConfig,
     hsts: Option<HeaderValue>,
+    metrics: EdgeMetrics,
 }
 
 /// Where a request came in.
@@ -70,13 +72,17 @@ impl Edge {
     #[must_use]
     pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
         let hsts = config.hsts.map(headers::hsts);
-        Self { app: Arc::from(app), config, hsts }
+        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new() }
     }
 
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &EdgeConfig {
         &self.config
+    }
+
+    pub(crate) fn metrics(&self) -> &EdgeMetrics {
+        &self.metrics
     }
 
     /// Answers one request without a connection: for tests and for programs with a server of
@@ -87,7 +93,7 @@ impl Edge {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let info = ConnectionInfo { local: None, peer, activity: None };
-        let exchange = Exchange::begin(None, request.version() == Version::HTTP_2);
+        let exchange = Exchange::begin(None, request.version() == Version::HTTP_2, self.metrics.request());
         self.respond(request, &info, exchange).await
     }
 
@@ -240,7 +246,7 @@ impl Edge {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => problem::respond(error, request_id),
             Err(panic) => {
-                metrics::counter!("http_server_panics_total").increment(1);
+                self.metrics.panics.increment(1);
                 let cause = panic_text(panic.as_ref()).to_owned();
                 let problem = Problem::internal(format!("handler panicked: {cause}"));
                 problem::log_failure(&problem, request_id);

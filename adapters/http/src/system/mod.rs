@@ -2,9 +2,11 @@
 
 mod docs;
 mod probes;
+mod readiness;
 
 pub(crate) use docs::{Docs, Document};
 pub(crate) use probes::{health, jwks, metrics, ready};
+pub(crate) use readiness::Readiness;
 
 /// The paths outside of the OpenAPI document; all serve GET.
 pub(crate) const PATHS: &[&str] =

@@ -16,11 +16,12 @@ pub(crate) fn health() -> Response {
     Response::builder().content_type("application/json").body(json!({ "status": "ok" }).to_string())
 }
 
-/// The process can serve: its store answers.
+/// The process can serve: its store answers, or did within the last second.
 #[handler]
 pub(crate) async fn ready(Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
-    state.app.ports.store.check().await.map_err(|error| {
-        Problem::of(code::UNAVAILABLE).with_detail("the store does not answer").with_retry_after(1).with_source(error)
+    let ports = &state.app.ports;
+    state.readiness.check(&*ports.store, &*ports.runtime.clock).await.map_err(|cause| {
+        Problem::of(code::UNAVAILABLE).with_detail("the store does not answer").with_retry_after(1).with_source(cause)
     })?;
     let body = json!({ "status": "ready", "store": "ok" });
     Ok(Response::builder().content_type("application/json").body(body.to_string()))

@@ -1,0 +1,82 @@
+//! What the edge counts, by the names that OpenTelemetry gives to HTTP servers where it has one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use metrics::{Counter, Gauge, SharedString};
+
+/// Handles of what has no labels, asked for once.
+#[derive(Clone)]
+pub(crate) struct EdgeMetrics {
+    active_requests: Gauge,
+    open_connections: Gauge,
+    pub(crate) refused_connections: Counter,
+    pub(crate) panics: Counter,
+}
+
+impl EdgeMetrics {
+    /// The recorder of metrics has to be installed before.
+    pub(crate) fn new() -> Self {
+        Self {
+            active_requests: metrics::gauge!("http_server_active_requests"),
+            open_connections: metrics::gauge!("http_server_open_connections"),
+            refused_connections: metrics::counter!("http_server_connections_refused_total"),
+            panics: metrics::counter!("http_server_panics_total"),
+        }
+    }
+
+    /// Counts a request for as long as what is answered lives.
+    pub(crate) fn request(&self) -> Counted {
+        Counted::new(&self.active_requests)
+    }
+
+    /// Counts a connection for as long as what is answered lives.
+    pub(crate) fn connection(&self) -> Counted {
+        Counted::new(&self.open_connections)
+    }
+}
+
+/// One more, until it is dropped.
+pub(crate) struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Counts a request that is over. Every label has few values: a method that is not served is `_OTHER`, a path that is no
+/// route is empty, and so is the status if the client left before there was an answer.
+pub(crate) fn record(method: &Method, route: Option<Arc<str>>, status: Option<StatusCode>, duration: Duration) {
+    let route = route.map_or(SharedString::const_str(""), SharedString::from);
+    let status = status.map_or(SharedString::const_str(""), |status| status.as_str().to_owned().into());
+    metrics::histogram!(
+        "http_server_request_duration_seconds",
+        "http_request_method" => method_label(method),
+        "http_route" => route,
+        "http_response_status_code" => status,
+    )
+    .record(duration);
+}
+
+/// The method, if it is one that is served.
+pub(crate) fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
