@@ -29,6 +29,8 @@ pub(crate) struct Query {
     pub(crate) filter: Document,
     pub(crate) sort: Option<Document>,
     pub(crate) limit: Option<i64>,
+    /// The fields to read besides the id, if not all.
+    pub(crate) projection: Option<Document>,
     /// The index to use, by name.
     pub(crate) hint: Option<&'static str>,
     /// The first key of the index, inclusive.
@@ -51,6 +53,12 @@ impl Query {
     /// At most so many.
     pub(crate) fn at_most(self, limit: impl Into<i64>) -> Self {
         Self { limit: Some(limit.into()), ..self }
+    }
+
+    /// Only the id and these fields of each.
+    pub(crate) fn only(self, fields: &[&str]) -> Self {
+        let projection = fields.iter().map(|field| ((*field).to_owned(), 1_i32.into())).collect();
+        Self { projection: Some(projection), ..self }
     }
 
     /// The rows of a page and one more, sorted by `field` and id within `filter`, along an index that has both.
@@ -238,6 +246,7 @@ impl Executor {
         let options = FindOptions::builder()
             .sort(query.sort)
             .limit(query.limit)
+            .projection(query.projection)
             .hint(query.hint.map(|name| Hint::Name(name.to_owned())))
             .min(query.min)
             .max(query.max)

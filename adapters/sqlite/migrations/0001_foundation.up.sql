@@ -115,7 +115,8 @@ CREATE INDEX reservations_order_id_idx ON reservations (order_id);
 CREATE INDEX reservations_expires_at_idx ON reservations (product_id, expires_at)
     WHERE state = 'active' AND expires_at IS NOT NULL;
 
--- The three axes are columns of their own; the status that people see is computed from them.
+-- The three axes are columns of their own; the status that people see is computed from them. The number of lines is
+-- there so that a page can be cut before its lines are read.
 CREATE TABLE orders (
     id BLOB NOT NULL,
     number TEXT NOT NULL,
@@ -128,6 +129,7 @@ CREATE TABLE orders (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    line_count INTEGER NOT NULL,
     CONSTRAINT orders_number_key UNIQUE (number),
     CONSTRAINT orders_pkey PRIMARY KEY (id)
 ) STRICT;

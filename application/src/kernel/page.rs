@@ -50,9 +50,30 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The page of `rows`, of which the store was asked for one more than the limit to see whether more follow.
     #[must_use]
-    pub fn of(mut rows: Vec<T>, request: &PageRequest, total: Option<u64>, place: impl Fn(&T) -> Position) -> Self {
-        let more = rows.len() > request.limit.get();
-        rows.truncate(request.limit.get());
+    pub fn of(rows: Vec<T>, request: &PageRequest, total: Option<u64>, place: impl Fn(&T) -> Position) -> Self {
+        Self::fitting(rows, request, total, place, usize::MAX, |_| 0)
+    }
+
+    /// The same, for rows of which some are much greater than others: it ends before the sizes of its rows add up to
+    /// more than `budget`, but has one row at least.
+    #[must_use]
+    pub fn fitting(
+        mut rows: Vec<T>,
+        request: &PageRequest,
+        total: Option<u64>,
+        place: impl Fn(&T) -> Position,
+        budget: usize,
+        size: impl Fn(&T) -> usize,
+    ) -> Self {
+        let mut left = budget;
+        let fits = |row: &&T| {
+            let rest = left.checked_sub(size(row));
+            left = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        let count = rows.iter().take(request.limit.get()).take_while(fits).count().max(1);
+        let more = rows.len() > count;
+        rows.truncate(count);
         let next = if more { rows.last().map(place) } else { None };
         Self { items: rows, next, total }
     }
@@ -86,6 +107,22 @@ mod tests {
     }
 
     #[test]
+    fn a_page_ends_before_its_rows_add_up_to_more_than_the_budget_but_has_one() {
+        let fitting = |rows: &[i64], limit| {
+            let size = |row: &i64| usize::try_from(*row).unwrap();
+            let page = Page::fitting(rows.to_vec(), &request(limit, false), None, place, 10, size);
+            (page.items, page.next)
+        };
+        assert_eq!(fitting(&[4, 6, 1], 5), (vec![4, 6], Some(place(&6))));
+        assert_eq!(fitting(&[4, 6], 5), (vec![4, 6], None));
+        assert_eq!(fitting(&[4, 7, 1], 5), (vec![4], Some(place(&4))), "what comes behind does not move up");
+        assert_eq!(fitting(&[11, 1], 5), (vec![11], Some(place(&11))));
+        assert_eq!(fitting(&[11], 5), (vec![11], None));
+        assert_eq!(fitting(&[1, 1, 1], 2), (vec![1, 1], Some(place(&1))));
+        assert_eq!(fitting(&[], 5), (vec![], None));
+    }
+
+    #[test]
     fn an_empty_page_counts_only_if_asked() {
         assert_eq!(Page::<i64>::empty(&request(1, false)).total, None);
         assert_eq!(Page::<i64>::empty(&request(1, true)).total, Some(0));
@@ -94,12 +131,14 @@ mod tests {
     proptest! {
         /// Following `next` from page to page shows every row once, in order, and ends.
         #[test]
-        fn pages_add_up_to_the_list(rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10) {
+        fn pages_add_up_to_the_list(rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10, budget in 0_usize..30) {
             let rows: Vec<i64> = rows.into_iter().collect();
             let (mut seen, mut after) = (vec![], None);
             loop {
                 let rest = rows.iter().filter(|row| after.is_none_or(|after| **row > after)).copied();
-                let page = Page::of(rest.take(request(limit, false).limit.get() + 1).collect(), &request(limit, false), None, place);
+                let request = request(limit, false);
+                let rows = rest.take(request.limit.get() + 1).collect();
+                let page = Page::fitting(rows, &request, None, place, budget, |row| row.rem_euclid(20) as usize);
                 seen.extend(page.items);
                 match page.next {
                     Some(Position { key: SortValue::Int(last), .. }) => after = Some(last),

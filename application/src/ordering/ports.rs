@@ -110,7 +110,13 @@ impl OrderView {
     }
 }
 
+/// The greatest number of lines on one page of orders: as many as one order can have.
+pub const LINES_PER_PAGE: usize = 1_000;
+
 /// Reads orders.
+///
+/// 1. A page of orders has as many as fit: no more than its limit, and no more than [`LINES_PER_PAGE`] lines in all,
+///    but one order at least. If more follow, it says so, however short it is.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderQueries: Send + Sync {

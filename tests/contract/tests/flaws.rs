@@ -83,6 +83,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::SkipsEquals, "order_queries", "pages_hold_every_order_once"),
     (Flaw::SkipsEquals, "product_queries", "pages_hold_every_product_once_by_every_key"),
     (Flaw::ListsArchived, "product_queries", "an_archived_product_is_not_listed_nor_counted"),
+    (Flaw::ListsEveryLine, "order_queries", "a_page_has_at_most_a_thousand_lines_but_one_order"),
+    (Flaw::EndsAtTheCut, "order_queries", "pages_of_great_orders_hold_every_order_once"),
     (Flaw::CountsThePage, "product_queries", "all_pages_are_counted"),
     (Flaw::KeepsEveryKey, "instance_keys", "one_key_of_a_purpose_is_kept"),
     (Flaw::KeepsEveryKey, "instance_keys", "of_eight_instances_that_start_at_once_one_keeps_its_key"),

@@ -78,7 +78,8 @@ impl OrderingApi {
 
     /// List orders
     ///
-    /// One's own; an admin's list has everybody's.
+    /// One's own; an admin's list has everybody's. A page has no more than 1,000 lines in all, so it may be shorter than
+    /// `limit`, though never without an order: whether more follow is told by `has_more` alone.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
     async fn list(
         &self,

@@ -1,7 +1,7 @@
 //! Orders, their lines within.
 
 use crate::{
-    ops::{Query, Update},
+    ops::{Executor, Query, Update},
     record::{self, MoneyDoc, Record, Unreadable, date, pieces, time, version},
     store::MongoStore,
     unit::MongoUnit,
@@ -10,15 +10,15 @@ use async_trait::async_trait;
 use bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    kernel::{Constraint, Page, PageRequest, Scope, SortValue, StoreError},
-    ordering::{OrderQueries, OrderRepository, OrderView},
+    kernel::{Constraint, Page, PageRequest, Position, Scope, SortValue, StoreError},
+    ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView},
 };
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
     shared::{Direction, OrderId, ProductId, Text, UserId, Version},
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Serialize, Deserialize)]
 struct OrderDoc {
@@ -27,6 +27,8 @@ struct OrderDoc {
     number: String,
     customer_id: bson::Uuid,
     lines: Vec<LineDoc>,
+    /// How many, so that a page can be cut before its lines are read.
+    line_count: i64,
     total: MoneyDoc,
     order_state: String,
     payment_state: String,
@@ -53,6 +55,7 @@ impl From<&Order> for OrderDoc {
             number: order.number.as_str().to_owned(),
             customer_id: record::id(order.customer_id.uuid()),
             lines: order.lines.iter().map(LineDoc::from).collect(),
+            line_count: i64::try_from(order.lines.len()).unwrap_or(i64::MAX),
             total: order.total.into(),
             order_state: order.progress.order.name().to_owned(),
             payment_state: order.progress.payment.name().to_owned(),
@@ -112,6 +115,31 @@ impl Record for OrderDoc {
     }
 }
 
+/// What a page is cut by.
+#[derive(Serialize, Deserialize)]
+struct HeadDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    created_at: DateTime,
+    line_count: i64,
+}
+
+struct Head {
+    id: bson::Uuid,
+    position: Position,
+    line_count: usize,
+}
+
+impl Record for HeadDoc {
+    const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    type Entity = Head;
+    fn read(self) -> Result<Head, Unreadable> {
+        let position = Position { key: SortValue::Time(time(self.created_at)?), id: self.id.to_uuid_1() };
+        let line_count = usize::try_from(self.line_count).map_err(|_| "line_count cannot be read")?;
+        Ok(Head { id: self.id, position, line_count })
+    }
+}
+
 #[async_trait]
 impl OrderRepository for MongoUnit {
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -156,6 +184,21 @@ fn scoped(scope: Scope) -> Option<(Document, &'static str)> {
     }
 }
 
+/// The orders with these heads, in their order. No order is ever deleted, and no line changes.
+async fn complete(reader: &mut Executor, heads: &[Head]) -> Result<Vec<OrderView>, StoreError> {
+    if heads.is_empty() {
+        return Ok(vec![]);
+    }
+    let ids: Vec<_> = heads.iter().map(|head| head.id).collect();
+    let orders = reader.find::<OrderDoc>(Query::of(doc! { "_id": { "$in": ids } })).await?;
+    let mut orders: HashMap<_, _> = orders.into_iter().map(|order| (order.id.uuid(), order)).collect();
+    let find = |head: &Head| {
+        let order = orders.remove(&head.position.id);
+        order.as_ref().map(OrderView::from).ok_or_else(|| StoreError::corrupt("orders", head.position.id, "is gone"))
+    };
+    heads.iter().map(find).collect()
+}
+
 #[async_trait]
 impl OrderQueries for MongoStore {
     async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
@@ -177,8 +220,11 @@ impl OrderQueries for MongoStore {
             query = query.after(direction, within.clone(), "created_at", date(at).into(), after.id);
         }
         let mut reader = self.read().await?;
-        let rows = reader.find::<OrderDoc>(query).await?;
+        let heads = reader.find::<HeadDoc>(query.only(&["created_at", "line_count"])).await?;
+        let heads =
+            Page::fitting(heads, page, None, |head| head.position.clone(), LINES_PER_PAGE, |head| head.line_count);
+        let items = complete(&mut reader, &heads.items).await?;
         let total = if page.count { Some(reader.count::<OrderDoc>(within, index).await?) } else { None };
-        Ok(Page::of(rows.iter().map(OrderView::from).collect(), page, total, OrderView::position))
+        Ok(Page { items, next: heads.next, total })
     }
 }

@@ -1,6 +1,6 @@
 //! The lists of orders, by time of placing: of all customers, and of one.
 
-use super::orders::{COLUMNS, columns, complete, read};
+use super::orders::{COLUMNS, Stored, columns, complete, read};
 use crate::{
     Kind::{self, Int, Uuid},
     SqlStore, Statement, Value,
@@ -8,7 +8,7 @@ use crate::{
 };
 use skep_application::{
     kernel::{Page, PageRequest, Scope, StoreError},
-    ordering::OrderView,
+    ordering::{LINES_PER_PAGE, OrderView},
 };
 use skep_domain::shared::Direction;
 use std::sync::LazyLock;
@@ -71,7 +71,10 @@ pub(crate) async fn run(
     };
     let Some((statement, page_args)) = list.page(args.clone(), request) else { return Ok(Page::empty(request)) };
     let orders = store.list(statement, page_args, read).await?;
-    let orders = complete(store, orders).await?;
+    // Cut before the lines are read.
+    let place = |stored: &Stored| OrderView::from(&stored.order).position();
+    let page = Page::fitting(orders, request, None, place, LINES_PER_PAGE, |stored| stored.line_count);
+    let items = complete(store, page.items).await?;
     let total = if request.count { Some(store.count(lists.count, args).await?) } else { None };
-    Ok(Page::of(orders, request, total, OrderView::position))
+    Ok(Page { items, next: page.next, total })
 }

@@ -18,11 +18,11 @@ use skep_domain::{
 };
 use std::collections::HashMap;
 
-pub(crate) const COLUMNS: &[Kind] = &[Uuid, Text, Uuid, Text, Text, Text, Int, Text, Time, Time, Int];
+pub(crate) const COLUMNS: &[Kind] = &[Uuid, Text, Uuid, Text, Text, Text, Int, Text, Time, Time, Int, Int];
 macro_rules! columns {
     () => {
         "id, number, customer_id, order_state, payment_state, fulfilment_state, total_amount, currency, created_at, \
-         updated_at, version"
+         updated_at, version, line_count"
     };
 }
 pub(crate) use columns;
@@ -48,7 +48,7 @@ static FIND_OWNED: Statement = Statement::both(
 );
 static INSERT: Statement = Statement::both(
     "ordering.order.insert",
-    concat!("INSERT INTO orders (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"),
+    concat!("INSERT INTO orders (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
     COLUMNS,
     &[],
 );
@@ -84,6 +84,12 @@ static INSERT_LINES: Statement = Statement::batch(
 
 pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &FIND_OWNED, &INSERT, &SAVE, &LIST_LINES, &INSERT_LINES];
 
+/// An order, still without its lines.
+pub(crate) struct Stored {
+    pub(crate) order: Order,
+    pub(crate) line_count: usize,
+}
+
 /// A line that does not know its order's currency yet.
 struct StoredLine {
     order_id: OrderId,
@@ -95,11 +101,10 @@ struct StoredLine {
     total: i64,
 }
 
-/// Reads an order, still without its lines.
-pub(crate) fn read(mut row: Row) -> Result<Order, StoreError> {
+pub(crate) fn read(mut row: Row) -> Result<Stored, StoreError> {
     let id = OrderId::new(row.uuid()?);
     let place = Place("orders", id);
-    Ok(Order {
+    let order = Order {
         id,
         number: place.read("number", OrderNumber::parse(&row.text()?).ok())?,
         customer_id: UserId::new(row.uuid()?),
@@ -113,7 +118,9 @@ pub(crate) fn read(mut row: Row) -> Result<Order, StoreError> {
         created_at: row.time()?,
         updated_at: row.time()?,
         version: place.version(row.int()?)?,
-    })
+    };
+    let line_count = place.read("line_count", usize::try_from(row.int()?).ok())?;
+    Ok(Stored { order, line_count })
 }
 
 fn read_line(mut row: Row) -> Result<StoredLine, StoreError> {
@@ -131,13 +138,13 @@ fn read_line(mut row: Row) -> Result<StoredLine, StoreError> {
     })
 }
 
-fn with_lines(orders: Vec<Order>, lines: Vec<StoredLine>) -> Result<Vec<Order>, StoreError> {
+fn with_lines(orders: Vec<Stored>, lines: Vec<StoredLine>) -> Result<Vec<Order>, StoreError> {
     let mut by_order: HashMap<OrderId, Vec<StoredLine>> = HashMap::new();
     for line in lines {
         by_order.entry(line.order_id).or_default().push(line);
     }
-    let complete = |mut order: Order| {
-        let lines = by_order.remove(&order.id);
+    let complete = |Stored { mut order, line_count }: Stored| {
+        let lines = by_order.remove(&order.id).filter(|lines| lines.len() == line_count);
         let lines = lines.ok_or_else(|| StoreError::corrupt("orders", order.id, "lines are missing"))?;
         let currency = order.total.currency();
         let line = |line: StoredLine| OrderLine {
@@ -155,11 +162,11 @@ fn with_lines(orders: Vec<Order>, lines: Vec<StoredLine>) -> Result<Vec<Order>, 
 }
 
 /// Reads the lines of orders that were read without, in one statement.
-pub(crate) async fn complete(store: &SqlStore, orders: Vec<Order>) -> Result<Vec<OrderView>, StoreError> {
+pub(crate) async fn complete(store: &SqlStore, orders: Vec<Stored>) -> Result<Vec<OrderView>, StoreError> {
     if orders.is_empty() {
         return Ok(vec![]);
     }
-    let ids: Vec<_> = orders.iter().map(|order| order.id.uuid()).collect();
+    let ids: Vec<_> = orders.iter().map(|stored| stored.order.id.uuid()).collect();
     let lines = store.list(&LIST_LINES, args![ids], read_line).await?;
     Ok(with_lines(orders, lines)?.iter().map(OrderView::from).collect())
 }
@@ -192,6 +199,7 @@ impl OrderRepository for SqlUnit {
             order.created_at,
             order.updated_at,
             order.version,
+            i64::try_from(order.lines.len()).unwrap_or(i64::MAX),
         ];
         self.execute(&INSERT, args).await?;
         let rows = order.lines.iter().zip(1_i64..).map(|(line, position)| {

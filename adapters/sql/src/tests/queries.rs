@@ -7,9 +7,9 @@ use crate::{
 use skep_application::{
     catalog::{ProductQueries, ProductSort, ProductSortKey},
     identity::UserQueries,
-    kernel::{PageRequest, Position, Scope, SortValue},
+    kernel::{PageRequest, Position, Scope, SortValue, StoreError},
     operations::{InstanceKeys, KeyPurpose, SealedKey, Store},
-    ordering::OrderQueries,
+    ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
 use skep_domain::{
     catalog::Sku,
@@ -47,6 +47,7 @@ pub(super) fn order_row(order: &Order) -> Vec<Value> {
         order.created_at.into(),
         order.updated_at.into(),
         order.version.into(),
+        i64::try_from(order.lines.len()).unwrap().into(),
     ]
 }
 
@@ -83,7 +84,7 @@ async fn a_page_of_orders_takes_two_statements_and_a_third_to_count() {
     first.id = OrderId::new(Uuid::from_u128(76));
     let fake = Fake::answering([
         Answer::Rows(vec![order_row(&first), order_row(&second)]),
-        Answer::Rows([line_rows(&second), line_rows(&first)].concat()),
+        Answer::Rows(line_rows(&first)),
         Answer::Rows(vec![vec![Value::Int(9)]]),
     ]);
     let owner = Scope::OwnedBy(first.customer_id);
@@ -94,6 +95,26 @@ async fn a_page_of_orders_takes_two_statements_and_a_third_to_count() {
     );
     assert_eq!((page.items.len(), page.items[0].lines.len(), page.total), (1, 2, Some(9)));
     assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
+}
+
+/// Only the lines of orders that are on the page are read.
+#[tokio::test]
+async fn a_page_is_cut_before_its_lines_are_read() {
+    let (mut first, second) = (order(LINES_PER_PAGE.try_into().unwrap()), order(1));
+    first.id = OrderId::new(Uuid::from_u128(76));
+    let fake =
+        Fake::answering([Answer::Rows(vec![order_row(&first), order_row(&second)]), Answer::Rows(line_rows(&first))]);
+    let page = fake.store().list_orders(Scope::All, Direction::Ascending, &request(20, None, false)).await.unwrap();
+    assert_eq!(page.items, [OrderView::from(&first)]);
+    assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
+}
+
+#[tokio::test]
+async fn an_order_without_some_of_its_lines_is_corrupt() {
+    let order = order(3);
+    let fake = Fake::answering([Answer::Rows(vec![order_row(&order)]), Answer::Rows(line_rows(&order)[..2].to_vec())]);
+    let found = fake.store().find_order(Scope::All, order.id).await;
+    assert!(matches!(found, Err(StoreError::Corrupt(_))), "{found:?}");
 }
 
 #[tokio::test]

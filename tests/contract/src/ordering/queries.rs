@@ -22,7 +22,9 @@ clauses! { "order_queries":
     pages_hold_every_order_once,
     pages_hold_every_order_once_while_orders_come,
     a_scope_applies_before_paging_and_counting,
-    a_page_has_at_most_its_limit,
+    a_page_has_at_most_its_limit ["OrderQueries 1"],
+    a_page_has_at_most_a_thousand_lines_but_one_order ["OrderQueries 1"],
+    pages_of_great_orders_hold_every_order_once ["OrderQueries 1"],
     a_position_of_another_type_is_an_empty_page,
     a_page_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
@@ -182,6 +184,74 @@ async fn a_page_has_at_most_its_limit(given: &Given) -> Checked {
     Ok(())
 }
 
+/// Orders with so many lines, one after the other.
+async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Checked<Vec<Order>> {
+    let mut orders = Vec::new();
+    for (lines, place) in numbers.iter().zip(0..) {
+        let lines = (0..*lines).map(|_| sample::line(&sample::product()?, 1)).collect::<Checked<_>>()?;
+        let order = sample::order_of(customer, lines, sample::at(place))?;
+        sample::file(&*given.store, &order).await?;
+        orders.push(order);
+    }
+    Ok(orders)
+}
+
+/// How many orders each page has.
+async fn lengths(given: &Given, scope: Scope, direction: Direction, limit: i64) -> Checked<Vec<usize>> {
+    let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: true };
+    let mut lengths = Vec::new();
+    loop {
+        let page = given.store.list_orders(scope, direction, &request).await?;
+        lengths.push(page.items.len());
+        holds(lengths.len() < 50, "the pages come to an end")?;
+        let last = page.items.last().map(OrderView::position);
+        request.after = page.next;
+        match &request.after {
+            None => return Ok(lengths),
+            after => equal(after.clone(), last)?,
+        }
+    }
+}
+
+async fn a_page_has_at_most_a_thousand_lines_but_one_order(given: &Given) -> Checked {
+    let customer = sample::user_id();
+    let own = Scope::OwnedBy(customer);
+    with_lines(given, customer, &[600, 400, 1, 999, 1_000, 500, 501, 2, 3]).await?;
+    for scope in [own, Scope::All] {
+        equal(lengths(given, scope, Direction::Ascending, 100).await?, vec![2, 2, 1, 1, 3])?;
+        equal(lengths(given, scope, Direction::Descending, 100).await?, vec![3, 1, 1, 2, 2])?;
+        equal(lengths(given, scope, Direction::Ascending, 2).await?, vec![2, 2, 1, 1, 2, 1])?;
+        equal(lengths(given, scope, Direction::Ascending, 1).await?, vec![1; 9])?;
+    }
+    let first = PageRequest { limit: PageLimit::MAX, after: None, count: true };
+    equal(given.store.list_orders(own, Direction::Ascending, &first).await?.total, Some(9))
+}
+
+async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
+    let orders = with_lines(given, sample::user_id(), &[700, 1, 1_000, 1, 1, 998, 400, 600]).await?;
+    for limit in [1, 2, 3, 100] {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: false };
+            let mut rows = Vec::new();
+            loop {
+                let page = given.store.list_orders(Scope::All, direction, &request).await?;
+                rows.extend(page.items);
+                request.after = page.next;
+                holds(rows.len() <= orders.len(), "no order comes twice")?;
+                if request.after.is_none() {
+                    break;
+                }
+            }
+            if direction == Direction::Descending {
+                rows.reverse();
+            }
+            holds(rows.len() == orders.len(), "every order is there")?;
+            holds(rows.iter().zip(&orders).all(|(row, order)| *row == OrderView::from(order)), "rows are whole")?;
+        }
+    }
+    Ok(())
+}
+
 async fn a_position_of_another_type_is_an_empty_page(given: &Given) -> Checked {
     let orders = some_orders(given, sample::user_id(), 3).await?;
     for key in [SortValue::Int(0), SortValue::Text(String::new())] {
@@ -202,5 +272,12 @@ async fn a_page_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked {
         given.store.list_orders(Scope::All, Direction::Ascending, &request).await?;
         taken.push(given.instance.round_trips() - before);
     }
-    holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, 50 take {}", taken[1], taken[2]))
+    holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, 50 take {}", taken[1], taken[2]))?;
+    with_lines(given, sample::user_id(), &[400; 5]).await?;
+    let request = PageRequest { limit: PageLimit::new(50)?, ..PageRequest::default() };
+    let before = given.instance.round_trips();
+    let page = given.store.list_orders(Scope::All, Direction::Ascending, &request).await?;
+    let cut = given.instance.round_trips() - before;
+    holds(page.next.is_some(), "the page is cut")?;
+    holds(cut <= taken[1] + 1, format!("1 order takes {} round trips, a page that is cut takes {cut}", taken[1]))
 }

@@ -89,6 +89,10 @@ pub(crate) enum Flaw {
     SkipsEquals,
     /// Lists show what was archived.
     ListsArchived,
+    /// A page of orders has as many as are asked for, however many lines.
+    ListsEveryLine,
+    /// A page that is cut at its lines looks like the last one.
+    EndsAtTheCut,
     /// The count is that of the page.
     CountsThePage,
     /// A second key of a purpose is kept.

@@ -7,7 +7,7 @@ use skep_application::{
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, SortValue, StoreError},
     operations::{InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth},
-    ordering::{OrderQueries, OrderView},
+    ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
 use skep_domain::shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId};
 use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
@@ -51,6 +51,7 @@ fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
 fn page<T>(
     mut rows: Vec<T>,
     place: impl Fn(&T) -> Position,
+    lines: impl Fn(&T) -> usize,
     direction: Direction,
     request: &PageRequest,
     flaw: Flaw,
@@ -75,7 +76,10 @@ fn page<T>(
     if flaw == Flaw::CountsThePage {
         total = total.map(|_| rows.len().min(request.limit.get()) as u64);
     }
-    Page::of(rows, request, total, place)
+    let more = rows.len() > request.limit.get();
+    let budget = if flaw == Flaw::ListsEveryLine { usize::MAX } else { LINES_PER_PAGE };
+    let page = Page::fitting(rows, request, total, place, budget, lines);
+    if flaw == Flaw::EndsAtTheCut && !more { Page { next: None, ..page } } else { page }
 }
 
 #[async_trait]
@@ -88,7 +92,8 @@ impl ProductQueries for Double {
         let listed = |archived: bool| !archived || self.flaw == Flaw::ListsArchived;
         let on_sale = state.products.values().filter(|product| listed(product.archived_at.is_some()));
         let key: ProductSortKey = sort.key;
-        Ok(page(on_sale.map(ProductView::from).collect(), |row| key.position(row), sort.direction, request, self.flaw))
+        let rows = on_sale.map(ProductView::from).collect();
+        Ok(page(rows, |row| key.position(row), |_| 0, sort.direction, request, self.flaw))
     }
 }
 
@@ -112,7 +117,8 @@ impl OrderQueries for Double {
         let state = self.seen();
         let within = |customer| scope.admits(customer) || self.flaw == Flaw::IgnoresScopes;
         let orders = state.orders.values().filter(|order| within(order.customer_id));
-        Ok(page(orders.map(OrderView::from).collect(), OrderView::position, direction, request, self.flaw))
+        let rows = orders.map(OrderView::from).collect();
+        Ok(page(rows, OrderView::position, |order| order.lines.len(), direction, request, self.flaw))
     }
 }
 
