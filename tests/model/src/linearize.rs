@@ -1,0 +1,175 @@
+//! Whether some order of calls that were made at once explains all their answers (Wing and Gong, 1993).
+
+use crate::{
+    call::{Answer, Call},
+    model::{Fresh, Model},
+    state::EndState,
+};
+use skep_domain::shared::Timestamp;
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
+use uuid::Uuid;
+
+/// A call that was made, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Which client made it.
+    pub client: usize,
+    /// The call.
+    pub call: Call,
+    /// Its answer.
+    pub answer: Answer,
+    /// By the wall clock of the system.
+    pub at: Timestamp,
+    /// By a counter that all clients share: when it was made.
+    pub called: u64,
+    /// And when it was answered.
+    pub returned: u64,
+}
+
+/// What several clients did at once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// At most 64 calls.
+    pub events: Vec<Event>,
+}
+
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut events: Vec<&Event> = self.events.iter().collect();
+        events.sort_by_key(|event| event.called);
+        for Event { client, call, answer, called, returned, .. } in events {
+            let who = call.actor.user_id().map_or("nobody".to_owned(), |id| format!("user {}", id.uuid().as_u128()));
+            writeln!(f, "  client {client} {called}..{returned} {who}: {:?}\n      => {answer:?}", call.command)?;
+        }
+        Ok(())
+    }
+}
+
+/// How many states are looked at before the search is given up.
+const PATIENCE: usize = 400_000;
+
+struct Search<'a> {
+    events: &'a [Event],
+    end: &'a EndState,
+    /// What was made up by calls whose answers are unknown: whatever nobody was told of.
+    untold: Vec<Fresh>,
+    seen: HashMap<u64, Vec<Model>>,
+    states: usize,
+    /// The longest explanation so far, and what the model would have answered next.
+    best: Vec<usize>,
+    refuted: Vec<String>,
+}
+
+/// Finds an order of the calls in which the model, from this state on, gives every answer and ends in this state. A call
+/// that was over before another was made stands before it; one whose answer is unknown may stand anywhere after it was
+/// made, or nowhere.
+///
+/// # Errors
+/// There is none; says how far it goes.
+pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Model, String> {
+    let events = &history.events;
+    assert!(events.len() <= 64, "a history has at most 64 calls");
+    let told: BTreeSet<Uuid> = events.iter().map(|event| Fresh::of(&event.answer).id).collect();
+    let known = model.end_state();
+    let orders = end.orders.values().filter(|sold| !known.orders.contains_key(&sold.order.id));
+    let orders = orders.map(|sold| (sold.order.id.uuid(), Some(sold.order.number.clone())));
+    let products = end.shelves.keys().filter(|id| !known.shelves.contains_key(id)).map(|id| (id.uuid(), None));
+    let users = end.users.keys().filter(|id| !known.users.contains_key(id)).map(|id| (id.uuid(), None));
+    let untold = orders.chain(products).chain(users).filter(|(id, _)| !told.contains(id));
+    let untold = untold.map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
+    let mut search =
+        Search { events, end, untold, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
+    if let Some(explained) = search.go(model, 0, &mut vec![]) {
+        return Ok(explained);
+    }
+    if search.states > PATIENCE {
+        return Err(format!("no order was found among {PATIENCE} states; the history is too long"));
+    }
+    let best = search.best.iter().map(|at| format!("{}..{}", events[*at].called, events[*at].returned));
+    let best = best.collect::<Vec<_>>().join(", ");
+    Err(format!(
+        "no order of these calls explains all answers; the longest runs {best}, and then\n{}\ncalls:\n{history}",
+        search.refuted.join("\n")
+    ))
+}
+
+impl Search<'_> {
+    fn is_done(done: u64, at: usize) -> bool {
+        done >> at & 1 == 1
+    }
+
+    fn go(&mut self, model: &Model, done: u64, order: &mut Vec<usize>) -> Option<Model> {
+        self.states += 1;
+        if self.states > PATIENCE || self.seen.get(&done).is_some_and(|seen| seen.contains(model)) {
+            return None;
+        }
+        self.seen.entry(done).or_default().push(model.clone());
+        let open = |at: &usize| !Self::is_done(done, *at);
+        let answered = |at: &usize| !matches!(self.events[*at].answer, Answer::Unknown(_));
+        let rest: Vec<usize> = (0..self.events.len()).filter(open).collect();
+        if order.len() > self.best.len() || self.best.is_empty() {
+            self.best.clone_from(order);
+            self.refuted.clear();
+        }
+        if !rest.iter().any(answered) {
+            if model.end_state() == self.end {
+                return Some(model.clone());
+            }
+            if order.len() == self.best.len() {
+                self.refuted.push(differences(model.end_state(), self.end));
+            }
+        }
+        // Whoever was called before the first of the others was answered can be next.
+        let first = rest.iter().filter(|at| answered(at)).map(|at| self.events[*at].returned).min();
+        let mut next: Vec<usize> =
+            rest.into_iter().filter(|at| first.is_none_or(|first| self.events[*at].called < first)).collect();
+        next.sort_by_key(|at| self.events[*at].returned);
+        next.into_iter().find_map(|at| self.try_next(model, done, order, at))
+    }
+
+    fn try_next(&mut self, model: &Model, done: u64, order: &mut Vec<usize>, at: usize) -> Option<Model> {
+        let Event { call, answer, at: time, client, .. } = &self.events[at];
+        let known = !matches!(answer, Answer::Unknown(_));
+        let nothing = [Fresh::default()];
+        let candidates = if known { vec![Fresh::of(answer)] } else { [&self.untold[..], &nothing].concat() };
+        for fresh in candidates {
+            let mut after = model.clone();
+            let expected = after.step_with(call, *time, &fresh);
+            if known && expected != *answer {
+                if order.len() == self.best.len() {
+                    self.refuted.push(format!("  client {client}: {:?}\n      would be {expected:?}", call.command));
+                }
+                continue;
+            }
+            order.push(at);
+            let explained = self.go(&after, done | 1 << at, order);
+            order.pop();
+            if explained.is_some() {
+                return explained;
+            }
+        }
+        None
+    }
+}
+
+/// In what two states differ, in words.
+#[must_use]
+pub(crate) fn differences(model: &EndState, found: &EndState) -> String {
+    let mut lines = vec![];
+    let mut compare = |what: &str, model: Vec<String>, found: Vec<String>| {
+        let missing = model.iter().filter(|row| !found.contains(row)).map(|row| format!("  {what} missing: {row}"));
+        let extra = found.iter().filter(|row| !model.contains(row)).map(|row| format!("  {what} found: {row}"));
+        lines.extend(missing.chain(extra));
+    };
+    fn rows<T: fmt::Debug>(rows: impl IntoIterator<Item = T>) -> Vec<String> {
+        rows.into_iter().map(|row| format!("{row:?}")).collect()
+    }
+    compare("account", rows(model.users.values()), rows(found.users.values()));
+    compare("product", rows(model.shelves.values()), rows(found.shelves.values()));
+    compare("order", rows(model.orders.values()), rows(found.orders.values()));
+    compare("event", rows(&model.events), rows(&found.events));
+    lines.join("\n")
+}

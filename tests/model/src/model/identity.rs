@@ -1,0 +1,97 @@
+//! Accounts and sessions.
+
+use super::{
+    Faults, Model, Now, Step,
+    access::{Right, check, unauthenticated},
+    not_found,
+};
+use crate::call::{Answer, LoggedIn};
+use crate::world::PlainTokens;
+use serde_json::json;
+use skep_application::{
+    identity::UserView,
+    kernel::{ErrorKind, Principal},
+};
+use skep_domain::{
+    access::Role,
+    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal},
+    shared::{Email, SessionId, Text, UserId, Version},
+};
+
+const HOUR: i64 = 3_600_000;
+const MONTH: i64 = 30 * 24 * HOUR;
+
+impl Model {
+    pub(super) fn register(&mut self, now: &Now<'_>, email: &str, password: &str, name: &str) -> Step {
+        let mut faults = Faults::default();
+        let email = faults.read("/email", "invalid_email", Email::parse(email));
+        let name = faults.read("/display_name", "invalid_text", Text::line(name, DISPLAY_NAME_MAX));
+        let nobody = Email::stored(String::new());
+        if let Err(refusal) = PasswordPolicy::default().judge(password, email.as_ref().unwrap_or(&nobody)) {
+            let code = match refusal {
+                PasswordRefusal::TooShort { .. } => "too_short",
+                PasswordRefusal::TooLong => "too_long",
+                PasswordRefusal::TooCommon => "too_common",
+                PasswordRefusal::ContainsEmail => "contains_email",
+            };
+            faults.0.push(("/password".to_owned(), code, refusal.to_string()));
+        }
+        let (Some(email), Some(display_name), true) = (email, name, faults.0.is_empty()) else {
+            return Err(faults.answer());
+        };
+        if self.stored.users.values().any(|user| user.email == email) {
+            return Err(Answer::refusal(ErrorKind::Conflict, "email_taken"));
+        }
+        let id = UserId::new(now.fresh.id);
+        let user = UserView {
+            id,
+            email,
+            display_name,
+            roles: vec![Role::User],
+            created_at: now.at,
+            updated_at: now.at,
+            version: Version::FIRST,
+        };
+        // An identifier that is taken gives an answer that differs: the one that is there already.
+        let user = self.stored.users.entry(id).or_insert(user).clone();
+        self.passwords.insert(id, password.to_owned());
+        let payload = json!({ "user_id": id, "roles": user.roles });
+        self.tell(now, "identity.user_registered.v1", (id.uuid(), user.version), now.at, &payload);
+        Ok(Answer::User(user))
+    }
+
+    pub(super) fn log_in(&mut self, now: &Now<'_>, email: &str, password: &str) -> Step {
+        let wrong = Answer::refusal(ErrorKind::Unauthenticated, "invalid_credentials");
+        let email = Email::parse(email).map_err(|_| wrong.clone())?;
+        let user = self.stored.users.values().find(|user| user.email == email).map(|user| user.id);
+        let user = user.filter(|user| self.passwords.get(user).is_some_and(|right| right == password));
+        let user_id = user.ok_or(wrong)?;
+        let session_id = SessionId::new(now.fresh.id);
+        self.sessions.insert(session_id, (user_id, now.at.plus_millis(MONTH)));
+        let payload = json!({ "user_id": user_id, "session_id": session_id });
+        let of = (session_id.uuid(), Version::FIRST);
+        self.tell_of(Some(user_id), "identity.user_logged_in.v1", of, now.at, &payload);
+        let claims = PlainTokens::read(&now.fresh.token);
+        let right = claims.is_some_and(|claims| {
+            let times = (claims.issued_at, claims.expires_at);
+            (claims.user_id, claims.session_id, times) == (user_id, session_id, (now.at, now.at.plus_millis(HOUR)))
+        });
+        let token = if right { now.fresh.token.clone() } else { "another token".to_owned() };
+        Ok(Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: 3_600_000 }))
+    }
+
+    pub(super) fn authenticate(&self, now: &Now<'_>, token: &str) -> Step {
+        let invalid = Answer::refusal(ErrorKind::Unauthenticated, "invalid_token");
+        let claims = PlainTokens::read(token).filter(|claims| now.at < claims.expires_at).ok_or(invalid.clone())?;
+        let session = self.sessions.get(&claims.session_id).filter(|(_, expires_at)| now.at < *expires_at);
+        let (id, _) = session.filter(|(user, _)| *user == claims.user_id).ok_or(invalid.clone())?;
+        let roles = self.stored.users.get(id).ok_or(invalid)?.roles.clone();
+        Ok(Answer::Principal(Principal::User { id: *id, session: claims.session_id, roles }))
+    }
+
+    pub(super) fn get_profile(&self, now: &Now<'_>) -> Step {
+        check(now.actor, Right::Shop)?;
+        let id = now.actor.user_id().ok_or_else(unauthenticated)?;
+        self.stored.users.get(&id).cloned().map(Answer::User).ok_or_else(not_found)
+    }
+}

@@ -1,0 +1,43 @@
+//! Pages of lists.
+
+use skep_application::kernel::{Page, PageRequest, Position, SortValue};
+use skep_domain::shared::Direction;
+use std::cmp::Ordering;
+
+/// The order of two places of one list; `None` if they are of different lists.
+fn compare(a: &Position, b: &Position) -> Option<Ordering> {
+    let keys = match (&a.key, &b.key) {
+        (SortValue::Time(a), SortValue::Time(b)) => a.cmp(b),
+        (SortValue::Text(a), SortValue::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
+        (SortValue::Int(a), SortValue::Int(b)) => a.cmp(b),
+        _ => return None,
+    };
+    Some(keys.then(a.id.cmp(&b.id)))
+}
+
+/// The kind of a sort key: a position of another kind belongs to another list.
+pub(super) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
+    after.as_ref().is_none_or(|after| std::mem::discriminant(&after.key) == std::mem::discriminant(sample))
+}
+
+/// The page of a list of all rows.
+pub(super) fn page<T: Clone>(
+    all: Vec<(Position, T)>,
+    direction: Direction,
+    request: &PageRequest,
+) -> Page<T> {
+    let total = request.count.then(|| u64::try_from(all.len()).unwrap_or(u64::MAX));
+    let mut rows = all;
+    rows.sort_by(|(a, _), (b, _)| {
+        let up = compare(a, b).unwrap_or(Ordering::Equal);
+        if direction == Direction::Ascending { up } else { up.reverse() }
+    });
+    let wanted = if direction == Direction::Ascending { Ordering::Greater } else { Ordering::Less };
+    if let Some(after) = &request.after {
+        rows.retain(|(place, _)| compare(place, after) == Some(wanted));
+    }
+    let more = rows.len() > request.limit.get();
+    rows.truncate(request.limit.get());
+    let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
+    Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total }
+}

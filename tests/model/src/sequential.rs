@@ -1,0 +1,86 @@
+//! Programs that are run call by call.
+
+use crate::{
+    call::System,
+    desk::Desk,
+    linearize::differences,
+    model::Model,
+    run::Budget,
+    step::{Step, program},
+};
+use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use std::{
+    cell::Cell,
+    fmt::Write as _,
+    future::Future,
+};
+
+/// Steps of a program after those that fill the shelves, at most.
+const STEPS: usize = 60;
+/// Where programs that failed are kept, to be run first from then on.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/sequential.txt");
+
+/// Runs a program: every answer is the model's, and so is the end state; answers how many calls were made.
+///
+/// # Errors
+/// The first difference, with the calls before it.
+pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, String> {
+    let (mut model, mut desk, mut log, mut calls) = (Model::default(), Desk::default(), String::new(), 0);
+    for step in steps {
+        system.wait(step.pause);
+        let (now, call) = (system.now(), desk.call(step));
+        let answer = system.call(&call).await;
+        let expected = model.step(&call, now, &answer);
+        calls += 1;
+        if answer != expected {
+            return Err(format!(
+                "call {calls}, at {now}, by {:?}: {:?}\n  answered {answer:?}\n  expected {expected:?}\nbefore it:\n{log}",
+                call.actor.principal, call.command
+            ));
+        }
+        writeln!(log, "  {now} {:?}: {:?}\n      => {answer:?}", call.actor.principal, call.command).ok();
+        desk.note(&call, &answer);
+    }
+    let found = system.end_state().await?;
+    if found != *model.end_state() {
+        return Err(format!("the end state differs:\n{}\nafter:\n{log}", differences(model.end_state(), &found)));
+    }
+    found.add_up()?;
+    Ok(calls)
+}
+
+/// Runs programs, each on a system of its own, until the budget is spent; answers how many calls were made. A program
+/// that fails is shortened; it is kept among the regressions if it was run on a real store.
+///
+/// # Errors
+/// The shortest program that fails, and how.
+pub fn programs<F>(budget: &Budget, keep: bool, mut run: impl FnMut(Vec<Step>) -> F) -> Result<u64, String>
+where
+    F: Future<Output = Result<u64, String>>,
+{
+    let config = Config {
+        cases: u32::MAX,
+        max_shrink_iters: 300,
+        failure_persistence: keep.then(|| Box::new(FileFailurePersistence::Direct(REGRESSIONS)) as _),
+        source_file: Some(file!()),
+        ..Config::default()
+    };
+    // proptest counts cases; what is wanted is calls.
+    let config = Config { cases: budget.programs(STEPS / 2), ..config };
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    let calls = Cell::new(0);
+    let run = std::cell::RefCell::new(&mut run);
+    let result = runner.run(&program(STEPS), |steps| {
+        let made = budget.runtime.block_on((run.borrow_mut())(steps)).map_err(TestCaseError::fail)?;
+        calls.set(calls.get() + made);
+        Ok(())
+    });
+    match result {
+        Ok(()) => Ok(calls.get()),
+        Err(TestError::Fail(reason, steps)) => {
+            Err(format!("{reason}\nthe shortest program that fails, from seed {}:\n{steps:#?}", budget.seed))
+        }
+        Err(TestError::Abort(reason)) => Err(format!("given up: {reason}")),
+    }
+}

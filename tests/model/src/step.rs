@@ -1,0 +1,293 @@
+//! Symbolic steps, and programs of them at random.
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use skep_application::catalog::ProductSortKey;
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actors {
+    /// A visitor.
+    Visitor,
+    /// One of [`crate::people`], by place.
+    Person(usize),
+    /// Somebody whose token was recognized, by place.
+    Recognized(usize),
+    /// Skep itself.
+    System,
+}
+
+/// Which of the things that were met so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The nth, starting again at the first after the last.
+    Nth(usize),
+    /// One that nobody has met.
+    Unknown,
+}
+
+/// What is said of the version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    Missing,
+    /// Any will do.
+    Any,
+    /// The one that was seen last, moved by this.
+    Seen(i64),
+    /// None that could be.
+    Other,
+}
+
+/// A number of pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// So many.
+    Of(i64),
+    /// As many as were seen to be available, moved by this.
+    Available(i64),
+}
+
+/// A field of a patch: absent, null, or one of the values of the pool.
+pub type Field = Option<Option<usize>>;
+
+/// The greatest number of pieces.
+pub(crate) const MOST: i64 = 1_000_000_000;
+/// Codes, of which few are free for long.
+pub(crate) const SKUS: &[&str] = &["honey", "wax", "pollen", "HONEY", "hive/1", "b-2", "-bad", "bad sku", ""];
+/// Names, some of which sort by their bytes alone.
+pub(crate) const NAMES: &[&str] = &["Honey", "honey", "Wachs", "Ärger", "  Bee 🐝 ", "Zoe\u{308}", "Zo\u{eb}", "", "a\0b"];
+/// Prices, with their currencies.
+pub(crate) const PRICES: &[(i64, &str)] = &[
+    (500, "EUR"),
+    (0, "EUR"),
+    (501, "EUR"),
+    (1_999, "EUR"),
+    (700, "JPY"),
+    (9_007_199_254_740_993, "EUR"),
+    (i64::MAX, "EUR"),
+    (-1, "EUR"),
+    (1, "eur"),
+    (-5, "XXX"),
+];
+/// Addresses, two of which are the same.
+pub(crate) const EMAILS: &[&str] = &["ada@example.com", "ADA@Example.com", "bob@example.com", "no address"];
+/// Passwords, two of which are good.
+pub(crate) const PASSWORDS: &[&str] = &["correct horse battery", "staple of the hive", "short", "111111111111111111"];
+
+/// What is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// By address, password and name.
+    Register(usize, usize, usize),
+    /// By address and password.
+    LogIn(usize, usize),
+    /// By the nth token.
+    Authenticate(Which),
+    /// One's own.
+    GetProfile,
+    /// A product.
+    Create {
+        /// Of [`SKUS`].
+        sku: usize,
+        /// Of [`NAMES`].
+        name: usize,
+        /// Of [`PRICES`].
+        price: usize,
+        /// Its first stock.
+        stock: Option<i64>,
+    },
+    /// A change of a product.
+    Change(Which, Condition, [Field; 4]),
+    /// A product leaves the shelf.
+    Archive(Which, Condition),
+    /// A count.
+    SetStock(Which, Condition, Quantity),
+    /// A product.
+    GetProduct(Which),
+    /// Its stock.
+    GetStock(Which),
+    /// The first page: sort key, whether it descends, limit, count.
+    ListProducts(usize, bool, i64, bool),
+    /// The page after one that was seen, by place; with another sort key than it was read with, if that is so.
+    NextProducts(usize, i64, bool),
+    /// An order.
+    Place(Vec<(Which, Quantity)>),
+    /// An order is called off.
+    Cancel(Which),
+    /// An order.
+    GetOrder(Which),
+    /// The first page: whether it descends, limit, count.
+    ListOrders(bool, i64, bool),
+    /// The page after one that was seen, by place; in the list of products, if that is so.
+    NextOrders(usize, i64, bool),
+    /// The call of so many steps before, once more.
+    Again(usize),
+    /// Expired keys.
+    Sweep,
+}
+
+/// A step of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// By how many milliseconds the wall clock moves before it.
+    pub pause: i64,
+    /// Who.
+    pub who: Actors,
+    /// What.
+    pub what: What,
+    /// The nth idempotency key, if it takes one.
+    pub key: Option<usize>,
+}
+
+fn which() -> impl Strategy<Value = Which> + Clone {
+    prop_oneof![12 => (0..6_usize).prop_map(Which::Nth), 1 => Just(Which::Unknown)]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    prop_oneof![
+        6 => Just(Condition::Seen(0)),
+        2 => Just(Condition::Any),
+        2 => prop_oneof![Just(-1), Just(1)].prop_map(Condition::Seen),
+        1 => Just(Condition::Missing),
+        1 => Just(Condition::Other),
+    ]
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    let limits = select(vec![0, -1, MOST, MOST + 1, i64::MAX, i64::MIN, 500_000_000]);
+    prop_oneof![
+        10 => (1..6_i64).prop_map(Quantity::Of),
+        3 => (-1..2_i64).prop_map(Quantity::Available),
+        2 => limits.prop_map(Quantity::Of),
+    ]
+}
+
+fn limit() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => 1..4_i64, 2 => 4..=100_i64]
+}
+
+fn field(len: usize) -> impl Strategy<Value = Field> {
+    prop_oneof![3 => Just(None), 2 => (0..len).prop_map(|n| Some(Some(n))), 1 => Just(Some(None))]
+}
+
+fn patch() -> impl Strategy<Value = [Field; 4]> {
+    (field(SKUS.len()), field(NAMES.len()), field(NAMES.len()), field(PRICES.len())).prop_map(Into::into)
+}
+
+/// Values of a pool: those at its end are wrong, and rare.
+fn mostly(len: usize, good: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![9 => 0..good, 1 => 0..len]
+}
+
+fn create() -> impl Strategy<Value = What> {
+    let stock = prop_oneof![8 => 0..12_i64, 1 => select(vec![-1, MOST, MOST + 1])];
+    let (skus, names) = (mostly(SKUS.len(), 6), mostly(NAMES.len(), 7));
+    (skus, names, mostly(PRICES.len(), 4), option::weighted(0.9, stock))
+        .prop_map(|(sku, name, price, stock)| What::Create { sku, name, price, stock })
+}
+
+fn place(lines: usize) -> impl Strategy<Value = What> {
+    vec((which(), quantity()), 0..=lines).prop_map(What::Place)
+}
+
+fn shop(lines: usize) -> impl Strategy<Value = What> {
+    prop_oneof![
+        12 => place(lines),
+        6 => which().prop_map(What::Cancel),
+        3 => which().prop_map(What::GetOrder),
+        3 => which().prop_map(What::GetProduct),
+        3 => which().prop_map(What::GetStock),
+    ]
+}
+
+fn manage() -> impl Strategy<Value = What> {
+    prop_oneof![
+        5 => create(),
+        4 => (which(), condition(), patch()).prop_map(|(which, condition, patch)| What::Change(which, condition, patch)),
+        1 => (which(), condition()).prop_map(|(which, condition)| What::Archive(which, condition)),
+        4 => (which(), condition(), quantity()).prop_map(|(which, condition, n)| What::SetStock(which, condition, n)),
+    ]
+}
+
+fn list() -> impl Strategy<Value = What> {
+    let keys = ProductSortKey::ALL.len();
+    prop_oneof![
+        2 => (0..keys, any::<bool>(), limit(), any::<bool>()).prop_map(|(k, d, l, c)| What::ListProducts(k, d, l, c)),
+        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| What::NextProducts(n, l, other)),
+        2 => (any::<bool>(), limit(), any::<bool>()).prop_map(|(d, l, c)| What::ListOrders(d, l, c)),
+        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| What::NextOrders(n, l, other)),
+    ]
+}
+
+fn identity() -> impl Strategy<Value = What> {
+    let (emails, passwords) = (0..EMAILS.len(), 0..PASSWORDS.len());
+    prop_oneof![
+        2 => (emails.clone(), passwords.clone(), mostly(NAMES.len(), 7)).prop_map(|(e, p, n)| What::Register(e, p, n)),
+        2 => (emails, passwords).prop_map(|(e, p)| What::LogIn(e, p)),
+        2 => which().prop_map(What::Authenticate),
+        2 => Just(What::GetProfile),
+    ]
+}
+
+fn key() -> impl Strategy<Value = Option<usize>> {
+    option::weighted(0.4, 0..3_usize)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let shopper = || {
+        prop_oneof![
+            8 => (1..3_usize).prop_map(Actors::Person),
+            2 => (0..3_usize).prop_map(Actors::Recognized),
+            2 => Just(Actors::Person(0)),
+            1 => Just(Actors::Person(3)),
+            1 => Just(Actors::Visitor),
+            1 => Just(Actors::System),
+        ]
+    };
+    let manager = prop_oneof![14 => Just(Actors::Person(0)), 1 => Just(Actors::System), 1 => shopper()];
+    let done = prop_oneof![
+        10 => (shopper(), shop(4)),
+        8 => (manager, manage()),
+        4 => (shopper(), list()),
+        3 => (shopper(), identity()),
+        4 => (shopper(), (1..6_usize).prop_map(What::Again)),
+        1 => (Just(Actors::System), Just(What::Sweep)),
+    ];
+    // The clock stands still, goes on, goes back, or jumps to where tokens, keys or sessions are over.
+    let jumps = vec![3_600_000_i64, 86_400_000, -86_400_000, 37 * 86_400_000];
+    let pause = prop_oneof![6 => Just(0_i64), 3 => 1..2_000_i64, 1 => -2_000..0_i64, 1 => select(jumps)];
+    (pause, done, key()).prop_map(|(pause, (who, what), key)| Step { pause, who, what, key })
+}
+
+/// A program of so many steps at most, the first of which fill the shelves.
+pub fn program(steps: usize) -> impl Strategy<Value = Vec<Step>> {
+    let filling = (create(), key()).prop_map(|(what, key)| Step { pause: 1, who: Actors::Person(0), what, key });
+    (vec(filling, 2..5), vec(step(), 1..=steps)).prop_map(|(filling, steps)| [filling, steps].concat())
+}
+
+/// Programs for several clients at once: short, about few products and keys, and the clock stands still.
+pub fn short_programs(clients: usize, steps: usize) -> impl Strategy<Value = Vec<Vec<Step>>> {
+    let few = || (0..2_usize).prop_map(Which::Nth);
+    let lines = vec((few(), (1..4_i64).prop_map(Quantity::Of)), 1..3);
+    let shopping = prop_oneof![
+        8 => lines.prop_map(What::Place),
+        4 => few().prop_map(What::Cancel),
+        1 => few().prop_map(What::GetOrder),
+        2 => few().prop_map(What::GetStock),
+        1 => few().prop_map(What::GetProduct),
+        1 => (any::<bool>(), 1..4_i64, any::<bool>()).prop_map(|(d, l, c)| What::ListOrders(d, l, c)),
+        2 => (1..3_usize).prop_map(What::Again),
+    ];
+    let price = (0..4_usize).prop_map(|price| [None, None, None, Some(Some(price))]);
+    let managing = prop_oneof![
+        4 => (few(), condition(), (0..8_i64).prop_map(Quantity::Of)).prop_map(|(w, c, n)| What::SetStock(w, c, n)),
+        3 => (few(), condition(), price).prop_map(|(which, condition, patch)| What::Change(which, condition, patch)),
+        1 => (0..6_usize, 0..4_usize).prop_map(|(sku, price)| What::Create { sku, name: sku, price, stock: Some(2) }),
+        1 => (0..4_usize, any::<bool>(), 1..4_i64, any::<bool>()).prop_map(|(k, d, l, c)| What::ListProducts(k, d, l, c)),
+    ];
+    let shopper = prop_oneof![4 => (1..3_usize).prop_map(Actors::Person), 1 => Just(Actors::Person(0))];
+    let done = prop_oneof![3 => (shopper, shopping), 1 => (Just(Actors::Person(0)), managing)];
+    let key = option::weighted(0.5, 0..2_usize);
+    let step = (done, key).prop_map(|((who, what), key)| Step { pause: 0, who, what, key });
+    vec(vec(step, 1..=steps), clients)
+}

@@ -1,0 +1,203 @@
+//! What the use cases take from the world besides a store: a clock that stands still until it is told to move,
+//! identifiers and randomness that count, and password hashes, tokens and limits that cost nothing.
+
+use async_trait::async_trait;
+use skep_application::{
+    identity::{AccessClaims, AccessTokens, HashError, OneTimeSecrets, PasswordHasher, TokenError},
+    kernel::{BoxError, Clock, Fingerprints, IdGenerator, Random, Runtime, Sleeper, StoreError},
+    operations::{Limit, RateLimits, Verdict},
+    testing::SeqIds,
+};
+use skep_domain::{
+    access::Role,
+    shared::{SessionId, Timestamp, UserId},
+};
+use std::{
+    hash::{DefaultHasher, Hasher as _},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+/// The start of 2026, in milliseconds.
+const START: i64 = 1_767_225_600_000;
+
+/// A wall clock that stands still until it is moved, and a monotonic one that is real, because stores keep real
+/// writers waiting.
+#[derive(Debug)]
+pub struct ModelClock {
+    millis: AtomicI64,
+    started: Instant,
+}
+
+impl Default for ModelClock {
+    fn default() -> Self {
+        Self { millis: AtomicI64::new(START), started: Instant::now() }
+    }
+}
+
+impl ModelClock {
+    /// Moves the wall clock, in either direction.
+    pub fn wait(&self, millis: i64) {
+        self.millis.fetch_add(millis, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ModelClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// Counts, and says every number twice: every second order meets a number that is taken and has to draw again.
+#[derive(Debug, Default)]
+struct TwiceRandom(AtomicU64);
+
+impl Random for TwiceRandom {
+    fn bits(&self) -> u64 {
+        // The upper half is what pauses are made of.
+        (self.0.fetch_add(1, Ordering::SeqCst) / 2).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+    fn secret(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+struct RealSleeper;
+
+#[async_trait]
+impl Sleeper for RealSleeper {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A new world around this clock.
+pub(crate) fn runtime(clock: Arc<ModelClock>) -> Runtime {
+    let random = Arc::new(TwiceRandom::default());
+    Runtime { clock, ids: Arc::new(LateIds::default()), random, sleeper: Arc::new(RealSleeper) }
+}
+
+/// Identifiers that count, from where those of [`people`] end.
+#[derive(Debug, Default)]
+struct LateIds(SeqIds);
+
+impl IdGenerator for LateIds {
+    fn next(&self) -> Uuid {
+        Uuid::from_u128(self.0.next().as_u128() + 1_000)
+    }
+}
+
+/// Tells commands apart; that anybody can invert it does not matter here.
+pub(crate) struct PlainFingerprints;
+
+impl Fingerprints for PlainFingerprints {
+    fn fingerprint(&self, command: &[u8]) -> [u8; 32] {
+        let mut fingerprint = [0; 32];
+        for (salt, part) in fingerprint.chunks_exact_mut(8).enumerate() {
+            let mut hasher = DefaultHasher::new();
+            hasher.write_usize(salt);
+            hasher.write(command);
+            part.copy_from_slice(&hasher.finish().to_be_bytes());
+        }
+        fingerprint
+    }
+}
+
+/// Passwords are their own hashes.
+pub(crate) struct PlainHasher;
+
+#[async_trait]
+impl PasswordHasher for PlainHasher {
+    async fn hash(&self, password: String) -> Result<String, HashError> {
+        Ok(format!("plain:{password}"))
+    }
+    async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
+        Ok(hash.is_some_and(|hash| hash == format!("plain:{password}")))
+    }
+}
+
+/// Tokens are their claims, as text.
+pub(crate) struct PlainTokens;
+
+impl PlainTokens {
+    /// What a token says.
+    pub(crate) fn read(token: &str) -> Option<AccessClaims> {
+        let mut parts = token.split('/');
+        let mut id = || Uuid::try_parse(parts.next()?).ok();
+        let (user_id, session_id, token_id) = (UserId::new(id()?), SessionId::new(id()?), id()?);
+        let mut time = || Timestamp::from_millis(parts.next()?.parse().ok()?).ok();
+        Some(AccessClaims { user_id, session_id, token_id, issued_at: time()?, expires_at: time()? })
+    }
+}
+
+impl AccessTokens for PlainTokens {
+    fn issue(&self, claims: &AccessClaims) -> Result<String, BoxError> {
+        let AccessClaims { user_id, session_id, token_id, issued_at, expires_at } = claims;
+        let (issued, expires) = (issued_at.as_millis(), expires_at.as_millis());
+        Ok(format!("{user_id}/{session_id}/{token_id}/{issued}/{expires}"))
+    }
+    fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError> {
+        let claims = Self::read(token).ok_or(TokenError::Invalid)?;
+        if now < claims.expires_at { Ok(claims) } else { Err(TokenError::Expired) }
+    }
+    fn jwks(&self) -> String {
+        String::new()
+    }
+}
+
+/// Nobody sets anything up here.
+pub(crate) struct NoSecrets;
+
+impl OneTimeSecrets for NoSecrets {
+    fn generate(&self) -> (String, [u8; 32]) {
+        (String::new(), [0; 32])
+    }
+    fn hash(&self, _token: &str) -> [u8; 32] {
+        [0; 32]
+    }
+    fn same(&self, _a: &[u8; 32], _b: &[u8; 32]) -> bool {
+        false
+    }
+}
+
+/// Limits belong to the contract suite; here everything is allowed.
+pub(crate) struct NoLimits;
+
+#[async_trait]
+impl RateLimits for NoLimits {
+    async fn take(&self, _key: &str, limit: Limit) -> Result<Verdict, StoreError> {
+        let (retry_after, reset_after) = (Duration::ZERO, Duration::ZERO);
+        Ok(Verdict { allowed: true, remaining: limit.burst, retry_after, reset_after })
+    }
+}
+
+/// Somebody who calls. Their sessions are not stored: a use case is told who asks, and only [`crate::Command::Authenticate`]
+/// looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account.
+    pub id: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// The roles.
+    pub roles: Vec<Role>,
+}
+
+/// An admin, two customers, and an account that somebody left without any role.
+#[must_use]
+pub fn people() -> [Account; 4] {
+    let roles = [vec![Role::Admin, Role::User], vec![Role::User], vec![Role::User], vec![]];
+    let mut number = 0;
+    roles.map(|roles| {
+        number += 1;
+        let (id, session) = (UserId::new(SeqIds::nth(number)), SessionId::new(SeqIds::nth(100 + number)));
+        Account { id, session, roles }
+    })
+}

@@ -1,0 +1,105 @@
+//! Random programs on every store: `cargo test -p skep-model --test stores`.
+//!
+//! `SKEP_MODEL_OPERATIONS` sets how many calls are made per store and kind of program, `SKEP_MODEL_SEED` where they come
+//! from. A store whose server is not named is listed as ignored; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` makes it
+//! a failure.
+
+#![expect(clippy::print_stdout, reason = "how many calls were made, and from which seed, is worth a line")]
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use skep_contract::{Instance, Start, StoreHarness};
+use skep_model::{Application, Budget, Setting, Step, Stores, System, each_store, programs, rounds, sequence};
+use std::{
+    env,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// Calls per store and kind of program, unless the environment says otherwise.
+const OPERATIONS: u64 = 1_500;
+
+type Open = Mutex<Option<Box<dyn Instance>>>;
+
+async fn fresh(harness: &dyn StoreHarness) -> Result<Box<dyn Instance>, String> {
+    harness.fresh(Start::Migrated, &[]).await.map_err(|failure| failure.to_string())
+}
+
+async fn one_program(harness: Arc<dyn StoreHarness>, steps: Vec<Step>) -> Result<u64, String> {
+    let instance = fresh(&*harness).await?;
+    let result = sequence(&Application::new(instance.store()), &steps).await;
+    instance.destroy().await;
+    result
+}
+
+fn sequential(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+    programs(budget, true, |steps| one_program(harness.clone(), steps))
+}
+
+/// Where instances of the program can share a server, half of the clients are on another.
+async fn open(harness: &dyn StoreHarness, opened: &Open) -> Result<Vec<Arc<dyn System>>, String> {
+    let instance = fresh(harness).await?;
+    let first = Application::new(instance.store());
+    let second = match harness.name() {
+        "sqlite" => None,
+        _ => Some(first.beside(instance.second().await.map_err(|failure| failure.to_string())?)),
+    };
+    if let Ok(mut opened) = opened.lock() {
+        *opened = Some(instance);
+    }
+    let systems = [Some(first), second].into_iter().flatten();
+    Ok(systems.map(|system| Arc::new(system) as Arc<dyn System>).collect())
+}
+
+async fn close(opened: &Open) {
+    let instance = opened.lock().ok().and_then(|mut opened| opened.take());
+    if let Some(instance) = instance {
+        instance.destroy().await;
+    }
+}
+
+fn parallel(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+    let opened = Open::default();
+    rounds(budget, Setting::default(), || open(&**harness, &opened), || close(&opened))
+}
+
+type Kind = fn(&Arc<dyn StoreHarness>, &Budget) -> Result<u64, String>;
+
+fn trial(kind: &'static str, run: Kind, store: &'static str, harness: Arc<dyn StoreHarness>, rt: Arc<Runtime>) -> Trial {
+    let name = format!("{kind}::{store}");
+    Trial::test(name.clone(), move || {
+        let (budget, start) = (Budget::from_env(OPERATIONS, rt).map_err(|failure| failure.to_string())?, Instant::now());
+        let calls = run(&harness, &budget).map_err(|reason| {
+            Failed::from(format!("{name}, SKEP_MODEL_SEED={}: {reason}", budget.seed))
+        })?;
+        println!("{name}: {calls} operations, seed {}, {:.1} s", budget.seed, start.elapsed().as_secs_f64());
+        Ok(())
+    })
+}
+
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let arguments = Arguments::from_args();
+    let runtime = Arc::new(Builder::new_multi_thread().enable_all().build()?);
+    let stores = Stores::from_env().map_err(|failure| failure.to_string())?;
+    let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    let mut trials = vec![];
+    for (store, found) in each_store(&stores) {
+        match found {
+            Ok(harness) => {
+                trials.push(trial("sequential", sequential, store, harness.clone(), runtime.clone()));
+                trials.push(trial("parallel", parallel, store, harness, runtime.clone()));
+            }
+            Err(variable) => {
+                let reason = format!("{variable} is not set");
+                let text = reason.clone();
+                let absent = Trial::test(format!("{store}::is_there"), move || Err(Failed::from(text)));
+                let is_required = required.split(',').any(|name| name.trim() == store);
+                trials.push(if is_required { absent } else { absent.with_kind(reason).with_ignored_flag(true) });
+            }
+        }
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    runtime.block_on(stores.close());
+    Ok(conclusion.exit_code())
+}
