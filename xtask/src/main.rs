@@ -17,12 +17,16 @@ struct Xtask {
 enum Command {
     /// Measure the server on a store, beside the limit of the machine.
     Bench(bench::Bench),
+    /// Be one of the limits that `bench` compares with.
+    #[command(hide = true, subcommand)]
+    Baseline(bench::baseline::Baseline),
 }
 
 #[expect(clippy::print_stderr, reason = "what went wrong is told to a person")]
 fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Bench(bench) => bench::run(&bench),
+        Command::Baseline(baseline) => bench::baseline::run(&baseline),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

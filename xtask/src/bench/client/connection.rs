@@ -1,0 +1,164 @@
+//! One connection.
+
+use std::{
+    io::{self, ErrorKind, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+/// Enough for an answer of any scenario to be read at once.
+const ROOM: usize = 32 << 10;
+const MAX_HEADERS: usize = 32;
+/// For connections that wait; those of a load never do.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection of a load.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    /// The load that it belongs to, by number.
+    pub(super) load: usize,
+    /// What is still to be sent.
+    pub(super) output: Vec<u8>,
+    pub(super) flight: Option<Flight>,
+    is_driven: bool,
+    input: Vec<u8>,
+    filled: usize,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flight {
+    pub(super) tag: u64,
+    /// When it was sent, or should have been.
+    pub(super) since: Instant,
+}
+
+/// An answer that has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    head: usize,
+    length: usize,
+}
+
+/// What a read has led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// There is an answer; it stays in the buffer until [`Connection::consume`].
+    Answer(Reply),
+    /// It has not come yet.
+    More,
+}
+
+impl Connection {
+    pub(super) fn open(address: SocketAddr, load: usize, is_driven: bool) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        if is_driven {
+            stream.set_nonblocking(true)?;
+        } else {
+            stream.set_read_timeout(Some(PATIENCE))?;
+        }
+        Ok(Self { stream, load, output: vec![], flight: None, is_driven, input: vec![0; ROOM], filled: 0 })
+    }
+
+    /// Sends as much as the socket takes; the rest stays.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < self.output.len() {
+            match self.stream.write(&self.output[sent..]) {
+                Ok(written) => sent += written,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if sent == self.output.len() {
+            self.output.clear();
+        } else {
+            self.output.drain(..sent);
+        }
+        Ok(())
+    }
+
+    /// Reads once.
+    pub(super) fn read(&mut self) -> io::Result<Step> {
+        if self.filled == self.input.len() {
+            self.input.resize(self.input.len() * 2, 0);
+        }
+        loop {
+            match self.stream.read(&mut self.input[self.filled..]) {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server has hung up")),
+                Ok(read) => {
+                    self.filled += read;
+                    break;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // On a connection that waits this is the timeout.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && self.is_driven => return Ok(Step::More),
+                Err(error) => return Err(error),
+            }
+        }
+        parse(&self.input[..self.filled]).map(|reply| reply.map_or(Step::More, Step::Answer))
+    }
+
+    /// Whether the last read may have left something behind.
+    pub(super) fn is_full(&self) -> bool {
+        self.filled == self.input.len()
+    }
+
+    pub(super) fn body(&self, reply: Reply) -> &[u8] {
+        &self.input[reply.head..reply.head + reply.length]
+    }
+
+    /// The whole answer, and where its body begins.
+    pub(super) fn bytes(&self, reply: Reply) -> (&[u8], usize) {
+        (&self.input[..reply.head + reply.length], reply.head)
+    }
+
+    /// Makes room for the next answer. One request at a time: nothing follows.
+    pub(super) fn consume(&mut self) {
+        self.filled = 0;
+    }
+}
+
+fn parse(input: &[u8]) -> io::Result<Option<Reply>> {
+    let wrong = |what: &str| io::Error::new(ErrorKind::InvalidData, what.to_owned());
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut headers);
+    let parsed = response.parse(input).map_err(|error| wrong(&format!("the answer is no HTTP: {error}")))?;
+    let httparse::Status::Complete(head) = parsed else { return Ok(None) };
+    let status = response.code.unwrap_or_default();
+    let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let length = match length {
+        Some(length) => std::str::from_utf8(length.value).ok().and_then(|text| text.parse().ok()),
+        None => (status == 204).then_some(0),
+    };
+    let length: usize = length.ok_or_else(|| wrong("the answer has no length"))?;
+    let whole = head + length;
+    if input.len() > whole {
+        return Err(wrong("more was answered than asked"));
+    }
+    Ok((input.len() == whole).then_some(Reply { status, head, length }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_there_when_its_last_byte_is() {
+        let text = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+        assert!((0..text.len()).all(|end| parse(&text[..end]).unwrap().is_none()));
+        let reply = parse(text).unwrap().unwrap();
+        assert_eq!((reply.status, &text[reply.head..]), (200, &b"{}"[..]));
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused() {
+        for text in [&b"hello there\r\n\r\n"[..], b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\nx"] {
+            assert!(parse(text).is_err());
+        }
+    }
+}

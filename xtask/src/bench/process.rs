@@ -1,0 +1,182 @@
+//! Processes under measurement, and what the kernel says about them.
+
+use super::Fault;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, OpenOptions},
+    io::{BufRead as _, BufReader},
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a process may take to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The unit of CPU times in `/proc`, which Linux shows to every program as a hundredth of a second.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A server; it is killed with this.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    address: SocketAddr,
+    log: Option<PathBuf>,
+}
+
+impl Process {
+    /// Starts a server that is told its port by `PORT`, and waits until it answers at this path.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn skep(binary: &Path, settings: &BTreeMap<String, String>, folder: &Path) -> Result<Self, Fault> {
+        // Free a moment ago; nobody else takes ports from this range by number.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let log = folder.join("log");
+        let err = OpenOptions::new().create(true).append(true).open(&log)?;
+        let mut command = Command::new(binary);
+        command.env_clear().envs(settings).env("PORT", address.port().to_string()).current_dir(folder);
+        command.stdin(Stdio::null()).stdout(File::create(folder.join("out"))?).stderr(err);
+        let mut server = Self { child: command.spawn()?, address, log: Some(log) };
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    /// Starts one of the own servers, which tells its address on its first line.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn own(arguments: &[&str]) -> Result<Self, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+        let (tell, told) = mpsc::channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: None };
+        server.address = told.recv_timeout(PATIENCE)?.parse()?;
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), Fault> {
+        let start = Instant::now();
+        let request = super::client::bytes("GET", "/ready", "", None);
+        while start.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("the server ended with {status}: {}", self.last_words()).into());
+            }
+            // It listens before it opens its store, and answers as soon as it can.
+            if super::client::ask(self.address, &request).is_ok_and(|said| said.status == 200) {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Err(format!("the server was not ready within {PATIENCE:?}: {}", self.last_words()).into())
+    }
+
+    fn last_words(&self) -> String {
+        let text = self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
+        text.lines().rev().take(3).collect::<Vec<_>>().join("; ")
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Empties the log, so that the disk keeps room; it is appended to.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn forget_log(&self) -> Result<(), Fault> {
+        if let Some(log) = &self.log {
+            OpenOptions::new().write(true).open(log)?.set_len(0)?;
+        }
+        Ok(())
+    }
+
+    /// Ends it in an orderly way.
+    ///
+    /// # Errors
+    /// It does not end by itself.
+    pub(crate) fn stop(&mut self) -> Result<(), Fault> {
+        // The shell's own kill: std can only send SIGKILL.
+        Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status()?;
+        let start = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if start.elapsed() > PATIENCE {
+                return Err("the server does not stop".into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The CPU time that a process has used so far, in all its threads.
+///
+/// # Errors
+/// There is no such process.
+pub(crate) fn cpu(process: u32) -> Result<Duration, Fault> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, in parentheses, may hold anything; of what follows, the 12th and 13th are the times.
+    let (_, rest) = stat.rsplit_once(") ").ok_or("no times in /proc")?;
+    let mut times = rest.split(' ').skip(11).take(2).map(str::parse::<u32>);
+    let (user, system) = (times.next().ok_or("no user time")??, times.next().ok_or("no system time")??);
+    Ok(TICK * (user + system))
+}
+
+/// The same from the scheduler's own count where the kernel keeps one: it tells single wake-ups, which are far shorter
+/// than the unit of the other. Threads that have ended are not in it.
+///
+/// # Errors
+/// There is no such process.
+pub(crate) fn cpu_exact(process: u32) -> Result<Duration, Fault> {
+    let of_thread = |path: PathBuf| -> Option<u64> {
+        fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    let threads = fs::read_dir(format!("/proc/{process}/task"))?.flatten();
+    let nanos: Option<u64> = threads.map(|thread| of_thread(thread.path())).sum();
+    nanos.map_or_else(|| cpu(process), |nanos| Ok(Duration::from_nanos(nanos)))
+}
+
+/// A line of `/proc/<id>/status` in bytes, as `VmRSS` for the resident memory and `VmHWM` for its peak.
+///
+/// # Errors
+/// There is no such process.
+pub(crate) fn memory(process: u32, line: &str) -> Result<u64, Fault> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    let kib: u64 = found.ok_or("no memory in /proc")?.trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tells_time_and_memory() {
+        let id = std::process::id();
+        let before = cpu(id).unwrap();
+        while cpu(id).unwrap() < before + TICK * 2 {
+            std::hint::black_box((0..100_000_u64).fold(0, |sum, n| sum ^ n));
+        }
+        assert!(memory(id, "VmRSS").unwrap() > 1 << 20);
+        assert!(memory(id, "VmHWM").unwrap() >= memory(id, "VmRSS").unwrap() / 2);
+        assert!(memory(id, "VmNothing").is_err());
+    }
+}

@@ -1,0 +1,79 @@
+//! Reads of single products.
+
+use super::{Course, IN_FLIGHT, changes::Changes, sources::Reads};
+use crate::bench::{
+    Fault,
+    client::{ask, bytes},
+    process::Process,
+    report::whole,
+};
+use std::fs;
+
+const CHANGES_A_SECOND: f64 = 100.0;
+
+impl Course<'_> {
+    pub(super) fn products(&mut self) -> Result<(), Fault> {
+        let anonymous = self.closed("get product", IN_FLIGHT, &mut Reads::new(self.shop.ids(1), &[]))?;
+        let with_token = self.with_changes()?;
+        if self.is_sqlite() {
+            for (what, figures) in [("get product", &anonymous), ("get product, token", &with_token)] {
+                self.at_least(what, figures.per_second, 50_000.0);
+                self.quick_enough(what, figures, 10.0);
+            }
+        }
+        let answer = self.stand.folder().join("answer");
+        let read = bytes("GET", &format!("/api/v1/products/{}", self.shop.products[0]), "", None);
+        fs::write(&answer, ask(self.shop.address(), &read)?.expect(200)?.bytes)?;
+        let mut of_poem = 0.0;
+        for (name, what) in [("hyper", "bare hyper handler"), ("poem", "empty poem-openapi endpoint")] {
+            let server = Process::own(&["baseline", name, &answer.display().to_string()])?;
+            // All products have the same answer there: only statuses are looked at.
+            let limit = self.limit(what, &server, &mut Unread(Reads::new(self.shop.ids(2), &[])))?;
+            of_poem = self.ratio("get product", anonymous.per_second, what, limit.per_second, None);
+            self.ratio("get product, token", with_token.per_second, what, limit.per_second, None);
+            if name == "poem" && self.is_sqlite() {
+                self.share("get product", what, of_poem, 0.5);
+                self.share("get product, token", what, with_token.per_second / limit.per_second, 0.5);
+            }
+        }
+        debug_assert!(of_poem > 0.0, "both were measured");
+        Ok(())
+    }
+
+    /// With tokens, while products change.
+    fn with_changes(&mut self) -> Result<crate::bench::measure::Figures, Fault> {
+        let mut instances = vec![self.shop.address()];
+        instances.extend(self.second()?);
+        let changes = Changes::start(&instances, &self.shop.admin, &self.shop.products, CHANGES_A_SECOND)?;
+        let mut reads = Reads::new(self.shop.ids(3), &self.shop.customers);
+        let figures = self.closed("get product, token, 100 changes/s", IN_FLIGHT, &mut reads);
+        let changed = changes.stop();
+        let figures = figures?;
+        let what = match instances.len() {
+            1 => "a read after a change shows it",
+            _ => "a read after a change shows it, on both instances",
+        };
+        match changed {
+            Ok(changed) => {
+                let measured = format!("{:.0}/s, all {} seen", changed.per_second, whole(changed.seen as f64));
+                let met = changed.per_second > CHANGES_A_SECOND * 0.95;
+                self.target(what, "100 changes/s, every one", measured, Some(met));
+            }
+            Err(fault) => self.target(what, "100 changes/s, every one", fault.to_string(), Some(false)),
+        }
+        Ok(figures)
+    }
+}
+
+/// Reads whose bodies nobody looks at.
+struct Unread(Reads);
+
+impl crate::bench::client::Source for Unread {
+    fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        self.0.request(out)
+    }
+
+    fn answer(&mut self, _: u64, answer: &crate::bench::client::Answer<'_>) -> Result<(), String> {
+        answer.expect(200)
+    }
+}

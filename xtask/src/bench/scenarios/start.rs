@@ -1,0 +1,44 @@
+//! Starting, and doing nothing.
+
+use super::Course;
+use crate::bench::{
+    Fault,
+    process::{cpu_exact, memory},
+};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const STARTS: usize = 5;
+/// After a start, before it counts as idle.
+const SETTLE: Duration = Duration::from_secs(1);
+
+impl Course<'_> {
+    pub(super) fn starts(&mut self) -> Result<(), Fault> {
+        let (mut took, mut fresh) = (vec![], 0);
+        for _ in 0..STARTS {
+            self.shop.server.stop()?;
+            let start = Instant::now();
+            self.shop.server = self.stand.start()?;
+            took.push(start.elapsed());
+            fresh = memory(self.shop.server.id(), "VmRSS")?;
+        }
+        took.sort();
+        let (middle, worst) = (took[STARTS / 2].as_secs_f64() * 1e3, took[STARTS - 1].as_secs_f64() * 1e3);
+        let measured = format!("{middle:.0} ms, the slowest of {STARTS} {worst:.0} ms");
+        self.target("start on an existing store to ready", "under 100 ms", measured, Some(middle < 100.0));
+        thread::sleep(SETTLE.min(self.length()));
+        let id = self.shop.server.id();
+        let (start, before) = (Instant::now(), cpu_exact(id)?);
+        thread::sleep(self.length());
+        let used = cpu_exact(id)?.saturating_sub(before);
+        let share = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
+        let memory = memory(id, "VmRSS")?.max(fresh) as f64 / 1e6;
+        self.target("idle memory", "under 40 MB", format!("{memory:.1} MB"), Some(memory < 40.0));
+        let measured =
+            format!("{share:.3} %, {:.1} ms in {:.0} s", used.as_secs_f64() * 1e3, self.length().as_secs_f64());
+        self.target("idle CPU", "under 0.1 %", measured, Some(share < 0.1));
+        Ok(())
+    }
+}

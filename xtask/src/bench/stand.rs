@@ -1,0 +1,232 @@
+//! A shop on a store of its own, and the server before it.
+
+use super::{
+    Fault,
+    client::{Answer, Ids, Load, Pace, Source, Window, ask, bearer, bytes, run},
+    measure::Unobserved,
+    process::Process,
+};
+use skep_journeys::{Place, Store};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// Longer than any fill may take.
+const FILL: Duration = Duration::from_secs(30 * 60);
+/// Pieces of every product: more than any run can sell.
+const STOCK: u32 = 100_000_000;
+const PASSWORD: &str = "correct horse battery staple";
+const IN_FLIGHT: usize = 64;
+
+/// A store of its own, and how a server is started on it.
+#[derive(Debug)]
+pub(crate) struct Stand {
+    place: Place,
+    folder: TempDir,
+    binary: PathBuf,
+    settings: BTreeMap<String, String>,
+}
+
+impl Stand {
+    /// A fresh database and folder.
+    ///
+    /// # Errors
+    /// There is no folder.
+    pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
+        let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
+        let place = store.place();
+        let unlimited = ["ADDRESS", "USER", "CREDENTIALS"].map(|name| format!("SKEP_LIMIT_{name}"));
+        let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
+        let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
+        // The same for every server and every start, so that a token is good on all of them.
+        settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
+        settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
+        settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
+        Ok(Self { place, folder, binary: binary.to_owned(), settings })
+    }
+
+    /// Another one on the same kind of store.
+    ///
+    /// # Errors
+    /// There is no folder.
+    pub(crate) fn another(&self) -> Result<Self, Fault> {
+        Self::new(&self.binary, self.place.store())
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        self.place.store()
+    }
+
+    /// The address of its database, if it is on a server.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.place.variable().map(|(_, value)| value)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The file of its database, on SQLite.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("data").join("skep.db")
+    }
+
+    /// Starts the server.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start(&self) -> Result<Process, Fault> {
+        Process::skep(&self.binary, &self.settings, self.folder.path())
+    }
+
+    /// Starts a second instance beside the first: a folder of its own, the same secret.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) fn start_second(&self) -> Result<Process, Fault> {
+        let folder = self.folder.path().join("second");
+        fs::create_dir_all(&folder)?;
+        let secret = self.folder.path().join("data").join("instance.secret");
+        let mut settings = self.settings.clone();
+        settings.insert("SKEP_DATA_DIR".to_owned(), folder.join("data").display().to_string());
+        settings.insert("SKEP_SECRET_FILE".to_owned(), secret.display().to_string());
+        Process::skep(&self.binary, &settings, &folder)
+    }
+
+    /// Makes the schema without starting the server.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn migrate(&self) -> Result<(), Fault> {
+        let mut command = std::process::Command::new(&self.binary);
+        command.args(["migrate", "up"]).env_clear().envs(&self.settings).current_dir(self.folder.path());
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
+    }
+
+    /// The token for the set-up that the server has printed.
+    fn setup_token(&self) -> Result<String, Fault> {
+        let text = fs::read_to_string(self.folder.path().join("out"))?;
+        let rest = text.split_once("\"token\":\"").map(|(_, rest)| rest);
+        let token = rest.and_then(|rest| rest.split_once('"')).map(|(token, _)| token.to_owned());
+        token.ok_or_else(|| "the server has printed no set-up token".into())
+    }
+}
+
+/// A server with an admin, customers, and products in stock.
+#[derive(Debug)]
+pub(crate) struct Shop {
+    pub(crate) server: Process,
+    pub(crate) admin: String,
+    /// The tokens of customers.
+    pub(crate) customers: Rc<[String]>,
+    /// The identifiers of the products.
+    pub(crate) products: Rc<[String]>,
+}
+
+impl Shop {
+    /// Starts the server and fills it through its API.
+    ///
+    /// # Errors
+    /// It refuses.
+    pub(crate) fn open(stand: &Stand, products: usize, customers: usize) -> Result<Self, Fault> {
+        let server = stand.start()?;
+        let address = server.address();
+        let body = format!(r#""email":"admin@example.com","password":"{PASSWORD}","display_name":"Admin""#);
+        let setup = format!(r#"{{"token":"{}",{body}}}"#, stand.setup_token()?);
+        post(address, "/api/v1/setup", &setup, 201)?;
+        let admin = log_in(address, "admin@example.com")?;
+        let mut tokens = vec![];
+        for number in 0..customers {
+            let email = customer(number);
+            let account = format!(r#"{{"email":"{email}","password":"{PASSWORD}","display_name":"Customer"}}"#);
+            post(address, "/api/v1/auth/register", &account, 201)?;
+            tokens.push(log_in(address, &email)?);
+        }
+        let products = fill(address, &admin, 0..products)?;
+        server.forget_log()?;
+        Ok(Self { server, admin, customers: tokens.into(), products: products.into() })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Draws products.
+    pub(crate) fn ids(&self, seed: u64) -> Ids {
+        Ids::new(self.products.clone(), seed)
+    }
+}
+
+/// The address of a customer by number.
+pub(crate) fn customer(number: usize) -> String {
+    format!("customer{number}@example.com")
+}
+
+/// The body of a log-in.
+pub(crate) fn credentials(email: &str) -> String {
+    format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#)
+}
+
+fn log_in(address: SocketAddr, email: &str) -> Result<String, Fault> {
+    let answer = post(address, "/api/v1/auth/login", &credentials(email), 200)?;
+    Ok(answer["access_token"].as_str().ok_or("no token")?.to_owned())
+}
+
+fn post(address: SocketAddr, target: &str, body: &str, expected: u16) -> Result<serde_json::Value, Fault> {
+    ask(address, &bytes("POST", target, "", Some(body)))?.expect(expected)?.json()
+}
+
+/// The body that makes a product.
+pub(crate) fn product(number: usize) -> String {
+    let price = 100 + number % 9_900;
+    format!(
+        r#"{{"sku":"BENCH-{number:09}","name":"Linden honey {number:09}, 250 g","description":"Cold extracted, never heated above 40 °C.","price":{{"amount":{price},"currency":"EUR"}},"stock":{STOCK}}}"#
+    )
+}
+
+/// Makes the products with these numbers; their identifiers.
+///
+/// # Errors
+/// The server refuses one.
+pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<usize>) -> Result<Vec<String>, Fault> {
+    let head = bearer(admin);
+    let mut source = Fill { head, numbers, made: vec![] };
+    let load = Load { address, pace: Pace::Closed { in_flight: IN_FLIGHT }, source: &mut source };
+    let window = Window { warm_up: Duration::ZERO, length: FILL };
+    let measured = run(&mut [load], window, &mut Unobserved)?;
+    match measured.into_iter().find_map(|measured| measured.first_wrong) {
+        None => Ok(source.made),
+        Some(wrong) => Err(format!("the shop cannot be filled: {wrong}").into()),
+    }
+}
+
+struct Fill {
+    head: String,
+    numbers: std::ops::Range<usize>,
+    made: Vec<String>,
+}
+
+impl Source for Fill {
+    fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
+        let number = self.numbers.next()?;
+        out.extend(bytes("POST", "/api/v1/products", &self.head, Some(&product(number))));
+        Some(0)
+    }
+
+    fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<(), String> {
+        answer.expect(201)?;
+        let body = answer.json()?;
+        self.made.push(body["id"].as_str().ok_or("a product without an id")?.to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! The benchmark works: every scenario, in a small shop, for an instant. How fast anything was means nothing here.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use serde_json::Value;
+use std::{env, fs, process::Command};
+
+/// Runs the benchmark on a store; its report.
+fn bench(store: &str, scenarios: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let (json, document) = (folder.path().join("report.json"), folder.path().join("benchmarks.md"));
+    fs::write(&document, "# Speed\n\n<!-- results: begin -->\n<!-- results: end -->\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["bench", "--quick", "--seconds", "0.2", "--products", "300", "--growth", "600"])
+        .args(["--store", store, "--only", scenarios])
+        .arg("--binary")
+        .arg(skep_journeys::skep())
+        .arg("--json")
+        .arg(&json)
+        .arg("--document")
+        .arg(&document)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(&document).unwrap();
+    assert!(text.starts_with("# Speed\n") && text.contains(told.trim()), "the document has the tables:\n{text}");
+    serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap()
+}
+
+/// Every stream of requests was answered, and nothing was wrong.
+fn check(report: &Value, rows: &[&str], ratios: usize) {
+    assert_eq!(report["faults"], Value::Array(vec![]));
+    let whats: Vec<&str> = report["rows"].as_array().unwrap().iter().filter_map(|row| row["what"].as_str()).collect();
+    for row in rows {
+        assert!(whats.iter().any(|what| what.contains(row)), "{row} is missing: {whats:?}");
+    }
+    for row in report["rows"].as_array().unwrap() {
+        assert!(row["answers"].as_u64() > Some(0), "nothing was answered: {row}");
+        assert!(row["latency_ms"]["p99"].as_f64() >= row["latency_ms"]["p50"].as_f64(), "{row}");
+        assert!(row["server_memory"].as_u64() > Some(1 << 20), "{row}");
+    }
+    let found = report["ratios"].as_array().unwrap();
+    assert_eq!(found.len(), ratios, "{found:?}");
+    assert!(found.iter().all(|ratio| ratio["limit_per_second"].as_f64() > Some(0.0)), "{found:?}");
+    assert!(report["conditions"].as_array().unwrap().iter().any(|condition| condition["name"] == "commit"));
+}
+
+#[test]
+fn every_scenario_works_on_sqlite() {
+    let report = bench("sqlite", "product,list,create,order,mixed,queue,login,start,growth");
+    let rows = [
+        "get product",
+        "get product, token",
+        "bare hyper handler",
+        "empty poem-openapi endpoint",
+        "list 20 products, first page",
+        "list 20 products, deep page",
+        "list 20 products, exact count",
+        "create a product",
+        "place an order of 3 lines",
+        "beside orders",
+        "while 64 log in",
+        "log in, 16 in flight",
+        "list 20 of 600 products, deep page",
+    ];
+    check(&report, &rows, 9);
+    let targets = report["targets"].as_array().unwrap();
+    for what in ["a read after a change shows it", "start on an existing store", "idle memory", "idle CPU"] {
+        assert!(targets.iter().any(|target| target["what"].as_str().unwrap().contains(what)), "{targets:?}");
+    }
+}
+
+/// The limits differ; what is measured does not.
+#[test]
+fn orders_work_on_the_stores_with_a_server() {
+    for (store, variable, ratios) in
+        [("postgres", "SKEP_TEST_POSTGRES_URL", 2), ("mongodb", "SKEP_TEST_MONGODB_URL", 1)]
+    {
+        if env::var_os(variable).is_none() {
+            assert!(env::var_os("SKEP_REQUIRE_SERVICES").is_none(), "{variable} is not set");
+            continue;
+        }
+        check(&bench(store, "product,order"), &["get product, token", "place an order of 3 lines"], ratios + 4);
+    }
+}
