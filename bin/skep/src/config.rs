@@ -16,7 +16,7 @@ use skep_domain::{
 };
 use skep_http::{
     api::RequestLimits,
-    edge::{Cidr, Origin},
+    edge::{Cidr, Origin, Timeouts},
 };
 use std::{
     ffi::OsString,
@@ -72,6 +72,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where traces go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The collector: an `http://` address without a path, to which `/v1/traces` is added.
+    pub endpoint: String,
+    /// What this deployment is called there.
+    pub service_name: String,
+    /// How many of a hundred traces that begin here are recorded.
+    pub percent: u8,
+}
+
 /// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,6 +96,8 @@ pub struct Config {
     pub log_level: String,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// Where traces go, if anywhere.
+    pub traces: Option<Traces>,
     /// Which store holds the data.
     pub store: StoreChoice,
     /// Connections to a store server.
@@ -101,6 +114,10 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// Which browser origins may call.
     pub cors_origins: Vec<Origin>,
+    /// How many connections may be open.
+    pub max_connections: usize,
+    /// How long clients may take.
+    pub timeouts: Timeouts,
     /// Whether `/api-docs` is served.
     pub docs: bool,
     /// What `/metrics` asks for.
@@ -182,7 +199,13 @@ impl Config {
             sessions,
             minimum_orders: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
         };
+        let endpoint = source.optional("OTEL_EXPORTER_OTLP_ENDPOINT", read_collector);
+        let service_name = source.required("OTEL_SERVICE_NAME", |text| {
+            (text.len() <= 255 && !text.contains(char::is_control)).then(|| text.to_owned())
+        });
+        let percent = source.required("SKEP_TRACES_PERCENT", |text| text.parse().ok().filter(|n| *n <= 100));
         let config = Self {
+            traces: endpoint.map(|endpoint| Traces { endpoint, service_name, percent }),
             host: source.required("HOST", |text| text.parse().ok()),
             port: source.required("PORT", |text| text.parse().ok()),
             public_url: source.optional("PUBLIC_URL", read_url),
@@ -203,6 +226,9 @@ impl Config {
             secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
             trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", |text| list(text, |item| item.parse().ok())),
             cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
+            max_connections: source
+                .required("SKEP_MAX_CONNECTIONS", |text| text.parse().ok().filter(|n| (1..=1_000_000).contains(n))),
+            timeouts: read_timeouts(&mut source),
             docs: source.required("SKEP_DOCS", |text| one_of(text, [("on", true), ("off", false)])),
             metrics_token: source
                 .optional("SKEP_METRICS_TOKEN", |text| (text.len() >= 16).then(|| Secret(text.to_owned()))),
@@ -248,6 +274,11 @@ fn read_url(text: &str) -> Option<String> {
     plain.then(|| text.to_owned())
 }
 
+/// A collector of traces: nearby, so without TLS.
+fn read_collector(text: &str) -> Option<String> {
+    read_url(text).filter(|url| url.starts_with("http://"))
+}
+
 /// Directives as `tracing` reads them, but a word alone must be a level: else a slip like `inof` would name a target, and
 /// everything would be silent.
 fn read_level(text: &str) -> Option<String> {
@@ -259,6 +290,22 @@ fn read_level(text: &str) -> Option<String> {
         None => level(item.trim()),
     };
     (text.split(',').all(directive) && text.parse::<Targets>().is_ok()).then(|| text.to_owned())
+}
+
+fn read_timeouts(source: &mut Source) -> Timeouts {
+    let mut timeout = |name| source.required(name, |text| seconds(text, 1, 3_600));
+    let [header, body] = ["SKEP_HEADER_TIMEOUT", "SKEP_BODY_TIMEOUT"].map(&mut timeout);
+    let usual = Timeouts::default();
+    Timeouts {
+        first_request: header,
+        header_read: header,
+        keep_alive: timeout("SKEP_IDLE_TIMEOUT"),
+        body_gap: usual.body_gap.min(body),
+        body_total: body,
+        response_stall: timeout("SKEP_STALL_TIMEOUT"),
+        drain: timeout("SKEP_DRAIN_TIMEOUT"),
+        ..usual
+    }
 }
 
 fn read_minimum(text: &str) -> Option<Money> {

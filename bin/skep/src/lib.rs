@@ -8,10 +8,10 @@ mod demo;
 mod log_writer;
 mod skep;
 mod stores;
-mod telemetry;
+pub mod telemetry;
 
 pub use data_dir::DataDirError;
-pub use skep::{Builder, ISSUER, Skep, StartError, system_runtime};
+pub use skep::{Builder, Gauges, ISSUER, Skep, StartError, system_runtime};
 
 /// The guide to embedding, compiled.
 #[cfg(doctest)]

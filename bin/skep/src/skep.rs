@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     data_dir::{DataDir, DataDirError, ServerLock},
     stores::{self, OpenStore},
+    telemetry::number,
 };
 use skep_application::{
     App, Ports,
@@ -110,7 +111,27 @@ pub struct Skep {
     pub app: Arc<App>,
     pub(crate) cursor_key: [u8; 32],
     store: OpenStore,
+    hashers: HashPool,
     _lock: Option<ServerLock>,
+}
+
+/// What is read, not counted: how busy the pools are.
+#[derive(Clone)]
+pub struct Gauges {
+    store: OpenStore,
+    hashers: HashPool,
+}
+
+impl Gauges {
+    /// Tells the recorder of metrics; to be called before its metrics are rendered.
+    pub fn record(&self) {
+        self.store.record();
+        let stats = self.hashers.stats();
+        metrics::gauge!("skep_password_hash_running").set(number(stats.running));
+        metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
+        metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
+        metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
+    }
 }
 
 /// Says what an instance is made of. Nothing has to be said: the default is the configuration of an empty environment.
@@ -171,7 +192,8 @@ impl Builder {
         store.store.up().await?;
         let secret = data.secret(config.secret_file.as_deref(), &*runtime.random)?;
         let keys = KeyRing::load_or_create(&*store.store, &secret, &runtime).await?;
-        let hasher = Argon2Hasher::new(Argon2Cost::default(), HashPool::for_cores())?;
+        let hashers = HashPool::for_cores();
+        let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone())?;
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let ports = Ports {
             store: store.store.clone(),
@@ -183,7 +205,7 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
         };
         let app = Arc::new(App::new(ports, config.policies));
-        Ok(Skep { app, cursor_key: keys.cursor_key(), store, _lock: lock })
+        Ok(Skep { app, cursor_key: keys.cursor_key(), store, hashers, _lock: lock })
     }
 }
 
@@ -199,6 +221,13 @@ impl Skep {
     pub fn api(&self, limits: RequestLimits) -> Service {
         let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None, metrics_token: None };
         Api::build(self.app.clone(), config)
+    }
+
+    /// The metrics that have to be read before they are rendered. Everything else counts by itself, into the recorder
+    /// that was installed before the start.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        Gauges { store: self.store.clone(), hashers: self.hashers.clone() }
     }
 
     /// The name of the store in use.

@@ -3,6 +3,7 @@
 use crate::{
     config::{Config, StoreChoice},
     data_dir::DataDir,
+    telemetry::Pool,
 };
 use skep_application::{
     kernel::{BoxError, Clock},
@@ -21,24 +22,22 @@ use std::sync::Arc;
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) name: &'static str,
-    closing: Closing,
+    adapter: Adapter,
 }
 
-/// What has to be done before the process ends.
+/// What the store is made of, as far as this program has made it.
 #[derive(Clone)]
-enum Closing {
-    /// Nothing.
-    Nothing,
-    /// End the last group and empty the write-ahead log.
+enum Adapter {
+    Given,
     Sqlite(Arc<SqliteDatabase>),
-    /// End the driver's background work.
+    Postgres(Arc<PostgresDatabase>),
     Mongodb(Arc<MongoStore>),
 }
 
 impl OpenStore {
     /// A store that somebody else has opened and will close.
     pub(crate) fn given(store: Arc<dyn Store>) -> Self {
-        Self { store, name: "own", closing: Closing::Nothing }
+        Self { store, name: "own", adapter: Adapter::Given }
     }
 
     /// Opens the store that is configured.
@@ -49,33 +48,58 @@ impl OpenStore {
                 options.synchronous = if config.sqlite_full_sync { Synchronous::Full } else { Synchronous::Normal };
                 let database = Arc::new(SqliteDatabase::open(options)?);
                 let store = Arc::new(SqlStore::new(database.clone(), clock));
-                Ok(Self { store, name: "sqlite", closing: Closing::Sqlite(database) })
+                Ok(Self { store, name: "sqlite", adapter: Adapter::Sqlite(database) })
             }
             StoreChoice::Postgres(url) => {
                 let mut options = PostgresOptions::new(url.0.as_str());
                 options.max_connections = config.store_connections;
                 let database = Arc::new(PostgresDatabase::connect(&options)?);
                 Ok(Self {
-                    store: Arc::new(SqlStore::new(database, clock)),
+                    store: Arc::new(SqlStore::new(database.clone(), clock)),
                     name: "postgres",
-                    closing: Closing::Nothing,
+                    adapter: Adapter::Postgres(database),
                 })
             }
             StoreChoice::Mongodb(uri) => {
                 let mut options = MongoOptions::new(uri.0.as_str());
                 options.max_pool_size = config.store_connections;
                 let store = Arc::new(MongoStore::connect(options, clock).await?);
-                Ok(Self { store: store.clone(), name: "mongodb", closing: Closing::Mongodb(store) })
+                Ok(Self { store: store.clone(), name: "mongodb", adapter: Adapter::Mongodb(store) })
+            }
+        }
+    }
+
+    /// Tells the recorder of metrics how its connections are used.
+    pub(crate) fn record(&self) {
+        match &self.adapter {
+            Adapter::Given => {}
+            Adapter::Sqlite(database) => {
+                for (name, stats) in [("reader", database.reader_stats()), ("writer", database.writer_stats())] {
+                    let skep_sqlite::PoolStats { used, idle, max, pending, timeouts } = stats;
+                    Pool { name, used, idle, max, pending, timeouts }.record();
+                }
+                metrics::counter!("skep_sqlite_units_expired_total").absolute(database.stats().expired);
+            }
+            Adapter::Postgres(database) => {
+                let skep_postgres::PoolStats { size, idle, max, pending, timeouts } = database.pool_stats();
+                let used = size.saturating_sub(idle);
+                Pool { name: "postgresql", used, idle, max, pending, timeouts }.record();
+            }
+            Adapter::Mongodb(store) => {
+                let skep_mongodb::PoolStats { used, idle, max, pending, timeouts } = store.pool_stats();
+                Pool { name: "mongodb", used, idle, max, pending, timeouts }.record();
             }
         }
     }
 
     /// Ends what is under way and leaves a tidy file behind.
     pub(crate) async fn close(&self) {
-        match &self.closing {
-            Closing::Nothing => {}
-            Closing::Sqlite(database) => database.close().await,
-            Closing::Mongodb(store) => store.close().await,
+        match &self.adapter {
+            Adapter::Given | Adapter::Postgres(_) => {}
+            // The last group is ended and the write-ahead log emptied.
+            Adapter::Sqlite(database) => database.close().await,
+            // The driver's background work is ended.
+            Adapter::Mongodb(store) => store.close().await,
         }
     }
 }

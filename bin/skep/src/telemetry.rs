@@ -1,47 +1,83 @@
-//! Logs and metrics.
+//! Logs, metrics and traces.
 
-use crate::{config::LogFormat, log_writer::LogWriter};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+mod export;
+mod metrics;
+mod table;
+mod traces;
+
+pub(crate) use metrics::{Metrics, Pool, number};
+pub use table::{Kind, METRICS, Metric, When};
+pub(crate) use traces::OpenTelemetry;
+
+use crate::{
+    config::{LogFormat, Traces},
+    log_writer::LogWriter,
+};
+use skep_application::kernel::BoxError;
+use traces::{BoxLayer, Recording};
+use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{FilterExt as _, filter_fn},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// Log lines that may wait to be written. More than that are lost and counted: a blocked pipe never blocks a request.
 const WAITING_LINES: usize = 8_192;
-
-/// The buckets of durations, in seconds: what OpenTelemetry recommends for requests, and two below, because ours are quick.
-const BUCKETS: &[f64] =
-    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
 /// Writes what still waits when it is dropped.
 pub(crate) struct Telemetry {
     _guard: WorkerGuard,
     lost: ErrorCounter,
+    recording: Option<Recording>,
 }
 
 impl Telemetry {
-    /// Starts logging to the standard error.
-    pub(crate) fn start(level: &str, format: LogFormat) -> Self {
+    /// Starts logging to the standard error, and recording traces if there is a collector for them.
+    pub(crate) fn start(level: &str, format: LogFormat, traces: Option<&Traces>) -> Result<Self, BoxError> {
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES);
         let (writer, guard) = builder.finish(LogWriter::new(std::io::stderr()));
         let lost = writer.error_counter();
-        let filter = EnvFilter::new(level);
-        let lines = fmt().with_env_filter(filter).with_writer(writer);
-        // Another subscriber is there already when the program is embedded or tested: that one stays.
-        let _ = match format {
-            LogFormat::Human => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-            LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).try_init(),
+        let lines: BoxLayer = match format {
+            LogFormat::Human => {
+                let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+                fmt::layer().with_writer(writer).with_ansi(ansi).boxed()
+            }
+            LogFormat::Json => {
+                fmt::layer().with_writer(writer).json().flatten_event(true).with_current_span(false).boxed()
+            }
         };
-        Self { _guard: guard, lost }
+        // Spans are for traces alone: where nobody records them, none is made.
+        let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
+        let mut layers = vec![lines.with_filter(EnvFilter::new(level).and(events)).boxed()];
+        let mut recording = None;
+        if let Some(traces) = traces {
+            let (started, layer) = Recording::start(traces)?;
+            recording = Some(started);
+            layers.push(layer);
+        }
+        // Another subscriber is there already when the program is embedded or tested: that one stays.
+        let _ = tracing_subscriber::registry().with(layers).try_init();
+        Ok(Self { _guard: guard, lost, recording })
     }
 
     /// The lines that could not be written.
     pub(crate) fn lost_lines(&self) -> u64 {
         u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX)
     }
-}
 
-/// Starts counting; the handle renders what was counted.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle, BuildError> {
-    let durations = Matcher::Suffix("_duration_seconds".to_owned());
-    PrometheusBuilder::new().set_buckets_for_metric(durations, BUCKETS)?.install_recorder()
+    /// Whether traces are recorded.
+    pub(crate) const fn records_traces(&self) -> bool {
+        self.recording.is_some()
+    }
+
+    /// Sends the last spans, for a moment.
+    pub(crate) async fn end(&self) {
+        if let Some(recording) = &self.recording {
+            recording.end().await;
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One request from its head to the last byte of its answer, and the line the log gets of it.
 
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -11,10 +12,12 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
+use tracing::Span;
 
 use super::connection::Activity;
 use super::metrics::{self, Counted};
-use super::request_id::RequestId;
+use super::request_id::{RequestId, TraceContext};
+use super::trace;
 
 /// A request in progress. Dropping it ends the request, however that comes about: the connection
 /// is told, and one event goes to the target `access`.
@@ -39,6 +42,8 @@ pub(crate) struct Subject {
     pub(crate) route: Option<Arc<str>>,
     pub(crate) request_id: RequestId,
     pub(crate) client: IpAddr,
+    pub(crate) trace: Option<TraceContext>,
+    pub(crate) span: Span,
 }
 
 impl Exchange {
@@ -103,6 +108,8 @@ impl Drop for Exchange {
             return;
         };
         let duration = self.started.elapsed();
+        trace::end(&subject.span, self.status);
+        let trace_id = subject.trace.map(|trace| tracing::field::display(Hex(trace.trace_id)));
         metrics::record(&subject.method, subject.route.clone(), self.status, duration);
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
@@ -115,8 +122,18 @@ impl Drop for Exchange {
             bytes = self.bytes,
             complete = self.complete,
             request_id = subject.request_id.as_str(),
+            trace_id,
             client = %subject.client,
         );
+    }
+}
+
+/// A trace id, written only if somebody reads it.
+struct Hex(u128);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
     }
 }
 

@@ -8,6 +8,7 @@ use super::client_addr::TrustedProxies;
 use super::cors::Cors;
 use super::request_id::RequestId;
 use super::routes::RouteTable;
+use super::trace::{NewTraceContext, Tracer};
 
 /// The configuration of the edge.
 #[derive(Clone)]
@@ -28,6 +29,10 @@ pub struct EdgeConfig {
     pub routes: RouteTable,
     /// Makes the id of a request that brings none, or an unsafe one.
     pub new_request_id: NewRequestId,
+    /// Makes the trace context of a request that brings none, or a bad one. Default: none is made.
+    pub new_trace: Option<NewTraceContext>,
+    /// Records requests as spans. Default: nobody does.
+    pub tracer: Option<Arc<dyn Tracer>>,
 }
 
 /// A source of fresh request ids.
@@ -45,6 +50,8 @@ impl EdgeConfig {
             hsts: None,
             routes: RouteTable::default(),
             new_request_id,
+            new_trace: None,
+            tracer: None,
         }
     }
 }

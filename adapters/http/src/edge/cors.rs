@@ -13,11 +13,11 @@ use http::{HeaderMap, HeaderValue, Method};
 
 /// Request headers that a browser's script may set.
 const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, \
-                             if-none-match, traceparent, x-request-id";
+                             if-none-match, traceparent, tracestate, x-request-id";
 
 /// Response headers that a browser's script may read.
 const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, \
-                              traceparent, x-request-id";
+                              traceparent, tracestate, x-request-id";
 
 /// An origin: scheme, host and port, compared as such and never as a text pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
+use super::request_id::{RequestId, X_REQUEST_ID};
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -33,12 +33,9 @@ pub(crate) fn secure(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     }
 }
 
-/// Sets the ids by which the caller can ask about this request.
-pub(crate) fn identify(headers: &mut HeaderMap, request_id: &RequestId, trace: Option<&TraceContext>) {
+/// Sets the id by which the caller can ask about this request.
+pub(crate) fn identify(headers: &mut HeaderMap, request_id: &RequestId) {
     headers.insert(X_REQUEST_ID, request_id.header_value());
-    if let Some(value) = trace.and_then(TraceContext::header_value) {
-        headers.insert(TRACEPARENT, value);
-    }
 }
 
 #[cfg(test)]

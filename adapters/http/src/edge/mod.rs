@@ -20,6 +20,7 @@ mod request_id;
 mod routes;
 mod server;
 mod service;
+mod trace;
 
 pub use self::access_log::ResponseBody;
 pub use self::body_guard::BodyFault;
@@ -30,3 +31,5 @@ pub use self::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
 pub use self::routes::{RouteTable, RouteTableError};
 pub use self::server::{DrainReport, serve};
 pub use self::service::{Edge, RequestContext};
+pub(crate) use self::trace::current_trace_id;
+pub use self::trace::{NewTraceContext, TRACESTATE, Tracer};

@@ -19,6 +19,7 @@ use hyper::body::Body as HttpBody;
 use poem::endpoint::{BoxEndpoint, DynEndpoint};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Body, Request, RequestParts, Response};
+use tracing::Instrument as _;
 
 use super::access_log::{Exchange, ResponseBody, Subject};
 use super::body_guard::{BodyLimits, GuardedBody};
@@ -27,6 +28,7 @@ use super::connection::Activity;
 use super::metrics::EdgeMetrics;
 use super::request_id::{RequestId, TraceContext};
 use super::routes::{self, Route};
+use super::trace::{self, RequestTrace};
 use super::{cors, guard, headers};
 use crate::problem::{self, Problem, code};
 
@@ -39,7 +41,7 @@ pub struct RequestContext {
     pub client: IpAddr,
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// The caller's trace, if it sent a valid one.
+    /// The trace of this request: its own span's context, or the caller's, or a new one.
     pub trace: Option<TraceContext>,
     /// The template of the route, if the table has it.
     pub route: Option<Arc<str>>,
@@ -112,11 +114,13 @@ impl Edge {
         let request_id = RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
         let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
         let route = config.routes.find(parts.uri.path());
+        let template = route.map(|route| &*route.template);
+        let trace = RequestTrace::begin(config, &parts, template, client);
         let context = RequestContext {
             request_id: request_id.clone(),
             client,
             peer: connection.peer,
-            trace: TraceContext::of_request(&parts.headers),
+            trace: trace.context,
             route: route.map(|route| Arc::clone(&route.template)),
             received: exchange.started(),
             deadline: exchange.started() + config.timeouts.request,
@@ -127,8 +131,9 @@ impl Edge {
             route: context.route.clone(),
             request_id: request_id.clone(),
             client,
+            trace: trace.context,
+            span: trace.span.clone(),
         });
-        let trace = context.trace;
         let origin = config.cors.as_ref().and_then(|cors| cors.allowed_origin(&parts.headers));
         let is_head = parts.method == Method::HEAD;
         let http1 = parts.version < Version::HTTP_2;
@@ -139,7 +144,10 @@ impl Edge {
         let mut response = match guard::check(&parts, &config.limits, conflicting) {
             Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
                 Some(response) => response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str()))),
-                None => self.call(self.request(parts, body, route, context, connection)).await,
+                None => {
+                    let call = self.call(self.request(parts, body, route, context, connection));
+                    trace::within(trace.context, call.instrument(trace.span.clone())).await
+                }
             },
             Err(problem) => {
                 close = http1;
@@ -154,7 +162,8 @@ impl Edge {
         }
         let out = response.headers_mut();
         headers::secure(out, self.hsts.as_ref());
-        headers::identify(out, &request_id, trace.as_ref());
+        headers::identify(out, &request_id);
+        trace.write(out);
         if let Some(cors) = &config.cors {
             cors.decorate(origin, out);
         }

@@ -92,12 +92,14 @@ pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     }
     let status = problem.status().as_u16();
     let request_id = request_id.unwrap_or("-");
+    let trace_id = crate::edge::current_trace_id();
+    let trace_id = trace_id.as_deref();
     let cause = chain(problem);
     // Being busy is an expected state; a 500 is a defect.
     if status == 500 {
-        tracing::error!(status, code = problem.code(), request_id, cause, "request failed");
+        tracing::error!(status, code = problem.code(), request_id, trace_id, cause, "request failed");
     } else {
-        tracing::warn!(status, code = problem.code(), request_id, cause, "request failed");
+        tracing::warn!(status, code = problem.code(), request_id, trace_id, cause, "request failed");
     }
 }
 

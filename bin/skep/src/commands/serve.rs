@@ -3,16 +3,15 @@
 use crate::{
     Skep,
     config::Config,
-    telemetry::{Telemetry, start_metrics},
+    telemetry::{Metrics, OpenTelemetry, Telemetry},
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use skep_application::{
-    kernel::{Actor, BoxError},
+    kernel::{Actor, BoxError, Runtime},
     operations::Swept,
 };
 use skep_http::{
     Api, ApiConfig,
-    edge::{Cors, EdgeConfig, RequestId, TrustedProxies, serve},
+    edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -29,8 +28,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
-    let telemetry = Arc::new(Telemetry::start(&config.log_level, config.log_format));
-    let metrics = start_metrics()?;
+    let metrics = Metrics::start()?;
+    let telemetry = Arc::new(Telemetry::start(&config.log_level, config.log_format, config.traces.as_ref())?);
     let listener = TcpListener::bind(SocketAddr::new(config.host, config.port)).await.map_err(|source| {
         BoxError::from(format!("cannot listen on {}: {source}", SocketAddr::new(config.host, config.port)))
     })?;
@@ -39,7 +38,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let skep = Skep::builder().config(config.clone()).exclusive().start().await?;
     let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
-    let edge = edge_config(config, &skep, &url, service.routes);
+    let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());
     welcome(&skep, &url, address, config, token.as_deref());
     let shutdown = CancellationToken::new();
     let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
@@ -50,17 +49,18 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
         tracing::error!(%error, "background work ended badly");
     }
     skep.close().await;
+    telemetry.end().await;
     tracing::info!(connections_cut = report.connections_cut, requests_cut = report.requests_cut, "stopped");
     Ok(())
 }
 
-fn api_config(config: &Config, skep: &Skep, metrics: &PrometheusHandle, telemetry: &Arc<Telemetry>) -> ApiConfig {
+fn api_config(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> ApiConfig {
     // To the world, metrics are served only to those who hold the token.
     let served = config.metrics_token.is_some() || config.host.is_loopback();
-    let (handle, telemetry) = (metrics.clone(), telemetry.clone());
+    let (metrics, telemetry, gauges) = (metrics.clone(), telemetry.clone(), skep.gauges());
     let render = move || {
-        metrics::counter!("skep_log_lines_lost_total").absolute(telemetry.lost_lines());
-        handle.render()
+        gauges.record();
+        metrics.render(telemetry.lost_lines())
     };
     ApiConfig {
         cursor_key: skep.cursor_key,
@@ -71,13 +71,23 @@ fn api_config(config: &Config, skep: &Skep, metrics: &PrometheusHandle, telemetr
     }
 }
 
-fn edge_config(config: &Config, skep: &Skep, url: &str, routes: skep_http::edge::RouteTable) -> EdgeConfig {
-    let ids = skep.app.ports.runtime.ids.clone();
+fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, traced: bool) -> EdgeConfig {
+    let Runtime { ids, random, .. } = skep.app.ports.runtime.clone();
     let mut edge = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
+    edge.limits.max_connections = config.max_connections;
+    edge.timeouts = config.timeouts;
     edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
     edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));
     edge.hsts = url.starts_with("https://").then_some(HSTS);
     edge.routes = routes;
+    edge.tracer = traced.then(|| Arc::new(OpenTelemetry) as Arc<dyn Tracer>);
+    // Zero is no id; of random numbers one in 2^64 is.
+    let bits = move || random.bits().max(1);
+    edge.new_trace = Some(Arc::new(move || TraceContext {
+        trace_id: u128::from(bits()) << 64 | u128::from(bits()),
+        parent_id: bits(),
+        flags: 0,
+    }));
     edge
 }
 
@@ -103,7 +113,7 @@ fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: 
 /// Forgets what has expired, and keeps the metrics small.
 async fn keep_tidy(
     app: Arc<skep_application::App>,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
     telemetry: Arc<Telemetry>,
     shutdown: CancellationToken,
 ) {

@@ -67,6 +67,7 @@ pub(crate) fn setting(name: &str) -> &'static Setting {
 }
 
 const A_MINUTE: &str = "a number a minute, at least 1";
+const TIMEOUT: &str = "seconds from 1 to 3600";
 
 /// Every setting, in the order in which they are documented.
 pub const SETTINGS: &[Setting] = &[
@@ -90,6 +91,30 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_CORS_ORIGINS", "server.cors_origins", Shape::List)
         .form("origins like https://shop.example.com", "https://shop.example.com")
         .doc("Browser origins that may call."),
+    Setting::new("SKEP_MAX_CONNECTIONS", "server.max_connections", Shape::Number)
+        .default("10000")
+        .form("a number from 1 to 1000000", "10000")
+        .doc("How many connections may be open. One more is answered 503 and closed. The process needs as many file descriptors."),
+    Setting::new("SKEP_HEADER_TIMEOUT", "server.header_timeout", Shape::Number)
+        .default("10")
+        .form(TIMEOUT, "10")
+        .doc("How long a client may take for the head of a request; then it is cut."),
+    Setting::new("SKEP_BODY_TIMEOUT", "server.body_timeout", Shape::Number)
+        .default("30")
+        .form(TIMEOUT, "30")
+        .doc("How long a client may take for the body of a request, at most 10 s of them in silence; then it is answered 408 and cut."),
+    Setting::new("SKEP_IDLE_TIMEOUT", "server.idle_timeout", Shape::Number)
+        .default("75")
+        .form(TIMEOUT, "75")
+        .doc("How long a connection may be without a request. More than that of a proxy in front, so that it is the proxy that closes."),
+    Setting::new("SKEP_STALL_TIMEOUT", "server.stall_timeout", Shape::Number)
+        .default("60")
+        .form(TIMEOUT, "60")
+        .doc("How long a client may take nothing of its answer; then it is cut."),
+    Setting::new("SKEP_DRAIN_TIMEOUT", "server.drain_timeout", Shape::Number)
+        .default("20")
+        .form(TIMEOUT, "20")
+        .doc("How long running requests may go on after SIGTERM or SIGINT. Less than the service manager waits before it kills."),
     Setting::new("SKEP_DOCS", "server.docs", Shape::Switch)
         .default("on")
         .form("on or off", "off")
@@ -105,6 +130,17 @@ pub const SETTINGS: &[Setting] = &[
         .default("human")
         .form("human or json", "json")
         .doc("How log lines look."),
+    Setting::new("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.otlp_endpoint", Shape::Text)
+        .form("an http address without a path", "http://127.0.0.1:4318")
+        .doc("The OpenTelemetry collector that traces are sent to, by OTLP over HTTP without TLS, at `/v1/traces`. Unless named, nothing is recorded."),
+    Setting::new("OTEL_SERVICE_NAME", "traces.service_name", Shape::Text)
+        .default("skep")
+        .form("a name of at most 255 bytes", "shop")
+        .doc("What this deployment is called in traces."),
+    Setting::new("SKEP_TRACES_PERCENT", "traces.percent", Shape::Number)
+        .default("100")
+        .form("a number from 0 to 100", "10")
+        .doc("How many of a hundred traces that begin here are recorded. Of those that a caller began, the caller has decided."),
     Setting::new("SKEP_STORE", "store.kind", Shape::Text)
         .form("sqlite, postgres or mongodb", "postgres")
         .doc("Which store holds the data. Unless named, the one whose address is set, else sqlite."),

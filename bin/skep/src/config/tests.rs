@@ -24,6 +24,8 @@ fn nothing_is_needed() {
     assert_eq!((config.host.is_loopback(), config.port, config.store), (true, 8080, StoreChoice::Sqlite));
     assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
     assert_eq!(config.limits, RequestLimits::default());
+    assert_eq!(config.timeouts, Timeouts::default());
+    assert_eq!(config.max_connections, skep_http::edge::Limits::default().max_connections);
 }
 
 #[test]
@@ -70,6 +72,17 @@ fn the_world_outside_needs_a_public_url() {
     let config = read(&[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://api.example.com/")]).unwrap();
     assert_eq!(config.base_url(80), "https://api.example.com");
     assert_eq!(faults(&[("PUBLIC_URL", "https://api.example.com/path")]), ["PUBLIC_URL"]);
+}
+
+#[test]
+fn clients_are_given_the_time_that_is_set() {
+    let config = read(&[("SKEP_HEADER_TIMEOUT", "3"), ("SKEP_BODY_TIMEOUT", "5"), ("SKEP_IDLE_TIMEOUT", "7")]).unwrap();
+    let seconds = |timeout: Duration| timeout.as_secs();
+    let Timeouts { first_request, header_read, keep_alive, body_gap, body_total, .. } = config.timeouts;
+    assert_eq!([first_request, header_read, body_gap, body_total, keep_alive].map(seconds), [3, 3, 5, 5, 7]);
+    for name in ["SKEP_HEADER_TIMEOUT", "SKEP_STALL_TIMEOUT", "SKEP_DRAIN_TIMEOUT", "SKEP_MAX_CONNECTIONS"] {
+        assert_eq!(faults(&[(name, "0")]), [name]);
+    }
 }
 
 #[test]

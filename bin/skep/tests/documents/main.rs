@@ -5,6 +5,7 @@
 mod cli;
 mod configuration;
 mod errors;
+mod metrics;
 mod scan;
 
 use std::{

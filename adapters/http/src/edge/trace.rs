@@ -1,0 +1,195 @@
+//! Traces: which trace a request belongs to, and the span that is recorded of it.
+//!
+//! Every request has a trace context: the caller's, or a new one where it sent none or a bad one. It stands in the answer,
+//! in the log and in the events that the request leaves in the outbox. Where traces are recorded it is that of the
+//! request's own span, else it passes through unchanged.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::HeaderMap;
+use http::{HeaderName, HeaderValue, StatusCode, Version, request::Parts};
+use tracing::{Span, field::Empty};
+
+use super::config::EdgeConfig;
+use super::metrics::method_label;
+use super::request_id::TraceContext;
+
+/// The header that carries what others have to say of a trace, in and out.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// The most that a `tracestate` may have: what the standard asks everybody to pass on.
+const MAX_STATE: usize = 512;
+const MAX_STATE_MEMBERS: usize = 32;
+
+/// Records requests as spans.
+pub trait Tracer: Send + Sync {
+    /// Makes the span of a request a child of the caller's, if the caller sent a context, with its `tracestate`. Answers
+    /// the context of the span; `None` if nothing is recorded.
+    fn adopt(&self, span: &Span, caller: Option<&TraceContext>, state: Option<&str>) -> Option<TraceContext>;
+}
+
+/// Makes the context of a request that brings none: ids that are not zero and do not repeat, and no flags.
+pub type NewTraceContext = Arc<dyn Fn() -> TraceContext + Send + Sync>;
+
+tokio::task_local! {
+    static CURRENT: TraceContext;
+}
+
+/// The trace of the request that is being worked on here, for the log.
+pub(crate) fn current_trace_id() -> Option<String> {
+    CURRENT.try_with(|trace| format!("{:032x}", trace.trace_id)).ok()
+}
+
+/// Runs the work of a request in its trace.
+pub(crate) async fn within<T>(trace: Option<TraceContext>, work: impl Future<Output = T>) -> T {
+    match trace {
+        Some(trace) => CURRENT.scope(trace, work).await,
+        None => work.await,
+    }
+}
+
+/// The trace that a request belongs to.
+pub(crate) struct RequestTrace {
+    pub(crate) span: Span,
+    pub(crate) context: Option<TraceContext>,
+    state: Option<HeaderValue>,
+}
+
+impl RequestTrace {
+    /// Reads the caller's context and begins the request's span.
+    pub(crate) fn begin(config: &EdgeConfig, parts: &Parts, route: Option<&str>, client: IpAddr) -> Self {
+        let caller = TraceContext::of_request(&parts.headers);
+        let state = caller.as_ref().and_then(|_| read_state(&parts.headers));
+        let Some(tracer) = &config.tracer else {
+            let context = caller.or_else(|| config.new_trace.as_ref().map(|new| new()));
+            return Self { span: Span::none(), context, state };
+        };
+        let span = span(parts, route, client);
+        let text = state.as_ref().and_then(|state| state.to_str().ok());
+        let context = tracer.adopt(&span, caller.as_ref(), text).or(caller);
+        Self { span, context: context.or_else(|| config.new_trace.as_ref().map(|new| new())), state }
+    }
+
+    /// The headers of the answer.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        if let Some(value) = self.context.as_ref().and_then(TraceContext::header_value) {
+            headers.insert(super::request_id::TRACEPARENT, value);
+        }
+        if let Some(state) = &self.state {
+            headers.insert(TRACESTATE, state.clone());
+        }
+    }
+}
+
+/// The span, with the attributes that OpenTelemetry gives to HTTP servers. The template of the route stands for the path,
+/// which can carry what nobody should read in a trace.
+fn span(parts: &Parts, route: Option<&str>, client: IpAddr) -> Span {
+    let method = method_label(&parts.method);
+    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
+    let version = match parts.version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        _ => "1.1",
+    };
+    tracing::info_span!(
+        target: "skep::spans",
+        parent: None,
+        "request",
+        otel.name = name,
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        url.path = route,
+        url.scheme = "http",
+        network.protocol.name = "http",
+        network.protocol.version = version,
+        client.address = %client,
+        http.response.status_code = Empty,
+        error.type = Empty,
+        otel.status_code = Empty,
+    )
+}
+
+/// How the request ended; without a status the client has left before there was an answer.
+pub(crate) fn end(span: &Span, status: Option<StatusCode>) {
+    if span.is_disabled() {
+        return;
+    }
+    match status {
+        Some(status) => {
+            span.record("http.response.status_code", i64::from(status.as_u16()));
+            if status.is_server_error() {
+                span.record("error.type", status.as_str());
+                span.record("otel.status_code", "ERROR");
+            }
+        }
+        None => drop(span.record("error.type", "client_left")),
+    }
+}
+
+/// The `tracestate` of a request, its lines joined, if it is well formed; a bad one is dropped as a whole.
+fn read_state(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut lines = headers.get_all(TRACESTATE).iter();
+    let first = lines.next()?;
+    let mut text = first.to_str().ok()?.to_owned();
+    for line in lines {
+        text.push(',');
+        text.push_str(line.to_str().ok()?);
+    }
+    let members: Vec<&str> = text.split(',').map(str::trim).filter(|member| !member.is_empty()).collect();
+    let good = !members.is_empty()
+        && text.len() <= MAX_STATE
+        && members.len() <= MAX_STATE_MEMBERS
+        && members.iter().all(|member| is_member(member));
+    let unique = || members.iter().enumerate().all(|(n, member)| !members[..n].iter().any(|m| key(m) == key(member)));
+    (good && unique()).then(|| HeaderValue::from_str(&members.join(",")).ok()).flatten()
+}
+
+fn key(member: &str) -> &str {
+    member.split('=').next().unwrap_or_default()
+}
+
+/// `key=value`, as the standard has them.
+fn is_member(member: &str) -> bool {
+    let Some((key, value)) = member.split_once('=') else { return false };
+    let is_key_byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-*/@".contains(&b);
+    let is_key = (1..=256).contains(&key.len())
+        && key.bytes().all(is_key_byte)
+        && key.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && key.bytes().filter(|b| *b == b'@').count() <= 1;
+    let is_value = (1..=256).contains(&value.len()) && value.bytes().all(|b| (0x20..=0x7e).contains(&b) && b != b'=');
+    is_key && is_value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(TRACESTATE, HeaderValue::from_str(line).unwrap());
+        }
+        read_state(&headers).map(|state| state.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_good_state_passes_and_its_lines_are_joined() {
+        for good in ["a=1", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "0tenant@vendor=x y"] {
+            assert_eq!(read(&[good]).as_deref(), Some(good));
+        }
+        assert_eq!(read(&["a=1, b=2", "c=3"]).as_deref(), Some("a=1,b=2,c=3"));
+    }
+
+    #[test]
+    fn a_bad_state_is_dropped() {
+        let long = format!("a={}", "x".repeat(257));
+        let many: Vec<String> = (0..33).map(|n| format!("k{n}=1")).collect();
+        for bad in ["", "a", "A=1", "a=", "=1", "a=1,a=2", "a=b=c", "-a=1", "a@b@c=1", &long, &many.join(",")] {
+            assert_eq!(read(&[bad]), None, "{bad}");
+        }
+        let line = format!("a={}", "x".repeat(200));
+        assert_eq!(read(&[&line, &line.replace('a', "b"), &line.replace('a', "c")]), None, "longer than 512 bytes");
+    }
+}
