@@ -3,6 +3,7 @@
 //! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`) is listed
 //! as ignored, with the reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` makes it a failure.
 
+mod authorization;
 mod bad_input;
 mod instances;
 mod limits;
@@ -13,6 +14,7 @@ mod shop;
 mod shutdown;
 mod slice;
 mod store_away;
+mod tokens;
 
 use libtest_mimic::{Arguments, Trial};
 use skep_journeys::Store;
@@ -61,6 +63,7 @@ fn journeys() -> Vec<Journey> {
     let parts = [
         slice::JOURNEYS,
         bad_input::JOURNEYS,
+        authorization::JOURNEYS,
         openapi::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,

@@ -1,0 +1,240 @@
+//! Who may do what: every operation of the live document, asked by every kind of caller, against a table.
+
+mod operations;
+
+use crate::{
+    Journey,
+    shop::{ORDERS, PRODUCTS, Shop, basket, count, path, stock_of},
+    tokens::{claims, decode, encode, expired, issue, part},
+};
+use operations::{Asks, Operation, Scene};
+use serde_json::{Value, json};
+use skep_application::identity::AccessClaims;
+use skep_journeys::{Client, Deployment, Store};
+use std::collections::BTreeMap;
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("authorization::matrix", every_caller_gets_what_the_table_says),
+    Journey::new("authorization::rule", what_does_not_agree_is_caught),
+    Journey::new("authorization::members", nobody_sets_what_is_not_theirs_to_set),
+    Journey::new("authorization::metrics_token", metrics_are_for_who_has_their_token),
+];
+
+/// A line an operation, a column a kind of caller.
+const TABLE: &str = include_str!("authorization/table.txt");
+
+/// The kinds of caller, in the order of the columns.
+const CALLERS: [&str; 9] = ["anonymous", "garbage", "forged", "expired", "foreign", "ended", "other", "owner", "admin"];
+
+/// Those whose token is worthless; in everything but what is wrong with it, it is an admin's.
+const WORTHLESS: [&str; 5] = ["garbage", "forged", "expired", "foreign", "ended"];
+
+/// Answers outside of the document, each on a path of its own.
+const SYSTEM: [&str; 6] = ["/health", "/ready", "/metrics", "/.well-known/jwks.json", "/openapi.json", "/api-docs"];
+
+/// The statuses of a row, by caller.
+type Row = BTreeMap<&'static str, u16>;
+
+fn every_caller_gets_what_the_table_says(store: &Store) {
+    let shop = Shop::open(store);
+    let callers = callers(&shop);
+    let document = shop.server.visitor().contract().document().clone();
+    let found = faults(&shop, &callers, &Operation::all(&document), TABLE);
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    shop.server.stop();
+}
+
+/// The rule itself: a table or a document that is wrong is caught.
+fn what_does_not_agree_is_caught(store: &Store) {
+    let shop = Shop::open(store);
+    let callers = callers(&shop);
+    let document = shop.server.visitor().contract().document().clone();
+    let of = |name: &str, table: &str| {
+        let mut operations = Operation::all(&document);
+        operations.retain(|operation| operation.name == name);
+        faults(&shop, &callers, &operations, table)
+    };
+    let system = TABLE.lines().filter(|line| line.starts_with("operation") || line.starts_with("GET "));
+    let system: String = system.map(|line| format!("{line}\n")).collect();
+    let with = |lines: &str| format!("{system}{lines}\n");
+    let good = "get_order 401 401 401 401 401 401 404 200 200";
+    assert_eq!(of("get_order", &with(good)), Vec::<String>::new());
+    let planted = [
+        (with(""), "get_order has no line"),
+        (with(&format!("{good}\nread_minds 401 401 401 401 401 401 403 403 403")), "the table has read_minds"),
+        (with("get_order 401 401 401 401 401 401 200 200 200"), "get_order by other: 200 in the table"),
+        (with("get_order 200 401 401 401 401 401 404 200 200"), "the document asks Everybody for a token"),
+        (with("get_order 401 401 401 200 401 401 404 200 200"), "get_order by expired: 200 in the table"),
+        (with(good).replacen("GET /metrics", "GET /secrets", 1), "GET /metrics has no line"),
+    ];
+    for (table, text) in planted {
+        let found = of("get_order", &table);
+        assert!(found.iter().any(|fault| fault.contains(text)), "{text}: {found:?}");
+    }
+    shop.server.stop();
+}
+
+/// Everything in which the server, its document and the table do not agree.
+fn faults(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Operation], table: &str) -> Vec<String> {
+    let table = read(table);
+    let (mut faults, mut asked) = (vec![], vec![]);
+    for operation in operations {
+        asked.push(operation.name.clone());
+        let Some(row) = table.get(&operation.name) else {
+            faults.push(format!("{} has no line in the table", operation.name));
+            continue;
+        };
+        faults.extend(agrees_with_document(operation, row));
+        faults.extend(walk(shop, operation, callers, row));
+    }
+    for path in SYSTEM {
+        let name = format!("GET {path}");
+        let found: Row = callers.iter().map(|(caller, client)| (*caller, client.get(path).send().status)).collect();
+        match table.get(&name) {
+            None => faults.push(format!("{name} has no line in the table")),
+            Some(row) if *row != found => faults.push(format!("{name}: {found:?}")),
+            Some(_) => {}
+        }
+        asked.push(name);
+    }
+    let surplus = table.keys().filter(|name| !asked.contains(name));
+    faults.extend(surplus.map(|name| format!("the table has {name}, and the server has not")));
+    faults
+}
+
+/// Asks for the operation as every caller, and tells what is not as the row says. What is refused changes nothing.
+fn walk(shop: &Shop, operation: &Operation, callers: &[(&'static str, Client)], row: &Row) -> Vec<String> {
+    let owner = &callers.iter().find(|(name, _)| *name == "owner").expect("an owner").1;
+    let (allowed, refused): (Vec<_>, Vec<_>) = callers.iter().partition(|(caller, _)| row[caller] < 400);
+    let scene = Scene::new(shop, owner);
+    let before = state(shop, &scene);
+    let mut faults: Vec<String> =
+        refused.iter().flat_map(|(caller, client)| ask(operation, caller, client, &scene, row[caller])).collect();
+    if state(shop, &scene) != before {
+        faults.push(format!("{} was refused, and has changed something", operation.name));
+    }
+    for (caller, client) in allowed {
+        faults.extend(ask(operation, caller, client, &Scene::new(shop, owner), row[caller]));
+    }
+    faults
+}
+
+fn ask(operation: &Operation, caller: &str, client: &Client, scene: &Scene, expected: u16) -> Vec<String> {
+    let answer = operation.call(client, scene).send();
+    let mut faults = vec![];
+    if answer.status != expected {
+        faults.push(format!("{} by {caller}: {expected} in the table, but {answer:?}", operation.name));
+    }
+    let code = if caller == "anonymous" { "unauthenticated" } else { "invalid_token" };
+    if answer.status == 401 && answer.text("/code") != code {
+        faults.push(format!("{} by {caller}: not {code}, but {answer:?}", operation.name));
+    }
+    if !operation.answers.contains(&answer.status.to_string()) {
+        faults.push(format!("{}: {} is not documented", operation.name, answer.status));
+    }
+    faults
+}
+
+/// What the document says of credentials is what the row says.
+fn agrees_with_document(operation: &Operation, row: &Row) -> Option<String> {
+    let is_refused = |caller: &&str| row[*caller] == 401;
+    let expected = match operation.asks {
+        Asks::Nobody => !CALLERS.iter().any(is_refused),
+        Asks::WhoSendsAToken => row["anonymous"] != 401 && WORTHLESS.iter().all(is_refused),
+        Asks::Everybody => row["anonymous"] == 401 && WORTHLESS.iter().all(is_refused),
+    };
+    let members = ["other", "owner", "admin"];
+    let fits = expected && !members.iter().any(is_refused);
+    (!fits).then(|| {
+        format!("{}: the document asks {:?} for a token, the table says {row:?}", operation.name, operation.asks)
+    })
+}
+
+/// All that a call could have changed.
+fn state(shop: &Shop, scene: &Scene) -> Vec<Value> {
+    let admin = &shop.admin;
+    vec![
+        admin.get(path(&scene.product)).send().ok().json(),
+        stock_of(admin, &scene.product).json(),
+        admin.get(format!("{ORDERS}/{}", scene.order)).send().ok().json(),
+        json!([count(admin, PRODUCTS), count(admin, ORDERS)]),
+    ]
+}
+
+fn callers(shop: &Shop) -> Vec<(&'static str, Client)> {
+    let visitor = shop.server.visitor();
+    let (other, owner) = (shop.user("other"), shop.user("owner"));
+    let of_admin = claims(shop.admin.token());
+    let none = encode(&json!({ "typ": "at+jwt", "alg": "none" }));
+    let forged = format!("{none}.{}.", part(shop.admin.token(), 1));
+    assert_eq!(decode(part(&forged, 1))["sub"], of_admin.user_id.to_string());
+    // There are sessions, but not this one.
+    let ended = AccessClaims { session_id: of_admin.user_id.to_string().parse().expect("an id"), ..of_admin };
+    // Another deployment that calls itself the same.
+    let stranger = Deployment::new(&Store::Sqlite);
+    let client = |caller: &'static str| match caller {
+        "anonymous" => visitor.clone(),
+        "garbage" => visitor.with_token("x.y.z"),
+        "forged" => visitor.with_token(&forged),
+        "expired" => visitor.with_token(issue(&shop.deployment, &expired(&of_admin))),
+        "foreign" => visitor.with_token(issue(&stranger, &of_admin)),
+        "ended" => visitor.with_token(issue(&shop.deployment, &ended)),
+        "other" => other.clone(),
+        "owner" => owner.clone(),
+        _ => shop.admin.clone(),
+    };
+    CALLERS.iter().map(|caller| (*caller, client(caller))).collect()
+}
+
+/// Reads the table: a name, which may have spaces, and a status for each caller.
+fn read(table: &str) -> BTreeMap<String, Row> {
+    let mut lines = table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let heads: Vec<&str> = lines.next().expect("the heads of the columns").split_whitespace().collect();
+    assert_eq!(heads[1..], CALLERS, "the columns are the callers");
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.len().checked_sub(CALLERS.len()).unwrap_or_else(|| panic!("a short line: {line}"));
+        let status = |word: &&str| word.parse::<u16>().unwrap_or_else(|_| panic!("not a status in {line}: {word}"));
+        (words[..at].join(" "), CALLERS.into_iter().zip(words[at..].iter().map(status)).collect())
+    };
+    lines.map(row).collect()
+}
+
+/// Members that a body must not have, whoever sends it.
+const NOT_THEIRS: [&str; 10] =
+    ["id", "role", "roles", "is_admin", "owner_id", "user_id", "email_verified", "version", "created_at", "total"];
+
+fn nobody_sets_what_is_not_theirs_to_set(store: &Store) {
+    let shop = Shop::open(store);
+    let document = shop.server.visitor().contract().document().clone();
+    let owner = shop.user("owner");
+    let honey = shop.product("HONEY", 1999, 10);
+    let order = owner.post(ORDERS).json(basket(&[(&honey, 1)])).send().expect(201).text("/id");
+    let scene = Scene { product: honey, order };
+    let before = state(&shop, &scene);
+    let mut tried = 0;
+    for operation in Operation::all(&document).iter().filter(|operation| operation.has_body()) {
+        for member in NOT_THEIRS {
+            let call = operation.call_with(&shop.admin, &scene, |body| body[member] = json!(1));
+            call.send().refused(422, "validation_failed").at(&format!("/{member}"), "unknown_field");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 7 * NOT_THEIRS.len(), "{tried}");
+    assert_eq!(state(&shop, &scene), before);
+    shop.server.stop();
+}
+
+fn metrics_are_for_who_has_their_token(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let token = "a-token-for-metrics-alone";
+    deployment.set("SKEP_METRICS_TOKEN", token);
+    let shop = Shop::open_on(deployment);
+    let visitor = shop.server.visitor();
+    for client in [&visitor, &shop.admin, &visitor.with_token(&token[1..])] {
+        client.get("/metrics").send().refused(401, "unauthenticated");
+    }
+    visitor.with_token(token).get("/metrics").send().expect(200);
+    visitor.with_token(token).get(PRODUCTS).send().refused(401, "invalid_token");
+    shop.server.stop();
+}
