@@ -91,6 +91,8 @@ async fn archive(
         return Ok(());
     }
     if !(attempt.after_unknown && tx.outbox().settle(plan.event_id).await?) {
+        // Whoever has the stock keeps orders of the product waiting: what was archived is in none that comes later.
+        tx.stock().find_many(&[plan.product_id]).await?;
         let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
         let mut product = product.ok_or(NotFound("product"))?;
         let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;

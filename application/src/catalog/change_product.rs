@@ -123,6 +123,8 @@ async fn change(
         return Ok(view);
     }
     let landed = attempt.after_unknown && tx.outbox().settle(plan.event_id).await?;
+    // Whoever has the stock keeps orders of the product waiting, so that none mixes what it was and what it will be.
+    tx.stock().find_many(&[plan.product_id]).await?;
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
     let mut product = product.ok_or(NotFound("product"))?;
     if !landed {

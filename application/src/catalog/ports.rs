@@ -39,6 +39,8 @@ pub trait ProductRepository: Send {
 ///    ends with `Stale` or `Retry`.
 /// 2. Rows are locked in ascending order of their ids, whatever order is asked for, so that units cannot deadlock (I10).
 /// 3. Each batch is one statement, however many rows it has.
+/// 4. What 1 says holds for the products of these levels too: if the units that save products find their levels first,
+///    a unit that found a level before it read the product sees what the product is until the unit ends.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockRepository: Send {

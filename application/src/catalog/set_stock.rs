@@ -113,9 +113,10 @@ async fn set(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, attempt: Attemp
         return Ok(view);
     }
     let landed = attempt.after_unknown && tx.outbox().settle(plan.event_id).await?;
+    // The stock comes first: while this unit has it, nobody archives the product.
+    let level = tx.stock().find_many(&[plan.product_id]).await?.pop();
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
     let product = product.ok_or(NotFound("product"))?;
-    let level = tx.stock().find_many(&[plan.product_id]).await?.pop();
     let mut level = level.ok_or_else(|| StoreError::corrupt("stock_levels", plan.product_id, "missing"))?;
     if !landed {
         let authorized = authorize(actor, Action::ManageStock, Resource::Any)?;

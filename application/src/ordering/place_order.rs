@@ -166,6 +166,8 @@ impl PlaceOrder {
             remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
             return Ok(view);
         }
+        // The stock comes first: while this unit has it, nobody changes a price or archives a product.
+        let levels = tx.stock().find_many(&plan.products).await?;
         let products = tx.products().find_many(&plan.products).await?;
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
         let number = OrderNumber::from_random(self.runtime.random.bits());
@@ -173,7 +175,7 @@ impl PlaceOrder {
         let order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
         self.check_minimum(&order)?;
         let authorized = authorize(actor, Action::PlaceOrder, Resource::OwnedBy(order.customer_id))?;
-        let stock = self.reserve(tx.stock(), plan, &order).await?;
+        let stock = self.reserve(tx.stock(), plan, &order, levels).await?;
         let view = OrderView::from(&order);
         store_order(tx, actor, plan, &order, &stock, authorized).await?;
         remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
@@ -197,8 +199,9 @@ impl PlaceOrder {
         stock: &mut dyn StockRepository,
         plan: &Plan,
         order: &Order,
+        levels: Vec<StockLevel>,
     ) -> Result<StockChanges, PlaceOrderError> {
-        let mut changes = StockChanges { levels: stock.find_many(&plan.products).await?, ..Default::default() };
+        let mut changes = StockChanges { levels, ..Default::default() };
         changes.levels.sort_by_key(|level| level.product_id);
         let short = short_lines(order, &changes.levels);
         if !short.is_empty() {

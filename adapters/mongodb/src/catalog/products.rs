@@ -96,6 +96,9 @@ impl ProductRepository for MongoUnit {
         let filter = doc! { "_id": record::id(product.id.uuid()), "version": product.version.get() };
         let changed = bson::serialize_to_document(&ProductDoc::of(product, next)).map_err(StoreError::unreadable)?;
         step.update_all(ProductDoc::COLLECTION, vec![Update::of(filter, changed)]).await?;
+        // A unit that sells the product meanwhile saves its level: one of both has to be repeated.
+        let level = doc! { "_id": record::id(product.id.uuid()) };
+        step.update("stock_levels", vec![Update::of(level, doc! { "$inc": { "product_changes": 1_i64 } })]).await?;
         step.ok(next)
     }
 }

@@ -124,7 +124,7 @@ async fn an_unknown_outcome_stays_unknown_when_the_store_does_not_come_back() {
 async fn the_key_is_claimed_first_and_filled_last() {
     let shelf = shelf();
     archive_product(&script([shelf.open()])).execute(&admin(), keyed()).await.unwrap();
-    assert_eq!(shelf.seen.calls.all(), ["claim", "products.find", "products.save", "outbox.append", "fill"]);
+    assert_eq!(shelf.seen.calls.all(), ["claim", "stock.find_many", "products.find", "products.save", "outbox.append", "fill"]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! `StockRepository`: levels and the ledger.
 
 use crate::{
-    check::{Checked, duplicate, equal, holds, refused, stale},
+    check::{Checked, Failure, duplicate, equal, holds, refused, stale},
     clause::{Given, clauses},
     harness::Need,
     sample,
@@ -11,10 +11,11 @@ use crate::{
 use skep_application::{
     catalog::CatalogTx,
     kernel::{Begin, Constraint, Key, StoreError, TxMode},
+    operations::Store,
 };
 use skep_domain::{
     catalog::{MAX_QUANTITY, MovementKind, Product, StockLevel, StockMovement},
-    shared::{MovementId, ProductId, Timestamp, Version},
+    shared::{Money, MovementId, ProductId, Timestamp, Version},
 };
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ clauses! { "stock":
     a_row_of_the_ledger_is_written_once,
     the_ledger_is_kept_by_product,
     a_batch_is_one_statement ["StockRepository 3"] {Need::RoundTrips},
+    a_product_stays_as_it_is_while_its_stock_is_held ["StockRepository 4"],
 }
 
 async fn shelf(given: &Given, products: usize) -> Checked<Vec<ProductId>> {
@@ -306,4 +308,62 @@ async fn a_batch_is_one_statement(given: &Given) -> Checked {
         taken.push(given.instance.round_trips() - before);
     }
     holds(taken[2] <= taken[1], format!("2 rows take {} round trips, 200 take {}", taken[1], taken[2]))
+}
+
+/// Which version of the level a unit found, and which price of the product after it.
+type Found = (Version, i64);
+
+/// Finds the level, reads the product, and saves the one or the other; again until it is stored.
+async fn sell_or_raise(store: Arc<dyn Store>, product: ProductId, raises: bool) -> Checked<Found> {
+    loop {
+        let done = commit!(store, catalog, tx => {
+            let level = tx.stock().find_many(&[product]).await?.pop().ok_or(StoreError::Stale)?;
+            // Others come in between, if they can.
+            tokio::task::yield_now().await;
+            let mut found = tx.products().find(product).await?.ok_or(StoreError::Stale)?;
+            let price = found.price.amount();
+            if raises {
+                found.price = Money::new(price + 1, found.price.currency());
+                tx.products().save(&found).await?;
+            } else {
+                tx.stock().save_many(&[level]).await?;
+            }
+            (level.version, if raises { price + 1 } else { price })
+        });
+        match done {
+            Err(StoreError::Stale) => tokio::time::sleep(units::PAUSE).await,
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Each sale makes the next version of the level, each raise the next price: whatever the order of the units, a sale at a
+/// later version than that of a raise is at its price or a higher one, and a sale at an earlier version at a lower one.
+async fn a_product_stays_as_it_is_while_its_stock_is_held(given: &Given) -> Checked {
+    let product = shelf(given, 1).await?[0];
+    let tasks: Vec<_> = (0..6)
+        .map(|number| {
+            let store = given.store.clone();
+            tokio::spawn(async move {
+                let mut found = vec![];
+                for _ in 0..8 {
+                    found.push(sell_or_raise(store.clone(), product, number % 2 == 0).await?);
+                }
+                Ok::<_, Failure>(found)
+            })
+        })
+        .collect();
+    let (mut raises, mut sales): (Vec<Found>, Vec<Found>) = (vec![], vec![]);
+    for (number, task) in tasks.into_iter().enumerate() {
+        let found = task.await??;
+        if number % 2 == 0 { raises.extend(found) } else { sales.extend(found) }
+    }
+    equal((raises.len(), sales.len()), (24, 24))?;
+    for (at, price) in &raises {
+        for (sold_at, sold_for) in &sales {
+            let fits = (sold_at >= at) == (sold_for >= price);
+            holds(fits, format!("sold for {sold_for} at version {sold_at}, raised to {price} at version {at}"))?;
+        }
+    }
+    Ok(())
 }
