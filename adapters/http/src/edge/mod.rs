@@ -8,6 +8,7 @@
 mod access_log;
 mod body_guard;
 mod client_addr;
+mod compression;
 mod config;
 mod connection;
 mod cors;
@@ -25,6 +26,7 @@ mod trace;
 pub use self::access_log::ResponseBody;
 pub use self::body_guard::BodyFault;
 pub use self::client_addr::{Cidr, ParseCidrError, TrustedProxies};
+pub(crate) use self::compression::Asset;
 pub use self::config::{EdgeConfig, Limits, NewRequestId, Timeouts};
 pub use self::cors::{Cors, Origin, ParseOriginError};
 pub use self::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Method, StatusCode, Version};
@@ -23,6 +23,7 @@ use tracing::Instrument as _;
 
 use super::access_log::{Exchange, ResponseBody, Subject};
 use super::body_guard::{BodyLimits, GuardedBody};
+use super::compression::{self, Wish};
 use super::config::EdgeConfig;
 use super::connection::Activity;
 use super::metrics::EdgeMetrics;
@@ -135,7 +136,9 @@ impl Edge {
             span: trace.span.clone(),
         });
         let origin = config.cors.as_ref().and_then(|cors| cors.allowed_origin(&parts.headers));
-        let is_head = parts.method == Method::HEAD;
+        let method = parts.method.clone();
+        let wish = Wish::of(&parts.headers);
+        let is_encoded = parts.headers.contains_key(CONTENT_ENCODING);
         let http1 = parts.version < Version::HTTP_2;
         // After a chunked body the scanner of this connection is blind.
         let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
@@ -160,6 +163,10 @@ impl Edge {
             let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());
             response.headers_mut().insert(ALLOW, allow);
         }
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE && is_encoded {
+            // What would have been accepted, RFC 9110 (15.5.16).
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let out = response.headers_mut();
         headers::secure(out, self.hsts.as_ref());
         headers::identify(out, &request_id);
@@ -167,11 +174,13 @@ impl Edge {
         if let Some(cors) = &config.cors {
             cors.decorate(origin, out);
         }
+        compression::compress(&method, wish, &mut response).await;
+        let out = response.headers_mut();
         close |= http1 && matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
         if close {
             out.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if is_head {
+        if method == Method::HEAD {
             strip_body(&mut response);
         }
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
@@ -226,6 +235,7 @@ impl Edge {
     {
         // No protocol to switch to is served, so nobody inside shall see the wish.
         parts.headers.remove(UPGRADE);
+        compression::restore_tags(&mut parts.headers);
         if parts.method == Method::HEAD && route.is_some() {
             parts.method = Method::GET;
         }

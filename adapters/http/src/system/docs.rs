@@ -1,6 +1,7 @@
 //! The OpenAPI document and a page that shows it. The page needs nothing from elsewhere and runs under a policy that
 //! allows nothing from elsewhere: its style and scripts are named by their hashes.
 
+use crate::edge::Asset;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderValue,
@@ -11,26 +12,27 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// Answers the OpenAPI document.
-pub(crate) struct Document(bytes::Bytes);
+pub(crate) struct Document(Asset);
 
 impl Document {
     pub(crate) fn new(document: &Value) -> Self {
-        Self(document.to_string().into())
+        Self(Asset::new(document.to_string()))
     }
 }
 
 impl Endpoint for Document {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> Result<Response> {
-        let response = Response::builder().content_type("application/json").header(CACHE_CONTROL, "no-cache");
-        Ok(response.body(self.0.clone()))
+    async fn call(&self, request: Request) -> Result<Response> {
+        let mut response = self.0.answer(&request, "application/json").await;
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Ok(response)
     }
 }
 
 /// Answers the page, which is Swagger UI as poem-openapi ships it.
 pub(crate) struct Docs {
-    page: bytes::Bytes,
+    page: Asset,
     policy: HeaderValue,
 }
 
@@ -48,7 +50,7 @@ impl Docs {
         let page = page.replace(&empty, &text).replace("<title>Swagger UI</title>", HEAD);
         let page = page.trim_start().replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1);
         let policy = policy(&page);
-        Self { page: page.into(), policy }
+        Self { page: Asset::new(page), policy }
     }
 }
 
@@ -73,8 +75,8 @@ fn policy(page: &str) -> HeaderValue {
 impl Endpoint for Docs {
     type Output = Response;
 
-    async fn call(&self, _: Request) -> Result<Response> {
-        let mut response = Response::builder().content_type("text/html; charset=utf-8").body(self.page.clone());
+    async fn call(&self, request: Request) -> Result<Response> {
+        let mut response = self.page.answer(&request, "text/html; charset=utf-8").await;
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         Ok(response)
     }
@@ -87,7 +89,7 @@ mod tests {
     #[test]
     fn the_page_holds_the_document_and_allows_its_two_scripts_alone() {
         let docs = Docs::new(&serde_json::json!({ "openapi": "3.0.3", "info": { "title": "a </script> b" } }));
-        let (page, policy) = (std::str::from_utf8(&docs.page).unwrap(), docs.policy.to_str().unwrap());
+        let (page, policy) = (std::str::from_utf8(docs.page.plain()).unwrap(), docs.policy.to_str().unwrap());
         assert!(page.starts_with("<!doctype html>") && page.contains(HEAD) && page.contains("a <\\/script> b"));
         assert_eq!(policy.matches("'sha256-").count(), 2);
         // The last script is the one with the document.

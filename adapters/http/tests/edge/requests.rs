@@ -1,8 +1,9 @@
 //! Requests that must be refused, and the headers of those that are not.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use skep_http::edge::{Cidr, TrustedProxies};
+use skep_http::edge::{Cidr, TraceContext, TrustedProxies};
 
 use crate::support::{TestServer, assert_problem, body, config, header, status};
 
@@ -204,6 +205,26 @@ async fn a_valid_traceparent_is_passed_on_and_returned() {
 }
 
 #[tokio::test]
+async fn a_missing_or_bad_trace_is_replaced_where_new_ones_are_made() {
+    let mut config = config();
+    config.new_trace = Some(Arc::new(|| TraceContext { trace_id: 1, parent_id: 2, flags: 0 }));
+    let server = TestServer::start(config).await;
+    let made = "00-00000000000000000000000000000001-0000000000000002-00";
+    let theirs = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    for (headers, trace, state) in [
+        (String::new(), made, None),
+        ("traceparent: 00-0-0-0\r\ntracestate: a=1\r\n".to_owned(), made, None),
+        (format!("traceparent: {theirs}\r\ntraceparent: {theirs}\r\n"), made, None),
+        (format!("traceparent: {theirs}\r\ntracestate: a=1\r\n"), theirs, Some("a=1")),
+        (format!("traceparent: {theirs}\r\ntracestate: bad\r\n"), theirs, None),
+    ] {
+        let answer = server.exchange(&format!("GET /context HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n")).await;
+        assert_eq!((header(&answer, "traceparent"), header(&answer, "tracestate")), (Some(trace), state), "{headers}");
+        assert!(body(&answer).ends_with(&format!("trace={trace}")), "the application has the same");
+    }
+}
+
+#[tokio::test]
 async fn forwarded_addresses_are_believed_from_configured_proxies_only() {
     let forwarded = "X-Forwarded-For: 203.0.113.9\r\n";
     assert!(body(&get("/context", forwarded).await).starts_with("client=127.0.0.1 "));
@@ -220,7 +241,7 @@ async fn cors_answers_listed_origins_only() {
     let listed = "Origin: https://shop.example\r\n";
     let answer_listed = get("/hello", listed).await;
     assert_eq!(header(&answer_listed, "access-control-allow-origin"), Some("https://shop.example"));
-    assert_eq!(header(&answer_listed, "vary"), Some("origin"));
+    assert_eq!(header(&answer_listed, "vary"), Some("origin, accept-encoding"));
     for origin in ["https://evil.test", "null", "https://shop.example.evil.test"] {
         let answer = get("/hello", &format!("Origin: {origin}\r\n")).await;
         assert_eq!(status(&answer), 200);

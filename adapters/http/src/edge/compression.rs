@@ -1,0 +1,371 @@
+//! Answers in gzip, for clients that want them so (RFC 9110, 8.4 and 12.5.3).
+//!
+//! Only complete answers of some size to GET and HEAD are compressed. An answer that has a secret beside what the caller
+//! has sent must not be: from its length the secret can be guessed, byte by byte (BREACH). Answers with tokens come from
+//! POST; a handler of GET that shows a secret sets `Cache-Control: no-transform`, which holds here too.
+
+use std::io::{self, Write as _};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Body as HttpBody;
+use poem::{Body, Request, Response};
+use tokio::sync::OnceCell;
+
+/// Below this it is not worth it: the answer fits into one packet anyway.
+const LEAST: u64 = 1024;
+/// Above this it is not kept in memory twice.
+const MOST: u64 = 8 << 20;
+/// Above this compressing takes long enough to be done elsewhere.
+const LARGE: usize = 64 << 10;
+/// Quick: the higher levels save little more of JSON.
+const LEVEL: Compression = Compression::new(4);
+
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
+/// What the client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    gzip: bool,
+    /// It refuses what is not compressed.
+    only: bool,
+}
+
+impl Wish {
+    /// Reads `Accept-Encoding`. Without it nothing is compressed; of gzip and plain answers the one with the greater
+    /// weight is sent, and gzip if they are equal.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let (mut gzip, mut identity, mut any) = (None, None, None);
+        for line in headers.get_all(ACCEPT_ENCODING) {
+            for item in line.to_str().unwrap_or_default().split(',') {
+                let (coding, weight) = item.split_once(';').map_or((item, None), |(coding, rest)| (coding, Some(rest)));
+                let Some(weight) = weight.map_or(Some(1000), read_weight) else { continue };
+                let coding = coding.trim();
+                if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") {
+                    gzip = Some(weight);
+                } else if coding.eq_ignore_ascii_case("identity") {
+                    identity = Some(weight);
+                } else if coding == "*" {
+                    any = Some(weight);
+                }
+            }
+        }
+        let gzip = gzip.or(any).unwrap_or(0);
+        let refuses_plain = identity.or(any) == Some(0);
+        Self { gzip: gzip > 0 && identity.is_none_or(|identity| gzip >= identity), only: refuses_plain }
+    }
+}
+
+/// `q=0.5` in thousandths.
+fn read_weight(text: &str) -> Option<u16> {
+    let value = text.trim().strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('=')?.trim();
+    let (whole, part) = value.split_once('.').unwrap_or((value, ""));
+    let whole: u16 = whole.parse().ok().filter(|whole| *whole <= 1)?;
+    if part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let part: u16 = format!("{part:0<3}").parse().ok()?;
+    Some(whole * 1000 + part).filter(|weight| *weight <= 1000)
+}
+
+/// Compresses the answer if it may be and the client wants it, and says so in its headers. Has to come before the body is
+/// taken from answers to HEAD, so that their headers are those of GET.
+pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response) {
+    if !matches!(*method, Method::GET | Method::HEAD) || !may_be_compressed(response) {
+        return;
+    }
+    // Also of those that stay as they are: another client would have got another answer.
+    varies_by_encoding(response.headers_mut());
+    if !wish.gzip {
+        return;
+    }
+    let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+    let least = if wish.only { 1 } else { LEAST };
+    let size = body.size_hint().exact();
+    if !size.is_some_and(|size| (least..=MOST).contains(&size)) {
+        response.set_body(Body::from(body));
+        return;
+    }
+    let plain = match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => {
+            // Fails again, where such failures are told of.
+            response.set_body(Body::from_bytes_stream(futures_util::stream::iter([Err::<Bytes, _>(error)])));
+            return;
+        }
+    };
+    match squeeze(plain.clone()).await {
+        Some(small) if small.len() < plain.len() || wish.only => {
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_ENCODING, GZIP);
+            headers.remove(CONTENT_LENGTH);
+            if let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip) {
+                headers.insert(ETAG, tag);
+            }
+            response.set_body(small);
+        }
+        _ => response.set_body(plain),
+    }
+}
+
+/// One line, because some caches read only the first.
+fn varies_by_encoding(headers: &mut HeaderMap) {
+    if !headers.contains_key(VARY) {
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        return;
+    }
+    let before = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
+    let names: Vec<&str> = before.chain([ACCEPT_ENCODING.as_str()]).collect();
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(VARY, value);
+    }
+}
+
+fn may_be_compressed(response: &Response) -> bool {
+    let headers = response.headers();
+    let says = |name: HeaderName, word: &str| {
+        headers.get_all(name).iter().any(|value| {
+            let items = value.to_str().unwrap_or_default().split(',');
+            items.map(str::trim).any(|item| item.eq_ignore_ascii_case(word))
+        })
+    };
+    response.status() == StatusCode::OK
+        && !headers.contains_key(CONTENT_ENCODING)
+        && !headers.contains_key(CONTENT_RANGE)
+        && !says(CACHE_CONTROL, "no-transform")
+        && headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_text)
+}
+
+/// Images, archives and the like are compressed already; events have to leave at once.
+fn is_text(content_type: &str) -> bool {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media_type == "text/event-stream" {
+        return false;
+    }
+    media_type.starts_with("text/")
+        || media_type.ends_with("+json")
+        || media_type.ends_with("+xml")
+        || matches!(&*media_type, "application/json" | "application/xml" | "application/javascript")
+}
+
+/// A strong entity tag names one sequence of bytes, so the compressed answer needs one of its own; a weak one holds for
+/// both.
+fn tag_of_gzip(tag: &HeaderValue) -> Option<HeaderValue> {
+    let plain = tag.to_str().ok().filter(|tag| tag.starts_with('"'))?.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("{plain}-gzip\"")).ok()
+}
+
+/// Takes back what [`tag_of_gzip`] did: whoever has the compressed answer has the same version of the resource.
+pub(crate) fn restore_tags(headers: &mut HeaderMap) {
+    for name in [IF_MATCH, IF_NONE_MATCH] {
+        let restored: Vec<Option<HeaderValue>> = headers
+            .get_all(&name)
+            .iter()
+            .map(|value| {
+                let text = value.to_str().ok().filter(|text| text.contains("-gzip\""))?;
+                HeaderValue::from_str(&text.replace("-gzip\"", "\"")).ok()
+            })
+            .collect();
+        if restored.iter().any(Option::is_some) {
+            let values: Vec<HeaderValue> = headers.get_all(&name).iter().cloned().collect();
+            headers.remove(&name);
+            for (value, restored) in values.into_iter().zip(restored) {
+                headers.append(&name, restored.unwrap_or(value));
+            }
+        }
+    }
+}
+
+/// Compresses; a large text on another thread. `None` if that failed, for which there is no reason known.
+async fn squeeze(plain: Bytes) -> Option<Bytes> {
+    if plain.len() <= LARGE {
+        return gzip(&plain, LEVEL).ok();
+    }
+    tokio::task::spawn_blocking(move || gzip(&plain, LEVEL).ok()).await.ok().flatten()
+}
+
+fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), level);
+    encoder.write_all(plain)?;
+    Ok(encoder.finish()?.into())
+}
+
+/// An answer that never changes: compressed once, when it is first asked for in gzip, and then well.
+pub(crate) struct Asset {
+    plain: Bytes,
+    gzip: OnceCell<Option<Bytes>>,
+}
+
+impl Asset {
+    pub(crate) fn new(plain: impl Into<Bytes>) -> Self {
+        Self { plain: plain.into(), gzip: OnceCell::new() }
+    }
+
+    /// The bytes, as they are.
+    #[cfg(test)]
+    pub(crate) fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    /// The answer to this request.
+    pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Response {
+        let answer = Response::builder().content_type(content_type).header(VARY, "accept-encoding");
+        if Wish::of(request.headers()).gzip {
+            let make = || async {
+                let plain = self.plain.clone();
+                let made = tokio::task::spawn_blocking(move || gzip(&plain, Compression::best()).ok()).await;
+                made.ok().flatten()
+            };
+            if let Some(gzip) = self.gzip.get_or_init(make).await {
+                return answer.header(CONTENT_ENCODING, GZIP).body(gzip.clone());
+            }
+        }
+        answer.body(self.plain.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    const JSON: &str = "application/json";
+
+    fn wish(accept: &str) -> Wish {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_str(accept).unwrap());
+        Wish::of(&headers)
+    }
+
+    fn answer(content_type: &str, length: usize) -> Response {
+        Response::builder().content_type(content_type).header(ETAG, "\"7\"").body("a".repeat(length))
+    }
+
+    /// The coding and the body of what becomes of an answer.
+    async fn sent(method: Method, wish: Wish, mut answer: Response) -> (Response, Option<String>, Vec<u8>) {
+        compress(&method, wish, &mut answer).await;
+        let body = answer.take_body().into_vec().await.unwrap();
+        let coding = answer.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap().to_owned());
+        (answer, coding, body)
+    }
+
+    #[test]
+    fn weights_are_judged() {
+        for accept in ["gzip", "GZIP", "x-gzip", "br, gzip;q=0.1", "*", "gzip;q=1.000, identity;q=0.5", "gzip, *;q=0"] {
+            assert!(wish(accept).gzip, "{accept}");
+        }
+        for accept in
+            ["", "br", "gzip;q=0", "gzip;q=0.000", "identity", "gzip;q=0.5, identity", "*, gzip;q=0", "gzip;q=x"]
+        {
+            assert!(!wish(accept).gzip, "{accept}");
+        }
+        assert!(!Wish::of(&HeaderMap::new()).gzip);
+        for (accept, only) in [("gzip, identity;q=0", true), ("gzip, *;q=0", true), ("gzip", false), ("*;q=0", true)] {
+            assert_eq!(wish(accept).only, only, "{accept}");
+        }
+        for bad in ["q=1.001", "q=2", "q=0.1234", "q=-1", "x=1", "q"] {
+            assert_eq!(read_weight(bad), None, "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_text_is_compressed_and_has_a_tag_of_its_own() {
+        for length in [LEAST as usize, LARGE + 1] {
+            let (answer, coding, body) = sent(Method::GET, wish("gzip"), answer(JSON, length)).await;
+            assert_eq!(coding.as_deref(), Some("gzip"));
+            assert_eq!(
+                (&answer.headers()[ETAG], &answer.headers()[VARY]),
+                (&"\"7-gzip\"".parse().unwrap(), &ACCEPT_ENCODING.into())
+            );
+            let mut plain = String::new();
+            flate2::read::GzDecoder::new(&*body).read_to_string(&mut plain).unwrap();
+            assert_eq!(plain, "a".repeat(length));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_client_would_get_otherwise_says_so() {
+        for (wish, length) in [(wish("br"), 5000), (wish("gzip"), 100)] {
+            let (answer, coding, body) = sent(Method::GET, wish, answer(JSON, length)).await;
+            assert_eq!((coding, body.len()), (None, length));
+            assert_eq!(
+                (&answer.headers()[ETAG], &answer.headers()[VARY]),
+                (&"\"7\"".parse().unwrap(), &ACCEPT_ENCODING.into())
+            );
+        }
+        let (_, coding, _) = sent(Method::GET, wish("gzip, identity;q=0"), answer(JSON, 100)).await;
+        assert_eq!(coding.as_deref(), Some("gzip"), "the client refuses it plain");
+    }
+
+    #[tokio::test]
+    async fn what_must_stay_as_it_is_stays() {
+        let problem = || answer(JSON, 5000).with_status(StatusCode::NOT_FOUND);
+        let secret = Response::builder().content_type(JSON).header(CACHE_CONTROL, "no-store, no-transform");
+        let cases = [
+            (Method::POST, answer(JSON, 5000)),
+            (Method::GET, answer("image/png", 5000)),
+            (Method::GET, answer("text/event-stream", 5000)),
+            (Method::GET, problem()),
+            (Method::GET, secret.body("a".repeat(5000))),
+            (Method::GET, Response::builder().content_type(JSON).header(CONTENT_ENCODING, "br").body("a".repeat(5000))),
+        ];
+        for (method, answer) in cases {
+            let before = answer.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap().to_owned());
+            let (answer, coding, body) = sent(method, wish("gzip"), answer).await;
+            assert_eq!((coding, body.len()), (before, 5000));
+            assert!(!answer.headers().contains_key(VARY));
+        }
+    }
+
+    trait WithStatus {
+        fn with_status(self, status: StatusCode) -> Self;
+    }
+
+    impl WithStatus for Response {
+        fn with_status(mut self, status: StatusCode) -> Self {
+            self.set_status(status);
+            self
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_not_held_back() {
+        let pieces = futures_util::stream::iter([Ok::<_, io::Error>("a".repeat(5000)), Ok("b".to_owned())]);
+        let stream = Response::builder().content_type(JSON).body(Body::from_bytes_stream(pieces));
+        let (_, coding, body) = sent(Method::GET, wish("gzip"), stream).await;
+        assert_eq!((coding, body.len()), (None, 5001));
+    }
+
+    #[test]
+    fn tags_come_back_as_they_were() {
+        let mut headers = HeaderMap::new();
+        headers.insert(IF_MATCH, HeaderValue::from_static("\"6\", \"7-gzip\""));
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        restore_tags(&mut headers);
+        assert_eq!(
+            (&headers[IF_MATCH], &headers[IF_NONE_MATCH]),
+            (&"\"6\", \"7\"".parse().unwrap(), &"*".parse().unwrap())
+        );
+        assert_eq!(tag_of_gzip(&HeaderValue::from_static("W/\"7\"")), None);
+    }
+
+    #[tokio::test]
+    async fn an_asset_is_compressed_once() {
+        let asset = Asset::new("a".repeat(100_000));
+        let ask = || Request::builder().header(ACCEPT_ENCODING, "gzip").finish();
+        let first = asset.answer(&ask(), JSON).await.into_body().into_bytes().await.unwrap();
+        let second = asset.answer(&ask(), JSON).await.into_body().into_bytes().await.unwrap();
+        assert!(first.len() < 1000 && first.as_ptr() == second.as_ptr(), "the same bytes");
+        let plain = asset.answer(&Request::default(), JSON).await;
+        assert_eq!(&plain.headers()[VARY], "accept-encoding");
+        assert_eq!(plain.into_body().into_bytes().await.unwrap().as_ptr(), asset.plain().as_ptr());
+    }
+}
