@@ -54,6 +54,18 @@ impl Connection {
         self.stream.get_mut().shutdown(Shutdown::Write)
     }
 
+    /// Everything that still comes, until the server hangs up, in whatever way.
+    ///
+    /// # Errors
+    /// It does not hang up.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![];
+        match self.stream.read_to_end(&mut bytes) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Err(error),
+            _ => Ok(bytes),
+        }
+    }
+
     /// Reads an answer; that to a HEAD request has no body.
     ///
     /// # Errors

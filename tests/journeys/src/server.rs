@@ -79,6 +79,12 @@ impl Server {
         rest.split_once('"').map(|(token, _)| token.to_owned())
     }
 
+    /// All that it has told its operator so far.
+    #[must_use]
+    pub fn out(&self) -> String {
+        read(&self.out)
+    }
+
     /// All that it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
@@ -95,10 +101,27 @@ impl Server {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// The id of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, as a service manager does.
+    ///
+    /// # Panics
+    /// It is gone already.
     pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal, named without `SIG`.
+    ///
+    /// # Panics
+    /// It is gone already.
+    pub fn signal(&self, name: &str) {
         // The shell's own kill: std can only send SIGKILL.
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
     }
 

@@ -1,4 +1,4 @@
-//! SIGTERM under load: no request in flight is lost.
+//! A signal under load: no request in flight is lost.
 
 use crate::{
     Journey,
@@ -14,7 +14,11 @@ use std::{
     thread,
 };
 
-pub(crate) const JOURNEYS: &[Journey] = &[Journey::new("shutdown::under_load", no_request_in_flight_is_lost)];
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("shutdown::under_load", |store| no_request_in_flight_is_lost(store, "TERM")),
+    // What Ctrl-C at a terminal sends.
+    Journey::new("shutdown::interrupted", |store| no_request_in_flight_is_lost(store, "INT")),
+];
 
 /// What buyers have seen.
 #[derive(Default)]
@@ -25,7 +29,7 @@ struct Seen {
     signalled: AtomicBool,
 }
 
-fn no_request_in_flight_is_lost(store: &Store) {
+fn no_request_in_flight_is_lost(store: &Store, signal: &str) {
     let shop = Shop::open(store);
     let buyers = shop.users(8);
     let honey = shop.product("HONEY", 1999, 1_000_000);
@@ -39,7 +43,7 @@ fn no_request_in_flight_is_lost(store: &Store) {
         }
         wait_for("orders", || (seen.answers.load(Ordering::SeqCst) >= 100).then_some(()));
         seen.signalled.store(true, Ordering::SeqCst);
-        server.terminate();
+        server.signal(signal);
     });
     let exit = server.wait();
     assert_eq!(exit.code, Some(0), "{}", exit.log);

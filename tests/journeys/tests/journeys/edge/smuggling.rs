@@ -1,0 +1,110 @@
+//! Requests that two servers in a row could read differently: here one request is one, or none.
+
+use super::in_a_hurry;
+use crate::shop::{ORDERS, PRODUCTS, Shop, basket};
+use skep_journeys::{Server, Store};
+
+/// What an attacker wants to be read as a request of its own.
+const HIDDEN: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Headers of a POST, each refused because its end can be read in two ways, or because it is no header.
+const FRAMINGS: &[&str] = &[
+    "Content-Length: 4\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nContent-Length: 4",
+    "Content-Length: 4\r\nContent-Length: 44",
+    "Content-Length: 4, 44",
+    "Content-Length: +4",
+    "Content-Length: -4",
+    "Content-Length: 0x4",
+    "Content-Length: 4 4",
+    "Content-Length: 99999999999999999999",
+    "Content-Length:",
+    "Transfer-Encoding: xchunked",
+    "Transfer-Encoding: chunked, identity",
+    "Transfer-Encoding: chunked, chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    "Transfer-Encoding: identity",
+    "Transfer-Encoding: \"chunked\"",
+    "Transfer-Encoding:\u{b}chunked",
+    "Transfer-Encoding : chunked",
+    "Content-Length : 4",
+    " Content-Length: 4",
+    "X-A: b\r\n Transfer-Encoding: chunked",
+    "X-A: b\rTransfer-Encoding: chunked",
+    "X-A: b\0c",
+    "X A: b",
+    "X-A",
+    "Host: b",
+];
+
+/// Chunked bodies that are none.
+const CHUNKS: &[&str] = &[
+    "x\r\n\r\n",
+    "-1\r\n",
+    "0x1\r\na\r\n",
+    "1 1\r\na\r\n",
+    "fffffffffffffffff\r\n",
+    "1\r\nab\r\n",
+    "1\na\n0\n\n",
+    "\r\n",
+];
+
+/// Request lines that are none, or that ask for what this server is not.
+const LINES: &[&str] = &[
+    "GET  /health HTTP/1.1",
+    "GET /health",
+    "GET /health HTTP/9.9",
+    "GET /health HTTP/1.1 HTTP/1.1",
+    "GET http://b/health HTTP/1.1",
+    "GET health HTTP/1.1",
+    "GET * HTTP/1.1",
+    "G\0T /health HTTP/1.1",
+    "GET /hea\tlth HTTP/1.1",
+];
+
+pub(crate) fn one_request_is_never_read_as_two(store: &Store) {
+    let shop = Shop::open_on(in_a_hurry(store));
+    let ada = shop.user("ada");
+    let honey = shop.product("HONEY", 1999, 10);
+    let before = shop.state();
+    let body = basket(&[(&honey, 1)]).to_string();
+    let authorization = format!("Authorization: Bearer {}\r\nContent-Type: application/json", ada.token());
+    let post = |headers: &str, body: &str| {
+        format!("POST {ORDERS} HTTP/1.1\r\nHost: a\r\n{authorization}\r\n{headers}\r\n\r\n{body}{HIDDEN}")
+    };
+    let whole = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for framing in FRAMINGS {
+        is_refused_at_once(&shop.server, &post(framing, &whole));
+    }
+    for chunk in CHUNKS {
+        is_refused_at_once(&shop.server, &post("Transfer-Encoding: chunked", chunk));
+    }
+    for line in LINES {
+        is_refused_at_once(&shop.server, &format!("{line}\r\nHost: a\r\n\r\n{HIDDEN}"));
+    }
+    assert_eq!(shop.state(), before, "nothing is changed");
+    // What is good is read as what it is: two requests in one go are two.
+    let list = format!("GET {PRODUCTS} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let answers = all_that_is_said(&shop.server, &format!("{list}{HIDDEN}"));
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    let answers = all_that_is_said(&shop.server, &post(&format!("Content-Length: {}", body.len()), &body));
+    assert!(answers.starts_with("HTTP/1.1 201 ") && answers.matches("HTTP/1.1 ").count() == 2, "{answers}");
+    shop.server.stop();
+}
+
+/// One answer at most, a refusal, and then the connection is closed: what follows is not read.
+#[track_caller]
+fn is_refused_at_once(server: &Server, request: &str) {
+    let said = all_that_is_said(server, request);
+    let is_refused = said.starts_with("HTTP/1.1 4") && said.matches("HTTP/1.1 ").count() == 1;
+    assert!(is_refused, "{request:?} was answered {said:?}");
+}
+
+#[track_caller]
+fn all_that_is_said(server: &Server, request: &str) -> String {
+    let mut connection = server.connect();
+    // It may be refused before all of it is sent.
+    let _ = connection.send(request.as_bytes());
+    let said = connection.rest().unwrap_or_else(|error| panic!("{request:?} left the connection open: {error}"));
+    String::from_utf8_lossy(&said).into_owned()
+}
