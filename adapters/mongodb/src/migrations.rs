@@ -168,11 +168,11 @@ fn failed(step: &SchemaStep) -> impl FnOnce(StoreError) -> MigrationError {
 #[async_trait]
 impl Migrations for MongoStore {
     async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
-        self.alone(self.move_up()).await
+        self.alone(Box::pin(self.move_up())).await
     }
 
     async fn down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
-        self.alone(self.move_down(steps)).await
+        self.alone(Box::pin(self.move_down(steps))).await
     }
 
     async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {

@@ -251,6 +251,7 @@ impl Executor {
             .min(query.min)
             .max(query.max)
             .batch_size(BATCH)
+            .max_time(self.patience)
             .build();
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         self.sent = true;
@@ -279,7 +280,7 @@ impl Executor {
     }
 
     async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
-        let options = AggregateOptions::builder().batch_size(BATCH).build();
+        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).build();
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
         self.sent = true;
         let session = &mut self.session;
@@ -303,7 +304,7 @@ impl Executor {
 
     async fn count_now<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
-        let options = CountOptions::builder().hint(Hint::Name(hint.to_owned())).build();
+        let options = CountOptions::builder().hint(Hint::Name(hint.to_owned())).max_time(self.patience).build();
         self.sent = true;
         let count = collection.count_documents(filter).with_options(options).session(&mut self.session);
         let count = bounded(self.patience, count).await?;

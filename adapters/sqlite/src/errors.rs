@@ -34,13 +34,15 @@ fn class(error: &Error) -> Class {
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
         | ErrorCode::FileLockingProtocolFailed
-        | ErrorCode::SchemaChanged
-        | ErrorCode::OperationInterrupted => Class::Busy,
+        | ErrorCode::SchemaChanged => Class::Busy,
         ErrorCode::DiskFull => Class::Full,
         ErrorCode::SystemIoFailure => Class::Io,
-        ErrorCode::CannotOpen | ErrorCode::OutOfMemory | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
-            Class::Unavailable
-        }
+        // A statement that ran for too long.
+        ErrorCode::OperationInterrupted
+        | ErrorCode::CannotOpen
+        | ErrorCode::OutOfMemory
+        | ErrorCode::ReadOnly
+        | ErrorCode::PermissionDenied => Class::Unavailable,
         _ => Class::Fault,
     }
 }

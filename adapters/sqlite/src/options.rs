@@ -29,6 +29,9 @@ pub struct SqliteOptions {
     /// How long to wait for the writer, for a reader, and for another process that writes, before the store counts as
     /// unavailable. Default: 5 s.
     pub busy_deadline: Duration,
+    /// The longest that a reading statement may run; then it is interrupted, and the store counts as unavailable.
+    /// Default: 5 s.
+    pub read_limit: Duration,
     /// The longest that a unit of work may stay open. An older one is undone, its next call answers `Retry`, and its
     /// connection is free for the next. Default: 5 s.
     pub unit_limit: Duration,
@@ -45,6 +48,7 @@ impl SqliteOptions {
             group_age: Duration::from_millis(2),
             readers: std::thread::available_parallelism().map_or(2, NonZeroUsize::get),
             busy_deadline: Duration::from_secs(5),
+            read_limit: Duration::from_secs(5),
             unit_limit: Duration::from_secs(5),
         }
     }

@@ -27,14 +27,15 @@ pub(crate) struct Readers {
     /// The reading units that are open, with their starts.
     units: Mutex<Vec<(Weak<Slot>, Instant)>>,
     busy_deadline: Duration,
+    read_limit: Duration,
     unit_limit: Duration,
 }
 
 impl Readers {
     pub(crate) fn open(options: &SqliteOptions) -> Result<Arc<Self>, StoreError> {
         let number = options.readers.max(1);
-        let idle: Result<Vec<Session>, StoreError> =
-            (0..number).map(|_| open_reader(&options.path).map(Session::new)).collect();
+        let session = |_| Session::with_limit(open_reader(&options.path)?, options.read_limit);
+        let idle: Result<Vec<Session>, StoreError> = (0..number).map(session).collect();
         Ok(Arc::new(Self {
             path: options.path.clone(),
             idle: Mutex::new(idle?),
@@ -43,6 +44,7 @@ impl Readers {
             waiting: Waiting::default(),
             units: Mutex::default(),
             busy_deadline: options.busy_deadline,
+            read_limit: options.read_limit,
             unit_limit: options.unit_limit,
         }))
     }
@@ -67,7 +69,7 @@ impl Readers {
         let idle = lock(&self.idle).pop();
         let session = match idle {
             Some(session) => session,
-            None => Session::new(open_reader(&self.path)?),
+            None => Session::with_limit(open_reader(&self.path)?, self.read_limit)?,
         };
         permit.forget();
         Ok(Reader { session: Some(session), pool: Arc::clone(self) })
@@ -211,9 +213,9 @@ fn closed() -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, insert, kind, until};
+    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, insert, kind, statement, until};
     use skep_application::kernel::TxMode;
-    use skep_sql::SqlDatabase;
+    use skep_sql::{Kind, SqlDatabase, Statement};
     use std::time::Duration;
 
     const SHORT: Duration = Duration::from_millis(40);
@@ -259,6 +261,23 @@ mod tests {
         let (read, ()) = tokio::join!(fixture.db.read(&COUNT, vec![]), async { drop(reading) });
         assert_eq!(kind(&read), "ok");
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_read_that_does_not_end_is_interrupted() {
+        static ENDLESS: Statement = statement(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+            &[],
+            &[Kind::Int],
+        );
+        let fixture = Fixture::with(|options| {
+            options.readers = 1;
+            options.read_limit = SHORT;
+        });
+        assert_eq!(kind(&fixture.db.read(&ENDLESS, vec![]).await), "unavailable");
+        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "the next one has its whole time");
+        let mut unit = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        assert_eq!(kind(&unit.query(&ENDLESS, vec![]).await), "unavailable");
     }
 
     #[tokio::test(flavor = "multi_thread")]

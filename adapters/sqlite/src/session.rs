@@ -8,7 +8,12 @@ use rusqlite::{CachedStatement, Connection, types};
 use skep_application::kernel::StoreError;
 use skep_domain::shared::Timestamp;
 use skep_sql::{Engine, Kind, Row, Statement, Value};
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::HashMap,
+    rc::Rc,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use uuid::Uuid;
 
 /// A connection with the texts of its statements.
@@ -16,11 +21,25 @@ pub(crate) struct Session {
     db: Connection,
     /// By the address of the statement: statics have one each.
     texts: HashMap<usize, String>,
+    /// When the statement that runs has begun; watched from within SQLite where statements have a limit.
+    started: Option<Arc<Mutex<Instant>>>,
 }
+
+/// How many steps of SQLite's machine lie between two looks at the clock: well below a millisecond.
+const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 10_000;
 
 impl Session {
     pub(crate) fn new(db: Connection) -> Self {
-        Self { db, texts: HashMap::new() }
+        Self { db, texts: HashMap::new(), started: None }
+    }
+
+    /// A connection whose queries are interrupted when they have run for so long.
+    pub(crate) fn with_limit(mut db: Connection, limit: Duration) -> Result<Self, StoreError> {
+        let started = Arc::new(Mutex::new(Instant::now()));
+        let watched = started.clone();
+        let is_late = move || watched.lock().unwrap_or_else(PoisonError::into_inner).elapsed() > limit;
+        db.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_late)).map_err(|error| during("opening", error))?;
+        Ok(Self { started: Some(started), ..Self::new(db) })
     }
 
     pub(crate) fn db(&self) -> &Connection {
@@ -72,6 +91,9 @@ impl Session {
     /// Runs a statement; answers its rows.
     pub(crate) fn query(&mut self, statement: &'static Statement, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         statement.check(args)?;
+        if let Some(started) = &self.started {
+            *started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
         let mut prepared = self.prepare(statement)?;
         if prepared.column_count() != statement.columns.len() {
             return Err(fault(statement.name, "answers another number of columns than it declares"));

@@ -3,8 +3,8 @@
 use super::CatalogTx;
 use crate::kernel::{
     Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Key, KeyReused,
-    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, end, permit, remember, replay,
-    run, use_case_error,
+    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, permit, remember, replay, run,
+    use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -76,8 +76,8 @@ impl ArchiveProduct {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<(), ArchiveProductError> {
         let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = archive(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = archive(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 }
 
@@ -85,7 +85,7 @@ async fn archive(
     tx: &mut dyn CatalogTx,
     actor: &Actor,
     plan: &Plan,
-    attempt: Attempt,
+    attempt: &Attempt,
 ) -> Result<(), ArchiveProductError> {
     if replay::<(), ArchiveProductError>(tx.idempotency(), plan.claim.as_ref()).await?.is_some() {
         return Ok(());

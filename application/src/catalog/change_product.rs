@@ -6,7 +6,7 @@ use super::{
 };
 use crate::kernel::{
     Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused,
-    NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, end, permit, remember, replay, run,
+    NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, permit, remember, replay, run,
     use_case_error,
 };
 use serde_json::json;
@@ -108,8 +108,8 @@ impl ChangeProduct {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, ChangeProductError> {
         let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = change(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = change(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 }
 
@@ -117,7 +117,7 @@ async fn change(
     tx: &mut dyn CatalogTx,
     actor: &Actor,
     plan: &Plan,
-    attempt: Attempt,
+    attempt: &Attempt,
 ) -> Result<ProductView, ChangeProductError> {
     if let Some(view) = replay::<_, ChangeProductError>(tx.idempotency(), plan.claim.as_ref()).await? {
         return Ok(view);

@@ -3,8 +3,8 @@
 use super::{CatalogTx, ProductView};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, Fingerprints, IdempotencyClaim,
-    IdempotencyKey, Invalid, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize, end, permit, remember,
-    replay, run, use_case_error,
+    IdempotencyKey, Invalid, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize, permit, remember, replay,
+    run, use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -130,8 +130,8 @@ impl CreateProduct {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, CreateProductError> {
         let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-        let result = create(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = create(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 }
 
@@ -139,7 +139,7 @@ async fn create(
     tx: &mut dyn CatalogTx,
     actor: &Actor,
     plan: &Plan,
-    attempt: Attempt,
+    attempt: &Attempt,
 ) -> Result<ProductView, CreateProductError> {
     if let Some(view) = replay::<_, CreateProductError>(tx.idempotency(), plan.claim.as_ref()).await? {
         return Ok(view);

@@ -3,7 +3,7 @@
 use super::{CatalogTx, StockView, create_product::on_hand};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
-    Invalid, Key, KeyReused, NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, end,
+    Invalid, Key, KeyReused, NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize,
     permit, remember, replay, run, use_case_error,
 };
 use serde_json::json;
@@ -103,12 +103,17 @@ impl SetStock {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<StockView, SetStockError> {
         let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = set(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = set(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 }
 
-async fn set(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<StockView, SetStockError> {
+async fn set(
+    tx: &mut dyn CatalogTx,
+    actor: &Actor,
+    plan: &Plan,
+    attempt: &Attempt,
+) -> Result<StockView, SetStockError> {
     if let Some(view) = replay::<_, SetStockError>(tx.idempotency(), plan.claim.as_ref()).await? {
         return Ok(view);
     }

@@ -1,7 +1,7 @@
 //! Making an account for somebody, with roles: the operator's command.
 
 use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, UserView};
-use crate::kernel::{Actor, Begin, Denied, TxMode, end, permit, run, use_case_error};
+use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};
 use skep_domain::access::{Action, Role};
 use std::sync::Arc;
 
@@ -45,8 +45,8 @@ impl CreateUser {
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = store.begin(TxMode::Write, &[]).await?;
-            let result = account.store(&mut *tx, actor, attempt).await.map_err(CreateUserError::from);
-            end(tx, result).await
+            let result = account.store(&mut *tx, actor, &attempt).await.map_err(CreateUserError::from);
+            attempt.end(tx, result).await
         })
         .await
     }

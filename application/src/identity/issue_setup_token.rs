@@ -1,7 +1,7 @@
 //! The token with which the first admin is made, printed at every start as long as there is none.
 
 use super::{IdentityTx, OneTimeSecrets, SetupToken};
-use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, end, permit, run, use_case_error};
+use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::access::{Action, Role};
 use std::sync::Arc;
 
@@ -37,10 +37,10 @@ impl IssueSetupToken {
         permit(actor, Action::CreateUser)?;
         let (text, hash) = self.secrets.generate();
         let token = SetupToken { hash, expires_at: self.runtime.clock.now().plus_millis(GOOD_FOR_MILLIS) };
-        let issued = run(&self.runtime, actor.deadline, |_| async move {
+        let issued = run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = issue(&mut *tx, &token).await;
-            end(tx, result.map_err(IssueSetupTokenError::from)).await
+            attempt.end(tx, result.map_err(IssueSetupTokenError::from)).await
         })
         .await?;
         Ok(issued.then_some(text))

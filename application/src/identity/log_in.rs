@@ -4,7 +4,7 @@ use super::{AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, Iden
 use crate::{
     kernel::{
         Actor, AppError, Attempt, Begin, ErrorKind, Fingerprints, OutboxEvent, Runtime, StoreError, TooManyAttempts,
-        TxMode, end, run, use_case_error,
+        TxMode, run, use_case_error,
     },
     operations::{Limit, RateLimits},
 };
@@ -149,8 +149,8 @@ impl LogIn {
         let (session, credentials) = (&session, &credentials);
         run(&self.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-            let result = start(&mut *tx, actor, session, credentials, event_id, attempt).await;
-            end(tx, result).await
+            let result = start(&mut *tx, actor, session, credentials, event_id, &attempt).await;
+            attempt.end(tx, result).await
         })
         .await?;
         let expires_at = now.plus_millis(millis(self.policy.token_lifetime)).min(session.expires_at);
@@ -181,7 +181,7 @@ async fn start(
     session: &Session,
     verified: &Credentials,
     event_id: EventId,
-    attempt: Attempt,
+    attempt: &Attempt,
 ) -> Result<(), LogInError> {
     if attempt.after_unknown && tx.outbox().settle(event_id).await? {
         return Ok(());

@@ -120,7 +120,7 @@ impl NewAccount {
     pub(super) async fn find_landed(
         &self,
         tx: &mut dyn IdentityTx,
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<Option<UserView>, StoreError> {
         let landed = attempt.after_unknown && tx.outbox().settle(self.event_id).await?;
         Ok(landed.then(|| UserView::from(&self.user)))
@@ -131,7 +131,7 @@ impl NewAccount {
         &self,
         tx: &mut dyn IdentityTx,
         actor: &Actor,
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<UserView, NewAccountError> {
         let Self { user, event_id } = self;
         if let Some(view) = self.find_landed(tx, attempt).await? {

@@ -1,7 +1,7 @@
 //! Registration, open to everybody.
 
 use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, UserView};
-use crate::kernel::{Actor, Begin, TxMode, end, run};
+use crate::kernel::{Actor, Begin, TxMode, run};
 use std::sync::Arc;
 
 /// Why nobody was registered.
@@ -30,8 +30,8 @@ impl RegisterUser {
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = store.begin(TxMode::Write, &[]).await?;
-            let result = account.store(&mut *tx, actor, attempt).await;
-            end(tx, result).await
+            let result = account.store(&mut *tx, actor, &attempt).await;
+            attempt.end(tx, result).await
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! The set-up: whoever holds the one-time token becomes the first admin, and the door closes for ever.
 
 use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
-use crate::kernel::{Actor, AppError, Attempt, Begin, ErrorKind, TxMode, end, run, use_case_error};
+use crate::kernel::{Actor, AppError, Attempt, Begin, ErrorKind, TxMode, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
 
@@ -78,18 +78,18 @@ impl SetUp {
     pub async fn execute(&self, actor: &Actor, command: SetUpCommand) -> Result<UserView, SetUpError> {
         let hash = self.secrets.hash(&command.token);
         // Looked at before the password is hashed, so that nobody without the token can keep the hashers busy.
-        run(&self.accounts.runtime, actor.deadline, |_| async move {
+        run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Read, &[]).await?;
             let result = self.check(&mut *tx, &hash).await;
-            end(tx, result).await
+            attempt.end(tx, result).await
         })
         .await?;
         let account = self.accounts.prepare(command.account, &[Role::Admin]).await?;
         let account = &account;
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-            let result = self.make_admin(&mut *tx, actor, account, &hash, attempt).await;
-            end(tx, result).await
+            let result = self.make_admin(&mut *tx, actor, account, &hash, &attempt).await;
+            attempt.end(tx, result).await
         })
         .await
     }
@@ -100,7 +100,7 @@ impl SetUp {
         actor: &Actor,
         account: &NewAccount,
         hash: &[u8; 32],
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<UserView, SetUpError> {
         if let Some(view) = account.find_landed(tx, attempt).await? {
             return Ok(view);

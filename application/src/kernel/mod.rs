@@ -15,7 +15,7 @@ mod store;
 
 pub use access::{Authorized, Denied, Permitted, Scope, authorize, permit, scope};
 pub use actor::{Actor, Principal};
-pub use attempt::{Attempt, end, run};
+pub use attempt::{Attempt, run};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,

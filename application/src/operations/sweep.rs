@@ -1,7 +1,7 @@
 //! Forgetting what has expired.
 
 use super::OperationsTx;
-use crate::kernel::{Begin, Runtime, StoreError, TxMode, end, run};
+use crate::kernel::{Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
@@ -40,10 +40,10 @@ impl SweepExpired {
         let now = self.runtime.clock.now();
         let mut swept = Swept::default();
         loop {
-            let batch: Swept = run(&self.runtime, None, |_| async {
+            let batch: Swept = run(&self.runtime, None, |attempt| async move {
                 let mut tx = self.store.begin(TxMode::Write, &[]).await?;
                 let result = sweep(&mut *tx, now).await;
-                end(tx, result).await
+                attempt.end(tx, result).await
             })
             .await?;
             swept.idempotency_keys += batch.idempotency_keys;

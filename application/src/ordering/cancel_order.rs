@@ -3,7 +3,7 @@
 use super::{OrderView, OrderingTx};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
-    Key, KeyReused, NotFound, OutboxEvent, Runtime, StoreError, TxMode, authorize, end, permit, remember, replay, run,
+    Key, KeyReused, NotFound, OutboxEvent, Runtime, StoreError, TxMode, authorize, permit, remember, replay, run,
     use_case_error,
 };
 use serde_json::json;
@@ -87,8 +87,8 @@ impl CancelOrder {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<OrderView, CancelOrderError> {
         let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.order_id)]).await?;
-        let result = self.cancel(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = self.cancel(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 
     async fn cancel(
@@ -96,7 +96,7 @@ impl CancelOrder {
         tx: &mut dyn OrderingTx,
         actor: &Actor,
         plan: &Plan,
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<OrderView, CancelOrderError> {
         if let Some(view) = replay::<_, CancelOrderError>(tx.idempotency(), plan.claim.as_ref()).await? {
             return Ok(view);

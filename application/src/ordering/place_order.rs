@@ -7,7 +7,7 @@ use crate::{
     kernel::{
         Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, FieldError, Fingerprints,
         IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize,
-        end, permit, remember, replay, run, use_case_error,
+        permit, remember, replay, run, use_case_error,
     },
 };
 use serde_json::json;
@@ -144,8 +144,8 @@ impl PlaceOrder {
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<OrderView, PlaceOrderError> {
         let mut tx = self.store.begin(TxMode::Write, &plan.contended).await?;
-        let result = self.place(&mut *tx, actor, plan, attempt).await;
-        end(tx, result).await
+        let result = self.place(&mut *tx, actor, plan, &attempt).await;
+        attempt.end(tx, result).await
     }
 
     async fn place(
@@ -153,7 +153,7 @@ impl PlaceOrder {
         tx: &mut dyn OrderingTx,
         actor: &Actor,
         plan: &Plan,
-        attempt: Attempt,
+        attempt: &Attempt,
     ) -> Result<OrderView, PlaceOrderError> {
         if let Some(view) = replay::<_, PlaceOrderError>(tx.idempotency(), plan.claim.as_ref()).await? {
             return Ok(view);

@@ -119,8 +119,8 @@ pub struct Timeouts {
     pub body_total: Duration,
     /// How long a client may take nothing of a response that is ready. Default: 60 s.
     pub response_stall: Duration,
-    /// The deadline handed to the application with every request; the edge itself never cuts a
-    /// running handler. Default: 30 s.
+    /// By when a request is to be answered. What only reads (GET, HEAD) is cut then and answered 503; of a change the
+    /// application is told the deadline, and the edge never cuts it, for its commit may be on the way. Default: 30 s.
     pub request: Duration,
     /// How long running requests may go on after shutdown was asked. Default: 20 s.
     pub drain: Duration,

@@ -19,6 +19,7 @@ use hyper::body::Body as HttpBody;
 use poem::endpoint::{BoxEndpoint, DynEndpoint};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Body, Request, RequestParts, Response};
+use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 use super::access_log::{Exchange, ResponseBody, Subject};
@@ -261,7 +262,18 @@ impl Edge {
     async fn call(&self, request: Request) -> Response {
         let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
         let request_id = request_id.as_ref().map(RequestId::as_str);
-        match AssertUnwindSafe(self.app.call(request)).catch_unwind().await {
+        let deadline = request.extensions().get::<RequestContext>().map(|context| context.deadline);
+        let deadline = deadline.filter(|_| request.method().is_safe());
+        let call = AssertUnwindSafe(self.app.call(request)).catch_unwind();
+        let answered = match deadline {
+            Some(deadline) => timeout_at(deadline.into(), call).await,
+            None => Ok(call.await),
+        };
+        let Ok(answered) = answered else {
+            let late = Problem::of(code::UNAVAILABLE).with_detail("the request could not be answered in time");
+            return late.with_retry_after(1).render(request_id);
+        };
+        match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => problem::respond(error, request_id),
             Err(panic) => {

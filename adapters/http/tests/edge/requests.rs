@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use skep_http::edge::{Cidr, TraceContext, TrustedProxies};
 
-use crate::support::{TestServer, assert_problem, body, config, header, status};
+use crate::support::{SHORT, TestServer, assert_problem, body, config, config_with, header, status};
 
 const CLOSE: &str = "Connection: close\r\n";
 
@@ -258,4 +258,22 @@ async fn cors_answers_listed_origins_only() {
     assert_eq!(header(&allowed, "access-control-allow-methods"), Some("POST, PUT, OPTIONS"));
     let refused = answer(&preflight("DELETE")).await;
     assert_eq!(header(&refused, "access-control-allow-methods"), None);
+}
+
+#[tokio::test]
+async fn a_read_is_cut_at_its_deadline_and_a_change_is_not() {
+    let server = TestServer::start(config_with(|timeouts| timeouts.request = SHORT)).await;
+    let late = server.exchange("GET /gate HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(late.starts_with("HTTP/1.1 503"), "{late}");
+    assert!(late.contains("\"code\":\"unavailable\"") && late.to_lowercase().contains("retry-after: 1"), "{late}");
+    let change = "POST /change HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let mut client = server.connect().await;
+    client.send(change).await;
+    // The read and the change.
+    server.wait_at_gate(2).await;
+    // A read that comes later is cut meanwhile, so the deadline of the change has passed.
+    server.exchange("GET /gate HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    server.gate.open.add_permits(1);
+    let done = client.read_to_end().await;
+    assert!(done.starts_with("HTTP/1.1 200") && done.ends_with("through"), "{done}");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::Method;
 use poem::endpoint::make;
 use poem::error::InternalServerError;
@@ -31,7 +32,7 @@ pub(crate) struct TestServer {
     pub(crate) gate: Arc<Gate>,
 }
 
-/// `GET /gate` waits here until it is opened.
+/// `GET /gate` and `POST /change` wait here until it is opened.
 pub(crate) struct Gate {
     pub(crate) waiting: AtomicUsize,
     pub(crate) open: Semaphore,
@@ -104,18 +105,22 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/panic", get(make(panicking)))
         .at("/fail", get(make(failing)))
         .at("/huge", get(make(huge)))
-        .at(
-            "/gate",
-            get(make(move |_| {
-                let gate = Arc::clone(&gate);
-                async move {
-                    gate.waiting.fetch_add(1, Ordering::SeqCst);
-                    gate.open.acquire().await.unwrap().forget();
-                    "through"
-                }
-            })),
-        )
+        .at("/gate", get(make(wait_at(&gate))))
+        .at("/change", post(make(wait_at(&gate))))
         .boxed()
+}
+
+/// Answers when the gate is open.
+fn wait_at(gate: &Arc<Gate>) -> impl Fn(Request) -> BoxFuture<'static, &'static str> + Send + Sync + use<> {
+    let gate = Arc::clone(gate);
+    move |_| {
+        let gate = Arc::clone(&gate);
+        Box::pin(async move {
+            gate.waiting.fetch_add(1, Ordering::SeqCst);
+            gate.open.acquire().await.unwrap().forget();
+            "through"
+        })
+    }
 }
 
 async fn hello(_: Request) -> &'static str {

@@ -7,7 +7,7 @@ use crate::{
 use futures_util::FutureExt as _;
 use skep_application::{
     catalog::StockQueries as _,
-    kernel::{AppError, Attempt, Clock, ErrorKind, IdGenerator, Key, Random, Runtime, Sleeper, StoreError, end, run},
+    kernel::{AppError, Attempt, Clock, ErrorKind, IdGenerator, Key, Random, Runtime, Sleeper, StoreError, run},
 };
 use skep_domain::{
     catalog::StockRefusal,
@@ -87,7 +87,7 @@ impl AppError for BuyError {
 /// Buys one piece, queueing on `contended`.
 async fn buy(store: &MongoStore, product: ProductId, contended: &[Key]) -> Result<(), BuyError> {
     let order = OrderId::new(samples::uuid());
-    run(&runtime(), None, |_: Attempt| async {
+    run(&runtime(), None, |attempt: Attempt| async move {
         let mut tx = catalog_on(store, contended).await?;
         let result = async {
             let mut levels = tx.stock().find_many(&[product]).await?;
@@ -99,7 +99,7 @@ async fn buy(store: &MongoStore, product: ProductId, contended: &[Key]) -> Resul
             Ok(())
         }
         .await;
-        end(tx, result).await
+        attempt.end(tx, result).await
     })
     .await
 }

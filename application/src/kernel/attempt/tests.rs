@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     catalog::GetProductError,
     fixtures::{Recorded, aborted, away, code, endings, unknown},
-    kernel::NotFound,
+    kernel::{Clock as _, NotFound},
     testing::{Ending, Endings, FixedRandom, MockOperationsTx, MockSleeper, fixed_runtime},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -96,11 +96,72 @@ async fn gives_up_five_seconds_after_the_start_or_at_an_earlier_deadline() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_has_passed_still_allows_one_attempt() {
-    assert_eq!(never(Some(Duration::ZERO), |_| aborted()).await, ("store_unavailable", Duration::ZERO));
-    let runtime = fixed_runtime().0;
-    let done: Outcome = run(&runtime, Some(Duration::ZERO), |_| std::future::ready(Ok("done"))).await;
-    assert_eq!(done.unwrap(), "done");
+async fn no_attempt_starts_after_the_deadline() {
+    let (runtime, clock) = fixed_runtime();
+    clock.advance(Duration::from_secs(7));
+    for passed in [Duration::ZERO, Duration::from_secs(7)] {
+        let result: Outcome = run(&runtime, Some(passed), |_| -> std::future::Ready<Outcome> { unreachable!() }).await;
+        assert_eq!(code(&result), "store_unavailable");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
+    let (runtime, clock) = fixed_runtime();
+    let noted = Endings::default();
+    let waiting = |_: Attempt| {
+        let tx = unit(&noted);
+        async move {
+            let _tx = tx;
+            std::future::pending::<Outcome>().await
+        }
+    };
+    let result = run(&runtime, Some(Duration::from_secs(1)), waiting).await;
+    assert_eq!((code(&result), clock.monotonic()), ("store_unavailable", Duration::from_secs(1)));
+    assert_eq!(endings(&noted), [Ending::Dropped]);
+}
+
+#[tokio::test]
+async fn what_was_unknown_before_the_deadline_is_unknown_after_it() {
+    let (runtime, _) = fixed_runtime();
+    let result = run(&runtime, Some(Duration::from_secs(1)), |attempt| async move {
+        if attempt.number == 1 { store(unknown()) } else { std::future::pending().await }
+    });
+    assert_eq!(code(&result.await), "outcome_unknown");
+}
+
+/// Commits when it is told to.
+struct Slow(tokio::sync::oneshot::Receiver<()>);
+
+#[async_trait::async_trait]
+impl Transaction for Slow {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.0.await.map_err(StoreError::unreadable)
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.commit().await
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_ending_at_the_deadline_ends() {
+    for outcome in [|| Outcome::Ok("done"), || Outcome::Err(NotFound("bee").into())] {
+        let (runtime, clock) = fixed_runtime();
+        let (go, slow) = tokio::sync::oneshot::channel();
+        let mut slow = Some(Box::new(Slow(slow)));
+        let mut running = Box::pin(run(&runtime, Some(Duration::from_secs(1)), |attempt| {
+            let slow = slow.take().expect("one attempt");
+            async move { attempt.end(slow, outcome()).await }
+        }));
+        let polled = std::future::poll_fn(|context| Poll::Ready(running.as_mut().poll(context).is_pending())).await;
+        clock.advance(Duration::from_secs(2));
+        let polled_late =
+            std::future::poll_fn(|context| Poll::Ready(running.as_mut().poll(context).is_pending())).await;
+        assert!(polled && polled_late, "it is ended, not cut");
+        go.send(()).unwrap();
+        let (expected, found) = (outcome(), running.await);
+        assert_eq!(found.map_err(|error| error.to_string()), expected.map_err(|error| error.to_string()));
+    }
 }
 
 #[tokio::test]
@@ -138,6 +199,10 @@ async fn pauses_double_up_to_a_ceiling_with_jitter_around_each() {
     assert_eq!(long[..8], [3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 150_000, 150_000]);
 }
 
+fn first() -> Attempt {
+    Attempt { number: 1, after_unknown: false, ending: Arc::default() }
+}
+
 fn unit(noted: &Endings) -> Box<MockOperationsTx> {
     Box::new(MockOperationsTx::noting(noted))
 }
@@ -145,9 +210,9 @@ fn unit(noted: &Endings) -> Box<MockOperationsTx> {
 #[tokio::test]
 async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
     let noted = Endings::default();
-    assert_eq!(end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
-    assert_eq!(code(&end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
-    assert_eq!(code(&end(unit(&noted), store(away())).await), "store_unavailable");
+    assert_eq!(first().end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
+    assert_eq!(code(&first().end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
+    assert_eq!(code(&first().end(unit(&noted), store(away())).await), "store_unavailable");
     assert_eq!(endings(&noted), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
 }
 
@@ -155,8 +220,8 @@ async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
 async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
     let noted = Endings::default();
     let lost = Box::new(MockOperationsTx::noting(&noted).with_commit_error(unknown()));
-    assert_eq!(code(&end(lost, Outcome::Ok("done")).await), "outcome_unknown");
+    assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
     let lost = Box::new(MockOperationsTx::noting(&noted).with_rollback_error(aborted()));
-    let result = end(lost, Outcome::Err(NotFound("bee").into())).await;
+    let result = first().end(lost, Outcome::Err(NotFound("bee").into())).await;
     assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged anew");
 }

@@ -97,7 +97,7 @@ impl SessionRepository for Unit {
             };
             let ended: Vec<_> =
                 state.sessions.values().filter(|one| ended(one)).map(|one| one.id).take(limit).collect();
-            ended.iter().for_each(|id| drop(state.sessions.remove(id)));
+            state.sessions.retain(|id, _| !ended.contains(id));
             Ok(ended.len() as u64)
         })
         .await
