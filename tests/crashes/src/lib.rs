@@ -1,1 +1,21 @@
-//! Kills the server at random instants and checks what it acknowledged.
+//! Kills the server at random instants under load, starts it again on the same data, and checks what it acknowledged.
+//!
+//! A [`campaign`] keeps a [`Ledger`] of every command that was sent and of what became of it as far as its client knows,
+//! looks into the store past the program's own code ([`look`]), and compares the two ([`check`]).
+
+mod campaign;
+mod check;
+mod ledger;
+mod load;
+mod look;
+mod repeat;
+mod shop;
+mod state;
+mod tally;
+
+pub use campaign::{Plan, campaign};
+pub use check::{Findings, check};
+pub use ledger::{Command, Entry, Ledger, Outcome};
+pub use look::look;
+pub use state::{Event, KeyRow, Level, Line, Movement, Order, Reservation, State};
+pub use tally::Tally;

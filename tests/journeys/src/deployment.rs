@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -114,6 +115,18 @@ impl Deployment {
         let (out, err) = self.run_files();
         let mut command = self.command(settings, &out, &err);
         Server::start(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
+    }
+
+    /// Starts the server and kills it after this time, however far it has come.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    pub fn start_and_kill(&self, after: Duration) {
+        let (out, err) = self.run_files();
+        let child = self.command(&[], &out, &err).stdin(Stdio::null()).spawn().expect("the server runs");
+        let child = Ended(child);
+        std::thread::sleep(after);
+        drop(child);
     }
 
     /// Runs a command to its end.

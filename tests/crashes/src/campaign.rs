@@ -1,0 +1,232 @@
+//! Kill after kill on the same data.
+
+use crate::{
+    check::{Findings, check},
+    ledger::{Command, Entry, Ledger, Outcome},
+    load::Load,
+    look::{Connections, look},
+    repeat::repeat,
+    shop::{ORDERS, PRODUCTS, Shop},
+    state::State,
+    tally::Tally,
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use skep_journeys::{Answer, Store, wait_for};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::atomic::Ordering, thread, time::Duration};
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The store.
+    pub store: Store,
+    /// How often to kill.
+    pub kills: u32,
+    /// Decides everything that is chosen here: what is bought, when and whom to kill. How the threads and processes of a
+    /// run meet is up to the machine.
+    pub seed: u64,
+    /// How many clients send commands at the same time.
+    pub clients: usize,
+    /// How many instances run; one of them is killed, the others go on.
+    pub instances: usize,
+    /// After how many answers to kill.
+    pub answers: RangeInclusive<usize>,
+}
+
+impl Plan {
+    /// One instance, eight clients, and a kill after 20 to 150 answers.
+    #[must_use]
+    pub const fn new(store: Store, kills: u32, seed: u64) -> Self {
+        Self { store, kills, seed, clients: 8, instances: 1, answers: 20..=150 }
+    }
+}
+
+/// How many answers of the instances that were not killed are waited for.
+const GO_ON: usize = 20;
+/// How many orders and old keys are asked for after each kill.
+const SAMPLE: usize = 40;
+
+/// Carries the plan out, and tells after each kill how far it is.
+///
+/// # Errors
+/// What is wrong, after the first kill that left something wrong.
+///
+/// # Panics
+/// A server does not start, or gives an answer that nothing explains.
+pub fn campaign(plan: &Plan, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, Vec<String>> {
+    let mut campaign = Campaign {
+        rng: StdRng::seed_from_u64(plan.seed),
+        shop: Shop::open(&plan.store, plan.instances, plan.clients),
+        ledger: Ledger::default(),
+        tally: Tally::default(),
+        plan,
+    };
+    for kill in 1..=plan.kills {
+        let faults = campaign.kill(kill);
+        if !faults.is_empty() {
+            let told = faults.into_iter().map(|fault| format!("after kill {kill}: {fault}"));
+            return Err(told.collect());
+        }
+        progress(&campaign.tally);
+    }
+    campaign.finish()
+}
+
+struct Campaign<'p> {
+    plan: &'p Plan,
+    rng: StdRng,
+    shop: Shop,
+    ledger: Ledger,
+    tally: Tally,
+}
+
+impl Campaign<'_> {
+    /// One kill, the start after it, and all checks; what is wrong.
+    fn kill(&mut self, kill: u32) -> Vec<String> {
+        let old = self.ledger.clone();
+        let dead = self.load_and_kill(kill);
+        self.tally.kills += 1;
+        if dead == 0 && self.rng.random_ratio(1, 4) {
+            self.shop.deployment.start_and_kill(Duration::from_millis(self.rng.random_range(0..150)));
+            self.tally.start_kills += 1;
+        }
+        self.shop.restart(dead);
+        let is_new = |key: &&String| !old.entries.contains_key(*key);
+        let new: Vec<String> = self.ledger.entries.keys().filter(is_new).cloned().collect();
+        self.count(&new);
+
+        let first = look(&self.shop.deployment);
+        let mut findings = check(&first, &self.ledger);
+        self.tally.found += findings.found;
+        self.tally.not_found += findings.not_found;
+        self.over_http(&first, &mut findings);
+        let mut keys = new;
+        keys.extend(old.entries.keys().cloned().collect::<Vec<_>>().sample(&mut self.rng, SAMPLE).cloned());
+        self.repeat(&first, keys, &mut findings);
+        self.tally.checks += findings.checks;
+        findings.faults
+    }
+
+    /// Repeats what was not refused for good, and looks again.
+    fn repeat(&mut self, before: &State, mut keys: Vec<String>, findings: &mut Findings) {
+        keys.retain(|key| is_repeated(&self.ledger.entries[key]));
+        self.tally.repeats += keys.len() as u64;
+        findings.checks += keys.len() as u64;
+        findings.faults.extend(repeat(&self.shop, &mut self.ledger, &keys));
+        let after = look(&self.shop.deployment);
+        let found = check(&after, &self.ledger);
+        findings.checks += found.checks;
+        findings.faults.extend(found.faults);
+        kept(before, &after, findings);
+        self.tally.orders = after.orders.len() as u64;
+    }
+
+    /// Lets the clients work, and kills one of the instances; which.
+    fn load_and_kill(&mut self, kill: u32) -> usize {
+        let answers = self.rng.random_range(self.plan.answers.clone());
+        let pause = Duration::from_micros(self.rng.random_range(0..5_000));
+        let dead = self.rng.random_range(0..self.plan.instances);
+        let seed: u64 = self.rng.random();
+        let (shop, load) = (&self.shop, Load::new(&mut self.ledger));
+        let orders = thread::scope(|scope| {
+            let workers = shop.buyers.iter().enumerate().map(|(n, buyer)| {
+                let worker = buyer.worker(shop, n % self.plan.instances, format!("{kill}-{n}"));
+                let (load, seed) = (&load, seed.wrapping_add(n as u64));
+                scope.spawn(move || worker.work(load, seed))
+            });
+            let workers: Vec<_> = workers.collect();
+            // Also when something below panics: the scope waits for the workers.
+            let enough = Enough(&load);
+            wait_for("answers", || (load.answers.load(Ordering::SeqCst) >= answers).then_some(()));
+            // A random instant, not a wait for something.
+            thread::sleep(pause);
+            let connections = Connections::of(&shop.servers[dead]);
+            shop.servers[dead].signal("KILL");
+            connections.end_abandoned(&shop.deployment);
+            if self.plan.instances > 1 {
+                let before = load.answers.load(Ordering::SeqCst);
+                let is_enough = || load.answers.load(Ordering::SeqCst) >= before + GO_ON;
+                wait_for("the others to go on", || is_enough().then_some(()));
+            }
+            drop(enough);
+            workers.into_iter().map(|worker| worker.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        let exit = self.shop.servers.remove(dead).wait();
+        assert_eq!(exit.code, None, "it was killed: {}", exit.log);
+        for (buyer, orders) in self.shop.buyers.iter_mut().zip(orders) {
+            buyer.orders = orders;
+        }
+        dead
+    }
+
+    fn count(&mut self, keys: &[String]) {
+        self.tally.sent += keys.len() as u64;
+        for key in keys {
+            let entry = &self.ledger.entries[key];
+            *match (&entry.outcome, &entry.command) {
+                (Outcome::Acknowledged { .. }, Command::Place(_)) => &mut self.tally.placed,
+                (Outcome::Acknowledged { .. }, Command::Cancel(_)) => &mut self.tally.cancelled,
+                (Outcome::Acknowledged { .. }, Command::SetStock(..)) => &mut self.tally.counted,
+                (Outcome::Refused { .. }, _) => &mut self.tally.refused,
+                (Outcome::Unanswered, _) => &mut self.tally.unanswered,
+            } += 1;
+        }
+    }
+
+    /// The API tells the same as the tables.
+    fn over_http(&mut self, state: &State, findings: &mut Findings) {
+        let admin = self.shop.admin.at(&self.shop.servers[0]);
+        let get = |target: String| admin.get(target).send().ok();
+        let total = get(format!("{ORDERS}?limit=1&count=exact")).number("/page/total");
+        findings
+            .holds(total == i64::try_from(state.orders.len()).unwrap_or(-1), || format!("{total} orders are listed"));
+        for level in &state.levels {
+            let stock: Answer = get(format!("{PRODUCTS}/{}/stock", level.product_id));
+            let told = (stock.number("/on_hand"), stock.number("/reserved"), stock.etag());
+            let expected = (level.on_hand, level.reserved, format!("\"{}\"", level.version));
+            findings.holds(told == expected, || format!("product {}: {told:?} is told", level.product_id));
+        }
+        for order in state.orders.sample(&mut self.rng, SAMPLE) {
+            let shown = get(format!("{ORDERS}/{}", order.id));
+            let status = if order.order_state == "open" { "pending" } else { "cancelled" };
+            let told = (shown.text("/status"), shown.text("/number"), shown.number("/total/amount"));
+            let expected = (status.to_owned(), order.number.clone(), order.total_amount);
+            findings.holds(told == expected, || format!("order {}: {told:?} is told", order.id));
+        }
+    }
+
+    /// Repeats every key once more, and lets the servers end in order.
+    fn finish(mut self) -> Result<Tally, Vec<String>> {
+        let mut findings = Findings::default();
+        let before = look(&self.shop.deployment);
+        let keys = self.ledger.entries.keys().cloned().collect();
+        self.repeat(&before, keys, &mut findings);
+        self.tally.checks += findings.checks;
+        for server in self.shop.servers.drain(..) {
+            server.stop();
+        }
+        if findings.faults.is_empty() { Ok(self.tally) } else { Err(findings.faults) }
+    }
+}
+
+/// Ends the work when it is dropped.
+struct Enough<'e>(&'e Load<'e>);
+
+impl Drop for Enough<'_> {
+    fn drop(&mut self) {
+        self.0.enough.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Whether a repeat is sent: one that was refused by the rules would be judged anew.
+fn is_repeated(entry: &Entry) -> bool {
+    !matches!(&entry.outcome, Outcome::Refused { problem } if problem.starts_with("409"))
+}
+
+/// What the store would answer to a key never changes, and no repeat takes an order away.
+pub(crate) fn kept(before: &State, after: &State, findings: &mut Findings) {
+    let keys: BTreeMap<&str, _> = after.keys.iter().map(|row| (row.key.as_str(), &row.answer)).collect();
+    for row in &before.keys {
+        let is_same = keys.get(row.key.as_str()) == Some(&&row.answer);
+        findings.holds(is_same, || format!("the answer to the key {} has changed", row.key));
+    }
+}

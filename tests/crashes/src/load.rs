@@ -1,0 +1,129 @@
+//! Buyers who order, call off, and an admin who counts, until their server is gone.
+
+use crate::{
+    ledger::{Command, Ledger, Outcome},
+    shop::{Account, ORDERS, PRODUCTS, Shop},
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::json;
+use skep_journeys::{Answer, Call, Client, Connection};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+use uuid::Uuid;
+
+/// What the clients share while they work.
+pub(crate) struct Load<'l> {
+    pub(crate) ledger: Mutex<&'l mut Ledger>,
+    /// Answers so far.
+    pub(crate) answers: AtomicUsize,
+    /// Says that it is enough.
+    pub(crate) enough: AtomicBool,
+}
+
+/// One client: a buyer at a server, who may also act as the admin.
+pub(crate) struct Worker<'w> {
+    pub(crate) shop: &'w Shop,
+    pub(crate) buyer: Client,
+    pub(crate) buyer_id: Uuid,
+    pub(crate) admin: Client,
+    /// What its keys start with.
+    pub(crate) prefix: String,
+    /// Orders that it may call off.
+    pub(crate) orders: Vec<Uuid>,
+}
+
+impl<'l> Load<'l> {
+    pub(crate) fn new(ledger: &'l mut Ledger) -> Self {
+        Self { ledger: Mutex::new(ledger), answers: AtomicUsize::new(0), enough: AtomicBool::new(false) }
+    }
+}
+
+impl Worker<'_> {
+    /// Sends commands one after the other until it is enough or the server is gone; the orders that can be called off.
+    pub(crate) fn work(mut self, load: &Load<'_>, seed: u64) -> Vec<Uuid> {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut kept: Option<Connection> = None;
+        for n in 0.. {
+            if load.enough.load(Ordering::SeqCst) {
+                break;
+            }
+            let Ok(mut connection) = kept.take().map_or_else(|| self.buyer.connect(), Ok) else { break };
+            let Some(command) = self.choose(&mut rng) else { break };
+            let key = format!("{}-{n}", self.prefix);
+            let is_count = matches!(command, Command::SetStock(..));
+            let (client, principal) =
+                if is_count { (&self.admin, self.shop.admin.id) } else { (&self.buyer, self.buyer_id) };
+            load.ledger.lock().expect("not poisoned").send(&key, principal, command.clone());
+            let call = call(client, &command, &key);
+            let Ok(answer) = connection.exchange(&call.bytes()) else { break };
+            let is_last = answer.header("connection") == Some("close");
+            let outcome = outcome(&answer, &call);
+            if let (Command::Place(_), Outcome::Acknowledged { .. }) = (&command, &outcome) {
+                self.orders.push(answer.text("/id").parse().expect("an id"));
+            }
+            load.ledger.lock().expect("not poisoned").settle(&key, outcome);
+            load.answers.fetch_add(1, Ordering::SeqCst);
+            kept = (!is_last).then_some(connection);
+        }
+        self.orders
+    }
+
+    /// What to do next; none if the server is gone.
+    fn choose(&mut self, rng: &mut StdRng) -> Option<Command> {
+        match rng.random_range(0..100) {
+            0..10 => {
+                let (product, on_hand) = self.shop.count(rng, &self.admin)?;
+                Some(Command::SetStock(product, on_hand))
+            }
+            10..25 if !self.orders.is_empty() => {
+                let order = self.orders.swap_remove(rng.random_range(0..self.orders.len()));
+                Some(Command::Cancel(order))
+            }
+            _ => Some(Command::Place(self.shop.basket(rng))),
+        }
+    }
+}
+
+/// The request of a command.
+pub(crate) fn call<'c>(client: &'c Client, command: &Command, key: &str) -> Call<'c> {
+    let call = match command {
+        Command::Place(lines) => {
+            let lines = lines.iter().map(|(product, count)| json!({ "product_id": product, "quantity": count }));
+            client.post(ORDERS).json(json!({ "lines": lines.collect::<Vec<_>>() }))
+        }
+        Command::Cancel(order) => client.post(format!("{ORDERS}/{order}/cancel")),
+        Command::SetStock(product, on_hand) => {
+            client.put(format!("{PRODUCTS}/{product}/stock")).if_match("*").json(json!({ "on_hand": on_hand }))
+        }
+    };
+    call.key(key)
+}
+
+/// What an answer says became of a command.
+///
+/// # Panics
+/// It is one that nothing in this load explains.
+pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
+    if (200..300).contains(&answer.status) {
+        let version = answer.etag().trim_matches('"').parse().expect("a version");
+        return Outcome::Acknowledged { body: answer.json(), version };
+    }
+    let problem = answer.problem();
+    let known = ["409 insufficient_stock", "409 stock_below_reserved", "503 store_unavailable"];
+    match known.iter().find(|known| problem.starts_with(**known)) {
+        Some(known) => Outcome::Refused { problem: (*known).to_owned() },
+        None if problem == "503 outcome_unknown" => Outcome::Unanswered,
+        None => panic!("{call:?} was answered {answer:?}"),
+    }
+}
+
+impl Account {
+    /// The client that works for this buyer.
+    pub(crate) fn worker<'w>(&self, shop: &'w Shop, instance: usize, prefix: String) -> Worker<'w> {
+        let server = &shop.servers[instance];
+        let (buyer, admin) = (self.at(server), shop.admin.at(server));
+        Worker { shop, buyer, buyer_id: self.id, admin, prefix, orders: self.orders.clone() }
+    }
+}

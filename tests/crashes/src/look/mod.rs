@@ -1,0 +1,39 @@
+//! A direct look into a store, past the program's own code: its tables as they are.
+
+mod connections;
+mod mongodb;
+mod postgres;
+mod sqlite;
+
+use crate::state::State;
+use skep_journeys::Deployment;
+use std::path::Path;
+
+pub(crate) use connections::Connections;
+
+/// Everything that the store of the deployment holds, at one instant. Servers may run on it.
+///
+/// # Panics
+/// The store does not answer, or its tables are not what the schema says.
+#[must_use]
+#[track_caller]
+pub fn look(deployment: &Deployment) -> State {
+    let address = |name: &str| deployment.settings().find(|(known, _)| known == name).map(|(_, address)| address);
+    if let Some(address) = address("DATABASE_URL") {
+        return block_on(postgres::look(&address)).expect("postgres answers");
+    }
+    if let Some(address) = address("MONGODB_URI") {
+        return block_on(mongodb::look(&address)).expect("mongodb answers");
+    }
+    sqlite_at(&deployment.path("data").join("skep.db"))
+}
+
+#[track_caller]
+fn sqlite_at(file: &Path) -> State {
+    sqlite::look(file).expect("sqlite answers")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}

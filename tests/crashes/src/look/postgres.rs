@@ -1,0 +1,31 @@
+//! The tables of PostgreSQL.
+
+use crate::state::{State, TABLES, Table};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+
+pub(super) async fn look(address: &str) -> sqlx::Result<State> {
+    let mut connection = PgConnection::connect(address).await?;
+    // One snapshot for all that follows.
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut connection).await?;
+    let mut found = vec![];
+    for table in &TABLES {
+        found.push(rows(&mut connection, table).await?);
+    }
+    connection.close().await?;
+    Ok(State::read(found.try_into().expect("one list for each table")))
+}
+
+async fn rows(connection: &mut PgConnection, table: &Table) -> sqlx::Result<Vec<Value>> {
+    let is_time = |column: &str| column.ends_with("_at");
+    let ids = table.ids.iter().map(|column| format!("'{column}', {column}::text"));
+    let values = table.values.iter().map(|column| {
+        let value =
+            if is_time(column) { format!("(extract(epoch FROM {column}) * 1000)::bigint") } else { (*column).into() };
+        format!("'{column}', {value}")
+    });
+    let members: Vec<String> = ids.chain(values).collect();
+    let text = format!("SELECT json_build_object({})::text FROM {}", members.join(", "), table.name);
+    let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok(serde_json::from_str(row.try_get(0)?).expect("postgres writes JSON"))).collect()
+}

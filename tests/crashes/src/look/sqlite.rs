@@ -1,0 +1,23 @@
+//! The tables of SQLite.
+
+use crate::state::{State, TABLES, Table};
+use rusqlite::{Connection, OpenFlags, Transaction};
+use serde_json::Value;
+use std::path::Path;
+
+pub(super) fn look(file: &Path) -> rusqlite::Result<State> {
+    let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let snapshot = connection.transaction()?;
+    let found = TABLES.iter().map(|table| rows(&snapshot, table)).collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(State::read(found.try_into().expect("one list for each table")))
+}
+
+fn rows(snapshot: &Transaction<'_>, table: &Table) -> rusqlite::Result<Vec<Value>> {
+    let ids = table.ids.iter().map(|column| format!("'{column}', nullif(hex({column}), '')"));
+    let values = table.values.iter().map(|column| format!("'{column}', {column}"));
+    let members: Vec<String> = ids.chain(values).collect();
+    let text = format!("SELECT json_object({}) FROM {}", members.join(", "), table.name);
+    let mut statement = snapshot.prepare(&text)?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|row| Ok(serde_json::from_str(&row?).expect("sqlite writes JSON"))).collect()
+}

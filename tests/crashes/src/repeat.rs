@@ -1,0 +1,77 @@
+//! Repeats of what was sent, with the same keys.
+
+use crate::{
+    ledger::{Entry, Ledger, Outcome},
+    load::{call, outcome},
+    shop::Shop,
+};
+use skep_journeys::{Client, Connection, wait_for};
+use std::thread;
+
+/// Repeats these commands, by many clients at once: what was acknowledged is answered as it was, what was not is settled
+/// now. What is wrong.
+pub(crate) fn repeat(shop: &Shop, ledger: &mut Ledger, keys: &[String]) -> Vec<String> {
+    let share = keys.len().div_ceil(shop.buyers.len()).max(1);
+    let known = &*ledger;
+    let settled: Vec<(String, Result<Outcome, String>)> = thread::scope(|scope| {
+        let shares = keys.chunks(share).enumerate();
+        let clients = shares.map(|(n, keys)| {
+            // To any of the instances, not the one that was asked first.
+            let server = &shop.servers[n % shop.servers.len()];
+            scope.spawn(move || {
+                let mut kept = None;
+                let again = |key: &String| (key.clone(), again(shop, server, key, &known.entries[key], &mut kept));
+                keys.iter().map(again).collect::<Vec<_>>()
+            })
+        });
+        let clients: Vec<_> = clients.collect();
+        clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect()
+    });
+    let mut faults = vec![];
+    for (key, outcome) in settled {
+        match outcome {
+            Ok(outcome) => ledger.settle(&key, outcome),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    faults
+}
+
+fn again(
+    shop: &Shop,
+    server: &skep_journeys::Server,
+    key: &str,
+    entry: &Entry,
+    kept: &mut Option<Connection>,
+) -> Result<Outcome, String> {
+    let account = shop.buyers.iter().chain([&shop.admin]).find(|account| account.id == entry.principal);
+    let client = account.expect("somebody has sent it").at(server);
+    let second = insist(&client, key, entry, kept);
+    match &entry.outcome {
+        Outcome::Acknowledged { .. } if entry.outcome != second => {
+            Err(format!("the repeat of {key} was answered {second:?}, at first it was {:?}", entry.outcome))
+        }
+        Outcome::Acknowledged { .. } => Ok(second),
+        // The first answer that came: it stays.
+        _ => {
+            let third = insist(&client, key, entry, kept);
+            let is_same = second == third || matches!(second, Outcome::Refused { .. });
+            is_same.then_some(third.clone()).ok_or_else(|| format!("{key} was answered {second:?}, then {third:?}"))
+        }
+    }
+}
+
+/// Sends the command until it is done or refused. Who meets what the server that was killed has left open is told to come
+/// back.
+fn insist(client: &Client, key: &str, entry: &Entry, kept: &mut Option<Connection>) -> Outcome {
+    let call = call(client, &entry.command, key);
+    wait_for("the store to let a repeat through", || {
+        let mut connection = kept.take().map_or_else(|| client.connect(), Ok).expect("the server listens");
+        let answer = connection.exchange(&call.bytes()).expect("an answer");
+        if answer.header("connection") != Some("close") {
+            *kept = Some(connection);
+        }
+        let is_told_to_wait = answer.status == 503 && answer.header("retry-after").is_some();
+        (!is_told_to_wait).then(|| outcome(&answer, &call))
+    })
+}

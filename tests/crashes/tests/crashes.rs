@@ -1,0 +1,56 @@
+//! Kills on every store: `cargo test -p skep-crashes`. `SKEP_CRASH_SEED` repeats the choices of an earlier run.
+//!
+//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`) is listed as ignored, with the
+//! reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` makes it a failure.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use skep_crashes::{Plan, campaign};
+use skep_journeys::Store;
+use std::{env, process::ExitCode, time::SystemTime};
+
+/// How often a server is killed on each store, and how many instances share it.
+const KILLS: [(&str, u32, usize); 3] = [("sqlite", 20, 1), ("postgres", 5, 2), ("mongodb", 5, 2)];
+
+#[expect(clippy::print_stdout, reason = "the seed and what was done are told")]
+fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Failed> {
+    println!("    crash::{}: seed {seed}", store.name());
+    store.end_abandoned_soon();
+    let mut plan = Plan::new(store.clone(), kills, seed);
+    plan.instances = instances;
+    match campaign(&plan, &mut |_| {}) {
+        Ok(tally) => {
+            println!("    crash::{}: {tally}", store.name());
+            // A run in which nothing was under way shows nothing.
+            let has_hit = tally.kills == u64::from(kills) && tally.placed > 0 && tally.unanswered > 0;
+            if has_hit { Ok(()) } else { Err(format!("the kills met no load: {tally}").into()) }
+        }
+        Err(faults) => Err(format!("seed {seed}: {}", faults.join("; ")).into()),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    let seed = env::var("SKEP_CRASH_SEED").ok().map(|text| text.parse().expect("SKEP_CRASH_SEED is a number"));
+    let seed = seed.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        u64::from(now.subsec_nanos()) ^ now.as_secs()
+    });
+    let trial = |(name, kills, instances): (&'static str, u32, usize)| match Store::named(name) {
+        Ok(store) => Trial::test(format!("crash::{name}"), move || kill(&store, kills, instances, seed)),
+        Err(variable) => {
+            let reason = format!("{variable} is not set");
+            let text = reason.clone();
+            let trial = Trial::test(format!("crash::{name}"), move || Err(text.into()));
+            let is_required = required.split(',').any(|required| required.trim() == name);
+            if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) }
+        }
+    };
+    let trials = KILLS.into_iter().map(trial).collect();
+    if !arguments.list {
+        KILLS.iter().filter_map(|(name, ..)| Store::named(name).ok()).for_each(|store| store.sweep());
+        // Built before the clock of the first kill runs.
+        skep_journeys::skep();
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
