@@ -144,7 +144,11 @@ impl Desk {
                 let person = people[n % people.len()].clone();
                 Principal::User { id: person.id, session: person.session, roles: person.roles }
             }
-            Actors::Recognized(n) => pick(&self.principals, Which::Nth(n)).unwrap_or(Principal::Anonymous),
+            // Nobody was recognized yet: the first customer stands in.
+            Actors::Recognized(n) => match pick(&self.principals, Which::Nth(n)) {
+                Some(principal) => principal,
+                None => return self.actor(Actors::Person(1)),
+            },
         };
         Actor { principal, ..Actor::anonymous("model") }
     }
@@ -160,9 +164,7 @@ impl Desk {
     fn quantity(&self, product: ProductId, quantity: Quantity) -> i64 {
         match quantity {
             Quantity::Of(count) => count,
-            Quantity::Available(more) => {
-                self.stock.get(&product).map_or(1, |stock| i64::from(stock.available) + more)
-            }
+            Quantity::Available(more) => self.stock.get(&product).map_or(1, |stock| i64::from(stock.available) + more),
         }
     }
 

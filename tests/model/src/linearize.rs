@@ -80,8 +80,7 @@ pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Mod
     let users = end.users.keys().filter(|id| !known.users.contains_key(id)).map(|id| (id.uuid(), None));
     let untold = orders.chain(products).chain(users).filter(|(id, _)| !told.contains(id));
     let untold = untold.map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
-    let mut search =
-        Search { events, end, untold, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
+    let mut search = Search { events, end, untold, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
     if let Some(explained) = search.go(model, 0, &mut vec![]) {
         return Ok(explained);
     }

@@ -86,7 +86,6 @@ impl Stores {
 }
 
 /// Every store.
-#[must_use]
 pub fn each_store(stores: &Stores) -> [Found; 3] {
     let postgres = stores.postgres.clone().map(|store| store as Arc<dyn StoreHarness>);
     let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn StoreHarness>);

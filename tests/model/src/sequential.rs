@@ -8,12 +8,10 @@ use crate::{
     run::Budget,
     step::{Step, program},
 };
-use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use std::{
-    cell::Cell,
-    fmt::Write as _,
-    future::Future,
+use proptest::test_runner::{
+    Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
 };
+use std::{cell::Cell, fmt::Write as _, future::Future};
 
 /// Steps of a program after those that fill the shelves, at most.
 const STEPS: usize = 60;

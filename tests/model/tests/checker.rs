@@ -1,21 +1,27 @@
 //! The checker accepts what is right and rejects what is not: histories by hand, and systems with a planted flaw.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by it")]
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
+use async_trait::async_trait;
 use skep_application::{
     catalog::{ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch, ProductView},
     kernel::{Actor, IdempotencyKey, Precondition, Principal},
     ordering::{OrderLineInput, OrderView, PlaceOrderCommand},
 };
+use skep_domain::shared::Timestamp;
 use skep_domain::{
     ordering::OrderNumber,
     shared::{OrderId, Patch, ProductId},
 };
+use skep_model::EndState;
 use skep_model::{
     Answer, Budget, Call, Command, Double, Event, Flaw, History, Model, Round, Setting, System, linearize, people,
     programs, rounds, sequence, start,
 };
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tokio::runtime::Builder;
 use uuid::Uuid;
 
@@ -233,4 +239,98 @@ fn every_flaw_that_takes_several_callers_is_found() {
 async fn a_round_starts_with_answers_of_the_model() {
     let round = start(&Double::honest(), Round::default()).await.unwrap();
     assert_eq!(round.desk.products().len(), 2);
+}
+
+/// Counts how calls were answered, by command and by answer or refusal.
+struct Counting<'a>(Double, &'a Mutex<BTreeMap<String, u32>>);
+
+/// The name of a variant.
+fn variant(value: &dyn std::fmt::Debug) -> String {
+    format!("{value:?}").split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+#[async_trait]
+impl System for Counting<'_> {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    fn wait(&self, millis: i64) {
+        self.0.wait(millis);
+    }
+    async fn call(&self, call: &Call) -> Answer {
+        let answer = self.0.call(call).await;
+        let told = match &answer {
+            Answer::Refused(refusal) => {
+                let fields = refusal.fields.iter().map(|(_, code, _)| format!(" {code}"));
+                format!("{}{}", refusal.code, fields.collect::<String>())
+            }
+            answer => variant(answer),
+        };
+        *self.1.lock().unwrap().entry(format!("{} {told}", variant(&call.command))).or_default() += 1;
+        answer
+    }
+    async fn end_state(&self) -> Result<EndState, String> {
+        self.0.end_state().await
+    }
+}
+
+/// Programs at random meet what is worth meeting, often enough.
+#[test]
+fn programs_meet_every_refusal() {
+    let counts = Mutex::default();
+    let counted = &counts;
+    programs(
+        &budget(20_000, 2),
+        false,
+        |steps| async move { sequence(&Counting(Double::honest(), counted), &steps).await },
+    )
+    .unwrap();
+    let counts = counts.into_inner().unwrap();
+    println!("{counts:#?}");
+    for wanted in [
+        "Register User",
+        "Register email_taken",
+        "LogIn LoggedIn",
+        "LogIn invalid_credentials",
+        "Authenticate Principal",
+        "Authenticate invalid_token",
+        "GetProfile User",
+        "GetProfile not_found",
+        "CreateProduct Product",
+        "CreateProduct sku_taken",
+        "CreateProduct idempotency_key_reused",
+        "CreateProduct validation_failed invalid_sku",
+        "ChangeProduct Product",
+        "ChangeProduct precondition_failed",
+        "ChangeProduct precondition_required",
+        "ChangeProduct sku_taken",
+        "ArchiveProduct Done",
+        "ArchiveProduct not_found",
+        "SetStock StockSet",
+        "SetStock precondition_failed",
+        "SetStock stock_below_reserved",
+        "SetStock validation_failed out_of_range",
+        "GetProduct not_found",
+        "GetStock Stock",
+        "ListProducts Products",
+        "ListOrders Orders",
+        "PlaceOrder Order",
+        "PlaceOrder insufficient_stock insufficient_stock",
+        "PlaceOrder validation_failed unknown_product",
+        "PlaceOrder validation_failed currency_mismatch",
+        "PlaceOrder validation_failed out_of_range",
+        "PlaceOrder validation_failed too_few",
+        "PlaceOrder idempotency_key_reused",
+        "PlaceOrder unauthenticated",
+        "PlaceOrder forbidden",
+        "CancelOrder Order",
+        "CancelOrder not_found",
+        "CancelOrder idempotency_key_reused",
+        "GetOrder Order",
+        "GetOrder not_found",
+        "SweepExpired Swept",
+    ] {
+        let count = counts.get(wanted).copied().unwrap_or(0);
+        assert!(count >= 5, "{wanted} was met {count} times");
+    }
 }

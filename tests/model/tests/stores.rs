@@ -18,7 +18,7 @@ use std::{
 use tokio::runtime::{Builder, Runtime};
 
 /// Calls per store and kind of program, unless the environment says otherwise.
-const OPERATIONS: u64 = 1_500;
+const OPERATIONS: u64 = 1_000;
 
 type Open = Mutex<Option<Box<dyn Instance>>>;
 
@@ -66,13 +66,19 @@ fn parallel(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, Str
 
 type Kind = fn(&Arc<dyn StoreHarness>, &Budget) -> Result<u64, String>;
 
-fn trial(kind: &'static str, run: Kind, store: &'static str, harness: Arc<dyn StoreHarness>, rt: Arc<Runtime>) -> Trial {
+fn trial(
+    kind: &'static str,
+    run: Kind,
+    store: &'static str,
+    harness: Arc<dyn StoreHarness>,
+    rt: Arc<Runtime>,
+) -> Trial {
     let name = format!("{kind}::{store}");
     Trial::test(name.clone(), move || {
-        let (budget, start) = (Budget::from_env(OPERATIONS, rt).map_err(|failure| failure.to_string())?, Instant::now());
-        let calls = run(&harness, &budget).map_err(|reason| {
-            Failed::from(format!("{name}, SKEP_MODEL_SEED={}: {reason}", budget.seed))
-        })?;
+        let (budget, start) =
+            (Budget::from_env(OPERATIONS, rt).map_err(|failure| failure.to_string())?, Instant::now());
+        let calls = run(&harness, &budget)
+            .map_err(|reason| Failed::from(format!("{name}, SKEP_MODEL_SEED={}: {reason}", budget.seed)))?;
         println!("{name}: {calls} operations, seed {}, {:.1} s", budget.seed, start.elapsed().as_secs_f64());
         Ok(())
     })

@@ -122,17 +122,8 @@ impl Model {
                 return Err(Answer::Unknown(format!("{id} is not new")));
             }
             let (created_at, updated_at, version) = (now.at, now.at, Version::FIRST);
-            let product = ProductView {
-                id,
-                sku,
-                name,
-                description,
-                price,
-                created_at,
-                updated_at,
-                archived_at: None,
-                version,
-            };
+            let product =
+                ProductView { id, sku, name, description, price, created_at, updated_at, archived_at: None, version };
             let stock = StockView {
                 product_id: id,
                 on_hand,
@@ -144,8 +135,7 @@ impl Model {
             };
             let counted = Entry::new(MovementKind::Adjustment, i64::from(on_hand), 0, None, now.at);
             let ledger = if on_hand > 0 { vec![counted] } else { vec![] };
-            let payload =
-                json!({ "product_id": id, "sku": product.sku, "price": product.price, "on_hand": on_hand });
+            let payload = json!({ "product_id": id, "sku": product.sku, "price": product.price, "on_hand": on_hand });
             model.tell(now, "catalog.product_created.v1", (id.uuid(), version), now.at, &payload);
             model.stored.shelves.insert(id, Shelf { product: product.clone(), stock, ledger });
             Ok(Answer::Product(product))

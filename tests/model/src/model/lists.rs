@@ -21,11 +21,7 @@ pub(super) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
 }
 
 /// The page of a list of all rows.
-pub(super) fn page<T: Clone>(
-    all: Vec<(Position, T)>,
-    direction: Direction,
-    request: &PageRequest,
-) -> Page<T> {
+pub(super) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, request: &PageRequest) -> Page<T> {
     let total = request.count.then(|| u64::try_from(all.len()).unwrap_or(u64::MAX));
     let mut rows = all;
     rows.sort_by(|(a, _), (b, _)| {

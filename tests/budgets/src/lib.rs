@@ -1,0 +1,10 @@
+//! What a request costs, counted and not timed: statements, allocations, bytes. The real HTTP service runs in the
+//! process, over real stores.
+
+mod document;
+mod server;
+mod statements;
+
+pub use document::{Section, Table};
+pub use server::{Buyer, Reply, Server, order, product, stores};
+pub use statements::{Statements, summary, taken};

@@ -1,0 +1,227 @@
+//! The HTTP service of Skep in this process, over a store of its own.
+
+use crate::statements::taken;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+use skep::{Skep, config::Config};
+use skep_application::{kernel::Actor, operations::Limit};
+use skep_contract::{Instance, Start, StoreHarness};
+use skep_http::{
+    api::RequestLimits,
+    edge::{Edge, EdgeConfig, RequestId, ResponseBody},
+};
+use skep_suites::{Mongo, Postgres, Sqlite};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// An answer, and what it cost.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// `name: value` and a line end for each header, and the status line; without what the connection adds (`date`).
+    pub head_bytes: usize,
+    /// The value of `ETag`.
+    pub etag: Option<String>,
+    /// The body.
+    pub body: Bytes,
+    /// What was asked of the store.
+    pub statements: Vec<String>,
+}
+
+impl Reply {
+    /// The body, as JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the answer is json")
+    }
+
+    /// A text of the body.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> String {
+        self.json()[name].as_str().unwrap_or_else(|| panic!("{name} is missing in {:?}", self.body)).to_owned()
+    }
+}
+
+/// The service over one store.
+pub struct Server {
+    edge: Edge,
+    skep: Skep,
+    instance: Box<dyn Instance>,
+    /// Where the secret lies.
+    _folder: TempDir,
+}
+
+/// Somebody with a token.
+#[derive(Debug, Clone)]
+pub struct Buyer {
+    /// The access token.
+    pub token: String,
+}
+
+/// The stores whose servers are named, by name.
+///
+/// # Panics
+/// If an address is none, or a store is missing that `SKEP_REQUIRE_STORES` names.
+#[must_use]
+pub fn stores() -> Vec<(&'static str, Arc<dyn StoreHarness>)> {
+    let mut stores: Vec<(&'static str, Arc<dyn StoreHarness>)> = vec![("sqlite", Arc::new(Sqlite::default()))];
+    if let Ok(address) = std::env::var("SKEP_TEST_POSTGRES_URL") {
+        stores.push(("postgres", Arc::new(Postgres::new(&address).expect("SKEP_TEST_POSTGRES_URL is an address"))));
+    }
+    if let Ok(address) = std::env::var("SKEP_TEST_MONGODB_URL") {
+        stores.push(("mongodb", Arc::new(Mongo::new(&address))));
+    }
+    let required = std::env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    for name in ["postgres", "mongodb"] {
+        let is_required = required.split(',').any(|required| required.trim() == name);
+        assert!(!is_required || stores.iter().any(|(store, _)| *store == name), "the address of {name} is not set");
+    }
+    stores
+}
+
+/// As often as one likes.
+fn no_limits() -> RequestLimits {
+    let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
+    RequestLimits { address: plenty, user: plenty, credentials: plenty }
+}
+
+impl Server {
+    /// The service over a new store of this kind.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start(harness: &dyn StoreHarness) -> Self {
+        let instance = harness.fresh(Start::Migrated, &[]).await.expect("there is a store");
+        let folder = TempDir::new().expect("there is a folder");
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let skep = Skep::builder().config(config).store(instance.store()).start().await.expect("it starts");
+        let service = skep.api(no_limits());
+        let ids = skep.app.ports.runtime.ids.clone();
+        let mut config = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
+        config.routes = service.routes;
+        Self { edge: Edge::new(service.endpoint, config), skep, instance, _folder: folder }
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.skep.close().await;
+        drop(self.edge);
+        drop(self.skep);
+        self.instance.destroy().await;
+    }
+
+    /// A request, ready to be sent. A body is JSON.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn request(
+        method: &Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Request<Full<Bytes>> {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = body.map(|body| serde_json::to_vec(body).expect("values are json"));
+        if let Some(body) = &body {
+            request = request.header("content-type", "application/json").header("content-length", body.len());
+        }
+        request.body(Full::from(body.unwrap_or_default())).expect("it is a request")
+    }
+
+    /// Sends it; the body of the answer is read to its end.
+    pub async fn handle(&self, request: Request<Full<Bytes>>) -> (Response<()>, Bytes) {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let (head, body) = self.edge.handle(request, peer).await.into_parts();
+        let body: ResponseBody = body;
+        let body = body.collect().await.expect("the answer is whole").to_bytes();
+        (Response::from_parts(head, ()), body)
+    }
+
+    /// Sends a request that is to succeed, and counts.
+    ///
+    /// # Panics
+    /// If it does not succeed.
+    pub async fn send(&self, operation: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Reply {
+        let method = operation.split(' ').next().unwrap_or_default();
+        let method = Method::from_bytes(method.as_bytes()).expect("it is a method");
+        let request = Self::request(&method, path, headers, body);
+        drop(taken());
+        let (head, body) = self.handle(request).await;
+        let statements = taken();
+        let status = head.status();
+        assert!(status.is_success(), "{operation}: {status} {}", String::from_utf8_lossy(&body));
+        let etag = head.headers().get("etag").and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        Reply { status, head_bytes: head_bytes(&head), etag, body, statements }
+    }
+
+    /// Makes the admin; answers the request's cost, and who it is.
+    pub async fn set_up(&self) -> Reply {
+        let token = self.skep.app.identity.issue_setup_token.execute(&Actor::system("budgets")).await;
+        let token = token.expect("a token is issued").expect("there is no admin yet");
+        let body = json!({ "token": token, "email": "admin@example.com", "password": PASSWORD, "display_name": "Ada" });
+        self.send("POST /api/v1/setup", "/api/v1/setup", &[], Some(&body)).await
+    }
+
+    /// Registers somebody.
+    pub async fn register(&self) -> Reply {
+        let body = json!({ "email": "bob@example.com", "password": PASSWORD, "display_name": "Bob" });
+        self.send("POST /api/v1/auth/register", "/api/v1/auth/register", &[], Some(&body)).await
+    }
+
+    /// Logs somebody in.
+    pub async fn log_in(&self, email: &str) -> (Reply, Buyer) {
+        let body = json!({ "email": email, "password": PASSWORD });
+        let reply = self.send("POST /api/v1/auth/login", "/api/v1/auth/login", &[], Some(&body)).await;
+        let token = format!("Bearer {}", reply.text("access_token"));
+        (reply, Buyer { token })
+    }
+
+    /// Puts a product on the shelf; answers its path.
+    pub async fn product(&self, admin: &Buyer, number: usize) -> String {
+        let body = product(number);
+        let headers = [("authorization", admin.token.as_str())];
+        let reply = self.send("POST /api/v1/products", "/api/v1/products", &headers, Some(&body)).await;
+        format!("/api/v1/products/{}", reply.text("id"))
+    }
+}
+
+/// A product, as typed.
+#[must_use]
+pub fn product(number: usize) -> Value {
+    json!({
+        "sku": format!("honey-{number:06}"),
+        "name": format!("Honey {number:06}"),
+        "description": "Blossom honey from the hills, 500 g",
+        "price": { "amount": 1999, "currency": "EUR" },
+        "stock": 1_000_000,
+    })
+}
+
+/// Lines of an order: the id at the end of each path, twice each.
+#[must_use]
+pub fn order(products: &[String]) -> Value {
+    let id = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let lines: Vec<Value> = products.iter().map(|path| json!({ "product_id": id(path), "quantity": 2 })).collect();
+    json!({ "lines": lines })
+}
+
+fn head_bytes(head: &Response<()>) -> usize {
+    let status = format!("HTTP/1.1 {} {}\r\n", head.status().as_str(), head.status().canonical_reason().unwrap_or(""));
+    let lines = head.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    status.len() + lines.sum::<usize>() + 2
+}
