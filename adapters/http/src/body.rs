@@ -12,7 +12,7 @@
 use std::error::Error as StdError;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -47,13 +47,9 @@ pub struct MergePatch<T>(pub T);
 
 /// Checks the headers, reads the body within its limit and parses it.
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> Result<T, Problem> {
-    check_media_type(request.headers(), accepted)?;
+    check_head(request, accepted)?;
     let body = body.take().map_err(|error| problem::from_error(error.into()))?;
-    // The edge has its guard; this holds where there is none.
-    let limit = request
-        .extensions()
-        .get::<RequestContext>()
-        .map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes);
+    let limit = limit(request);
     let body: BoxBody<Bytes, std::io::Error> = body.into();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let bytes = match Limited::new(body, limit).collect().await {
@@ -61,6 +57,24 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, ac
         Err(error) => return Err(read_problem(error)),
     };
     parse(&bytes)
+}
+
+/// Checks what the headers tell of the body: 413 if it is announced to be too large, 415 if it is of another media type.
+///
+/// # Errors
+/// The problem.
+pub(crate) fn check_head(request: &Request, accepted: &[&str]) -> Result<(), Problem> {
+    let announced = single(request.headers(), &CONTENT_LENGTH).flatten().and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit(request)) {
+        return Err(Problem::of(code::BODY_TOO_LARGE));
+    }
+    check_media_type(request.headers(), accepted)
+}
+
+/// How large the body may be. The edge has its guard; this holds where there is none.
+fn limit(request: &Request) -> u64 {
+    let context = request.extensions().get::<RequestContext>();
+    context.map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes)
 }
 
 fn read_problem(error: Box<dyn StdError + Send + Sync>) -> Problem {

@@ -8,6 +8,12 @@ pub(crate) fn etag(version: Version) -> String {
     format!("\"{version}\"")
 }
 
+/// The entity tag of a version that is shown in part only. Not that of the whole: two representations that differ have
+/// two tags (RFC 9110, 8.8.3), and a change cannot be based on what was not seen.
+pub(crate) fn partial_etag(version: Version) -> String {
+    format!("\"{version}-partial\"")
+}
+
 /// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags. A weak tag never matches strongly, and
 /// of several tags one at most can be the current one, so a list that is not a single tag is judged by its members: only
 /// the greatest version can still be current.
@@ -37,6 +43,8 @@ mod tests {
         assert_eq!(etag(Version::FIRST), "\"1\"");
         assert_eq!(precondition(Some("\"1\"")), version(1));
         assert_eq!(precondition(Some("\"1\", \"12\"")), version(12));
+        assert_ne!(partial_etag(Version::FIRST), etag(Version::FIRST));
+        assert_eq!(precondition(Some(&partial_etag(Version::FIRST))), Precondition::Other);
     }
 
     #[test]

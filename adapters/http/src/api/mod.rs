@@ -8,14 +8,14 @@ mod etag;
 mod limits;
 mod list;
 mod money;
-mod query_guard;
+mod parameter_guard;
 mod refusal;
 mod service;
 mod state;
 
 pub(crate) use answer::Answer;
 pub(crate) use caller::{Anyone, SignedIn, visitor};
-pub(crate) use etag::{etag, precondition};
+pub(crate) use etag::{etag, partial_etag, precondition};
 pub use limits::RequestLimits;
 pub(crate) use list::{ListLinks, ListParameters, PageInfo, list_request};
 pub(crate) use money::{MoneyBody, SelfLink};

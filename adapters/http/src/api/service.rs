@@ -2,7 +2,7 @@
 
 use super::{
     document, limits,
-    query_guard::QueryGuard,
+    parameter_guard::ParameterGuard,
     state::{ApiConfig, State},
 };
 use crate::{catalog, edge::RouteTable, identity, ordering, system};
@@ -45,7 +45,7 @@ impl Api {
     #[must_use]
     pub fn build(app: Arc<App>, config: ApiConfig) -> Service {
         let document = Arc::new(Self::document());
-        let guard = QueryGuard::from_openapi(&document);
+        let guard = ParameterGuard::from_openapi(&document);
         let routes = system::PATHS
             .iter()
             .try_fold(RouteTable::from_openapi(&document).expect("the document has paths"), |routes, path| {

@@ -5,7 +5,10 @@ use super::dto::{
     SetStockRequest, StockBody,
 };
 use crate::{
-    api::{Answer, Anyone, ListParameters, SignedIn, State, etag, idempotency_key, list_request, precondition, refuse},
+    api::{
+        Answer, Anyone, ListParameters, SignedIn, State, etag, idempotency_key, list_request, partial_etag,
+        precondition, refuse,
+    },
     body::{MergePatch, Strict},
     problem::Problem,
 };
@@ -73,7 +76,10 @@ fn shown(product: ProductView) -> Shown {
 }
 
 fn stock(detail: StockDetail) -> Stock {
-    let etag = etag(detail.view().version);
+    let etag = match &detail {
+        StockDetail::Full(view) => etag(view.version),
+        StockDetail::Availability(view) => partial_etag(view.version),
+    };
     Stock::Ok(Answer(detail.into()), etag)
 }
 
@@ -220,7 +226,8 @@ impl CatalogApi {
 
     /// Show the stock of a product
     ///
-    /// Everybody sees how many can be had; those who manage stock see what is on hand and reserved.
+    /// Everybody sees how many can be had; those who manage stock see what is on hand and reserved, and an `ETag` that a
+    /// change can be based on.
     #[oai(path = "/products/:id/stock", method = "get", operation_id = "get_stock")]
     async fn get_stock(&self, caller: Anyone, state: Data<&Arc<State>>, id: Path<String>) -> Result<Stock, Problem> {
         let id = product_id(&id.0);

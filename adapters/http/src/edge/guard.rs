@@ -3,7 +3,7 @@
 
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::config::Limits;
 use crate::problem::{Problem, code};
@@ -37,6 +37,9 @@ pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -
         single_headers(&parts.headers)?;
     }
     connection_options(&parts.headers)?;
+    if parts.uri.path() == "*" && parts.method != Method::OPTIONS {
+        return Err(refuse("only OPTIONS asks for the server as a whole"));
+    }
     path(parts.uri.path())
 }
 

@@ -6,6 +6,7 @@ use super::{
     refusal::idempotency_key,
 };
 use crate::{
+    body,
     edge::RequestContext,
     problem::{FieldError, Problem, code},
 };
@@ -18,7 +19,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The operations, by path template and method.
 #[derive(Clone, Default)]
-pub(crate) struct QueryGuard {
+pub(crate) struct ParameterGuard {
     known: Arc<HashMap<String, HashMap<Method, Operation>>>,
 }
 
@@ -28,6 +29,8 @@ struct Operation {
     takes_key: bool,
     takes_if_match: bool,
     callers: Callers,
+    /// The media types of its body; none if it has no body.
+    media_types: Vec<String>,
 }
 
 /// Whose credentials an operation looks at.
@@ -40,7 +43,7 @@ enum Callers {
     SignedIn,
 }
 
-impl QueryGuard {
+impl ParameterGuard {
     /// Reads the parameters from the OpenAPI document.
     pub(crate) fn from_openapi(document: &Value) -> Self {
         let mut known: HashMap<String, HashMap<Method, Operation>> = HashMap::new();
@@ -63,11 +66,15 @@ impl QueryGuard {
         if let Some(operation) = self.operation(&request)
             && let Err(fault) = operation.check(&request)
         {
-            // Whoever may not call at all is told so first.
+            // Whoever may not call at all is told so first, and then what is wrong with the body as a whole.
             match operation.callers {
                 Callers::Unasked => {}
                 Callers::Anyone => drop(Anyone::read(&request).await?),
                 Callers::SignedIn => drop(SignedIn::read(&request).await?),
+            }
+            if !operation.media_types.is_empty() {
+                let accepted: Vec<&str> = operation.media_types.iter().map(String::as_str).collect();
+                body::check_head(&request, &accepted)?;
             }
             return Err(fault.into());
         }
@@ -87,11 +94,13 @@ impl Operation {
             Some(ways) if ways.iter().any(|way| way.as_object().is_some_and(|way| way.is_empty())) => Callers::Anyone,
             Some(_) => Callers::SignedIn,
         };
+        let media_types = operation["requestBody"]["content"].as_object().into_iter().flatten();
         Self {
             query: names("query").map(str::to_owned).collect(),
             takes_key: takes(IDEMPOTENCY_KEY),
             takes_if_match: takes(header::IF_MATCH),
             callers,
+            media_types: media_types.map(|(name, _)| name.clone()).collect(),
         }
     }
 
