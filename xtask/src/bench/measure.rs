@@ -79,6 +79,8 @@ pub(crate) struct Figures {
     pub(crate) answers: u64,
     #[serde(rename = "latency_ms")]
     pub(crate) latency: Latency,
+    /// Requests that a busy server refused; they are not among the answers.
+    pub(crate) refused: u64,
     /// Answers that were not as expected, and the first of them.
     pub(crate) wrong: u64,
     pub(crate) first_wrong: Option<String>,
@@ -126,6 +128,7 @@ impl Figures {
             per_second: measured.per_second(),
             answers: measured.answers,
             latency,
+            refused: measured.refused,
             wrong: measured.wrong,
             first_wrong: measured.first_wrong,
         }

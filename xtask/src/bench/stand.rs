@@ -2,7 +2,7 @@
 
 use super::{
     Fault,
-    client::{Answer, Ids, Load, Pace, Source, Window, ask, bearer, bytes, run},
+    client::{Answer, Ids, Load, Outcome, Pace, Source, Window, ask, bearer, bytes, run},
     measure::Unobserved,
     process::Process,
 };
@@ -200,7 +200,8 @@ pub(crate) fn product(number: usize) -> String {
 /// The server refuses one.
 pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<usize>) -> Result<Vec<String>, Fault> {
     let head = bearer(admin);
-    let mut source = Fill { head, numbers, made: vec![] };
+    let patience = 100 + numbers.len() / 10;
+    let mut source = Fill { head, numbers, again: vec![], made: vec![], patience };
     let load = Load { address, pace: Pace::Closed { in_flight: IN_FLIGHT }, source: &mut source };
     let window = Window { warm_up: Duration::ZERO, length: FILL };
     let measured = run(&mut [load], window, &mut Unobserved)?;
@@ -213,20 +214,31 @@ pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<us
 struct Fill {
     head: String,
     numbers: std::ops::Range<usize>,
+    /// What a busy server has refused.
+    again: Vec<usize>,
     made: Vec<String>,
+    /// How many refusals are still put up with.
+    patience: usize,
 }
 
 impl Source for Fill {
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
-        let number = self.numbers.next()?;
-        out.extend(bytes("POST", "/api/v1/products", &self.head, Some(&product(number))));
-        Some(0)
+        let number = self.again.pop().or_else(|| self.numbers.next())?;
+        // With a key, so that what was refused can be asked again, whatever came of it.
+        let head = format!("{}Idempotency-Key: fill-{number}\r\n", self.head);
+        out.extend(bytes("POST", "/api/v1/products", &head, Some(&product(number))));
+        Some(number as u64)
     }
 
-    fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
+        if answer.status == 503 && self.patience > 0 {
+            self.patience -= 1;
+            self.again.push(usize::try_from(tag).unwrap_or_default());
+            return Ok(Outcome::Refused);
+        }
         answer.expect(201)?;
         let body = answer.json()?;
         self.made.push(body["id"].as_str().ok_or("a product without an id")?.to_owned());
-        Ok(())
+        Ok(Outcome::Done)
     }
 }

@@ -131,6 +131,7 @@ impl Order {
             "_id": order.clone(), "number": number, "customer_id": customer.clone(), "lines": lines,
             "total": money.clone(), "order_state": "placed", "payment_state": "unpaid",
             "fulfilment_state": "unfulfilled", "created_at": now, "updated_at": now, "version": 1_i64,
+            "line_count": 3_i64,
         };
         let level = |product: &u128| {
             let change = doc! { "$inc": { "reserved": 1_i64, "version": 1_i64 }, "$set": { "updated_at": now } };

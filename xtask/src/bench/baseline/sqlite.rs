@@ -15,7 +15,8 @@ const PRODUCTS: &str = "SELECT id, sku, name, description, price_amount, price_c
 const LEVELS: &str = "SELECT product_id, on_hand, reserved, updated_at, version FROM stock_levels \
      WHERE product_id IN (?1, ?2, ?3) ORDER BY product_id";
 const ORDER: &str = "INSERT INTO orders (id, number, customer_id, order_state, payment_state, fulfilment_state, \
-     total_amount, currency, created_at, updated_at, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+     total_amount, currency, created_at, updated_at, version, line_count) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const LINE: &str = "INSERT INTO order_lines (order_id, product_id, position, sku, name, quantity, unit_price, total) \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const LEVEL: &str = "UPDATE stock_levels SET on_hand = ?2, reserved = ?3, updated_at = ?4, version = version + 1 \
@@ -97,8 +98,9 @@ impl Orders {
         let number = Uuid::from_u128(rand::random()).simple().to_string();
         let total: i64 = lines.iter().map(|line| line.price).sum();
         let states = ("placed", "unpaid", "unfulfilled");
-        db.prepare_cached(ORDER)?
-            .execute(params![order, number, customer, states.0, states.1, states.2, total, "EUR", now, now, 1_i64])?;
+        db.prepare_cached(ORDER)?.execute(params![
+            order, number, customer, states.0, states.1, states.2, total, "EUR", now, now, 1_i64, 3_i64
+        ])?;
         for (position, line) in (1_i64..).zip(&lines) {
             let values = params![order, line.product, position, line.sku, line.name, 1_i64, line.price, line.price];
             db.prepare_cached(LINE)?.execute(values)?;
@@ -153,20 +155,21 @@ impl Orders {
 
     /// Reads what is ordered, and how much there is of it.
     fn lines(db: &Transaction<'_>, products: [[u8; 16]; LINES]) -> Result<Vec<Line>, Fault> {
-        let mut lines = vec![];
         let [a, b, c] = products;
+        let mut found = db.prepare_cached(LEVELS)?;
+        let mut rows = found.query(params![a, b, c])?;
+        let mut lines = vec![];
+        while let Some(row) = rows.next()? {
+            let (product, on_hand, reserved, version) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
+            let (sku, name) = (String::new(), String::new());
+            lines.push(Line { product, sku, name, price: 0, on_hand, reserved, version });
+        }
         let mut found = db.prepare_cached(PRODUCTS)?;
         let mut rows = found.query(params![a, b, c])?;
         while let Some(row) = rows.next()? {
-            let (product, sku, name, price) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?);
-            lines.push(Line { product, sku, name, price, on_hand: 0, reserved: 0, version: 0 });
-        }
-        let mut found = db.prepare_cached(LEVELS)?;
-        let mut rows = found.query(params![a, b, c])?;
-        while let Some(row) = rows.next()? {
             let product: [u8; 16] = row.get(0)?;
-            let line = lines.iter_mut().find(|line| line.product == product).ok_or("a level without its product")?;
-            (line.on_hand, line.reserved, line.version) = (row.get(1)?, row.get(2)?, row.get(4)?);
+            let line = lines.iter_mut().find(|line| line.product == product).ok_or("a product without a level")?;
+            (line.sku, line.name, line.price) = (row.get(1)?, row.get(2)?, row.get(4)?);
         }
         Ok(lines)
     }

@@ -3,7 +3,7 @@
 
 use super::{
     super::Fault,
-    Answer, Source,
+    Answer, Outcome, Source,
     connection::{Connection, Flight, Step},
 };
 use hdrhistogram::Histogram;
@@ -16,6 +16,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
+    collections::VecDeque,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -24,6 +25,9 @@ use std::{
 const LONGEST: u64 = 120_000_000_000;
 /// How long answers are waited for after the window.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a client that was refused waits.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How requests are sent.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +71,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     /// In nanoseconds.
     pub(crate) latency: Histogram<u64>,
+    /// Requests that a busy server refused, in the window or not.
+    pub(crate) refused: u64,
     /// Answers that were not as expected, in the window or not.
     pub(crate) wrong: u64,
     /// What was wrong with the first.
@@ -83,6 +89,8 @@ struct Running<'l, 's> {
     load: &'l mut Load<'s>,
     /// Connections that wait for nothing.
     free: Vec<usize>,
+    /// Connections whose last request was refused, and when they may ask again.
+    paused: VecDeque<(Instant, usize)>,
     /// How many requests of an open loop were due so far.
     sent: u32,
     is_exhausted: bool,
@@ -134,8 +142,8 @@ impl<'l, 's> Engine<'l, 's> {
                 connections.push(connection);
             }
             let latency = Histogram::new_with_bounds(1_000, LONGEST, 3)?;
-            let measured = Measured { answers: 0, seconds: 0.0, latency, wrong: 0, first_wrong: None };
-            running.push(Running { load, free, sent: 0, is_exhausted: false, measured });
+            let measured = Measured { answers: 0, seconds: 0.0, latency, refused: 0, wrong: 0, first_wrong: None };
+            running.push(Running { load, free, paused: VecDeque::new(), sent: 0, is_exhausted: false, measured });
         }
         let start = Instant::now();
         let open = start + window.warm_up;
@@ -229,6 +237,7 @@ impl<'l, 's> Engine<'l, 's> {
         for number in 0..self.running.len() {
             loop {
                 let running = &mut self.running[number];
+                running.resume(now);
                 if running.is_exhausted || running.free.is_empty() {
                     break;
                 }
@@ -237,13 +246,15 @@ impl<'l, 's> Engine<'l, 's> {
                     break;
                 }
                 if due > now {
-                    next = Some(next.map_or(due, |other| other.min(due)));
+                    next = next.into_iter().chain([due]).min();
                     break;
                 }
                 let Some(at) = running.free.pop() else { break };
                 running.sent += 1;
                 self.send(at, due)?;
             }
+            let resumes = self.running[number].paused.front().map(|(until, _)| *until);
+            next = next.into_iter().chain(resumes).min();
         }
         Ok(next)
     }
@@ -279,22 +290,29 @@ impl<'l, 's> Engine<'l, 's> {
         let now = Instant::now();
         let running = &mut self.running[connection.load];
         let answer = Answer { status: reply.status, body: connection.body(reply) };
-        if let Err(fault) = running.load.source.answer(flight.tag, &answer) {
+        let outcome = running.load.source.answer(flight.tag, &answer);
+        connection.consume();
+        connection.flight = None;
+        self.under_way -= 1;
+        if outcome == Ok(Outcome::Refused) {
+            running.measured.refused += 1;
+            // It may have more to ask than it thought.
+            running.is_exhausted = false;
+            running.paused.push_back((now + PAUSE, at));
+            return Ok(());
+        }
+        if let Err(fault) = outcome {
             running.measured.wrong += 1;
             running.measured.first_wrong.get_or_insert(fault);
         }
         let is_paced = matches!(running.load.pace, Pace::Open { .. });
-        let moment = if is_paced { flight.since } else { now };
-        let in_window = moment >= self.open && moment < self.close;
-        if in_window {
+        let is_in = |moment: Instant| moment >= self.open && moment < self.close;
+        if is_in(if is_paced { flight.since } else { now }) {
             let took = u64::try_from(now.saturating_duration_since(flight.since).as_nanos()).unwrap_or(LONGEST);
             running.measured.latency.saturating_record(took);
         }
         // What an overloaded server answers too late is no throughput.
-        running.measured.answers += u64::from(now >= self.open && now < self.close);
-        connection.consume();
-        connection.flight = None;
-        self.under_way -= 1;
+        running.measured.answers += u64::from(is_in(now));
         if is_paced || now >= self.close || running.is_exhausted {
             running.free.push(at);
             return Ok(());
@@ -304,6 +322,13 @@ impl<'l, 's> Engine<'l, 's> {
 }
 
 impl Running<'_, '_> {
+    /// Lets those who have waited long enough ask again.
+    fn resume(&mut self, now: Instant) {
+        while let Some((_, at)) = self.paused.pop_front_if(|(until, _)| *until <= now) {
+            self.free.push(at);
+        }
+    }
+
     /// When the next request of an open loop is due.
     fn due(&self, start: Instant) -> Option<Instant> {
         match self.load.pace {

@@ -23,7 +23,16 @@ pub(crate) trait Source {
     ///
     /// # Errors
     /// What is wrong with it.
-    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<(), String>;
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String>;
+}
+
+/// What an answer comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// What was asked for was done.
+    Done,
+    /// The server is busy and says so. Whoever asked waits a little before the next request; this one is not counted.
+    Refused,
 }
 
 /// An answer, while it is in the buffer.

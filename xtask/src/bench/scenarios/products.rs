@@ -3,7 +3,8 @@
 use super::{Course, IN_FLIGHT, changes::Changes, sources::Reads};
 use crate::bench::{
     Fault,
-    client::{ask, bytes},
+    client::{Answer, Outcome, Source, ask, bytes},
+    measure::Figures,
     process::Process,
     report::whole,
 };
@@ -24,24 +25,22 @@ impl Course<'_> {
         let answer = self.stand.folder().join("answer");
         let read = bytes("GET", &format!("/api/v1/products/{}", self.shop.products[0]), "", None);
         fs::write(&answer, ask(self.shop.address(), &read)?.expect(200)?.bytes)?;
-        let mut of_poem = 0.0;
         for (name, what) in [("hyper", "bare hyper handler"), ("poem", "empty poem-openapi endpoint")] {
             let server = Process::own(&["baseline", name, &answer.display().to_string()])?;
             // All products have the same answer there: only statuses are looked at.
             let limit = self.limit(what, &server, &mut Unread(Reads::new(self.shop.ids(2), &[])))?;
-            of_poem = self.ratio("get product", anonymous.per_second, what, limit.per_second, None);
-            self.ratio("get product, token", with_token.per_second, what, limit.per_second, None);
-            if name == "poem" && self.is_sqlite() {
-                self.share("get product", what, of_poem, 0.5);
-                self.share("get product, token", what, with_token.per_second / limit.per_second, 0.5);
+            for (read, figures) in [("get product", &anonymous), ("get product, token", &with_token)] {
+                let ratio = self.ratio(read, figures.per_second, what, limit.per_second, None);
+                if name == "poem" && self.is_sqlite() {
+                    self.share(read, what, ratio, 0.5);
+                }
             }
         }
-        debug_assert!(of_poem > 0.0, "both were measured");
         Ok(())
     }
 
     /// With tokens, while products change.
-    fn with_changes(&mut self) -> Result<crate::bench::measure::Figures, Fault> {
+    fn with_changes(&mut self) -> Result<Figures, Fault> {
         let mut instances = vec![self.shop.address()];
         instances.extend(self.second()?);
         let changes = Changes::start(&instances, &self.shop.admin, &self.shop.products, CHANGES_A_SECOND)?;
@@ -68,12 +67,12 @@ impl Course<'_> {
 /// Reads whose bodies nobody looks at.
 struct Unread(Reads);
 
-impl crate::bench::client::Source for Unread {
+impl Source for Unread {
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
         self.0.request(out)
     }
 
-    fn answer(&mut self, _: u64, answer: &crate::bench::client::Answer<'_>) -> Result<(), String> {
-        answer.expect(200)
+    fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
+        answer.expect(200).map(|()| Outcome::Done)
     }
 }

@@ -1,7 +1,7 @@
 //! What the loads ask.
 
 use crate::bench::{
-    client::{Answer, Ids, Source, bearer, bytes, fresh_uuid},
+    client::{Answer, Ids, Outcome, Source, bearer, bytes, fresh_uuid},
     stand::product,
 };
 use std::rc::Rc;
@@ -41,7 +41,7 @@ impl Source for Reads {
         Some((at as u64) << 1 | u64::from(self.asked.is_multiple_of(SAMPLE)))
     }
 
-    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
         answer.expect(200)?;
         if tag & 1 == 1 {
             let expected = self.ids.at(usize::try_from(tag >> 1).unwrap_or_default());
@@ -50,7 +50,7 @@ impl Source for Reads {
                 return Err(format!("expected the product {expected}: {body}"));
             }
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 }
 
@@ -75,7 +75,7 @@ impl Source for Same<'_> {
         Some(self.asked)
     }
 
-    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
         answer.expect(200)?;
         if tag.is_multiple_of(SAMPLE) {
             let body = answer.json()?;
@@ -83,7 +83,7 @@ impl Source for Same<'_> {
                 return Err(format!("not as expected: {body}"));
             }
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 }
 
@@ -106,10 +106,14 @@ impl Source for LogIns {
         Some(0)
     }
 
-    fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
+        // The queue before the hashers is full.
+        if answer.status == 503 {
+            return Ok(Outcome::Refused);
+        }
         answer.expect(200)?;
         let body = answer.json()?;
-        if body["access_token"].is_string() { Ok(()) } else { Err("a log-in without a token".to_owned()) }
+        if body["access_token"].is_string() { Ok(Outcome::Done) } else { Err("a log-in without a token".to_owned()) }
     }
 }
 
@@ -134,7 +138,7 @@ impl Source for Creates {
         Some(number as u64)
     }
 
-    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
         answer.expect(201)?;
         if tag.is_multiple_of(SAMPLE) {
             let body = answer.json()?;
@@ -142,7 +146,7 @@ impl Source for Creates {
                 return Err(format!("expected product {tag}: {body}"));
             }
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 }
 
@@ -179,7 +183,7 @@ impl Source for Orders {
         Some(self.asked)
     }
 
-    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<(), String> {
+    fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
         answer.expect(201)?;
         self.placed += 1;
         if tag.is_multiple_of(SAMPLE) {
@@ -189,6 +193,6 @@ impl Source for Orders {
                 return Err(format!("expected an order of {LINES} lines: {body}"));
             }
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 }
