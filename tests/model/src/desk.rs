@@ -172,10 +172,10 @@ impl Desk {
         match condition {
             Condition::Missing => Precondition::Missing,
             Condition::Any => Precondition::Any,
-            Condition::Other => Precondition::Other,
+            Condition::Other => Precondition::OneOf(vec![]),
             Condition::Seen(more) => {
                 let version = Version::new(seen.unwrap_or(Version::FIRST).get() + more);
-                version.map_or(Precondition::Other, Precondition::Version)
+                Precondition::OneOf(version.into_iter().collect())
             }
         }
     }

@@ -116,7 +116,7 @@ impl Double {
             Command::SetStock(command) => &mut command.precondition,
             _ => return call,
         };
-        if let Precondition::Version(_) = precondition {
+        if let Precondition::OneOf(_) = precondition {
             *precondition = Precondition::Any;
         }
         call

@@ -43,7 +43,7 @@ fn buy(n: usize, product: ProductId, quantity: i64, key: Option<&str>) -> Call {
 
 fn rename(product: &ProductView, name: &str) -> Call {
     let patch = ProductPatch { name: Patch::Set(name.to_owned()), ..ProductPatch::default() };
-    let precondition = Precondition::Version(product.version);
+    let precondition = Precondition::version(product.version);
     let command = ChangeProductCommand { product_id: product.id, precondition, patch, idempotency_key: None };
     Call { actor: person(0), command: Command::ChangeProduct(command) }
 }

@@ -14,45 +14,106 @@ pub(crate) fn partial_etag(version: Version) -> String {
     format!("\"{version}-partial\"")
 }
 
-/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags. A weak tag never matches strongly, and
-/// of several tags one at most can be the current one, so a list that is not a single tag is judged by its members: only
-/// the greatest version can still be current.
+/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag never
+/// matches strongly, and what is no list at all matches nothing.
 pub(crate) fn precondition(header: Option<&str>) -> Precondition {
     let Some(header) = header.map(str::trim) else { return Precondition::Missing };
     if header == "*" {
         return Precondition::Any;
     }
-    let versions = header.split(',').filter_map(|tag| {
-        let number = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
-        let plain = !number.is_empty() && !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
-        number.parse().ok().filter(|_| plain).and_then(Version::new)
-    });
-    versions.max().map_or(Precondition::Other, Precondition::Version)
+    Precondition::OneOf(tags(header).unwrap_or_default().into_iter().filter_map(version).collect())
+}
+
+/// What stands between the quotes of each strong tag of a list. A comma may also stand within a tag. `None` if it is no
+/// list of tags.
+fn tags(list: &str) -> Option<Vec<&str>> {
+    let mut rest = list;
+    let mut strong = vec![];
+    loop {
+        // A list may have empty members.
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(strong);
+        }
+        let (weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
+        let (tag, behind) = tag.strip_prefix('"')?.split_once('"')?;
+        if tag.chars().any(|c| c == ' ' || c.is_control()) {
+            return None;
+        }
+        rest = behind.trim_start_matches([' ', '\t']);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+        if !weak {
+            strong.push(tag);
+        }
+    }
+}
+
+/// The version that a tag stands for, written as [`etag`] writes it.
+fn version(tag: &str) -> Option<Version> {
+    let plain = !tag.starts_with('0') && tag.bytes().all(|b| b.is_ascii_digit());
+    tag.parse().ok().filter(|_| plain).and_then(Version::new)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn version(number: i64) -> Precondition {
-        Precondition::Version(Version::new(number).unwrap())
+    fn one_of(numbers: &[i64]) -> Precondition {
+        Precondition::OneOf(numbers.iter().map(|number| Version::new(*number).unwrap()).collect())
     }
 
     #[test]
     fn a_tag_is_the_version_in_quotes() {
         assert_eq!(etag(Version::FIRST), "\"1\"");
-        assert_eq!(precondition(Some("\"1\"")), version(1));
-        assert_eq!(precondition(Some("\"1\", \"12\"")), version(12));
+        assert_eq!(precondition(Some("\"1\"")), one_of(&[1]));
+        assert_eq!(precondition(Some("\"1\", \"12\"")), one_of(&[1, 12]));
         assert_ne!(partial_etag(Version::FIRST), etag(Version::FIRST));
-        assert_eq!(precondition(Some(&partial_etag(Version::FIRST))), Precondition::Other);
+        assert_eq!(precondition(Some(&partial_etag(Version::FIRST))), one_of(&[]));
     }
 
     #[test]
     fn what_is_no_version_of_ours_matches_none() {
-        for header in ["", "1", "W/\"1\"", "\"01\"", "\"-1\"", "\"0\"", "\"+1\"", "\"99999999999999999999\"", "\"x\""] {
-            assert_eq!(precondition(Some(header)), Precondition::Other, "{header}");
+        for header in
+            ["", "1", "W/\"1\"", "\"01\"", "\"-1\"", "\"0\"", "\"+1\"", "\"99999999999999999999\"", "\"x\"", "\"1,2\""]
+        {
+            assert_eq!(precondition(Some(header)), one_of(&[]), "{header}");
         }
         assert_eq!(precondition(None), Precondition::Missing);
         assert_eq!(precondition(Some(" * ")), Precondition::Any);
+    }
+
+    #[test]
+    fn every_strong_tag_of_a_list_may_match() {
+        assert_eq!(precondition(Some("\"7\",\"3\" ,\t\"5\"")), one_of(&[7, 3, 5]));
+        assert_eq!(precondition(Some(", \"7\",, W/\"8\", \"x,\", \"9\",")), one_of(&[7, 9]));
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_matches_nothing() {
+        for header in
+            ["\"1\" \"2\"", "\"1\", 2", "\"1", "\"1\", \"", "\"1\", w/\"2\"", "\"1\", *", "\"1\", \"a b\"", "1\""]
+        {
+            assert_eq!(precondition(Some(header)), one_of(&[]), "{header}");
+        }
+    }
+
+    /// Whatever is listed beside it, a version matches if it is listed, and only then.
+    #[test]
+    fn a_version_matches_if_it_is_listed() {
+        let members = ["\"1\"", "W/\"1\"", "\"2\"", "\"3\"", "\"x,\"", "\"\"", "", " "];
+        for first in members {
+            for second in members {
+                for third in members {
+                    let precondition = precondition(Some(&[first, second, third].join(",")));
+                    for current in [1, 2, 3] {
+                        let listed = [first, second, third].contains(&format!("\"{current}\"").as_str());
+                        let matches = precondition.require(Version::new(current).unwrap()).is_ok();
+                        assert_eq!(matches, listed, "{current} in {first},{second},{third}");
+                    }
+                }
+            }
+        }
     }
 }

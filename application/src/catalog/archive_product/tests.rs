@@ -50,7 +50,7 @@ async fn the_product_keeps_its_row_and_one_event_tells_of_it() {
 #[tokio::test]
 async fn a_product_that_is_unknown_or_archived_already_is_not_found() {
     for shelf in [Shelf::default(), archived()] {
-        let other = command(Precondition::Other);
+        let other = command(Precondition::OneOf(vec![]));
         let refusal = archive_product(&script([shelf.looking()])).execute(&admin(), other).await;
         assert_eq!(code(&refusal), "not_found");
         assert_eq!(endings(&shelf.seen.endings), [Ending::RolledBack]);
@@ -64,9 +64,9 @@ async fn a_precondition_may_be_missing_but_not_wrong() {
         code(&use_case.execute(&admin(), command(precondition)).await)
     };
     assert_eq!(ask(Precondition::Any).await, "ok");
-    assert_eq!(ask(Precondition::Version(Version::FIRST)).await, "ok");
-    assert_eq!(ask(Precondition::Version(Version::FIRST.next())).await, "precondition_failed");
-    assert_eq!(ask(Precondition::Other).await, "precondition_failed");
+    assert_eq!(ask(Precondition::version(Version::FIRST)).await, "ok");
+    assert_eq!(ask(Precondition::version(Version::FIRST.next())).await, "precondition_failed");
+    assert_eq!(ask(Precondition::OneOf(vec![])).await, "precondition_failed");
 }
 
 #[tokio::test]
@@ -124,7 +124,10 @@ async fn an_unknown_outcome_stays_unknown_when_the_store_does_not_come_back() {
 async fn the_key_is_claimed_first_and_filled_last() {
     let shelf = shelf();
     archive_product(&script([shelf.open()])).execute(&admin(), keyed()).await.unwrap();
-    assert_eq!(shelf.seen.calls.all(), ["claim", "stock.find_many", "products.find", "products.save", "outbox.append", "fill"]);
+    assert_eq!(
+        shelf.seen.calls.all(),
+        ["claim", "stock.find_many", "products.find", "products.save", "outbox.append", "fill"]
+    );
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub(super) fn pieces(count: i64) -> Option<u32> {
 }
 
 /// The version must be named, and be that one.
-fn require(precondition: Precondition, current: Version) -> Step<()> {
+fn require(precondition: &Precondition, current: Version) -> Step<()> {
     match precondition {
         Precondition::Missing => Err(Answer::refusal(ErrorKind::PreconditionRequired, "precondition_required")),
         _ => allow(precondition, current),
@@ -38,11 +38,10 @@ fn require(precondition: Precondition, current: Version) -> Step<()> {
 }
 
 /// If the version is named, it must be that one.
-fn allow(precondition: Precondition, current: Version) -> Step<()> {
+fn allow(precondition: &Precondition, current: Version) -> Step<()> {
     let meets = match precondition {
         Precondition::Missing | Precondition::Any => true,
-        Precondition::Version(seen) => seen == current,
-        Precondition::Other => false,
+        Precondition::OneOf(seen) => seen.contains(&current),
     };
     if meets { Ok(()) } else { Err(Answer::refusal(ErrorKind::Stale, "precondition_failed")) }
 }
@@ -146,7 +145,7 @@ impl Model {
         check(now.actor, Right::Manage)?;
         self.once(now, call, |model| {
             let product = model.on_sale(command.product_id)?.product.clone();
-            require(command.precondition, product.version)?;
+            require(&command.precondition, product.version)?;
             let mut changed = patched(&product, &command.patch)?;
             if changed != product {
                 model.sku_is_free(&changed.sku, changed.id)?;
@@ -165,7 +164,7 @@ impl Model {
         check(now.actor, Right::Manage)?;
         self.once(now, call, |model| {
             let Shelf { product, stock, .. } = model.on_sale(command.product_id)?;
-            allow(command.precondition, product.version)?;
+            allow(&command.precondition, product.version)?;
             product.updated_at = now.at.max(product.updated_at);
             product.archived_at = Some(product.updated_at);
             product.version = product.version.next();
@@ -182,7 +181,7 @@ impl Model {
         self.once(now, call, |model| {
             let shelf = model.on_sale(command.product_id)?;
             let before = shelf.stock;
-            require(command.precondition, before.version)?;
+            require(&command.precondition, before.version)?;
             let out_of_range = || Faults::one("/on_hand", "out_of_range", StockRefusal::OutOfRange);
             let on_hand = pieces(command.on_hand).ok_or_else(out_of_range)?;
             if on_hand < before.reserved {
