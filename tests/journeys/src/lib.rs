@@ -4,6 +4,7 @@
 mod answer;
 mod binary;
 mod call;
+mod collector;
 mod connection;
 mod contract;
 mod deployment;
@@ -15,6 +16,7 @@ mod wire;
 pub use answer::Answer;
 pub use binary::skep;
 pub use call::{Call, Client};
+pub use collector::{Collector, Span};
 pub use connection::Connection;
 pub use contract::Contract;
 pub use deployment::{Deployment, Output};

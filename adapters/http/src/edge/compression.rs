@@ -122,7 +122,10 @@ fn varies_by_encoding(headers: &mut HeaderMap) {
         return;
     }
     let before = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
-    let names: Vec<&str> = before.chain([ACCEPT_ENCODING.as_str()]).collect();
+    let mut names: Vec<&str> = before.flat_map(|line| line.split(',')).map(str::trim).collect();
+    if !names.iter().any(|name| name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str())) {
+        names.push(ACCEPT_ENCODING.as_str());
+    }
     if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
         headers.insert(VARY, value);
     }

@@ -181,9 +181,11 @@ impl Source {
 /// What the tests of Skep are told; a server that they start inherits it.
 const FOR_TESTS: &[&str] = &["SKEP_TEST_", "SKEP_REQUIRE_", "SKEP_BLESS"];
 
-/// The value, or as much of it as may be shown: of an address its scheme.
+/// The value, or as much of it as may be shown: of an address its scheme, also where an address with a password was put
+/// where none belongs.
 fn found(setting: &Setting, text: &str) -> String {
-    match (setting.secret, text.split_once(':')) {
+    let has_password = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    match (setting.secret || has_password, text.split_once(':')) {
         (false, _) => format!(", found {text:?}"),
         (true, Some((scheme, _))) if is_scheme(scheme) => format!(", found an address of {scheme}:"),
         (true, _) => String::new(),

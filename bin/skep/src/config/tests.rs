@@ -151,6 +151,24 @@ fn two_addresses_are_told_with_where_each_is() {
 }
 
 #[test]
+fn an_address_at_the_wrong_place_does_not_show_its_password() {
+    for name in ["PUBLIC_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PORT", "SKEP_STORE"] {
+        let text = read(&[(name, "redis://:hunter2@h:6379")]).unwrap_err().to_string();
+        assert!(text.contains("found an address of redis:") && !text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn traces_go_where_it_is_said() {
+    assert_eq!(read(&[]).unwrap().traces, None);
+    let traces = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://10.0.0.9:4318/"), ("SKEP_TRACES_PERCENT", "10")]);
+    let wanted = Traces { endpoint: "http://10.0.0.9:4318".into(), service_name: "skep".into(), percent: 10 };
+    assert_eq!(traces.unwrap().traces, Some(wanted));
+    assert_eq!(faults(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://h:4318")]), ["OTEL_EXPORTER_OTLP_ENDPOINT"]);
+    assert_eq!(faults(&[("SKEP_TRACES_PERCENT", "101")]), ["SKEP_TRACES_PERCENT"]);
+}
+
+#[test]
 fn sqlite_has_no_address() {
     let text = read(&[("DATABASE_URL", "sqlite:///var/hunter2.db")]).unwrap_err().to_string();
     assert!(text.contains("found an address of sqlite:") && text.contains("SKEP_DATA_DIR"), "{text}");

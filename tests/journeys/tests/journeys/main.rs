@@ -5,8 +5,10 @@
 
 mod authorization;
 mod bad_input;
+mod edge;
 mod instances;
 mod limits;
+mod observability;
 mod openapi;
 mod operator;
 mod restart;
@@ -33,6 +35,8 @@ pub(crate) struct Journey {
 pub(crate) enum Needs {
     /// Nothing.
     Nothing,
+    /// Nothing, and no other store than SQLite tells more: it is not about the store.
+    NoServer,
     /// A store on a server, which several instances can share.
     Server,
     /// Redis.
@@ -51,7 +55,11 @@ impl Journey {
     }
 
     fn is_for(&self, store: &str) -> bool {
-        store != "sqlite" || !matches!(self.needs, Needs::Server | Needs::ServerAndRedis)
+        match self.needs {
+            Needs::NoServer => store == "sqlite",
+            Needs::Server | Needs::ServerAndRedis => store != "sqlite",
+            Needs::Nothing | Needs::Redis => true,
+        }
     }
 
     fn uses_redis(&self) -> bool {
@@ -71,6 +79,8 @@ fn journeys() -> Vec<Journey> {
         instances::JOURNEYS,
         store_away::JOURNEYS,
         limits::JOURNEYS,
+        observability::JOURNEYS,
+        edge::JOURNEYS,
     ];
     parts.concat()
 }

@@ -38,7 +38,7 @@ fn requests_are_refused_until_it_is_back(store: &Store) {
 }
 
 /// Leads the deployment to its store through a wire.
-fn through_a_wire(deployment: &mut Deployment) -> Wire {
+pub(crate) fn through_a_wire(deployment: &mut Deployment) -> Wire {
     let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
     let (name, address) = address.expect("a store on a server");
     let (wire, mut through) = Wire::splice(&address);
