@@ -102,9 +102,12 @@ impl Session {
         let mut rows = prepared.raw_query();
         let mut answer = Vec::new();
         while let Some(row) = rows.next().map_err(|error| during(statement.name, error))? {
-            let values: Result<Vec<Value>, StoreError> =
-                statement.columns.iter().enumerate().map(|(at, kind)| read(statement, row, at, *kind)).collect();
-            answer.push(Row::new(statement.name, values?));
+            // Not collected: through a `Result` the length is not known before, and the list would grow thrice.
+            let mut values = Vec::with_capacity(statement.columns.len());
+            for (at, kind) in statement.columns.iter().enumerate() {
+                values.push(read(statement, row, at, *kind)?);
+            }
+            answer.push(Row::new(statement.name, values));
         }
         Ok(answer)
     }

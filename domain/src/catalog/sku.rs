@@ -38,6 +38,12 @@ impl Sku {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The code alone.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 impl std::fmt::Display for Sku {

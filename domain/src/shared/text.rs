@@ -55,6 +55,12 @@ impl Text {
         &self.0
     }
 
+    /// The text alone.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     fn read(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Self, InvalidText> {
         let text: String = text.trim().nfc().collect();
         if text.chars().any(|c| c.is_control() && !allowed(c)) {

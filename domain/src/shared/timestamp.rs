@@ -1,6 +1,6 @@
 //! A point in time as every store keeps it: milliseconds in UTC.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A point in time in UTC with a resolution of one millisecond, from year 1 to year 9999.
@@ -64,8 +64,24 @@ impl From<Timestamp> for DateTime<Utc> {
 }
 
 impl std::fmt::Display for Timestamp {
+    /// In one piece and without an allocation: answers are full of times.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&DateTime::from(*self).to_rfc3339_opts(SecondsFormat::Millis, true))
+        let time = DateTime::<Utc>::from(*self);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let mut write = |end: usize, len: usize, mut number: u32| {
+            for digit in text[end - len..end].iter_mut().rev() {
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+                number /= 10;
+            }
+        };
+        write(4, 4, time.year().unsigned_abs());
+        write(7, 2, time.month());
+        write(10, 2, time.day());
+        write(13, 2, time.hour());
+        write(16, 2, time.minute());
+        write(19, 2, time.second());
+        write(23, 3, time.timestamp_subsec_millis());
+        f.write_str(std::str::from_utf8(&text).map_err(|_| std::fmt::Error)?)
     }
 }
 
@@ -115,6 +131,8 @@ mod tests {
             let time = Timestamp::from_millis(millis).unwrap();
             prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
             prop_assert_eq!(Timestamp::from(DateTime::from(time)), time);
+            let known = DateTime::<Utc>::from(time).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+            prop_assert_eq!(time.to_string(), known);
         }
 
         #[test]

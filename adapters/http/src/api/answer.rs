@@ -8,6 +8,9 @@ use poem_openapi::{
 };
 use serde::Serialize;
 
+/// Most answers of one resource fit into this.
+const USUAL_BYTES: usize = 1024;
+
 /// A JSON answer. poem-openapi's own `Json` builds a tree of values first, which costs more than reading the row.
 pub(crate) struct Answer<T>(pub(crate) T);
 
@@ -25,8 +28,9 @@ impl<T: Type> Payload for Answer<T> {
 
 impl<T: Serialize + Send> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder().content_type("application/json").body(body),
+        let mut body = Vec::with_capacity(USUAL_BYTES);
+        match serde_json::to_writer(&mut body, &self.0) {
+            Ok(()) => Response::builder().content_type("application/json").body(body),
             Err(error) => crate::problem::Problem::internal(error).into_response(),
         }
     }

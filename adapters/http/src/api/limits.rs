@@ -41,6 +41,9 @@ impl Default for RequestLimits {
     }
 }
 
+/// What two limits say of a request fits into so many bytes.
+const HEADER: usize = 64;
+
 /// What one limit, by name, said of a request.
 type Said = (&'static str, Limit, Verdict);
 
@@ -58,7 +61,7 @@ impl Verdicts {
     /// The `RateLimit` headers of the draft of the HTTP working group.
     fn write(&self, response: &mut Response) {
         let Ok(verdicts) = self.0.lock() else { return };
-        let (mut policy, mut limit) = (String::new(), String::new());
+        let (mut policy, mut limit) = (String::with_capacity(HEADER), String::with_capacity(HEADER));
         for (name, rule, verdict) in verdicts.iter() {
             let separator = if policy.is_empty() { "" } else { ", " };
             let _ = write!(policy, "{separator}\"{name}\";q={};w={}", rule.burst, rule.period.as_secs());
@@ -141,7 +144,8 @@ pub(super) async fn count_user(request: &Request, state: &State, actor: &Actor) 
 
 /// A counter that is away stops nobody: the limits' adapter says so in a metric.
 async fn take(state: &State, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
-    let Ok(verdict) = state.app.ports.limits.take(&format!("http:{name}:{who}"), limit).await else { return Ok(()) };
+    let key = ["http:", name, ":", who].concat();
+    let Ok(verdict) = state.app.ports.limits.take(&key, limit).await else { return Ok(()) };
     verdicts.note(name, limit, verdict);
     state.decisions.count(name, verdict.allowed);
     if verdict.allowed {

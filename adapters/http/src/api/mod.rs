@@ -18,7 +18,7 @@ pub(crate) use caller::{Anyone, SignedIn, visitor};
 pub(crate) use etag::{etag, partial_etag, precondition};
 pub use limits::RequestLimits;
 pub(crate) use list::{ListLinks, ListParameters, PageInfo, list_request};
-pub(crate) use money::{MoneyBody, SelfLink};
+pub(crate) use money::{MoneyBody, SelfLink, path_of};
 pub use refusal::status;
 pub(crate) use refusal::{idempotency_key, refuse};
 pub use service::{Api, Service};

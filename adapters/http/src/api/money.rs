@@ -4,6 +4,7 @@ use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::catalog::MoneyInput;
 use skep_domain::shared::Money;
+use std::fmt::{Display, Write as _};
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
@@ -44,4 +45,17 @@ impl SelfLink {
     pub(crate) fn to(path: String) -> Self {
         Self { this: path }
     }
+}
+
+/// The path of a resource below `base`, by id, and what follows it; in one allocation.
+pub(crate) fn path_of(base: &str, id: impl Display, rest: &str) -> String {
+    /// The characters of an id.
+    const ID: usize = 36;
+    let mut path = String::with_capacity(base.len() + 1 + ID + rest.len());
+    path.push_str(base);
+    path.push('/');
+    // Writing to a string does not fail.
+    let _ = write!(path, "{id}");
+    path.push_str(rest);
+    path
 }

@@ -6,7 +6,7 @@ use super::dto::{
 };
 use crate::{
     api::{
-        Answer, Anyone, ListParameters, SignedIn, State, etag, idempotency_key, list_request, partial_etag,
+        Answer, Anyone, ListParameters, SignedIn, State, etag, idempotency_key, list_request, partial_etag, path_of,
         precondition, refuse,
     },
     body::{MergePatch, Strict},
@@ -120,7 +120,7 @@ impl CatalogApi {
     ) -> Result<Created, Problem> {
         let command = body.0.command(idempotency_key(key.0)?);
         let product = state.app.catalog.create_product.execute(&caller.0, command).await.map_err(refuse)?;
-        let (etag, location) = (etag(product.version), format!("{PRODUCTS}/{}", product.id));
+        let (etag, location) = (etag(product.version), path_of(PRODUCTS, product.id, ""));
         Ok(Created::Created(Answer(product.into()), etag, location))
     }
 

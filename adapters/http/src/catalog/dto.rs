@@ -1,6 +1,6 @@
 //! The bodies of the catalogue.
 
-use crate::api::{ListLinks, MoneyBody, PageInfo, SelfLink};
+use crate::api::{ListLinks, MoneyBody, PageInfo, SelfLink, path_of};
 use poem_openapi::{
     Object,
     types::{Example, MaybeUndefined},
@@ -181,17 +181,17 @@ pub(super) struct ProductBody {
 
 impl From<ProductView> for ProductBody {
     fn from(product: ProductView) -> Self {
-        let path = format!("{PRODUCTS}/{}", product.id);
+        let (this, stock) = (path_of(PRODUCTS, product.id, ""), path_of(PRODUCTS, product.id, "/stock"));
         Self {
             id: product.id.to_string(),
-            sku: product.sku.as_str().to_owned(),
-            name: product.name.as_str().to_owned(),
-            description: product.description.as_str().to_owned(),
+            sku: product.sku.into_string(),
+            name: product.name.into_string(),
+            description: product.description.into_string(),
             price: product.price.into(),
             created_at: product.created_at.to_string(),
             updated_at: product.updated_at.to_string(),
             archived_at: product.archived_at.map(|at| at.to_string()),
-            links: ProductLinks { stock: format!("{path}/stock"), this: path },
+            links: ProductLinks { this, stock },
         }
     }
 }
@@ -248,7 +248,7 @@ impl From<StockDetail> for StockBody {
             StockDetail::Full(view) => (Some(view.on_hand), Some(view.reserved)),
             StockDetail::Availability(_) => (None, None),
         };
-        let links = SelfLink::to(format!("{PRODUCTS}/{}/stock", view.product_id));
+        let links = SelfLink::to(path_of(PRODUCTS, view.product_id, "/stock"));
         Self { on_hand, reserved, available: view.available, links }
     }
 }

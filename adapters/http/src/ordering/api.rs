@@ -2,7 +2,7 @@
 
 use super::dto::{ORDERS, OrderBody, OrderListBody, PlaceOrderRequest};
 use crate::{
-    api::{Answer, ListParameters, SignedIn, State, etag, idempotency_key, list_request, refuse},
+    api::{Answer, ListParameters, SignedIn, State, etag, idempotency_key, list_request, path_of, refuse},
     body::Strict,
     problem::Problem,
 };
@@ -72,7 +72,7 @@ impl OrderingApi {
     ) -> Result<Placed, Problem> {
         let command = body.0.command(idempotency_key(key.0)?)?;
         let order = state.app.ordering.place_order.execute(&caller.0, command).await.map_err(refuse)?;
-        let (etag, location) = (etag(order.version), format!("{ORDERS}/{}", order.id));
+        let (etag, location) = (etag(order.version), path_of(ORDERS, order.id, ""));
         Ok(Placed::Created(Answer(order.into()), etag, location))
     }
 

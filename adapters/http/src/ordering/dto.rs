@@ -1,7 +1,7 @@
 //! The bodies of ordering.
 
 use crate::{
-    api::{ListLinks, MoneyBody, PageInfo, SelfLink},
+    api::{ListLinks, MoneyBody, PageInfo, SelfLink, path_of},
     problem::{FieldError, Problem},
 };
 use poem_openapi::{Object, types::Example};
@@ -87,8 +87,8 @@ impl From<OrderLineView> for OrderLineBody {
     fn from(line: OrderLineView) -> Self {
         Self {
             product_id: line.product_id.to_string(),
-            sku: line.sku.as_str().to_owned(),
-            name: line.name.as_str().to_owned(),
+            sku: line.sku.into_string(),
+            name: line.name.into_string(),
             quantity: line.quantity,
             unit_price: line.unit_price.into(),
             total: line.total.into(),
@@ -128,7 +128,7 @@ impl From<OrderView> for OrderBody {
             total: order.total.into(),
             created_at: order.created_at.to_string(),
             updated_at: order.updated_at.to_string(),
-            links: SelfLink::to(format!("{ORDERS}/{}", order.id)),
+            links: SelfLink::to(path_of(ORDERS, order.id, "")),
         }
     }
 }
