@@ -9,6 +9,8 @@ mod log_writer;
 mod skep;
 mod stores;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use data_dir::DataDirError;
 pub use skep::{Builder, Gauges, ISSUER, Skep, StartError, system_runtime};
