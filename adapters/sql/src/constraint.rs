@@ -8,6 +8,7 @@ const fn columns(constraint: Constraint) -> &'static str {
         Constraint::UserId => "users.id",
         Constraint::UserEmail => "users.email",
         Constraint::SessionId => "sessions.id",
+        Constraint::SetupToken => "setup_tokens.id",
         Constraint::ProductId => "products.id",
         Constraint::ProductSku => "products.sku",
         Constraint::StockLevelProduct => "stock_levels.product_id",
@@ -19,6 +20,7 @@ const fn columns(constraint: Constraint) -> &'static str {
         Constraint::EventId => "outbox.id",
         Constraint::IdempotencyKey => "idempotency_keys.principal, idempotency_keys.use_case, idempotency_keys.key",
         Constraint::InstanceKeyId => "instance_keys.id",
+        Constraint::InstanceKeyPurpose => "instance_keys.purpose",
     }
 }
 

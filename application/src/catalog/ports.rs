@@ -206,6 +206,8 @@ impl StockView {
 }
 
 /// Reads stock levels.
+///
+/// 1. A level whose product is not there is none.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockQueries: Send + Sync {

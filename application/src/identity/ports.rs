@@ -65,6 +65,8 @@ pub struct SetupToken {
 }
 
 /// The set-up token, inside a unit of work.
+///
+/// 1. Of units that `replace` it at the same time, each is stored or told `Retry`, and the last one's token is left.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SetupTokenRepository: Send {

@@ -95,6 +95,8 @@ constraints! {
     UserEmail = "users_email_key",
     /// The id of a session.
     SessionId = "sessions_pkey",
+    /// One set-up token at most.
+    SetupToken = "setup_tokens_pkey",
     /// The id of a product.
     ProductId = "products_pkey",
     /// The SKU of a product.
@@ -117,6 +119,8 @@ constraints! {
     IdempotencyKey = "idempotency_keys_pkey",
     /// The id of an instance key.
     InstanceKeyId = "instance_keys_pkey",
+    /// One instance key per purpose.
+    InstanceKeyPurpose = "instance_keys_purpose_key",
 }
 
 /// Whether a unit of work may write.

@@ -77,6 +77,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::EndsTwice, "reservations", "a_reservation_ends_once"),
     (Flaw::EndsTwice, "reservations", "of_two_who_end_it_one_does"),
     (Flaw::RevokesTwice, "sessions", "a_session_ends_once"),
+    (Flaw::KeepsTheToken, "setup_tokens", "of_eight_that_replace_it_at_once_one_is_left"),
+    (Flaw::ShowsOrphans, "stock_queries", "stock_without_its_product_is_none"),
     (Flaw::ExpiresLate, "reservations", "what_has_expired_is_listed"),
     (Flaw::IgnoresScopes, "order_queries", "a_scope_hides_other_customers"),
     (Flaw::IgnoresScopes, "order_queries", "a_scope_applies_before_paging_and_counting"),

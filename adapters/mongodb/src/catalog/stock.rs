@@ -209,7 +209,10 @@ impl StockQueries for MongoStore {
             "from": "products", "localField": "_id", "foreignField": "_id", "as": "products",
             "pipeline": [{ "$project": { "on_sale": 1 } }],
         };
-        let pipeline = vec![doc! { "$match": { "_id": record::id(id.uuid()) } }, doc! { "$lookup": product }];
+        let level = doc! { "$match": { "_id": record::id(id.uuid()) } };
+        // A level without a product is none, as the join of the SQL stores has it.
+        let with_product = doc! { "$match": { "products": { "$ne": [] } } };
+        let pipeline = vec![level, doc! { "$lookup": product }, with_product];
         Ok(self.read().await?.aggregate::<StockViewDoc>(pipeline).await?.pop())
     }
 }

@@ -52,6 +52,7 @@ mod stock {
     clauses! { "stock_queries":
         stock_is_shown_as_stored,
         stock_of_an_archived_product_is_not_on_sale,
+        stock_without_its_product_is_none ["StockQueries 1"],
         a_change_shows_at_once,
     }
 
@@ -74,6 +75,13 @@ mod stock {
         commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
         let expected = StockView::of(&sample::level(product.id, 3), false);
         equal(given.store.find_stock(product.id).await?, Some(expected))
+    }
+
+    async fn stock_without_its_product_is_none(given: &Given) -> Checked {
+        let level = sample::level(sample::product_id(), 3);
+        // A store with foreign keys refuses it, which is as good.
+        let _stored_or_refused = commit!(given.store, catalog, tx => tx.stock().insert(&level).await?);
+        equal(given.store.find_stock(level.product_id).await?, None)
     }
 
     async fn a_change_shows_at_once(given: &Given) -> Checked {

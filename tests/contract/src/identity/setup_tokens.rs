@@ -1,19 +1,21 @@
 //! `SetupTokenRepository`.
 
 use crate::{
-    check::{Checked, equal},
+    check::{Checked, equal, holds, some},
     clause::{Given, clauses},
     sample,
     units::{commit, look},
 };
 use skep_application::identity::SetupToken;
 use skep_domain::shared::Timestamp;
+use std::sync::Arc;
 
 clauses! { "setup_tokens":
     there_is_none_at_first,
     values_survive,
     the_last_one_counts,
     a_deleted_token_is_gone,
+    of_eight_that_replace_it_at_once_one_is_left ["SetupTokenRepository 1"],
 }
 
 fn token(byte: u8, expires_at: Timestamp) -> SetupToken {
@@ -51,4 +53,29 @@ async fn a_deleted_token_is_gone(given: &Given) -> Checked {
     equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, None)?;
     commit!(given.store, identity, tx => tx.setup_tokens().replace(&token(2, sample::at(2))).await?)?;
     equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(token(2, sample::at(2))))
+}
+
+/// As instances do that start at the same time, over none and over one.
+async fn of_eight_that_replace_it_at_once_one_is_left(given: &Given) -> Checked {
+    let second = given.second().await?;
+    for round in 0..4 {
+        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let race = |number: u8| {
+            let (start, token) = (start.clone(), token(number, sample::at(i64::from(number))));
+            let store = if number % 2 == 0 { given.store.clone() } else { second.clone() };
+            tokio::spawn(async move {
+                start.wait().await;
+                commit!(store, identity, tx => tx.setup_tokens().replace(&token).await?)
+            })
+        };
+        for task in (0..8).map(race).collect::<Vec<_>>() {
+            task.await??;
+        }
+        let left = some(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, "the token")?;
+        holds((0..8).any(|number| left == token(number, sample::at(i64::from(number)))), "it is one of theirs")?;
+        if round % 2 == 0 {
+            commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
+        }
+    }
+    Ok(())
 }

@@ -81,6 +81,10 @@ pub(crate) enum Flaw {
     RevokesTwice,
     /// A sweep leaves the sessions that were revoked.
     KeepsRevoked,
+    /// A set-up token that is there cannot be replaced.
+    KeepsTheToken,
+    /// Stock is shown though its product is not there.
+    ShowsOrphans,
     /// Reservations expire a moment too late.
     ExpiresLate,
     /// Lists show other people's orders.

@@ -101,7 +101,11 @@ impl ProductQueries for Double {
 impl StockQueries for Double {
     async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
         let state = self.seen();
-        let on_sale = state.products.get(&id).is_some_and(|product| product.is_on_sale());
+        let on_sale = match state.products.get(&id) {
+            Some(product) => product.is_on_sale(),
+            None if self.flaw == Flaw::ShowsOrphans => false,
+            None => return Ok(None),
+        };
         Ok(state.levels.get(&id).map(|level| StockView::of(level, on_sale)))
     }
 }

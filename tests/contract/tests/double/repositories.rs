@@ -110,7 +110,8 @@ impl SetupTokenRepository for Unit {
         self.run(|state, _| Ok(state.setup)).await
     }
     async fn replace(&mut self, token: &SetupToken) -> Done<()> {
-        self.run(|state, _| {
+        self.run(|state, flaw| {
+            unique(state.setup.is_some() && flaw == Flaw::KeepsTheToken, Constraint::SetupToken, flaw)?;
             state.setup = Some(*token);
             Ok(())
         })
