@@ -5,7 +5,7 @@ mod responses;
 
 use serde_json::{Map, Value, json};
 use skep_application::catalog::ProductSortKey;
-use skep_domain::shared::PageLimit;
+use skep_domain::{access::Role, ordering::OrderStatus, shared::PageLimit};
 
 /// What holds for every operation.
 const DESCRIPTION: &str = "\
@@ -114,6 +114,12 @@ fn describe_fields(document: &mut Value) {
     let schemas = document["components"]["schemas"].as_object_mut();
     for (schema, of) in schemas.into_iter().flatten() {
         for (name, field) in of.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            match (schema.as_str(), name.as_str()) {
+                ("Order", "status") => field["enum"] = OrderStatus::ALL.iter().map(|status| status.name()).collect(),
+                ("User", "roles") => field["items"]["enum"] = json!([Role::Admin.name(), Role::User.name()]),
+                ("AccessToken", "token_type") => field["enum"] = json!(["Bearer"]),
+                _ => {}
+            }
             if field["type"] != "string" {
                 continue;
             }

@@ -91,6 +91,7 @@ impl From<SetUpRequest> for SetUpCommand {
 
 /// An access token (RFC 6750).
 #[derive(Object, Serialize)]
+#[oai(rename = "AccessToken")]
 pub(super) struct TokenBody {
     /// The token, for the `Authorization` header.
     access_token: String,

@@ -54,7 +54,7 @@ pub(super) fn add(document: &mut Value) {
         ("Order", order()),
         ("OrderList", list("/api/v1/orders", &order())),
         ("User", user),
-        ("TokenBody", token),
+        ("AccessToken", token),
     ];
     for (name, example) in examples {
         if let Some(schema) = document["components"]["schemas"].get_mut(name) {
