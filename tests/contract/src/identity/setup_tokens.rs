@@ -62,7 +62,7 @@ async fn of_eight_that_replace_it_at_once_one_is_left(given: &Given) -> Checked 
         let start = Arc::new(tokio::sync::Barrier::new(8));
         let race = |number: u8| {
             let (start, token) = (start.clone(), token(number, sample::at(i64::from(number))));
-            let store = if number % 2 == 0 { given.store.clone() } else { second.clone() };
+            let store = if number.is_multiple_of(2) { given.store.clone() } else { second.clone() };
             tokio::spawn(async move {
                 start.wait().await;
                 commit!(store, identity, tx => tx.setup_tokens().replace(&token).await?)
