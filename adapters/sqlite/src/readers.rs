@@ -213,6 +213,7 @@ fn closed() -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use crate::PoolStats;
     use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, insert, kind, statement, until};
     use skep_application::kernel::TxMode;
     use skep_sql::{Kind, SqlDatabase, Statement};
@@ -261,6 +262,8 @@ mod tests {
         let (read, ()) = tokio::join!(fixture.db.read(&COUNT, vec![]), async { drop(reading) });
         assert_eq!(kind(&read), "ok");
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok");
+        let stats = PoolStats { used: 0, idle: 1, max: 1, pending: 0, timeouts: 1 };
+        assert_eq!(fixture.db.reader_stats(), stats);
     }
 
     #[tokio::test(flavor = "multi_thread")]

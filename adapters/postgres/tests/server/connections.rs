@@ -293,6 +293,7 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
         database.check().await.unwrap();
         let stats = database.pool_stats();
         assert_eq!((stats.size, stats.idle, stats.max), (2, 0, 2));
+        assert_eq!((stats.pending, stats.timeouts), (0, 2), "both have waited in vain");
 
         options.acquire_timeout = Duration::from_secs(20);
         let patient = Arc::new(PostgresDatabase::connect(&options).unwrap());

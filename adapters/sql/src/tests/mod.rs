@@ -2,6 +2,7 @@
 //! contract, on both engines.
 
 mod migrations;
+mod observe;
 mod queries;
 mod statements;
 mod unit;

@@ -4,7 +4,7 @@ use super::export::{Ending, PlainHttp, Queue};
 use crate::config::Traces;
 use opentelemetry::{
     KeyValue,
-    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, TracerProvider as _},
+    trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TracerProvider as _},
 };
 use opentelemetry_otlp::{RetryPolicy, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{
@@ -82,7 +82,7 @@ impl Tracer for OpenTelemetry {
                 SpanId::from(caller.parent_id),
                 TraceFlags::new(caller.flags),
                 true,
-                state.and_then(|state| state.parse().ok()).unwrap_or_else(TraceState::default),
+                state.and_then(|state| state.parse().ok()).unwrap_or_default(),
             );
             // It fails only where nothing is recorded.
             let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote));
