@@ -11,8 +11,14 @@ use crate::{
     tally::Tally,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use skep_journeys::{Answer, Store, wait_for};
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::atomic::Ordering, thread, time::Duration};
+use skep_journeys::{Answer, Deployment, Store, wait_for};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    sync::atomic::Ordering,
+    thread,
+    time::Duration,
+};
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -53,13 +59,7 @@ const SAMPLE: usize = 40;
 /// # Panics
 /// A server does not start, or gives an answer that nothing explains.
 pub fn campaign(plan: &Plan, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, Vec<String>> {
-    let mut campaign = Campaign {
-        rng: StdRng::seed_from_u64(plan.seed),
-        shop: Shop::open(&plan.store, plan.instances, plan.clients),
-        ledger: Ledger::default(),
-        tally: Tally::default(),
-        plan,
-    };
+    let mut campaign = Campaign::open(plan, Deployment::new(&plan.store));
     for kill in 1..=plan.kills {
         let faults = campaign.kill(kill);
         if !faults.is_empty() {
@@ -71,18 +71,31 @@ pub fn campaign(plan: &Plan, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, 
     campaign.finish()
 }
 
-struct Campaign<'p> {
+/// A shop, what was sent to it, and what was seen so far.
+pub(crate) struct Campaign<'p> {
     plan: &'p Plan,
     rng: StdRng,
-    shop: Shop,
-    ledger: Ledger,
+    pub(crate) shop: Shop,
+    pub(crate) ledger: Ledger,
     tally: Tally,
 }
 
-impl Campaign<'_> {
+impl<'p> Campaign<'p> {
+    /// Opens the shop.
+    #[track_caller]
+    pub(crate) fn open(plan: &'p Plan, deployment: Deployment) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(plan.seed),
+            shop: Shop::open(deployment, plan.instances, plan.clients),
+            ledger: Ledger::default(),
+            tally: Tally::default(),
+            plan,
+        }
+    }
+
     /// One kill, the start after it, and all checks; what is wrong.
     fn kill(&mut self, kill: u32) -> Vec<String> {
-        let old = self.ledger.clone();
+        let old: BTreeSet<String> = self.ledger.entries.keys().cloned().collect();
         let dead = self.load_and_kill(kill);
         self.tally.kills += 1;
         if dead == 0 && self.rng.random_ratio(1, 4) {
@@ -90,17 +103,21 @@ impl Campaign<'_> {
             self.tally.start_kills += 1;
         }
         self.shop.restart(dead);
-        let is_new = |key: &&String| !old.entries.contains_key(*key);
+        self.verify(&old)
+    }
+
+    /// Looks, asks, repeats what was sent since, and looks again; what is wrong. `old` are the keys that were sent before.
+    pub(crate) fn verify(&mut self, old: &BTreeSet<String>) -> Vec<String> {
+        let is_new = |key: &&String| !old.contains(*key);
         let new: Vec<String> = self.ledger.entries.keys().filter(is_new).cloned().collect();
         self.count(&new);
-
         let first = look(&self.shop.deployment);
         let mut findings = check(&first, &self.ledger);
         self.tally.found += findings.found;
         self.tally.not_found += findings.not_found;
         self.over_http(&first, &mut findings);
         let mut keys = new;
-        keys.extend(old.entries.keys().cloned().collect::<Vec<_>>().sample(&mut self.rng, SAMPLE).cloned());
+        keys.extend(old.iter().cloned().collect::<Vec<_>>().sample(&mut self.rng, SAMPLE).cloned());
         self.repeat(&first, keys, &mut findings);
         self.tally.checks += findings.checks;
         findings.faults
@@ -195,7 +212,7 @@ impl Campaign<'_> {
     }
 
     /// Repeats every key once more, and lets the servers end in order.
-    fn finish(mut self) -> Result<Tally, Vec<String>> {
+    pub(crate) fn finish(mut self) -> Result<Tally, Vec<String>> {
         let mut findings = Findings::default();
         let before = look(&self.shop.deployment);
         let keys = self.ledger.entries.keys().cloned().collect();
@@ -209,7 +226,7 @@ impl Campaign<'_> {
 }
 
 /// Ends the work when it is dropped.
-struct Enough<'e>(&'e Load<'e>);
+pub(crate) struct Enough<'e>(pub(crate) &'e Load<'e>);
 
 impl Drop for Enough<'_> {
     fn drop(&mut self) {

@@ -5,6 +5,7 @@
 
 mod campaign;
 mod check;
+mod fault;
 mod ledger;
 mod load;
 mod look;
@@ -15,6 +16,7 @@ mod tally;
 
 pub use campaign::{Plan, campaign};
 pub use check::{Findings, check};
+pub use fault::{Fault, endure};
 pub use ledger::{Command, Entry, Ledger, Outcome};
 pub use look::look;
 pub use state::{Event, KeyRow, Level, Line, Movement, Order, Reservation, State};

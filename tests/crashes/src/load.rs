@@ -18,6 +18,10 @@ pub(crate) struct Load<'l> {
     pub(crate) ledger: Mutex<&'l mut Ledger>,
     /// Answers so far.
     pub(crate) answers: AtomicUsize,
+    /// Those of them that say that a command was done, or refused by the rules.
+    pub(crate) done: AtomicUsize,
+    /// Those of them that say that the store is away, or full.
+    pub(crate) troubles: AtomicUsize,
     /// Says that it is enough.
     pub(crate) enough: AtomicBool,
 }
@@ -36,7 +40,9 @@ pub(crate) struct Worker<'w> {
 
 impl<'l> Load<'l> {
     pub(crate) fn new(ledger: &'l mut Ledger) -> Self {
-        Self { ledger: Mutex::new(ledger), answers: AtomicUsize::new(0), enough: AtomicBool::new(false) }
+        let none = || AtomicUsize::new(0);
+        let (answers, done, troubles) = (none(), none(), none());
+        Self { ledger: Mutex::new(ledger), answers, done, troubles, enough: AtomicBool::new(false) }
     }
 }
 
@@ -64,6 +70,8 @@ impl Worker<'_> {
                 self.orders.push(answer.text("/id").parse().expect("an id"));
             }
             load.ledger.lock().expect("not poisoned").settle(&key, outcome);
+            let counter = if answer.status < 500 { &load.done } else { &load.troubles };
+            counter.fetch_add(1, Ordering::SeqCst);
             load.answers.fetch_add(1, Ordering::SeqCst);
             kept = (!is_last).then_some(connection);
         }
@@ -111,7 +119,9 @@ pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
         return Outcome::Acknowledged { body: answer.json(), version };
     }
     let problem = answer.problem();
-    let known = ["409 insufficient_stock", "409 stock_below_reserved", "503 store_unavailable"];
+    let is_told_when = answer.status != 503 || answer.header("retry-after").is_some();
+    assert!(is_told_when, "{call:?} was not told when to come back: {answer:?}");
+    let known = ["409 insufficient_stock", "409 stock_below_reserved", "503 store_unavailable", "507 storage_full"];
     match known.iter().find(|known| problem.starts_with(**known)) {
         Some(known) => Outcome::Refused { problem: (*known).to_owned() },
         None if problem == "503 outcome_unknown" => Outcome::Unanswered,

@@ -2,7 +2,7 @@
 
 use rand::{RngExt as _, rngs::StdRng};
 use serde_json::{Value, json};
-use skep_journeys::{Client, Deployment, Server, Store};
+use skep_journeys::{Client, Deployment, Server};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -61,8 +61,7 @@ impl Account {
 impl Shop {
     /// Opens a shop with so many instances and buyers.
     #[track_caller]
-    pub(crate) fn open(store: &Store, instances: usize, buyers: usize) -> Self {
-        let deployment = Deployment::new(store);
+    pub(crate) fn open(deployment: Deployment, instances: usize, buyers: usize) -> Self {
         let mut servers = vec![start(&deployment, 0)];
         let server = &servers[0];
         let token = server.setup_token().expect("a token for the set-up is printed");
@@ -126,7 +125,9 @@ impl Shop {
         // A few more than are reserved; others may be quicker, and then it is too few.
         let stock = admin.get(format!("{PRODUCTS}/{product}/stock"));
         let stock = admin.connect().ok()?.exchange(&stock.bytes()).ok()?;
-        Some((product, stock.number("/reserved") + rng.random_range(0..15)))
+        // A store that is away does not tell.
+        let reserved = if stock.status == 200 { stock.number("/reserved") } else { 0 };
+        Some((product, reserved + rng.random_range(0..15)))
     }
 }
 

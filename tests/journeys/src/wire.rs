@@ -1,10 +1,10 @@
-//! A wire to a server that can be cut and mended: what stands behind its address comes and goes.
+//! A wire to a server that can be cut, frozen and mended: what stands behind its address comes and goes.
 
 use std::{
-    io,
+    io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -21,6 +21,8 @@ pub struct Wire {
 struct Inner {
     server: String,
     is_cut: AtomicBool,
+    is_frozen: Mutex<bool>,
+    thawed: Condvar,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -33,8 +35,13 @@ impl Wire {
     pub fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let inner = Inner { server: server.to_owned(), is_cut: AtomicBool::new(false), open: Mutex::default() };
-        let inner = Arc::new(inner);
+        let inner = Arc::new(Inner {
+            server: server.to_owned(),
+            is_cut: AtomicBool::new(false),
+            is_frozen: Mutex::default(),
+            thawed: Condvar::new(),
+            open: Mutex::default(),
+        });
         let shared = inner.clone();
         thread::spawn(move || listener.incoming().flatten().for_each(|client| shared.forward(&client)));
         Self { address, inner }
@@ -72,14 +79,28 @@ impl Wire {
         }
     }
 
-    /// Lets connections through again.
+    /// Holds back every byte, in both directions, until it is mended: as a server that was stopped or a network that loses
+    /// everything, connections stay open and new ones are taken, and nothing comes.
+    ///
+    /// # Panics
+    /// Another thread has panicked here.
+    pub fn freeze(&self) {
+        *self.inner.is_frozen.lock().expect("not poisoned") = true;
+    }
+
+    /// Lets connections through again, and what was held back.
+    ///
+    /// # Panics
+    /// Another thread has panicked here.
     pub fn mend(&self) {
         self.inner.is_cut.store(false, Ordering::SeqCst);
+        *self.inner.is_frozen.lock().expect("not poisoned") = false;
+        self.inner.thawed.notify_all();
     }
 }
 
 impl Inner {
-    fn forward(&self, client: &TcpStream) {
+    fn forward(self: &Arc<Self>, client: &TcpStream) {
         let joined = || -> io::Result<()> {
             let server = TcpStream::connect(&self.server)?;
             let mut open = self.open.lock().expect("not poisoned");
@@ -90,8 +111,9 @@ impl Inner {
                 from.set_nodelay(true)?;
                 let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
                 open.push(from.try_clone()?);
+                let shared = self.clone();
                 thread::spawn(move || {
-                    let _ = io::copy(&mut from, &mut to);
+                    let _ = shared.copy(&mut from, &mut to);
                     let _ = to.shutdown(Shutdown::Both);
                 });
             }
@@ -99,6 +121,18 @@ impl Inner {
         };
         if joined().is_err() {
             let _ = client.shutdown(Shutdown::Both);
+        }
+    }
+    fn copy(&self, from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            let count = from.read(&mut buffer)?;
+            let frozen = self.is_frozen.lock().expect("not poisoned");
+            drop(self.thawed.wait_while(frozen, |is_frozen| *is_frozen).expect("not poisoned"));
+            if count == 0 {
+                return Ok(());
+            }
+            to.write_all(&buffer[..count])?;
         }
     }
 }

@@ -1,0 +1,112 @@
+//! The disk is full.
+
+use skep_crashes::{Fault, Plan, endure};
+use skep_journeys::{Deployment, Store, wait_for};
+use std::{
+    fs::{self, File},
+    io::{Read as _, Write as _},
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// A file system in memory that is soon full.
+struct Disk {
+    at: PathBuf,
+}
+
+impl Disk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).expect("a folder");
+        let options = ["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"];
+        let mounted = Command::new("mount").args(options).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self { at: at.to_owned() })
+    }
+
+    fn fill(&self) {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("filler-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut filler = File::create(self.at.join(name)).expect("a file");
+        // By and by smaller, until not a page is left.
+        for size in [1 << 16, 1 << 12, 1] {
+            while filler.write(&vec![0xbe; size]).is_ok_and(|written| written > 0) {}
+        }
+    }
+
+    fn empty(&self) {
+        for entry in fs::read_dir(&self.at).expect("the disk can be read").flatten() {
+            if entry.file_name().to_string_lossy().starts_with("filler") {
+                fs::remove_file(entry.path()).expect("a file");
+            }
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // Lazily, because a process may be ending still.
+        Command::new("umount").arg("--lazy").arg(&self.at).output().ok();
+    }
+}
+
+/// Whether a disk can be mounted here.
+pub(crate) fn can_mount() -> bool {
+    let folder = tempfile::tempdir().expect("a folder");
+    Disk::mount(&folder.path().join("disk")).is_some()
+}
+
+/// Database, log and temporary files on one small disk, which fills up under load: what would change something is
+/// refused, reads and sorted lists go on, and with some space everything does.
+pub(crate) fn disk(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let data = deployment.path("data");
+    let disk = Disk::mount(&data).expect("a disk");
+    for name in ["TMPDIR", "SQLITE_TMPDIR"] {
+        deployment.set(name, data.display().to_string());
+    }
+    let fault = Fault { start: &|| disk.fill(), end: &|| disk.empty(), reads_go_on: true };
+    let plan = Plan::new(store.clone(), 0, u64::from(process::id()));
+    let tally = endure(&plan, deployment, &fault).unwrap_or_else(|faults| panic!("{}", faults.join("\n")));
+    assert!(tally.refused > 0, "{tally}");
+}
+
+/// Log lines that cannot be written stop no request, and are counted.
+pub(crate) fn log_lines(store: &Store) {
+    let deployment = Deployment::new(store);
+    // Where the first server logs.
+    symlink("/dev/full", deployment.path("0.err")).expect("a link");
+    let server = deployment.start();
+    let visitor = server.visitor();
+    wait_for("log lines to be lost", || {
+        for _ in 0..100 {
+            visitor.get("/api/v1/products").send().expect(200);
+        }
+        (server.metric("skep_log_lines_lost_total") > 0.0).then_some(())
+    });
+    visitor.get("/ready").send().expect(200);
+    // Not in order: its log can be read without end.
+    server.kill();
+}
+
+/// A server that cannot print its welcome serves all the same.
+pub(crate) fn output(store: &Store) {
+    let deployment = Deployment::new(store);
+    let first = deployment.start();
+    let address = first.address();
+    first.stop();
+    let mut command = Command::new(skep_journeys::skep());
+    command.env_clear().envs(deployment.settings()).env("PORT", address.port().to_string());
+    command.stdin(Stdio::null()).stdout(File::create("/dev/full").expect("a device")).stderr(Stdio::null());
+    let mut server = command.spawn().expect("the server runs");
+    wait_for("the server to serve", || {
+        assert_eq!(server.try_wait().expect("a child"), None, "it ended");
+        let mut stream = std::net::TcpStream::connect(address).ok()?;
+        let mut answer = String::new();
+        stream.write_all(b"GET /ready HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n").ok()?;
+        stream.read_to_string(&mut answer).ok()?;
+        answer.starts_with("HTTP/1.1 200").then_some(())
+    });
+    server.kill().expect("it runs");
+    server.wait().expect("a child");
+}
