@@ -14,6 +14,10 @@ use crate::{
     log_writer::LogWriter,
 };
 use skep_application::kernel::BoxError;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 use traces::{BoxLayer, Recording};
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -32,6 +36,7 @@ const WAITING_LINES: usize = 8_192;
 pub(crate) struct Telemetry {
     _guard: WorkerGuard,
     lost: ErrorCounter,
+    unwritten: Arc<AtomicU64>,
     recording: Option<Recording>,
 }
 
@@ -39,7 +44,9 @@ impl Telemetry {
     /// Starts logging to the standard error, and recording traces if there is a collector for them.
     pub(crate) fn start(level: &str, format: LogFormat, traces: Option<&Traces>) -> Result<Self, BoxError> {
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES);
-        let (writer, guard) = builder.finish(LogWriter::new(std::io::stderr()));
+        let log = LogWriter::new(std::io::stderr());
+        let unwritten = log.lost();
+        let (writer, guard) = builder.finish(log);
         let lost = writer.error_counter();
         let lines: BoxLayer = match format {
             LogFormat::Human => {
@@ -61,12 +68,13 @@ impl Telemetry {
         }
         // Another subscriber is there already when the program is embedded or tested: that one stays.
         let _ = tracing_subscriber::registry().with(layers).try_init();
-        Ok(Self { _guard: guard, lost, recording })
+        Ok(Self { _guard: guard, lost, unwritten, recording })
     }
 
-    /// The lines that could not be written.
+    /// The lines that nobody took in time, or that could not be written.
     pub(crate) fn lost_lines(&self) -> u64 {
-        u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX)
+        let untaken = u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX);
+        untaken.saturating_add(self.unwritten.load(Ordering::Relaxed))
     }
 
     /// Whether traces are recorded.

@@ -159,7 +159,7 @@ pub const METRICS: &[Metric] = &[
     gauge("skep_password_hash_workers", "How many passwords may be hashed at once."),
     counter("skep_password_hash_rejected_total", "Passwords that were not hashed because too many waited, or waited too long."),
     // Telemetry itself.
-    counter("skep_log_lines_lost_total", "Log lines that were not written because nobody took them in time."),
+    counter("skep_log_lines_lost_total", "Log lines that were not written because nobody took them in time or the disk was full."),
     counter("skep_trace_spans_total", "Spans by what became of them: exported, or lost because the collector is away or slow.")
         .labels(&["outcome"])
         .when(When::Traced),
