@@ -1,1 +1,14 @@
-//! Clients generated from the OpenAPI document, compiled and used.
+//! The Rust client of Skep, generated from the OpenAPI document when this is built: see `docs/guides/clients.md`.
+
+#[expect(
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    reason = "written by a generator"
+)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/skep.rs"));
+}
+
+pub use generated::*;

@@ -1,0 +1,45 @@
+//! Generates the Rust client from the committed OpenAPI document.
+
+use progenitor::{GenerationSettings, Generator, InterfaceStyle};
+use serde_json::Value;
+use std::{env, error::Error, fs, path::Path};
+
+const DOCUMENT: &str = "../../docs/api/openapi.json";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={DOCUMENT}");
+    let mut document: Value = serde_json::from_str(&fs::read_to_string(DOCUMENT)?)?;
+    adapt(&mut document);
+    let document: openapiv3::OpenAPI = serde_json::from_value(document)?;
+    let mut settings = GenerationSettings::new();
+    settings.with_interface(InterfaceStyle::Builder);
+    let client = Generator::new(&settings).generate_tokens(&document)?;
+    let client = prettyplease::unparse(&syn::parse2(client)?);
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("skep.rs"), client)?;
+    Ok(())
+}
+
+/// Says in progenitor's words what it does not understand in ours: every error is of one kind, a problem document is JSON,
+/// and a body has one media type.
+fn adapt(document: &mut Value) {
+    match document {
+        Value::Object(fields) => {
+            if let Some(problem) = fields.remove("application/problem+json") {
+                fields.insert("application/json".to_owned(), problem);
+            }
+            if fields.contains_key("application/json") {
+                fields.remove("application/merge-patch+json");
+            }
+            if let Some(responses) = fields.get_mut("responses").and_then(Value::as_object_mut)
+                && let Some(error) = responses.remove("default")
+            {
+                responses.retain(|status, _| status.starts_with('2'));
+                responses.insert("4XX".to_owned(), error.clone());
+                responses.insert("5XX".to_owned(), error);
+            }
+            fields.values_mut().for_each(adapt);
+        }
+        Value::Array(items) => items.iter_mut().for_each(adapt),
+        _ => {}
+    }
+}

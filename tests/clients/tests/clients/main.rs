@@ -1,0 +1,40 @@
+//! Clients generated from the OpenAPI document, each used against the built binary: `cargo test -p skep-clients`.
+//!
+//! The TypeScript client needs node and npm. Where they are missing, or where npm reaches no registry outside of CI, it is
+//! listed as ignored, with the reason.
+
+mod guide;
+mod rust;
+mod typescript;
+
+use libtest_mimic::{Arguments, Trial};
+use std::process::ExitCode;
+
+fn trial(name: &str, run: fn()) -> Trial {
+    Trial::test(name, move || {
+        run();
+        Ok(())
+    })
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = vec![
+        trial("rust::places_an_order", rust::the_client_places_an_order),
+        trial("guide::is_what_is_tested", guide::every_block_is_part_of_what_is_tested),
+    ];
+    let installed = if arguments.list { Err("not looked for".to_owned()) } else { typescript::install() };
+    trials.push(match installed {
+        Ok(()) => trial("typescript::places_an_order", typescript::the_client_places_an_order),
+        Err(reason) => {
+            let text = reason.clone();
+            let trial = Trial::test("typescript::places_an_order", move || Err(text.into()));
+            let is_required = std::env::var("CI").is_ok_and(|value| value == "true") && typescript::has_node();
+            if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) }
+        }
+    });
+    if !arguments.list {
+        skep_journeys::skep();
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
