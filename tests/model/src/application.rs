@@ -9,16 +9,17 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports,
     identity::{AccountCommand, LogInAnswer, LogInCommand},
-    kernel::{AppError, Clock as _},
+    kernel::{Actor, AppError, Clock as _},
     operations::Store,
 };
 use skep_domain::shared::Timestamp;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// All use cases over a store.
 pub struct Application {
     app: App,
     clock: Arc<ModelClock>,
+    patience: Option<Duration>,
 }
 
 impl Application {
@@ -35,7 +36,14 @@ impl Application {
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),
         };
-        Self { app: App::new(ports, Policies::default()), clock }
+        Self { app: App::new(ports, Policies::default()), clock, patience: None }
+    }
+
+    /// Its callers stop waiting after this time.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
     }
 
     /// Another instance of it on another connection to the same data: it shares the clock, the identifiers and the
@@ -43,7 +51,7 @@ impl Application {
     #[must_use]
     pub fn beside(&self, store: Arc<dyn Store>) -> Self {
         let ports = Ports { store, ..self.app.ports.clone() };
-        Self { app: App::new(ports, Policies::default()), clock: self.clock.clone() }
+        Self { app: App::new(ports, Policies::default()), clock: self.clock.clone(), patience: None }
     }
 }
 
@@ -77,7 +85,9 @@ impl System for Application {
     }
 
     async fn call(&self, call: &Call) -> Answer {
-        let (actor, App { identity, catalog, ordering, .. }) = (&call.actor, &self.app);
+        let App { identity, catalog, ordering, .. } = &self.app;
+        let deadline = self.patience.map(|patience| self.clock.monotonic() + patience);
+        let actor = &Actor { deadline, ..call.actor.clone() };
         match call.command.clone() {
             Command::Register { email, password, display_name } => {
                 let command = AccountCommand { email, password, display_name };

@@ -27,7 +27,7 @@ pub use desk::Desk;
 pub use double::{Double, Flaw};
 pub use linearize::{Event, History, linearize};
 pub use model::Model;
-pub use parallel::{Round, Setting, round, rounds, start};
+pub use parallel::{Round, Setting, clients, round, rounds, short, start};
 pub use run::{Budget, Found, Stores, each_store};
 pub use sequential::{programs, sequence};
 pub use state::{Claim, EndState, Entry, Happened, Shelf, Sold};

@@ -3,14 +3,10 @@
 use crate::{
     call::{Answer, Call},
     model::{Fresh, Model},
-    state::EndState,
+    state::{EndState, Sold},
 };
-use skep_domain::shared::Timestamp;
-use std::{
-    collections::{BTreeSet, HashMap},
-    fmt,
-};
-use uuid::Uuid;
+use skep_domain::shared::{OrderId, Timestamp};
+use std::{collections::HashMap, fmt};
 
 /// A call that was made, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +50,7 @@ const PATIENCE: usize = 400_000;
 struct Search<'a> {
     events: &'a [Event],
     end: &'a EndState,
-    /// What was made up by calls whose answers are unknown: whatever nobody was told of.
+    /// What may have been made up by calls whose answers are unknown: whatever is new at the end.
     untold: Vec<Fresh>,
     seen: HashMap<u64, Vec<Model>>,
     states: usize,
@@ -72,14 +68,14 @@ struct Search<'a> {
 pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Model, String> {
     let events = &history.events;
     assert!(events.len() <= 64, "a history has at most 64 calls");
-    let told: BTreeSet<Uuid> = events.iter().map(|event| Fresh::of(&event.answer).id).collect();
+    // A repeat with the same key may have been told of it: so whatever is new is a candidate.
     let known = model.end_state();
     let orders = end.orders.values().filter(|sold| !known.orders.contains_key(&sold.order.id));
     let orders = orders.map(|sold| (sold.order.id.uuid(), Some(sold.order.number.clone())));
     let products = end.shelves.keys().filter(|id| !known.shelves.contains_key(id)).map(|id| (id.uuid(), None));
     let users = end.users.keys().filter(|id| !known.users.contains_key(id)).map(|id| (id.uuid(), None));
-    let untold = orders.chain(products).chain(users).filter(|(id, _)| !told.contains(id));
-    let untold = untold.map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
+    let untold =
+        orders.chain(products).chain(users).map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
     let mut search = Search { events, end, untold, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
     if let Some(explained) = search.go(model, 0, &mut vec![]) {
         return Ok(explained);
@@ -129,6 +125,18 @@ impl Search<'_> {
         next.into_iter().find_map(|at| self.try_next(model, done, order, at))
     }
 
+    /// Whether an order that was made by a call of unknown outcome is, in what never changes, the one that is there.
+    fn can_end_so(&self, model: &Model, fresh: &Fresh) -> bool {
+        let id = OrderId::new(fresh.id);
+        match (model.end_state().orders.get(&id), self.end.orders.get(&id)) {
+            (Some(made), Some(found)) => {
+                let fixed = |sold: &Sold| (sold.order.customer_id, sold.order.lines.clone(), sold.order.created_at);
+                fixed(made) == fixed(found)
+            }
+            _ => true,
+        }
+    }
+
     fn try_next(&mut self, model: &Model, done: u64, order: &mut Vec<usize>, at: usize) -> Option<Model> {
         let Event { call, answer, at: time, client, .. } = &self.events[at];
         let known = !matches!(answer, Answer::Unknown(_));
@@ -137,6 +145,9 @@ impl Search<'_> {
         for fresh in candidates {
             let mut after = model.clone();
             let expected = after.step_with(call, *time, &fresh);
+            if !known && !self.can_end_so(&after, &fresh) {
+                continue;
+            }
             if known && expected != *answer {
                 if order.len() == self.best.len() {
                     self.refuted.push(format!("  client {client}: {:?}\n      would be {expected:?}", call.command));

@@ -95,7 +95,10 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
 }
 
 /// Runs a program for every client at once, the nth on the nth system; answers what they did.
-async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec<Step>>) -> Result<History, String> {
+///
+/// # Errors
+/// A client that panicked.
+pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec<Step>>) -> Result<History, String> {
     let (ticks, barrier) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(programs.len())));
     let tasks: Vec<_> = programs
         .into_iter()
@@ -142,6 +145,17 @@ pub async fn round(
     Ok((Round { model, ..start }, u64::try_from(history.events.len()).unwrap_or(u64::MAX)))
 }
 
+/// Programs for rounds at random, from the seed of the budget.
+///
+/// # Errors
+/// Why there are none.
+pub fn short(budget: &Budget, setting: Setting) -> impl FnMut() -> Result<Vec<Vec<Step>>, String> {
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = short_programs(setting.clients, setting.steps);
+    move || strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(|reason| reason.to_string())
+}
+
 /// Runs rounds, a few on each store, until the budget is spent; answers how many calls were made at once.
 ///
 /// # Errors
@@ -156,13 +170,11 @@ where
     F: Future<Output = Result<Vec<Arc<dyn System>>, String>>,
     G: Future<Output = ()>,
 {
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let (strategy, mut calls) = (short_programs(setting.clients, setting.steps), 0);
+    let (mut next, mut calls) = (short(budget, setting), 0);
     while calls < budget.operations {
         let mut programs = vec![];
         for _ in 0..ROUNDS {
-            programs.push(strategy.new_tree(&mut runner).map_err(|reason| reason.to_string())?.current());
+            programs.push(next()?);
         }
         let result = budget.runtime.block_on(async {
             let systems = open().await?;

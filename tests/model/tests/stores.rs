@@ -7,13 +7,16 @@
 #![expect(clippy::print_stdout, reason = "how many calls were made, and from which seed, is worth a line")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_contract::{Instance, Start, StoreHarness};
-use skep_model::{Application, Budget, Setting, Step, Stores, System, each_store, programs, rounds, sequence};
+use skep_contract::{CommitFault, Instance, Need, Start, StoreHarness};
+use skep_model::{
+    Application, Budget, Round, Setting, Step, Stores, System, clients, each_store, linearize, programs, rounds,
+    sequence, short, start,
+};
 use std::{
     env,
     process::ExitCode,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -64,6 +67,51 @@ fn parallel(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, Str
     rounds(budget, Setting::default(), || open(&**harness, &opened), || close(&opened))
 }
 
+/// How long a caller waits for an answer while commits get lost.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// A round on a store that loses the commits of one of two instances, with or without effect. Answers how many calls
+/// were made, and how many commits were lost.
+async fn lossy_round(
+    harness: &dyn StoreHarness,
+    fault: CommitFault,
+    programs: Vec<Vec<Step>>,
+) -> Result<(u64, u64), String> {
+    let instance = harness.fresh(Start::Migrated, &[Need::CommitFault(fault)]).await;
+    let instance = instance.map_err(|failure| failure.to_string())?;
+    let result = async {
+        let lossy = Application::new(instance.store()).with_patience(PATIENCE);
+        let sound = lossy.beside(instance.second().await.map_err(|failure| failure.to_string())?);
+        let systems: [Arc<dyn System>; 2] = [Arc::new(sound), Arc::new(lossy)];
+        let at = start(&*systems[0], Round::default()).await?;
+        instance.break_commits(fault).await.map_err(|failure| failure.to_string())?;
+        let history = clients(&systems, &at.desk, programs).await;
+        instance.mend().await.map_err(|failure| failure.to_string())?;
+        let history = history?;
+        let end = systems[0].end_state().await?;
+        linearize(&at.model, &history, &end)?;
+        end.add_up()?;
+        Ok((history.events.len() as u64, instance.lost_commits()))
+    };
+    let result = result.await;
+    instance.destroy().await;
+    result
+}
+
+fn lossy(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+    let (mut next, mut calls) = (short(budget, Setting { clients: 4, steps: 3 }), 0);
+    let mut faults = [CommitFault::LostWithEffect, CommitFault::LostWithoutEffect].into_iter().cycle();
+    let mut lost = 0;
+    // Whoever meets the fault waits for its end: few calls take long.
+    while calls < budget.operations / 25 {
+        let (programs, fault) = (next()?, faults.next().unwrap_or(CommitFault::LostWithEffect));
+        let (made, lost_now) = budget.runtime.block_on(lossy_round(&**harness, fault, programs))?;
+        calls += made;
+        lost += lost_now;
+    }
+    if lost == 0 { Err("no commit was lost".to_owned()) } else { Ok(calls) }
+}
+
 type Kind = fn(&Arc<dyn StoreHarness>, &Budget) -> Result<u64, String>;
 
 fn trial(
@@ -94,6 +142,10 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         match found {
             Ok(harness) => {
                 trials.push(trial("sequential", sequential, store, harness.clone(), runtime.clone()));
+                // SQLite is in the process: there is no wire on which an answer could be lost.
+                if harness.lacks(Need::CommitFault(CommitFault::LostWithEffect)).is_none() {
+                    trials.push(trial("lossy", lossy, store, harness.clone(), runtime.clone()));
+                }
                 trials.push(trial("parallel", parallel, store, harness, runtime.clone()));
             }
             Err(variable) => {
