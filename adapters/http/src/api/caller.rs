@@ -13,6 +13,7 @@ use poem_openapi::{
 };
 use skep_application::kernel::{Actor, Principal};
 use std::sync::Arc;
+use tracing::Instrument as _;
 
 const SCHEME: &str = "bearer";
 
@@ -104,7 +105,9 @@ async fn identify(request: &Request) -> Result<Actor> {
     let state = Data::<&Arc<State>>::from_request_without_body(request).await?.0;
     let mut actor = visitor(request);
     if let Some(token) = bearer(request.headers())? {
-        actor.principal = state.app.identity.authenticate.execute(token).await.map_err(refuse)?;
+        let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
+        let principal = state.app.identity.authenticate.execute(token).instrument(span).await;
+        actor.principal = principal.map_err(refuse)?;
         limits::count_user(request, state, &actor).await?;
     }
     Ok(actor)

@@ -51,9 +51,15 @@ pub(crate) struct Route {
     pub(crate) template: Arc<str>,
     pub(crate) allow: HeaderValue,
     methods: Vec<Method>,
+    use_cases: Vec<(Method, Arc<str>)>,
 }
 
 impl Route {
+    /// What the document calls the operation.
+    pub(crate) fn use_case(&self, method: &Method) -> Option<&str> {
+        self.use_cases.iter().find(|(known, _)| known == method).map(|(_, name)| &**name)
+    }
+
     /// Whether the path serves the method: HEAD goes with GET, OPTIONS always.
     pub(crate) fn serves(&self, method: &Method) -> bool {
         self.methods.contains(method)
@@ -75,7 +81,15 @@ impl RouteTable {
                 .flat_map(|item| item.keys())
                 .filter_map(|key| key.to_ascii_uppercase().parse::<Method>().ok())
                 .filter(is_known_method);
-            table.insert(template, methods)?;
+            let at = table.insert(template, methods)?;
+            let operations = item.as_object().into_iter().flatten();
+            let named = operations.filter_map(|(method, operation)| {
+                let name = operation.get("operationId")?.as_str()?;
+                Some((method.to_ascii_uppercase().parse().ok()?, Arc::from(name)))
+            });
+            if let Some(route) = &mut table.nodes[at].route {
+                route.use_cases.extend(named);
+            }
         }
         Ok(table)
     }
@@ -89,7 +103,8 @@ impl RouteTable {
         Ok(self)
     }
 
-    fn insert(&mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<(), RouteTableError> {
+    /// Answers the node of the path.
+    fn insert(&mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<usize, RouteTableError> {
         let error = || RouteTableError::Template(template.to_owned());
         let segments = template.strip_prefix('/').ok_or_else(error)?;
         if self.nodes.is_empty() {
@@ -107,7 +122,8 @@ impl RouteTable {
         }
         let route = self.nodes[at].route.take();
         let mut wanted: Vec<Method> = methods.into_iter().collect();
-        wanted.extend(route.into_iter().flat_map(|route| route.methods));
+        let (known, use_cases) = route.map(|route| (route.methods, route.use_cases)).unwrap_or_default();
+        wanted.extend(known);
         if wanted.contains(&Method::GET) {
             wanted.push(Method::HEAD);
         }
@@ -115,8 +131,8 @@ impl RouteTable {
         let methods: Vec<Method> = METHODS.into_iter().filter(|method| wanted.contains(method)).collect();
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         let allow = HeaderValue::from_str(&names.join(", ")).map_err(|_| error())?;
-        self.nodes[at].route = Some(Route { template: template.into(), allow, methods });
-        Ok(())
+        self.nodes[at].route = Some(Route { template: template.into(), allow, methods, use_cases });
+        Ok(at)
     }
 
     fn parameter(&mut self, at: usize) -> usize {
@@ -184,7 +200,7 @@ mod tests {
 
     fn table() -> RouteTable {
         let document = json!({"paths": {
-            "/products": {"get": {}, "post": {}, "parameters": []},
+            "/products": {"get": {"operationId": "list_products"}, "post": {}, "parameters": []},
             "/products/{id}": {"get": {}, "put": {}, "delete": {}},
             "/products/{id}/stock": {"get": {}, "put": {}},
             "/products/search": {"post": {}},
@@ -233,6 +249,8 @@ mod tests {
         let route = table.find("/products").unwrap();
         assert!(route.serves(&Method::DELETE) && route.serves(&Method::HEAD));
         assert!(!route.serves(&Method::PUT));
+        assert_eq!(route.use_case(&Method::GET), Some("list_products"));
+        assert_eq!(route.use_case(&Method::POST), None, "the document does not name it");
     }
 
     #[test]

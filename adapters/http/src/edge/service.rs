@@ -149,8 +149,9 @@ impl Edge {
             Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
                 Some(response) => response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str()))),
                 None => {
+                    let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
                     let call = self.call(self.request(parts, body, route, context, connection));
-                    trace::within(trace.context, call.instrument(trace.span.clone())).await
+                    trace::within(trace.context, call.instrument(use_case)).await
                 }
             },
             Err(problem) => {

@@ -71,6 +71,20 @@ impl RequestTrace {
         Self { span, context: context.or_else(|| config.new_trace.as_ref().map(|new| new())), state }
     }
 
+    /// The span of what the application does for the request, named after the operation.
+    pub(crate) fn use_case(&self, name: Option<&str>) -> Span {
+        match name {
+            Some(name) if !self.span.is_disabled() => tracing::info_span!(
+                target: "skep::spans",
+                parent: &self.span,
+                "use case",
+                otel.name = name,
+                otel.kind = "internal",
+            ),
+            _ => self.span.clone(),
+        }
+    }
+
     /// The headers of the answer.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         if let Some(value) = self.context.as_ref().and_then(TraceContext::header_value) {

@@ -51,7 +51,10 @@ pub(super) fn every_request_is_a_trace(store: &Store) {
         assert_eq!(server.attribute(key).as_deref(), Some(value), "{key}: {server:?}");
     }
     let unit = only(&spans, |span| span.name == "unit of work" && span.attribute("skep.outcome").is_some());
-    assert_eq!((&unit.parent_id, unit.attribute("skep.outcome").as_deref()), (&server.span_id, Some("committed")));
+    let use_case = only(&spans, |span| span.name == "place_order");
+    assert_eq!((use_case.kind, &use_case.parent_id), (1, &server.span_id));
+    assert_eq!((&unit.parent_id, unit.attribute("skep.outcome").as_deref()), (&use_case.span_id, Some("committed")));
+    assert_eq!(only(&spans, |span| span.name == "authenticate").parent_id, use_case.span_id);
     let system = match store {
         Store::Sqlite => "sqlite",
         Store::Postgres(_) => "postgresql",
