@@ -1,6 +1,7 @@
 //! Commands for those who work on Skep, each a subcommand of `cargo xtask`.
 
 mod bench;
+mod crash;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ struct Xtask {
 enum Command {
     /// Measure the server on a store, beside the limit of the machine.
     Bench(bench::Bench),
+    /// Kill the server under load, start it again and check what it acknowledged.
+    Crash(crash::Crash),
     /// Be one of the limits that `bench` compares with.
     #[command(hide = true, subcommand)]
     Baseline(bench::baseline::Baseline),
@@ -26,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Bench(bench) => bench::run(&bench),
+        Command::Crash(crash) => crash::run(&crash),
         Command::Baseline(baseline) => bench::baseline::run(&baseline),
     };
     match done {
