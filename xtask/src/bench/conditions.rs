@@ -1,7 +1,9 @@
 //! Under which conditions something was measured, and where that is written down.
 
 use super::{Fault, client::Window, report::Condition};
+use mongodb::bson::doc;
 use skep_journeys::Store;
+use sqlx::{Connection as _, PgConnection};
 use std::{fs, path::Path, process::Command, thread};
 
 const BEGIN: &str = "<!-- results: begin -->";
@@ -12,7 +14,7 @@ pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> V
     let cores = thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let kib: u64 =
         proc_line("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0);
-    let cpu = proc_line("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
+    let cpu = proc_line("/proc/cpuinfo", "model name").unwrap_or_else(unknown);
     let profile = if cfg!(debug_assertions) { "debug: the figures mean nothing" } else { "release" };
     let mut conditions = vec![
         condition("when", output("date", &["-u", "+%F %H:%M UTC"])),
@@ -35,8 +37,8 @@ pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> V
                 "sqlite",
                 format!("{}; synchronous=FULL, write-ahead log, 64 units a commit at most", rusqlite::version()),
             ),
-            Store::Postgres(_) => condition("postgres", output("pgbench", &["--version"])),
-            Store::Mongodb(_) => condition("mongodb", "a replica set of one member, majority writes"),
+            Store::Postgres(address) => condition("postgres", postgres(address).unwrap_or_else(|_| unknown())),
+            Store::Mongodb(address) => condition("mongodb", mongodb(address).unwrap_or_else(|_| unknown())),
         });
     }
     conditions
@@ -44,6 +46,40 @@ pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> V
 
 fn condition(name: &'static str, value: impl Into<String>) -> Condition {
     Condition { name, value: value.into() }
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+fn postgres(address: &str) -> Result<String, Fault> {
+    let settings = ["server_version", "fsync", "synchronous_commit", "shared_buffers", "max_wal_size"];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut connection = PgConnection::connect(address).await?;
+        let mut told = vec![];
+        for name in settings {
+            let value: String =
+                sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut connection).await?;
+            told.push(format!("{name} {value}"));
+        }
+        connection.close().await?;
+        Ok(told.join(", "))
+    })
+}
+
+fn mongodb(address: &str) -> Result<String, Fault> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let admin = mongodb::Client::with_uri_str(address).await?.database("admin");
+        let info = admin.run_command(doc! { "buildInfo": 1 }).await?;
+        let status = admin.run_command(doc! { "replSetGetStatus": 1 }).await?;
+        let members = status.get_array("members").map_or(0, Vec::len);
+        Ok(format!(
+            "{}, a replica set of {members}, majority writes in snapshot transactions",
+            info.get_str("version")?
+        ))
+    })
 }
 
 fn proc_text(file: &str) -> String {
@@ -60,7 +96,7 @@ fn proc_line(file: &str, name: &str) -> Option<String> {
 fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    if text.is_empty() { "unknown".to_owned() } else { text }
+    if text.is_empty() { unknown() } else { text }
 }
 
 fn commit() -> String {

@@ -77,6 +77,8 @@ pub(crate) struct Latency {
 pub(crate) struct Figures {
     pub(crate) per_second: f64,
     pub(crate) answers: u64,
+    /// Those outside of the window, too.
+    pub(crate) total: u64,
     #[serde(rename = "latency_ms")]
     pub(crate) latency: Latency,
     /// Requests that a busy server refused; they are not among the answers.
@@ -127,6 +129,7 @@ impl Figures {
         Self {
             per_second: measured.per_second(),
             answers: measured.answers,
+            total: measured.total,
             latency,
             refused: measured.refused,
             wrong: measured.wrong,

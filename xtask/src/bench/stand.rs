@@ -21,6 +21,9 @@ use tempfile::TempDir;
 const FILL: Duration = Duration::from_secs(30 * 60);
 /// Pieces of every product: more than any run can sell.
 const STOCK: u32 = 100_000_000;
+/// How often a busy server is asked again, and how long after.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "correct horse battery staple";
 const IN_FLIGHT: usize = 64;
 
@@ -182,8 +185,18 @@ fn log_in(address: SocketAddr, email: &str) -> Result<String, Fault> {
     Ok(answer["access_token"].as_str().ok_or("no token")?.to_owned())
 }
 
+/// Asks again while the server is busy, which it may be just after its start.
 fn post(address: SocketAddr, target: &str, body: &str, expected: u16) -> Result<serde_json::Value, Fault> {
-    ask(address, &bytes("POST", target, "", Some(body)))?.expect(expected)?.json()
+    let request = bytes("POST", target, "", Some(body));
+    let mut answer = ask(address, &request)?;
+    for _ in 0..ATTEMPTS {
+        if answer.status != 503 {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        answer = ask(address, &request)?;
+    }
+    answer.expect(expected)?.json()
 }
 
 /// The body that makes a product.

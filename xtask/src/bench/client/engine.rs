@@ -67,6 +67,8 @@ pub(crate) struct Window {
 pub(crate) struct Measured {
     /// Answers in the window.
     pub(crate) answers: u64,
+    /// Answers in all, in the window or not.
+    pub(crate) total: u64,
     /// How long the window was.
     pub(crate) seconds: f64,
     /// In nanoseconds.
@@ -142,7 +144,8 @@ impl<'l, 's> Engine<'l, 's> {
                 connections.push(connection);
             }
             let latency = Histogram::new_with_bounds(1_000, LONGEST, 3)?;
-            let measured = Measured { answers: 0, seconds: 0.0, latency, refused: 0, wrong: 0, first_wrong: None };
+            let measured =
+                Measured { answers: 0, total: 0, seconds: 0.0, latency, refused: 0, wrong: 0, first_wrong: None };
             running.push(Running { load, free, paused: VecDeque::new(), sent: 0, is_exhausted: false, measured });
         }
         let start = Instant::now();
@@ -311,6 +314,7 @@ impl<'l, 's> Engine<'l, 's> {
             let took = u64::try_from(now.saturating_duration_since(flight.since).as_nanos()).unwrap_or(LONGEST);
             running.measured.latency.saturating_record(took);
         }
+        running.measured.total += 1;
         // What an overloaded server answers too late is no throughput.
         running.measured.answers += u64::from(is_in(now));
         if is_paced || now >= self.close || running.is_exhausted {
