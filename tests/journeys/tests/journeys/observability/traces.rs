@@ -139,7 +139,13 @@ pub(super) fn a_collector_that_is_away_or_silent_holds_nobody_up(store: &Store) 
         let text = String::from_utf8(visitor.get("/metrics").send().ok().body).expect("text");
         let exported = text.lines().find(|line| line.starts_with("skep_trace_spans_total{outcome=\"exported\"}"));
         assert!(exported.is_some_and(|line| line.ends_with(" 0")), "{exported:?}");
-        assert_eq!(shop.server.log().matches("collector of traces").count(), 1, "told once");
-        shop.server.stop();
+        shop.server.terminate();
+        let exit = shop.server.wait();
+        assert_eq!(
+            (exit.code, exit.log.matches("collector of traces").count()),
+            (Some(0), 1),
+            "told once: {}",
+            exit.log
+        );
     }
 }
