@@ -96,13 +96,15 @@ impl<'p> Campaign<'p> {
     /// One kill, the start after it, and all checks; what is wrong.
     fn kill(&mut self, kill: u32) -> Vec<String> {
         let old: BTreeSet<String> = self.ledger.entries.keys().cloned().collect();
-        let dead = self.load_and_kill(kill);
+        let (dead, connections) = self.load_and_kill(kill);
         self.tally.kills += 1;
         if dead == 0 && self.rng.random_ratio(1, 4) {
             self.shop.deployment.start_and_kill(Duration::from_millis(self.rng.random_range(0..150)));
             self.tally.start_kills += 1;
         }
         self.shop.restart(dead);
+        // What it had sent may have reached the store after its end, and begun something.
+        connections.end_abandoned(&self.shop.deployment);
         self.verify(&old)
     }
 
@@ -137,14 +139,14 @@ impl<'p> Campaign<'p> {
         self.tally.orders = after.orders.len() as u64;
     }
 
-    /// Lets the clients work, and kills one of the instances; which.
-    fn load_and_kill(&mut self, kill: u32) -> usize {
+    /// Lets the clients work, and kills one of the instances; which, and the connections that it had.
+    fn load_and_kill(&mut self, kill: u32) -> (usize, Connections) {
         let answers = self.rng.random_range(self.plan.answers.clone());
         let pause = Duration::from_micros(self.rng.random_range(0..5_000));
         let dead = self.rng.random_range(0..self.plan.instances);
         let seed: u64 = self.rng.random();
         let (shop, load) = (&self.shop, Load::new(&mut self.ledger));
-        let orders = thread::scope(|scope| {
+        let (orders, connections) = thread::scope(|scope| {
             let workers = shop.buyers.iter().enumerate().map(|(n, buyer)| {
                 let worker = buyer.worker(shop, n % self.plan.instances, format!("{kill}-{n}"));
                 let (load, seed) = (&load, seed.wrapping_add(n as u64));
@@ -165,14 +167,15 @@ impl<'p> Campaign<'p> {
                 wait_for("the others to go on", || is_enough().then_some(()));
             }
             drop(enough);
-            workers.into_iter().map(|worker| worker.join().expect("no panic")).collect::<Vec<_>>()
+            let orders: Vec<_> = workers.into_iter().map(|worker| worker.join().expect("no panic")).collect();
+            (orders, connections)
         });
         let exit = self.shop.servers.remove(dead).wait();
         assert_eq!(exit.code, None, "it was killed: {}", exit.log);
         for (buyer, orders) in self.shop.buyers.iter_mut().zip(orders) {
             buyer.orders = orders;
         }
-        dead
+        (dead, connections)
     }
 
     fn count(&mut self, keys: &[String]) {
