@@ -15,8 +15,8 @@ use std::{cell::Cell, fmt::Write as _, future::Future};
 
 /// Steps of a program after those that fill the shelves, at most.
 const STEPS: usize = 60;
-/// Where programs that failed are kept, to be run first from then on.
-const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/sequential.txt");
+/// Where programs that failed on a real store are kept, to be run first from then on.
+pub const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/sequential.txt");
 
 /// Runs a program: every answer is the model's, and so is the end state; answers how many calls were made.
 ///
@@ -48,18 +48,22 @@ pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, String
 }
 
 /// Runs programs, each on a system of its own, until the budget is spent; answers how many calls were made. A program
-/// that fails is shortened; it is kept among the regressions if it was run on a real store.
+/// that fails is shortened, and kept in the file `keep`, whose programs are run first.
 ///
 /// # Errors
 /// The shortest program that fails, and how.
-pub fn programs<F>(budget: &Budget, keep: bool, mut run: impl FnMut(Vec<Step>) -> F) -> Result<u64, String>
+pub fn programs<F>(
+    budget: &Budget,
+    keep: Option<&'static str>,
+    mut run: impl FnMut(Vec<Step>) -> F,
+) -> Result<u64, String>
 where
     F: Future<Output = Result<u64, String>>,
 {
     let config = Config {
         cases: u32::MAX,
         max_shrink_iters: 300,
-        failure_persistence: keep.then(|| Box::new(FileFailurePersistence::Direct(REGRESSIONS)) as _),
+        failure_persistence: keep.map(|file| Box::new(FileFailurePersistence::Direct(file)) as _),
         source_file: Some(file!()),
         ..Config::default()
     };

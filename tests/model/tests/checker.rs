@@ -201,17 +201,31 @@ async fn alone(flaw: Option<Flaw>, steps: Vec<skep_model::Step>) -> Result<u64, 
 
 #[test]
 fn an_honest_system_passes_call_by_call() {
-    assert!(programs(&budget(20_000, 1), false, |steps| alone(None, steps)).unwrap() >= 10_000);
+    assert!(programs(&budget(20_000, 1), None, |steps| alone(None, steps)).unwrap() >= 10_000);
 }
 
 #[test]
 fn every_flaw_that_shows_to_one_caller_is_found_and_told_by_a_short_program() {
     for flaw in Flaw::ALONE {
-        let reason = programs(&budget(100_000, 1), false, |steps| alone(Some(*flaw), steps))
+        let reason = programs(&budget(100_000, 1), None, |steps| alone(Some(*flaw), steps))
             .expect_err(&format!("{flaw:?} is not found"));
         let steps = reason.matches("Step {").count();
         assert!((1..=8).contains(&steps), "{flaw:?} is told by {steps} steps:\n{reason}");
     }
+}
+
+/// A program that failed is kept, and is the first that is run the next time.
+#[test]
+fn a_program_that_failed_is_kept_and_run_first() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file: &'static str = Box::leak(folder.path().join("kept.txt").to_str().unwrap().to_owned().into_boxed_str());
+    let flawed = |steps| alone(Some(Flaw::Oversells), steps);
+    programs(&budget(100_000, 1), Some(file), flawed).expect_err("it oversells");
+    let kept = std::fs::read_to_string(file).unwrap();
+    assert!(kept.lines().any(|line| line.starts_with("cc ")), "{kept}");
+    // A seed whose first program does not meet the flaw: only what was kept can fail.
+    let quiet = (0..100).find(|seed| programs(&budget(1, *seed), None, flawed).is_ok()).unwrap();
+    programs(&budget(1, quiet), Some(file), flawed).expect_err("the one that was kept fails again");
 }
 
 fn together(flaw: Option<Flaw>, operations: u64) -> Result<u64, String> {
@@ -281,7 +295,7 @@ fn programs_meet_every_refusal() {
     let counted = &counts;
     programs(
         &budget(20_000, 2),
-        false,
+        None,
         |steps| async move { sequence(&Counting(Double::honest(), counted), &steps).await },
     )
     .unwrap();

@@ -9,8 +9,8 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_contract::{CommitFault, Instance, Need, Start, StoreHarness};
 use skep_model::{
-    Application, Budget, Round, Setting, Step, Stores, System, clients, each_store, linearize, programs, rounds,
-    sequence, short, start,
+    Application, Budget, REGRESSIONS, Round, Setting, Step, Stores, System, clients, each_store, linearize, programs,
+    rounds, sequence, short, start,
 };
 use std::{
     env,
@@ -37,7 +37,7 @@ async fn one_program(harness: Arc<dyn StoreHarness>, steps: Vec<Step>) -> Result
 }
 
 fn sequential(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
-    programs(budget, true, |steps| one_program(harness.clone(), steps))
+    programs(budget, Some(REGRESSIONS), |steps| one_program(harness.clone(), steps))
 }
 
 /// Where instances of the program can share a server, half of the clients are on another.
@@ -133,7 +133,9 @@ fn trial(
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of the time is spent on waiting for servers.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build()?);
     let stores = Stores::from_env().map_err(|failure| failure.to_string())?;
     let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
