@@ -2,8 +2,8 @@
 
 use super::CatalogTx;
 use crate::kernel::{
-    Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Key, KeyReused,
-    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, permit, remember, replay, run,
+    Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Key, KeyReused, Mark,
+    NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize, once, permit, run,
     use_case_error,
 };
 use serde_json::json;
@@ -48,8 +48,7 @@ pub struct ArchiveProduct {
 struct Plan {
     product_id: ProductId,
     precondition: Precondition,
-    event_id: EventId,
-    claim: Option<IdempotencyClaim>,
+    mark: Mark,
     now: Timestamp,
 }
 
@@ -70,27 +69,25 @@ impl ArchiveProduct {
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
         let ArchiveProductCommand { product_id, precondition, .. } = command;
-        let plan = Plan { product_id, precondition, event_id: EventId::new(self.runtime.ids.next()), claim, now };
+        let mark = Mark { claim, event_id: EventId::new(self.runtime.ids.next()) };
+        let plan = Plan { product_id, precondition, mark, now };
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<(), ArchiveProductError> {
-        let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = archive(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
+        once(
+            tx,
+            &attempt,
+            &plan.mark,
+            |mut tx, landed| async move { (archive(&mut *tx, actor, plan, landed).await, tx) },
+        )
+        .await
     }
 }
 
-async fn archive(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    attempt: &Attempt,
-) -> Result<(), ArchiveProductError> {
-    if replay::<(), ArchiveProductError>(tx.idempotency(), plan.claim.as_ref()).await?.is_some() {
-        return Ok(());
-    }
-    if !(attempt.after_unknown && tx.outbox().settle(plan.event_id).await?) {
+async fn archive(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, landed: bool) -> Result<(), ArchiveProductError> {
+    if !landed {
         // Whoever has the stock keeps orders of the product waiting: what was archived is in none that comes later.
         tx.stock().find_many(&[plan.product_id]).await?;
         let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
@@ -100,7 +97,7 @@ async fn archive(
         product.archive(plan.now);
         store_archived(tx, actor, plan, &product, authorized).await?;
     }
-    Ok(remember(tx.idempotency(), plan.claim.as_ref(), &()).await?)
+    Ok(())
 }
 
 async fn store_archived(
@@ -113,7 +110,8 @@ async fn store_archived(
     let version = tx.products().save(product).await?;
     let payload = json!({ "product_id": product.id, "sku": product.sku });
     let of = (product.id.uuid(), version);
-    let event = OutboxEvent::new(plan.event_id, "catalog.product_archived.v1", of, actor, product.updated_at, &payload);
+    let event =
+        OutboxEvent::new(plan.mark.event_id, "catalog.product_archived.v1", of, actor, product.updated_at, &payload);
     tx.outbox().append(&event).await
 }
 

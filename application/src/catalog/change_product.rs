@@ -6,8 +6,7 @@ use super::{
 };
 use crate::kernel::{
     Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused,
-    NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, permit, remember, replay, run,
-    use_case_error,
+    Mark, NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, once, permit, run, use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -69,8 +68,7 @@ struct Plan {
     precondition: Precondition,
     /// Judged before the first attempt, told after the product was found and its version compared.
     change: Result<ProductChange, Invalid>,
-    event_id: EventId,
-    claim: Option<IdempotencyClaim>,
+    mark: Mark,
     now: Timestamp,
 }
 
@@ -99,17 +97,21 @@ impl ChangeProduct {
             product_id: command.product_id,
             precondition: command.precondition,
             change: read(command.patch),
-            event_id: EventId::new(self.runtime.ids.next()),
-            claim,
+            mark: Mark { claim, event_id: EventId::new(self.runtime.ids.next()) },
             now,
         };
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, ChangeProductError> {
-        let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = change(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
+        once(
+            tx,
+            &attempt,
+            &plan.mark,
+            |mut tx, landed| async move { (change(&mut *tx, actor, plan, landed).await, tx) },
+        )
+        .await
     }
 }
 
@@ -117,12 +119,8 @@ async fn change(
     tx: &mut dyn CatalogTx,
     actor: &Actor,
     plan: &Plan,
-    attempt: &Attempt,
+    landed: bool,
 ) -> Result<ProductView, ChangeProductError> {
-    if let Some(view) = replay::<_, ChangeProductError>(tx.idempotency(), plan.claim.as_ref()).await? {
-        return Ok(view);
-    }
-    let landed = attempt.after_unknown && tx.outbox().settle(plan.event_id).await?;
     // Whoever has the stock keeps orders of the product waiting, so that none mixes what it was and what it will be.
     tx.stock().find_many(&[plan.product_id]).await?;
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
@@ -136,9 +134,7 @@ async fn change(
             product.version = store_change(tx, actor, plan, &product, authorized).await?;
         }
     }
-    let view = ProductView::from(&product);
-    remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-    Ok(view)
+    Ok(ProductView::from(&product))
 }
 
 async fn store_change(
@@ -151,7 +147,8 @@ async fn store_change(
     let version = tx.products().save(product).await.map_err(sku_taken::<ChangeProductError>)?;
     let payload = json!({ "product_id": product.id, "sku": product.sku, "price": product.price });
     let of = (product.id.uuid(), version);
-    let event = OutboxEvent::new(plan.event_id, "catalog.product_changed.v1", of, actor, product.updated_at, &payload);
+    let event =
+        OutboxEvent::new(plan.mark.event_id, "catalog.product_changed.v1", of, actor, product.updated_at, &payload);
     tx.outbox().append(&event).await?;
     Ok(version)
 }

@@ -3,8 +3,8 @@
 use super::{CatalogTx, ProductView};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, Fingerprints, IdempotencyClaim,
-    IdempotencyKey, Invalid, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize, permit, remember, replay,
-    run, use_case_error,
+    IdempotencyKey, Invalid, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode, authorize, once, permit, run,
+    use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -78,8 +78,7 @@ struct Plan {
     product: Product,
     level: StockLevel,
     movement: Option<StockMovement>,
-    event_id: EventId,
-    claim: Option<IdempotencyClaim>,
+    mark: Mark,
 }
 
 impl CreateProduct {
@@ -125,13 +124,19 @@ impl CreateProduct {
         let product = product.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))?;
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, command, &*self.fingerprints, now)?;
-        Ok(Plan { product, level, movement, event_id: EventId::new(self.runtime.ids.next()), claim })
+        let event_id = EventId::new(self.runtime.ids.next());
+        Ok(Plan { product, level, movement, mark: Mark { claim, event_id } })
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, CreateProductError> {
-        let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-        let result = create(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &[]).await?;
+        once(
+            tx,
+            &attempt,
+            &plan.mark,
+            |mut tx, landed| async move { (create(&mut *tx, actor, plan, landed).await, tx) },
+        )
+        .await
     }
 }
 
@@ -139,18 +144,13 @@ async fn create(
     tx: &mut dyn CatalogTx,
     actor: &Actor,
     plan: &Plan,
-    attempt: &Attempt,
+    landed: bool,
 ) -> Result<ProductView, CreateProductError> {
-    if let Some(view) = replay::<_, CreateProductError>(tx.idempotency(), plan.claim.as_ref()).await? {
-        return Ok(view);
-    }
-    let view = ProductView::from(&plan.product);
-    if !(attempt.after_unknown && tx.outbox().settle(plan.event_id).await?) {
+    if !landed {
         let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
         store_product(tx, actor, plan, authorized).await?;
     }
-    remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-    Ok(view)
+    Ok(ProductView::from(&plan.product))
 }
 
 async fn store_product(
@@ -168,7 +168,8 @@ async fn store_product(
     let payload =
         json!({ "product_id": product.id, "sku": product.sku, "price": product.price, "on_hand": plan.level.on_hand });
     let of = (product.id.uuid(), product.version);
-    let event = OutboxEvent::new(plan.event_id, "catalog.product_created.v1", of, actor, product.created_at, &payload);
+    let event =
+        OutboxEvent::new(plan.mark.event_id, "catalog.product_created.v1", of, actor, product.created_at, &payload);
     Ok(tx.outbox().append(&event).await?)
 }
 

@@ -18,6 +18,7 @@ pub trait CatalogTx: Transaction {
     /// The outbox.
     fn outbox(&mut self) -> &mut dyn Outbox;
 }
+crate::kernel::framed!(dyn CatalogTx);
 
 /// The products, inside a unit of work. Published to ordering.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

@@ -3,8 +3,8 @@
 use super::{CatalogTx, StockView, create_product::on_hand};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
-    Invalid, Key, KeyReused, NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize,
-    permit, remember, replay, run, use_case_error,
+    Invalid, Key, KeyReused, Mark, NotFound, OutboxEvent, Precondition, Runtime, StoreError, TxMode, Unmet, authorize,
+    once, permit, run, use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -68,8 +68,7 @@ struct Plan {
     precondition: Precondition,
     on_hand: Result<u32, StockRefusal>,
     movement_id: MovementId,
-    event_id: EventId,
-    claim: Option<IdempotencyClaim>,
+    mark: Mark,
     now: Timestamp,
 }
 
@@ -94,30 +93,20 @@ impl SetStock {
             precondition: command.precondition,
             on_hand: on_hand(command.on_hand),
             movement_id: MovementId::new(self.runtime.ids.next()),
-            event_id: EventId::new(self.runtime.ids.next()),
-            claim,
+            mark: Mark { claim, event_id: EventId::new(self.runtime.ids.next()) },
             now,
         };
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<StockView, SetStockError> {
-        let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        let result = set(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
+        once(tx, &attempt, &plan.mark, |mut tx, landed| async move { (set(&mut *tx, actor, plan, landed).await, tx) })
+            .await
     }
 }
 
-async fn set(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    attempt: &Attempt,
-) -> Result<StockView, SetStockError> {
-    if let Some(view) = replay::<_, SetStockError>(tx.idempotency(), plan.claim.as_ref()).await? {
-        return Ok(view);
-    }
-    let landed = attempt.after_unknown && tx.outbox().settle(plan.event_id).await?;
+async fn set(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, landed: bool) -> Result<StockView, SetStockError> {
     // The stock comes first: while this unit has it, nobody archives the product.
     let level = tx.stock().find_many(&[plan.product_id]).await?.pop();
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
@@ -136,9 +125,7 @@ async fn set(
             level.version = level.version.next();
         }
     }
-    let view = StockView::of(&level, product.is_on_sale());
-    remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-    Ok(view)
+    Ok(StockView::of(&level, product.is_on_sale()))
 }
 
 async fn store_stock(
@@ -153,7 +140,8 @@ async fn store_stock(
     tx.stock().append_movements(&[movement]).await?;
     let payload = json!({ "product_id": level.product_id, "on_hand": level.on_hand, "reserved": level.reserved });
     let of = (level.product_id.uuid(), level.version.next());
-    let event = OutboxEvent::new(plan.event_id, "catalog.stock_adjusted.v1", of, actor, level.updated_at, &payload);
+    let event =
+        OutboxEvent::new(plan.mark.event_id, "catalog.stock_adjusted.v1", of, actor, level.updated_at, &payload);
     tx.outbox().append(&event).await
 }
 

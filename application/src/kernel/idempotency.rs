@@ -94,7 +94,7 @@ pub enum Claimed {
 ///
 /// # Errors
 /// [`KeyReused`] if the key stands for another command.
-pub(crate) async fn replay<T, E>(
+pub(super) async fn replay<T, E>(
     keys: &mut dyn IdempotencyKeys,
     claim: Option<&IdempotencyClaim>,
 ) -> Result<Option<T>, E>
@@ -114,7 +114,7 @@ where
 ///
 /// # Errors
 /// The store's.
-pub(crate) async fn remember(
+pub(super) async fn remember(
     keys: &mut dyn IdempotencyKeys,
     claim: Option<&IdempotencyClaim>,
     answer: &impl serde::Serialize,

@@ -6,6 +6,7 @@ mod actor;
 mod attempt;
 mod error;
 mod idempotency;
+mod once;
 mod outbox;
 mod page;
 mod precondition;
@@ -27,7 +28,7 @@ pub use refusal::{KeyReused, NotFound, TooManyAttempts};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{Begin, BoxError, Constraint, Key, StoreError, Transaction, TxMode};
 
-pub(crate) use idempotency::{remember, replay};
+pub(crate) use once::{Framed, Mark, framed, once};
 pub(crate) use refusal::use_case_error;
 
 #[cfg(any(test, feature = "testing"))]

@@ -3,7 +3,7 @@
 use super::{OrderView, OrderingTx};
 use crate::kernel::{
     Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
-    Key, KeyReused, NotFound, OutboxEvent, Runtime, StoreError, TxMode, authorize, permit, remember, replay, run,
+    Key, KeyReused, Mark, NotFound, OutboxEvent, Runtime, StoreError, TxMode, authorize, once, permit, run,
     use_case_error,
 };
 use serde_json::json;
@@ -60,8 +60,7 @@ pub struct CancelOrder {
 
 struct Plan {
     order_id: OrderId,
-    event_id: EventId,
-    claim: Option<IdempotencyClaim>,
+    mark: Mark,
     now: Timestamp,
 }
 
@@ -81,14 +80,17 @@ impl CancelOrder {
         let now = self.runtime.clock.now();
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
-        let plan = Plan { order_id: command.order_id, event_id: EventId::new(self.runtime.ids.next()), claim, now };
+        let mark = Mark { claim, event_id: EventId::new(self.runtime.ids.next()) };
+        let plan = Plan { order_id: command.order_id, mark, now };
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<OrderView, CancelOrderError> {
-        let mut tx = self.store.begin(TxMode::Write, &[Key::from(plan.order_id)]).await?;
-        let result = self.cancel(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &[Key::from(plan.order_id)]).await?;
+        once(tx, &attempt, &plan.mark, |mut tx, landed| async move {
+            (self.cancel(&mut *tx, actor, plan, landed).await, tx)
+        })
+        .await
     }
 
     async fn cancel(
@@ -96,13 +98,8 @@ impl CancelOrder {
         tx: &mut dyn OrderingTx,
         actor: &Actor,
         plan: &Plan,
-        attempt: &Attempt,
+        landed: bool,
     ) -> Result<OrderView, CancelOrderError> {
-        if let Some(view) = replay::<_, CancelOrderError>(tx.idempotency(), plan.claim.as_ref()).await? {
-            return Ok(view);
-        }
-        // Settled before the order is read: what is read after it is not older than the earlier attempt.
-        let landed = attempt.after_unknown && tx.outbox().settle(plan.event_id).await?;
         let order = tx.orders().find(plan.order_id).await?;
         let mut order = order.ok_or(NotFound("order"))?;
         let owner = Resource::OwnedBy(order.customer_id);
@@ -112,9 +109,7 @@ impl CancelOrder {
         if let Some(change) = change {
             order.version = self.store_cancellation(tx, actor, plan, &order, change, authorized).await?;
         }
-        let view = OrderView::from(&order);
-        remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-        Ok(view)
+        Ok(OrderView::from(&order))
     }
 
     async fn store_cancellation(
@@ -137,7 +132,7 @@ impl CancelOrder {
             "refund_due": change.to.payment == PaymentState::RefundDue,
         });
         let of = (order.id.uuid(), version);
-        let event = OutboxEvent::new(plan.event_id, "ordering.order_cancelled.v1", of, actor, change.at, &payload);
+        let event = OutboxEvent::new(plan.mark.event_id, "ordering.order_cancelled.v1", of, actor, change.at, &payload);
         tx.outbox().append(&event).await?;
         Ok(version)
     }

@@ -6,8 +6,8 @@ use crate::{
     catalog::StockRepository,
     kernel::{
         Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, FieldError, Fingerprints,
-        IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused, OutboxEvent, Runtime, StoreError, TxMode, authorize,
-        permit, remember, replay, run, use_case_error,
+        IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode,
+        authorize, once, permit, run, use_case_error,
     },
 };
 use serde_json::json;
@@ -83,12 +83,11 @@ pub struct PlaceOrder {
 /// All that is made before the first attempt, so that every attempt is the same unit of work.
 struct Plan {
     order_id: OrderId,
-    event_id: EventId,
+    mark: Mark,
     customer: UserId,
     basket: Basket,
     products: Vec<ProductId>,
     contended: Vec<Key>,
-    claim: Option<IdempotencyClaim>,
     now: Timestamp,
 }
 
@@ -131,21 +130,25 @@ impl PlaceOrder {
         let products = basket.product_ids();
         let plan = Plan {
             order_id: OrderId::new(self.runtime.ids.next()),
-            event_id: EventId::new(self.runtime.ids.next()),
+            mark: Mark { claim, event_id: EventId::new(self.runtime.ids.next()) },
             customer,
             contended: products.iter().copied().map(Key::from).collect(),
             products,
             basket,
-            claim,
             now,
         };
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
     async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<OrderView, PlaceOrderError> {
-        let mut tx = self.store.begin(TxMode::Write, &plan.contended).await?;
-        let result = self.place(&mut *tx, actor, plan, &attempt).await;
-        attempt.end(tx, result).await
+        let tx = self.store.begin(TxMode::Write, &plan.contended).await?;
+        once(
+            tx,
+            &attempt,
+            &plan.mark,
+            |mut tx, landed| async move { (self.place(&mut *tx, actor, plan, landed).await, tx) },
+        )
+        .await
     }
 
     async fn place(
@@ -153,18 +156,13 @@ impl PlaceOrder {
         tx: &mut dyn OrderingTx,
         actor: &Actor,
         plan: &Plan,
-        attempt: &Attempt,
+        landed: bool,
     ) -> Result<OrderView, PlaceOrderError> {
-        if let Some(view) = replay::<_, PlaceOrderError>(tx.idempotency(), plan.claim.as_ref()).await? {
-            return Ok(view);
-        }
-        if attempt.after_unknown && tx.outbox().settle(plan.event_id).await? {
+        if landed {
             let order = tx.orders().find(plan.order_id).await?;
             let order =
                 order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its event exists without it"))?;
-            let view = OrderView::from(&order);
-            remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-            return Ok(view);
+            return Ok(OrderView::from(&order));
         }
         // The stock comes first: while this unit has it, nobody changes a price or archives a product.
         let levels = tx.stock().find_many(&plan.products).await?;
@@ -176,10 +174,8 @@ impl PlaceOrder {
         self.check_minimum(&order)?;
         let authorized = authorize(actor, Action::PlaceOrder, Resource::OwnedBy(order.customer_id))?;
         let stock = self.reserve(tx.stock(), plan, &order, levels).await?;
-        let view = OrderView::from(&order);
         store_order(tx, actor, plan, &order, &stock, authorized).await?;
-        remember(tx.idempotency(), plan.claim.as_ref(), &view).await?;
-        Ok(view)
+        Ok(OrderView::from(&order))
     }
 
     fn check_minimum(&self, order: &Order) -> Result<(), Invalid> {
@@ -282,7 +278,7 @@ async fn store_order(
     let payload =
         json!({ "order_id": order.id, "customer_id": order.customer_id, "total": order.total, "lines": lines });
     let of = (order.id.uuid(), order.version);
-    let event = OutboxEvent::new(plan.event_id, "ordering.order_placed.v1", of, actor, plan.now, &payload);
+    let event = OutboxEvent::new(plan.mark.event_id, "ordering.order_placed.v1", of, actor, plan.now, &payload);
     tx.outbox().append(&event).await
 }
 

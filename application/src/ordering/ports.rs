@@ -24,6 +24,7 @@ pub trait OrderingTx: Transaction {
     /// The outbox.
     fn outbox(&mut self) -> &mut dyn Outbox;
 }
+crate::kernel::framed!(dyn OrderingTx);
 
 /// The orders, inside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
