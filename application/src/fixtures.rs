@@ -1,12 +1,15 @@
 //! What the tests of all contexts share.
 
 use crate::{
-    kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerprints, StoreError},
-    testing::{Ending, Endings, SeqIds},
+    kernel::{
+        Actor, AppError, Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, MockFingerprints,
+        MockIdempotencyKeys, MockOutbox, OutboxEvent, StoreError,
+    },
+    testing::{Ending, Endings, MockStockRepository, Scripted, SeqIds},
 };
 use skep_domain::{
     access::Role,
-    catalog::{NAME_MAX, Product, Sku, StockLevel},
+    catalog::{NAME_MAX, Product, Sku, StockLevel, StockMovement},
     shared::{Money, ProductId, SessionId, Text, Timestamp, UserId},
 };
 use std::sync::{Arc, Mutex};
@@ -46,6 +49,122 @@ impl<T: Clone> Recorded<T> {
         assert_eq!(all.len(), 1, "exactly one");
         all[0].clone()
     }
+}
+
+/// What every context's units of work do beside their own, over all of them. Their mocks note it here.
+#[derive(Clone, Default)]
+pub(crate) struct Noted {
+    pub(crate) calls: Recorded<&'static str>,
+    pub(crate) claims: Recorded<IdempotencyClaim>,
+    pub(crate) answers: Recorded<String>,
+    pub(crate) levels: Recorded<StockLevel>,
+    pub(crate) movements: Recorded<StockMovement>,
+    pub(crate) events: Recorded<OutboxEvent>,
+    pub(crate) endings: Endings,
+}
+
+impl Noted {
+    /// Every claim is new.
+    pub(crate) fn claims(&self, keys: &mut MockIdempotencyKeys) {
+        let noted = self.clone();
+        keys.expect_claim().returning(move |claim| {
+            noted.calls.push("claim");
+            noted.claims.push(claim.clone());
+            Ok(Claimed::New)
+        });
+    }
+
+    /// Every answer is kept.
+    pub(crate) fn answers(&self, keys: &mut MockIdempotencyKeys) {
+        let noted = self.clone();
+        keys.expect_fill().returning(move |_, answer| {
+            noted.calls.push("fill");
+            noted.answers.push(answer.to_owned());
+            Ok(())
+        });
+    }
+
+    /// Every event is appended.
+    pub(crate) fn events(&self, outbox: &mut MockOutbox) {
+        let noted = self.clone();
+        outbox.expect_append().returning(move |event| {
+            noted.calls.push("outbox.append");
+            noted.events.push(event.clone());
+            Ok(())
+        });
+    }
+
+    /// These levels can be found.
+    pub(crate) fn finds_levels(&self, stock: &mut MockStockRepository, levels: Vec<StockLevel>) {
+        let noted = self.clone();
+        stock.expect_find_many().returning(move |ids| {
+            noted.calls.push("stock.find_many");
+            Ok(levels.iter().filter(|level| ids.contains(&level.product_id)).copied().collect())
+        });
+    }
+
+    /// Every level and every row of the ledger is stored.
+    pub(crate) fn stores_levels(&self, stock: &mut MockStockRepository) {
+        let noted = self.clone();
+        stock.expect_save_many().returning(move |levels| {
+            noted.calls.push("stock.save_many");
+            noted.levels.extend(levels);
+            Ok(())
+        });
+        let noted = self.clone();
+        stock.expect_append_movements().returning(move |movements| {
+            noted.calls.push("stock.append_movements");
+            noted.movements.extend(movements);
+            Ok(())
+        });
+    }
+}
+
+/// Stamps what is the same for what a context has (`looking`, `open` and `seen`): the units of work that fail or
+/// come after an unknown outcome, and stores that hand them out.
+macro_rules! units {
+    ($what:ty: $mock:ident as $tx:ident) => {
+        pub(super) type Units = std::sync::Arc<crate::testing::Scripted<dyn $tx>>;
+
+        impl $what {
+            /// A unit of work in which everything succeeds but the commit.
+            pub(super) fn failing(&self, error: crate::kernel::StoreError) -> $mock {
+                self.open().with_commit_error(error)
+            }
+
+            /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
+            pub(super) fn after_a_miss(&self) -> $mock {
+                let mut tx = self.open();
+                tx.outbox.expect_settle().times(1..).returning(|_| Ok(false));
+                tx
+            }
+
+            /// A unit of work that finds the earlier one stored; every write but the answer is a failed test.
+            pub(super) fn after_a_hit(&self) -> $mock {
+                let mut tx = self.looking();
+                self.seen.noted.answers(&mut tx.idempotency);
+                tx.outbox.expect_settle().times(1).returning(|_| Ok(true));
+                tx
+            }
+        }
+
+        impl std::ops::Deref for Seen {
+            type Target = crate::fixtures::Noted;
+            fn deref(&self) -> &crate::fixtures::Noted {
+                &self.noted
+            }
+        }
+
+        pub(super) fn script(units: impl IntoIterator<Item = $mock>) -> Units {
+            crate::testing::Scripted::new(units.into_iter().map(|tx| Ok(Box::new(tx) as Box<dyn $tx>)))
+        }
+    };
+}
+pub(crate) use units;
+
+/// A store that is away for good after these units of work.
+pub(crate) fn then_away<Tx: ?Sized>(units: impl IntoIterator<Item = Box<Tx>>) -> Arc<Scripted<Tx>> {
+    Scripted::new(units.into_iter().map(Ok).chain((0..ENOUGH).map(|_| Err(away()))))
 }
 
 pub(crate) fn endings(endings: &Endings) -> Vec<Ending> {

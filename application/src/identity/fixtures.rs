@@ -2,9 +2,9 @@
 
 use super::{AccountCommand, Accounts, IdentityTx, SetupToken};
 use crate::{
-    fixtures::{ENOUGH, Recorded, away},
-    kernel::{OutboxEvent, Runtime, StoreError},
-    testing::{Endings, FixedClock, MockIdentityTx, MockPasswordHasher, Scripted, fixed_runtime},
+    fixtures::{self, Noted, Recorded, units},
+    kernel::Runtime,
+    testing::{FixedClock, MockIdentityTx, MockPasswordHasher, fixed_runtime},
 };
 use skep_domain::{
     access::Role,
@@ -13,7 +13,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-pub(super) type Units = Arc<Scripted<dyn IdentityTx>>;
+units!(House: MockIdentityTx as IdentityTx);
 
 pub(super) const ADDRESS: &str = "ada@example.com";
 pub(super) const NAME: &str = "Ada Lovelace";
@@ -31,12 +31,10 @@ pub(super) struct House {
 /// What was done, over all units of work.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
-    pub(super) calls: Recorded<&'static str>,
+    pub(super) noted: Noted,
     pub(super) users: Recorded<User>,
     pub(super) sessions: Recorded<Session>,
     pub(super) tokens: Recorded<SetupToken>,
-    pub(super) events: Recorded<OutboxEvent>,
-    pub(super) endings: Endings,
 }
 
 impl House {
@@ -84,31 +82,7 @@ impl House {
             seen.calls.push("setup_tokens.delete");
             Ok(())
         });
-        let seen = self.seen.clone();
-        tx.outbox.expect_append().returning(move |event| {
-            seen.calls.push("outbox.append");
-            seen.events.push(event.clone());
-            Ok(())
-        });
-        tx
-    }
-
-    /// A unit of work in which everything succeeds but the commit.
-    pub(super) fn failing(&self, error: StoreError) -> MockIdentityTx {
-        self.open().with_commit_error(error)
-    }
-
-    /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
-    pub(super) fn after_a_miss(&self) -> MockIdentityTx {
-        let mut tx = self.open();
-        tx.outbox.expect_settle().times(1..).returning(|_| Ok(false));
-        tx
-    }
-
-    /// A unit of work that finds the earlier one stored; every write is a failed test.
-    pub(super) fn after_a_hit(&self) -> MockIdentityTx {
-        let mut tx = self.looking();
-        tx.outbox.expect_settle().times(1).returning(|_| Ok(true));
+        self.seen.noted.events(&mut tx.outbox);
         tx
     }
 
@@ -123,14 +97,9 @@ impl House {
     }
 }
 
-pub(super) fn script(units: impl IntoIterator<Item = MockIdentityTx>) -> Units {
-    Scripted::new(units.into_iter().map(|tx| Ok(Box::new(tx) as Box<dyn IdentityTx>)))
-}
-
 /// A store that is away for good after these units of work.
 pub(super) fn then_away(units: impl IntoIterator<Item = MockIdentityTx>) -> Units {
-    let units = units.into_iter().map(|tx| Ok(Box::new(tx) as Box<dyn IdentityTx>));
-    Scripted::new(units.chain((0..ENOUGH).map(|_| Err(away()))))
+    fixtures::then_away(units.into_iter().map(|tx| Box::new(tx) as Box<dyn IdentityTx>))
 }
 
 pub(super) fn ada() -> User {

@@ -2,17 +2,17 @@
 
 use super::OrderingTx;
 use crate::{
-    fixtures::{Recorded, fingerprints},
-    kernel::{Claimed, Fingerprints, IdempotencyClaim, OutboxEvent, Runtime, StoreError},
-    testing::{Endings, FixedClock, MockOrderingTx, Scripted, fixed_runtime},
+    fixtures::{Noted, Recorded, fingerprints, units},
+    kernel::{Claimed, Fingerprints, Runtime},
+    testing::{FixedClock, MockOrderingTx, fixed_runtime},
 };
 use skep_domain::{
-    catalog::{Product, Reservation, StockLevel, StockMovement},
+    catalog::{Product, Reservation, StockLevel},
     ordering::Order,
 };
 use std::sync::Arc;
 
-pub(super) type Units = Arc<Scripted<dyn OrderingTx>>;
+units!(Shop: MockOrderingTx as OrderingTx);
 
 /// What the shop has, and what was done to it.
 #[derive(Clone, Default)]
@@ -27,17 +27,11 @@ pub(super) struct Shop {
 /// What was done, over all units of work.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
-    pub(super) calls: Recorded<&'static str>,
-    pub(super) claims: Recorded<IdempotencyClaim>,
-    pub(super) answers: Recorded<String>,
+    pub(super) noted: Noted,
     pub(super) inserted: Recorded<Order>,
     pub(super) saved: Recorded<Order>,
-    pub(super) levels: Recorded<StockLevel>,
     pub(super) reserved: Recorded<Reservation>,
     pub(super) ended: Recorded<Reservation>,
-    pub(super) movements: Recorded<StockMovement>,
-    pub(super) events: Recorded<OutboxEvent>,
-    pub(super) endings: Endings,
 }
 
 impl Shop {
@@ -49,11 +43,7 @@ impl Shop {
             seen.calls.push("products.find_many");
             Ok(products.iter().filter(|product| ids.contains(&product.id)).cloned().collect())
         });
-        let (seen, levels) = (self.seen.clone(), self.levels.clone());
-        tx.stock.expect_find_many().returning(move |ids| {
-            seen.calls.push("stock.find_many");
-            Ok(levels.iter().filter(|level| ids.contains(&level.product_id)).copied().collect())
-        });
+        self.seen.finds_levels(&mut tx.stock, self.levels.clone());
         let (seen, reservations) = (self.seen.clone(), self.reservations.clone());
         tx.stock.expect_list_reservations().returning(move |order| {
             seen.calls.push("stock.list_reservations");
@@ -61,12 +51,7 @@ impl Shop {
         });
         let order = self.order.clone();
         tx.orders.expect_find().returning(move |id| Ok(order.clone().filter(|order| order.id == id)));
-        let seen = self.seen.clone();
-        tx.idempotency.expect_claim().returning(move |claim| {
-            seen.calls.push("claim");
-            seen.claims.push(claim.clone());
-            Ok(Claimed::New)
-        });
+        self.seen.noted.claims(&mut tx.idempotency);
         tx
     }
 
@@ -86,12 +71,6 @@ impl Shop {
             Ok(order.version.next())
         });
         let seen = self.seen.clone();
-        tx.stock.expect_save_many().returning(move |levels| {
-            seen.calls.push("stock.save_many");
-            seen.levels.extend(levels);
-            Ok(())
-        });
-        let seen = self.seen.clone();
         tx.stock.expect_insert_reservations().returning(move |reservations| {
             seen.calls.push("stock.insert_reservations");
             seen.reserved.extend(reservations);
@@ -103,43 +82,9 @@ impl Shop {
             seen.ended.extend(reservations);
             Ok(())
         });
-        let seen = self.seen.clone();
-        tx.stock.expect_append_movements().returning(move |movements| {
-            seen.calls.push("stock.append_movements");
-            seen.movements.extend(movements);
-            Ok(())
-        });
-        let seen = self.seen.clone();
-        tx.outbox.expect_append().returning(move |event| {
-            seen.calls.push("outbox.append");
-            seen.events.push(event.clone());
-            Ok(())
-        });
-        let seen = self.seen.clone();
-        tx.idempotency.expect_fill().returning(move |_, answer| {
-            seen.calls.push("fill");
-            seen.answers.push(answer.to_owned());
-            Ok(())
-        });
-        tx
-    }
-
-    /// A unit of work in which everything succeeds but the commit.
-    pub(super) fn failing(&self, error: StoreError) -> MockOrderingTx {
-        self.open().with_commit_error(error)
-    }
-
-    /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
-    pub(super) fn after_a_miss(&self) -> MockOrderingTx {
-        let mut tx = self.open();
-        tx.outbox.expect_settle().times(1).returning(|_| Ok(false));
-        tx
-    }
-
-    /// A unit of work that finds the earlier one stored; every write is a failed test.
-    pub(super) fn after_a_hit(&self) -> MockOrderingTx {
-        let mut tx = self.looking();
-        tx.outbox.expect_settle().times(1).returning(|_| Ok(true));
+        self.seen.stores_levels(&mut tx.stock);
+        self.seen.noted.events(&mut tx.outbox);
+        self.seen.noted.answers(&mut tx.idempotency);
         tx
     }
 
@@ -149,10 +94,6 @@ impl Shop {
         tx.idempotency.expect_claim().times(1).return_once(move |_| Ok(claimed));
         tx
     }
-}
-
-pub(super) fn script(units: impl IntoIterator<Item = MockOrderingTx>) -> Units {
-    Scripted::new(units.into_iter().map(|tx| Ok(Box::new(tx) as Box<dyn OrderingTx>)))
 }
 
 pub(super) fn parts() -> (Arc<dyn Fingerprints>, Runtime, Arc<FixedClock>) {
