@@ -2,7 +2,7 @@
 
 use super::{
     CatalogTx, MoneyInput, ProductView, SkuTaken,
-    create_product::{price, sku_taken},
+    create_product::{price_amount, price_currency, sku_taken},
 };
 use crate::kernel::{
     Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused,
@@ -12,7 +12,7 @@ use serde_json::json;
 use skep_domain::{
     access::{Action, Resource},
     catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku},
-    shared::{EventId, Patch, ProductId, Text, Timestamp, Version},
+    shared::{Currency, EventId, Money, Patch, ProductId, Text, Timestamp, Version},
 };
 use std::sync::Arc;
 
@@ -28,7 +28,22 @@ pub struct ProductPatch {
     /// The description; may be cleared.
     pub description: Patch<String>,
     /// What one piece costs.
-    pub price: Patch<MoneyInput>,
+    pub price: Patch<MoneyPatch>,
+}
+
+/// What to change of an amount of money, as typed: its absent part stays as it is (RFC 7396).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MoneyPatch {
+    /// Minor units.
+    pub amount: Patch<i64>,
+    /// Three letters of ISO 4217.
+    pub currency: Patch<String>,
+}
+
+impl From<MoneyInput> for MoneyPatch {
+    fn from(MoneyInput { amount, currency }: MoneyInput) -> Self {
+        Self { amount: Patch::Set(amount), currency: Patch::Set(currency) }
+    }
 }
 
 /// Which product to change, from which version, and how.
@@ -67,9 +82,25 @@ struct Plan {
     product_id: ProductId,
     precondition: Precondition,
     /// Judged before the first attempt, told after the product was found and its version compared.
-    change: Result<ProductChange, Invalid>,
+    change: Result<Change, Invalid>,
     mark: Mark,
     now: Timestamp,
+}
+
+/// The change, but for the parts of the price that stay.
+#[derive(Clone)]
+struct Change {
+    product: ProductChange,
+    amount: Option<i64>,
+    currency: Option<Currency>,
+}
+
+impl Change {
+    /// The change of a product with this price.
+    fn of(self, price: Money) -> ProductChange {
+        let merged = Money::new(self.amount.unwrap_or(price.amount()), self.currency.unwrap_or(price.currency()));
+        ProductChange { price: Some(merged), ..self.product }
+    }
 }
 
 impl ChangeProduct {
@@ -128,7 +159,7 @@ async fn change(
     if !landed {
         let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
         plan.precondition.require(product.version)?;
-        let wanted = plan.change.clone()?;
+        let wanted = plan.change.clone()?.of(product.price);
         let changed = product.change(wanted, plan.now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
             product.version = store_change(tx, actor, plan, &product, authorized).await?;
@@ -153,7 +184,7 @@ async fn store_change(
     Ok(version)
 }
 
-fn read(patch: ProductPatch) -> Result<ProductChange, Invalid> {
+fn read(patch: ProductPatch) -> Result<Change, Invalid> {
     let mut invalid = Invalid::default();
     let sku = required(&mut invalid, "/sku", patch.sku);
     let sku = sku.and_then(|sku| invalid.check("/sku", "invalid_sku", Sku::parse(&sku)));
@@ -167,9 +198,13 @@ fn read(patch: ProductPatch) -> Result<ProductChange, Invalid> {
             text.map_or(Patch::Keep, Patch::Set)
         }
     };
-    let amount = required(&mut invalid, "/price", patch.price);
-    let price = amount.and_then(|amount| price(&mut invalid, &amount));
-    if invalid.errors.is_empty() { Ok(ProductChange { sku, name, description, price }) } else { Err(invalid) }
+    let price = required(&mut invalid, "/price", patch.price).unwrap_or_default();
+    let currency = required(&mut invalid, "/price/currency", price.currency);
+    let currency = currency.and_then(|code| price_currency(&mut invalid, &code));
+    let amount = required(&mut invalid, "/price/amount", price.amount);
+    let amount = amount.and_then(|amount| price_amount(&mut invalid, amount));
+    let product = ProductChange { sku, name, description, price: None };
+    if invalid.errors.is_empty() { Ok(Change { product, amount, currency }) } else { Err(invalid) }
 }
 
 /// A field that cannot be emptied.
@@ -190,7 +225,8 @@ fn whole(patch: &ProductPatch) -> serde_json::Value {
             Patch::Set(value) => json!([value]),
         }
     }
-    json!([field(&patch.sku), field(&patch.name), field(&patch.description), field(&patch.price)])
+    let price = patch.price.clone().map(|price| json!([field(&price.amount), field(&price.currency)]));
+    json!([field(&patch.sku), field(&patch.name), field(&patch.description), field(&price)])
 }
 
 #[cfg(test)]

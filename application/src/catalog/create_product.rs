@@ -182,11 +182,20 @@ pub(super) fn sku_taken<E: From<SkuTaken> + From<StoreError>>(error: StoreError)
 }
 
 /// Reads a price as typed, or notes what is wrong with it.
-pub(super) fn price(invalid: &mut Invalid, input: &MoneyInput) -> Option<Money> {
-    let currency = invalid.check("/price/currency", "unknown_currency", input.currency.parse::<Currency>());
-    let negative = if input.amount < 0 { Err("must not be negative") } else { Ok(input.amount) };
-    let amount = invalid.check("/price/amount", "out_of_range", negative);
+fn price(invalid: &mut Invalid, input: &MoneyInput) -> Option<Money> {
+    let currency = price_currency(invalid, &input.currency);
+    let amount = price_amount(invalid, input.amount);
     Some(Money::new(amount?, currency?))
+}
+
+/// Reads the currency of a price as typed, or notes what is wrong with it.
+pub(super) fn price_currency(invalid: &mut Invalid, code: &str) -> Option<Currency> {
+    invalid.check("/price/currency", "unknown_currency", code.parse())
+}
+
+/// Reads the amount of a price as typed, or notes what is wrong with it.
+pub(super) fn price_amount(invalid: &mut Invalid, amount: i64) -> Option<i64> {
+    invalid.check("/price/amount", "out_of_range", if amount < 0 { Err("must not be negative") } else { Ok(amount) })
 }
 
 /// Reads a count of pieces as typed.

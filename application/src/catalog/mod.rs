@@ -10,7 +10,7 @@ mod queries;
 mod set_stock;
 
 pub use archive_product::{ArchiveProduct, ArchiveProductCommand, ArchiveProductError};
-pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError, ProductPatch};
+pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError, MoneyPatch, ProductPatch};
 pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError, MoneyInput, SkuTaken};
 pub use ports::*;
 pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};

@@ -7,8 +7,8 @@ use crate::{
 };
 use skep_application::{
     catalog::{
-        ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch, ProductSort,
-        ProductSortKey, SetStockCommand, StockView,
+        ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch,
+        ProductSort, ProductSortKey, SetStockCommand, StockView,
     },
     kernel::{Actor, IdempotencyKey, PageRequest, Position, Precondition, Principal},
     ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
@@ -55,6 +55,16 @@ fn pooled(pool: &[&str], n: usize) -> String {
 fn money(n: usize) -> MoneyInput {
     let (amount, currency) = PRICES.get(n).copied().unwrap_or_default();
     MoneyInput { amount, currency: currency.to_owned() }
+}
+
+/// The whole price, or one part of it.
+fn price_patch(n: usize) -> MoneyPatch {
+    let MoneyPatch { amount, currency } = money(n).into();
+    match n % 3 {
+        0 => MoneyPatch { amount, currency },
+        1 => MoneyPatch { amount, currency: Patch::Keep },
+        _ => MoneyPatch { amount: Patch::Keep, currency },
+    }
 }
 
 fn patch<T>(field: Field, value: impl FnOnce(usize) -> T) -> Patch<T> {
@@ -213,7 +223,7 @@ impl Desk {
                         sku: patch(*sku, |n| pooled(SKUS, n)),
                         name: patch(*name, |n| pooled(NAMES, n)),
                         description: patch(*description, |n| pooled(NAMES, n)),
-                        price: patch(*price, money),
+                        price: patch(*price, price_patch),
                     },
                     idempotency_key,
                 })

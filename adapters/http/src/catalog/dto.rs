@@ -7,7 +7,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    catalog::{CreateProductCommand, ProductPatch, ProductView, StockDetail},
+    catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, ProductView, StockDetail},
     kernel::IdempotencyKey,
 };
 use skep_domain::shared::Patch;
@@ -88,7 +88,7 @@ impl From<ReplaceProductRequest> for ProductPatch {
             sku: Patch::Set(body.sku),
             name: Patch::Set(body.name),
             description: Patch::Set(body.description),
-            price: Patch::Set(body.price.into()),
+            price: Patch::Set(MoneyInput::from(body.price).into()),
         }
     }
 }
@@ -109,7 +109,28 @@ pub(super) struct ChangeProductRequest {
     description: MaybeUndefined<String>,
     /// What one piece costs.
     #[serde(default)]
-    price: MaybeUndefined<MoneyBody>,
+    price: MaybeUndefined<MoneyChangeBody>,
+}
+
+/// A change of an amount of money: the part that is absent keeps its value.
+#[derive(Debug, Object, Deserialize)]
+#[oai(rename = "MoneyChange", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MoneyChangeBody {
+    /// The amount in minor units of the currency.
+    #[oai(validator(minimum(value = "0")))]
+    #[serde(default)]
+    amount: MaybeUndefined<i64>,
+    /// The currency, three letters of ISO 4217.
+    #[oai(validator(pattern = "^[A-Z]{3}$"))]
+    #[serde(default)]
+    currency: MaybeUndefined<String>,
+}
+
+impl From<MoneyChangeBody> for MoneyPatch {
+    fn from(body: MoneyChangeBody) -> Self {
+        Self { amount: patch(body.amount), currency: patch(body.currency) }
+    }
 }
 
 impl Example for ChangeProductRequest {
@@ -118,7 +139,10 @@ impl Example for ChangeProductRequest {
             sku: MaybeUndefined::Undefined,
             name: MaybeUndefined::Undefined,
             description: MaybeUndefined::Undefined,
-            price: MaybeUndefined::Value(eur(1799)),
+            price: MaybeUndefined::Value(MoneyChangeBody {
+                amount: MaybeUndefined::Value(1799),
+                currency: MaybeUndefined::Undefined,
+            }),
         }
     }
 }

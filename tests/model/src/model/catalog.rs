@@ -82,8 +82,14 @@ fn patched(product: &ProductView, patch: &ProductPatch) -> Step<ProductView> {
             changed.description = text.unwrap_or(changed.description);
         }
     }
-    if let Some(input) = set(&mut faults, "/price", &patch.price) {
-        changed.price = price(&mut faults, &input).unwrap_or(changed.price);
+    if let Some(part) = set(&mut faults, "/price", &patch.price) {
+        let currency = set(&mut faults, "/price/currency", &part.currency);
+        let amount = set(&mut faults, "/price/amount", &part.amount);
+        let merged = MoneyInput {
+            amount: amount.unwrap_or(changed.price.amount()),
+            currency: currency.unwrap_or_else(|| changed.price.currency().code().to_owned()),
+        };
+        changed.price = price(&mut faults, &merged).unwrap_or(changed.price);
     }
     if faults.0.is_empty() { Ok(changed) } else { Err(faults.answer()) }
 }

@@ -47,6 +47,7 @@ pub(super) fn add(document: &mut Value) {
     let token = json!({ "access_token": "eyJhbGciOiJFZERTQSJ9.e30.c2ln", "token_type": "Bearer", "expires_in": 3600 });
     let examples = [
         ("Money", money(1999)),
+        ("MoneyChange", json!({ "amount": 1799 })),
         ("Product", product()),
         ("ProductList", list("/api/v1/products", &product())),
         ("Stock", stock),

@@ -113,7 +113,8 @@ pub(crate) fn values_that_do_not_fit(store: &Store) {
             (count(r#"{"on_hand":5,"reserved":0}"#), r#"422 validation_failed "/reserved" unknown_field"#),
             (patch(r#"{"stock":5}"#), r#"422 validation_failed "/stock" unknown_field"#),
             (patch(r#"{"name":5}"#), r#"422 validation_failed "/name" invalid_type"#),
-            (patch(r#"{"price":{"amount":5}}"#), r#"422 validation_failed "/price/currency" missing_field"#),
+            (patch(r#"{"price":{"amount":"5"}}"#), r#"422 validation_failed "/price/amount" invalid_type"#),
+            (patch(r#"{"price":{"tax":5}}"#), r#"422 validation_failed "/price/tax" unknown_field"#),
             (patch("[]"), r#"422 validation_failed "" invalid_type"#),
         ],
     );
@@ -166,6 +167,11 @@ pub(crate) fn values_that_are_refused(store: &Store) {
             (create("/stock", json!(i64::MAX)), r#"422 validation_failed "/stock" out_of_range"#),
             (patch(json!({ "sku": null })), r#"422 validation_failed "/sku" required"#),
             (patch(json!({ "price": null })), r#"422 validation_failed "/price" required"#),
+            (patch(json!({ "price": { "amount": null } })), r#"422 validation_failed "/price/amount" required"#),
+            (
+                patch(json!({ "price": { "currency": "XXXX" } })),
+                r#"422 validation_failed "/price/currency" unknown_currency"#,
+            ),
             (
                 patch(json!({ "sku": "", "name": "" })),
                 r#"422 validation_failed "/sku" invalid_sku "/name" invalid_text"#,

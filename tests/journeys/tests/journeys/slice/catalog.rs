@@ -30,9 +30,17 @@ pub(crate) fn products_are_created_changed_and_archived(store: &Store) {
     assert_eq!((renamed.etag().as_str(), renamed.text("/description").as_str()), ("\"3\"", "500 g"));
     let emptied = merge(json!({ "description": null })).send().expect(200);
     assert_eq!((emptied.etag().as_str(), emptied.text("/description").as_str()), ("\"4\"", ""));
+    // RFC 7396 merges objects in objects too: the part of the price that is absent stays.
+    let cheaper = merge(json!({ "price": { "amount": 1500 } })).send().expect(200);
+    assert_eq!(cheaper.json()["price"], json!({ "amount": 1500, "currency": "EUR" }));
+    let in_yen = merge(json!({ "price": { "currency": "JPY" } })).send().expect(200);
+    assert_eq!(
+        (&in_yen.json()["price"], in_yen.etag().as_str()),
+        (&json!({ "amount": 1500, "currency": "JPY" }), "\"6\"")
+    );
     merge(json!({ "name": null })).send().refused(422, "validation_failed").at("/name", "required");
     let same = merge(json!({})).send().expect(200);
-    assert_eq!((same.etag(), same.body), (emptied.etag(), emptied.body), "nothing changed, nothing moves");
+    assert_eq!((same.etag(), same.body), (in_yen.etag(), in_yen.body), "nothing changed, nothing moves");
     ada.patch(&at).if_match("*").json(json!({ "name": "x" })).send().refused(403, "forbidden");
 
     ada.delete(&at).send().refused(403, "forbidden");
