@@ -1,9 +1,9 @@
 //! The Rust client of Skep, generated from the OpenAPI document when this is built: see `docs/guides/clients.md`.
 
 #[expect(
-    clippy::all,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
+    clippy::unwrap_used,
     missing_docs,
     reason = "written by a generator"
 )]

@@ -60,8 +60,10 @@ fn flood(connection: &mut Connection, pieces: impl Iterator<Item = Vec<u8>>) -> 
     connection.rest().map(drop)
 }
 
-/// What a client can send without end.
-const FLOODS: &[(&str, fn(&mut Connection) -> io::Result<()>)] = &[
+/// A client that sends without end; whether the server hung up.
+type Flood = fn(&mut Connection) -> io::Result<()>;
+
+const FLOODS: &[(&str, Flood)] = &[
     ("rapid reset", |connection| flood(connection, (0..20_000).map(|n| cancelled(2 * n + 1)))),
     ("too many streams", |connection| flood(connection, (0..10_000).map(|n| request(2 * n + 1)))),
     ("a head without end", |connection| {
