@@ -1,8 +1,8 @@
 //! Random sequences of operations on the whole application against a plain model.
 //!
 //! The model ([`Model`]) is the slice once more, without units of work, ports and attempts: maps in memory, one step per
-//! call. [`sequential`] runs a random program call by call on the application over a real store and compares every
-//! answer and the end state with the model's. [`parallel`] runs short programs at once and looks for an order of the
+//! call. [`sequence`] runs a random program call by call on the application over a real store and compares every
+//! answer and the end state with the model's. [`round`] runs short programs at once and looks for an order of the
 //! calls by which the model explains all answers and the end state ([`linearize`]).
 //!
 //! Programs are made of symbolic [`Step`]s ("the product after the one that was seen last"), so that a program can be

@@ -88,11 +88,11 @@ pub enum What {
     GetProfile,
     /// A product.
     Create {
-        /// Of [`SKUS`].
+        /// One of the codes, by place.
         sku: usize,
-        /// Of [`NAMES`].
+        /// One of the names, by place.
         name: usize,
-        /// Of [`PRICES`].
+        /// One of the prices, by place.
         price: usize,
         /// Its first stock.
         stock: Option<i64>,
