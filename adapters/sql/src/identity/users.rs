@@ -20,11 +20,7 @@ use std::collections::BTreeSet;
 /// The roles of a user as one column, for `id` of a table or alias.
 macro_rules! roles_of {
     ($user_id:literal) => {
-        concat!(
-            "(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = ",
-            $user_id,
-            ")"
-        )
+        concat!("(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = ", $user_id, ")")
     };
 }
 pub(crate) use roles_of;
