@@ -26,7 +26,7 @@ async fn outcomes(answers: impl IntoIterator<Item = Answer>, end: End) -> String
     let mut unit: Box<dyn CatalogTx> = store.begin(TxMode::Write, &[]).await.unwrap();
     match end {
         End::Cancelled => {
-            let mut stock = unit.stock();
+            let stock = unit.stock();
             let levels = [level()];
             let mut call = pin!(stock.save_many(&levels));
             assert!(matches!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Pending));
