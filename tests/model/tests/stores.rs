@@ -103,7 +103,10 @@ fn lossy(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String
     let mut faults = [CommitFault::LostWithEffect, CommitFault::LostWithoutEffect].into_iter().cycle();
     let mut lost = 0;
     // Whoever meets the fault waits for its end: few calls take long.
-    while calls < budget.operations / 25 {
+    let mut rounds = 0;
+    // On a busy machine a round can pass in which nobody gets as far as a commit.
+    while calls < budget.operations / 25 || (lost == 0 && rounds < 40) {
+        rounds += 1;
         let (programs, fault) = (next()?, faults.next().unwrap_or(CommitFault::LostWithEffect));
         let (made, lost_now) = budget.runtime.block_on(lossy_round(&**harness, fault, programs))?;
         calls += made;
