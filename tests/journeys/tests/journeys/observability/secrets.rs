@@ -189,7 +189,7 @@ fn wrong_configurations(store: &Store) {
         vec![("MONGODB_URI", &mongodb)],
         vec![("DATABASE_URL", &postgres), ("MONGODB_URI", &mongodb)],
         vec![("DATABASE_URL", &mongodb), ("PORT", "eighty")],
-        vec![("DATABASE_URL", &*DATABASE)],
+        vec![("DATABASE_URL", DATABASE)],
         vec![("REDIS_URL", &postgres)],
         vec![("SKEP_STORE", "postgres"), ("REDIS_URL", &redis)],
         vec![("OTEL_EXPORTER_OTLP_ENDPOINT", &redis)],
