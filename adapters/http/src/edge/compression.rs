@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_text_is_compressed_and_has_a_tag_of_its_own() {
-        for length in [LEAST as usize, LARGE + 1] {
+        for length in [usize::try_from(LEAST).unwrap(), LARGE + 1] {
             let (answer, coding, body) = sent(Method::GET, wish("gzip"), answer(JSON, length)).await;
             assert_eq!(coding.as_deref(), Some("gzip"));
             assert_eq!(
