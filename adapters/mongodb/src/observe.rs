@@ -4,16 +4,14 @@
 //! Commands are timed here and not by the driver's own events, because for those it reads every answer a second time.
 
 use metrics::Histogram;
-use mongodb::event::{
-    EventHandler,
-    cmap::{CmapEvent, ConnectionCheckoutFailedReason},
+use mongodb::{
+    event::{EventHandler, cmap::CmapEvent},
+    options::ServerAddress,
 };
 use skep_application::kernel::StoreError;
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 use tracing::{Span, field::Empty};
@@ -80,7 +78,8 @@ impl Outcome {
     }
 }
 
-/// How the connections to the servers are used now.
+/// How the connections to the servers are used now. Who waits for one is not known: the driver does not tell of callers
+/// that have given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
     /// How many are in use.
@@ -89,40 +88,30 @@ pub struct PoolStats {
     pub idle: usize,
     /// How many there may be to each server.
     pub max: usize,
-    /// How many callers wait for one.
-    pub pending: usize,
-    /// How many callers have waited in vain since the start.
-    pub timeouts: u64,
 }
 
+/// A connection; its number is one of its server's.
+type ConnectionId = (ServerAddress, u32);
+
+/// Sets and not counts, because the driver says "checked in" also of connections that nobody was given: their caller had
+/// gone when they were ready.
 #[derive(Debug, Default)]
 struct Pool {
-    open: AtomicUsize,
-    used: AtomicUsize,
-    pending: AtomicUsize,
-    timeouts: AtomicU64,
+    open: HashSet<ConnectionId>,
+    used: HashSet<ConnectionId>,
 }
 
 impl Pool {
-    fn note(&self, event: &CmapEvent) {
-        // The driver tells everything once, in order for each connection.
-        let more = |count: &AtomicUsize| count.fetch_add(1, Ordering::Relaxed);
-        let less = |count: &AtomicUsize| count.fetch_sub(1, Ordering::Relaxed);
+    fn note(&mut self, event: CmapEvent) {
         match event {
-            CmapEvent::ConnectionCreated(_) => drop(more(&self.open)),
-            CmapEvent::ConnectionClosed(_) => drop(less(&self.open)),
-            CmapEvent::ConnectionCheckoutStarted(_) => drop(more(&self.pending)),
-            CmapEvent::ConnectionCheckoutFailed(failed) => {
-                less(&self.pending);
-                if failed.reason == ConnectionCheckoutFailedReason::Timeout {
-                    self.timeouts.fetch_add(1, Ordering::Relaxed);
-                }
+            CmapEvent::ConnectionCreated(created) => drop(self.open.insert((created.address, created.connection_id))),
+            CmapEvent::ConnectionCheckedOut(out) => drop(self.used.insert((out.address, out.connection_id))),
+            CmapEvent::ConnectionCheckedIn(back) => drop(self.used.remove(&(back.address, back.connection_id))),
+            CmapEvent::ConnectionClosed(closed) => {
+                let id = (closed.address, closed.connection_id);
+                self.used.remove(&id);
+                self.open.remove(&id);
             }
-            CmapEvent::ConnectionCheckedOut(_) => {
-                less(&self.pending);
-                more(&self.used);
-            }
-            CmapEvent::ConnectionCheckedIn(_) => drop(less(&self.used)),
             _ => {}
         }
     }
@@ -130,7 +119,7 @@ impl Pool {
 
 /// What is counted of one store.
 pub(crate) struct Observer {
-    pool: Arc<Pool>,
+    pool: Arc<Mutex<Pool>>,
     operations: [Histogram; Operation::ALL.len()],
     units: [Histogram; Outcome::ALL.len()],
 }
@@ -152,19 +141,14 @@ impl Observer {
     /// Hears what the driver tells of its connections.
     pub(crate) fn pool_events(&self) -> EventHandler<CmapEvent> {
         let pool = Arc::clone(&self.pool);
-        EventHandler::callback(move |event| pool.note(&event))
+        EventHandler::callback(move |event| lock(&pool).note(event))
     }
 
     pub(crate) fn pool_stats(&self, max: u32) -> PoolStats {
-        let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-        let used = read(&self.pool.used);
-        PoolStats {
-            used,
-            idle: read(&self.pool.open).saturating_sub(used),
-            max: usize::try_from(max).unwrap_or(usize::MAX),
-            pending: read(&self.pool.pending),
-            timeouts: self.pool.timeouts.load(Ordering::Relaxed),
-        }
+        let pool = lock(&self.pool);
+        let used = pool.used.len();
+        let idle = pool.open.len().saturating_sub(used);
+        PoolStats { used, idle, max: usize::try_from(max).unwrap_or(usize::MAX) }
     }
 
     /// Begins to watch a command; a child of the unit's span, or else of the current one.
@@ -203,6 +187,11 @@ impl Observer {
         );
         WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: Outcome::Failed }
     }
+}
+
+fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
+    // Nothing under it is left half done by a panic.
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A command that is being watched.

@@ -76,18 +76,18 @@ impl OpenStore {
             Adapter::Sqlite(database) => {
                 for (name, stats) in [("reader", database.reader_stats()), ("writer", database.writer_stats())] {
                     let skep_sqlite::PoolStats { used, idle, max, pending, timeouts } = stats;
-                    Pool { name, used, idle, max, pending, timeouts }.record();
+                    Pool { name, used, idle, max, waiting: Some((pending, timeouts)) }.record();
                 }
                 metrics::counter!("skep_sqlite_units_expired_total").absolute(database.stats().expired);
             }
             Adapter::Postgres(database) => {
                 let skep_postgres::PoolStats { size, idle, max, pending, timeouts } = database.pool_stats();
                 let used = size.saturating_sub(idle);
-                Pool { name: "postgresql", used, idle, max, pending, timeouts }.record();
+                Pool { name: "postgresql", used, idle, max, waiting: Some((pending, timeouts)) }.record();
             }
             Adapter::Mongodb(store) => {
-                let skep_mongodb::PoolStats { used, idle, max, pending, timeouts } = store.pool_stats();
-                Pool { name: "mongodb", used, idle, max, pending, timeouts }.record();
+                let skep_mongodb::PoolStats { used, idle, max } = store.pool_stats();
+                Pool { name: "mongodb", used, idle, max, waiting: None }.record();
             }
         }
     }

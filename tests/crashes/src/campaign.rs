@@ -242,7 +242,7 @@ fn is_repeated(entry: &Entry) -> bool {
     !matches!(&entry.outcome, Outcome::Refused { problem } if problem.starts_with("409"))
 }
 
-/// What the store would answer to a key never changes, and no repeat takes an order away.
+/// What the store would answer to a key never changes.
 pub(crate) fn kept(before: &State, after: &State, findings: &mut Findings) {
     let keys: BTreeMap<&str, _> = after.keys.iter().map(|row| (row.key.as_str(), &row.answer)).collect();
     for row in &before.keys {

@@ -81,8 +81,8 @@ pub(crate) struct Pool {
     pub(crate) used: usize,
     pub(crate) idle: usize,
     pub(crate) max: usize,
-    pub(crate) pending: usize,
-    pub(crate) timeouts: u64,
+    /// How many wait for a connection, and how many have waited in vain since the start; `None` where that is not known.
+    pub(crate) waiting: Option<(usize, u64)>,
 }
 
 impl Pool {
@@ -94,8 +94,10 @@ impl Pool {
             metrics::gauge!("db_client_connection_count", &labels).set(number(count));
         }
         metrics::gauge!("db_client_connection_max", POOL => self.name).set(number(self.max));
-        metrics::gauge!("db_client_connection_pending_requests", POOL => self.name).set(number(self.pending));
-        metrics::counter!("db_client_connection_timeouts_total", POOL => self.name).absolute(self.timeouts);
+        if let Some((pending, timeouts)) = self.waiting {
+            metrics::gauge!("db_client_connection_pending_requests", POOL => self.name).set(number(pending));
+            metrics::counter!("db_client_connection_timeouts_total", POOL => self.name).absolute(timeouts);
+        }
     }
 }
 

@@ -34,6 +34,8 @@ pub enum When {
     Used,
     /// With the SQLite store, from the first write.
     Sqlite,
+    /// With the SQLite and the PostgreSQL store.
+    Sql,
     /// With `OTEL_EXPORTER_OTLP_ENDPOINT`.
     Traced,
     /// Where the system tells it.
@@ -49,6 +51,7 @@ impl When {
             Self::Told => "once it happens",
             Self::Used => "once the store is used",
             Self::Sqlite => "SQLite, once something is written",
+            Self::Sql => "SQLite and PostgreSQL",
             Self::Traced => "with traces",
             Self::System => "where the system tells",
         }
@@ -129,8 +132,8 @@ pub const METRICS: &[Metric] = &[
     gauge("db_client_connection_count", "Connections to the store, by state: used or idle. SQLite has two pools, `reader` and `writer`; the writer is one.")
         .labels(&["db_client_connection_pool_name", "db_client_connection_state"]),
     gauge("db_client_connection_max", "How many connections there may be.").labels(POOL),
-    gauge("db_client_connection_pending_requests", "How many wait for a connection; at SQLite's writer, the queue of those who write.").labels(POOL),
-    counter("db_client_connection_timeouts_total", "How many have waited for a connection in vain.").labels(POOL),
+    gauge("db_client_connection_pending_requests", "How many wait for a connection; at SQLite's writer, the queue of those who write.").labels(POOL).when(When::Sql),
+    counter("db_client_connection_timeouts_total", "How many have waited for a connection in vain.").labels(POOL).when(When::Sql),
     counter("skep_store_errors_total", "Errors of the store by kind; a taken value and a stale version are none.")
         .labels(&["db_system_name", "error_type"])
         .when(When::Told),
