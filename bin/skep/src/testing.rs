@@ -25,7 +25,10 @@ use skep_application::{
     kernel::{Actor, Clock, IdGenerator, Runtime},
 };
 use skep_domain::shared::Timestamp;
-use skep_http::edge::{Edge, EdgeConfig, RequestId, serve};
+use skep_http::{
+    api::RequestLimits,
+    edge::{Edge, EdgeConfig, RequestId, serve},
+};
 use skep_local::{OsRandom, SystemClock, TokioSleeper};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -37,7 +40,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 /// The password of every account that the kit makes.
@@ -100,6 +103,9 @@ pub struct TestKit {
     skep: Skep,
     clock: Arc<TestClock>,
     edge: Edge,
+    limits: RequestLimits,
+    /// Those that listen.
+    servers: TaskTracker,
     stopped: CancellationToken,
     // Last, so that the store is closed before its folder is gone.
     _folder: TempDir,
@@ -138,7 +144,8 @@ impl TestKit {
         let skep = Skep::builder().config(config).runtime(runtime).start().await.expect("an instance");
         let service = skep.api(limits);
         let edge = Edge::new(service.endpoint, edge_config(service.routes));
-        Self { skep, clock, edge, stopped: CancellationToken::new(), _folder: folder }
+        let (servers, stopped) = (TaskTracker::new(), CancellationToken::new());
+        Self { skep, clock, edge, limits, servers, stopped, _folder: folder }
     }
 
     /// The use cases.
@@ -175,8 +182,8 @@ impl TestKit {
     pub async fn listen(&self) -> String {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let service = self.skep.api(skep_http::api::RequestLimits::default());
-        tokio::spawn(serve(listener, service.endpoint, edge_config(service.routes), self.stopped.clone()));
+        let service = self.skep.api(self.limits);
+        self.servers.spawn(serve(listener, service.endpoint, edge_config(service.routes), self.stopped.clone()));
         format!("http://{address}")
     }
 
@@ -224,6 +231,8 @@ impl TestKit {
     /// Ends the instance in an orderly way. Dropping it is enough for a test that does not look at its files.
     pub async fn stop(self) {
         self.stopped.cancel();
+        self.servers.close();
+        self.servers.wait().await;
         self.skep.close().await;
     }
 }

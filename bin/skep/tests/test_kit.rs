@@ -83,20 +83,35 @@ async fn a_run_gives_the_same_ids_and_times_every_time() {
     assert_eq!((product, order), run().await);
 }
 
+/// The status of an answer over a connection.
+async fn status_of(url: &str, path: &'static str) -> u16 {
+    let address = url.strip_prefix("http://").unwrap().to_owned();
+    let ask = move || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap()
+    };
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_listens_for_clients_that_need_a_connection() {
     let kit = TestKit::start().await;
     let url = kit.listen().await;
-    let ask = move |address: String| -> std::io::Result<String> {
-        let mut socket = TcpStream::connect(address)?;
-        socket.write_all(b"GET /ready HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        socket.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    let address = url.strip_prefix("http://").unwrap().to_owned();
-    let answer = tokio::task::spawn_blocking(move || ask(address)).await.unwrap().unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(status_of(&url, "/ready").await, 200);
+    kit.stop().await;
+    assert!(TcpStream::connect(url.strip_prefix("http://").unwrap()).is_err(), "it has stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_the_same_over_a_connection() {
+    let kit = TestKit::configured(|config| config.limits.address.burst = 2).await;
+    let url = kit.listen().await;
+    for expected in [200, 200, 429] {
+        assert_eq!(status_of(&url, "/api/v1/products").await, expected);
+    }
     kit.stop().await;
 }
 

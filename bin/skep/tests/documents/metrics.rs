@@ -23,12 +23,12 @@ Lines go to the standard error, for people (`SKEP_LOG_FORMAT=human`) or as a JSO
 
 ## Traces
 
-Set `OTEL_EXPORTER_OTLP_ENDPOINT` to an OpenTelemetry collector, for example `http://127.0.0.1:4318`. Every request is then a server span by OpenTelemetry's conventions for HTTP; below it are the use case, named after its operation in the OpenAPI document, its units of work, and the operations of the store, named as in the metrics. `SKEP_TRACES_PERCENT` says how many of the traces that begin here are recorded; a caller that sends `traceparent` has decided for its own.
+Set `OTEL_EXPORTER_OTLP_ENDPOINT` to an OpenTelemetry collector, for example `http://127.0.0.1:4318`. Every request is then a server span by OpenTelemetry's conventions for HTTP; below it are the use case, named after its operation in the OpenAPI document, its units of work, and the operations of the store, named as in the metrics. `SKEP_TRACES_PERCENT` says how many of the traces that begin here are recorded; a caller that sends `traceparent` has decided for its own. Callers include strangers: where they reach the server, let the proxy in front drop or replace `traceparent`.
 
 - `traceparent` and `tracestate` (W3C) are taken from requests, and bad ones replaced. Each answer carries the context of its request, and so do the events that the request leaves in the outbox, also when nothing is recorded.
 - Spans go out over plain HTTP (OTLP, protobuf) by a task of its own: a collector that is away or slow makes no request wait. Spans that it does not take are lost and counted in `skep_trace_spans_total`.
 - There is no TLS to the collector: run one on the same machine or in the same network, and let it forward.
-- Spans have no query, no body, no header and no path, only the template of the route.
+- Spans have no query, no body and no path, only the template of the route; of the headers they have `tracestate`. The address of the client is in them, as in the log.
 
 ## Metrics
 
