@@ -1,5 +1,6 @@
 //! A wire to a server that can be cut, frozen and mended: what stands behind its address comes and goes.
 
+use crate::Deployment;
 use std::{
     io::{self, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -51,6 +52,23 @@ impl Wire {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Leads the deployment to its store through a wire.
+    ///
+    /// # Panics
+    /// The store is a file.
+    #[must_use]
+    pub fn to_the_store_of(deployment: &mut Deployment) -> Self {
+        let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
+        let (name, address) = address.expect("a store on a server");
+        let (wire, mut through) = Self::splice(&address);
+        if name == "MONGODB_URI" {
+            // The set's own answer would lead past the wire.
+            through = format!("{}?directConnection=true", through.split('?').next().unwrap_or_default());
+        }
+        deployment.set(&name, through);
+        wire
     }
 
     /// The address of a server with this wire in place of its host and port.

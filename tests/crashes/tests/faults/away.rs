@@ -18,14 +18,7 @@ pub(crate) fn silent(store: &Store) {
 fn away(store: &Store, break_it: fn(&Wire)) {
     store.end_abandoned_soon();
     let mut deployment = Deployment::new(store);
-    let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
-    let (name, address) = address.expect("a store on a server");
-    let (wire, mut through) = Wire::splice(&address);
-    if name == "MONGODB_URI" {
-        // The set's own answer would lead past the wire.
-        through = format!("{}?directConnection=true", through.split('?').next().unwrap_or_default());
-    }
-    deployment.set(&name, through);
+    let wire = Wire::to_the_store_of(&mut deployment);
     let is_broken = AtomicBool::new(false);
     let fault = Fault {
         start: &|| {

@@ -11,7 +11,7 @@ pub(crate) const JOURNEYS: &[Journey] =
 
 fn requests_are_refused_until_it_is_back(store: &Store) {
     let mut deployment = Deployment::new(store);
-    let wire = through_a_wire(&mut deployment);
+    let wire = Wire::to_the_store_of(&mut deployment);
     let shop = Shop::open_on(deployment);
     let ada = shop.user("ada");
     let honey = shop.product("HONEY", 1999, 10);
@@ -35,17 +35,4 @@ fn requests_are_refused_until_it_is_back(store: &Store) {
     place("second").expect(201);
     assert_eq!((shop.order_count(), shop.stock(&honey)), (2, (10, 2)));
     shop.server.stop();
-}
-
-/// Leads the deployment to its store through a wire.
-pub(crate) fn through_a_wire(deployment: &mut Deployment) -> Wire {
-    let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
-    let (name, address) = address.expect("a store on a server");
-    let (wire, mut through) = Wire::splice(&address);
-    if name == "MONGODB_URI" {
-        // The set's own answer would lead past the wire.
-        through = format!("{}?directConnection=true", through.split('?').next().unwrap_or_default());
-    }
-    deployment.set(&name, through);
-    wire
 }

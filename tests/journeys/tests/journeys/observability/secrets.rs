@@ -1,9 +1,6 @@
 //! Secrets are planted everywhere, and looked for in everything that is told.
 
-use crate::{
-    shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, REGISTER, SETUP, basket, path, product},
-    store_away::through_a_wire,
-};
+use crate::shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, REGISTER, SETUP, basket, path, product};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use skep_journeys::{Answer, Call, Collector, Deployment, Server, Store, Wire, wait_for};
@@ -64,7 +61,7 @@ fn a_whole_life(store: &Store, format: &str) {
     ] {
         deployment.set(name, value);
     }
-    let wire = (*store != Store::Sqlite).then(|| through_a_wire(&mut deployment));
+    let wire = (*store != Store::Sqlite).then(|| Wire::to_the_store_of(&mut deployment));
     let server = deployment.start();
     let mut search = Search { planted: planted(&deployment), told: vec![] };
 
