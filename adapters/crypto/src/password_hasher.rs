@@ -60,20 +60,24 @@ fn within_ceiling(params: &Params) -> bool {
 pub struct Argon2Hasher {
     argon2: Argon2<'static>,
     pool: HashPool,
-    /// The hash of a password that nobody has, of the current cost.
+    /// A hash of the current cost that no password has.
     nobodys: Arc<str>,
 }
 
 impl Argon2Hasher {
-    /// Hashes of this cost in this pool. Takes as long as one hash.
-    ///
-    /// # Errors
-    /// `Failed` if the memory or randomness for a hash is missing.
-    pub fn new(cost: Argon2Cost, pool: HashPool) -> Result<Self, HashError> {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0);
-        let nobodys = hash(&argon2, "nobody has this password").map_err(HashError::Failed)?.into();
-        Ok(Self { argon2, pool, nobodys })
+    /// Hashes of this cost in this pool.
+    #[must_use]
+    pub fn new(cost: Argon2Cost, pool: HashPool) -> Self {
+        let nobodys = nobodys(&cost.0).into();
+        Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0), pool, nobodys }
     }
+}
+
+/// A hash of this cost, of salt and tag that are all zeros: to verify it takes as long as with any other. It is made
+/// without hashing, for which the start would pay in time and in memory.
+fn nobodys(cost: &Params) -> String {
+    let (salt, tag) = ("A".repeat(22), "A".repeat(43));
+    format!("$argon2id$v=19$m={},t={},p={}${salt}${tag}", cost.m_cost(), cost.t_cost(), cost.p_cost())
 }
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, BoxError> {
@@ -120,7 +124,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     fn hasher() -> Argon2Hasher {
-        Argon2Hasher::new(Argon2Cost::default(), HashPool::new(NonZeroUsize::MIN)).unwrap()
+        Argon2Hasher::new(Argon2Cost::default(), HashPool::new(NonZeroUsize::MIN))
     }
 
     #[tokio::test]
@@ -147,14 +151,18 @@ mod tests {
     async fn without_a_hash_the_answer_is_no_after_the_same_work() {
         let hasher = hasher();
         assert!(!hasher.verify("nobody has this password".into(), None).await.unwrap());
-        let stored = PasswordHash::new(&hasher.nobodys).unwrap();
-        assert_eq!(Params::try_from(&stored).unwrap().m_cost(), 19_456);
-        assert!(verify(&hasher.argon2, "nobody has this password", &hasher.nobodys).unwrap());
+        let (nobodys, real) = (hasher.nobodys.clone(), hasher.hash("somebody's".into()).await.unwrap());
+        let (nobodys, real) = (PasswordHash::new(&nobodys).unwrap(), PasswordHash::new(&real).unwrap());
+        assert_eq!((nobodys.algorithm, nobodys.version, &nobodys.params), (real.algorithm, real.version, &real.params));
+        assert_eq!(nobodys.salt.unwrap().len(), real.salt.unwrap().len());
+        assert_eq!(nobodys.hash.unwrap().len(), real.hash.unwrap().len());
+        // It is verified to the end, and is not refused before.
+        assert!(!verify(&hasher.argon2, "nobody has this password", &hasher.nobodys).unwrap());
     }
 
     #[tokio::test]
     async fn hashes_of_other_costs_within_the_ceiling_are_verified() {
-        let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::for_cores()).unwrap();
+        let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::for_cores());
         let hash = other.hash("imported".into()).await.unwrap();
         assert!(hasher().verify("imported".into(), Some(hash)).await.unwrap());
     }

@@ -63,7 +63,8 @@ const FOUNDATION: &[Collection] = &[
         }),
         indexes: &[],
     },
-    collection("stock_movements", &[index("stock_movements_product_id_idx", &["product_id", "created_at", "_id"])]),
+    // No index by product, as on the other stores: docs/adr/0014.
+    collection("stock_movements", &[]),
     Collection {
         name: "reservations",
         validator: Some(|| doc! { "quantity": { "$gt": 0_i64 } }),

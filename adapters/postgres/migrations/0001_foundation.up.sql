@@ -83,6 +83,7 @@ CREATE TABLE stock_levels (
 ) WITH (fillfactor = 50);
 
 -- The ledger. No foreign key: every row is written with the locked level of its product, which is never deleted.
+-- No index by product: it would cost a page somewhere in the table for every line of every order (docs/adr/0014).
 CREATE TABLE stock_movements (
     id UUID NOT NULL,
     product_id UUID NOT NULL,
@@ -93,7 +94,6 @@ CREATE TABLE stock_movements (
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT stock_movements_pkey PRIMARY KEY (id)
 );
-CREATE INDEX stock_movements_product_id_idx ON stock_movements (product_id, created_at, id);
 
 -- Claims of orders on stock. No foreign key, for the same reason.
 CREATE TABLE reservations (

@@ -86,6 +86,7 @@ CREATE TABLE stock_levels (
 ) STRICT, WITHOUT ROWID;
 
 -- The ledger. No foreign key: every row is written with the locked level of its product, which is never deleted.
+-- No index by product: it would cost a page somewhere in the file for every line of every order (docs/adr/0014).
 CREATE TABLE stock_movements (
     id BLOB NOT NULL,
     product_id BLOB NOT NULL,
@@ -96,7 +97,6 @@ CREATE TABLE stock_movements (
     created_at INTEGER NOT NULL,
     CONSTRAINT stock_movements_pkey PRIMARY KEY (id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX stock_movements_product_id_idx ON stock_movements (product_id, created_at, id);
 
 -- Claims of orders on stock. No foreign key, for the same reason.
 CREATE TABLE reservations (

@@ -15,9 +15,6 @@ use std::{
 const STATEMENTS: usize = 512;
 /// The longest text, blob or row, in bytes.
 const LONGEST_VALUE: i32 = 64 << 20;
-/// The write-ahead log is moved into the file when it has this many pages (of 4 KiB). More than SQLite's 1,000, because
-/// the pages that every unit touches are then moved once instead of four times.
-const CHECKPOINT_PAGES: i64 = 4_000;
 /// A log that grew beyond this, because a reader stood in the way, is cut back to it, in bytes.
 const LONGEST_IDLE_LOG: i64 = 64 << 20;
 /// Negative: KiB.
@@ -60,10 +57,22 @@ fn try_open_writer(options: &SqliteOptions) -> rusqlite::Result<Connection> {
     set_synchronous(&db, options.synchronous)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "cache_size", WRITER_CACHE)?;
-    db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    // The log is moved by `writer::checkpointer`.
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", LONGEST_IDLE_LOG, |_| Ok(()))?;
     restrict(&db)?;
     Ok(db)
+}
+
+/// The connection that moves the write-ahead log into the file, beside the one that writes.
+pub(crate) fn open_checkpointer(options: &SqliteOptions) -> Result<Connection, StoreError> {
+    let open = || {
+        let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        set_synchronous(&db, options.synchronous)?;
+        restrict(&db)?;
+        Ok(db)
+    };
+    open().map_err(|error| during("opening the database", error))
 }
 
 /// A connection that reads.

@@ -60,7 +60,8 @@ impl SqliteDatabase {
                 readers.expire();
             }
         };
-        let writer = WriteQueue::start(connection, &options, housekeeping)?;
+        let log = connection::open_checkpointer(&options)?;
+        let writer = WriteQueue::start(connection, log, &options, housekeeping)?;
         Ok(Self { writer, readers, options: Arc::new(options) })
     }
 

@@ -54,7 +54,7 @@ pub trait StockRepository: Send {
     async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError>;
     /// Writes rows of the ledger. `Duplicate` of `MovementId`.
     async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError>;
-    /// The ledger of a product, oldest first.
+    /// The ledger of a product, oldest first. For audits: it may read the whole ledger, of all products.
     async fn list_movements(&mut self, product: ProductId) -> Result<Vec<StockMovement>, StoreError>;
     /// Stores new reservations. `Duplicate` of `ReservationId`.
     async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;

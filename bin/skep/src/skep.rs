@@ -17,7 +17,6 @@ use crate::{
 };
 use skep_application::{
     App, Ports,
-    identity::HashError,
     kernel::{BoxError, Runtime},
     operations::{MigrationError, Store},
 };
@@ -59,9 +58,6 @@ pub enum StartError {
     /// The tokens.
     #[error("access tokens cannot be signed")]
     Tokens(#[from] TokenSetupError),
-    /// The hasher.
-    #[error("passwords cannot be hashed")]
-    Hasher(#[from] HashError),
 }
 
 /// What the adapters have in common, before there is a schema.
@@ -193,7 +189,7 @@ impl Builder {
         let secret = data.secret(config.secret_file.as_deref(), &*runtime.random)?;
         let keys = KeyRing::load_or_create(&*store.store, &secret, &runtime).await?;
         let hashers = HashPool::for_cores();
-        let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone())?;
+        let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let ports = Ports {
             store: store.store.clone(),

@@ -110,9 +110,21 @@ fn commit() -> String {
 /// # Errors
 /// There are none, or it cannot be written.
 pub(super) fn document(file: &Path, tables: &str) -> Result<(), Fault> {
-    let text = fs::read_to_string(file)?;
-    fs::write(file, between_markers(&text, tables).ok_or_else(|| format!("{} has no markers", file.display()))?)?;
+    fs::write(file, with_tables(file, tables)?)?;
     Ok(())
+}
+
+/// Whether tables could be put into a document, before minutes are spent on them.
+///
+/// # Errors
+/// It is not there, or has no markers.
+pub(super) fn check(file: &Path) -> Result<(), Fault> {
+    with_tables(file, "").map(drop)
+}
+
+fn with_tables(file: &Path, tables: &str) -> Result<String, Fault> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    between_markers(&text, tables).ok_or_else(|| format!("{} has no markers", file.display()).into())
 }
 
 fn between_markers(text: &str, tables: &str) -> Option<String> {

@@ -100,6 +100,9 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Fault> {
         Some(binary) => binary.canonicalize()?,
         None => skep_journeys::skep().to_owned(),
     };
+    if let Some(document) = &bench.document {
+        conditions::check(document)?;
+    }
     let mut stores = vec![];
     for name in &bench.store {
         if !["sqlite", "postgres", "mongodb"].contains(&name.as_str()) {

@@ -20,7 +20,7 @@ pub(crate) fn health() -> Response {
 #[handler]
 pub(crate) async fn ready(Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
     let ports = &state.app.ports;
-    state.readiness.check(&*ports.store, &*ports.runtime.clock).await.map_err(|cause| {
+    state.readiness.check(ports.store.clone(), ports.runtime.clock.clone()).await.map_err(|cause| {
         Problem::of(code::UNAVAILABLE).with_detail("the store does not answer").with_retry_after(1).with_source(cause)
     })?;
     let body = json!({ "status": "ready", "store": "ok" });

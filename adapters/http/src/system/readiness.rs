@@ -1,36 +1,56 @@
 //! Whether the store answers, asked at most once a second however often somebody wants to know.
 
-use skep_application::{kernel::Clock, operations::StoreHealth};
-use std::time::Duration;
-use tokio::sync::Mutex;
+use skep_application::{
+    kernel::{Clock, StoreError},
+    operations::StoreHealth,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How long an answer of the store stands.
 const STANDS: Duration = Duration::from_secs(1);
 
+/// When the store answered, and why it cannot be used if it cannot.
+type Answer = (Duration, Option<String>);
+
 /// The last answer of the store.
 #[derive(Default)]
-pub(crate) struct Readiness(Mutex<Option<(Duration, Option<String>)>>);
+pub(crate) struct Readiness(Arc<Mutex<Option<Answer>>>);
 
 impl Readiness {
     /// Whether the store answers: now, or when it was last asked, if that is less than a second ago. Who comes while it
-    /// is being asked waits for the same answer.
+    /// is being asked waits for the same answer; who hangs up meanwhile leaves the answer to the next.
     ///
     /// # Errors
     /// Why it does not.
-    pub(crate) async fn check(&self, store: &(impl StoreHealth + ?Sized), clock: &dyn Clock) -> Result<(), String> {
-        let mut last = self.0.lock().await;
+    pub(crate) async fn check(&self, store: Arc<dyn StoreHealth>, clock: Arc<dyn Clock>) -> Result<(), String> {
+        let last = Arc::clone(&self.0).lock_owned().await;
         if let Some((asked, answer)) = &*last
             && clock.monotonic().saturating_sub(*asked) < STANDS
         {
             return answer.clone().map_or(Ok(()), Err);
         }
-        let answer = store.check().await.map_err(|error| match std::error::Error::source(&error) {
-            Some(cause) => format!("{error}: {cause}"),
-            None => error.to_string(),
-        });
-        // The time of the answer: a store that takes long to answer is not asked all the time.
-        *last = Some((clock.monotonic(), answer.clone().err()));
-        answer
+        // A task of its own: probes give up after a second, and a store that is silent is silent for longer.
+        let asked = tokio::spawn(ask(last, store, clock));
+        asked.await.unwrap_or_else(|_| Err("the check of the store panicked".to_owned()))
+    }
+}
+
+async fn ask(
+    mut last: OwnedMutexGuard<Option<Answer>>,
+    store: Arc<dyn StoreHealth>,
+    clock: Arc<dyn Clock>,
+) -> Result<(), String> {
+    let answer = store.check().await.map_err(|error| with_cause(&error));
+    // The time of the answer: a store that takes long to answer is not asked all the time.
+    *last = Some((clock.monotonic(), answer.clone().err()));
+    answer
+}
+
+fn with_cause(error: &StoreError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 
@@ -38,13 +58,17 @@ impl Readiness {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use skep_application::{kernel::StoreError, testing::FixedClock};
+    use skep_application::testing::FixedClock;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use tokio::sync::Notify;
 
     #[derive(Default)]
     struct Store {
         asked: AtomicU32,
         is_away: AtomicBool,
+        /// Whether it keeps silent until it is told to speak.
+        is_silent: AtomicBool,
+        speak: Notify,
     }
 
     #[async_trait]
@@ -52,38 +76,69 @@ mod tests {
         async fn check(&self) -> Result<(), StoreError> {
             self.asked.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
+            if self.is_silent.load(Ordering::SeqCst) {
+                self.speak.notified().await;
+            }
             let is_away = self.is_away.load(Ordering::SeqCst);
             if is_away { Err(StoreError::Unavailable("connection refused".into())) } else { Ok(()) }
         }
     }
 
+    fn set_up() -> (Arc<Store>, Arc<FixedClock>, Readiness) {
+        (Arc::default(), Arc::default(), Readiness::default())
+    }
+
     #[tokio::test]
     async fn the_store_is_asked_once_a_second() {
-        let (store, clock, readiness) = (Store::default(), FixedClock::default(), Readiness::default());
+        let (store, clock, readiness) = set_up();
         for _ in 0..3 {
-            readiness.check(&store, &clock).await.unwrap();
+            readiness.check(store.clone(), clock.clone()).await.unwrap();
         }
         store.is_away.store(true, Ordering::SeqCst);
         clock.advance(STANDS - Duration::from_micros(1));
-        readiness.check(&store, &clock).await.unwrap();
+        readiness.check(store.clone(), clock.clone()).await.unwrap();
         assert_eq!(store.asked.load(Ordering::SeqCst), 1);
         clock.advance(Duration::from_micros(1));
         for _ in 0..3 {
-            let cause = readiness.check(&store, &clock).await.unwrap_err();
+            let cause = readiness.check(store.clone(), clock.clone()).await.unwrap_err();
             assert_eq!(cause, "the store is unavailable: connection refused");
         }
         assert_eq!(store.asked.load(Ordering::SeqCst), 2);
         store.is_away.store(false, Ordering::SeqCst);
         clock.advance(STANDS);
-        readiness.check(&store, &clock).await.unwrap();
+        readiness.check(store.clone(), clock.clone()).await.unwrap();
     }
 
     #[tokio::test]
     async fn who_comes_at_the_same_time_gets_the_same_answer() {
-        let (store, clock, readiness) = (Store::default(), FixedClock::default(), Readiness::default());
-        let check = || readiness.check(&store, &clock);
+        let (store, clock, readiness) = set_up();
+        let check = || readiness.check(store.clone(), clock.clone());
         let (a, b, c) = tokio::join!(check(), check(), check());
         assert!(a.is_ok() && b.is_ok() && c.is_ok());
         assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_leaves_the_answer_to_the_next() {
+        let (store, clock, readiness) = set_up();
+        store.is_silent.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            let mut check = std::pin::pin!(readiness.check(store.clone(), clock.clone()));
+            tokio::select! {
+                biased;
+                _ = &mut check => panic!("a silent store has answered"),
+                () = wait_until(|| store.asked.load(Ordering::SeqCst) == 1) => {}
+            }
+        }
+        store.is_away.store(true, Ordering::SeqCst);
+        store.speak.notify_one();
+        readiness.check(store.clone(), clock.clone()).await.unwrap_err();
+        assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+    }
+
+    async fn wait_until(is_so: impl Fn() -> bool) {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! The thread that waits for the disk.
 
 use super::{
+    checkpointer::Checkpointer,
     group::{Ended, GroupWriter},
     queue::WriteQueue,
 };
+use rusqlite::Connection;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -22,30 +24,40 @@ pub(super) enum Job {
     Close(Box<GroupWriter>, oneshot::Sender<()>),
 }
 
-/// Starts the thread. It ends with [`Job::Close`], or when the queue is gone. Every `tick` it looks for units that are
+/// Starts the thread; `log` is a connection to move the write-ahead log with. The thread ends with [`Job::Close`], or when the queue is gone. Every `tick` it looks for units that are
 /// too old, and calls `housekeeping`.
 pub(super) fn start(
     jobs: Receiver<Job>,
     queue: &Arc<WriteQueue>,
+    log: Connection,
     tick: Duration,
     housekeeping: impl Fn() + Send + 'static,
 ) -> std::io::Result<()> {
     let queue = Arc::downgrade(queue);
-    let work = move || run(&jobs, &queue, tick.max(Duration::from_millis(1)), &housekeeping);
+    let checkpointer = Checkpointer::start(log)?;
+    let work = move || run(&jobs, &queue, checkpointer, tick.max(Duration::from_millis(1)), &housekeeping);
     std::thread::Builder::new().name("skep-sqlite-commit".to_owned()).spawn(work).map(drop)
 }
 
-fn run(jobs: &Receiver<Job>, queue: &Weak<WriteQueue>, tick: Duration, housekeeping: &impl Fn()) {
+fn run(
+    jobs: &Receiver<Job>,
+    queue: &Weak<WriteQueue>,
+    mut checkpointer: Checkpointer,
+    tick: Duration,
+    housekeeping: &impl Fn(),
+) {
     let mut next_tick = Instant::now() + tick;
     loop {
         match jobs.recv_timeout(next_tick.saturating_duration_since(Instant::now())) {
-            Ok(Job::Commit(writer)) => commit(writer, queue),
+            Ok(Job::Commit(writer)) => commit(writer, queue, &mut checkpointer),
             Ok(Job::Close(mut writer, done)) => {
                 let ended = end_group(&mut writer);
                 if let Some(queue) = queue.upgrade() {
                     queue.finish(ended);
                 }
-                writer.checkpoint();
+                // Its thread would stand in the way.
+                drop(checkpointer);
+                writer.empty_log();
                 drop(writer);
                 let _ = done.send(());
                 return;
@@ -63,15 +75,20 @@ fn run(jobs: &Receiver<Job>, queue: &Weak<WriteQueue>, tick: Duration, housekeep
     }
 }
 
-/// The writer goes on first, so that the next unit runs while this group's are told.
-fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>) {
+/// The writer goes on first, so that the next unit runs while this group's are told; unless the log is to be moved.
+fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>, checkpointer: &mut Checkpointer) {
     let ended = end_group(&mut writer);
-    match queue.upgrade() {
-        Some(queue) => {
-            queue.release(writer);
-            queue.finish(ended);
+    let Some(queue) = queue.upgrade() else { return ended.tell() };
+    if writer.log().is_ok_and(|log| checkpointer.look(log)) {
+        queue.finish(ended);
+        writer.move_log();
+        if let Ok(log) = writer.log() {
+            checkpointer.rest_is_moved(log);
         }
-        None => ended.tell(),
+        queue.release(writer);
+    } else {
+        queue.release(writer);
+        queue.finish(ended);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connection that writes, and the transaction that a group of units shares on it.
 
+use super::checkpointer;
 use crate::{
     errors::{Loss, fault},
     session::Session,
@@ -19,6 +20,14 @@ use tokio::sync::oneshot;
 pub(super) type Verdict = Result<(), Loss>;
 /// Where somebody waits for it.
 pub(super) type Answer = oneshot::Sender<Verdict>;
+
+/// The length of the write-ahead log, in pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) pages: i64,
+    /// How many of them are in the file, too.
+    pub(super) moved: i64,
+}
 
 /// A group that has ended: who is to be told what.
 pub(super) struct Ended {
@@ -187,8 +196,20 @@ impl GroupWriter {
         self.ended(Err(loss))
     }
 
+    /// How long the write-ahead log is.
+    pub(super) fn log(&self) -> rusqlite::Result<Log> {
+        let db = self.session.db();
+        db.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?
+            .query_row([], |row| Ok(Log { pages: row.get(1)?, moved: row.get(2)? }))
+    }
+
+    /// Moves what is left of the write-ahead log into the file, so that the next unit begins it anew.
+    pub(super) fn move_log(&self) {
+        checkpointer::move_log(self.session.db());
+    }
+
     /// Moves the write-ahead log into the file and empties it; best effort, nothing depends on it.
-    pub(super) fn checkpoint(&self) {
+    pub(super) fn empty_log(&self) {
         let moved = self.session.db().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = moved {
             tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");

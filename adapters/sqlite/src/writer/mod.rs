@@ -10,8 +10,10 @@
 //! - The commit thread ([`committer`]) runs the COMMITs, which wait for the disk, and takes the writer away from units
 //!   that are too old. It is a thread of its own rather than a task of the runtime's blocking pool, so that neither a
 //!   full pool nor a runtime that stops can delay or lose a COMMIT.
+//! - The [`Checkpointer`](checkpointer::Checkpointer) moves the write-ahead log into the file, mostly on another thread.
 //! - [`WriteUnit`] is the unit of work.
 
+mod checkpointer;
 mod committer;
 mod group;
 mod lease;

@@ -75,9 +75,10 @@ struct State {
 }
 
 impl WriteQueue {
-    /// Starts the commit thread. `housekeeping` is called by that thread several times within each unit limit.
+    /// Starts the commit thread; `log` moves the write-ahead log. `housekeeping` is called by that thread several times within each unit limit.
     pub(crate) fn start(
         db: Connection,
+        log: Connection,
         options: &SqliteOptions,
         housekeeping: impl Fn() + Send + 'static,
     ) -> Result<Arc<Self>, StoreError> {
@@ -95,7 +96,7 @@ impl WriteQueue {
             busy_deadline: options.busy_deadline,
             unit_limit: options.unit_limit,
         });
-        committer::start(jobs, &queue, options.unit_limit / 4, housekeeping)
+        committer::start(jobs, &queue, log, options.unit_limit / 4, housekeeping)
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         Ok(queue)
     }

@@ -76,8 +76,9 @@ struct Orders {
 impl Orders {
     /// Identifiers that grow with time, as the server's do.
     fn id(&mut self) -> [u8; 16] {
+        // The time stands above the version, which takes the place of bits that are to count.
         self.next += 1;
-        let high = (u128::from(self.next) << 64) | u128::from(rand::random::<u64>());
+        let high = (u128::from(self.next) << 80) | u128::from(rand::random::<u64>());
         *uuid::Builder::from_u128(high).with_version(uuid::Version::SortRand).as_uuid().as_bytes()
     }
 

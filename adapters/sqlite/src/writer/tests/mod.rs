@@ -4,3 +4,4 @@ mod cancellation;
 mod failures;
 mod groups;
 mod limits;
+mod log;

@@ -1,0 +1,79 @@
+//! The write-ahead log is moved into the file while units go on.
+
+use crate::testing::{Fixture, statement};
+use skep_application::kernel::TxMode;
+use skep_sql::{Kind, SqlConnection as _, SqlDatabase as _, Statement};
+use std::time::{Duration, Instant};
+
+/// A hundred pages of the log.
+static REWRITE: Statement = statement("UPDATE kinds SET an_int = an_int + 1, a_blob = randomblob(409600)", &[], &[]);
+static READ: Statement = statement("SELECT an_int, length(a_blob) FROM kinds", &[], &[Kind::Int, Kind::Int]);
+
+async fn fixture() -> Fixture {
+    static FIRST: Statement =
+        statement("INSERT INTO kinds (an_int, a_blob) VALUES (0, randomblob(409600))", &[], &[]);
+    let fixture = Fixture::new();
+    let mut unit = fixture.unit().await;
+    unit.execute(&FIRST, vec![]).await.unwrap();
+    unit.commit().await.unwrap();
+    fixture
+}
+
+/// Commits a unit; the pages in the log after it.
+async fn rewrite(fixture: &Fixture) -> i64 {
+    let mut unit = fixture.unit().await;
+    unit.execute(&REWRITE, vec![]).await.unwrap();
+    unit.commit().await.unwrap();
+    fixture.outside().query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
+}
+
+/// Commits until the log has begun anew; how many units that took.
+async fn rewrite_until_anew(fixture: &Fixture) -> i64 {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let (mut units, mut before) = (0, 0);
+    loop {
+        let pages = rewrite(fixture).await;
+        units += 1;
+        if pages < before {
+            return units;
+        }
+        before = pages;
+        assert!(Instant::now() < deadline, "the log has grown to {pages} pages");
+    }
+}
+
+async fn read(fixture: &Fixture) -> (i64, i64) {
+    let mut row = fixture.db.read(&READ, vec![]).await.unwrap().remove(0);
+    (row.int().unwrap(), row.int().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_begins_anew_although_units_never_pause() {
+    let fixture = fixture().await;
+    let mut units = 0;
+    for _ in 0..2 {
+        units += rewrite_until_anew(&fixture).await;
+        assert_eq!(read(&fixture).await, (units, 409_600));
+    }
+    fixture.db.close().await;
+    let log = fixture.path().with_extension("db-wal");
+    assert_eq!(std::fs::metadata(log).map_or(0, |log| log.len()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_keeps_what_it_sees_and_the_log_begins_anew_after_it() {
+    let fixture = fixture().await;
+    let mut reader = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+    let mut seen = async || reader.query(&READ, vec![]).await.unwrap().remove(0).int().unwrap();
+    assert_eq!(seen().await, 0);
+    let mut before = 0;
+    for _ in 0..150 {
+        let pages = rewrite(&fixture).await;
+        assert!(pages > before, "the log was begun anew under its reader");
+        before = pages;
+    }
+    assert_eq!(seen().await, 0);
+    reader.rollback().await.unwrap();
+    let units = rewrite_until_anew(&fixture).await;
+    assert_eq!(read(&fixture).await.0, 150 + units);
+}
