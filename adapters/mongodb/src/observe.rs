@@ -22,7 +22,7 @@ const SYSTEM: &str = "mongodb";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Find,
-    Aggregate,
+    FindAndModify,
     Count,
     Write,
     Commit,
@@ -30,12 +30,12 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 6] = [Self::Find, Self::Aggregate, Self::Count, Self::Write, Self::Commit, Self::Abort];
+    const ALL: [Self; 6] = [Self::Find, Self::FindAndModify, Self::Count, Self::Write, Self::Commit, Self::Abort];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Find => "find",
-            Self::Aggregate => "aggregate",
+            Self::FindAndModify => "findAndModify",
             Self::Count => "count",
             Self::Write => "write",
             Self::Commit => "commitTransaction",

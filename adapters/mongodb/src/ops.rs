@@ -11,7 +11,7 @@ use crate::{
 use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc, rawdoc};
 use mongodb::{
     Client, ClientSession, Database,
-    options::{AggregateOptions, CountOptions, FindOptions, Hint, ReadConcern, WriteConcern},
+    options::{CountOptions, FindOptions, Hint, ReadConcern, WriteConcern},
 };
 use skep_application::kernel::{PageRequest, StoreError, TxMode};
 use skep_domain::shared::Direction;
@@ -274,29 +274,6 @@ impl Executor {
         Ok(self.find::<R>(Query::of(filter).at_most(1)).await?.pop())
     }
 
-    /// What the pipeline makes of `R`'s collection.
-    pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
-        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
-    }
-
-    async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
-        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).build();
-        let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
-        self.sent = true;
-        let session = &mut self.session;
-        let found = bounded(self.patience, async move {
-            let mut cursor = collection.aggregate(pipeline).with_options(options).session(&mut *session).await?;
-            let mut found = Vec::new();
-            while cursor.advance(session).await? {
-                found.push(decode::<R>(cursor.current()));
-            }
-            Ok(found)
-        })
-        .await?;
-        self.answered = true;
-        found.map_err(error::of_statement)?.into_iter().collect()
-    }
-
     /// How many match.
     pub(crate) async fn count<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint).await).await
@@ -325,6 +302,41 @@ impl Executor {
             .collect::<bson::error::Result<Vec<_>>>()
             .map_err(StoreError::unreadable)?;
         self.insert_raw(R::COLLECTION, documents).await
+    }
+
+    /// Inserts the document, or answers the one that is there already with its id; one command. In a transaction only.
+    pub(crate) async fn insert_or_find<R: Record>(&mut self, record: &R) -> Result<Option<R::Entity>, StoreError> {
+        self.watch(Operation::FindAndModify, async |this| this.insert_or_find_now(record).await).await
+    }
+
+    async fn insert_or_find_now<R: Record>(&mut self, record: &R) -> Result<Option<R::Entity>, StoreError> {
+        if self.mode != Some(TxMode::Write) {
+            return Err(StoreError::Corrupt("only a unit of work for writing may insert or find".into()));
+        }
+        let mut fresh = bson::serialize_to_document(record).map_err(StoreError::unreadable)?;
+        let id = fresh.remove("_id").ok_or_else(|| StoreError::Corrupt("a document without an id".into()))?;
+        let command = doc! {
+            "findAndModify": R::COLLECTION,
+            "query": { "_id": id },
+            "update": { "$setOnInsert": fresh },
+            "upsert": true,
+        };
+        self.sent = true;
+        let call = self.database.run_command(command).session(&mut self.session);
+        let answer = bounded(self.patience, call).await?;
+        self.answered = true;
+        let answer = answer.map_err(error::of_statement)?;
+        match answer.get("value") {
+            None | Some(Bson::Null) => {
+                self.wrote = true;
+                Ok(None)
+            }
+            Some(Bson::Document(found)) => {
+                let found = RawDocumentBuf::try_from(found).map_err(StoreError::unreadable)?;
+                decode::<R>(&found).map(Some)
+            }
+            Some(_) => Err(StoreError::Corrupt("an answer of findAndModify without a document".into())),
+        }
     }
 
     /// Inserts documents of any form.

@@ -87,18 +87,16 @@ impl KeyDoc {
 impl IdempotencyKeys for MongoUnit {
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
         let mut step = self.step()?;
-        let claimed = match step.find_one::<KeyDoc>(doc! { "_id": id_of(claim) }).await? {
+        // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
+        let found = step.insert_or_find(&KeyDoc::of(claim)).await.map_err(|error| match error {
+            StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
+            other => other,
+        })?;
+        let claimed = match found {
+            None => Claimed::New,
             Some(row) if row.expires_at > date(claim.now) => row.claimed(claim)?,
             Some(expired) => {
                 step.update_all(KeyDoc::COLLECTION, vec![expired.renewed(claim)]).await?;
-                Claimed::New
-            }
-            None => {
-                // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
-                step.insert(&[KeyDoc::of(claim)]).await.map_err(|error| match error {
-                    StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
-                    other => other,
-                })?;
                 Claimed::New
             }
         };
