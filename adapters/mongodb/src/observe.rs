@@ -8,7 +8,7 @@ use mongodb::{
     event::{EventHandler, cmap::CmapEvent},
     options::ServerAddress,
 };
-use skep_application::kernel::StoreError;
+use skep_application::kernel::{StoreError, UnitOutcome};
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,6 +22,7 @@ const SYSTEM: &str = "mongodb";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Find,
+    Aggregate,
     FindAndModify,
     Count,
     Write,
@@ -30,50 +31,18 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 6] = [Self::Find, Self::FindAndModify, Self::Count, Self::Write, Self::Commit, Self::Abort];
+    const ALL: [Self; 7] =
+        [Self::Find, Self::Aggregate, Self::FindAndModify, Self::Count, Self::Write, Self::Commit, Self::Abort];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Find => "find",
+            Self::Aggregate => "aggregate",
             Self::FindAndModify => "findAndModify",
             Self::Count => "count",
             Self::Write => "write",
             Self::Commit => "commitTransaction",
             Self::Abort => "abortTransaction",
-        }
-    }
-}
-
-/// How a unit of work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It is stored.
-    Committed,
-    /// It was undone because of a refusal.
-    RolledBack,
-    /// It was aborted in a way that lets the use case try again.
-    Retried,
-    /// It was undone because of an error, or its caller has gone.
-    Failed,
-}
-
-impl Outcome {
-    const ALL: [Self; 4] = [Self::Committed, Self::RolledBack, Self::Retried, Self::Failed];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Committed => "committed",
-            Self::RolledBack => "rolled_back",
-            Self::Retried => "retried",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// How a unit ends in which this error was met.
-    pub(crate) const fn after(error: &StoreError) -> Self {
-        match error {
-            StoreError::Retry(_) | StoreError::Stale => Self::Retried,
-            _ => Self::Failed,
         }
     }
 }
@@ -121,7 +90,7 @@ impl Pool {
 pub(crate) struct Observer {
     pool: Arc<Mutex<Pool>>,
     operations: [Histogram; Operation::ALL.len()],
-    units: [Histogram; Outcome::ALL.len()],
+    units: [Histogram; UnitOutcome::ALL.len()],
 }
 
 impl Observer {
@@ -131,7 +100,7 @@ impl Observer {
             let labels = [("db_system_name", SYSTEM), ("db_operation_name", operation.name())];
             metrics::histogram!("db_client_operation_duration_seconds", &labels)
         });
-        let units = Outcome::ALL.map(|outcome| {
+        let units = UnitOutcome::ALL.map(|outcome| {
             let labels = [("db_system_name", SYSTEM), ("outcome", outcome.name())];
             metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
         });
@@ -185,7 +154,7 @@ impl Observer {
             skep.outcome = Empty,
             otel.status_code = Empty,
         );
-        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: Outcome::Failed }
+        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: UnitOutcome::Failed }
     }
 }
 
@@ -236,12 +205,12 @@ pub(crate) struct WatchedUnit {
     observer: Arc<Observer>,
     started: Instant,
     span: Span,
-    outcome: Outcome,
+    outcome: UnitOutcome,
 }
 
 impl WatchedUnit {
     /// It ends so, unless something else is told later.
-    pub(crate) fn ends(&mut self, outcome: Outcome) {
+    pub(crate) fn ends(&mut self, outcome: UnitOutcome) {
         self.outcome = outcome;
     }
 }
@@ -250,7 +219,7 @@ impl Drop for WatchedUnit {
     fn drop(&mut self) {
         self.observer.units[self.outcome as usize].record(self.started.elapsed());
         self.span.record("skep.outcome", self.outcome.name());
-        if self.outcome == Outcome::Failed {
+        if self.outcome == UnitOutcome::Failed {
             self.span.record("otel.status_code", "ERROR");
         }
     }

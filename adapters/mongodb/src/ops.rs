@@ -5,15 +5,15 @@
 
 use crate::{
     error::{self, CommitFailure},
-    observe::{Observer, Operation, Outcome, WatchedUnit},
+    observe::{Observer, Operation, WatchedUnit},
     record::{Record, decode},
 };
 use bson::{Bson, Document, RawDocumentBuf, Timestamp, doc, rawdoc};
 use mongodb::{
     Client, ClientSession, Database,
-    options::{CountOptions, FindOptions, Hint, ReadConcern, WriteConcern},
+    options::{AggregateOptions, CountOptions, FindOptions, Hint, ReadConcern, WriteConcern},
 };
-use skep_application::kernel::{PageRequest, StoreError, TxMode};
+use skep_application::kernel::{PageRequest, StoreError, TxMode, UnitOutcome};
 use skep_domain::shared::Direction;
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
@@ -191,7 +191,7 @@ impl Executor {
     }
 
     /// What the unit of work, if it is one, has come to.
-    pub(crate) fn ends(&mut self, outcome: Outcome) {
+    pub(crate) fn ends(&mut self, outcome: UnitOutcome) {
         if let Some(unit) = &mut self.unit {
             unit.ends(outcome);
         }
@@ -200,7 +200,7 @@ impl Executor {
     /// An error is how the unit ends, unless it is a refusal.
     fn remember<T>(&mut self, done: &Result<T, StoreError>) {
         if let Err(error) = done {
-            self.ends(Outcome::after(error));
+            self.ends(UnitOutcome::after(error));
         }
     }
 
@@ -272,6 +272,29 @@ impl Executor {
     /// The document that matches.
     pub(crate) async fn find_one<R: Record>(&mut self, filter: Document) -> Result<Option<R::Entity>, StoreError> {
         Ok(self.find::<R>(Query::of(filter).at_most(1)).await?.pop())
+    }
+
+    /// What the pipeline makes of `R`'s collection.
+    pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
+        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
+    }
+
+    async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
+        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).build();
+        let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
+        self.sent = true;
+        let session = &mut self.session;
+        let found = bounded(self.patience, async move {
+            let mut cursor = collection.aggregate(pipeline).with_options(options).session(&mut *session).await?;
+            let mut found = Vec::new();
+            while cursor.advance(session).await? {
+                found.push(decode::<R>(cursor.current()));
+            }
+            Ok(found)
+        })
+        .await?;
+        self.answered = true;
+        found.map_err(error::of_statement)?.into_iter().collect()
     }
 
     /// How many match.
@@ -412,7 +435,7 @@ impl Executor {
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
         let committed = self.watch(Operation::Commit, async |this| this.commit_now().await).await;
         if committed.is_ok() {
-            self.ends(Outcome::Committed);
+            self.ends(UnitOutcome::Committed);
         }
         committed
     }

@@ -1,11 +1,11 @@
 //! The one concrete unit of work.
 
-use crate::{locks::Turn, observe::Outcome, ops::Executor, store::Latest};
+use crate::{locks::Turn, ops::Executor, store::Latest};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CatalogTx, ProductRepository, StockRepository},
     identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
-    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction},
+    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, UnitOutcome},
     operations::OperationsTx,
     ordering::{OrderRepository, OrderingTx},
 };
@@ -123,8 +123,8 @@ impl Work {
     /// A refusal that stands is no failure.
     fn refused(&mut self, ended: &Result<(), StoreError>) {
         match ended {
-            Ok(()) => self.executor.ends(Outcome::RolledBack),
-            Err(error) => self.executor.ends(Outcome::after(error)),
+            Ok(()) => self.executor.ends(UnitOutcome::RolledBack),
+            Err(error) => self.executor.ends(UnitOutcome::after(error)),
         }
     }
 

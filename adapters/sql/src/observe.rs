@@ -6,7 +6,7 @@
 
 use super::{Engine, Statement, statements};
 use metrics::Histogram;
-use skep_application::kernel::StoreError;
+use skep_application::kernel::{StoreError, UnitOutcome};
 use std::{
     future::Future,
     sync::{Arc, OnceLock},
@@ -22,41 +22,7 @@ pub(crate) struct Observer {
     times_all: bool,
     /// By the address of the statement, sorted.
     operations: Vec<(usize, &'static str, OnceLock<Histogram>)>,
-    units: [Histogram; 4],
-}
-
-/// How a unit of work ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It is stored.
-    Committed,
-    /// It was undone because of a refusal.
-    RolledBack,
-    /// It was aborted in a way that lets the use case try again.
-    Retried,
-    /// It was undone because of an error, or its caller has gone.
-    Failed,
-}
-
-impl Outcome {
-    const ALL: [Self; 4] = [Self::Committed, Self::RolledBack, Self::Retried, Self::Failed];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Committed => "committed",
-            Self::RolledBack => "rolled_back",
-            Self::Retried => "retried",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// How a unit ends in which this error was met.
-    const fn after(error: &StoreError) -> Self {
-        match error {
-            StoreError::Retry(_) | StoreError::Stale => Self::Retried,
-            _ => Self::Failed,
-        }
-    }
+    units: [Histogram; UnitOutcome::ALL.len()],
 }
 
 /// The span of an operation, a child of the one that the parent names, or else of the current one.
@@ -86,7 +52,7 @@ impl Observer {
         let mut operations: Vec<_> =
             statements().into_iter().map(|statement| (address(statement), statement.name, OnceLock::new())).collect();
         operations.sort_unstable_by_key(|(address, ..)| *address);
-        let units = Outcome::ALL.map(|outcome| {
+        let units = UnitOutcome::ALL.map(|outcome| {
             let labels = [("db_system_name", system), ("outcome", outcome.name())];
             metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
         });
@@ -153,7 +119,7 @@ impl Observer {
             skep.outcome = Empty,
             otel.status_code = Empty,
         );
-        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: Outcome::Failed }
+        WatchedUnit { observer: Arc::clone(self), started: Instant::now(), span, outcome: UnitOutcome::Failed }
     }
 }
 
@@ -178,7 +144,7 @@ pub(crate) struct WatchedUnit {
     observer: Arc<Observer>,
     started: Instant,
     span: Span,
-    outcome: Outcome,
+    outcome: UnitOutcome,
 }
 
 impl WatchedUnit {
@@ -209,10 +175,10 @@ impl WatchedUnit {
     /// Runs what ends the unit, as `outcome` if it succeeds.
     pub(crate) async fn end(
         mut self,
-        outcome: Outcome,
+        outcome: UnitOutcome,
         work: impl Future<Output = Result<(), StoreError>>,
     ) -> Result<(), StoreError> {
-        let name = if outcome == Outcome::Committed { "commit" } else { "rollback" };
+        let name = if outcome == UnitOutcome::Committed { "commit" } else { "rollback" };
         let span = operation_span!(self.observer.system, name, parent: &self.span);
         let done = self.observer.run(span, None, work).await;
         match &done {
@@ -225,7 +191,7 @@ impl WatchedUnit {
     /// Remembers an error, by which the unit ends unless it is a refusal.
     pub(crate) fn remember(&mut self, error: Option<&StoreError>) {
         if let Some(error) = error {
-            self.outcome = Outcome::after(error);
+            self.outcome = UnitOutcome::after(error);
         }
     }
 }
@@ -234,7 +200,7 @@ impl Drop for WatchedUnit {
     fn drop(&mut self) {
         self.observer.units[self.outcome as usize].record(self.started.elapsed());
         self.span.record("skep.outcome", self.outcome.name());
-        if self.outcome == Outcome::Failed {
+        if self.outcome == UnitOutcome::Failed {
             self.span.record("otel.status_code", "ERROR");
         }
     }

@@ -1,14 +1,11 @@
 //! The one unit of work of both SQL engines; every repository is implemented on it, in the file of its context.
 
-use super::{
-    Row, SqlTransaction, Statement, Value,
-    observe::{Outcome, WatchedUnit},
-};
+use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CatalogTx, ProductRepository, StockRepository},
     identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
-    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, TxMode},
+    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, TxMode, UnitOutcome},
     operations::OperationsTx,
     ordering::{OrderRepository, OrderingTx},
 };
@@ -110,11 +107,11 @@ impl Transaction for SqlUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        self.watched.end(Outcome::Committed, self.transaction.commit()).await
+        self.watched.end(UnitOutcome::Committed, self.transaction.commit()).await
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
-        self.watched.end(Outcome::RolledBack, self.transaction.rollback()).await
+        self.watched.end(UnitOutcome::RolledBack, self.transaction.rollback()).await
     }
 }
 

@@ -13,6 +13,7 @@ mod precondition;
 mod refusal;
 mod runtime;
 mod store;
+mod unit_outcome;
 
 pub use access::{Authorized, Denied, Permitted, Scope, authorize, permit, scope};
 pub use actor::{Actor, Principal};
@@ -27,6 +28,7 @@ pub use precondition::{Precondition, Unmet};
 pub use refusal::{KeyReused, NotFound, TooManyAttempts};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{Begin, BoxError, Constraint, Key, StoreError, Transaction, TxMode};
+pub use unit_outcome::UnitOutcome;
 
 pub(crate) use once::{Framed, Mark, framed, once};
 pub(crate) use refusal::use_case_error;

@@ -29,7 +29,7 @@ pub use linearize::{Event, History, linearize};
 pub use model::Model;
 pub use parallel::{Round, Setting, clients, round, rounds, short, start};
 pub use run::{Budget, Found, Stores, each_store};
-pub use sequential::{REGRESSIONS, programs, sequence};
+pub use sequential::{REGRESSIONS, Trouble, programs, sequence};
 pub use state::{Claim, EndState, Entry, Happened, Shelf, Sold};
 pub use step::{Actors, Condition, Field, Quantity, Step, What, Which, program, short_programs};
 pub use world::{Account, ModelClock, people};

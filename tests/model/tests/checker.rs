@@ -15,8 +15,8 @@ use skep_domain::{
 };
 use skep_model::EndState;
 use skep_model::{
-    Answer, Budget, Call, Command, Double, Event, Flaw, History, Model, Round, Setting, System, linearize, people,
-    programs, rounds, sequence, start,
+    Answer, Budget, Call, Command, Double, Event, Flaw, History, Model, Round, Setting, System, Trouble, linearize,
+    people, programs, rounds, sequence, start,
 };
 use std::{
     collections::BTreeMap,
@@ -194,7 +194,7 @@ fn a_call_of_unknown_outcome_may_have_happened_late_or_never_but_not_by_half() {
     shop.judge(&nothing).expect_err("the acknowledged order is not there");
 }
 
-async fn alone(flaw: Option<Flaw>, steps: Vec<skep_model::Step>) -> Result<u64, String> {
+async fn alone(flaw: Option<Flaw>, steps: Vec<skep_model::Step>) -> Result<u64, Trouble> {
     let double = flaw.map_or_else(Double::honest, Double::with);
     sequence(&double, &steps).await
 }
@@ -226,6 +226,24 @@ fn a_program_that_failed_is_kept_and_run_first() {
     // A seed whose first program does not meet the flaw: only what was kept can fail.
     let quiet = (0..100).find(|seed| programs(&budget(1, *seed), None, flawed).is_ok()).unwrap();
     programs(&budget(1, quiet), Some(file), flawed).expect_err("the one that was kept fails again");
+}
+
+/// That the store is away teaches nothing: the program is left out, and not kept as one that failed.
+#[test]
+fn a_store_that_is_away_now_and_then_is_no_difference() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file: &'static str = Box::leak(folder.path().join("kept.txt").to_str().unwrap().to_owned().into_boxed_str());
+    let mut programs_run = 0;
+    let now_and_then = |steps: Vec<skep_model::Step>| {
+        programs_run += 1;
+        let is_away = programs_run % 10 == 1;
+        async move { if is_away { Err(Trouble::Away("too slow".to_owned())) } else { alone(None, steps).await } }
+    };
+    programs(&budget(1_000, 1), Some(file), now_and_then).unwrap();
+    let gone = |_| async { Err(Trouble::Away("connection refused".to_owned())) };
+    let reason = programs(&budget(1_000, 1), Some(file), gone).expect_err("it is never there");
+    assert!(reason.starts_with("given up"), "{reason}");
+    assert!(!folder.path().join("kept.txt").exists());
 }
 
 fn together(flaw: Option<Flaw>, operations: u64) -> Result<u64, String> {

@@ -9,8 +9,8 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_contract::{CommitFault, Instance, Need, Start, StoreHarness};
 use skep_model::{
-    Application, Budget, REGRESSIONS, Round, Setting, Step, Stores, System, clients, each_store, linearize, programs,
-    rounds, sequence, short, start,
+    Application, Budget, REGRESSIONS, Round, Setting, Step, Stores, System, Trouble, clients, each_store, linearize,
+    programs, rounds, sequence, short, start,
 };
 use std::{
     env,
@@ -29,8 +29,8 @@ async fn fresh(harness: &dyn StoreHarness) -> Result<Box<dyn Instance>, String> 
     harness.fresh(Start::Migrated, &[]).await.map_err(|failure| failure.to_string())
 }
 
-async fn one_program(harness: Arc<dyn StoreHarness>, steps: Vec<Step>) -> Result<u64, String> {
-    let instance = fresh(&*harness).await?;
+async fn one_program(harness: Arc<dyn StoreHarness>, steps: Vec<Step>) -> Result<u64, Trouble> {
+    let instance = fresh(&*harness).await.map_err(Trouble::Away)?;
     let result = sequence(&Application::new(instance.store()), &steps).await;
     instance.destroy().await;
     result

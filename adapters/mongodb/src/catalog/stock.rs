@@ -180,31 +180,39 @@ impl StockRepository for MongoUnit {
     }
 }
 
-/// Whether a product is on sale.
+/// A level with the product's place on the shelf, as the lookup joins them.
 #[derive(Serialize, Deserialize)]
-struct ShelfDoc {
+struct StockViewDoc {
+    #[serde(flatten)]
+    level: LevelDoc,
+    products: Vec<Shelf>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Shelf {
     on_sale: bool,
 }
 
-impl Record for ShelfDoc {
-    const COLLECTION: &'static str = "products";
-    type Entity = bool;
-    fn read(self) -> Result<bool, Unreadable> {
-        Ok(self.on_sale)
+impl Record for StockViewDoc {
+    const COLLECTION: &'static str = LevelDoc::COLLECTION;
+    type Entity = StockView;
+    fn read(self) -> Result<StockView, Unreadable> {
+        let shelf = self.products.first().ok_or("a level without a product")?;
+        Ok(StockView::of(&self.level.read()?, shelf.on_sale))
     }
 }
 
 #[async_trait]
 impl StockQueries for MongoStore {
-    /// Two questions by id, as for a session and its roles.
     async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError> {
-        let mut read = self.read().await?;
-        let Some(level) = read.find_one::<LevelDoc>(doc! { "_id": record::id(id.uuid()) }).await? else {
-            return Ok(None);
+        let product = doc! {
+            "from": "products", "localField": "_id", "foreignField": "_id", "as": "products",
+            "pipeline": [{ "$project": { "on_sale": 1 } }],
         };
-        let product = Query::of(doc! { "_id": record::id(id.uuid()) }).only(&["on_sale"]).at_most(1);
+        let level = doc! { "$match": { "_id": record::id(id.uuid()) } };
         // A level without a product is none, as the join of the SQL stores has it.
-        let on_sale = read.find::<ShelfDoc>(product).await?.pop();
-        Ok(on_sale.map(|on_sale| StockView::of(&level, on_sale)))
+        let with_product = doc! { "$match": { "products": { "$ne": [] } } };
+        let pipeline = vec![level, doc! { "$lookup": product }, with_product];
+        Ok(self.read().await?.aggregate::<StockViewDoc>(pipeline).await?.pop())
     }
 }

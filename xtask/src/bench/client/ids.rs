@@ -16,6 +16,12 @@ impl Ids {
         Self { known, dice: SmallRng::seed_from_u64(seed) }
     }
 
+    /// Draws from the first of them alone.
+    pub(crate) fn of_first(self, count: usize) -> Self {
+        let count = count.clamp(1, self.known.len());
+        Self { known: self.known[..count].into(), ..self }
+    }
+
     /// One of them, and its number.
     pub(crate) fn draw(&mut self) -> (usize, &str) {
         let at = self.dice.random_range(0..self.known.len());

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 /// How many connections the server opens unless told otherwise.
 const CONNECTIONS: u32 = 32;
+/// The products of a small shop, or of a sale.
+const FEW: usize = 100;
 /// As many as the server lets share a COMMIT at most.
 const GROUP: &str = "64";
 
@@ -41,7 +43,9 @@ impl Course<'_> {
             Store::Sqlite => self.beside_sqlite(what, figures.per_second),
             Store::Postgres(_) => self.beside_postgres(what, figures.per_second),
             Store::Mongodb(_) => self.beside_mongodb(what, figures.per_second),
-        }
+        }?;
+        let mut of_few = Orders::new(self.shop.ids(6).of_first(FEW), &self.shop.customers);
+        self.closed("place an order of 3 lines, of 100 products", IN_FLIGHT, &mut of_few).map(drop)
     }
 
     fn beside_postgres(&mut self, what: &str, per_second: f64) -> Result<(), Fault> {

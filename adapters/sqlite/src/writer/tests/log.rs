@@ -10,8 +10,7 @@ static REWRITE: Statement = statement("UPDATE kinds SET an_int = an_int + 1, a_b
 static READ: Statement = statement("SELECT an_int, length(a_blob) FROM kinds", &[], &[Kind::Int, Kind::Int]);
 
 async fn fixture() -> Fixture {
-    static FIRST: Statement =
-        statement("INSERT INTO kinds (an_int, a_blob) VALUES (0, randomblob(409600))", &[], &[]);
+    static FIRST: Statement = statement("INSERT INTO kinds (an_int, a_blob) VALUES (0, randomblob(409600))", &[], &[]);
     let fixture = Fixture::new();
     let mut unit = fixture.unit().await;
     unit.execute(&FIRST, vec![]).await.unwrap();
