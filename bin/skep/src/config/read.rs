@@ -181,15 +181,21 @@ impl Source {
 /// What the tests of Skep are told; a server that they start inherits it.
 const FOR_TESTS: &[&str] = &["SKEP_TEST_", "SKEP_REQUIRE_", "SKEP_BLESS"];
 
-/// The value, or as much of it as may be shown: of an address its scheme, also where an address with a password was put
-/// where none belongs.
+/// The value, or as much of it as may be shown: of an address its scheme, also where an address with a password, or
+/// settings of a connection with one, were put where none belongs.
 fn found(setting: &Setting, text: &str) -> String {
-    let has_password = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    let names_one = || ["password", "passwd", "pwd", "secret", "token"].iter().any(|word| has_word(text, word));
+    let has_password = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) || names_one();
     match (setting.secret || has_password, text.split_once(':')) {
         (false, _) => format!(", found {text:?}"),
         (true, Some((scheme, _))) if is_scheme(scheme) => format!(", found an address of {scheme}:"),
         (true, _) => String::new(),
     }
+}
+
+/// Whether a text holds a word, in any case.
+fn has_word(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// A few well-known ones; anything else may be the first half of a secret.

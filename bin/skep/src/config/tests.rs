@@ -155,6 +155,8 @@ fn an_address_at_the_wrong_place_does_not_show_its_password() {
     for name in ["PUBLIC_URL", "OTEL_EXPORTER_OTLP_ENDPOINT", "PORT", "SKEP_STORE"] {
         let text = read(&[(name, "redis://:hunter2@h:6379")]).unwrap_err().to_string();
         assert!(text.contains("found an address of redis:") && !text.contains("hunter2"), "{text}");
+        let settings = read(&[(name, "host=h user=skep Password=hunter2")]).unwrap_err().to_string();
+        assert!(settings.contains(name) && !settings.contains("hunter2"), "{settings}");
     }
 }
 
