@@ -3,10 +3,12 @@
 use crate::{
     errors::{during, is_busy},
     options::{SqliteOptions, Synchronous},
+    writer::LogMover,
 };
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit, vtab::array};
 use skep_application::kernel::StoreError;
 use std::{
+    fs::File,
     path::Path,
     time::{Duration, Instant},
 };
@@ -64,15 +66,18 @@ fn try_open_writer(options: &SqliteOptions) -> rusqlite::Result<Connection> {
     Ok(db)
 }
 
-/// The connection that moves the write-ahead log into the file, beside the one that writes.
-pub(crate) fn open_checkpointer(options: &SqliteOptions) -> Result<Connection, StoreError> {
+/// What moves the write-ahead log into the file, beside the connection that writes.
+pub(crate) fn open_log_mover(options: &SqliteOptions) -> Result<LogMover, StoreError> {
     let open = || {
         let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         set_synchronous(&db, options.synchronous)?;
         restrict(&db)?;
         Ok(db)
     };
-    open().map_err(|error| during("opening the database", error))
+    let db = open().map_err(|error| during("opening the database", error))?;
+    let file = File::options().write(true).open(&options.path);
+    let file = file.map_err(|error| StoreError::Unavailable(error.into()))?;
+    Ok(LogMover { db, file: Box::leak(Box::new(file)) })
 }
 
 /// A connection that reads.
@@ -107,6 +112,8 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     // the process (SIGBUS) instead of a statement.
     db.pragma_update(None, "temp_store", "memory")?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    // The log is emptied by `close` alone, which knows whether it may be.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // A statement keeps its plan whatever values it is given: without this, some are planned anew at every run.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     array::load_module(&db)?;

@@ -60,8 +60,8 @@ impl SqliteDatabase {
                 readers.expire();
             }
         };
-        let log = connection::open_checkpointer(&options)?;
-        let writer = WriteQueue::start(connection, log, &options, housekeeping)?;
+        let mover = connection::open_log_mover(&options)?;
+        let writer = WriteQueue::start(connection, mover, &options, housekeeping)?;
         Ok(Self { writer, readers, options: Arc::new(options) })
     }
 

@@ -58,6 +58,11 @@ pub(crate) fn is_busy(error: &Error) -> bool {
     class(error) == Class::Busy
 }
 
+/// Whether nothing was lost by it, so that the same can be tried again: not so after a failed write or sync.
+pub(crate) fn is_passing(error: &Error) -> bool {
+    matches!(class(error), Class::Busy | Class::Full | Class::Unavailable)
+}
+
 /// A failed step that is not a COMMIT: certainly nothing of the unit is stored. `step` is the statement's name.
 pub(crate) fn during(step: &'static str, error: Error) -> StoreError {
     let class = class(&error);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports,
     identity::{AccountCommand, LogInAnswer, LogInCommand},
-    kernel::{Actor, AppError, Clock as _},
+    kernel::{Actor, AppError, Clock as _, ErrorKind},
     operations::Store,
 };
 use skep_domain::shared::Timestamp;
@@ -70,7 +70,7 @@ fn logged_in(answer: LogInAnswer) -> Answer {
             let (user_id, session_id) = (claims.user_id, claims.session_id);
             Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: expires_in.as_millis() })
         }
-        None => Answer::Unknown(format!("not a token: {token}")),
+        None => Answer::refusal(ErrorKind::Invalid, "not a token"),
     }
 }
 

@@ -11,7 +11,11 @@ use crate::{
 use proptest::test_runner::{
     Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner,
 };
-use std::{cell::Cell, fmt::Write as _, future::Future};
+use std::{
+    cell::{Cell, RefCell},
+    fmt::Write as _,
+    future::Future,
+};
 
 /// Steps of a program after those that fill the shelves, at most.
 const STEPS: usize = 60;
@@ -19,7 +23,7 @@ const STEPS: usize = 60;
 pub const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/sequential.txt");
 
 /// How often the store may be away before it is given up.
-const PATIENCE: u32 = 8;
+const PATIENCE: u32 = 3;
 
 /// Why a program did not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +58,7 @@ pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, Troubl
         writeln!(log, "  {now} {:?}: {:?}\n      => {answer:?}", call.actor.principal, call.command).ok();
         desk.note(&call, &answer);
     }
-    let found = system.end_state().await.map_err(Trouble::Away)?;
+    let found = system.end_state().await.map_err(Trouble::Differs)?;
     if found != *model.end_state() {
         let differences = differences(model.end_state(), &found);
         return Err(Trouble::Differs(format!("the end state differs:\n{differences}\nafter:\n{log}")));
@@ -89,12 +93,15 @@ where
     let config = Config { cases: budget.programs(STEPS / 2), ..config };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let calls = Cell::new(0);
-    let run = std::cell::RefCell::new(&mut run);
+    let (calls, away) = (Cell::new(0), RefCell::new(String::new()));
+    let run = RefCell::new(&mut run);
     let result = runner.run(&program(STEPS), |steps| {
         let made = budget.runtime.block_on((run.borrow_mut())(steps)).map_err(|trouble| match trouble {
             Trouble::Differs(reason) => TestCaseError::fail(reason),
-            Trouble::Away(reason) => TestCaseError::reject(reason),
+            Trouble::Away(reason) => {
+                away.replace(reason);
+                TestCaseError::reject("the store was away")
+            }
         })?;
         calls.set(calls.get() + made);
         Ok(())
@@ -104,6 +111,6 @@ where
         Err(TestError::Fail(reason, steps)) => {
             Err(format!("{reason}\nthe shortest program that fails, from seed {}:\n{steps:#?}", budget.seed))
         }
-        Err(TestError::Abort(reason)) => Err(format!("given up: {reason}")),
+        Err(TestError::Abort(reason)) => Err(format!("given up: {reason}; last: {}", away.take())),
     }
 }

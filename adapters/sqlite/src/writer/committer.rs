@@ -1,11 +1,10 @@
 //! The thread that waits for the disk.
 
 use super::{
-    checkpointer::Checkpointer,
-    group::{Ended, GroupWriter},
+    checkpointer::{Checkpointer, LogMover},
+    group::{Ended, GroupWriter, Log},
     queue::WriteQueue,
 };
-use rusqlite::Connection;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -24,17 +23,17 @@ pub(super) enum Job {
     Close(Box<GroupWriter>, oneshot::Sender<()>),
 }
 
-/// Starts the thread; `log` is a connection to move the write-ahead log with. The thread ends with [`Job::Close`], or when the queue is gone. Every `tick` it looks for units that are
-/// too old, and calls `housekeeping`.
+/// Starts the thread; `mover` moves the write-ahead log. It ends with [`Job::Close`], or when the queue is gone. Every
+/// `tick` it looks for units that are too old, and calls `housekeeping`.
 pub(super) fn start(
     jobs: Receiver<Job>,
     queue: &Arc<WriteQueue>,
-    log: Connection,
+    mover: LogMover,
     tick: Duration,
     housekeeping: impl Fn() + Send + 'static,
 ) -> std::io::Result<()> {
     let queue = Arc::downgrade(queue);
-    let checkpointer = Checkpointer::start(log)?;
+    let checkpointer = Checkpointer::start(mover)?;
     let work = move || run(&jobs, &queue, checkpointer, tick.max(Duration::from_millis(1)), &housekeeping);
     std::thread::Builder::new().name("skep-sqlite-commit".to_owned()).spawn(work).map(drop)
 }
@@ -56,8 +55,9 @@ fn run(
                     queue.finish(ended);
                 }
                 // Its thread would stand in the way.
-                drop(checkpointer);
-                writer.empty_log();
+                if checkpointer.stop() {
+                    writer.empty_log();
+                }
                 drop(writer);
                 let _ = done.send(());
                 return;
@@ -79,10 +79,10 @@ fn run(
 fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>, checkpointer: &mut Checkpointer) {
     let ended = end_group(&mut writer);
     let Some(queue) = queue.upgrade() else { return ended.tell() };
-    if writer.log().is_ok_and(|log| checkpointer.look(log)) {
+    if log_of(&writer, &queue).is_some_and(|log| checkpointer.look(log)) {
         queue.finish(ended);
-        writer.move_log();
-        if let Ok(log) = writer.log() {
+        checkpointer.move_rest(writer.db());
+        if let Some(log) = log_of(&writer, &queue) {
             checkpointer.rest_is_moved(log);
         }
         queue.release(writer);
@@ -90,6 +90,15 @@ fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>, checkpointer: 
         queue.release(writer);
         queue.finish(ended);
     }
+}
+
+/// How long the log is; told to the metrics.
+fn log_of(writer: &GroupWriter, queue: &WriteQueue) -> Option<Log> {
+    let log = writer.log();
+    if let Err(error) = &log {
+        tracing::warn!(%error, "the length of the write-ahead log is not known");
+    }
+    log.ok().inspect(|log| queue.note(*log))
 }
 
 /// Ends the group; a panic in it ends the group as well.

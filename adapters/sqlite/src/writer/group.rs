@@ -1,6 +1,5 @@
 //! The connection that writes, and the transaction that a group of units shares on it.
 
-use super::checkpointer;
 use crate::{
     errors::{Loss, fault},
     session::Session,
@@ -27,6 +26,13 @@ pub(super) struct Log {
     pub(super) pages: i64,
     /// How many of them are in the file, too.
     pub(super) moved: i64,
+}
+
+impl Log {
+    /// How many are not.
+    pub(super) fn left(self) -> i64 {
+        self.pages - self.moved
+    }
 }
 
 /// A group that has ended: who is to be told what.
@@ -203,9 +209,9 @@ impl GroupWriter {
             .query_row([], |row| Ok(Log { pages: row.get(1)?, moved: row.get(2)? }))
     }
 
-    /// Moves what is left of the write-ahead log into the file, so that the next unit begins it anew.
-    pub(super) fn move_log(&self) {
-        checkpointer::move_log(self.session.db());
+    /// The connection itself, between two groups.
+    pub(super) fn db(&self) -> &Connection {
+        self.session.db()
     }
 
     /// Moves the write-ahead log into the file and empties it; best effort, nothing depends on it.

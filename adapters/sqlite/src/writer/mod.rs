@@ -22,6 +22,7 @@ mod queue;
 mod tests;
 mod unit;
 
+pub(crate) use checkpointer::LogMover;
 pub(crate) use queue::WriteQueue;
 pub use queue::WriterStats;
 pub(crate) use unit::WriteUnit;

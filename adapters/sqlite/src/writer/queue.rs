@@ -1,8 +1,9 @@
 //! Who has the writer, and who gets it next.
 
 use super::{
+    checkpointer::LogMover,
     committer::{self, Job},
-    group::{Ended, GroupWriter},
+    group::{Ended, GroupWriter, Log},
     lease::{Lease, Slot},
 };
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     options::SqliteOptions,
     stats::{PoolStats, Waiting},
 };
-use metrics::Histogram;
+use metrics::{Gauge, Histogram};
 use rusqlite::Connection;
 use skep_application::kernel::StoreError;
 use std::{
@@ -55,6 +56,8 @@ pub(crate) struct WriteQueue {
     group_units: Histogram,
     /// How long each shared COMMIT took.
     commits: Histogram,
+    /// Pages of the write-ahead log that are not in the file yet.
+    log_pages: Gauge,
     group_size: usize,
     group_age: Duration,
     busy_deadline: Duration,
@@ -75,10 +78,11 @@ struct State {
 }
 
 impl WriteQueue {
-    /// Starts the commit thread; `log` moves the write-ahead log. `housekeeping` is called by that thread several times within each unit limit.
+    /// Starts the commit thread; `mover` moves the write-ahead log. `housekeeping` is called by that thread several
+    /// times within each unit limit.
     pub(crate) fn start(
         db: Connection,
-        log: Connection,
+        mover: LogMover,
         options: &SqliteOptions,
         housekeeping: impl Fn() + Send + 'static,
     ) -> Result<Arc<Self>, StoreError> {
@@ -91,12 +95,13 @@ impl WriteQueue {
             waiting: Waiting::default(),
             group_units: metrics::histogram!("skep_sqlite_group_units"),
             commits: metrics::histogram!("skep_sqlite_commit_duration_seconds"),
+            log_pages: metrics::gauge!("skep_sqlite_log_pages"),
             group_size: options.group_size.max(1),
             group_age: options.group_age,
             busy_deadline: options.busy_deadline,
             unit_limit: options.unit_limit,
         });
-        committer::start(jobs, &queue, log, options.unit_limit / 4, housekeeping)
+        committer::start(jobs, &queue, mover, options.unit_limit / 4, housekeeping)
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         Ok(queue)
     }
@@ -225,6 +230,12 @@ impl WriteQueue {
             // The thread is gone only after `close`; nobody is to wait in vain all the same.
             self.finish(committer::end_group(&mut writer));
         }
+    }
+
+    /// Notes how long the log is.
+    #[expect(clippy::cast_precision_loss, reason = "a log of 2^52 pages does not fit on any disk")]
+    pub(super) fn note(&self, log: Log) {
+        self.log_pages.set(log.left() as f64);
     }
 
     /// Counts a group and tells everybody in it.

@@ -22,6 +22,7 @@ fn main() {
         Trial::test("every_answer_comes_after_the_sync_of_what_it_answers_for", answers_come_after_the_sync),
         Trial::test("without_full_synchronous_nothing_is_synced_before_an_answer", normal_does_not_sync),
         Trial::test("a_sync_that_fails_leaves_the_outcome_unknown", a_failed_sync),
+        Trial::test("after_a_failed_sync_of_the_file_the_log_keeps_everything", a_failed_sync_of_the_file),
         Trial::test("a_disk_that_is_full_at_the_commit_stores_nothing", a_full_disk),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -65,6 +66,21 @@ fn a_failed_sync() -> Result<(), Failed> {
     run.expect("commit unknown, neighbor unknown, refusal retry")
 }
 
+/// The kernel may have dropped what it could not write, and says so once: then only the log has it.
+fn a_failed_sync_of_the_file() -> Result<(), Failed> {
+    let run = Run::new("long", &["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO:when=1"])?;
+    if !run.trace()?.contains("(INJECTED)") {
+        return Err("the file was never synced".into());
+    }
+    // As if nothing had come to the file.
+    let after = run.folder.path().join("after.db");
+    std::fs::copy(run.before(), &after)?;
+    std::fs::copy(run.folder.path().join("trace.db-wal"), run.folder.path().join("after.db-wal"))?;
+    let stored = workload::stored(&after);
+    let units = workload::LONG;
+    if stored == units { Ok(()) } else { Err(format!("{stored} of {units} units are left").into()) }
+}
+
 fn a_full_disk() -> Result<(), Failed> {
     let run = Run::new("fail", &["-e", "trace=pwrite64", "-e", "inject=pwrite64:error=ENOSPC"])?;
     run.expect("commit full, neighbor full, refusal retry")?;
@@ -83,11 +99,15 @@ impl Run {
         let folder = tempfile::tempdir()?;
         let database = folder.path().join("trace.db");
         workload::prepare(&database);
+        std::fs::copy(&database, folder.path().join("before.db"))?;
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-s", "8192", "-o"]).arg(folder.path().join("trace"));
         if workload == "fail" {
             // Only what is done to the log fails.
             strace.arg("-P").arg(folder.path().join("trace.db-wal"));
+        }
+        if workload == "long" {
+            strace.arg("-P").arg(&database);
         }
         strace
             .args(arguments)
@@ -108,8 +128,17 @@ impl Run {
         self.folder.path().join("trace.db")
     }
 
+    /// The database as it was before the workload.
+    fn before(&self) -> PathBuf {
+        self.folder.path().join("before.db")
+    }
+
     fn calls(&self) -> Result<Vec<Call>, Failed> {
-        Ok(trace::read(&String::from_utf8_lossy(&std::fs::read(self.folder.path().join("trace"))?)))
+        Ok(trace::read(&self.trace()?))
+    }
+
+    fn trace(&self) -> Result<String, Failed> {
+        Ok(String::from_utf8_lossy(&std::fs::read(self.folder.path().join("trace"))?).into_owned())
     }
 
     /// Where a unit's row first went to the log, and where its answer was announced.

@@ -17,6 +17,9 @@ pub(crate) const ENVIRONMENT: &str = "TRACE_WORKLOAD";
 
 const TASKS: usize = 16;
 
+/// Units of 100 pages each, so that the log is moved several times.
+pub(crate) const LONG: i64 = 320;
+
 static INSERT: Statement = Statement {
     name: "trace.row.insert",
     sql: Sql::Both(Cow::Borrowed("INSERT INTO rows (body) VALUES ($1)")),
@@ -76,6 +79,7 @@ impl Workload {
             match self.name.as_str() {
                 "full" => write_and_announce(open(&self.database, Synchronous::Full)).await,
                 "normal" => write_and_announce(open(&self.database, Synchronous::Normal)).await,
+                "long" => write_much(open(&self.database, Synchronous::Full)).await,
                 _ => fail(open(&self.database, Synchronous::Full)).await,
             }
         });
@@ -100,6 +104,14 @@ async fn write_and_announce(db: SqliteDatabase) {
     for task in tasks {
         task.await.unwrap();
     }
+}
+
+/// Units that fill the log, and a proper end.
+async fn write_much(db: SqliteDatabase) {
+    for _ in 0..LONG {
+        unit_with(&db, "x".repeat(400 << 10)).await.commit().await.unwrap();
+    }
+    db.close().await;
 }
 
 /// One group of a unit, its neighbor, and a refusal that has seen both; its COMMIT fails.

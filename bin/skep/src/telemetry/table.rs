@@ -151,6 +151,11 @@ pub const METRICS: &[Metric] = &[
     )
     .when(When::Sqlite),
     seconds("skep_sqlite_commit_duration_seconds", "Time of a shared COMMIT, most of it the disk's.").when(When::Sqlite),
+    gauge(
+        "skep_sqlite_log_pages",
+        "Pages of 4 KiB in the write-ahead log that are not moved into the database file yet.",
+    )
+    .when(When::Sqlite),
     counter(
         "skep_sqlite_units_expired_total",
         "Units of work that lost the writer because they were open for too long.",

@@ -98,16 +98,17 @@ pub(crate) fn output(store: &Store) {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
         let mut command = Command::new(skep_journeys::skep());
         command.env_clear().envs(deployment.settings()).env("PORT", free.port().to_string());
-        command.stdin(Stdio::null()).stdout(File::create("/dev/full").expect("a device")).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(File::create("/dev/full").expect("a device")).stderr(Stdio::piped());
         let mut server = command.spawn().expect("the server runs");
         let serves = wait_for("the server to serve, or to end", || {
             if server.try_wait().expect("a child").is_some() { Some(false) } else { is_ready(free).then_some(true) }
         });
         server.kill().ok();
-        server.wait().expect("a child");
+        let said = String::from_utf8_lossy(&server.wait_with_output().expect("a child").stderr).into_owned();
+        assert!(serves || said.contains("in use"), "it ended: {said}");
         serves
     };
-    assert!((0..5).any(|_| serves()), "it ended");
+    assert!((0..5).any(|_| serves()), "no port was free");
 }
 
 fn is_ready(address: SocketAddr) -> bool {

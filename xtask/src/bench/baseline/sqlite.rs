@@ -34,7 +34,7 @@ const LIST: &str = "SELECT id, sku, name, description, price_amount, price_curre
      archived_at, version FROM products WHERE archived_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 21";
 const COUNT: &str = "SELECT count(*) FROM products WHERE archived_at IS NULL";
 
-/// As the server sets its connections up.
+/// As the server sets its connections up, but SQLite moves its log by itself.
 fn open(database: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(database, flags)?;

@@ -1,6 +1,6 @@
 //! The write-ahead log is moved into the file while units go on.
 
-use crate::testing::{Fixture, statement};
+use crate::testing::{Fixture, statement, until};
 use skep_application::kernel::TxMode;
 use skep_sql::{Kind, SqlConnection as _, SqlDatabase as _, Statement};
 use std::time::{Duration, Instant};
@@ -11,11 +11,18 @@ static READ: Statement = statement("SELECT an_int, length(a_blob) FROM kinds", &
 
 async fn fixture() -> Fixture {
     static FIRST: Statement = statement("INSERT INTO kinds (an_int, a_blob) VALUES (0, randomblob(409600))", &[], &[]);
-    let fixture = Fixture::new();
+    // The units of these tests may take their time.
+    let fixture = Fixture::with(|options| options.unit_limit = Duration::from_secs(600));
     let mut unit = fixture.unit().await;
     unit.execute(&FIRST, vec![]).await.unwrap();
     unit.commit().await.unwrap();
     fixture
+}
+
+/// The pages in the log, and how many of them are in the file.
+fn log(fixture: &Fixture) -> (i64, i64) {
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
+    fixture.outside().query_row("PRAGMA wal_checkpoint(NOOP)", [], read).unwrap()
 }
 
 /// Commits a unit; the pages in the log after it.
@@ -23,7 +30,7 @@ async fn rewrite(fixture: &Fixture) -> i64 {
     let mut unit = fixture.unit().await;
     unit.execute(&REWRITE, vec![]).await.unwrap();
     unit.commit().await.unwrap();
-    fixture.outside().query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
+    log(fixture).0
 }
 
 /// Commits until the log has begun anew; how many units that took.
@@ -44,6 +51,23 @@ async fn rewrite_until_anew(fixture: &Fixture) -> i64 {
 async fn read(fixture: &Fixture) -> (i64, i64) {
     let mut row = fixture.db.read(&READ, vec![]).await.unwrap().remove(0);
     (row.int().unwrap(), row.int().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn most_of_the_log_is_moved_beside_the_units() {
+    let fixture = fixture().await;
+    let mut pages = 0;
+    while pages < 3_800 {
+        pages = rewrite(&fixture).await;
+    }
+    assert_eq!(log(&fixture).1, 0, "short logs stay");
+    while pages < 4_000 {
+        pages = rewrite(&fixture).await;
+    }
+    // It has the writer, so nothing is moved by who commits.
+    let unit = fixture.unit().await;
+    until("the thread has moved the log", || log(&fixture).1 >= 4_000).await;
+    drop(unit);
 }
 
 #[tokio::test(flavor = "multi_thread")]
