@@ -13,11 +13,10 @@ pub use dependencies::{Allowed, Package, dependency_violations, packages};
 pub use files::{SourceFile, long_files, manifests_without_lints, rust_files};
 pub use ports::{clauses_of, port_traits, ports_without_module};
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The folder of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).expect("this crate lies two folders deep").to_owned()
+    PathBuf::from(env!("SKEP_ROOT"))
 }

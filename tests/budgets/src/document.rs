@@ -63,7 +63,7 @@ fn is_number(cell: &str) -> bool {
 
 impl Section {
     fn path() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/budgets.md")
+        Path::new(env!("SKEP_ROOT")).join("docs/budgets.md")
     }
 
     fn marks(self) -> [String; 2] {

@@ -51,7 +51,7 @@ fn numbered(path: &Path, text: &str) -> Vec<String> {
 #[test]
 fn every_numbered_clause_has_a_trial() {
     let mut files = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../application/src"), &mut files);
+    sources(&Path::new(env!("SKEP_ROOT")).join("application/src"), &mut files);
     let written: BTreeSet<String> =
         files.iter().flat_map(|path| numbered(path, &fs::read_to_string(path).unwrap())).collect();
     assert!(written.contains("UnitOfWork 1") && written.contains("Outbox 3"), "the clauses are found: {written:?}");

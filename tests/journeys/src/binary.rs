@@ -24,7 +24,7 @@ fn build() -> PathBuf {
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }
-    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output();
+    let built = cargo.current_dir(env!("SKEP_ROOT")).stderr(Stdio::inherit()).output();
     let built = built.expect("cargo runs");
     assert!(built.status.success(), "skep cannot be built");
     let text = String::from_utf8_lossy(&built.stdout);

@@ -20,7 +20,7 @@ use std::{
 /// Steps of a program after those that fill the shelves, at most.
 const STEPS: usize = 60;
 /// Where programs that failed on a real store are kept, to be run first from then on.
-pub const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions/sequential.txt");
+pub const REGRESSIONS: &str = concat!(env!("SKEP_ROOT"), "/tests/model/regressions/sequential.txt");
 
 /// How often the store may be away before it is given up.
 const PATIENCE: u32 = 3;

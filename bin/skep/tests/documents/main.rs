@@ -8,13 +8,10 @@ mod errors;
 mod metrics;
 mod scan;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    PathBuf::from(env!("SKEP_ROOT"))
 }
 
 /// Compares, or rewrites.

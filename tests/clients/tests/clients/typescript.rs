@@ -7,8 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
-const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/typescript");
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/openapi.json");
+const PROJECT: &str = concat!(env!("SKEP_ROOT"), "/tests/clients/typescript");
+const DOCUMENT: &str = concat!(env!("SKEP_ROOT"), "/docs/api/openapi.json");
 const FILES: &[&str] = &["package.json", "package-lock.json", "tsconfig.json", "src/place-order.ts"];
 
 fn folder() -> PathBuf {
