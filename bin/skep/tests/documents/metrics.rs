@@ -45,6 +45,7 @@ Some questions, as PromQL:
 - Which share fails by our fault? `sum(rate(http_server_request_duration_seconds_count{http_response_status_code=~\"5..\"}[5m])) / sum(rate(http_server_request_duration_seconds_count[5m]))`
 - Is a pool too small? `db_client_connection_pending_requests > 0`, and `rate(db_client_connection_timeouts_total[5m]) > 0` says that it hurts.
 - How many units share a commit? `rate(skep_sqlite_group_units_sum[5m]) / rate(skep_sqlite_group_units_count[5m])`
+- Does SQLite's write-ahead log grow? `skep_sqlite_log_pages`: some thousand pages at most under load, more for as long as somebody reads for long. If it only grows and the log says that the database file could not be written, look after the disk and start the server anew: nothing is lost, the write-ahead log has everything.
 - How often do units collide? `sum by (outcome) (rate(skep_unit_of_work_duration_seconds_count[5m]))`
 
 A program that embeds Skep installs a recorder of the [`metrics`](https://docs.rs/metrics) crate before it starts an instance, and calls `Skep::gauges().record()` before it renders.
