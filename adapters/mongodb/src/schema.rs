@@ -169,13 +169,12 @@ pub(crate) fn has_index(collection: &str, name: &str, fields: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use skep_application::kernel::Constraint;
 
     /// Every uniqueness rule has its index, or is the primary key of a collection; order lines live within their order.
     #[test]
     fn every_constraint_has_its_index() {
         let collections: Vec<&Collection> = STEPS.iter().flat_map(|step| step.collections).collect();
-        for rule in Constraint::ALL {
+        for rule in skep_application::constraints() {
             let is_kept = match rule.name().strip_suffix("_pkey") {
                 Some("order_lines") => true,
                 Some(name) => collections.iter().any(|found| found.name == name),

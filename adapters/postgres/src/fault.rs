@@ -145,7 +145,7 @@ fn by_class(code: &str) -> (Meaning, Link) {
 }
 
 fn duplicate(constraint: Option<&str>) -> Meaning {
-    constraint.and_then(Constraint::from_name).map_or(Meaning::Corrupt, Meaning::Duplicate)
+    constraint.and_then(skep_application::constraint_named).map_or(Meaning::Corrupt, Meaning::Duplicate)
 }
 
 #[cfg(test)]
@@ -163,7 +163,10 @@ mod tests {
 
     #[test]
     fn duplicate_of_an_unknown_constraint_is_our_fault() {
-        assert_eq!(duplicate(Some("users_email_key")), Meaning::Duplicate(Constraint::UserEmail));
+        assert_eq!(
+            duplicate(Some("users_email_key")),
+            Meaning::Duplicate(skep_application::identity::constraints::USER_EMAIL)
+        );
         assert_eq!(duplicate(Some("another_key")), Meaning::Corrupt);
         assert_eq!(duplicate(None), Meaning::Corrupt);
     }

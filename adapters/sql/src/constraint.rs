@@ -3,24 +3,27 @@
 use skep_application::kernel::Constraint;
 
 /// The columns of every uniqueness rule, as SQLite lists them in its message.
-const fn columns(constraint: Constraint) -> &'static str {
+fn columns(constraint: Constraint) -> &'static str {
     match constraint {
-        Constraint::UserId => "users.id",
-        Constraint::UserEmail => "users.email",
-        Constraint::SessionId => "sessions.id",
-        Constraint::SetupToken => "setup_tokens.id",
-        Constraint::ProductId => "products.id",
-        Constraint::ProductSku => "products.sku",
-        Constraint::StockLevelProduct => "stock_levels.product_id",
-        Constraint::MovementId => "stock_movements.id",
-        Constraint::ReservationId => "reservations.id",
-        Constraint::OrderId => "orders.id",
-        Constraint::OrderNumber => "orders.number",
-        Constraint::OrderLine => "order_lines.order_id, order_lines.product_id",
-        Constraint::EventId => "outbox.id",
-        Constraint::IdempotencyKey => "idempotency_keys.principal, idempotency_keys.use_case, idempotency_keys.key",
-        Constraint::InstanceKeyId => "instance_keys.id",
-        Constraint::InstanceKeyPurpose => "instance_keys.purpose",
+        skep_application::identity::constraints::USER_ID => "users.id",
+        skep_application::identity::constraints::USER_EMAIL => "users.email",
+        skep_application::identity::constraints::SESSION_ID => "sessions.id",
+        skep_application::identity::constraints::SETUP_TOKEN => "setup_tokens.id",
+        skep_application::catalog::constraints::PRODUCT_ID => "products.id",
+        skep_application::catalog::constraints::PRODUCT_SKU => "products.sku",
+        skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT => "stock_levels.product_id",
+        skep_application::catalog::constraints::MOVEMENT_ID => "stock_movements.id",
+        skep_application::catalog::constraints::RESERVATION_ID => "reservations.id",
+        skep_application::ordering::constraints::ORDER_ID => "orders.id",
+        skep_application::ordering::constraints::ORDER_NUMBER => "orders.number",
+        skep_application::ordering::constraints::ORDER_LINE => "order_lines.order_id, order_lines.product_id",
+        skep_application::kernel::constraints::EVENT_ID => "outbox.id",
+        skep_application::kernel::constraints::IDEMPOTENCY_KEY => {
+            "idempotency_keys.principal, idempotency_keys.use_case, idempotency_keys.key"
+        }
+        skep_application::operations::constraints::INSTANCE_KEY_ID => "instance_keys.id",
+        skep_application::operations::constraints::INSTANCE_KEY_PURPOSE => "instance_keys.purpose",
+        _ => "",
     }
 }
 
@@ -28,7 +31,7 @@ const fn columns(constraint: Constraint) -> &'static str {
 #[must_use]
 pub fn constraint_by_columns(message: &str) -> Option<Constraint> {
     let listed = message.rsplit_once(": ").map_or(message, |(_, listed)| listed).trim();
-    Constraint::ALL.iter().copied().find(|constraint| columns(*constraint) == listed)
+    skep_application::constraints().find(|constraint| columns(*constraint) == listed)
 }
 
 #[cfg(test)]
@@ -38,13 +41,13 @@ mod tests {
 
     #[test]
     fn every_rule_is_found_by_its_columns() {
-        for constraint in Constraint::ALL {
-            let listed = columns(*constraint);
-            assert_eq!(constraint_by_columns(listed), Some(*constraint));
-            assert_eq!(constraint_by_columns(&format!("UNIQUE constraint failed: {listed}")), Some(*constraint));
+        for constraint in skep_application::constraints() {
+            let listed = columns(constraint);
+            assert_eq!(constraint_by_columns(listed), Some(constraint));
+            assert_eq!(constraint_by_columns(&format!("UNIQUE constraint failed: {listed}")), Some(constraint));
         }
-        let different: BTreeSet<_> = Constraint::ALL.iter().map(|rule| columns(*rule)).collect();
-        assert_eq!(different.len(), Constraint::ALL.len());
+        let different: BTreeSet<_> = skep_application::constraints().map(columns).collect();
+        assert_eq!(different.len(), skep_application::constraints().count());
         assert_eq!(constraint_by_columns("UNIQUE constraint failed: user_roles.user_id, user_roles.role"), None);
     }
 
@@ -55,8 +58,8 @@ mod tests {
             include_str!("../../sqlite/migrations/0001_foundation.up.sql"),
             include_str!("../../postgres/migrations/0001_foundation.up.sql"),
         ] {
-            for constraint in Constraint::ALL {
-                let listed = columns(*constraint);
+            for constraint in skep_application::constraints() {
+                let listed = columns(constraint);
                 let table = listed.split('.').next().unwrap();
                 let plain = listed.replace(&format!("{table}."), "");
                 let key = format!("CONSTRAINT {} PRIMARY KEY ({plain})", constraint.name());

@@ -50,7 +50,7 @@ fn class(error: &Error) -> Class {
 /// Which rule was met. SQLite tells only the columns, or the name when the index is on an expression.
 fn duplicate(error: &Error) -> Option<Constraint> {
     let Error::SqliteFailure(_, Some(message)) = error else { return None };
-    constraint_by_columns(message).or_else(|| Constraint::from_name(message.split('\'').nth(1)?))
+    constraint_by_columns(message).or_else(|| skep_application::constraint_named(message.split('\'').nth(1)?))
 }
 
 /// Whether another connection stood in the way, so that waiting helps.
@@ -205,9 +205,13 @@ mod tests {
     #[test]
     fn a_duplicate_names_its_rule() {
         for (code, message, expected) in [
-            (2067, "UNIQUE constraint failed: users.email", Constraint::UserEmail),
-            (1555, "UNIQUE constraint failed: orders.id", Constraint::OrderId),
-            (2067, "UNIQUE constraint failed: index 'orders_number_key'", Constraint::OrderNumber),
+            (2067, "UNIQUE constraint failed: users.email", skep_application::identity::constraints::USER_EMAIL),
+            (1555, "UNIQUE constraint failed: orders.id", skep_application::ordering::constraints::ORDER_ID),
+            (
+                2067,
+                "UNIQUE constraint failed: index 'orders_number_key'",
+                skep_application::ordering::constraints::ORDER_NUMBER,
+            ),
         ] {
             let error = during("test", failure(code, Some(message)));
             assert!(matches!(error, StoreError::Duplicate { constraint } if constraint == expected), "{message}");

@@ -1,7 +1,7 @@
 //! Changing a product, in part or as a whole.
 
 use super::{
-    CatalogTx, MoneyInput, ProductView, SkuTaken,
+    CatalogTx, MoneyInput, SkuTaken,
     create_product::{price_amount, price_currency, sku_taken},
 };
 use crate::kernel::{
@@ -114,11 +114,7 @@ impl ChangeProduct {
     ///
     /// # Errors
     /// [`ChangeProductError`]; an archived product is not found.
-    pub async fn execute(
-        &self,
-        actor: &Actor,
-        command: ChangeProductCommand,
-    ) -> Result<ProductView, ChangeProductError> {
+    pub async fn execute(&self, actor: &Actor, command: ChangeProductCommand) -> Result<Product, ChangeProductError> {
         permit(actor, Action::ManageProduct)?;
         let now = self.runtime.clock.now();
         let whole = json!({ "id": command.product_id, "if": command.precondition, "patch": whole(&command.patch) });
@@ -134,7 +130,7 @@ impl ChangeProduct {
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
 
-    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, ChangeProductError> {
+    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<Product, ChangeProductError> {
         let tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
         once(
             tx,
@@ -151,7 +147,7 @@ async fn change(
     actor: &Actor,
     plan: &Plan,
     landed: bool,
-) -> Result<ProductView, ChangeProductError> {
+) -> Result<Product, ChangeProductError> {
     // Whoever has the stock keeps orders of the product waiting, so that none mixes what it was and what it will be.
     tx.stock().find_many(&[plan.product_id]).await?;
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
@@ -165,7 +161,7 @@ async fn change(
             product.version = store_change(tx, actor, plan, &product, authorized).await?;
         }
     }
-    Ok(ProductView::from(&product))
+    Ok(product)
 }
 
 async fn store_change(

@@ -1,10 +1,9 @@
 //! Putting a product on the shelf, with its first stock.
 
-use super::{CatalogTx, ProductView};
+use super::CatalogTx;
 use crate::kernel::{
-    Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, Fingerprints, IdempotencyClaim,
-    IdempotencyKey, Invalid, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode, authorize, once, permit, run,
-    use_case_error,
+    Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
+    Invalid, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode, authorize, once, permit, run, use_case_error,
 };
 use serde_json::json;
 use skep_domain::{
@@ -92,11 +91,7 @@ impl CreateProduct {
     ///
     /// # Errors
     /// [`CreateProductError`].
-    pub async fn execute(
-        &self,
-        actor: &Actor,
-        command: CreateProductCommand,
-    ) -> Result<ProductView, CreateProductError> {
+    pub async fn execute(&self, actor: &Actor, command: CreateProductCommand) -> Result<Product, CreateProductError> {
         permit(actor, Action::ManageProduct)?;
         let plan = self.plan(actor, &command)?;
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
@@ -128,7 +123,7 @@ impl CreateProduct {
         Ok(Plan { product, level, movement, mark: Mark { claim, event_id } })
     }
 
-    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<ProductView, CreateProductError> {
+    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<Product, CreateProductError> {
         let tx = self.store.begin(TxMode::Write, &[]).await?;
         once(
             tx,
@@ -145,12 +140,12 @@ async fn create(
     actor: &Actor,
     plan: &Plan,
     landed: bool,
-) -> Result<ProductView, CreateProductError> {
+) -> Result<Product, CreateProductError> {
     if !landed {
         let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
         store_product(tx, actor, plan, authorized).await?;
     }
-    Ok(ProductView::from(&plan.product))
+    Ok(plan.product.clone())
 }
 
 async fn store_product(
@@ -176,7 +171,7 @@ async fn store_product(
 /// The store tells who of several was first with a SKU.
 pub(super) fn sku_taken<E: From<SkuTaken> + From<StoreError>>(error: StoreError) -> E {
     match error {
-        StoreError::Duplicate { constraint: Constraint::ProductSku } => SkuTaken.into(),
+        StoreError::Duplicate { constraint: crate::catalog::constraints::PRODUCT_SKU } => SkuTaken.into(),
         error => error.into(),
     }
 }

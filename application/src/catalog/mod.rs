@@ -2,6 +2,7 @@
 
 mod archive_product;
 mod change_product;
+pub mod constraints;
 mod create_product;
 #[cfg(test)]
 mod fixtures;

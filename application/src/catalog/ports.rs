@@ -3,8 +3,8 @@
 use crate::kernel::{IdempotencyKeys, Outbox, Page, PageRequest, StoreError, Transaction};
 use async_trait::async_trait;
 use skep_domain::{
-    catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
-    shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, Version},
+    catalog::{Product, Reservation, StockLevel, StockMovement},
+    shared::{Direction, OrderId, ProductId, Timestamp, Version},
 };
 
 /// All that a catalogue use case may touch.
@@ -71,45 +71,6 @@ pub trait StockRepository: Send {
     async fn end_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
 }
 
-/// A product, as shown.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ProductView {
-    /// The identifier.
-    pub id: ProductId,
-    /// The shop's own code.
-    pub sku: Sku,
-    /// The name.
-    pub name: Text,
-    /// The description, possibly empty.
-    pub description: Text,
-    /// What one piece costs.
-    pub price: Money,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// When it was taken off the shelf, if it was.
-    pub archived_at: Option<Timestamp>,
-    /// The version.
-    pub version: Version,
-}
-
-impl From<&Product> for ProductView {
-    fn from(product: &Product) -> Self {
-        Self {
-            id: product.id,
-            sku: product.sku.clone(),
-            name: product.name.clone(),
-            description: product.description.clone(),
-            price: product.price,
-            created_at: product.created_at,
-            updated_at: product.updated_at,
-            archived_at: product.archived_at,
-            version: product.version,
-        }
-    }
-}
-
 /// What products can be sorted by; every key has an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProductSortKey {
@@ -140,7 +101,7 @@ impl ProductSortKey {
 
     /// The place of a product in a list that is sorted by this key.
     #[must_use]
-    pub fn position(self, product: &ProductView) -> crate::kernel::Position {
+    pub fn position(self, product: &Product) -> crate::kernel::Position {
         use crate::kernel::SortValue;
         let key = match self {
             Self::CreatedAt => SortValue::Time(product.created_at),
@@ -166,9 +127,9 @@ pub struct ProductSort {
 #[async_trait]
 pub trait ProductQueries: Send + Sync {
     /// The product with this id, archived or not.
-    async fn find_product(&self, id: ProductId) -> Result<Option<ProductView>, StoreError>;
+    async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
     /// A page of the products that are on sale. A position whose key is of another type than the sort's is an empty page.
-    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<ProductView>, StoreError>;
+    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError>;
 }
 
 /// How much of a product there is, as shown.

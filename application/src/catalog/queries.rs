@@ -1,8 +1,8 @@
 //! Reading the catalogue.
 
-use super::{ProductQueries, ProductSort, ProductView, StockQueries, StockView};
+use super::{ProductQueries, ProductSort, StockQueries, StockView};
 use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, permit, use_case_error};
-use skep_domain::{access::Action, shared::ProductId};
+use skep_domain::{access::Action, catalog::Product, shared::ProductId};
 use std::sync::Arc;
 
 use_case_error! {
@@ -44,10 +44,10 @@ impl GetProduct {
     ///
     /// # Errors
     /// [`GetProductError`]; an archived one is found only by those who may see archived ones.
-    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<ProductView, GetProductError> {
+    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<Product, GetProductError> {
         permit(actor, Action::ReadProduct)?;
         let product = self.products.find_product(id).await?;
-        let visible = |product: &ProductView| product.archived_at.is_none() || sees_archived(actor);
+        let visible = |product: &Product| product.archived_at.is_none() || sees_archived(actor);
         Ok(product.filter(visible).ok_or(NotFound("product"))?)
     }
 }
@@ -73,7 +73,7 @@ impl ListProducts {
         actor: &Actor,
         sort: ProductSort,
         page: &PageRequest,
-    ) -> Result<Page<ProductView>, ListProductsError> {
+    ) -> Result<Page<Product>, ListProductsError> {
         permit(actor, Action::ReadProduct)?;
         Ok(self.products.list_products(sort, page).await?)
     }

@@ -1,6 +1,7 @@
 //! The use cases and queries of identity.
 
 mod authenticate;
+pub mod constraints;
 mod create_user;
 #[cfg(test)]
 mod fixtures;

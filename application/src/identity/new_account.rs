@@ -152,7 +152,7 @@ impl NewAccount {
 /// Two that register one address at once both find it free; the store tells them apart.
 fn taken(error: StoreError) -> NewAccountError {
     match error {
-        StoreError::Duplicate { constraint: crate::kernel::Constraint::UserEmail } => EmailTaken.into(),
+        StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL } => EmailTaken.into(),
         error => error.into(),
     }
 }

@@ -4,6 +4,7 @@
 mod access;
 mod actor;
 mod attempt;
+pub mod constraints;
 mod error;
 mod idempotency;
 mod once;

@@ -63,64 +63,23 @@ impl StoreError {
     }
 }
 
-macro_rules! constraints {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
-        /// A uniqueness rule of the schema. Its name is the name of the index or key in every store.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Constraint { $($(#[$doc])* $variant),+ }
+/// A uniqueness rule of the schema. Its name is the name of the index or key in every store. The rules of a context
+/// stand in its `constraints` module; [`crate::constraints`] has them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Constraint(&'static str);
 
-        impl Constraint {
-            /// Every rule.
-            pub const ALL: &[Self] = &[$(Self::$variant),+];
+impl Constraint {
+    /// The rule whose index or key has this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
 
-            /// The name of the index or key.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-
-            /// The rule whose index or key has this name.
-            #[must_use]
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|rule| rule.name() == name)
-            }
-        }
-    };
-}
-
-constraints! {
-    /// The id of a user.
-    UserId = "users_pkey",
-    /// The e-mail address of a user.
-    UserEmail = "users_email_key",
-    /// The id of a session.
-    SessionId = "sessions_pkey",
-    /// One set-up token at most.
-    SetupToken = "setup_tokens_pkey",
-    /// The id of a product.
-    ProductId = "products_pkey",
-    /// The SKU of a product.
-    ProductSku = "products_sku_key",
-    /// One stock level per product.
-    StockLevelProduct = "stock_levels_pkey",
-    /// The id of a row of the stock ledger.
-    MovementId = "stock_movements_pkey",
-    /// The id of a reservation.
-    ReservationId = "reservations_pkey",
-    /// The id of an order.
-    OrderId = "orders_pkey",
-    /// The number of an order.
-    OrderNumber = "orders_number_key",
-    /// A product once per order.
-    OrderLine = "order_lines_pkey",
-    /// The id of an event.
-    EventId = "outbox_pkey",
-    /// An idempotency key once per principal and use case.
-    IdempotencyKey = "idempotency_keys_pkey",
-    /// The id of an instance key.
-    InstanceKeyId = "instance_keys_pkey",
-    /// One instance key per purpose.
-    InstanceKeyPurpose = "instance_keys_purpose_key",
+    /// The name of the index or key.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
 }
 
 /// Whether a unit of work may write.
@@ -198,17 +157,6 @@ macro_rules! begins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_constraint_is_found_by_its_name_which_no_other_has() {
-        for constraint in Constraint::ALL {
-            assert_eq!(Constraint::from_name(constraint.name()), Some(*constraint));
-        }
-        let names: BTreeSet<_> = Constraint::ALL.iter().map(|constraint| constraint.name()).collect();
-        assert_eq!(names.len(), Constraint::ALL.len());
-        assert_eq!(Constraint::from_name("users_email_ke"), None);
-    }
 
     #[test]
     fn an_inconsistency_names_its_place() {

@@ -1,5 +1,6 @@
 //! Keeping Skep running: schema, health, keys, limits, sweeping.
 
+pub mod constraints;
 mod gcra;
 mod ports;
 mod sweep;

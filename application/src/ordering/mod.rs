@@ -1,6 +1,7 @@
 //! The use cases and queries of ordering.
 
 mod cancel_order;
+pub mod constraints;
 #[cfg(test)]
 mod fixtures;
 mod place_order;

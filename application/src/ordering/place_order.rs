@@ -5,9 +5,9 @@ use super::{OrderView, OrderingTx};
 use crate::{
     catalog::StockRepository,
     kernel::{
-        Actor, AppError, Attempt, Authorized, Begin, Constraint, Denied, ErrorKind, FieldError, Fingerprints,
-        IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode,
-        authorize, once, permit, run, use_case_error,
+        Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, FieldError, Fingerprints, IdempotencyClaim,
+        IdempotencyKey, Invalid, Key, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode, authorize, once,
+        permit, run, use_case_error,
     },
 };
 use serde_json::json;
@@ -285,7 +285,9 @@ async fn store_order(
 /// A number that another order has already: the next attempt draws another.
 fn draw_again(error: StoreError) -> StoreError {
     match error {
-        StoreError::Duplicate { constraint: Constraint::OrderNumber } => StoreError::Retry(error.into()),
+        StoreError::Duplicate { constraint: crate::ordering::constraints::ORDER_NUMBER } => {
+            StoreError::Retry(error.into())
+        }
         error => error,
     }
 }

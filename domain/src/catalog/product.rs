@@ -10,7 +10,7 @@ pub const DESCRIPTION_MAX: usize = 10_000;
 
 /// A product of the catalogue. How much of it there is, is kept apart in [`super::StockLevel`], so that a sale never
 /// changes the product's version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Product {
     /// The identifier.
     pub id: ProductId,

@@ -3,15 +3,18 @@
 use async_trait::async_trait;
 use skep_application::{
     catalog::{
-        ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, ProductSort, ProductView, SetStockCommand,
-        StockDetail, StockView,
+        ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, ProductSort, SetStockCommand, StockDetail,
+        StockView,
     },
     identity::UserView,
     kernel::{Actor, AppError, ErrorKind, IdempotencyKey, Page, PageRequest, Principal},
     operations::Swept,
     ordering::{CancelOrderCommand, OrderView, PlaceOrderCommand},
 };
-use skep_domain::shared::{Direction, OrderId, ProductId, SessionId, Timestamp, UserId};
+use skep_domain::{
+    catalog::Product,
+    shared::{Direction, OrderId, ProductId, SessionId, Timestamp, UserId},
+};
 
 /// One operation of the slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +125,7 @@ pub enum Answer {
     /// Who it is.
     Principal(Principal),
     /// A product.
-    Product(ProductView),
+    Product(Product),
     /// Done, without anything to say.
     Done,
     /// Stock, as far as the caller may know.
@@ -130,7 +133,7 @@ pub enum Answer {
     /// Stock that was set.
     StockSet(StockView),
     /// A page of products.
-    Products(Page<ProductView>),
+    Products(Page<Product>),
     /// An order.
     Order(OrderView),
     /// A page of orders.

@@ -1,14 +1,14 @@
 //! Everything that is stored, as far as ports show it.
 
 use skep_application::{
-    catalog::{CatalogTx, ProductSort, ProductSortKey, ProductView, StockView},
+    catalog::{CatalogTx, ProductSort, ProductSortKey, StockView},
     identity::UserView,
     kernel::{Begin, OutboxEvent, PageRequest, Scope, StoreError, TxMode},
     operations::Store,
     ordering::{OrderView, OrderingTx},
 };
 use skep_domain::{
-    catalog::{MovementKind, Reservation, StockMovement},
+    catalog::{MovementKind, Product, Reservation, StockMovement},
     shared::{Direction, EventId, OrderId, PageLimit, ProductId, Timestamp, UserId, Version},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelf {
     /// The product.
-    pub product: ProductView,
+    pub product: Product,
     /// Its stock.
     pub stock: StockView,
     /// Its ledger, sorted.

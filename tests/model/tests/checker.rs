@@ -4,14 +4,14 @@
 
 use async_trait::async_trait;
 use skep_application::{
-    catalog::{ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch, ProductView},
+    catalog::{ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch},
     kernel::{Actor, IdempotencyKey, Precondition, Principal},
     ordering::{OrderLineInput, OrderView, PlaceOrderCommand},
 };
-use skep_domain::shared::Timestamp;
 use skep_domain::{
+    catalog::Product,
     ordering::OrderNumber,
-    shared::{OrderId, Patch, ProductId},
+    shared::{OrderId, Patch, ProductId, Timestamp},
 };
 use skep_model::EndState;
 use skep_model::{
@@ -41,7 +41,7 @@ fn buy(n: usize, product: ProductId, quantity: i64, key: Option<&str>) -> Call {
     Call { actor: person(n), command: Command::PlaceOrder(PlaceOrderCommand { lines, idempotency_key }) }
 }
 
-fn rename(product: &ProductView, name: &str) -> Call {
+fn rename(product: &Product, name: &str) -> Call {
     let patch = ProductPatch { name: Patch::Set(name.to_owned()), ..ProductPatch::default() };
     let precondition = Precondition::version(product.version);
     let command = ChangeProductCommand { product_id: product.id, precondition, patch, idempotency_key: None };
@@ -51,7 +51,7 @@ fn rename(product: &ProductView, name: &str) -> Call {
 /// A shop with so many pieces of one product, and the model of it.
 struct Shop {
     model: Model,
-    product: ProductView,
+    product: Product,
     events: Vec<Event>,
     /// What is made up next.
     next: u128,

@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
 
 use rusqlite::Connection as Sqlite;
-use skep_application::{kernel::Constraint, operations::Migrations as _};
+use skep_application::operations::Migrations as _;
 use skep_local::SystemClock;
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::{Engine, Kind, SqlDatabase, SqlStore, Statement, statements};
@@ -232,6 +232,7 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     assert!(indexes.0.contains(&number), "the indexes are read");
     assert_eq!(indexes.0, indexes.1);
     // A rule whose index has another name would never be recognized.
-    let unknown: Vec<_> = Constraint::ALL.iter().filter(|rule| !names.iter().any(|name| name == rule.name())).collect();
+    let unknown: Vec<_> =
+        skep_application::constraints().filter(|rule| !names.iter().any(|name| name == rule.name())).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }

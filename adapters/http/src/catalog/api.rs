@@ -19,12 +19,12 @@ use poem_openapi::{
 };
 use skep_application::{
     catalog::{
-        ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, ProductView,
-        SetStockCommand, StockDetail,
+        ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, SetStockCommand,
+        StockDetail,
     },
     kernel::Actor,
 };
-use skep_domain::shared::ProductId;
+use skep_domain::{catalog::Product, shared::ProductId};
 use std::sync::Arc;
 
 #[derive(Tags)]
@@ -70,7 +70,7 @@ enum Stock {
     Ok(Answer<StockBody>, #[oai(header = "ETag")] String),
 }
 
-fn shown(product: ProductView) -> Shown {
+fn shown(product: Product) -> Shown {
     let etag = etag(product.version);
     Shown::Ok(Answer(product.into()), etag)
 }

@@ -7,10 +7,10 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, ProductView, StockDetail},
+    catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail},
     kernel::IdempotencyKey,
 };
-use skep_domain::shared::Patch;
+use skep_domain::{catalog::Product, shared::Patch};
 
 /// The path of the products.
 pub(super) const PRODUCTS: &str = "/api/v1/products";
@@ -203,8 +203,8 @@ pub(super) struct ProductBody {
     links: ProductLinks,
 }
 
-impl From<ProductView> for ProductBody {
-    fn from(product: ProductView) -> Self {
+impl From<Product> for ProductBody {
+    fn from(product: Product) -> Self {
         let (this, stock) = (path_of(PRODUCTS, product.id, ""), path_of(PRODUCTS, product.id, "/stock"));
         Self {
             id: product.id.to_string(),

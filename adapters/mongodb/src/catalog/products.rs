@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    catalog::{ProductQueries, ProductRepository, ProductSort, ProductSortKey, ProductView},
+    catalog::{ProductQueries, ProductRepository, ProductSort, ProductSortKey},
     kernel::{Page, PageRequest, Position, SortValue, StoreError},
 };
 use skep_domain::{
@@ -125,12 +125,12 @@ fn start(key: ProductSortKey, position: &Position) -> Option<Bson> {
 
 #[async_trait]
 impl ProductQueries for MongoStore {
-    async fn find_product(&self, id: ProductId) -> Result<Option<ProductView>, StoreError> {
+    async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         let found = self.read().await?.find_one::<ProductDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        Ok(found.as_ref().map(ProductView::from))
+        Ok(found.as_ref().cloned())
     }
 
-    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<ProductView>, StoreError> {
+    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {
         let (index, field) = index(sort.key);
         let mut query = Query::listing(index, doc! { "on_sale": true }, sort.direction, field, page);
         if let Some(after) = &page.after {
@@ -141,8 +141,7 @@ impl ProductQueries for MongoStore {
         let rows = reader.find::<ProductDoc>(query).await?;
         let total =
             if page.count { Some(reader.count::<ProductDoc>(doc! { "on_sale": true }, index).await?) } else { None };
-        let views = rows.iter().map(ProductView::from).collect();
-        Ok(Page::of(views, page, total, |view| sort.key.position(view)))
+        Ok(Page::of(rows, page, total, |product| sort.key.position(product)))
     }
 }
 

@@ -10,7 +10,7 @@ use bson::{Binary, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     identity::{SetupToken, SetupTokenRepository},
-    kernel::{Constraint, StoreError},
+    kernel::StoreError,
 };
 
 /// There is one at most, so it needs no id of its own.
@@ -46,7 +46,9 @@ impl SetupTokenRepository for MongoUnit {
         let update = Update::of(doc! { "_id": ID }, doc! { "$set": change }).or_insert();
         step.update(TokenDoc::COLLECTION, vec![update]).await.map_err(|error| match error {
             // Two upserts at the first start both found nothing: the next attempt finds the other one's token.
-            StoreError::Duplicate { constraint: Constraint::SetupToken } => StoreError::Retry(error.into()),
+            StoreError::Duplicate { constraint: skep_application::identity::constraints::SETUP_TOKEN } => {
+                StoreError::Retry(error.into())
+            }
             other => other,
         })?;
         step.ok(())

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    kernel::{Constraint, Page, PageRequest, Position, Scope, SortValue, StoreError},
+    kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError},
     ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView},
 };
 use skep_domain::{
@@ -153,7 +153,7 @@ impl OrderRepository for MongoUnit {
         // A unique index does not see two equal values within one document.
         let mut products = HashSet::new();
         if !order.lines.iter().all(|line| products.insert(line.product_id)) {
-            return Err(StoreError::Duplicate { constraint: Constraint::OrderLine });
+            return Err(StoreError::Duplicate { constraint: skep_application::ordering::constraints::ORDER_LINE });
         }
         step.insert(&[OrderDoc::from(order)]).await?;
         step.ok(())

@@ -149,7 +149,7 @@ async fn of_many_starters_one_keeps_its_key() {
 
         let taken = SealedKey { purpose: KeyPurpose::Fingerprints, ..db.store.list_keys().await.unwrap().remove(0) };
         let error = db.store.insert_first_key(&taken).await.unwrap_err();
-        let expected = skep_application::kernel::Constraint::InstanceKeyId;
+        let expected = skep_application::operations::constraints::INSTANCE_KEY_ID;
         assert!(matches!(error, StoreError::Duplicate { constraint } if constraint == expected), "{error:?}");
     })
     .await;

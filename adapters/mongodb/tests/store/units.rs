@@ -42,30 +42,63 @@ async fn duplicates_name_the_rule_that_was_met() {
         tx.commit().await.unwrap();
 
         let same_id = skep_domain::identity::User { email: samples::user().email, ..user.clone() };
-        is_duplicate(identity(store).await.users().insert(&same_id).await, Constraint::UserId);
+        is_duplicate(
+            identity(store).await.users().insert(&same_id).await,
+            skep_application::identity::constraints::USER_ID,
+        );
         let same_email = skep_domain::identity::User { id: samples::user().id, ..user.clone() };
-        is_duplicate(identity(store).await.users().insert(&same_email).await, Constraint::UserEmail);
-        is_duplicate(identity(store).await.sessions().insert(&session).await, Constraint::SessionId);
-        is_duplicate(identity(store).await.outbox().append(&event).await, Constraint::EventId);
+        is_duplicate(
+            identity(store).await.users().insert(&same_email).await,
+            skep_application::identity::constraints::USER_EMAIL,
+        );
+        is_duplicate(
+            identity(store).await.sessions().insert(&session).await,
+            skep_application::identity::constraints::SESSION_ID,
+        );
+        is_duplicate(
+            identity(store).await.outbox().append(&event).await,
+            skep_application::kernel::constraints::EVENT_ID,
+        );
 
         let same_id = Product { sku: samples::product().sku, ..product.clone() };
-        is_duplicate(catalog(store).await.products().insert(&same_id).await, Constraint::ProductId);
+        is_duplicate(
+            catalog(store).await.products().insert(&same_id).await,
+            skep_application::catalog::constraints::PRODUCT_ID,
+        );
         let same_sku = Product { id: samples::product().id, ..product.clone() };
-        is_duplicate(catalog(store).await.products().insert(&same_sku).await, Constraint::ProductSku);
+        is_duplicate(
+            catalog(store).await.products().insert(&same_sku).await,
+            skep_application::catalog::constraints::PRODUCT_SKU,
+        );
         let level = samples::level(product.id, 1);
-        is_duplicate(catalog(store).await.stock().insert(&level).await, Constraint::StockLevelProduct);
+        is_duplicate(
+            catalog(store).await.stock().insert(&level).await,
+            skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
+        );
         let new = samples::movement(product.id);
-        is_duplicate(catalog(store).await.stock().append_movements(&[new, movement]).await, Constraint::MovementId);
+        is_duplicate(
+            catalog(store).await.stock().append_movements(&[new, movement]).await,
+            skep_application::catalog::constraints::MOVEMENT_ID,
+        );
         let again = catalog(store).await.stock().insert_reservations(&[reservation]).await;
-        is_duplicate(again, Constraint::ReservationId);
+        is_duplicate(again, skep_application::catalog::constraints::RESERVATION_ID);
 
         let another = samples::order(user.id, &[&product], at(0));
         let same_id = skep_domain::ordering::Order { number: another.number.clone(), ..order.clone() };
-        is_duplicate(ordering(store).await.orders().insert(&same_id).await, Constraint::OrderId);
+        is_duplicate(
+            ordering(store).await.orders().insert(&same_id).await,
+            skep_application::ordering::constraints::ORDER_ID,
+        );
         let same_number = skep_domain::ordering::Order { id: another.id, ..order.clone() };
-        is_duplicate(ordering(store).await.orders().insert(&same_number).await, Constraint::OrderNumber);
+        is_duplicate(
+            ordering(store).await.orders().insert(&same_number).await,
+            skep_application::ordering::constraints::ORDER_NUMBER,
+        );
         let twice = samples::order(user.id, &[&product, &product], at(0));
-        is_duplicate(ordering(store).await.orders().insert(&twice).await, Constraint::OrderLine);
+        is_duplicate(
+            ordering(store).await.orders().insert(&twice).await,
+            skep_application::ordering::constraints::ORDER_LINE,
+        );
     })
     .await;
 }
@@ -77,7 +110,7 @@ async fn a_save_that_takes_a_taken_value_is_a_duplicate() {
         other.sku = one.sku;
         let mut tx = catalog(&db.store).await;
         let saved = tx.products().save(&other).await.map(|_| ());
-        is_duplicate(saved, Constraint::ProductSku);
+        is_duplicate(saved, skep_application::catalog::constraints::PRODUCT_SKU);
     })
     .await;
 }

@@ -5,7 +5,7 @@ use crate::{
     support::{catalog, identity, ordering, with_db},
 };
 use skep_application::{
-    catalog::{ProductQueries as _, ProductView, StockQueries as _, StockView},
+    catalog::{ProductQueries as _, StockQueries as _, StockView},
     identity::{SessionQueries as _, SetupToken, UserQueries as _, UserView},
     kernel::{OutboxEvent, OutboxQueries as _, Scope},
     ordering::{OrderQueries as _, OrderView},
@@ -28,7 +28,7 @@ async fn a_product_comes_back_unchanged() {
             tx.products().insert(&product).await.unwrap();
             assert_eq!(tx.products().find(product.id).await.unwrap(), Some(product.clone()));
             tx.commit().await.unwrap();
-            assert_eq!(db.store.find_product(product.id).await.unwrap(), Some(ProductView::from(&product)));
+            assert_eq!(db.store.find_product(product.id).await.unwrap(), Some(product.clone()));
         }
     })
     .await;

@@ -1,7 +1,7 @@
 //! Transactions and their errors.
 
 use crate::support::{begin, count_items, eventually, everything, insert, number, statement, with_database};
-use skep_application::kernel::{Constraint, StoreError, TxMode};
+use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::PostgresDatabase;
 use skep_sql::{Kind, SqlDatabase, Value};
 use std::{future::Future, time::Duration};
@@ -121,8 +121,8 @@ async fn duplicate_names_its_constraint() {
         test.run("CREATE UNIQUE INDEX users_email_key ON items (text); CREATE TABLE odd (id BIGINT PRIMARY KEY)").await;
         test.run("INSERT INTO items VALUES (1, 'bee'); INSERT INTO odd VALUES (1)").await;
         for (sql, constraint) in [
-            ("INSERT INTO items VALUES (1)", Constraint::ProductId),
-            ("INSERT INTO items VALUES (2, 'bee')", Constraint::UserEmail),
+            ("INSERT INTO items VALUES (1)", skep_application::catalog::constraints::PRODUCT_ID),
+            ("INSERT INTO items VALUES (2, 'bee')", skep_application::identity::constraints::USER_EMAIL),
         ] {
             let mut tx = begin(&database).await;
             let error = tx.execute(statement(sql, &[], &[]), vec![]).await.unwrap_err();
@@ -146,7 +146,13 @@ async fn commit_reports_what_was_deferred_to_it() {
         tx.execute(insert, vec![]).await.unwrap();
         tx.execute(insert, vec![]).await.unwrap();
         let error = tx.commit().await.unwrap_err();
-        assert!(matches!(error, StoreError::Duplicate { constraint: Constraint::OrderNumber }), "{error:?}");
+        assert!(
+            matches!(
+                error,
+                StoreError::Duplicate { constraint: skep_application::ordering::constraints::ORDER_NUMBER }
+            ),
+            "{error:?}"
+        );
         assert_eq!(test.number("SELECT count(*) FROM later").await, 0);
     })
     .await;

@@ -7,10 +7,10 @@ use crate::{
     page::{List, ListSpec},
 };
 use skep_application::{
-    catalog::{ProductSort, ProductSortKey, ProductView},
+    catalog::{ProductSort, ProductSortKey},
     kernel::{Page, PageRequest, StoreError},
 };
-use skep_domain::shared::Direction;
+use skep_domain::{catalog::Product, shared::Direction};
 use std::sync::LazyLock;
 
 static LISTS: LazyLock<Vec<(ProductSort, List)>> = LazyLock::new(|| {
@@ -53,7 +53,7 @@ pub(crate) async fn run(
     store: &SqlStore,
     sort: ProductSort,
     request: &PageRequest,
-) -> Result<Page<ProductView>, StoreError> {
+) -> Result<Page<Product>, StoreError> {
     let list = LISTS.iter().find(|(of, _)| *of == sort).map(|(_, list)| list);
     let Some((statement, args)) = list.and_then(|list| list.page(vec![], request)) else {
         return Ok(Page::empty(request));

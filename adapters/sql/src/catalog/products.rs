@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    catalog::{ProductQueries, ProductRepository, ProductSort, ProductView},
+    catalog::{ProductQueries, ProductRepository, ProductSort},
     kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
@@ -71,8 +71,8 @@ pub(crate) fn read(mut row: Row) -> Result<Product, StoreError> {
     })
 }
 
-pub(crate) fn read_view(row: Row) -> Result<ProductView, StoreError> {
-    read(row).map(|product| ProductView::from(&product))
+pub(crate) fn read_view(row: Row) -> Result<Product, StoreError> {
+    read(row)
 }
 
 #[async_trait]
@@ -123,11 +123,11 @@ impl ProductRepository for SqlUnit {
 
 #[async_trait]
 impl ProductQueries for SqlStore {
-    async fn find_product(&self, id: ProductId) -> Result<Option<ProductView>, StoreError> {
+    async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
         self.find(&FIND, args![id], read_view).await
     }
 
-    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<ProductView>, StoreError> {
+    async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {
         product_list::run(self, sort, page).await
     }
 }

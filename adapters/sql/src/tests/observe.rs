@@ -4,7 +4,7 @@ use crate::testing::{Answer, Fake, at};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use skep_application::{
     catalog::{CatalogTx, ProductQueries as _},
-    kernel::{Begin, Constraint, StoreError, TxMode},
+    kernel::{Begin, StoreError, TxMode},
 };
 use skep_domain::{catalog::StockLevel, shared::ProductId};
 use std::{
@@ -68,7 +68,7 @@ fn fails(error: StoreError) -> [Answer; 1] {
 async fn units_are_counted_by_how_they_end() {
     assert_eq!(outcomes([], End::Commit).await, "committed 1");
     assert_eq!(outcomes([], End::RollBack).await, "rolled_back 1");
-    let duplicate = || StoreError::Duplicate { constraint: Constraint::ProductSku };
+    let duplicate = || StoreError::Duplicate { constraint: skep_application::catalog::constraints::PRODUCT_SKU };
     assert_eq!(outcomes(fails(duplicate()), End::RollBack).await, "rolled_back 1");
     for error in [StoreError::Retry("serialization".into()), StoreError::Stale] {
         assert_eq!(outcomes(fails(error), End::Drop).await, "retried 1");

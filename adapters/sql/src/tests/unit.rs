@@ -7,7 +7,7 @@ use crate::{
 };
 use skep_application::{
     catalog::CatalogTx,
-    kernel::{Begin, Claimed, Constraint, IdempotencyClaim, IdempotencyKey, OutboxEvent, StoreError, TxMode},
+    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, OutboxEvent, StoreError, TxMode},
     ordering::OrderingTx,
 };
 use skep_domain::{
@@ -45,7 +45,9 @@ fn is_after_error(error: StoreError) -> bool {
 
 #[tokio::test]
 async fn after_an_error_of_the_driver_everything_is_refused_but_a_rollback() {
-    let duplicate = || Answer::Fails(StoreError::Duplicate { constraint: Constraint::StockLevelProduct });
+    let duplicate = || {
+        Answer::Fails(StoreError::Duplicate { constraint: skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT })
+    };
     let fake = Fake::answering([duplicate(), duplicate()]);
     let mut tx = unit(&fake, TxMode::Write).await;
     assert!(matches!(tx.stock().insert(&level()).await, Err(StoreError::Duplicate { .. })));

@@ -11,7 +11,7 @@ fn get_product(archived: bool) -> GetProduct {
         product.archive(Timestamp::MIN);
     }
     let mut queries = MockProductQueries::new();
-    queries.expect_find_product().returning(move |id| Ok(Some(ProductView::from(&product)).filter(|p| p.id == id)));
+    queries.expect_find_product().returning(move |id| Ok(Some(product.clone()).filter(|p| p.id == id)));
     GetProduct::new(Arc::new(queries))
 }
 

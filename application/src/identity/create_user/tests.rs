@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     fixtures::{ENOUGH, aborted, admin, code, endings, unknown, user, visitor},
     identity::fixtures::{House, Units, account, accounts, hashing, script, then_away},
-    kernel::{Constraint, StoreError},
+    kernel::StoreError,
     testing::{Ending, MockPasswordHasher, Scripted},
 };
 
@@ -48,7 +48,7 @@ async fn denied_before_anything_is_hashed_or_read() {
 async fn the_slower_of_two_finds_the_address_taken_and_the_unit_rolled_back() {
     let house = House::default();
     let mut tx = house.looking();
-    let taken = StoreError::Duplicate { constraint: Constraint::UserEmail };
+    let taken = StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL };
     tx.users.expect_insert().times(1).return_once(|_| Err(taken));
     assert_eq!(code(&create(&script([tx])).await), "email_taken");
     assert_eq!(endings(&house.seen.endings), [Ending::RolledBack]);

@@ -5,7 +5,7 @@ use crate::{
         SetupToken,
         fixtures::{House, Units, account, accounts, ada, hashing, script, then_away},
     },
-    kernel::{Constraint, StoreError},
+    kernel::StoreError,
     testing::{Ending, MockOneTimeSecrets, MockPasswordHasher},
 };
 use skep_domain::shared::Timestamp;
@@ -125,7 +125,7 @@ async fn the_slower_of_two_who_take_one_address_finds_it_taken_and_the_unit_roll
     let house = house();
     let mut tx = house.looking();
     tx.setup_tokens.expect_delete().times(1).returning(|| Ok(()));
-    let taken = StoreError::Duplicate { constraint: Constraint::UserEmail };
+    let taken = StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL };
     tx.users.expect_insert().times(1).return_once(|_| Err(taken));
     assert_eq!(code(&redeem(&script([house.looking(), tx])).await), "email_taken");
     assert_eq!(endings(&house.seen.endings), [Ending::Committed, Ending::RolledBack]);

@@ -7,7 +7,7 @@ use crate::{
     units::commit,
 };
 use skep_application::{
-    catalog::{ProductSort, ProductSortKey, ProductView},
+    catalog::{ProductSort, ProductSortKey},
     kernel::{PageRequest, Position, SortValue},
 };
 use skep_domain::{
@@ -33,7 +33,7 @@ const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending]
 struct Reader {
     sort: ProductSort,
     request: PageRequest,
-    rows: Vec<ProductView>,
+    rows: Vec<Product>,
 }
 
 impl Reader {
@@ -64,7 +64,7 @@ impl Reader {
 
 /// The products as they are to be listed.
 fn sorted(products: &[Product], sort: ProductSort) -> Vec<ProductId> {
-    let mut views: Vec<_> = products.iter().map(ProductView::from).collect();
+    let mut views = products.to_vec();
     views.sort_by(|one, other| {
         let by_key = match sort.key {
             ProductSortKey::CreatedAt => one.created_at.cmp(&other.created_at),
@@ -120,7 +120,7 @@ async fn pages_hold_every_product_once_by_every_key(given: &Given) -> Checked {
         }
         let page = given.store.list_products(sort, &PageRequest::default()).await?;
         for row in page.items {
-            let stored = products.iter().find(|product| product.id == row.id).map(ProductView::from);
+            let stored = products.iter().find(|product| product.id == row.id).cloned();
             equal(Some(row), stored)?;
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     sample,
     units::{self, commit, look},
 };
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
 use skep_domain::{
     catalog::{Product, Sku},
     shared::{ProductId, Text, Timestamp, Version},
@@ -109,7 +109,10 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     let product = sample::product()?;
     put(given, &product).await?;
     let mut tx = units::catalog(&*given.store).await?;
-    duplicate(tx.products().insert(&Product { id: product.id, ..sample::product()? }).await, Constraint::ProductId)?;
+    duplicate(
+        tx.products().insert(&Product { id: product.id, ..sample::product()? }).await,
+        skep_application::catalog::constraints::PRODUCT_ID,
+    )?;
     drop(tx);
     equal(stored(given, product.id).await?, Some(product))
 }
@@ -119,14 +122,17 @@ async fn a_code_is_taken_once(given: &Given) -> Checked {
     put(given, &product).await?;
     let mut tx = units::catalog(&*given.store).await?;
     let again = Product { sku: product.sku.clone(), ..sample::product()? };
-    duplicate(tx.products().insert(&again).await, Constraint::ProductSku)?;
+    duplicate(tx.products().insert(&again).await, skep_application::catalog::constraints::PRODUCT_SKU)?;
     drop(tx);
     equal(stored(given, again.id).await?, None)?;
     // The rule also holds within a unit.
     let mut tx = units::catalog(&*given.store).await?;
     let (one, other) = (sample::product()?, sample::product()?);
     tx.products().insert(&one).await?;
-    duplicate(tx.products().insert(&Product { sku: one.sku.clone(), ..other }).await, Constraint::ProductSku)
+    duplicate(
+        tx.products().insert(&Product { sku: one.sku.clone(), ..other }).await,
+        skep_application::catalog::constraints::PRODUCT_SKU,
+    )
 }
 
 async fn codes_are_compared_byte_by_byte(given: &Given) -> Checked {
@@ -142,7 +148,7 @@ async fn an_archived_product_keeps_its_code(given: &Given) -> Checked {
     put(given, &product).await?;
     let mut tx = units::catalog(&*given.store).await?;
     let again = Product { sku: product.sku.clone(), ..sample::product()? };
-    duplicate(tx.products().insert(&again).await, Constraint::ProductSku)
+    duplicate(tx.products().insert(&again).await, skep_application::catalog::constraints::PRODUCT_SKU)
 }
 
 async fn a_save_stores_every_field_and_answers_the_next_version(given: &Given) -> Checked {
@@ -189,7 +195,7 @@ async fn a_save_cannot_take_a_taken_code(given: &Given) -> Checked {
     put(given, &other).await?;
     let mut tx = units::catalog(&*given.store).await?;
     let result = tx.products().save(&Product { sku: one.sku.clone(), ..other.clone() }).await;
-    duplicate(result, Constraint::ProductSku)?;
+    duplicate(result, skep_application::catalog::constraints::PRODUCT_SKU)?;
     drop(tx);
     equal(stored(given, other.id).await?, Some(other))
 }

@@ -6,7 +6,6 @@ use crate::{
     sample,
     units::commit,
 };
-use skep_application::catalog::ProductView;
 
 pub(crate) use stock::clauses as stock;
 
@@ -19,10 +18,10 @@ async fn a_product_is_shown_as_stored(given: &Given) -> Checked {
     let mut product = sample::product()?;
     equal(given.store.find_product(product.id).await?, None)?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    equal(given.store.find_product(product.id).await?, Some(ProductView::from(&product)))?;
+    equal(given.store.find_product(product.id).await?, Some(product.clone()))?;
     product.archive(sample::at(77));
     product.version = commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
-    equal(given.store.find_product(product.id).await?, Some(ProductView::from(&product)))
+    equal(given.store.find_product(product.id).await?, Some(product.clone()))
 }
 
 async fn a_change_shows_at_once(given: &Given) -> Checked {
@@ -33,7 +32,7 @@ async fn a_change_shows_at_once(given: &Given) -> Checked {
         product.price = sample::euros(round)?;
         product.version = commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
         for store in [&given.store, &second] {
-            equal(store.find_product(product.id).await?, Some(ProductView::from(&product)))?;
+            equal(store.find_product(product.id).await?, Some(product.clone()))?;
         }
     }
     Ok(())

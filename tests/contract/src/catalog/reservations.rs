@@ -7,7 +7,7 @@ use crate::{
     units::{self, commit, look},
     world,
 };
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
 use skep_domain::{
     catalog::{MAX_QUANTITY, Reservation, ReservationState, StockLevel},
     shared::{MovementId, OrderId, ProductId, Timestamp},
@@ -65,7 +65,10 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     hold(given, &[reservation]).await?;
     let other = sample::reservation(sample::order_id(), sample::product_id(), None);
     let mut tx = units::ordering(&*given.store).await?;
-    duplicate(tx.stock().insert_reservations(&[other, reservation]).await, Constraint::ReservationId)?;
+    duplicate(
+        tx.stock().insert_reservations(&[other, reservation]).await,
+        skep_application::catalog::constraints::RESERVATION_ID,
+    )?;
     drop(tx);
     equal(of_order(given, other.order_id).await?, vec![])
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use skep_application::{
     catalog::CatalogTx,
-    kernel::{Begin, Constraint, Key, StoreError, TxMode},
+    kernel::{Begin, Key, StoreError, TxMode},
     operations::Store,
 };
 use skep_domain::{
@@ -68,7 +68,10 @@ async fn values_survive(given: &Given) -> Checked {
 async fn a_level_is_stored_once(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     let mut tx = units::catalog(&*given.store).await?;
-    duplicate(tx.stock().insert(&sample::level(ids[0], 99)).await, Constraint::StockLevelProduct)?;
+    duplicate(
+        tx.stock().insert(&sample::level(ids[0], 99)).await,
+        skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
+    )?;
     drop(tx);
     equal(levels(given, &ids).await?, vec![sample::level(ids[0], 10)])
 }
@@ -258,7 +261,7 @@ async fn a_row_of_the_ledger_is_written_once(given: &Given) -> Checked {
     let (row, other) = (sample::movement(ids[0], 5)?, sample::movement(ids[0], 6)?);
     commit!(given.store, catalog, tx => tx.stock().append_movements(&[row]).await?)?;
     let mut tx = units::catalog(&*given.store).await?;
-    duplicate(tx.stock().append_movements(&[other, row]).await, Constraint::MovementId)?;
+    duplicate(tx.stock().append_movements(&[other, row]).await, skep_application::catalog::constraints::MOVEMENT_ID)?;
     drop(tx);
     equal(ledger(given, ids[0]).await?, vec![row])
 }

@@ -7,7 +7,7 @@ use crate::{
     units::{self, commit, look},
 };
 use skep_application::{
-    kernel::{Constraint, StoreError},
+    kernel::StoreError,
     operations::{SweepExpired, Swept},
 };
 use skep_domain::{identity::Session, shared::Timestamp};
@@ -49,7 +49,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     let session = sample::session(user.id);
     commit!(given.store, identity, tx => tx.sessions().insert(&session).await?)?;
     let mut tx = units::identity(&*given.store).await?;
-    duplicate(tx.sessions().insert(&session).await, Constraint::SessionId)
+    duplicate(tx.sessions().insert(&session).await, skep_application::identity::constraints::SESSION_ID)
 }
 
 async fn a_session_ends_once(given: &Given) -> Checked {

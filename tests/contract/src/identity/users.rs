@@ -6,7 +6,7 @@ use crate::{
     sample,
     units::{self, commit, look},
 };
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
 use skep_domain::{
     access::Role,
     identity::User,
@@ -70,7 +70,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     sample::sign_up(&*given.store, &user).await?;
     let again = User { id: user.id, ..sample::user()? };
     let mut tx = units::identity(&*given.store).await?;
-    duplicate(tx.users().insert(&again).await, Constraint::UserId)
+    duplicate(tx.users().insert(&again).await, skep_application::identity::constraints::USER_ID)
 }
 
 async fn an_address_is_taken_once(given: &Given) -> Checked {
@@ -78,7 +78,7 @@ async fn an_address_is_taken_once(given: &Given) -> Checked {
     sample::sign_up(&*given.store, &user).await?;
     let again = User { email: user.email.clone(), ..sample::user()? };
     let mut tx = units::identity(&*given.store).await?;
-    duplicate(tx.users().insert(&again).await, Constraint::UserEmail)?;
+    duplicate(tx.users().insert(&again).await, skep_application::identity::constraints::USER_EMAIL)?;
     drop(tx);
     let found = look!(given.store, identity, tx => tx.users().find(again.id).await?)?;
     equal(found, None)
@@ -100,7 +100,7 @@ async fn an_address_is_taken_once_by_racing_units(given: &Given) -> Checked {
     for task in tasks {
         match task.await? {
             Ok(()) => winners += 1,
-            error => duplicate(error, Constraint::UserEmail)?,
+            error => duplicate(error, skep_application::identity::constraints::USER_EMAIL)?,
         }
     }
     equal(winners, 1)
@@ -162,7 +162,7 @@ async fn a_save_cannot_take_a_taken_address(given: &Given) -> Checked {
     sample::sign_up(&*given.store, &other).await?;
     let mut tx = units::identity(&*given.store).await?;
     let result = tx.users().save(&User { email: one.email.clone(), ..other.clone() }).await;
-    duplicate(result, Constraint::UserEmail)?;
+    duplicate(result, skep_application::identity::constraints::USER_EMAIL)?;
     drop(tx);
     let found = look!(given.store, identity, tx => tx.users().find(other.id).await?)?;
     equal(found, Some(other))

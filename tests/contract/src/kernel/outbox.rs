@@ -6,7 +6,7 @@ use crate::{
     sample,
     units::{self, commit, look},
 };
-use skep_application::kernel::{Constraint, OutboxEvent, StoreError};
+use skep_application::kernel::{OutboxEvent, StoreError};
 use skep_domain::shared::{Timestamp, UserId, Version};
 use std::time::Duration;
 use uuid::Uuid;
@@ -82,7 +82,7 @@ async fn an_event_is_stored_once(given: &Given) -> Checked {
     append(given, &event).await?;
     let again = OutboxEvent { id: event.id, ..sample::event() };
     let mut tx = units::catalog(&*given.store).await?;
-    duplicate(tx.outbox().append(&again).await, Constraint::EventId)?;
+    duplicate(tx.outbox().append(&again).await, skep_application::kernel::constraints::EVENT_ID)?;
     drop(tx);
     equal(given.store.list_events(None, 10).await?, vec![event])
 }
@@ -184,6 +184,6 @@ async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Che
     }
     asker.outbox().append(&event).await?;
     asker.commit().await?;
-    duplicate(late.await?, Constraint::EventId)?;
+    duplicate(late.await?, skep_application::kernel::constraints::EVENT_ID)?;
     equal(given.store.list_events(None, 10).await?, vec![event])
 }

@@ -5,10 +5,7 @@ use crate::{
     clause::{Given, clauses},
     sample, world,
 };
-use skep_application::{
-    kernel::Constraint,
-    operations::{KeyPurpose, SealedKey},
-};
+use skep_application::operations::{KeyPurpose, SealedKey};
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
@@ -52,7 +49,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     let first = key(KeyPurpose::Cursors);
     given.store.insert_first_key(&first).await?;
     let again = SealedKey { id: first.id.clone(), ..key(KeyPurpose::Fingerprints) };
-    duplicate(given.store.insert_first_key(&again).await, Constraint::InstanceKeyId)?;
+    duplicate(given.store.insert_first_key(&again).await, skep_application::operations::constraints::INSTANCE_KEY_ID)?;
     equal(given.store.list_keys().await?, vec![first])
 }
 

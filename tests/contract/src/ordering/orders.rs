@@ -8,7 +8,7 @@ use crate::{
     units::{self, commit, look},
     world,
 };
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
 use skep_domain::{
     catalog::{MAX_QUANTITY, Product},
     ordering::{FulfilmentState, Order, OrderLine, OrderState, PaymentState, Progress, Trigger},
@@ -96,7 +96,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     sample::file(&*given.store, &order).await?;
     let mut tx = units::ordering(&*given.store).await?;
     let again = Order { id: order.id, ..sample::order()? };
-    duplicate(tx.orders().insert(&again).await, Constraint::OrderId)?;
+    duplicate(tx.orders().insert(&again).await, skep_application::ordering::constraints::ORDER_ID)?;
     drop(tx);
     equal(stored(given, &order).await?, Some(order))
 }
@@ -106,7 +106,7 @@ async fn a_number_is_taken_once(given: &Given) -> Checked {
     sample::file(&*given.store, &order).await?;
     let mut tx = units::ordering(&*given.store).await?;
     let again = Order { number: order.number.clone(), ..sample::order()? };
-    duplicate(tx.orders().insert(&again).await, Constraint::OrderNumber)?;
+    duplicate(tx.orders().insert(&again).await, skep_application::ordering::constraints::ORDER_NUMBER)?;
     drop(tx);
     equal(stored(given, &again).await?, None)
 }

@@ -7,7 +7,7 @@ use crate::{
     sample,
     units::{self, commit},
 };
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
 use skep_domain::{catalog::Product, shared::Version};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn an_error_kills_the_unit(given: &Given) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     let mut tx = units::ordering(&*given.store).await?;
-    duplicate(tx.products().insert(&product).await, Constraint::ProductId)?;
+    duplicate(tx.products().insert(&product).await, skep_application::catalog::constraints::PRODUCT_ID)?;
     refused(tx.products().find(product.id).await, "a read after an error")?;
     refused(tx.products().insert(&sample::product()?).await, "an insert after an error")?;
     refused(tx.stock().find_many(&[product.id]).await, "another repository after an error")?;
@@ -40,7 +40,10 @@ async fn an_error_kills_the_commit(given: &Given) -> Checked {
     let mut tx = units::catalog(&*given.store).await?;
     tx.products().insert(&fresh).await?;
     tx.outbox().append(&event).await?;
-    duplicate(tx.stock().insert(&sample::level(product.id, 9)).await, Constraint::StockLevelProduct)?;
+    duplicate(
+        tx.stock().insert(&sample::level(product.id, 9)).await,
+        skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
+    )?;
     match tx.commit().await {
         Err(StoreError::Retry(_)) => return Err(Failure::new("the commit invites to a repeat of what cannot succeed")),
         result => refused(result, "a commit after an error")?,
@@ -66,7 +69,7 @@ async fn an_error_leaves_nothing(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let mut tx = units::identity(&*given.store).await?;
         tx.users().insert(&other).await?;
-        duplicate(tx.users().insert(&user).await, Constraint::UserId)?;
+        duplicate(tx.users().insert(&user).await, skep_application::identity::constraints::USER_ID)?;
         if rolled_back {
             // A duplicate may be a refusal, and ends like one.
             tx.rollback().await?;
@@ -106,7 +109,7 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
             match (number % 2, outcome) {
                 (0, Ok(())) => holds(given.store.find_stock(id).await?.is_some(), "a committed unit is stored")?,
                 (1, error @ Err(_)) => {
-                    duplicate(error, Constraint::ProductId)?;
+                    duplicate(error, skep_application::catalog::constraints::PRODUCT_ID)?;
                     equal(given.store.find_product(id).await?, None)?;
                 }
                 (_, outcome) => return Err(Failure::new(format!("unit {number} ended with {outcome:?}"))),

@@ -3,13 +3,16 @@
 use super::{Double, Flaw};
 use async_trait::async_trait;
 use skep_application::{
-    catalog::{ProductQueries, ProductSort, ProductSortKey, ProductView, StockQueries, StockView},
+    catalog::{ProductQueries, ProductSort, ProductSortKey, StockQueries, StockView},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, SortValue, StoreError},
     operations::{InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth},
     ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
-use skep_domain::shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId};
+use skep_domain::{
+    catalog::Product,
+    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
+};
 use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
 
 /// How many steps the double's schema has.
@@ -84,15 +87,15 @@ fn page<T>(
 
 #[async_trait]
 impl ProductQueries for Double {
-    async fn find_product(&self, id: ProductId) -> Done<Option<ProductView>> {
-        Ok(self.seen().products.get(&id).map(ProductView::from))
+    async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
+        Ok(self.seen().products.get(&id).cloned())
     }
-    async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<ProductView>> {
+    async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
         let state = self.seen();
         let listed = |archived: bool| !archived || self.flaw == Flaw::ListsArchived;
         let on_sale = state.products.values().filter(|product| listed(product.archived_at.is_some()));
         let key: ProductSortKey = sort.key;
-        let rows = on_sale.map(ProductView::from).collect();
+        let rows = on_sale.cloned().collect();
         Ok(page(rows, |row| key.position(row), |_| 0, sort.direction, request, self.flaw))
     }
 }
@@ -148,7 +151,9 @@ impl InstanceKeys for Double {
             return Ok(false);
         }
         if keys.iter().any(|other| other.id == key.id) {
-            return Err(StoreError::Duplicate { constraint: skep_application::kernel::Constraint::InstanceKeyId });
+            return Err(StoreError::Duplicate {
+                constraint: skep_application::operations::constraints::INSTANCE_KEY_ID,
+            });
         }
         keys.push(key.clone());
         Ok(true)

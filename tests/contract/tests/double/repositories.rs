@@ -20,7 +20,8 @@ use uuid::Uuid;
 type Done<T> = Result<T, StoreError>;
 
 fn unique(taken: bool, constraint: Constraint, flaw: Flaw) -> Done<()> {
-    let constraint = if flaw == Flaw::NamesTheWrongRule { Constraint::OrderLine } else { constraint };
+    let constraint =
+        if flaw == Flaw::NamesTheWrongRule { skep_application::ordering::constraints::ORDER_LINE } else { constraint };
     if taken { Err(StoreError::Duplicate { constraint }) } else { Ok(()) }
 }
 
@@ -46,8 +47,12 @@ impl UserRepository for Unit {
     }
     async fn insert(&mut self, user: &User) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.users.contains_key(&user.id), Constraint::UserId, flaw)?;
-            unique(state.users.values().any(|other| other.email == user.email), Constraint::UserEmail, flaw)?;
+            unique(state.users.contains_key(&user.id), skep_application::identity::constraints::USER_ID, flaw)?;
+            unique(
+                state.users.values().any(|other| other.email == user.email),
+                skep_application::identity::constraints::USER_EMAIL,
+                flaw,
+            )?;
             state.users.insert(user.id, user.clone());
             Ok(())
         })
@@ -57,7 +62,7 @@ impl UserRepository for Unit {
         self.run(|state, flaw| {
             let version = next(state.users.get(&user.id).map(|stored| stored.version), user.version, flaw)?;
             let taken = state.users.values().any(|other| other.email == user.email && other.id != user.id);
-            unique(taken, Constraint::UserEmail, flaw)?;
+            unique(taken, skep_application::identity::constraints::USER_EMAIL, flaw)?;
             state.users.insert(user.id, User { version, ..user.clone() });
             Ok(version)
         })
@@ -72,7 +77,11 @@ impl SessionRepository for Unit {
     }
     async fn insert(&mut self, session: &Session) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.sessions.contains_key(&session.id), Constraint::SessionId, flaw)?;
+            unique(
+                state.sessions.contains_key(&session.id),
+                skep_application::identity::constraints::SESSION_ID,
+                flaw,
+            )?;
             state.sessions.insert(session.id, session.clone());
             Ok(())
         })
@@ -111,7 +120,11 @@ impl SetupTokenRepository for Unit {
     }
     async fn replace(&mut self, token: &SetupToken) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.setup.is_some() && flaw == Flaw::KeepsTheToken, Constraint::SetupToken, flaw)?;
+            unique(
+                state.setup.is_some() && flaw == Flaw::KeepsTheToken,
+                skep_application::identity::constraints::SETUP_TOKEN,
+                flaw,
+            )?;
             state.setup = Some(*token);
             Ok(())
         })
@@ -151,8 +164,12 @@ impl ProductRepository for Unit {
     }
     async fn insert(&mut self, product: &Product) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.products.contains_key(&product.id), Constraint::ProductId, flaw)?;
-            unique(state.products.values().any(|other| other.sku == product.sku), Constraint::ProductSku, flaw)?;
+            unique(state.products.contains_key(&product.id), skep_application::catalog::constraints::PRODUCT_ID, flaw)?;
+            unique(
+                state.products.values().any(|other| other.sku == product.sku),
+                skep_application::catalog::constraints::PRODUCT_SKU,
+                flaw,
+            )?;
             state.products.insert(product.id, kept(product, flaw));
             Ok(())
         })
@@ -162,7 +179,7 @@ impl ProductRepository for Unit {
         self.run(|state, flaw| {
             let version = next(state.products.get(&product.id).map(|stored| stored.version), product.version, flaw)?;
             let taken = state.products.values().any(|other| other.sku == product.sku && other.id != product.id);
-            unique(taken, Constraint::ProductSku, flaw)?;
+            unique(taken, skep_application::catalog::constraints::PRODUCT_SKU, flaw)?;
             state.products.insert(product.id, Product { version, ..kept(product, flaw) });
             Ok(version)
         })
@@ -178,7 +195,11 @@ impl StockRepository for Unit {
     }
     async fn insert(&mut self, level: &StockLevel) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.levels.contains_key(&level.product_id), Constraint::StockLevelProduct, flaw)?;
+            unique(
+                state.levels.contains_key(&level.product_id),
+                skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
+                flaw,
+            )?;
             state.levels.insert(level.product_id, *level);
             Ok(())
         })
@@ -199,7 +220,7 @@ impl StockRepository for Unit {
         self.run(|state, flaw| {
             for movement in movements {
                 let taken = state.movements.iter().any(|other| other.id == movement.id);
-                unique(taken, Constraint::MovementId, flaw)?;
+                unique(taken, skep_application::catalog::constraints::MOVEMENT_ID, flaw)?;
                 state.movements.push(*movement);
             }
             Ok(())
@@ -217,7 +238,11 @@ impl StockRepository for Unit {
     async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
         self.run(|state, flaw| {
             for reservation in reservations {
-                unique(state.reservations.contains_key(&reservation.id), Constraint::ReservationId, flaw)?;
+                unique(
+                    state.reservations.contains_key(&reservation.id),
+                    skep_application::catalog::constraints::RESERVATION_ID,
+                    flaw,
+                )?;
                 state.reservations.insert(reservation.id, *reservation);
             }
             Ok(())
@@ -274,8 +299,12 @@ impl OrderRepository for Unit {
     }
     async fn insert(&mut self, order: &Order) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.orders.contains_key(&order.id), Constraint::OrderId, flaw)?;
-            unique(state.orders.values().any(|other| other.number == order.number), Constraint::OrderNumber, flaw)?;
+            unique(state.orders.contains_key(&order.id), skep_application::ordering::constraints::ORDER_ID, flaw)?;
+            unique(
+                state.orders.values().any(|other| other.number == order.number),
+                skep_application::ordering::constraints::ORDER_NUMBER,
+                flaw,
+            )?;
             state.orders.insert(order.id, order.clone());
             Ok(())
         })
@@ -344,7 +373,7 @@ impl IdempotencyKeys for Unit {
 impl Outbox for Unit {
     async fn append(&mut self, event: &OutboxEvent) -> Done<()> {
         self.run(|state, flaw| {
-            unique(state.events.contains_key(&event.id), Constraint::EventId, flaw)?;
+            unique(state.events.contains_key(&event.id), skep_application::kernel::constraints::EVENT_ID, flaw)?;
             state.events.insert(event.id, event.clone());
             Ok(())
         })

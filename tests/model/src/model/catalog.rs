@@ -13,12 +13,12 @@ use serde_json::json;
 use skep_application::{
     catalog::{
         ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch, ProductSort,
-        ProductSortKey, ProductView, SetStockCommand, StockDetail, StockView,
+        ProductSortKey, SetStockCommand, StockDetail, StockView,
     },
     kernel::{ErrorKind, Page, PageRequest, Position, Precondition, SortValue},
 };
 use skep_domain::{
-    catalog::{DESCRIPTION_MAX, MovementKind, NAME_MAX, Sku, StockRefusal},
+    catalog::{DESCRIPTION_MAX, MovementKind, NAME_MAX, Product, Sku, StockRefusal},
     shared::{Currency, Money, Patch, ProductId, Text, Timestamp, Version},
 };
 
@@ -66,7 +66,7 @@ where
 }
 
 /// The product as the patch makes it.
-fn patched(product: &ProductView, patch: &ProductPatch) -> Step<ProductView> {
+fn patched(product: &Product, patch: &ProductPatch) -> Step<Product> {
     let (mut changed, mut faults) = (product.clone(), Faults::default());
     if let Some(sku) = set(&mut faults, "/sku", &patch.sku) {
         changed.sku = faults.read("/sku", "invalid_sku", Sku::parse(&sku)).unwrap_or(changed.sku);
@@ -128,7 +128,7 @@ impl Model {
             }
             let (created_at, updated_at, version) = (now.at, now.at, Version::FIRST);
             let product =
-                ProductView { id, sku, name, description, price, created_at, updated_at, archived_at: None, version };
+                Product { id, sku, name, description, price, created_at, updated_at, archived_at: None, version };
             let stock = StockView {
                 product_id: id,
                 on_hand,
@@ -222,7 +222,7 @@ impl Model {
 
     pub(super) fn list_products(&self, now: &Now<'_>, sort: ProductSort, request: &PageRequest) -> Step {
         check(now.actor, Right::Look)?;
-        let key = |product: &ProductView| match sort.key {
+        let key = |product: &Product| match sort.key {
             ProductSortKey::CreatedAt => SortValue::Time(product.created_at),
             ProductSortKey::Name => SortValue::Text(product.name.as_str().to_owned()),
             ProductSortKey::Sku => SortValue::Text(product.sku.as_str().to_owned()),

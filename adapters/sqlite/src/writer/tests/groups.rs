@@ -1,7 +1,7 @@
 //! Who shares a COMMIT, and who waits for it.
 
 use crate::testing::{COUNT, Fixture, INCREMENT, count, insert, kind, poll_once, until};
-use skep_application::kernel::{Constraint, StoreError, TxMode};
+use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::SqlDatabase;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +132,13 @@ async fn a_constraint_error_hurts_only_its_own_unit() {
     let mut b = b.await.unwrap();
     insert(&mut b, 2).await.unwrap();
     let duplicate = insert(&mut b, 1).await;
-    assert!(matches!(duplicate, Err(StoreError::Duplicate { constraint: Constraint::UserId })), "{duplicate:?}");
+    assert!(
+        matches!(
+            duplicate,
+            Err(StoreError::Duplicate { constraint: skep_application::identity::constraints::USER_ID })
+        ),
+        "{duplicate:?}"
+    );
     assert_eq!(kind(&insert(&mut b, 3).await), "unavailable", "an error ends the unit");
     assert_eq!(kind(&b.commit().await), "unavailable");
     a.await.unwrap().unwrap();

@@ -1,0 +1,11 @@
+//! The uniqueness rules of the kernel. Each is the name of an index or key in every store.
+
+use super::Constraint;
+
+/// The id of an event.
+pub const EVENT_ID: Constraint = Constraint::new("outbox_pkey");
+/// An idempotency key once per principal and use case.
+pub const IDEMPOTENCY_KEY: Constraint = Constraint::new("idempotency_keys_pkey");
+
+/// Every rule.
+pub const ALL: &[Constraint] = &[EVENT_ID, IDEMPOTENCY_KEY];

@@ -1,0 +1,11 @@
+//! The uniqueness rules of operations. Each is the name of an index or key in every store.
+
+use crate::kernel::Constraint;
+
+/// The id of an instance key.
+pub const INSTANCE_KEY_ID: Constraint = Constraint::new("instance_keys_pkey");
+/// One instance key per purpose.
+pub const INSTANCE_KEY_PURPOSE: Constraint = Constraint::new("instance_keys_purpose_key");
+
+/// Every rule.
+pub const ALL: &[Constraint] = &[INSTANCE_KEY_ID, INSTANCE_KEY_PURPOSE];

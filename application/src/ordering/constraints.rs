@@ -1,0 +1,13 @@
+//! The uniqueness rules of ordering. Each is the name of an index or key in every store.
+
+use crate::kernel::Constraint;
+
+/// The id of an order.
+pub const ORDER_ID: Constraint = Constraint::new("orders_pkey");
+/// The number of an order.
+pub const ORDER_NUMBER: Constraint = Constraint::new("orders_number_key");
+/// A product once per order.
+pub const ORDER_LINE: Constraint = Constraint::new("order_lines_pkey");
+
+/// Every rule.
+pub const ALL: &[Constraint] = &[ORDER_ID, ORDER_NUMBER, ORDER_LINE];
