@@ -145,7 +145,7 @@ async fn a_deep_page_costs_what_the_first_one_costs() {
         for key in ProductSortKey::ALL {
             for direction in DIRECTIONS {
                 let sort = ProductSort { key: *key, direction };
-                let views: Vec<_> = products.iter().cloned().collect();
+                let views = products.to_vec();
                 for view in &views {
                     let after = Some(sort.key.position(view));
                     let page = PageRequest { count: false, ..page(2, after) };
