@@ -4,10 +4,39 @@
 //! arguments, made by the application. Built alone (`cargo check -p skep-domain`), `Utc::now` and `Uuid::now_v7` do
 //! not even exist, because the features that provide them are off.
 //!
-//! One module per bounded context; `shared` holds the values that all of them speak.
+//! One module per bounded context; `shared` holds the values that all of them use. [`actions`] and [`events`] collect
+//! what the contexts declare.
 
 pub mod access;
 pub mod catalog;
 pub mod identity;
 pub mod ordering;
 pub mod shared;
+
+use shared::{Action, EventDescription};
+
+/// Every action of every context.
+pub fn actions() -> impl Iterator<Item = Action> {
+    [
+        identity::actions::ALL,
+        catalog::actions::ALL,
+        ordering::actions::ALL, // one line per context
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The descriptions of every event of every context.
+pub fn events() -> impl Iterator<Item = &'static EventDescription> {
+    [
+        identity::events::ALL,
+        catalog::events::ALL,
+        ordering::events::ALL, // one line per context
+    ]
+    .into_iter()
+    .flatten()
+}
+
+#[cfg(test)]
+mod tests;

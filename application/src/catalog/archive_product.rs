@@ -8,8 +8,8 @@ use crate::kernel::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Resource},
-    catalog::Product,
+    access::Resource,
+    catalog::{Product, actions},
     shared::{EventId, ProductId, Timestamp},
 };
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl ArchiveProduct {
     /// # Errors
     /// [`ArchiveProductError`]; a product that is archived already is not found.
     pub async fn execute(&self, actor: &Actor, command: ArchiveProductCommand) -> Result<(), ArchiveProductError> {
-        permit(actor, Action::ManageProduct)?;
+        permit(actor, actions::MANAGE_PRODUCT)?;
         let now = self.runtime.clock.now();
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
@@ -92,7 +92,7 @@ async fn archive(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, landed: boo
         tx.stock().find_many(&[plan.product_id]).await?;
         let product = tx.products().find(plan.product_id).await?.filter(Product::is_on_sale);
         let mut product = product.ok_or(NotFound("product"))?;
-        let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+        let authorized = authorize(actor, actions::MANAGE_PRODUCT, Resource::Any)?;
         plan.precondition.allow(product.version)?;
         product.archive(plan.now);
         store_archived(tx, actor, plan, &product, authorized).await?;

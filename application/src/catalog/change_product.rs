@@ -10,8 +10,8 @@ use crate::kernel::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Resource},
-    catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku},
+    access::Resource,
+    catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku, actions},
     shared::{Currency, EventId, Money, Patch, ProductId, Text, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl ChangeProduct {
     /// # Errors
     /// [`ChangeProductError`]; an archived product is not found.
     pub async fn execute(&self, actor: &Actor, command: ChangeProductCommand) -> Result<Product, ChangeProductError> {
-        permit(actor, Action::ManageProduct)?;
+        permit(actor, actions::MANAGE_PRODUCT)?;
         let now = self.runtime.clock.now();
         let whole = json!({ "id": command.product_id, "if": command.precondition, "patch": whole(&command.patch) });
         let key = command.idempotency_key.as_ref();
@@ -153,7 +153,7 @@ async fn change(
     let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
     let mut product = product.ok_or(NotFound("product"))?;
     if !landed {
-        let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+        let authorized = authorize(actor, actions::MANAGE_PRODUCT, Resource::Any)?;
         plan.precondition.require(product.version)?;
         let wanted = plan.change.clone()?.of(product.price);
         let changed = product.change(wanted, plan.now);

@@ -7,8 +7,10 @@ use crate::kernel::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Resource},
-    catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Product, Sku, StockLevel, StockMovement, StockRefusal},
+    access::Resource,
+    catalog::{
+        DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Product, Sku, StockLevel, StockMovement, StockRefusal, actions,
+    },
     shared::{Currency, EventId, Money, MovementId, ProductId, Text},
 };
 use std::sync::Arc;
@@ -92,7 +94,7 @@ impl CreateProduct {
     /// # Errors
     /// [`CreateProductError`].
     pub async fn execute(&self, actor: &Actor, command: CreateProductCommand) -> Result<Product, CreateProductError> {
-        permit(actor, Action::ManageProduct)?;
+        permit(actor, actions::MANAGE_PRODUCT)?;
         let plan = self.plan(actor, &command)?;
         run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
     }
@@ -142,7 +144,7 @@ async fn create(
     landed: bool,
 ) -> Result<Product, CreateProductError> {
     if !landed {
-        let authorized = authorize(actor, Action::ManageProduct, Resource::Any)?;
+        let authorized = authorize(actor, actions::MANAGE_PRODUCT, Resource::Any)?;
         store_product(tx, actor, plan, authorized).await?;
     }
     Ok(plan.product.clone())

@@ -2,7 +2,10 @@
 
 use super::{ProductQueries, ProductSort, StockQueries, StockView};
 use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, permit, use_case_error};
-use skep_domain::{access::Action, catalog::Product, shared::ProductId};
+use skep_domain::{
+    catalog::{Product, actions},
+    shared::ProductId,
+};
 use std::sync::Arc;
 
 use_case_error! {
@@ -45,7 +48,7 @@ impl GetProduct {
     /// # Errors
     /// [`GetProductError`]; an archived one is found only by those who may see archived ones.
     pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<Product, GetProductError> {
-        permit(actor, Action::ReadProduct)?;
+        permit(actor, actions::READ_PRODUCT)?;
         let product = self.products.find_product(id).await?;
         let visible = |product: &Product| product.archived_at.is_none() || sees_archived(actor);
         Ok(product.filter(visible).ok_or(NotFound("product"))?)
@@ -74,7 +77,7 @@ impl ListProducts {
         sort: ProductSort,
         page: &PageRequest,
     ) -> Result<Page<Product>, ListProductsError> {
-        permit(actor, Action::ReadProduct)?;
+        permit(actor, actions::READ_PRODUCT)?;
         Ok(self.products.list_products(sort, page).await?)
     }
 }
@@ -115,16 +118,16 @@ impl GetStock {
     /// # Errors
     /// [`GetStockError`].
     pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<StockDetail, GetStockError> {
-        permit(actor, Action::ReadAvailability)?;
+        permit(actor, actions::READ_AVAILABILITY)?;
         let stock = self.stock.find_stock(id).await?;
         let stock = stock.filter(|stock| stock.on_sale || sees_archived(actor)).ok_or(NotFound("product"))?;
-        let full = permit(actor, Action::ManageStock).is_ok();
+        let full = permit(actor, actions::MANAGE_STOCK).is_ok();
         Ok(if full { StockDetail::Full(stock) } else { StockDetail::Availability(stock) })
     }
 }
 
 fn sees_archived(actor: &Actor) -> bool {
-    permit(actor, Action::ReadArchivedProduct).is_ok()
+    permit(actor, actions::READ_ARCHIVED_PRODUCT).is_ok()
 }
 
 #[cfg(test)]

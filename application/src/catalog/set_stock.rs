@@ -8,8 +8,8 @@ use crate::kernel::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Resource},
-    catalog::{StockLevel, StockMovement, StockRefusal},
+    access::Resource,
+    catalog::{StockLevel, StockMovement, StockRefusal, actions},
     shared::{EventId, MovementId, ProductId, Timestamp},
 };
 use std::sync::Arc;
@@ -84,7 +84,7 @@ impl SetStock {
     /// # Errors
     /// [`SetStockError`]; the stock of an archived product is not found.
     pub async fn execute(&self, actor: &Actor, command: SetStockCommand) -> Result<StockView, SetStockError> {
-        permit(actor, Action::ManageStock)?;
+        permit(actor, actions::MANAGE_STOCK)?;
         let now = self.runtime.clock.now();
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
@@ -113,7 +113,7 @@ async fn set(tx: &mut dyn CatalogTx, actor: &Actor, plan: &Plan, landed: bool) -
     let product = product.ok_or(NotFound("product"))?;
     let mut level = level.ok_or_else(|| StoreError::corrupt("stock_levels", plan.product_id, "missing"))?;
     if !landed {
-        let authorized = authorize(actor, Action::ManageStock, Resource::Any)?;
+        let authorized = authorize(actor, actions::MANAGE_STOCK, Resource::Any)?;
         plan.precondition.require(level.version)?;
         let count = plan.on_hand.map_err(invalid)?;
         let moved = level.set_on_hand(plan.movement_id, count, plan.now).map_err(|refusal| match refusal {

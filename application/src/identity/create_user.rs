@@ -2,7 +2,7 @@
 
 use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, UserView};
 use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};
-use skep_domain::access::{Action, Role};
+use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
 
 use_case_error! {
@@ -40,7 +40,7 @@ impl CreateUser {
     /// # Errors
     /// [`CreateUserError`].
     pub async fn execute(&self, actor: &Actor, command: CreateUserCommand) -> Result<UserView, CreateUserError> {
-        permit(actor, Action::CreateUser)?;
+        permit(actor, actions::CREATE_USER)?;
         let account = self.accounts.prepare(command.account, &command.roles).await?;
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {

@@ -2,7 +2,7 @@
 
 use super::{UserQueries, UserView};
 use crate::kernel::{Actor, Denied, NotFound, permit, scope, use_case_error};
-use skep_domain::access::{Action, Denial};
+use skep_domain::{access::Denial, identity::actions};
 use std::sync::Arc;
 
 use_case_error! {
@@ -30,9 +30,9 @@ impl GetProfile {
     /// # Errors
     /// [`GetProfileError`].
     pub async fn execute(&self, actor: &Actor) -> Result<UserView, GetProfileError> {
-        permit(actor, Action::ReadProfile)?;
-        let id = actor.user_id().ok_or(Denied { action: Action::ReadProfile, denial: Denial::NeedsAccount })?;
-        let user = self.users.find_user(scope(actor, Action::ReadProfile), id).await?;
+        permit(actor, actions::READ_PROFILE)?;
+        let id = actor.user_id().ok_or(Denied { action: actions::READ_PROFILE, denial: Denial::NeedsAccount })?;
+        let user = self.users.find_user(scope(actor, actions::READ_PROFILE), id).await?;
         Ok(user.ok_or(NotFound("user"))?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{IdentityTx, OneTimeSecrets, SetupToken};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
-use skep_domain::access::{Action, Role};
+use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
 
 /// How long a set-up token is good: 24 h, in milliseconds.
@@ -34,7 +34,7 @@ impl IssueSetupToken {
     /// # Errors
     /// [`IssueSetupTokenError`].
     pub async fn execute(&self, actor: &Actor) -> Result<Option<String>, IssueSetupTokenError> {
-        permit(actor, Action::CreateUser)?;
+        permit(actor, actions::CREATE_USER)?;
         let (text, hash) = self.secrets.generate();
         let token = SetupToken { hash, expires_at: self.runtime.clock.now().plus_millis(GOOD_FOR_MILLIS) };
         let issued = run(&self.runtime, actor.deadline, |attempt| async move {

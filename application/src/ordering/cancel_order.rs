@@ -8,9 +8,9 @@ use crate::kernel::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Resource},
+    access::Resource,
     catalog::ReservationState,
-    ordering::{InvalidTransition, Order, PaymentState, StatusChange, Trigger},
+    ordering::{InvalidTransition, Order, PaymentState, StatusChange, Trigger, actions},
     shared::{EventId, MovementId, OrderId, ProductId, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl CancelOrder {
     /// # Errors
     /// [`CancelOrderError`]; an order that the actor may not see is not found.
     pub async fn execute(&self, actor: &Actor, command: CancelOrderCommand) -> Result<OrderView, CancelOrderError> {
-        permit(actor, Action::CancelOrder)?;
+        permit(actor, actions::CANCEL_ORDER)?;
         let now = self.runtime.clock.now();
         let key = command.idempotency_key.as_ref();
         let claim = IdempotencyClaim::of(actor, USE_CASE, key, &command, &*self.fingerprints, now)?;
@@ -103,8 +103,8 @@ impl CancelOrder {
         let order = tx.orders().find(plan.order_id).await?;
         let mut order = order.ok_or(NotFound("order"))?;
         let owner = Resource::OwnedBy(order.customer_id);
-        authorize(actor, Action::ReadOrder, owner).map_err(|_| NotFound("order"))?;
-        let authorized = authorize(actor, Action::CancelOrder, owner)?;
+        authorize(actor, actions::READ_ORDER, owner).map_err(|_| NotFound("order"))?;
+        let authorized = authorize(actor, actions::CANCEL_ORDER, owner)?;
         let change = if landed { None } else { order.apply(Trigger::Cancel, plan.now).map_err(NotCancellable)? };
         if let Some(change) = change {
             order.version = self.store_cancellation(tx, actor, plan, &order, change, authorized).await?;

@@ -12,9 +12,9 @@ use crate::{
 };
 use serde_json::json;
 use skep_domain::{
-    access::{Action, Denial, Resource},
+    access::{Denial, Resource},
     catalog::{Reservation, ReservationState, StockLevel, StockMovement, StockRefusal},
-    ordering::{Basket, BasketRefusal, Order, OrderLine, OrderNumber, OrderRefusal},
+    ordering::{Basket, BasketRefusal, Order, OrderLine, OrderNumber, OrderRefusal, actions},
     shared::{EventId, Money, MovementId, OrderId, ProductId, ReservationId, Timestamp, UserId},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -119,8 +119,8 @@ impl PlaceOrder {
     /// # Errors
     /// [`PlaceOrderError`]; nothing was changed, unless the store's error is `OutcomeUnknown`.
     pub async fn execute(&self, actor: &Actor, command: PlaceOrderCommand) -> Result<OrderView, PlaceOrderError> {
-        permit(actor, Action::PlaceOrder)?;
-        let needs_account = Denied { action: Action::PlaceOrder, denial: Denial::NeedsAccount };
+        permit(actor, actions::PLACE_ORDER)?;
+        let needs_account = Denied { action: actions::PLACE_ORDER, denial: Denial::NeedsAccount };
         let customer = actor.user_id().ok_or(needs_account)?;
         let lines: Vec<(ProductId, i64)> = command.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
         let basket = Basket::new(&lines).map_err(invalid_basket)?;
@@ -172,7 +172,7 @@ impl PlaceOrder {
         let order = Order::place(plan.order_id, number, plan.customer, lines, plan.now);
         let order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
         self.check_minimum(&order)?;
-        let authorized = authorize(actor, Action::PlaceOrder, Resource::OwnedBy(order.customer_id))?;
+        let authorized = authorize(actor, actions::PLACE_ORDER, Resource::OwnedBy(order.customer_id))?;
         let stock = self.reserve(tx.stock(), plan, &order, levels).await?;
         store_order(tx, actor, plan, &order, &stock, authorized).await?;
         Ok(OrderView::from(&order))

@@ -3,7 +3,7 @@
 use super::{OrderQueries, OrderView};
 use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, Scope, permit, scope, use_case_error};
 use skep_domain::{
-    access::Action,
+    ordering::actions,
     shared::{Direction, OrderId},
 };
 use std::sync::Arc;
@@ -40,8 +40,8 @@ impl GetOrder {
     /// # Errors
     /// [`GetOrderError`]; somebody else's order is not found.
     pub async fn execute(&self, actor: &Actor, id: OrderId) -> Result<OrderView, GetOrderError> {
-        permit(actor, Action::ReadOrder)?;
-        let order = self.orders.find_order(scope(actor, Action::ReadOrder), id).await?;
+        permit(actor, actions::READ_ORDER)?;
+        let order = self.orders.find_order(scope(actor, actions::READ_ORDER), id).await?;
         Ok(order.ok_or(NotFound("order"))?)
     }
 }
@@ -68,8 +68,8 @@ impl ListOrders {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, ListOrdersError> {
-        permit(actor, Action::ReadOrder)?;
-        match scope(actor, Action::ReadOrder) {
+        permit(actor, actions::READ_ORDER)?;
+        match scope(actor, actions::READ_ORDER) {
             Scope::None => Ok(Page::empty(page)),
             scope => Ok(self.orders.list_orders(scope, direction, page).await?),
         }

@@ -1,79 +1,21 @@
-//! The one place that decides.
+//! The one place that decides who may do what.
 
 use super::Role;
-use crate::shared::UserId;
+use crate::shared::{Action, Audience, UserId};
 
-/// Everything that can be done, a closed list. The name is what logs, audit and policies speak of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Read one's own profile.
-    ReadProfile,
-    /// Make an account for somebody, with any role.
-    CreateUser,
-    /// Read products that are on sale.
-    ReadProduct,
-    /// Read products that were archived.
-    ReadArchivedProduct,
-    /// Create, change and archive products.
-    ManageProduct,
-    /// Read how many of a product can be had.
-    ReadAvailability,
-    /// See and set how many of a product are on hand and reserved.
-    ManageStock,
-    /// Place an order for oneself.
-    PlaceOrder,
-    /// Read an order.
-    ReadOrder,
-    /// Cancel an order.
-    CancelOrder,
-}
-
-impl Action {
-    /// Every action, for the authorization matrix.
-    pub const ALL: &[Self] = &[
-        Self::ReadProfile,
-        Self::CreateUser,
-        Self::ReadProduct,
-        Self::ReadArchivedProduct,
-        Self::ManageProduct,
-        Self::ReadAvailability,
-        Self::ManageStock,
-        Self::PlaceOrder,
-        Self::ReadOrder,
-        Self::CancelOrder,
-    ];
-
-    /// The stable name, `context.entity.verb`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ReadProfile => "identity.profile.read",
-            Self::CreateUser => "identity.user.create",
-            Self::ReadProduct => "catalog.product.read",
-            Self::ReadArchivedProduct => "catalog.product.read_archived",
-            Self::ManageProduct => "catalog.product.manage",
-            Self::ReadAvailability => "catalog.stock.read_availability",
-            Self::ManageStock => "catalog.stock.manage",
-            Self::PlaceOrder => "ordering.order.place",
-            Self::ReadOrder => "ordering.order.read",
-            Self::CancelOrder => "ordering.order.cancel",
-        }
-    }
-}
-
-/// What an action is done to.
+/// The thing to which an action is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
-    /// Not known yet, or nothing in particular: only what no resource could allow is denied.
+    /// No particular resource, or one that is not loaded yet. An action is denied only if no resource could allow it.
     Any,
-    /// Something that belongs to this user.
+    /// A resource that belongs to this user.
     OwnedBy(UserId),
 }
 
-/// Who asks, as far as the decision needs to know.
+/// The caller, as far as the decision needs to know.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
-    /// Somebody without credentials.
+    /// A caller without credentials.
     Visitor,
     /// A user with roles.
     User {
@@ -82,11 +24,11 @@ pub enum Subject<'a> {
         /// Its roles.
         roles: &'a [Role],
     },
-    /// Skep itself: set-up, commands of the operator, background work.
+    /// Skep itself: set-up, commands of the operator and background work. It may do everything.
     System,
 }
 
-/// Why an action is denied. Which rule it was is for the log and for `explain`, not for the caller.
+/// The rule that denies an action. It is for the log and for `explain`; the caller does not learn it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// The action needs an account.
@@ -95,15 +37,17 @@ pub enum Denial {
     /// No role of the account has the action.
     #[error("no role of the account allows it")]
     Role,
-    /// The action is allowed on one's own things only.
+    /// The action is allowed on the account's own things only.
     #[error("belongs to somebody else")]
     Ownership,
 }
 
-/// Allowed, or why not.
+/// `Ok` if the action is allowed, and the reason if it is not.
 pub type Decision = Result<(), Denial>;
 
-/// Decides whether `subject` may do `action` to `resource`. What is not allowed is denied.
+/// Decides whether `subject` may do `action` to `resource`. An action that no rule allows is denied.
+///
+/// If several roles of an account deny the action, the denial of the strongest role is reported.
 ///
 /// # Errors
 /// The [`Denial`].
@@ -111,8 +55,8 @@ pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decis
     let (id, roles) = match subject {
         Subject::System => return Ok(()),
         Subject::Visitor => {
-            return match action {
-                Action::ReadProduct | Action::ReadAvailability => Ok(()),
+            return match action.others() {
+                Some(Audience::Everyone) => Ok(()),
                 _ => Err(Denial::NeedsAccount),
             };
         }
@@ -122,36 +66,38 @@ pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decis
         Resource::Any => true,
         Resource::OwnedBy(owner) => owner == id,
     };
-    // The first denial is kept: it names the rule of the strongest role that came closest.
-    roles.iter().map(|role| of_role(*role, action, own)).reduce(Result::or).unwrap_or(Err(Denial::Role))
+    combined(roles.iter().map(|role| (audience_of(*role), of_audience(audience_of(*role), action, own))))
 }
 
-/// The table: a row per role.
-fn of_role(role: Role, action: Action, own: bool) -> Decision {
-    match (role, action) {
-        (_, Action::ReadProduct | Action::ReadAvailability) => Ok(()),
-        (_, Action::ReadProfile | Action::PlaceOrder) | (Role::User, Action::ReadOrder | Action::CancelOrder) => {
-            if own { Ok(()) } else { Err(Denial::Ownership) }
-        }
-        (
-            Role::Admin,
-            Action::CreateUser
-            | Action::ReadArchivedProduct
-            | Action::ManageProduct
-            | Action::ManageStock
-            | Action::ReadOrder
-            | Action::CancelOrder,
-        ) => Ok(()),
-        (
-            Role::User,
-            Action::CreateUser | Action::ReadArchivedProduct | Action::ManageProduct | Action::ManageStock,
-        ) => Err(Denial::Role),
+/// The built-in roles as audiences. Staff has no role of its own yet: an admin is staff too.
+const fn audience_of(role: Role) -> Audience {
+    match role {
+        Role::User => Audience::Account,
+        Role::Admin => Audience::Admin,
     }
+}
+
+/// What one role of the account decides.
+fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
+    let others = action.others().is_some_and(|others| audience >= others);
+    match audience >= action.own() {
+        true if own || others => Ok(()),
+        true => Err(Denial::Ownership),
+        false => Err(Denial::Role),
+    }
+}
+
+/// One role that allows the action is enough. If none does, the denial of the strongest role is reported, in whatever
+/// order the roles come. An account without roles may do nothing.
+fn combined(decisions: impl Iterator<Item = (Audience, Decision)>) -> Decision {
+    let strongest = decisions.max_by_key(|(audience, decision)| (decision.is_ok(), *audience));
+    strongest.map_or(Err(Denial::Role), |(_, decision)| decision)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actions;
     use uuid::Uuid;
 
     fn user(n: u128) -> UserId {
@@ -159,33 +105,37 @@ mod tests {
     }
 
     #[test]
-    fn visitors_may_only_look_at_what_is_on_sale() {
-        for action in Action::ALL {
-            let open = matches!(action, Action::ReadProduct | Action::ReadAvailability);
-            assert_eq!(decide(Subject::Visitor, *action, Resource::Any).is_ok(), open, "{}", action.name());
-        }
-    }
-
-    #[test]
     fn an_account_without_roles_may_do_nothing() {
-        for action in Action::ALL {
-            assert!(decide(Subject::User { id: user(1), roles: &[] }, *action, Resource::Any).is_err());
+        for action in actions() {
+            assert!(decide(Subject::User { id: user(1), roles: &[] }, action, Resource::Any).is_err());
         }
     }
 
     #[test]
-    fn a_user_reads_the_own_order_and_nobody_elses() {
-        let subject = Subject::User { id: user(1), roles: &[Role::User] };
-        assert_eq!(decide(subject, Action::ReadOrder, Resource::OwnedBy(user(1))), Ok(()));
-        assert_eq!(decide(subject, Action::ReadOrder, Resource::OwnedBy(user(2))), Err(Denial::Ownership));
-        assert_eq!(decide(subject, Action::ManageProduct, Resource::Any), Err(Denial::Role));
+    fn the_denial_of_the_strongest_role_is_reported_in_whatever_order_the_roles_come() {
+        let weak = (Audience::Account, Err(Denial::NeedsAccount));
+        let middle = (Audience::Staff, Err(Denial::Role));
+        let strong = (Audience::Admin, Err(Denial::Ownership));
+        for decisions in [
+            [weak, middle, strong],
+            [weak, strong, middle],
+            [middle, weak, strong],
+            [middle, strong, weak],
+            [strong, weak, middle],
+            [strong, middle, weak],
+        ] {
+            assert_eq!(combined(decisions.into_iter()), Err(Denial::Ownership), "{decisions:?}");
+        }
+        assert_eq!(combined([weak, middle].into_iter()), Err(Denial::Role));
+        assert_eq!(combined([(Audience::Account, Ok(())), middle, strong].into_iter()), Ok(()), "one is enough");
     }
 
     #[test]
-    fn an_admin_reads_every_order_but_orders_for_nobody_else() {
-        let subject = Subject::User { id: user(1), roles: &[Role::Admin, Role::User] };
-        assert_eq!(decide(subject, Action::ReadOrder, Resource::OwnedBy(user(2))), Ok(()));
-        assert_eq!(decide(subject, Action::PlaceOrder, Resource::OwnedBy(user(2))), Err(Denial::Ownership));
+    fn staff_stands_between_an_account_and_an_admin() {
+        let action = Action::staff("shop.shelf.tidy");
+        let decided =
+            [Audience::Account, Audience::Staff, Audience::Admin].map(|role| of_audience(role, action, false));
+        assert_eq!(decided, [Err(Denial::Role), Ok(()), Ok(())]);
     }
 
     /// What is denied before anything is read is denied for every resource as well.
@@ -193,10 +143,10 @@ mod tests {
     fn a_resource_never_widens_what_a_role_allows() {
         for roles in [&[][..], &[Role::User], &[Role::Admin], &[Role::Admin, Role::User]] {
             let subject = Subject::User { id: user(1), roles };
-            for action in Action::ALL {
+            for action in actions() {
                 for resource in [Resource::OwnedBy(user(1)), Resource::OwnedBy(user(2))] {
-                    let permitted = decide(subject, *action, Resource::Any).is_ok();
-                    assert!(permitted || decide(subject, *action, resource).is_err());
+                    let permitted = decide(subject, action, Resource::Any).is_ok();
+                    assert!(permitted || decide(subject, action, resource).is_err());
                 }
             }
         }

@@ -1,10 +1,12 @@
-//! Who may do what: roles, actions and the decision.
+//! Roles, and the decision who may do what.
 //!
-//! The decision is pure and has one place, [`decide`]. The application calls it twice: with [`Resource::Any`] before it
-//! reads anything (what a role alone forbids), and with the loaded resource inside the unit of work.
+//! [`decide`] is pure and the only place that decides. The application calls it twice: with [`Resource::Any`] before it
+//! reads anything, and with the loaded resource inside the unit of work. Each context declares its actions and their
+//! audiences in its `actions.rs`; this module maps the audiences to roles.
 
 mod decision;
 mod role;
 
-pub use decision::{Action, Decision, Denial, Resource, Subject, decide};
+pub use crate::shared::{Action, Audience};
+pub use decision::{Decision, Denial, Resource, Subject, decide};
 pub use role::{Role, UnknownRole};

@@ -1,9 +1,14 @@
 //! What can be bought, and how much of it there is.
 
+pub mod actions;
+pub mod events;
 mod product;
 mod sku;
 mod stock;
 
-pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductRefusal};
+pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
 pub use sku::{InvalidSku, Sku};
-pub use stock::{MAX_QUANTITY, MovementKind, Reservation, ReservationState, StockLevel, StockMovement, StockRefusal};
+pub use stock::{
+    MAX_QUANTITY, MovementId, MovementKind, Reservation, ReservationId, ReservationState, StockLevel, StockMovement,
+    StockRefusal,
+};

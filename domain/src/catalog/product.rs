@@ -1,12 +1,17 @@
 //! A product of the catalogue.
 
 use super::Sku;
-use crate::shared::{Money, Patch, ProductId, Text, Timestamp, Version};
+use crate::shared::{Money, Patch, Text, Timestamp, Version, typed_id};
 
 /// The greatest length of a product's name in characters.
 pub const NAME_MAX: usize = 200;
 /// The greatest length of a product's description in characters.
 pub const DESCRIPTION_MAX: usize = 10_000;
+
+typed_id! {
+    /// A product.
+    ProductId
+}
 
 /// A product of the catalogue. How much of it there is, is kept apart in [`super::StockLevel`], so that a sale never
 /// changes the product's version.

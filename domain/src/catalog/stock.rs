@@ -1,9 +1,18 @@
 //! How much of a product there is, who holds a claim on it, and the ledger of every change.
 
-use crate::shared::{MovementId, OrderId, ProductId, ReservationId, Timestamp, Version};
+use crate::shared::{OrderId, ProductId, Timestamp, Version, named, typed_id};
 
 /// The greatest number of pieces of one product, on hand or in one order.
 pub const MAX_QUANTITY: u32 = 1_000_000_000;
+
+typed_id! {
+    /// The claim of one order line on the stock of one product.
+    ReservationId
+}
+typed_id! {
+    /// One row of the stock ledger.
+    MovementId
+}
 
 /// How much of one product there is. Always `0 <= reserved <= on_hand` (I1); every change goes through the operations
 /// below, each of which answers with the row for the ledger.
@@ -43,35 +52,17 @@ pub enum StockRefusal {
     OutOfRange,
 }
 
-/// Why a row of the ledger was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MovementKind {
-    /// Somebody counted: `on_hand` was set.
-    Adjustment,
-    /// An order claimed pieces.
-    Allocation,
-    /// A claim was given up.
-    Release,
-    /// Claimed pieces left the house.
-    Sale,
-}
-
-impl MovementKind {
-    /// The name, as stored.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Adjustment => "adjustment",
-            Self::Allocation => "allocation",
-            Self::Release => "release",
-            Self::Sale => "sale",
-        }
-    }
-
-    /// The kind of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Adjustment, Self::Allocation, Self::Release, Self::Sale].into_iter().find(|kind| kind.name() == name)
+named! {
+    /// Why a row of the ledger was written.
+    MovementKind {
+        /// The pieces were counted and `on_hand` was set.
+        Adjustment = "adjustment",
+        /// An order claimed pieces.
+        Allocation = "allocation",
+        /// A claim ended and its pieces are available again.
+        Release = "release",
+        /// Claimed pieces left the house.
+        Sale = "sale",
     }
 }
 
@@ -195,35 +186,17 @@ impl StockLevel {
     }
 }
 
-/// What has become of a reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ReservationState {
-    /// Holds its pieces.
-    Active,
-    /// The pieces left the house with the order.
-    Committed,
-    /// Given up, with the order.
-    Released,
-    /// Given up, because it was not paid in time.
-    Expired,
-}
-
-impl ReservationState {
-    /// The name, as stored.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Committed => "committed",
-            Self::Released => "released",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The state of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Active, Self::Committed, Self::Released, Self::Expired].into_iter().find(|state| state.name() == name)
+named! {
+    /// The state of a reservation.
+    ReservationState {
+        /// It holds its pieces.
+        Active = "active",
+        /// The pieces left the house with the order.
+        Committed = "committed",
+        /// It ended with the order, and the pieces are available again.
+        Released = "released",
+        /// It ended because it was not paid in time, and the pieces are available again.
+        Expired = "expired",
     }
 }
 

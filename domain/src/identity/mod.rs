@@ -1,9 +1,11 @@
 //! Who somebody is: accounts, passwords, sessions.
 
+pub mod actions;
+pub mod events;
 mod password;
 mod session;
 mod user;
 
 pub use password::{PasswordPolicy, PasswordRefusal};
-pub use session::Session;
-pub use user::{DISPLAY_NAME_MAX, User};
+pub use session::{Session, SessionId};
+pub use user::{DISPLAY_NAME_MAX, User, UserId};

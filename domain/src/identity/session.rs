@@ -1,6 +1,11 @@
 //! A log-in that lasts.
 
-use crate::shared::{SessionId, Timestamp, UserId};
+use crate::shared::{Timestamp, UserId, typed_id};
+
+typed_id! {
+    /// A log-in of a user; access tokens carry it as `sid`.
+    SessionId
+}
 
 /// A log-in of a user. Access tokens name it, and stop working when it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

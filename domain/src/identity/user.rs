@@ -2,11 +2,16 @@
 
 use crate::{
     access::Role,
-    shared::{Email, Text, Timestamp, UserId, Version},
+    shared::{Email, Text, Timestamp, Version, typed_id},
 };
 
 /// The greatest length of a display name in characters.
 pub const DISPLAY_NAME_MAX: usize = 100;
+
+typed_id! {
+    /// A user account.
+    UserId
+}
 
 /// The account of a person.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! The number by which people speak of an order.
 
-use serde::{Deserialize, Serialize};
+use crate::shared::string_type;
 
 /// Crockford's base 32: no I, L, O and U, so that it can be read out.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// The number of an order for people: 12 characters of Crockford's base 32 (60 random bits), unique.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct OrderNumber(String);
+string_type! {
+    /// The number of an order for people: 12 characters of Crockford's base 32 (60 random bits), unique.
+    OrderNumber
+}
 
 /// The text is not an order number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,18 +39,6 @@ impl OrderNumber {
         let number: String = text.chars().filter(|c| *c != '-').map(read).collect();
         let known = number.bytes().all(|b| ALPHABET.contains(&b));
         if number.len() == Self::LEN && known { Ok(Self(number)) } else { Err(InvalidOrderNumber) }
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Display for OrderNumber {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

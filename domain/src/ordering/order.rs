@@ -3,8 +3,13 @@
 use super::{InvalidTransition, OrderNumber, OrderStatus, Progress, Trigger};
 use crate::{
     catalog::Sku,
-    shared::{Money, MoneyError, OrderId, ProductId, Text, Timestamp, UserId, Version},
+    shared::{Money, MoneyError, ProductId, Text, Timestamp, UserId, Version, typed_id},
 };
+
+typed_id! {
+    /// An order.
+    OrderId
+}
 
 /// A line of an order: the product as it was when the order was placed (C1).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! Currencies of ISO 4217.
 
+use super::{Described, Kind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A currency of ISO 4217 that has minor units: funds, metals and test codes, which have none, are refused.
@@ -51,6 +52,10 @@ impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
+}
+
+impl Described for Currency {
+    const KIND: Kind = Kind::Currency;
 }
 
 #[cfg(test)]

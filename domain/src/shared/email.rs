@@ -1,16 +1,16 @@
 //! E-mail addresses as the key of an account.
 
+use super::string_type;
 use caseless::default_case_fold_str;
-use serde::{Deserialize, Serialize};
 use unicode_normalization::{UnicodeNormalization as _, is_nfkc};
 
-/// An e-mail address in the one form by which accounts are compared: NFC and case-folded.
-///
-/// Two people who can tell their addresses apart only by case or by the way an accent is composed are one account;
-/// look-alikes made of compatibility characters (`ﬁ`, full-width letters) and invisible characters are refused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Email(String);
+string_type! {
+    /// An e-mail address in the one form by which accounts are compared: NFC and case-folded.
+    ///
+    /// Two people who can tell their addresses apart only by case or by the way an accent is composed are one account;
+    /// look-alikes made of compatibility characters (`ﬁ`, full-width letters) and invisible characters are refused.
+    Email
+}
 
 /// The text is not an e-mail address that an account may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,18 +40,6 @@ impl Email {
         let fits = folded.len() <= Self::MAX_BYTES && local.len() <= Self::MAX_LOCAL_BYTES;
         if fits && is_local(local) && is_domain(domain) { Ok(Self(folded)) } else { Err(InvalidEmail) }
     }
-
-    /// An address that was read before it was stored.
-    #[must_use]
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The address.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 fn is_local(local: &str) -> bool {
@@ -72,12 +60,6 @@ fn is_domain(domain: &str) -> bool {
 fn is_foreign_letter(c: char) -> bool {
     let filler = matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{3164}' | '\u{FFA0}' | '\u{FE00}'..='\u{FE0F}' | '\u{180B}'..='\u{180F}' | '\u{E0000}'..='\u{E0FFF}');
     !c.is_ascii() && !filler && (c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c))
-}
-
-impl std::fmt::Display for Email {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Typed identifiers. Each wraps a UUID, version 7 when the application makes it (RFC 9562), so that ids sort by the
-//! time of their making; a foreign UUID of another version is accepted when read, because it can only miss.
+//! Typed identifiers.
+//!
+//! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. A UUID
+//! of another version is accepted when an id is parsed: no stored id equals it.
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The text is not a UUID in its hyphenated form.
@@ -9,75 +10,69 @@ use uuid::Uuid;
 #[error("not a uuid")]
 pub struct InvalidId;
 
-macro_rules! typed_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(Uuid);
+/// Reads the hyphenated form only (36 characters), so that one thing has one address.
+pub(crate) fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
+    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| InvalidId) } else { Err(InvalidId) }
+}
 
-        impl $name {
-            /// Names nothing: what an id that cannot be read stands for, so that looking for it is judged like any other.
-            pub const NIL: Self = Self(Uuid::nil());
+/// Declares the type of an identifier: `typed_id! { /// An order. OrderId }`.
+macro_rules! typed_id {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $type(uuid::Uuid);
+        impl $type {
+            /// The nil id. Ids that cannot be parsed are mapped to it, so that they get the same authorization check and
+            /// the same answer as unknown ids.
+            pub const NIL: Self = Self(uuid::Uuid::nil());
 
             /// Wraps a UUID that was made or stored for this kind of thing.
             #[must_use]
-            pub const fn new(uuid: Uuid) -> Self {
+            pub const fn new(uuid: uuid::Uuid) -> Self {
                 Self(uuid)
             }
 
             /// The UUID inside.
             #[must_use]
-            pub const fn uuid(self) -> Uuid {
+            pub const fn uuid(self) -> uuid::Uuid {
                 self.0
             }
         }
-
-        impl std::fmt::Display for $name {
+        impl std::fmt::Display for $type {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
             }
         }
-
-        impl std::str::FromStr for $name {
-            type Err = InvalidId;
-
-            /// Reads the hyphenated form only (36 characters), so that one thing has one address.
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                if text.len() != 36 {
-                    return Err(InvalidId);
-                }
-                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+        impl std::str::FromStr for $type {
+            type Err = $crate::shared::InvalidId;
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $crate::shared::parse_id(text).map(Self)
             }
+        }
+        impl $crate::shared::Described for $type {
+            const KIND: $crate::shared::Kind = $crate::shared::Kind::Id;
         }
     };
 }
+pub(crate) use typed_id;
 
-typed_id! {
-    /// A user account.
-    UserId
-}
-typed_id! {
-    /// A log-in of a user; access tokens carry it as `sid`.
-    SessionId
-}
-typed_id! {
-    /// A product of the catalogue.
-    ProductId
-}
-typed_id! {
-    /// An order.
-    OrderId
-}
-typed_id! {
-    /// The claim of one order line on the stock of one product.
-    ReservationId
-}
-typed_id! {
-    /// One row of the stock ledger.
-    MovementId
-}
 typed_id! {
     /// A domain event in the outbox. It is also the mark by which a unit of work is recognized after an unknown outcome.
     EventId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_read() {
+        let text = "0192a3b4-c5d6-7e8f-9012-3456789abcde";
+        assert_eq!(text.parse::<EventId>().unwrap().to_string(), text);
+        for text in ["", "0192a3b4c5d67e8f90123456789abcde", "{0192a3b4-c5d6-7e8f-9012-3456789abcde}", &"x".repeat(36)]
+        {
+            assert_eq!(text.parse::<EventId>(), Err(InvalidId), "{text}");
+        }
+    }
 }

@@ -1,21 +1,41 @@
-//! Values that every context speaks: identifiers, time, money, versions, names.
+//! Values that every context uses: identifiers, time, money, versions, texts, and the shapes of actions and events.
 
+mod action;
 mod currency;
 mod email;
+mod event;
 mod ids;
 mod money;
+mod named;
 mod page;
 mod patch;
+mod string;
 mod text;
 mod timestamp;
 mod version;
 
+pub use action::{Action, Audience};
 pub use currency::{Currency, UnknownCurrency};
 pub use email::{Email, InvalidEmail};
-pub use ids::{EventId, InvalidId, MovementId, OrderId, ProductId, ReservationId, SessionId, UserId};
+pub use event::{Described, Event, EventDescription, Field, Kind};
+pub use ids::{EventId, InvalidId};
 pub use money::{Money, MoneyError};
+pub use named::named;
 pub use page::{Direction, PageLimit, PageLimitOutOfRange};
 pub use patch::Patch;
 pub use text::{InvalidText, Text};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use version::Version;
+
+// Contexts know each other's things by id. Each id is declared in the file of its own context.
+pub use crate::{
+    catalog::{MovementId, ProductId, ReservationId},
+    identity::{SessionId, UserId},
+    ordering::OrderId,
+};
+
+pub(crate) use event::events;
+#[cfg(test)]
+pub(crate) use event::tests::assert_payload;
+pub(crate) use ids::{parse_id, typed_id};
+pub(crate) use string::string_type;

@@ -1,6 +1,6 @@
 //! Money: a whole number of minor units and its currency.
 
-use super::Currency;
+use super::{Currency, Described, Kind};
 use serde::{Deserialize, Serialize};
 
 /// An amount of money in minor units (cents for EUR, yen for JPY, fils for KWD).
@@ -122,6 +122,10 @@ impl std::fmt::Display for Money {
         let (major, minor) = text.split_at(text.len() - digits);
         write!(f, "{sign}{major}.{minor} {}", self.currency)
     }
+}
+
+impl Described for Money {
+    const KIND: Kind = Kind::Money;
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Text that people type: names, descriptions, codes.
 
-use serde::{Deserialize, Serialize};
+use super::string_type;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Text that every store keeps unchanged: NFC, trimmed, without control characters (line breaks where they are allowed).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Text(String);
+string_type! {
+    /// Text that every store keeps unchanged: NFC, trimmed, without control characters (line breaks where they are allowed).
+    Text
+}
 
 /// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -43,24 +43,6 @@ impl Text {
         Self::read(text, max, |c| matches!(c, '\n' | '\t' | '\r'))
     }
 
-    /// A text that was checked before it was stored.
-    #[must_use]
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text alone.
-    #[must_use]
-    pub fn into_string(self) -> String {
-        self.0
-    }
-
     fn read(text: &str, max: usize, allowed: impl Fn(char) -> bool) -> Result<Self, InvalidText> {
         let text: String = text.trim().nfc().collect();
         if text.chars().any(|c| c.is_control() && !allowed(c)) {
@@ -70,12 +52,6 @@ impl Text {
             return Err(InvalidText::TooLong { max });
         }
         Ok(Self(text))
-    }
-}
-
-impl std::fmt::Display for Text {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A point in time as every store keeps it: milliseconds in UTC.
 
+use super::{Described, Kind};
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -105,6 +106,10 @@ impl<'de> Deserialize<'de> for Timestamp {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
     }
+}
+
+impl Described for Timestamp {
+    const KIND: Kind = Kind::Time;
 }
 
 #[cfg(test)]

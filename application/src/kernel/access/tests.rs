@@ -3,33 +3,33 @@ use crate::{
     fixtures::{actor, admin, user, user_id, visitor},
     kernel::AppError,
 };
-use skep_domain::access::Role;
+use skep_domain::{access::Role, catalog, ordering};
 
 #[test]
 fn a_visitor_is_told_to_log_in_and_a_user_that_it_is_forbidden() {
-    let denied = permit(&visitor(), Action::PlaceOrder).unwrap_err();
+    let denied = permit(&visitor(), ordering::actions::PLACE_ORDER).unwrap_err();
     assert_eq!((AppError::kind(&denied), AppError::code(&denied)), (ErrorKind::Unauthenticated, "unauthenticated"));
-    let denied = permit(&user(1), Action::ManageProduct).unwrap_err();
+    let denied = permit(&user(1), catalog::actions::MANAGE_PRODUCT).unwrap_err();
     assert_eq!((AppError::kind(&denied), AppError::code(&denied)), (ErrorKind::Denied, "forbidden"));
     assert_eq!(denied.to_string(), "catalog.product.manage is denied: no role of the account allows it");
 }
 
 #[test]
 fn what_a_role_alone_allows_is_still_judged_with_the_resource_at_hand() {
-    assert!(permit(&user(1), Action::ReadOrder).is_ok());
-    assert!(authorize(&user(1), Action::ReadOrder, Resource::OwnedBy(user_id(1))).is_ok());
-    let denied = authorize(&user(1), Action::ReadOrder, Resource::OwnedBy(user_id(2))).unwrap_err();
+    assert!(permit(&user(1), ordering::actions::READ_ORDER).is_ok());
+    assert!(authorize(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(1))).is_ok());
+    let denied = authorize(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(2))).unwrap_err();
     assert_eq!((denied.denial, denied.code()), (Denial::Ownership, "forbidden"));
 }
 
 #[test]
 fn lists_show_all_to_an_admin_the_own_rows_to_a_user_and_none_to_others() {
-    assert_eq!(scope(&admin(), Action::ReadOrder), Scope::All);
-    assert_eq!(scope(&Actor::system("cli"), Action::ReadOrder), Scope::All);
-    assert_eq!(scope(&user(1), Action::ReadOrder), Scope::OwnedBy(user_id(1)));
-    assert_eq!(scope(&visitor(), Action::ReadOrder), Scope::None);
-    assert_eq!(scope(&actor(1, &[]), Action::ReadOrder), Scope::None);
-    assert_eq!(scope(&visitor(), Action::ReadProduct), Scope::All);
+    assert_eq!(scope(&admin(), ordering::actions::READ_ORDER), Scope::All);
+    assert_eq!(scope(&Actor::system("cli"), ordering::actions::READ_ORDER), Scope::All);
+    assert_eq!(scope(&user(1), ordering::actions::READ_ORDER), Scope::OwnedBy(user_id(1)));
+    assert_eq!(scope(&visitor(), ordering::actions::READ_ORDER), Scope::None);
+    assert_eq!(scope(&actor(1, &[]), ordering::actions::READ_ORDER), Scope::None);
+    assert_eq!(scope(&visitor(), catalog::actions::READ_PRODUCT), Scope::All);
 }
 
 /// A list shows a row exactly if the row alone would be shown.
@@ -37,10 +37,10 @@ fn lists_show_all_to_an_admin_the_own_rows_to_a_user_and_none_to_others() {
 fn a_scope_admits_what_the_decision_allows() {
     let actors = [visitor(), actor(1, &[]), user(1), actor(1, &[Role::Admin]), admin(), Actor::system("cli")];
     for actor in actors {
-        for action in Action::ALL {
+        for action in skep_domain::actions() {
             for owner in [user_id(1), user_id(2), user_id(99)] {
-                let allowed = authorize(&actor, *action, Resource::OwnedBy(owner)).is_ok();
-                assert_eq!(scope(&actor, *action).admits(owner), allowed, "{} of {owner} by {actor:?}", action.name());
+                let allowed = authorize(&actor, action, Resource::OwnedBy(owner)).is_ok();
+                assert_eq!(scope(&actor, action).admits(owner), allowed, "{} of {owner} by {actor:?}", action.name());
             }
         }
     }

@@ -1,0 +1,66 @@
+//! What happened to accounts.
+
+use super::{Session, User};
+use crate::{
+    access::Role,
+    shared::{SessionId, UserId, events},
+};
+
+events! {
+    /// An account was created: by its owner, by an admin, or at set-up.
+    UserRegistered = "identity.user_registered.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// The roles of the account.
+        roles: Vec<Role>,
+    }
+
+    /// A user logged in. The aggregate is the new session.
+    UserLoggedIn = "identity.user_logged_in.v1" of session_id {
+        /// The account.
+        user_id: UserId,
+        /// The new session.
+        session_id: SessionId,
+    }
+}
+
+impl UserRegistered {
+    /// The event of this new account.
+    #[must_use]
+    pub fn of(user: &User) -> Self {
+        Self { user_id: user.id, roles: user.roles.clone() }
+    }
+}
+
+impl UserLoggedIn {
+    /// The event of this new session.
+    #[must_use]
+    pub const fn of(session: &Session) -> Self {
+        Self { user_id: session.user_id, session_id: session.id }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::{Email, Text, Timestamp, assert_payload};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    #[test]
+    fn payloads_are_as_they_always_were() {
+        let (user_id, session_id) = (UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
+        let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
+        let user = User::register(user_id, email, name, &[Role::Admin], String::new(), Timestamp::MIN);
+        let event = UserRegistered::of(&user);
+        let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "roles": ["admin", "user"] });
+        assert_payload(&event, user_id.uuid(), &payload);
+
+        let event = UserLoggedIn::of(&Session::start(session_id, user_id, Timestamp::MIN, 1));
+        let payload = json!({
+            "user_id": "00000000-0000-0000-0000-000000000001",
+            "session_id": "00000000-0000-0000-0000-000000000002",
+        });
+        assert_payload(&event, session_id.uuid(), &payload);
+    }
+}

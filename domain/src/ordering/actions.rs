@@ -1,0 +1,13 @@
+//! What can be done with orders.
+
+use crate::shared::{Action, Audience};
+
+/// Place an order for oneself.
+pub const PLACE_ORDER: Action = Action::account("ordering.order.place");
+/// Read an order.
+pub const READ_ORDER: Action = Action::account("ordering.order.read").of_others(Audience::Admin);
+/// Cancel an order.
+pub const CANCEL_ORDER: Action = Action::account("ordering.order.cancel").of_others(Audience::Admin);
+
+/// Every action of this context.
+pub const ALL: &[Action] = &[PLACE_ORDER, READ_ORDER, CANCEL_ORDER];
