@@ -5,6 +5,7 @@ pub mod events;
 mod product;
 mod sku;
 mod stock;
+mod stock_changes;
 
 pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
 pub use sku::{InvalidSku, Sku};
@@ -12,3 +13,4 @@ pub use stock::{
     MAX_QUANTITY, MovementId, MovementKind, Reservation, ReservationId, ReservationState, StockLevel, StockMovement,
     StockRefusal,
 };
+pub use stock_changes::{Claim, ReservationMismatch, Shortage, Shortages, StockChanges, shortages};
