@@ -1,4 +1,4 @@
-//! A product of the catalogue.
+//! Products.
 
 use super::Sku;
 use crate::shared::{Money, Patch, Text, Timestamp, Version, typed_id};
@@ -13,53 +13,53 @@ typed_id! {
     ProductId
 }
 
-/// A product of the catalogue. How much of it there is, is kept apart in [`super::StockLevel`], so that a sale never
-/// changes the product's version.
+/// A product of the catalog. Its stock is a separate aggregate ([`super::StockLevel`]), so that a sale never changes
+/// the version of the product.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Product {
     /// The identifier.
     pub id: ProductId,
-    /// The shop's own code, unique for ever.
+    /// The shop's own code. It is unique, and an archived product keeps it.
     pub sku: Sku,
     /// One line of 1 to [`NAME_MAX`] characters.
     pub name: Text,
     /// At most [`DESCRIPTION_MAX`] characters; may be empty.
     pub description: Text,
-    /// What one piece costs: zero or more. Orders keep a copy.
+    /// The price of one piece, zero or more. Orders keep a copy.
     pub price: Money,
     /// When the product was created.
     pub created_at: Timestamp,
     /// When the product was last changed.
     pub updated_at: Timestamp,
-    /// When the product was taken off the shelf, if it was. An archived product cannot be ordered or changed.
+    /// When the product was archived; `None` if it is on sale. An archived product cannot be ordered or changed.
     pub archived_at: Option<Timestamp>,
     /// The version, for optimistic concurrency.
     pub version: Version,
 }
 
-/// What a change says of each field; `sku` and `price` and `name` cannot be emptied.
+/// The new values of a product's fields. `sku`, `name` and `price` cannot be cleared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProductChange {
-    /// The new code, or the old one.
+    /// The new code; `None` keeps the old one.
     pub sku: Option<Sku>,
-    /// The new name, or the old one.
+    /// The new name; `None` keeps the old one.
     pub name: Option<Text>,
-    /// The new description; clearing makes it empty.
+    /// The new description. Clearing makes it empty.
     pub description: Patch<Text>,
-    /// The new price, or the old one.
+    /// The new price; `None` keeps the old one.
     pub price: Option<Money>,
 }
 
-/// Why a product is not what it is asked to be.
+/// Why a product cannot have the given values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProductRefusal {
-    /// A price is zero or more.
+    /// The price is below zero.
     #[error("must not be negative")]
     NegativePrice,
 }
 
 impl Product {
-    /// A new product on the shelf.
+    /// A new product, which is on sale.
     ///
     /// # Errors
     /// [`ProductRefusal::NegativePrice`].
@@ -85,10 +85,10 @@ impl Product {
         })
     }
 
-    /// Applies a change; `false` if nothing is different afterwards, and then neither time nor version moves.
+    /// Applies a change. Returns `false` if nothing is different afterwards; then `updated_at` stays the same.
     ///
     /// # Errors
-    /// [`ProductRefusal::NegativePrice`], and the product is as before.
+    /// [`ProductRefusal::NegativePrice`]; the product is unchanged.
     pub fn change(&mut self, change: ProductChange, now: Timestamp) -> Result<bool, ProductRefusal> {
         if let Some(price) = change.price {
             check_price(price)?;
@@ -115,7 +115,7 @@ impl Product {
         Ok(changed)
     }
 
-    /// Takes the product off the shelf; `false` if it already was.
+    /// Archives the product. Returns `false` if it was archived already.
     pub fn archive(&mut self, now: Timestamp) -> bool {
         if self.archived_at.is_some() {
             return false;

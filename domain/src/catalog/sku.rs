@@ -3,8 +3,8 @@
 use crate::shared::string_type;
 
 string_type! {
-    /// The shop's own code of a product: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a
-    /// digit. Compared byte by byte; unique among all products, the archived ones included.
+    /// The shop's own code of a product: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter
+    /// or a digit. SKUs are compared byte by byte. Each is unique among all products, including the archived ones.
     Sku
 }
 
@@ -14,7 +14,7 @@ string_type! {
 pub struct InvalidSku;
 
 impl Sku {
-    /// The greatest length.
+    /// The greatest length in characters.
     pub const MAX: usize = 64;
 
     /// Reads a SKU.

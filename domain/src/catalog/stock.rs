@@ -1,4 +1,4 @@
-//! How much of a product there is, who holds a claim on it, and the ledger of every change.
+//! Stock levels, reservations, and the ledger of every change.
 
 use crate::shared::{OrderId, ProductId, Timestamp, Version, named, typed_id};
 
@@ -14,40 +14,40 @@ typed_id! {
     MovementId
 }
 
-/// How much of one product there is. Always `0 <= reserved <= on_hand` (I1); every change goes through the operations
-/// below, each of which answers with the row for the ledger.
+/// The stock of one product. `0 <= reserved <= on_hand` always holds (I1). Every change is made by one of the methods,
+/// and each returns the row for the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockLevel {
     /// The product.
     pub product_id: ProductId,
-    /// Pieces in the house, the reserved ones included.
+    /// Pieces in the warehouse, including the reserved ones.
     pub on_hand: u32,
-    /// Pieces that active reservations claim.
+    /// Pieces that active reservations hold.
     pub reserved: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The version, for optimistic concurrency; apart from the product's.
+    /// The version, for optimistic concurrency. It is not the product's.
     pub version: Version,
 }
 
-/// Why stock cannot be changed so.
+/// Why a stock level cannot be changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StockRefusal {
-    /// Fewer pieces can be had than are asked for.
+    /// Fewer pieces are available than are requested.
     #[error("only {available} of {requested} are available")]
     Insufficient {
-        /// Asked for.
+        /// The requested pieces.
         requested: u32,
-        /// To be had.
+        /// The available pieces.
         available: u32,
     },
-    /// More pieces are reserved than would be on hand.
+    /// More pieces are reserved than would then be on hand.
     #[error("{reserved} are reserved")]
     BelowReserved {
-        /// Claimed by active reservations.
+        /// The pieces that active reservations hold.
         reserved: u32,
     },
-    /// Not 0 to [`MAX_QUANTITY`].
+    /// The number is not between 0 and [`MAX_QUANTITY`].
     #[error("must be between 0 and {MAX_QUANTITY}")]
     OutOfRange,
 }
@@ -61,7 +61,7 @@ named! {
         Allocation = "allocation",
         /// A claim ended and its pieces are available again.
         Release = "release",
-        /// Claimed pieces left the house.
+        /// Claimed pieces left the warehouse.
         Sale = "sale",
     }
 }
@@ -73,32 +73,32 @@ pub struct StockMovement {
     pub id: MovementId,
     /// The product.
     pub product_id: ProductId,
-    /// Why.
+    /// The reason for the change.
     pub kind: MovementKind,
-    /// By how much `on_hand` changed.
+    /// The change of `on_hand`, in pieces.
     pub on_hand_delta: i64,
-    /// By how much `reserved` changed.
+    /// The change of `reserved`, in pieces.
     pub reserved_delta: i64,
-    /// The order it was for, if it was for one.
+    /// The order that caused the change, if one did.
     pub order_id: Option<OrderId>,
-    /// When.
+    /// When the level changed.
     pub created_at: Timestamp,
 }
 
 impl StockLevel {
-    /// Nothing there yet.
+    /// The level of a product that has no stock yet.
     #[must_use]
     pub const fn empty(product_id: ProductId, now: Timestamp) -> Self {
         Self { product_id, on_hand: 0, reserved: 0, updated_at: now, version: Version::FIRST }
     }
 
-    /// Pieces that can be had.
+    /// Pieces that can be reserved.
     #[must_use]
     pub const fn available(&self) -> u32 {
         self.on_hand - self.reserved
     }
 
-    /// Sets how many pieces are on hand, after counting; `None` if it is as many as before.
+    /// Sets how many pieces are on hand, after counting. Returns `None` if the number is the same as before.
     ///
     /// # Errors
     /// [`StockRefusal::BelowReserved`], [`StockRefusal::OutOfRange`].
@@ -125,7 +125,7 @@ impl StockLevel {
     /// Claims pieces for an order.
     ///
     /// # Errors
-    /// [`StockRefusal::Insufficient`], and nothing is changed.
+    /// [`StockRefusal::Insufficient`]; nothing is changed.
     pub fn reserve(
         &mut self,
         id: MovementId,
@@ -141,8 +141,9 @@ impl StockLevel {
         Ok(self.moved(id, MovementKind::Allocation, 0, i64::from(quantity), Some(order), now))
     }
 
-    /// Ends a claim: the pieces go back on the shelf, or leave the house with the order. `None` if the reservation has
-    /// ended already (I6), or is another product's.
+    /// Ends a reservation: its pieces are available again, or they leave the warehouse with the order. Returns `None`,
+    /// and changes nothing, if the reservation has ended already (I6), is still held and cannot expire yet (I8), or
+    /// belongs to another product.
     pub fn end(
         &mut self,
         id: MovementId,
@@ -191,7 +192,7 @@ named! {
     ReservationState {
         /// It holds its pieces.
         Active = "active",
-        /// The pieces left the house with the order.
+        /// The pieces left the warehouse with the order.
         Committed = "committed",
         /// It ended with the order, and the pieces are available again.
         Released = "released",
@@ -211,18 +212,18 @@ pub struct Reservation {
     pub product_id: ProductId,
     /// The number of pieces, at least 1.
     pub quantity: u32,
-    /// What has become of it.
+    /// Its state.
     pub state: ReservationState,
-    /// From this time on it holds nothing any more (I7); never, if there is none.
+    /// From this time on it no longer holds its pieces (I7); `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ended, if it has.
+    /// When it ended; `None` if it is active.
     pub ended_at: Option<Timestamp>,
 }
 
 impl Reservation {
-    /// A claim that starts now.
+    /// A reservation that starts now.
     #[must_use]
     pub const fn new(
         id: ReservationId,
@@ -244,13 +245,14 @@ impl Reservation {
         }
     }
 
-    /// Whether it holds its pieces at `now`: whoever needs them may end it as expired otherwise (I7).
+    /// Whether it holds its pieces at `now`. As soon as it does not, an order that needs them may end it as expired
+    /// (I7).
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
         self.state == ReservationState::Active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Ends it, once (I6). An expiry before its time is refused (I8: a committed one never expires).
+    /// Ends it once (I6). It cannot expire before its time, and never after it was committed (I8).
     fn end(&mut self, end: ReservationState, now: Timestamp) -> bool {
         let early = end == ReservationState::Expired && self.holds(now);
         if self.state != ReservationState::Active || end == ReservationState::Active || early {

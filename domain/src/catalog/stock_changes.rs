@@ -71,9 +71,9 @@ impl StockChanges {
     /// Reserves all lines of the claim, or none (I3). The reservations of `expired` give up their pieces first; those
     /// that still hold theirs at `now` are left alone (I7, I8).
     ///
-    /// `levels` are those of the claimed products, in any order. `expired` may be empty as long as [`shortages`] finds no
-    /// line that is short. `ids` makes one id for each expired reservation, and then two for each line: of the movement
-    /// and of the reservation.
+    /// `levels` are those of the claimed products, in any order. `expired` may be empty as long as [`shortages`] finds
+    /// no line that is short. `ids` makes one id for each expired reservation, and then two for each line: of the
+    /// movement and of the reservation.
     ///
     /// # Errors
     /// [`Shortages`] if lines are short even so.
@@ -108,8 +108,8 @@ impl StockChanges {
         Ok(changes.without_unchanged_levels())
     }
 
-    /// Ends the active reservations of an order, whose pieces are then available again (I9). Reservations that have ended
-    /// stay as they are (I6). The changes are empty if none is active.
+    /// Ends the active reservations of an order, whose pieces are then available again (I9). Reservations that have
+    /// ended stay as they are (I6). The changes are empty if none is active.
     ///
     /// `levels` are those of the reserved products, in any order. `ids` makes one id for each active reservation.
     ///

@@ -1,4 +1,4 @@
-//! A log-in that lasts.
+//! Sessions.
 
 use crate::shared::{Timestamp, UserId, typed_id};
 
@@ -7,18 +7,18 @@ typed_id! {
     SessionId
 }
 
-/// A log-in of a user. Access tokens name it, and stop working when it ends.
+/// A log-in of a user. Access tokens name it, and they stop working when it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The identifier; the `sid` claim of access tokens.
     pub id: SessionId,
-    /// Whose session it is.
+    /// The account that is logged in.
     pub user_id: UserId,
     /// When the user logged in.
     pub created_at: Timestamp,
-    /// From this time on the session no longer holds.
+    /// From this time on the session is no longer valid.
     pub expires_at: Timestamp,
-    /// When it was ended early, if it was.
+    /// When it was ended early; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
 }
 
@@ -29,7 +29,7 @@ impl Session {
         Self { id, user_id, created_at: now, expires_at: now.plus_millis(lifetime_millis), revoked_at: None }
     }
 
-    /// Whether the session holds at `now`.
+    /// Whether the session is valid at `now`.
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && now < self.expires_at

@@ -22,7 +22,7 @@ pub struct User {
     pub email: Email,
     /// The name shown to others: one line of 1 to [`DISPLAY_NAME_MAX`] characters.
     pub display_name: Text,
-    /// What the person may do. Nobody has none: every account is at least a [`Role::User`].
+    /// The roles of the account. Every account has [`Role::User`] at least.
     pub roles: Vec<Role>,
     /// The hash of the password, in the PHC string format, salt and parameters included.
     pub password_hash: String,
@@ -35,7 +35,7 @@ pub struct User {
 }
 
 impl std::fmt::Debug for User {
-    /// Without the address, the name and the hash, so that none of them ends in a log.
+    /// Leaves out the address, the name and the hash, so that they do not get into a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { id, roles, version, .. } = self;
         f.debug_struct("User").field("id", id).field("roles", roles).field("version", version).finish_non_exhaustive()
@@ -43,7 +43,7 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// A new account with the one role that everybody has, and those of `more_roles`.
+    /// A new account with [`Role::User`] and the roles of `more_roles`.
     #[must_use]
     pub fn register(
         id: UserId,

@@ -2,11 +2,11 @@
 
 use crate::shared::string_type;
 
-/// Crockford's base 32: no I, L, O and U, so that it can be read out.
+/// Crockford's base 32. It has no I, L, O and U, so that a number can be read aloud.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 string_type! {
-    /// The number of an order for people: 12 characters of Crockford's base 32 (60 random bits), unique.
+    /// The unique number of an order that people use: 12 characters of Crockford's base 32 (60 random bits).
     OrderNumber
 }
 

@@ -22,7 +22,7 @@ pub struct OrderLine {
     pub name: Text,
     /// The number of pieces, at least 1.
     pub quantity: u32,
-    /// What one piece cost then.
+    /// The price of one piece then.
     pub unit_price: Money,
     /// `quantity` times `unit_price`.
     pub total: Money,
@@ -33,11 +33,11 @@ pub struct OrderLine {
 pub struct Order {
     /// The identifier.
     pub id: OrderId,
-    /// The number for people.
+    /// The number that people use.
     pub number: OrderNumber,
-    /// Who placed it.
+    /// The account that placed it.
     pub customer_id: UserId,
-    /// What was bought, each product once; never empty (O5), never changed (C1).
+    /// The lines. Each product occurs once. The list is never empty (O5) and never changes (C1).
     pub lines: Vec<OrderLine>,
     /// The sum of the lines (M5).
     pub total: Money,
@@ -51,7 +51,7 @@ pub struct Order {
     pub version: Version,
 }
 
-/// A step in the life of an order, as it is told to others (O3).
+/// A change of an order's progress. Each is reported in exactly one event (O3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusChange {
     /// What happened.
@@ -60,12 +60,12 @@ pub struct StatusChange {
     pub from: Progress,
     /// How far it has come now.
     pub to: Progress,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
 }
 
 impl OrderLine {
-    /// The sum of the lines; `None` if there are none.
+    /// The sum of the lines; `None` if the list is empty.
     ///
     /// # Errors
     /// [`MoneyError`] if they are of several currencies or the sum does not fit.
@@ -76,7 +76,8 @@ impl OrderLine {
 }
 
 impl Order {
-    /// A new order of these lines, as [`super::Basket::price`] makes them; `None` if there are none or they do not add up.
+    /// A new order of the lines that [`super::Basket::price`] made. Returns `None` if there are no lines or their sum
+    /// is out of range.
     #[must_use]
     pub fn place(
         id: OrderId,
@@ -105,10 +106,10 @@ impl Order {
         self.progress.status()
     }
 
-    /// Something happens to the order; `None` if it changes nothing.
+    /// Applies what happened to the order. Returns `None` if it changes nothing.
     ///
     /// # Errors
-    /// [`InvalidTransition`], and the order is as before (O6).
+    /// [`InvalidTransition`]; the order is unchanged (O6).
     pub fn apply(&mut self, trigger: Trigger, now: Timestamp) -> Result<Option<StatusChange>, InvalidTransition> {
         let Some(to) = self.progress.after(trigger)? else { return Ok(None) };
         let from = std::mem::replace(&mut self.progress, to);
@@ -178,7 +179,7 @@ mod tests {
             prop_assert_eq!(order.lines.iter().map(|line| line.total.amount()).sum::<i64>(), sum);
         }
 
-        /// O3, O6, O8: each change is told exactly once, the told changes fold to the stored state, a refusal changes
+        /// O3, O6, O8: each change is told exactly once, the told changes add up to the stored state, a refusal changes
         /// nothing, and times never go back even if the clock does.
         #[test]
         fn told_changes_fold_to_the_state(steps in prop::collection::vec((prop::sample::select(Trigger::ALL), -50i64..50), 0..20)) {

@@ -1,13 +1,13 @@
-//! The life of an order: three axes inside, one status outside, and the table of what may happen when.
+//! The progress of an order on three axes, the status that people see, and the table of allowed transitions.
 
 use crate::shared::named;
 
 named! {
     /// The order axis.
     OrderState {
-        /// It stands.
+        /// The order is valid.
         Open = "open",
-        /// It was called off; nothing will be delivered.
+        /// The order was cancelled; nothing will be delivered.
         Cancelled = "cancelled",
     }
 }
@@ -18,7 +18,7 @@ named! {
         None = "none",
         /// The whole total was taken.
         Captured = "captured",
-        /// The whole total was taken and is to be given back.
+        /// The whole total was taken and must be given back.
         RefundDue = "refund_due",
         /// The whole total was given back.
         Refunded = "refunded",
@@ -27,7 +27,7 @@ named! {
 named! {
     /// The fulfilment axis.
     FulfilmentState {
-        /// Nothing has left the house.
+        /// Nothing has left the warehouse.
         Unfulfilled = "unfulfilled",
         /// On its way.
         Shipped = "shipped",
@@ -46,9 +46,9 @@ named! {
         Shipped = "shipped",
         /// Arrived.
         Delivered = "delivered",
-        /// Called off.
+        /// Cancelled before it was shipped.
         Cancelled = "cancelled",
-        /// Paid back.
+        /// The whole total was given back.
         Refunded = "refunded",
     }
 }
@@ -59,11 +59,11 @@ named! {
         PaymentCaptured = "payment_captured",
         /// A payment did not succeed.
         PaymentFailed = "payment_failed",
-        /// Somebody called the order off.
+        /// Somebody asked to cancel the order.
         Cancel = "cancel",
         /// Its reservation ran out before it was paid.
         ReservationExpired = "reservation_expired",
-        /// The goods left the house.
+        /// The goods left the warehouse.
         Ship = "ship",
         /// The goods arrived.
         Deliver = "deliver",
@@ -89,9 +89,9 @@ pub struct Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not possible when the order is {}", trigger.name(), from.name())]
 pub struct InvalidTransition {
-    /// The status.
+    /// The status of the order.
     pub from: OrderStatus,
-    /// What was tried.
+    /// What cannot happen to it.
     pub trigger: Trigger,
 }
 
@@ -101,7 +101,7 @@ enum Step {
 }
 
 impl OrderStatus {
-    /// Whether nothing changes the status any more (O2).
+    /// Whether the status can no longer change (O2).
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Cancelled | Self::Refunded)
@@ -128,11 +128,11 @@ impl Progress {
         }
     }
 
-    /// What becomes of the order when `trigger` happens; `None` if it changes nothing (the same news again, or news of
-    /// what is settled).
+    /// The progress after `trigger`. Returns `None` if it changes nothing: the trigger was reported before, or no
+    /// longer matters.
     ///
     /// # Errors
-    /// [`InvalidTransition`] where the table has no cell.
+    /// [`InvalidTransition`] if the table does not allow the trigger in this status.
     pub fn after(self, trigger: Trigger) -> Result<Option<Self>, InvalidTransition> {
         match self.step(trigger) {
             Some(Step::Move(next)) => Ok((next != self).then_some(next)),
@@ -141,7 +141,8 @@ impl Progress {
         }
     }
 
-    /// The table (O1): a row per status, a cell per trigger, no cell forgotten.
+    /// The table of transitions (O1): a row per status and a cell per trigger. The compiler checks that no cell is
+    /// missing.
     fn step(self, trigger: Trigger) -> Option<Step> {
         use OrderStatus as S;
         use Trigger as T;
@@ -169,7 +170,7 @@ impl Progress {
             (S::Delivered, T::RefundAll) => Some(Step::Move(refunded)),
             (S::Delivered, T::PaymentFailed | T::Cancel | T::ReservationExpired | T::Ship) => None,
 
-            // Money that comes after the end is owed back; the status stays what it is.
+            // Money that arrives after the cancellation must be given back; the status stays the same.
             (S::Cancelled, T::PaymentCaptured) if self.payment == PaymentState::None => Some(Step::Move(refund_due)),
             (S::Cancelled, T::RefundAll) if self.payment == PaymentState::RefundDue => Some(Step::Move(refunded)),
             (S::Cancelled, T::Ship | T::Deliver) => None,

@@ -3,7 +3,7 @@
 use super::{Described, Kind};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// A currency of ISO 4217 that has minor units: funds, metals and test codes, which have none, are refused.
+/// A currency of ISO 4217 that has minor units. Funds, metals and test codes have none and are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 

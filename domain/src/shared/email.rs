@@ -7,8 +7,9 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfkc};
 string_type! {
     /// An e-mail address in the one form by which accounts are compared: NFC and case-folded.
     ///
-    /// Two people who can tell their addresses apart only by case or by the way an accent is composed are one account;
-    /// look-alikes made of compatibility characters (`ﬁ`, full-width letters) and invisible characters are refused.
+    /// Addresses that differ only in case or in the way an accent is composed are the same account. Compatibility
+    /// characters (`ﬁ`, full-width letters) and invisible characters are refused, because they make addresses look
+    /// alike.
     Email
 }
 
@@ -55,8 +56,8 @@ fn is_domain(domain: &str) -> bool {
     domain.contains('.') && domain.split('.').all(label)
 }
 
-/// Letters, digits and combining marks of other scripts. What is invisible (joiners, variation selectors, bidirectional
-/// marks) is no letter to Unicode, but a few invisible fillers are, so they are named.
+/// Letters, digits and combining marks of other scripts. Unicode does not count most invisible characters (joiners,
+/// variation selectors, bidirectional marks) as letters, but a few invisible fillers are letters, so they are listed.
 fn is_foreign_letter(c: char) -> bool {
     let filler = matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{3164}' | '\u{FFA0}' | '\u{FE00}'..='\u{FE0F}' | '\u{180B}'..='\u{180F}' | '\u{E0000}'..='\u{E0FFF}');
     !c.is_ascii() && !filler && (c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c))

@@ -1,7 +1,7 @@
 //! Typed identifiers.
 //!
-//! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. A UUID
-//! of another version is accepted when an id is parsed: no stored id equals it.
+//! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. A
+//! UUID of another version is accepted when an id is parsed: no stored id equals it.
 
 use uuid::Uuid;
 
@@ -23,8 +23,8 @@ macro_rules! typed_id {
         #[serde(transparent)]
         pub struct $type(uuid::Uuid);
         impl $type {
-            /// The nil id. Ids that cannot be parsed are mapped to it, so that they get the same authorization check and
-            /// the same answer as unknown ids.
+            /// The nil id. Ids that cannot be parsed are mapped to it, so that they get the same authorization check
+            /// and the same answer as unknown ids.
             pub const NIL: Self = Self(uuid::Uuid::nil());
 
             /// Wraps a UUID that was made or stored for this kind of thing.
@@ -58,7 +58,8 @@ macro_rules! typed_id {
 pub(crate) use typed_id;
 
 typed_id! {
-    /// A domain event in the outbox. It is also the mark by which a unit of work is recognized after an unknown outcome.
+    /// A domain event in the outbox. It is also the mark by which a unit of work is recognized after an unknown
+    /// outcome.
     EventId
 }
 

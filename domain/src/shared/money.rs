@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// An amount of money in minor units (cents for EUR, yen for JPY, fils for KWD).
 ///
-/// Being a whole number of minor units, it can never have more precision than its currency (M2). Every operation is
-/// checked: other currencies (M1) and overflow (M3) are errors, never numbers.
+/// The amount is a whole number of minor units, so it never has more precision than its currency (M2). Every operation
+/// is checked: mixed currencies (M1) and overflow (M3) are errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
     amount: i64,
@@ -22,7 +22,7 @@ pub enum MoneyError {
     /// The result does not fit into 64 bits.
     #[error("amount is out of range")]
     Overflow,
-    /// There is nothing to share among: no weight is greater than zero.
+    /// No weight is greater than zero, so that there is nobody to get a share.
     #[error("no weight is greater than zero")]
     NoWeight,
 }
@@ -34,7 +34,7 @@ impl Money {
         Self { amount, currency }
     }
 
-    /// Nothing, in `currency`.
+    /// Zero in `currency`.
     #[must_use]
     pub const fn zero(currency: Currency) -> Self {
         Self::new(0, currency)
@@ -60,7 +60,7 @@ impl Money {
         self.with(other, i64::checked_add)
     }
 
-    /// This less the other.
+    /// This amount minus the other.
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].

@@ -4,23 +4,24 @@ use super::string_type;
 use unicode_normalization::UnicodeNormalization as _;
 
 string_type! {
-    /// Text that every store keeps unchanged: NFC, trimmed, without control characters (line breaks where they are allowed).
+    /// Text that every store keeps unchanged: NFC, trimmed, without control characters. A block may have line breaks
+    /// and tabs.
     Text
 }
 
 /// Why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// Nothing is left after trimming, where something must be.
+    /// The text is empty after trimming, and it must not be.
     #[error("must not be empty")]
     Empty,
-    /// Longer than allowed.
+    /// The text is longer than allowed.
     #[error("must have at most {max} characters")]
     TooLong {
         /// The greatest number of Unicode scalar values.
         max: usize,
     },
-    /// Holds a control character, for example NUL.
+    /// The text has a control character, for example NUL.
     #[error("must not contain control characters")]
     Control,
 }

@@ -1,4 +1,4 @@
-//! A point in time as every store keeps it: milliseconds in UTC.
+//! Points in time, in milliseconds and UTC, as every store keeps them.
 
 use super::{Described, Kind};
 use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
@@ -44,7 +44,7 @@ impl Timestamp {
         Self(self.0.saturating_add(millis).clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// The later of the two: keeps the times of one life cycle from going back when the wall clock does (O8).
+    /// The later of the two. The times of one aggregate do not go back, even if the wall clock does (O8).
     #[must_use]
     pub fn not_before(self, other: Self) -> Self {
         self.max(other)
@@ -52,7 +52,7 @@ impl Timestamp {
 }
 
 impl From<DateTime<Utc>> for Timestamp {
-    /// Cuts what is below a millisecond and holds the result within the supported years.
+    /// Cuts off fractions of a millisecond, and limits the result to the supported years.
     fn from(time: DateTime<Utc>) -> Self {
         Self(time.timestamp_millis().clamp(Self::MIN.0, Self::MAX.0))
     }
@@ -65,7 +65,7 @@ impl From<Timestamp> for DateTime<Utc> {
 }
 
 impl std::fmt::Display for Timestamp {
-    /// In one piece and without an allocation: answers are full of times.
+    /// Writes the text at once and without an allocation, because answers contain many times.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let time = DateTime::<Utc>::from(*self);
         let mut text = *b"0000-00-00T00:00:00.000Z";
