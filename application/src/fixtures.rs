@@ -2,10 +2,10 @@
 
 use crate::{
     kernel::{
-        Actor, AppError, Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, MockFingerprints,
-        MockIdempotencyKeys, MockOutbox, OutboxEvent, StoreError,
+        Actor, AppError, Claimed, Command, Commands, Fingerprints, IdempotencyClaim, IdempotencyKey, MockFingerprints,
+        MockIdempotencyKeys, MockOutbox, OutboxEvent, StoreError, TxMode, UnitOfWork,
     },
-    testing::{Ending, Endings, MockStockRepository, Scripted, SeqIds},
+    testing::{Ending, Endings, MockStockRepository, Scripted, SeqIds, fixed_runtime},
 };
 use skep_domain::{
     access::Role,
@@ -120,8 +120,49 @@ impl Noted {
     }
 }
 
-/// Stamps what is the same for what a context has (`looking`, `open` and `seen`): the units of work that fail or
-/// come after an unknown outcome, and stores that hand them out.
+/// What a context has, made of mocks: units of work, and notes of what was done in them.
+pub(crate) trait World {
+    type Unit: UnitOfWork + ?Sized + 'static;
+    /// A unit of work in which everything succeeds.
+    fn open(&self) -> Box<Self::Unit>;
+    /// The same, but its commit fails.
+    fn failing(&self, error: StoreError) -> Box<Self::Unit>;
+    fn noted(&self) -> &Noted;
+}
+
+/// The commands of this store.
+pub(crate) fn commands<Tx: UnitOfWork + ?Sized + 'static>(units: &Arc<Scripted<Tx>>) -> Commands<Tx> {
+    Commands::new(units.clone(), fingerprints(), fixed_runtime().0)
+}
+
+/// What the frame of commands rests on and cannot enforce: a command says its action, makes what others find again in
+/// its plan, records one event, and claims and keeps its key. `input` has a key, and `actor` may carry it out.
+pub(crate) async fn obeys_the_frame<W: World, C: Command<Unit = W::Unit>>(
+    world: &W,
+    command: impl Fn() -> C,
+    actor: &Actor,
+    input: impl Fn() -> C::Input,
+) {
+    let untouched = commands(&Scripted::untouched()).of(command());
+    assert_eq!(code(&untouched.execute(&visitor(), input()).await), "unauthenticated");
+    assert_eq!(code(&untouched.execute(&self::actor(1, &[]), input()).await), "forbidden");
+
+    let units = Scripted::new([Ok(world.failing(aborted())), Ok(world.open())]);
+    let answer = commands(&units).of(command()).execute(actor, input()).await;
+    assert_eq!(code(&answer), "ok");
+    let (noted, answer) = (world.noted(), serde_json::to_string(&answer.ok()).unwrap());
+    let events = noted.events.all();
+    assert_eq!((events.len(), &events[0]), (2, &events[1]), "both attempts record the same event");
+    assert_eq!(noted.answers.all(), [answer.clone(), answer], "the answer is kept as it is given");
+    let (calls, claims) = (noted.calls.all(), noted.claims.all());
+    assert_eq!((calls.first(), calls.last()), (Some(&"claim"), Some(&"fill")));
+    assert_eq!((claims.len(), &claims[0]), (2, &claims[1]));
+    assert_eq!(endings(&noted.endings), [Ending::Committed; 2]);
+    assert!(units.begun().iter().all(|(mode, _)| *mode == TxMode::Write));
+}
+
+/// Stamps what is the same for what a context has (`looking`, `open` and `seen`): units of work that fail, and stores
+/// that hand them out.
 macro_rules! units {
     ($what:ty: $mock:ident as $tx:ident) => {
         pub(super) type Units = std::sync::Arc<crate::testing::Scripted<dyn $tx>>;
@@ -131,27 +172,25 @@ macro_rules! units {
             pub(super) fn failing(&self, error: crate::kernel::StoreError) -> $mock {
                 self.open().with_commit_error(error)
             }
-
-            /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
-            pub(super) fn after_a_miss(&self) -> $mock {
-                let mut tx = self.open();
-                tx.outbox.expect_settle().times(1..).returning(|_| Ok(false));
-                tx
-            }
-
-            /// A unit of work that finds the earlier one stored; every write but the answer is a failed test.
-            pub(super) fn after_a_hit(&self) -> $mock {
-                let mut tx = self.looking();
-                self.seen.noted.answers(&mut tx.idempotency);
-                tx.outbox.expect_settle().times(1).returning(|_| Ok(true));
-                tx
-            }
         }
 
         impl std::ops::Deref for Seen {
             type Target = crate::fixtures::Noted;
             fn deref(&self) -> &crate::fixtures::Noted {
                 &self.noted
+            }
+        }
+
+        impl crate::fixtures::World for $what {
+            type Unit = dyn $tx;
+            fn open(&self) -> Box<dyn $tx> {
+                Box::new(<$what>::open(self))
+            }
+            fn failing(&self, error: crate::kernel::StoreError) -> Box<dyn $tx> {
+                Box::new(<$what>::failing(self, error))
+            }
+            fn noted(&self) -> &crate::fixtures::Noted {
+                &self.seen.noted
             }
         }
 

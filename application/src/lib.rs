@@ -12,10 +12,12 @@ pub mod identity;
 pub mod kernel;
 pub mod operations;
 pub mod ordering;
+mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use app::{App, Catalog, Identity, Ordering, Policies, Ports};
+pub use app::{App, Policies, Ports};
+pub use store::Store;
 
 /// Every uniqueness rule of every context.
 pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {

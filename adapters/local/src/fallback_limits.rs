@@ -1,10 +1,7 @@
 //! Rate limits that go on when the shared counters are away.
 
 use async_trait::async_trait;
-use skep_application::{
-    kernel::{Clock, StoreError},
-    operations::{Limit, RateLimits, Verdict},
-};
+use skep_application::kernel::{Clock, Limit, RateLimits, StoreError, Verdict};
 use std::{
     sync::{
         Arc,

@@ -1,10 +1,7 @@
 //! Rate limits inside the process.
 
 use async_trait::async_trait;
-use skep_application::{
-    kernel::{Clock, StoreError},
-    operations::{Gcra, Limit, RateLimits, Verdict},
-};
+use skep_application::kernel::{Clock, Gcra, Limit, RateLimits, StoreError, Verdict};
 use std::{
     collections::{HashMap, hash_map::RandomState},
     hash::BuildHasher as _,

@@ -14,11 +14,8 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{
-    catalog::CatalogTx,
-    identity::IdentityTx,
-    kernel::{Clock, Key, StoreError, TxMode},
-    operations::{OperationsTx, StoreHealth},
-    ordering::OrderingTx,
+    kernel::{Clock, Key, StoreError, TxMode, Units},
+    operations::StoreHealth,
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -102,8 +99,12 @@ impl MongoStore {
         let observer = Arc::clone(&self.observer);
         Executor::start(&self.client, self.database.clone(), patience, self.latest.get(), observer).await
     }
+}
 
-    /// Opens a unit of work. Waits for a turn at the contended ids first, so that the snapshot is taken after those who
+impl Units for MongoStore {
+    type Unit = MongoUnit;
+
+    /// Waits for a turn at the contended ids first, so that the snapshot is taken after those who
     /// had theirs before are done.
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<MongoUnit, StoreError> {
         let turns = match mode {
@@ -116,8 +117,6 @@ impl MongoStore {
         Ok(MongoUnit::new(executor, turns, Arc::clone(&self.latest)))
     }
 }
-
-skep_application::begins!(MongoStore: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
 
 #[async_trait]
 impl StoreHealth for MongoStore {

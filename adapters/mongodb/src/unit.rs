@@ -2,13 +2,7 @@
 
 use crate::{locks::Turn, ops::Executor, store::Latest};
 use async_trait::async_trait;
-use skep_application::{
-    catalog::{CatalogTx, ProductRepository, StockRepository},
-    identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
-    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, UnitOutcome},
-    operations::OperationsTx,
-    ordering::{OrderRepository, OrderingTx},
-};
+use skep_application::kernel::{StoreError, Transaction, UnitOutcome};
 use std::{
     ops::{Deref, DerefMut},
     sync::Arc,
@@ -160,65 +154,5 @@ impl Transaction for MongoUnit {
         let work = self.work.take().ok_or_else(StoreError::after_error)?;
         let undone = self.runtime.spawn(Self::undo(work, self.failed));
         undone.await.map_err(|error| StoreError::Unavailable(error.into()))?
-    }
-}
-
-impl IdentityTx for MongoUnit {
-    fn users(&mut self) -> &mut dyn UserRepository {
-        self
-    }
-    fn sessions(&mut self) -> &mut dyn SessionRepository {
-        self
-    }
-    fn setup_tokens(&mut self) -> &mut dyn SetupTokenRepository {
-        self
-    }
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
-        self
-    }
-    fn outbox(&mut self) -> &mut dyn Outbox {
-        self
-    }
-}
-
-impl CatalogTx for MongoUnit {
-    fn products(&mut self) -> &mut dyn ProductRepository {
-        self
-    }
-    fn stock(&mut self) -> &mut dyn StockRepository {
-        self
-    }
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
-        self
-    }
-    fn outbox(&mut self) -> &mut dyn Outbox {
-        self
-    }
-}
-
-impl OrderingTx for MongoUnit {
-    fn orders(&mut self) -> &mut dyn OrderRepository {
-        self
-    }
-    fn products(&mut self) -> &mut dyn ProductRepository {
-        self
-    }
-    fn stock(&mut self) -> &mut dyn StockRepository {
-        self
-    }
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
-        self
-    }
-    fn outbox(&mut self) -> &mut dyn Outbox {
-        self
-    }
-}
-
-impl OperationsTx for MongoUnit {
-    fn sessions(&mut self) -> &mut dyn SessionRepository {
-        self
-    }
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
-        self
     }
 }

@@ -5,10 +5,7 @@ use redis::{
     Client, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use skep_application::{
-    kernel::StoreError,
-    operations::{Gcra, Limit, RateLimits, Verdict},
-};
+use skep_application::kernel::{Gcra, Limit, RateLimits, StoreError, Verdict};
 use std::{fmt, time::Duration};
 
 /// A request waits for no more than this, twice: once for a connection, once for an answer.

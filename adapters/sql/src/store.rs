@@ -1,24 +1,16 @@
 //! The store: units of work and queries over one database.
 
 use super::{Row, SqlDatabase, SqlUnit, Statement, Value, observe::Observer};
-use skep_application::{
-    catalog::CatalogTx,
-    identity::IdentityTx,
-    kernel::{Clock, Key, StoreError, TxMode},
-    operations::OperationsTx,
-    ordering::OrderingTx,
-};
+use skep_application::kernel::{Clock, Key, StoreError, TxMode, Units};
 use std::sync::Arc;
 
-/// Everything that Skep stores, in one SQL database; a [`skep_application::operations::Store`].
+/// Everything that Skep stores, in one SQL database; a [`skep_application::Store`].
 #[derive(Clone)]
 pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
     observer: Arc<Observer>,
 }
-
-skep_application::begins!(SqlStore: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
 
 impl SqlStore {
     /// A store in this database. The clock tells when migrations were applied. Whoever records metrics installs the
@@ -27,13 +19,6 @@ impl SqlStore {
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
         let observer = Observer::new(database.engine());
         Self { database, clock, observer }
-    }
-
-    /// Opens a unit of work.
-    pub(crate) async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
-        let mut watched = self.observer.unit();
-        let transaction = watched.begin(self.database.begin(mode, contended)).await?;
-        Ok(SqlUnit::new(transaction, mode, watched))
     }
 
     /// Reads rows, outside of any unit of work.
@@ -62,5 +47,15 @@ impl SqlStore {
         let count = self.find(statement, args, |mut row| row.int()).await?;
         let count = count.and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| StoreError::Corrupt(format!("{}: no number", statement.name).into()))
+    }
+}
+
+impl Units for SqlStore {
+    type Unit = SqlUnit;
+
+    async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
+        let mut watched = self.observer.unit();
+        let transaction = watched.begin(self.database.begin(mode, contended)).await?;
+        Ok(SqlUnit::new(transaction, mode, watched))
     }
 }

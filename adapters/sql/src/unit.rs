@@ -2,13 +2,7 @@
 
 use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
-use skep_application::{
-    catalog::{CatalogTx, ProductRepository, StockRepository},
-    identity::{IdentityTx, SessionRepository, SetupTokenRepository, UserRepository},
-    kernel::{IdempotencyKeys, Outbox, StoreError, Transaction, TxMode, UnitOutcome},
-    operations::OperationsTx,
-    ordering::{OrderRepository, OrderingTx},
-};
+use skep_application::kernel::{StoreError, Transaction, TxMode, UnitOutcome};
 
 /// A unit of work. It remembers its first error, and that a call of it was cancelled, and refuses everything after it
 /// but [`Transaction::rollback`], with which a refusal that rests on a `Duplicate` ends.
@@ -112,43 +106,5 @@ impl Transaction for SqlUnit {
 
     async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
         self.watched.end(UnitOutcome::RolledBack, self.transaction.rollback()).await
-    }
-}
-
-/// The units of work of the contexts: each names what it may touch, and all of it is this one.
-macro_rules! contexts {
-    ($($tx:ty { $($part:ident: $repository:ty),+ $(,)? })+) => { $(
-        impl $tx for SqlUnit {
-            $(fn $part(&mut self) -> &mut $repository {
-                self
-            })+
-        }
-    )+ };
-}
-
-contexts! {
-    IdentityTx {
-        users: dyn UserRepository,
-        sessions: dyn SessionRepository,
-        setup_tokens: dyn SetupTokenRepository,
-        idempotency: dyn IdempotencyKeys,
-        outbox: dyn Outbox,
-    }
-    CatalogTx {
-        products: dyn ProductRepository,
-        stock: dyn StockRepository,
-        idempotency: dyn IdempotencyKeys,
-        outbox: dyn Outbox,
-    }
-    OrderingTx {
-        orders: dyn OrderRepository,
-        products: dyn ProductRepository,
-        stock: dyn StockRepository,
-        idempotency: dyn IdempotencyKeys,
-        outbox: dyn Outbox,
-    }
-    OperationsTx {
-        sessions: dyn SessionRepository,
-        idempotency: dyn IdempotencyKeys,
     }
 }

@@ -3,20 +3,18 @@
 use super::{
     CatalogTx, MoneyInput, SkuTaken,
     create_product::{price_amount, price_currency, sku_taken},
+    on_sale,
 };
 use crate::kernel::{
-    Actor, Attempt, Authorized, Begin, Denied, Fingerprints, IdempotencyClaim, IdempotencyKey, Invalid, Key, KeyReused,
-    Mark, NotFound, OutboxEvent, Precondition, Runtime, TxMode, Unmet, authorize, once, permit, run, use_case_error,
+    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet,
+    use_case_error,
 };
-use serde_json::json;
+use serde::{Serialize, Serializer};
 use skep_domain::{
     access::Resource,
-    catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku, actions},
-    shared::{Currency, EventId, Money, Patch, ProductId, Text, Timestamp, Version},
+    catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku, actions, events::ProductChanged},
+    shared::{Action, Currency, Money, Patch, ProductId, Text},
 };
-use std::sync::Arc;
-
-const USE_CASE: &str = "catalog.change_product";
 
 /// What to change of a product, as typed. A replacement as a whole sets every field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,16 +44,32 @@ impl From<MoneyInput> for MoneyPatch {
     }
 }
 
+/// Stored fingerprints of commands are over these lists.
+impl Serialize for ProductPatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.sku, &self.name, &self.description, &self.price).serialize(serializer)
+    }
+}
+
+impl Serialize for MoneyPatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.amount, &self.currency).serialize(serializer)
+    }
+}
+
 /// Which product to change, from which version, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeProductCommand {
     /// The product.
+    #[serde(rename = "id")]
     pub product_id: ProductId,
     /// The version that the change is based on.
+    #[serde(rename = "if")]
     pub precondition: Precondition,
     /// The change.
     pub patch: ProductPatch,
     /// Makes the command happen once, however often it is sent.
+    #[serde(skip)]
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
@@ -71,20 +85,15 @@ use_case_error! {
     }
 }
 
-/// Changes products.
-pub struct ChangeProduct {
-    store: Arc<dyn Begin<dyn CatalogTx>>,
-    fingerprints: Arc<dyn Fingerprints>,
-    runtime: Runtime,
-}
+/// Changes products. A change of nothing moves no version. An archived product is not found.
+pub struct ChangeProduct;
 
-struct Plan {
+/// A checked change.
+pub struct ChangeProductPlan {
     product_id: ProductId,
     precondition: Precondition,
-    /// Judged before the first attempt, told after the product was found and its version compared.
+    /// What is wrong with the values is told after the product was found and its version compared.
     change: Result<Change, Invalid>,
-    mark: Mark,
-    now: Timestamp,
 }
 
 /// The change, but for the parts of the price that stay.
@@ -103,84 +112,57 @@ impl Change {
     }
 }
 
-impl ChangeProduct {
-    /// Changes products of this store.
-    #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn CatalogTx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
-        Self { store, fingerprints, runtime }
+impl Command for ChangeProduct {
+    type Unit = dyn CatalogTx;
+    type Input = ChangeProductCommand;
+    type Plan = ChangeProductPlan;
+    type Target = Product;
+    type Answer = Product;
+    type Error = ChangeProductError;
+
+    const NAME: &'static str = "catalog.change_product";
+    const ACTION: Action = actions::MANAGE_PRODUCT;
+
+    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
+        input.idempotency_key.as_ref()
     }
 
-    /// Changes the product; a change of nothing moves no version.
-    ///
-    /// # Errors
-    /// [`ChangeProductError`]; an archived product is not found.
-    pub async fn execute(&self, actor: &Actor, command: ChangeProductCommand) -> Result<Product, ChangeProductError> {
-        permit(actor, actions::MANAGE_PRODUCT)?;
-        let now = self.runtime.clock.now();
-        let whole = json!({ "id": command.product_id, "if": command.precondition, "patch": whole(&command.patch) });
-        let key = command.idempotency_key.as_ref();
-        let claim = IdempotencyClaim::of(actor, USE_CASE, key, &whole, &*self.fingerprints, now)?;
-        let plan = Plan {
-            product_id: command.product_id,
-            precondition: command.precondition,
-            change: read(command.patch),
-            mark: Mark { claim, event_id: EventId::new(self.runtime.ids.next()) },
-            now,
-        };
-        run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
+    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        let ChangeProductCommand { product_id, precondition, patch, .. } = input;
+        Ok(ChangeProductPlan { product_id, precondition, change: checked(patch) })
     }
 
-    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<Product, ChangeProductError> {
-        let tx = self.store.begin(TxMode::Write, &[Key::from(plan.product_id)]).await?;
-        once(
-            tx,
-            &attempt,
-            &plan.mark,
-            |mut tx, landed| async move { (change(&mut *tx, actor, plan, landed).await, tx) },
-        )
-        .await
+    fn contended(plan: &Self::Plan) -> Vec<Key> {
+        vec![Key(plan.product_id.uuid())]
     }
-}
 
-async fn change(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    landed: bool,
-) -> Result<Product, ChangeProductError> {
-    // Whoever has the stock keeps orders of the product waiting, so that none mixes what it was and what it will be.
-    tx.stock().find_many(&[plan.product_id]).await?;
-    let product = tx.products().find(plan.product_id).await?.filter(|product| landed || product.is_on_sale());
-    let mut product = product.ok_or(NotFound("product"))?;
-    if !landed {
-        let authorized = authorize(actor, actions::MANAGE_PRODUCT, Resource::Any)?;
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Product, Resource), Self::Error> {
+        // The stock comes first. While this unit has it, orders of the product wait, so none mixes old and new values.
+        unit.stock().find_many(&[plan.product_id]).await?;
+        let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
+        Ok((product, Resource::Any))
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        mut product: Authorized<'_, Product>,
+    ) -> Result<Product, Self::Error> {
+        on_sale(&product)?;
         plan.precondition.require(product.version)?;
-        let wanted = plan.change.clone()?.of(product.price);
-        let changed = product.change(wanted, plan.now);
+        let (now, change) = (product.now(), plan.change.clone()?.of(product.price));
+        let changed = product.change(change, now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
-            product.version = store_change(tx, actor, plan, &product, authorized).await?;
+            product.version = unit.products().save(&product).await.map_err(sku_taken::<ChangeProductError>)?;
+            let event = ProductChanged::of(&product);
+            product.record(unit.outbox(), &event, product.version, product.updated_at).await?;
         }
+        Ok(product.into_target())
     }
-    Ok(product)
 }
 
-async fn store_change(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    product: &Product,
-    _authorized: Authorized,
-) -> Result<Version, ChangeProductError> {
-    let version = tx.products().save(product).await.map_err(sku_taken::<ChangeProductError>)?;
-    let payload = json!({ "product_id": product.id, "sku": product.sku, "price": product.price });
-    let of = (product.id.uuid(), version);
-    let event =
-        OutboxEvent::new(plan.mark.event_id, "catalog.product_changed.v1", of, actor, product.updated_at, &payload);
-    tx.outbox().append(&event).await?;
-    Ok(version)
-}
-
-fn read(patch: ProductPatch) -> Result<Change, Invalid> {
+fn checked(patch: ProductPatch) -> Result<Change, Invalid> {
     let mut invalid = Invalid::default();
     let sku = required(&mut invalid, "/sku", patch.sku);
     let sku = sku.and_then(|sku| invalid.check("/sku", "invalid_sku", Sku::parse(&sku)));
@@ -210,19 +192,6 @@ fn required<T>(invalid: &mut Invalid, pointer: &str, field: Patch<T>) -> Option<
         Patch::Clear => invalid.check(pointer, "required", Err("must not be null")),
         Patch::Set(value) => Some(value),
     }
-}
-
-/// The whole patch for its fingerprint: an absent field and an empty one are different commands.
-fn whole(patch: &ProductPatch) -> serde_json::Value {
-    fn field<T: serde::Serialize>(field: &Patch<T>) -> serde_json::Value {
-        match field {
-            Patch::Keep => json!([]),
-            Patch::Clear => json!([null]),
-            Patch::Set(value) => json!([value]),
-        }
-    }
-    let price = patch.price.clone().map(|price| json!([field(&price.amount), field(&price.currency)]));
-    json!([field(&patch.sku), field(&patch.name), field(&patch.description), field(&price)])
 }
 
 #[cfg(test)]

@@ -1,21 +1,18 @@
 //! Putting a product on the shelf, with its first stock.
 
-use super::CatalogTx;
+use super::{CatalogTx, constraints};
 use crate::kernel::{
-    Actor, AppError, Attempt, Authorized, Begin, Denied, ErrorKind, Fingerprints, IdempotencyClaim, IdempotencyKey,
-    Invalid, KeyReused, Mark, OutboxEvent, Runtime, StoreError, TxMode, authorize, once, permit, run, use_case_error,
+    AppError, Authorized, Call, Command, Denied, ErrorKind, IdempotencyKey, Invalid, KeyReused, StoreError,
+    use_case_error,
 };
-use serde_json::json;
 use skep_domain::{
     access::Resource,
     catalog::{
         DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Product, Sku, StockLevel, StockMovement, StockRefusal, actions,
+        events::ProductCreated,
     },
-    shared::{Currency, EventId, Money, MovementId, ProductId, Text},
+    shared::{Action, Currency, Money, MovementId, ProductId, Text},
 };
-use std::sync::Arc;
-
-const USE_CASE: &str = "catalog.create_product";
 
 /// An amount of money, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -69,111 +66,79 @@ use_case_error! {
 }
 
 /// Creates products.
-pub struct CreateProduct {
-    store: Arc<dyn Begin<dyn CatalogTx>>,
-    fingerprints: Arc<dyn Fingerprints>,
-    runtime: Runtime,
-}
+pub struct CreateProduct;
 
-struct Plan {
+/// A checked product with its first stock.
+pub struct CreateProductPlan {
     product: Product,
     level: StockLevel,
     movement: Option<StockMovement>,
-    mark: Mark,
 }
 
-impl CreateProduct {
-    /// Creates products in this store.
-    #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn CatalogTx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
-        Self { store, fingerprints, runtime }
+impl Command for CreateProduct {
+    type Unit = dyn CatalogTx;
+    type Input = CreateProductCommand;
+    type Plan = CreateProductPlan;
+    type Target = ();
+    type Answer = Product;
+    type Error = CreateProductError;
+
+    const NAME: &'static str = "catalog.create_product";
+    const ACTION: Action = actions::MANAGE_PRODUCT;
+
+    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
+        input.idempotency_key.as_ref()
     }
 
-    /// Creates the product.
-    ///
-    /// # Errors
-    /// [`CreateProductError`].
-    pub async fn execute(&self, actor: &Actor, command: CreateProductCommand) -> Result<Product, CreateProductError> {
-        permit(actor, actions::MANAGE_PRODUCT)?;
-        let plan = self.plan(actor, &command)?;
-        run(&self.runtime, actor.deadline, |attempt| self.attempt(actor, &plan, attempt)).await
-    }
-
-    fn plan(&self, actor: &Actor, command: &CreateProductCommand) -> Result<Plan, CreateProductError> {
-        let now = self.runtime.clock.now();
+    async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let mut invalid = Invalid::default();
-        let sku = invalid.check("/sku", "invalid_sku", Sku::parse(&command.sku));
-        let name = invalid.check("/name", "invalid_text", Text::line(&command.name, NAME_MAX));
-        let description = Text::block(&command.description, DESCRIPTION_MAX);
+        let sku = invalid.check("/sku", "invalid_sku", Sku::parse(&input.sku));
+        let name = invalid.check("/name", "invalid_text", Text::line(&input.name, NAME_MAX));
+        let description = Text::block(&input.description, DESCRIPTION_MAX);
         let description = invalid.check("/description", "invalid_text", description);
-        let price = price(&mut invalid, &command.price);
-        let id = ProductId::new(self.runtime.ids.next());
-        let mut level = StockLevel::empty(id, now);
-        let movement_id = MovementId::new(self.runtime.ids.next());
-        let movement = on_hand(command.stock.unwrap_or(0)).and_then(|count| level.set_on_hand(movement_id, count, now));
+        let price = price(&mut invalid, &input.price);
+        let id = ProductId::new(call.new_id());
+        let mut level = StockLevel::empty(id, call.now);
+        let movement_id = MovementId::new(call.new_id());
+        let count = on_hand(input.stock.unwrap_or(0));
+        let movement = count.and_then(|count| level.set_on_hand(movement_id, count, call.now));
         let movement = invalid.check("/stock", "out_of_range", movement);
         let (Some(sku), Some(name), Some(description), Some(price), Some(movement)) =
             (sku, name, description, price, movement)
         else {
             return Err(invalid.into());
         };
-        let product = Product::create(id, sku, name, description, price, now);
+        let product = Product::create(id, sku, name, description, price, call.now);
         let product = product.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))?;
-        let key = command.idempotency_key.as_ref();
-        let claim = IdempotencyClaim::of(actor, USE_CASE, key, command, &*self.fingerprints, now)?;
-        let event_id = EventId::new(self.runtime.ids.next());
-        Ok(Plan { product, level, movement, mark: Mark { claim, event_id } })
+        Ok(CreateProductPlan { product, level, movement })
     }
 
-    async fn attempt(&self, actor: &Actor, plan: &Plan, attempt: Attempt) -> Result<Product, CreateProductError> {
-        let tx = self.store.begin(TxMode::Write, &[]).await?;
-        once(
-            tx,
-            &attempt,
-            &plan.mark,
-            |mut tx, landed| async move { (create(&mut *tx, actor, plan, landed).await, tx) },
-        )
-        .await
+    async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
+        Ok(((), Resource::Any))
     }
-}
 
-async fn create(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    landed: bool,
-) -> Result<Product, CreateProductError> {
-    if !landed {
-        let authorized = authorize(actor, actions::MANAGE_PRODUCT, Resource::Any)?;
-        store_product(tx, actor, plan, authorized).await?;
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        authorized: Authorized<'_, ()>,
+    ) -> Result<Product, Self::Error> {
+        let CreateProductPlan { product, level, movement } = plan;
+        unit.products().insert(product).await.map_err(sku_taken::<CreateProductError>)?;
+        unit.stock().insert(level).await?;
+        if let Some(movement) = movement {
+            unit.stock().append_movements(std::slice::from_ref(movement)).await?;
+        }
+        let event = ProductCreated::of(product, level);
+        authorized.record(unit.outbox(), &event, product.version, product.created_at).await?;
+        Ok(product.clone())
     }
-    Ok(plan.product.clone())
-}
-
-async fn store_product(
-    tx: &mut dyn CatalogTx,
-    actor: &Actor,
-    plan: &Plan,
-    _authorized: Authorized,
-) -> Result<(), CreateProductError> {
-    let product = &plan.product;
-    tx.products().insert(product).await.map_err(sku_taken::<CreateProductError>)?;
-    tx.stock().insert(&plan.level).await?;
-    if let Some(movement) = plan.movement {
-        tx.stock().append_movements(&[movement]).await?;
-    }
-    let payload =
-        json!({ "product_id": product.id, "sku": product.sku, "price": product.price, "on_hand": plan.level.on_hand });
-    let of = (product.id.uuid(), product.version);
-    let event =
-        OutboxEvent::new(plan.mark.event_id, "catalog.product_created.v1", of, actor, product.created_at, &payload);
-    Ok(tx.outbox().append(&event).await?)
 }
 
 /// The store tells who of several was first with a SKU.
 pub(super) fn sku_taken<E: From<SkuTaken> + From<StoreError>>(error: StoreError) -> E {
     match error {
-        StoreError::Duplicate { constraint: crate::catalog::constraints::PRODUCT_SKU } => SkuTaken.into(),
+        StoreError::Duplicate { constraint: constraints::PRODUCT_SKU } => SkuTaken.into(),
         error => error.into(),
     }
 }

@@ -1,17 +1,15 @@
-//! A catalogue made of mocks: what the tests of this context share.
+//! A catalog made of mocks: what the tests of this context share.
 
 use super::CatalogTx;
 use crate::{
-    fixtures::{self, Noted, Recorded, fingerprints, units},
-    kernel::{Claimed, Fingerprints, Runtime},
-    testing::{MockCatalogTx, fixed_runtime},
+    fixtures::{Noted, Recorded, units},
+    testing::MockCatalogTx,
 };
 use skep_domain::catalog::{Product, StockLevel};
-use std::sync::Arc;
 
 units!(Shelf: MockCatalogTx as CatalogTx);
 
-/// What the catalogue has, and what was done to it.
+/// What the catalog has, and what was done to it.
 #[derive(Clone, Default)]
 pub(super) struct Shelf {
     pub(super) product: Option<Product>,
@@ -68,24 +66,8 @@ impl Shelf {
         tx
     }
 
-    /// A unit of work whose key stands for this; everything else is a failed test.
-    pub(super) fn claimed(&self, claimed: Claimed) -> MockCatalogTx {
-        let mut tx = MockCatalogTx::noting(&self.seen.endings);
-        tx.idempotency.expect_claim().times(1).return_once(move |_| Ok(claimed));
-        tx
-    }
-
     /// The payload of the only event.
     pub(super) fn told(&self) -> serde_json::Value {
         serde_json::from_str(&self.seen.events.one().payload).unwrap()
     }
-}
-
-/// A store that is away for good after this unit of work.
-pub(super) fn then_away(tx: MockCatalogTx) -> Units {
-    fixtures::then_away([Box::new(tx) as Box<dyn CatalogTx>])
-}
-
-pub(super) fn parts() -> (Arc<dyn Fingerprints>, Runtime) {
-    (fingerprints(), fixed_runtime().0)
 }

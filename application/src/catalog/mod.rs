@@ -1,4 +1,4 @@
-//! The use cases and queries of the catalogue.
+//! The use cases and queries of the catalog.
 
 mod archive_product;
 mod change_product;
@@ -16,3 +16,50 @@ pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError
 pub use ports::*;
 pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};
 pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};
+
+use crate::{
+    app::Ports,
+    kernel::{Commands, NotFound, UseCase},
+};
+use skep_domain::catalog::Product;
+
+/// The use cases of the catalog.
+pub struct Catalog {
+    /// Creates a product.
+    pub create_product: UseCase<CreateProduct>,
+    /// Changes a product.
+    pub change_product: UseCase<ChangeProduct>,
+    /// Archives a product.
+    pub archive_product: UseCase<ArchiveProduct>,
+    /// Sets the stock of a product.
+    pub set_stock: UseCase<SetStock>,
+    /// Shows a product.
+    pub get_product: GetProduct,
+    /// Lists products.
+    pub list_products: ListProducts,
+    /// Shows the stock of a product.
+    pub get_stock: GetStock,
+}
+
+impl Catalog {
+    /// The use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        let commands =
+            Commands::<dyn CatalogTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
+        Self {
+            create_product: commands.of(CreateProduct),
+            change_product: commands.of(ChangeProduct),
+            archive_product: commands.of(ArchiveProduct),
+            set_stock: commands.of(SetStock),
+            get_product: GetProduct::new(ports.store.clone()),
+            list_products: ListProducts::new(ports.store.clone()),
+            get_stock: GetStock::new(ports.store.clone()),
+        }
+    }
+}
+
+/// To change an archived product is like changing one that does not exist.
+fn on_sale(product: &Product) -> Result<(), NotFound> {
+    if product.is_on_sale() { Ok(()) } else { Err(NotFound("product")) }
+}

@@ -1,24 +1,23 @@
 //! The ports of the catalogue.
 
-use crate::kernel::{IdempotencyKeys, Outbox, Page, PageRequest, StoreError, Transaction};
+use crate::kernel::{Page, PageRequest, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     catalog::{Product, Reservation, StockLevel, StockMovement},
     shared::{Direction, OrderId, ProductId, Timestamp, Version},
 };
 
-/// All that a catalogue use case may touch.
-pub trait CatalogTx: Transaction {
-    /// The products.
-    fn products(&mut self) -> &mut dyn ProductRepository;
-    /// How much of them there is.
-    fn stock(&mut self) -> &mut dyn StockRepository;
-    /// The idempotency keys.
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
-    /// The outbox.
-    fn outbox(&mut self) -> &mut dyn Outbox;
+context! {
+    /// All that a command of the catalog may touch.
+    unit CatalogTx mocked by MockCatalogTx of CatalogMocks {
+        /// The products.
+        products: ProductRepository by MockProductRepository,
+        /// The stock of the products.
+        stock: StockRepository by MockStockRepository,
+    }
+    /// Everything that a store does for the catalog.
+    store CatalogStore: ProductQueries, StockQueries
 }
-crate::kernel::framed!(dyn CatalogTx);
 
 /// The products, inside a unit of work. Published to ordering.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

@@ -86,6 +86,20 @@ impl House {
         tx
     }
 
+    /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
+    pub(super) fn after_a_miss(&self) -> MockIdentityTx {
+        let mut tx = self.open();
+        tx.outbox.expect_settle().times(1..).returning(|_| Ok(false));
+        tx
+    }
+
+    /// A unit of work that finds the earlier one stored; every write is a failed test.
+    pub(super) fn after_a_hit(&self) -> MockIdentityTx {
+        let mut tx = self.looking();
+        tx.outbox.expect_settle().times(1).returning(|_| Ok(true));
+        tx
+    }
+
     /// Neither an address nor a name nor a password nor its hash is in any event.
     pub(super) fn assert_events_name_nobody(&self) {
         for event in self.seen.events.all() {

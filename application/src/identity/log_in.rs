@@ -1,16 +1,15 @@
 //! Logging in with a password.
 
-use super::{AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, IdentityTx, PasswordHasher, UserQueries};
-use crate::{
-    kernel::{
-        Actor, AppError, Attempt, Begin, ErrorKind, Fingerprints, OutboxEvent, Runtime, StoreError, TooManyAttempts,
-        TxMode, run, use_case_error,
-    },
-    operations::{Limit, RateLimits},
+use super::{
+    AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, IdentityTx, PasswordHasher, SessionPolicy,
+    UserQueries,
 };
-use serde_json::json;
+use crate::kernel::{
+    Actor, AppError, Attempt, Begin, ErrorKind, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError,
+    TooManyAttempts, TxMode, run, use_case_error,
+};
 use skep_domain::{
-    identity::{PasswordPolicy, Session},
+    identity::{PasswordPolicy, Session, events::UserLoggedIn},
     shared::{Email, EventId, SessionId, Version},
 };
 use std::{sync::Arc, time::Duration};
@@ -73,28 +72,6 @@ impl From<HashError> for LogInError {
         match error {
             HashError::Busy => Self::HasherBusy(HasherBusy),
             HashError::Failed(cause) => Self::Store(StoreError::unreadable(cause)),
-        }
-    }
-}
-
-/// How long log-ins last, and how often they may be tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionPolicy {
-    /// How long an access token is good.
-    pub token_lifetime: Duration,
-    /// How long a session is good.
-    pub session_lifetime: Duration,
-    /// How often a log-in to one account may be tried.
-    pub attempts: Limit,
-}
-
-impl Default for SessionPolicy {
-    /// An hour, 30 days, 10 a minute.
-    fn default() -> Self {
-        Self {
-            token_lifetime: Duration::from_secs(60 * 60),
-            session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
-            attempts: Limit { burst: 10, period: Duration::from_secs(60) },
         }
     }
 }
@@ -189,9 +166,8 @@ async fn start(
     let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == verified.password_hash);
     let user = user.ok_or(InvalidCredentials)?;
     tx.sessions().insert(session).await?;
-    let payload = json!({ "user_id": user.id, "session_id": session.id });
-    let of = (session.id.uuid(), Version::FIRST);
-    let mut event = OutboxEvent::new(event_id, "identity.user_logged_in.v1", of, actor, session.created_at, &payload);
+    let told = UserLoggedIn::of(session);
+    let mut event = OutboxEvent::of(event_id, &told, Version::FIRST, actor, session.created_at)?;
     event.actor_id = Some(user.id);
     Ok(tx.outbox().append(&event).await?)
 }

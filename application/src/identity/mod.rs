@@ -11,14 +11,66 @@ mod log_in;
 mod new_account;
 mod ports;
 mod register_user;
+mod session_policy;
 mod set_up;
+mod sweep_sessions;
 
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
 pub use get_profile::{GetProfile, GetProfileError};
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
-pub use log_in::{InvalidCredentials, LogIn, LogInAnswer, LogInCommand, LogInError, SessionPolicy};
+pub use log_in::{InvalidCredentials, LogIn, LogInAnswer, LogInCommand, LogInError};
 pub use new_account::{AccountCommand, Accounts, EmailTaken, HasherBusy, NewAccountError};
 pub use ports::*;
 pub use register_user::{RegisterUser, RegisterUserError};
+pub use session_policy::SessionPolicy;
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
+pub use sweep_sessions::SweepSessions;
+
+use crate::app::{Policies, Ports};
+/// The use cases of identity.
+pub struct Identity {
+    /// Registers a user.
+    pub register_user: RegisterUser,
+    /// Logs a user in.
+    pub log_in: LogIn,
+    /// Recognizes a user by an access token.
+    pub authenticate: Authenticate,
+    /// Shows one's own profile.
+    pub get_profile: GetProfile,
+    /// Makes an account for somebody else.
+    pub create_user: CreateUser,
+    /// Makes the first admin.
+    pub set_up: SetUp,
+    /// Issues the token for the set-up.
+    pub issue_setup_token: IssueSetupToken,
+}
+
+impl Identity {
+    /// The use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policies: &Policies) -> Self {
+        let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits } = ports.clone();
+        let passwords = policies.passwords.clone();
+        let accounts = Accounts { hasher: hasher.clone(), passwords, runtime: runtime.clone() };
+        let log_in = LogIn {
+            store: store.clone(),
+            users: store.clone(),
+            hasher,
+            tokens: tokens.clone(),
+            limits,
+            fingerprints,
+            policy: policies.sessions,
+            runtime: runtime.clone(),
+        };
+        Self {
+            register_user: RegisterUser::new(store.clone(), accounts.clone()),
+            log_in,
+            authenticate: Authenticate::new(tokens, store.clone(), runtime.clone()),
+            get_profile: GetProfile::new(store.clone()),
+            create_user: CreateUser::new(store.clone(), accounts.clone()),
+            set_up: SetUp::new(store.clone(), secrets.clone(), accounts),
+            issue_setup_token: IssueSetupToken::new(store, secrets, runtime),
+        }
+    }
+}

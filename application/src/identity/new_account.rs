@@ -1,11 +1,10 @@
 //! What making an account has in common, whoever makes it: registration, set-up, the operator.
 
-use super::{HashError, IdentityTx, PasswordHasher, UserView};
+use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
 use crate::kernel::{Actor, AppError, Attempt, ErrorKind, Invalid, OutboxEvent, Runtime, StoreError, use_case_error};
-use serde_json::json;
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal, User},
+    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
     shared::{Email, EventId, Text, UserId},
 };
 use std::{sync::Arc, time::Duration};
@@ -141,9 +140,7 @@ impl NewAccount {
             return Err(EmailTaken.into());
         }
         tx.users().insert(user).await.map_err(taken)?;
-        let payload = json!({ "user_id": user.id, "roles": user.roles });
-        let of = (user.id.uuid(), user.version);
-        let event = OutboxEvent::new(*event_id, "identity.user_registered.v1", of, actor, user.created_at, &payload);
+        let event = OutboxEvent::of(*event_id, &UserRegistered::of(user), user.version, actor, user.created_at)?;
         tx.outbox().append(&event).await?;
         Ok(UserView::from(user))
     }
@@ -152,7 +149,7 @@ impl NewAccount {
 /// Two that register one address at once both find it free; the store tells them apart.
 fn taken(error: StoreError) -> NewAccountError {
     match error {
-        StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL } => EmailTaken.into(),
+        StoreError::Duplicate { constraint: constraints::USER_EMAIL } => EmailTaken.into(),
         error => error.into(),
     }
 }

@@ -1,6 +1,6 @@
 //! The ports of identity.
 
-use crate::kernel::{BoxError, IdempotencyKeys, Outbox, Scope, StoreError, Transaction};
+use crate::kernel::{BoxError, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::Role,
@@ -8,18 +8,18 @@ use skep_domain::{
     shared::{Email, SessionId, Text, Timestamp, UserId, Version},
 };
 
-/// All that an identity use case may touch.
-pub trait IdentityTx: Transaction {
-    /// The accounts.
-    fn users(&mut self) -> &mut dyn UserRepository;
-    /// The log-ins.
-    fn sessions(&mut self) -> &mut dyn SessionRepository;
-    /// The one-time token of the set-up.
-    fn setup_tokens(&mut self) -> &mut dyn SetupTokenRepository;
-    /// The idempotency keys.
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
-    /// The outbox.
-    fn outbox(&mut self) -> &mut dyn Outbox;
+context! {
+    /// All that a command of identity may touch.
+    unit IdentityTx mocked by MockIdentityTx of IdentityMocks {
+        /// The accounts.
+        users: UserRepository by MockUserRepository,
+        /// The log-ins.
+        sessions: SessionRepository by MockSessionRepository,
+        /// The one-time token of the set-up.
+        setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
+    }
+    /// Everything that a store does for identity.
+    store IdentityStore: UserQueries, SessionQueries
 }
 
 /// The accounts, inside a unit of work.

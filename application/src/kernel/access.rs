@@ -1,21 +1,85 @@
-//! Asking for permission, and carrying the proof of it.
+//! Permission, and the proof of it.
 //!
-//! `permit` comes before anything is read, `authorize` after the load in the same unit of work; the writing half of a
-//! use case takes the [`Authorized`] that only this module makes. Lists get a [`Scope`].
+//! [`permit`] comes before anything is read: what a role alone forbids is denied there. What a command does to a loaded
+//! resource is judged by the frame of commands alone ([`super::UseCase`]), which makes the [`Authorized`] that the
+//! writing half of a command takes. Lists get a [`Scope`].
 
-use super::{Actor, ErrorKind};
+use super::{Actor, Call, ErrorKind, Outbox, OutboxEvent, StoreError};
 use skep_domain::{
-    access::{Action, Denial, Resource, Subject, decide},
-    shared::UserId,
+    access::{Denial, Resource, Subject, decide},
+    shared::{Action, Event, Timestamp, UserId, Version},
 };
+use std::ops::{Deref, DerefMut};
+use uuid::Uuid;
 
-/// The proof that a role of the actor has the action, for some resource at least.
+/// The proof that the actor of a call may do an action to the target: the thing that the command has loaded. Only the
+/// frame of commands makes it, and everything that a command writes comes from it: the target, the time and the event.
 #[derive(Debug)]
-pub struct Permitted(());
+pub struct Authorized<'a, T> {
+    action: Action,
+    target: T,
+    call: &'a Call<'a>,
+}
 
-/// The proof that the actor may do the action to the resource that was shown.
-#[derive(Debug)]
-pub struct Authorized(());
+impl<T> Deref for Authorized<'_, T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.target
+    }
+}
+
+impl<T> DerefMut for Authorized<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.target
+    }
+}
+
+impl<T> Authorized<'_, T> {
+    /// The action that is allowed.
+    #[must_use]
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The target, to be answered.
+    #[must_use]
+    pub fn into_target(self) -> T {
+        self.target
+    }
+
+    /// The time of the call, the same in every attempt.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.call.now
+    }
+
+    /// A new identifier. Attempts do not share it: an identifier by which others find something is made in the plan.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        self.call.new_id()
+    }
+
+    /// Random bits for a number that the next attempt draws again.
+    #[must_use]
+    pub fn random_bits(&self) -> u64 {
+        self.call.random_bits()
+    }
+
+    /// Appends the event of this unit of work. It is the mark by which the unit is recognized after an unknown outcome,
+    /// so a unit that changes anything appends exactly one.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn record<E: Event>(
+        &self,
+        outbox: &mut dyn Outbox,
+        event: &E,
+        version: Version,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        outbox.append(&OutboxEvent::of(self.call.event_id, event, version, self.call.actor, at)?).await
+    }
+}
 
 /// The action is not allowed. Which rule denied it is for the log; the caller learns 401 or 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,23 +111,37 @@ impl Denied {
     }
 }
 
-/// What a role alone forbids is denied here, before anything is read.
+/// Denies what no resource could allow, before anything is read.
 ///
 /// # Errors
 /// [`Denied`].
-pub fn permit(actor: &Actor, action: Action) -> Result<Permitted, Denied> {
-    decide(actor.subject(), action, Resource::Any).map(|()| Permitted(())).map_err(|denial| Denied { action, denial })
+pub fn permit(actor: &Actor, action: Action) -> Result<(), Denied> {
+    judge(actor, action, Resource::Any)
 }
 
 /// The whole decision, with the resource at hand.
 ///
 /// # Errors
 /// [`Denied`].
-pub fn authorize(actor: &Actor, action: Action, resource: Resource) -> Result<Authorized, Denied> {
-    decide(actor.subject(), action, resource).map(|()| Authorized(())).map_err(|denial| Denied { action, denial })
+pub(super) fn judge(actor: &Actor, action: Action, resource: Resource) -> Result<(), Denied> {
+    decide(actor.subject(), action, resource).map_err(|denial| Denied { action, denial })
 }
 
-/// Which rows of a list somebody may see. Every store compiles it into the query, before paging and counting.
+/// The whole decision, and the proof of it.
+///
+/// # Errors
+/// [`Denied`].
+pub(super) fn authorize<'a, T>(
+    call: &'a Call<'a>,
+    action: Action,
+    target: T,
+    resource: Resource,
+) -> Result<Authorized<'a, T>, Denied> {
+    judge(call.actor, action, resource)?;
+    Ok(Authorized { action, target, call })
+}
+
+/// The rows of a list that somebody may see. Every store compiles it into the query, before paging and counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every row.
@@ -89,8 +167,8 @@ impl Scope {
 /// The rows to which the actor may do `action`.
 #[must_use]
 pub fn scope(actor: &Actor, action: Action) -> Scope {
-    // Nobody is the owner of anything that nobody owns: if that is allowed, ownership does not matter.
-    let nobody = UserId::new(uuid::Uuid::max());
+    // Asks about a resource whose owner no user is. If that is allowed, ownership does not matter.
+    let nobody = UserId::new(Uuid::max());
     if decide(actor.subject(), action, Resource::OwnedBy(nobody)).is_ok() {
         return Scope::All;
     }

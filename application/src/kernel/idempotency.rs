@@ -1,6 +1,6 @@
 //! Idempotency keys: a command that is sent twice with one key happens once and gets one answer.
 
-use super::{Actor, KeyReused, StoreError};
+use super::{Actor, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use uuid::Uuid;
@@ -88,40 +88,6 @@ pub enum Claimed {
     Replay(String),
     /// Another command was carried out with this key.
     Mismatch,
-}
-
-/// Claims the key of a command, if it has one: the first statement of its unit. Answers what an earlier unit answered.
-///
-/// # Errors
-/// [`KeyReused`] if the key stands for another command.
-pub(super) async fn replay<T, E>(
-    keys: &mut dyn IdempotencyKeys,
-    claim: Option<&IdempotencyClaim>,
-) -> Result<Option<T>, E>
-where
-    T: serde::de::DeserializeOwned,
-    E: From<KeyReused> + From<StoreError>,
-{
-    let Some(claim) = claim else { return Ok(None) };
-    match keys.claim(claim).await? {
-        Claimed::New => Ok(None),
-        Claimed::Mismatch => Err(KeyReused.into()),
-        Claimed::Replay(answer) => Ok(Some(serde_json::from_str(&answer).map_err(StoreError::unreadable)?)),
-    }
-}
-
-/// Keeps the answer with the key of a command, if it has one: the last statement of its unit.
-///
-/// # Errors
-/// The store's.
-pub(super) async fn remember(
-    keys: &mut dyn IdempotencyKeys,
-    claim: Option<&IdempotencyClaim>,
-    answer: &impl serde::Serialize,
-) -> Result<(), StoreError> {
-    let Some(claim) = claim else { return Ok(()) };
-    let answer = serde_json::to_string(answer).map_err(StoreError::unreadable)?;
-    keys.fill(claim, &answer).await
 }
 
 /// The keys, inside a unit of work, so that no crash can part a key from the change it stands for.

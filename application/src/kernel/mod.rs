@@ -4,38 +4,47 @@
 mod access;
 mod actor;
 mod attempt;
+mod command;
 pub mod constraints;
 mod error;
 mod idempotency;
-mod once;
+mod limits;
 mod outbox;
 mod page;
 mod precondition;
 mod refusal;
 mod runtime;
 mod store;
+mod sweep;
+mod unit_of_work;
 mod unit_outcome;
 
-pub use access::{Authorized, Denied, Permitted, Scope, authorize, permit, scope};
+pub use access::{Authorized, Denied, Scope, permit, scope};
 pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};
+pub use command::{Call, Command, Commands, UseCase};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
+pub use limits::{Gcra, Limit, RateLimits, Verdict};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, SortValue};
 pub use precondition::{Precondition, Unmet};
 pub use refusal::{KeyReused, NotFound, TooManyAttempts};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
-pub use store::{Begin, BoxError, Constraint, Key, StoreError, Transaction, TxMode};
+pub use store::{BoxError, Constraint, StoreError};
+pub use sweep::{Sweep, Swept};
+pub use unit_of_work::{Begin, Key, Transaction, TxMode, UnitOfWork, Units};
 pub use unit_outcome::UnitOutcome;
 
-pub(crate) use once::{Framed, Mark, framed, once};
 pub(crate) use refusal::use_case_error;
+pub(crate) use unit_of_work::context;
 
 #[cfg(any(test, feature = "testing"))]
 pub use idempotency::{MockFingerprints, MockIdempotencyKeys};
+#[cfg(any(test, feature = "testing"))]
+pub use limits::MockRateLimits;
 #[cfg(any(test, feature = "testing"))]
 pub use outbox::{MockOutbox, MockOutboxQueries};
 #[cfg(any(test, feature = "testing"))]

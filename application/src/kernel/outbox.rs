@@ -2,7 +2,7 @@
 
 use super::{Actor, StoreError};
 use async_trait::async_trait;
-use skep_domain::shared::{EventId, Timestamp, UserId, Version};
+use skep_domain::shared::{Event, EventId, Timestamp, UserId, Version};
 use uuid::Uuid;
 
 /// An event as it is stored. The payload carries ids, never an e-mail address or a name, so that a person can be erased.
@@ -31,28 +31,29 @@ pub struct OutboxEvent {
 }
 
 impl OutboxEvent {
-    /// An event of `actor`'s doing.
-    #[must_use]
-    pub fn new(
+    /// The stored form of an event that `actor` caused.
+    ///
+    /// # Errors
+    /// `Corrupt` if the event cannot be serialized, which no event of ours does.
+    pub fn of<E: Event>(
         id: EventId,
-        name: &str,
-        (aggregate_id, aggregate_version): (Uuid, Version),
+        event: &E,
+        aggregate_version: Version,
         actor: &Actor,
         occurred_at: Timestamp,
-        payload: &serde_json::Value,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
             id,
-            name: name.to_owned(),
-            aggregate_id,
+            name: E::NAME.to_owned(),
+            aggregate_id: event.aggregate_id(),
             aggregate_version,
             actor_id: actor.user_id(),
             impersonator_id: actor.impersonator,
             request_id: actor.request_id.clone(),
             traceparent: actor.traceparent.clone(),
             occurred_at,
-            payload: payload.to_string(),
-        }
+            payload: serde_json::to_string(event).map_err(StoreError::unreadable)?,
+        })
     }
 }
 

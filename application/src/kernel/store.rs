@@ -1,22 +1,4 @@
-//! Units of work and what can go wrong in them.
-//!
-//! A use case opens a unit of work for its context (`Begin<dyn OrderingTx>`), works through the repositories that the
-//! context's trait names, and ends it. The contract, clause by clause (each is a trial of `skep-contract`):
-//!
-//! 1. What a unit wrote is visible to itself at once, and to every reader when `commit` has returned `Ok`, not before.
-//! 2. A unit that is dropped or rolled back leaves nothing behind and frees whatever it held.
-//! 3. A unit remembers its first error and refuses everything after it, `commit` included. Only `rollback` still works:
-//!    a `Duplicate` may be a refusal, and ends like one.
-//! 4. `commit` returns `Ok` only if everything is stored as durably as the store is configured to.
-//! 5. `Retry` means: certainly nothing happened, the attempt may be run again. `OutcomeUnknown` means that it may or may
-//!    not have been stored, and may still be on its way; see [`crate::kernel::Outbox::settle`].
-//! 6. Any caller may be cancelled at any await: the unit is undone, or was committed as a whole.
-//! 7. `rollback` is how a refusal ends. When it has returned `Ok`, what the unit read was durable; otherwise the refusal
-//!    must be judged anew.
-
-use async_trait::async_trait;
-use skep_domain::shared::{OrderId, ProductId, UserId};
-use uuid::Uuid;
+//! What can go wrong in a store, and the uniqueness rules that it keeps.
 
 /// A cause of any type, kept for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -80,78 +62,6 @@ impl Constraint {
     pub const fn name(self) -> &'static str {
         self.0
     }
-}
-
-/// Whether a unit of work may write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TxMode {
-    /// Reads one consistent state and writes nothing.
-    Read,
-    /// Reads and writes.
-    Write,
-}
-
-/// Something that many writers want at once. Named at `begin` as a hint: an adapter may queue writers on it, or ignore it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(pub Uuid);
-
-impl From<ProductId> for Key {
-    fn from(id: ProductId) -> Self {
-        Self(id.uuid())
-    }
-}
-impl From<OrderId> for Key {
-    fn from(id: OrderId) -> Self {
-        Self(id.uuid())
-    }
-}
-impl From<UserId> for Key {
-    fn from(id: UserId) -> Self {
-        Self(id.uuid())
-    }
-}
-
-/// A unit of work. Dropping it undoes it and is for errors and cancellation; a refusal ends with [`Transaction::rollback`].
-#[async_trait]
-pub trait Transaction: Send {
-    /// Stores everything, together.
-    ///
-    /// # Errors
-    /// Everything but `Duplicate` and `Stale`, which come from the statements.
-    async fn commit(self: Box<Self>) -> Result<(), StoreError>;
-
-    /// Undoes everything, and waits until what the unit has read is durable.
-    ///
-    /// # Errors
-    /// `Retry` if what it read was lost: the refusal must be judged anew. `Unavailable`.
-    async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
-}
-
-/// Opens units of work of one kind, for example `Begin<dyn OrderingTx>`.
-#[async_trait]
-pub trait Begin<Tx: ?Sized + 'static>: Send + Sync {
-    /// Opens a unit of work. `contended` are ids that the command already knows and that other writers may want too.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Retry`, `Full`.
-    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError>;
-}
-
-/// Stamps [`Begin`] for every context on a store whose `open(&self, mode, contended)` makes its one concrete unit of work.
-#[macro_export]
-macro_rules! begins {
-    ($store:ty: $($tx:ty),+ $(,)?) => { $(
-        #[::async_trait::async_trait]
-        impl $crate::kernel::Begin<$tx> for $store {
-            async fn begin(
-                &self,
-                mode: $crate::kernel::TxMode,
-                contended: &[$crate::kernel::Key],
-            ) -> ::std::result::Result<::std::boxed::Box<$tx>, $crate::kernel::StoreError> {
-                ::std::result::Result::Ok(::std::boxed::Box::new(self.open(mode, contended).await?))
-            }
-        }
-    )+ };
 }
 
 #[cfg(test)]

@@ -1,10 +1,8 @@
-//! Keeping Skep running: schema, health, keys, limits, sweeping.
+//! Keeping Skep running: schema, health, keys of the deployment, forgetting what has expired.
 
 pub mod constraints;
-mod gcra;
 mod ports;
 mod sweep;
 
-pub use gcra::Gcra;
 pub use ports::*;
-pub use sweep::{SweepExpired, Swept};
+pub use sweep::{SweepExpired, SweepIdempotencyKeys};

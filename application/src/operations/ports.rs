@@ -1,22 +1,8 @@
 //! The ports of operations.
 
-use crate::{
-    catalog::{CatalogTx, ProductQueries, StockQueries},
-    identity::{IdentityTx, SessionQueries, SessionRepository, UserQueries},
-    kernel::{Begin, IdempotencyKeys, OutboxQueries, StoreError, Transaction},
-    ordering::{OrderQueries, OrderingTx},
-};
+use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
-use std::time::Duration;
-
-/// All that sweeping may touch.
-pub trait OperationsTx: Transaction {
-    /// The log-ins.
-    fn sessions(&mut self) -> &mut dyn SessionRepository;
-    /// The idempotency keys.
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
-}
 
 /// One step of the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,74 +121,7 @@ pub trait InstanceKeys: Send + Sync {
     async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
 }
 
-/// How often something may be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// So many times at once, and in every `period` on average.
-    pub burst: u32,
-    /// How long it takes to earn `burst` times anew.
-    pub period: Duration,
-}
+/// Everything that a store does whatever the context.
+pub trait OperationsStore: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth {}
 
-/// What a limit says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether it may be done now. If not, nothing was taken.
-    pub allowed: bool,
-    /// How many more times at once.
-    pub remaining: u32,
-    /// When it may be done again; zero if it may be done at once.
-    pub retry_after: Duration,
-    /// When the whole burst is there again.
-    pub reset_after: Duration,
-}
-
-/// Counts how often things are done, by the generic cell rate algorithm (a bucket that leaks at an even pace).
-///
-/// 1. Of any number of calls at once with one key, exactly `burst` are allowed, then one every `period / burst`.
-/// 2. Keys do not touch each other; a refused call takes nothing.
-/// 3. Time is the limiter's own; keys that are full again are forgotten.
-#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
-#[async_trait]
-pub trait RateLimits: Send + Sync {
-    /// Takes one from the bucket of `key`.
-    ///
-    /// # Errors
-    /// `Unavailable` if the shared counter cannot be asked; the caller decides what then.
-    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError>;
-}
-
-/// Everything that one store does, as the composition root hands it out; upcasts to each part.
-pub trait Store:
-    Begin<dyn IdentityTx>
-    + Begin<dyn CatalogTx>
-    + Begin<dyn OrderingTx>
-    + Begin<dyn OperationsTx>
-    + UserQueries
-    + SessionQueries
-    + ProductQueries
-    + StockQueries
-    + OrderQueries
-    + OutboxQueries
-    + InstanceKeys
-    + Migrations
-    + StoreHealth
-{
-}
-
-impl<T> Store for T where
-    T: Begin<dyn IdentityTx>
-        + Begin<dyn CatalogTx>
-        + Begin<dyn OrderingTx>
-        + Begin<dyn OperationsTx>
-        + UserQueries
-        + SessionQueries
-        + ProductQueries
-        + StockQueries
-        + OrderQueries
-        + OutboxQueries
-        + InstanceKeys
-        + Migrations
-        + StoreHealth
-{
-}
+impl<S: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth> OperationsStore for S {}

@@ -1,65 +1,68 @@
 //! Forgetting what has expired.
 
-use super::OperationsTx;
-use crate::kernel::{Begin, Runtime, StoreError, TxMode, run};
+use crate::kernel::{Attempt, Begin, Runtime, StoreError, Sweep, Swept, TxMode, UnitOfWork, run};
+use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-/// Rows of a kind per unit of work, so that no sweep holds writers up.
+/// Rows per unit of work, so that no sweep holds writers up.
 const BATCH: u32 = 500;
-/// How long a session is kept after its end: a week, in milliseconds.
-const KEPT_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Forgets idempotency keys whose 24 h are over, and sessions that ended a week ago.
+/// Forgets the expired rows of all contexts.
 pub struct SweepExpired {
-    store: Arc<dyn Begin<dyn OperationsTx>>,
+    sweeps: Vec<Arc<dyn Sweep>>,
     runtime: Runtime,
 }
 
-/// How many rows of each kind were forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Swept {
-    /// The idempotency keys.
-    pub idempotency_keys: u64,
-    /// The sessions.
-    pub sessions: u64,
-}
-
 impl SweepExpired {
-    /// Sweeps this store.
+    /// Sweeps these kinds of rows.
     #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn OperationsTx>>, runtime: Runtime) -> Self {
-        Self { store, runtime }
+    pub fn new(sweeps: Vec<Arc<dyn Sweep>>, runtime: Runtime) -> Self {
+        Self { sweeps, runtime }
     }
 
     /// Sweeps, batch by batch, until nothing expired is left; answers how much was forgotten.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's; what was forgotten before stays forgotten.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
         let now = self.runtime.clock.now();
         let mut swept = Swept::default();
-        loop {
-            let batch: Swept = run(&self.runtime, None, |attempt| async move {
-                let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-                let result = sweep(&mut *tx, now).await;
-                attempt.end(tx, result).await
-            })
-            .await?;
-            swept.idempotency_keys += batch.idempotency_keys;
-            swept.sessions += batch.sessions;
-            if batch.idempotency_keys.max(batch.sessions) < u64::from(BATCH) {
-                return Ok(swept);
+        for sweep in &self.sweeps {
+            loop {
+                let rows = run(&self.runtime, None, |attempt| sweep.batch(attempt, now, BATCH)).await?;
+                swept.add(sweep.name(), rows);
+                if rows < u64::from(BATCH) {
+                    break;
+                }
             }
         }
+        Ok(swept)
     }
 }
 
-async fn sweep(tx: &mut dyn OperationsTx, now: Timestamp) -> Result<Swept, StoreError> {
-    Ok(Swept {
-        idempotency_keys: tx.idempotency().sweep(now, BATCH).await?,
-        sessions: tx.sessions().sweep(now.plus_millis(-KEPT_MILLIS), BATCH).await?,
-    })
+/// Forgets idempotency keys whose 24 h are over.
+pub struct SweepIdempotencyKeys(Arc<dyn Begin<dyn UnitOfWork>>);
+
+impl SweepIdempotencyKeys {
+    /// Sweeps the keys of this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn UnitOfWork>>) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl Sweep for SweepIdempotencyKeys {
+    fn name(&self) -> &'static str {
+        "idempotency keys"
+    }
+
+    async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let mut unit = self.0.begin(TxMode::Write, &[]).await?;
+        let swept = unit.idempotency().sweep(now, limit).await;
+        attempt.end(unit, swept).await
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::OrderingTx;
 use crate::{
     fixtures::{Noted, Recorded, fingerprints, units},
-    kernel::{Claimed, Fingerprints, Runtime},
+    kernel::{Fingerprints, Runtime},
     testing::{FixedClock, MockOrderingTx, fixed_runtime},
 };
 use skep_domain::{
@@ -85,13 +85,6 @@ impl Shop {
         self.seen.stores_levels(&mut tx.stock);
         self.seen.noted.events(&mut tx.outbox);
         self.seen.noted.answers(&mut tx.idempotency);
-        tx
-    }
-
-    /// A unit of work whose key stands for this; everything else is a failed test.
-    pub(super) fn claimed(&self, claimed: Claimed) -> MockOrderingTx {
-        let mut tx = MockOrderingTx::noting(&self.seen.endings);
-        tx.idempotency.expect_claim().times(1).return_once(move |_| Ok(claimed));
         tx
     }
 }

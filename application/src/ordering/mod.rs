@@ -12,3 +12,36 @@ pub use cancel_order::{CancelOrder, CancelOrderCommand, CancelOrderError, NotCan
 pub use place_order::{InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
 pub use ports::*;
 pub use queries::{GetOrder, GetOrderError, ListOrders, ListOrdersError};
+
+use crate::{
+    app::Ports,
+    kernel::{Commands, UseCase},
+};
+use skep_domain::shared::Money;
+
+/// The use cases of ordering.
+pub struct Ordering {
+    /// Places an order.
+    pub place_order: UseCase<PlaceOrder>,
+    /// Cancels an order.
+    pub cancel_order: UseCase<CancelOrder>,
+    /// Shows an order.
+    pub get_order: GetOrder,
+    /// Lists orders.
+    pub list_orders: ListOrders,
+}
+
+impl Ordering {
+    /// The use cases over these ports. `minimums` are the smallest totals of orders, one per currency.
+    #[must_use]
+    pub fn new(ports: &Ports, minimums: Vec<Money>) -> Self {
+        let commands =
+            Commands::<dyn OrderingTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
+        Self {
+            place_order: commands.of(PlaceOrder { minimums }),
+            cancel_order: commands.of(CancelOrder),
+            get_order: GetOrder::new(ports.store.clone()),
+            list_orders: ListOrders::new(ports.store.clone()),
+        }
+    }
+}

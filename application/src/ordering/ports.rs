@@ -1,8 +1,10 @@
 //! The ports of ordering.
 
+#[cfg(any(test, feature = "testing"))]
+use crate::catalog::{MockProductRepository, MockStockRepository};
 use crate::{
     catalog::{ProductRepository, StockRepository},
-    kernel::{IdempotencyKeys, Outbox, Page, PageRequest, Position, Scope, SortValue, StoreError, Transaction},
+    kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError, context},
 };
 use async_trait::async_trait;
 use skep_domain::{
@@ -11,20 +13,19 @@ use skep_domain::{
     shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, UserId, Version},
 };
 
-/// All that an ordering use case may touch.
-pub trait OrderingTx: Transaction {
-    /// The orders.
-    fn orders(&mut self) -> &mut dyn OrderRepository;
-    /// The products, published by the catalogue: prices are read inside the unit.
-    fn products(&mut self) -> &mut dyn ProductRepository;
-    /// The stock, published by the catalogue.
-    fn stock(&mut self) -> &mut dyn StockRepository;
-    /// The idempotency keys.
-    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
-    /// The outbox.
-    fn outbox(&mut self) -> &mut dyn Outbox;
+context! {
+    /// All that a command of ordering may touch.
+    unit OrderingTx mocked by MockOrderingTx of OrderingMocks {
+        /// The orders.
+        orders: OrderRepository by MockOrderRepository,
+        /// The products, published by the catalog: prices are read inside the unit.
+        products: ProductRepository by MockProductRepository,
+        /// The stock, published by the catalog.
+        stock: StockRepository by MockStockRepository,
+    }
+    /// Everything that a store does for ordering.
+    store OrderingStore: OrderQueries
 }
-crate::kernel::framed!(dyn OrderingTx);
 
 /// The orders, inside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

@@ -5,17 +5,19 @@ mod runtime;
 mod store;
 
 pub use crate::{
-    catalog::{MockProductQueries, MockProductRepository, MockStockQueries, MockStockRepository},
+    catalog::{
+        CatalogMocks, MockCatalogTx, MockProductQueries, MockProductRepository, MockStockQueries, MockStockRepository,
+    },
     identity::{
-        MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher, MockSessionQueries, MockSessionRepository,
-        MockSetupTokenRepository, MockUserQueries, MockUserRepository,
+        IdentityMocks, MockAccessTokens, MockIdentityTx, MockOneTimeSecrets, MockPasswordHasher, MockSessionQueries,
+        MockSessionRepository, MockSetupTokenRepository, MockUserQueries, MockUserRepository,
     },
     kernel::{
         MockClock, MockFingerprints, MockIdGenerator, MockIdempotencyKeys, MockOutbox, MockOutboxQueries, MockRandom,
-        MockSleeper,
+        MockRateLimits, MockSleeper,
     },
-    operations::{MockInstanceKeys, MockMigrations, MockRateLimits, MockStoreHealth},
-    ordering::{MockOrderQueries, MockOrderRepository},
+    operations::{MockInstanceKeys, MockMigrations, MockStoreHealth},
+    ordering::{MockOrderQueries, MockOrderRepository, MockOrderingTx, OrderingMocks},
 };
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
-pub use store::{Ending, Endings, MockCatalogTx, MockIdentityTx, MockOperationsTx, MockOrderingTx, Scripted};
+pub use store::{Ending, Endings, MockBareUnit, MockUnit, Scripted};

@@ -1,18 +1,12 @@
 //! Mock units of work, and a store that hands them out by a script.
 
-use crate::{
-    catalog::{CatalogTx, MockProductRepository, MockStockRepository, ProductRepository, StockRepository},
-    identity::{
-        IdentityTx, MockSessionRepository, MockSetupTokenRepository, MockUserRepository, SessionRepository,
-        SetupTokenRepository, UserRepository,
-    },
-    kernel::{Begin, IdempotencyKeys, Key, MockIdempotencyKeys, MockOutbox, Outbox, StoreError, Transaction, TxMode},
-    operations::OperationsTx,
-    ordering::{MockOrderRepository, OrderRepository, OrderingTx},
+use crate::kernel::{
+    Begin, IdempotencyKeys, Key, MockIdempotencyKeys, MockOutbox, Outbox, StoreError, Transaction, TxMode, UnitOfWork,
 };
 use async_trait::async_trait;
 use std::{
     collections::VecDeque,
+    ops::{Deref, DerefMut},
     sync::{Arc, Mutex},
 };
 
@@ -30,130 +24,100 @@ pub enum Ending {
 /// What happened to units of work, in order.
 pub type Endings = Arc<Mutex<Vec<Ending>>>;
 
-macro_rules! mock_tx {
-    ($(#[$doc:meta])* $name:ident: $context:ident { $($(#[$field_doc:meta])* $field:ident: $mock:ty as $port:ident),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Default)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: $mock,)+
-            /// What `commit` answers, if not `Ok`.
-            pub commit_error: Option<StoreError>,
-            /// What `rollback` answers, if not `Ok`.
-            pub rollback_error: Option<StoreError>,
-            /// Where the ending is noted.
-            pub endings: Endings,
-            ended: bool,
-        }
-
-        impl $name {
-            /// A unit of work whose ending is noted here.
-            #[must_use]
-            pub fn noting(endings: &Endings) -> Self {
-                let mut tx = Self::default();
-                tx.endings = endings.clone();
-                tx
-            }
-
-            /// The same, but `commit` answers this.
-            #[must_use]
-            pub fn with_commit_error(mut self, error: StoreError) -> Self {
-                self.commit_error = Some(error);
-                self
-            }
-
-            /// The same, but `rollback` answers this.
-            #[must_use]
-            pub fn with_rollback_error(mut self, error: StoreError) -> Self {
-                self.rollback_error = Some(error);
-                self
-            }
-
-            fn note(&mut self, ending: Ending) {
-                self.ended = true;
-                self.endings.lock().expect("no holder panics").push(ending);
-            }
-        }
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                if !self.ended {
-                    self.note(Ending::Dropped);
-                }
-            }
-        }
-
-        #[async_trait]
-        impl Transaction for $name {
-            async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-                self.note(Ending::Committed);
-                self.commit_error.take().map_or(Ok(()), Err)
-            }
-            async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
-                self.note(Ending::RolledBack);
-                self.rollback_error.take().map_or(Ok(()), Err)
-            }
-        }
-
-        impl $context for $name {
-            $(fn $field(&mut self) -> &mut dyn $port {
-                &mut self.$field
-            })+
-        }
-    };
+/// A unit of work that is made of mocks: those of a context, and those that every context has. The mocks of the context
+/// are reached directly, as in `unit.products.expect_find()`.
+#[derive(Default)]
+pub struct MockUnit<Mocks> {
+    /// The mocks of the context.
+    pub parts: Mocks,
+    /// The idempotency keys.
+    pub idempotency: MockIdempotencyKeys,
+    /// The outbox.
+    pub outbox: MockOutbox,
+    /// What `commit` answers, if not `Ok`.
+    pub commit_error: Option<StoreError>,
+    /// What `rollback` answers, if not `Ok`.
+    pub rollback_error: Option<StoreError>,
+    /// Where the ending is noted.
+    pub endings: Endings,
+    ended: bool,
 }
 
-mock_tx! {
-    /// A unit of work of identity, made of mocks.
-    MockIdentityTx: IdentityTx {
-        /// The accounts.
-        users: MockUserRepository as UserRepository,
-        /// The log-ins.
-        sessions: MockSessionRepository as SessionRepository,
-        /// The set-up token.
-        setup_tokens: MockSetupTokenRepository as SetupTokenRepository,
-        /// The idempotency keys.
-        idempotency: MockIdempotencyKeys as IdempotencyKeys,
-        /// The outbox.
-        outbox: MockOutbox as Outbox,
+impl<Mocks: Default> MockUnit<Mocks> {
+    /// A unit of work whose ending is noted here.
+    #[must_use]
+    pub fn noting(endings: &Endings) -> Self {
+        let mut unit = Self::default();
+        unit.endings = endings.clone();
+        unit
     }
 }
-mock_tx! {
-    /// A unit of work of the catalogue, made of mocks.
-    MockCatalogTx: CatalogTx {
-        /// The products.
-        products: MockProductRepository as ProductRepository,
-        /// The stock.
-        stock: MockStockRepository as StockRepository,
-        /// The idempotency keys.
-        idempotency: MockIdempotencyKeys as IdempotencyKeys,
-        /// The outbox.
-        outbox: MockOutbox as Outbox,
+
+impl<Mocks> MockUnit<Mocks> {
+    /// The same, but `commit` answers this.
+    #[must_use]
+    pub fn with_commit_error(mut self, error: StoreError) -> Self {
+        self.commit_error = Some(error);
+        self
+    }
+
+    /// The same, but `rollback` answers this.
+    #[must_use]
+    pub fn with_rollback_error(mut self, error: StoreError) -> Self {
+        self.rollback_error = Some(error);
+        self
+    }
+
+    fn note(&mut self, ending: Ending) {
+        self.ended = true;
+        self.endings.lock().expect("no holder panics").push(ending);
     }
 }
-mock_tx! {
-    /// A unit of work of ordering, made of mocks.
-    MockOrderingTx: OrderingTx {
-        /// The orders.
-        orders: MockOrderRepository as OrderRepository,
-        /// The products.
-        products: MockProductRepository as ProductRepository,
-        /// The stock.
-        stock: MockStockRepository as StockRepository,
-        /// The idempotency keys.
-        idempotency: MockIdempotencyKeys as IdempotencyKeys,
-        /// The outbox.
-        outbox: MockOutbox as Outbox,
+
+impl<Mocks> Deref for MockUnit<Mocks> {
+    type Target = Mocks;
+    fn deref(&self) -> &Mocks {
+        &self.parts
     }
 }
-mock_tx! {
-    /// A unit of work of operations, made of mocks.
-    MockOperationsTx: OperationsTx {
-        /// The log-ins.
-        sessions: MockSessionRepository as SessionRepository,
-        /// The idempotency keys.
-        idempotency: MockIdempotencyKeys as IdempotencyKeys,
+
+impl<Mocks> DerefMut for MockUnit<Mocks> {
+    fn deref_mut(&mut self) -> &mut Mocks {
+        &mut self.parts
     }
 }
+
+impl<Mocks> Drop for MockUnit<Mocks> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.note(Ending::Dropped);
+        }
+    }
+}
+
+#[async_trait]
+impl<Mocks: Send> Transaction for MockUnit<Mocks> {
+    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.note(Ending::Committed);
+        self.commit_error.take().map_or(Ok(()), Err)
+    }
+    async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
+        self.note(Ending::RolledBack);
+        self.rollback_error.take().map_or(Ok(()), Err)
+    }
+}
+
+impl<Mocks: Send> UnitOfWork for MockUnit<Mocks> {
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        &mut self.idempotency
+    }
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        &mut self.outbox
+    }
+}
+
+/// A unit of work without any repository of a context.
+pub type MockBareUnit = MockUnit<()>;
 
 /// A store that answers each `begin` with the next unit of work of its script, and panics when there is none.
 pub struct Scripted<Tx: ?Sized> {

@@ -9,7 +9,7 @@ pub use read::{ConfigError, Fault, Place};
 pub use settings::{SETTINGS, Setting, Shape};
 
 use read::Source;
-use skep_application::{Policies, identity::SessionPolicy, operations::Limit};
+use skep_application::{Policies, identity::SessionPolicy, kernel::Limit};
 use skep_domain::{
     identity::PasswordPolicy,
     shared::{Currency, Money},

@@ -16,9 +16,9 @@ use crate::{
     telemetry::number,
 };
 use skep_application::{
-    App, Ports,
+    App, Ports, Store,
     kernel::{BoxError, Runtime},
-    operations::{MigrationError, Store},
+    operations::MigrationError,
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};

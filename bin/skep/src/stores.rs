@@ -6,8 +6,8 @@ use crate::{
     telemetry::Pool,
 };
 use skep_application::{
-    kernel::{BoxError, Clock},
-    operations::{RateLimits, Store},
+    Store,
+    kernel::{BoxError, Clock, RateLimits},
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};

@@ -22,3 +22,14 @@ impl<T> Patch<T> {
         }
     }
 }
+
+/// A list of no value, of `null`, or of the value: an absent field and an empty one are different.
+impl<T: serde::Serialize> serde::Serialize for Patch<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Keep => [(); 0].serialize(serializer),
+            Self::Clear => [None::<T>].serialize(serializer),
+            Self::Set(value) => [value].serialize(serializer),
+        }
+    }
+}

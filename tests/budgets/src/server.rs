@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
-use skep_application::{kernel::Actor, operations::Limit};
+use skep_application::{kernel::Actor, kernel::Limit};
 use skep_contract::{Instance, Start, StoreHarness};
 use skep_http::{
     api::RequestLimits,

@@ -4,7 +4,7 @@ use crate::{
     check::{Checked, Failure},
     harness::{Instance, Need, Start, StoreHarness},
 };
-use skep_application::operations::Store;
+use skep_application::Store;
 use std::{
     future::Future,
     pin::Pin,

@@ -2,7 +2,7 @@
 
 use crate::check::Failure;
 use async_trait::async_trait;
-use skep_application::operations::{RateLimits, Store};
+use skep_application::{Store, kernel::RateLimits};
 use std::sync::Arc;
 
 /// In which state a store is handed out.

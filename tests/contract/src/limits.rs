@@ -5,7 +5,7 @@ use crate::{
     clause::BoxFuture,
     harness::{Limiter, LimitsHarness},
 };
-use skep_application::operations::{Limit, RateLimits, Verdict};
+use skep_application::kernel::{Limit, RateLimits, Verdict};
 use std::{sync::Arc, time::Duration};
 
 /// One thing that every limiter must do.

@@ -6,9 +6,9 @@ use crate::{
     world::{self, PlainFingerprints},
 };
 use skep_application::{
-    kernel::{Actor, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime},
-    operations::Store,
-    ordering::{OrderLineInput, OrderView, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
+    Store,
+    kernel::{Actor, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
+    ordering::{OrderLineInput, OrderView, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
 };
 use skep_domain::{
     access::Role,
@@ -19,7 +19,7 @@ use std::{fmt, sync::Arc, time::Duration};
 /// A customer with a shop in front.
 #[derive(Clone)]
 pub(crate) struct Shop {
-    place_order: Arc<PlaceOrder>,
+    place_order: Arc<UseCase<PlaceOrder>>,
     actor: Actor,
     key: Option<IdempotencyKey>,
     runtime: Runtime,
@@ -29,7 +29,10 @@ impl Shop {
     /// A customer of their own.
     pub(crate) fn of(store: &Arc<dyn Store>) -> Self {
         let runtime = world::runtime();
-        let place_order = Arc::new(PlaceOrder::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone()));
+        let place_order = Arc::new(
+            Commands::<dyn OrderingTx>::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone())
+                .of(PlaceOrder::default()),
+        );
         let session = SessionId::new(world::uuid());
         Self {
             place_order,

@@ -2,8 +2,8 @@
 
 use crate::{check::Checked, units::commit, world};
 use skep_application::{
-    kernel::{Actor, IdempotencyClaim, IdempotencyKey, OutboxEvent},
-    operations::Store,
+    Store,
+    kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent},
 };
 use skep_domain::{
     access::Role,
@@ -107,9 +107,18 @@ pub(crate) fn order() -> Checked<Order> {
 }
 
 pub(crate) fn event() -> OutboxEvent {
-    let about = (world::uuid(), Version::FIRST);
-    let payload = serde_json::json!({ "pieces": 2 });
-    OutboxEvent::new(event_id(), "catalog.product_created.v1", about, &Actor::system("req-1"), at(5), &payload)
+    OutboxEvent {
+        id: event_id(),
+        name: "catalog.product_created.v1".to_owned(),
+        aggregate_id: world::uuid(),
+        aggregate_version: Version::FIRST,
+        actor_id: None,
+        impersonator_id: None,
+        request_id: "req-1".to_owned(),
+        traceparent: None,
+        occurred_at: at(5),
+        payload: serde_json::json!({ "pieces": 2 }).to_string(),
+    }
 }
 
 pub(crate) fn claim(key: &str) -> Checked<IdempotencyClaim> {

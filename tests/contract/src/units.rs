@@ -1,10 +1,10 @@
 //! Opening units of work by context, and repeating them when they were aborted.
 
 use skep_application::{
+    Store,
     catalog::CatalogTx,
     identity::IdentityTx,
-    kernel::{Begin, StoreError, TxMode},
-    operations::{OperationsTx, Store},
+    kernel::{Begin, StoreError, TxMode, UnitOfWork},
     ordering::OrderingTx,
 };
 use std::{sync::Arc, time::Duration};
@@ -27,7 +27,7 @@ openers! {
     identity: IdentityTx,
     catalog and reading_catalog: CatalogTx,
     ordering and reading_ordering: OrderingTx,
-    operations: OperationsTx,
+    bare: UnitOfWork,
 }
 
 /// However a clause holds its store.

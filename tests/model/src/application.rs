@@ -7,10 +7,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    App, Policies, Ports,
+    App, Policies, Ports, Store,
     identity::{AccountCommand, LogInAnswer, LogInCommand},
     kernel::{Actor, AppError, Clock as _, ErrorKind},
-    operations::Store,
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};

@@ -7,8 +7,8 @@ use skep_application::{
         StockView,
     },
     identity::UserView,
+    kernel::Swept,
     kernel::{Actor, AppError, ErrorKind, IdempotencyKey, Page, PageRequest, Principal},
-    operations::Swept,
     ordering::{CancelOrderCommand, OrderView, PlaceOrderCommand},
 };
 use skep_domain::{

@@ -252,9 +252,11 @@ impl Desk {
                 });
                 Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect(), idempotency_key })
             }
-            What::Cancel(which) => {
-                Command::CancelOrder(CancelOrderCommand { order_id: self.order(*which), idempotency_key })
-            }
+            What::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
+                order_id: self.order(*which),
+                precondition: Precondition::Missing,
+                idempotency_key,
+            }),
             What::GetOrder(which) => Command::GetOrder(self.order(*which)),
             What::Sweep => Command::SweepExpired,
         }

@@ -1,10 +1,10 @@
 //! Everything that is stored, as far as ports show it.
 
 use skep_application::{
+    Store,
     catalog::{CatalogTx, ProductSort, ProductSortKey, StockView},
     identity::UserView,
     kernel::{Begin, OutboxEvent, PageRequest, Scope, StoreError, TxMode},
-    operations::Store,
     ordering::{OrderView, OrderingTx},
 };
 use skep_domain::{

@@ -4,8 +4,9 @@
 use async_trait::async_trait;
 use skep_application::{
     identity::{AccessClaims, AccessTokens, HashError, OneTimeSecrets, PasswordHasher, TokenError},
-    kernel::{BoxError, Clock, Fingerprints, IdGenerator, Random, Runtime, Sleeper, StoreError},
-    operations::{Limit, RateLimits, Verdict},
+    kernel::{
+        BoxError, Clock, Fingerprints, IdGenerator, Limit, Random, RateLimits, Runtime, Sleeper, StoreError, Verdict,
+    },
     testing::SeqIds,
 };
 use skep_domain::{

@@ -12,7 +12,7 @@ use mongodb::{
     Client, Database,
     options::{ClientOptions, ServerAddress},
 };
-use skep_application::operations::{Migrations as _, Store};
+use skep_application::{Store, operations::Migrations as _};
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_mongodb::{MongoOptions, MongoStore};
 use std::sync::Arc;

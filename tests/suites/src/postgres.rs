@@ -2,7 +2,7 @@
 
 use crate::{Spares, clock, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
-use skep_application::operations::Store;
+use skep_application::Store;
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::SqlStore;

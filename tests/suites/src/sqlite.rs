@@ -3,7 +3,7 @@
 use crate::clock;
 use async_trait::async_trait;
 use rusqlite::Connection;
-use skep_application::operations::Store;
+use skep_application::Store;
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions};

@@ -4,7 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
 
 use serde::Deserialize;
-use skep_application::operations::Store;
+use skep_application::Store;
 use skep_contract::open_shop;
 use skep_suites::{Mongo, Postgres};
 use std::{process::Stdio, sync::Arc, time::Instant};

@@ -8,10 +8,7 @@ use crate::{
 use http::{HeaderName, HeaderValue};
 use metrics::Counter;
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::{
-    kernel::Actor,
-    operations::{Limit, Verdict},
-};
+use skep_application::kernel::{Actor, Limit, Verdict};
 use std::{
     fmt::Write as _,
     net::IpAddr,

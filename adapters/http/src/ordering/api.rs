@@ -11,7 +11,10 @@ use poem_openapi::{
     ApiResponse, OpenApi, Tags,
     param::{Header, Path, Query},
 };
-use skep_application::ordering::{CancelOrderCommand, OrderView};
+use skep_application::{
+    kernel::Precondition,
+    ordering::{CancelOrderCommand, OrderView},
+};
 use skep_domain::shared::OrderId;
 use std::sync::Arc;
 
@@ -124,7 +127,11 @@ impl OrderingApi {
         #[oai(name = "Idempotency-Key")]
         key: Header<Option<String>>,
     ) -> Result<Shown, Problem> {
-        let command = CancelOrderCommand { order_id: order_id(&id.0), idempotency_key: idempotency_key(key.0)? };
+        let command = CancelOrderCommand {
+            order_id: order_id(&id.0),
+            precondition: Precondition::Missing,
+            idempotency_key: idempotency_key(key.0)?,
+        };
         Ok(shown(state.app.ordering.cancel_order.execute(&caller.0, command).await.map_err(refuse)?))
     }
 }

@@ -1,6 +1,6 @@
 //! Things to store, with values that a careless store would change.
 
-use skep_application::kernel::{Actor, IdempotencyClaim, IdempotencyKey, OutboxEvent};
+use skep_application::kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent};
 use skep_domain::{
     access::Role,
     catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
@@ -72,9 +72,18 @@ pub(crate) fn order(customer: UserId, products: &[&Product], placed: Timestamp) 
 }
 
 pub(crate) fn event() -> OutboxEvent {
-    let payload = serde_json::json!({ "pieces": 2 });
-    let (id, about) = (EventId::new(uuid()), (uuid(), Version::FIRST));
-    OutboxEvent::new(id, "catalog.stock_set.v1", about, &Actor::system("request-1"), at(5), &payload)
+    OutboxEvent {
+        id: EventId::new(uuid()),
+        name: "catalog.stock_set.v1".to_owned(),
+        aggregate_id: uuid(),
+        aggregate_version: Version::FIRST,
+        actor_id: None,
+        impersonator_id: None,
+        request_id: "request-1".to_owned(),
+        traceparent: None,
+        occurred_at: at(5),
+        payload: serde_json::json!({ "pieces": 2 }).to_string(),
+    }
 }
 
 pub(crate) fn claim(key: &str) -> IdempotencyClaim {

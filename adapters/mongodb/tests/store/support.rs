@@ -5,8 +5,8 @@ use mongodb::Client;
 use skep_application::{
     catalog::CatalogTx,
     identity::IdentityTx,
-    kernel::{Begin, Key, StoreError, TxMode},
-    operations::{Migrations as _, OperationsTx},
+    kernel::{Begin, Key, StoreError, TxMode, UnitOfWork},
+    operations::Migrations as _,
     ordering::OrderingTx,
     testing::FixedClock,
 };
@@ -225,7 +225,7 @@ pub(crate) async fn catalog(store: &MongoStore) -> Box<dyn CatalogTx> {
 pub(crate) async fn ordering(store: &MongoStore) -> Box<dyn OrderingTx> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
-pub(crate) async fn operations(store: &MongoStore) -> Box<dyn OperationsTx> {
+pub(crate) async fn operations(store: &MongoStore) -> Box<dyn UnitOfWork> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
 pub(crate) async fn catalog_on(store: &MongoStore, contended: &[Key]) -> Result<Box<dyn CatalogTx>, StoreError> {

@@ -7,8 +7,7 @@ use crate::{
 use bson::{Bson, doc};
 use skep_application::{
     catalog::{CatalogTx, ProductQueries as _, StockQueries as _},
-    kernel::{Begin as _, Constraint, OutboxQueries as _, StoreError, TxMode},
-    operations::OperationsTx,
+    kernel::{Begin as _, Constraint, OutboxQueries as _, StoreError, TxMode, UnitOfWork},
 };
 use skep_domain::{
     catalog::{Product, ReservationState},
@@ -302,7 +301,7 @@ async fn a_refusal_whose_unit_was_lost_is_judged_anew() {
 async fn expired_keys_are_swept_in_batches() {
     with_db(|db| async move {
         for n in 0..5 {
-            let mut tx: Box<dyn OperationsTx> = operations(&db.store).await;
+            let mut tx: Box<dyn UnitOfWork> = operations(&db.store).await;
             let claim = samples::claim(&format!("key-{n}"));
             tx.idempotency().claim(&claim).await.unwrap();
             tx.idempotency().fill(&claim, "{}").await.unwrap();

@@ -7,7 +7,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{StoreError, Transaction, TxMode},
+    kernel::{StoreError, Transaction, TxMode, Units as _},
     operations::{InstanceKeys, KeyPurpose, SealedKey},
 };
 

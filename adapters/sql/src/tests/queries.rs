@@ -5,10 +5,11 @@ use crate::{
     testing::{Answer, Fake, at},
 };
 use skep_application::{
+    Store,
     catalog::{ProductQueries, ProductSort, ProductSortKey},
     identity::UserQueries,
     kernel::{PageRequest, Position, Scope, SortValue, StoreError},
-    operations::{InstanceKeys, KeyPurpose, SealedKey, Store},
+    operations::{InstanceKeys, KeyPurpose, SealedKey},
     ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
 use skep_domain::{

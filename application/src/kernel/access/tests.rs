@@ -17,8 +17,8 @@ fn a_visitor_is_told_to_log_in_and_a_user_that_it_is_forbidden() {
 #[test]
 fn what_a_role_alone_allows_is_still_judged_with_the_resource_at_hand() {
     assert!(permit(&user(1), ordering::actions::READ_ORDER).is_ok());
-    assert!(authorize(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(1))).is_ok());
-    let denied = authorize(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(2))).unwrap_err();
+    assert!(judge(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(1))).is_ok());
+    let denied = judge(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(2))).unwrap_err();
     assert_eq!((denied.denial, denied.code()), (Denial::Ownership, "forbidden"));
 }
 
@@ -39,7 +39,7 @@ fn a_scope_admits_what_the_decision_allows() {
     for actor in actors {
         for action in skep_domain::actions() {
             for owner in [user_id(1), user_id(2), user_id(99)] {
-                let allowed = authorize(&actor, action, Resource::OwnedBy(owner)).is_ok();
+                let allowed = judge(&actor, action, Resource::OwnedBy(owner)).is_ok();
                 assert_eq!(scope(&actor, action).admits(owner), allowed, "{} of {owner} by {actor:?}", action.name());
             }
         }

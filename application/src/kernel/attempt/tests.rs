@@ -3,7 +3,7 @@ use crate::{
     catalog::GetProductError,
     fixtures::{Recorded, aborted, away, code, endings, unknown},
     kernel::{Clock as _, NotFound},
-    testing::{Ending, Endings, FixedRandom, MockOperationsTx, MockSleeper, fixed_runtime},
+    testing::{Ending, Endings, FixedRandom, MockBareUnit, MockSleeper, fixed_runtime},
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -203,8 +203,8 @@ fn first() -> Attempt {
     Attempt { number: 1, after_unknown: false, ending: Arc::default() }
 }
 
-fn unit(noted: &Endings) -> Box<MockOperationsTx> {
-    Box::new(MockOperationsTx::noting(noted))
+fn unit(noted: &Endings) -> Box<MockBareUnit> {
+    Box::new(MockBareUnit::noting(noted))
 }
 
 #[tokio::test]
@@ -219,9 +219,9 @@ async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
 #[tokio::test]
 async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
     let noted = Endings::default();
-    let lost = Box::new(MockOperationsTx::noting(&noted).with_commit_error(unknown()));
+    let lost = Box::new(MockBareUnit::noting(&noted).with_commit_error(unknown()));
     assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
-    let lost = Box::new(MockOperationsTx::noting(&noted).with_rollback_error(aborted()));
+    let lost = Box::new(MockBareUnit::noting(&noted).with_rollback_error(aborted()));
     let result = first().end(lost, Outcome::Err(NotFound("bee").into())).await;
     assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged anew");
 }

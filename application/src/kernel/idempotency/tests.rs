@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    fixtures::{aborted, fingerprints, key, user, visitor},
-    kernel::{Actor, AppError as _},
+    fixtures::{fingerprints, key, user, visitor},
+    kernel::Actor,
 };
 
 fn claim_of(actor: &Actor, command: &serde_json::Value) -> IdempotencyClaim {
@@ -45,40 +45,4 @@ fn without_a_key_there_is_no_claim_and_nothing_is_computed() {
     let fingerprints = MockFingerprints::new();
     let claim = IdempotencyClaim::of(&user(1), "test.case", None, &(), &fingerprints, Timestamp::MIN);
     assert_eq!(claim.unwrap(), None);
-}
-
-async fn replay_of(claimed: Result<Claimed, StoreError>) -> Result<Option<u32>, crate::catalog::CreateProductError> {
-    let mut keys = MockIdempotencyKeys::new();
-    keys.expect_claim().times(1).return_once(|_| claimed);
-    replay(&mut keys, Some(&claim())).await
-}
-
-#[tokio::test]
-async fn a_claim_goes_on_replays_or_is_refused() {
-    assert_eq!(replay_of(Ok(Claimed::New)).await.unwrap(), None);
-    assert_eq!(replay_of(Ok(Claimed::Replay("7".to_owned()))).await.unwrap(), Some(7));
-    assert_eq!(replay_of(Ok(Claimed::Mismatch)).await.unwrap_err().code(), "idempotency_key_reused");
-    assert!(replay_of(Err(aborted())).await.unwrap_err().store_error().is_some());
-}
-
-#[tokio::test]
-async fn an_answer_that_cannot_be_read_back_is_our_fault() {
-    for answer in ["", "\"seven\"", "7 8"] {
-        let error = replay_of(Ok(Claimed::Replay(answer.to_owned()))).await.unwrap_err();
-        assert_eq!(error.code(), "internal", "{answer}");
-    }
-}
-
-#[tokio::test]
-async fn the_answer_is_kept_with_its_claim() {
-    let mut keys = MockIdempotencyKeys::new();
-    keys.expect_fill().times(1).withf(|found, answer| *found == claim() && answer == "[7]").returning(|_, _| Ok(()));
-    remember(&mut keys, Some(&claim()), &[7]).await.unwrap();
-}
-
-#[tokio::test]
-async fn without_a_claim_the_keys_are_left_alone() {
-    let mut keys = MockIdempotencyKeys::new();
-    assert_eq!(replay::<u32, crate::catalog::CreateProductError>(&mut keys, None).await.unwrap(), None);
-    remember(&mut keys, None, &7).await.unwrap();
 }

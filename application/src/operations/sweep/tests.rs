@@ -1,40 +1,57 @@
 use super::*;
 use crate::{
     fixtures::{ENOUGH, aborted, away, code, endings, unknown},
-    testing::{Ending, Endings, MockOperationsTx, Scripted, fixed_runtime},
+    testing::{Ending, Endings, MockBareUnit, Scripted, fixed_runtime},
 };
 
-/// A unit of work that finds so many expired keys and so many sessions that ended a week ago.
-fn finding(keys: u64, sessions: u64, noted: &Endings) -> MockOperationsTx {
-    let mut tx = MockOperationsTx::noting(noted);
+/// A unit of work that finds so many expired keys.
+fn sweeping(keys: u64, noted: &Endings) -> MockBareUnit {
+    let mut unit = MockBareUnit::noting(noted);
     let now = fixed_runtime().0.clock.now();
-    let week_ago = now.plus_millis(-7 * 24 * 60 * 60 * 1000);
-    tx.idempotency.expect_sweep().withf(move |at, limit| (*at, *limit) == (now, BATCH)).returning(move |_, _| Ok(keys));
-    tx.sessions
+    unit.idempotency
         .expect_sweep()
-        .withf(move |until, limit| (*until, *limit) == (week_ago, BATCH))
-        .returning(move |_, _| Ok(sessions));
-    tx
+        .withf(move |at, limit| (*at, *limit) == (now, BATCH))
+        .returning(move |_, _| Ok(keys));
+    unit
 }
 
-fn sweeping(keys: u64, noted: &Endings) -> MockOperationsTx {
-    finding(keys, 0, noted)
-}
-
-async fn sweep(units: impl IntoIterator<Item = MockOperationsTx>) -> Result<Swept, StoreError> {
-    let script = Scripted::new(units.into_iter().map(|tx| Ok(Box::new(tx) as Box<dyn OperationsTx>)));
-    SweepExpired::new(script, fixed_runtime().0).execute().await
+async fn sweep(units: impl IntoIterator<Item = MockBareUnit>) -> Result<Swept, StoreError> {
+    let script = Scripted::new(units.into_iter().map(|unit| Ok(Box::new(unit) as Box<dyn UnitOfWork>)));
+    SweepExpired::new(vec![Arc::new(SweepIdempotencyKeys::new(script))], fixed_runtime().0).execute().await
 }
 
 #[tokio::test]
 async fn sweeps_batch_by_batch_until_nothing_expired_is_left() {
     let noted = Endings::default();
     let full = u64::from(BATCH);
-    let units = [(full, 2), (7, full), (0, 3)].map(|(keys, sessions)| finding(keys, sessions, &noted));
-    assert_eq!(sweep(units).await.unwrap(), Swept { idempotency_keys: full + 7, sessions: full + 5 });
+    let swept = sweep([full, full, 7].map(|keys| sweeping(keys, &noted))).await.unwrap();
+    assert_eq!(swept, Swept::from([("idempotency keys", 2 * full + 7)]));
+    assert_eq!(swept.to_string(), "1007 idempotency keys");
     assert_eq!(endings(&noted), [Ending::Committed; 3]);
-    let swept = sweep([full, 0].map(|found| sweeping(found, &noted))).await.unwrap();
-    assert_eq!(swept, Swept { idempotency_keys: full, sessions: 0 });
+    assert!(sweep([sweeping(0, &noted)]).await.unwrap().is_empty());
+}
+
+/// Finds so many rows in each batch.
+struct Rows(&'static str, std::sync::Mutex<Vec<u64>>);
+
+#[async_trait]
+impl Sweep for Rows {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+    async fn batch(&self, _: Attempt, _: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        assert_eq!(limit, BATCH);
+        Ok(self.1.lock().unwrap().pop().expect("no further batch"))
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_row_is_swept() {
+    let rows = |name, batches: &[u64]| -> Arc<dyn Sweep> { Arc::new(Rows(name, batches.to_vec().into())) };
+    let sweeps = vec![rows("bees", &[3]), rows("wasps", &[0]), rows("ants", &[1, u64::from(BATCH)])];
+    let swept = SweepExpired::new(sweeps, fixed_runtime().0).execute().await.unwrap();
+    assert_eq!(swept, Swept::from([("bees", 3), ("ants", u64::from(BATCH) + 1)]));
+    assert_eq!(swept.to_string(), "501 ants, 3 bees");
 }
 
 #[tokio::test]
@@ -42,7 +59,8 @@ async fn a_batch_that_was_aborted_or_whose_outcome_is_unknown_is_swept_again() {
     let noted = Endings::default();
     let aborted = sweeping(5, &noted).with_commit_error(aborted());
     let unknown = sweeping(5, &noted).with_commit_error(unknown());
-    assert_eq!(sweep([aborted, unknown, sweeping(5, &noted)]).await.unwrap().idempotency_keys, 5);
+    let swept = sweep([aborted, unknown, sweeping(5, &noted)]).await.unwrap();
+    assert_eq!(swept, Swept::from([("idempotency keys", 5)]));
 }
 
 #[tokio::test]

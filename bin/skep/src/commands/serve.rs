@@ -5,10 +5,7 @@ use crate::{
     config::Config,
     telemetry::{Metrics, OpenTelemetry, Telemetry},
 };
-use skep_application::{
-    kernel::{Actor, BoxError, Runtime},
-    operations::Swept,
-};
+use skep_application::kernel::{Actor, BoxError, Runtime};
 use skep_http::{
     Api, ApiConfig,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
@@ -124,10 +121,8 @@ async fn keep_tidy(
             () = shutdown.cancelled() => break,
             _ = upkeep.tick() => metrics.run_upkeep(),
             _ = sweep.tick() => match app.sweep_expired.execute().await {
-                Ok(swept) if swept == Swept::default() => {}
-                Ok(Swept { idempotency_keys, sessions }) => {
-                    tracing::info!(idempotency_keys, sessions, "expired rows forgotten");
-                }
+                Ok(swept) if swept.is_empty() => {}
+                Ok(swept) => tracing::info!(%swept, "expired rows forgotten"),
                 Err(error) => tracing::warn!(%error, "expired rows could not be forgotten"),
             },
         }

@@ -11,7 +11,7 @@ use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
     identity::{AccountCommand, CreateUserCommand, HashError, PasswordHasher},
-    kernel::{Actor, BoxError, PageRequest},
+    kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
 };
 use skep_domain::{
@@ -228,7 +228,8 @@ impl Demo {
         let place = self.app.ordering.place_order.execute(customer, command);
         let placed = past::at(order.at, Dice::of(self.shop.seed, 13, number), place).await?;
         let Some(cancelled_at) = order.cancelled_at else { return Ok(false) };
-        let command = CancelOrderCommand { order_id: placed.id, idempotency_key: None };
+        let command =
+            CancelOrderCommand { order_id: placed.id, precondition: Precondition::Missing, idempotency_key: None };
         let cancel = self.app.ordering.cancel_order.execute(customer, command);
         past::at(cancelled_at, Dice::of(self.shop.seed, 14, number), cancel).await?;
         Ok(true)

@@ -9,9 +9,9 @@ use crate::{
     world,
 };
 use skep_application::{
+    Store,
     catalog::CatalogTx,
     kernel::{Begin, Key, StoreError, TxMode},
-    operations::Store,
 };
 use skep_domain::{
     catalog::{MAX_QUANTITY, MovementKind, Product, StockLevel, StockMovement},
@@ -197,7 +197,7 @@ async fn units_that_name_levels_in_any_order_do_not_block_each_other(given: &Giv
             for _ in 0..5 {
                 let until = tokio::time::Instant::now() + units::REPEATS;
                 loop {
-                    let hint: Vec<Key> = ids.iter().copied().map(Key::from).collect();
+                    let hint: Vec<Key> = ids.iter().map(|id| Key(id.uuid())).collect();
                     let outcome = async {
                         let mut tx = Begin::<dyn CatalogTx>::begin(&*store, TxMode::Write, &hint).await?;
                         let found = tx.stock().find_many(&ids).await?;

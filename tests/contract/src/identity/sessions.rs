@@ -7,8 +7,9 @@ use crate::{
     units::{self, commit, look},
 };
 use skep_application::{
-    kernel::StoreError,
-    operations::{SweepExpired, Swept},
+    identity::SweepSessions,
+    kernel::{StoreError, Swept},
+    operations::SweepExpired,
 };
 use skep_domain::{identity::Session, shared::Timestamp};
 use std::sync::Arc;
@@ -115,7 +116,7 @@ async fn start(given: &Given, ends: &[(Timestamp, Option<Timestamp>)]) -> Checke
 }
 
 async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {
-    Ok(commit!(given.store, operations, tx => tx.sessions().sweep(until, limit).await?)?)
+    Ok(commit!(given.store, identity, tx => tx.sessions().sweep(until, limit).await?)?)
 }
 
 /// The places of the sessions that are there.
@@ -173,8 +174,8 @@ async fn the_sweeper_forgets_every_session_that_ended_long_ago(given: &Given) ->
     let ended: Vec<_> = (0..600).map(|n| (now.plus_millis(-8 * day - n), None)).collect();
     start(given, &ended).await?;
     let kept = start(given, &[(now.plus_millis(day), None), (now.plus_millis(-day), None)]).await?;
-    let sweeper = SweepExpired::new(given.store.clone(), runtime);
-    equal(sweeper.execute().await?, Swept { idempotency_keys: 0, sessions: 600 })?;
+    let sweeper = SweepExpired::new(vec![Arc::new(SweepSessions::new(given.store.clone()))], runtime);
+    equal(sweeper.execute().await?, Swept::from([("sessions", 600)]))?;
     equal(sweeper.execute().await?, Swept::default())?;
     equal(left(given, &kept).await?, vec![0, 1])
 }

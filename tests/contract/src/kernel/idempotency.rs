@@ -7,8 +7,9 @@ use crate::{
     units::{self, commit, look},
 };
 use skep_application::{
-    kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError},
-    operations::{Store, SweepExpired, Swept},
+    Store,
+    kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError, Swept},
+    operations::{SweepExpired, SweepIdempotencyKeys},
 };
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
@@ -136,8 +137,8 @@ async fn every_context_claims_the_same_keys(given: &Given) -> Checked {
     answer(&*given.store, &claim, ANSWER).await?;
     let identity = look!(given.store, identity, tx => tx.idempotency().claim(&claim).await?)?;
     let catalog = look!(given.store, catalog, tx => tx.idempotency().claim(&claim).await?)?;
-    let operations = look!(given.store, operations, tx => tx.idempotency().claim(&claim).await?)?;
-    equal([identity, catalog, operations], [replay(ANSWER), replay(ANSWER), replay(ANSWER)])
+    let bare = look!(given.store, bare, tx => tx.idempotency().claim(&claim).await?)?;
+    equal([identity, catalog, bare], [replay(ANSWER), replay(ANSWER), replay(ANSWER)])
 }
 
 async fn an_expired_key_is_new_again(given: &Given) -> Checked {
@@ -233,7 +234,7 @@ async fn keys(given: &Given, first: Timestamp, count: i64) -> Checked<Vec<Idempo
         equal(claim.expires_at(), first.plus_millis(number))?;
         claims.push(claim);
     }
-    commit!(given.store, operations, tx => {
+    commit!(given.store, bare, tx => {
         for claim in &claims {
             tx.idempotency().claim(claim).await?;
             tx.idempotency().fill(claim, "{}").await?;
@@ -243,7 +244,7 @@ async fn keys(given: &Given, first: Timestamp, count: i64) -> Checked<Vec<Idempo
 }
 
 async fn sweep(given: &Given, now: Timestamp, limit: u32) -> Checked<u64> {
-    Ok(commit!(given.store, operations, tx => tx.idempotency().sweep(now, limit).await?)?)
+    Ok(commit!(given.store, bare, tx => tx.idempotency().sweep(now, limit).await?)?)
 }
 
 async fn what_has_expired_is_swept(given: &Given) -> Checked {
@@ -275,8 +276,8 @@ async fn the_sweeper_forgets_everything_that_has_expired(given: &Given) -> Check
     let now = runtime.clock.now();
     keys(given, now.plus_millis(-5_000), 600).await?;
     let kept = keys(given, now.plus_millis(day), 3).await?;
-    let sweeper = SweepExpired::new(given.store.clone(), runtime);
-    equal(sweeper.execute().await?, Swept { idempotency_keys: 600, sessions: 0 })?;
+    let sweeper = SweepExpired::new(vec![Arc::new(SweepIdempotencyKeys::new(given.store.clone()))], runtime);
+    equal(sweeper.execute().await?, Swept::from([("idempotency keys", 600)]))?;
     equal(sweeper.execute().await?, Swept::default())?;
     for claim in &kept {
         equal(peek(given, claim).await?, replay("{}"))?;

@@ -8,8 +8,9 @@ use crate::{
     units::look,
 };
 use skep_application::{
+    Store,
     kernel::Scope,
-    operations::{MigrationError, MigrationStatus, Store},
+    operations::{MigrationError, MigrationStatus},
 };
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use crate::{
     units::{self, commit},
 };
 use skep_application::{
+    Store,
     kernel::{OutboxEvent, StoreError},
-    operations::Store,
 };
 use skep_domain::catalog::Product;
 use std::{

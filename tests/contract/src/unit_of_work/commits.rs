@@ -8,9 +8,9 @@ use crate::{
     units::{self, commit},
 };
 use skep_application::{
+    Store,
     catalog::CatalogTx,
     kernel::{OutboxEvent, StoreError},
-    operations::Store,
 };
 use skep_domain::{catalog::Product, shared::EventId};
 use std::{sync::Arc, time::Duration};

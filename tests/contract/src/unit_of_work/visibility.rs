@@ -130,8 +130,8 @@ async fn a_hint_changes_nothing(given: &Given) -> Checked {
     };
     let (one, other) = (sample::product()?, sample::product()?);
     sample::stock_up(&*given.store, &[one.clone(), other.clone()], 1).await?;
-    let there = [Key::from(one.id), Key::from(other.id), Key::from(one.id)];
-    let back = [Key::from(other.id), Key::from(one.id)];
+    let there = [Key(one.id.uuid()), Key(other.id.uuid()), Key(one.id.uuid())];
+    let back = [Key(other.id.uuid()), Key(one.id.uuid())];
     for hint in [&there[..], &back[..], &there[..1], &[]] {
         for mode in [TxMode::Write, TxMode::Read] {
             let mut tx = Begin::<dyn CatalogTx>::begin(&*given.store, mode, hint).await?;

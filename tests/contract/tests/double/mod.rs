@@ -5,11 +5,10 @@ mod repositories;
 
 use async_trait::async_trait;
 use skep_application::{
-    catalog::{CatalogTx, ProductRepository, StockRepository},
-    identity::{IdentityTx, SessionRepository, SetupToken, SetupTokenRepository, UserRepository},
-    kernel::{IdempotencyKeys, Key, Outbox, OutboxEvent, StoreError, Transaction, TxMode},
-    operations::{OperationsTx, SealedKey, Store},
-    ordering::{OrderRepository, OrderingTx},
+    Store,
+    identity::SetupToken,
+    kernel::{Key, OutboxEvent, StoreError, Transaction, TxMode, Units},
+    operations::SealedKey,
 };
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_domain::{
@@ -158,9 +157,16 @@ pub(crate) struct Unit {
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
-skep_application::begins!(Double: dyn IdentityTx, dyn CatalogTx, dyn OrderingTx, dyn OperationsTx);
-
 impl Double {
+    /// What queries see.
+    fn seen(&self) -> State {
+        self.lagging.clone().unwrap_or_else(|| self.shared.state.read().unwrap().clone())
+    }
+}
+
+impl Units for Double {
+    type Unit = Unit;
+
     async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<Unit, StoreError> {
         let waits = mode == TxMode::Write && self.flaw != Flaw::LosesUpdates;
         let turn = if waits { Some(self.shared.writer.clone().lock_owned().await) } else { None };
@@ -175,11 +181,6 @@ impl Double {
             over: false,
             _turn: turn,
         })
-    }
-
-    /// What queries see.
-    fn seen(&self) -> State {
-        self.lagging.clone().unwrap_or_else(|| self.shared.state.read().unwrap().clone())
     }
 }
 
@@ -239,25 +240,6 @@ impl Drop for Unit {
             self.store();
         }
     }
-}
-
-macro_rules! hands_out {
-    ($($tx:ident: $($name:ident -> $repository:ident),+);+ $(;)?) => { $(
-        impl $tx for Unit {
-            $(fn $name(&mut self) -> &mut dyn $repository {
-                self
-            })+
-        }
-    )+ };
-}
-
-hands_out! {
-    IdentityTx: users -> UserRepository, sessions -> SessionRepository, setup_tokens -> SetupTokenRepository,
-        idempotency -> IdempotencyKeys, outbox -> Outbox;
-    CatalogTx: products -> ProductRepository, stock -> StockRepository, idempotency -> IdempotencyKeys, outbox -> Outbox;
-    OrderingTx: orders -> OrderRepository, products -> ProductRepository, stock -> StockRepository,
-        idempotency -> IdempotencyKeys, outbox -> Outbox;
-    OperationsTx: sessions -> SessionRepository, idempotency -> IdempotencyKeys;
 }
 
 /// Hands out doubles with a flaw.

@@ -2,7 +2,7 @@
 
 use super::{Model, Now, Step, owner_of, without_key};
 use crate::call::{Answer, Call, Command};
-use skep_application::{kernel::ErrorKind, operations::Swept};
+use skep_application::{kernel::ErrorKind, kernel::Swept};
 use skep_domain::shared::Timestamp;
 
 /// 24 h, in milliseconds.
@@ -42,6 +42,6 @@ impl Model {
         self.sessions.retain(|_, (_, expires_at)| at < expires_at.plus_millis(WEEK));
         let count = |before: usize, after: usize| u64::try_from(before - after).unwrap_or(u64::MAX);
         let (idempotency_keys, sessions) = (count(before.0, self.keys.len()), count(before.1, self.sessions.len()));
-        Swept { idempotency_keys, sessions }
+        Swept::from([("idempotency keys", idempotency_keys), ("sessions", sessions)])
     }
 }

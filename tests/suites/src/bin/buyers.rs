@@ -3,7 +3,7 @@
 //!
 //! `suite-buyers postgres ADDRESS PRODUCT COUNT`, `suite-buyers mongodb ADDRESS DATABASE PRODUCT COUNT`.
 
-use skep_application::operations::Store;
+use skep_application::Store;
 use skep_contract::{Failure, Sales};
 use skep_domain::shared::ProductId;
 use std::{

@@ -1,0 +1,248 @@
+//! The frame of every command: what happens once, however often it is sent and attempted.
+//!
+//! A command has three steps of its own. Everything around them is here:
+//!
+//! 1. What a role alone forbids is denied before anything is read.
+//! 2. [`Command::plan`] checks values and makes ids and times, once. Every attempt is the same unit of work.
+//! 3. An attempt opens a unit, claims the idempotency key, and answers a repeat with the stored answer, if the resource
+//!    as it is now may still be seen.
+//! 4. After an unknown outcome an attempt asks whether the earlier unit was stored. If so, its answer is given.
+//! 5. [`Command::load`] names the resource. The actor is judged on it, and only then [`Command::write`] runs.
+//! 6. The answer is kept with the key, in the same unit. A result is committed; a refusal rolls back; an error of the
+//!    store drops the unit.
+//! 7. Aborted attempts are repeated, as [`run`] says.
+
+use super::{
+    Actor, AppError, Attempt, Authorized, Begin, Claimed, Denied, ErrorKind, Fingerprints, IdempotencyClaim,
+    IdempotencyKey, Key, KeyReused, Runtime, StoreError, TxMode, UnitOfWork,
+    access::{authorize, judge},
+    permit, run,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use skep_domain::{
+    access::Resource,
+    shared::{Action, EventId, Timestamp},
+};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
+use uuid::Uuid;
+
+/// A call of a command: what is made once and stays the same in every attempt.
+pub struct Call<'a> {
+    /// The caller.
+    pub actor: &'a Actor,
+    /// The time of the call, for data.
+    pub now: Timestamp,
+    pub(super) event_id: EventId,
+    runtime: &'a Runtime,
+}
+
+impl std::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Call").field("actor", self.actor).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+impl Call<'_> {
+    /// A new identifier.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        self.runtime.ids.next()
+    }
+
+    /// 64 random bits.
+    #[must_use]
+    pub fn random_bits(&self) -> u64 {
+        self.runtime.random.bits()
+    }
+}
+
+/// A use case that changes something: three steps over the unit of work of its context. It holds whatever ports and
+/// settings its plan needs beside the store.
+pub trait Command: Send + Sync {
+    /// The unit of work of the context, for example `dyn OrderingTx`.
+    type Unit: UnitOfWork + ?Sized + 'static;
+    /// What the caller says. Its JSON is the fingerprint of the command for idempotency keys.
+    type Input: Serialize + Send + Sync;
+    /// What is made of it before the first attempt.
+    type Plan: Send + Sync;
+    /// What the actor is judged on, loaded in the unit.
+    type Target: Send;
+    /// The answer. Its JSON is kept with the idempotency key.
+    type Answer: Serialize + DeserializeOwned + Send;
+    /// Why it is refused.
+    type Error: AppError + From<StoreError> + From<Denied> + From<KeyReused> + Send;
+
+    /// The name of the use case, `context.verb_entity`. Idempotency keys of different use cases are different keys.
+    const NAME: &'static str;
+    /// The action that the actor must be allowed.
+    const ACTION: Action;
+    /// The action that shows the target. Without it the actor learns [`Command::hidden`], not that the target exists.
+    const SEEN_BY: Action = Self::ACTION;
+
+    /// The idempotency key, if the caller has given one.
+    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey>;
+
+    /// Checks values, makes ids and times, hashes a password. Nothing has been read, and the unit is not open yet.
+    ///
+    /// # Errors
+    /// A refusal that needs no look at what is stored.
+    fn plan(&self, call: &Call<'_>, input: Self::Input)
+    -> impl Future<Output = Result<Self::Plan, Self::Error>> + Send;
+
+    /// Ids that other writers may want at the same time; see [`Begin::begin`].
+    fn contended(_plan: &Self::Plan) -> Vec<Key> {
+        vec![]
+    }
+
+    /// Loads what the actor is judged on, and says as which resource.
+    ///
+    /// # Errors
+    /// `NotFound`; the store's.
+    fn load(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+    ) -> impl Future<Output = Result<(Self::Target, Resource), Self::Error>> + Send;
+
+    /// Applies the rules and writes. A unit that changes anything records exactly one event ([`Authorized::record`]).
+    ///
+    /// # Errors
+    /// A refusal, and then nothing is changed; the store's.
+    fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        target: Authorized<'_, Self::Target>,
+    ) -> impl Future<Output = Result<Self::Answer, Self::Error>> + Send;
+
+    /// The refusal of an actor who may not see the target.
+    #[must_use]
+    fn hidden(denied: Denied) -> Self::Error {
+        denied.into()
+    }
+}
+
+/// What every command of a context is run on.
+pub struct Commands<Tx: ?Sized> {
+    store: Arc<dyn Begin<Tx>>,
+    fingerprints: Arc<dyn Fingerprints>,
+    runtime: Runtime,
+}
+
+impl<Tx: ?Sized> Clone for Commands<Tx> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), fingerprints: self.fingerprints.clone(), runtime: self.runtime.clone() }
+    }
+}
+
+impl<Tx: UnitOfWork + ?Sized + 'static> Commands<Tx> {
+    /// Runs commands on this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<Tx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
+        Self { store, fingerprints, runtime }
+    }
+
+    /// The use case of a command.
+    #[must_use]
+    pub fn of<C: Command<Unit = Tx>>(&self, command: C) -> UseCase<C> {
+        UseCase { commands: self.clone(), command }
+    }
+}
+
+/// A command that can be carried out.
+pub struct UseCase<C: Command> {
+    commands: Commands<C::Unit>,
+    command: C,
+}
+
+/// What all attempts of a call share.
+struct Planned<'a, C: Command> {
+    call: &'a Call<'a>,
+    claim: Option<IdempotencyClaim>,
+    plan: C::Plan,
+    /// The answer of an attempt that came to its commit, until the outcome of that is known.
+    answered: Mutex<Option<C::Answer>>,
+}
+
+impl<C: Command> UseCase<C> {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// The error of the command. Nothing was changed, unless it is the store's `OutcomeUnknown`.
+    pub async fn execute(&self, actor: &Actor, input: C::Input) -> Result<C::Answer, C::Error> {
+        permit(actor, C::ACTION)?;
+        let Commands { fingerprints, runtime, .. } = &self.commands;
+        let call = Call { actor, now: runtime.clock.now(), event_id: EventId::new(runtime.ids.next()), runtime };
+        let key = C::idempotency_key(&input);
+        let claim = IdempotencyClaim::of(actor, C::NAME, key, &input, &**fingerprints, call.now)?;
+        let plan = self.command.plan(&call, input).await?;
+        let planned = Planned { call: &call, claim, plan, answered: Mutex::default() };
+        run(runtime, actor.deadline, |attempt| self.attempt(&planned, attempt)).await
+    }
+
+    async fn attempt(&self, planned: &Planned<'_, C>, attempt: Attempt) -> Result<C::Answer, C::Error> {
+        let mut unit = self.commands.store.begin(TxMode::Write, &C::contended(&planned.plan)).await?;
+        let answer = match self.work(planned, &mut *unit, &attempt).await {
+            Ok(answer) => answer,
+            Err(error) => return attempt.end(unit, Err(error)).await,
+        };
+        let ended: Result<(), C::Error> = attempt.end(unit, Ok(())).await;
+        match ended {
+            Ok(()) => Ok(answer),
+            Err(error) => {
+                *planned.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+                Err(error)
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        planned: &Planned<'_, C>,
+        unit: &mut C::Unit,
+        attempt: &Attempt,
+    ) -> Result<C::Answer, C::Error> {
+        let Planned { call, claim, plan, answered } = planned;
+        if let Some(claim) = claim {
+            match unit.idempotency().claim(claim).await? {
+                Claimed::New => {}
+                Claimed::Mismatch => return Err(KeyReused.into()),
+                Claimed::Replay(answer) => {
+                    self.check_still_seen(call.actor, plan, unit).await?;
+                    return Ok(serde_json::from_str(&answer).map_err(StoreError::unreadable)?);
+                }
+            }
+        }
+        // Settled before anything is read: what is read after it is not older than the earlier attempt.
+        let answer = if attempt.after_unknown && unit.outbox().settle(call.event_id).await? {
+            let answer = answered.lock().unwrap_or_else(PoisonError::into_inner).take();
+            answer.ok_or_else(|| StoreError::corrupt("outbox", call.event_id, "recorded by another unit"))?
+        } else {
+            let (target, resource) = self.command.load(plan, unit).await?;
+            judge(call.actor, C::SEEN_BY, resource).map_err(C::hidden)?;
+            let authorized = authorize(call, C::ACTION, target, resource)?;
+            self.command.write(plan, unit, authorized).await?
+        };
+        if let Some(claim) = claim {
+            let kept = serde_json::to_string(&answer).map_err(StoreError::unreadable)?;
+            unit.idempotency().fill(claim, &kept).await?;
+        }
+        Ok(answer)
+    }
+
+    /// A stored answer tells of the resource, so it is given again only to an actor who may see the resource as it is
+    /// now. If it is gone, nothing is left to be seen, and the answer of the one who made it go is given again.
+    async fn check_still_seen(&self, actor: &Actor, plan: &C::Plan, unit: &mut C::Unit) -> Result<(), C::Error> {
+        match self.command.load(plan, unit).await {
+            Ok((_, resource)) => judge(actor, C::SEEN_BY, resource).map_err(C::hidden),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
