@@ -47,13 +47,13 @@ impl Operation {
     }
 }
 
-/// How the connections to the servers are used now. Who waits for one is not known: the driver does not tell of callers
+/// How the connections to the servers are used now. Waiting callers are not counted: the driver does not report those
 /// that have given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
     /// How many are in use.
     pub used: usize,
-    /// How many nobody uses.
+    /// How many are open and not in use.
     pub idle: usize,
     /// How many there may be to each server.
     pub max: usize,
