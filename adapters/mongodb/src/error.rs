@@ -1,7 +1,7 @@
 //! What an error of the driver means.
 
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure};
-use skep_application::kernel::{BoxError, Constraint, StoreError};
+use skep_application::kernel::{BoxError, StoreError};
 
 const DUPLICATE_KEY: [i32; 2] = [11000, 11001];
 const WRITE_CONFLICT: i32 = 112;
@@ -11,7 +11,7 @@ const OUT_OF_DISK_SPACE: i32 = 14031;
 const CHANGING: [i32; 11] = [91, 189, 7, 6, 89, 9001, 10107, 11600, 11602, 13435, 13436];
 /// The transaction is gone (251), or waited too long for a lock (24, 46) or for time itself (50, 262).
 const GONE: [i32; 5] = [24, 46, 50, 251, 262];
-/// Not allowed (13), or not who we say we are (18): for the operator to mend.
+/// Not allowed (13), or not authenticated (18): the operator has to change the settings.
 const NOT_ADMITTED: [i32; 2] = [13, 18];
 
 /// What the error of a statement means.
@@ -32,7 +32,7 @@ pub(crate) fn of_statement(error: Error) -> StoreError {
     }
 }
 
-/// What the error of a write outside of a transaction means: nobody knows whether it came to pass if the answer is lost.
+/// What the error of a write outside of a transaction means: if the answer is lost, its outcome is unknown.
 pub(crate) fn of_single_write(error: Error) -> StoreError {
     if is_network(&error) { StoreError::OutcomeUnknown(error.into()) } else { of_statement(error) }
 }
@@ -41,7 +41,7 @@ pub(crate) fn of_single_write(error: Error) -> StoreError {
 pub(crate) enum CommitFailure {
     /// Certainly not stored.
     Aborted(StoreError),
-    /// Nobody knows; committing again on the same session is safe.
+    /// It may be stored or not; committing again on the same session is safe.
     Unknown(BoxError),
 }
 
@@ -62,11 +62,7 @@ pub(crate) fn of_commit(error: Error, first: bool) -> CommitFailure {
 pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
     let cause = || -> BoxError { format!("mongodb error {code}: {message}").into() };
     match code {
-        _ if DUPLICATE_KEY.contains(&code) => Some(match violated(message) {
-            Some(constraint) => StoreError::Duplicate { constraint },
-            // Not the whole message: it holds the value.
-            None => StoreError::Corrupt("a unique index that this program does not know was violated".into()),
-        }),
+        _ if DUPLICATE_KEY.contains(&code) => Some(duplicate(message)),
         OUT_OF_DISK_SPACE => Some(StoreError::Full(cause())),
         ILLEGAL_OPERATION if message.contains("ransaction") || message.contains("retryable") => {
             Some(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
@@ -79,16 +75,27 @@ pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
     }
 }
 
-/// The rule whose index `E11000 duplicate key error collection: db.products index: products_sku_key dup key: …` names.
-fn violated(message: &str) -> Option<Constraint> {
+/// What was met, as `E11000 duplicate key error collection: db.products index: products_sku_key dup key: …` says. The
+/// rest of the message holds the value, so it is kept out of every error.
+fn duplicate(message: &str) -> StoreError {
+    let Some(rule) = violated(message) else { return StoreError::Corrupt("a duplicate of an unnamed index".into()) };
+    match skep_application::constraint_named(&rule) {
+        Some(constraint) => StoreError::Duplicate { constraint },
+        None => StoreError::Corrupt(format!("a duplicate of {rule}, which this program does not know").into()),
+    }
+}
+
+/// The name of the index; that of a collection's ids is the same in every collection, so it is named like the key of a
+/// table.
+fn violated(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("collection: ")?;
     let (namespace, rest) = rest.split_once(" index: ")?;
     let index = rest.split(' ').next()?;
-    if index == "_id_" {
-        let (_, collection) = namespace.split_once('.')?;
-        return skep_application::constraint_named(&format!("{collection}_pkey"));
+    if index != "_id_" {
+        return Some(index.to_owned());
     }
-    skep_application::constraint_named(index)
+    let (_, collection) = namespace.split_once('.')?;
+    Some(format!("{collection}_pkey"))
 }
 
 fn code_of(error: &Error) -> Option<(i32, String)> {
@@ -124,14 +131,20 @@ mod tests {
                     "E11000 duplicate key error collection: skep.x index: {name} dup key: {{ a: \"index: _id_ \" }}"
                 ),
             };
-            assert_eq!(violated(&message), Some(rule), "{message}");
+            let error = of_code(11000, &message);
+            assert!(matches!(error, Some(StoreError::Duplicate { constraint }) if constraint == rule), "{message}");
         }
     }
 
     #[test]
-    fn an_unknown_index_is_not_a_duplicate_and_shows_no_value() {
-        let message = "E11000 duplicate key error collection: skep.x index: y_1 dup key: { y: \"bee@hive.test\" }";
-        let error = of_code(11000, message).unwrap();
-        assert!(matches!(&error, StoreError::Corrupt(_)) && !format!("{error:?}").contains("bee@"), "{error:?}");
+    fn an_unknown_index_is_no_duplicate_and_shows_its_name_but_no_value() {
+        let of = |index: &str| {
+            format!("E11000 duplicate key error collection: skep.x index: {index} dup key: {{ y: 1234 }}")
+        };
+        for (message, name) in [(of("y_1"), "y_1"), (of("_id_"), "x_pkey"), ("E11000 y: 1234".to_owned(), "unnamed")] {
+            let Some(StoreError::Corrupt(cause)) = of_code(11000, &message) else { panic!("{message}") };
+            let shown = format!("{cause} {cause:?}");
+            assert!(shown.contains(name) && !shown.contains("1234"), "{shown}");
+        }
     }
 }

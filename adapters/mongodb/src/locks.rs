@@ -12,7 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 
 type Queue = Arc<tokio::sync::Mutex<()>>;
 
-/// The queues that somebody stands in.
+/// The queues with an entry.
 #[derive(Debug, Default)]
 pub(crate) struct KeyLocks {
     queues: Mutex<HashMap<Key, Queue>>,
@@ -23,12 +23,12 @@ pub(crate) struct KeyLocks {
 pub(crate) struct Turn {
     // Dropped first: the next in line goes on before the queue is looked at.
     _guard: OwnedMutexGuard<()>,
-    _place: Place,
+    _entry: Entry,
 }
 
-/// A place in a queue, waiting or at its head. The last one to leave takes the queue away.
+/// An entry of a queue, waiting or at its head. The last one to leave takes the queue away.
 #[derive(Debug)]
-struct Place {
+struct Entry {
     locks: Arc<KeyLocks>,
     key: Key,
     queue: Option<Queue>,
@@ -41,17 +41,17 @@ impl KeyLocks {
         keys.dedup();
         let mut turns = Vec::with_capacity(keys.len());
         for key in keys {
-            let (place, queue) = self.enter(key);
+            let (entry, queue) = self.enter(key);
             let guard = queue.lock_owned().await;
-            turns.push(Turn { _guard: guard, _place: place });
+            turns.push(Turn { _guard: guard, _entry: entry });
         }
         turns
     }
 
-    fn enter(self: &Arc<Self>, key: Key) -> (Place, Queue) {
+    fn enter(self: &Arc<Self>, key: Key) -> (Entry, Queue) {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         let queue = Arc::clone(queues.entry(key).or_default());
-        (Place { locks: Arc::clone(self), key, queue: Some(Arc::clone(&queue)) }, queue)
+        (Entry { locks: Arc::clone(self), key, queue: Some(Arc::clone(&queue)) }, queue)
     }
 
     #[cfg(test)]
@@ -60,7 +60,7 @@ impl KeyLocks {
     }
 }
 
-impl Drop for Place {
+impl Drop for Entry {
     fn drop(&mut self) {
         let mut queues = self.locks.queues.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue = None;

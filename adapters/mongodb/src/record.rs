@@ -1,21 +1,50 @@
 //! How values are kept: ids as binary UUIDs, times as BSON dates (milliseconds), numbers as 64 bits, always.
 
-use bson::{Binary, DateTime, RawDocument, spec::BinarySubtype};
+use bson::{Binary, Bson, DateTime, RawDocument, spec::BinarySubtype};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use skep_application::kernel::StoreError;
+use skep_application::kernel::{Constraint, StoreError};
 use skep_domain::shared::{Money, Timestamp, Version};
 
 /// What is wrong with a stored value.
 pub(crate) type Unreadable = &'static str;
 
-/// A document of one collection, and what it is made of.
-pub(crate) trait Record: Serialize + DeserializeOwned + Send + Sync {
+/// A document of one collection, as it is read.
+pub(crate) trait Record: DeserializeOwned + Send + Sync {
     /// The collection.
     const COLLECTION: &'static str;
-    /// What it is read back into.
-    type Entity: Send;
+    /// What a document is read back into.
+    type Entity: Send + Sync;
     /// Reads it back.
     fn read(self) -> Result<Self::Entity, Unreadable>;
+}
+
+/// A document that is made of an entity. How it is inserted, found and deleted follows from this declaration.
+pub(crate) trait Stored: Record + Serialize {
+    /// The references to other documents that it holds.
+    const REFERENCES: &'static [Reference] = &[];
+    /// The references to it, which keep it from being deleted.
+    const REFERENCED_BY: &'static [Reference] = &[];
+    /// The document of an entity.
+    fn of(entity: &Self::Entity) -> Self;
+}
+
+/// A document with the field `version`, which is saved over the version that it was read with.
+pub(crate) trait Versioned: Stored {
+    /// The fields that a save sets, besides the version. Without such a list it replaces the whole document.
+    const SAVED: Option<&'static [&'static str]> = None;
+}
+
+/// A field that holds the id of a document, or null; what is a foreign key elsewhere.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reference {
+    /// The rule.
+    pub(crate) constraint: Constraint,
+    /// The collection that refers.
+    pub(crate) from: &'static str,
+    /// Its field.
+    pub(crate) field: &'static str,
+    /// The collection that is referred to.
+    pub(crate) to: &'static str,
 }
 
 /// Reads a document back, or says which one cannot be.
@@ -26,6 +55,13 @@ pub(crate) fn decode<R: Record>(raw: &RawDocument) -> Result<R::Entity, StoreErr
     };
     let record: R = bson::deserialize_from_slice(raw.as_bytes()).map_err(|error| corrupt(&error.to_string()))?;
     record.read().map_err(corrupt)
+}
+
+/// A field that every document of the collection has.
+pub(crate) fn field(document: &RawDocument, name: &str) -> Result<Bson, StoreError> {
+    let value = document.get(name).map_err(StoreError::unreadable)?;
+    let value = value.ok_or_else(|| StoreError::Corrupt(format!("a document without {name}").into()))?;
+    Bson::try_from(value).map_err(StoreError::unreadable)
 }
 
 fn shown_id(id: bson::RawBsonRef<'_>) -> String {

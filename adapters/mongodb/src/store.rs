@@ -1,6 +1,7 @@
 //! The store.
 
 use crate::{
+    latest::Latest,
     locks::KeyLocks,
     observe::{Observer, PoolStats},
     ops::{self, Executor, Greeting},
@@ -8,7 +9,6 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::Timestamp;
 use mongodb::{
     Client, Database,
     options::{ClientOptions, ServerAddress},
@@ -17,10 +17,7 @@ use skep_application::{
     kernel::{Clock, Key, StoreError, TxMode, Units},
     operations::StoreHealth,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// How long a health check may take, with something to spare below the 2 s of its contract.
@@ -38,22 +35,6 @@ pub struct MongoStore {
     observer: Arc<Observer>,
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The server's time of the latest commit of this process. Sessions that start later ask to see everything up to it, so
-/// that even after a change of primaries everybody here sees what was committed before.
-#[derive(Default)]
-pub(crate) struct Latest(Mutex<Option<Timestamp>>);
-
-impl Latest {
-    fn get(&self) -> Option<Timestamp> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn advance(&self, to: Option<Timestamp>) {
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *latest = (*latest).max(to);
-    }
 }
 
 impl MongoStore {
@@ -93,7 +74,7 @@ impl MongoStore {
     }
 
     /// A session for reading outside of units of work: from the primary, with majority concern. What a majority has
-    /// cannot be lost, and a commit waits until it shows there, so everybody sees it once `commit` has returned.
+    /// cannot be lost, and a commit waits until it shows there, so every reader sees it once `commit` has returned.
     pub(crate) async fn read(&self) -> Result<Executor, StoreError> {
         let patience = self.options.answer_timeout;
         let observer = Arc::clone(&self.observer);

@@ -1,12 +1,9 @@
 //! The one concrete unit of work.
 
-use crate::{locks::Turn, ops::Executor, store::Latest};
+use crate::{latest::Latest, locks::Turn, ops::Executor};
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, Transaction, UnitOutcome};
-use std::{
-    ops::{Deref, DerefMut},
-    sync::Arc,
-};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// A unit of work: one transaction in one session.
@@ -27,45 +24,24 @@ struct Work {
     _turns: Vec<Turn>,
 }
 
-/// One statement. Until [`Step::ok`] says so, the unit counts as failed: whoever leaves early, by an error or because
-/// the caller was cancelled, leaves it so.
-pub(crate) struct Step<'a> {
-    executor: &'a mut Executor,
-    failed: &'a mut bool,
-}
-
-impl Step<'_> {
-    /// The statement has succeeded.
-    pub(crate) fn ok<T>(self, value: T) -> Result<T, StoreError> {
-        *self.failed = false;
-        Ok(value)
-    }
-}
-
-impl Deref for Step<'_> {
-    type Target = Executor;
-    fn deref(&self) -> &Executor {
-        self.executor
-    }
-}
-
-impl DerefMut for Step<'_> {
-    fn deref_mut(&mut self) -> &mut Executor {
-        self.executor
-    }
-}
-
 impl MongoUnit {
     pub(crate) fn new(executor: Executor, turns: Vec<Turn>, latest: Arc<Latest>) -> Self {
         Self { work: Some(Work { executor, latest, _turns: turns }), failed: false, runtime: Handle::current() }
     }
 
-    /// Begins a statement, unless an earlier one has failed.
-    pub(crate) fn step(&mut self) -> Result<Step<'_>, StoreError> {
+    /// Runs statements, unless earlier ones have failed. The unit counts as failed until they are through, so that an
+    /// error and a caller who was cancelled need no code of their own.
+    pub(crate) async fn run<T>(
+        &mut self,
+        statements: impl AsyncFnOnce(&mut Executor) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match &mut self.work {
             Some(work) if !self.failed => {
                 self.failed = true;
-                Ok(Step { executor: &mut work.executor, failed: &mut self.failed })
+                let done = statements(&mut work.executor).await;
+                work.executor.remember(&done);
+                self.failed = done.is_err();
+                done
             }
             _ => Err(StoreError::after_error()),
         }
@@ -146,7 +122,7 @@ impl Drop for MongoUnit {
 impl Transaction for MongoUnit {
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let work = self.take()?;
-        // Without an answer from the task nobody knows: it may have sent the commit.
+        // The task has not answered, and it may have sent the commit.
         self.runtime.spawn(work.commit()).await.map_err(|error| StoreError::OutcomeUnknown(error.into()))?
     }
 

@@ -12,6 +12,13 @@ pub enum StoreError {
         /// The rule that was met.
         constraint: Constraint,
     },
+    /// A reference between rows would point nowhere: the row that it names does not exist, or the row that was to be
+    /// deleted is still referred to. Nothing was changed.
+    #[error("the reference {} is violated", constraint.name())]
+    Referenced {
+        /// The rule that was met.
+        constraint: Constraint,
+    },
     /// Somebody saved the aggregate after it was read. Nothing was changed.
     #[error("the stored version is another one")]
     Stale,

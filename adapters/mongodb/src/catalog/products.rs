@@ -1,22 +1,24 @@
 //! Products.
 
+use super::stock::LevelDoc;
 use crate::{
-    ops::{Query, Update},
-    record::{self, MoneyDoc, Record, Unreadable, date, optional_time, time, version},
+    ops::{List, SortField},
+    record::{self, MoneyDoc, Record, Stored, Unreadable, Versioned, date, optional_time, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{Bson, DateTime, doc};
+use bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     catalog::{ProductQueries, ProductRepository, ProductSort, ProductSortKey},
-    kernel::{Page, PageRequest, Position, SortValue, StoreError},
+    kernel::{Page, PageRequest, StoreError},
 };
 use skep_domain::{
     catalog::{Product, Sku},
     shared::{ProductId, Text, Version},
 };
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
 struct ProductDoc {
@@ -32,23 +34,6 @@ struct ProductDoc {
     /// Whether `archived_at` is null, in a form that a partial index can ask for.
     on_sale: bool,
     version: i64,
-}
-
-impl ProductDoc {
-    fn of(product: &Product, version: Version) -> Self {
-        Self {
-            id: record::id(product.id.uuid()),
-            sku: product.sku.as_str().to_owned(),
-            name: product.name.as_str().to_owned(),
-            description: product.description.as_str().to_owned(),
-            price: product.price.into(),
-            created_at: date(product.created_at),
-            updated_at: date(product.updated_at),
-            archived_at: product.archived_at.map(date),
-            on_sale: product.is_on_sale(),
-            version: version.get(),
-        }
-    }
 }
 
 impl Record for ProductDoc {
@@ -69,79 +54,70 @@ impl Record for ProductDoc {
     }
 }
 
+impl Stored for ProductDoc {
+    fn of(product: &Product) -> Self {
+        Self {
+            id: record::id(product.id.uuid()),
+            sku: product.sku.as_str().to_owned(),
+            name: product.name.as_str().to_owned(),
+            description: product.description.as_str().to_owned(),
+            price: product.price.into(),
+            created_at: date(product.created_at),
+            updated_at: date(product.updated_at),
+            archived_at: product.archived_at.map(date),
+            on_sale: product.is_on_sale(),
+            version: product.version.get(),
+        }
+    }
+}
+
+impl Versioned for ProductDoc {}
+
 #[async_trait]
 impl ProductRepository for MongoUnit {
     async fn find(&mut self, id: ProductId) -> Result<Option<Product>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<ProductDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        step.ok(found)
+        self.by_id::<ProductDoc>(id.uuid()).await
     }
 
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError> {
-        let mut step = self.step()?;
-        let ids = record::ids(ids.iter().map(|id| id.uuid()));
-        let found = step.find::<ProductDoc>(Query::of(doc! { "_id": { "$in": ids } })).await?;
-        step.ok(found)
+        self.by_ids::<ProductDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
     }
 
     async fn insert(&mut self, product: &Product) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.insert(&[ProductDoc::of(product, product.version)]).await?;
-        step.ok(())
+        self.add::<ProductDoc>(from_ref(product)).await
     }
 
     async fn save(&mut self, product: &Product) -> Result<Version, StoreError> {
-        let mut step = self.step()?;
-        let next = product.version.next();
-        let filter = doc! { "_id": record::id(product.id.uuid()), "version": product.version.get() };
-        let changed = bson::serialize_to_document(&ProductDoc::of(product, next)).map_err(StoreError::unreadable)?;
-        step.update_all(ProductDoc::COLLECTION, vec![Update::of(filter, changed)]).await?;
-        // A unit that sells the product meanwhile saves its level: one of both has to be repeated.
-        let level = doc! { "_id": record::id(product.id.uuid()) };
-        step.update("stock_levels", vec![Update::of(level, doc! { "$inc": { "product_changes": 1_i64 } })]).await?;
-        step.ok(next)
+        let level = vec![record::id(product.id.uuid()).into()];
+        self.run(async |executor| {
+            let version = executor.put::<ProductDoc>(product).await?;
+            // A unit that sells the product meanwhile saves its level: one of both has to be repeated.
+            executor.hold(LevelDoc::COLLECTION, level).await?;
+            Ok(version)
+        })
+        .await
     }
 }
 
-/// The index that a list of the products on sale walks, and the field it is sorted by.
-const fn index(key: ProductSortKey) -> (&'static str, &'static str) {
+/// The field that products are sorted by, and its index.
+const fn field(key: ProductSortKey) -> SortField {
     match key {
-        ProductSortKey::CreatedAt => ("products_created_at_idx", "created_at"),
-        ProductSortKey::Name => ("products_name_idx", "name"),
-        ProductSortKey::Sku => ("products_sku_idx", "sku"),
-        ProductSortKey::Price => ("products_price_amount_idx", "price.amount"),
-    }
-}
-
-/// The value of a position, if it is of the type that products are sorted by.
-fn start(key: ProductSortKey, position: &Position) -> Option<Bson> {
-    match (key, &position.key) {
-        (ProductSortKey::CreatedAt, SortValue::Time(at)) => Some(date(*at).into()),
-        (ProductSortKey::Name | ProductSortKey::Sku, SortValue::Text(text)) => Some(text.as_str().into()),
-        (ProductSortKey::Price, SortValue::Int(amount)) => Some((*amount).into()),
-        _ => None,
+        ProductSortKey::CreatedAt => SortField::time("products_created_at_idx", "created_at"),
+        ProductSortKey::Name => SortField::text("products_name_idx", "name"),
+        ProductSortKey::Sku => SortField::text("products_sku_idx", "sku"),
+        ProductSortKey::Price => SortField::number("products_price_amount_idx", "price.amount"),
     }
 }
 
 #[async_trait]
 impl ProductQueries for MongoStore {
     async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
-        let found = self.read().await?.find_one::<ProductDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        Ok(found.as_ref().cloned())
+        self.read().await?.by_id::<ProductDoc>(id.uuid()).await
     }
 
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError> {
-        let (index, field) = index(sort.key);
-        let mut query = Query::listing(index, doc! { "on_sale": true }, sort.direction, field, page);
-        if let Some(after) = &page.after {
-            let Some(value) = start(sort.key, after) else { return Ok(Page::empty(page)) };
-            query = query.after(sort.direction, doc! {}, field, value, after.id);
-        }
-        let mut reader = self.read().await?;
-        let rows = reader.find::<ProductDoc>(query).await?;
-        let total =
-            if page.count { Some(reader.count::<ProductDoc>(doc! { "on_sale": true }, index).await?) } else { None };
-        Ok(Page::of(rows, page, total, |product| sort.key.position(product)))
+        let on_sale = List::of(field(sort.key), sort.direction).only(doc! { "on_sale": true });
+        self.read().await?.page::<ProductDoc>(&on_sale, page, |product| sort.key.position(product)).await
     }
 }
 
@@ -152,7 +128,7 @@ mod tests {
     #[test]
     fn every_sort_key_has_an_index_of_the_schema() {
         for key in ProductSortKey::ALL {
-            let (name, field) = index(*key);
+            let SortField { index: name, field, .. } = field(*key);
             assert!(crate::schema::has_index(ProductDoc::COLLECTION, name, &[field, "_id"]), "{name}");
         }
     }

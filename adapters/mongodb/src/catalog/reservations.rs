@@ -2,7 +2,7 @@
 
 use crate::{
     ops::{Query, Update},
-    record::{self, Record, Unreadable, date, optional_time, pieces, time},
+    record::{self, Record, Stored, Unreadable, date, optional_time, pieces, time},
 };
 use bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
@@ -24,8 +24,8 @@ pub(super) struct ReservationDoc {
     ended_at: Option<DateTime>,
 }
 
-impl From<&Reservation> for ReservationDoc {
-    fn from(reservation: &Reservation) -> Self {
+impl Stored for ReservationDoc {
+    fn of(reservation: &Reservation) -> Self {
         Self {
             id: record::id(reservation.id.uuid()),
             order_id: record::id(reservation.order_id.uuid()),

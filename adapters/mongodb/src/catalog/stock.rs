@@ -2,8 +2,8 @@
 
 use super::reservations::{self, ReservationDoc};
 use crate::{
-    ops::{Query, Update},
-    record::{self, Record, Unreadable, date, pieces, time, version},
+    ops::Query,
+    record::{self, Record, Stored, Unreadable, Versioned, date, pieces, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -18,9 +18,10 @@ use skep_domain::{
     catalog::{MovementKind, Reservation, StockLevel, StockMovement},
     shared::{MovementId, OrderId, ProductId, Timestamp},
 };
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
-struct LevelDoc {
+pub(super) struct LevelDoc {
     #[serde(rename = "_id")]
     product_id: bson::Uuid,
     on_hand: i64,
@@ -29,8 +30,8 @@ struct LevelDoc {
     version: i64,
 }
 
-impl From<&StockLevel> for LevelDoc {
-    fn from(level: &StockLevel) -> Self {
+impl Stored for LevelDoc {
+    fn of(level: &StockLevel) -> Self {
         Self {
             product_id: record::id(level.product_id.uuid()),
             on_hand: level.on_hand.into(),
@@ -58,6 +59,10 @@ impl Record for LevelDoc {
     }
 }
 
+impl Versioned for LevelDoc {
+    const SAVED: Option<&'static [&'static str]> = Some(&["on_hand", "reserved", "updated_at"]);
+}
+
 #[derive(Serialize, Deserialize)]
 struct MovementDoc {
     #[serde(rename = "_id")]
@@ -70,8 +75,8 @@ struct MovementDoc {
     created_at: DateTime,
 }
 
-impl From<&StockMovement> for MovementDoc {
-    fn from(movement: &StockMovement) -> Self {
+impl Stored for MovementDoc {
+    fn of(movement: &StockMovement) -> Self {
         Self {
             id: record::id(movement.id.uuid()),
             product_id: record::id(movement.product_id.uuid()),
@@ -100,66 +105,37 @@ impl Record for MovementDoc {
     }
 }
 
-/// The level over the version it was read with.
-fn save(level: &StockLevel) -> Update {
-    let filter = doc! { "_id": record::id(level.product_id.uuid()), "version": level.version.get() };
-    let change = doc! {
-        "on_hand": i64::from(level.on_hand),
-        "reserved": i64::from(level.reserved),
-        "updated_at": date(level.updated_at),
-        "version": level.version.next().get(),
-    };
-    Update::of(filter, doc! { "$set": change })
-}
-
 /// Nothing is locked here: two units that save the same level collide, and one of them ends with `Retry` or `Stale`.
-/// What is asked for in ascending order is only what waits, in `locks.rs`.
+/// The ascending order of ids matters only for the writers that queue in `locks.rs`.
 #[async_trait]
 impl StockRepository for MongoUnit {
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
-        let mut step = self.step()?;
-        let ids = record::ids(ids.iter().map(|id| id.uuid()));
-        let found = step.find::<LevelDoc>(Query::of(doc! { "_id": { "$in": ids } })).await?;
-        step.ok(found)
+        self.by_ids::<LevelDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
     }
 
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.insert(&[LevelDoc::from(level)]).await?;
-        step.ok(())
+        self.add::<LevelDoc>(from_ref(level)).await
     }
 
     async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.update_all(LevelDoc::COLLECTION, levels.iter().map(save).collect()).await?;
-        step.ok(())
+        self.run(async |executor| executor.put_all::<LevelDoc>(levels).await).await
     }
 
     async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        let movements: Vec<MovementDoc> = movements.iter().map(MovementDoc::from).collect();
-        step.insert(&movements).await?;
-        step.ok(())
+        self.add::<MovementDoc>(movements).await
     }
 
     async fn list_movements(&mut self, product: ProductId) -> Result<Vec<StockMovement>, StoreError> {
-        let mut step = self.step()?;
-        let query = Query::of(doc! { "product_id": record::id(product.uuid()) });
-        let found = step.find::<MovementDoc>(query.by(doc! { "created_at": 1, "_id": 1 })).await?;
-        step.ok(found)
+        let of_product = Query::of(doc! { "product_id": record::id(product.uuid()) });
+        self.all::<MovementDoc>(of_product.by(doc! { "created_at": 1, "_id": 1 })).await
     }
 
     async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        let reservations: Vec<ReservationDoc> = reservations.iter().map(ReservationDoc::from).collect();
-        step.insert(&reservations).await?;
-        step.ok(())
+        self.add::<ReservationDoc>(reservations).await
     }
 
     async fn list_reservations(&mut self, order: OrderId) -> Result<Vec<Reservation>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find::<ReservationDoc>(reservations::of_order(order)).await?;
-        step.ok(found)
+        self.all::<ReservationDoc>(reservations::of_order(order)).await
     }
 
     async fn list_expired(
@@ -168,27 +144,24 @@ impl StockRepository for MongoUnit {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Reservation>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find::<ReservationDoc>(reservations::expired(ids, now).at_most(limit)).await?;
-        step.ok(found)
+        self.all::<ReservationDoc>(reservations::expired(ids, now).at_most(limit)).await
     }
 
     async fn end_reservations(&mut self, ended: &[Reservation]) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.update_all(ReservationDoc::COLLECTION, ended.iter().map(reservations::end).collect()).await?;
-        step.ok(())
+        let ends = ended.iter().map(reservations::end).collect();
+        self.run(async |executor| executor.update_all(ReservationDoc::COLLECTION, ends).await).await
     }
 }
 
 /// A level with the product's place on the shelf, as the lookup joins them.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct StockViewDoc {
     #[serde(flatten)]
     level: LevelDoc,
     products: Vec<Shelf>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Shelf {
     on_sale: bool,
 }
@@ -205,14 +178,6 @@ impl Record for StockViewDoc {
 #[async_trait]
 impl StockQueries for MongoStore {
     async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError> {
-        let product = doc! {
-            "from": "products", "localField": "_id", "foreignField": "_id", "as": "products",
-            "pipeline": [{ "$project": { "on_sale": 1 } }],
-        };
-        let level = doc! { "$match": { "_id": record::id(id.uuid()) } };
-        // A level without a product is none, as the join of the SQL stores has it.
-        let with_product = doc! { "$match": { "products": { "$ne": [] } } };
-        let pipeline = vec![level, doc! { "$lookup": product }, with_product];
-        Ok(self.read().await?.aggregate::<StockViewDoc>(pipeline).await?.pop())
+        self.read().await?.joined::<StockViewDoc>(id.uuid(), "_id", "products", "on_sale").await
     }
 }

@@ -3,7 +3,7 @@
 use super::users::roles;
 use crate::{
     ops::{Query, Update},
-    record::{self, Record, Unreadable, date, optional_time, time},
+    record::{self, Record, Stored, Unreadable, date, optional_time, time},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -18,6 +18,7 @@ use skep_domain::{
     identity::Session,
     shared::{SessionId, Timestamp, UserId},
 };
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
 struct SessionDoc {
@@ -27,18 +28,6 @@ struct SessionDoc {
     created_at: DateTime,
     expires_at: DateTime,
     revoked_at: Option<DateTime>,
-}
-
-impl From<&Session> for SessionDoc {
-    fn from(session: &Session) -> Self {
-        Self {
-            id: record::id(session.id.uuid()),
-            user_id: record::id(session.user_id.uuid()),
-            created_at: date(session.created_at),
-            expires_at: date(session.expires_at),
-            revoked_at: session.revoked_at.map(date),
-        }
-    }
 }
 
 impl Record for SessionDoc {
@@ -55,52 +44,50 @@ impl Record for SessionDoc {
     }
 }
 
+impl Stored for SessionDoc {
+    fn of(session: &Session) -> Self {
+        Self {
+            id: record::id(session.id.uuid()),
+            user_id: record::id(session.user_id.uuid()),
+            created_at: date(session.created_at),
+            expires_at: date(session.expires_at),
+            revoked_at: session.revoked_at.map(date),
+        }
+    }
+}
+
 #[async_trait]
 impl SessionRepository for MongoUnit {
     async fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<SessionDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        step.ok(found)
+        self.by_id::<SessionDoc>(id.uuid()).await
     }
 
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.insert(&[SessionDoc::from(session)]).await?;
-        step.ok(())
+        self.add::<SessionDoc>(from_ref(session)).await
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut step = self.step()?;
         let filter = doc! { "_id": record::id(id.uuid()), "revoked_at": Bson::Null };
-        let change = doc! { "$set": { "revoked_at": date(now) } };
-        let revoked = step.update(SessionDoc::COLLECTION, vec![Update::of(filter, change)]).await?;
-        step.ok(revoked == 1)
+        let revoke = Update::of(filter, doc! { "$set": { "revoked_at": date(now) } });
+        self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![revoke]).await? == 1)).await
     }
 
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let mut step = self.step()?;
         let ended = doc! { "$lte": date(until) };
-        let query = Query::of(doc! { "$or": [{ "expires_at": &ended }, { "revoked_at": &ended }] }).at_most(limit);
-        let ids: Vec<_> =
-            step.find::<SessionDoc>(query).await?.into_iter().map(|session| record::id(session.id.uuid())).collect();
-        let swept = if ids.is_empty() {
-            0
-        } else {
-            step.delete(SessionDoc::COLLECTION, doc! { "_id": { "$in": ids } }).await?
-        };
-        step.ok(swept)
+        let ended = doc! { "$or": [{ "expires_at": &ended }, { "revoked_at": &ended }] };
+        self.delete_found::<SessionDoc>(Query::of(ended).at_most(limit)).await
     }
 }
 
 /// A session with its user's roles, as the lookup joins them.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SessionViewDoc {
     #[serde(flatten)]
     session: SessionDoc,
     users: Vec<Roles>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Roles {
     roles: Vec<String>,
 }
@@ -117,14 +104,6 @@ impl Record for SessionViewDoc {
 #[async_trait]
 impl SessionQueries for MongoStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
-        let user = doc! {
-            "from": "users", "localField": "user_id", "foreignField": "_id", "as": "users",
-            "pipeline": [{ "$project": { "roles": 1 } }],
-        };
-        let session = doc! { "$match": { "_id": record::id(id.uuid()) } };
-        // A session without a user is none, as the join of the SQL stores has it.
-        let with_user = doc! { "$match": { "users": { "$ne": [] } } };
-        let pipeline = vec![session, doc! { "$lookup": user }, with_user];
-        Ok(self.read().await?.aggregate::<SessionViewDoc>(pipeline).await?.pop())
+        self.read().await?.joined::<SessionViewDoc>(id.uuid(), "user_id", "users", "roles").await
     }
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bson::{Binary, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    identity::{SetupToken, SetupTokenRepository},
+    identity::{SetupToken, SetupTokenRepository, constraints::SETUP_TOKEN},
     kernel::StoreError,
 };
 
@@ -35,28 +35,22 @@ impl Record for TokenDoc {
 #[async_trait]
 impl SetupTokenRepository for MongoUnit {
     async fn find(&mut self) -> Result<Option<SetupToken>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<TokenDoc>(doc! { "_id": ID }).await?;
-        step.ok(found)
+        self.first::<TokenDoc>(doc! { "_id": ID }).await
     }
 
     async fn replace(&mut self, token: &SetupToken) -> Result<(), StoreError> {
-        let mut step = self.step()?;
         let change = doc! { "hash": binary(&token.hash), "expires_at": date(token.expires_at) };
         let update = Update::of(doc! { "_id": ID }, doc! { "$set": change }).or_insert();
-        step.update(TokenDoc::COLLECTION, vec![update]).await.map_err(|error| match error {
+        self.run(async |executor| match executor.update(TokenDoc::COLLECTION, vec![update]).await {
+            Ok(_) => Ok(()),
             // Two upserts at the first start both found nothing: the next attempt finds the other one's token.
-            StoreError::Duplicate { constraint: skep_application::identity::constraints::SETUP_TOKEN } => {
-                StoreError::Retry(error.into())
-            }
-            other => other,
-        })?;
-        step.ok(())
+            Err(error @ StoreError::Duplicate { constraint: SETUP_TOKEN }) => Err(StoreError::Retry(error.into())),
+            Err(other) => Err(other),
+        })
+        .await
     }
 
     async fn delete(&mut self) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.delete(TokenDoc::COLLECTION, doc! { "_id": ID }).await?;
-        step.ok(())
+        self.run(async |executor| executor.delete(TokenDoc::COLLECTION, doc! { "_id": ID }).await.map(|_| ())).await
     }
 }

@@ -1,8 +1,7 @@
 //! Accounts.
 
 use crate::{
-    ops::Update,
-    record::{self, Record, Unreadable, date, time, version},
+    record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -18,6 +17,7 @@ use skep_domain::{
     identity::User,
     shared::{Email, Text, UserId, Version},
 };
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
 struct UserDoc {
@@ -30,21 +30,6 @@ struct UserDoc {
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
-}
-
-impl UserDoc {
-    fn of(user: &User, version: Version) -> Self {
-        Self {
-            id: record::id(user.id.uuid()),
-            email: user.email.as_str().to_owned(),
-            display_name: user.display_name.as_str().to_owned(),
-            roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
-            password_hash: user.password_hash.clone(),
-            created_at: date(user.created_at),
-            updated_at: date(user.updated_at),
-            version: version.get(),
-        }
-    }
 }
 
 /// The roles of these names.
@@ -69,39 +54,43 @@ impl Record for UserDoc {
     }
 }
 
+impl Stored for UserDoc {
+    fn of(user: &User) -> Self {
+        Self {
+            id: record::id(user.id.uuid()),
+            email: user.email.as_str().to_owned(),
+            display_name: user.display_name.as_str().to_owned(),
+            roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
+            password_hash: user.password_hash.clone(),
+            created_at: date(user.created_at),
+            updated_at: date(user.updated_at),
+            version: user.version.get(),
+        }
+    }
+}
+
+impl Versioned for UserDoc {}
+
 #[async_trait]
 impl UserRepository for MongoUnit {
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<UserDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        step.ok(found)
+        self.by_id::<UserDoc>(id.uuid()).await
     }
 
     async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
-        step.ok(found)
+        self.first::<UserDoc>(doc! { "email": email.as_str() }).await
     }
 
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<UserDoc>(doc! { "roles": role.name() }).await?;
-        step.ok(found.is_some())
+        Ok(self.first::<UserDoc>(doc! { "roles": role.name() }).await?.is_some())
     }
 
     async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.insert(&[UserDoc::of(user, user.version)]).await?;
-        step.ok(())
+        self.add::<UserDoc>(from_ref(user)).await
     }
 
     async fn save(&mut self, user: &User) -> Result<Version, StoreError> {
-        let mut step = self.step()?;
-        let next = user.version.next();
-        let filter = doc! { "_id": record::id(user.id.uuid()), "version": user.version.get() };
-        let changed = bson::serialize_to_document(&UserDoc::of(user, next)).map_err(StoreError::unreadable)?;
-        step.update_all(UserDoc::COLLECTION, vec![Update::of(filter, changed)]).await?;
-        step.ok(next)
+        self.put::<UserDoc>(user).await
     }
 }
 
@@ -111,7 +100,7 @@ impl UserQueries for MongoStore {
         if !scope.admits(id) {
             return Ok(None);
         }
-        let found = self.read().await?.find_one::<UserDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
+        let found = self.read().await?.by_id::<UserDoc>(id.uuid()).await?;
         Ok(found.as_ref().map(UserView::from))
     }
 

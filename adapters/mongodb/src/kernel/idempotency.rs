@@ -6,7 +6,7 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{Binary, Bson, DateTime, Document, doc};
+use bson::{Binary, Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKeys, StoreError};
 use skep_domain::shared::Timestamp;
@@ -16,7 +16,7 @@ struct KeyDoc {
     #[serde(rename = "_id")]
     id: KeyId,
     fingerprint: Binary,
-    /// What the command was answered; null until then, which nobody but the claiming unit sees.
+    /// The answer to the command; null until it has one. Only the claiming unit ever sees a null.
     answer: Option<String>,
     created_at: DateTime,
     expires_at: DateTime,
@@ -86,40 +86,36 @@ impl KeyDoc {
 #[async_trait]
 impl IdempotencyKeys for MongoUnit {
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
-        let mut step = self.step()?;
-        // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
-        let found = step.insert_or_find(&KeyDoc::of(claim)).await.map_err(|error| match error {
-            StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
-            other => other,
-        })?;
-        let claimed = match found {
-            None => Claimed::New,
-            Some(row) if row.expires_at > date(claim.now) => row.claimed(claim)?,
-            Some(expired) => {
-                step.update_all(KeyDoc::COLLECTION, vec![expired.renewed(claim)]).await?;
-                Claimed::New
+        self.run(async |executor| {
+            // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
+            let found = executor.insert_or_find(&KeyDoc::of(claim)).await.map_err(|error| match error {
+                StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
+                other => other,
+            })?;
+            match found {
+                None => Ok(Claimed::New),
+                Some(row) if row.expires_at > date(claim.now) => row.claimed(claim),
+                Some(expired) => {
+                    executor.update_all(KeyDoc::COLLECTION, vec![expired.renewed(claim)]).await?;
+                    Ok(Claimed::New)
+                }
             }
-        };
-        step.ok(claimed)
+        })
+        .await
     }
 
     async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Result<(), StoreError> {
-        let mut step = self.step()?;
         let filter = doc! { "_id": id_of(claim), "fingerprint": binary(&claim.fingerprint), "answer": Bson::Null };
-        let change = doc! { "$set": { "answer": answer } };
-        if step.update(KeyDoc::COLLECTION, vec![Update::of(filter, change)]).await? != 1 {
-            return Err(StoreError::corrupt(KeyDoc::COLLECTION, claim.use_case, "filled without a claim"));
-        }
-        step.ok(())
+        let fill = Update::of(filter, doc! { "$set": { "answer": answer } });
+        self.run(async |executor| match executor.update(KeyDoc::COLLECTION, vec![fill]).await? {
+            1 => Ok(()),
+            _ => Err(StoreError::corrupt(KeyDoc::COLLECTION, claim.use_case, "filled without a claim")),
+        })
+        .await
     }
 
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let mut step = self.step()?;
-        let expired: Document = doc! { "expires_at": { "$lte": date(now) } };
-        let query = Query::of(expired).by(doc! { "expires_at": 1 }).at_most(limit);
-        let ids: Vec<KeyId> = step.find::<KeyDoc>(query).await?.into_iter().map(|row| row.id).collect();
-        let swept =
-            if ids.is_empty() { 0 } else { step.delete(KeyDoc::COLLECTION, doc! { "_id": { "$in": ids } }).await? };
-        step.ok(swept)
+        let expired = Query::of(doc! { "expires_at": { "$lte": date(now) } });
+        self.delete_found::<KeyDoc>(expired.by(doc! { "expires_at": 1 }).at_most(limit)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     ops::Query,
-    record::{self, Record, Unreadable, date, time, version},
+    record::{self, Record, Stored, Unreadable, date, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -11,6 +11,7 @@ use bson::{DateTime, RawDocumentBuf, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError};
 use skep_domain::shared::{EventId, UserId};
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
 struct EventDoc {
@@ -27,8 +28,8 @@ struct EventDoc {
     payload: String,
 }
 
-impl From<&OutboxEvent> for EventDoc {
-    fn from(event: &OutboxEvent) -> Self {
+impl Stored for EventDoc {
+    fn of(event: &OutboxEvent) -> Self {
         Self {
             id: record::id(event.id.uuid()),
             name: event.name.clone(),
@@ -67,26 +68,26 @@ impl Record for EventDoc {
 #[async_trait]
 impl Outbox for MongoUnit {
     async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError> {
-        let mut step = self.step()?;
-        step.insert(&[EventDoc::from(event)]).await?;
-        step.ok(())
+        self.add::<EventDoc>(from_ref(event)).await
     }
 
     async fn settle(&mut self, event: EventId) -> Result<bool, StoreError> {
-        let mut step = self.step()?;
-        let id = record::id(event.uuid());
-        if step.find_one::<EventDoc>(doc! { "_id": id }).await?.is_some() {
-            return step.ok(true);
-        }
-        // A miss alone proves nothing. The trace of a row that came and went collides with a unit that has stored the
-        // event and is on its way, and with everyone who tries to while this unit lasts.
-        let trace = RawDocumentBuf::try_from(&doc! { "_id": id }).map_err(StoreError::unreadable)?;
-        step.insert_raw(EventDoc::COLLECTION, vec![trace]).await.map_err(|error| match error {
-            StoreError::Duplicate { .. } => StoreError::Retry("the event was stored meanwhile".into()),
-            other => other,
-        })?;
-        step.delete(EventDoc::COLLECTION, doc! { "_id": id }).await?;
-        step.ok(false)
+        self.run(async |executor| {
+            if executor.by_id::<EventDoc>(event.uuid()).await?.is_some() {
+                return Ok(true);
+            }
+            // A miss alone proves nothing. The trace of a row that came and went collides with a unit that has stored
+            // the event and is on its way, and with every unit that tries to while this one lasts.
+            let id = record::id(event.uuid());
+            let trace = RawDocumentBuf::try_from(&doc! { "_id": id }).map_err(StoreError::unreadable)?;
+            executor.insert_raw(EventDoc::COLLECTION, vec![trace]).await.map_err(|error| match error {
+                StoreError::Duplicate { .. } => StoreError::Retry("the event was stored meanwhile".into()),
+                other => other,
+            })?;
+            executor.delete(EventDoc::COLLECTION, doc! { "_id": id }).await?;
+            Ok(false)
+        })
+        .await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     ops::Query,
-    record::{Record, Unreadable, binary, date, time},
+    record::{Record, Stored, Unreadable, binary, date, time},
     store::MongoStore,
 };
 use async_trait::async_trait;
@@ -12,6 +12,7 @@ use skep_application::{
     kernel::StoreError,
     operations::{InstanceKeys, KeyPurpose, SealedKey},
 };
+use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
 struct SealedKeyDoc {
@@ -35,6 +36,17 @@ impl Record for SealedKeyDoc {
     }
 }
 
+impl Stored for SealedKeyDoc {
+    fn of(key: &SealedKey) -> Self {
+        Self {
+            id: key.id.clone(),
+            purpose: key.purpose.name().to_owned(),
+            sealed: binary(&key.sealed),
+            created_at: date(key.created_at),
+        }
+    }
+}
+
 #[async_trait]
 impl InstanceKeys for MongoStore {
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
@@ -43,19 +55,13 @@ impl InstanceKeys for MongoStore {
     }
 
     async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
-        let record = SealedKeyDoc {
-            id: key.id.clone(),
-            purpose: key.purpose.name().to_owned(),
-            sealed: binary(&key.sealed),
-            created_at: date(key.created_at),
-        };
         let mut executor = self.read().await?;
         let of_purpose = doc! { "purpose": key.purpose.name() };
         if executor.find_one::<SealedKeyDoc>(of_purpose.clone()).await?.is_some() {
             return Ok(false);
         }
         // One document, so no transaction: of several starters the index lets one through and answers the others at once.
-        let Err(error) = executor.insert(&[record]).await else { return Ok(true) };
+        let Err(error) = executor.add::<SealedKeyDoc>(from_ref(key)).await else { return Ok(true) };
         // Whichever index it was, and also if only the answer was lost: what counts is whether the purpose has a key now.
         let now = executor.find_one::<SealedKeyDoc>(of_purpose).await?;
         now.map_or(Err(error), |kept| Ok(kept == *key))

@@ -1,8 +1,8 @@
 //! Orders, their lines within.
 
 use crate::{
-    ops::{Executor, Query, Update},
-    record::{self, MoneyDoc, Record, Unreadable, date, pieces, time, version},
+    ops::{Executor, List, Query, SortField},
+    record::{self, MoneyDoc, Record, Stored, Unreadable, Versioned, date, pieces, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -11,14 +11,17 @@ use bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError},
-    ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView},
+    ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView, constraints::ORDER_LINE},
 };
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
     shared::{Direction, OrderId, ProductId, Text, UserId, Version},
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    slice::from_ref,
+};
 
 #[derive(Serialize, Deserialize)]
 struct OrderDoc {
@@ -48,8 +51,8 @@ struct LineDoc {
     total: MoneyDoc,
 }
 
-impl From<&Order> for OrderDoc {
-    fn from(order: &Order) -> Self {
+impl Stored for OrderDoc {
+    fn of(order: &Order) -> Self {
         Self {
             id: record::id(order.id.uuid()),
             number: order.number.as_str().to_owned(),
@@ -65,6 +68,11 @@ impl From<&Order> for OrderDoc {
             version: order.version.get(),
         }
     }
+}
+
+impl Versioned for OrderDoc {
+    const SAVED: Option<&'static [&'static str]> =
+        Some(&["order_state", "payment_state", "fulfilment_state", "updated_at"]);
 }
 
 impl From<&OrderLine> for LineDoc {
@@ -116,7 +124,7 @@ impl Record for OrderDoc {
 }
 
 /// What a page is cut by.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct HeadDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
@@ -143,35 +151,22 @@ impl Record for HeadDoc {
 #[async_trait]
 impl OrderRepository for MongoUnit {
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        let mut step = self.step()?;
-        let found = step.find_one::<OrderDoc>(doc! { "_id": record::id(id.uuid()) }).await?;
-        step.ok(found)
+        self.by_id::<OrderDoc>(id.uuid()).await
     }
 
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
-        let mut step = self.step()?;
         // A unique index does not see two equal values within one document.
         let mut products = HashSet::new();
-        if !order.lines.iter().all(|line| products.insert(line.product_id)) {
-            return Err(StoreError::Duplicate { constraint: skep_application::ordering::constraints::ORDER_LINE });
-        }
-        step.insert(&[OrderDoc::from(order)]).await?;
-        step.ok(())
+        let is_unique = order.lines.iter().all(|line| products.insert(line.product_id));
+        self.run(async |executor| {
+            let duplicate = StoreError::Duplicate { constraint: ORDER_LINE };
+            if is_unique { executor.add::<OrderDoc>(from_ref(order)).await } else { Err(duplicate) }
+        })
+        .await
     }
 
     async fn save(&mut self, order: &Order) -> Result<Version, StoreError> {
-        let mut step = self.step()?;
-        let next = order.version.next();
-        let filter = doc! { "_id": record::id(order.id.uuid()), "version": order.version.get() };
-        let change = doc! {
-            "order_state": order.progress.order.name(),
-            "payment_state": order.progress.payment.name(),
-            "fulfilment_state": order.progress.fulfilment.name(),
-            "updated_at": date(order.updated_at),
-            "version": next.get(),
-        };
-        step.update_all(OrderDoc::COLLECTION, vec![Update::of(filter, doc! { "$set": change })]).await?;
-        step.ok(next)
+        self.put::<OrderDoc>(order).await
     }
 }
 
@@ -214,17 +209,14 @@ impl OrderQueries for MongoStore {
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError> {
         let Some((within, index)) = scoped(scope) else { return Ok(Page::empty(page)) };
-        let mut query = Query::listing(index, within.clone(), direction, "created_at", page);
-        if let Some(after) = &page.after {
-            let SortValue::Time(at) = after.key else { return Ok(Page::empty(page)) };
-            query = query.after(direction, within.clone(), "created_at", date(at).into(), after.id);
-        }
+        let list = List::of(SortField::time(index, "created_at"), direction).within(within);
+        let Some(query) = list.query(page) else { return Ok(Page::empty(page)) };
         let mut reader = self.read().await?;
         let heads = reader.find::<HeadDoc>(query.only(&["created_at", "line_count"])).await?;
         let heads =
             Page::fitting(heads, page, None, |head| head.position.clone(), LINES_PER_PAGE, |head| head.line_count);
         let items = complete(&mut reader, &heads.items).await?;
-        let total = if page.count { Some(reader.count::<OrderDoc>(within, index).await?) } else { None };
+        let total = reader.total::<OrderDoc>(&list, page).await?;
         Ok(Page { items, next: heads.next, total })
     }
 }

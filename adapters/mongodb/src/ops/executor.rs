@@ -1,0 +1,145 @@
+//! The session that commands run in.
+
+use crate::{
+    error,
+    observe::{Observer, Operation, WatchedUnit},
+};
+use bson::{Document, Timestamp};
+use mongodb::{
+    Client, ClientSession, Database,
+    error::{ErrorKind, Result as DriverResult},
+    options::{Acknowledgment, ReadConcern, WriteConcern},
+};
+use skep_application::kernel::{StoreError, TxMode, UnitOutcome};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// Runs commands in one session.
+pub(crate) struct Executor {
+    pub(super) database: Database,
+    pub(super) session: ClientSession,
+    pub(super) patience: Duration,
+    /// Whether it runs a transaction, and of which kind.
+    pub(super) mode: Option<TxMode>,
+    /// Whether a statement was sent.
+    pub(super) sent: bool,
+    /// Whether a statement was answered.
+    pub(super) answered: bool,
+    /// Whether something was written.
+    pub(super) wrote: bool,
+    pub(super) observer: Arc<Observer>,
+    pub(super) unit: Option<WatchedUnit>,
+}
+
+/// Waits for the driver, but not longer than `patience`: it has no such limit of its own.
+pub(super) async fn bounded<T>(
+    patience: Duration,
+    call: impl IntoFuture<Output = DriverResult<T>>,
+) -> Result<DriverResult<T>, StoreError> {
+    let late = |_| StoreError::Unavailable("mongodb did not answer in time".into());
+    timeout(patience, call.into_future()).await.map_err(late)
+}
+
+impl Executor {
+    /// A session that sees everything up to `latest`.
+    pub(crate) async fn start(
+        client: &Client,
+        database: Database,
+        patience: Duration,
+        latest: Option<Timestamp>,
+        observer: Arc<Observer>,
+    ) -> Result<Self, StoreError> {
+        let mut session = client.start_session().await.map_err(error::of_statement)?;
+        if let Some(latest) = latest {
+            session.advance_operation_time(latest);
+        }
+        Ok(Self {
+            database,
+            session,
+            patience,
+            mode: None,
+            sent: false,
+            answered: false,
+            wrote: false,
+            observer,
+            unit: None,
+        })
+    }
+
+    /// Starts a transaction; the server learns of it with the first statement.
+    pub(crate) async fn transaction(mut self, mode: TxMode) -> Result<Self, StoreError> {
+        self.unit = Some(self.observer.unit());
+        let concern = WriteConcern::builder().w(Acknowledgment::Majority);
+        let start = self
+            .session
+            .start_transaction()
+            .read_concern(ReadConcern::snapshot())
+            .write_concern(concern.w_timeout(self.patience).build())
+            .max_commit_time(self.patience);
+        let started = bounded(self.patience, start).await.and_then(|started| started.map_err(error::of_statement));
+        self.remember(&started);
+        started?;
+        self.mode = Some(mode);
+        Ok(self)
+    }
+
+    /// What the unit of work, if it is one, has come to.
+    pub(crate) fn ends(&mut self, outcome: UnitOutcome) {
+        if let Some(unit) = &mut self.unit {
+            unit.ends(outcome);
+        }
+    }
+
+    /// An error is how the unit ends, unless it is a refusal.
+    pub(crate) fn remember<T>(&mut self, done: &Result<T, StoreError>) {
+        if let Err(error) = done {
+            self.ends(UnitOutcome::after(error));
+        }
+    }
+
+    /// Runs a command and notes how long it took and how it ended.
+    pub(super) async fn watch<T>(
+        &mut self,
+        operation: Operation,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let command = self.observer.command(operation, self.unit.as_ref());
+        let done = command.end(work(self).await);
+        self.remember(&done);
+        done
+    }
+
+    /// The server has answered a statement.
+    pub(super) fn answer<T>(&mut self, answer: DriverResult<T>) -> Result<T, StoreError> {
+        self.answered = true;
+        answer.map_err(error::of_statement)
+    }
+
+    /// Whether something was written.
+    pub(crate) fn wrote(&self) -> bool {
+        self.wrote
+    }
+
+    /// Whether a statement was sent.
+    pub(crate) fn sent(&self) -> bool {
+        self.sent
+    }
+
+    /// The time up to which this session has seen everything.
+    pub(crate) fn seen(&self) -> Option<Timestamp> {
+        self.session.operation_time()
+    }
+
+    /// Runs a command of the schema, outside of transactions; answers whether there was anything to do. `tolerated` are
+    /// codes that say that it was done before.
+    pub(crate) async fn define(&mut self, command: Document, tolerated: &[i32]) -> Result<bool, StoreError> {
+        let call = self.database.run_command(command).session(&mut self.session);
+        match bounded(self.patience.max(Duration::from_secs(60)), call).await? {
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind.as_ref() {
+                ErrorKind::Command(command) if tolerated.contains(&command.code) => Ok(false),
+                _ => Err(error::of_statement(error)),
+            },
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Commands that read.
+
+use super::{
+    executor::{Executor, bounded},
+    query::Query,
+};
+use crate::{
+    observe::Operation,
+    record::{Record, decode},
+};
+use bson::{Document, RawDocument, RawDocumentBuf};
+use mongodb::{
+    ClientSession, SessionCursor,
+    error::Result as DriverResult,
+    options::{AggregateOptions, CountOptions, FindOptions, Hint},
+};
+use skep_application::kernel::StoreError;
+
+/// More rows than any unit of work asks for at once, so that an answer is one batch.
+const BATCH: u32 = 10_000;
+
+/// Reads one document.
+pub(crate) type Reader<T> = fn(&RawDocument) -> Result<T, StoreError>;
+
+/// Reads every document of an answer.
+async fn drain<D, T>(
+    mut cursor: SessionCursor<D>,
+    session: &mut ClientSession,
+    read: Reader<T>,
+) -> DriverResult<Vec<Result<T, StoreError>>> {
+    let mut found = Vec::new();
+    while cursor.advance(session).await? {
+        found.push(read(cursor.current()));
+    }
+    Ok(found)
+}
+
+impl Executor {
+    /// The documents that match.
+    pub(crate) async fn find<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
+        self.find_as(R::COLLECTION, query, decode::<R>).await
+    }
+
+    /// The document that matches.
+    pub(crate) async fn find_one<R: Record>(&mut self, filter: Document) -> Result<Option<R::Entity>, StoreError> {
+        Ok(self.find::<R>(Query::of(filter).at_most(1)).await?.pop())
+    }
+
+    /// What `read` makes of the documents that match.
+    pub(crate) async fn find_as<T>(
+        &mut self,
+        collection: &str,
+        query: Query,
+        read: Reader<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        // To the server, zero is no limit.
+        if query.limit == Some(0) {
+            return Ok(vec![]);
+        }
+        self.watch(Operation::Find, async |this| this.find_now(collection, query, read).await).await
+    }
+
+    async fn find_now<T>(&mut self, collection: &str, query: Query, read: Reader<T>) -> Result<Vec<T>, StoreError> {
+        let options = FindOptions::builder()
+            .sort(query.sort)
+            .limit(query.limit)
+            .projection(query.projection)
+            .hint(query.hint.map(|name| Hint::Name(name.to_owned())))
+            .min(query.min)
+            .max(query.max)
+            .batch_size(BATCH)
+            .max_time(self.patience)
+            .build();
+        let collection = self.database.collection::<RawDocumentBuf>(collection);
+        self.sent = true;
+        let session = &mut self.session;
+        let found = bounded(self.patience, async move {
+            let cursor = collection.find(query.filter).with_options(options).session(&mut *session).await?;
+            drain(cursor, session, read).await
+        });
+        let found = found.await?;
+        self.answer(found)?.into_iter().collect()
+    }
+
+    /// What the pipeline makes of `R`'s collection.
+    pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
+        self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
+    }
+
+    async fn aggregate_now<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
+        let options = AggregateOptions::builder().batch_size(BATCH).max_time(self.patience).build();
+        let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
+        self.sent = true;
+        let session = &mut self.session;
+        let found = bounded(self.patience, async move {
+            let cursor = collection.aggregate(pipeline).with_options(options).session(&mut *session).await?;
+            drain(cursor, session, decode::<R>).await
+        });
+        let found = found.await?;
+        self.answer(found)?.into_iter().collect()
+    }
+
+    /// How many match.
+    pub(crate) async fn count<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+        self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint).await).await
+    }
+
+    async fn count_now<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+        let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
+        let options = CountOptions::builder().hint(Hint::Name(hint.to_owned())).max_time(self.patience).build();
+        self.sent = true;
+        let count = collection.count_documents(filter).with_options(options).session(&mut self.session);
+        let count = bounded(self.patience, count).await?;
+        self.answer(count)
+    }
+}
