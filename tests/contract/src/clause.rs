@@ -85,20 +85,24 @@ pub async fn run(harness: &dyn StoreHarness, clause: &Clause) -> Result<Report, 
     verdict.map(|()| Report { notes: given.notes.into_inner().unwrap_or_else(PoisonError::into_inner) })
 }
 
-/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`.
+/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`, after those that laws make.
 macro_rules! clauses {
     (@start) => { $crate::harness::Start::Migrated };
     (@start $start:ident) => { $crate::harness::Start::$start };
-    ($subject:literal: $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),+ $(,)?) => {
+    (
+        $subject:literal $(with [$($laws:expr),+ $(,)?])?:
+        $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),+ $(,)?
+    ) => {
         pub(crate) fn clauses() -> Vec<$crate::clause::Clause> {
-            vec![$($crate::clause::Clause {
+            let own = vec![$($crate::clause::Clause {
                 subject: $subject,
                 name: stringify!($name),
                 proves: &[$($($proves),+)?],
                 needs: &[$($($need),+)?],
                 start: $crate::clause::clauses!(@start $($start)?),
                 run: |given| Box::pin($name(given)),
-            }),+]
+            }),+];
+            [$($($laws,)+)? own].concat()
         }
     };
 }

@@ -87,7 +87,7 @@ pub(crate) enum Flaw {
     ShowsOrphans,
     /// Reservations expire a moment too late.
     ExpiresLate,
-    /// Lists show other people's orders.
+    /// Other people's orders are shown and listed.
     IgnoresScopes,
     /// A page starts after the sort key of the last row, whatever its id.
     SkipsEquals,
