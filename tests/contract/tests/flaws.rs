@@ -66,6 +66,7 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::NamesTheWrongRule, "orders", "a_taken_value_is_refused_by_its_rule"),
     (Flaw::NamesTheWrongRule, "users", "a_save_cannot_take_a_taken_value"),
     (Flaw::NamesTheWrongRule, "sessions", "of_racing_units_one_takes_a_value"),
+    (Flaw::NamesTheWrongRule, "orders", "a_product_has_one_line_of_an_order"),
     (Flaw::NamesTheWrongRule, "stock", "a_row_of_the_ledger_is_written_once"),
     (Flaw::RoundsPrices, "products", "values_survive"),
     (Flaw::RoundsPrices, "products", "many_are_found_by_one_call"),

@@ -1,12 +1,12 @@
 //! `OrderRepository`, and `OrderQueries` as far as the laws go.
 
 use crate::{
-    check::{Checked, equal, holds, some},
+    check::{Checked, duplicate, equal, holds, some},
     clause::{Given, clauses},
     harness::Need,
     laws::{self, Entity, Listed, Owned, Shown, Unique, Versioned, lists, saves, shows},
     sample,
-    units::commit,
+    units::{self, commit},
     world,
 };
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use skep_application::{
     operations::Store,
     ordering::{
         OrderView, OrderingTx,
-        constraints::{ORDER_ID, ORDER_NUMBER},
+        constraints::{ORDER_ID, ORDER_LINE, ORDER_NUMBER},
     },
 };
 use skep_domain::{
@@ -33,6 +33,7 @@ clauses! { "orders" with [
     ]:
     every_progress_survives,
     a_thousand_lines_survive_in_order,
+    a_product_has_one_line_of_an_order,
     a_save_leaves_lines_and_totals_alone,
     of_two_writers_one_is_stale,
     an_insert_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
@@ -194,6 +195,15 @@ async fn a_thousand_lines_survive_in_order(given: &Given) -> Checked {
     let found = some(stored(given, &order).await?, "the order")?;
     equal(found.lines.len(), 1_000)?;
     holds(found == order, "the lines are as they were placed")
+}
+
+async fn a_product_has_one_line_of_an_order(given: &Given) -> Checked {
+    let mut order = sample::order()?;
+    order.lines.push(order.lines[0].clone());
+    let mut tx = units::ordering(&*given.store).await?;
+    duplicate(tx.orders().insert(&order).await, ORDER_LINE)?;
+    drop(tx);
+    equal(stored(given, &order).await?, None)
 }
 
 async fn a_save_leaves_lines_and_totals_alone(given: &Given) -> Checked {

@@ -1,16 +1,20 @@
 //! Orders.
 
-use super::{Done, Double, Flaw, Unit, queries::page, table::Row};
+use super::{
+    Done, Double, Flaw, Unit,
+    queries::page,
+    table::{Row, unique},
+};
 use async_trait::async_trait;
 use skep_application::{
     kernel::{Constraint, Page, PageRequest, Scope},
     ordering::{
         OrderQueries, OrderRepository, OrderView,
-        constraints::{ORDER_ID, ORDER_NUMBER},
+        constraints::{ORDER_ID, ORDER_LINE, ORDER_NUMBER},
     },
 };
 use skep_domain::{
-    ordering::Order,
+    ordering::{Order, OrderLine},
     shared::{Direction, OrderId, Version},
 };
 
@@ -45,7 +49,13 @@ impl OrderRepository for Unit {
         .await
     }
     async fn insert(&mut self, order: &Order) -> Done<()> {
-        self.run(|state, flaw| state.orders.insert(order, flaw)).await
+        self.run(|state, flaw| {
+            let twice =
+                |line: &OrderLine| order.lines.iter().filter(|one| one.product_id == line.product_id).count() > 1;
+            unique(order.lines.iter().any(twice).then_some(ORDER_LINE), flaw)?;
+            state.orders.insert(order, flaw)
+        })
+        .await
     }
     async fn save(&mut self, order: &Order) -> Done<Version> {
         self.run(|state, flaw| state.orders.save(order, flaw)).await
