@@ -1,6 +1,6 @@
 //! Who may do what: every operation of the live document, asked by every kind of caller, against a table.
 
-mod operations;
+pub(crate) mod operations;
 mod table;
 
 use crate::{

@@ -9,7 +9,7 @@ use skep_journeys::{Call, Client};
 
 /// Whose token an operation looks at, by its `security`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asks {
+pub(crate) enum Asks {
     /// Nobody's: it ignores them.
     Nobody,
     /// That of whoever sends one.
@@ -19,13 +19,13 @@ pub(super) enum Asks {
 }
 
 /// An operation of the document.
-pub(super) struct Operation {
-    pub(super) name: String,
+pub(crate) struct Operation {
+    pub(crate) name: String,
     /// The part of the document that it stands in.
-    pub(super) tag: String,
-    pub(super) asks: Asks,
+    pub(crate) tag: String,
+    pub(crate) asks: Asks,
     /// The statuses that it documents, each by itself.
-    pub(super) answers: Vec<String>,
+    pub(crate) answers: Vec<String>,
     method: String,
     path: String,
     takes_if_match: bool,
@@ -33,7 +33,7 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    pub(super) fn all(document: &Value) -> Vec<Self> {
+    pub(crate) fn all(document: &Value) -> Vec<Self> {
         let paths = document["paths"].as_object().expect("paths");
         let operations = paths.iter().flat_map(|(path, item)| {
             let methods = item.as_object().expect("an item").iter();
@@ -63,17 +63,17 @@ impl Operation {
         }
     }
 
-    pub(super) const fn has_body(&self) -> bool {
+    pub(crate) const fn has_body(&self) -> bool {
         self.body.is_some()
     }
 
     /// A request that nothing is wrong with, but perhaps who sends it.
-    pub(super) fn call<'c>(&'c self, client: &'c Client, scene: &Scene) -> Call<'c> {
+    pub(crate) fn call<'c>(&'c self, client: &'c Client, scene: &Scene) -> Call<'c> {
         self.call_with(client, scene, |_| {})
     }
 
     /// The same with another body.
-    pub(super) fn call_with<'c>(
+    pub(crate) fn call_with<'c>(
         &'c self,
         client: &'c Client,
         scene: &Scene,

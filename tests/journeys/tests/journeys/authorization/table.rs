@@ -112,5 +112,5 @@ fn user(number: u128) -> UserId {
 
 /// Whether some action has an audience that makes this row.
 pub(super) fn is_of_an_audience(operation: &Operation, row: &Row) -> bool {
-    Action::ALL.iter().any(|action| by_audience(operation.asks, *action, row["admin"]) == *row)
+    skep_domain::actions().any(|action| by_audience(operation.asks, action, row["admin"]) == *row)
 }
