@@ -22,7 +22,11 @@ use skep_domain::{
     shared::{Email, Text, Timestamp, UserId, Version},
 };
 
-clauses! { "users" with [saves::clauses::<User>("users"), shows::scoped::<User>("user_queries")]:
+clauses! { "users" with [
+        saves::clauses::<User>("users"),
+        shows::clauses::<User>("user_queries"),
+        shows::scoped::<User>("user_queries"),
+    ]:
     a_user_is_found_by_its_address,
     addresses_are_compared_byte_by_byte,
     roles_can_be_looked_for,

@@ -1,22 +1,18 @@
 //! Many are found by one call.
 
-use super::{Batched, begin, law, put};
+use super::{Batched, begin, put};
 use crate::{
     check::{Checked, equal, holds},
-    clause::{Clause, Given},
+    clause::{Given, clauses},
     harness::Need,
     units::repeated,
 };
 use skep_application::{kernel::Transaction as _, operations::Store};
 
-/// The clauses of every [`Batched`] entity.
-pub(crate) fn clauses<E: Batched>(subject: &'static str) -> Vec<Clause> {
-    vec![
-        law(subject, "many_are_found_by_one_call", &[], |given| Box::pin(many_are_found_by_one_call::<E>(given))),
-        law(subject, "finding_many_takes_a_fixed_number_of_round_trips", &[Need::RoundTrips], |given| {
-            Box::pin(finding_many_takes_a_fixed_number_of_round_trips::<E>(given))
-        }),
-    ]
+// The clauses of every `Batched` entity.
+clauses! { clauses<E: Batched>:
+    many_are_found_by_one_call,
+    finding_many_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
 async fn find_many<E: Batched>(store: &dyn Store, ids: &[E::Id]) -> Checked<Vec<E>> {

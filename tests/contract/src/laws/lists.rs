@@ -1,9 +1,9 @@
 //! A list has every row once, in order, whatever is committed while its pages are read.
 
-use super::{Listed, begin, law, put};
+use super::{Listed, begin, put};
 use crate::{
     check::{Checked, equal, holds, some},
-    clause::{Clause, Given},
+    clause::{Given, clauses},
     harness::Need,
     sample,
     units::repeated,
@@ -15,46 +15,26 @@ use skep_application::{
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use std::cmp::Ordering;
 
-/// The clauses of every [`Listed`] entity.
-pub(crate) fn clauses<E: Listed>(subject: &'static str) -> Vec<Clause> {
-    vec![
-        law(subject, "every_row_is_on_one_page_in_every_order", &[], |given| {
-            Box::pin(every_row_is_on_one_page_in_every_order::<E>(given))
-        }),
-        law(subject, "every_row_is_on_one_page_while_rows_come_and_go", &[], |given| {
-            Box::pin(every_row_is_on_one_page_while_rows_come_and_go::<E>(given))
-        }),
-        law(subject, "extreme_keys_are_sorted_and_paged", &[], |given| {
-            Box::pin(extreme_keys_are_sorted_and_paged::<E>(given))
-        }),
-        law(subject, "all_pages_are_counted", &[], |given| Box::pin(all_pages_are_counted::<E>(given))),
-        law(subject, "a_page_has_at_most_its_limit", &[], |given| Box::pin(a_page_has_at_most_its_limit::<E>(given))),
-        law(subject, "a_position_of_another_type_is_an_empty_page", &[], |given| {
-            Box::pin(a_position_of_another_type_is_an_empty_page::<E>(given))
-        }),
-        law(subject, "a_page_takes_a_fixed_number_of_round_trips", &[Need::RoundTrips], |given| {
-            Box::pin(a_page_takes_a_fixed_number_of_round_trips::<E>(given))
-        }),
-    ]
+// The clauses of every `Listed` entity.
+clauses! { clauses<E: Listed>:
+    every_row_is_on_one_page_in_every_order,
+    every_row_is_on_one_page_while_rows_come_and_go,
+    extreme_keys_are_sorted_and_paged,
+    all_pages_are_counted,
+    a_page_has_at_most_its_limit,
+    a_position_of_another_type_is_an_empty_page,
+    a_page_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
-/// The clauses of a [`Listed`] entity that can leave its list.
-pub(crate) fn leaving<E: Listed>(subject: &'static str) -> Vec<Clause> {
-    vec![
-        law(subject, "what_has_left_is_not_listed_nor_counted", &[], |given| {
-            Box::pin(what_has_left_is_not_listed_nor_counted::<E>(given))
-        }),
-        law(subject, "a_page_starts_after_a_row_that_has_left", &[], |given| {
-            Box::pin(a_page_starts_after_a_row_that_has_left::<E>(given))
-        }),
-    ]
+// The clauses of a `Listed` entity that can leave its list.
+clauses! { leaving<E: Listed>:
+    what_has_left_is_not_listed_nor_counted,
+    a_page_starts_after_a_row_that_has_left,
 }
 
-/// The clauses of a [`Listed`] entity whose list has a scope.
-pub(crate) fn scoped<E: Listed>(subject: &'static str) -> Vec<Clause> {
-    vec![law(subject, "a_scope_applies_before_paging_and_counting", &[], |given| {
-        Box::pin(a_scope_applies_before_paging_and_counting::<E>(given))
-    })]
+// The clauses of a `Listed` entity whose list has a scope.
+clauses! { scoped<E: Listed>:
+    a_scope_applies_before_paging_and_counting,
 }
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];

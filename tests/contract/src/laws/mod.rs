@@ -20,8 +20,6 @@ pub(crate) mod shows;
 
 use crate::{
     check::Checked,
-    clause::{BoxFuture, Clause, Given},
-    harness::{Need, Start},
     units::{Opened, repeated},
 };
 use async_trait::async_trait;
@@ -128,16 +126,6 @@ pub(crate) trait Listed: Shown {
     }
     /// Makes it this user's, if entities of this kind are somebody's.
     fn give(&mut self, _owner: UserId) {}
-}
-
-/// A clause of a law.
-fn law(
-    subject: &'static str,
-    name: &'static str,
-    needs: &'static [Need],
-    run: for<'a> fn(&'a Given) -> BoxFuture<'a, Checked>,
-) -> Clause {
-    Clause { subject, name, proves: &[], needs, start: Start::Migrated, run }
 }
 
 /// Opens a unit of work that may write.

@@ -1,28 +1,20 @@
 //! What is inserted is found again, and values that are taken are refused.
 
-use super::{Entity, Unique, begin, law, put, put_sample, stored};
+use super::{Entity, Unique, begin, put, put_sample, stored};
 use crate::{
     check::{Checked, duplicate, equal, holds},
-    clause::{Clause, Given},
+    clause::{Given, clauses},
 };
 use skep_application::kernel::Transaction as _;
 use std::sync::Arc;
 
-/// The clauses of every [`Entity`].
-pub(crate) fn clauses<E: Entity>(subject: &'static str) -> Vec<Clause> {
-    vec![
-        law(subject, "values_survive", &[], |given| Box::pin(values_survive::<E>(given))),
-        law(subject, "what_is_not_there_is_none", &[], |given| Box::pin(what_is_not_there_is_none::<E>(given))),
-        law(subject, "a_taken_value_is_refused_by_its_rule", &[], |given| {
-            Box::pin(a_taken_value_is_refused_by_its_rule::<E>(given))
-        }),
-        law(subject, "of_racing_units_one_takes_a_value", &[], |given| {
-            Box::pin(of_racing_units_one_takes_a_value::<E>(given))
-        }),
-        law(subject, "an_undone_insert_leaves_nothing", &[], |given| {
-            Box::pin(an_undone_insert_leaves_nothing::<E>(given))
-        }),
-    ]
+// The clauses of every `Entity`.
+clauses! { clauses<E: Entity>:
+    values_survive,
+    what_is_not_there_is_none,
+    a_taken_value_is_refused_by_its_rule,
+    of_racing_units_one_takes_a_value,
+    an_undone_insert_leaves_nothing,
 }
 
 async fn values_survive<E: Entity>(given: &Given) -> Checked {

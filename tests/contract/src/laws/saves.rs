@@ -1,9 +1,9 @@
 //! A save stores a change over the version that was read, and over no other one.
 
-use super::{Versioned, begin, law, put_sample, save, stored};
+use super::{Versioned, begin, put_sample, save, stored};
 use crate::{
     check::{Checked, Failure, duplicate, equal, holds, refused, stale},
-    clause::{Clause, Given},
+    clause::{Clause, Given, clauses},
     units::{REPEATS, repeated},
     world,
 };
@@ -16,26 +16,21 @@ use std::{sync::Arc, time::Duration};
 
 /// The clauses of every [`Versioned`] entity, those of [`super::rows`] among them.
 pub(crate) fn clauses<E: Versioned>(subject: &'static str) -> Vec<Clause> {
-    let mut clauses = super::rows::clauses::<E>(subject);
-    clauses.extend([
-        law(subject, "a_save_stores_every_field_and_answers_the_next_version", &[], |given| {
-            Box::pin(a_save_stores_every_field_and_answers_the_next_version::<E>(given))
-        }),
-        law(subject, "a_stale_save_is_rejected", &[], |given| Box::pin(a_stale_save_is_rejected::<E>(given))),
-        law(subject, "a_save_of_nothing_is_rejected", &[], |given| Box::pin(a_save_of_nothing_is_rejected::<E>(given))),
-        law(subject, "an_undone_save_leaves_what_was", &[], |given| {
-            Box::pin(an_undone_save_leaves_what_was::<E>(given))
-        }),
-        law(subject, "no_change_is_lost_among_many_writers", &[], |given| {
-            Box::pin(no_change_is_lost_among_many_writers::<E>(given))
-        }),
-    ]);
-    if E::UNIQUE.iter().any(|unique| unique.on_save) {
-        clauses.push(law(subject, "a_save_cannot_take_a_taken_value", &[], |given| {
-            Box::pin(a_save_cannot_take_a_taken_value::<E>(given))
-        }));
-    }
-    clauses
+    let can_collide = E::UNIQUE.iter().any(|unique| unique.on_save);
+    let taking = if can_collide { taking::<E>(subject) } else { vec![] };
+    [super::rows::clauses::<E>(subject), saves::<E>(subject), taking].concat()
+}
+
+clauses! { saves<E: Versioned>:
+    a_save_stores_every_field_and_answers_the_next_version,
+    a_stale_save_is_rejected,
+    a_save_of_nothing_is_rejected,
+    an_undone_save_leaves_what_was,
+    no_change_is_lost_among_many_writers,
+}
+
+clauses! { taking<E: Versioned>:
+    a_save_cannot_take_a_taken_value,
 }
 
 async fn a_save_stores_every_field_and_answers_the_next_version<E: Versioned>(given: &Given) -> Checked {

@@ -1,25 +1,21 @@
 //! Query ports show what is stored, at once and to whom it belongs.
 
-use super::{Owned, Shown, law, put, put_sample, save};
+use super::{Owned, Shown, put, put_sample, save};
 use crate::{
     check::{Checked, equal},
-    clause::{Clause, Given},
+    clause::{Given, clauses},
 };
 use skep_application::kernel::Scope;
 
-/// The clauses of every [`Shown`] entity.
-pub(crate) fn clauses<E: Shown>(subject: &'static str) -> Vec<Clause> {
-    vec![
-        law(subject, "it_is_shown_as_stored", &[], |given| Box::pin(it_is_shown_as_stored::<E>(given))),
-        law(subject, "a_change_shows_at_once", &[], |given| Box::pin(a_change_shows_at_once::<E>(given))),
-    ]
+// The clauses of every `Shown` entity.
+clauses! { clauses<E: Shown>:
+    it_is_shown_as_stored,
+    a_change_shows_at_once,
 }
 
-/// The clauses of every [`Owned`] entity, those of [`Shown`] ones among them.
-pub(crate) fn scoped<E: Owned>(subject: &'static str) -> Vec<Clause> {
-    let mut clauses = clauses::<E>(subject);
-    clauses.push(law(subject, "a_scope_hides_others", &[], |given| Box::pin(a_scope_hides_others::<E>(given))));
-    clauses
+// The clauses of every `Owned` entity.
+clauses! { scoped<E: Owned>:
+    a_scope_hides_others,
 }
 
 async fn it_is_shown_as_stored<E: Shown>(given: &Given) -> Checked {

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 clauses! { "orders" with [
         saves::clauses::<Order>("orders"),
+        shows::clauses::<Order>("order_queries"),
         shows::scoped::<Order>("order_queries"),
         lists::clauses::<Order>("order_queries"),
         lists::scoped::<Order>("order_queries"),
