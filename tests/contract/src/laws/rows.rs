@@ -66,9 +66,9 @@ async fn a_taken_value_is_refused_by_its_rule<E: Entity>(given: &Given) -> Check
 async fn of_racing_units_one_takes_a_value<E: Entity>(given: &Given) -> Checked {
     for unique in E::UNIQUE {
         let one = E::sample(&*given.store).await?;
-        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let start = Arc::new(tokio::sync::Barrier::new(6));
         let mut tasks = Vec::new();
-        for _ in 0..8 {
+        for _ in 0..6 {
             let entity = colliding(given, unique, &one).await?;
             let (store, start) = (given.store.clone(), start.clone());
             tasks.push(tokio::spawn(async move {

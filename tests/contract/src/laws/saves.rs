@@ -116,8 +116,8 @@ async fn change<E: Versioned>(store: &dyn Store, id: E::Id, round: i64) -> Resul
     .await
 }
 
-const WRITERS: i64 = 6;
-const CHANGES: i64 = 4;
+const WRITERS: i64 = 4;
+const CHANGES: i64 = 5;
 
 /// Several writers change one entity several times each, and begin again when they are late. Every change gets a version
 /// of its own.
