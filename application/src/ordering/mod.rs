@@ -1,4 +1,6 @@
 //! The use cases and queries of ordering.
+//!
+//! Uses `catalog`: prices and stock are read and changed by its published repositories.
 
 mod cancel_order;
 pub mod constraints;

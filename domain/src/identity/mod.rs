@@ -1,4 +1,6 @@
 //! Who somebody is: accounts, passwords, sessions.
+//!
+//! Uses `access`: accounts have roles.
 
 pub mod actions;
 pub mod events;

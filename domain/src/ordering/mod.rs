@@ -1,4 +1,6 @@
 //! Orders: what was bought at which price, and what has become of it.
+//!
+//! Uses `catalog`: an order keeps its products as they were.
 
 pub mod actions;
 mod basket;

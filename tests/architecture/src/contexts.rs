@@ -1,7 +1,23 @@
 //! Which context of a crate uses which other.
 
 use super::SourceFile;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// Folders of the inside that are no contexts: what all contexts share.
+const SHARED: [&str; 3] = ["kernel", "shared", "testing"];
+
+/// The contexts: the folders of the domain and of the application, but those that all share.
+///
+/// # Panics
+/// If a folder cannot be read.
+#[must_use]
+pub fn contexts(workspace: &Path) -> Vec<String> {
+    let folders = ["domain/src", "application/src"].map(|folder| workspace.join(folder));
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the inside has sources"));
+    let folders = entries.map(|entry| entry.expect("an entry can be read").path()).filter(|path| path.is_dir());
+    let names = folders.filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
+    names.filter(|name| !SHARED.contains(&name.as_str())).collect::<BTreeSet<_>>().into_iter().collect()
+}
 
 /// One context using another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,16 +31,40 @@ pub struct Edge {
 /// The edges between the top modules of a crate, found by the paths that its sources write (`crate::catalog`, also inside
 /// a group). Code of tests counts: a test that reaches across a border is as brittle.
 #[must_use]
-pub fn context_edges(files: &[SourceFile], contexts: &[&str]) -> BTreeSet<Edge> {
+pub fn context_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
     for file in files {
         let Some(from) = contexts.iter().find(|context| file.path.starts_with(&format!("{context}/"))) else {
             continue;
         };
         let used = contexts.iter().filter(|to| *to != from && uses(&file.text, to));
-        edges.extend(used.map(|to| Edge { from: (*from).to_owned(), to: (*to).to_owned() }));
+        edges.extend(used.map(|to| Edge { from: from.clone(), to: to.clone() }));
     }
     edges
+}
+
+/// The edges that contexts declare, each in the documentation of its own module: a line of `mod.rs` that starts with
+/// ``//! Uses `catalog` `` and says why.
+#[must_use]
+pub fn declared_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge> {
+    let mut edges = BTreeSet::new();
+    for from in contexts {
+        let Some(file) = files.iter().find(|file| file.path == format!("{from}/mod.rs")) else { continue };
+        let names = file.text.lines().filter_map(|line| line.strip_prefix("//! Uses `")?.split('`').next());
+        edges.extend(names.map(|to| Edge { from: from.clone(), to: to.to_owned() }));
+    }
+    edges
+}
+
+/// Borders that are crossed without a declaration, and declarations of what is not used.
+#[must_use]
+pub fn border_violations(files: &[SourceFile], contexts: &[String]) -> Vec<String> {
+    let (used, declared) = (context_edges(files, contexts), declared_edges(files, contexts));
+    let crossed = used.difference(&declared);
+    let crossed = crossed.map(|edge| format!("{} uses {}, and its mod.rs does not say so", edge.from, edge.to));
+    let idle = declared.difference(&used);
+    let idle = idle.map(|edge| format!("the mod.rs of {} says that it uses {}, which it does not", edge.from, edge.to));
+    crossed.chain(idle).collect()
 }
 
 fn uses(text: &str, context: &str) -> bool {

@@ -85,20 +85,37 @@ pub async fn run(harness: &dyn StoreHarness, clause: &Clause) -> Result<Report, 
     verdict.map(|()| Report { notes: given.notes.into_inner().unwrap_or_else(PoisonError::into_inner) })
 }
 
-/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`.
+/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`, after those that laws make.
+/// Or the clauses of a law, `name<E: Trait>: function {what it needs}`, for whatever subject it is asked for.
 macro_rules! clauses {
+    ($list:ident<$entity:ident: $law:ident>: $($name:ident $({$($need:expr),+})?),+ $(,)?) => {
+        pub(crate) fn $list<$entity: $law>(subject: &'static str) -> Vec<$crate::clause::Clause> {
+            vec![$($crate::clause::Clause {
+                subject,
+                name: stringify!($name),
+                proves: &[],
+                needs: &[$($($need),+)?],
+                start: $crate::harness::Start::Migrated,
+                run: |given| Box::pin($name::<$entity>(given)),
+            }),+]
+        }
+    };
     (@start) => { $crate::harness::Start::Migrated };
     (@start $start:ident) => { $crate::harness::Start::$start };
-    ($subject:literal: $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),+ $(,)?) => {
+    (
+        $subject:literal $(with [$($laws:expr),+ $(,)?])?:
+        $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),+ $(,)?
+    ) => {
         pub(crate) fn clauses() -> Vec<$crate::clause::Clause> {
-            vec![$($crate::clause::Clause {
+            let own = vec![$($crate::clause::Clause {
                 subject: $subject,
                 name: stringify!($name),
                 proves: &[$($($proves),+)?],
                 needs: &[$($($need),+)?],
                 start: $crate::clause::clauses!(@start $($start)?),
                 run: |given| Box::pin($name(given)),
-            }),+]
+            }),+];
+            [$($($laws,)+)? own].concat()
         }
     };
 }

@@ -20,6 +20,7 @@
 mod check;
 mod clause;
 mod harness;
+mod laws;
 mod limits;
 mod sale;
 mod sample;

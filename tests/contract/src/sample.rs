@@ -24,6 +24,11 @@ pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_253_400_123).unwrap_or(Timestamp::MAX).plus_millis(millis)
 }
 
+/// The first and the last time, some beside each other, and one before 1970.
+pub(crate) fn edges_of_time() -> Checked<[Timestamp; 6]> {
+    Ok([Timestamp::MIN, Timestamp::MAX, at(0), at(1), Timestamp::from_millis(-1)?, at(-1)])
+}
+
 pub(crate) fn euros(cents: i64) -> Checked<Money> {
     money(cents, "EUR")
 }

@@ -2,6 +2,10 @@
 //!
 //! A [`campaign`] keeps a [`Ledger`] of every command that was sent and of what became of it as far as its client knows,
 //! looks into the store past the program's own code ([`look`]), and compares the two ([`check`]).
+//!
+//! What belongs here: whatever a crash could tear apart (orders with their stock, reservations, ledger, events and keys).
+//! An entity that is stored by itself does not belong here: that a unit of work is stored as a whole or not at all is
+//! checked by these, and holds for every table.
 
 mod campaign;
 mod check;

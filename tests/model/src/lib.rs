@@ -5,6 +5,11 @@
 //! answer and the end state with the model's. [`round`] runs short programs at once and looks for an order of the
 //! calls by which the model explains all answers and the end state ([`linearize`]).
 //!
+//! What belongs here: things whose rules span several rows or several callers at once (money, stock, orders, keys,
+//! sessions, jobs). An entity that is created, changed, listed and deleted by itself does not belong here: the laws of
+//! `skep-contract` cover how every store keeps it, `tests/suites/tests/flaws.rs` shows that they see a wrong statement,
+//! the tests of its use cases cover its rules, and the journeys cover who may do what over HTTP.
+//!
 //! Programs are made of symbolic [`Step`]s ("the product after the one that was seen last"), so that a program can be
 //! shortened and still means something; a [`Desk`] turns them into calls with what a caller has seen so far.
 

@@ -1,5 +1,6 @@
 //! Our stores and limiters, as the contract suite wants them handed out.
 
+mod flawed;
 mod limits;
 mod mongodb;
 mod postgres;
@@ -7,6 +8,7 @@ mod proxy;
 mod sqlite;
 mod wire;
 
+pub use flawed::SqlFlaw;
 pub use limits::{Local, Redis};
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};

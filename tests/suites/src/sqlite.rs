@@ -1,11 +1,14 @@
 //! SQLite: a folder of its own for every trial.
 
-use crate::clock;
+use crate::{
+    clock,
+    flawed::{FlawedDatabase, SqlFlaw},
+};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use skep_application::Store;
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
-use skep_sql::SqlStore;
+use skep_sql::{SqlDatabase, SqlStore};
 use skep_sqlite::{SqliteDatabase, SqliteOptions};
 use std::{
     fs::File,
@@ -21,6 +24,15 @@ use tempfile::TempDir;
 #[derive(Default)]
 pub struct Sqlite {
     can_mount: OnceLock<bool>,
+    flaw: Option<SqlFlaw>,
+}
+
+impl Sqlite {
+    /// Stores with a flaw, which a clause is to catch.
+    #[must_use]
+    pub fn with(flaw: SqlFlaw) -> Self {
+        Self { flaw: Some(flaw), ..Self::default() }
+    }
 }
 
 const IN_PROCESS: &str = "the store is in the process: there is no wire on which an answer could be lost";
@@ -48,22 +60,26 @@ impl StoreHarness for Sqlite {
         let folder = TempDir::new()?;
         let small = if needs.contains(&Need::Full) { Some(Small::on(folder.path())?) } else { None };
         let path = folder.path().join("skep.db");
-        let store = open(&path)?;
+        let store = open(&path, self.flaw)?;
         if start == Start::Migrated {
             store.up().await?;
         }
-        Ok(Box::new(SqliteInstance { store, path, small, folder }))
+        Ok(Box::new(SqliteInstance { store, path, flaw: self.flaw, small, folder }))
     }
 }
 
-fn open(path: &Path) -> Result<Arc<dyn Store>, Failure> {
-    let database = SqliteDatabase::open(SqliteOptions::new(path))?;
-    Ok(Arc::new(SqlStore::new(Arc::new(database), clock())))
+fn open(path: &Path, flaw: Option<SqlFlaw>) -> Result<Arc<dyn Store>, Failure> {
+    let mut database: Arc<dyn SqlDatabase> = Arc::new(SqliteDatabase::open(SqliteOptions::new(path))?);
+    if let Some(flaw) = flaw {
+        database = Arc::new(FlawedDatabase::new(database, flaw));
+    }
+    Ok(Arc::new(SqlStore::new(database, clock())))
 }
 
 struct SqliteInstance {
     store: Arc<dyn Store>,
     path: PathBuf,
+    flaw: Option<SqlFlaw>,
     small: Option<Small>,
     folder: TempDir,
 }
@@ -96,7 +112,7 @@ impl Instance for SqliteInstance {
     }
 
     async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
-        open(&self.path)
+        open(&self.path, self.flaw)
     }
 
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {

@@ -13,4 +13,3 @@ mod samples;
 mod server;
 mod support;
 mod units;
-mod values;

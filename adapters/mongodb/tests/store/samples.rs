@@ -1,20 +1,12 @@
-//! Things to store, with values that a careless store would change.
+//! Things to store.
 
 use skep_application::kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent};
 use skep_domain::{
-    access::Role,
     catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
-    identity::{Session, User},
     ordering::{Order, OrderLine, OrderNumber},
-    shared::{
-        Email, EventId, Money, MovementId, OrderId, ProductId, ReservationId, SessionId, Text, Timestamp, UserId,
-        Version,
-    },
+    shared::{EventId, Money, MovementId, OrderId, ProductId, ReservationId, Text, Timestamp, UserId, Version},
 };
 use uuid::Uuid;
-
-/// 2⁵³ + 1: the first whole number that a double cannot hold.
-pub(crate) const BEYOND_DOUBLE: i64 = 9_007_199_254_740_993;
 
 pub(crate) fn uuid() -> Uuid {
     bson::Uuid::new().to_uuid_1()
@@ -26,17 +18,6 @@ pub(crate) fn at(millis: i64) -> Timestamp {
 
 pub(crate) fn euros(cents: i64) -> Money {
     Money::new(cents, "EUR".parse().unwrap())
-}
-
-pub(crate) fn user() -> User {
-    let id = UserId::new(uuid());
-    let email = Email::parse(&format!("bee-{}@hive.example", id.uuid().simple())).unwrap();
-    let name = Text::line("Beatrix 🐝", 100).unwrap();
-    User::register(id, email, name, &[Role::Admin], "$argon2id$hash".to_owned(), at(0))
-}
-
-pub(crate) fn session(user: UserId) -> Session {
-    Session::start(SessionId::new(uuid()), user, at(1), 3_600_000)
 }
 
 pub(crate) fn product() -> Product {

@@ -4,8 +4,7 @@ use bson::{Document, doc};
 use mongodb::Client;
 use skep_application::{
     catalog::CatalogTx,
-    identity::IdentityTx,
-    kernel::{Begin, Key, StoreError, TxMode, UnitOfWork},
+    kernel::{Begin, Key, StoreError, TxMode},
     operations::Migrations as _,
     ordering::OrderingTx,
     testing::FixedClock,
@@ -216,16 +215,10 @@ pub(crate) async fn until<Fut: Future<Output = bool>>(what: &str, mut is_so: imp
     }
 }
 
-pub(crate) async fn identity(store: &MongoStore) -> Box<dyn IdentityTx> {
-    store.begin(TxMode::Write, &[]).await.unwrap()
-}
 pub(crate) async fn catalog(store: &MongoStore) -> Box<dyn CatalogTx> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
 pub(crate) async fn ordering(store: &MongoStore) -> Box<dyn OrderingTx> {
-    store.begin(TxMode::Write, &[]).await.unwrap()
-}
-pub(crate) async fn operations(store: &MongoStore) -> Box<dyn UnitOfWork> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
 pub(crate) async fn catalog_on(store: &MongoStore, contended: &[Key]) -> Result<Box<dyn CatalogTx>, StoreError> {

@@ -1,21 +1,12 @@
 //! Products and stock.
 
-mod lists;
 mod products;
-mod queries;
 mod reservations;
 mod stock;
+mod stock_queries;
 
 use crate::clause::Clause;
 
 pub(crate) fn clauses() -> Vec<Clause> {
-    [
-        products::clauses(),
-        stock::clauses(),
-        reservations::clauses(),
-        queries::clauses(),
-        queries::stock(),
-        lists::clauses(),
-    ]
-    .concat()
+    [products::clauses(), stock::clauses(), reservations::clauses(), stock_queries::clauses()].concat()
 }

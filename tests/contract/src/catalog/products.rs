@@ -1,143 +1,204 @@
-//! `ProductRepository`.
+//! `ProductRepository` and `ProductQueries`.
 
 use crate::{
-    check::{Checked, duplicate, equal, holds, stale},
+    check::{Checked, duplicate},
     clause::{Given, clauses},
-    harness::Need,
-    sample,
-    units::{self, commit, look},
+    laws::{Batched, Entity, Listed, Shown, Unique, Versioned, batches, lists, put, saves, shows},
+    sample, units,
 };
-use skep_application::kernel::StoreError;
+use async_trait::async_trait;
+use skep_application::{
+    catalog::{
+        CatalogTx, ProductSort, ProductSortKey,
+        constraints::{PRODUCT_ID, PRODUCT_SKU},
+    },
+    kernel::{Page, PageRequest, Position, Scope, StoreError},
+    operations::Store,
+};
 use skep_domain::{
     catalog::{Product, Sku},
-    shared::{ProductId, Text, Timestamp, Version},
+    shared::{Direction, ProductId, Text, Timestamp, Version},
 };
-use std::sync::Arc;
 
-clauses! { "products":
-    values_survive,
-    many_are_found_by_one_call,
-    what_is_not_there_is_none,
-    an_id_is_taken_once,
-    a_code_is_taken_once,
+clauses! { "products" with [
+        saves::clauses::<Product>("products"),
+        batches::clauses::<Product>("products"),
+        shows::clauses::<Product>("product_queries"),
+        lists::clauses::<Product>("product_queries"),
+        lists::leaving::<Product>("product_queries"),
+    ]:
     codes_are_compared_byte_by_byte,
     an_archived_product_keeps_its_code,
-    a_save_stores_every_field_and_answers_the_next_version,
-    stale_save_is_rejected,
-    a_save_of_nothing_is_rejected,
-    a_save_cannot_take_a_taken_code,
-    no_change_is_lost_among_many_writers,
-    finding_many_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
-async fn stored(given: &Given, id: ProductId) -> Checked<Option<Product>> {
-    Ok(look!(given.store, catalog, tx => tx.products().find(id).await?)?)
-}
+#[async_trait]
+impl Entity for Product {
+    type Id = ProductId;
+    type Tx = dyn CatalogTx;
+    const UNIQUE: &'static [Unique<Self>] = &[
+        Unique { rule: PRODUCT_ID, collide: |one, other| other.id = one.id, on_save: false },
+        Unique { rule: PRODUCT_SKU, collide: |one, other| other.sku.clone_from(&one.sku), on_save: true },
+    ];
 
-async fn put(given: &Given, product: &Product) -> Checked {
-    commit!(given.store, catalog, tx => tx.products().insert(product).await?)?;
-    Ok(())
-}
-
-async fn values_survive(given: &Given) -> Checked {
-    let longest = |character: &str, length| Text::block(&character.repeat(length), length);
-    for (name, description, price, time, archived_at) in [
-        (
-            longest("N", 200)?,
-            longest("\u{10FFFD}", 10_000)?,
-            sample::money(sample::BEYOND_DOUBLE, "EUR")?,
-            sample::at(1),
-            None,
-        ),
-        (
-            longest("🐝", 200)?,
-            Text::block("", 1)?,
-            sample::money(i64::MAX, "JPY")?,
-            Timestamp::MAX,
-            Some(Timestamp::MAX),
-        ),
-        (
-            Text::line("'; DROP TABLE products; --", 200)?,
-            Text::block("a\nb\tc\r\n\"\\%_$1?{}", 99)?,
-            sample::money(0, "KWD")?,
-            Timestamp::MIN,
-            Some(Timestamp::MIN),
-        ),
-        (
-            Text::line("e\u{301}", 200)?,
-            Text::block("{\"$set\": 1}", 99)?,
-            sample::money(1, "CHF")?,
-            Timestamp::from_millis(-1)?,
-            Some(sample::at(999)),
-        ),
-    ] {
-        let product =
-            Product { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? };
-        put(given, &product).await?;
-        equal(stored(given, product.id).await?, Some(product.clone()))?;
-        let many = look!(given.store, catalog, tx => tx.products().find_many(&[product.id]).await?)?;
-        equal(many, vec![product])?;
+    async fn sample(_: &dyn Store) -> Checked<Self> {
+        sample::product()
     }
-    Ok(())
-}
 
-async fn many_are_found_by_one_call(given: &Given) -> Checked {
-    let mut products = Vec::new();
-    for _ in 0..300 {
-        products.push(sample::product()?);
+    async fn extremes(_: &dyn Store) -> Checked<Vec<Self>> {
+        let longest = |character: &str, length| Text::block(&character.repeat(length), length);
+        let of = |(name, description, price, time, archived_at)| {
+            Ok(Self { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? })
+        };
+        [
+            (
+                longest("N", 200)?,
+                longest("\u{10FFFD}", 10_000)?,
+                sample::money(sample::BEYOND_DOUBLE, "EUR")?,
+                sample::at(1),
+                None,
+            ),
+            (
+                longest("🐝", 200)?,
+                Text::block("", 1)?,
+                sample::money(i64::MAX, "JPY")?,
+                Timestamp::MAX,
+                Some(Timestamp::MAX),
+            ),
+            (
+                Text::line("'; DROP TABLE products; --", 200)?,
+                Text::block("a\nb\tc\r\n\"\\%_$1?{}", 99)?,
+                sample::money(0, "KWD")?,
+                Timestamp::MIN,
+                Some(Timestamp::MIN),
+            ),
+            (
+                Text::line("e\u{301}", 200)?,
+                Text::block("{\"$set\": 1}", 99)?,
+                sample::money(1, "CHF")?,
+                Timestamp::from_millis(-1)?,
+                Some(sample::at(999)),
+            ),
+        ]
+        .into_iter()
+        .map(of)
+        .collect()
     }
-    products[7].archive(sample::at(1));
-    sample::stock_up(&*given.store, &products, 1).await?;
-    let mut ids: Vec<_> = products.iter().map(|product| product.id).collect();
-    ids.extend([sample::product_id(), products[3].id, products[3].id]);
-    ids.reverse();
-    let mut found = look!(given.store, catalog, tx => tx.products().find_many(&ids).await?)?;
-    found.sort_by_key(|product| product.id);
-    holds(found == products, "each that exists is found once, archived or not")?;
-    let none = look!(given.store, catalog, tx => {
-        (tx.products().find_many(&[]).await?, tx.products().find_many(&[sample::product_id()]).await?)
-    })?;
-    equal(none, (vec![], vec![]))
+
+    fn id(&self) -> ProductId {
+        self.id
+    }
+
+    async fn find(tx: &mut Self::Tx, id: ProductId) -> Result<Option<Self>, StoreError> {
+        tx.products().find(id).await
+    }
+
+    async fn insert(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
+        tx.products().insert(self).await
+    }
 }
 
-async fn what_is_not_there_is_none(given: &Given) -> Checked {
-    put(given, &sample::product()?).await?;
-    equal(stored(given, sample::product_id()).await?, None)
+#[async_trait]
+impl Versioned for Product {
+    fn version(&mut self) -> &mut Version {
+        &mut self.version
+    }
+
+    fn alter(&mut self, round: i64) -> Checked {
+        let is_even = round % 2 == 0;
+        self.sku = Sku::parse(&format!("round-{round}-{}", self.id.uuid().simple()))?;
+        self.name = Text::line(&format!("Round {round}"), 200)?;
+        self.description = Text::block(if is_even { "" } else { "R." }, 99)?;
+        self.price = sample::money(sample::BEYOND_DOUBLE + round, if is_even { "JPY" } else { "EUR" })?;
+        self.updated_at = sample::at(100 * round);
+        self.archived_at = (!is_even).then(|| sample::at(round));
+        Ok(())
+    }
+
+    async fn save(&self, tx: &mut Self::Tx) -> Result<Version, StoreError> {
+        tx.products().save(self).await
+    }
 }
 
-async fn an_id_is_taken_once(given: &Given) -> Checked {
-    let product = sample::product()?;
-    put(given, &product).await?;
-    let mut tx = units::catalog(&*given.store).await?;
-    duplicate(
-        tx.products().insert(&Product { id: product.id, ..sample::product()? }).await,
-        skep_application::catalog::constraints::PRODUCT_ID,
-    )?;
-    drop(tx);
-    equal(stored(given, product.id).await?, Some(product))
+#[async_trait]
+impl Batched for Product {
+    async fn find_many(tx: &mut Self::Tx, ids: &[ProductId]) -> Result<Vec<Self>, StoreError> {
+        tx.products().find_many(ids).await
+    }
 }
 
-async fn a_code_is_taken_once(given: &Given) -> Checked {
-    let product = sample::product()?;
-    put(given, &product).await?;
-    let mut tx = units::catalog(&*given.store).await?;
-    let again = Product { sku: product.sku.clone(), ..sample::product()? };
-    duplicate(tx.products().insert(&again).await, skep_application::catalog::constraints::PRODUCT_SKU)?;
-    drop(tx);
-    equal(stored(given, again.id).await?, None)?;
-    // The rule also holds within a unit.
-    let mut tx = units::catalog(&*given.store).await?;
-    let (one, other) = (sample::product()?, sample::product()?);
-    tx.products().insert(&one).await?;
-    duplicate(
-        tx.products().insert(&Product { sku: one.sku.clone(), ..other }).await,
-        skep_application::catalog::constraints::PRODUCT_SKU,
-    )
+#[async_trait]
+impl Shown for Product {
+    type Row = Self;
+
+    fn row(&self) -> Self {
+        self.clone()
+    }
+
+    async fn show(store: &dyn Store, _: Scope, id: ProductId) -> Result<Option<Self>, StoreError> {
+        store.find_product(id).await
+    }
+}
+
+#[async_trait]
+impl Listed for Product {
+    type Sort = ProductSortKey;
+    const SORTS: &'static [ProductSortKey] = ProductSortKey::ALL;
+
+    async fn common(_: &dyn Store, number: i64) -> Checked<Self> {
+        let product = sample::product()?;
+        Ok(Self {
+            sku: Sku::parse(&format!("{:02x}-{}", (number * 7) % 31, product.id.uuid().simple()))?,
+            name: Text::line(&format!("Honey {}", number % 4), 200)?,
+            price: sample::euros(number % 3)?,
+            created_at: sample::at(number % 5 * 10),
+            ..product
+        })
+    }
+
+    async fn edges(_: &dyn Store) -> Checked<Vec<Self>> {
+        let mut products = Vec::new();
+        for name in
+            ["a", "B", "b", "ä", "Z", "z", "zz", "é", "🐝", "\u{FFFD}", "a b", "a-b", "ab", "ss", "ß", "10", "9", "_"]
+        {
+            products.push(Self { name: Text::line(name, 200)?, ..sample::product()? });
+        }
+        for code in ["a", "B", "b", "a-b", "a.b", "a_b", "ab", "a/b", "10", "9", "A"] {
+            products.push(Self { sku: Sku::parse(code)?, ..sample::product()? });
+        }
+        let great = sample::BEYOND_DOUBLE;
+        let prices = [i64::MAX, i64::MAX - 1, great, great - 1, great + 1, 0];
+        for (price, created_at) in prices.into_iter().zip(sample::edges_of_time()?) {
+            let currency = if price % 2 == 0 { "EUR" } else { "JPY" };
+            products.push(Self { price: sample::money(price, currency)?, created_at, ..sample::product()? });
+        }
+        Ok(products)
+    }
+
+    fn place(sort: ProductSortKey, row: &Self) -> Position {
+        sort.position(row)
+    }
+
+    async fn list(
+        store: &dyn Store,
+        _: Scope,
+        key: ProductSortKey,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<Self>, StoreError> {
+        store.list_products(ProductSort { key, direction }, page).await
+    }
+
+    async fn leave(&self, tx: &mut Self::Tx) -> Result<bool, StoreError> {
+        let mut gone = self.clone();
+        gone.archive(sample::at(1_000));
+        tx.products().save(&gone).await?;
+        Ok(true)
+    }
 }
 
 async fn codes_are_compared_byte_by_byte(given: &Given) -> Checked {
     for code in ["honey", "HONEY", "Honey", "hon-ey", "honey.", "0honey"] {
-        put(given, &Product { sku: Sku::parse(code)?, ..sample::product()? }).await?;
+        put(&*given.store, &[Product { sku: Sku::parse(code)?, ..sample::product()? }]).await?;
     }
     Ok(())
 }
@@ -145,113 +206,8 @@ async fn codes_are_compared_byte_by_byte(given: &Given) -> Checked {
 async fn an_archived_product_keeps_its_code(given: &Given) -> Checked {
     let mut product = sample::product()?;
     product.archive(sample::at(1));
-    put(given, &product).await?;
+    put(&*given.store, std::slice::from_ref(&product)).await?;
     let mut tx = units::catalog(&*given.store).await?;
     let again = Product { sku: product.sku.clone(), ..sample::product()? };
-    duplicate(tx.products().insert(&again).await, skep_application::catalog::constraints::PRODUCT_SKU)
-}
-
-async fn a_save_stores_every_field_and_answers_the_next_version(given: &Given) -> Checked {
-    let mut product = sample::product()?;
-    put(given, &product).await?;
-    for round in 1..=3_i64 {
-        product.sku = Sku::parse(&format!("round-{round}"))?;
-        product.name = Text::line(&format!("Round {round}"), 200)?;
-        product.description = Text::block(if round == 2 { "" } else { "R." }, 99)?;
-        product.price = sample::money(sample::BEYOND_DOUBLE + round, if round == 2 { "JPY" } else { "EUR" })?;
-        product.updated_at = sample::at(100 * round);
-        product.archived_at = (round != 2).then(|| sample::at(round));
-        let version = commit!(given.store, catalog, tx => tx.products().save(&product).await?)?;
-        equal(Some(version), Version::new(round + 1))?;
-        product.version = version;
-        equal(stored(given, product.id).await?, Some(product.clone()))?;
-    }
-    Ok(())
-}
-
-async fn stale_save_is_rejected(given: &Given) -> Checked {
-    let old = sample::product()?;
-    put(given, &old).await?;
-    let mut new = Product { price: sample::euros(5)?, ..old.clone() };
-    new.version = commit!(given.store, catalog, tx => tx.products().save(&new).await?)?;
-    for version in [old.version, new.version.next()] {
-        let mut tx = units::catalog(&*given.store).await?;
-        stale(tx.products().save(&Product { version, price: sample::euros(9)?, ..old.clone() }).await)?;
-    }
-    equal(stored(given, old.id).await?, Some(new))
-}
-
-async fn a_save_of_nothing_is_rejected(given: &Given) -> Checked {
-    let product = sample::product()?;
-    let mut tx = units::catalog(&*given.store).await?;
-    stale(tx.products().save(&product).await)?;
-    drop(tx);
-    equal(stored(given, product.id).await?, None)
-}
-
-async fn a_save_cannot_take_a_taken_code(given: &Given) -> Checked {
-    let (one, other) = (sample::product()?, sample::product()?);
-    put(given, &one).await?;
-    put(given, &other).await?;
-    let mut tx = units::catalog(&*given.store).await?;
-    let result = tx.products().save(&Product { sku: one.sku.clone(), ..other.clone() }).await;
-    duplicate(result, skep_application::catalog::constraints::PRODUCT_SKU)?;
-    drop(tx);
-    equal(stored(given, other.id).await?, Some(other))
-}
-
-/// Eight writers raise one price five times each, beginning anew when they are late.
-async fn no_change_is_lost_among_many_writers(given: &Given) -> Checked {
-    let product = Product { price: sample::euros(0)?, ..sample::product()? };
-    put(given, &product).await?;
-    let start = Arc::new(tokio::sync::Barrier::new(8));
-    let writer = |_| {
-        let (store, start, id) = (given.store.clone(), start.clone(), product.id);
-        tokio::spawn(async move {
-            start.wait().await;
-            let until = tokio::time::Instant::now() + units::REPEATS;
-            let mut raised = 0;
-            while raised < 5 {
-                let outcome = commit!(store, catalog, tx => {
-                    let found = tx.products().find(id).await?;
-                    let mut product = found.ok_or_else(|| StoreError::corrupt("products", id, "is missing"))?;
-                    let one = skep_domain::shared::Money::new(1, product.price.currency());
-                    product.price = product.price.plus(one).map_err(StoreError::unreadable)?;
-                    tx.products().save(&product).await?;
-                });
-                match outcome {
-                    Ok(()) => raised += 1,
-                    Err(StoreError::Stale) if tokio::time::Instant::now() < until => {
-                        // Not all at the same pace again.
-                        tokio::time::sleep(std::time::Duration::from_millis(crate::world::random() % 10)).await;
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            Ok(())
-        })
-    };
-    let writers: Vec<_> = (0..8).map(writer).collect();
-    for writer in writers {
-        writer.await??;
-    }
-    let found = stored(given, product.id).await?;
-    equal(found.map(|found| (found.price.amount(), found.version.get())), Some((40, 41)))
-}
-
-async fn finding_many_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked {
-    let mut products = Vec::new();
-    for _ in 0..100 {
-        products.push(sample::product()?);
-    }
-    sample::stock_up(&*given.store, &products, 1).await?;
-    let ids: Vec<_> = products.iter().map(|product| product.id).collect();
-    let mut taken = Vec::new();
-    for count in [1, 1, 100] {
-        let before = given.instance.round_trips();
-        let found = look!(given.store, catalog, tx => tx.products().find_many(&ids[..count]).await?)?;
-        taken.push(given.instance.round_trips() - before);
-        equal(found.len(), count)?;
-    }
-    holds(taken[2] <= taken[1] + 1, format!("1 product takes {} round trips, 100 take {}", taken[1], taken[2]))
+    duplicate(tx.products().insert(&again).await, PRODUCT_SKU)
 }

@@ -1,6 +1,6 @@
 //! Accounts and log-ins.
 
-mod queries;
+mod session_queries;
 mod sessions;
 mod setup_tokens;
 mod users;
@@ -8,5 +8,5 @@ mod users;
 use crate::clause::Clause;
 
 pub(crate) fn clauses() -> Vec<Clause> {
-    [users::clauses(), sessions::clauses(), setup_tokens::clauses(), queries::users(), queries::sessions()].concat()
+    [users::clauses(), sessions::clauses(), setup_tokens::clauses(), session_queries::clauses()].concat()
 }

@@ -1,22 +1,26 @@
 //! `SessionRepository`.
 
 use crate::{
-    check::{Checked, duplicate, equal},
+    check::{Checked, equal},
     clause::{Given, clauses},
+    laws::{Entity, Unique, rows},
     sample,
-    units::{self, commit, look},
+    units::{commit, look},
 };
+use async_trait::async_trait;
 use skep_application::{
-    identity::SweepSessions,
+    identity::{IdentityTx, SweepSessions, constraints::SESSION_ID},
     kernel::{StoreError, Swept},
     operations::SweepExpired,
+    Store,
 };
-use skep_domain::{identity::Session, shared::Timestamp};
+use skep_domain::{
+    identity::Session,
+    shared::{SessionId, Timestamp},
+};
 use std::sync::Arc;
 
-clauses! { "sessions":
-    values_survive,
-    an_id_is_taken_once,
+clauses! { "sessions" with [rows::clauses::<Session>("sessions")]:
     a_session_ends_once,
     a_session_that_is_not_there_does_not_end,
     racing_units_end_a_session_once,
@@ -25,32 +29,42 @@ clauses! { "sessions":
     the_sweeper_forgets_every_session_that_ended_long_ago,
 }
 
-async fn values_survive(given: &Given) -> Checked {
-    let user = sample::user()?;
-    sample::sign_up(&*given.store, &user).await?;
-    for (expires_at, revoked_at) in [
-        (Timestamp::MAX, None),
-        (sample::at(1), Some(sample::at(2))),
-        (Timestamp::MIN, Some(Timestamp::MAX)),
-        (sample::at(999), Some(Timestamp::MIN)),
-    ] {
-        let session = Session { expires_at, revoked_at, ..sample::session(user.id) };
-        let before = look!(given.store, identity, tx => tx.sessions().find(session.id).await?)?;
-        equal(before, None)?;
-        commit!(given.store, identity, tx => tx.sessions().insert(&session).await?)?;
-        let found = look!(given.store, identity, tx => tx.sessions().find(session.id).await?)?;
-        equal(found, Some(session))?;
-    }
-    Ok(())
-}
+#[async_trait]
+impl Entity for Session {
+    type Id = SessionId;
+    type Tx = dyn IdentityTx;
+    const UNIQUE: &'static [Unique<Self>] =
+        &[Unique { rule: SESSION_ID, collide: |one, other| other.id = one.id, on_save: false }];
 
-async fn an_id_is_taken_once(given: &Given) -> Checked {
-    let user = sample::user()?;
-    sample::sign_up(&*given.store, &user).await?;
-    let session = sample::session(user.id);
-    commit!(given.store, identity, tx => tx.sessions().insert(&session).await?)?;
-    let mut tx = units::identity(&*given.store).await?;
-    duplicate(tx.sessions().insert(&session).await, skep_application::identity::constraints::SESSION_ID)
+    async fn sample(store: &dyn Store) -> Checked<Self> {
+        let user = sample::user()?;
+        sample::sign_up(store, &user).await?;
+        Ok(sample::session(user.id))
+    }
+
+    async fn extremes(store: &dyn Store) -> Checked<Vec<Self>> {
+        let session = Self::sample(store).await?;
+        let of = |(expires_at, revoked_at)| Self { expires_at, revoked_at, ..sample::session(session.user_id) };
+        let ends = [
+            (Timestamp::MAX, None),
+            (sample::at(1), Some(sample::at(2))),
+            (Timestamp::MIN, Some(Timestamp::MAX)),
+            (sample::at(999), Some(Timestamp::MIN)),
+        ];
+        Ok(ends.into_iter().map(of).collect())
+    }
+
+    fn id(&self) -> SessionId {
+        self.id
+    }
+
+    async fn find(tx: &mut Self::Tx, id: SessionId) -> Result<Option<Self>, StoreError> {
+        tx.sessions().find(id).await
+    }
+
+    async fn insert(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
+        tx.sessions().insert(self).await
+    }
 }
 
 async fn a_session_ends_once(given: &Given) -> Checked {

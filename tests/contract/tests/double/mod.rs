@@ -1,7 +1,15 @@
 //! A store in memory: honest, or with one flaw.
+//!
+//! Its flaws are those of whole stores (units of work, races, keys, lists). An ordinary entity joins by a [`table::Table`]
+//! in the state and an `impl table::Row` in the file of its context; the flaws of its own statements are planted in real
+//! SQLite, in `tests/suites/tests/flaws.rs`.
 
+mod catalog;
+mod identity;
+mod kernel;
+mod ordering;
 mod queries;
-mod repositories;
+mod table;
 
 use async_trait::async_trait;
 use skep_application::{
@@ -15,7 +23,7 @@ use skep_domain::{
     catalog::{Product, Reservation, StockLevel, StockMovement},
     identity::{Session, User},
     ordering::Order,
-    shared::{EventId, OrderId, ProductId, ReservationId, SessionId, Timestamp, UserId},
+    shared::{EventId, ProductId, ReservationId, SessionId, Timestamp},
 };
 use std::{
     collections::BTreeMap,
@@ -24,8 +32,11 @@ use std::{
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
+use table::Table;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
+
+type Done<T> = Result<T, StoreError>;
 
 /// What a store does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +97,7 @@ pub(crate) enum Flaw {
     ShowsOrphans,
     /// Reservations expire a moment too late.
     ExpiresLate,
-    /// Lists show other people's orders.
+    /// Other people's orders are shown and listed.
     IgnoresScopes,
     /// A page starts after the sort key of the last row, whatever its id.
     SkipsEquals,
@@ -108,14 +119,14 @@ pub(crate) enum Flaw {
 
 #[derive(Clone, Default)]
 pub(crate) struct State {
-    users: BTreeMap<UserId, User>,
+    users: Table<User>,
     sessions: BTreeMap<SessionId, Session>,
     setup: Option<SetupToken>,
-    products: BTreeMap<ProductId, Product>,
+    products: Table<Product>,
     levels: BTreeMap<ProductId, StockLevel>,
     movements: Vec<StockMovement>,
     reservations: BTreeMap<ReservationId, Reservation>,
-    orders: BTreeMap<OrderId, Order>,
+    orders: Table<Order>,
     keys: BTreeMap<(Uuid, &'static str, String), StoredKey>,
     events: BTreeMap<EventId, OutboxEvent>,
     instance_keys: Vec<SealedKey>,

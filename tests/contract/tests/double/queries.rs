@@ -1,45 +1,17 @@
 //! The queries of the double, and its operations.
 
-use super::{Double, Flaw};
+use super::{Done, Double, Flaw};
 use async_trait::async_trait;
 use skep_application::{
-    catalog::{ProductQueries, ProductSort, ProductSortKey, StockQueries, StockView},
-    identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, SortValue, StoreError},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, SortValue, StoreError},
     operations::{InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth},
-    ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
+    ordering::LINES_PER_PAGE,
 };
-use skep_domain::{
-    catalog::Product,
-    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
-};
+use skep_domain::shared::{Direction, EventId, Timestamp};
 use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
 
 /// How many steps the double's schema has.
 pub(crate) const STEPS: i64 = 3;
-
-type Done<T> = Result<T, StoreError>;
-
-#[async_trait]
-impl UserQueries for Double {
-    async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
-        Ok(self.seen().users.get(&id).filter(|user| scope.admits(user.id)).map(UserView::from))
-    }
-    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
-        let state = self.seen();
-        let user = state.users.values().find(|user| user.email == *email);
-        Ok(user.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash.clone() }))
-    }
-}
-
-#[async_trait]
-impl SessionQueries for Double {
-    async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
-        let state = self.seen();
-        let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
-        Ok(state.users.get(&session.user_id).map(|user| SessionView { session, roles: user.roles.clone() }))
-    }
-}
 
 /// The keys of one sort are of one type; `None` for others.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
@@ -51,7 +23,8 @@ fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
     }
 }
 
-fn page<T>(
+/// A page of these rows.
+pub(crate) fn page<T>(
     mut rows: Vec<T>,
     place: impl Fn(&T) -> Position,
     lines: impl Fn(&T) -> usize,
@@ -83,50 +56,6 @@ fn page<T>(
     let budget = if flaw == Flaw::ListsEveryLine { usize::MAX } else { LINES_PER_PAGE };
     let page = Page::fitting(rows, request, total, place, budget, lines);
     if flaw == Flaw::EndsAtTheCut && !more { Page { next: None, ..page } } else { page }
-}
-
-#[async_trait]
-impl ProductQueries for Double {
-    async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
-        Ok(self.seen().products.get(&id).cloned())
-    }
-    async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
-        let state = self.seen();
-        let listed = |archived: bool| !archived || self.flaw == Flaw::ListsArchived;
-        let on_sale = state.products.values().filter(|product| listed(product.archived_at.is_some()));
-        let key: ProductSortKey = sort.key;
-        let rows = on_sale.cloned().collect();
-        Ok(page(rows, |row| key.position(row), |_| 0, sort.direction, request, self.flaw))
-    }
-}
-
-#[async_trait]
-impl StockQueries for Double {
-    async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
-        let state = self.seen();
-        let on_sale = match state.products.get(&id) {
-            Some(product) => product.is_on_sale(),
-            None if self.flaw == Flaw::ShowsOrphans => false,
-            None => return Ok(None),
-        };
-        Ok(state.levels.get(&id).map(|level| StockView::of(level, on_sale)))
-    }
-}
-
-#[async_trait]
-impl OrderQueries for Double {
-    async fn find_order(&self, scope: Scope, id: OrderId) -> Done<Option<OrderView>> {
-        let state = self.seen();
-        let order = state.orders.get(&id);
-        Ok(order.filter(|order| scope.admits(order.customer_id)).map(OrderView::from))
-    }
-    async fn list_orders(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<OrderView>> {
-        let state = self.seen();
-        let within = |customer| scope.admits(customer) || self.flaw == Flaw::IgnoresScopes;
-        let orders = state.orders.values().filter(|order| within(order.customer_id));
-        let rows = orders.map(OrderView::from).collect();
-        Ok(page(rows, OrderView::position, |order| order.lines.len(), direction, request, self.flaw))
-    }
 }
 
 #[async_trait]

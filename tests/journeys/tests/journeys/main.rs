@@ -12,6 +12,7 @@ mod observability;
 mod openapi;
 mod operator;
 mod restart;
+mod scene;
 mod shop;
 mod shutdown;
 mod slice;
@@ -68,8 +69,9 @@ impl Journey {
 }
 
 fn journeys() -> Vec<Journey> {
+    let slice = slice::journeys();
     let parts = [
-        slice::JOURNEYS,
+        &slice,
         bad_input::JOURNEYS,
         authorization::JOURNEYS,
         openapi::JOURNEYS,

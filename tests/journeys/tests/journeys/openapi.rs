@@ -2,7 +2,9 @@
 
 use crate::{
     Journey,
-    shop::{LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, REGISTER, SETUP, Shop, basket, path, product, stock_path},
+    authorization::operations::{Asks, Operation},
+    scene::Scene,
+    shop::{PASSWORD, PRODUCTS, REGISTER, Shop, product},
 };
 use serde_json::{Value, json};
 use skep_journeys::{Answer, Store, faults};
@@ -16,51 +18,19 @@ pub(crate) const JOURNEYS: &[Journey] = &[
 /// documented answers.
 fn every_operation_answers_as_documented(store: &Store) {
     let shop = Shop::open(store);
-    let (admin, ada, visitor) = (&shop.admin, shop.user("ada"), shop.server.visitor());
-    let honey = shop.product("HONEY", 1999, 10);
-    let (at, stock) = (path(&honey), stock_path(&honey));
-    let order = ada.post(ORDERS).json(basket(&[(&honey, 1)])).send().expect(201).text("/id");
-    let (order, cancel) = (format!("{ORDERS}/{order}"), format!("{ORDERS}/{order}/cancel"));
-    for call in [
-        visitor.get(format!("{PRODUCTS}?count=exact")),
-        visitor.get(&at),
-        visitor.get(&stock),
-        admin.get(&stock),
-        ada.get(PROFILE),
-        ada.get(ORDERS),
-        ada.get(&order),
-        ada.post(&cancel),
-        admin.put(&stock).if_match("*").json(json!({ "on_hand": 5 })),
-        admin.patch(&at).if_match("*").json(json!({ "name": "x" })),
-        admin
-            .put(&at)
-            .if_match("*")
-            .json(json!({ "sku": "HONEY", "name": "y", "price": { "amount": 1, "currency": "JPY" } })),
-        admin.delete(&at),
-        admin.get(&at),
-    ] {
-        call.send().ok();
-    }
-    let refused = [
-        visitor.post(LOGIN).json(json!({})),
-        visitor.post(REGISTER).json(json!({})),
-        visitor.post(SETUP).json(json!({})),
-        visitor.get(PROFILE),
-        visitor.get(ORDERS),
-        visitor.get(&order),
-        visitor.post(ORDERS),
-        visitor.post(&cancel),
-        visitor.post(PRODUCTS),
-        visitor.get(format!("{PRODUCTS}?limit=0")),
-        visitor.get(&at),
-        visitor.get(&stock),
-        visitor.put(&at),
-        visitor.patch(&at),
-        visitor.delete(&at),
-        visitor.put(&stock),
-    ];
-    for call in refused {
-        assert!((400..500).contains(&call.send().status));
+    let (owner, visitor) = (shop.user("owner"), shop.server.visitor());
+    let worthless = visitor.with_token("x.y.z");
+    for operation in Operation::all(visitor.contract().document()) {
+        // The set-up is closed, and was answered when the shop was opened.
+        for client in [&shop.admin, &owner] {
+            operation.call(client, &Scene::new(&shop, &owner)).send();
+        }
+        let scene = Scene::new(&shop, &owner);
+        let refused = match operation.asks {
+            Asks::Nobody => operation.call_with(&visitor, &scene, |body| *body = json!({})),
+            Asks::WhoSendsAToken | Asks::Everybody => operation.call(&worthless, &scene),
+        };
+        assert!((400..500).contains(&refused.send().status), "{}", operation.name);
     }
     let contract = visitor.contract();
     // The contract is the document that was just served.

@@ -1,4 +1,6 @@
 //! The slice: accounts, products, stock and orders, as a visitor, a user and an admin meet them.
+//!
+//! Each context has a file here, and says in it all that journeys have to know of it.
 
 mod accounts;
 mod catalog;
@@ -7,17 +9,39 @@ mod rush;
 
 pub(crate) use rush::at_once;
 
-use crate::Journey;
+use crate::{Journey, scene::Scene, shop::Shop};
+use serde_json::Value;
+use skep_journeys::Client;
 
-pub(crate) const JOURNEYS: &[Journey] = &[
-    Journey::new("slice::accounts", accounts::from_the_set_up_to_a_profile),
-    Journey::new("slice::a_catalogue_is_kept", catalog::products_are_created_changed_and_archived),
-    Journey::new("slice::a_catalogue_is_listed", catalog::every_product_once_in_every_order),
-    Journey::new("slice::stock", catalog::stock_is_counted_and_shown),
-    Journey::new("slice::orders", orders::prices_are_snapshotted_and_stock_is_reserved),
-    Journey::new("slice::orders_are_private", orders::nobody_sees_the_orders_of_others),
-    Journey::new("slice::repeats", orders::a_repeat_with_a_key_is_answered_alike),
-    Journey::new("slice::buyers", rush::sixty_four_buyers_of_thirty_two_pieces),
-    Journey::new("slice::repeats_at_once", rush::fifty_repeats_at_once_are_one_order),
-    Journey::new("slice::opposite_carts", rush::carts_in_opposite_order),
+/// Every context, one a line.
+pub(crate) const CONTEXTS: &[Context] = &[
+    accounts::CONTEXT, //
+    catalog::CONTEXT,
+    orders::CONTEXT,
 ];
+
+/// What a context adds to the journeys.
+pub(crate) struct Context {
+    /// Its stories.
+    pub(crate) journeys: &'static [Journey],
+    /// What its paths name by an id.
+    pub(crate) things: &'static [Thing],
+    /// Members of bodies whose value may stand in one thing only, and such a value of a name that nobody has.
+    pub(crate) unique: &'static [(&'static str, fn(String) -> Value)],
+    /// Operations whose documented example is not right for a scene, and the body that is.
+    pub(crate) bodies: &'static [(&'static str, fn(&Scene) -> Value)],
+}
+
+/// Something that paths name by an id.
+pub(crate) struct Thing {
+    /// The path of its collection.
+    pub(crate) collection: &'static str,
+    /// What lies below its path and belongs to it, for example `/stock`.
+    pub(crate) parts: &'static [&'static str],
+    /// Makes a new one, on behalf of the owner of the scene if it is somebody's; answers its id.
+    pub(crate) make: fn(&Shop, &Client, &Scene) -> String,
+}
+
+pub(crate) fn journeys() -> Vec<Journey> {
+    CONTEXTS.iter().flat_map(|context| context.journeys.iter().copied()).collect()
+}

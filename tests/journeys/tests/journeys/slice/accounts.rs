@@ -1,8 +1,19 @@
 //! Registration, logging in, the set-up and one's own profile.
 
-use crate::shop::{LOGIN, PASSWORD, PROFILE, REGISTER, SETUP, Shop, account, credentials, log_in, with_token};
+use super::Context;
+use crate::{
+    Journey,
+    shop::{LOGIN, PASSWORD, PROFILE, REGISTER, SETUP, Shop, account, credentials, email, log_in, with_token},
+};
 use serde_json::json;
 use skep_journeys::{Deployment, Store};
+
+pub(crate) const CONTEXT: Context = Context {
+    journeys: &[Journey::new("slice::accounts", from_the_set_up_to_a_profile)],
+    things: &[],
+    unique: &[("email", |name| json!(email(&name)))],
+    bodies: &[("log_in", |_| credentials("owner"))],
+};
 
 pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     let deployment = Deployment::new(store);

@@ -1,9 +1,29 @@
 //! Products and their stock.
 
-use crate::shop::{PRODUCTS, Shop, all, count, eur, id_of, pages, path, product, stock_of, stock_path};
+use super::{Context, Thing};
+use crate::{
+    Journey,
+    scene::unique,
+    shop::{PRODUCTS, Shop, all, count, eur, id_of, pages, path, product, stock_of, stock_path},
+};
 use serde_json::{Value, json};
 use skep_journeys::{Client, Store};
 use std::cmp::Ordering;
+
+pub(crate) const CONTEXT: Context = Context {
+    journeys: &[
+        Journey::new("slice::a_catalogue_is_kept", products_are_created_changed_and_archived),
+        Journey::new("slice::a_catalogue_is_listed", every_product_once_in_every_order),
+        Journey::new("slice::stock", stock_is_counted_and_shown),
+    ],
+    things: &[Thing {
+        collection: PRODUCTS,
+        parts: &["/stock"],
+        make: |shop, _, _| shop.product(&unique("SCENE"), 1999, 10),
+    }],
+    unique: &[("sku", |name| json!(name))],
+    bodies: &[],
+};
 
 pub(crate) fn products_are_created_changed_and_archived(store: &Store) {
     let shop = Shop::open(store);

@@ -1,8 +1,32 @@
 //! Orders, one after the other.
 
-use crate::shop::{ORDERS, PRODUCTS, Shop, all, basket, eur, id_of, path, product};
+use super::{Context, Thing, rush};
+use crate::{
+    Journey,
+    shop::{ORDERS, PRODUCTS, Shop, all, basket, eur, id_of, path, product},
+};
 use serde_json::json;
 use skep_journeys::{Answer, Store};
+
+pub(crate) const CONTEXT: Context = Context {
+    journeys: &[
+        Journey::new("slice::orders", prices_are_snapshotted_and_stock_is_reserved),
+        Journey::new("slice::orders_are_private", nobody_sees_the_orders_of_others),
+        Journey::new("slice::repeats", a_repeat_with_a_key_is_answered_alike),
+        Journey::new("slice::buyers", rush::sixty_four_buyers_of_thirty_two_pieces),
+        Journey::new("slice::repeats_at_once", rush::fifty_repeats_at_once_are_one_order),
+        Journey::new("slice::opposite_carts", rush::carts_in_opposite_order),
+    ],
+    things: &[Thing {
+        collection: ORDERS,
+        parts: &[],
+        make: |_, owner, scene| {
+            owner.post(ORDERS).json(basket(&[(scene.id(PRODUCTS), 1)])).send().expect(201).text("/id")
+        },
+    }],
+    unique: &[],
+    bodies: &[("place_order", |scene| basket(&[(scene.id(PRODUCTS), 1)]))],
+};
 
 pub(crate) fn prices_are_snapshotted_and_stock_is_reserved(store: &Store) {
     let shop = Shop::open(store);

@@ -1,0 +1,61 @@
+//! Many are found by one call.
+
+use super::{Batched, begin, put};
+use crate::{
+    check::{Checked, equal, holds},
+    clause::{Given, clauses},
+    harness::Need,
+    units::repeated,
+};
+use skep_application::{kernel::Transaction as _, operations::Store};
+
+// The clauses of every `Batched` entity.
+clauses! { clauses<E: Batched>:
+    many_are_found_by_one_call,
+    finding_many_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
+}
+
+async fn find_many<E: Batched>(store: &dyn Store, ids: &[E::Id]) -> Checked<Vec<E>> {
+    let found = repeated(|| async {
+        let mut tx = begin::<E>(store).await?;
+        let found = E::find_many(&mut *tx, ids).await?;
+        tx.rollback().await?;
+        Ok(found)
+    });
+    Ok(found.await?)
+}
+
+async fn some<E: Batched>(given: &Given, count: usize) -> Checked<Vec<E>> {
+    let mut entities = E::extremes(&*given.store).await?;
+    while entities.len() < count {
+        entities.push(E::sample(&*given.store).await?);
+    }
+    put(&*given.store, &entities).await?;
+    Ok(entities)
+}
+
+async fn many_are_found_by_one_call<E: Batched>(given: &Given) -> Checked {
+    let entities: Vec<E> = some(given, 300).await?;
+    let other = E::sample(&*given.store).await?.id();
+    let mut ids: Vec<_> = entities.iter().map(E::id).collect();
+    ids.extend([other, ids[3], ids[3]]);
+    ids.reverse();
+    let found = find_many::<E>(&*given.store, &ids).await?;
+    equal(found.len(), entities.len())?;
+    holds(entities.iter().all(|entity| found.contains(entity)), "each that exists is found once")?;
+    equal(find_many::<E>(&*given.store, &[]).await?, vec![])?;
+    equal(find_many::<E>(&*given.store, &[other]).await?, vec![])
+}
+
+async fn finding_many_takes_a_fixed_number_of_round_trips<E: Batched>(given: &Given) -> Checked {
+    let entities: Vec<E> = some(given, 100).await?;
+    let ids: Vec<_> = entities.iter().map(E::id).collect();
+    let mut taken = Vec::new();
+    for count in [1, 1, 100] {
+        let before = given.instance.round_trips();
+        let found = find_many::<E>(&*given.store, &ids[..count]).await?;
+        taken.push(given.instance.round_trips() - before);
+        equal(found.len(), count)?;
+    }
+    holds(taken[2] <= taken[1] + 1, format!("1 takes {} round trips, 100 take {}", taken[1], taken[2]))
+}

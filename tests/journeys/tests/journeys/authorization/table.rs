@@ -1,0 +1,116 @@
+//! The table: a line an operation, a column a kind of caller.
+//!
+//! The file is what people read and review. `SKEP_BLESS=1 cargo test -p skep-journeys sqlite::authorization::matrix`
+//! writes it anew as the server answers: a new operation gets its line behind those of its tag, an operation that is
+//! gone loses it, and everything else of the file stays.
+
+use super::operations::{Asks, Operation};
+use skep_domain::{
+    access::{Action, Resource, Role, Subject, decide},
+    shared::UserId,
+};
+use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
+
+/// The kinds of caller, in the order of the columns.
+pub(super) const CALLERS: [&str; 9] =
+    ["anonymous", "garbage", "forged", "expired", "foreign", "ended", "other", "owner", "admin"];
+
+/// The kinds of caller whose token is worthless; in everything but what is wrong with it, it is an admin's.
+pub(super) const WORTHLESS: [&str; 5] = ["garbage", "forged", "expired", "foreign", "ended"];
+
+/// The statuses of a row, by caller.
+pub(super) type Row = BTreeMap<&'static str, u16>;
+
+/// The committed table.
+pub(super) const TABLE: &str = include_str!("table.txt");
+
+/// The names and rows of a table; a name may have spaces.
+pub(super) fn read(table: &str) -> BTreeMap<String, Row> {
+    let mut lines = table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    let heads: Vec<&str> = lines.next().expect("the heads of the columns").split_whitespace().collect();
+    assert_eq!(heads[1..], CALLERS, "the columns are the callers");
+    lines.map(row).collect()
+}
+
+fn row(line: &str) -> (String, Row) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.len().checked_sub(CALLERS.len()).unwrap_or_else(|| panic!("a short line: {line}"));
+    let status = |word: &&str| word.parse::<u16>().unwrap_or_else(|_| panic!("not a status in {line}: {word}"));
+    (words[..at].join(" "), CALLERS.into_iter().zip(words[at..].iter().map(status)).collect())
+}
+
+/// A row as a line, its statuses below the heads of the columns.
+fn line(name: &str, row: &Row) -> String {
+    let mut line = format!("{name:<28}");
+    for caller in CALLERS {
+        write!(line, "{:>1$}", row[caller], caller.len() + 1).expect("text takes everything");
+    }
+    line
+}
+
+/// The table as it would be with these rows: name, tag and statuses.
+pub(super) fn blessed(table: &str, found: &[(String, String, Row)]) -> String {
+    let tag_of = |line: &str| {
+        let is_row = line.split_whitespace().count() > CALLERS.len() && !line.starts_with(['#', ' ']);
+        let name = is_row.then(|| line.split_whitespace().collect::<Vec<_>>());
+        let name = name.map(|words| words[..words.len() - CALLERS.len()].join(" "));
+        name.filter(|name| name != "operation")
+    };
+    let known = |name: &str| found.iter().find(|(other, ..)| other == name);
+    let mut lines: Vec<String> = vec![];
+    for text in table.lines() {
+        match tag_of(text) {
+            None => lines.push(text.to_owned()),
+            Some(name) => lines.extend(known(&name).map(|(name, _, row)| line(name, row))),
+        }
+    }
+    for (name, tag, row) in found {
+        if lines.iter().any(|line| tag_of(line).as_ref() == Some(name)) {
+            continue;
+        }
+        let same_tag =
+            |text: &String| tag_of(text).and_then(|name| known(&name)).is_some_and(|(_, other, _)| other == tag);
+        let at = lines.iter().rposition(same_tag).map_or(lines.len(), |last| last + 1);
+        lines.insert(at, line(name, row));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Writes the table.
+pub(super) fn write(table: &str) {
+    let path = PathBuf::from(env!("SKEP_ROOT")).join("tests/journeys/tests/journeys/authorization/table.txt");
+    std::fs::write(path, table).expect("the table can be written");
+}
+
+/// What the row of an operation is by what its action is for: a worthless token is 401 where tokens are looked at, a
+/// visitor who needs an account too, what a role alone forbids is 403, and another's thing is 404. Who may do it is
+/// answered `done`.
+pub(super) fn by_audience(asks: Asks, action: Action, done: u16) -> Row {
+    let (owner, other, admin) = (user(1), user(2), user(3));
+    let decided = |subject: Subject<'_>| match (
+        decide(subject, action, Resource::Any),
+        decide(subject, action, Resource::OwnedBy(owner)),
+    ) {
+        (Err(_), _) => 403,
+        (Ok(()), Err(_)) => 404,
+        (Ok(()), Ok(())) => done,
+    };
+    let status = |caller: &str| match caller {
+        _ if asks == Asks::Nobody => done,
+        "anonymous" if decide(Subject::Visitor, action, Resource::Any).is_ok() => done,
+        "other" => decided(Subject::User { id: other, roles: &[Role::User] }),
+        "owner" => decided(Subject::User { id: owner, roles: &[Role::User] }),
+        "admin" => decided(Subject::User { id: admin, roles: &[Role::Admin] }),
+        _ => 401,
+    };
+    CALLERS.into_iter().map(|caller| (caller, status(caller))).collect()
+}
+
+fn user(number: u128) -> UserId {
+    UserId::new(uuid::Uuid::from_u128(number))
+}
+
+/// Whether some action has an audience that makes this row.
+pub(super) fn is_of_an_audience(operation: &Operation, row: &Row) -> bool {
+    skep_domain::actions().any(|action| by_audience(operation.asks, action, row["admin"]) == *row)
+}

@@ -1,0 +1,62 @@
+//! One thing of every kind, for requests that are about any of them.
+
+use crate::{
+    shop::{Shop, count},
+    slice::{CONTEXTS, Thing},
+};
+use serde_json::{Value, json};
+use skep_journeys::Client;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// The ids of one new thing of every kind, by collection.
+#[derive(Default)]
+pub(crate) struct Scene(BTreeMap<&'static str, String>);
+
+fn things() -> impl Iterator<Item = &'static Thing> {
+    CONTEXTS.iter().flat_map(|context| context.things)
+}
+
+/// A name that nothing else has.
+pub(crate) fn unique(name: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Scene {
+    /// A new thing of every kind; the later ones may be made of the earlier ones.
+    #[track_caller]
+    pub(crate) fn new(shop: &Shop, owner: &Client) -> Self {
+        let mut scene = Self::default();
+        for thing in things() {
+            let id = (thing.make)(shop, owner, &scene);
+            scene.0.insert(thing.collection, id);
+        }
+        scene
+    }
+
+    /// The id of the thing in this collection.
+    pub(crate) fn id(&self, collection: &str) -> &str {
+        self.0.get(collection).unwrap_or_else(|| panic!("no context has a thing in {collection}"))
+    }
+
+    /// The path with the id of the thing that it is about.
+    pub(crate) fn path(&self, template: &str) -> String {
+        let Some((collection, _)) = template.split_once("/{") else { return template.to_owned() };
+        template.replace("{id}", self.id(collection))
+    }
+
+    /// All that an admin sees of these things, and how many of each kind there are.
+    pub(crate) fn state(&self, admin: &Client) -> Vec<Value> {
+        let mut state = vec![];
+        for thing in things() {
+            let path = format!("{}/{}", thing.collection, self.id(thing.collection));
+            let parts = std::iter::once(&"").chain(thing.parts);
+            state.extend(parts.map(|part| admin.get(format!("{path}{part}")).send().ok().json()));
+            state.push(json!(count(admin, thing.collection)));
+        }
+        state
+    }
+}

@@ -1,0 +1,120 @@
+//! SQLite with one statement that is wrong.
+
+use async_trait::async_trait;
+use skep_application::kernel::{Key, StoreError, TxMode};
+use skep_sql::{Engine, Migration, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+/// A mistake in one statement: a part of its text is another one. Every parameter has to stay in the text.
+#[derive(Debug, Clone, Copy)]
+pub struct SqlFlaw {
+    /// The name of the statement.
+    pub statement: &'static str,
+    /// What its text says.
+    pub from: &'static str,
+    /// What it says instead.
+    pub to: &'static str,
+}
+
+impl SqlFlaw {
+    /// The wrong statement; `None` if the right one has no such text, so that the flaw would be none.
+    fn plant(self, statement: &Statement) -> Option<Statement> {
+        let text = statement.text(Engine::Sqlite);
+        text.contains(self.from).then(|| Statement {
+            name: statement.name,
+            sql: Sql::Both(Cow::Owned(text.replace(self.from, self.to))),
+            params: statement.params,
+            columns: statement.columns,
+            batch: statement.batch,
+        })
+    }
+}
+
+/// Statements with a flaw among them.
+#[derive(Clone)]
+struct Statements {
+    flaw: SqlFlaw,
+    wrong: Arc<OnceLock<&'static Statement>>,
+}
+
+impl Statements {
+    /// The statement to run instead of this one.
+    fn instead(&self, right: &'static Statement) -> Result<&'static Statement, StoreError> {
+        if right.name != self.flaw.statement {
+            return Ok(right);
+        }
+        if let Some(wrong) = self.wrong.get() {
+            return Ok(wrong);
+        }
+        let wrong = self.flaw.plant(right);
+        let wrong = wrong.ok_or_else(|| StoreError::corrupt("flaws", right.name, "the text has no such part"))?;
+        // Statements live as long as the program; there are as many as flaws.
+        Ok(self.wrong.get_or_init(|| Box::leak(Box::new(wrong))))
+    }
+}
+
+/// A database that runs every statement as the one beneath it does, but for the flaw.
+pub(crate) struct FlawedDatabase {
+    inner: Arc<dyn SqlDatabase>,
+    statements: Statements,
+}
+
+impl FlawedDatabase {
+    pub(crate) fn new(inner: Arc<dyn SqlDatabase>, flaw: SqlFlaw) -> Self {
+        Self { inner, statements: Statements { flaw, wrong: Arc::default() } }
+    }
+}
+
+#[async_trait]
+impl SqlDatabase for FlawedDatabase {
+    fn engine(&self) -> Engine {
+        self.inner.engine()
+    }
+    fn migrations(&self) -> &'static [Migration] {
+        self.inner.migrations()
+    }
+    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+        let inner = self.inner.begin(mode, contended).await?;
+        Ok(Box::new(FlawedTransaction { inner, statements: self.statements.clone() }))
+    }
+    async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.inner.read(self.statements.instead(statement)?, args).await
+    }
+    async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
+        self.inner.schema().await
+    }
+    async fn check(&self) -> Result<(), StoreError> {
+        self.inner.check().await
+    }
+}
+
+struct FlawedTransaction {
+    inner: Box<dyn SqlTransaction>,
+    statements: Statements,
+}
+
+#[async_trait]
+impl SqlConnection for FlawedTransaction {
+    async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        self.inner.execute(self.statements.instead(statement)?, args).await
+    }
+    async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        self.inner.execute_many(self.statements.instead(statement)?, rows).await
+    }
+    async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.inner.query(self.statements.instead(statement)?, args).await
+    }
+}
+
+#[async_trait]
+impl SqlTransaction for FlawedTransaction {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.commit().await
+    }
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.rollback().await
+    }
+}

@@ -1,0 +1,56 @@
+//! The clauses of an entity are about something: SQLite with one wrong statement does not pass them.
+//!
+//! A new entity gets a line for each mistake that its statements could have. What a whole store can do wrong (units of
+//! work, races, keys) is planted in the double of `skep-contract`.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+use skep_contract::{clauses, run};
+use skep_suites::{SqlFlaw, Sqlite};
+
+const fn flaw(statement: &'static str, from: &'static str, to: &'static str) -> SqlFlaw {
+    SqlFlaw { statement, from, to }
+}
+
+/// Every flaw, and a clause that it must not pass.
+const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
+    (flaw("catalog.product.save", " AND version = $", " AND 0 < $"), "products", "a_stale_save_is_rejected"),
+    (
+        flaw("catalog.product.save", "archived_at = $", "archived_at = 0 * $"),
+        "product_queries",
+        "it_is_shown_as_stored",
+    ),
+    (flaw("catalog.product.insert", "$4,", "substr($4, 1, 9999),"), "products", "values_survive"),
+    (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
+    (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),
+    (flaw("catalog.product.count", "archived_at IS NULL", "1 = 1"), "product_queries", HAS_LEFT),
+];
+const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
+const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";
+const HAS_LEFT: &str = "what_has_left_is_not_listed_nor_counted";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_wrong_statement_is_caught() {
+    let mut passed = Vec::new();
+    for (flaw, subject, name) in CAUGHT {
+        let all = clauses();
+        let clause = all.iter().find(|clause| (clause.subject, clause.name) == (*subject, *name));
+        let clause = clause.ok_or_else(|| format!("there is no {subject}::{name}")).unwrap();
+        // A flaw that is not planted would fail too: its text is not in the statement.
+        match run(&Sqlite::with(*flaw), clause).await {
+            Ok(_) => passed.push(format!("{subject}::{name} does not catch {flaw:?}")),
+            Err(failure) if failure.to_string().contains("no such part") => passed.push(failure.to_string()),
+            Err(_) => {}
+        }
+    }
+    assert!(passed.is_empty(), "{passed:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flaw_that_is_none_is_told() {
+    let all = clauses();
+    let clause = all.iter().find(|clause| (clause.subject, clause.name) == ("products", "values_survive")).unwrap();
+    let failure = run(&Sqlite::with(flaw("catalog.product.insert", "INSERT INTO bees", "")), clause).await.unwrap_err();
+    assert!(failure.to_string().contains("no such part"), "{failure}");
+    assert!(run(&Sqlite::with(flaw("catalog.bee.insert", "", "")), clause).await.is_ok());
+}
