@@ -1,6 +1,5 @@
 //! The use cases and queries of identity.
 //!
-//! Uses `operations`: logging in counts attempts.
 
 mod authenticate;
 pub mod constraints;

@@ -8,12 +8,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
+    Store,
     catalog::{
         CatalogTx, ProductSort, ProductSortKey,
         constraints::{PRODUCT_ID, PRODUCT_SKU},
     },
     kernel::{Page, PageRequest, Position, Scope, StoreError},
-    operations::Store,
 };
 use skep_domain::{
     catalog::{Product, Sku},

@@ -9,10 +9,10 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
+    Store,
     identity::{IdentityTx, SweepSessions, constraints::SESSION_ID},
     kernel::{StoreError, Swept},
     operations::SweepExpired,
-    Store,
 };
 use skep_domain::{
     identity::Session,

@@ -9,12 +9,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
+    Store,
     identity::{
         Credentials, IdentityTx, UserView,
         constraints::{USER_EMAIL, USER_ID},
     },
     kernel::{Scope, StoreError},
-    operations::Store,
 };
 use skep_domain::{
     access::Role,

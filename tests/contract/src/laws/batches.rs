@@ -7,7 +7,7 @@ use crate::{
     harness::Need,
     units::repeated,
 };
-use skep_application::{kernel::Transaction as _, operations::Store};
+use skep_application::{Store, kernel::Transaction as _};
 
 // The clauses of every `Batched` entity.
 clauses! { clauses<E: Batched>:

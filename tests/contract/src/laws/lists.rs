@@ -9,8 +9,8 @@ use crate::{
     units::repeated,
 };
 use skep_application::{
+    Store,
     kernel::{Page, PageRequest, Position, Scope, SortValue, Transaction as _},
-    operations::Store,
 };
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use std::cmp::Ordering;

@@ -24,8 +24,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
+    Store,
     kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError, Transaction as _, TxMode},
-    operations::Store,
 };
 use skep_domain::shared::{Direction, UserId, Version};
 use std::fmt::Debug;

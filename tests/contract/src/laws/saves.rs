@@ -8,8 +8,8 @@ use crate::{
     world,
 };
 use skep_application::{
+    Store,
     kernel::{StoreError, Transaction as _},
-    operations::Store,
 };
 use skep_domain::shared::Version;
 use std::{sync::Arc, time::Duration};

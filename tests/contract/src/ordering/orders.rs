@@ -11,8 +11,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
+    Store,
     kernel::{Page, PageRequest, Position, Scope, StoreError},
-    operations::Store,
     ordering::{
         OrderView, OrderingTx,
         constraints::{ORDER_ID, ORDER_LINE, ORDER_NUMBER},
