@@ -1,11 +1,11 @@
 //! The store: units of work and queries over one database.
 
-use super::{Row, SqlDatabase, SqlUnit, Statement, Value, observe::Observer};
+use super::{Row, SqlDatabase, SqlSet, SqlStep, SqlUnit, Statement, Value, observe::Observer, operations::SETS};
 use skep_application::{
     catalog::CatalogTx,
     identity::IdentityTx,
     kernel::{Clock, Key, StoreError, TxMode},
-    operations::OperationsTx,
+    operations::{MigrationError, OperationsTx, Schedule},
     ordering::OrderingTx,
 };
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) schedule: Arc<Schedule<SqlStep>>,
     observer: Arc<Observer>,
 }
 
@@ -26,7 +27,17 @@ impl SqlStore {
     #[must_use]
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
         let observer = Observer::new(database.engine());
-        Self { database, clock, observer }
+        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), observer }
+    }
+
+    /// The same store for a program that brings migrations of its own: its sets run after ours, in this order. Their
+    /// tables are its own.
+    ///
+    /// # Errors
+    /// `Misdeclared`: for example, one of the names is taken.
+    pub fn with_sets(mut self, sets: &[SqlSet]) -> Result<Self, MigrationError> {
+        self.schedule = Arc::new(Schedule::clone(&self.schedule).and(sets)?);
+        Ok(self)
     }
 
     /// Opens a unit of work.
