@@ -1,5 +1,6 @@
 //! Our stores and limiters, as the contract suite wants them handed out.
 
+mod hosted;
 mod limits;
 mod mongodb;
 mod postgres;

@@ -1,6 +1,6 @@
 //! SQLite: a folder of its own for every trial.
 
-use crate::clock;
+use crate::{clock, hosted};
 use async_trait::async_trait;
 use rusqlite::Connection;
 use skep_application::operations::Store;
@@ -57,8 +57,12 @@ impl StoreHarness for Sqlite {
 }
 
 fn open(path: &Path) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(connect(path)?))
+}
+
+fn connect(path: &Path) -> Result<SqlStore, Failure> {
     let database = SqliteDatabase::open(SqliteOptions::new(path))?;
-    Ok(Arc::new(SqlStore::new(Arc::new(database), clock())))
+    Ok(SqlStore::new(Arc::new(database), clock()))
 }
 
 struct SqliteInstance {
@@ -133,8 +137,8 @@ impl Instance for SqliteInstance {
         0
     }
 
-    async fn pretend_newer(&self) -> Result<(), Failure> {
-        self.run("INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', 0 FROM schema_migrations")
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(connect(&self.path)?.with_sets(&[hosted::sql(steps)])?))
     }
 
     async fn destroy(self: Box<Self>) {
