@@ -1,9 +1,9 @@
 //! The record of the steps that were applied: the table `schema_migrations`.
 //!
-//! Version 0.1.0 had no sets: its table has `number`, `name` and `applied_at`, and it refuses a database whose greatest
-//! `number` is above the ones it knows. So `number` still counts every step, now over all sets, and the set and the
-//! number within it are columns that were added. A program without sets can use the table as long as only the foundation
-//! is applied, and refuses it from the next step on.
+//! The first builds of 0.1 had no sets: their table has `number`, `name` and `applied_at`, and they refuse a database
+//! whose greatest `number` is above the ones they know. So `number` still counts every step, now over all sets, and the
+//! set and the number within it are columns that were added. A program without sets can use the table as long as only
+//! the foundation is applied, and refuses it from the next step on.
 
 use super::SqlStep;
 use crate::{
