@@ -31,5 +31,6 @@ mod unit;
 
 pub use observe::PoolStats;
 pub use options::{CommandObserver, ConnectError, MongoOptions};
+pub use schema::{MongoCode, MongoSchema, MongoSet, MongoStep};
 pub use store::MongoStore;
 pub use unit::MongoUnit;

@@ -7,7 +7,6 @@
 use crate::{
     ops::{Executor, Query, Update},
     record::{Record, Unreadable, date, time},
-    schema::{STEPS, SchemaStep},
     store::MongoStore,
 };
 use async_trait::async_trait;
@@ -15,31 +14,41 @@ use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::StoreError,
-    operations::{MigrationError, MigrationStatus, Migrations},
+    operations::{AppliedStep, Down, FOUNDATION, MigrationError, MigrationStatus, Migrations, next_position},
 };
-use skep_domain::shared::Timestamp;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const LOCKS: &str = "schema_locks";
 const LOCK: &str = "migrations";
 const PAUSE: Duration = Duration::from_millis(100);
 
-type Applied = BTreeMap<i64, Timestamp>;
-
+/// The record of a step. The first builds of 0.1 had no sets: they read the number, the name and the time, and refuse a
+/// database whose greatest number is above the ones they know. So the number still counts every step, now over all
+/// sets, and a record without a set is of the foundation.
 #[derive(Serialize, Deserialize)]
 struct AppliedDoc {
     #[serde(rename = "_id")]
     number: i64,
+    #[serde(default)]
+    set: Option<String>,
+    /// The number within the set.
+    #[serde(default)]
+    step: Option<i64>,
     name: String,
     applied_at: DateTime,
 }
 
 impl Record for AppliedDoc {
     const COLLECTION: &'static str = "schema_migrations";
-    type Entity = (i64, Timestamp);
-    fn read(self) -> Result<(i64, Timestamp), Unreadable> {
-        Ok((self.number, time(self.applied_at)?))
+    type Entity = AppliedStep;
+    fn read(self) -> Result<AppliedStep, Unreadable> {
+        Ok(AppliedStep {
+            position: self.number,
+            set: self.set.unwrap_or_else(|| FOUNDATION.to_owned()),
+            number: self.step.unwrap_or(self.number),
+            applied_at: time(self.applied_at)?,
+        })
     }
 }
 
@@ -114,55 +123,46 @@ impl MongoStore {
     }
 
     /// What is applied. A schema that a newer program made is left alone.
-    async fn applied(&self, executor: &mut Executor) -> Result<Applied, MigrationError> {
-        let applied: Applied = executor.find::<AppliedDoc>(Query::of(doc! {})).await?.into_iter().collect();
-        let known = STEPS.last().map_or(0, |step| step.number);
-        match applied.keys().next_back() {
-            Some(&found) if found > known => Err(MigrationError::Newer { found, known }),
-            _ => Ok(applied),
-        }
+    async fn applied(&self, executor: &mut Executor) -> Result<Vec<AppliedStep>, MigrationError> {
+        let applied = executor.find::<AppliedDoc>(Query::of(doc! {}).by(doc! { "_id": 1 })).await?;
+        self.schedule.check(&applied)?;
+        Ok(applied)
     }
 
     async fn move_up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
         let mut executor = self.read().await?;
         let applied = self.applied(&mut executor).await?;
         let mut moved = Vec::new();
-        for step in STEPS.iter().filter(|step| !applied.contains_key(&step.number)) {
+        for (position, step) in (next_position(&applied)..).zip(self.schedule.missing(&applied)) {
             let now = self.clock.now();
-            step.apply(&mut executor).await.map_err(failed(step))?;
+            step.work.apply(&mut executor).await.map_err(|error| step.failed(error))?;
+            // Named in full: if another starter has used the number meanwhile, this fails instead of being lost.
+            let place = doc! { "_id": position, "set": step.set, "step": step.number };
             let mark = doc! { "$setOnInsert": { "name": step.name, "applied_at": date(now) } };
-            let mark = Update::of(doc! { "_id": step.number }, mark).or_insert();
-            executor.update(AppliedDoc::COLLECTION, vec![mark]).await.map_err(failed(step))?;
-            tracing::info!(number = step.number, name = step.name, "applied a migration");
-            moved.push(status(step, Some(now)));
+            let mark = Update::of(place, mark).or_insert();
+            let marked = executor.update(AppliedDoc::COLLECTION, vec![mark]).await;
+            marked.map_err(|error| step.failed(error))?;
+            tracing::info!(set = step.set, number = step.number, name = step.name, "applied a migration");
+            moved.push(step.status(Some(now)));
         }
         Ok(moved)
     }
 
-    async fn move_down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
+    async fn move_down(&self, which: &Down) -> Result<Vec<MigrationStatus>, MigrationError> {
         let mut executor = self.read().await?;
         let applied = self.applied(&mut executor).await?;
         let mut moved = Vec::new();
-        let newest = STEPS.iter().rev().filter(|step| applied.contains_key(&step.number));
-        for step in newest.take(usize::try_from(steps).unwrap_or(usize::MAX)) {
+        for (step, position) in self.schedule.back(&applied, which)? {
             // The mark goes first: collections without a mark are completed by the next `up`, a mark without its
             // collections would leave the store without unique indexes.
-            executor.delete(AppliedDoc::COLLECTION, doc! { "_id": step.number }).await.map_err(failed(step))?;
-            step.take_back(&mut executor).await.map_err(failed(step))?;
-            tracing::info!(number = step.number, name = step.name, "took back a migration");
-            moved.push(status(step, None));
+            let unmarked = executor.delete(AppliedDoc::COLLECTION, doc! { "_id": position }).await;
+            unmarked.map_err(|error| step.failed(error))?;
+            step.work.take_back(&mut executor).await.map_err(|error| step.failed(error))?;
+            tracing::info!(set = step.set, number = step.number, name = step.name, "took back a migration");
+            moved.push(step.status(None));
         }
         Ok(moved)
     }
-}
-
-fn status(step: &SchemaStep, applied_at: Option<Timestamp>) -> MigrationStatus {
-    MigrationStatus { number: step.number, name: step.name.to_owned(), applied_at }
-}
-
-fn failed(step: &SchemaStep) -> impl FnOnce(StoreError) -> MigrationError {
-    let (number, name) = (step.number, step.name.to_owned());
-    move |source| MigrationError::Failed { number, name, source }
 }
 
 #[async_trait]
@@ -171,12 +171,12 @@ impl Migrations for MongoStore {
         self.alone(Box::pin(self.move_up())).await
     }
 
-    async fn down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
-        self.alone(Box::pin(self.move_down(steps))).await
+    async fn down(&self, which: &Down) -> Result<Vec<MigrationStatus>, MigrationError> {
+        self.alone(Box::pin(self.move_down(which))).await
     }
 
     async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
         let applied = self.applied(&mut self.read().await?).await?;
-        Ok(STEPS.iter().map(|step| status(step, applied.get(&step.number).copied())).collect())
+        Ok(self.schedule.status(&applied))
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     observe::{Observer, PoolStats},
     ops::{self, Executor, Greeting},
     options::{self, ConnectError, MongoOptions},
+    schema::{MongoSet, MongoStep, SETS},
     unit::MongoUnit,
 };
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use mongodb::{
 };
 use skep_application::{
     kernel::{Clock, Key, StoreError, TxMode, Units},
-    operations::StoreHealth,
+    operations::{MigrationError, Schedule, StoreHealth},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -35,6 +36,7 @@ pub struct MongoStore {
     observer: Arc<Observer>,
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) schedule: Schedule<MongoStep>,
 }
 
 impl MongoStore {
@@ -51,7 +53,18 @@ impl MongoStore {
         let client =
             Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
         let database = client.database(&database);
-        Ok(Self { client, database, locks: Arc::default(), latest: Arc::default(), observer, options, clock })
+        let (locks, latest, schedule) = (Arc::default(), Arc::default(), Schedule::new(SETS));
+        Ok(Self { client, database, locks, latest, observer, options, clock, schedule })
+    }
+
+    /// The same store for a program that brings migrations of its own: its sets run after ours, in this order. Their
+    /// collections are its own.
+    ///
+    /// # Errors
+    /// `Misdeclared`: for example, one of the names is taken.
+    pub fn with_sets(mut self, sets: &[MongoSet]) -> Result<Self, MigrationError> {
+        self.schedule = self.schedule.and(sets)?;
+        Ok(self)
     }
 
     /// How the connections to the servers are used.

@@ -1,7 +1,6 @@
 //! The database.
 
 use crate::{
-    MIGRATIONS,
     fault::{Fault, Link, Meaning},
     options::{PostgresOptions, Server},
     pool::{Lease, Pool, PoolStats},
@@ -12,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
-use skep_sql::{Engine, Migration, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use skep_sql::{Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -87,10 +86,6 @@ impl PostgresDatabase {
 impl SqlDatabase for PostgresDatabase {
     fn engine(&self) -> Engine {
         Engine::Postgres
-    }
-
-    fn migrations(&self) -> &'static [Migration] {
-        MIGRATIONS
     }
 
     /// The keys are not needed: PostgreSQL queues writers on the row itself.

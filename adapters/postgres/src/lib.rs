@@ -21,13 +21,3 @@ mod wire;
 pub use database::PostgresDatabase;
 pub use options::PostgresOptions;
 pub use pool::PoolStats;
-
-use skep_sql::Migration;
-
-/// The migrations of PostgreSQL, in order.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "foundation",
-    up: include_str!("../migrations/0001_foundation.up.sql"),
-    down: include_str!("../migrations/0001_foundation.down.sql"),
-}];

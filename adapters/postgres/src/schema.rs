@@ -4,17 +4,13 @@ use crate::{
     fault::{Fault, Link, Meaning},
     options::Server,
     pool::open,
-    values::Time,
-    wire::{answered, simple},
+    values,
+    wire::{answered, execute, fetch, simple},
 };
 use async_trait::async_trait;
 use skep_application::kernel::StoreError;
-use skep_domain::shared::Timestamp;
-use skep_sql::SqlSchema;
-use sqlx::{
-    Arguments, AssertSqlSafe, Encode, Executor, PgConnection, Postgres, Row, Type,
-    postgres::{PgArguments, PgRow},
-};
+use skep_sql::{Row, SqlConnection, SqlSchema, Statement, Value};
+use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgArguments};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,8 +22,8 @@ const ANSWER: Option<Duration> = Some(Duration::from_secs(10));
 
 /// Held by a connection of its own, whose end frees the lock, however it ends: dropped, killed, or its process gone.
 ///
-/// The connection is here only between calls: a call that fails brings it back when it has rolled back, and one whose
-/// caller is cancelled closes it.
+/// The connection is here only between calls: a call brings it back if it works still, and one whose caller is cancelled
+/// closes it.
 pub(crate) struct PostgresSchema {
     connection: Option<PgConnection>,
 }
@@ -53,89 +49,73 @@ impl PostgresSchema {
         self.connection.take().ok_or_else(|| StoreError::Unavailable("the lock of the schema was lost".into()))
     }
 
-    /// Runs a script and the change of the record in one transaction.
-    async fn run(&mut self, what: String, script: &str, record: Record) -> Result<(), StoreError> {
-        let mut raw = self.take()?;
-        let done = async {
-            answered(what.clone(), ANSWER, simple(&mut raw, "BEGIN")).await?;
-            if !table_exists(&mut raw).await? {
-                answered("schema.create", ANSWER, simple(&mut raw, CREATE)).await?;
-            }
-            // The texts are embedded in the program. They are as long as they are: no limit.
-            let script = sqlx::raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut raw);
-            answered(what.clone(), None, script).await?;
-            let (text, arguments) = record;
-            answered(what.clone(), ANSWER, raw.execute(sqlx::query_with(text, arguments))).await
-        };
-        match done.await {
-            Ok(_) => {
-                let committed = answered(what, None, simple(&mut raw, "COMMIT")).await;
-                committed.map_err(Fault::of_commit_into_store_error)?;
-                self.connection = Some(raw);
-                Ok(())
-            }
-            Err(fault) => {
-                let undone = fault.link == Link::Works
-                    && answered("schema.rollback", ANSWER, simple(&mut raw, "ROLLBACK")).await.is_ok();
-                self.connection = undone.then_some(raw);
-                Err(fault.into_store_error())
-            }
+    /// Brings the connection back if it works still. After a refusal within a step only a rollback does.
+    fn bring_back<T>(&mut self, raw: PgConnection, done: Result<T, Fault>) -> Result<T, StoreError> {
+        if done.as_ref().map_or_else(|fault| fault.link, |_| Link::Works) == Link::Works {
+            self.connection = Some(raw);
         }
+        done.map_err(Fault::into_store_error)
+    }
+
+    async fn simple(&mut self, place: &'static str, text: &'static str) -> Result<(), StoreError> {
+        let mut raw = self.take()?;
+        let done = answered(place, ANSWER, simple(&mut raw, text)).await;
+        self.bring_back(raw, done)
+    }
+
+    async fn change(&mut self, statement: &'static Statement, arguments: PgArguments) -> Result<u64, StoreError> {
+        let mut raw = self.take()?;
+        let done = answered(statement.name, None, execute(&mut raw, statement, arguments)).await;
+        self.bring_back(raw, done)
     }
 }
 
-/// The statement that changes the record of migrations.
-type Record = (&'static str, PgArguments);
-
-const CREATE: &str = "CREATE TABLE schema_migrations (\
-    number BIGINT NOT NULL, name TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL, \
-    CONSTRAINT schema_migrations_pkey PRIMARY KEY (number))";
-
-async fn table_exists(raw: &mut PgConnection) -> Result<bool, Fault> {
-    let row = raw.fetch_one("SELECT to_regclass('schema_migrations') IS NOT NULL AS found");
-    let row = answered("schema.find", ANSWER, row).await?;
-    row.try_get("found").map_err(|error| Fault::of("schema.find", &error))
-}
-
-async fn records(raw: &mut PgConnection) -> Result<Vec<(i64, Timestamp)>, Fault> {
-    if !table_exists(raw).await? {
-        return Ok(Vec::new());
+/// Statements are as long as they are: no limit.
+#[async_trait]
+impl SqlConnection for PostgresSchema {
+    async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        self.change(statement, values::bind(statement, args)?).await
     }
-    let rows = raw.fetch_all(sqlx::query("SELECT number, applied_at FROM schema_migrations ORDER BY number"));
-    let rows = answered("schema.applied", ANSWER, rows).await?;
-    let record = |row: &PgRow| Ok((row.try_get(0)?, row.try_get::<Time, _>(1)?.0));
-    rows.iter().map(record).collect::<Result<_, _>>().map_err(|error| Fault::of("schema.applied", &error))
-}
 
-fn arguments<'a, T>(bound: Result<PgArguments, StoreError>, value: T) -> Result<PgArguments, StoreError>
-where
-    T: Encode<'a, Postgres> + Type<Postgres>,
-{
-    let mut bound = bound?;
-    bound.add(value).map_err(StoreError::Corrupt)?;
-    Ok(bound)
+    async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        let empty = rows.is_empty();
+        let arguments = values::bind_rows(statement, rows)?;
+        if empty { Ok(0) } else { self.change(statement, arguments).await }
+    }
+
+    async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let arguments = values::bind(statement, args)?;
+        let mut raw = self.take()?;
+        let found = answered(statement.name, None, fetch(&mut raw, statement, arguments)).await;
+        let rows = self.bring_back(raw, found)?;
+        values::rows(statement, &rows)
+    }
 }
 
 #[async_trait]
 impl SqlSchema for PostgresSchema {
-    async fn applied(&mut self) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.simple("schema.begin", "BEGIN ISOLATION LEVEL READ COMMITTED").await
+    }
+
+    async fn script(&mut self, script: &str) -> Result<(), StoreError> {
         let mut raw = self.take()?;
-        let applied = records(&mut raw).await;
-        if applied.as_ref().map_or_else(|fault| fault.link, |_| Link::Works) == Link::Works {
-            self.connection = Some(raw);
-        }
-        applied.map_err(Fault::into_store_error)
+        // The texts are embedded in the program.
+        let script = sqlx::raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut raw);
+        let done = answered("migration", None, script).await;
+        self.bring_back(raw, done).map(drop)
     }
 
-    async fn apply(&mut self, number: i64, name: &str, script: &str, now: Timestamp) -> Result<(), StoreError> {
-        let bound = arguments(arguments(arguments(Ok(PgArguments::default()), number), name), Time(now))?;
-        let text = "INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)";
-        self.run(format!("migration {number} {name}"), script, (text, bound)).await
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        let mut raw = self.take()?;
+        // Without the connection nothing is left to undo, and the lock is free.
+        let committed = answered("schema.commit", None, simple(&mut raw, "COMMIT")).await;
+        committed.map_err(Fault::of_commit_into_store_error)?;
+        self.connection = Some(raw);
+        Ok(())
     }
 
-    async fn revert(&mut self, number: i64, script: &str) -> Result<(), StoreError> {
-        let bound = arguments(Ok(PgArguments::default()), number)?;
-        let text = "DELETE FROM schema_migrations WHERE number = $1";
-        self.run(format!("migration {number} back"), script, (text, bound)).await
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.simple("schema.rollback", "ROLLBACK").await
     }
 }

@@ -55,8 +55,8 @@ mod tests {
     #[test]
     fn both_schemas_have_every_rule_under_its_name() {
         for schema in [
-            include_str!("../../sqlite/migrations/0001_foundation.up.sql"),
-            include_str!("../../postgres/migrations/0001_foundation.up.sql"),
+            include_str!("../migrations/foundation/0001_foundation.sqlite.up.sql"),
+            include_str!("../migrations/foundation/0001_foundation.postgres.up.sql"),
         ] {
             for constraint in skep_application::constraints() {
                 let listed = columns(constraint);

@@ -3,7 +3,6 @@
 use super::{Engine, Row, Statement, Value};
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
-use skep_domain::shared::Timestamp;
 
 /// Runs statements. Every method checks its arguments with [`Statement::check`] and classifies the driver's errors.
 #[async_trait]
@@ -26,27 +25,19 @@ pub trait SqlTransaction: SqlConnection {
 }
 
 /// The schema of a database, locked against every other instance until it is dropped.
+///
+/// Statements run alone, or between `begin` and `commit` in the transaction of a step. Dropping undoes the step that is
+/// open.
 #[async_trait]
-pub trait SqlSchema: Send {
-    /// The applied migrations by number, with the time of each; empty for a new database.
-    async fn applied(&mut self) -> Result<Vec<(i64, Timestamp)>, StoreError>;
-    /// Runs the script and records the migration as applied at `now`, together or not at all.
-    async fn apply(&mut self, number: i64, name: &str, script: &str, now: Timestamp) -> Result<(), StoreError>;
-    /// Runs the script and forgets the migration, together or not at all.
-    async fn revert(&mut self, number: i64, script: &str) -> Result<(), StoreError>;
-}
-
-/// A migration of one engine, embedded in its driver. Numbers start at 1 and have no gaps; both engines have the same.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    /// The number.
-    pub number: i64,
-    /// What it does, in `snake_case`.
-    pub name: &'static str,
-    /// The script that applies it.
-    pub up: &'static str,
-    /// The script that takes it back.
-    pub down: &'static str,
+pub trait SqlSchema: SqlConnection {
+    /// Opens a step.
+    async fn begin(&mut self) -> Result<(), StoreError>;
+    /// Runs a script of any number of statements in the step, however long it takes.
+    async fn script(&mut self, script: &str) -> Result<(), StoreError>;
+    /// Ends the step; durable when it is answered. After an error the step is undone.
+    async fn commit(&mut self) -> Result<(), StoreError>;
+    /// Undoes the step.
+    async fn rollback(&mut self) -> Result<(), StoreError>;
 }
 
 /// A database of one engine.
@@ -54,8 +45,6 @@ pub struct Migration {
 pub trait SqlDatabase: Send + Sync {
     /// Which engine it is.
     fn engine(&self) -> Engine;
-    /// The migrations that this program knows.
-    fn migrations(&self) -> &'static [Migration];
     /// Opens a transaction. SQLite: write transactions queue fairly for the one writer. PostgreSQL: read committed for
     /// writing, one snapshot for reading.
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError>;

@@ -21,7 +21,8 @@ mod unit;
 mod value;
 
 pub use constraint::constraint_by_columns;
-pub use database::{Migration, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction};
+pub use database::{SqlConnection, SqlDatabase, SqlSchema, SqlTransaction};
+pub use operations::{SqlCode, SqlSet, SqlStep, SqlWork};
 pub use statement::{Engine, Sql, Statement};
 pub use store::SqlStore;
 pub use unit::SqlUnit;

@@ -1,7 +1,10 @@
 //! The store: units of work and queries over one database.
 
-use super::{Row, SqlDatabase, SqlUnit, Statement, Value, observe::Observer};
-use skep_application::kernel::{Clock, Key, StoreError, TxMode, Units};
+use super::{Row, SqlDatabase, SqlSet, SqlStep, SqlUnit, Statement, Value, observe::Observer, operations::SETS};
+use skep_application::{
+    kernel::{Clock, Key, StoreError, TxMode, Units},
+    operations::{MigrationError, Schedule},
+};
 use std::sync::Arc;
 
 /// Everything that Skep stores, in one SQL database; a [`skep_application::Store`].
@@ -9,6 +12,7 @@ use std::sync::Arc;
 pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) schedule: Arc<Schedule<SqlStep>>,
     observer: Arc<Observer>,
 }
 
@@ -18,7 +22,17 @@ impl SqlStore {
     #[must_use]
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
         let observer = Observer::new(database.engine());
-        Self { database, clock, observer }
+        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), observer }
+    }
+
+    /// The same store for a program that brings migrations of its own: its sets run after ours, in this order. Their
+    /// tables are its own.
+    ///
+    /// # Errors
+    /// `Misdeclared`: for example, one of the names is taken.
+    pub fn with_sets(mut self, sets: &[SqlSet]) -> Result<Self, MigrationError> {
+        self.schedule = Arc::new(Schedule::clone(&self.schedule).and(sets)?);
+        Ok(self)
     }
 
     /// Reads rows, outside of any unit of work.

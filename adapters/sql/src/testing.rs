@@ -1,13 +1,17 @@
 //! A database that writes down what it is asked and answers from a script.
 
 use super::{
-    Engine, Migration, Row, SqlConnection, SqlDatabase, SqlSchema, SqlStore, SqlTransaction, Statement, Value,
+    Engine, Row, SqlConnection, SqlDatabase, SqlSchema, SqlSet, SqlStep, SqlStore, SqlTransaction, SqlWork, Statement,
+    Value,
 };
 use async_trait::async_trait;
-use skep_application::kernel::{Clock, Key, StoreError, TxMode};
+use skep_application::{
+    kernel::{Clock, Key, StoreError, TxMode},
+    operations::{MigrationStep, Schedule},
+};
 use skep_domain::shared::Timestamp;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -26,18 +30,24 @@ pub(crate) enum Answer {
 struct Inner {
     script: Mutex<VecDeque<Answer>>,
     log: Mutex<Vec<String>>,
-    applied: Mutex<BTreeMap<i64, Timestamp>>,
 }
 
 /// The database; clones are the same one.
 #[derive(Clone, Default)]
 pub(crate) struct Fake(Arc<Inner>);
 
+const fn step(name: &'static str, up: &'static str, down: &'static str) -> MigrationStep<SqlStep> {
+    MigrationStep { name, work: SqlStep { up: SqlWork::both(up), down: SqlWork::both(down) } }
+}
+
 /// The migrations of the fake; one whose script is `broken` fails.
-pub(crate) static MIGRATIONS: &[Migration] = &[
-    Migration { number: 1, name: "first", up: "up 1", down: "down 1" },
-    Migration { number: 2, name: "second", up: "up 2", down: "down 2" },
-    Migration { number: 3, name: "third", up: "broken", down: "down 3" },
+pub(crate) const SETS: &[SqlSet] = &[
+    SqlSet { name: "foundation", after: &[], steps: &[step("all", "up all", "down all")] },
+    SqlSet {
+        name: "catalog",
+        after: &["foundation"],
+        steps: &[step("second", "up second", "down second"), step("third", "broken", "down third")],
+    },
 ];
 
 pub(crate) struct At(pub(crate) i64);
@@ -62,19 +72,15 @@ impl Fake {
         fake
     }
 
-    pub(crate) fn applied(numbers: &[i64]) -> Self {
-        let fake = Self::default();
-        fake.0.applied.lock().unwrap().extend(numbers.iter().map(|number| (*number, at(*number))));
-        fake
-    }
-
-    /// The numbers of the migrations that are applied.
-    pub(crate) fn numbers(&self) -> Vec<i64> {
-        self.0.applied.lock().unwrap().keys().copied().collect()
-    }
-
     pub(crate) fn store(&self) -> SqlStore {
         SqlStore::new(Arc::new(self.clone()), Arc::new(At(1_000)))
+    }
+
+    /// A store with the migrations of the fake.
+    pub(crate) fn store_with(&self, sets: &[SqlSet]) -> SqlStore {
+        let mut store = self.store();
+        store.schedule = Arc::new(Schedule::new(sets));
+        store
     }
 
     /// What was asked since the last time, by the names of the statements.
@@ -148,22 +154,23 @@ impl SqlTransaction for Fake {
 
 #[async_trait]
 impl SqlSchema for Fake {
-    async fn applied(&mut self) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-        Ok(self.0.applied.lock().unwrap().iter().map(|(number, at)| (*number, *at)).collect())
-    }
-
-    async fn apply(&mut self, number: i64, _name: &str, script: &str, now: Timestamp) -> Result<(), StoreError> {
-        self.note(script);
-        if script == "broken" {
-            return Err(StoreError::Corrupt("no such table".into()));
-        }
-        self.0.applied.lock().unwrap().insert(number, now);
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.note("begin");
         Ok(())
     }
 
-    async fn revert(&mut self, number: i64, script: &str) -> Result<(), StoreError> {
-        self.note(script);
-        self.0.applied.lock().unwrap().remove(&number);
+    async fn script(&mut self, script: &str) -> Result<(), StoreError> {
+        self.note(script.split_whitespace().take(2).collect::<Vec<_>>().join(" ").as_str());
+        if script == "broken" { Err(StoreError::Corrupt("no such table".into())) } else { Ok(()) }
+    }
+
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.note("commit");
+        Ok(())
+    }
+
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.note("rollback");
         Ok(())
     }
 }
@@ -172,10 +179,6 @@ impl SqlSchema for Fake {
 impl SqlDatabase for Fake {
     fn engine(&self) -> Engine {
         Engine::Sqlite
-    }
-
-    fn migrations(&self) -> &'static [Migration] {
-        MIGRATIONS
     }
 
     async fn begin(&self, _mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {

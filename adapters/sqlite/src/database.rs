@@ -3,7 +3,6 @@
 use crate::{
     connection,
     errors::during,
-    migrations::MIGRATIONS,
     options::SqliteOptions,
     readers::{ReadUnit, Reader, Readers},
     schema::SqliteSchema,
@@ -12,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::{BoxError, Key, StoreError, TxMode};
-use skep_sql::{Engine, Migration, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use skep_sql::{Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     path::Path,
     sync::{
@@ -105,10 +104,6 @@ impl SqliteDatabase {
 impl SqlDatabase for SqliteDatabase {
     fn engine(&self) -> Engine {
         Engine::Sqlite
-    }
-
-    fn migrations(&self) -> &'static [Migration] {
-        MIGRATIONS
     }
 
     /// There is one writer, so `contended` tells nothing new.

@@ -11,7 +11,6 @@
 mod connection;
 mod database;
 mod errors;
-mod migrations;
 mod options;
 mod parameters;
 mod readers;

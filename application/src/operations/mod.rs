@@ -1,8 +1,12 @@
 //! Keeping Skep running: schema, health, keys of the deployment, forgetting what has expired.
 
 pub mod constraints;
+mod migrations;
 mod ports;
+mod schedule;
 mod sweep;
 
+pub use migrations::*;
 pub use ports::*;
+pub use schedule::*;
 pub use sweep::{SweepExpired, SweepIdempotencyKeys};

@@ -1,58 +1,9 @@
 //! The ports of operations.
 
+use super::Migrations;
 use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
-
-/// One step of the schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MigrationStatus {
-    /// Counts from 1.
-    pub number: i64,
-    /// What it does, in `snake_case`.
-    pub name: String,
-    /// When it was applied to this store, if it was.
-    pub applied_at: Option<Timestamp>,
-}
-
-/// Why the schema cannot be moved.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrationError {
-    /// The store was migrated by a newer Skep: this one must not touch it.
-    #[error("the store has schema {found}, this program knows up to {known}; run a newer one")]
-    Newer {
-        /// The greatest number applied.
-        found: i64,
-        /// The greatest number known.
-        known: i64,
-    },
-    /// A step failed; the ones before it stay applied.
-    #[error("migration {number} {name} failed")]
-    Failed {
-        /// The step.
-        number: i64,
-        /// Its name.
-        name: String,
-        /// Why.
-        #[source]
-        source: StoreError,
-    },
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Moves the schema of a store. Safe when several instances start at once: one moves, the others wait and find it done.
-#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
-#[async_trait]
-pub trait Migrations: Send + Sync {
-    /// Applies every step that is missing, in order; answers those it applied.
-    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError>;
-    /// Takes back the last `steps` steps, newest first, with all data in what they made; answers those it took back.
-    async fn down(&self, steps: u32) -> Result<Vec<MigrationStatus>, MigrationError>;
-    /// Every step that this program knows, in order.
-    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError>;
-}
 
 /// Tells whether a store can be used now.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

@@ -107,11 +107,12 @@ pub trait Instance: Send + Sync {
     /// How many requests [`Instance::store`] has sent to its server so far.
     fn round_trips(&self) -> u64;
 
-    /// Makes the store look as if a newer program, which knows one step more, had migrated it.
+    /// Another instance, of a program that embeds ours and brings the set `suite` of its own, after `foundation`, with
+    /// so many steps, at most three. The third always fails, after it has changed something. It is not migrated.
     ///
     /// # Errors
-    /// Why it does not.
-    async fn pretend_newer(&self) -> Result<(), Failure>;
+    /// Why there is none.
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure>;
 
     /// Removes the store.
     async fn destroy(self: Box<Self>);

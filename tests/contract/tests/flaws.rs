@@ -103,7 +103,12 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::CountsThePage, "product_queries", "all_pages_are_counted"),
     (Flaw::KeepsEveryKey, "instance_keys", "one_key_of_a_purpose_is_kept"),
     (Flaw::KeepsEveryKey, "instance_keys", "of_eight_instances_that_start_at_once_one_keeps_its_key"),
-    (Flaw::TouchesNewer, "migrations", "a_newer_schema_is_refused"),
+    (Flaw::TouchesNewer, "migrations", "a_newer_step_is_refused"),
+    (Flaw::TouchesUnknownSets, "migrations", "an_unknown_set_is_refused"),
+    (Flaw::RecordsWhatFailed, "migrations", "a_step_that_fails_is_not_recorded_and_keeps_those_before_it"),
+    (Flaw::RunsHostsFirst, "migrations", "a_host_brings_a_set_that_runs_after_ours"),
+    (Flaw::IgnoresTheNamedSet, "migrations", "down_takes_back_the_set_it_names"),
+    (Flaw::TakesBackTheNeeded, "migrations", "a_set_that_another_is_built_on_stays"),
     (Flaw::MigratesAgain, "migrations", "up_again_changes_nothing"),
     (Flaw::MigratesAgain, "migrations", "eight_instances_that_start_at_once_all_find_it_done"),
 ];

@@ -1,6 +1,7 @@
 //! Our stores and limiters, as the contract suite wants them handed out.
 
 mod flawed;
+mod hosted;
 mod limits;
 mod mongodb;
 mod postgres;

@@ -1,7 +1,7 @@
 //! MongoDB: a database of its own for every trial, behind a wire that can break.
 
 use crate::{
-    Spares, clock, is_left_behind,
+    Spares, clock, hosted, is_left_behind,
     proxy::{Proxy, Undo},
     unique,
     wire::{Wire, document},
@@ -83,11 +83,15 @@ impl Mongo {
 /// # Errors
 /// The address is none, or that of a server without transactions.
 pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<MongoStore>, Failure> {
+    Ok(Arc::new(connect(address, database).await?))
+}
+
+async fn connect(address: &str, database: &str) -> Result<MongoStore, Failure> {
     let mut options = MongoOptions::new(address);
     options.database = Some(database.to_owned());
     // Names the client to fail points.
     options.app_name = database.to_owned();
-    Ok(Arc::new(MongoStore::connect(options, clock()).await?))
+    Ok(MongoStore::connect(options, clock()).await?)
 }
 
 /// Kills the session of a commit, by which its transaction is undone.
@@ -219,15 +223,9 @@ impl Instance for MongoInstance {
         self.proxy.round_trips()
     }
 
-    async fn pretend_newer(&self) -> Result<(), Failure> {
-        let steps = self.client.database(&self.name).collection::<Document>("schema_migrations");
-        let last = steps.find_one(doc! {}).sort(doc! { "_id": -1 }).await?;
-        let mut last = last.ok_or_else(|| Failure::new("no step was applied"))?;
-        let number = last.get_i64("_id")?;
-        last.insert("_id", number + 1);
-        last.insert("name", "from_the_future");
-        steps.insert_one(last).await?;
-        Ok(())
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        let store = connect(&self.address, &self.name).await?;
+        Ok(Arc::new(store.with_sets(&[hosted::mongodb(steps)])?))
     }
 
     async fn destroy(self: Box<Self>) {

@@ -1,6 +1,6 @@
 //! PostgreSQL: a database of its own for every trial, copied from a migrated one, behind a wire that can break.
 
-use crate::{Spares, clock, is_left_behind, proxy::Proxy, unique, wire::Wire};
+use crate::{Spares, clock, hosted, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
 use skep_application::Store;
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
@@ -108,8 +108,12 @@ pub fn open_postgres(address: &str) -> Result<Arc<dyn Store>, Failure> {
 }
 
 fn connect(address: &Url) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(store(address)?))
+}
+
+fn store(address: &Url) -> Result<SqlStore, Failure> {
     let database = PostgresDatabase::connect(&PostgresOptions::new(address.as_str()))?;
-    Ok(Arc::new(SqlStore::new(Arc::new(database), clock())))
+    Ok(SqlStore::new(Arc::new(database), clock()))
 }
 
 #[async_trait]
@@ -223,10 +227,8 @@ impl Instance for PostgresInstance {
         self.proxy.round_trips()
     }
 
-    async fn pretend_newer(&self) -> Result<(), Failure> {
-        let text =
-            "INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', now() FROM schema_migrations";
-        self.admin.run(&self.name, text.to_owned()).await
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(store(&self.admin.address(&self.name))?.with_sets(&[hosted::sql(steps)])?))
     }
 
     async fn destroy(self: Box<Self>) {

@@ -3,6 +3,7 @@
 use crate::{
     clock,
     flawed::{FlawedDatabase, SqlFlaw},
+    hosted,
 };
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -69,11 +70,15 @@ impl StoreHarness for Sqlite {
 }
 
 fn open(path: &Path, flaw: Option<SqlFlaw>) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(connect(path, flaw)?))
+}
+
+fn connect(path: &Path, flaw: Option<SqlFlaw>) -> Result<SqlStore, Failure> {
     let mut database: Arc<dyn SqlDatabase> = Arc::new(SqliteDatabase::open(SqliteOptions::new(path))?);
     if let Some(flaw) = flaw {
         database = Arc::new(FlawedDatabase::new(database, flaw));
     }
-    Ok(Arc::new(SqlStore::new(database, clock())))
+    Ok(SqlStore::new(database, clock()))
 }
 
 struct SqliteInstance {
@@ -149,8 +154,8 @@ impl Instance for SqliteInstance {
         0
     }
 
-    async fn pretend_newer(&self) -> Result<(), Failure> {
-        self.run("INSERT INTO schema_migrations SELECT max(number) + 1, 'from_the_future', 0 FROM schema_migrations")
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(connect(&self.path, self.flaw)?.with_sets(&[hosted::sql(steps)])?))
     }
 
     async fn destroy(self: Box<Self>) {

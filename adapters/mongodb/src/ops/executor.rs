@@ -4,7 +4,7 @@ use crate::{
     error,
     observe::{Observer, Operation, WatchedUnit},
 };
-use bson::{Document, Timestamp};
+use bson::{Document, Timestamp, doc};
 use mongodb::{
     Client, ClientSession, Database,
     error::{ErrorKind, Result as DriverResult},
@@ -140,6 +140,24 @@ impl Executor {
                 ErrorKind::Command(command) if tolerated.contains(&command.code) => Ok(false),
                 _ => Err(error::of_statement(error)),
             },
+        }
+    }
+
+    /// Runs a command of the code of a migration, outside of transactions; answers what the server says, unless a write
+    /// in it has failed or was not confirmed by a majority.
+    pub(crate) async fn command(&mut self, mut command: Document) -> Result<Document, StoreError> {
+        // Commands that only read refuse a write concern.
+        let reads = ["find", "getMore", "aggregate", "count", "distinct", "listCollections", "listIndexes"];
+        if !command.keys().next().is_some_and(|name| reads.contains(&name.as_str())) {
+            command.insert("writeConcern", doc! { "w": "majority" });
+        }
+        let call = self.database.run_command(command).session(&mut self.session);
+        let answer =
+            bounded(self.patience.max(Duration::from_secs(60)), call).await?.map_err(error::of_single_write)?;
+        let failed = ["writeErrors", "writeConcernError"].into_iter().find_map(|kind| answer.get(kind));
+        match failed {
+            Some(failure) => Err(StoreError::Corrupt(format!("mongodb: {failure}").into())),
+            None => Ok(answer),
         }
     }
 }

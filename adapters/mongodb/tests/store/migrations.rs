@@ -2,7 +2,7 @@
 
 use crate::support::{until, with_empty_db};
 use bson::{Bson, Document, doc};
-use skep_application::operations::{MigrationError, Migrations as _};
+use skep_application::operations::{Down, MigrationError, Migrations as _};
 use skep_mongodb::MongoStore;
 use std::{sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ async fn up_applies_each_step_once_and_down_takes_it_back() {
         assert_eq!(db.store.status().await.unwrap(), applied);
         assert_eq!(db.store.up().await.unwrap(), []);
 
-        assert_eq!(db.store.down(1).await.unwrap().len(), 1);
-        let down = db.store.down(99).await.unwrap();
+        assert_eq!(db.store.down(&Down::newest(1)).await.unwrap().len(), 1);
+        let down = db.store.down(&Down::newest(99)).await.unwrap();
         assert_eq!(down.len(), before.len() - 1);
         assert_eq!(db.store.status().await.unwrap(), before);
         let left = db.command(doc! { "listCollections": 1 }).await;
@@ -60,19 +60,21 @@ async fn a_step_that_was_left_half_done_is_completed() {
     .await;
 }
 
+/// As 0.1.0 has stored it, and as it reads it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_schema_is_left_alone() {
+async fn a_record_without_a_set_is_of_the_foundation() {
     with_empty_db(|db| async move {
         db.store.up().await.unwrap();
-        let known = db.store.status().await.unwrap().last().unwrap().number;
-        let newer = doc! { "_id": known + 1, "name": "future", "applied_at": bson::DateTime::from_millis(0) };
+        let old = doc! { "q": { "_id": 1_i64 }, "u": { "$unset": { "set": "", "step": "" } } };
+        db.command(doc! { "update": "schema_migrations", "updates": [old] }).await;
+        let status = db.store.status().await.unwrap();
+        assert_eq!((status[0].set.as_str(), status[0].number), ("foundation", 1));
+        assert!(status[0].applied_at.is_some());
+        assert_eq!(db.store.up().await.unwrap(), []);
+        let newer = doc! { "_id": 2_i64, "name": "future", "applied_at": bson::DateTime::from_millis(0) };
         db.command(doc! { "insert": "schema_migrations", "documents": [newer] }).await;
-        let is_newer = |error: MigrationError| {
-            assert!(matches!(error, MigrationError::Newer { found, known: k } if found == known + 1 && k == known));
-        };
-        is_newer(db.store.up().await.unwrap_err());
-        is_newer(db.store.down(1).await.unwrap_err());
-        is_newer(db.store.status().await.unwrap_err());
+        let refused = db.store.status().await;
+        assert!(matches!(refused, Err(MigrationError::Newer { found: 2, known: 1, .. })), "{refused:?}");
     })
     .await;
 }

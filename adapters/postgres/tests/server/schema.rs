@@ -1,12 +1,11 @@
 //! Migrations under their lock.
 
-use crate::support::{TestDatabase, eventually, with_database};
+use crate::support::{TestDatabase, count_items, eventually, insert_item, number, with_database};
 use skep_application::kernel::StoreError;
-use skep_domain::shared::Timestamp;
 use skep_postgres::PostgresDatabase;
-use skep_sql::{SqlDatabase, SqlSchema};
+use skep_sql::{SqlDatabase, SqlSchema, Value};
 use std::{future::Future, pin::pin, time::Duration};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::time::timeout;
 
 /// Each would fail if it was run twice.
 const SCRIPTS: [&str; 3] = [
@@ -15,22 +14,20 @@ const SCRIPTS: [&str; 3] = [
     "CREATE FUNCTION three() RETURNS BIGINT LANGUAGE SQL AS $$ SELECT 3::bigint; $$; INSERT INTO steps VALUES (three());",
 ];
 
-fn now() -> Timestamp {
-    Timestamp::from_millis(1_790_000_000_123).unwrap()
-}
-
 async fn schema(database: &PostgresDatabase) -> Box<dyn SqlSchema> {
     database.schema().await.unwrap()
 }
 
-/// What a start does.
-async fn migrate(database: PostgresDatabase) -> Result<(), StoreError> {
-    let mut schema = database.schema().await?;
-    let applied = schema.applied().await?;
-    for (number, script) in (1..).zip(SCRIPTS).skip(applied.len()) {
-        schema.apply(number, "step", script, now()).await?;
+/// What the runner does with a script, but for the record.
+async fn step(schema: &mut dyn SqlSchema, script: &str) -> Result<(), StoreError> {
+    schema.begin().await?;
+    match schema.script(script).await {
+        Ok(()) => schema.commit().await,
+        Err(error) => {
+            schema.rollback().await?;
+            Err(error)
+        }
     }
-    Ok(())
 }
 
 async fn locks(test: &TestDatabase) -> i64 {
@@ -41,58 +38,53 @@ async fn locks(test: &TestDatabase) -> i64 {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_starters_apply_each_migration_once() {
+#[tokio::test]
+async fn failed_script_leaves_nothing_and_the_lock_stays() {
     with_database(async |test| {
-        let mut starters = JoinSet::new();
-        for _ in 0..8 {
-            starters.spawn(migrate(test.connect()));
-        }
-        while let Some(done) = starters.join_next().await {
-            done.unwrap().unwrap();
+        let database = test.connect();
+        let mut schema = schema(&database).await;
+        for script in SCRIPTS {
+            step(&mut *schema, script).await.unwrap();
         }
         assert_eq!(test.number("SELECT count(*) FROM steps").await, 3);
-        let applied = schema(&test.connect()).await.applied().await.unwrap();
-        assert_eq!(applied, [(1, now()), (2, now()), (3, now())]);
+        let error = step(&mut *schema, "INSERT INTO steps VALUES (9); SELECT 1 / 0;").await.unwrap_err();
+        let StoreError::Corrupt(why) = &error else { panic!("{error:?}") };
+        assert!(why.to_string().contains("migration") && why.to_string().contains("division by zero"), "{why}");
+        assert_eq!(test.number("SELECT count(*) FROM steps").await, 3);
+        assert_eq!(locks(&test).await, 1);
+        step(&mut *schema, "").await.unwrap();
+        step(&mut *schema, "DROP TABLE steps").await.unwrap();
+        drop(schema);
         eventually(async || locks(&test).await == 0).await;
     })
     .await;
 }
 
 #[tokio::test]
-async fn new_database_has_no_migrations_and_asking_makes_nothing() {
+async fn statements_run_in_the_step_that_is_open() {
     with_database(async |test| {
-        let mut schema = schema(&test.connect()).await;
-        assert_eq!(schema.applied().await.unwrap(), []);
-        let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
-        assert_eq!(test.number(tables).await, 0);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn failed_script_leaves_nothing_and_the_lock_stays() {
-    with_database(async |test| {
-        let database = test.connect();
+        let database = test.with_items().await;
         let mut schema = schema(&database).await;
-        schema.apply(1, "first", SCRIPTS[0], now()).await.unwrap();
-        let error = schema.apply(2, "second", "INSERT INTO steps VALUES (9); SELECT 1 / 0;", now()).await.unwrap_err();
-        let StoreError::Corrupt(why) = &error else { panic!("{error:?}") };
-        assert!(
-            why.to_string().contains("migration 2 second") && why.to_string().contains("division by zero"),
-            "{why}"
-        );
-        assert_eq!(test.number("SELECT count(*) FROM steps").await, 1);
-        assert_eq!(schema.applied().await.unwrap(), [(1, now())]);
-        assert_eq!(locks(&test).await, 1);
-
-        let twice = schema.apply(1, "first", "INSERT INTO steps VALUES (9)", now()).await;
-        assert!(twice.is_err());
-        assert_eq!(test.number("SELECT count(*) FROM steps").await, 1);
-
-        schema.revert(1, "DROP TABLE no_such_table").await.unwrap_err();
-        schema.revert(1, "DROP TABLE steps").await.unwrap();
-        assert_eq!(schema.applied().await.unwrap(), []);
+        for (commits, left) in [(false, 0), (true, 1)] {
+            schema.begin().await.unwrap();
+            assert_eq!(schema.execute(insert_item(), vec![Value::Int(1), Value::Null]).await.unwrap(), 1);
+            assert_eq!(number(schema.query(count_items(), vec![]).await.unwrap()), 1);
+            assert_eq!(test.items().await, 0, "nobody else sees it");
+            if commits {
+                schema.commit().await.unwrap();
+            } else {
+                schema.rollback().await.unwrap();
+            }
+            assert_eq!(test.items().await, left);
+        }
+        schema.begin().await.unwrap();
+        schema.execute(insert_item(), vec![Value::Int(1), Value::Null]).await.unwrap_err();
+        schema.rollback().await.unwrap();
+        schema.begin().await.unwrap();
+        schema.execute(insert_item(), vec![Value::Int(2), Value::Null]).await.unwrap();
+        drop(schema);
+        eventually(async || locks(&test).await == 0).await;
+        assert_eq!(test.items().await, 1, "dropping undoes what is open");
     })
     .await;
 }
@@ -104,9 +96,9 @@ async fn lock_is_held_until_the_schema_is_dropped() {
         let mut first = schema(&one).await;
         let mut second = pin!(schema(&two));
         assert!(timeout(Duration::from_millis(100), &mut second).await.is_err());
-        first.apply(1, "first", SCRIPTS[0], now()).await.unwrap();
+        step(&mut *first, SCRIPTS[0]).await.unwrap();
         drop(first);
-        assert_eq!(second.await.applied().await.unwrap().len(), 1);
+        step(&mut *second.await, SCRIPTS[1]).await.unwrap();
     })
     .await;
 }
@@ -119,39 +111,20 @@ async fn lock_is_freed_by_whoever_is_cancelled_or_killed() {
         assert!(timeout(Duration::from_millis(100), schema(&database)).await.is_err(), "it is held");
 
         let slow = "CREATE TABLE half (id BIGINT); SELECT pg_sleep(0.3);";
-        cancel(first.apply(1, "slow", slow, now())).await;
-        let error = first.applied().await.unwrap_err();
+        first.begin().await.unwrap();
+        cancel(first.script(slow)).await;
+        let error = first.commit().await.unwrap_err();
         assert!(matches!(error, StoreError::Unavailable(_)), "it has given up the lock: {error:?}");
 
         let mut next = schema(&database).await;
-        assert_eq!(next.applied().await.unwrap(), []);
         assert_eq!(test.number("SELECT count(*) FROM pg_tables WHERE tablename = 'half'").await, 0);
         test.kill().await;
-        next.applied().await.unwrap_err();
-        assert_eq!(schema(&database).await.applied().await.unwrap(), []);
+        next.begin().await.unwrap_err();
+        step(&mut *schema(&database).await, SCRIPTS[0]).await.unwrap();
     })
     .await;
 }
 
 async fn cancel(work: impl Future<Output = Result<(), StoreError>>) {
     timeout(Duration::from_millis(100), work).await.unwrap_err();
-}
-
-#[tokio::test]
-async fn own_migrations_go_up_and_down() {
-    with_database(async |test| {
-        let database = test.connect();
-        let mut schema = schema(&database).await;
-        for _ in 0..2 {
-            for migration in database.migrations() {
-                schema.apply(migration.number, migration.name, migration.up, now()).await.unwrap();
-            }
-            assert!(test.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await > 10);
-            for migration in database.migrations().iter().rev() {
-                schema.revert(migration.number, migration.down).await.unwrap();
-            }
-            assert_eq!(test.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await, 1);
-        }
-    })
-    .await;
 }

@@ -3,6 +3,9 @@
 pub(crate) mod instance_keys;
 mod migrations;
 
+pub(crate) use migrations::SETS;
+pub use migrations::{SqlCode, SqlSet, SqlStep, SqlWork};
+
 use crate::SqlStore;
 use async_trait::async_trait;
 use skep_application::{kernel::StoreError, operations::StoreHealth};

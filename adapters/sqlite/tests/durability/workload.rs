@@ -50,8 +50,9 @@ pub(crate) fn prepare(database: &Path) {
     runtime().block_on(async {
         let db = open(database, Synchronous::Full);
         let mut schema = db.schema().await.unwrap();
-        let table = "CREATE TABLE rows (body TEXT NOT NULL) STRICT;";
-        schema.apply(1, "rows", table, skep_domain::shared::Timestamp::MIN).await.unwrap();
+        schema.begin().await.unwrap();
+        schema.script("CREATE TABLE rows (body TEXT NOT NULL) STRICT;").await.unwrap();
+        schema.commit().await.unwrap();
         drop(schema);
         db.close().await;
     });

@@ -10,7 +10,7 @@ use crate::{
 };
 use skep_application::{
     kernel::BoxError,
-    operations::{InstanceKeys, KeyPurpose, MigrationError},
+    operations::{InstanceKeys, KeyPurpose},
 };
 use skep_crypto::{InstanceSecret, KeyRing};
 use skep_redis::RedisLimits;
@@ -84,8 +84,8 @@ async fn schema(store: &OpenStore) -> Finding {
                 "the next start applies them, or `skep migrate up`; make a backup first",
             ),
         },
-        Err(error @ MigrationError::Newer { .. }) => {
-            Finding::wrong(NAME, error.to_string(), "run the skep that moved it, or a newer one")
+        Err(error) if error.is_newer() => {
+            Finding::wrong(NAME, error.to_string(), "run the program that moved it, or a newer one")
         }
         Err(error) => Finding::wrong(NAME, with_causes(&error, ": "), "the store answers, but not about its schema"),
     }

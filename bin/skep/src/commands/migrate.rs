@@ -4,15 +4,23 @@ use super::json;
 use crate::{config::Config, skep::Foundation};
 use clap::Subcommand;
 use serde_json::json;
-use skep_application::{kernel::BoxError, operations::MigrationStatus};
+use skep_application::{
+    kernel::BoxError,
+    operations::{Down, MigrationStatus},
+};
 
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
     /// Apply every migration that is missing.
     Up,
-    /// Take migrations back, newest first, with all data in what they made.
+    /// Take migrations back, those that were applied last first, with all data in what they made.
+    ///
+    /// Without --set these are the last ones, whatever their set. A set that another was built on is refused.
     Down {
+        /// Only migrations of this set; `skep migrate status` shows the sets.
+        #[arg(long, value_name = "NAME")]
+        set: Option<String>,
         /// How many.
         #[arg(long, default_value_t = 1)]
         steps: u32,
@@ -36,10 +44,12 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
             applied if applied.is_empty() => tell!("nothing to apply: {} is up to date", store.name),
             applied => applied.iter().for_each(|migration| tell!("applied   {}", line(migration))),
         },
-        Migrate::Down { yes: false, steps } => {
-            return Err(format!("taking back {steps} migration(s) deletes the data in them; add --yes to do it").into());
+        Migrate::Down { yes: false, set, steps } => {
+            let of = set.map_or_else(String::new, |set| format!(" of the set {set}"));
+            let what = format!("the last {steps} migration(s){of}");
+            return Err(format!("taking back {what} deletes the data in them; add --yes to do it").into());
         }
-        Migrate::Down { steps, .. } => match store.store.down(steps).await? {
+        Migrate::Down { set, steps, yes: true } => match store.store.down(&Down { set, steps }).await? {
             reverted if reverted.is_empty() => tell!("nothing to take back"),
             reverted => reverted.iter().for_each(|migration| tell!("reverted  {}", line(migration))),
         },
@@ -47,7 +57,7 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
             let steps = store.store.status().await?;
             let step = |step: &MigrationStatus| {
                 let applied_at = step.applied_at.map(|at| at.to_string());
-                json!({ "number": step.number, "name": step.name, "applied_at": applied_at })
+                json!({ "set": step.set, "number": step.number, "name": step.name, "applied_at": applied_at })
             };
             json(&json!({ "store": store.name, "migrations": steps.iter().map(step).collect::<Vec<_>>() }))?;
         }
@@ -63,5 +73,5 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
 }
 
 fn line(migration: &MigrationStatus) -> String {
-    format!("{:04} {}", migration.number, migration.name)
+    format!("{} {:04} {}", migration.set, migration.number, migration.name)
 }

@@ -7,6 +7,7 @@
 mod catalog;
 mod identity;
 mod kernel;
+mod migrations;
 mod ordering;
 mod queries;
 mod table;
@@ -16,7 +17,7 @@ use skep_application::{
     Store,
     identity::SetupToken,
     kernel::{Key, OutboxEvent, StoreError, Transaction, TxMode, Units},
-    operations::SealedKey,
+    operations::{AppliedStep, Schedule, SealedKey},
 };
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_domain::{
@@ -29,7 +30,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, RwLock,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 use table::Table;
@@ -111,8 +112,18 @@ pub(crate) enum Flaw {
     CountsThePage,
     /// A second key of a purpose is kept.
     KeepsEveryKey,
-    /// A newer schema is moved.
+    /// A schema with a later step of a known set is moved.
     TouchesNewer,
+    /// A schema with a set that the program does not know is moved.
+    TouchesUnknownSets,
+    /// A step that failed counts as applied.
+    RecordsWhatFailed,
+    /// The set of a host program runs before ours.
+    RunsHostsFirst,
+    /// What is taken back is not of the set that was named.
+    IgnoresTheNamedSet,
+    /// A set is taken back although another was built on it.
+    TakesBackTheNeeded,
     /// Every start applies every step.
     MigratesAgain,
 }
@@ -144,14 +155,15 @@ struct Shared {
     state: RwLock<State>,
     writer: Arc<Mutex<()>>,
     refuses: AtomicBool,
-    /// The number of the last step that was applied.
-    schema: AtomicI64,
+    /// The steps that were applied.
+    applied: RwLock<Vec<AppliedStep>>,
 }
 
 /// An instance of the store.
 pub(crate) struct Double {
     shared: Arc<Shared>,
     flaw: Flaw,
+    schedule: Schedule<()>,
     /// What it saw when it was opened, if that is all it sees.
     lagging: Option<State>,
 }
@@ -272,7 +284,7 @@ impl StoreHarness for Doubles {
     async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
         let shared = Arc::new(Shared::default());
         if start == Start::Migrated {
-            shared.schema.store(queries::STEPS, Ordering::SeqCst);
+            *shared.applied.write().unwrap() = migrations::migrated();
         }
         Ok(Box::new(DoubleInstance { shared, flaw: self.0 }))
     }
@@ -283,15 +295,22 @@ struct DoubleInstance {
     flaw: Flaw,
 }
 
+impl DoubleInstance {
+    fn open(&self) -> Double {
+        let schedule = migrations::schedule(0).unwrap();
+        Double { shared: self.shared.clone(), flaw: self.flaw, schedule, lagging: None }
+    }
+}
+
 #[async_trait]
 impl Instance for DoubleInstance {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(Double { shared: self.shared.clone(), flaw: self.flaw, lagging: None })
+        Arc::new(self.open())
     }
 
     async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
         let lagging = (self.flaw == Flaw::LagsBehind).then(|| self.shared.state.read().unwrap().clone());
-        Ok(Arc::new(Double { shared: self.shared.clone(), flaw: self.flaw, lagging }))
+        Ok(Arc::new(Double { lagging, ..self.open() }))
     }
 
     async fn break_commits(&self, _fault: CommitFault) -> Result<(), Failure> {
@@ -324,9 +343,8 @@ impl Instance for DoubleInstance {
         0
     }
 
-    async fn pretend_newer(&self) -> Result<(), Failure> {
-        self.shared.schema.store(queries::STEPS + 1, Ordering::SeqCst);
-        Ok(())
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(Double { schedule: migrations::schedule(steps)?, ..self.open() }))
     }
 
     async fn destroy(self: Box<Self>) {}

@@ -4,14 +4,12 @@ use super::{Done, Double, Flaw};
 use async_trait::async_trait;
 use skep_application::{
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, SortValue, StoreError},
-    operations::{InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth},
+    operations::{InstanceKeys, SealedKey, StoreHealth},
     ordering::LINES_PER_PAGE,
 };
 use skep_domain::shared::{Direction, EventId, Timestamp};
 use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
 
-/// How many steps the double's schema has.
-pub(crate) const STEPS: i64 = 3;
 
 /// The keys of one sort are of one type; `None` for others.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
@@ -86,49 +84,6 @@ impl InstanceKeys for Double {
         }
         keys.push(key.clone());
         Ok(true)
-    }
-}
-
-fn steps(numbers: impl Iterator<Item = i64>, applied: i64) -> Vec<MigrationStatus> {
-    let step = |number| MigrationStatus {
-        number,
-        name: format!("step_{number}"),
-        applied_at: (number <= applied).then_some(Timestamp::MIN),
-    };
-    numbers.map(step).collect()
-}
-
-impl Double {
-    fn schema(&self) -> Result<i64, MigrationError> {
-        match self.shared.schema.load(SeqCst) {
-            found if found > STEPS && self.flaw != Flaw::TouchesNewer => {
-                Err(MigrationError::Newer { found, known: STEPS })
-            }
-            found => Ok(found),
-        }
-    }
-}
-
-#[async_trait]
-impl Migrations for Double {
-    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
-        let _turn = self.shared.writer.lock().await;
-        let applied = if self.flaw == Flaw::MigratesAgain { 0 } else { self.schema()? };
-        self.shared.schema.store(STEPS, SeqCst);
-        Ok(steps(applied + 1..=STEPS, STEPS))
-    }
-    async fn down(&self, count: u32) -> Result<Vec<MigrationStatus>, MigrationError> {
-        let _turn = self.shared.writer.lock().await;
-        let applied = self.schema()?;
-        let left = (applied - i64::from(count)).max(0);
-        self.shared.schema.store(left, SeqCst);
-        if left == 0 {
-            *self.shared.state.write().unwrap() = super::State::default();
-        }
-        Ok(steps((left + 1..=applied).rev(), left))
-    }
-    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
-        Ok(steps(1..=STEPS, self.shared.schema.load(SeqCst)))
     }
 }
 

@@ -55,6 +55,8 @@ fn the_schema_is_moved(store: &Store) {
     let migrate = |arguments: &[&str]| deployment.run(&[&["migrate"], arguments].concat(), "", &[]);
     let steps = count.to_string();
     migrate(&["down", "--steps", &steps]).refused(&["--yes"]);
+    migrate(&["down", "--set", "foundation"]).refused(&["--yes", "foundation"]);
+    migrate(&["down", "--set", "cellar", "--yes"]).refused(&["cellar", "the sets are foundation"]);
     assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("applied")), "nothing is taken back yet");
     assert_eq!(migrate(&["down", "--steps", &steps, "--yes"]).ok().matches("reverted").count(), count);
     assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("missing")));

@@ -1,0 +1,182 @@
+//! The migrations of both engines, and what runs them.
+
+mod foundation;
+mod record;
+
+use crate::{Engine, Row, SqlConnection, SqlSchema, SqlStore, Statement, Value};
+use async_trait::async_trait;
+use record::{Change, applied, change};
+use skep_application::{
+    kernel::StoreError,
+    operations::{
+        AppliedStep, Down, MigrationError, MigrationSet, MigrationStatus, Migrations, ScheduledStep, next_position,
+    },
+};
+use std::{future::Future, pin::Pin};
+
+/// The sets of this program, in the order in which they run: one line for each.
+pub(crate) const SETS: &[SqlSet] = &[foundation::SET];
+
+/// A set of migrations, the same for both engines.
+pub type SqlSet = MigrationSet<SqlStep>;
+
+/// What a step does, and what takes it back. Each runs in one transaction with the record of the step.
+#[derive(Debug, Clone, Copy)]
+pub struct SqlStep {
+    /// Applies it.
+    pub up: SqlWork,
+    /// Takes it back.
+    pub down: SqlWork,
+}
+
+/// One way of a step.
+#[derive(Debug, Clone, Copy)]
+pub enum SqlWork {
+    /// A script of any number of statements, one for each engine.
+    Script {
+        /// For SQLite.
+        sqlite: &'static str,
+        /// For PostgreSQL.
+        postgres: &'static str,
+    },
+    /// Code, for what SQL alone cannot say. It reads and writes in batches: an answer is in memory as a whole.
+    Code(SqlCode),
+}
+
+/// Code of a step. It runs statements of its own in the transaction of the step, and leaves the transaction alone.
+///
+/// After the first error of a statement the step fails, also if the code goes on.
+pub type SqlCode =
+    for<'a> fn(&'a mut dyn SqlConnection) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+
+impl SqlWork {
+    /// Nothing to do.
+    pub const NOTHING: Self = Self::both("");
+
+    /// A script that is the same for both engines.
+    #[must_use]
+    pub const fn both(script: &'static str) -> Self {
+        Self::Script { sqlite: script, postgres: script }
+    }
+}
+
+/// The connection that code is given. It remembers an error, and that a call was cancelled: PostgreSQL would answer Ok
+/// to the commit of a transaction that it has undone, and SQLite would keep half of it.
+struct StepConnection<'a> {
+    schema: &'a mut dyn SqlSchema,
+    failed: bool,
+}
+
+impl StepConnection<'_> {
+    /// Counts as failed until the call is through.
+    fn enter(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.failed, true) { Err(StoreError::after_error()) } else { Ok(()) }
+    }
+
+    fn leave<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.failed = done.is_err();
+        done
+    }
+}
+
+#[async_trait]
+impl SqlConnection for StepConnection<'_> {
+    async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        self.enter()?;
+        let done = self.schema.execute(statement, args).await;
+        self.leave(done)
+    }
+
+    async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        self.enter()?;
+        let done = self.schema.execute_many(statement, rows).await;
+        self.leave(done)
+    }
+
+    async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.enter()?;
+        let done = self.schema.query(statement, args).await;
+        self.leave(done)
+    }
+}
+
+/// Does the work and changes the record, together or not at all.
+async fn run(
+    schema: &mut dyn SqlSchema,
+    engine: Engine,
+    step: &ScheduledStep<SqlStep>,
+    record: Change,
+) -> Result<(), StoreError> {
+    let work = if record.is_back() { step.work.down } else { step.work.up };
+    schema.begin().await?;
+    let done = async {
+        match work {
+            SqlWork::Script { sqlite, postgres } => {
+                let script = if engine == Engine::Sqlite { sqlite } else { postgres };
+                schema.script(script).await?;
+            }
+            SqlWork::Code(code) => {
+                let mut connection = StepConnection { schema: &mut *schema, failed: false };
+                code(&mut connection).await?;
+                if connection.failed {
+                    return Err(StoreError::after_error());
+                }
+            }
+        }
+        change(schema, engine, step, record).await
+    };
+    match done.await {
+        Ok(()) => schema.commit().await,
+        Err(error) => {
+            // If that fails too, the connection is closed, which undoes the step as well.
+            let _ = schema.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+impl SqlStore {
+    /// Locks the schema against the other instances and reads what is applied. A schema that a newer program made is
+    /// left alone.
+    async fn lock_schema(&self) -> Result<(Box<dyn SqlSchema>, Vec<AppliedStep>), MigrationError> {
+        let mut schema = self.database.schema().await?;
+        let applied = applied(&mut *schema).await?;
+        self.schedule.check(&applied)?;
+        Ok((schema, applied))
+    }
+}
+
+#[async_trait]
+impl Migrations for SqlStore {
+    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let (mut schema, applied) = self.lock_schema().await?;
+        let mut done = vec![];
+        for (position, step) in (next_position(&applied)..).zip(self.schedule.missing(&applied)) {
+            let now = self.clock.now();
+            let record = Change::Insert { position, now };
+            let applied = run(&mut *schema, self.database.engine(), &step, record).await;
+            applied.map_err(|error| step.failed(error))?;
+            tracing::info!(set = step.set, number = step.number, name = step.name, "migration applied");
+            done.push(step.status(Some(now)));
+        }
+        Ok(done)
+    }
+
+    async fn down(&self, which: &Down) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let (mut schema, applied) = self.lock_schema().await?;
+        let mut done = vec![];
+        for (step, position) in self.schedule.back(&applied, which)? {
+            let record = Change::Remove { position };
+            let reverted = run(&mut *schema, self.database.engine(), &step, record).await;
+            reverted.map_err(|error| step.failed(error))?;
+            tracing::info!(set = step.set, number = step.number, name = step.name, "migration taken back");
+            done.push(step.status(None));
+        }
+        Ok(done)
+    }
+
+    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let (_schema, applied) = self.lock_schema().await?;
+        Ok(self.schedule.status(&applied))
+    }
+}

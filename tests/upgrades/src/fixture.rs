@@ -1,0 +1,114 @@
+//! What a released program has left behind.
+
+use crate::Kind;
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+use serde_json::Value;
+use skep_contract::Failure;
+use std::{
+    fs,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+/// One database of one store, made by one release.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    folder: PathBuf,
+}
+
+/// What the program answered about its database.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Manifest {
+    /// The password of every account.
+    pub password: String,
+    /// The addresses of the accounts; the first is the admin's.
+    pub emails: Vec<String>,
+    /// A log-in that is still good.
+    pub session: Session,
+    /// A command that was carried out with a key.
+    pub command: Command,
+    /// Questions and their answers.
+    pub answers: Vec<Answer>,
+    /// When it was made, in milliseconds since 1970: after everything in it.
+    pub made_at: i64,
+}
+
+/// A log-in.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Session {
+    /// Whose.
+    pub email: String,
+    /// The access token.
+    pub token: String,
+}
+
+/// A command, sent by the owner of [`Manifest::session`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Command {
+    /// Where it was sent to, with POST.
+    pub path: String,
+    /// Its idempotency key.
+    pub key: String,
+    /// Its body.
+    pub body: Value,
+    /// The status of the answer.
+    pub status: u16,
+    /// The answer.
+    pub answer: Value,
+}
+
+/// A question and its answer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Answer {
+    /// The path, with its parameters.
+    pub path: String,
+    /// The account that asked, if any.
+    pub email: Option<String>,
+    /// The answer.
+    pub answer: Value,
+}
+
+impl Fixture {
+    /// Every fixture of a store, by the name of its schema.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub fn all(kind: Kind) -> Result<Vec<(String, Self)>, Failure> {
+        let mut found = Vec::new();
+        for release in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))? {
+            let release = release?;
+            let folder = release.path().join(kind.name());
+            if folder.is_dir() {
+                found.push((release.file_name().to_string_lossy().into_owned(), Self { folder }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What the program answered.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn manifest(&self) -> Result<Manifest, Failure> {
+        Ok(serde_json::from_str(&self.text("manifest.json")?)?)
+    }
+
+    /// A file, as text.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn text(&self, name: &str) -> Result<String, Failure> {
+        Ok(fs::read_to_string(self.folder.join(name))?)
+    }
+
+    /// A compressed file, unpacked.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn unpacked(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        let mut bytes = Vec::new();
+        GzDecoder::new(fs::File::open(self.folder.join(name))?).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}

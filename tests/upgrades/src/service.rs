@@ -1,0 +1,122 @@
+//! The HTTP service over an upgraded database, in this process.
+
+use crate::Fixture;
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::{Value, json};
+use skep::{Skep, config::Config};
+use skep_application::{
+    kernel::{Clock, Runtime},
+    operations::{Limit, Store},
+    testing::FixedClock,
+};
+use skep_contract::Failure;
+use skep_domain::shared::Timestamp;
+use skep_http::{
+    api::RequestLimits,
+    edge::{Edge, EdgeConfig, RequestId},
+};
+use skep_local::{OsRandom, TokioSleeper, UuidV7};
+use std::{
+    fs::OpenOptions, io::Write as _, net::SocketAddr, os::unix::fs::OpenOptionsExt as _, sync::Arc, time::Duration,
+};
+use tempfile::TempDir;
+
+/// The name of the secret, in a fixture and in a data folder.
+const SECRET: &str = "instance.secret";
+
+/// An answer.
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The body; null if there is none.
+    pub body: Value,
+}
+
+/// The service, at the time at which its database was made.
+pub struct Service {
+    edge: Edge,
+    skep: Skep,
+    _folder: TempDir,
+}
+
+impl Service {
+    /// The clock of a service whose database was made at that time.
+    ///
+    /// # Errors
+    /// There is no such time.
+    pub fn clock(made_at: i64) -> Result<Arc<dyn Clock>, Failure> {
+        let clock = FixedClock::default();
+        clock.jump_to(Timestamp::from_millis(made_at).map_err(|error| Failure::new(error.to_string()))?);
+        Ok(Arc::new(clock))
+    }
+
+    /// The service over this store, with the secret of the fixture.
+    ///
+    /// # Errors
+    /// Why it does not start.
+    pub async fn start(fixture: &Fixture, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Result<Self, Failure> {
+        let folder = TempDir::new()?;
+        let mut secret = OpenOptions::new();
+        // Nobody else may read it, or it is refused; a clone cannot keep such a mode.
+        let mut secret = secret.write(true).create_new(true).mode(0o600).open(folder.path().join(SECRET))?;
+        secret.write_all(fixture.text(SECRET)?.as_bytes())?;
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let ids = Arc::new(UuidV7::new(clock.clone()));
+        let runtime = Runtime { clock, ids, random: Arc::new(OsRandom), sleeper: Arc::new(TokioSleeper) };
+        let skep = Skep::builder().config(config).runtime(runtime).store(store).start().await?;
+        let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
+        let service = skep.api(RequestLimits { address: plenty, user: plenty, credentials: plenty });
+        let ids = skep.app.ports.runtime.ids.clone();
+        let mut config = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
+        config.routes = service.routes;
+        Ok(Self { edge: Edge::new(service.endpoint, config), skep, _folder: folder })
+    }
+
+    /// Sends a request: GET without a body, POST with one.
+    ///
+    /// # Errors
+    /// The answer is no JSON.
+    pub async fn send(
+        &self,
+        path: &str,
+        token: Option<&str>,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Reply, Failure> {
+        let method = if body.is_some() { "POST" } else { "GET" };
+        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost");
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let body = body.map_or_else(Bytes::new, |body| body.to_string().into());
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (head, body) = self.edge.handle(request.body(Full::new(body))?, peer).await.into_parts();
+        let body = body.collect().await.map_err(|_| Failure::new("the answer broke off"))?.to_bytes();
+        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
+        Ok(Reply { status: head.status, body })
+    }
+
+    /// The token of a new log-in.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub async fn log_in(&self, email: &str, password: &str) -> Result<String, Failure> {
+        let credentials = json!({ "email": email, "password": password });
+        let reply = self.send("/api/v1/auth/login", None, None, Some(&credentials)).await?;
+        let token = reply.body["access_token"].as_str().map(str::to_owned);
+        token.ok_or_else(|| Failure::new(format!("{email}: {} {}", reply.status, reply.body)))
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.skep.close().await;
+    }
+}

@@ -1,0 +1,276 @@
+//! Databases of released programs under this one, and steps that are code, on every store whose server is named:
+//! `cargo test -p skep-upgrades`.
+//!
+//! A store whose server is not named is listed as ignored, with the reason; `SKEP_REQUIRE_STORES` makes it a failure.
+
+use bson::doc;
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+use skep_application::{
+    kernel::{PageRequest, Scope},
+    operations::{Down, MigrationError, MigrationStatus, Store},
+};
+use skep_contract::Failure;
+use skep_domain::shared::Direction;
+use skep_upgrades::{Database, FILLED_ROWS, Fixture, Host, Kind, Manifest, Service};
+use std::{env, future::Future, pin::Pin, process::ExitCode, sync::Arc};
+
+type Done<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
+type OnDatabase = for<'a> fn(&'a Database) -> Done<'a>;
+type OnFixture = for<'a> fn(&'a Database, &'a Fixture) -> Done<'a>;
+
+const ON_DATABASES: &[(&str, OnDatabase)] = &[
+    ("code_fills_more_than_a_batch", |database| Box::pin(code_fills_more_than_a_batch(database))),
+    ("code_that_fails_can_be_repeated", |database| Box::pin(code_that_fails_can_be_repeated(database))),
+    ("all_steps_taken_back_leave_nothing", |database| Box::pin(all_steps_taken_back_leave_nothing(database))),
+];
+const ON_FIXTURES: &[(&str, OnFixture)] = &[
+    ("is_read_as_it_was_written", |database, fixture| Box::pin(is_read_as_it_was_written(database, fixture))),
+    ("is_upgraded_by_one_of_eight", |database, fixture| Box::pin(is_upgraded_by_one_of_eight(database, fixture))),
+    ("takes_later_steps_and_gives_them_back", |database, fixture| {
+        Box::pin(takes_later_steps_and_gives_them_back(database, fixture))
+    }),
+];
+
+const TABLES: &[&str] = &[
+    "users",
+    "sessions",
+    "products",
+    "stock_levels",
+    "stock_movements",
+    "reservations",
+    "orders",
+    "outbox",
+    "idempotency_keys",
+    "instance_keys",
+];
+
+fn check(holds: bool, what: impl Into<String>) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::new(what)) }
+}
+
+fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T, what: &str) -> Result<(), Failure> {
+    check(found == expected, format!("{what}: expected {expected:?}, found {found:?}"))
+}
+
+async fn counts(database: &Database) -> Result<Vec<i64>, Failure> {
+    let mut counts = Vec::new();
+    for table in TABLES {
+        counts.push(database.count(table).await?);
+    }
+    Ok(counts)
+}
+
+/// Where the answer lacks something that was in the expected one. New fields may have come.
+fn difference(expected: &Value, found: &Value, place: &str) -> Option<String> {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => expected.iter().find_map(|(name, value)| {
+            let place = format!("{place}/{name}");
+            found.get(name).map_or(Some(format!("{place} is missing")), |found| difference(value, found, &place))
+        }),
+        (Value::Array(expected), Value::Array(found)) if expected.len() == found.len() => {
+            let pairs = expected.iter().zip(found).enumerate();
+            pairs.into_iter().find_map(|(at, (expected, found))| difference(expected, found, &format!("{place}/{at}")))
+        }
+        (expected, found) => (expected != found).then(|| format!("{place}: expected {expected}, found {found}")),
+    }
+}
+
+/// Everything that the program of that time has answered is answered alike, its log-in and its key are good still.
+async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn Store>) -> Result<(), Failure> {
+    let service = Service::start(fixture, Service::clock(manifest.made_at)?, store).await?;
+    let mut tokens = Vec::new();
+    for email in &manifest.emails {
+        tokens.push((email.clone(), service.log_in(email, &manifest.password).await?));
+    }
+    let token = |email: &str| tokens.iter().find(|(owner, _)| owner == email).map(|(_, token)| token.as_str());
+    let command = &manifest.command;
+    let own = Some(manifest.session.token.as_str());
+    let again = service.send(&command.path, own, Some(&command.key), Some(&command.body)).await?;
+    same(&again.status.as_u16(), &command.status, "the repeated command")?;
+    check(difference(&command.answer, &again.body, "").is_none(), format!("another answer: {}", again.body))?;
+    let mut other = command.body.clone();
+    other["lines"][0]["quantity"] = 3.into();
+    let other = service.send(&command.path, own, Some(&command.key), Some(&other)).await?;
+    same(&other.status.as_u16(), &422, "another command with the key")?;
+    for answer in &manifest.answers {
+        let found = service.send(&answer.path, answer.email.as_deref().and_then(token), None, None).await?;
+        check(found.status.is_success(), format!("{}: {} {}", answer.path, found.status, found.body))?;
+        if let Some(difference) = difference(&answer.answer, &found.body, "") {
+            return Err(Failure::new(format!("{}: {difference}", answer.path)));
+        }
+    }
+    let mine = service.send("/api/v1/users/me", own, None, None).await?;
+    same(&mine.body["email"], &manifest.session.email.as_str().into(), "the log-in of that time")?;
+    service.stop().await;
+    Ok(())
+}
+
+/// What no answer shows is read too.
+async fn check_ports(database: &Database, store: &dyn Store) -> Result<(), Failure> {
+    let events = store.list_events(None, 10_000).await?;
+    same(&i64::try_from(events.len())?, &database.count("outbox").await?, "events")?;
+    let keys = store.list_keys().await?;
+    same(&i64::try_from(keys.len())?, &database.count("instance_keys").await?, "keys")?;
+    let page = PageRequest { count: true, ..PageRequest::default() };
+    let orders = store.list_orders(Scope::All, Direction::Ascending, &page).await?;
+    same(&orders.total.map(i64::try_from).transpose()?, &Some(database.count("orders").await?), "orders")
+}
+
+async fn is_read_as_it_was_written(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
+    let manifest = fixture.manifest()?;
+    database.load(fixture).await?;
+    let before = counts(database).await?;
+    check(before.iter().all(|count| *count > 0), format!("the fixture has rows of every kind: {before:?}"))?;
+    let store = database.store(Service::clock(manifest.made_at)?, None).await?;
+    let known = store.status().await?;
+    check(known[0].applied_at.is_some(), "the foundation is recognized")?;
+    let missing = known.iter().filter(|step| step.applied_at.is_none()).count();
+    same(&store.up().await?.len(), &missing, "only what is missing is applied")?;
+    same(&counts(database).await?, &before, "rows")?;
+    check_ports(database, &*store).await?;
+    check_answers(fixture, &manifest, store).await
+}
+
+async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
+    database.load(fixture).await?;
+    let clock = Service::clock(fixture.manifest()?.made_at)?;
+    let mut missing = database.store(clock.clone(), Some(Host::Right)).await?.status().await?;
+    missing.retain(|step| step.applied_at.is_none());
+    let mut starters = Vec::new();
+    for _ in 0..8 {
+        let store = database.store(clock.clone(), Some(Host::Right)).await?;
+        starters.push(tokio::spawn(async move { store.up().await }));
+    }
+    let mut moved = Vec::new();
+    for starter in starters {
+        moved.extend(starter.await?.map_err(Failure::from)?);
+    }
+    let known = database.store(clock, Some(Host::Right)).await?.status().await?;
+    check(known.iter().all(|step| step.applied_at.is_some()), "everything is applied")?;
+    let names = |steps: &[MigrationStatus]| steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
+    same(&names(&moved), &names(&missing), "each step is applied once")
+}
+
+/// The record changes with the first later step. From then on the programs of that time refuse the database, by its
+/// greatest number; when all later steps are taken back, it is theirs again.
+async fn takes_later_steps_and_gives_them_back(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
+    let manifest = fixture.manifest()?;
+    database.load(fixture).await?;
+    let clock = Service::clock(manifest.made_at)?;
+    let released = database.greatest_number().await?;
+    let before = counts(database).await?;
+    let host = database.migrated(clock.clone(), Some(Host::Right)).await?;
+    check(database.greatest_number().await? > released, "the released program knows a newer schema")?;
+    let plain = database.store(clock.clone(), None).await?;
+    check(plain.up().await.is_err_and(|error| error.is_newer()), "so does this one without the set of the host")?;
+    same(&counts(database).await?, &before, "rows")?;
+    check_answers(fixture, &manifest, host.clone()).await?;
+    let later = host.status().await?.len() - usize::try_from(released)?;
+    let host = database.store(clock.clone(), Some(Host::Right)).await?;
+    let needed = host.down(&Down::of("foundation", 1)).await;
+    check(matches!(needed, Err(MigrationError::Needed { .. })), format!("the foundation stays: {needed:?}"))?;
+    host.down(&Down::newest(u32::try_from(later)?)).await?;
+    same(&database.greatest_number().await?, &released, "the greatest number")?;
+    same(&database.count("orders").await?, &before[6], "orders")
+}
+
+/// How many rows have their size, and how many a wrong one.
+async fn filled(database: &Database) -> Result<(i64, i64), Failure> {
+    let filled = "SELECT count(*) FROM host_notes WHERE size IS NOT NULL";
+    let wrong = "SELECT count(*) FROM host_notes WHERE size <> length(text)";
+    let differs = doc! { "size": { "$exists": true }, "$expr": { "$ne": ["$size", { "$strLenBytes": "$text" }] } };
+    Ok((
+        database.number(filled, "host_notes", doc! { "size": { "$exists": true } }).await?,
+        database.number(wrong, "host_notes", differs).await?,
+    ))
+}
+
+async fn code_fills_more_than_a_batch(database: &Database) -> Result<(), Failure> {
+    let store = database.migrated(Service::clock(0)?, Some(Host::Right)).await?;
+    same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")?;
+    same(&store.down(&Down::of(Host::SET, 2)).await?.len(), &2, "steps taken back")?;
+    same(&store.up().await?.len(), &2, "steps applied again")?;
+    same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")
+}
+
+async fn code_that_fails_can_be_repeated(database: &Database) -> Result<(), Failure> {
+    let failing = database.store(Service::clock(0)?, Some(Host::Failing)).await?;
+    for _ in 0..2 {
+        let failed = failing.up().await;
+        check(matches!(failed, Err(MigrationError::Failed { number: 3, .. })), format!("it fails: {failed:?}"))?;
+        check(failing.status().await?.last().is_some_and(|step| step.applied_at.is_none()), "it is not recorded")?;
+        if !matches!(database, Database::Mongodb(..)) {
+            same(&filled(database).await?, &(0, 0), "filled and wrong")?;
+        }
+    }
+    let right = database.store(Service::clock(0)?, Some(Host::Right)).await?;
+    same(&right.up().await?.len(), &1, "steps applied")?;
+    same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")
+}
+
+async fn all_steps_taken_back_leave_nothing(database: &Database) -> Result<(), Failure> {
+    let store = database.migrated(Service::clock(0)?, Some(Host::Right)).await?;
+    let all = store.status().await?.len();
+    for _ in 0..2 {
+        check(database.names().await?.len() > 10, "there are tables")?;
+        same(&store.down(&Down::newest(u32::MAX)).await?.len(), &all, "steps taken back")?;
+        let mut left = database.names().await?;
+        left.retain(|name| !name.starts_with("schema_"));
+        same(&left, &vec![], "what is left")?;
+        same(&store.up().await?.len(), &all, "steps applied again")?;
+    }
+    Ok(())
+}
+
+/// A trial on a database of its own, which is removed however it ends.
+fn trial(
+    name: String,
+    kind: Kind,
+    server: String,
+    body: impl for<'a> FnOnce(&'a Database) -> Done<'a> + Send + 'static,
+) -> Trial {
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(async {
+            let database = Database::empty(kind, &server).await.map_err(|failure| failure.to_string())?;
+            let done = body(&database).await;
+            let removed = database.remove().await;
+            done.and(removed).map_err(|failure| Failed::from(failure.to_string()))
+        })
+    })
+}
+
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let arguments = Arguments::from_args();
+    let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
+    let mut trials = Vec::new();
+    for (kind, variable) in Kind::ALL {
+        let store = kind.name();
+        let server = match variable.map(|variable| env::var(variable).map_err(|_| variable)) {
+            None => String::new(),
+            Some(Ok(server)) => server,
+            Some(Err(variable)) => {
+                let reason = format!("{variable} is not set");
+                let is_required = required.split(',').any(|name| name.trim() == store);
+                let text = reason.clone();
+                let absent = Trial::test(format!("{store}::is_there"), move || Err(Failed::from(text)));
+                trials.push(if is_required { absent } else { absent.with_kind(reason).with_ignored_flag(true) });
+                continue;
+            }
+        };
+        for (name, body) in ON_DATABASES {
+            trials.push(trial(format!("{store}::{name}"), kind, server.clone(), *body));
+        }
+        for (release, fixture) in Fixture::all(kind).map_err(|failure| failure.to_string())? {
+            for (name, body) in ON_FIXTURES {
+                let fixture = fixture.clone();
+                let name = format!("{store}::{release}::{name}");
+                trials.push(trial(name, kind, server.clone(), move |database| {
+                    Box::pin(async move { body(database, &fixture).await })
+                }));
+            }
+        }
+    }
+    Ok(libtest_mimic::run(&arguments, trials).exit_code())
+}
