@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use futures_util::TryStreamExt as _;
 use mongodb::Client;
 use rusqlite::Connection;
-use skep_application::{kernel::Clock, operations::Store};
+use skep_application::{Store, kernel::Clock};
 use skep_contract::Failure;
 use skep_mongodb::{MongoOptions, MongoStore};
 use skep_postgres::{PostgresDatabase, PostgresOptions};

@@ -7,8 +7,8 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::{
-    kernel::{Clock, Runtime},
-    operations::{Limit, Store},
+    Store,
+    kernel::{Clock, Limit, Runtime},
     testing::FixedClock,
 };
 use skep_contract::Failure;

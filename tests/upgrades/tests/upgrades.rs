@@ -7,8 +7,9 @@ use bson::doc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
+    Store,
     kernel::{PageRequest, Scope},
-    operations::{Down, MigrationError, MigrationStatus, Store},
+    operations::{Down, MigrationError, MigrationStatus},
 };
 use skep_contract::Failure;
 use skep_domain::shared::Direction;

@@ -10,7 +10,6 @@ use skep_application::{
 use skep_domain::shared::{Direction, EventId, Timestamp};
 use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
 
-
 /// The keys of one sort are of one type; `None` for others.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
     match (one, other) {
