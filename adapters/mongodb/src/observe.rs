@@ -178,7 +178,7 @@ impl Command {
         if let Err(error) = &done {
             let kind = kind(error);
             self.span.record("error.type", kind);
-            if !matches!(error, StoreError::Duplicate { .. } | StoreError::Stale) {
+            if !matches!(error, StoreError::Duplicate { .. } | StoreError::Referenced { .. } | StoreError::Stale) {
                 self.span.record("otel.status_code", "ERROR");
                 let labels = [("db_system_name", SYSTEM), ("error_type", kind)];
                 metrics::counter!("skep_store_errors_total", &labels).increment(1);
@@ -191,6 +191,7 @@ impl Command {
 fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Duplicate { .. } => "duplicate",
+        StoreError::Referenced { .. } => "referenced",
         StoreError::Stale => "stale",
         StoreError::Retry(_) => "retry",
         StoreError::OutcomeUnknown(_) => "outcome_unknown",

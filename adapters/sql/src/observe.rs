@@ -101,7 +101,7 @@ impl Observer {
     fn note(&self, span: &Span, error: &StoreError) {
         let kind = kind(error);
         span.record("error.type", kind);
-        if matches!(error, StoreError::Duplicate { .. } | StoreError::Stale) {
+        if matches!(error, StoreError::Duplicate { .. } | StoreError::Referenced { .. } | StoreError::Stale) {
             return;
         }
         span.record("otel.status_code", "ERROR");
@@ -130,6 +130,7 @@ fn address(statement: &'static Statement) -> usize {
 fn kind(error: &StoreError) -> &'static str {
     match error {
         StoreError::Duplicate { .. } => "duplicate",
+        StoreError::Referenced { .. } => "referenced",
         StoreError::Stale => "stale",
         StoreError::Retry(_) => "retry",
         StoreError::OutcomeUnknown(_) => "outcome_unknown",

@@ -165,6 +165,7 @@ mod tests {
     fn kind(error: &StoreError) -> &'static str {
         match error {
             StoreError::Duplicate { .. } => "duplicate",
+            StoreError::Referenced { .. } => "referenced",
             StoreError::Stale => "stale",
             StoreError::Retry(_) => "retry",
             StoreError::OutcomeUnknown(_) => "unknown",

@@ -111,7 +111,7 @@ impl AppError for StoreError {
             Self::Retry(_) | Self::OutcomeUnknown(_) | Self::Unavailable(_) => ErrorKind::Unavailable,
             Self::Full(_) => ErrorKind::StorageFull,
             Self::Stale => ErrorKind::Stale,
-            Self::Duplicate { .. } | Self::Corrupt(_) => ErrorKind::Internal,
+            Self::Duplicate { .. } | Self::Referenced { .. } | Self::Corrupt(_) => ErrorKind::Internal,
         }
     }
 
@@ -121,7 +121,7 @@ impl AppError for StoreError {
             Self::OutcomeUnknown(_) => "outcome_unknown",
             Self::Full(_) => "storage_full",
             Self::Stale => "precondition_failed",
-            Self::Duplicate { .. } | Self::Corrupt(_) => "internal",
+            Self::Duplicate { .. } | Self::Referenced { .. } | Self::Corrupt(_) => "internal",
         }
     }
 }
