@@ -3,6 +3,7 @@
 //! | SQLSTATE | meaning | why |
 //! | --- | --- | --- |
 //! | 23505 | `Duplicate` | the constraint is one of ours; `Corrupt` if it is not |
+//! | 23001, 23503 | `Referenced` | the foreign key is one of ours; `Corrupt` if it is not |
 //! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server undid the transaction |
 //! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
 //! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone, a new one is likely to work. If the server is away, the next `begin` says `Unavailable` |
@@ -21,6 +22,7 @@ use std::{borrow::Cow, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     Duplicate(Constraint),
+    Referenced(Constraint),
     Retry,
     Unavailable,
     Full,
@@ -96,6 +98,7 @@ impl Fault {
     pub(crate) fn into_store_error(self) -> StoreError {
         match self.meaning {
             Meaning::Duplicate(constraint) => StoreError::Duplicate { constraint },
+            Meaning::Referenced(constraint) => StoreError::Referenced { constraint },
             Meaning::Retry => StoreError::Retry(self.into()),
             Meaning::Unavailable => StoreError::Unavailable(self.into()),
             Meaning::Full => StoreError::Full(self.into()),
@@ -116,6 +119,7 @@ fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
     let fatal = matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
     let (meaning, link) = match error.code() {
         "23505" => (duplicate(error.constraint()), Link::Works),
+        "23001" | "23503" => (referenced(error.constraint()), Link::Works),
         // The text of the error is translated by the server, the name of the routine is not.
         "0A000" if error.routine() == Some("RevalidateCachedQuery") => (Meaning::Retry, Link::Outdated),
         "26000" => (Meaning::Retry, Link::Outdated),
@@ -145,7 +149,11 @@ fn by_class(code: &str) -> (Meaning, Link) {
 }
 
 fn duplicate(constraint: Option<&str>) -> Meaning {
-    constraint.and_then(skep_application::constraint_named).map_or(Meaning::Corrupt, Meaning::Duplicate)
+    constraint.and_then(skep_sql::unique_rule).map_or(Meaning::Corrupt, Meaning::Duplicate)
+}
+
+fn referenced(constraint: Option<&str>) -> Meaning {
+    constraint.and_then(skep_sql::foreign_key).map_or(Meaning::Corrupt, Meaning::Referenced)
 }
 
 #[cfg(test)]
@@ -169,6 +177,14 @@ mod tests {
         );
         assert_eq!(duplicate(Some("another_key")), Meaning::Corrupt);
         assert_eq!(duplicate(None), Meaning::Corrupt);
+    }
+
+    #[test]
+    fn broken_reference_that_is_unknown_is_our_fault() {
+        let key = skep_sql::foreign_key("order_lines_order_id_fkey").unwrap();
+        assert_eq!(referenced(Some("order_lines_order_id_fkey")), Meaning::Referenced(key));
+        assert_eq!(referenced(Some("users_email_key")), Meaning::Corrupt);
+        assert_eq!(referenced(None), Meaning::Corrupt);
     }
 
     #[test]

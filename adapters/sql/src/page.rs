@@ -1,62 +1,130 @@
 //! Pages by keyset: the statements of a list, and which of them reads a page.
 
-use super::{Kind, Sql, Statement, Value};
-use skep_application::kernel::{PageRequest, Position, SortValue};
+use super::{Kind, Row, SqlStore, Statement, Value, shape::Shape, stored::Stored};
+use skep_application::kernel::{Page, PageRequest, Position, SortValue, StoreError};
 use skep_domain::shared::Direction;
-use std::borrow::Cow;
 
-/// A list that can be read in pages, in one order.
-pub(crate) struct List {
+/// A list that can be read in pages, in several orders and both directions, and counted. Its statements are called
+/// `context.entity.list…_up_first`, and so on.
+pub(crate) struct Pages {
+    lists: Vec<List>,
+    count: Statement,
+}
+
+/// What a list is made of.
+pub(crate) struct Listed<'a> {
+    /// What every row must meet; empty for nothing. As in [`Shape::query`].
+    pub(crate) condition: &'a str,
+    /// The kinds of the parameters in the condition.
+    pub(crate) params: &'a [Kind],
+    /// The verbs of the lists, each with the column that it is sorted by; among equals by `id`.
+    pub(crate) sorts: &'a [(String, &'static str)],
+    /// The verb that counts the rows.
+    pub(crate) count: &'a str,
+}
+
+/// A list in one order.
+struct List {
+    column: &'static str,
+    direction: Direction,
+    key: Kind,
     first: Statement,
     next: Statement,
-    key: Kind,
 }
 
-/// What the statements of a [`List`] are made of. It is sorted by `key` and, among equals, by `id`.
-pub(crate) struct ListSpec {
-    /// `context.entity.list…`.
-    pub(crate) name: String,
-    /// The columns, as they stand behind `SELECT`.
-    pub(crate) columns: &'static str,
-    /// Their kinds.
-    pub(crate) kinds: &'static [Kind],
-    /// The table.
-    pub(crate) table: &'static str,
-    /// What every row must meet; empty for nothing.
-    pub(crate) condition: &'static str,
-    /// The kinds of the parameters in the condition.
-    pub(crate) params: &'static [Kind],
-    /// The sort key's column and its kind.
-    pub(crate) key: (&'static str, Kind),
-    /// Which way.
-    pub(crate) direction: Direction,
-}
+impl Pages {
+    /// Only for lists that live as long as the program, because names and parameters do.
+    pub(crate) fn new(table: &Shape, listed: &Listed<'_>) -> Self {
+        let directions = [Direction::Ascending, Direction::Descending];
+        let sorts = listed.sorts.iter().flat_map(|sort| directions.map(|direction| (sort, direction)));
+        let lists =
+            sorts.map(|((verb, column), direction)| List::new(table, listed, verb, column, direction)).collect();
+        let text = format!("SELECT count(*) FROM {}{}", table.name, filter(&[listed.condition]));
+        Self { lists, count: table.command(listed.count, &text, listed.params, &[Kind::Int]) }
+    }
 
-impl List {
-    /// Builds both statements: of the first page, and of a page after some row. Only for lists that live as long as the
-    /// program, because names and parameters do.
-    pub(crate) fn new(spec: &ListSpec) -> Self {
-        let (key, kind) = spec.key;
-        let after = match spec.direction {
-            Direction::Ascending => ">",
-            Direction::Descending => "<",
+    pub(crate) fn statements(&self) -> impl Iterator<Item = &Statement> {
+        self.lists.iter().flat_map(|list| [&list.first, &list.next]).chain([&self.count])
+    }
+
+    /// Reads a page of the list that is sorted by a column. `place` is the position of a row in it.
+    pub(crate) async fn page<T: Stored>(
+        &'static self,
+        store: &SqlStore,
+        by: (&'static str, Direction),
+        args: Vec<Value>,
+        request: &PageRequest,
+        place: impl Fn(&T) -> Position + Send,
+    ) -> Result<Page<T>, StoreError> {
+        let Some(rows) = self.rows(store, by, args.clone(), request, T::read).await? else {
+            return Ok(Page::empty(request));
         };
-        let n = spec.params.len();
-        let after = format!("({key}, id) {after} (${}, ${})", n + 1, n + 2);
-        Self {
-            first: spec.statement("first", &[spec.condition], &[]),
-            next: spec.statement("next", &[spec.condition, &after], &[kind, Kind::Uuid]),
-            key: kind,
+        let total = self.total(store, args, request).await?;
+        Ok(Page::of(rows, request, total, place))
+    }
+
+    /// Reads the rows of a page of the list that is sorted by a column, and one more to see whether others follow; nothing if
+    /// the position is one of another list.
+    pub(crate) async fn rows<T>(
+        &'static self,
+        store: &SqlStore,
+        (column, direction): (&'static str, Direction),
+        args: Vec<Value>,
+        request: &PageRequest,
+        read: fn(&mut Row) -> Result<T, StoreError>,
+    ) -> Result<Option<Vec<T>>, StoreError> {
+        let list = self.lists.iter().find(|list| (list.column, list.direction) == (column, direction));
+        match list.and_then(|list| list.page(args, request)) {
+            Some((statement, args)) => Ok(Some(store.rows(statement, args, read).await?)),
+            None => Ok(None),
         }
     }
 
-    pub(crate) fn statements(&self) -> [&Statement; 2] {
-        [&self.first, &self.next]
+    /// The number of all rows, if the request asks for it.
+    pub(crate) async fn total(
+        &'static self,
+        store: &SqlStore,
+        args: Vec<Value>,
+        request: &PageRequest,
+    ) -> Result<Option<u64>, StoreError> {
+        Ok(if request.count { Some(store.count(&self.count, args).await?) } else { None })
+    }
+}
+
+fn filter(conditions: &[&str]) -> String {
+    let conditions: Vec<_> = conditions.iter().copied().filter(|condition| !condition.is_empty()).collect();
+    if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
+}
+
+impl List {
+    /// Builds both statements: of the first page, and of a page after some row.
+    fn new(table: &Shape, listed: &Listed<'_>, verb: &str, column: &'static str, direction: Direction) -> Self {
+        let (way, order, after) = match direction {
+            Direction::Ascending => ("up", "ASC", ">"),
+            Direction::Descending => ("down", "DESC", "<"),
+        };
+        let key = table.kind(column);
+        let statement = |page: &str, conditions: &[&str], more: &[Kind]| {
+            let params = [listed.params, more, &[Kind::Int]].concat();
+            let (filter, limit) = (filter(conditions), params.len());
+            let name = table.name;
+            let text = format!("SELECT {{*}} FROM {name}{filter} ORDER BY {column} {order}, id {order} LIMIT ${limit}");
+            table.query(&format!("{verb}_{way}_{page}"), &text, &params, &[])
+        };
+        let n = listed.params.len();
+        let after = format!("({column}, id) {after} (${}, ${})", n + 1, n + 2);
+        Self {
+            column,
+            direction,
+            key,
+            first: statement("first", &[listed.condition], &[]),
+            next: statement("next", &[listed.condition, &after], &[key, Kind::Uuid]),
+        }
     }
 
     /// The statement and the arguments that read a page, and one row more to see whether others follow; `None` if the
     /// position is one of another list.
-    pub(crate) fn page(&self, mut args: Vec<Value>, request: &PageRequest) -> Option<(&Statement, Vec<Value>)> {
+    fn page(&self, mut args: Vec<Value>, request: &PageRequest) -> Option<(&Statement, Vec<Value>)> {
         let mut statement = &self.first;
         if let Some(Position { key, id }) = &request.after {
             let key = match key {
@@ -75,47 +143,19 @@ impl List {
     }
 }
 
-impl ListSpec {
-    fn statement(&self, page: &str, conditions: &[&str], more: &[Kind]) -> Statement {
-        let Self { columns, table, key: (key, _), .. } = self;
-        let conditions: Vec<&str> = conditions.iter().copied().filter(|condition| !condition.is_empty()).collect();
-        let filter = if conditions.is_empty() { "" } else { " WHERE " };
-        let filter = format!("{filter}{}", conditions.join(" AND "));
-        let order = match self.direction {
-            Direction::Ascending => "ASC",
-            Direction::Descending => "DESC",
-        };
-        let params = [self.params, more, &[Kind::Int]].concat();
-        let limit = params.len();
-        let text = format!("SELECT {columns} FROM {table}{filter} ORDER BY {key} {order}, id {order} LIMIT ${limit}");
-        Statement {
-            name: format!("{}_{page}", self.name).leak(),
-            sql: Sql::Both(Cow::Owned(text)),
-            params: params.leak(),
-            columns: self.kinds,
-            batch: false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Engine;
+    use crate::{Engine, table::Table};
+    use skep_application::kernel::Constraint;
     use skep_domain::shared::{PageLimit, Timestamp};
     use uuid::Uuid;
 
     fn list(condition: &'static str, params: &'static [Kind], direction: Direction) -> List {
-        List::new(&ListSpec {
-            name: "test.row.list".to_owned(),
-            columns: "id, name",
-            kinds: &[Kind::Uuid, Kind::Text],
-            table: "rows",
-            condition,
-            params,
-            key: ("name", Kind::Text),
-            direction,
-        })
+        let rows = Table::<()>::new("rows", "test.row", Constraint::new("rows_pkey"))
+            .key("id", Kind::Uuid, |()| Value::Null)
+            .fixed("name", Kind::Text, |()| Value::Null);
+        List::new(&rows, &Listed { condition, params, sorts: &[], count: "count" }, "list", "name", direction)
     }
     fn request(after: Option<SortValue>) -> PageRequest {
         let after = after.map(|key| Position { key, id: Uuid::from_u128(7) });
@@ -127,7 +167,7 @@ mod tests {
         let list = list("", &[], Direction::Ascending);
         let (statement, args) = list.page(vec![], &request(None)).unwrap();
         let text = "SELECT id, name FROM rows ORDER BY name ASC, id ASC LIMIT $1";
-        assert_eq!((statement.name, statement.text(Engine::Sqlite)), ("test.row.list_first", text));
+        assert_eq!((statement.name, statement.text(Engine::Sqlite)), ("test.row.list_up_first", text));
         assert_eq!(args, [Value::Int(6)]);
         assert!(statement.check(&args).is_ok());
     }
@@ -140,7 +180,7 @@ mod tests {
         let (statement, args) = list.page(vec![owner.clone()], &after).unwrap();
         let text = "SELECT id, name FROM rows WHERE owner = $1 AND (name, id) < ($2, $3) \
                     ORDER BY name DESC, id DESC LIMIT $4";
-        assert_eq!((statement.name, statement.text(Engine::Postgres)), ("test.row.list_next", text));
+        assert_eq!((statement.name, statement.text(Engine::Postgres)), ("test.row.list_down_next", text));
         assert_eq!(args, [owner, Value::from("m"), Value::from(Uuid::from_u128(7)), Value::Int(6)]);
         assert!(statement.check(&args).is_ok());
     }

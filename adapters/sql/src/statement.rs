@@ -18,14 +18,26 @@ pub enum Engine {
 pub enum Sql {
     /// The same for both.
     Both(Cow<'static, str>),
-    /// The engines differ here; a test counts how often.
+    /// The engines differ here, for a reason.
     Per {
         /// For SQLite.
         sqlite: Cow<'static, str>,
         /// For PostgreSQL.
         postgres: Cow<'static, str>,
+        /// Why.
+        why: &'static str,
     },
 }
+
+/// Why a statement differs that takes a list of ids.
+pub(crate) const A_LIST: &str = "a list of ids is a table of its own in SQLite, and an array in PostgreSQL";
+/// Why a statement differs that locks rows.
+pub(crate) const A_LOCK: &str = "SQLite has one writer; PostgreSQL has several, which lock rows against each other";
+/// Why a statement differs that deletes what is over.
+pub(crate) const A_SWEEP: &str =
+    "several instances sweep PostgreSQL at once: each takes the rows that no other has locked";
+/// Why a statement differs that is run for many rows.
+pub(crate) const A_BATCH: &str = "SQLite runs the text for every row, PostgreSQL once with an array for each parameter";
 
 /// A statement that both engines can prepare. Declared once, as a static.
 #[derive(Debug)]
@@ -55,15 +67,16 @@ impl Statement {
         Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false }
     }
 
-    /// A statement whose text differs, for SQLite and for PostgreSQL.
+    /// A statement whose text differs, for SQLite and for PostgreSQL, and why.
     #[must_use]
     pub const fn per(
         name: &'static str,
+        why: &'static str,
         (sqlite, postgres): (&'static str, &'static str),
         params: &'static [Kind],
         columns: &'static [Kind],
     ) -> Self {
-        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres) };
+        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why };
         Self { name, sql, params, columns, batch: false }
     }
 
@@ -74,7 +87,7 @@ impl Statement {
         (sqlite, postgres): (&'static str, &'static str),
         params: &'static [Kind],
     ) -> Self {
-        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres) };
+        let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why: A_BATCH };
         Self { name, sql, params, columns: &[], batch: true }
     }
 

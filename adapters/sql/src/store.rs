@@ -36,29 +36,30 @@ impl SqlStore {
     }
 
     /// Reads rows, outside of any unit of work.
-    pub(crate) async fn list<T>(
+    pub(crate) async fn rows<T>(
         &self,
         statement: &'static Statement,
         args: Vec<Value>,
-        read: fn(Row) -> Result<T, StoreError>,
+        read: fn(&mut Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         let rows = self.observer.read(statement, self.database.read(statement, args)).await?;
-        rows.into_iter().map(read).collect()
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
 
     /// Reads a row, if there is one.
-    pub(crate) async fn find<T>(
+    pub(crate) async fn row<T>(
         &self,
         statement: &'static Statement,
         args: Vec<Value>,
-        read: fn(Row) -> Result<T, StoreError>,
+        read: fn(&mut Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(self.list(statement, args, read).await?.pop())
+        let mut rows = self.observer.read(statement, self.database.read(statement, args)).await?;
+        rows.pop().map(|mut row| read(&mut row)).transpose()
     }
 
     /// Reads a number of rows.
     pub(crate) async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
-        let count = self.find(statement, args, |mut row| row.int()).await?;
+        let count = self.row(statement, args, Row::int).await?;
         let count = count.and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| StoreError::Corrupt(format!("{}: no number", statement.name).into()))
     }

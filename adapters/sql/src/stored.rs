@@ -1,11 +1,21 @@
-//! Reading back what the domain wrote, and saying where it cannot be read.
+//! Reading back what was written, and saying where it cannot be read.
 
+use super::Row;
 use skep_application::kernel::StoreError;
 use skep_domain::{
     access::Role,
     shared::{Currency, Version},
 };
 use std::fmt::Display;
+
+/// What a row of a table holds, read from its columns in their order.
+pub(crate) trait Stored: Sized {
+    /// Reads the columns of the table, and leaves what follows them.
+    ///
+    /// # Errors
+    /// `Corrupt`, with the place, if a value cannot be one.
+    fn read(row: &mut Row) -> Result<Self, StoreError>;
+}
 
 /// A row, for the errors about it: its table and its id.
 pub(crate) struct Place<I>(pub(crate) &'static str, pub(crate) I);

@@ -25,7 +25,7 @@ impl SqlUnit {
     }
 
     /// Runs a statement; answers the number of rows it changed.
-    pub(crate) async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+    pub(crate) async fn change(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         self.enter()?;
         let changed = self.watched.statement(statement, self.transaction.execute(statement, args)).await?;
         self.failed = false;
@@ -33,7 +33,7 @@ impl SqlUnit {
     }
 
     /// Runs a batch statement; answers the number of rows it changed in all. No rows, no statement.
-    pub(crate) async fn execute_many(
+    pub(crate) async fn change_many(
         &mut self,
         statement: &'static Statement,
         rows: Vec<Vec<Value>>,
@@ -49,27 +49,31 @@ impl SqlUnit {
     }
 
     /// Reads rows.
-    pub(crate) async fn list<T>(
+    pub(crate) async fn rows<T>(
         &mut self,
         statement: &'static Statement,
         args: Vec<Value>,
-        read: fn(Row) -> Result<T, StoreError>,
+        read: fn(&mut Row) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
         self.enter()?;
         let rows = self.watched.statement(statement, self.transaction.query(statement, args)).await?;
-        let read = rows.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let read = rows.into_iter().map(|mut row| read(&mut row)).collect::<Result<Vec<_>, _>>()?;
         self.failed = false;
         Ok(read)
     }
 
     /// Reads a row, if there is one.
-    pub(crate) async fn find<T>(
+    pub(crate) async fn row<T>(
         &mut self,
         statement: &'static Statement,
         args: Vec<Value>,
-        read: fn(Row) -> Result<T, StoreError>,
+        read: fn(&mut Row) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(self.list(statement, args, read).await?.pop())
+        self.enter()?;
+        let mut rows = self.watched.statement(statement, self.transaction.query(statement, args)).await?;
+        let read = rows.pop().map(|mut row| read(&mut row)).transpose()?;
+        self.failed = false;
+        Ok(read)
     }
 
     /// Changes exactly `wanted` rows, or the unit fails with `Stale`.

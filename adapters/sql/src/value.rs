@@ -46,6 +46,32 @@ pub enum Kind {
     Uuids,
 }
 
+impl Kind {
+    /// The type of PostgreSQL.
+    #[must_use]
+    pub const fn postgres(self) -> &'static str {
+        match self {
+            Self::Bool => "boolean",
+            Self::Int => "bigint",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+            Self::Uuid => "uuid",
+            Self::Time => "timestamptz",
+            Self::Uuids => "uuid[]",
+        }
+    }
+
+    /// The type of a column of SQLite. A list is a pointer and no column.
+    #[must_use]
+    pub const fn sqlite(self) -> &'static str {
+        match self {
+            Self::Bool | Self::Int | Self::Time => "INTEGER",
+            Self::Text => "TEXT",
+            Self::Bytes | Self::Uuid | Self::Uuids => "BLOB",
+        }
+    }
+}
+
 impl Value {
     /// Whether this value may stand where `kind` is declared. NULL may stand anywhere.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Error, ErrorCode, ffi};
 use skep_application::kernel::{Constraint, StoreError};
-use skep_sql::constraint_by_columns;
+use skep_sql::unique_rule_by_message;
 use std::sync::Arc;
 
 /// What an error of SQLite means, before it is known when it happened.
@@ -50,7 +50,12 @@ fn class(error: &Error) -> Class {
 /// Which rule was met. SQLite tells only the columns, or the name when the index is on an expression.
 fn duplicate(error: &Error) -> Option<Constraint> {
     let Error::SqliteFailure(_, Some(message)) = error else { return None };
-    constraint_by_columns(message).or_else(|| skep_application::constraint_named(message.split('\'').nth(1)?))
+    unique_rule_by_message(message)
+}
+
+/// Whether a row would refer to none. SQLite does not say by which foreign key.
+pub(crate) fn is_foreign_key(error: &Error) -> bool {
+    matches!(error, Error::SqliteFailure(failure, _) if failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
 /// Whether another connection stood in the way, so that waiting helps.

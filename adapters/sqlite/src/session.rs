@@ -1,13 +1,13 @@
 //! A connection that runs declared statements: binds by kind, answers by kind, and classifies what fails.
 
 use crate::{
-    errors::{during, fault},
+    errors::{during, fault, is_foreign_key},
     parameters::numbered,
 };
-use rusqlite::{CachedStatement, Connection, types};
+use rusqlite::{CachedStatement, Connection, Error, types};
 use skep_application::kernel::StoreError;
 use skep_domain::shared::Timestamp;
-use skep_sql::{Engine, Kind, Row, Statement, Value};
+use skep_sql::{Engine, Kind, Row, Statement, Value, broken_foreign_key};
 use std::{
     collections::HashMap,
     rc::Rc,
@@ -63,7 +63,9 @@ impl Session {
             return Err(fault(statement.name, "a batch statement is run with execute_many"));
         }
         let mut prepared = self.prepare(statement)?;
-        execute_with(&mut prepared, statement, args)
+        let done = execute_with(&mut prepared, args);
+        drop(prepared);
+        done.map_err(|error| self.failure(statement, args, error))
     }
 
     /// Runs a batch statement for every row, until the first error.
@@ -80,7 +82,13 @@ impl Session {
         let mut prepared = self.prepare(statement)?;
         let mut changed = 0;
         for row in rows {
-            changed += execute_with(&mut prepared, statement, row)?;
+            match execute_with(&mut prepared, row) {
+                Ok(count) => changed += count,
+                Err(error) => {
+                    drop(prepared);
+                    return Err(self.failure(statement, row, error));
+                }
+            }
         }
         drop(prepared);
         if inside && !self.in_transaction() {
@@ -97,7 +105,7 @@ impl Session {
         if prepared.column_count() != statement.columns.len() {
             return Err(fault(statement.name, "answers another number of columns than it declares"));
         }
-        bind(&mut prepared, statement, args)?;
+        bind(&mut prepared, args).map_err(|error| during(statement.name, error))?;
         let mut rows = prepared.raw_query();
         let mut answer = Vec::new();
         while let Some(row) = rows.next().map_err(|error| during(statement.name, error))? {
@@ -109,6 +117,31 @@ impl Session {
             answer.push(Row::new(statement.name, values));
         }
         Ok(answer)
+    }
+
+    /// What a failed statement means. SQLite does not say which foreign key is broken, so it is looked up: the failed
+    /// statement alone is undone, and nobody else writes.
+    fn failure(&self, statement: &'static Statement, args: &[Value], error: Error) -> StoreError {
+        if is_foreign_key(&error) && self.in_transaction() {
+            let mut known = true;
+            let broken = broken_foreign_key(statement, args, &mut |text, value| {
+                self.finds(text, value).unwrap_or_else(|_| {
+                    known = false;
+                    false
+                })
+            });
+            if let (true, Some(constraint)) = (known, broken) {
+                return StoreError::Referenced { constraint };
+            }
+        }
+        during(statement.name, error)
+    }
+
+    /// Whether a text with one parameter finds a row.
+    fn finds(&self, text: &str, value: &Value) -> rusqlite::Result<bool> {
+        let mut prepared = self.db.prepare(&numbered(text))?;
+        bind(&mut prepared, std::slice::from_ref(value))?;
+        Ok(prepared.raw_query().next()?.is_some())
     }
 
     /// What runs from now on has its whole time. SQLite counts the steps of a statement over all its runs, so even the
@@ -132,24 +165,16 @@ impl Session {
     }
 }
 
-fn execute_with(
-    prepared: &mut CachedStatement<'_>,
-    statement: &'static Statement,
-    args: &[Value],
-) -> Result<u64, StoreError> {
-    bind(prepared, statement, args)?;
-    let changed = prepared.raw_execute().map_err(|error| during(statement.name, error))?;
-    Ok(changed as u64)
+fn execute_with(prepared: &mut rusqlite::Statement<'_>, args: &[Value]) -> rusqlite::Result<u64> {
+    bind(prepared, args)?;
+    Ok(prepared.raw_execute()? as u64)
 }
 
-fn bind(prepared: &mut CachedStatement<'_>, statement: &'static Statement, args: &[Value]) -> Result<(), StoreError> {
-    args.iter()
-        .enumerate()
-        .try_for_each(|(at, value)| bind_one(prepared, at + 1, value))
-        .map_err(|error| during(statement.name, error))
+fn bind(prepared: &mut rusqlite::Statement<'_>, args: &[Value]) -> rusqlite::Result<()> {
+    args.iter().enumerate().try_for_each(|(at, value)| bind_one(prepared, at + 1, value))
 }
 
-fn bind_one(prepared: &mut CachedStatement<'_>, number: usize, value: &Value) -> rusqlite::Result<()> {
+fn bind_one(prepared: &mut rusqlite::Statement<'_>, number: usize, value: &Value) -> rusqlite::Result<()> {
     match value {
         Value::Null => prepared.raw_bind_parameter(number, types::Null),
         Value::Bool(value) => prepared.raw_bind_parameter(number, value),

@@ -6,7 +6,7 @@
 //! 1. What a unit wrote is visible to itself at once, and to every reader when `commit` has returned `Ok`, not before.
 //! 2. A unit that is dropped or rolled back leaves nothing behind and frees whatever it held.
 //! 3. A unit remembers its first error and refuses everything after it, `commit` included. Only `rollback` still works:
-//!    a `Duplicate` may be a refusal, and ends like one.
+//!    a `Duplicate` or `Referenced` may be a refusal, and ends like one.
 //! 4. `commit` returns `Ok` only if everything is stored as durably as the store is configured to.
 //! 5. `Retry` means: certainly nothing happened, the attempt may be run again. `OutcomeUnknown` means that it may or may
 //!    not have been stored, and may still be on its way; see [`crate::kernel::Outbox::settle`].
@@ -40,7 +40,7 @@ pub trait Transaction: Send {
     /// Stores everything, together.
     ///
     /// # Errors
-    /// Everything but `Duplicate` and `Stale`, which come from the statements.
+    /// Everything but `Duplicate`, `Referenced` and `Stale`, which come from the statements.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
     /// Undoes everything, and waits until what the unit has read is durable.

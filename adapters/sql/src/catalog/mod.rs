@@ -1,5 +1,10 @@
 //! Products and stock.
 
-pub(crate) mod product_list;
-pub(crate) mod products;
-pub(crate) mod stock;
+mod products;
+mod stock;
+
+use crate::declared::Declared;
+
+pub(crate) fn declared() -> Declared {
+    products::declared().and(stock::declared())
+}

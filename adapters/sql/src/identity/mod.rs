@@ -1,5 +1,11 @@
 //! Accounts, log-ins and the set-up.
 
-pub(crate) mod sessions;
-pub(crate) mod setup_tokens;
-pub(crate) mod users;
+mod sessions;
+mod setup_tokens;
+mod users;
+
+use crate::declared::Declared;
+
+pub(crate) fn declared() -> Declared {
+    users::declared().and(sessions::declared()).and(setup_tokens::declared())
+}

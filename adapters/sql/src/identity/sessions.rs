@@ -1,83 +1,80 @@
 //! The log-ins.
 
-use super::users::roles_of;
+use super::users::ROLES_OF_USER;
 use crate::{
-    Kind::{self, Int, Text, Time, Uuid},
-    Row, SqlStore, SqlUnit, Statement,
-    stored::{Place, args},
+    Kind, Row, SqlStore, SqlUnit, Statement,
+    declared::Declared,
+    shape::Verb,
+    statement::A_SWEEP,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{SessionQueries, SessionRepository, SessionView},
-    kernel::StoreError,
+    identity::{SessionQueries, SessionRepository, SessionView, constraints},
+    kernel::{Constraint, StoreError},
 };
 use skep_domain::{
     identity::Session,
     shared::{SessionId, Timestamp, UserId},
 };
+use std::sync::LazyLock;
 
-const COLUMNS: &[Kind] = &[Uuid, Uuid, Time, Time, Time];
+static SESSIONS: LazyLock<Table<Session>> = LazyLock::new(|| {
+    Table::<Session>::new("sessions", "identity.session", constraints::SESSION_ID)
+        .key("id", Kind::Uuid, |session| session.id.into())
+        .fixed("user_id", Kind::Uuid, |session| session.user_id.into())
+        .fixed("created_at", Kind::Time, |session| session.created_at.into())
+        .fixed("expires_at", Kind::Time, |session| session.expires_at.into())
+        .column("revoked_at", Kind::Time, |session| session.revoked_at.into())
+        .nullable()
+        .references(Constraint::new("sessions_user_id_fkey"), "user_id", "users")
+        .offers(&[Verb::Find, Verb::Insert])
+});
 
-static FIND: Statement = Statement::both(
-    "identity.session.find",
-    "SELECT id, user_id, created_at, expires_at, revoked_at FROM sessions WHERE id = $1",
-    &[Uuid],
-    COLUMNS,
-);
-static INSERT: Statement = Statement::both(
-    "identity.session.insert",
-    "INSERT INTO sessions (id, user_id, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5)",
-    COLUMNS,
-    &[],
-);
 static REVOKE: Statement = Statement::both(
     "identity.session.revoke",
     "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
-    &[Uuid, Time],
+    &[Kind::Uuid, Kind::Time],
     &[],
 );
-/// Several instances sweep at once: each takes the rows that no other has locked.
 static SWEEP: Statement = Statement::per(
     "identity.session.sweep",
+    A_SWEEP,
     (
         "DELETE FROM sessions WHERE id IN \
          (SELECT id FROM sessions WHERE expires_at <= $1 OR revoked_at <= $1 LIMIT $2)",
         "DELETE FROM sessions WHERE id = ANY (ARRAY\
          (SELECT id FROM sessions WHERE expires_at <= $1 OR revoked_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
     ),
-    &[Time, Int],
+    &[Kind::Time, Kind::Int],
     &[],
 );
 /// Runs at every request: two reads by key. The join drops a session without a user.
-static FIND_VIEW: Statement = Statement::both(
-    "identity.session.find_view",
-    concat!(
-        "SELECT sessions.id, sessions.user_id, sessions.created_at, sessions.expires_at, sessions.revoked_at, ",
-        roles_of!("sessions.user_id"),
-        " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1"
-    ),
-    &[Uuid],
-    &[Uuid, Uuid, Time, Time, Time, Text],
-);
+static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
+    let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
+    let text = ["SELECT {sessions.*}, ", ROLES_OF_USER, join].concat();
+    SESSIONS.query("find_view", &text, &[Kind::Uuid], &[Kind::Text])
+});
 
-pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &INSERT, &REVOKE, &SWEEP, &FIND_VIEW];
-
-fn read_columns(row: &mut Row) -> Result<Session, StoreError> {
-    Ok(Session {
-        id: SessionId::new(row.uuid()?),
-        user_id: UserId::new(row.uuid()?),
-        created_at: row.time()?,
-        expires_at: row.time()?,
-        revoked_at: row.optional_time()?,
-    })
+pub(super) fn declared() -> Declared {
+    Declared::table(&SESSIONS).statements([&REVOKE, &SWEEP, &*FIND_VIEW])
 }
 
-fn read(mut row: Row) -> Result<Session, StoreError> {
-    read_columns(&mut row)
+impl Stored for Session {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: SessionId::new(row.uuid()?),
+            user_id: UserId::new(row.uuid()?),
+            created_at: row.time()?,
+            expires_at: row.time()?,
+            revoked_at: row.optional_time()?,
+        })
+    }
 }
 
-fn read_view(mut row: Row) -> Result<SessionView, StoreError> {
-    let session = read_columns(&mut row)?;
+fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
+    let session = Session::read(row)?;
     let roles = Place("users", session.user_id).roles(row.optional_text()?.as_deref())?;
     Ok(SessionView { session, roles })
 }
@@ -85,27 +82,25 @@ fn read_view(mut row: Row) -> Result<SessionView, StoreError> {
 #[async_trait]
 impl SessionRepository for SqlUnit {
     async fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError> {
-        self.find(&FIND, args![id], read).await
+        SESSIONS.find(self, id).await
     }
 
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
-        let args = args![session.id, session.user_id, session.created_at, session.expires_at, session.revoked_at];
-        self.execute(&INSERT, args).await?;
-        Ok(())
+        SESSIONS.insert(self, session).await
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.execute(&REVOKE, args![id, now]).await? > 0)
+        Ok(self.change(&REVOKE, args![id, now]).await? > 0)
     }
 
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.execute(&SWEEP, args![until, limit]).await
+        self.change(&SWEEP, args![until, limit]).await
     }
 }
 
 #[async_trait]
 impl SessionQueries for SqlStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
-        self.find(&FIND_VIEW, args![id], read_view).await
+        self.row(&FIND_VIEW, args![id], read_view).await
     }
 }

@@ -1,64 +1,64 @@
 //! The one-time token of the set-up: one row, or none.
 
 use crate::{
-    Kind::{self, Bytes, Time},
-    Row, SqlUnit, Statement,
-    stored::{Place, args},
+    Kind, Row, SqlUnit, Statement,
+    declared::Declared,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{SetupToken, SetupTokenRepository},
+    identity::{SetupToken, SetupTokenRepository, constraints},
     kernel::StoreError,
 };
+use std::sync::LazyLock;
 
-const COLUMNS: &[Kind] = &[Bytes, Time];
+static TOKENS: LazyLock<Table<SetupToken>> = LazyLock::new(|| {
+    Table::<SetupToken>::new("setup_tokens", "identity.setup_token", constraints::SETUP_TOKEN)
+        .key("id", Kind::Int, |_| 1_i64.into())
+        .column("hash", Kind::Bytes, |token| token.hash.to_vec().into())
+        .column("expires_at", Kind::Time, |token| token.expires_at.into())
+        .offers(&[])
+});
 
-static FIND: Statement = Statement::both(
-    "identity.setup_token.find",
-    "SELECT hash, expires_at FROM setup_tokens WHERE id = 1",
-    &[],
-    COLUMNS,
-);
-/// Of two that redeem the token at once, the second waits on PostgreSQL, and then finds none. SQLite has one writer.
-static LOCK: Statement = Statement::per(
-    "identity.setup_token.lock",
-    (
-        "SELECT hash, expires_at FROM setup_tokens WHERE id = 1",
-        "SELECT hash, expires_at FROM setup_tokens WHERE id = 1 FOR UPDATE",
-    ),
-    &[],
-    COLUMNS,
-);
-static REPLACE: Statement = Statement::both(
-    "identity.setup_token.replace",
-    "INSERT INTO setup_tokens (id, hash, expires_at) VALUES (1, $1, $2) \
-     ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at",
-    COLUMNS,
-    &[],
-);
+static FIND: LazyLock<Statement> =
+    LazyLock::new(|| TOKENS.query("find", "SELECT {*} FROM setup_tokens WHERE id = 1", &[], &[]));
+/// Of two that redeem the token at once, the second waits on PostgreSQL, and then finds none.
+static LOCK: LazyLock<Statement> =
+    LazyLock::new(|| TOKENS.query("lock", "SELECT {*} FROM setup_tokens WHERE id = 1 {for update}", &[], &[]));
+static REPLACE: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "INSERT INTO setup_tokens ({*}) VALUES ($1, $2, $3) \
+        ON CONFLICT (id) DO UPDATE SET hash = excluded.hash, expires_at = excluded.expires_at";
+    TOKENS.command("replace", text, &TOKENS.kinds(), &[])
+});
 static DELETE: Statement = Statement::both("identity.setup_token.delete", "DELETE FROM setup_tokens", &[], &[]);
 
-pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &LOCK, &REPLACE, &DELETE];
+pub(super) fn declared() -> Declared {
+    Declared::table(&TOKENS).statements([&*FIND, &*LOCK, &*REPLACE, &DELETE])
+}
 
-fn read(mut row: Row) -> Result<SetupToken, StoreError> {
-    let hash = row.bytes()?.try_into().ok();
-    Ok(SetupToken { hash: Place("setup_tokens", 1).read("hash", hash)?, expires_at: row.time()? })
+impl Stored for SetupToken {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let place = Place("setup_tokens", row.int()?);
+        let hash = row.bytes()?.try_into().ok();
+        Ok(Self { hash: place.read("hash", hash)?, expires_at: row.time()? })
+    }
 }
 
 #[async_trait]
 impl SetupTokenRepository for SqlUnit {
     async fn find(&mut self) -> Result<Option<SetupToken>, StoreError> {
         let statement = if self.writes() { &LOCK } else { &FIND };
-        self.find(statement, args![], read).await
+        self.row(statement, args![], SetupToken::read).await
     }
 
     async fn replace(&mut self, token: &SetupToken) -> Result<(), StoreError> {
-        self.execute(&REPLACE, args![token.hash.to_vec(), token.expires_at]).await?;
+        self.change(&REPLACE, TOKENS.row_of(token)).await?;
         Ok(())
     }
 
     async fn delete(&mut self) -> Result<(), StoreError> {
-        self.execute(&DELETE, args![]).await?;
+        self.change(&DELETE, args![]).await?;
         Ok(())
     }
 }

@@ -1,158 +1,134 @@
 //! The accounts, each with its roles.
 
 use crate::{
-    Kind::{self, Bool, Int, Text, Time, Uuid},
-    Row, SqlStore, SqlUnit, Statement, Value,
-    stored::{Place, args},
+    Kind, Row, SqlStore, SqlUnit, Statement,
+    declared::Declared,
+    shape::Verb,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{Credentials, UserQueries, UserRepository, UserView},
-    kernel::{Scope, StoreError},
+    identity::{Credentials, UserQueries, UserRepository, UserView, constraints},
+    kernel::{Constraint, Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
     identity::User,
-    shared::{Email, Text as Words, UserId, Version},
+    shared::{Email, Text, UserId, Version},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
-/// The roles of a user as one column, for `id` of a table or alias.
-macro_rules! roles_of {
-    ($user_id:literal) => {
-        concat!("(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = ", $user_id, ")")
-    };
-}
-pub(crate) use roles_of;
+static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
+    Table::<User>::new("users", "identity.user", constraints::USER_ID)
+        .key("id", Kind::Uuid, |user| user.id.into())
+        .column("email", Kind::Text, |user| user.email.as_str().into())
+        .column("display_name", Kind::Text, |user| user.display_name.as_str().into())
+        .column("password_hash", Kind::Text, |user| user.password_hash.as_str().into())
+        .fixed("created_at", Kind::Time, |user| user.created_at.into())
+        .column("updated_at", Kind::Time, |user| user.updated_at.into())
+        .version(|user| user.version)
+        .unique(constraints::USER_EMAIL, &["email"])
+        .offers(&[Verb::Insert, Verb::Save])
+});
+static ROLES: LazyLock<Table<(UserId, Role)>> = LazyLock::new(|| {
+    Table::<(UserId, Role)>::new("user_roles", "identity.user_role", Constraint::new("user_roles_pkey"))
+        .key("user_id", Kind::Uuid, |(user, _)| (*user).into())
+        .key("role", Kind::Text, |(_, role)| role.name().into())
+        .references(Constraint::new("user_roles_user_id_fkey"), "user_id", "users")
+        .offers(&[Verb::InsertMany])
+});
 
-const COLUMNS: &[Kind] = &[Uuid, Text, Text, Text, Text, Time, Time, Int];
-macro_rules! find_by {
-    ($condition:literal) => {
-        concat!(
-            "SELECT id, email, display_name, ",
-            roles_of!("users.id"),
-            ", password_hash, created_at, updated_at, version FROM users WHERE ",
-            $condition
-        )
-    };
-}
+/// The roles of a user as one column, where `users` is read.
+pub(super) const ROLES_OF_USER: &str =
+    "(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = users.id)";
 
-static FIND: Statement = Statement::both("identity.user.find", find_by!("id = $1"), &[Uuid], COLUMNS);
-static FIND_BY_EMAIL: Statement =
-    Statement::both("identity.user.find_by_email", find_by!("email = $1"), &[Text], COLUMNS);
+static FIND: LazyLock<Statement> = LazyLock::new(|| {
+    let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users WHERE id = $1"].concat();
+    USERS.query("find", &text, &[Kind::Uuid], &[Kind::Text])
+});
+static FIND_BY_EMAIL: LazyLock<Statement> = LazyLock::new(|| {
+    let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users WHERE email = $1"].concat();
+    USERS.query("find_by_email", &text, &[Kind::Text], &[Kind::Text])
+});
 static ANY_WITH_ROLE: Statement = Statement::both(
     "identity.user.any_with_role",
     "SELECT EXISTS (SELECT 1 FROM user_roles WHERE role = $1)",
-    &[Text],
-    &[Bool],
-);
-static INSERT: Statement = Statement::both(
-    "identity.user.insert",
-    "INSERT INTO users (id, email, display_name, password_hash, created_at, updated_at, version) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    &[Uuid, Text, Text, Text, Time, Time, Int],
-    &[],
-);
-static SAVE: Statement = Statement::both(
-    "identity.user.save",
-    "UPDATE users SET email = $2, display_name = $3, password_hash = $4, updated_at = $5, version = version + 1 \
-     WHERE id = $1 AND version = $6",
-    &[Uuid, Text, Text, Text, Time, Int],
-    &[],
-);
-static INSERT_ROLES: Statement = Statement::batch(
-    "identity.user_role.insert",
-    (
-        "INSERT INTO user_roles (user_id, role) VALUES ($1, $2)",
-        "INSERT INTO user_roles (user_id, role) SELECT * FROM unnest($1::uuid[], $2::text[])",
-    ),
-    &[Uuid, Text],
+    &[Kind::Text],
+    &[Kind::Bool],
 );
 static DELETE_ROLES: Statement =
-    Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Uuid], &[]);
+    Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
 static FIND_CREDENTIALS: Statement = Statement::both(
     "identity.user.find_credentials",
     "SELECT id, password_hash FROM users WHERE email = $1",
-    &[Text],
-    &[Uuid, Text],
+    &[Kind::Text],
+    &[Kind::Uuid, Kind::Text],
 );
 
-pub(crate) static STATEMENTS: &[&Statement] =
-    &[&FIND, &FIND_BY_EMAIL, &ANY_WITH_ROLE, &INSERT, &SAVE, &INSERT_ROLES, &DELETE_ROLES, &FIND_CREDENTIALS];
-
-fn read(mut row: Row) -> Result<User, StoreError> {
-    let id = UserId::new(row.uuid()?);
-    let place = Place("users", id);
-    Ok(User {
-        id,
-        email: Email::stored(row.text()?),
-        display_name: Words::stored(row.text()?),
-        roles: place.roles(row.optional_text()?.as_deref())?,
-        password_hash: row.text()?,
-        created_at: row.time()?,
-        updated_at: row.time()?,
-        version: place.version(row.int()?)?,
-    })
+pub(super) fn declared() -> Declared {
+    let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &FIND_CREDENTIALS]);
+    users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
 
-fn read_view(row: Row) -> Result<UserView, StoreError> {
-    read(row).map(|user| UserView::from(&user))
+impl Stored for User {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = UserId::new(row.uuid()?);
+        let place = Place("users", id);
+        let mut user = Self {
+            id,
+            email: Email::stored(row.text()?),
+            display_name: Text::stored(row.text()?),
+            roles: vec![],
+            password_hash: row.text()?,
+            created_at: row.time()?,
+            updated_at: row.time()?,
+            version: place.version(row.int()?)?,
+        };
+        user.roles = place.roles(row.optional_text()?.as_deref())?;
+        Ok(user)
+    }
 }
 
-fn read_credentials(mut row: Row) -> Result<Credentials, StoreError> {
+fn read_view(row: &mut Row) -> Result<UserView, StoreError> {
+    User::read(row).map(|user| UserView::from(&user))
+}
+
+fn read_credentials(row: &mut Row) -> Result<Credentials, StoreError> {
     Ok(Credentials { user_id: UserId::new(row.uuid()?), password_hash: row.text()? })
 }
 
 /// A row for each role, however often it is named.
-fn role_rows(user: &User) -> Vec<Vec<Value>> {
+fn role_rows(user: &User) -> Vec<(UserId, Role)> {
     let roles: BTreeSet<Role> = user.roles.iter().copied().collect();
-    roles.into_iter().map(|role| args![user.id, role.name()]).collect()
+    roles.into_iter().map(|role| (user.id, role)).collect()
 }
 
 #[async_trait]
 impl UserRepository for SqlUnit {
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.find(&FIND, args![id], read).await
+        self.row(&FIND, args![id], User::read).await
     }
 
     async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.find(&FIND_BY_EMAIL, args![email.as_str()], read).await
+        self.row(&FIND_BY_EMAIL, args![email.as_str()], User::read).await
     }
 
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
-        let found = self.find(&ANY_WITH_ROLE, args![role.name()], |mut row| row.bool()).await?;
+        let found = self.row(&ANY_WITH_ROLE, args![role.name()], Row::bool).await?;
         Ok(found.unwrap_or(false))
     }
 
     async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
-        let args = args![
-            user.id,
-            user.email.as_str(),
-            user.display_name.as_str(),
-            user.password_hash.as_str(),
-            user.created_at,
-            user.updated_at,
-            user.version,
-        ];
-        self.execute(&INSERT, args).await?;
-        self.execute_many(&INSERT_ROLES, role_rows(user)).await?;
-        Ok(())
+        USERS.insert(self, user).await?;
+        ROLES.insert_many(self, &role_rows(user)).await
     }
 
     async fn save(&mut self, user: &User) -> Result<Version, StoreError> {
-        let args = args![
-            user.id,
-            user.email.as_str(),
-            user.display_name.as_str(),
-            user.password_hash.as_str(),
-            user.updated_at,
-            user.version,
-        ];
-        let saved = self.execute(&SAVE, args).await?;
-        self.all_or_stale(saved, 1)?;
-        self.execute(&DELETE_ROLES, args![user.id]).await?;
-        self.execute_many(&INSERT_ROLES, role_rows(user)).await?;
-        Ok(user.version.next())
+        let version = USERS.save(self, user).await?;
+        self.change(&DELETE_ROLES, args![user.id]).await?;
+        ROLES.insert_many(self, &role_rows(user)).await?;
+        Ok(version)
     }
 }
 
@@ -163,10 +139,10 @@ impl UserQueries for SqlStore {
         if !scope.admits(id) {
             return Ok(None);
         }
-        self.find(&FIND, args![id], read_view).await
+        self.row(&FIND, args![id], read_view).await
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        self.find(&FIND_CREDENTIALS, args![email.as_str()], read_credentials).await
+        self.row(&FIND_CREDENTIALS, args![email.as_str()], read_credentials).await
     }
 }

@@ -1,4 +1,10 @@
 //! What every context has: idempotency keys and the outbox.
 
-pub(crate) mod idempotency;
-pub(crate) mod outbox;
+mod idempotency;
+mod outbox;
+
+use crate::declared::Declared;
+
+pub(crate) fn declared() -> Declared {
+    idempotency::declared().and(outbox::declared())
+}

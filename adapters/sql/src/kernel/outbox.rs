@@ -1,95 +1,88 @@
 //! The outbox.
 
 use crate::{
-    Kind::{Int, Text, Time, Uuid},
-    Row, SqlStore, SqlUnit, Statement,
-    stored::{Place, args},
+    Kind, Row, SqlStore, SqlUnit, Statement,
+    declared::Declared,
+    shape::Verb,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
-use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError};
+use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError, constraints};
 use skep_domain::shared::{EventId, Timestamp, UserId};
+use std::sync::LazyLock;
 
-const COLUMNS: &[crate::Kind] = &[Uuid, Text, Uuid, Int, Uuid, Uuid, Text, Text, Time, Text];
-macro_rules! columns {
-    () => {
-        "id, name, aggregate_id, aggregate_version, actor_id, impersonator_id, request_id, traceparent, occurred_at, \
-         payload"
-    };
-}
+static EVENTS: LazyLock<Table<OutboxEvent>> = LazyLock::new(|| {
+    Table::<OutboxEvent>::new("outbox", "kernel.outbox_event", constraints::EVENT_ID)
+        .key("id", Kind::Uuid, |event| event.id.into())
+        .fixed("name", Kind::Text, |event| event.name.as_str().into())
+        .fixed("aggregate_id", Kind::Uuid, |event| event.aggregate_id.into())
+        .fixed("aggregate_version", Kind::Int, |event| event.aggregate_version.into())
+        .fixed("actor_id", Kind::Uuid, |event| event.actor_id.into())
+        .nullable()
+        .fixed("impersonator_id", Kind::Uuid, |event| event.impersonator_id.into())
+        .nullable()
+        .fixed("request_id", Kind::Text, |event| event.request_id.as_str().into())
+        .fixed("traceparent", Kind::Text, |event| event.traceparent.as_deref().into())
+        .nullable()
+        .fixed("occurred_at", Kind::Time, |event| event.occurred_at.into())
+        .fixed("payload", Kind::Text, |event| event.payload.as_str().into())
+        .grows()
+        .offers(&[Verb::Insert])
+});
 
-static APPEND: Statement = Statement::both(
-    "kernel.outbox_event.append",
-    concat!("INSERT INTO outbox (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
-    COLUMNS,
-    &[],
-);
 /// Holds the place of the event: waits for a unit that is about to store it, and while this unit lasts nobody else can.
 static HOLD: Statement = Statement::both(
     "kernel.outbox_event.hold",
     "INSERT INTO outbox (id, name, aggregate_id, aggregate_version, request_id, occurred_at, payload) \
      VALUES ($1, '', $1, 1, '', $2, '{}') ON CONFLICT (id) DO NOTHING",
-    &[Uuid, Time],
+    &[Kind::Uuid, Kind::Time],
     &[],
 );
 static DELETE: Statement =
-    Statement::both("kernel.outbox_event.delete", "DELETE FROM outbox WHERE id = $1", &[Uuid], &[]);
-static LIST_FIRST: Statement = Statement::both(
-    "kernel.outbox_event.list_first",
-    concat!("SELECT ", columns!(), " FROM outbox ORDER BY id LIMIT $1"),
-    &[Int],
-    COLUMNS,
-);
-static LIST_NEXT: Statement = Statement::both(
-    "kernel.outbox_event.list_next",
-    concat!("SELECT ", columns!(), " FROM outbox WHERE id > $1 ORDER BY id LIMIT $2"),
-    &[Uuid, Int],
-    COLUMNS,
-);
+    Statement::both("kernel.outbox_event.delete", "DELETE FROM outbox WHERE id = $1", &[Kind::Uuid], &[]);
+static LIST_FIRST: LazyLock<Statement> =
+    LazyLock::new(|| EVENTS.query("list_first", "SELECT {*} FROM outbox ORDER BY id LIMIT $1", &[Kind::Int], &[]));
+static LIST_NEXT: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT {*} FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
+    EVENTS.query("list_next", text, &[Kind::Uuid, Kind::Int], &[])
+});
 
-pub(crate) static STATEMENTS: &[&Statement] = &[&APPEND, &HOLD, &DELETE, &LIST_FIRST, &LIST_NEXT];
+pub(super) fn declared() -> Declared {
+    Declared::table(&EVENTS).statements([&HOLD, &DELETE, &*LIST_FIRST, &*LIST_NEXT])
+}
 
-fn read(mut row: Row) -> Result<OutboxEvent, StoreError> {
-    let id = EventId::new(row.uuid()?);
-    let place = Place("outbox", id);
-    Ok(OutboxEvent {
-        id,
-        name: row.text()?,
-        aggregate_id: row.uuid()?,
-        aggregate_version: place.version(row.int()?)?,
-        actor_id: row.optional_uuid()?.map(UserId::new),
-        impersonator_id: row.optional_uuid()?.map(UserId::new),
-        request_id: row.text()?,
-        traceparent: row.optional_text()?,
-        occurred_at: row.time()?,
-        payload: row.text()?,
-    })
+impl Stored for OutboxEvent {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = EventId::new(row.uuid()?);
+        let place = Place("outbox", id);
+        Ok(Self {
+            id,
+            name: row.text()?,
+            aggregate_id: row.uuid()?,
+            aggregate_version: place.version(row.int()?)?,
+            actor_id: row.optional_uuid()?.map(UserId::new),
+            impersonator_id: row.optional_uuid()?.map(UserId::new),
+            request_id: row.text()?,
+            traceparent: row.optional_text()?,
+            occurred_at: row.time()?,
+            payload: row.text()?,
+        })
+    }
 }
 
 #[async_trait]
 impl Outbox for SqlUnit {
     async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError> {
-        let args = args![
-            event.id,
-            event.name.as_str(),
-            event.aggregate_id,
-            event.aggregate_version,
-            event.actor_id,
-            event.impersonator_id,
-            event.request_id.as_str(),
-            event.traceparent.as_deref(),
-            event.occurred_at,
-            event.payload.as_str(),
-        ];
-        self.execute(&APPEND, args).await?;
-        Ok(())
+        EVENTS.insert(self, event).await
     }
 
     async fn settle(&mut self, event: EventId) -> Result<bool, StoreError> {
-        if self.execute(&HOLD, args![event, Timestamp::MIN]).await? == 0 {
+        if self.change(&HOLD, args![event, Timestamp::MIN]).await? == 0 {
             return Ok(true);
         }
         // The deleted row keeps the place until the unit ends, and the unit may store the event itself.
-        self.execute(&DELETE, args![event]).await?;
+        self.change(&DELETE, args![event]).await?;
         Ok(false)
     }
 }
@@ -98,8 +91,8 @@ impl Outbox for SqlUnit {
 impl OutboxQueries for SqlStore {
     async fn list_events(&self, after: Option<EventId>, limit: u32) -> Result<Vec<OutboxEvent>, StoreError> {
         match after {
-            None => self.list(&LIST_FIRST, args![limit], read).await,
-            Some(after) => self.list(&LIST_NEXT, args![after, limit], read).await,
+            None => self.rows(&LIST_FIRST, args![limit], OutboxEvent::read).await,
+            Some(after) => self.rows(&LIST_NEXT, args![after, limit], OutboxEvent::read).await,
         }
     }
 }

@@ -1,50 +1,56 @@
 //! The keys of this deployment.
 
 use crate::{
-    Kind::{self, Bytes, Text, Time},
-    Row, SqlStore, Statement,
-    stored::{Place, args},
+    Kind, Row, SqlStore, Statement,
+    declared::Declared,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
 use skep_application::{
     kernel::{StoreError, Transaction, TxMode, Units as _},
-    operations::{InstanceKeys, KeyPurpose, SealedKey},
+    operations::{InstanceKeys, KeyPurpose, SealedKey, constraints},
 };
+use std::sync::LazyLock;
 
-const COLUMNS: &[Kind] = &[Text, Text, Bytes, Time];
+static KEYS: LazyLock<Table<SealedKey>> = LazyLock::new(|| {
+    Table::<SealedKey>::new("instance_keys", "operations.instance_key", constraints::INSTANCE_KEY_ID)
+        .key("id", Kind::Text, |key| key.id.as_str().into())
+        .fixed("purpose", Kind::Text, |key| key.purpose.name().into())
+        .fixed("sealed", Kind::Bytes, |key| key.sealed.clone().into())
+        .fixed("created_at", Kind::Time, |key| key.created_at.into())
+        .unique(constraints::INSTANCE_KEY_PURPOSE, &["purpose"])
+        .offers(&[])
+});
 
-static LIST: Statement = Statement::both(
-    "operations.instance_key.list",
-    "SELECT id, purpose, sealed, created_at FROM instance_keys ORDER BY created_at, id",
-    &[],
-    COLUMNS,
-);
-static INSERT_FIRST: Statement = Statement::both(
-    "operations.instance_key.insert_first",
-    "INSERT INTO instance_keys (id, purpose, sealed, created_at) VALUES ($1, $2, $3, $4) \
-     ON CONFLICT (purpose) DO NOTHING",
-    COLUMNS,
-    &[],
-);
+static LIST: LazyLock<Statement> =
+    LazyLock::new(|| KEYS.query("list", "SELECT {*} FROM instance_keys ORDER BY created_at, id", &[], &[]));
+static INSERT_FIRST: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "INSERT INTO instance_keys ({*}) VALUES ($1, $2, $3, $4) ON CONFLICT (purpose) DO NOTHING";
+    KEYS.command("insert_first", text, &KEYS.kinds(), &[])
+});
 
-pub(crate) static STATEMENTS: &[&Statement] = &[&LIST, &INSERT_FIRST];
+pub(super) fn declared() -> Declared {
+    Declared::table(&KEYS).statements([&*LIST, &*INSERT_FIRST])
+}
 
-fn read(mut row: Row) -> Result<SealedKey, StoreError> {
-    let id = row.text()?;
-    let purpose = Place("instance_keys", &id).read("purpose", KeyPurpose::from_name(&row.text()?))?;
-    Ok(SealedKey { id, purpose, sealed: row.bytes()?, created_at: row.time()? })
+impl Stored for SealedKey {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = row.text()?;
+        let purpose = Place("instance_keys", &id).read("purpose", KeyPurpose::from_name(&row.text()?))?;
+        Ok(Self { id, purpose, sealed: row.bytes()?, created_at: row.time()? })
+    }
 }
 
 #[async_trait]
 impl InstanceKeys for SqlStore {
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        self.list(&LIST, args![], read).await
+        self.rows(&LIST, args![], SealedKey::read).await
     }
 
     async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
         let mut unit = Box::new(self.open(TxMode::Write, &[]).await?);
-        let args = args![key.id.as_str(), key.purpose.name(), key.sealed.clone(), key.created_at];
-        let kept = unit.execute(&INSERT_FIRST, args).await? > 0;
+        let kept = unit.change(&INSERT_FIRST, KEYS.row_of(key)).await? > 0;
         if kept {
             unit.commit().await?;
         } else {

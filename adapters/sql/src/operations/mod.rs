@@ -1,14 +1,18 @@
 //! Keeping the store running: keys, schema, health.
 
-pub(crate) mod instance_keys;
+mod instance_keys;
 mod migrations;
 
 pub(crate) use migrations::SETS;
 pub use migrations::{SqlCode, SqlSet, SqlStep, SqlWork};
 
-use crate::SqlStore;
+use crate::{SqlStore, declared::Declared};
 use async_trait::async_trait;
 use skep_application::{kernel::StoreError, operations::StoreHealth};
+
+pub(crate) fn declared() -> Declared {
+    instance_keys::declared()
+}
 
 #[async_trait]
 impl StoreHealth for SqlStore {

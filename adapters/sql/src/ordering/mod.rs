@@ -1,4 +1,10 @@
 //! Orders.
 
-pub(crate) mod order_list;
-pub(crate) mod orders;
+mod order_list;
+mod orders;
+
+use crate::declared::Declared;
+
+pub(crate) fn declared() -> Declared {
+    orders::declared().statements(order_list::statements())
+}

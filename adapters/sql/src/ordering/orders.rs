@@ -1,97 +1,81 @@
 //! The orders, each with its lines.
 
 use crate::{
-    Kind::{self, Int, Text, Time, Uuid, Uuids},
-    Row, SqlStore, SqlUnit, Statement,
+    Kind, Row, SqlStore, SqlUnit, Statement,
+    declared::Declared,
     ordering::order_list,
-    stored::{Place, args},
+    shape::Verb,
+    stored::{Place, Stored, args},
+    table::Table,
 };
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{Page, PageRequest, Scope, StoreError},
-    ordering::{OrderQueries, OrderRepository, OrderView},
+    kernel::{Constraint, Page, PageRequest, Scope, StoreError},
+    ordering::{OrderQueries, OrderRepository, OrderView, constraints},
 };
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
-    shared::{Direction, Money, OrderId, ProductId, Text as Words, UserId, Version},
+    shared::{Direction, Money, OrderId, ProductId, Text, UserId, Version},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::LazyLock};
 
-pub(crate) const COLUMNS: &[Kind] = &[Uuid, Text, Uuid, Text, Text, Text, Int, Text, Time, Time, Int, Int];
-macro_rules! columns {
-    () => {
-        "id, number, customer_id, order_state, payment_state, fulfilment_state, total_amount, currency, created_at, \
-         updated_at, version, line_count"
-    };
+pub(super) static ORDERS: LazyLock<Table<Order>> = LazyLock::new(|| {
+    Table::<Order>::new("orders", "ordering.order", constraints::ORDER_ID)
+        .key("id", Kind::Uuid, |order| order.id.into())
+        .fixed("number", Kind::Text, |order| order.number.as_str().into())
+        .fixed("customer_id", Kind::Uuid, |order| order.customer_id.into())
+        .column("order_state", Kind::Text, |order| order.progress.order.name().into())
+        .column("payment_state", Kind::Text, |order| order.progress.payment.name().into())
+        .column("fulfilment_state", Kind::Text, |order| order.progress.fulfilment.name().into())
+        .fixed("total_amount", Kind::Int, |order| order.total.amount().into())
+        .fixed("currency", Kind::Text, |order| order.total.currency().code().into())
+        .fixed("created_at", Kind::Time, |order| order.created_at.into())
+        .column("updated_at", Kind::Time, |order| order.updated_at.into())
+        .version(|order| order.version)
+        .fixed("line_count", Kind::Int, |order| i64::try_from(order.lines.len()).unwrap_or(i64::MAX).into())
+        .unique(constraints::ORDER_NUMBER, &["number"])
+        .offers(&[Verb::Insert, Verb::Save])
+});
+/// A line is written from its order, so its values are given with the statement.
+static LINES: LazyLock<Table<()>> = LazyLock::new(|| {
+    Table::<()>::new("order_lines", "ordering.order_line", constraints::ORDER_LINE)
+        .given_key("order_id", Kind::Uuid)
+        .given_key("product_id", Kind::Uuid)
+        .given("position", Kind::Int)
+        .given("sku", Kind::Text)
+        .given("name", Kind::Text)
+        .given("quantity", Kind::Int)
+        .given("unit_price", Kind::Int)
+        .given("total", Kind::Int)
+        .references(Constraint::new("order_lines_order_id_fkey"), "order_id", "orders")
+        .offers(&[Verb::InsertMany])
+});
+
+static FIND: LazyLock<Statement> =
+    LazyLock::new(|| ORDERS.query("find", "SELECT {*} FROM orders WHERE id = $1", &[Kind::Uuid], &[]));
+static FIND_OWNED: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT {*} FROM orders WHERE id = $1 AND customer_id = $2";
+    ORDERS.query("find_owned", text, &[Kind::Uuid, Kind::Uuid], &[])
+});
+static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT {*} FROM order_lines WHERE order_id {in $1} ORDER BY order_id, position";
+    LINES.query("list", text, &[Kind::Uuids], &[])
+});
+
+pub(super) fn declared() -> Declared {
+    let orders = Declared::table(&ORDERS).statements([&*FIND, &*FIND_OWNED]);
+    orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
-pub(crate) use columns;
-
-const LINE: &[Kind] = &[Uuid, Uuid, Int, Text, Text, Int, Int, Int];
-macro_rules! line {
-    () => {
-        "order_id, product_id, position, sku, name, quantity, unit_price, total"
-    };
-}
-
-static FIND: Statement = Statement::both(
-    "ordering.order.find",
-    concat!("SELECT ", columns!(), " FROM orders WHERE id = $1"),
-    &[Uuid],
-    COLUMNS,
-);
-static FIND_OWNED: Statement = Statement::both(
-    "ordering.order.find_owned",
-    concat!("SELECT ", columns!(), " FROM orders WHERE id = $1 AND customer_id = $2"),
-    &[Uuid, Uuid],
-    COLUMNS,
-);
-static INSERT: Statement = Statement::both(
-    "ordering.order.insert",
-    concat!("INSERT INTO orders (", columns!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"),
-    COLUMNS,
-    &[],
-);
-static SAVE: Statement = Statement::both(
-    "ordering.order.save",
-    "UPDATE orders SET order_state = $2, payment_state = $3, fulfilment_state = $4, updated_at = $5, \
-     version = version + 1 WHERE id = $1 AND version = $6",
-    &[Uuid, Text, Text, Text, Time, Int],
-    &[],
-);
-static LIST_LINES: Statement = Statement::per(
-    "ordering.order_line.list",
-    (
-        concat!("SELECT ", line!(), " FROM order_lines WHERE order_id IN rarray($1) ORDER BY order_id, position"),
-        concat!("SELECT ", line!(), " FROM order_lines WHERE order_id = ANY($1) ORDER BY order_id, position"),
-    ),
-    &[Uuids],
-    LINE,
-);
-static INSERT_LINES: Statement = Statement::batch(
-    "ordering.order_line.insert",
-    (
-        concat!("INSERT INTO order_lines (", line!(), ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"),
-        concat!(
-            "INSERT INTO order_lines (",
-            line!(),
-            ") SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], \
-             $7::bigint[], $8::bigint[])"
-        ),
-    ),
-    LINE,
-);
-
-pub(crate) static STATEMENTS: &[&Statement] = &[&FIND, &FIND_OWNED, &INSERT, &SAVE, &LIST_LINES, &INSERT_LINES];
 
 /// An order, still without its lines.
-pub(crate) struct Stored {
-    pub(crate) order: Order,
-    pub(crate) line_count: usize,
+pub(super) struct OrderRow {
+    pub(super) order: Order,
+    pub(super) line_count: usize,
 }
 
 /// A line that does not know its order's currency yet.
-struct StoredLine {
+struct LineRow {
     order_id: OrderId,
     product_id: ProductId,
     sku: String,
@@ -101,56 +85,60 @@ struct StoredLine {
     total: i64,
 }
 
-pub(crate) fn read(mut row: Row) -> Result<Stored, StoreError> {
-    let id = OrderId::new(row.uuid()?);
-    let place = Place("orders", id);
-    let order = Order {
-        id,
-        number: place.read("number", OrderNumber::parse(&row.text()?).ok())?,
-        customer_id: UserId::new(row.uuid()?),
-        lines: vec![],
-        progress: Progress {
-            order: place.read("order_state", OrderState::from_name(&row.text()?))?,
-            payment: place.read("payment_state", PaymentState::from_name(&row.text()?))?,
-            fulfilment: place.read("fulfilment_state", FulfilmentState::from_name(&row.text()?))?,
-        },
-        total: Money::new(row.int()?, place.currency("currency", &row.text()?)?),
-        created_at: row.time()?,
-        updated_at: row.time()?,
-        version: place.version(row.int()?)?,
-    };
-    let line_count = place.read("line_count", usize::try_from(row.int()?).ok())?;
-    Ok(Stored { order, line_count })
+impl Stored for OrderRow {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = OrderId::new(row.uuid()?);
+        let place = Place("orders", id);
+        let order = Order {
+            id,
+            number: place.read("number", OrderNumber::parse(&row.text()?).ok())?,
+            customer_id: UserId::new(row.uuid()?),
+            lines: vec![],
+            progress: Progress {
+                order: place.read("order_state", OrderState::from_name(&row.text()?))?,
+                payment: place.read("payment_state", PaymentState::from_name(&row.text()?))?,
+                fulfilment: place.read("fulfilment_state", FulfilmentState::from_name(&row.text()?))?,
+            },
+            total: Money::new(row.int()?, place.currency("currency", &row.text()?)?),
+            created_at: row.time()?,
+            updated_at: row.time()?,
+            version: place.version(row.int()?)?,
+        };
+        let line_count = place.read("line_count", usize::try_from(row.int()?).ok())?;
+        Ok(Self { order, line_count })
+    }
 }
 
-fn read_line(mut row: Row) -> Result<StoredLine, StoreError> {
-    let order_id = OrderId::new(row.uuid()?);
-    let product_id = ProductId::new(row.uuid()?);
-    let position = row.int()?;
-    Ok(StoredLine {
-        order_id,
-        product_id,
-        sku: row.text()?,
-        name: row.text()?,
-        quantity: Place("order_lines", format!("{order_id} {position}")).count("quantity", row.int()?)?,
-        unit_price: row.int()?,
-        total: row.int()?,
-    })
+impl Stored for LineRow {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let order_id = OrderId::new(row.uuid()?);
+        let product_id = ProductId::new(row.uuid()?);
+        let position = row.int()?;
+        Ok(Self {
+            order_id,
+            product_id,
+            sku: row.text()?,
+            name: row.text()?,
+            quantity: Place("order_lines", format!("{order_id} {position}")).count("quantity", row.int()?)?,
+            unit_price: row.int()?,
+            total: row.int()?,
+        })
+    }
 }
 
-fn with_lines(orders: Vec<Stored>, lines: Vec<StoredLine>) -> Result<Vec<Order>, StoreError> {
-    let mut by_order: HashMap<OrderId, Vec<StoredLine>> = HashMap::new();
+fn with_lines(orders: Vec<OrderRow>, lines: Vec<LineRow>) -> Result<Vec<Order>, StoreError> {
+    let mut by_order: HashMap<OrderId, Vec<LineRow>> = HashMap::new();
     for line in lines {
         by_order.entry(line.order_id).or_default().push(line);
     }
-    let complete = |Stored { mut order, line_count }: Stored| {
+    let complete = |OrderRow { mut order, line_count }: OrderRow| {
         let lines = by_order.remove(&order.id).filter(|lines| lines.len() == line_count);
         let lines = lines.ok_or_else(|| StoreError::corrupt("orders", order.id, "lines are missing"))?;
         let currency = order.total.currency();
-        let line = |line: StoredLine| OrderLine {
+        let line = |line: LineRow| OrderLine {
             product_id: line.product_id,
             sku: Sku::stored(line.sku),
-            name: Words::stored(line.name),
+            name: Text::stored(line.name),
             quantity: line.quantity,
             unit_price: Money::new(line.unit_price, currency),
             total: Money::new(line.total, currency),
@@ -162,20 +150,20 @@ fn with_lines(orders: Vec<Stored>, lines: Vec<StoredLine>) -> Result<Vec<Order>,
 }
 
 /// Reads the lines of orders that were read without, in one statement.
-pub(crate) async fn complete(store: &SqlStore, orders: Vec<Stored>) -> Result<Vec<OrderView>, StoreError> {
+pub(super) async fn complete(store: &SqlStore, orders: Vec<OrderRow>) -> Result<Vec<OrderView>, StoreError> {
     if orders.is_empty() {
         return Ok(vec![]);
     }
-    let ids: Vec<_> = orders.iter().map(|stored| stored.order.id.uuid()).collect();
-    let lines = store.list(&LIST_LINES, args![ids], read_line).await?;
+    let ids: Vec<_> = orders.iter().map(|row| row.order.id.uuid()).collect();
+    let lines = store.rows(&LIST_LINES, args![ids], LineRow::read).await?;
     Ok(with_lines(orders, lines)?.iter().map(OrderView::from).collect())
 }
 
 #[async_trait]
 impl OrderRepository for SqlUnit {
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        let Some(order) = self.find(&FIND, args![id], read).await? else { return Ok(None) };
-        let lines = self.list(&LIST_LINES, args![vec![id.uuid()]], read_line).await?;
+        let Some(order) = self.row(&FIND, args![id], OrderRow::read).await? else { return Ok(None) };
+        let lines = self.rows(&LIST_LINES, args![vec![id.uuid()]], LineRow::read).await?;
         Ok(self.remember(with_lines(vec![order], lines))?.pop())
     }
 
@@ -187,21 +175,7 @@ impl OrderRepository for SqlUnit {
             // Only the order's currency is stored.
             return self.remember(Err(StoreError::corrupt("orders", order.id, "lines are in another currency")));
         }
-        let args = args![
-            order.id,
-            order.number.as_str(),
-            order.customer_id,
-            order.progress.order.name(),
-            order.progress.payment.name(),
-            order.progress.fulfilment.name(),
-            order.total.amount(),
-            currency.code(),
-            order.created_at,
-            order.updated_at,
-            order.version,
-            i64::try_from(order.lines.len()).unwrap_or(i64::MAX),
-        ];
-        self.execute(&INSERT, args).await?;
+        ORDERS.insert(self, order).await?;
         let rows = order.lines.iter().zip(1_i64..).map(|(line, position)| {
             args![
                 order.id,
@@ -214,22 +188,11 @@ impl OrderRepository for SqlUnit {
                 line.total.amount(),
             ]
         });
-        self.execute_many(&INSERT_LINES, rows.collect()).await?;
-        Ok(())
+        LINES.insert_rows(self, rows.collect()).await
     }
 
     async fn save(&mut self, order: &Order) -> Result<Version, StoreError> {
-        let args = args![
-            order.id,
-            order.progress.order.name(),
-            order.progress.payment.name(),
-            order.progress.fulfilment.name(),
-            order.updated_at,
-            order.version,
-        ];
-        let saved = self.execute(&SAVE, args).await?;
-        self.all_or_stale(saved, 1)?;
-        Ok(order.version.next())
+        ORDERS.save(self, order).await
     }
 }
 
@@ -238,8 +201,8 @@ impl OrderQueries for SqlStore {
     async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
         let order = match scope {
             Scope::None => None,
-            Scope::All => self.find(&FIND, args![id], read).await?,
-            Scope::OwnedBy(owner) => self.find(&FIND_OWNED, args![id, owner], read).await?,
+            Scope::All => self.row(&FIND, args![id], OrderRow::read).await?,
+            Scope::OwnedBy(owner) => self.row(&FIND_OWNED, args![id, owner], OrderRow::read).await?,
         };
         Ok(complete(self, order.into_iter().collect()).await?.pop())
     }

@@ -5,4 +5,5 @@ mod migrations;
 mod observe;
 mod queries;
 mod statements;
+mod tables;
 mod unit;

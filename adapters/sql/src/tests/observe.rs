@@ -70,6 +70,9 @@ async fn units_are_counted_by_how_they_end() {
     assert_eq!(outcomes([], End::RollBack).await, "rolled_back 1");
     let duplicate = || StoreError::Duplicate { constraint: skep_application::catalog::constraints::PRODUCT_SKU };
     assert_eq!(outcomes(fails(duplicate()), End::RollBack).await, "rolled_back 1");
+    let referenced =
+        StoreError::Referenced { constraint: skep_application::kernel::Constraint::new("users_parent_fkey") };
+    assert_eq!(outcomes(fails(referenced), End::RollBack).await, "rolled_back 1");
     for error in [StoreError::Retry("serialization".into()), StoreError::Stale] {
         assert_eq!(outcomes(fails(error), End::Drop).await, "retried 1");
     }

@@ -1,0 +1,171 @@
+//! What follows from the declaration of a table.
+
+use crate::{
+    Engine, Kind, Statement, Value,
+    shape::{Shape, Verb},
+    stored::args,
+    table::Table,
+    testing::{Answer, Fake},
+};
+use skep_application::kernel::{Constraint, StoreError, TxMode};
+use skep_domain::shared::Version;
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+struct Note {
+    id: Uuid,
+    title: &'static str,
+    parent: Option<Uuid>,
+    version: Version,
+}
+
+const TITLE: Constraint = Constraint::new("notes_title_key");
+const PARENT: Constraint = Constraint::new("notes_parent_id_fkey");
+const BOOK: Constraint = Constraint::new("notes_book_id_fkey");
+const ALL: &[Verb] = &[Verb::Find, Verb::FindMany, Verb::Insert, Verb::Save, Verb::Delete];
+
+fn notes() -> Table<Note> {
+    Table::<Note>::new("notes", "test.note", Constraint::new("notes_pkey"))
+        .key("id", Kind::Uuid, |note| note.id.into())
+        .fixed("book_id", Kind::Uuid, |note| note.id.into())
+        .column("title", Kind::Text, |note| note.title.into())
+        .version(|note| note.version)
+        .column("parent_id", Kind::Uuid, |note| note.parent.into())
+        .nullable()
+        .unique(TITLE, &["title"])
+        .references(BOOK, "book_id", "books")
+        .references(PARENT, "parent_id", "notes")
+}
+static NOTES: LazyLock<Table<Note>> = LazyLock::new(|| notes().offers(ALL));
+static BATCHES: LazyLock<Table<Note>> = LazyLock::new(|| notes().grows().offers(&[Verb::InsertMany, Verb::SaveMany]));
+
+fn note() -> Note {
+    let version = Version::FIRST.next();
+    Note { id: Uuid::from_u128(1), title: "honey", parent: Some(Uuid::from_u128(2)), version }
+}
+
+fn texts(statement: &Statement) -> [&str; 2] {
+    [statement.text(Engine::Sqlite), statement.text(Engine::Postgres)]
+}
+
+#[test]
+fn statements_follow_from_the_declaration() {
+    for (verb, name, sqlite, postgres) in [
+        (Verb::Find, "test.note.find", "SELECT id, book_id, title, version, parent_id FROM notes WHERE id = $1", None),
+        (
+            Verb::FindMany,
+            "test.note.find_many",
+            "SELECT id, book_id, title, version, parent_id FROM notes WHERE id IN rarray($1)",
+            Some("SELECT id, book_id, title, version, parent_id FROM notes WHERE id = ANY($1)"),
+        ),
+        (
+            Verb::Insert,
+            "test.note.insert",
+            "INSERT INTO notes (id, book_id, title, version, parent_id) VALUES ($1, $2, $3, $4, $5)",
+            None,
+        ),
+        (
+            Verb::Save,
+            "test.note.save",
+            "UPDATE notes SET title = $2, parent_id = $3, version = version + 1 WHERE id = $1 AND version = $4",
+            None,
+        ),
+        (Verb::Delete, "test.note.delete", "DELETE FROM notes WHERE id = $1 AND version = $2", None),
+    ] {
+        let statement = NOTES.statement(verb).unwrap();
+        assert_eq!(statement.name, name);
+        assert_eq!(texts(statement), [sqlite, postgres.unwrap_or(sqlite)]);
+        assert!(!statement.batch);
+    }
+    assert_eq!(NOTES.statement(Verb::Save).unwrap().params, [Kind::Uuid, Kind::Text, Kind::Uuid, Kind::Int]);
+    assert_eq!(NOTES.statement(Verb::Find).unwrap().columns.len(), 5);
+}
+
+#[test]
+fn a_batch_has_an_array_for_each_column_on_postgres() {
+    let append = BATCHES.statement(Verb::InsertMany).unwrap();
+    let values = "INSERT INTO notes (id, book_id, title, version, parent_id) VALUES ($1, $2, $3, $4, $5)";
+    let arrays = "INSERT INTO notes (id, book_id, title, version, parent_id) SELECT * FROM \
+                  unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[])";
+    assert_eq!((append.name, append.batch, texts(append)), ("test.note.append", true, [values, arrays]));
+    let save = BATCHES.statement(Verb::SaveMany).unwrap();
+    let one = "UPDATE notes SET title = $2, parent_id = $3, version = version + 1 WHERE id = $1 AND version = $4";
+    let many = "UPDATE notes AS stored SET title = saved.title, parent_id = saved.parent_id, \
+                version = stored.version + 1 \
+                FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::bigint[]) AS saved (id, title, parent_id, version) \
+                WHERE stored.id = saved.id AND stored.version = saved.version";
+    assert_eq!((save.name, save.batch, texts(save)), ("test.note.save", true, [one, many]));
+}
+
+#[test]
+fn own_texts_take_the_columns_of_the_table() {
+    let text = "SELECT {note.*}, 1 FROM notes AS note WHERE book_id {in $1} ORDER BY id {for update}";
+    let statement = NOTES.query("lock", text, &[Kind::Uuids], &[Kind::Int]);
+    let columns = "SELECT note.id, note.book_id, note.title, note.version, note.parent_id, 1 FROM notes AS note";
+    assert_eq!(
+        texts(&statement),
+        [
+            format!("{columns} WHERE book_id IN rarray($1) ORDER BY id"),
+            format!("{columns} WHERE book_id = ANY($1) ORDER BY id FOR UPDATE"),
+        ]
+    );
+    assert_eq!(statement.columns.len(), 6);
+}
+
+#[test]
+fn values_are_taken_in_the_order_of_the_parameters() {
+    let (written, saved) = (NOTES.row_of(&note()), NOTES.saved_of(&note()));
+    assert_eq!(written, args![note().id, note().id, "honey", 2_i64, note().parent]);
+    assert_eq!(saved, args![note().id, "honey", note().parent, 2_i64]);
+    assert!(NOTES.statement(Verb::Insert).unwrap().check(&written).is_ok());
+    assert!(NOTES.statement(Verb::Save).unwrap().check(&saved).is_ok());
+}
+
+#[tokio::test]
+async fn a_row_is_saved_and_deleted_in_the_version_that_was_read() {
+    for (changed, stale) in [(1, false), (0, true)] {
+        let fake = Fake::answering([Answer::Changed(1), Answer::Changed(changed), Answer::Changed(changed)]);
+        let mut unit = fake.store().open(TxMode::Write, &[]).await.unwrap();
+        NOTES.insert(&mut unit, &note()).await.unwrap();
+        match NOTES.save(&mut unit, &note()).await {
+            Ok(version) => assert_eq!((version, stale), (note().version.next(), false)),
+            Err(error) => assert!(stale && matches!(error, StoreError::Stale), "{error}"),
+        }
+        let mut unit = fake.store().open(TxMode::Write, &[]).await.unwrap();
+        let deleted = NOTES.delete(&mut unit, &note()).await;
+        assert_eq!(matches!(deleted, Err(StoreError::Stale)), stale, "{deleted:?}");
+        assert_eq!(fake.log(), ["test.note.insert", "test.note.save", "test.note.delete"]);
+    }
+}
+
+#[test]
+fn what_a_table_does_not_offer_is_refused() {
+    let error = NOTES.statement(Verb::SaveMany).unwrap_err();
+    let StoreError::Corrupt(why) = error else { panic!("{error:?}") };
+    assert_eq!(why.to_string(), "the table notes does not offer SaveMany");
+}
+
+/// As SQLite asks: `rows` are the ids that each text with one parameter finds.
+fn broken(verb: Verb, args: &[Value], rows: &[(&str, u128)]) -> Option<Constraint> {
+    let all: &[&'static Shape] = &[&NOTES];
+    NOTES.broken_reference(verb, args, all, &mut |text, value| {
+        rows.iter().any(|(of, id)| *of == text && Value::from(Uuid::from_u128(*id)) == *value)
+    })
+}
+
+#[test]
+fn a_broken_reference_is_found_by_looking() {
+    let (book, parent) = ("SELECT 1 FROM books WHERE id = $1", "SELECT 1 FROM notes WHERE id = $1");
+    let child = "SELECT 1 FROM notes WHERE parent_id = $1";
+    let written = NOTES.row_of(&note());
+    assert_eq!(broken(Verb::Insert, &written, &[(parent, 2)]), Some(BOOK));
+    assert_eq!(broken(Verb::Insert, &written, &[(book, 1)]), Some(PARENT));
+    assert_eq!(broken(Verb::Insert, &written, &[(book, 1), (parent, 2)]), None);
+    let root = NOTES.row_of(&Note { parent: None, ..note() });
+    assert_eq!(broken(Verb::Insert, &root, &[(book, 1)]), None, "NULL refers to nothing");
+    let saved = NOTES.saved_of(&note());
+    assert_eq!(broken(Verb::Save, &saved, &[]), Some(PARENT), "the book is not saved");
+    let deleted: [Value; 2] = [note().id.into(), note().version.into()];
+    assert_eq!(broken(Verb::Delete, &deleted, &[(child, 1)]), Some(PARENT));
+    assert_eq!(broken(Verb::Delete, &deleted, &[(child, 7)]), None);
+}
