@@ -11,7 +11,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::config::Timeouts;
+use super::limits::Timeouts;
 
 /// What happens on a connection, as told by its socket, its service and its bodies, and read by
 /// the task that drives it. Plain counters: nothing here waits for anything.

@@ -76,7 +76,7 @@ impl<'a> Parts<'a> {
         {
             return None;
         }
-        let (host, port) = super::guard::split_authority(authority)?;
+        let (host, port) = super::authority::split_authority(authority)?;
         Some(Self { scheme, host, port: port.or_else(|| default_port(scheme)) })
     }
 }

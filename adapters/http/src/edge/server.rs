@@ -20,9 +20,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::access_log::Exchange;
-use super::config::{EdgeConfig, Limits};
+use super::config::EdgeConfig;
 use super::connection::{Activity, Ending, ServerState, drive};
 use super::io::EdgeIo;
+use super::limits::Limits;
 use super::service::{ConnectionInfo, Edge};
 use crate::problem::Problem;
 

@@ -117,7 +117,7 @@ impl Edge {
         let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
         let route = config.routes.find(parts.uri.path());
         let template = route.map(|route| &*route.template);
-        let trace = RequestTrace::begin(config, &parts, template, client);
+        let trace = RequestTrace::begin(config.tracer.as_deref(), config.new_trace.as_ref(), &parts, template, client);
         let context = RequestContext {
             request_id: request_id.clone(),
             client,
