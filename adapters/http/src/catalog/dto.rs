@@ -1,6 +1,6 @@
-//! The bodies of the catalogue.
+//! The bodies of the catalog.
 
-use crate::api::{ListLinks, MoneyBody, PageInfo, SelfLink, path_of};
+use crate::parts::{Id, MoneyBody, SelfLink, path_of};
 use poem_openapi::{
     Object,
     types::{Example, MaybeUndefined},
@@ -10,7 +10,10 @@ use skep_application::{
     catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail},
     kernel::IdempotencyKey,
 };
-use skep_domain::{catalog::Product, shared::Patch};
+use skep_domain::{
+    catalog::Product,
+    shared::{Patch, ProductId},
+};
 
 /// The path of the products.
 pub(super) const PRODUCTS: &str = "/api/v1/products";
@@ -105,6 +108,7 @@ pub(super) struct ChangeProductRequest {
     #[serde(default)]
     name: MaybeUndefined<String>,
     /// The description.
+    #[oai(nullable)]
     #[serde(default)]
     description: MaybeUndefined<String>,
     /// What one piece costs.
@@ -182,7 +186,7 @@ pub(super) struct ProductLinks {
 #[oai(rename = "Product")]
 pub(super) struct ProductBody {
     /// The identifier.
-    id: String,
+    id: Id<ProductId>,
     /// The shop's own code.
     sku: String,
     /// The name.
@@ -207,7 +211,7 @@ impl From<Product> for ProductBody {
     fn from(product: Product) -> Self {
         let (this, stock) = (path_of(PRODUCTS, product.id, ""), path_of(PRODUCTS, product.id, "/stock"));
         Self {
-            id: product.id.to_string(),
+            id: Id(product.id),
             sku: product.sku.into_string(),
             name: product.name.into_string(),
             description: product.description.into_string(),
@@ -218,18 +222,6 @@ impl From<Product> for ProductBody {
             links: ProductLinks { this, stock },
         }
     }
-}
-
-/// A page of products.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "ProductList")]
-pub(super) struct ProductListBody {
-    /// The products.
-    pub(super) data: Vec<ProductBody>,
-    /// The page.
-    pub(super) page: PageInfo,
-    /// Where this page and the next are.
-    pub(super) links: ListLinks,
 }
 
 /// How many of a product are on hand.

@@ -2,8 +2,8 @@
 
 use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
-    api::{Answer, SignedIn, State, etag, refuse, visitor},
     body::Strict,
+    parts::{Answer, Shown, SignedIn, State, refuse, visitor},
     problem::Problem,
 };
 use poem::{Request, web::Data};
@@ -16,7 +16,8 @@ enum Tag {
     Identity,
 }
 
-pub(crate) struct IdentityApi;
+#[derive(Default)]
+pub(super) struct IdentityApi;
 
 #[derive(ApiResponse)]
 enum Registered {
@@ -30,13 +31,6 @@ enum LoggedIn {
     /// An access token.
     #[oai(status = 200)]
     Ok(Answer<TokenBody>),
-}
-
-#[derive(ApiResponse)]
-enum Profile {
-    /// The account.
-    #[oai(status = 200)]
-    Ok(Answer<UserBody>, #[oai(header = "ETag")] String),
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
@@ -83,11 +77,10 @@ impl IdentityApi {
         Ok(Registered::Created(Answer(user.into())))
     }
 
-    /// Show the own profile
+    /// Show your own profile
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
-    async fn get_profile(&self, caller: SignedIn, state: Data<&Arc<State>>) -> Result<Profile, Problem> {
+    async fn get_profile(&self, caller: SignedIn, state: Data<&Arc<State>>) -> Result<Shown<UserBody>, Problem> {
         let user = state.app.identity.get_profile.execute(&caller.0).await.map_err(refuse)?;
-        let etag = etag(user.version);
-        Ok(Profile::Ok(Answer(user.into()), etag))
+        Ok(Shown::of(user.version, user))
     }
 }

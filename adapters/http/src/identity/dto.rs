@@ -1,9 +1,10 @@
 //! The bodies of identity. Those that hold a secret have no `Debug`.
 
-use crate::api::SelfLink;
+use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{AccountCommand, LogInAnswer, LogInCommand, SetUpCommand, UserView};
+use skep_domain::shared::UserId;
 
 /// A registration.
 #[derive(Object, Deserialize)]
@@ -113,7 +114,7 @@ impl From<LogInAnswer> for TokenBody {
 #[oai(rename = "User")]
 pub(super) struct UserBody {
     /// The identifier.
-    id: String,
+    id: Id<UserId>,
     /// The e-mail address.
     email: String,
     /// The name shown to others.
@@ -131,7 +132,7 @@ pub(super) struct UserBody {
 impl From<UserView> for UserBody {
     fn from(user: UserView) -> Self {
         Self {
-            id: user.id.to_string(),
+            id: Id(user.id),
             email: user.email.as_str().to_owned(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),

@@ -2,7 +2,7 @@
 
 use crate::problem::{FieldError, Problem, code};
 use http::StatusCode;
-use skep_application::kernel::{AppError, ErrorKind, IdempotencyKey};
+use skep_application::kernel::{AppError, ErrorKind};
 
 /// The status of a kind of error.
 pub const fn status(kind: ErrorKind) -> StatusCode {
@@ -41,17 +41,4 @@ pub(crate) fn refuse<E: AppError>(error: E) -> Problem {
 /// Whole seconds, rounded up, at least 1.
 pub(crate) fn seconds(duration: std::time::Duration) -> u32 {
     u32::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
-}
-
-/// Reads the `Idempotency-Key` header.
-pub(crate) fn idempotency_key(header: Option<String>) -> Result<Option<IdempotencyKey>, Problem> {
-    let parse = |text: String| IdempotencyKey::parse(&text);
-    header.map(parse).transpose().map_err(|error| {
-        let name = "Idempotency-Key";
-        Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(
-            name,
-            code::INVALID_PARAMETER.name,
-            error.to_string(),
-        ))
-    })
 }

@@ -1,7 +1,36 @@
 //! Entity tags: the version of a resource in quotes.
 
+use super::parameter;
+use http::header::IF_MATCH;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchemaRef},
+};
 use skep_application::kernel::Precondition;
 use skep_domain::shared::Version;
+
+/// The `If-Match` header: the version that a change is based on. A use case decides whether it may be missing.
+pub(crate) struct IfMatch(pub(crate) Precondition);
+
+impl<'a> ApiExtractor<'a> for IfMatch {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let description = "The `ETag` that must still be current, or `*`. PUT and PATCH require it.";
+        parameter::inline(parameter::header("If-Match", description, "\"1\""))
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self(precondition(request.header(IF_MATCH))))
+    }
+}
 
 /// The entity tag of a version.
 pub(crate) fn etag(version: Version) -> String {
@@ -16,7 +45,7 @@ pub(crate) fn partial_etag(version: Version) -> String {
 
 /// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag never
 /// matches strongly, and what is no list at all matches nothing.
-pub(crate) fn precondition(header: Option<&str>) -> Precondition {
+fn precondition(header: Option<&str>) -> Precondition {
     let Some(header) = header.map(str::trim) else { return Precondition::Missing };
     if header == "*" {
         return Precondition::Any;

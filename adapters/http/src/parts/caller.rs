@@ -1,6 +1,6 @@
 //! Who calls: from the `Authorization` header to an actor.
 
-use super::{limits, refusal::refuse, state::State};
+use super::{refusal::refuse, state::State};
 use crate::{
     edge::RequestContext,
     problem::{Problem, code},
@@ -46,7 +46,7 @@ impl SignedIn {
     ///
     /// # Errors
     /// 401 without good ones.
-    pub(super) async fn read(request: &Request) -> Result<Self> {
+    pub(crate) async fn read(request: &Request) -> Result<Self> {
         let actor = identify(request).await?;
         if actor.principal == Principal::Anonymous {
             return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
@@ -82,7 +82,7 @@ impl Anyone {
     ///
     /// # Errors
     /// 401 if they are not good.
-    pub(super) async fn read(request: &Request) -> Result<Self> {
+    pub(crate) async fn read(request: &Request) -> Result<Self> {
         Ok(Self(identify(request).await?))
     }
 }
@@ -108,7 +108,7 @@ async fn identify(request: &Request) -> Result<Actor> {
         let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
         let principal = state.app.identity.authenticate.execute(token).instrument(span).await;
         actor.principal = principal.map_err(refuse)?;
-        limits::count_user(request, state, &actor).await?;
+        state.limiter.count_user(request, &actor).await?;
     }
     Ok(actor)
 }

@@ -1,0 +1,18 @@
+//! What the document says of identity's bodies beyond their types. The examples of requests are beside them.
+
+use crate::parts::{EXAMPLE_TIME, Schemas};
+use serde_json::json;
+use skep_domain::access::Role;
+
+pub(super) fn complete(schemas: &mut Schemas<'_>) {
+    schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
+    schemas.values("AccessToken", "token_type", ["Bearer"]);
+    let user = json!({
+        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": "ada@example.com", "display_name": "Ada",
+        "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "links": { "self": "/api/v1/users/me" },
+    });
+    schemas.example("User", user);
+    let token = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
+    schemas.example("AccessToken", json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }));
+}

@@ -1,0 +1,185 @@
+//! What lists share: their parameters, and the page that they answer.
+
+use super::{
+    answer::Answer,
+    page::{ListBody, ListLinks, Listed, PageInfo},
+    parameter::{inline, invalid},
+    state::State,
+};
+use crate::problem::Problem;
+use poem::{Request, RequestBody, Result};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
+    types::Type,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use skep_application::kernel::{Actor, Page, PageRequest, Position};
+use skep_domain::shared::{Direction, PageLimit};
+
+/// What the parameters of a list are called together, until the document names each.
+const TOGETHER: &str = "list";
+
+/// What a list can be sorted by. The first key is the default, descending.
+pub(crate) trait SortKey: Copy + Send + Sync + 'static {
+    /// Every key.
+    const ALL: &'static [Self];
+
+    /// The name, as callers use it.
+    fn name(self) -> &'static str;
+}
+
+/// Lists that are sorted by the time of creation alone.
+impl SortKey for () {
+    const ALL: &'static [Self] = &[()];
+
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+}
+
+/// The parameters of a list: `limit`, `cursor`, `sort` and `count`.
+pub(crate) struct ListQuery<K> {
+    limit: PageLimit,
+    cursor: Option<String>,
+    sort: String,
+    key: K,
+    direction: Direction,
+    count: bool,
+}
+
+/// The parameters as they are sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    limit: Option<String>,
+    cursor: Option<String>,
+    sort: Option<String>,
+    count: Option<String>,
+}
+
+impl<'a, K: SortKey> ApiExtractor<'a> for ListQuery<K> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    /// poem-openapi documents one parameter for each extractor. This one carries what differs between lists, the keys;
+    /// [`list_parameters`] makes the four of it.
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let names = K::ALL.iter().map(|key| key.name());
+        let sorts: Vec<Value> = names.flat_map(|name| [json!(name), json!(format!("-{name}"))]).collect();
+        let default = sorts.get(1).cloned();
+        inline(MetaSchema { title: Some(TOGETHER.to_owned()), enum_items: sorts, default, ..MetaSchema::new("string") })
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Ok(Self::read(request.params()?)?)
+    }
+}
+
+/// The four parameters that a parameter of the document stands for, if it stands for those of a list.
+pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
+    let schema = Some(&parameter["schema"]).filter(|schema| schema["title"] == TOGETHER)?;
+    let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "required": false, "description": description, "schema": schema });
+    let (most, default) = (PageLimit::MAX.get(), PageLimit::default().get());
+    let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": most, "default": default });
+    let sort = json!({ "type": "string", "enum": schema["enum"], "default": schema["default"] });
+    Some([
+        query("limit", "The greatest number of items.", limit),
+        query("cursor", "The `next_cursor` of the page before.", json!({ "type": "string" })),
+        query("sort", "What to sort by; with `-` in front, descending.", sort),
+        query("count", "`exact` counts the items of all pages.", json!({ "type": "string", "enum": ["exact"] })),
+    ])
+}
+
+impl<K: SortKey> ListQuery<K> {
+    fn read(Sent { limit, cursor, sort, count }: Sent) -> Result<Self, Problem> {
+        let sort = sort.unwrap_or_else(|| format!("-{}", K::ALL[0].name()));
+        let (name, direction) = match sort.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (sort.as_str(), Direction::Ascending),
+        };
+        let key = K::ALL.iter().copied().find(|key| key.name() == name).ok_or_else(|| {
+            let known: Vec<_> = K::ALL.iter().map(|key| key.name()).collect();
+            invalid("sort", format!("must be one of {}, with - for descending", known.join(", ")))
+        })?;
+        let limit = match limit {
+            None => PageLimit::default(),
+            Some(limit) => {
+                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
+                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
+            }
+        };
+        let count = match count.as_deref() {
+            None => false,
+            Some("exact") => true,
+            Some(_) => return Err(invalid("count", "must be exact")),
+        };
+        Ok(Self { limit, cursor, sort, key, direction, count })
+    }
+
+    /// The list at `path`, as this caller asks for it.
+    ///
+    /// # Errors
+    /// 400 if the cursor is of another list, query or caller.
+    pub(crate) fn open(self, state: &State, actor: &Actor, path: &'static str) -> Result<ListRequest<K>, Problem> {
+        let Self { limit, cursor, sort, key, direction, count } = self;
+        let context = format!("{} {path} {sort}", actor.principal_id());
+        let after = cursor.as_deref().map(|cursor| {
+            let opened = state.cursors.open(cursor, &context);
+            opened.ok_or_else(|| invalid("cursor", "was not made by this list for this caller"))
+        });
+        let page = PageRequest { limit, after: after.transpose()?, count };
+        Ok(ListRequest { path, key, direction, page, sort, cursor, context })
+    }
+}
+
+/// A list as it was asked for.
+pub(crate) struct ListRequest<K> {
+    path: &'static str,
+    /// What it is sorted by.
+    pub(crate) key: K,
+    /// Which way.
+    pub(crate) direction: Direction,
+    /// Which part of it.
+    pub(crate) page: PageRequest,
+    sort: String,
+    cursor: Option<String>,
+    context: String,
+}
+
+impl<K> ListRequest<K> {
+    /// The answer with this page.
+    pub(crate) fn answer<T, B>(&self, state: &State, page: Page<T>) -> Listed<B>
+    where
+        B: From<T> + Type + Serialize,
+    {
+        let next_cursor = page.next.as_ref().map(|place: &Position| state.cursors.seal(place, &self.context));
+        let links = ListLinks {
+            this: self.link(self.cursor.as_deref()),
+            next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),
+        };
+        let info = PageInfo { has_more: next_cursor.is_some(), next_cursor, total: page.total };
+        let data = page.items.into_iter().map(B::from).collect();
+        Listed::Ok(Answer(ListBody { data, page: info, links }))
+    }
+
+    /// The address of the page at this cursor.
+    fn link(&self, cursor: Option<&str>) -> String {
+        let Self { path, sort, .. } = self;
+        let mut link = format!("{path}?limit={}&sort={sort}", self.page.limit.get());
+        if self.page.count {
+            link.push_str("&count=exact");
+        }
+        if let Some(cursor) = cursor {
+            link.push_str("&cursor=");
+            link.push_str(cursor);
+        }
+        link
+    }
+}
