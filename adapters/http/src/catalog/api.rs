@@ -7,22 +7,17 @@ use super::dto::{
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Created, Done, Id, IfMatch, ListQuery, Listed, RepeatKey, Shown, SignedIn, SortKey, State,
-        partial_etag, path_of, refuse,
+        Anyone, Created, Done, Id, IfMatch, ListQuery, Listed, RepeatKey, Shown, SignedIn, SortKey, partial_etag,
+        path_of,
     },
     problem::Problem,
 };
-use poem::web::Data;
 use poem_openapi::{OpenApi, Tags, param::Path};
-use skep_application::{
-    catalog::{
-        ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, SetStockCommand,
-        StockDetail,
-    },
-    kernel::Actor,
+use skep_application::catalog::{
+    ArchiveProductCommand, ChangeProductCommand, ProductPatch, ProductSort, ProductSortKey, SetStockCommand,
+    StockDetail,
 };
 use skep_domain::{catalog::Product, shared::ProductId};
-use std::sync::Arc;
 
 #[derive(Tags)]
 enum Tag {
@@ -53,15 +48,14 @@ fn stock(detail: StockDetail) -> Shown<StockBody> {
 }
 
 async fn change(
-    state: &State,
-    actor: &Actor,
+    caller: &SignedIn,
     product_id: ProductId,
     patch: ProductPatch,
     IfMatch(precondition): IfMatch,
     RepeatKey(idempotency_key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
     let command = ChangeProductCommand { product_id, precondition, patch, idempotency_key };
-    Ok(shown(state.app.catalog.change_product.execute(actor, command).await.map_err(refuse)?))
+    Ok(shown(caller.app().catalog.change_product.execute(&caller.actor, command).await?))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
@@ -71,12 +65,11 @@ impl CatalogApi {
     async fn create(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
         key: RepeatKey,
         body: Strict<CreateProductRequest>,
     ) -> Result<Created<ProductBody>, Problem> {
         let command = body.0.command(key.0);
-        let product = state.app.catalog.create_product.execute(&caller.0, command).await.map_err(refuse)?;
+        let product = caller.app().catalog.create_product.execute(&caller.actor, command).await?;
         Ok(Created::at(path_of(PRODUCTS, product.id, ""), product.version, product))
     }
 
@@ -84,27 +77,17 @@ impl CatalogApi {
     ///
     /// The products that are on sale, to everybody.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
-    async fn list(
-        &self,
-        caller: Anyone,
-        state: Data<&Arc<State>>,
-        list: ListQuery<ProductSortKey>,
-    ) -> Result<Listed<ProductBody>, Problem> {
-        let list = list.open(&state, &caller.0, PRODUCTS)?;
+    async fn list(&self, caller: Anyone, list: ListQuery<ProductSortKey>) -> Result<Listed<ProductBody>, Problem> {
+        let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
-        let page = state.app.catalog.list_products.execute(&caller.0, sort, &list.page).await.map_err(refuse)?;
-        Ok(list.answer(&state, page))
+        let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;
+        Ok(list.answer(page))
     }
 
     /// Show a product
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
-    async fn get(
-        &self,
-        caller: Anyone,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
-    ) -> Result<Shown<ProductBody>, Problem> {
-        Ok(shown(state.app.catalog.get_product.execute(&caller.0, id.0.0).await.map_err(refuse)?))
+    async fn get(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<ProductBody>, Problem> {
+        Ok(shown(caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
     }
 
     /// Replace a product
@@ -114,13 +97,12 @@ impl CatalogApi {
     async fn replace(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
+        Path(id): Path<Id<ProductId>>,
         if_match: IfMatch,
         key: RepeatKey,
         body: Strict<ReplaceProductRequest>,
     ) -> Result<Shown<ProductBody>, Problem> {
-        change(&state, &caller.0, id.0.0, body.0.into(), if_match, key).await
+        change(&caller, id.0, body.0.into(), if_match, key).await
     }
 
     /// Change a product
@@ -130,13 +112,12 @@ impl CatalogApi {
     async fn change(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
+        Path(id): Path<Id<ProductId>>,
         if_match: IfMatch,
         key: RepeatKey,
         body: MergePatch<ChangeProductRequest>,
     ) -> Result<Shown<ProductBody>, Problem> {
-        change(&state, &caller.0, id.0.0, body.0.into(), if_match, key).await
+        change(&caller, id.0, body.0.into(), if_match, key).await
     }
 
     /// Archive a product
@@ -146,13 +127,12 @@ impl CatalogApi {
     async fn archive(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
-        if_match: IfMatch,
-        key: RepeatKey,
+        Path(id): Path<Id<ProductId>>,
+        IfMatch(precondition): IfMatch,
+        RepeatKey(idempotency_key): RepeatKey,
     ) -> Result<Done, Problem> {
-        let command = ArchiveProductCommand { product_id: id.0.0, precondition: if_match.0, idempotency_key: key.0 };
-        state.app.catalog.archive_product.execute(&caller.0, command).await.map_err(refuse)?;
+        let command = ArchiveProductCommand { product_id: id.0, precondition, idempotency_key };
+        caller.app().catalog.archive_product.execute(&caller.actor, command).await?;
         Ok(Done::Done)
     }
 
@@ -161,13 +141,8 @@ impl CatalogApi {
     /// Everybody sees how many can be had; those who manage stock see what is on hand and reserved, and an `ETag` that a
     /// change can be based on.
     #[oai(path = "/products/:id/stock", method = "get", operation_id = "get_stock")]
-    async fn get_stock(
-        &self,
-        caller: Anyone,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
-    ) -> Result<Shown<StockBody>, Problem> {
-        Ok(stock(state.app.catalog.get_stock.execute(&caller.0, id.0.0).await.map_err(refuse)?))
+    async fn get_stock(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<StockBody>, Problem> {
+        Ok(stock(caller.app().catalog.get_stock.execute(&caller.actor, id.0).await?))
     }
 
     /// Set the stock of a product
@@ -175,19 +150,13 @@ impl CatalogApi {
     async fn set_stock(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<ProductId>>,
-        if_match: IfMatch,
-        key: RepeatKey,
+        Path(id): Path<Id<ProductId>>,
+        IfMatch(precondition): IfMatch,
+        RepeatKey(idempotency_key): RepeatKey,
         body: Strict<SetStockRequest>,
     ) -> Result<Shown<StockBody>, Problem> {
-        let command = SetStockCommand {
-            product_id: id.0.0,
-            precondition: if_match.0,
-            on_hand: body.0.on_hand,
-            idempotency_key: key.0,
-        };
-        let view = state.app.catalog.set_stock.execute(&caller.0, command).await.map_err(refuse)?;
+        let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand, idempotency_key };
+        let view = caller.app().catalog.set_stock.execute(&caller.actor, command).await?;
         Ok(stock(StockDetail::Full(view)))
     }
 }

@@ -3,12 +3,10 @@
 use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
     body::Strict,
-    parts::{Answer, Shown, SignedIn, State, refuse, visitor},
+    parts::{Answer, Shown, SignedIn, Visitor},
     problem::Problem,
 };
-use poem::{Request, web::Data};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use std::sync::Arc;
 
 #[derive(Tags)]
 enum Tag {
@@ -39,13 +37,8 @@ impl IdentityApi {
     ///
     /// Makes an account. Answers 409 `email_taken` if the address has one, which reveals that it does.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
-    async fn register(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<RegisterRequest>,
-    ) -> Result<Registered, Problem> {
-        let user = state.app.identity.register_user.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
+        let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
         Ok(Registered::Created(Answer(user.into())))
     }
 
@@ -53,13 +46,8 @@ impl IdentityApi {
     ///
     /// Starts a session and answers an access token. What is wrong, the address or the password, is not told.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
-    async fn log_in(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<LogInRequest>,
-    ) -> Result<LoggedIn, Problem> {
-        let answer = state.app.identity.log_in.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {
+        let answer = caller.app().identity.log_in.execute(&caller.actor, body.0.into()).await?;
         Ok(LoggedIn::Ok(Answer(answer.into())))
     }
 
@@ -67,20 +55,15 @@ impl IdentityApi {
     ///
     /// Takes the token that the server prints at its start as long as there is no admin.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
-    async fn set_up(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<SetUpRequest>,
-    ) -> Result<Registered, Problem> {
-        let user = state.app.identity.set_up.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
+        let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;
         Ok(Registered::Created(Answer(user.into())))
     }
 
     /// Show your own profile
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
-    async fn get_profile(&self, caller: SignedIn, state: Data<&Arc<State>>) -> Result<Shown<UserBody>, Problem> {
-        let user = state.app.identity.get_profile.execute(&caller.0).await.map_err(refuse)?;
+    async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
+        let user = caller.app().identity.get_profile.execute(&caller.actor).await?;
         Ok(Shown::of(user.version, user))
     }
 }

@@ -3,14 +3,12 @@
 use super::dto::{ORDERS, OrderBody, PlaceOrderRequest};
 use crate::{
     body::Strict,
-    parts::{Created, Id, ListQuery, Listed, RepeatKey, Shown, SignedIn, State, path_of, refuse},
+    parts::{Created, Id, ListQuery, Listed, RepeatKey, Shown, SignedIn, path_of},
     problem::Problem,
 };
-use poem::web::Data;
 use poem_openapi::{OpenApi, Tags, param::Path};
 use skep_application::ordering::{CancelOrderCommand, OrderView};
 use skep_domain::shared::OrderId;
-use std::sync::Arc;
 
 #[derive(Tags)]
 enum Tag {
@@ -35,12 +33,11 @@ impl OrderingApi {
     async fn place(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
         key: RepeatKey,
         body: Strict<PlaceOrderRequest>,
     ) -> Result<Created<OrderBody>, Problem> {
         let command = body.0.command(key.0);
-        let order = state.app.ordering.place_order.execute(&caller.0, command).await.map_err(refuse)?;
+        let order = caller.app().ordering.place_order.execute(&caller.actor, command).await?;
         Ok(Created::at(path_of(ORDERS, order.id, ""), order.version, order))
     }
 
@@ -49,27 +46,16 @@ impl OrderingApi {
     /// Your own; an admin's list has everybody's. A page has no more than 1,000 lines in all, so it may be shorter than
     /// `limit`, though never without an order: whether more follow is told by `has_more` alone.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
-    async fn list(
-        &self,
-        caller: SignedIn,
-        state: Data<&Arc<State>>,
-        list: ListQuery<()>,
-    ) -> Result<Listed<OrderBody>, Problem> {
-        let list = list.open(&state, &caller.0, ORDERS)?;
-        let page =
-            state.app.ordering.list_orders.execute(&caller.0, list.direction, &list.page).await.map_err(refuse)?;
-        Ok(list.answer(&state, page))
+    async fn list(&self, caller: SignedIn, list: ListQuery<()>) -> Result<Listed<OrderBody>, Problem> {
+        let list = list.open(&caller, ORDERS)?;
+        let page = caller.app().ordering.list_orders.execute(&caller.actor, list.direction, &list.page).await?;
+        Ok(list.answer(page))
     }
 
     /// Show an order
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
-    async fn get(
-        &self,
-        caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<OrderId>>,
-    ) -> Result<Shown<OrderBody>, Problem> {
-        Ok(shown(state.app.ordering.get_order.execute(&caller.0, id.0.0).await.map_err(refuse)?))
+    async fn get(&self, caller: SignedIn, Path(id): Path<Id<OrderId>>) -> Result<Shown<OrderBody>, Problem> {
+        Ok(shown(caller.app().ordering.get_order.execute(&caller.actor, id.0).await?))
     }
 
     /// Cancel an order
@@ -79,11 +65,10 @@ impl OrderingApi {
     async fn cancel(
         &self,
         caller: SignedIn,
-        state: Data<&Arc<State>>,
-        id: Path<Id<OrderId>>,
-        key: RepeatKey,
+        Path(id): Path<Id<OrderId>>,
+        RepeatKey(idempotency_key): RepeatKey,
     ) -> Result<Shown<OrderBody>, Problem> {
-        let command = CancelOrderCommand { order_id: id.0.0, idempotency_key: key.0 };
-        Ok(shown(state.app.ordering.cancel_order.execute(&caller.0, command).await.map_err(refuse)?))
+        let command = CancelOrderCommand { order_id: id.0, idempotency_key };
+        Ok(shown(caller.app().ordering.cancel_order.execute(&caller.actor, command).await?))
     }
 }

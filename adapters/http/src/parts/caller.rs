@@ -1,67 +1,56 @@
 //! Who calls: from the `Authorization` header to an actor.
 
-use super::{refusal::refuse, state::State};
+use super::state::State;
 use crate::{
     edge::RequestContext,
     problem::{Problem, code},
 };
 use http::{HeaderMap, header::AUTHORIZATION};
-use poem::{FromRequest as _, Request, RequestBody, Result, web::Data};
+use poem::{FromRequest, Request, RequestBody, Result, web::Data};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaSecurityScheme, Registry},
 };
-use skep_application::kernel::{Actor, Principal};
+use skep_application::{
+    App,
+    kernel::{Actor, Principal},
+};
 use std::sync::Arc;
 use tracing::Instrument as _;
 
 const SCHEME: &str = "bearer";
 
+/// Who calls, and the use cases that they can call.
+pub(crate) struct Caller<const HAS_TOKEN: bool> {
+    /// Who it is.
+    pub(crate) actor: Actor,
+    /// What every endpoint has at hand.
+    pub(crate) state: Arc<State>,
+}
+
 /// Somebody with a valid access token; anybody else is answered 401 before the body is read.
-pub(crate) struct SignedIn(pub(crate) Actor);
+pub(crate) type SignedIn = Caller<true>;
 
-/// Anybody. Whoever sends a token must send a valid one.
-pub(crate) struct Anyone(pub(crate) Actor);
+/// Anybody. A caller who sends a token must send a valid one.
+pub(crate) type Anyone = Caller<false>;
 
-impl<'a> ApiExtractor<'a> for SignedIn {
+impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        register(registry);
-    }
-
-    fn security_schemes() -> Vec<&'static str> {
-        vec![SCHEME]
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        Self::read(request).await
-    }
-}
-
-impl SignedIn {
-    /// Reads the caller's credentials.
-    ///
-    /// # Errors
-    /// 401 without good ones.
-    pub(crate) async fn read(request: &Request) -> Result<Self> {
-        let actor = identify(request).await?;
-        if actor.principal == Principal::Anonymous {
-            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
-        }
-        Ok(Self(actor))
-    }
-}
-
-impl<'a> ApiExtractor<'a> for Anyone {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn register(registry: &mut Registry) {
-        register(registry);
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some("An access token, as `POST /api/v1/auth/login` answers it."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(SCHEME, scheme);
     }
 
     fn security_schemes() -> Vec<&'static str> {
@@ -69,7 +58,7 @@ impl<'a> ApiExtractor<'a> for Anyone {
     }
 
     fn has_security_fallback() -> bool {
-        true
+        !HAS_TOKEN
     }
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
@@ -77,44 +66,62 @@ impl<'a> ApiExtractor<'a> for Anyone {
     }
 }
 
-impl Anyone {
-    /// Reads the caller's credentials, if there are any.
+impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
+    /// Reads the caller's credentials.
     ///
     /// # Errors
-    /// 401 if they are not good.
+    /// 401 if they are not good, or missing and required.
     pub(crate) async fn read(request: &Request) -> Result<Self> {
-        Ok(Self(identify(request).await?))
+        let state = state(request).await?;
+        let actor = identify(request, &state).await?;
+        if HAS_TOKEN && actor.principal == Principal::Anonymous {
+            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
+        }
+        Ok(Self { actor, state })
+    }
+
+    /// The use cases.
+    pub(crate) fn app(&self) -> &App {
+        &self.state.app
     }
 }
 
-fn register(registry: &mut Registry) {
-    let scheme = MetaSecurityScheme {
-        ty: "http",
-        description: Some("An access token, as `POST /api/v1/auth/login` answers it."),
-        name: None,
-        key_in: None,
-        scheme: Some("bearer"),
-        bearer_format: Some("JWT"),
-        flows: None,
-        openid_connect_url: None,
-    };
-    registry.create_security_scheme(SCHEME, scheme);
+/// A caller whose credentials nobody looks at: for logging in, registration and the set-up.
+pub(crate) struct Visitor {
+    /// Nobody in particular.
+    pub(crate) actor: Actor,
+    state: Arc<State>,
 }
 
-async fn identify(request: &Request) -> Result<Actor> {
-    let state = Data::<&Arc<State>>::from_request_without_body(request).await?.0;
+impl<'a> FromRequest<'a> for Visitor {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self { actor: visitor(request), state: state(request).await? })
+    }
+}
+
+impl Visitor {
+    /// The use cases.
+    pub(crate) fn app(&self) -> &App {
+        &self.state.app
+    }
+}
+
+async fn state(request: &Request) -> Result<Arc<State>> {
+    Ok(Arc::clone(Data::<&Arc<State>>::from_request_without_body(request).await?.0))
+}
+
+async fn identify(request: &Request, state: &State) -> Result<Actor, Problem> {
     let mut actor = visitor(request);
     if let Some(token) = bearer(request.headers())? {
         let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
-        let principal = state.app.identity.authenticate.execute(token).instrument(span).await;
-        actor.principal = principal.map_err(refuse)?;
+        actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
         state.limiter.count_user(request, &actor).await?;
     }
     Ok(actor)
 }
 
-/// The request without its credentials: for logging in, registration and the set-up, which ignore them.
-pub(crate) fn visitor(request: &Request) -> Actor {
+/// The request without its credentials.
+fn visitor(request: &Request) -> Actor {
     let Some(context) = request.extensions().get::<RequestContext>() else { return Actor::anonymous("-") };
     let mut actor = Actor::anonymous(context.request_id.as_str());
     actor.traceparent = context.trace.map(|trace| trace.to_string());

@@ -2,6 +2,7 @@
 
 use super::{
     answer::Answer,
+    caller::Caller,
     page::{ListBody, ListLinks, Listed, PageInfo},
     parameter::{inline, invalid},
     state::State,
@@ -15,7 +16,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use skep_application::kernel::{Actor, Page, PageRequest, Position};
+use skep_application::kernel::{Page, PageRequest, Position};
 use skep_domain::shared::{Direction, PageLimit};
 
 /// What the parameters of a list are called together, until the document names each.
@@ -127,7 +128,12 @@ impl<K: SortKey> ListQuery<K> {
     ///
     /// # Errors
     /// 400 if the cursor is of another list, query or caller.
-    pub(crate) fn open(self, state: &State, actor: &Actor, path: &'static str) -> Result<ListRequest<K>, Problem> {
+    pub(crate) fn open<'a, const HAS_TOKEN: bool>(
+        self,
+        caller: &'a Caller<HAS_TOKEN>,
+        path: &'static str,
+    ) -> Result<ListRequest<'a, K>, Problem> {
+        let Caller { actor, state } = caller;
         let Self { limit, cursor, sort, key, direction, count } = self;
         let context = format!("{} {path} {sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {
@@ -135,12 +141,13 @@ impl<K: SortKey> ListQuery<K> {
             opened.ok_or_else(|| invalid("cursor", "was not made by this list for this caller"))
         });
         let page = PageRequest { limit, after: after.transpose()?, count };
-        Ok(ListRequest { path, key, direction, page, sort, cursor, context })
+        Ok(ListRequest { state, path, key, direction, page, sort, cursor, context })
     }
 }
 
 /// A list as it was asked for.
-pub(crate) struct ListRequest<K> {
+pub(crate) struct ListRequest<'a, K> {
+    state: &'a State,
     path: &'static str,
     /// What it is sorted by.
     pub(crate) key: K,
@@ -153,13 +160,13 @@ pub(crate) struct ListRequest<K> {
     context: String,
 }
 
-impl<K> ListRequest<K> {
+impl<K> ListRequest<'_, K> {
     /// The answer with this page.
-    pub(crate) fn answer<T, B>(&self, state: &State, page: Page<T>) -> Listed<B>
+    pub(crate) fn answer<T, B>(&self, page: Page<T>) -> Listed<B>
     where
         B: From<T> + Type + Serialize,
     {
-        let next_cursor = page.next.as_ref().map(|place: &Position| state.cursors.seal(place, &self.context));
+        let next_cursor = page.next.as_ref().map(|place: &Position| self.state.cursors.seal(place, &self.context));
         let links = ListLinks {
             this: self.link(self.cursor.as_deref()),
             next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),

@@ -17,7 +17,7 @@ mod refusal;
 mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Shown};
-pub(crate) use caller::{Anyone, SignedIn, visitor};
+pub(crate) use caller::{Anyone, SignedIn, Visitor};
 pub(crate) use context::{Context, EXAMPLE_TIME, Routes, Schemas};
 pub use context::{Operation, Refusal};
 pub(crate) use etag::{IfMatch, etag, partial_etag};
@@ -29,6 +29,5 @@ pub(crate) use list::{ListQuery, SortKey, list_parameters};
 pub(crate) use money::{MoneyBody, example_money};
 pub(crate) use page::Listed;
 pub(crate) use parameter::invalid;
-pub(crate) use refusal::refuse;
 pub use refusal::status;
 pub use state::{ApiConfig, State};

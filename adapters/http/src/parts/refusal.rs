@@ -22,20 +22,22 @@ pub const fn status(kind: ErrorKind) -> StatusCode {
 }
 
 /// The problem that an error of the application stands for. The source stays with it for the log.
-pub(crate) fn refuse<E: AppError>(error: E) -> Problem {
-    let errors =
-        error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
-    let mut problem = Problem::new(status(error.kind()), error.code()).with_errors(errors.collect());
-    // Which rule denied it is for the log, not for the caller.
-    if error.code() != code::FORBIDDEN.name {
-        problem = problem.with_detail(error.to_string());
+impl<E: AppError> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let errors =
+            error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
+        let mut problem = Self::new(status(error.kind()), error.code()).with_errors(errors.collect());
+        // Which rule denied it is for the log, not for the caller.
+        if error.code() != code::FORBIDDEN.name {
+            problem = problem.with_detail(error.to_string());
+        }
+        if let Some(after) = error.retry_after() {
+            problem = problem.with_retry_after(seconds(after));
+        } else if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::StorageFull) {
+            problem = problem.with_retry_after(1);
+        }
+        if error.store_error().is_some() { problem.with_source(error) } else { problem }
     }
-    if let Some(after) = error.retry_after() {
-        problem = problem.with_retry_after(seconds(after));
-    } else if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::StorageFull) {
-        problem = problem.with_retry_after(1);
-    }
-    if error.store_error().is_some() { problem.with_source(error) } else { problem }
 }
 
 /// Whole seconds, rounded up, at least 1.
