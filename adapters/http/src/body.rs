@@ -9,22 +9,25 @@
 //! or a value is a `MaybeUndefined<T>` with `#[serde(default)]`. The `validator` attributes of
 //! poem-openapi are not applied: rules of values belong to the domain.
 
-use std::error::Error as StdError;
-
+use crate::{
+    edge::{Limits, RequestContext},
+    problem::{self, Problem, code},
+};
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{Request, RequestBody, Result};
-use poem_openapi::payload::{ParsePayload, Payload};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    payload::{ParsePayload, Payload},
+    registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry},
+    types::Type,
+};
 use serde::de::DeserializeOwned;
-
-use crate::edge::{Limits, RequestContext};
-use crate::problem::{self, Problem, code};
+use std::error::Error as StdError;
 
 mod by_name;
 mod json;

@@ -1,15 +1,14 @@
 //! What the edge is told at start.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use super::client_addr::TrustedProxies;
-use super::cors::Cors;
-use super::limits::{Limits, Timeouts};
-use super::request_id::RequestId;
-use super::routes::RouteTable;
-use super::trace::{NewTraceContext, Tracer};
+use super::{
+    client_addr::TrustedProxies,
+    cors::Cors,
+    limits::{Limits, Timeouts},
+    request_id::RequestId,
+    routes::RouteTable,
+    trace::{NewTraceContext, Tracer},
+};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// The configuration of the edge.
 #[derive(Clone)]

@@ -1,13 +1,13 @@
 //! The request guard: refuses what two servers could read differently, before anything else
 //! looks at the request.
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-
-use super::authority::split_authority;
-use super::limits::Limits;
+use super::{authority::split_authority, limits::Limits};
 use crate::problem::{Problem, code};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
+    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING},
+    request::Parts,
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 

@@ -3,11 +3,10 @@
 //! poem has no table to ask which methods a path serves, and the edge needs it for `Allow`, for
 //! OPTIONS and HEAD, and to log the route instead of the path.
 
-use std::sync::Arc;
-
 use http::{HeaderValue, Method};
 use matchit::Router;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The methods that the edge lets through, in the order in which `Allow` names them.
 const METHODS: [Method; 7] =

@@ -4,15 +4,10 @@
 //! in the log and in the events that the request leaves in the outbox. Where traces are recorded it is that of the
 //! request's own span, else it passes through unchanged.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
-use http::header::HeaderMap;
-use http::{HeaderName, HeaderValue, StatusCode, Version, request::Parts};
+use super::{metrics::method_label, request_id::TraceContext};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header::HeaderMap, request::Parts};
+use std::{net::IpAddr, sync::Arc};
 use tracing::{Span, field::Empty};
-
-use super::metrics::method_label;
-use super::request_id::TraceContext;
 
 /// The header that carries what others have to say of a trace, in and out.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
