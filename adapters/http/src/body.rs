@@ -4,10 +4,11 @@
 //! type is looked at, what is no JSON (400), names a key twice at any depth (400) or nests too
 //! deeply (400), and answer every value that does not fit the type with a 422 that points at it.
 //!
-//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for
-//! the parsing, with `deny_unknown_fields` for both. A field of a patch that may be absent, null
-//! or a value is a `MaybeUndefined<T>` with `#[serde(default)]`. The `validator` attributes of
-//! poem-openapi are not applied: rules of values belong to the domain.
+//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for the
+//! parsing, with serde's `deny_unknown_fields`; the document closes every request body by itself. A
+//! field of a patch that may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has
+//! serde's `default`. The `validator` attributes of poem-openapi are not applied: rules of values
+//! belong to the domain.
 
 use crate::{
     edge::{Limits, RequestContext},

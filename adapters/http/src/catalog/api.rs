@@ -7,7 +7,7 @@ use super::dto::{
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Created, Done, Id, IfMatch, ListQuery, Listed, RepeatKey, Shown, SignedIn, SortKey, partial_etag,
+        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey, partial_etag,
         path_of,
     },
     problem::Problem,
@@ -51,8 +51,8 @@ async fn change(
     caller: &SignedIn,
     product_id: ProductId,
     patch: ProductPatch,
-    IfMatch(precondition): IfMatch,
-    RepeatKey(idempotency_key): RepeatKey,
+    Sent(precondition): IfMatch,
+    Sent(idempotency_key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
     let command = ChangeProductCommand { product_id, precondition, patch, idempotency_key };
     Ok(shown(caller.app().catalog.change_product.execute(&caller.actor, command).await?))
@@ -77,7 +77,7 @@ impl CatalogApi {
     ///
     /// The products that are on sale, to everybody.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
-    async fn list(&self, caller: Anyone, list: ListQuery<ProductSortKey>) -> Result<Listed<ProductBody>, Problem> {
+    async fn list(&self, caller: Anyone, Sent(list): List<ProductSortKey>) -> Result<Listed<ProductBody>, Problem> {
         let list = list.open(&caller, PRODUCTS)?;
         let sort = ProductSort { key: list.key, direction: list.direction };
         let page = caller.app().catalog.list_products.execute(&caller.actor, sort, &list.page).await?;
@@ -128,8 +128,8 @@ impl CatalogApi {
         &self,
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
-        IfMatch(precondition): IfMatch,
-        RepeatKey(idempotency_key): RepeatKey,
+        Sent(precondition): IfMatch,
+        Sent(idempotency_key): RepeatKey,
     ) -> Result<Done, Problem> {
         let command = ArchiveProductCommand { product_id: id.0, precondition, idempotency_key };
         caller.app().catalog.archive_product.execute(&caller.actor, command).await?;
@@ -151,8 +151,8 @@ impl CatalogApi {
         &self,
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
-        IfMatch(precondition): IfMatch,
-        RepeatKey(idempotency_key): RepeatKey,
+        Sent(precondition): IfMatch,
+        Sent(idempotency_key): RepeatKey,
         body: Strict<SetStockRequest>,
     ) -> Result<Shown<StockBody>, Problem> {
         let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand, idempotency_key };

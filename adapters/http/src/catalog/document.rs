@@ -1,4 +1,4 @@
-//! What the document says of the catalog's bodies beyond their types. The examples of requests are beside them.
+//! What the document says of the catalog's bodies beyond their types.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;
@@ -11,6 +11,17 @@ pub(super) fn complete(schemas: &mut Schemas<'_>) {
         "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "links": { "self": path, "stock": stock },
     });
     schemas.example("Product", product);
+    schemas.example("CreateProductRequest", json!({
+        "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999), "stock": 100,
+    }));
+    schemas.example(
+        "ReplaceProductRequest",
+        json!({
+            "sku": "HONEY-500", "name": "Linden honey, raw", "description": "500 g", "price": example_money(2199),
+        }),
+    );
+    schemas.example("ChangeProductRequest", json!({ "price": { "amount": 1799 } }));
     schemas.example("MoneyChange", json!({ "amount": 1799 }));
+    schemas.example("SetStockRequest", json!({ "on_hand": 120 }));
     schemas.example("Stock", json!({ "available": 98, "links": { "self": stock } }));
 }

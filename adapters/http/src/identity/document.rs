@@ -1,4 +1,4 @@
-//! What the document says of identity's bodies beyond their types. The examples of requests are beside them.
+//! What the document says of identity's bodies beyond their types.
 
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
@@ -7,8 +7,18 @@ use skep_domain::access::Role;
 pub(super) fn complete(schemas: &mut Schemas<'_>) {
     schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
     schemas.values("AccessToken", "token_type", ["Bearer"]);
+    let (email, password) = ("ada@example.com", "bees build hexagons");
+    schemas.example("RegisterRequest", json!({ "email": email, "password": password, "display_name": "Ada" }));
+    schemas.example("LogInRequest", json!({ "email": email, "password": password }));
+    schemas.example(
+        "SetUpRequest",
+        json!({
+            "token": "printed-at-the-first-start", "email": "grace@example.com", "password": "honey never spoils",
+            "display_name": "Grace",
+        }),
+    );
     let user = json!({
-        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": "ada@example.com", "display_name": "Ada",
+        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "display_name": "Ada",
         "roles": ["user"], "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
         "links": { "self": "/api/v1/users/me" },
     });

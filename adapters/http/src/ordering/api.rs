@@ -3,7 +3,7 @@
 use super::dto::{ORDERS, OrderBody, PlaceOrderRequest};
 use crate::{
     body::Strict,
-    parts::{Created, Id, ListQuery, Listed, RepeatKey, Shown, SignedIn, path_of},
+    parts::{Created, Id, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
@@ -46,7 +46,7 @@ impl OrderingApi {
     /// Your own; an admin's list has everybody's. A page has no more than 1,000 lines in all, so it may be shorter than
     /// `limit`, though never without an order: whether more follow is told by `has_more` alone.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
-    async fn list(&self, caller: SignedIn, list: ListQuery<()>) -> Result<Listed<OrderBody>, Problem> {
+    async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<OrderBody>, Problem> {
         let list = list.open(&caller, ORDERS)?;
         let page = caller.app().ordering.list_orders.execute(&caller.actor, list.direction, &list.page).await?;
         Ok(list.answer(page))
@@ -66,7 +66,7 @@ impl OrderingApi {
         &self,
         caller: SignedIn,
         Path(id): Path<Id<OrderId>>,
-        RepeatKey(idempotency_key): RepeatKey,
+        Sent(idempotency_key): RepeatKey,
     ) -> Result<Shown<OrderBody>, Problem> {
         let command = CancelOrderCommand { order_id: id.0, idempotency_key };
         Ok(shown(caller.app().ordering.cancel_order.execute(&caller.actor, command).await?))

@@ -1,4 +1,4 @@
-//! What the document says of ordering's bodies beyond their types. The examples of requests are beside them.
+//! What the document says of ordering's bodies beyond their types.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;
@@ -6,9 +6,10 @@ use skep_domain::ordering::OrderStatus;
 
 pub(super) fn complete(schemas: &mut Schemas<'_>) {
     schemas.values("Order", "status", OrderStatus::ALL.iter().map(|status| status.name()));
-    let id = "019a9d3c-5a00-7000-8000-000000000002";
+    let (id, product) = ("019a9d3c-5a00-7000-8000-000000000002", "019a9d3c-5a00-7000-8000-000000000001");
+    schemas.example("PlaceOrderRequest", json!({ "lines": [{ "product_id": product, "quantity": 2 }] }));
     let line = json!({
-        "product_id": "019a9d3c-5a00-7000-8000-000000000001", "sku": "HONEY-500", "name": "Linden honey",
+        "product_id": product, "sku": "HONEY-500", "name": "Linden honey",
         "quantity": 2, "unit_price": example_money(1999), "total": example_money(3998),
     });
     let order = json!({

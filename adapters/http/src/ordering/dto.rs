@@ -1,7 +1,7 @@
 //! The bodies of ordering.
 
 use crate::parts::{Id, MoneyBody, SelfLink, path_of};
-use poem_openapi::{Object, types::Example};
+use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::IdempotencyKey,
@@ -14,7 +14,6 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 
 /// A new order.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
     /// What to order: 1 to 1,000 lines; lines of one product are summed.
@@ -23,20 +22,12 @@ pub(super) struct PlaceOrderRequest {
 
 /// A line of a new order.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderLineRequest {
     /// The product.
     product_id: Id<ProductId>,
     /// The number of pieces, at least 1.
     quantity: i64,
-}
-
-impl Example for PlaceOrderRequest {
-    fn example() -> Self {
-        let product_id = "019a9d3c-5a00-7000-8000-000000000001".parse().expect("an id");
-        Self { lines: vec![OrderLineRequest { product_id, quantity: 2 }] }
-    }
 }
 
 impl PlaceOrderRequest {

@@ -1,34 +1,30 @@
 //! Entity tags: the version of a resource in quotes.
 
-use super::parameter;
+use super::parameter::{Parameter, Sent};
+use crate::problem::Problem;
 use http::header::IF_MATCH;
-use poem::{Request, RequestBody, Result};
-use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaParamIn, MetaSchemaRef},
-};
+use poem::Request;
+use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::Precondition;
 use skep_domain::shared::Version;
 
-/// The `If-Match` header: the version that a change is based on. A use case decides whether it may be missing.
-pub(crate) struct IfMatch(pub(crate) Precondition);
+/// The version that a change is based on. A use case decides whether it may be missing.
+pub(crate) type IfMatch = Sent<Precondition>;
 
-impl<'a> ApiExtractor<'a> for IfMatch {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    type ParamType = ();
-    type ParamRawType = ();
+impl Parameter for Precondition {
+    const PLACE: MetaParamIn = MetaParamIn::Header;
 
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Header)
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some("If-Match".to_owned()),
+            description: Some("The `ETag` that must still be current, or `*`. PUT and PATCH require it."),
+            example: Some("\"1\"".into()),
+            ..MetaSchema::new("string")
+        }
     }
 
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let description = "The `ETag` that must still be current, or `*`. PUT and PATCH require it.";
-        parameter::inline(parameter::header("If-Match", description, "\"1\""))
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        Ok(Self(precondition(request.header(IF_MATCH))))
+    fn read(request: &Request) -> Result<Self, Problem> {
+        Ok(precondition(request.header(IF_MATCH)))
     }
 }
 

@@ -1,13 +1,10 @@
 //! The `Idempotency-Key` header.
 
-use super::parameter::{self, invalid};
+use super::parameter::{Parameter, Sent, invalid};
 use crate::problem::Problem;
 use http::HeaderName;
-use poem::{Request, RequestBody, Result};
-use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
-};
+use poem::Request;
+use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::IdempotencyKey;
 
 /// The name of the header.
@@ -17,25 +14,24 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 const NAME: &str = "Idempotency-Key";
 
 /// The key that makes a request safe to repeat, if the caller sent one.
-pub(crate) struct RepeatKey(pub(crate) Option<IdempotencyKey>);
+pub(crate) type RepeatKey = Sent<Option<IdempotencyKey>>;
 
-impl<'a> ApiExtractor<'a> for RepeatKey {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    type ParamType = ();
-    type ParamRawType = ();
+impl Parameter for Option<IdempotencyKey> {
+    const PLACE: MetaParamIn = MetaParamIn::Header;
 
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Header)
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some(NAME.to_owned()),
+            description: Some("Makes the request safe to repeat: 1 to 255 printable characters, kept for 24 hours."),
+            example: Some("my-first-order".into()),
+            min_length: Some(1),
+            max_length: Some(255),
+            ..MetaSchema::new("string")
+        }
     }
 
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
-        let description = "Makes the request safe to repeat: 1 to 255 printable characters, kept for 24 hours.";
-        let schema = parameter::header(NAME, description, "my-first-order");
-        parameter::inline(MetaSchema { min_length: Some(1), max_length: Some(255), ..schema })
-    }
-
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        Ok(Self(idempotency_key(request.header(IDEMPOTENCY_KEY))?))
+    fn read(request: &Request) -> Result<Self, Problem> {
+        idempotency_key(request.header(IDEMPOTENCY_KEY))
     }
 }
 

@@ -4,14 +4,13 @@ use super::{
     answer::Answer,
     caller::Caller,
     page::{ListBody, ListLinks, Listed, PageInfo},
-    parameter::{inline, invalid},
+    parameter::{Parameter, Sent, invalid},
     state::State,
 };
-use crate::problem::Problem;
-use poem::{Request, RequestBody, Result};
+use crate::problem::{self, Problem};
+use poem::Request;
 use poem_openapi::{
-    ApiExtractor, ApiExtractorType, ExtractParamOptions,
-    registry::{MetaParamIn, MetaSchema, MetaSchemaRef},
+    registry::{MetaParamIn, MetaSchema},
     types::Type,
 };
 use serde::{Deserialize, Serialize};
@@ -40,6 +39,9 @@ impl SortKey for () {
     }
 }
 
+/// The parameters of a list that is sorted by one of `K`.
+pub(crate) type List<K> = Sent<ListQuery<K>>;
+
 /// The parameters of a list: `limit`, `cursor`, `sort` and `count`.
 pub(crate) struct ListQuery<K> {
     limit: PageLimit,
@@ -53,33 +55,29 @@ pub(crate) struct ListQuery<K> {
 /// The parameters as they are sent.
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Sent {
+struct Parameters {
     limit: Option<String>,
     cursor: Option<String>,
     sort: Option<String>,
     count: Option<String>,
 }
 
-impl<'a, K: SortKey> ApiExtractor<'a> for ListQuery<K> {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
-    type ParamType = ();
-    type ParamRawType = ();
-
-    fn param_in() -> Option<MetaParamIn> {
-        Some(MetaParamIn::Query)
-    }
+impl<K: SortKey> Parameter for ListQuery<K> {
+    const PLACE: MetaParamIn = MetaParamIn::Query;
 
     /// poem-openapi documents one parameter for each extractor. This one carries what differs between lists, the keys;
     /// [`list_parameters`] makes the four of it.
-    fn param_schema_ref() -> Option<MetaSchemaRef> {
+    fn schema() -> MetaSchema {
         let names = K::ALL.iter().map(|key| key.name());
         let sorts: Vec<Value> = names.flat_map(|name| [json!(name), json!(format!("-{name}"))]).collect();
         let default = sorts.get(1).cloned();
-        inline(MetaSchema { title: Some(TOGETHER.to_owned()), enum_items: sorts, default, ..MetaSchema::new("string") })
+        let title = Some(TOGETHER.to_owned());
+        MetaSchema { title, enum_items: sorts, default, ..MetaSchema::new("string") }
     }
 
-    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
-        Ok(Self::read(request.params()?)?)
+    fn read(request: &Request) -> Result<Self, Problem> {
+        let parameters = request.params().map_err(|error| problem::from_error(error.into()))?;
+        Self::of(parameters)
     }
 }
 
@@ -99,7 +97,7 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
 }
 
 impl<K: SortKey> ListQuery<K> {
-    fn read(Sent { limit, cursor, sort, count }: Sent) -> Result<Self, Problem> {
+    fn of(Parameters { limit, cursor, sort, count }: Parameters) -> Result<Self, Problem> {
         let sort = sort.unwrap_or_else(|| format!("-{}", K::ALL[0].name()));
         let (name, direction) = match sort.strip_prefix('-') {
             Some(name) => (name, Direction::Descending),

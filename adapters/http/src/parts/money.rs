@@ -8,7 +8,7 @@ use skep_domain::shared::Money;
 
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
-#[oai(rename = "Money", deny_unknown_fields)]
+#[oai(rename = "Money")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoneyBody {
     /// The amount in minor units of the currency: cents for EUR, yen for JPY.

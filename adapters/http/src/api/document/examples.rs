@@ -1,5 +1,4 @@
-//! Examples of bodies that belong to no context. Those of requests are beside their types, those of answers in the
-//! `document.rs` of their context.
+//! Examples of bodies that belong to no context. The others are in the `document.rs` of their context.
 
 use super::name_of;
 use crate::parts::{Schemas, example_money};
