@@ -188,3 +188,70 @@ impl<K> ListRequest<'_, K> {
         link
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::ApiExtractor as _;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Key {
+        Made,
+        Name,
+    }
+
+    impl SortKey for Key {
+        const ALL: &'static [Self] = &[Self::Made, Self::Name];
+
+        fn name(self) -> &'static str {
+            match self {
+                Self::Made => "created_at",
+                Self::Name => "name",
+            }
+        }
+    }
+
+    fn read(query: &str) -> Result<ListQuery<Key>, String> {
+        let request = Request::builder().uri(format!("/x?{query}").parse().unwrap()).finish();
+        ListQuery::read(&request).map_err(|problem| problem.errors()[0].parameter.clone().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_list_is_twenty_items_of_the_first_key_descending_unless_asked_otherwise() {
+        let list = read("").unwrap();
+        assert_eq!((list.limit, list.key, list.direction), (PageLimit::default(), Key::Made, Direction::Descending));
+        assert_eq!((list.sort.as_str(), list.cursor, list.count), ("-created_at", None, false));
+        let list = read("sort=name&limit=100&count=exact&cursor=a%2Bb").unwrap();
+        assert_eq!((list.limit, list.key, list.direction), (PageLimit::MAX, Key::Name, Direction::Ascending));
+        assert_eq!((list.cursor.as_deref(), list.count), (Some("a+b"), true));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_list_is_named() {
+        for (query, name) in [
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("limit=", "limit"),
+            ("limit=1.5", "limit"),
+            ("limit=99999999999999999999", "limit"),
+            ("sort=", "sort"),
+            ("sort=--name", "sort"),
+            ("sort=sku", "sort"),
+            ("count=", "count"),
+            ("count=yes", "count"),
+        ] {
+            assert_eq!(read(query).err().as_deref(), Some(name), "{query}");
+        }
+    }
+
+    #[test]
+    fn the_document_names_each_parameter_with_the_keys_of_the_list() {
+        let schema = serde_json::to_value(Sent::<ListQuery<Key>>::param_schema_ref().unwrap()).unwrap();
+        let parameters = list_parameters(&json!({ "name": "list", "in": "query", "schema": schema })).unwrap();
+        let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["limit", "cursor", "sort", "count"]);
+        assert_eq!(parameters[2]["schema"]["enum"], json!(["created_at", "-created_at", "name", "-name"]));
+        assert_eq!(parameters[2]["schema"]["default"], "-created_at");
+        assert!(list_parameters(&json!({ "name": "x", "in": "query", "schema": { "type": "string" } })).is_none());
+    }
+}
