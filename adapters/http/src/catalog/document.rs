@@ -1,4 +1,4 @@
-//! What the document says of the catalog's bodies beyond their types.
+//! Examples of the catalog's bodies for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What the document says of identity's bodies beyond their types.
+//! Examples of identity's bodies, and the values of their closed sets, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;

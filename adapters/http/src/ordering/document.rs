@@ -1,4 +1,4 @@
-//! What the document says of ordering's bodies beyond their types.
+//! Examples of ordering's bodies, and the values of their closed sets, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;

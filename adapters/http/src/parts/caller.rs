@@ -22,9 +22,9 @@ const SCHEME: &str = "bearer";
 
 /// Who calls, and the use cases that they can call.
 pub(crate) struct Caller<const HAS_TOKEN: bool> {
-    /// Who it is.
+    /// The identity and the rights of the caller, for use cases.
     pub(crate) actor: Actor,
-    /// What every endpoint has at hand.
+    /// The state that all endpoints share.
     pub(crate) state: Arc<State>,
 }
 
@@ -86,9 +86,9 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     }
 }
 
-/// A caller whose credentials nobody looks at: for logging in, registration and the set-up.
+/// A caller whose credentials are ignored: for logging in, registration and the set-up.
 pub(crate) struct Visitor {
-    /// Nobody in particular.
+    /// An anonymous actor with the id and the deadline of the request.
     pub(crate) actor: Actor,
     state: Arc<State>,
 }

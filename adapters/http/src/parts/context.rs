@@ -22,7 +22,7 @@ pub(crate) struct Context {
     pub(crate) add_routes: fn(&mut Routes),
     /// Its operations, each once.
     pub(crate) operations: &'static [Operation],
-    /// Completes its schemas with what types do not say.
+    /// Adds examples and closed sets of values to its schemas.
     pub(crate) complete: fn(&mut Schemas<'_>),
 }
 
@@ -42,7 +42,7 @@ impl Context {
     }
 }
 
-/// What is to be known of an operation besides its endpoint.
+/// The facts about an operation that its endpoint does not state.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation {
     /// The `operationId` in the document.
@@ -56,7 +56,7 @@ pub struct Operation {
     pub refusals: &'static [Refusal],
 }
 
-/// A refusal that does not follow from what an operation asks for.
+/// A refusal that cannot be derived from the parameters and the action of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.

@@ -21,12 +21,12 @@ use skep_domain::shared::{Direction, PageLimit};
 /// What the parameters of a list are called together, until the document names each.
 const TOGETHER: &str = "list";
 
-/// What a list can be sorted by. The first key is the default, descending.
+/// The keys that a list can be sorted by. The first one is the default, descending.
 pub(crate) trait SortKey: Copy + Send + Sync + 'static {
     /// Every key.
     const ALL: &'static [Self];
 
-    /// The name, as callers use it.
+    /// The name of the key in the `sort` parameter.
     fn name(self) -> &'static str;
 }
 
@@ -147,11 +147,11 @@ impl<K: SortKey> ListQuery<K> {
 pub(crate) struct ListRequest<'a, K> {
     state: &'a State,
     path: &'static str,
-    /// What it is sorted by.
+    /// The key that sorts the list.
     pub(crate) key: K,
-    /// Which way.
+    /// The direction of the sort.
     pub(crate) direction: Direction,
-    /// Which part of it.
+    /// The page that was asked for.
     pub(crate) page: PageRequest,
     sort: String,
     cursor: Option<String>,

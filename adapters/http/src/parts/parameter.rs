@@ -8,9 +8,9 @@ use poem_openapi::{
 };
 use std::borrow::Cow;
 
-/// What is read from a header or from the query.
+/// A value that is read from a header or from the query.
 pub(crate) trait Parameter: Sized + Send {
-    /// Where it stands.
+    /// The part of the request that holds it.
     const PLACE: MetaParamIn;
 
     /// Its schema. poem-openapi calls a parameter like the argument of the endpoint and describes it with the comment of
@@ -18,10 +18,10 @@ pub(crate) trait Parameter: Sized + Send {
     /// parameter.
     fn schema() -> MetaSchema;
 
-    /// Reads it.
+    /// Reads the value from a request.
     ///
     /// # Errors
-    /// 400 if it is not good.
+    /// 400 if the value cannot be used.
     fn read(request: &Request) -> Result<Self, Problem>;
 }
 
