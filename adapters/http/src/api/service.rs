@@ -70,11 +70,8 @@ impl Api {
         if docs {
             route = route.at("/api-docs", get(system::Docs::new(&document)));
         }
-        let limited = state.clone();
-        let limit = move |endpoint, request| {
-            let state = limited.clone();
-            async move { state.limiter.guard(endpoint, request).await }
-        };
+        let limiter = Arc::clone(&state.limiter);
+        let limit = move |endpoint, request| Arc::clone(&limiter).guard(endpoint, request);
         let endpoint = route.nest_no_strip("/", api).around(limit).data(state.clone());
         // `Data` is also wanted by what runs before poem's own extractors.
         let endpoint = endpoint.map_to_response().before(move |mut request| {

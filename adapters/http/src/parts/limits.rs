@@ -114,7 +114,11 @@ impl Limiter {
     }
 
     /// Counts the request against its address, and writes what the limits said into the answer.
-    pub(crate) async fn guard<E: Endpoint>(&self, endpoint: Arc<E>, mut request: Request) -> Result<Response> {
+    pub(crate) async fn guard<E: Endpoint>(
+        self: Arc<Self>,
+        endpoint: Arc<E>,
+        mut request: Request,
+    ) -> Result<Response> {
         let verdicts = Verdicts::default();
         request.extensions_mut().insert(verdicts.clone());
         let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());

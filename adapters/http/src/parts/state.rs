@@ -33,7 +33,7 @@ pub struct State {
     /// The use cases.
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
-    pub(crate) limiter: Limiter,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) config: ApiConfig,
 }
 
@@ -41,6 +41,6 @@ impl State {
     /// `credentials` are the paths of the operations that take credentials.
     pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
         let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
-        Self { app, cursors: Cursors::new(&config.cursor_key), limiter, config }
+        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), config }
     }
 }
