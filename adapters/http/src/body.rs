@@ -4,27 +4,31 @@
 //! type is looked at, what is no JSON (400), names a key twice at any depth (400) or nests too
 //! deeply (400), and answer every value that does not fit the type with a 422 that points at it.
 //!
-//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for
-//! the parsing, with `deny_unknown_fields` for both. A field of a patch that may be absent, null
-//! or a value is a `MaybeUndefined<T>` with `#[serde(default)]`. The `validator` attributes of
-//! poem-openapi are not applied: rules of values belong to the domain.
+//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for the
+//! parsing, with serde's `deny_unknown_fields`; the document closes every request body by itself. A
+//! field of a patch that may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has
+//! serde's `default`. The `validator` attributes of poem-openapi are not applied: rules of values
+//! belong to the domain.
 
-use std::error::Error as StdError;
-
+use crate::{
+    edge::{Limits, RequestContext},
+    problem::{self, Problem, code},
+};
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{Request, RequestBody, Result};
-use poem_openapi::payload::{ParsePayload, Payload};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    payload::{ParsePayload, Payload},
+    registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry},
+    types::Type,
+};
 use serde::de::DeserializeOwned;
-
-use crate::edge::{Limits, RequestContext};
-use crate::problem::{self, Problem, code};
+use std::error::Error as StdError;
 
 mod by_name;
 mod json;

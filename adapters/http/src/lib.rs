@@ -8,6 +8,7 @@ pub mod problem;
 mod catalog;
 mod identity;
 mod ordering;
+mod parts;
 mod system;
 
 pub use api::{Api, ApiConfig, Service};

@@ -1,18 +1,17 @@
 //! Problem documents (RFC 9457): the one shape of every error response.
 
-use std::borrow::Cow;
-use std::error::Error as StdError;
-use std::fmt;
-use std::sync::Arc;
-
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
-use poem::error::ResponseError;
-use poem::{IntoResponse, Response};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::types::Type;
-use poem_openapi::{ApiResponse, Object};
+use http::{
+    HeaderName, HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use poem::{IntoResponse, Response, error::ResponseError};
+use poem_openapi::{
+    ApiResponse, Object,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
 use serde::Serialize;
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 mod catch;
 pub mod code;

@@ -115,6 +115,20 @@ fn contexts_are_found() {
     assert!(!found.iter().any(|context| context == "kernel" || context == "shared"), "{found:?}");
 }
 
+/// What contexts are made of knows none of them, and none of them knows what puts them together.
+#[test]
+fn the_http_adapter_is_built_in_one_direction() {
+    const SHARED: &[&str] = &["edge", "problem", "body", "parts"];
+    let folders: Vec<&str> = [SHARED, CONTEXTS, &["system", "api"]].concat();
+    let edges = context_edges(&rust_files(&workspace().join("adapters/http/src")), &folders);
+    let upward = edges.iter().filter(|edge| SHARED.contains(&&*edge.from) && !SHARED.contains(&&*edge.to));
+    assert_eq!(upward.collect::<Vec<_>>(), Vec::<&Edge>::new());
+    let to_the_top = edges.iter().filter(|edge| edge.to == "api");
+    assert_eq!(to_the_top.collect::<Vec<_>>(), Vec::<&Edge>::new());
+    let plugged = edges.iter().filter(|edge| edge.from == "api" && CONTEXTS.contains(&&*edge.to));
+    assert!(plugged.count() >= 3, "the api lists the contexts: {edges:?}");
+}
+
 #[test]
 fn a_context_that_reaches_across_is_caught() {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };

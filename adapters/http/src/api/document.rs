@@ -1,11 +1,12 @@
 //! The OpenAPI document as it is served: poem-openapi's, with what it leaves out.
 
 mod examples;
+mod parameters;
 mod responses;
 
+use super::contexts;
+use crate::parts::Operation;
 use serde_json::{Map, Value, json};
-use skep_application::catalog::ProductSortKey;
-use skep_domain::{access::Role, ordering::OrderStatus, shared::PageLimit};
 
 /// What holds for every operation.
 const DESCRIPTION: &str = "\
@@ -30,13 +31,15 @@ pub(crate) fn finish(text: &str) -> Value {
         // Nobody does anything before they have an account.
         tags.sort_by_key(|tag| tag["name"] != "Identity");
     }
+    for operation in operations_mut(&mut document) {
+        parameters::describe(operation);
+        describe_answers(operation);
+    }
     tidy(&mut document);
     close_requests(&mut document);
     describe_fields(&mut document);
-    for operation in operations_mut(&mut document) {
-        describe_parameters(operation);
-    }
     responses::describe(&mut document);
+    contexts::complete(&mut document["components"]["schemas"]);
     examples::add(&mut document);
     document
 }
@@ -111,61 +114,42 @@ fn close_requests(document: &mut Value) {
 
 /// Fields of one name mean the same everywhere.
 fn describe_fields(document: &mut Value) {
-    let schemas = document["components"]["schemas"].as_object_mut();
-    for (schema, of) in schemas.into_iter().flatten() {
-        for (name, field) in of.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
-            match (schema.as_str(), name.as_str()) {
-                ("Order", "status") => field["enum"] = OrderStatus::ALL.iter().map(|status| status.name()).collect(),
-                ("User", "roles") => field["items"]["enum"] = json!([Role::Admin.name(), Role::User.name()]),
-                ("AccessToken", "token_type") => field["enum"] = json!(["Bearer"]),
-                _ => {}
-            }
-            if field["type"] != "string" {
-                continue;
-            }
-            match name.as_str() {
-                "id" | "product_id" => field["format"] = json!("uuid"),
-                "email" => field["format"] = json!("email"),
-                "password" => field["format"] = json!("password"),
-                name if name.ends_with("_at") => field["format"] = json!("date-time"),
-                // A merge patch empties what may be empty with null.
-                "description" if schema == "ChangeProductRequest" => field["nullable"] = json!(true),
-                _ => {}
-            }
+    let schemas = document["components"]["schemas"].as_object_mut().into_iter().flatten();
+    let fields = schemas.filter_map(|(_, schema)| schema.get_mut("properties")?.as_object_mut()).flatten();
+    for (name, field) in fields.filter(|(_, field)| field["type"] == "string") {
+        match name.as_str() {
+            "email" => field["format"] = json!("email"),
+            "password" => field["format"] = json!("password"),
+            name if name.ends_with("_at") => field["format"] = json!("date-time"),
+            _ => {}
         }
     }
 }
 
-/// What the types of the parameters do not say.
-fn describe_parameters(operation: &mut Map<String, Value>) {
-    let sorts = match operation.get("operationId").and_then(Value::as_str) {
-        Some("list_products") => ProductSortKey::ALL.iter().map(|key| key.name()).collect(),
-        _ => vec!["created_at"],
-    };
-    let sorts: Vec<String> = sorts.iter().flat_map(|key| [(*key).to_owned(), format!("-{key}")]).collect();
-    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
-        let place = parameter["in"].as_str().unwrap_or_default().to_owned();
-        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
-        match (place.as_str(), name.as_str()) {
-            ("path", "id") => {
-                parameter["schema"]["format"] = json!("uuid");
-                parameter["description"] = json!("The identifier; one that names nothing is answered 404.");
-            }
-            ("query", "limit") => parameter["schema"]["default"] = json!(PageLimit::default().get()),
-            ("query", "sort") => {
-                parameter["schema"]["enum"] = json!(sorts);
-                parameter["schema"]["default"] = json!("-created_at");
-            }
-            ("query", "count") => parameter["schema"]["enum"] = json!(["exact"]),
-            ("header", "If-Match") => parameter["example"] = json!("\"1\""),
-            ("header", "Idempotency-Key") => {
-                parameter["schema"]["minLength"] = json!(1);
-                parameter["schema"]["maxLength"] = json!(255);
-                parameter["example"] = json!("my-first-order");
-            }
-            _ => {}
+/// Calls the resource of an answer by its name.
+fn describe_answers(operation: &mut Map<String, Value>) {
+    for (_, answer) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
+        let Some(name) = name_of(&answer["content"]["application/json"]["schema"]) else { continue };
+        if let Some(text) = answer["description"].as_str() {
+            answer["description"] = json!(text.replace("resource", &name.to_ascii_lowercase()));
         }
     }
+}
+
+/// The paths of the operations that are asked for.
+pub(super) fn paths(document: &Value, are_meant: impl Fn(&Operation) -> bool) -> Vec<String> {
+    let meant = |item: &Value| {
+        let ids =
+            item.as_object().into_iter().flat_map(|item| item.values()).map(|operation| &operation["operationId"]);
+        ids.filter_map(of).any(&are_meant)
+    };
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths.filter(|(_, item)| meant(item)).map(|(path, _)| path.clone()).collect()
+}
+
+/// What is known of the operation of this name.
+fn of(id: &Value) -> Option<&'static Operation> {
+    contexts::operations().find(|operation| *id == operation.id)
 }
 
 fn references(schema: &Value, names: &mut Vec<String>) {

@@ -1,25 +1,9 @@
-//! The API as a whole: what every endpoint shares, and how they become one service.
+//! The API as a whole: the contexts as one service, and the document that describes them.
 
-mod answer;
-mod caller;
-mod cursor;
+mod contexts;
 mod document;
-mod etag;
-mod limits;
-mod list;
-mod money;
 mod parameter_guard;
-mod refusal;
 mod service;
-mod state;
 
-pub(crate) use answer::Answer;
-pub(crate) use caller::{Anyone, SignedIn, visitor};
-pub(crate) use etag::{etag, partial_etag, precondition};
-pub use limits::RequestLimits;
-pub(crate) use list::{ListLinks, ListParameters, PageInfo, list_request};
-pub(crate) use money::{MoneyBody, SelfLink, path_of};
-pub use refusal::status;
-pub(crate) use refusal::{idempotency_key, refuse};
+pub use crate::parts::{ApiConfig, Operation, Refusal, RequestLimits, State, status};
 pub use service::{Api, Service};
-pub use state::{ApiConfig, State};

@@ -1,21 +1,16 @@
 //! Refuses query parameters that an operation does not have, and those given twice, and header parameters that cannot be
 //! read. poem-openapi ignores all of them, and reads the body before our endpoints look at a header.
 
-use super::{
-    caller::{Anyone, SignedIn},
-    refusal::idempotency_key,
-};
 use crate::{
     body,
     edge::RequestContext,
-    problem::{FieldError, Problem, code},
+    parts::{Anyone, IDEMPOTENCY_KEY, SignedIn, idempotency_key, invalid},
+    problem::Problem,
 };
 use http::{HeaderMap, HeaderName, Method, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The operations, by path template and method.
 #[derive(Clone, Default)]
@@ -143,17 +138,13 @@ impl Operation {
             if keys.next().is_some() {
                 return Err(invalid("Idempotency-Key", "must not be repeated"));
             }
-            idempotency_key(first.map(str::to_owned))?;
+            idempotency_key(first)?;
         }
         if self.takes_if_match && !is_text(&header::IF_MATCH) {
             return Err(invalid("If-Match", TEXT));
         }
         Ok(())
     }
-}
-
-fn invalid(name: &str, fault: &'static str) -> Problem {
-    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, fault))
 }
 
 #[cfg(test)]

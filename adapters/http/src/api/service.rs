@@ -1,11 +1,15 @@
 //! All endpoints as one service, and the document that describes them.
 
 use super::{
-    document, limits,
+    contexts::{self, Endpoints},
+    document,
     parameter_guard::ParameterGuard,
-    state::{ApiConfig, State},
 };
-use crate::{catalog, edge::RouteTable, identity, ordering, system};
+use crate::{
+    edge::RouteTable,
+    parts::{ApiConfig, Operation, State},
+    system,
+};
 use http::Method;
 use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint, get};
 use poem_openapi::OpenApiService;
@@ -26,8 +30,6 @@ pub struct Service {
     pub document: Arc<Value>,
 }
 
-type Endpoints = (identity::IdentityApi, catalog::CatalogApi, ordering::OrderingApi);
-
 impl Api {
     /// The OpenAPI document of this version.
     #[must_use]
@@ -35,9 +37,13 @@ impl Api {
         document::finish(&Self::endpoints().spec())
     }
 
+    /// The operations of this version, with the actions that they ask for and the refusals that are their own.
+    pub fn operations() -> impl Iterator<Item = &'static Operation> {
+        contexts::operations()
+    }
+
     fn endpoints() -> OpenApiService<Endpoints, ()> {
-        let endpoints = (identity::IdentityApi, catalog::CatalogApi, ordering::OrderingApi);
-        OpenApiService::new(endpoints, "Skep", env!("CARGO_PKG_VERSION"))
+        OpenApiService::new(Endpoints, "Skep", env!("CARGO_PKG_VERSION"))
             .description("The whole backend of a product: accounts, catalog, orders.")
     }
 
@@ -52,18 +58,21 @@ impl Api {
                 routes.with(path, [Method::GET])
             });
         let docs = config.docs;
-        let state = Arc::new(State::new(app, config));
+        let credentials = document::paths(&document, |operation| operation.takes_credentials);
+        let state = Arc::new(State::new(app, config, credentials));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))
-            .at("/ready", get(system::ready))
+            .at("/ready", get(system::Ready::default()))
             .at("/metrics", get(system::metrics))
             .at("/.well-known/jwks.json", get(system::jwks))
             .at("/openapi.json", get(system::Document::new(&document)));
         if docs {
             route = route.at("/api-docs", get(system::Docs::new(&document)));
         }
-        let endpoint = route.nest_no_strip("/", api).around(limits::limit).data(state.clone());
+        let limiter = Arc::clone(&state.limiter);
+        let limit = move |endpoint, request| Arc::clone(&limiter).guard(endpoint, request);
+        let endpoint = route.nest_no_strip("/", api).around(limit).data(state.clone());
         // `Data` is also wanted by what runs before poem's own extractors.
         let endpoint = endpoint.map_to_response().before(move |mut request| {
             request.extensions_mut().insert(state.clone());

@@ -4,9 +4,8 @@
 //! document of ours has. This wraps any deserializer, at every depth, so that such an array is a
 //! wrong type like any other. It also says "an object" where serde would name our Rust types.
 
-use std::fmt;
-
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
+use std::fmt;
 
 /// Wraps a deserializer, or one of the accesses and seeds that it hands out.
 pub(super) struct ByName<T>(pub(super) T);

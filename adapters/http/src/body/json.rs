@@ -1,14 +1,10 @@
 //! Parses a JSON text strictly and says where it is wrong.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
-use std::fmt;
-
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_path_to_error::{Path, Segment};
-
 use super::by_name::ByName;
 use crate::problem::{FieldError, Problem, code};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_path_to_error::{Path, Segment};
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 /// The deepest nesting of arrays and objects in a body.
 pub const MAX_DEPTH: usize = 32;

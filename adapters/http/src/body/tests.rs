@@ -1,12 +1,8 @@
-use http::Method;
-use poem::IntoEndpoint;
-use poem::test::TestClient;
-use poem_openapi::payload::Json;
-use poem_openapi::types::MaybeUndefined;
-use poem_openapi::{Object, OpenApi, OpenApiService};
-use serde::Deserialize;
-
 use super::*;
+use http::Method;
+use poem::{IntoEndpoint, test::TestClient};
+use poem_openapi::{Object, OpenApi, OpenApiService, payload::Json, types::MaybeUndefined};
+use serde::Deserialize;
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]

@@ -1,27 +1,22 @@
-//! The bodies of the catalogue.
+//! The bodies of the catalog.
 
-use crate::api::{ListLinks, MoneyBody, PageInfo, SelfLink, path_of};
-use poem_openapi::{
-    Object,
-    types::{Example, MaybeUndefined},
-};
+use crate::parts::{Id, MoneyBody, SelfLink, path_of};
+use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail},
     kernel::IdempotencyKey,
 };
-use skep_domain::{catalog::Product, shared::Patch};
+use skep_domain::{
+    catalog::Product,
+    shared::{Patch, ProductId},
+};
 
 /// The path of the products.
 pub(super) const PRODUCTS: &str = "/api/v1/products";
 
-fn eur(amount: i64) -> MoneyBody {
-    MoneyBody { amount, currency: "EUR".to_owned() }
-}
-
 /// A new product.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateProductRequest {
     /// The shop's own code, unique for ever: 1 to 64 letters, digits or `-_./`.
@@ -39,18 +34,6 @@ pub(super) struct CreateProductRequest {
     stock: Option<i64>,
 }
 
-impl Example for CreateProductRequest {
-    fn example() -> Self {
-        Self {
-            sku: "HONEY-500".to_owned(),
-            name: "Linden honey".to_owned(),
-            description: "500 g".to_owned(),
-            price: eur(1999),
-            stock: Some(100),
-        }
-    }
-}
-
 impl CreateProductRequest {
     pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> CreateProductCommand {
         let Self { sku, name, description, price, stock } = self;
@@ -60,7 +43,6 @@ impl CreateProductRequest {
 
 /// A product as a whole: every field is set.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplaceProductRequest {
     /// The shop's own code.
@@ -75,13 +57,6 @@ pub(super) struct ReplaceProductRequest {
     price: MoneyBody,
 }
 
-impl Example for ReplaceProductRequest {
-    fn example() -> Self {
-        let (sku, name) = ("HONEY-500".to_owned(), "Linden honey, raw".to_owned());
-        Self { sku, name, description: "500 g".to_owned(), price: eur(2199) }
-    }
-}
-
 impl From<ReplaceProductRequest> for ProductPatch {
     fn from(body: ReplaceProductRequest) -> Self {
         Self {
@@ -94,56 +69,36 @@ impl From<ReplaceProductRequest> for ProductPatch {
 }
 
 /// A change of a product (RFC 7396): absent fields keep their value, `null` empties the description.
-#[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Object, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ChangeProductRequest {
     /// The shop's own code.
-    #[serde(default)]
     sku: MaybeUndefined<String>,
     /// The name.
-    #[serde(default)]
     name: MaybeUndefined<String>,
     /// The description.
-    #[serde(default)]
+    #[oai(nullable)]
     description: MaybeUndefined<String>,
     /// What one piece costs.
-    #[serde(default)]
     price: MaybeUndefined<MoneyChangeBody>,
 }
 
 /// A change of an amount of money: the part that is absent keeps its value.
-#[derive(Debug, Object, Deserialize)]
-#[oai(rename = "MoneyChange", deny_unknown_fields)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Object, Deserialize)]
+#[oai(rename = "MoneyChange")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct MoneyChangeBody {
     /// The amount in minor units of the currency.
     #[oai(validator(minimum(value = "0")))]
-    #[serde(default)]
     amount: MaybeUndefined<i64>,
     /// The currency, three letters of ISO 4217.
     #[oai(validator(pattern = "^[A-Z]{3}$"))]
-    #[serde(default)]
     currency: MaybeUndefined<String>,
 }
 
 impl From<MoneyChangeBody> for MoneyPatch {
     fn from(body: MoneyChangeBody) -> Self {
         Self { amount: patch(body.amount), currency: patch(body.currency) }
-    }
-}
-
-impl Example for ChangeProductRequest {
-    fn example() -> Self {
-        Self {
-            sku: MaybeUndefined::Undefined,
-            name: MaybeUndefined::Undefined,
-            description: MaybeUndefined::Undefined,
-            price: MaybeUndefined::Value(MoneyChangeBody {
-                amount: MaybeUndefined::Value(1799),
-                currency: MaybeUndefined::Undefined,
-            }),
-        }
     }
 }
 
@@ -182,7 +137,7 @@ pub(super) struct ProductLinks {
 #[oai(rename = "Product")]
 pub(super) struct ProductBody {
     /// The identifier.
-    id: String,
+    id: Id<ProductId>,
     /// The shop's own code.
     sku: String,
     /// The name.
@@ -207,7 +162,7 @@ impl From<Product> for ProductBody {
     fn from(product: Product) -> Self {
         let (this, stock) = (path_of(PRODUCTS, product.id, ""), path_of(PRODUCTS, product.id, "/stock"));
         Self {
-            id: product.id.to_string(),
+            id: Id(product.id),
             sku: product.sku.into_string(),
             name: product.name.into_string(),
             description: product.description.into_string(),
@@ -220,31 +175,12 @@ impl From<Product> for ProductBody {
     }
 }
 
-/// A page of products.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "ProductList")]
-pub(super) struct ProductListBody {
-    /// The products.
-    pub(super) data: Vec<ProductBody>,
-    /// The page.
-    pub(super) page: PageInfo,
-    /// Where this page and the next are.
-    pub(super) links: ListLinks,
-}
-
 /// How many of a product are on hand.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetStockRequest {
     /// Pieces in the house, the reserved ones included.
     pub(super) on_hand: i64,
-}
-
-impl Example for SetStockRequest {
-    fn example() -> Self {
-        Self { on_hand: 120 }
-    }
 }
 
 /// How much of a product there is.

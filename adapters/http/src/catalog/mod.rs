@@ -1,6 +1,11 @@
-//! The endpoints of the catalogue.
+//! The endpoints of the catalog.
 
 mod api;
+mod document;
 mod dto;
+mod operations;
 
-pub(crate) use api::CatalogApi;
+use crate::parts::Context;
+
+/// The catalog, as the API sees it.
+pub(crate) const CONTEXT: Context = Context::new::<api::CatalogApi>(operations::OPERATIONS, document::complete);

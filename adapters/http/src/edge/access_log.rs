@@ -1,23 +1,24 @@
 //! One request from its head to the last byte of its answer, and the line the log gets of it.
 
-use std::fmt;
-use std::io;
-use std::net::IpAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
-
+use super::{
+    connection::Activity,
+    metrics::{self, Counted},
+    request_id::{RequestId, TraceContext},
+    trace,
+};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::combinators::BoxBody;
 use hyper::body::{Body, Frame, SizeHint};
+use std::{
+    fmt, io,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 use tracing::Span;
-
-use super::connection::Activity;
-use super::metrics::{self, Counted};
-use super::request_id::{RequestId, TraceContext};
-use super::trace;
 
 /// A request in progress. Dropping it ends the request, however that comes about: the connection
 /// is told, and one event goes to the target `access`.

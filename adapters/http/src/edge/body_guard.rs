@@ -1,19 +1,18 @@
 //! The guard on a request body: a size limit that also holds for chunked bodies, a limit on the
 //! gap between two pieces, and one on the whole.
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
+use super::connection::Activity;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use std::{
+    error::Error as StdError,
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::time::{Instant, Sleep};
-
-use super::connection::Activity;
 
 /// Why the guard refused the rest of a body. It travels inside an [`io::Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

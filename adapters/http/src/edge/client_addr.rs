@@ -1,11 +1,7 @@
 //! The client's address: the peer's, unless the peer is a configured proxy.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::str::FromStr;
-use std::sync::Arc;
-
 use http::{HeaderMap, HeaderName};
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 

@@ -4,19 +4,19 @@
 //! has sent must not be: from its length the secret can be guessed, byte by byte (BREACH). Answers with tokens come from
 //! POST; a handler of GET that shows a secret sets `Cache-Control: no-transform`, which holds here too.
 
-use std::io::{self, Write as _};
-
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
-    IF_NONE_MATCH, VARY,
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{
+        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH,
+        IF_NONE_MATCH, VARY,
+    },
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use http_body_util::BodyExt as _;
-use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, combinators::BoxBody};
 use hyper::body::Body as HttpBody;
 use poem::{Body, Request, Response};
+use std::io::{self, Write as _};
 use tokio::sync::OnceCell;
 
 /// Below this it is not worth it: the answer fits into one packet anyway.

@@ -1,17 +1,19 @@
 //! One connection: what is going on in it, and when it has to be closed.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::Poll;
-use std::time::Duration;
-
+use super::limits::Timeouts;
 use hyper_util::server::graceful::GracefulConnection;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
-
-use super::config::Timeouts;
 
 /// What happens on a connection, as told by its socket, its service and its bodies, and read by
 /// the task that drives it. Plain counters: nothing here waits for anything.

@@ -1,15 +1,14 @@
 //! Cross-origin requests: an allow-list of exact origins, nothing else.
 
-use std::fmt;
-use std::str::FromStr;
-use std::time::Duration;
-
-use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+        ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    },
 };
-use http::{HeaderMap, HeaderValue, Method};
+use std::{fmt, str::FromStr, time::Duration};
 
 /// Request headers that a browser's script may set.
 const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, \
@@ -76,7 +75,7 @@ impl<'a> Parts<'a> {
         {
             return None;
         }
-        let (host, port) = super::guard::split_authority(authority)?;
+        let (host, port) = super::authority::split_authority(authority)?;
         Some(Self { scheme, host, port: port.or_else(|| default_port(scheme)) })
     }
 }

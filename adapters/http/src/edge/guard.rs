@@ -1,12 +1,13 @@
 //! The request guard: refuses what two servers could read differently, before anything else
 //! looks at the request.
 
-use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
-
-use super::config::Limits;
+use super::{authority::split_authority, limits::Limits};
 use crate::problem::{Problem, code};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
+    header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, ORIGIN, TRANSFER_ENCODING},
+    request::Parts,
+};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
@@ -107,29 +108,6 @@ fn host(parts: &Parts) -> Result<(), Problem> {
         _ if parts.version == Version::HTTP_10 => Ok(()),
         _ => Err(refuse("the request has no host header")),
     }
-}
-
-/// Splits `host`, `host:port` or `[v6]:port`; `None` if it is anything else.
-pub(crate) fn split_authority(text: &str) -> Option<(&str, Option<u16>)> {
-    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (inside, port) = rest.split_once(']')?;
-        inside.parse::<std::net::Ipv6Addr>().ok()?;
-        (&text[..inside.len() + 2], port)
-    } else {
-        let end = text.find(':').unwrap_or(text.len());
-        let (host, port) = text.split_at(end);
-        let valid = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-        if !valid {
-            return None;
-        }
-        (host, port)
-    };
-    let port = match port.strip_prefix(':') {
-        None if port.is_empty() => None,
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
-        _ => return None,
-    };
-    Some((host, port))
 }
 
 fn single_headers(headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,13 +1,13 @@
 //! Headers that every response carries.
 
-use std::time::Duration;
-
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue};
-
 use super::request_id::{RequestId, X_REQUEST_ID};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use std::time::Duration;
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 

@@ -1,16 +1,17 @@
 //! The socket of a connection: reports what passes, and closes without losing the last answer.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
-
-use super::connection::Activity;
-use super::head_scanner::HeadScanner;
+use super::{connection::Activity, head_scanner::HeadScanner};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
 
 /// Writes smaller than this (HTTP/2 acknowledgements) say nothing about a response.
 const MEANINGFUL_WRITE: usize = 64;

@@ -1,12 +1,8 @@
 //! What the edge counts, by the names that OpenTelemetry gives to HTTP servers where it has one.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
-
 use http::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram, SharedString};
+use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 
 /// Handles of what has no labels, asked for once.
 #[derive(Clone)]

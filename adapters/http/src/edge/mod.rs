@@ -6,6 +6,7 @@
 //! application but that it is a poem endpoint.
 
 mod access_log;
+mod authority;
 mod body_guard;
 mod client_addr;
 mod compression;
@@ -16,6 +17,7 @@ mod guard;
 mod head_scanner;
 mod headers;
 mod io;
+mod limits;
 mod metrics;
 mod request_id;
 mod routes;
@@ -27,8 +29,9 @@ pub use self::access_log::ResponseBody;
 pub use self::body_guard::BodyFault;
 pub use self::client_addr::{Cidr, ParseCidrError, TrustedProxies};
 pub(crate) use self::compression::Asset;
-pub use self::config::{EdgeConfig, Limits, NewRequestId, Timeouts};
+pub use self::config::{EdgeConfig, NewRequestId};
 pub use self::cors::{Cors, Origin, ParseOriginError};
+pub use self::limits::{Limits, Timeouts};
 pub use self::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
 pub use self::routes::{RouteTable, RouteTableError};
 pub use self::server::{DrainReport, serve};

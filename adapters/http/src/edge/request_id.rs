@@ -1,8 +1,7 @@
 //! Request ids (`X-Request-Id`) and the W3C trace context (`traceparent`).
 
-use std::fmt::{self, Write as _};
-
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::fmt::{self, Write as _};
 
 /// The header that carries a request id, in and out.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

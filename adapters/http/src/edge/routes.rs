@@ -3,10 +3,10 @@
 //! poem has no table to ask which methods a path serves, and the edge needs it for `Allow`, for
 //! OPTIONS and HEAD, and to log the route instead of the path.
 
-use std::sync::Arc;
-
 use http::{HeaderValue, Method};
+use matchit::Router;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The methods that the edge lets through, in the order in which `Allow` names them.
 const METHODS: [Method; 7] =
@@ -31,18 +31,12 @@ pub enum RouteTableError {
     Template(String),
 }
 
-/// A tree of path segments; a lookup allocates nothing.
+/// The routes of all paths.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
-    /// The first node, if any, is the root.
-    nodes: Vec<Node>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Node {
-    fixed: Vec<(Box<str>, usize)>,
-    parameter: Option<usize>,
-    route: Option<Route>,
+    routes: Vec<Route>,
+    /// Finds the place of a path's route.
+    router: Router<usize>,
 }
 
 /// What the table knows of a path.
@@ -81,15 +75,12 @@ impl RouteTable {
                 .flat_map(|item| item.keys())
                 .filter_map(|key| key.to_ascii_uppercase().parse::<Method>().ok())
                 .filter(is_known_method);
-            let at = table.insert(template, methods)?;
             let operations = item.as_object().into_iter().flatten();
             let named = operations.filter_map(|(method, operation)| {
                 let name = operation.get("operationId")?.as_str()?;
                 Some((method.to_ascii_uppercase().parse().ok()?, Arc::from(name)))
             });
-            if let Some(route) = &mut table.nodes[at].route {
-                route.use_cases.extend(named);
-            }
+            table.insert(template, methods)?.use_cases.extend(named);
         }
         Ok(table)
     }
@@ -103,27 +94,27 @@ impl RouteTable {
         Ok(self)
     }
 
-    /// Answers the node of the path.
-    fn insert(&mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<usize, RouteTableError> {
+    /// Answers the route of the path.
+    fn insert(
+        &mut self,
+        template: &str,
+        methods: impl IntoIterator<Item = Method>,
+    ) -> Result<&mut Route, RouteTableError> {
         let error = || RouteTableError::Template(template.to_owned());
-        let segments = template.strip_prefix('/').ok_or_else(error)?;
-        if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
-        }
-        let mut at = 0;
-        for segment in segments.split('/') {
-            at = if segment.starts_with('{') && segment.ends_with('}') {
-                self.parameter(at)
-            } else if segment.contains(['{', '}']) {
-                return Err(error());
-            } else {
-                self.fixed(at, segment)
-            };
-        }
-        let route = self.nodes[at].route.take();
-        let mut wanted: Vec<Method> = methods.into_iter().collect();
-        let (known, use_cases) = route.map(|route| (route.methods, route.use_cases)).unwrap_or_default();
-        wanted.extend(known);
+        let known = self.routes.iter().position(|route| *route.template == *template);
+        let (at, known) = match known {
+            Some(at) => (at, self.routes.remove(at)),
+            None => {
+                let at = self.routes.len();
+                let segments = template.strip_prefix('/').ok_or_else(error)?;
+                if !segments.split('/').all(is_segment) {
+                    return Err(error());
+                }
+                self.router.insert(template, at).map_err(|_| error())?;
+                (at, Route { template: template.into(), allow: ALLOW_ANY, methods: vec![], use_cases: vec![] })
+            }
+        };
+        let mut wanted: Vec<Method> = methods.into_iter().chain(known.methods).collect();
         if wanted.contains(&Method::GET) {
             wanted.push(Method::HEAD);
         }
@@ -131,65 +122,22 @@ impl RouteTable {
         let methods: Vec<Method> = METHODS.into_iter().filter(|method| wanted.contains(method)).collect();
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         let allow = HeaderValue::from_str(&names.join(", ")).map_err(|_| error())?;
-        self.nodes[at].route = Some(Route { template: template.into(), allow, methods, use_cases });
-        Ok(at)
+        self.routes.insert(at, Route { allow, methods, ..known });
+        Ok(&mut self.routes[at])
     }
 
-    fn parameter(&mut self, at: usize) -> usize {
-        if let Some(next) = self.nodes[at].parameter {
-            return next;
-        }
-        let next = self.push();
-        self.nodes[at].parameter = Some(next);
-        next
-    }
-
-    fn fixed(&mut self, at: usize, segment: &str) -> usize {
-        let found = self.nodes[at].fixed.binary_search_by(|(name, _)| name.as_ref().cmp(segment));
-        match found {
-            Ok(index) => self.nodes[at].fixed[index].1,
-            Err(index) => {
-                let next = self.push();
-                self.nodes[at].fixed.insert(index, (segment.into(), next));
-                next
-            }
-        }
-    }
-
-    fn push(&mut self) -> usize {
-        self.nodes.push(Node::default());
-        self.nodes.len() - 1
-    }
-
-    /// The route of a path, as it stands in the request line. A fixed segment wins over a
-    /// parameter; a parameter takes one segment that is not empty.
+    /// The route of a path, as it stands in the request line. A fixed segment wins over a parameter; a parameter takes
+    /// one segment that is not empty.
     pub(crate) fn find(&self, path: &str) -> Option<&Route> {
-        self.descend(self.nodes.first()?, path.strip_prefix('/')?)
+        self.routes.get(*self.router.at(path).ok()?.value)
     }
+}
 
-    fn descend(&self, node: &Node, path: &str) -> Option<&Route> {
-        let (segment, rest) = match path.split_once('/') {
-            Some((segment, rest)) => (segment, Some(rest)),
-            None => (path, None),
-        };
-        let step = |next: usize| {
-            let next = self.nodes.get(next)?;
-            match rest {
-                Some(rest) => self.descend(next, rest),
-                None => next.route.as_ref(),
-            }
-        };
-        let fixed = node
-            .fixed
-            .binary_search_by(|(name, _)| name.as_ref().cmp(segment))
-            .ok()
-            .and_then(|index| step(node.fixed[index].1));
-        match node.parameter {
-            None => fixed,
-            Some(_) if fixed.is_some() || segment.is_empty() => fixed,
-            Some(parameter) => step(parameter),
-        }
-    }
+/// A fixed text, or one parameter in braces. What else the router could take stands in no OpenAPI document.
+fn is_segment(segment: &str) -> bool {
+    let parameter = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+    let name = parameter.unwrap_or(segment);
+    !name.contains(['{', '}', '*']) && parameter != Some("")
 }
 
 #[cfg(test)]
@@ -235,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_is_matched_as_it_is_written() {
+        let table = table().with("/products/{id}/{part}", [Method::GET]).unwrap();
+        let find = |path: &str| table.find(path).map(|route| route.template.to_string());
+        assert_eq!(find("/products/s").as_deref(), Some("/products/{id}"), "the start of a fixed segment is another");
+        assert_eq!(find("/products/searching/st").as_deref(), Some("/products/{id}/{part}"));
+        assert_eq!(find("/products/%73earch").as_deref(), Some("/products/{id}"), "nothing is decoded");
+        assert_eq!(find("/products/a%2Fstock").as_deref(), Some("/products/{id}"));
+        assert_eq!(find("/products/{id}").as_deref(), Some("/products/{id}"));
+        assert_eq!(find("/products/1/stock/"), None, "another path than without the slash");
+        assert_eq!(find("/product%73"), None);
+    }
+
+    #[test]
     fn other_paths_are_unknown() {
         for path in ["", "*", "/products/", "/products/1/2", "/orders/1", "/orders//cancel", "//products", "/Products"]
         {
@@ -256,7 +217,7 @@ mod tests {
     #[test]
     fn a_document_without_paths_is_refused() {
         assert_eq!(RouteTable::from_openapi(&json!({})).unwrap_err(), RouteTableError::NoPaths);
-        for template in ["products", "/a/{b}c"] {
+        for template in ["products", "/a/{b}c", "/a/{}", "/a/{*b}", "/a/{{b}}", ""] {
             assert!(RouteTable::default().with(template, []).is_err());
         }
     }

@@ -1,30 +1,27 @@
 //! The accept loop: how many connections there are, and how they end.
 
-use std::convert::Infallible;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
-
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use poem::Response;
-use poem::endpoint::BoxEndpoint;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use super::access_log::Exchange;
-use super::config::{EdgeConfig, Limits};
-use super::connection::{Activity, Ending, ServerState, drive};
-use super::io::EdgeIo;
-use super::service::{ConnectionInfo, Edge};
+use super::{
+    access_log::Exchange,
+    config::EdgeConfig,
+    connection::{Activity, Ending, ServerState, drive},
+    io::EdgeIo,
+    limits::Limits,
+    service::{ConnectionInfo, Edge},
+};
 use crate::problem::Problem;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use poem::{Response, endpoint::BoxEndpoint};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Connections over the cap that are being told so; further ones are closed without a word.
 const MAX_REFUSALS: usize = 64;

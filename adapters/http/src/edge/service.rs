@@ -1,38 +1,44 @@
 //! What the edge does with one request, between the connection and the application.
 
-use std::any::Any;
-use std::error::Error as StdError;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
-
+use super::{
+    access_log::{Exchange, ResponseBody, Subject},
+    body_guard::{BodyLimits, GuardedBody},
+    compression::{self, Wish},
+    config::EdgeConfig,
+    connection::Activity,
+    cors, guard, headers,
+    metrics::EdgeMetrics,
+    request_id::{RequestId, TraceContext},
+    routes::{self, Route},
+    trace::{self, RequestTrace},
+};
+use crate::problem::{self, Problem, code};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use http::request::Parts;
-use http::uri::Scheme;
-use http::{HeaderValue, Method, StatusCode, Version};
+use http::{
+    HeaderValue, Method, StatusCode, Version,
+    header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+    request::Parts,
+    uri::Scheme,
+};
 use http_body_util::combinators::BoxBody;
 use hyper::body::Body as HttpBody;
-use poem::endpoint::{BoxEndpoint, DynEndpoint};
-use poem::web::{LocalAddr, RemoteAddr};
-use poem::{Addr, Body, Request, RequestParts, Response};
+use poem::{
+    Addr, Body, Request, RequestParts, Response,
+    endpoint::{BoxEndpoint, DynEndpoint},
+    web::{LocalAddr, RemoteAddr},
+};
+use std::{
+    any::Any,
+    error::Error as StdError,
+    io,
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Instant,
+};
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
-
-use super::access_log::{Exchange, ResponseBody, Subject};
-use super::body_guard::{BodyLimits, GuardedBody};
-use super::compression::{self, Wish};
-use super::config::EdgeConfig;
-use super::connection::Activity;
-use super::metrics::EdgeMetrics;
-use super::request_id::{RequestId, TraceContext};
-use super::routes::{self, Route};
-use super::trace::{self, RequestTrace};
-use super::{cors, guard, headers};
-use crate::problem::{self, Problem, code};
 
 /// What the edge found out about a request; the application has it as [`poem::web::Data`].
 #[derive(Clone, Debug)]
@@ -117,7 +123,7 @@ impl Edge {
         let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
         let route = config.routes.find(parts.uri.path());
         let template = route.map(|route| &*route.template);
-        let trace = RequestTrace::begin(config, &parts, template, client);
+        let trace = RequestTrace::begin(config.tracer.as_deref(), config.new_trace.as_ref(), &parts, template, client);
         let context = RequestContext {
             request_id: request_id.clone(),
             client,

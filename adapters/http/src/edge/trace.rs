@@ -4,16 +4,10 @@
 //! in the log and in the events that the request leaves in the outbox. Where traces are recorded it is that of the
 //! request's own span, else it passes through unchanged.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-
-use http::header::HeaderMap;
-use http::{HeaderName, HeaderValue, StatusCode, Version, request::Parts};
+use super::{metrics::method_label, request_id::TraceContext};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header::HeaderMap, request::Parts};
+use std::{net::IpAddr, sync::Arc};
 use tracing::{Span, field::Empty};
-
-use super::config::EdgeConfig;
-use super::metrics::method_label;
-use super::request_id::TraceContext;
 
 /// The header that carries what others have to say of a trace, in and out.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -57,18 +51,24 @@ pub(crate) struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Reads the caller's context and begins the request's span.
-    pub(crate) fn begin(config: &EdgeConfig, parts: &Parts, route: Option<&str>, client: IpAddr) -> Self {
+    /// Reads the caller's context, or makes a `new` one, and begins the request's span.
+    pub(crate) fn begin(
+        tracer: Option<&dyn Tracer>,
+        new: Option<&NewTraceContext>,
+        parts: &Parts,
+        route: Option<&str>,
+        client: IpAddr,
+    ) -> Self {
         let caller = TraceContext::of_request(&parts.headers);
         let state = caller.as_ref().and_then(|_| read_state(&parts.headers));
-        let Some(tracer) = &config.tracer else {
-            let context = caller.or_else(|| config.new_trace.as_ref().map(|new| new()));
+        let Some(tracer) = tracer else {
+            let context = caller.or_else(|| new.map(|new| new()));
             return Self { span: Span::none(), context, state };
         };
         let span = span(parts, route, client);
         let text = state.as_ref().and_then(|state| state.to_str().ok());
         let context = tracer.adopt(&span, caller.as_ref(), text).or(caller);
-        Self { span, context: context.or_else(|| config.new_trace.as_ref().map(|new| new())), state }
+        Self { span, context: context.or_else(|| new.map(|new| new())), state }
     }
 
     /// The span of what the application does for the request, named after the operation.

@@ -2,13 +2,11 @@
 
 use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
-    api::{Answer, SignedIn, State, etag, refuse, visitor},
     body::Strict,
+    parts::{Answer, Shown, SignedIn, Visitor},
     problem::Problem,
 };
-use poem::{Request, web::Data};
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use std::sync::Arc;
 
 #[derive(Tags)]
 enum Tag {
@@ -16,7 +14,8 @@ enum Tag {
     Identity,
 }
 
-pub(crate) struct IdentityApi;
+#[derive(Default)]
+pub(super) struct IdentityApi;
 
 #[derive(ApiResponse)]
 enum Registered {
@@ -32,26 +31,14 @@ enum LoggedIn {
     Ok(Answer<TokenBody>),
 }
 
-#[derive(ApiResponse)]
-enum Profile {
-    /// The account.
-    #[oai(status = 200)]
-    Ok(Answer<UserBody>, #[oai(header = "ETag")] String),
-}
-
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
 impl IdentityApi {
     /// Register
     ///
     /// Makes an account. Answers 409 `email_taken` if the address has one, which reveals that it does.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
-    async fn register(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<RegisterRequest>,
-    ) -> Result<Registered, Problem> {
-        let user = state.app.identity.register_user.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
+        let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
         Ok(Registered::Created(Answer(user.into())))
     }
 
@@ -59,13 +46,8 @@ impl IdentityApi {
     ///
     /// Starts a session and answers an access token. What is wrong, the address or the password, is not told.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
-    async fn log_in(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<LogInRequest>,
-    ) -> Result<LoggedIn, Problem> {
-        let answer = state.app.identity.log_in.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {
+        let answer = caller.app().identity.log_in.execute(&caller.actor, body.0.into()).await?;
         Ok(LoggedIn::Ok(Answer(answer.into())))
     }
 
@@ -73,21 +55,15 @@ impl IdentityApi {
     ///
     /// Takes the token that the server prints at its start as long as there is no admin.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
-    async fn set_up(
-        &self,
-        request: &Request,
-        state: Data<&Arc<State>>,
-        body: Strict<SetUpRequest>,
-    ) -> Result<Registered, Problem> {
-        let user = state.app.identity.set_up.execute(&visitor(request), body.0.into()).await.map_err(refuse)?;
+    async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
+        let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;
         Ok(Registered::Created(Answer(user.into())))
     }
 
-    /// Show the own profile
+    /// Show your own profile
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
-    async fn get_profile(&self, caller: SignedIn, state: Data<&Arc<State>>) -> Result<Profile, Problem> {
-        let user = state.app.identity.get_profile.execute(&caller.0).await.map_err(refuse)?;
-        let etag = etag(user.version);
-        Ok(Profile::Ok(Answer(user.into()), etag))
+    async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
+        let user = caller.app().identity.get_profile.execute(&caller.actor).await?;
+        Ok(Shown::of(user.version, user))
     }
 }

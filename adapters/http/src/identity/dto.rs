@@ -1,13 +1,13 @@
 //! The bodies of identity. Those that hold a secret have no `Debug`.
 
-use crate::api::SelfLink;
+use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{AccountCommand, LogInAnswer, LogInCommand, SetUpCommand, UserView};
+use skep_domain::shared::UserId;
 
 /// A registration.
 #[derive(Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterRequest {
     /// The e-mail address to log in with.
@@ -18,16 +18,6 @@ pub(super) struct RegisterRequest {
     display_name: String,
 }
 
-impl poem_openapi::types::Example for RegisterRequest {
-    fn example() -> Self {
-        Self {
-            email: "ada@example.com".to_owned(),
-            password: "bees build hexagons".to_owned(),
-            display_name: "Ada".to_owned(),
-        }
-    }
-}
-
 impl From<RegisterRequest> for AccountCommand {
     fn from(RegisterRequest { email, password, display_name }: RegisterRequest) -> Self {
         Self { email, password, display_name }
@@ -36,19 +26,12 @@ impl From<RegisterRequest> for AccountCommand {
 
 /// A log-in.
 #[derive(Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogInRequest {
     /// The e-mail address.
     email: String,
     /// The password.
     password: String,
-}
-
-impl poem_openapi::types::Example for LogInRequest {
-    fn example() -> Self {
-        Self { email: "ada@example.com".to_owned(), password: "bees build hexagons".to_owned() }
-    }
 }
 
 impl From<LogInRequest> for LogInCommand {
@@ -59,7 +42,6 @@ impl From<LogInRequest> for LogInCommand {
 
 /// The set-up of the first admin.
 #[derive(Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetUpRequest {
     /// The token that the server printed when it started.
@@ -70,17 +52,6 @@ pub(super) struct SetUpRequest {
     password: String,
     /// The name shown to others.
     display_name: String,
-}
-
-impl poem_openapi::types::Example for SetUpRequest {
-    fn example() -> Self {
-        Self {
-            token: "printed-at-the-first-start".to_owned(),
-            email: "grace@example.com".to_owned(),
-            password: "honey never spoils".to_owned(),
-            display_name: "Grace".to_owned(),
-        }
-    }
 }
 
 impl From<SetUpRequest> for SetUpCommand {
@@ -113,7 +84,7 @@ impl From<LogInAnswer> for TokenBody {
 #[oai(rename = "User")]
 pub(super) struct UserBody {
     /// The identifier.
-    id: String,
+    id: Id<UserId>,
     /// The e-mail address.
     email: String,
     /// The name shown to others.
@@ -131,7 +102,7 @@ pub(super) struct UserBody {
 impl From<UserView> for UserBody {
     fn from(user: UserView) -> Self {
         Self {
-            id: user.id.to_string(),
+            id: Id(user.id),
             email: user.email.as_str().to_owned(),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),

@@ -1,22 +1,19 @@
 //! The bodies of ordering.
 
-use crate::{
-    api::{ListLinks, MoneyBody, PageInfo, SelfLink, path_of},
-    problem::{FieldError, Problem},
-};
-use poem_openapi::{Object, types::Example};
+use crate::parts::{Id, MoneyBody, SelfLink, path_of};
+use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::IdempotencyKey,
     ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
 };
+use skep_domain::shared::{OrderId, ProductId};
 
 /// The path of the orders.
 pub(super) const ORDERS: &str = "/api/v1/orders";
 
 /// A new order.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields, example)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
     /// What to order: 1 to 1,000 lines; lines of one product are summed.
@@ -25,43 +22,18 @@ pub(super) struct PlaceOrderRequest {
 
 /// A line of a new order.
 #[derive(Debug, Object, Deserialize)]
-#[oai(deny_unknown_fields)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderLineRequest {
     /// The product.
-    product_id: String,
+    product_id: Id<ProductId>,
     /// The number of pieces, at least 1.
     quantity: i64,
 }
 
-impl Example for PlaceOrderRequest {
-    fn example() -> Self {
-        let product_id = "019a9d3c-5a00-7000-8000-000000000001".to_owned();
-        Self { lines: vec![OrderLineRequest { product_id, quantity: 2 }] }
-    }
-}
-
 impl PlaceOrderRequest {
-    /// The command.
-    ///
-    /// # Errors
-    /// A problem that names every product id that is none.
-    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> Result<PlaceOrderCommand, Problem> {
-        let (mut lines, mut errors) = (Vec::with_capacity(self.lines.len()), vec![]);
-        for (at, line) in self.lines.into_iter().enumerate() {
-            match line.product_id.parse() {
-                Ok(product_id) => lines.push(OrderLineInput { product_id, quantity: line.quantity }),
-                Err(error) => {
-                    let error: skep_domain::shared::InvalidId = error;
-                    errors.push(FieldError::at(format!("/lines/{at}/product_id"), "invalid_id", error.to_string()));
-                }
-            }
-        }
-        if errors.is_empty() {
-            Ok(PlaceOrderCommand { lines, idempotency_key })
-        } else {
-            Err(Problem::validation(errors))
-        }
+    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> PlaceOrderCommand {
+        let line = |line: OrderLineRequest| OrderLineInput { product_id: line.product_id.0, quantity: line.quantity };
+        PlaceOrderCommand { lines: self.lines.into_iter().map(line).collect(), idempotency_key }
     }
 }
 
@@ -70,7 +42,7 @@ impl PlaceOrderRequest {
 #[oai(rename = "OrderLine")]
 pub(super) struct OrderLineBody {
     /// The product.
-    product_id: String,
+    product_id: Id<ProductId>,
     /// Its code then.
     sku: String,
     /// Its name then.
@@ -86,7 +58,7 @@ pub(super) struct OrderLineBody {
 impl From<OrderLineView> for OrderLineBody {
     fn from(line: OrderLineView) -> Self {
         Self {
-            product_id: line.product_id.to_string(),
+            product_id: Id(line.product_id),
             sku: line.sku.into_string(),
             name: line.name.into_string(),
             quantity: line.quantity,
@@ -101,7 +73,7 @@ impl From<OrderLineView> for OrderLineBody {
 #[oai(rename = "Order")]
 pub(super) struct OrderBody {
     /// The identifier.
-    id: String,
+    id: Id<OrderId>,
     /// The number for people.
     number: String,
     /// `pending`, `paid`, `shipped`, `delivered`, `cancelled` or `refunded`.
@@ -121,7 +93,7 @@ pub(super) struct OrderBody {
 impl From<OrderView> for OrderBody {
     fn from(order: OrderView) -> Self {
         Self {
-            id: order.id.to_string(),
+            id: Id(order.id),
             number: order.number.as_str().to_owned(),
             status: order.status,
             lines: order.lines.into_iter().map(Into::into).collect(),
@@ -131,16 +103,4 @@ impl From<OrderView> for OrderBody {
             links: SelfLink::to(path_of(ORDERS, order.id, "")),
         }
     }
-}
-
-/// A page of orders.
-#[derive(Debug, Object, Serialize)]
-#[oai(rename = "OrderList")]
-pub(super) struct OrderListBody {
-    /// The orders.
-    pub(super) data: Vec<OrderBody>,
-    /// The page.
-    pub(super) page: PageInfo,
-    /// Where this page and the next are.
-    pub(super) links: ListLinks,
 }

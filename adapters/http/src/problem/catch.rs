@@ -1,19 +1,16 @@
 //! Turns every error that poem and poem-openapi can raise into a problem.
 
-use std::error::Error as StdError;
-use std::fmt::Write as _;
-
-use poem::error::{
-    MethodNotAllowedError, NotFoundError, ParsePathError as PoemPathError, ParseQueryError, ReadBodyError,
+use super::{FieldError, Problem, code};
+use crate::edge::BodyFault;
+use poem::{
+    Endpoint, EndpointExt, Error, IntoResponse, Response,
+    error::{MethodNotAllowedError, NotFoundError, ParsePathError as PoemPathError, ParseQueryError, ReadBodyError},
 };
-use poem::{Endpoint, EndpointExt, Error, IntoResponse, Response};
 use poem_openapi::error::{
     AuthorizationError, ContentTypeError, ParseMultipartError, ParseParamError, ParsePathError,
     ParseRequestPayloadError,
 };
-
-use super::{FieldError, Problem, code};
-use crate::edge::BodyFault;
+use std::{error::Error as StdError, fmt::Write as _};
 
 /// The problem that an error stands for.
 ///

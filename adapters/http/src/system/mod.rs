@@ -5,8 +5,7 @@ mod probes;
 mod readiness;
 
 pub(crate) use docs::{Docs, Document};
-pub(crate) use probes::{health, jwks, metrics, ready};
-pub(crate) use readiness::Readiness;
+pub(crate) use probes::{Ready, health, jwks, metrics};
 
 /// The paths outside of the OpenAPI document; all serve GET.
 pub(crate) const PATHS: &[&str] =

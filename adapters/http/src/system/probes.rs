@@ -1,11 +1,12 @@
 //! Health, readiness, keys and metrics.
 
+use super::readiness::Readiness;
 use crate::{
-    api::State,
+    parts::State,
     problem::{Problem, code},
 };
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
-use poem::{Request, Response, handler, web::Data};
+use poem::{Endpoint, FromRequest as _, Request, Response, Result, handler, web::Data};
 use serde_json::json;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
@@ -17,14 +18,21 @@ pub(crate) fn health() -> Response {
 }
 
 /// The process can serve: its store answers, or did within the last second.
-#[handler]
-pub(crate) async fn ready(Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
-    let ports = &state.app.ports;
-    state.readiness.check(ports.store.clone(), ports.runtime.clock.clone()).await.map_err(|cause| {
-        Problem::of(code::UNAVAILABLE).with_detail("the store does not answer").with_retry_after(1).with_source(cause)
-    })?;
-    let body = json!({ "status": "ready", "store": "ok" });
-    Ok(Response::builder().content_type("application/json").body(body.to_string()))
+#[derive(Default)]
+pub(crate) struct Ready(Readiness);
+
+impl Endpoint for Ready {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let ports = &Data::<&Arc<State>>::from_request_without_body(&request).await?.app.ports;
+        self.0.check(ports.store.clone(), ports.runtime.clock.clone()).await.map_err(|cause| {
+            let problem = Problem::of(code::UNAVAILABLE).with_detail("the store does not answer");
+            problem.with_retry_after(1).with_source(cause)
+        })?;
+        let body = json!({ "status": "ready", "store": "ok" });
+        Ok(Response::builder().content_type("application/json").body(body.to_string()))
+    }
 }
 
 /// The public keys of access tokens. They may be cached for five minutes, as long as a retired key is kept at least.

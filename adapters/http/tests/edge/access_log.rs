@@ -1,19 +1,21 @@
 //! What the log gets of a request, and what it must not get.
 
-use std::fmt::{self, Write as _};
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-
+use crate::support::{Gate, app, config};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use skep_http::edge::Edge;
-use tracing::field::{Field, Visit};
-use tracing::span;
-use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Metadata, Subscriber};
-
-use crate::support::{Gate, app, config};
+use std::{
+    fmt::{self, Write as _},
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::DefaultGuard,
+};
 
 /// Keeps the events of one target as `name=value` lists.
 struct Recorder {

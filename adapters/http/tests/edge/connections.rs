@@ -1,10 +1,8 @@
 //! Clients that are slow, silent or too many.
 
-use std::time::Duration;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
 use crate::support::{BOUND, SHORT, TestServer, assert_problem, config, config_with, header, status};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const HEAD: &str = "POST /length HTTP/1.1\r\nHost: a\r\n";
 

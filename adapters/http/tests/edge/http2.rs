@@ -1,14 +1,12 @@
 //! HTTP/2 through a real client.
 
+use crate::support::{BOUND, SHORT, TestServer, config, config_with};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2::{SendRequest, handshake};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-
-use crate::support::{BOUND, SHORT, TestServer, config, config_with};
+use tokio::{net::TcpStream, task::JoinHandle};
 
 type Sender = SendRequest<Full<Bytes>>;
 

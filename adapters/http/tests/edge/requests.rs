@@ -1,11 +1,8 @@
 //! Requests that must be refused, and the headers of those that are not.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
-
-use skep_http::edge::{Cidr, TraceContext, TrustedProxies};
-
 use crate::support::{SHORT, TestServer, assert_problem, body, config, config_with, header, status};
+use skep_http::edge::{Cidr, TraceContext, TrustedProxies};
+use std::{fmt::Write as _, sync::Arc};
 
 const CLOSE: &str = "Connection: close\r\n";
 

@@ -1,7 +1,6 @@
 //! How a server ends.
 
 use crate::support::{BOUND, SHORT, TestServer, config, config_with, status};
-
 use skep_http::edge::DrainReport;
 
 const GATE: &str = "GET /gate HTTP/1.1\r\nHost: a\r\n\r\n";

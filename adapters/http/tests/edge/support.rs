@@ -1,21 +1,26 @@
 //! A small application behind the edge, and a client that says exactly what it is told to.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-
 use futures_util::future::BoxFuture;
 use http::Method;
-use poem::endpoint::make;
-use poem::error::InternalServerError;
-use poem::http::StatusCode;
-use poem::{Body, EndpointExt as _, Error, Request, Response, Result, Route, get, post};
+use poem::{
+    Body, EndpointExt as _, Error, Request, Response, Result, Route, endpoint::make, error::InternalServerError, get,
+    http::StatusCode, post,
+};
 use skep_http::edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Far longer than any limit under test: reaching it is a failure.

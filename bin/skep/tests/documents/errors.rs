@@ -144,7 +144,6 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
     ("insufficient_stock", "Fewer pieces are there than were asked for.", "`/lines/n/quantity`"),
     ("invalid_email", "Is no e-mail address that can be used.", "`/email`"),
-    ("invalid_id", "Is no identifier.", "`/lines/n/product_id`"),
     ("invalid_sku", "Is no SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
     ("invalid_text", "Is empty, too long, or has characters that cannot be shown.", "texts"),
     ("invalid_type", "Is of another JSON type than expected.", "any place"),

@@ -1,10 +1,11 @@
-//! The problems that operations answer with. Which ones follows from what an operation asks for; only conflicts are its
-//! own.
+//! The problems that operations answer with. Most follow from what an operation asks for; the others are those that its
+//! context states.
 
-use super::operations_mut;
+use super::{of, operations_mut};
 use crate::problem::{MEDIA_TYPE, Problem, code};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use skep_domain::shared::Audience;
 
 /// A status that operations share: the name of the response, the status, a code that goes with it, and what it means.
 const SHARED: &[(&str, u16, &str, &str)] = &[
@@ -31,28 +32,6 @@ const SHARED: &[(&str, u16, &str, &str)] = &[
         "The store is away, or too many passwords are being checked; Retry-After says when to come back.",
     ),
 ];
-
-/// Conflicts, and other problems of one operation alone: the operation, the status, the code, and what it means.
-const OWN: &[(&str, u16, &str, &str)] = &[
-    ("register_user", 409, "email_taken", "The e-mail address has an account."),
-    ("log_in", 401, "invalid_credentials", "The e-mail address or the password is wrong."),
-    (
-        "set_up",
-        403,
-        "setup_token_invalid",
-        "The token is wrong or has expired; every start without an admin prints a new one.",
-    ),
-    ("set_up", 409, "setup_closed", "There is an admin already."),
-    ("create_product", 409, "sku_taken", "Another product has this SKU."),
-    ("replace_product", 409, "sku_taken", "Another product has this SKU."),
-    ("change_product", 409, "sku_taken", "Another product has this SKU."),
-    ("set_stock", 409, "stock_below_reserved", "Orders have reserved more pieces than that."),
-    ("place_order", 409, "insufficient_stock", "Something is short; errors names each line. Nothing was changed."),
-    ("cancel_order", 409, "invalid_transition", "The order has come too far to be called off."),
-];
-
-/// Operations that a role alone may forbid.
-const FOR_ADMINS: &[&str] = &["create_product", "replace_product", "change_product", "archive_product", "set_stock"];
 
 pub(super) fn describe(document: &mut Value) {
     let shared: Map<String, Value> = SHARED
@@ -90,18 +69,19 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     let has_body = operation.contains_key("requestBody");
     let key = asks("header", Some("Idempotency-Key"));
     let if_match = asks("header", Some("If-Match"));
-    let name = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    let known = operation.get("operationId").and_then(of);
     let mut statuses = vec![429, 503];
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.contains_key("security")),
-        (403, FOR_ADMINS.contains(&name)),
+        // An account alone is not enough, not even for one's own things.
+        (403, known.and_then(|known| known.action).is_some_and(|action| action.own() > Audience::Account)),
         (404, path.contains('{')),
         (412, if_match),
         (413, has_body),
         (415, has_body),
         (422, has_body || key),
-        (428, if_match && method != "delete"),
+        (428, if_match && matches!(method, "put" | "patch")),
     ] {
         if answered {
             statuses.push(status);
@@ -111,14 +91,14 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
 }
 
 fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {
-    let name = operation.get("operationId").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let own = operation.get("operationId").and_then(of).map_or(&[][..], |operation| operation.refusals);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (shared, status, ..) in SHARED.iter().filter(|(_, status, ..)| statuses.contains(status)) {
         let reference = format!("#/components/responses/{shared}");
         responses.insert(status.to_string(), json!({ "$ref": reference }));
     }
-    for (_, status, code, meaning) in OWN.iter().filter(|(operation, ..)| *operation == name) {
-        responses.insert(status.to_string(), problem(*status, code, meaning));
+    for refusal in own {
+        responses.insert(refusal.status.to_string(), problem(refusal.status, refusal.code, refusal.meaning));
     }
 }
 

@@ -148,10 +148,13 @@ pub(crate) fn values_that_are_refused(store: &Store) {
             (order(&[(&honey, 1), (&gold, -1)]), r#"422 validation_failed "/lines/1/quantity" out_of_range"#),
             (order(&[(&honey, i64::MAX)]), r#"422 validation_failed "/lines/0/quantity" out_of_range"#),
             (order(&[(&honey, 1), (UNKNOWN, 1)]), r#"422 validation_failed "/lines/1/product_id" unknown_product"#),
+            // An id that cannot be read is judged like any other that names nothing.
+            (order(&[(&honey, 1), ("nope", 1)]), r#"422 validation_failed "/lines/1/product_id" unknown_product"#),
             (
                 order(&[("nope", 1), (&honey, 1), ("", 1)]),
-                r#"422 validation_failed "/lines/0/product_id" invalid_id "/lines/2/product_id" invalid_id"#,
+                r#"422 validation_failed "/lines/0/product_id" unknown_product"#,
             ),
+            (order(&[("nope", 0)]), r#"422 validation_failed "/lines/0/quantity" out_of_range"#),
             (order(&[(&honey, 1), (&dollars, 1)]), r#"422 validation_failed "/lines/1/product_id" currency_mismatch"#),
             (order(&[(&gold, 2)]), r#"422 validation_failed "/lines/0" out_of_range"#),
             (order(&[(&honey, 1), (&gold, 1)]), r#"422 validation_failed "/lines/1" out_of_range"#),

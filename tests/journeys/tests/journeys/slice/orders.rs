@@ -106,6 +106,11 @@ pub(crate) fn a_repeat_with_a_key_is_answered_alike(store: &Store) {
     let place = |quantity| ada.post(ORDERS).key("place").json(basket(&[(&honey, quantity)])).send();
     let order = alike(3, || place(2).expect(201));
     place(3).refused(422, "idempotency_key_reused");
+    // Before what is wrong with an id, whether it can be read or not.
+    for id in ["019a9d3c-5a00-7000-8000-000000000001", "nope"] {
+        let other = ada.post(ORDERS).key("place").json(basket(&[(id, 3)])).send();
+        other.refused(422, "idempotency_key_reused");
+    }
     bob.post(ORDERS).key("place").json(basket(&[(&honey, 3)])).send().expect(201);
     assert_eq!((shop.order_count(), shop.stock(&honey)), (2, (10, 5)), "the key of another user is another key");
 

@@ -2,9 +2,8 @@
 
 use super::{
     cursor::Cursors,
-    limits::{Decisions, RequestLimits},
+    limits::{Limiter, RequestLimits},
 };
-use crate::system::Readiness;
 use skep_application::App;
 use std::sync::Arc;
 
@@ -34,19 +33,14 @@ pub struct State {
     /// The use cases.
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
-    pub(super) decisions: Decisions,
-    pub(crate) readiness: Readiness,
+    pub(crate) limiter: Arc<Limiter>,
     pub(crate) config: ApiConfig,
 }
 
 impl State {
-    pub(crate) fn new(app: Arc<App>, config: ApiConfig) -> Self {
-        Self {
-            app,
-            cursors: Cursors::new(&config.cursor_key),
-            decisions: Decisions::new(),
-            readiness: Readiness::default(),
-            config,
-        }
+    /// `credentials` are the paths of the operations that take credentials.
+    pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
+        let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
+        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), config }
     }
 }

@@ -1,6 +1,6 @@
 //! How often requests may come: per address before anything else, per user once it is known who calls.
 
-use super::{refusal::seconds, state::State};
+use super::refusal::seconds;
 use crate::{
     edge::{RequestContext, RequestId},
     problem::{self, Problem, code},
@@ -8,7 +8,7 @@ use crate::{
 use http::{HeaderName, HeaderValue};
 use metrics::Counter;
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Limit, Verdict};
+use skep_application::kernel::{Actor, Limit, RateLimits, Verdict};
 use std::{
     fmt::Write as _,
     net::IpAddr,
@@ -76,28 +76,12 @@ impl Verdicts {
     }
 }
 
-/// Counts each request against its address, and writes what the limits said into the answer.
-pub(crate) async fn limit<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> Result<Response> {
-    let verdicts = Verdicts::default();
-    request.extensions_mut().insert(verdicts.clone());
-    let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
-    let result = match count_address(&request, &verdicts).await {
-        Ok(()) => endpoint.call(request).await.map(poem::IntoResponse::into_response),
-        Err(problem) => Err(problem.into()),
-    };
-    // Errors become responses here, so that they carry the headers too.
-    let mut response =
-        result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
-    verdicts.write(&mut response);
-    Ok(response)
-}
-
 /// How often each limit allowed and refused, asked for once.
-pub(super) struct Decisions([(&'static str, Counter, Counter); 3]);
+struct Decisions([(&'static str, Counter, Counter); 3]);
 
 impl Decisions {
     /// The recorder of metrics has to be installed before.
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         let counter = |limit: &'static str, decision: &'static str| {
             metrics::counter!("skep_rate_limit_decisions_total", &[("limit", limit), ("decision", decision)])
         };
@@ -111,46 +95,79 @@ impl Decisions {
     }
 }
 
-async fn count_address(request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
-    let (Some(context), Some(state)) =
-        (request.extensions().get::<RequestContext>(), request.extensions().get::<Arc<State>>())
-    else {
-        return Ok(());
-    };
-    let path = request.uri().path();
-    // Those who watch over us must not be turned away for asking too often.
-    if matches!(path, "/health" | "/ready") {
-        return Ok(());
-    }
-    let credentials = path.starts_with("/api/v1/auth/") || path == "/api/v1/setup";
-    let limits = &state.config.limits;
-    let network = network(context.client);
-    take(state, verdicts, "address", &network, limits.address).await?;
-    if credentials {
-        take(state, verdicts, "credentials", &network, limits.credentials).await?;
-    }
-    Ok(())
+/// Counts requests, and refuses those that come too often.
+pub(crate) struct Limiter {
+    limits: RequestLimits,
+    buckets: Arc<dyn RateLimits>,
+    credentials: Vec<String>,
+    decisions: Decisions,
 }
 
-/// Counts a request against its user.
-pub(super) async fn count_user(request: &Request, state: &State, actor: &Actor) -> Result<(), Problem> {
-    let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
-    let user = actor.principal_id().simple().to_string();
-    take(state, verdicts, "user", &user, state.config.limits.user).await
-}
-
-/// A counter that is away stops nobody: the limits' adapter says so in a metric.
-async fn take(state: &State, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
-    let key = ["http:", name, ":", who].concat();
-    let Ok(verdict) = state.app.ports.limits.take(&key, limit).await else { return Ok(()) };
-    verdicts.note(name, limit, verdict);
-    state.decisions.count(name, verdict.allowed);
-    if verdict.allowed {
-        return Ok(());
+impl Limiter {
+    /// Counts in these buckets. `credentials` are the paths of operations that take credentials. The recorder of metrics
+    /// has to be installed before.
+    pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, credentials: Vec<String>) -> Self {
+        Self { limits, buckets, credentials, decisions: Decisions::new() }
     }
-    Err(Problem::of(code::RATE_LIMITED)
-        .with_detail(format!("more than {} requests in {} s", limit.burst, limit.period.as_secs()))
-        .with_retry_after(seconds(verdict.retry_after)))
+
+    /// Counts the request against its address, and writes what the limits said into the answer.
+    pub(crate) async fn guard<E: Endpoint>(
+        self: Arc<Self>,
+        endpoint: Arc<E>,
+        mut request: Request,
+    ) -> Result<Response> {
+        let verdicts = Verdicts::default();
+        request.extensions_mut().insert(verdicts.clone());
+        let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
+        let result = match self.count_address(&request, &verdicts).await {
+            Ok(()) => endpoint.call(request).await.map(poem::IntoResponse::into_response),
+            Err(problem) => Err(problem.into()),
+        };
+        // Errors become responses here, so that they carry the headers too.
+        let mut response =
+            result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
+        verdicts.write(&mut response);
+        Ok(response)
+    }
+
+    async fn count_address(&self, request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
+        let Some(context) = request.extensions().get::<RequestContext>() else { return Ok(()) };
+        let path = request.uri().path();
+        // Those who watch over us must not be turned away for asking too often.
+        if matches!(path, "/health" | "/ready") {
+            return Ok(());
+        }
+        let network = network(context.client);
+        self.take(verdicts, "address", &network, self.limits.address).await?;
+        if self.credentials.iter().any(|known| known == path) {
+            self.take(verdicts, "credentials", &network, self.limits.credentials).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts the request against its user.
+    ///
+    /// # Errors
+    /// 429 if there were too many.
+    pub(super) async fn count_user(&self, request: &Request, actor: &Actor) -> Result<(), Problem> {
+        let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
+        let user = actor.principal_id().simple().to_string();
+        self.take(verdicts, "user", &user, self.limits.user).await
+    }
+
+    /// A counter that is away stops nobody: the limits' adapter says so in a metric.
+    async fn take(&self, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
+        let key = ["http:", name, ":", who].concat();
+        let Ok(verdict) = self.buckets.take(&key, limit).await else { return Ok(()) };
+        verdicts.note(name, limit, verdict);
+        self.decisions.count(name, verdict.allowed);
+        if verdict.allowed {
+            return Ok(());
+        }
+        Err(Problem::of(code::RATE_LIMITED)
+            .with_detail(format!("more than {} requests in {} s", limit.burst, limit.period.as_secs()))
+            .with_retry_after(seconds(verdict.retry_after)))
+    }
 }
 
 /// The address; of IPv6 the /64 network, which one household or host has to itself.

@@ -1,7 +1,32 @@
 //! Entity tags: the version of a resource in quotes.
 
+use super::parameter::{Parameter, Sent};
+use crate::problem::Problem;
+use http::header::IF_MATCH;
+use poem::Request;
+use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::Precondition;
 use skep_domain::shared::Version;
+
+/// The version that a change is based on. A use case decides whether it may be missing.
+pub(crate) type IfMatch = Sent<Precondition>;
+
+impl Parameter for Precondition {
+    const PLACE: MetaParamIn = MetaParamIn::Header;
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some("If-Match".to_owned()),
+            description: Some("The `ETag` that must still be current, or `*`. PUT and PATCH require it."),
+            example: Some("\"1\"".into()),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn read(request: &Request) -> Result<Self, Problem> {
+        Ok(precondition(request.header(IF_MATCH)))
+    }
+}
 
 /// The entity tag of a version.
 pub(crate) fn etag(version: Version) -> String {
@@ -16,7 +41,7 @@ pub(crate) fn partial_etag(version: Version) -> String {
 
 /// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag never
 /// matches strongly, and what is no list at all matches nothing.
-pub(crate) fn precondition(header: Option<&str>) -> Precondition {
+fn precondition(header: Option<&str>) -> Precondition {
     let Some(header) = header.map(str::trim) else { return Precondition::Missing };
     if header == "*" {
         return Precondition::Any;

@@ -1,0 +1,41 @@
+//! The contexts, all together.
+
+use crate::{
+    catalog, identity, ordering,
+    parts::{Context, Operation, Routes, Schemas},
+};
+use poem_openapi::{
+    OpenApi,
+    registry::{MetaApi, Registry},
+};
+use serde_json::Value;
+
+/// The contexts, in the order of the document. A new one plugs in with a line here.
+const CONTEXTS: &[Context] = &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT];
+
+/// The endpoints of all contexts.
+pub(super) struct Endpoints;
+
+impl OpenApi for Endpoints {
+    fn meta() -> Vec<MetaApi> {
+        CONTEXTS.iter().flat_map(|context| (context.meta)()).collect()
+    }
+
+    fn register(registry: &mut Registry) {
+        CONTEXTS.iter().for_each(|context| (context.register)(registry));
+    }
+
+    fn add_routes(self, routes: &mut Routes) {
+        CONTEXTS.iter().for_each(|context| (context.add_routes)(routes));
+    }
+}
+
+/// The operations of all contexts.
+pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
+    CONTEXTS.iter().flat_map(|context| context.operations)
+}
+
+/// Completes the schemas of the document with what each context has to say of its own.
+pub(super) fn complete(schemas: &mut Value) {
+    CONTEXTS.iter().for_each(|context| (context.complete)(&mut Schemas(schemas)));
+}

@@ -1,0 +1,27 @@
+//! Examples of the catalog's bodies for the OpenAPI document.
+
+use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
+use serde_json::json;
+
+pub(super) fn complete(schemas: &mut Schemas<'_>) {
+    let id = "019a9d3c-5a00-7000-8000-000000000001";
+    let (path, stock) = (format!("/api/v1/products/{id}"), format!("/api/v1/products/{id}/stock"));
+    let product = json!({
+        "id": id, "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999),
+        "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "links": { "self": path, "stock": stock },
+    });
+    schemas.example("Product", product);
+    schemas.example("CreateProductRequest", json!({
+        "sku": "HONEY-500", "name": "Linden honey", "description": "500 g", "price": example_money(1999), "stock": 100,
+    }));
+    schemas.example(
+        "ReplaceProductRequest",
+        json!({
+            "sku": "HONEY-500", "name": "Linden honey, raw", "description": "500 g", "price": example_money(2199),
+        }),
+    );
+    schemas.example("ChangeProductRequest", json!({ "price": { "amount": 1799 } }));
+    schemas.example("MoneyChange", json!({ "amount": 1799 }));
+    schemas.example("SetStockRequest", json!({ "on_hand": 120 }));
+    schemas.example("Stock", json!({ "available": 98, "links": { "self": stock } }));
+}

@@ -1,0 +1,148 @@
+//! Who calls: from the `Authorization` header to an actor.
+
+use super::state::State;
+use crate::{
+    edge::RequestContext,
+    problem::{Problem, code},
+};
+use http::{HeaderMap, header::AUTHORIZATION};
+use poem::{FromRequest, Request, RequestBody, Result, web::Data};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+use skep_application::{
+    App,
+    kernel::{Actor, Principal},
+};
+use std::sync::Arc;
+use tracing::Instrument as _;
+
+const SCHEME: &str = "bearer";
+
+/// Who calls, and the use cases that they can call.
+pub(crate) struct Caller<const HAS_TOKEN: bool> {
+    /// The identity and the rights of the caller, for use cases.
+    pub(crate) actor: Actor,
+    /// The state that all endpoints share.
+    pub(crate) state: Arc<State>,
+}
+
+/// Somebody with a valid access token; anybody else is answered 401 before the body is read.
+pub(crate) type SignedIn = Caller<true>;
+
+/// Anybody. A caller who sends a token must send a valid one.
+pub(crate) type Anyone = Caller<false>;
+
+impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some("An access token, as `POST /api/v1/auth/login` answers it."),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(SCHEME, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    fn has_security_fallback() -> bool {
+        !HAS_TOKEN
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> Result<Self> {
+        Self::read(request).await
+    }
+}
+
+impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
+    /// Reads the caller's credentials.
+    ///
+    /// # Errors
+    /// 401 if they are not good, or missing and required.
+    pub(crate) async fn read(request: &Request) -> Result<Self> {
+        let state = state(request).await?;
+        let actor = identify(request, &state).await?;
+        if HAS_TOKEN && actor.principal == Principal::Anonymous {
+            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
+        }
+        Ok(Self { actor, state })
+    }
+
+    /// The use cases.
+    pub(crate) fn app(&self) -> &App {
+        &self.state.app
+    }
+}
+
+/// A caller whose credentials are ignored: for logging in, registration and the set-up.
+pub(crate) struct Visitor {
+    /// An anonymous actor with the id and the deadline of the request.
+    pub(crate) actor: Actor,
+    state: Arc<State>,
+}
+
+impl<'a> FromRequest<'a> for Visitor {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> Result<Self> {
+        Ok(Self { actor: visitor(request), state: state(request).await? })
+    }
+}
+
+impl Visitor {
+    /// The use cases.
+    pub(crate) fn app(&self) -> &App {
+        &self.state.app
+    }
+}
+
+async fn state(request: &Request) -> Result<Arc<State>> {
+    Ok(Arc::clone(Data::<&Arc<State>>::from_request_without_body(request).await?.0))
+}
+
+async fn identify(request: &Request, state: &State) -> Result<Actor, Problem> {
+    let mut actor = visitor(request);
+    if let Some(token) = bearer(request.headers())? {
+        let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
+        actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
+        state.limiter.count_user(request, &actor).await?;
+    }
+    Ok(actor)
+}
+
+/// The request without its credentials.
+fn visitor(request: &Request) -> Actor {
+    let Some(context) = request.extensions().get::<RequestContext>() else { return Actor::anonymous("-") };
+    let mut actor = Actor::anonymous(context.request_id.as_str());
+    actor.traceparent = context.trace.map(|trace| trace.to_string());
+    actor.deadline = request.extensions().get::<Arc<State>>().map(|state| {
+        let left = context.deadline.saturating_duration_since(std::time::Instant::now());
+        state.app.ports.runtime.clock.monotonic() + left
+    });
+    actor
+}
+
+/// The token of the `Authorization` header; another scheme, or the header twice, is an invalid credential.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let invalid =
+        || Problem::new(http::StatusCode::UNAUTHORIZED, "invalid_token").with_detail("expected one bearer token");
+    if values.next().is_some() {
+        return Err(invalid());
+    }
+    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(invalid)?;
+    let token = token.trim();
+    let good = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
+    if good { Ok(Some(token)) } else { Err(invalid()) }
+}

@@ -1,0 +1,257 @@
+//! What lists share: their parameters, and the page that they answer.
+
+use super::{
+    answer::Answer,
+    caller::Caller,
+    page::{ListBody, ListLinks, Listed, PageInfo},
+    parameter::{Parameter, Sent, invalid},
+    state::State,
+};
+use crate::problem::{self, Problem};
+use poem::Request;
+use poem_openapi::{
+    registry::{MetaParamIn, MetaSchema},
+    types::Type,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use skep_application::kernel::{Page, PageRequest, Position};
+use skep_domain::shared::{Direction, PageLimit};
+
+/// What the parameters of a list are called together, until the document names each.
+const TOGETHER: &str = "list";
+
+/// The keys that a list can be sorted by. The first one is the default, descending.
+pub(crate) trait SortKey: Copy + Send + Sync + 'static {
+    /// Every key.
+    const ALL: &'static [Self];
+
+    /// The name of the key in the `sort` parameter.
+    fn name(self) -> &'static str;
+}
+
+/// Lists that are sorted by the time of creation alone.
+impl SortKey for () {
+    const ALL: &'static [Self] = &[()];
+
+    fn name(self) -> &'static str {
+        "created_at"
+    }
+}
+
+/// The parameters of a list that is sorted by one of `K`.
+pub(crate) type List<K> = Sent<ListQuery<K>>;
+
+/// The parameters of a list: `limit`, `cursor`, `sort` and `count`.
+pub(crate) struct ListQuery<K> {
+    limit: PageLimit,
+    cursor: Option<String>,
+    sort: String,
+    key: K,
+    direction: Direction,
+    count: bool,
+}
+
+/// The parameters as they are sent.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Parameters {
+    limit: Option<String>,
+    cursor: Option<String>,
+    sort: Option<String>,
+    count: Option<String>,
+}
+
+impl<K: SortKey> Parameter for ListQuery<K> {
+    const PLACE: MetaParamIn = MetaParamIn::Query;
+
+    /// poem-openapi documents one parameter for each extractor. This one carries what differs between lists, the keys;
+    /// [`list_parameters`] makes the four of it.
+    fn schema() -> MetaSchema {
+        let names = K::ALL.iter().map(|key| key.name());
+        let sorts: Vec<Value> = names.flat_map(|name| [json!(name), json!(format!("-{name}"))]).collect();
+        let default = sorts.get(1).cloned();
+        let title = Some(TOGETHER.to_owned());
+        MetaSchema { title, enum_items: sorts, default, ..MetaSchema::new("string") }
+    }
+
+    fn read(request: &Request) -> Result<Self, Problem> {
+        let parameters = request.params().map_err(|error| problem::from_error(error.into()))?;
+        Self::of(parameters)
+    }
+}
+
+/// The four parameters that a parameter of the document stands for, if it stands for those of a list.
+pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
+    let schema = Some(&parameter["schema"]).filter(|schema| schema["title"] == TOGETHER)?;
+    let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "required": false, "description": description, "schema": schema });
+    let (most, default) = (PageLimit::MAX.get(), PageLimit::default().get());
+    let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": most, "default": default });
+    let sort = json!({ "type": "string", "enum": schema["enum"], "default": schema["default"] });
+    Some([
+        query("limit", "The greatest number of items.", limit),
+        query("cursor", "The `next_cursor` of the page before.", json!({ "type": "string" })),
+        query("sort", "What to sort by; with `-` in front, descending.", sort),
+        query("count", "`exact` counts the items of all pages.", json!({ "type": "string", "enum": ["exact"] })),
+    ])
+}
+
+impl<K: SortKey> ListQuery<K> {
+    fn of(Parameters { limit, cursor, sort, count }: Parameters) -> Result<Self, Problem> {
+        let sort = sort.unwrap_or_else(|| format!("-{}", K::ALL[0].name()));
+        let (name, direction) = match sort.strip_prefix('-') {
+            Some(name) => (name, Direction::Descending),
+            None => (sort.as_str(), Direction::Ascending),
+        };
+        let key = K::ALL.iter().copied().find(|key| key.name() == name).ok_or_else(|| {
+            let known: Vec<_> = K::ALL.iter().map(|key| key.name()).collect();
+            invalid("sort", format!("must be one of {}, with - for descending", known.join(", ")))
+        })?;
+        let limit = match limit {
+            None => PageLimit::default(),
+            Some(limit) => {
+                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
+                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
+            }
+        };
+        let count = match count.as_deref() {
+            None => false,
+            Some("exact") => true,
+            Some(_) => return Err(invalid("count", "must be exact")),
+        };
+        Ok(Self { limit, cursor, sort, key, direction, count })
+    }
+
+    /// The list at `path`, as this caller asks for it.
+    ///
+    /// # Errors
+    /// 400 if the cursor is of another list, query or caller.
+    pub(crate) fn open<'a, const HAS_TOKEN: bool>(
+        self,
+        caller: &'a Caller<HAS_TOKEN>,
+        path: &'static str,
+    ) -> Result<ListRequest<'a, K>, Problem> {
+        let Caller { actor, state } = caller;
+        let Self { limit, cursor, sort, key, direction, count } = self;
+        let context = format!("{} {path} {sort}", actor.principal_id());
+        let after = cursor.as_deref().map(|cursor| {
+            let opened = state.cursors.open(cursor, &context);
+            opened.ok_or_else(|| invalid("cursor", "was not made by this list for this caller"))
+        });
+        let page = PageRequest { limit, after: after.transpose()?, count };
+        Ok(ListRequest { state, path, key, direction, page, sort, cursor, context })
+    }
+}
+
+/// A list as it was asked for.
+pub(crate) struct ListRequest<'a, K> {
+    state: &'a State,
+    path: &'static str,
+    /// The key that sorts the list.
+    pub(crate) key: K,
+    /// The direction of the sort.
+    pub(crate) direction: Direction,
+    /// The page that was asked for.
+    pub(crate) page: PageRequest,
+    sort: String,
+    cursor: Option<String>,
+    context: String,
+}
+
+impl<K> ListRequest<'_, K> {
+    /// The answer with this page.
+    pub(crate) fn answer<T, B>(&self, page: Page<T>) -> Listed<B>
+    where
+        B: From<T> + Type + Serialize,
+    {
+        let next_cursor = page.next.as_ref().map(|place: &Position| self.state.cursors.seal(place, &self.context));
+        let links = ListLinks {
+            this: self.link(self.cursor.as_deref()),
+            next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),
+        };
+        let info = PageInfo { has_more: next_cursor.is_some(), next_cursor, total: page.total };
+        let data = page.items.into_iter().map(B::from).collect();
+        Listed::Ok(Answer(ListBody { data, page: info, links }))
+    }
+
+    /// The address of the page at this cursor.
+    fn link(&self, cursor: Option<&str>) -> String {
+        let Self { path, sort, .. } = self;
+        let mut link = format!("{path}?limit={}&sort={sort}", self.page.limit.get());
+        if self.page.count {
+            link.push_str("&count=exact");
+        }
+        if let Some(cursor) = cursor {
+            link.push_str("&cursor=");
+            link.push_str(cursor);
+        }
+        link
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use poem_openapi::ApiExtractor as _;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Key {
+        Made,
+        Name,
+    }
+
+    impl SortKey for Key {
+        const ALL: &'static [Self] = &[Self::Made, Self::Name];
+
+        fn name(self) -> &'static str {
+            match self {
+                Self::Made => "created_at",
+                Self::Name => "name",
+            }
+        }
+    }
+
+    fn read(query: &str) -> Result<ListQuery<Key>, String> {
+        let request = Request::builder().uri(format!("/x?{query}").parse().unwrap()).finish();
+        ListQuery::read(&request).map_err(|problem| problem.errors()[0].parameter.clone().unwrap_or_default())
+    }
+
+    #[test]
+    fn a_list_is_twenty_items_of_the_first_key_descending_unless_asked_otherwise() {
+        let list = read("").unwrap();
+        assert_eq!((list.limit, list.key, list.direction), (PageLimit::default(), Key::Made, Direction::Descending));
+        assert_eq!((list.sort.as_str(), list.cursor, list.count), ("-created_at", None, false));
+        let list = read("sort=name&limit=100&count=exact&cursor=a%2Bb").unwrap();
+        assert_eq!((list.limit, list.key, list.direction), (PageLimit::MAX, Key::Name, Direction::Ascending));
+        assert_eq!((list.cursor.as_deref(), list.count), (Some("a+b"), true));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_list_is_named() {
+        for (query, name) in [
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("limit=", "limit"),
+            ("limit=1.5", "limit"),
+            ("limit=99999999999999999999", "limit"),
+            ("sort=", "sort"),
+            ("sort=--name", "sort"),
+            ("sort=sku", "sort"),
+            ("count=", "count"),
+            ("count=yes", "count"),
+        ] {
+            assert_eq!(read(query).err().as_deref(), Some(name), "{query}");
+        }
+    }
+
+    #[test]
+    fn the_document_names_each_parameter_with_the_keys_of_the_list() {
+        let schema = serde_json::to_value(Sent::<ListQuery<Key>>::param_schema_ref().unwrap()).unwrap();
+        let parameters = list_parameters(&json!({ "name": "list", "in": "query", "schema": schema })).unwrap();
+        let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["limit", "cursor", "sort", "count"]);
+        assert_eq!(parameters[2]["schema"]["enum"], json!(["created_at", "-created_at", "name", "-name"]));
+        assert_eq!(parameters[2]["schema"]["default"], "-created_at");
+        assert!(list_parameters(&json!({ "name": "x", "in": "query", "schema": { "type": "string" } })).is_none());
+    }
+}

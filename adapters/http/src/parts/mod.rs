@@ -1,0 +1,33 @@
+//! What the endpoints of every context are made of. Knows no context; `api` puts them together.
+
+mod answer;
+mod caller;
+mod context;
+mod cursor;
+mod etag;
+mod id;
+mod key;
+mod limits;
+mod links;
+mod list;
+mod money;
+mod page;
+mod parameter;
+mod refusal;
+mod state;
+
+pub(crate) use answer::{Answer, Created, Done, Shown};
+pub(crate) use caller::{Anyone, SignedIn, Visitor};
+pub(crate) use context::{Context, EXAMPLE_TIME, Routes, Schemas};
+pub use context::{Operation, Refusal};
+pub(crate) use etag::{IfMatch, etag, partial_etag};
+pub(crate) use id::Id;
+pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};
+pub use limits::RequestLimits;
+pub(crate) use links::{SelfLink, path_of};
+pub(crate) use list::{List, SortKey, list_parameters};
+pub(crate) use money::{MoneyBody, example_money};
+pub(crate) use page::Listed;
+pub(crate) use parameter::{Sent, invalid};
+pub use refusal::status;
+pub use state::{ApiConfig, State};
