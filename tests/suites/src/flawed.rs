@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
-use skep_sql::{Engine, Migration, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use skep_sql::{Engine, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
@@ -72,9 +72,6 @@ impl FlawedDatabase {
 impl SqlDatabase for FlawedDatabase {
     fn engine(&self) -> Engine {
         self.inner.engine()
-    }
-    fn migrations(&self) -> &'static [Migration] {
-        self.inner.migrations()
     }
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
         let inner = self.inner.begin(mode, contended).await?;

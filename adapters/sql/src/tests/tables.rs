@@ -7,7 +7,7 @@ use crate::{
     table::Table,
     testing::{Answer, Fake},
 };
-use skep_application::kernel::{Constraint, StoreError, TxMode};
+use skep_application::kernel::{Constraint, StoreError, TxMode, Units as _};
 use skep_domain::shared::Version;
 use std::sync::LazyLock;
 use uuid::Uuid;

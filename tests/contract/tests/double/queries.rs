@@ -7,8 +7,8 @@ use skep_application::{
     operations::{InstanceKeys, SealedKey, StoreHealth},
     ordering::LINES_PER_PAGE,
 };
-use skep_domain::shared::{Direction, EventId, Timestamp};
-use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
+use skep_domain::shared::{Direction, EventId};
+use std::cmp::Ordering;
 
 /// The keys of one sort are of one type; `None` for others.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {

@@ -21,6 +21,7 @@ use skep_domain::shared::Timestamp;
 /// How many of two columns the table has: one is of a program without sets.
 static COLUMNS: Statement = Statement::per(
     "operations.migration.columns",
+    "each engine describes its tables in a catalog of its own",
     (
         "SELECT count(*) FROM pragma_table_info('schema_migrations') WHERE name IN ('number', 'set_name')",
         "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') \
