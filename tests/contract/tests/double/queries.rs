@@ -11,9 +11,9 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::Product,
-    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
+    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, UserId},
 };
-use std::{cmp::Ordering, sync::atomic::Ordering::SeqCst};
+use std::cmp::Ordering;
 
 type Done<T> = Result<T, StoreError>;
 
