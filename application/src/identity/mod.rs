@@ -1,5 +1,4 @@
 //! The use cases and queries of identity.
-//!
 
 mod authenticate;
 pub mod constraints;
@@ -52,7 +51,7 @@ impl Identity {
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
         let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits } = ports.clone();
-        let passwords = policies.passwords.clone();
+        let passwords = policies.passwords;
         let accounts = Accounts { hasher: hasher.clone(), passwords, runtime: runtime.clone() };
         let log_in = LogIn {
             store: store.clone(),
