@@ -105,7 +105,7 @@ fn measured(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Opera
     found
 }
 
-fn owner(callers: &[(&'static str, Client)]) -> &Client {
+fn owner<'a>(callers: &'a [(&'static str, Client)]) -> &'a Client {
     &callers.iter().find(|(name, _)| *name == "owner").expect("an owner").1
 }
 
