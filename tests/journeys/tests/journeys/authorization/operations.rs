@@ -67,6 +67,11 @@ impl Operation {
         self.body.is_some()
     }
 
+    /// Whether its path names a thing by an id.
+    pub(crate) fn names_a_thing(&self) -> bool {
+        self.path.contains('{')
+    }
+
     /// A request that nothing is wrong with, but perhaps who sends it.
     pub(crate) fn call<'c>(&'c self, client: &'c Client, scene: &Scene) -> Call<'c> {
         self.call_with(client, scene, |_| {})

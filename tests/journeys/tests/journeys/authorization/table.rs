@@ -82,29 +82,32 @@ pub(super) fn write(table: &str) {
     std::fs::write(path, table).expect("the table can be written");
 }
 
-/// What the row of an operation is by what its action is for: a worthless token is 401 where tokens are looked at, a
-/// visitor who needs an account too, what a role alone forbids is 403, and another's thing is 404. Who may do it is
-/// answered `done`.
-pub(super) fn by_audience(asks: Asks, action: Action, done: u16) -> Row {
-    let (owner, other, admin) = (user(1), user(2), user(3));
-    let decided = |subject: Subject<'_>| match (
-        decide(subject, action, Resource::Any),
-        decide(subject, action, Resource::OwnedBy(owner)),
-    ) {
-        (Err(_), _) => 403,
-        (Ok(()), Err(_)) => 404,
-        (Ok(()), Ok(())) => done,
+/// What the row of an operation is if this is its action: a worthless token is 401 where tokens are looked at, and so is
+/// a visitor who needs an account; what a role alone forbids is 403, and another's thing is 404. Whoever may do it is
+/// answered `done`. What no path names by an id (a list, a new order, the own profile) is the caller's own.
+fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
+    let decided = |number: u128, role: Role| {
+        let id = user(number);
+        let subject = Subject::User { id, roles: &[role] };
+        let resource = Resource::OwnedBy(if operation.names_a_thing() { user(OWNER) } else { id });
+        match (decide(subject, action, Resource::Any), decide(subject, action, resource)) {
+            (Err(_), _) => 403,
+            (Ok(()), Err(_)) => 404,
+            (Ok(()), Ok(())) => done,
+        }
     };
     let status = |caller: &str| match caller {
-        _ if asks == Asks::Nobody => done,
+        _ if operation.asks == Asks::Nobody => done,
         "anonymous" if decide(Subject::Visitor, action, Resource::Any).is_ok() => done,
-        "other" => decided(Subject::User { id: other, roles: &[Role::User] }),
-        "owner" => decided(Subject::User { id: owner, roles: &[Role::User] }),
-        "admin" => decided(Subject::User { id: admin, roles: &[Role::Admin] }),
+        "other" => decided(OWNER + 1, Role::User),
+        "owner" => decided(OWNER, Role::User),
+        "admin" => decided(OWNER + 2, Role::Admin),
         _ => 401,
     };
     CALLERS.into_iter().map(|caller| (caller, status(caller))).collect()
 }
+
+const OWNER: u128 = 1;
 
 fn user(number: u128) -> UserId {
     UserId::new(uuid::Uuid::from_u128(number))
@@ -112,5 +115,5 @@ fn user(number: u128) -> UserId {
 
 /// Whether some action has an audience that makes this row.
 pub(super) fn is_of_an_audience(operation: &Operation, row: &Row) -> bool {
-    skep_domain::actions().any(|action| by_audience(operation.asks, action, row["admin"]) == *row)
+    skep_domain::actions().any(|action| by_audience(operation, action, row["admin"]) == *row)
 }
