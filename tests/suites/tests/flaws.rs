@@ -3,8 +3,6 @@
 //! A new entity gets a line for each mistake that its statements could have. What a whole store can do wrong (units of
 //! work, races, keys) is planted in the double of `skep-contract`.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by it")]
-
 use skep_contract::{clauses, run};
 use skep_suites::{SqlFlaw, Sqlite};
 

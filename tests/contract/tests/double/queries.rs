@@ -7,39 +7,8 @@ use skep_application::{
     operations::{InstanceKeys, SealedKey, StoreHealth},
     ordering::LINES_PER_PAGE,
 };
-<<<<<<< HEAD
 use skep_domain::shared::{Direction, EventId};
 use std::cmp::Ordering;
-=======
-use skep_domain::{
-    catalog::Product,
-    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, UserId},
-};
-use std::cmp::Ordering;
-
-type Done<T> = Result<T, StoreError>;
-
-#[async_trait]
-impl UserQueries for Double {
-    async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
-        Ok(self.seen().users.get(&id).filter(|user| scope.admits(user.id)).map(UserView::from))
-    }
-    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
-        let state = self.seen();
-        let user = state.users.values().find(|user| user.email == *email);
-        Ok(user.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash.clone() }))
-    }
-}
-
-#[async_trait]
-impl SessionQueries for Double {
-    async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
-        let state = self.seen();
-        let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
-        Ok(state.users.get(&session.user_id).map(|user| SessionView { session, roles: user.roles.clone() }))
-    }
-}
->>>>>>> refs/heads/migrations
 
 /// The keys of one sort are of one type; `None` for others.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
