@@ -20,8 +20,10 @@ pub(crate) const CONTEXTS: &[Context] = &[
     orders::CONTEXT,
 ];
 
-/// Something by its name.
-type Named<T> = (&'static str, T);
+/// Makes a value of a member of a body.
+type Member = fn(String) -> Value;
+/// Makes a whole body.
+type Body = fn(&Scene) -> Value;
 
 /// What a context adds to the journeys.
 pub(crate) struct Context {
@@ -30,9 +32,9 @@ pub(crate) struct Context {
     /// What its paths name by an id.
     pub(crate) things: &'static [Thing],
     /// Members of bodies whose value may stand in one thing only, and such a value of a name that nobody has.
-    pub(crate) unique: &'static [Named<fn(String) -> Value>],
+    pub(crate) unique: &'static [(&'static str, Member)],
     /// Operations whose documented example is not right for a scene, and the body that is.
-    pub(crate) bodies: &'static [Named<fn(&Scene) -> Value>],
+    pub(crate) bodies: &'static [(&'static str, Body)],
 }
 
 /// Something that paths name by an id.
