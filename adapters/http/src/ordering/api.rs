@@ -3,7 +3,7 @@
 use super::dto::{ORDERS, OrderBody, PlaceOrderRequest};
 use crate::{
     body::Strict,
-    parts::{Created, Id, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
+    parts::{Created, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
@@ -66,9 +66,10 @@ impl OrderingApi {
         &self,
         caller: SignedIn,
         Path(id): Path<Id<OrderId>>,
+        Sent(precondition): IfMatch,
         Sent(idempotency_key): RepeatKey,
     ) -> Result<Shown<OrderBody>, Problem> {
-        let command = CancelOrderCommand { order_id: id.0, idempotency_key };
+        let command = CancelOrderCommand { order_id: id.0, precondition, idempotency_key };
         Ok(shown(caller.app().ordering.cancel_order.execute(&caller.actor, command).await?))
     }
 }
