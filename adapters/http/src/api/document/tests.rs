@@ -88,6 +88,21 @@ fn operations_have_names_tags_summaries_and_problems() {
     }
 }
 
+/// Nobody overwrites a version that they have not seen: what changes a thing that is there can name its version.
+#[test]
+fn every_change_of_a_thing_that_is_there_takes_if_match() {
+    let document = document();
+    let mut changes = 0;
+    for (path, method, operation) in operations(&document).filter(|(path, ..)| path.contains('{')) {
+        let parameters = operation["parameters"].as_array().unwrap();
+        let takes = parameters.iter().any(|parameter| parameter["name"] == "If-Match");
+        assert_eq!(takes, method != "get", "{method} {path}");
+        assert_eq!(!operation["responses"]["412"].is_null(), takes, "{method} {path}");
+        changes += u32::from(takes);
+    }
+    assert!(changes >= 5, "{changes}");
+}
+
 /// What the document says of tokens is what the access rules say of the operation's action.
 #[test]
 fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {

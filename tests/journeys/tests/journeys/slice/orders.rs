@@ -63,10 +63,15 @@ pub(crate) fn prices_are_snapshotted_and_stock_is_reserved(store: &Store) {
     assert_eq!((shop.stock(&honey), shop.stock(&wax)), ((10, 4), (10, 3)), "all or nothing");
 
     let cancel = || ada.post(format!("{at}/cancel")).send().expect(200);
-    let cancelled = cancel();
+    let cancel_if = |etag: &str| ada.post(format!("{at}/cancel")).if_match(etag).send();
+    cancel_if("\"2\"").refused(412, "precondition_failed");
+    assert_eq!(shop.stock(&wax), (10, 3), "a stale version cancels nothing");
+    let cancelled = cancel_if("\"1\"").expect(200);
     assert_eq!((cancelled.text("/status").as_str(), cancelled.etag().as_str()), ("cancelled", "\"2\""));
     assert_eq!((shop.stock(&honey), shop.stock(&wax)), ((10, 1), (10, 0)), "the stock is given back");
     assert_eq!(cancel().body, cancelled.body, "once");
+    assert_eq!(cancel_if("*").expect(200).body, cancelled.body, "any version");
+    cancel_if("\"1\"").refused(412, "precondition_failed");
     assert_eq!((shop.stock(&honey), shop.stock(&wax)), ((10, 1), (10, 0)));
 
     shop.admin.delete(path(&honey)).send().expect(204);
