@@ -1,66 +1,40 @@
 //! Identifiers.
 
 use skep_application::kernel::{Clock, IdGenerator};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Bits of the counter beside the 48 of the milliseconds (`rand_a` of RFC 9562).
-const COUNTER_BITS: u32 = 12;
-/// A counter starts in its lower half, so that it seldom runs over into the next millisecond.
-const COUNTER_START: u64 = (1 << (COUNTER_BITS - 1)) - 1;
-const MILLIS_MASK: u64 = (1 << 48) - 1;
-
-/// Makes UUIDs version 7 (RFC 9562 §5.7): 48 bits of milliseconds, a counter of 12 bits with a random start, 62 random
-/// bits.
+/// Makes UUIDs version 7 (RFC 9562 §5.7): 48 bits of milliseconds, a counter of 42 bits with a random start in each
+/// millisecond, 32 random bits.
 ///
 /// Each is greater than the one before, also within one millisecond and after the wall clock was set back: then they
 /// go on from the latest millisecond seen. More than the counter can tell apart borrow from the next millisecond.
 pub struct UuidV7 {
     clock: Arc<dyn Clock>,
-    /// Milliseconds and counter of the latest one, as one number, so that one atomic step orders all threads.
-    latest: AtomicU64,
+    /// The latest millisecond and the counter in it. One lock orders all threads.
+    context: Mutex<ContextV7>,
 }
 
 impl UuidV7 {
     /// A generator on the wall time of this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, latest: AtomicU64::new(0) }
-    }
-
-    fn advance(&self, random: u64) -> u64 {
-        let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or(0) & MILLIS_MASK;
-        let fresh = (millis << COUNTER_BITS) | (random & COUNTER_START);
-        let next = |latest: u64| {
-            // The same millisecond, or one that has passed: count on. A fresh counter is only for a new millisecond.
-            if latest >> COUNTER_BITS >= millis { latest + 1 } else { fresh }
-        };
-        let mut latest = self.latest.load(Ordering::Relaxed);
-        loop {
-            let position = next(latest);
-            match self.latest.compare_exchange_weak(latest, position, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return position,
-                Err(actual) => latest = actual,
-            }
-        }
+        Self { clock, context: Mutex::new(ContextV7::new()) }
     }
 }
 
 impl IdGenerator for UuidV7 {
     fn next(&self) -> Uuid {
-        let random: u128 = rand::random();
-        let [a, b, c, d, e, f, g, h, ..] = random.to_be_bytes();
-        let position = self.advance(u64::from_be_bytes([a, b, c, d, e, f, g, h]));
-        let mut bytes = [0; 10];
-        bytes.copy_from_slice(&random.to_be_bytes()[6..]);
-        let counter = position & ((1 << COUNTER_BITS) - 1);
-        let [.., high, low] = counter.to_be_bytes();
-        // The builder puts the version over the upper four bits of the first byte and the variant into the third.
-        (bytes[0], bytes[1]) = (high, low);
-        uuid::Builder::from_unix_timestamp_millis(position >> COUNTER_BITS, &bytes).into_uuid()
+        // A time before 1970 counts as 1970.
+        let since_1970 = Duration::from_millis(u64::try_from(self.clock.now().as_millis()).unwrap_or(0));
+        let position = {
+            let context = self.context.lock().unwrap_or_else(PoisonError::into_inner);
+            Timestamp::from_unix(&*context, since_1970.as_secs(), since_1970.subsec_nanos())
+        };
+        Uuid::new_v7(position)
     }
 }
 
@@ -93,12 +67,12 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_one_millisecond_sort_by_making_beyond_the_counter() {
+    fn ids_of_one_millisecond_sort_by_making() {
         let ids = UuidV7::new(clock_at(1_790_000_000_000));
         let made: Vec<_> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
         assert!(made.iter().all(|id| id.get_version_num() == 7 && id.get_variant() == uuid::Variant::RFC4122));
-        assert!(millis_of(*made.last().unwrap()) <= 1_790_000_000_003);
+        assert_eq!(millis_of(*made.last().unwrap()), 1_790_000_000_000);
     }
 
     #[test]
@@ -116,10 +90,14 @@ mod tests {
     }
 
     #[test]
-    fn the_random_part_fills_its_62_bits() {
-        let ids = UuidV7::new(clock_at(1_790_000_000_000));
+    fn the_counter_starts_at_random_and_the_rest_is_random() {
+        let clock = clock_at(1_790_000_000_000);
+        let ids = UuidV7::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let (ones, zeros) = (0..1_000)
-            .map(|_| ids.next().as_u64_pair().1)
+            .map(|_| {
+                clock.advance(Duration::from_millis(1));
+                ids.next().as_u64_pair().1
+            })
             .fold((0, 0), |(ones, zeros), low| (ones | low, zeros | !low));
         assert_eq!(ones, u64::MAX >> 2 | 1 << 63);
         assert_eq!(zeros, u64::MAX >> 2 | 1 << 62);
@@ -133,8 +111,8 @@ mod tests {
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(per_thread.iter().all(|made: &Vec<Uuid>| made.is_sorted_by(|a, b| a < b)));
-        // The first 8 bytes hold time and counter: unlike the whole id, they are unique without help of the random part.
-        let positions: HashSet<_> = per_thread.iter().flatten().map(|id| id.as_u64_pair().0).collect();
+        // The first 12 bytes hold time and counter: unlike the whole id, they are unique without help of the random part.
+        let positions: HashSet<_> = per_thread.iter().flatten().map(|id| id.as_u128() >> 32).collect();
         assert_eq!(positions.len(), 80_000);
     }
 }
