@@ -12,7 +12,7 @@ mod openapi;
 mod serve;
 mod user;
 
-use crate::config::Config;
+use crate::{causes::with_causes, config::Config};
 use clap::{Parser, Subcommand};
 use skep_application::kernel::BoxError;
 use std::{
@@ -108,23 +108,6 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("skep: {}", with_causes(error, "\n  because: "));
     ExitCode::FAILURE
-}
-
-/// The error and its causes, without those that say again what was said.
-pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> String {
-    let mut text = error.to_string();
-    let mut last = text.clone();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !last.contains(&next) {
-            text.push_str(between);
-            text.push_str(&next);
-        }
-        last = next;
-        cause = error.source();
-    }
-    text
 }
 
 fn write_line(line: &str) {

@@ -1,19 +1,23 @@
 //! The configuration: `skep.toml` overlaid by environment variables, read once at the start. Everything that is wrong is
 //! told at once, with the name, where it was found, the value where it is no secret, and the expected form.
 
+mod fault;
 mod file;
+mod near;
+mod parse;
 mod read;
+mod setting;
 mod settings;
+mod values;
 
-pub use read::{ConfigError, Fault, Place};
-pub use settings::{SETTINGS, Setting, Shape};
+pub use fault::{ConfigError, Fault, Location};
+pub use setting::{Setting, Shape};
+pub use settings::SETTINGS;
+pub use values::{LogFormat, Secret, StoreChoice, Traces};
 
+use parse::{a_minute, list, one_of, seconds};
 use read::Source;
-use skep_application::{Policies, identity::SessionPolicy, kernel::Limit};
-use skep_domain::{
-    identity::PasswordPolicy,
-    shared::{Currency, Money},
-};
+use skep_application::Policies;
 use skep_http::{
     api::RequestLimits,
     edge::{Cidr, Origin, Timeouts},
@@ -23,65 +27,11 @@ use std::{
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
-    time::Duration,
 };
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 /// The configuration file, unless another one is named.
 const FILE: &str = "skep.toml";
-
-/// Which store holds the data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreChoice {
-    /// A file in the data folder.
-    Sqlite,
-    /// The server at this address.
-    Postgres(Secret),
-    /// The replica set at this address.
-    Mongodb(Secret),
-}
-
-impl StoreChoice {
-    /// The name, as `SKEP_STORE` has it.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres(_) => "postgres",
-            Self::Mongodb(_) => "mongodb",
-        }
-    }
-}
-
-/// A value that is not to be shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people at a terminal.
-    Human,
-    /// A JSON object per line.
-    Json,
-}
-
-/// Where traces go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Traces {
-    /// The collector: an `http://` address without a path, to which `/v1/traces` is added.
-    pub endpoint: String,
-    /// What this deployment is called there.
-    pub service_name: String,
-    /// How many of a hundred traces that begin here are recorded.
-    pub percent: u8,
-}
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
@@ -151,7 +101,7 @@ impl Config {
         };
         let text = text.and_then(Option::transpose).map_err(|text| {
             let variable = if named { "SKEP_CONFIG" } else { FILE };
-            let place = Place::Environment;
+            let place = Location::Environment;
             ConfigError { faults: vec![Fault { name: variable.to_owned(), place, text: format!("{name} {text}") }] }
         })?;
         Self::from_sources(text.as_deref().map(|text| (name.as_str(), text)), std::env::vars_os())
@@ -187,18 +137,8 @@ impl Config {
         file: Option<(&str, &str)>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let mut source = Source::new(file, variables);
-        let sessions = SessionPolicy {
-            token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
-            session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
-            attempts: source.required("SKEP_LOGIN_ATTEMPTS", a_minute),
-        };
-        let policies = Policies {
-            passwords: source
-                .required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?)),
-            sessions,
-            minimum_orders: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
-        };
+        let mut source = Source::new(&SETTINGS, file, variables);
+        let policies = settings::policies(&mut source);
         let endpoint = source.optional("OTEL_EXPORTER_OTLP_ENDPOINT", read_collector);
         let service_name = source.required("OTEL_SERVICE_NAME", |text| {
             (text.len() <= 255 && !text.contains(char::is_control)).then(|| text.to_owned())
@@ -240,7 +180,7 @@ impl Config {
             policies,
         };
         if !config.host.is_loopback() && config.public_url.is_none() {
-            let form = settings::setting("PUBLIC_URL").form;
+            let form = setting::setting(&SETTINGS, "PUBLIC_URL").form;
             let text = format!("is not set, but HOST is {}, which others reach; expected {form}", config.host);
             source.fault("PUBLIC_URL", text);
         }
@@ -260,9 +200,9 @@ impl Config {
 
 /// The secrets that stand in this file, by their keys.
 pub(crate) fn secrets_in(file: &Path) -> Vec<&'static str> {
-    let mut values = read::Values::new();
+    let mut values = fault::Values::new();
     let text = fs::read_to_string(file).unwrap_or_default();
-    file::read("", &text, &mut values, &mut vec![]);
+    file::read(&SETTINGS, "", &text, &mut values, &mut vec![]);
     let secrets = SETTINGS.iter().filter(|setting| setting.secret && values.contains_key(setting.name));
     secrets.map(|setting| setting.key).collect()
 }
@@ -306,28 +246,6 @@ fn read_timeouts(source: &mut Source) -> Timeouts {
         drain: timeout("SKEP_DRAIN_TIMEOUT"),
         ..usual
     }
-}
-
-fn read_minimum(text: &str) -> Option<Money> {
-    let (currency, amount) = text.split_once(':')?;
-    let currency: Currency = currency.parse().ok()?;
-    amount.parse().ok().filter(|amount| *amount >= 0).map(|amount| Money::new(amount, currency))
-}
-
-fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
-    text.parse().ok().filter(|n| (least..=most).contains(n)).map(Duration::from_secs)
-}
-
-fn a_minute(text: &str) -> Option<Limit> {
-    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
-}
-
-fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> Option<T> {
-    values.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
-}
-
-fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(read).collect()
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub enum DataDirError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
 }

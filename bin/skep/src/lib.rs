@@ -1,11 +1,11 @@
 //! Skep as a program: configuration, the choice of adapters, and the commands. The only place that knows all adapters.
 
+mod causes;
 mod check;
 pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
-mod log_writer;
 mod skep;
 mod stores;
 pub mod telemetry;

@@ -40,9 +40,9 @@ pub enum StartError {
     /// The store.
     #[error("the {name} store cannot be used")]
     Store {
-        /// Which.
+        /// Its name, as `SKEP_STORE` has it.
         name: &'static str,
-        /// Why.
+        /// What the adapter says.
         #[source]
         source: BoxError,
     },

@@ -1,18 +1,19 @@
 //! Logs, metrics and traces.
 
 mod export;
+mod log_writer;
+mod metric;
 mod metrics;
 mod table;
 mod traces;
 
+pub use metric::{Kind, Metric, When};
 pub(crate) use metrics::{Metrics, Pool, number};
-pub use table::{Kind, METRICS, Metric, When};
+pub use table::METRICS;
 pub(crate) use traces::OpenTelemetry;
 
-use crate::{
-    config::{LogFormat, Traces},
-    log_writer::LogWriter,
-};
+use crate::config::{LogFormat, Traces};
+use log_writer::LogWriter;
 use skep_application::kernel::BoxError;
 use std::sync::{
     Arc,

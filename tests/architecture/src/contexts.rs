@@ -34,9 +34,10 @@ pub struct Edge {
 pub fn context_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
     for file in files {
-        let Some(from) = contexts.iter().find(|context| file.path.starts_with(&format!("{context}/"))) else {
-            continue;
+        let is_of = |context: &&String| {
+            file.path.strip_prefix(context.as_str()).is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
         };
+        let Some(from) = contexts.iter().find(is_of) else { continue };
         let used = contexts.iter().filter(|to| *to != from && uses(&file.text, to));
         edges.extend(used.map(|to| Edge { from: from.clone(), to: to.clone() }));
     }

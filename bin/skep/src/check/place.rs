@@ -1,6 +1,6 @@
 //! The folder, the secret and the disk.
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{
     config::Config,
     data_dir::{self, DataDirError},

@@ -1,8 +1,8 @@
 //! The store and its schema, Redis, and the port.
 
-use super::Finding;
+use super::finding::{Finding, Level};
 use crate::{
-    commands::with_causes,
+    causes::with_causes,
     config::{Config, StoreChoice},
     data_dir::DataDir,
     skep::system_runtime,
@@ -48,7 +48,7 @@ pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> V
         Ok(()) => Finding::ok(NAME, format!("{name} answers")),
         Err(error) => away(config, &error),
     }];
-    if findings[0].level == super::Level::Ok {
+    if findings[0].level == Level::Ok {
         findings.push(schema(&store).await);
         findings.extend(keys(&*store.store, secret).await);
     }

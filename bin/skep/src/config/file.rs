@@ -1,15 +1,16 @@
 //! `skep.toml`: its keys, each with the line it stands on.
 
 use super::{
-    read::{Fault, Place, Values, nearest_key},
-    settings::{SETTINGS, Setting, Shape},
+    fault::{Fault, Location, Values},
+    near::nearest_key,
+    setting::{Setting, Shape},
 };
 use toml::de::{DeTable, DeValue};
 
 /// Reads the text of the file called `name`. What is unknown or has the wrong shape becomes a fault.
-pub(super) fn read(name: &str, text: &str, values: &mut Values, faults: &mut Vec<Fault>) {
+pub(super) fn read(settings: &'static [Setting], name: &str, text: &str, values: &mut Values, faults: &mut Vec<Fault>) {
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut file = File { name, text, values, faults };
+    let mut file = File { settings, name, text, values, faults };
     for error in errors {
         let at = error.span().map_or(0, |span| span.start);
         // The message alone: what stands there may be a secret.
@@ -19,6 +20,7 @@ pub(super) fn read(name: &str, text: &str, values: &mut Values, faults: &mut Vec
 }
 
 struct File<'a> {
+    settings: &'static [Setting],
     name: &'a str,
     text: &'a str,
     values: &'a mut Values,
@@ -26,9 +28,9 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn place(&self, at: usize) -> Place {
+    fn place(&self, at: usize) -> Location {
         let before = self.text.as_bytes().get(..at).unwrap_or_default();
-        Place::File { name: self.name.to_owned(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
+        Location::File { name: self.name.to_owned(), line: 1 + before.iter().filter(|byte| **byte == b'\n').count() }
     }
 
     fn fault(&mut self, key: &str, at: usize, text: String) {
@@ -41,17 +43,22 @@ impl File<'_> {
             let at = key.span().start;
             let key = format!("{prefix}{}", key.get_ref());
             let below = format!("{key}.");
-            if let Some(setting) = SETTINGS.iter().find(|setting| !setting.key.is_empty() && setting.key == key) {
+            if let Some(setting) = self.settings.iter().find(|setting| !setting.key.is_empty() && setting.key == key) {
                 self.value(setting, at, value.get_ref());
-            } else if let (Some(inner), true) = (value.get_ref().as_table(), is_section(&below)) {
+            } else if let (Some(inner), true) = (value.get_ref().as_table(), self.is_section(&below)) {
                 self.table(&below, inner);
-            } else if is_section(&below) {
+            } else if self.is_section(&below) {
                 self.fault(&key, at, format!("expected a section, written [{key}]"));
             } else {
-                let hint = nearest_key(&key).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                let hint =
+                    nearest_key(self.settings, &key).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                 self.fault(&key, at, format!("there is no such setting{hint}"));
             }
         }
+    }
+
+    fn is_section(&self, prefix: &str) -> bool {
+        self.settings.iter().any(|setting| setting.key.starts_with(prefix))
     }
 
     fn value(&mut self, setting: &'static Setting, at: usize, value: &DeValue<'_>) {
@@ -65,10 +72,6 @@ impl File<'_> {
             self.values.insert(setting.name, (text, place));
         }
     }
-}
-
-fn is_section(prefix: &str) -> bool {
-    SETTINGS.iter().any(|setting| setting.key.starts_with(prefix))
 }
 
 /// The value as it would be written in the environment, which may always be written here too, as a string.

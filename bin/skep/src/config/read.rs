@@ -1,71 +1,16 @@
 //! Reading values, from wherever they come, and collecting what is wrong with them.
 
 use super::{
-    Secret, StoreChoice, file,
-    settings::{SETTINGS, Setting, setting},
+    fault::{ConfigError, Fault, Location, Values},
+    file,
+    near::nearest_name,
+    setting::{Setting, setting},
+    values::{Secret, StoreChoice},
 };
-use std::{collections::BTreeMap, ffi::OsString, fmt};
-
-/// Where a value was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In an environment variable.
-    Environment,
-    /// In the configuration file.
-    File {
-        /// Its path, as it was named.
-        name: String,
-        /// The line, counted from 1.
-        line: usize,
-    },
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment => f.write_str("environment"),
-            Self::File { name, line } => write!(f, "{name} line {line}"),
-        }
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The variable, or the key of the file.
-    pub name: String,
-    /// Where it was found.
-    pub place: Place,
-    /// What is wrong and what is expected.
-    pub text: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.name, self.place, self.text)
-    }
-}
-
-/// Everything that is wrong with a configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    /// At least one.
-    pub faults: Vec<Fault>,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration cannot be used")?;
-        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
-/// What is set, by the name of the environment variable.
-pub(super) type Values = BTreeMap<&'static str, (String, Place)>;
+use std::ffi::OsString;
 
 pub(super) struct Source {
+    settings: &'static [Setting],
     values: Values,
     faults: Vec<Fault>,
 }
@@ -74,12 +19,13 @@ impl Source {
     /// The file, if there is one, overlaid by the environment. Variables that are not Skep's are ignored, unless they
     /// start with `SKEP_`.
     pub(super) fn new(
+        settings: &'static [Setting],
         config_file: Option<(&str, &str)>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Self {
-        let mut source = Self { values: Values::new(), faults: vec![] };
+        let mut source = Self { settings, values: Values::new(), faults: vec![] };
         if let Some((name, text)) = config_file {
-            file::read(name, text, &mut source.values, &mut source.faults);
+            file::read(settings, name, text, &mut source.values, &mut source.faults);
         }
         let mut variables: Vec<_> = variables.into_iter().collect();
         variables.sort();
@@ -90,25 +36,26 @@ impl Source {
     }
 
     fn variable(&mut self, name: &str, value: OsString) {
-        if let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) {
+        if let Some(setting) = self.settings.iter().find(|setting| setting.name == name) {
             match value.into_string() {
                 // Set to nothing is not set, as compose files write it.
                 Ok(value) if value.is_empty() => {}
-                Ok(value) => drop(self.values.insert(setting.name, (value, Place::Environment))),
+                Ok(value) => drop(self.values.insert(setting.name, (value, Location::Environment))),
                 Err(_) => self.fault(name, format!("is no UTF-8 text; expected {}", setting.form)),
             }
         } else if name.starts_with("SKEP_") && !FOR_TESTS.iter().any(|prefix| name.starts_with(prefix)) {
-            let hint = nearest_name(name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            let hint =
+                nearest_name(self.settings, name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             self.fault(name, format!("there is no such setting{hint}"));
         }
     }
 
     /// Notes that the setting called `name` is wrong.
     pub(super) fn fault(&mut self, name: &str, text: impl Into<String>) {
-        let found = SETTINGS.iter().find(|setting| setting.name == name);
+        let found = self.settings.iter().find(|setting| setting.name == name);
         let (name, place) = match (found, self.values.get(name)) {
-            (Some(setting), Some((_, place @ Place::File { .. }))) => (setting.key, place.clone()),
-            _ => (name, Place::Environment),
+            (Some(setting), Some((_, place @ Location::File { .. }))) => (setting.key, place.clone()),
+            _ => (name, Location::Environment),
         };
         self.faults.push(Fault { name: name.to_owned(), place, text: text.into() });
     }
@@ -116,7 +63,7 @@ impl Source {
     /// A setting with a default.
     pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Option<T>) -> T {
         let value = self.optional(name, &read);
-        value.unwrap_or_else(|| read(setting(name).default).expect("every default can be read"))
+        value.unwrap_or_else(|| read(setting(self.settings, name).default).expect("every default can be read"))
     }
 
     /// A setting that may be missing.
@@ -124,7 +71,7 @@ impl Source {
         let (text, _) = self.values.get(name)?;
         let value = read(text);
         if value.is_none() {
-            let setting = setting(name);
+            let setting = setting(self.settings, name);
             let text = format!("expected {}{}{}", setting.form, found(setting, text), advice(setting, text));
             self.fault(name, text);
         }
@@ -154,7 +101,7 @@ impl Source {
                 StoreChoice::Sqlite
             }
             (Some(name), ..) => {
-                let address = setting(if name == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" });
+                let address = setting(self.settings, if name == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" });
                 // An address that is there and wrong has been told already.
                 if !self.values.contains_key(address.name) {
                     let text = format!("is {name}, but {} is not set; expected {}", address.name, address.form);
@@ -168,8 +115,8 @@ impl Source {
     /// How a setting is called where it was found, and where that is.
     fn place(&self, name: &str) -> String {
         match self.values.get(name) {
-            Some((_, place @ Place::File { .. })) => format!("{} ({place})", setting(name).key),
-            _ => format!("{name} ({})", Place::Environment),
+            Some((_, place @ Location::File { .. })) => format!("{} ({place})", setting(self.settings, name).key),
+            _ => format!("{name} ({})", Location::Environment),
         }
     }
 
@@ -235,45 +182,4 @@ fn advice(setting: &Setting, text: &str) -> &'static str {
         "HOST" if text == "localhost" => "; 127.0.0.1 is the IPv4 one, ::1 the IPv6 one",
         _ => "",
     }
-}
-
-/// The variable whose name differs least, if it is near.
-fn nearest_name(name: &str) -> Option<&'static str> {
-    // SKEP_PORT is PORT for who does not know which names have the prefix.
-    let plain = name.strip_prefix("SKEP_").unwrap_or(name);
-    let of = |setting: &Setting| distance(name, setting.name).min(distance(plain, setting.name));
-    let (distance, near) = SETTINGS.iter().map(|setting| (of(setting), setting.name)).min()?;
-    (distance <= 3).then_some(near)
-}
-
-/// The key that was probably meant: one of the same last part, the key of a variable, or the one that differs least.
-pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let keys = || SETTINGS.iter().filter(|setting| !setting.key.is_empty());
-    let ends = keys().find(|setting| setting.key.rsplit('.').next() == Some(last));
-    let variable = || {
-        let name = last.to_ascii_uppercase();
-        keys().find(|setting| setting.name == name || setting.name.strip_prefix("SKEP_") == Some(&name))
-    };
-    if let Some(setting) = ends.or_else(variable) {
-        return Some(setting.key);
-    }
-    let section = |setting: &'static Setting| setting.key.split_once('.').map_or(setting.key, |(section, _)| section);
-    let names = keys().flat_map(|setting| [setting.key, section(setting)]);
-    let (distance, near) = names.map(|name| (distance(key, name), name)).min()?;
-    (distance <= 3).then_some(near)
-}
-
-/// The Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.bytes().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

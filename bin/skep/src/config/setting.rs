@@ -1,4 +1,4 @@
-//! Every setting there is: the one table that reading, the messages, `docs/configuration.md` and `.env.example` share.
+//! What a setting is.
 
 /// How a setting may be written in `skep.toml`. In the environment every value is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,169 +37,34 @@ pub struct Setting {
 }
 
 impl Setting {
-    const fn new(name: &'static str, key: &'static str, shape: Shape) -> Self {
+    pub(super) const fn new(name: &'static str, key: &'static str, shape: Shape) -> Self {
         Self { name, key, shape, default: "", form: "", example: "", doc: "", secret: false }
     }
 
-    const fn secret(name: &'static str, key: &'static str) -> Self {
+    pub(super) const fn secret(name: &'static str, key: &'static str) -> Self {
         Self { secret: true, ..Self::new(name, key, Shape::Text) }
     }
 
-    const fn default(self, default: &'static str) -> Self {
+    pub(super) const fn default(self, default: &'static str) -> Self {
         Self { default, ..self }
     }
 
-    const fn form(self, form: &'static str, example: &'static str) -> Self {
+    pub(super) const fn form(self, form: &'static str, example: &'static str) -> Self {
         Self { form, example, ..self }
     }
 
-    const fn doc(self, doc: &'static str) -> Self {
+    pub(super) const fn doc(self, doc: &'static str) -> Self {
         Self { doc, ..self }
     }
 }
 
-/// The setting with this environment variable.
+/// The one of these settings with this environment variable.
 ///
 /// # Panics
 /// If there is none: every name that is read is in the table, and the tests read them all.
-pub(crate) fn setting(name: &str) -> &'static Setting {
-    SETTINGS.iter().find(|setting| setting.name == name).expect("every setting that is read is in the table")
+pub(super) fn setting(settings: &'static [Setting], name: &str) -> &'static Setting {
+    settings.iter().find(|setting| setting.name == name).expect("every setting that is read is in the table")
 }
 
-const A_MINUTE: &str = "a number a minute, at least 1";
-const TIMEOUT: &str = "seconds from 1 to 3600";
-
-/// Every setting, in the order in which they are documented.
-pub const SETTINGS: &[Setting] = &[
-    Setting::new("SKEP_CONFIG", "", Shape::Text)
-        .form("the path of a file that is there", "/etc/skep/skep.toml")
-        .doc("The configuration file. Unless named, `skep.toml` in the working directory, if there is one."),
-    Setting::new("HOST", "server.host", Shape::Text)
-        .default("127.0.0.1")
-        .form("an IP address", "0.0.0.0")
-        .doc("The address to listen on. Any but the loopback needs PUBLIC_URL."),
-    Setting::new("PORT", "server.port", Shape::Number)
-        .default("8080")
-        .form("a number from 0 to 65535", "8080")
-        .doc("The port to listen on; 0 takes a free one."),
-    Setting::new("PUBLIC_URL", "server.public_url", Shape::Text)
-        .form("an http or https address without a path", "https://api.example.com")
-        .doc("Where clients reach the server; access tokens name it as their issuer, or skep without it. With https, browsers are told to insist on it."),
-    Setting::new("SKEP_TRUSTED_PROXIES", "server.trusted_proxies", Shape::List)
-        .form("networks like 10.0.0.0/8", "10.0.0.0/8,fd00::/8")
-        .doc("Networks whose `X-Forwarded-For` is believed."),
-    Setting::new("SKEP_CORS_ORIGINS", "server.cors_origins", Shape::List)
-        .form("origins like https://shop.example.com", "https://shop.example.com")
-        .doc("Browser origins that may call."),
-    Setting::new("SKEP_MAX_CONNECTIONS", "server.max_connections", Shape::Number)
-        .default("10000")
-        .form("a number from 1 to 1000000", "10000")
-        .doc("How many connections may be open. One more is answered 503 and closed. The process needs as many file descriptors."),
-    Setting::new("SKEP_HEADER_TIMEOUT", "server.header_timeout", Shape::Number)
-        .default("10")
-        .form(TIMEOUT, "10")
-        .doc("How long a client may take for the head of a request; then it is cut."),
-    Setting::new("SKEP_BODY_TIMEOUT", "server.body_timeout", Shape::Number)
-        .default("30")
-        .form(TIMEOUT, "30")
-        .doc("How long a client may take for the body of a request, at most 10 s of them in silence; then it is answered 408 and cut."),
-    Setting::new("SKEP_IDLE_TIMEOUT", "server.idle_timeout", Shape::Number)
-        .default("75")
-        .form(TIMEOUT, "75")
-        .doc("How long a connection may be without a request. More than that of a proxy in front, so that it is the proxy that closes."),
-    Setting::new("SKEP_STALL_TIMEOUT", "server.stall_timeout", Shape::Number)
-        .default("60")
-        .form(TIMEOUT, "60")
-        .doc("How long a client may take nothing of its answer; then it is cut."),
-    Setting::new("SKEP_DRAIN_TIMEOUT", "server.drain_timeout", Shape::Number)
-        .default("20")
-        .form(TIMEOUT, "20")
-        .doc("How long running requests may go on after SIGTERM or SIGINT. Less than the service manager waits before it kills."),
-    Setting::new("SKEP_DOCS", "server.docs", Shape::Switch)
-        .default("on")
-        .form("on or off", "off")
-        .doc("Whether `/api-docs` is served."),
-    Setting::secret("SKEP_METRICS_TOKEN", "server.metrics_token")
-        .form("16 characters or more", "a-long-random-text")
-        .doc("The bearer token that `/metrics` asks for. Without it `/metrics` is served only while HOST is the loopback."),
-    Setting::new("LOG_LEVEL", "log.level", Shape::Text)
-        .default("info")
-        .form("error, warn, info, debug, trace, or directives like info,skep_http=debug", "info,skep_http=debug")
-        .doc("What to log."),
-    Setting::new("SKEP_LOG_FORMAT", "log.format", Shape::Text)
-        .default("human")
-        .form("human or json", "json")
-        .doc("How log lines look."),
-    Setting::new("OTEL_EXPORTER_OTLP_ENDPOINT", "traces.otlp_endpoint", Shape::Text)
-        .form("an http address without a path", "http://127.0.0.1:4318")
-        .doc("The OpenTelemetry collector that traces are sent to, by OTLP over HTTP without TLS, at `/v1/traces`. Unless named, nothing is recorded."),
-    Setting::new("OTEL_SERVICE_NAME", "traces.service_name", Shape::Text)
-        .default("skep")
-        .form("a name of at most 255 bytes", "shop")
-        .doc("What this deployment is called in traces."),
-    Setting::new("SKEP_TRACES_PERCENT", "traces.percent", Shape::Number)
-        .default("100")
-        .form("a number from 0 to 100", "10")
-        .doc("How many of a hundred traces that begin here are recorded. Of those that a caller began, the caller has decided."),
-    Setting::new("SKEP_STORE", "store.kind", Shape::Text)
-        .form("sqlite, postgres or mongodb", "postgres")
-        .doc("Which store holds the data. Unless named, the one whose address is set, else sqlite."),
-    Setting::secret("DATABASE_URL", "store.database_url")
-        .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
-        .doc("The PostgreSQL server. SQLite has no address: it is the default, and SKEP_DATA_DIR says where its file is."),
-    Setting::secret("MONGODB_URI", "store.mongodb_uri")
-        .form(
-            "mongodb://user:password@host:port/database?replicaSet=name, or mongodb+srv://",
-            "mongodb://skep:secret@db.internal:27017/skep?replicaSet=rs0",
-        )
-        .doc("The MongoDB replica set; one member is enough."),
-    Setting::new("SKEP_STORE_CONNECTIONS", "store.connections", Shape::Number)
-        .default("32")
-        .form("a number from 2 to 1000", "32")
-        .doc("How many connections to a PostgreSQL or MongoDB server are open at most."),
-    Setting::new("SKEP_SQLITE_SYNCHRONOUS", "store.sqlite_synchronous", Shape::Text)
-        .default("full")
-        .form("full or normal", "full")
-        .doc("full: an acknowledged write survives a power cut; normal: it survives a crash of the program."),
-    Setting::secret("REDIS_URL", "redis.url")
-        .form("redis://user:password@host:port, or rediss:// for TLS", "redis://:secret@cache.internal:6379")
-        .doc("Shares rate limits between instances. While it is away each instance counts by itself."),
-    Setting::new("SKEP_DATA_DIR", "data.dir", Shape::Text)
-        .default("./skep-data")
-        .form("a folder", "/var/lib/skep")
-        .doc("The folder of the SQLite database, the secret and the lock; made if it is missing."),
-    Setting::new("SKEP_SECRET_FILE", "data.secret_file", Shape::Text)
-        .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep")
-        .doc("The secret that seals the keys in the store; the same on every instance. Unless named, made in the data folder."),
-    Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
-        .default("1200")
-        .form(A_MINUTE, "1200")
-        .doc("Requests a minute from one address."),
-    Setting::new("SKEP_LIMIT_USER", "limits.user", Shape::Number)
-        .default("3000")
-        .form(A_MINUTE, "3000")
-        .doc("Requests a minute by one user."),
-    Setting::new("SKEP_LIMIT_CREDENTIALS", "limits.credentials", Shape::Number)
-        .default("10")
-        .form(A_MINUTE, "10")
-        .doc("Registrations, log-ins and set-ups a minute from one address."),
-    Setting::new("SKEP_LOGIN_ATTEMPTS", "limits.login_attempts", Shape::Number)
-        .default("10")
-        .form(A_MINUTE, "10")
-        .doc("Log-ins a minute to one account."),
-    Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
-        .default("15")
-        .form("a number from 8 to 64", "15")
-        .doc("The least number of characters of a password."),
-    Setting::new("SKEP_TOKEN_LIFETIME", "identity.token_lifetime", Shape::Number)
-        .default("3600")
-        .form("seconds from 60 to 3600", "900")
-        .doc("How long an access token is good."),
-    Setting::new("SKEP_SESSION_LIFETIME", "identity.session_lifetime", Shape::Number)
-        .default("2592000")
-        .form("seconds from 60 to 31536000", "2592000")
-        .doc("How long a session is good."),
-    Setting::new("SKEP_MINIMUM_ORDERS", "ordering.minimum_orders", Shape::Amounts)
-        .form("currencies and minor units like EUR:1000,JPY:500", "EUR:1000,JPY:500")
-        .doc("The smallest total of an order, per currency."),
-];
+/// What a number of calls a minute is expected to be.
+pub(super) const A_MINUTE: &str = "a number a minute, at least 1";

@@ -1,4 +1,5 @@
 use super::*;
+use std::time::Duration;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     Config::from_variables(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))

@@ -1,6 +1,9 @@
 //! Counting: the recorder, what is read when somebody asks, and the text that is answered.
 
-use super::table::{Kind, METRICS, When};
+use super::{
+    metric::{Kind, When},
+    table::METRICS,
+};
 use metrics::{Counter, Unit};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
@@ -58,7 +61,7 @@ impl Metrics {
 
 /// Says of every metric what it is, and shows those that have no labels from the start.
 fn describe() {
-    for metric in METRICS {
+    for metric in METRICS.iter() {
         let unit = match metric.unit {
             "seconds" => Unit::Seconds,
             "bytes" => Unit::Bytes,

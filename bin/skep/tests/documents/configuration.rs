@@ -61,7 +61,7 @@ fn in_toml(setting: &Setting, value: &str) -> String {
 
 fn table(text: &mut String) {
     let mut last = None;
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let section = section(setting);
         if last != Some(section) {
             let title = if section.is_empty() { "the file itself".to_owned() } else { format!("[{section}]") };
@@ -112,7 +112,7 @@ fn the_environment() {
                     # For compose (env_file), systemd (EnvironmentFile) or a shell (set -a; . ./.env). Skep does not read\n\
                     # this file by itself. Generated: SKEP_BLESS=1 cargo test -p skep\n"
         .to_owned();
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter() {
         let value = if setting.default.is_empty() { setting.example } else { setting.default };
         let _ = write!(text, "\n# {}\n# Expected: {}.\n#{}={value}\n", setting.doc, setting.form, setting.name);
     }

@@ -54,7 +54,7 @@ A program that embeds Skep installs a recorder of the [`metrics`](https://docs.r
 #[test]
 fn the_metrics() {
     let mut text = INTRODUCTION.to_owned();
-    for metric in METRICS {
+    for metric in METRICS.iter() {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         let unit = if metric.unit.is_empty() { String::new() } else { format!(" ({})", metric.unit) };
         let (name, kind, help, when) = (metric.name, metric.kind.name(), metric.help, metric.when.text());
@@ -68,7 +68,7 @@ fn the_metrics() {
 fn names_follow_the_rules_of_prometheus() {
     let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), METRICS.len(), "each name once");
-    for metric in METRICS {
+    for metric in METRICS.iter() {
         let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         assert!(plain(metric.name) && metric.labels.iter().all(|label| plain(label)), "{metric:?}");
         assert_eq!(metric.name.ends_with("_total"), metric.kind.name() == "counter", "{metric:?}");

@@ -1,0 +1,20 @@
+//! An error and its causes, as text.
+
+use std::error::Error;
+
+/// The error and its causes, without those that say again what was said.
+pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> String {
+    let mut text = error.to_string();
+    let mut last = text.clone();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !last.contains(&next) {
+            text.push_str(between);
+            text.push_str(&next);
+        }
+        last = next;
+        cause = error.source();
+    }
+    text
+}

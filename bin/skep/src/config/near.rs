@@ -1,0 +1,44 @@
+//! The setting that was probably meant.
+
+use super::setting::Setting;
+
+/// The variable whose name differs least, if it is near.
+pub(super) fn nearest_name(settings: &[Setting], name: &str) -> Option<&'static str> {
+    // SKEP_PORT is PORT for who does not know which names have the prefix.
+    let plain = name.strip_prefix("SKEP_").unwrap_or(name);
+    let of = |setting: &Setting| distance(name, setting.name).min(distance(plain, setting.name));
+    let (distance, near) = settings.iter().map(|setting| (of(setting), setting.name)).min()?;
+    (distance <= 3).then_some(near)
+}
+
+/// The key that was probably meant: one of the same last part, the key of a variable, or the one that differs least.
+pub(super) fn nearest_key(settings: &'static [Setting], key: &str) -> Option<&'static str> {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let keys = || settings.iter().filter(|setting| !setting.key.is_empty());
+    let ends = keys().find(|setting| setting.key.rsplit('.').next() == Some(last));
+    let variable = || {
+        let name = last.to_ascii_uppercase();
+        keys().find(|setting| setting.name == name || setting.name.strip_prefix("SKEP_") == Some(&name))
+    };
+    if let Some(setting) = ends.or_else(variable) {
+        return Some(setting.key);
+    }
+    let section = |setting: &'static Setting| setting.key.split_once('.').map_or(setting.key, |(section, _)| section);
+    let names = keys().flat_map(|setting| [setting.key, section(setting)]);
+    let (distance, near) = names.map(|name| (distance(key, name), name)).min()?;
+    (distance <= 3).then_some(near)
+}
+
+/// The Levenshtein distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

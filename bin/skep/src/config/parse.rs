@@ -1,0 +1,24 @@
+//! Forms that several settings have. `None` is a value of another form.
+
+use skep_application::kernel::Limit;
+use std::time::Duration;
+
+/// Seconds between these two.
+pub(super) fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
+    text.parse().ok().filter(|n| (least..=most).contains(n)).map(Duration::from_secs)
+}
+
+/// A number a minute.
+pub(super) fn a_minute(text: &str) -> Option<Limit> {
+    text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
+}
+
+/// One of these names.
+pub(super) fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> Option<T> {
+    values.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
+}
+
+/// A list with commas; empty items are ignored.
+pub(super) fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(read).collect()
+}
