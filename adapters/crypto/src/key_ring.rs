@@ -28,7 +28,7 @@ pub enum KeyRingError {
     Unusable {
         /// Its id.
         id: String,
-        /// Why.
+        /// What is wrong with it.
         reason: SealError,
     },
     /// No key could be made: there is no randomness.

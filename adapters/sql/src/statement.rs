@@ -24,7 +24,7 @@ pub enum Sql {
         sqlite: Cow<'static, str>,
         /// For PostgreSQL.
         postgres: Cow<'static, str>,
-        /// Why.
+        /// Why one text does not serve both; read by people alone.
         why: &'static str,
     },
 }

@@ -18,9 +18,9 @@ pub(crate) trait Stored: Sized {
 }
 
 /// A row, for the errors about it: its table and its id.
-pub(crate) struct Place<I>(pub(crate) &'static str, pub(crate) I);
+pub(crate) struct RowId<I>(pub(crate) &'static str, pub(crate) I);
 
-impl<I: Display> Place<I> {
+impl<I: Display> RowId<I> {
     /// The value of a column, if it could be read.
     pub(crate) fn read<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| StoreError::corrupt(self.0, &self.1, &format!("{column} cannot be read")))

@@ -5,7 +5,7 @@ use crate::{
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
-    stored::{Place, Stored},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;
@@ -59,17 +59,17 @@ pub(super) fn declared() -> Declared {
 impl Stored for Product {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = ProductId::new(row.uuid()?);
-        let place = Place("products", id);
+        let row_id = RowId("products", id);
         Ok(Self {
             id,
             sku: Sku::stored(row.text()?),
             name: Text::stored(row.text()?),
             description: Text::stored(row.text()?),
-            price: Money::new(row.int()?, place.currency("price_currency", &row.text()?)?),
+            price: Money::new(row.int()?, row_id.currency("price_currency", &row.text()?)?),
             created_at: row.time()?,
             updated_at: row.time()?,
             archived_at: row.optional_time()?,
-            version: place.version(row.int()?)?,
+            version: row_id.version(row.int()?)?,
         })
     }
 }

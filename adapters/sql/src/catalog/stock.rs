@@ -4,7 +4,7 @@ use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement,
     declared::Declared,
     shape::Verb,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -105,11 +105,11 @@ pub(super) fn declared() -> Declared {
 impl Stored for StockLevel {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let product_id = ProductId::new(row.uuid()?);
-        let place = Place("stock_levels", product_id);
-        let (on_hand, reserved) = (place.count("on_hand", row.int()?)?, place.count("reserved", row.int()?)?);
+        let row_id = RowId("stock_levels", product_id);
+        let (on_hand, reserved) = (row_id.count("on_hand", row.int()?)?, row_id.count("reserved", row.int()?)?);
         // More reserved than there are would underflow wherever `available` is computed.
-        let reserved = place.read("reserved", (reserved <= on_hand).then_some(reserved))?;
-        Ok(Self { product_id, on_hand, reserved, updated_at: row.time()?, version: place.version(row.int()?)? })
+        let reserved = row_id.read("reserved", (reserved <= on_hand).then_some(reserved))?;
+        Ok(Self { product_id, on_hand, reserved, updated_at: row.time()?, version: row_id.version(row.int()?)? })
     }
 }
 
@@ -124,7 +124,7 @@ impl Stored for StockMovement {
         Ok(Self {
             id,
             product_id: ProductId::new(row.uuid()?),
-            kind: Place("stock_movements", id).read("kind", MovementKind::from_name(&row.text()?))?,
+            kind: RowId("stock_movements", id).read("kind", MovementKind::from_name(&row.text()?))?,
             on_hand_delta: row.int()?,
             reserved_delta: row.int()?,
             order_id: row.optional_uuid()?.map(OrderId::new),
@@ -136,13 +136,13 @@ impl Stored for StockMovement {
 impl Stored for Reservation {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = ReservationId::new(row.uuid()?);
-        let place = Place("reservations", id);
+        let row_id = RowId("reservations", id);
         Ok(Self {
             id,
             order_id: OrderId::new(row.uuid()?),
             product_id: ProductId::new(row.uuid()?),
-            quantity: place.count("quantity", row.int()?)?,
-            state: place.read("state", ReservationState::from_name(&row.text()?))?,
+            quantity: row_id.count("quantity", row.int()?)?,
+            state: row_id.read("state", ReservationState::from_name(&row.text()?))?,
             expires_at: row.optional_time()?,
             created_at: row.time()?,
             ended_at: row.optional_time()?,

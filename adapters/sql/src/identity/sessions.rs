@@ -6,7 +6,7 @@ use crate::{
     declared::Declared,
     shape::Verb,
     statement::A_SWEEP,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -75,7 +75,7 @@ impl Stored for Session {
 
 fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
     let session = Session::read(row)?;
-    let roles = Place("users", session.user_id).roles(row.optional_text()?.as_deref())?;
+    let roles = RowId("users", session.user_id).roles(row.optional_text()?.as_deref())?;
     Ok(SessionView { session, roles })
 }
 

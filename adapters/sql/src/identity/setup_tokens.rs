@@ -3,7 +3,7 @@
 use crate::{
     Kind, Row, SqlUnit, Statement,
     declared::Declared,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -39,9 +39,9 @@ pub(super) fn declared() -> Declared {
 
 impl Stored for SetupToken {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
-        let place = Place("setup_tokens", row.int()?);
+        let row_id = RowId("setup_tokens", row.int()?);
         let hash = row.bytes()?.try_into().ok();
-        Ok(Self { hash: place.read("hash", hash)?, expires_at: row.time()? })
+        Ok(Self { hash: row_id.read("hash", hash)?, expires_at: row.time()? })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement,
     declared::Declared,
     shape::Verb,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -74,7 +74,7 @@ pub(super) fn declared() -> Declared {
 impl Stored for User {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = UserId::new(row.uuid()?);
-        let place = Place("users", id);
+        let row_id = RowId("users", id);
         let mut user = Self {
             id,
             email: Email::stored(row.text()?),
@@ -83,9 +83,9 @@ impl Stored for User {
             password_hash: row.text()?,
             created_at: row.time()?,
             updated_at: row.time()?,
-            version: place.version(row.int()?)?,
+            version: row_id.version(row.int()?)?,
         };
-        user.roles = place.roles(row.optional_text()?.as_deref())?;
+        user.roles = row_id.roles(row.optional_text()?.as_deref())?;
         Ok(user)
     }
 }

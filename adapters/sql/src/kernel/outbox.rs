@@ -4,7 +4,7 @@ use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement,
     declared::Declared,
     shape::Verb,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -55,12 +55,12 @@ pub(super) fn declared() -> Declared {
 impl Stored for OutboxEvent {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = EventId::new(row.uuid()?);
-        let place = Place("outbox", id);
+        let row_id = RowId("outbox", id);
         Ok(Self {
             id,
             name: row.text()?,
             aggregate_id: row.uuid()?,
-            aggregate_version: place.version(row.int()?)?,
+            aggregate_version: row_id.version(row.int()?)?,
             actor_id: row.optional_uuid()?.map(UserId::new),
             impersonator_id: row.optional_uuid()?.map(UserId::new),
             request_id: row.text()?,

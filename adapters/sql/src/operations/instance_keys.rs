@@ -3,7 +3,7 @@
 use crate::{
     Kind, Row, SqlStore, Statement,
     declared::Declared,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -37,7 +37,7 @@ pub(super) fn declared() -> Declared {
 impl Stored for SealedKey {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = row.text()?;
-        let purpose = Place("instance_keys", &id).read("purpose", KeyPurpose::from_name(&row.text()?))?;
+        let purpose = RowId("instance_keys", &id).read("purpose", KeyPurpose::from_name(&row.text()?))?;
         Ok(Self { id, purpose, sealed: row.bytes()?, created_at: row.time()? })
     }
 }

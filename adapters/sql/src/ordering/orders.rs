@@ -5,7 +5,7 @@ use crate::{
     declared::Declared,
     ordering::order_list,
     shape::Verb,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -88,23 +88,23 @@ struct LineRow {
 impl Stored for OrderRow {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
         let id = OrderId::new(row.uuid()?);
-        let place = Place("orders", id);
+        let row_id = RowId("orders", id);
         let order = Order {
             id,
-            number: place.read("number", OrderNumber::parse(&row.text()?).ok())?,
+            number: row_id.read("number", OrderNumber::parse(&row.text()?).ok())?,
             customer_id: UserId::new(row.uuid()?),
             lines: vec![],
             progress: Progress {
-                order: place.read("order_state", OrderState::from_name(&row.text()?))?,
-                payment: place.read("payment_state", PaymentState::from_name(&row.text()?))?,
-                fulfilment: place.read("fulfilment_state", FulfilmentState::from_name(&row.text()?))?,
+                order: row_id.read("order_state", OrderState::from_name(&row.text()?))?,
+                payment: row_id.read("payment_state", PaymentState::from_name(&row.text()?))?,
+                fulfilment: row_id.read("fulfilment_state", FulfilmentState::from_name(&row.text()?))?,
             },
-            total: Money::new(row.int()?, place.currency("currency", &row.text()?)?),
+            total: Money::new(row.int()?, row_id.currency("currency", &row.text()?)?),
             created_at: row.time()?,
             updated_at: row.time()?,
-            version: place.version(row.int()?)?,
+            version: row_id.version(row.int()?)?,
         };
-        let line_count = place.read("line_count", usize::try_from(row.int()?).ok())?;
+        let line_count = row_id.read("line_count", usize::try_from(row.int()?).ok())?;
         Ok(Self { order, line_count })
     }
 }
@@ -119,7 +119,7 @@ impl Stored for LineRow {
             product_id,
             sku: row.text()?,
             name: row.text()?,
-            quantity: Place("order_lines", format!("{order_id} {position}")).count("quantity", row.int()?)?,
+            quantity: RowId("order_lines", format!("{order_id} {position}")).count("quantity", row.int()?)?,
             unit_price: row.int()?,
             total: row.int()?,
         })
