@@ -23,7 +23,7 @@ const TOLERANCE: u64 = 3;
 const WARM_UP: usize = 30;
 const MEASURED: usize = 31;
 
-struct Desk {
+struct Bench {
     runtime: Runtime,
     server: Server,
     admin: Buyer,
@@ -31,7 +31,7 @@ struct Desk {
     table: Table,
 }
 
-impl Desk {
+impl Bench {
     fn open() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (server, admin, buyer) = runtime.block_on(async {
@@ -76,7 +76,7 @@ fn allocations_and_bytes_stay_within_the_table() {
     // As the server does, but into nowhere; nobody asks for spans.
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("info,skep::spans=off"));
     let _log = tracing::subscriber::set_default(log.with_writer(std::io::sink).finish());
-    let mut desk = Desk::open();
+    let mut desk = Bench::open();
     let mut products: Vec<String> = vec![];
     for number in 0..25 {
         products.push(desk.runtime.block_on(desk.server.product(&desk.admin, number)));
@@ -104,7 +104,7 @@ fn allocations_and_bytes_stay_within_the_table() {
     let path = format!("/api/v1/orders/{}", order["id"].as_str().unwrap());
     desk.count("GET order of 3 lines", |_| get(&path, &signed));
 
-    let Desk { runtime, server, table, .. } = desk;
+    let Bench { runtime, server, table, .. } = desk;
     runtime.block_on(server.stop());
     SECTION.check(&table, |column, found, budget| {
         let numbers = found.parse::<u64>().ok().zip(budget.parse::<u64>().ok());

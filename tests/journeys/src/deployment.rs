@@ -1,6 +1,6 @@
 //! A deployment: a database, a folder, settings, and the servers and commands that run on them.
 
-use crate::{Place, Server, Store, skep, wait_for};
+use crate::{Server, Store, TestDatabase, skep, wait_for};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -26,7 +26,7 @@ pub struct Output {
 /// One product's deployment: every server of it shares the database and the secret.
 #[derive(Debug)]
 pub struct Deployment {
-    place: Place,
+    database: TestDatabase,
     folder: TempDir,
     settings: BTreeMap<String, String>,
     runs: AtomicU32,
@@ -39,7 +39,7 @@ impl Deployment {
     /// There is none.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let place = store.place();
+        let database = store.new_database();
         let folder = tempfile::tempdir().expect("a folder");
         let settings = [
             ("PORT", "0"),
@@ -50,10 +50,10 @@ impl Deployment {
             ("SKEP_LIMIT_CREDENTIALS", "1000000"),
             ("SKEP_LOGIN_ATTEMPTS", "1000000"),
         ];
-        let mut deployment = Self { place, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0) };
+        let mut deployment = Self { database, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0) };
         settings.into_iter().for_each(|(name, value)| deployment.set(name, value));
         deployment.set("SKEP_DATA_DIR", deployment.path("data").display().to_string());
-        if let Some((name, value)) = deployment.place.variable() {
+        if let Some((name, value)) = deployment.database.variable() {
             deployment.set(name, value);
         }
         deployment

@@ -8,9 +8,9 @@ mod collector;
 mod connection;
 mod contract;
 mod deployment;
-mod place;
 mod schema;
 mod server;
+mod test_database;
 mod wire;
 
 pub use answer::Answer;
@@ -20,9 +20,9 @@ pub use collector::{Collector, Span};
 pub use connection::Connection;
 pub use contract::Contract;
 pub use deployment::{Deployment, Output};
-pub use place::{Place, Store};
 pub use schema::faults;
 pub use server::{Exit, Server};
+pub use test_database::{Store, TestDatabase};
 pub use wire::Wire;
 
 use std::time::{Duration, Instant};

@@ -25,7 +25,7 @@ pub enum Store {
 
 /// A database of one deployment; it is removed with this.
 #[derive(Debug)]
-pub struct Place {
+pub struct TestDatabase {
     store: Store,
     database: String,
 }
@@ -59,13 +59,13 @@ impl Store {
     /// # Panics
     /// The server does not answer.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn new_database(&self) -> TestDatabase {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let database = format!("{DATABASES}_{}_{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         if let Self::Postgres(server) = self {
             block_on(run(server, format!("CREATE DATABASE {database} TEMPLATE template0"))).expect("a database");
         }
-        Place { store: self.clone(), database }
+        TestDatabase { store: self.clone(), database }
     }
 
     /// Makes the server end transactions of processes that are gone within half a minute. MongoDB does not notice that
@@ -110,7 +110,7 @@ impl Store {
     }
 }
 
-impl Place {
+impl TestDatabase {
     /// The store that it is on.
     #[must_use]
     pub const fn store(&self) -> &Store {
@@ -128,7 +128,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TestDatabase {
     fn drop(&mut self) {
         // What stays behind is swept by the next run.
         match &self.store {

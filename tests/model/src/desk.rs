@@ -2,7 +2,7 @@
 
 use crate::{
     call::{Answer, Call, Command},
-    step::{Actors, Condition, EMAILS, Field, NAMES, PASSWORDS, PRICES, Quantity, SKUS, Step, What, Which},
+    step::{Caller, Condition, EMAILS, Field, NAMES, Operation, PASSWORDS, PRICES, Quantity, SKUS, Step, Target},
     world::people,
 };
 use skep_application::{
@@ -41,10 +41,10 @@ pub struct Desk {
 /// An identifier that nothing has.
 const UNKNOWN: Uuid = Uuid::from_u128(0x00de_cade);
 
-fn pick<T: Clone>(met: &[T], which: Which) -> Option<T> {
+fn pick<T: Clone>(met: &[T], which: Target) -> Option<T> {
     match which {
-        Which::Nth(n) if !met.is_empty() => met.get(n % met.len()).cloned(),
-        Which::Nth(_) | Which::Unknown => None,
+        Target::Nth(n) if !met.is_empty() => met.get(n % met.len()).cloned(),
+        Target::Nth(_) | Target::Unknown => None,
     }
 }
 
@@ -87,7 +87,7 @@ impl Desk {
     /// The call of a step.
     pub fn call(&mut self, step: &Step) -> Call {
         let call = match step.what {
-            What::Again(back) if !self.calls.is_empty() => {
+            Operation::Again(back) if !self.calls.is_empty() => {
                 self.calls[self.calls.len().saturating_sub(back).min(self.calls.len() - 1)].clone()
             }
             _ => Call { actor: self.actor(step.who), command: self.command(step) },
@@ -145,29 +145,29 @@ impl Desk {
         self.stock.insert(stock.product_id, stock);
     }
 
-    fn actor(&self, who: Actors) -> Actor {
+    fn actor(&self, who: Caller) -> Actor {
         let principal = match who {
-            Actors::Visitor => Principal::Anonymous,
-            Actors::System => Principal::System,
-            Actors::Person(n) => {
+            Caller::Visitor => Principal::Anonymous,
+            Caller::System => Principal::System,
+            Caller::Person(n) => {
                 let people = people();
                 let person = people[n % people.len()].clone();
                 Principal::User { id: person.id, session: person.session, roles: person.roles }
             }
             // Nobody was recognized yet: the first customer stands in.
-            Actors::Recognized(n) => match pick(&self.principals, Which::Nth(n)) {
+            Caller::Recognized(n) => match pick(&self.principals, Target::Nth(n)) {
                 Some(principal) => principal,
-                None => return self.actor(Actors::Person(1)),
+                None => return self.actor(Caller::Person(1)),
             },
         };
         Actor { principal, ..Actor::anonymous("model") }
     }
 
-    fn product(&self, which: Which) -> ProductId {
+    fn product(&self, which: Target) -> ProductId {
         pick(&self.products, which).unwrap_or(ProductId::new(UNKNOWN))
     }
 
-    fn order(&self, which: Which) -> OrderId {
+    fn order(&self, which: Target) -> OrderId {
         pick(&self.orders, which).unwrap_or(OrderId::new(UNKNOWN))
     }
 
@@ -193,20 +193,20 @@ impl Desk {
     fn command(&self, step: &Step) -> Command {
         let idempotency_key = step.key.and_then(|n| IdempotencyKey::parse(&format!("key {n}")).ok());
         match &step.what {
-            What::Register(email, password, name) => Command::Register {
+            Operation::Register(email, password, name) => Command::Register {
                 email: pooled(EMAILS, *email),
                 password: pooled(PASSWORDS, *password),
                 display_name: pooled(NAMES, *name),
             },
-            What::LogIn(email, password) => {
+            Operation::LogIn(email, password) => {
                 Command::LogIn { email: pooled(EMAILS, *email), password: pooled(PASSWORDS, *password) }
             }
-            What::Authenticate(which) => {
+            Operation::Authenticate(which) => {
                 Command::Authenticate(pick(&self.tokens, *which).unwrap_or_else(|| "no token".to_owned()))
             }
             // Nothing was done before: there is nothing to do again.
-            What::GetProfile | What::Again(_) => Command::GetProfile,
-            What::Create { sku, name, price, stock } => Command::CreateProduct(CreateProductCommand {
+            Operation::GetProfile | Operation::Again(_) => Command::GetProfile,
+            Operation::Create { sku, name, price, stock } => Command::CreateProduct(CreateProductCommand {
                 sku: pooled(SKUS, *sku),
                 name: pooled(NAMES, *name),
                 description: pooled(NAMES, *price),
@@ -214,7 +214,7 @@ impl Desk {
                 stock: *stock,
                 idempotency_key,
             }),
-            What::Change(which, condition, [sku, name, description, price]) => {
+            Operation::Change(which, condition, [sku, name, description, price]) => {
                 let product_id = self.product(*which);
                 Command::ChangeProduct(ChangeProductCommand {
                     product_id,
@@ -228,65 +228,66 @@ impl Desk {
                     idempotency_key,
                 })
             }
-            What::Archive(which, condition) => {
+            Operation::Archive(which, condition) => {
                 let product_id = self.product(*which);
                 let precondition = Self::condition(*condition, self.versions.get(&product_id).copied());
                 Command::ArchiveProduct(ArchiveProductCommand { product_id, precondition, idempotency_key })
             }
-            What::SetStock(which, condition, quantity) => {
+            Operation::SetStock(which, condition, quantity) => {
                 let product_id = self.product(*which);
                 let seen = self.stock.get(&product_id).map(|stock| stock.version);
                 let precondition = Self::condition(*condition, seen);
                 let on_hand = self.quantity(product_id, *quantity);
                 Command::SetStock(SetStockCommand { product_id, precondition, on_hand, idempotency_key })
             }
-            What::GetProduct(which) => Command::GetProduct(self.product(*which)),
-            What::GetStock(which) => Command::GetStock(self.product(*which)),
-            What::ListProducts(..) | What::NextProducts(..) | What::ListOrders(..) | What::NextOrders(..) => {
-                self.page(&step.what)
-            }
-            What::Place(lines) => {
+            Operation::GetProduct(which) => Command::GetProduct(self.product(*which)),
+            Operation::GetStock(which) => Command::GetStock(self.product(*which)),
+            Operation::ListProducts(..)
+            | Operation::NextProducts(..)
+            | Operation::ListOrders(..)
+            | Operation::NextOrders(..) => self.page(&step.what),
+            Operation::Place(lines) => {
                 let lines = lines.iter().map(|(which, quantity)| {
                     let product_id = self.product(*which);
                     OrderLineInput { product_id, quantity: self.quantity(product_id, *quantity) }
                 });
                 Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect(), idempotency_key })
             }
-            What::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
+            Operation::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
                 order_id: self.order(*which),
                 precondition: Precondition::Missing,
                 idempotency_key,
             }),
-            What::GetOrder(which) => Command::GetOrder(self.order(*which)),
-            What::Sweep => Command::SweepExpired,
+            Operation::GetOrder(which) => Command::GetOrder(self.order(*which)),
+            Operation::Sweep => Command::SweepExpired,
         }
     }
 
-    fn page(&self, what: &What) -> Command {
-        let products = |n| pick(&self.product_marks, Which::Nth(n));
-        let orders = |n| pick(&self.order_marks, Which::Nth(n));
+    fn page(&self, what: &Operation) -> Command {
+        let products = |n| pick(&self.product_marks, Target::Nth(n));
+        let orders = |n| pick(&self.order_marks, Target::Nth(n));
         let newest = ProductSort { key: ProductSortKey::CreatedAt, direction: Direction::Descending };
         match *what {
-            What::ListProducts(key, descends, limit, count) => {
+            Operation::ListProducts(key, descends, limit, count) => {
                 let key = ProductSortKey::ALL[key % ProductSortKey::ALL.len()];
                 Command::ListProducts(ProductSort { key, direction: direction(descends) }, request(None, limit, count))
             }
-            What::NextProducts(n, limit, other) => {
+            Operation::NextProducts(n, limit, other) => {
                 let Mark { mut sort, after } = products(n).unwrap_or(Mark { sort: newest, after: None });
                 if other {
                     sort.key = ProductSortKey::Price;
                 }
                 Command::ListProducts(sort, request(after, limit, n % 2 == 0))
             }
-            What::NextOrders(n, limit, true) => {
+            Operation::NextOrders(n, limit, true) => {
                 let after = products(n).and_then(|mark| mark.after);
                 Command::ListOrders(Direction::Ascending, request(after, limit, true))
             }
-            What::NextOrders(n, limit, false) => {
+            Operation::NextOrders(n, limit, false) => {
                 let Mark { sort, after } = orders(n).unwrap_or(Mark { sort: Direction::Descending, after: None });
                 Command::ListOrders(sort, request(after, limit, n % 2 == 0))
             }
-            What::ListOrders(descends, limit, count) => {
+            Operation::ListOrders(descends, limit, count) => {
                 Command::ListOrders(direction(descends), request(None, limit, count))
             }
             _ => Command::SweepExpired,

@@ -36,5 +36,5 @@ pub use parallel::{Round, Setting, clients, round, rounds, short, start};
 pub use run::{Budget, Found, Stores, each_store};
 pub use sequential::{REGRESSIONS, Trouble, programs, sequence};
 pub use state::{Claim, EndState, Entry, Happened, Shelf, Sold};
-pub use step::{Actors, Condition, Field, Quantity, Step, What, Which, program, short_programs};
+pub use step::{Caller, Condition, Field, Operation, Quantity, Step, Target, program, short_programs};
 pub use world::{Account, ModelClock, people};

@@ -6,7 +6,7 @@ use crate::{
     linearize::{Event, History, linearize},
     model::Model,
     run::Budget,
-    step::{Actors, Quantity, Step, What, Which, short_programs},
+    step::{Caller, Operation, Quantity, Step, Target, short_programs},
     world::people,
 };
 use proptest::{
@@ -79,8 +79,12 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
         };
         Call { actor: admin.clone(), command: Command::CreateProduct(command) }
     };
-    let first =
-        Step { pause: 0, who: Actors::Person(1), what: What::Place(vec![(Which::Nth(0), Quantity::Of(1))]), key: None };
+    let first = Step {
+        pause: 0,
+        who: Caller::Person(1),
+        what: Operation::Place(vec![(Target::Nth(0), Quantity::Of(1))]),
+        key: None,
+    };
     let products = [product("few", 4), product("more", 7)];
     for call in products.into_iter().map(Some).chain([None]) {
         let call = call.unwrap_or_else(|| round.desk.call(&first));

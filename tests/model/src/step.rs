@@ -5,7 +5,7 @@ use skep_application::catalog::ProductSortKey;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Actors {
+pub enum Caller {
     /// A visitor.
     Visitor,
     /// One of [`crate::people`], by place.
@@ -18,7 +18,7 @@ pub enum Actors {
 
 /// Which of the things that were met so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum Target {
     /// The nth, starting again at the first after the last.
     Nth(usize),
     /// One that nobody has met.
@@ -77,13 +77,13 @@ pub(crate) const PASSWORDS: &[&str] = &["correct horse battery", "staple of the 
 
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum Operation {
     /// By address, password and name.
     Register(usize, usize, usize),
     /// By address and password.
     LogIn(usize, usize),
     /// By the nth token.
-    Authenticate(Which),
+    Authenticate(Target),
     /// One's own.
     GetProfile,
     /// A product.
@@ -98,25 +98,25 @@ pub enum What {
         stock: Option<i64>,
     },
     /// A change of a product.
-    Change(Which, Condition, [Field; 4]),
+    Change(Target, Condition, [Field; 4]),
     /// A product leaves the shelf.
-    Archive(Which, Condition),
+    Archive(Target, Condition),
     /// A count.
-    SetStock(Which, Condition, Quantity),
+    SetStock(Target, Condition, Quantity),
     /// A product.
-    GetProduct(Which),
+    GetProduct(Target),
     /// Its stock.
-    GetStock(Which),
+    GetStock(Target),
     /// The first page: sort key, whether it descends, limit, count.
     ListProducts(usize, bool, i64, bool),
     /// The page after one that was seen, by place; with another sort key than it was read with, if that is so.
     NextProducts(usize, i64, bool),
     /// An order.
-    Place(Vec<(Which, Quantity)>),
+    Place(Vec<(Target, Quantity)>),
     /// An order is called off.
-    Cancel(Which),
+    Cancel(Target),
     /// An order.
-    GetOrder(Which),
+    GetOrder(Target),
     /// The first page: whether it descends, limit, count.
     ListOrders(bool, i64, bool),
     /// The page after one that was seen, by place; in the list of products, if that is so.
@@ -133,15 +133,15 @@ pub struct Step {
     /// By how many milliseconds the wall clock moves before it.
     pub pause: i64,
     /// Who.
-    pub who: Actors,
+    pub who: Caller,
     /// What.
-    pub what: What,
+    pub what: Operation,
     /// The nth idempotency key, if it takes one.
     pub key: Option<usize>,
 }
 
-fn which() -> impl Strategy<Value = Which> + Clone {
-    prop_oneof![30 => (0..6_usize).prop_map(Which::Nth), 1 => Just(Which::Unknown)]
+fn which() -> impl Strategy<Value = Target> + Clone {
+    prop_oneof![30 => (0..6_usize).prop_map(Target::Nth), 1 => Just(Target::Unknown)]
 }
 
 fn condition() -> impl Strategy<Value = Condition> {
@@ -180,55 +180,55 @@ fn mostly(len: usize, good: usize) -> impl Strategy<Value = usize> {
     prop_oneof![9 => 0..good, 1 => 0..len]
 }
 
-fn create() -> impl Strategy<Value = What> {
+fn create() -> impl Strategy<Value = Operation> {
     let stock = prop_oneof![3 => 0..12_i64, 5 => 12..60_i64, 1 => select(vec![-1, MOST, MOST + 1])];
     let (skus, names) = (mostly(SKUS.len(), 6), mostly(NAMES.len(), 7));
     (skus, names, mostly(PRICES.len(), 5), option::weighted(0.9, stock))
-        .prop_map(|(sku, name, price, stock)| What::Create { sku, name, price, stock })
+        .prop_map(|(sku, name, price, stock)| Operation::Create { sku, name, price, stock })
 }
 
-fn place(lines: usize) -> impl Strategy<Value = What> {
+fn place(lines: usize) -> impl Strategy<Value = Operation> {
     let lines = prop_oneof![1 => Just(0), 9 => 1..=2_usize, 3 => 1..=lines];
-    lines.prop_flat_map(|lines| vec((which(), quantity()), lines)).prop_map(What::Place)
+    lines.prop_flat_map(|lines| vec((which(), quantity()), lines)).prop_map(Operation::Place)
 }
 
-fn shop(lines: usize) -> impl Strategy<Value = What> {
+fn shop(lines: usize) -> impl Strategy<Value = Operation> {
     prop_oneof![
         12 => place(lines),
-        6 => which().prop_map(What::Cancel),
-        3 => which().prop_map(What::GetOrder),
-        3 => which().prop_map(What::GetProduct),
-        3 => which().prop_map(What::GetStock),
+        6 => which().prop_map(Operation::Cancel),
+        3 => which().prop_map(Operation::GetOrder),
+        3 => which().prop_map(Operation::GetProduct),
+        3 => which().prop_map(Operation::GetStock),
     ]
 }
 
-fn manage() -> impl Strategy<Value = What> {
+fn manage() -> impl Strategy<Value = Operation> {
     prop_oneof![
         5 => create(),
-        4 => (which(), condition(), patch()).prop_map(|(which, condition, patch)| What::Change(which, condition, patch)),
-        1 => (which(), condition()).prop_map(|(which, condition)| What::Archive(which, condition)),
-        4 => (which(), condition(), quantity()).prop_map(|(which, condition, n)| What::SetStock(which, condition, n)),
+        4 => (which(), condition(), patch()).prop_map(|(which, condition, patch)| Operation::Change(which, condition, patch)),
+        1 => (which(), condition()).prop_map(|(which, condition)| Operation::Archive(which, condition)),
+        4 => (which(), condition(), quantity()).prop_map(|(which, condition, n)| Operation::SetStock(which, condition, n)),
     ]
 }
 
-fn list() -> impl Strategy<Value = What> {
+fn list() -> impl Strategy<Value = Operation> {
     let keys = ProductSortKey::ALL.len();
     prop_oneof![
-        2 => (0..keys, any::<bool>(), limit(), any::<bool>()).prop_map(|(k, d, l, c)| What::ListProducts(k, d, l, c)),
-        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| What::NextProducts(n, l, other)),
-        2 => (any::<bool>(), limit(), any::<bool>()).prop_map(|(d, l, c)| What::ListOrders(d, l, c)),
-        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| What::NextOrders(n, l, other)),
+        2 => (0..keys, any::<bool>(), limit(), any::<bool>()).prop_map(|(k, d, l, c)| Operation::ListProducts(k, d, l, c)),
+        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| Operation::NextProducts(n, l, other)),
+        2 => (any::<bool>(), limit(), any::<bool>()).prop_map(|(d, l, c)| Operation::ListOrders(d, l, c)),
+        3 => (0..4_usize, limit(), prop::bool::weighted(0.1)).prop_map(|(n, l, other)| Operation::NextOrders(n, l, other)),
     ]
 }
 
-fn identity() -> impl Strategy<Value = What> {
+fn identity() -> impl Strategy<Value = Operation> {
     // Mostly the first password, so that a log-in often meets the one of the registration.
     let (emails, passwords) = (|| mostly(EMAILS.len(), 3), || mostly(PASSWORDS.len(), 1));
     prop_oneof![
-        2 => (emails(), passwords(), mostly(NAMES.len(), 7)).prop_map(|(e, p, n)| What::Register(e, p, n)),
-        3 => (emails(), passwords()).prop_map(|(e, p)| What::LogIn(e, p)),
-        3 => which().prop_map(What::Authenticate),
-        2 => Just(What::GetProfile),
+        2 => (emails(), passwords(), mostly(NAMES.len(), 7)).prop_map(|(e, p, n)| Operation::Register(e, p, n)),
+        3 => (emails(), passwords()).prop_map(|(e, p)| Operation::LogIn(e, p)),
+        3 => which().prop_map(Operation::Authenticate),
+        2 => Just(Operation::GetProfile),
     ]
 }
 
@@ -239,70 +239,72 @@ fn key() -> impl Strategy<Value = Option<usize>> {
 fn step() -> impl Strategy<Value = Step> {
     let shopper = || {
         prop_oneof![
-            8 => (1..3_usize).prop_map(Actors::Person),
-            2 => (0..3_usize).prop_map(Actors::Recognized),
-            2 => Just(Actors::Person(0)),
-            1 => Just(Actors::Person(3)),
-            1 => Just(Actors::Visitor),
-            1 => Just(Actors::System),
+            8 => (1..3_usize).prop_map(Caller::Person),
+            2 => (0..3_usize).prop_map(Caller::Recognized),
+            2 => Just(Caller::Person(0)),
+            1 => Just(Caller::Person(3)),
+            1 => Just(Caller::Visitor),
+            1 => Just(Caller::System),
         ]
     };
-    let manager = prop_oneof![14 => Just(Actors::Person(0)), 1 => Just(Actors::System), 1 => shopper()];
+    let manager = prop_oneof![14 => Just(Caller::Person(0)), 1 => Just(Caller::System), 1 => shopper()];
     let done = prop_oneof![
         10 => (shopper(), shop(4)),
         8 => (manager, manage()),
         4 => (shopper(), list()),
         5 => (shopper(), identity()),
-        4 => (shopper(), (1..6_usize).prop_map(What::Again)),
-        1 => (Just(Actors::System), Just(What::Sweep)),
+        4 => (shopper(), (1..6_usize).prop_map(Operation::Again)),
+        1 => (Just(Caller::System), Just(Operation::Sweep)),
     ];
     // The clock stands still, goes on, goes back, or jumps to where tokens, keys or sessions are over.
     let jumps = vec![3_600_000_i64, 86_400_000, -86_400_000, 37 * 86_400_000];
     let pause = prop_oneof![6 => Just(0_i64), 3 => 1..2_000_i64, 1 => -2_000..0_i64, 1 => select(jumps)];
     (pause, done, key()).prop_map(|(pause, (who, what), key)| {
         // Few orders are called off by one customer: with several keys none would meet another's.
-        let key = key.map(|n| if matches!(what, What::Cancel(_)) { 0 } else { n });
+        let key = key.map(|n| if matches!(what, Operation::Cancel(_)) { 0 } else { n });
         Step { pause, who, what, key }
     })
 }
 
 /// A program of so many steps at most, the first of which fill the shelves.
 pub fn program(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    let filling = (create(), key()).prop_map(|(what, key)| Step { pause: 1, who: Actors::Person(0), what, key });
+    let filling = (create(), key()).prop_map(|(what, key)| Step { pause: 1, who: Caller::Person(0), what, key });
     // Some have an account that is used.
-    let step = |what| Step { pause: 0, who: Actors::Visitor, what, key: None };
-    let known = [What::Register(0, 0, 0), What::LogIn(0, 0), What::Authenticate(Which::Nth(0))].map(step).to_vec();
+    let step = |what| Step { pause: 0, who: Caller::Visitor, what, key: None };
+    let known = [Operation::Register(0, 0, 0), Operation::LogIn(0, 0), Operation::Authenticate(Target::Nth(0))]
+        .map(step)
+        .to_vec();
     let known = prop_oneof![Just(vec![]), Just(known)];
     // Some has ordered before.
-    let buying = (place(2), key()).prop_map(|(what, key)| Step { pause: 0, who: Actors::Person(1), what, key });
+    let buying = (place(2), key()).prop_map(|(what, key)| Step { pause: 0, who: Caller::Person(1), what, key });
     let parts = (vec(filling, 2..5), known, vec(buying, 0..4), vec(self::step(), 1..=steps));
     parts.prop_map(|(filling, known, buying, steps)| [filling, known, buying, steps].concat())
 }
 
 /// Programs for several clients at once: short, about few products and keys, and the clock stands still.
 pub fn short_programs(clients: usize, steps: usize) -> impl Strategy<Value = Vec<Vec<Step>>> {
-    let few = || (0..2_usize).prop_map(Which::Nth);
+    let few = || (0..2_usize).prop_map(Target::Nth);
     let lines = vec((few(), (1..4_i64).prop_map(Quantity::Of)), 1..3);
     let shopping = prop_oneof![
-        8 => lines.prop_map(What::Place),
-        4 => few().prop_map(What::Cancel),
-        1 => few().prop_map(What::GetOrder),
-        2 => few().prop_map(What::GetStock),
-        1 => few().prop_map(What::GetProduct),
+        8 => lines.prop_map(Operation::Place),
+        4 => few().prop_map(Operation::Cancel),
+        1 => few().prop_map(Operation::GetOrder),
+        2 => few().prop_map(Operation::GetStock),
+        1 => few().prop_map(Operation::GetProduct),
         // Not counted: the count of a list is a statement of its own, and may be of another moment than the rows.
-        1 => (any::<bool>(), 1..4_i64).prop_map(|(descends, limit)| What::ListOrders(descends, limit, false)),
-        2 => (1..3_usize).prop_map(What::Again),
+        1 => (any::<bool>(), 1..4_i64).prop_map(|(descends, limit)| Operation::ListOrders(descends, limit, false)),
+        2 => (1..3_usize).prop_map(Operation::Again),
     ];
     let price = (0..4_usize).prop_map(|price| [None, None, None, Some(Some(price))]);
     let managing = prop_oneof![
-        4 => (few(), condition(), (0..8_i64).prop_map(Quantity::Of)).prop_map(|(w, c, n)| What::SetStock(w, c, n)),
-        3 => (few(), condition(), price).prop_map(|(which, condition, patch)| What::Change(which, condition, patch)),
-        1 => (0..6_usize, 0..4_usize).prop_map(|(sku, price)| What::Create { sku, name: sku, price, stock: Some(2) }),
-        1 => (few(), condition()).prop_map(|(which, condition)| What::Archive(which, condition)),
-        1 => (0..4_usize, any::<bool>(), 1..4_i64).prop_map(|(k, d, limit)| What::ListProducts(k, d, limit, false)),
+        4 => (few(), condition(), (0..8_i64).prop_map(Quantity::Of)).prop_map(|(w, c, n)| Operation::SetStock(w, c, n)),
+        3 => (few(), condition(), price).prop_map(|(which, condition, patch)| Operation::Change(which, condition, patch)),
+        1 => (0..6_usize, 0..4_usize).prop_map(|(sku, price)| Operation::Create { sku, name: sku, price, stock: Some(2) }),
+        1 => (few(), condition()).prop_map(|(which, condition)| Operation::Archive(which, condition)),
+        1 => (0..4_usize, any::<bool>(), 1..4_i64).prop_map(|(k, d, limit)| Operation::ListProducts(k, d, limit, false)),
     ];
-    let shopper = prop_oneof![4 => (1..3_usize).prop_map(Actors::Person), 1 => Just(Actors::Person(0))];
-    let done = prop_oneof![3 => (shopper, shopping), 1 => (Just(Actors::Person(0)), managing)];
+    let shopper = prop_oneof![4 => (1..3_usize).prop_map(Caller::Person), 1 => Just(Caller::Person(0))];
+    let done = prop_oneof![3 => (shopper, shopping), 1 => (Just(Caller::Person(0)), managing)];
     let key = option::weighted(0.5, 0..2_usize);
     let step = (done, key).prop_map(|((who, what), key)| Step { pause: 0, who, what, key });
     vec(vec(step, 1..=steps), clients)

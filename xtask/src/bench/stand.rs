@@ -6,7 +6,7 @@ use super::{
     measure::Unobserved,
     process::Process,
 };
-use skep_journeys::{Place, Store};
+use skep_journeys::{Store, TestDatabase};
 use std::{
     collections::BTreeMap,
     fs,
@@ -30,7 +30,7 @@ const IN_FLIGHT: usize = 64;
 /// A store of its own, and how a server is started on it.
 #[derive(Debug)]
 pub(crate) struct Stand {
-    place: Place,
+    place: TestDatabase,
     folder: TempDir,
     binary: PathBuf,
     settings: BTreeMap<String, String>,
@@ -43,7 +43,7 @@ impl Stand {
     /// There is no folder.
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
-        let place = store.place();
+        let place = store.new_database();
         let unlimited = ["ADDRESS", "USER", "CREDENTIALS"].map(|name| format!("SKEP_LIMIT_{name}"));
         let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
         let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
