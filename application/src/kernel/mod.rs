@@ -35,7 +35,7 @@ pub use refusal::{KeyReused, NotFound, TooManyAttempts};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
 pub use sweep::{Sweep, Swept};
-pub use unit_of_work::{Begin, Key, Transaction, TxMode, UnitOfWork, Units};
+pub use unit_of_work::{Begin, Key, Serves, Transaction, TxMode, UnitOfWork, Units};
 pub use unit_outcome::UnitOutcome;
 
 pub(crate) use refusal::use_case_error;

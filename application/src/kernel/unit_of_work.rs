@@ -90,10 +90,25 @@ pub trait Units: Send + Sync {
     fn open(&self, mode: TxMode, contended: &[Key]) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 }
 
+/// A unit of work that can be handed out as the unit of a context.
+pub trait Serves<Tx: ?Sized> {
+    /// The unit, as the context knows it.
+    fn serve(self) -> Box<Tx>;
+}
+
+impl<U: Transaction + IdempotencyKeys + Outbox + 'static> Serves<dyn UnitOfWork> for U {
+    fn serve(self) -> Box<dyn UnitOfWork> {
+        Box::new(self)
+    }
+}
+
 #[async_trait]
-impl<S: Units> Begin<dyn UnitOfWork> for S {
-    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn UnitOfWork>, StoreError> {
-        Ok(Box::new(self.open(mode, contended).await?))
+impl<Tx: ?Sized + 'static, S: Units> Begin<Tx> for S
+where
+    S::Unit: Serves<Tx>,
+{
+    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError> {
+        Ok(self.open(mode, contended).await?.serve())
     }
 }
 
@@ -118,15 +133,8 @@ macro_rules! context {
         {
             $(fn $part(&mut self) -> &mut dyn $repository { self })+
         }
-        #[async_trait::async_trait]
-        impl<S: $crate::kernel::Units> $crate::kernel::Begin<dyn $unit> for S where S::Unit: $unit {
-            async fn begin(
-                &self,
-                mode: $crate::kernel::TxMode,
-                contended: &[$crate::kernel::Key],
-            ) -> Result<Box<dyn $unit>, $crate::kernel::StoreError> {
-                Ok(Box::new(self.open(mode, contended).await?))
-            }
+        impl<U: $unit + 'static> $crate::kernel::Serves<dyn $unit> for U {
+            fn serve(self) -> Box<dyn $unit> { Box::new(self) }
         }
         $(#[$store_doc])*
         pub trait $store: $crate::kernel::Begin<dyn $unit> $(+ $query)+ {}
