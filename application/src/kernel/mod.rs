@@ -31,7 +31,7 @@ pub use limits::{Gcra, Limit, RateLimits, Verdict};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, SortValue};
 pub use precondition::{Precondition, Unmet};
-pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts};
+pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
 pub use sweep::{Sweep, Swept};

@@ -1,6 +1,6 @@
 //! Refusals: how one is declared, those that many use cases share, and how a use case's error is put together of them.
 
-use super::{AppError, Denied, ErrorKind, FieldError, Invalid, Unmet};
+use super::{AppError, Denied, ErrorKind, FieldError, Invalid, StoreError, Unmet};
 use std::{fmt, time::Duration};
 
 /// A refusal, as messages and documents are made from it.
@@ -208,6 +208,30 @@ pub(crate) const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N
     flat
 }
 
+/// The error of a use case. It says what the error within it says.
+pub trait UseCaseError: std::error::Error + Send + Sync + 'static {
+    /// The refusal, or the store's error.
+    fn inner(&self) -> &dyn AppError;
+}
+
+impl<E: UseCaseError> AppError for E {
+    fn kind(&self) -> ErrorKind {
+        self.inner().kind()
+    }
+    fn code(&self) -> &'static str {
+        self.inner().code()
+    }
+    fn fields(&self) -> &[FieldError] {
+        self.inner().fields()
+    }
+    fn store_error(&self) -> Option<&StoreError> {
+        self.inner().store_error()
+    }
+    fn retry_after(&self) -> Option<Duration> {
+        self.inner().retry_after()
+    }
+}
+
 /// Declares the error of a use case: an enum with a variant for every refusal it knows, each wrapping an error that
 /// speaks for itself, and `Store` for the rest.
 macro_rules! use_case_error {
@@ -233,30 +257,14 @@ macro_rules! use_case_error {
                     $crate::kernel::flatten(&[$(<$refusal>::REFUSALS),+]);
                 &FLAT
             };
+        }
 
+        impl $crate::kernel::UseCaseError for $name {
             fn inner(&self) -> &dyn $crate::kernel::AppError {
                 match self {
                     $(Self::$variant(refusal) => refusal,)+
                     Self::Store(error) => error,
                 }
-            }
-        }
-
-        impl $crate::kernel::AppError for $name {
-            fn kind(&self) -> $crate::kernel::ErrorKind {
-                self.inner().kind()
-            }
-            fn code(&self) -> &'static str {
-                self.inner().code()
-            }
-            fn fields(&self) -> &[$crate::kernel::FieldError] {
-                self.inner().fields()
-            }
-            fn store_error(&self) -> Option<&$crate::kernel::StoreError> {
-                self.inner().store_error()
-            }
-            fn retry_after(&self) -> Option<std::time::Duration> {
-                self.inner().retry_after()
             }
         }
     };
@@ -269,7 +277,6 @@ mod tests {
     use crate::{
         catalog::ChangeProductError,
         identity::{CreateUserError, EmailTaken, LogInError, NewAccountError},
-        kernel::StoreError,
     };
 
     #[test]
