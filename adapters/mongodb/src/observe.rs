@@ -100,8 +100,8 @@ impl Observer {
             let labels = [("db_system_name", SYSTEM), ("db_operation_name", operation.name())];
             metrics::histogram!("db_client_operation_duration_seconds", &labels)
         });
-        let units = UnitOutcome::ALL.map(|outcome| {
-            let labels = [("db_system_name", SYSTEM), ("outcome", outcome.name())];
+        let units = std::array::from_fn(|outcome| {
+            let labels = [("db_system_name", SYSTEM), ("outcome", UnitOutcome::ALL[outcome].name())];
             metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
         });
         Arc::new(Self { pool: Arc::default(), operations, units })

@@ -52,8 +52,8 @@ impl Observer {
         let mut operations: Vec<_> =
             statements().iter().map(|statement| (address(statement), statement.name, OnceLock::new())).collect();
         operations.sort_unstable_by_key(|(address, ..)| *address);
-        let units = UnitOutcome::ALL.map(|outcome| {
-            let labels = [("db_system_name", system), ("outcome", outcome.name())];
+        let units = std::array::from_fn(|outcome| {
+            let labels = [("db_system_name", system), ("outcome", UnitOutcome::ALL[outcome].name())];
             metrics::histogram!("skep_unit_of_work_duration_seconds", &labels)
         });
         Arc::new(Self { system, times_all, operations, units })

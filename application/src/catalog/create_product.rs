@@ -2,8 +2,7 @@
 
 use super::{CatalogTx, constraints};
 use crate::kernel::{
-    AppError, Authorized, Call, Command, Denied, ErrorKind, IdempotencyKey, Invalid, KeyReused, StoreError,
-    use_case_error,
+    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, KeyReused, StoreError, refusal, use_case_error,
 };
 use skep_domain::{
     access::Resource,
@@ -41,18 +40,9 @@ pub struct CreateProductCommand {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Another product has this SKU; an archived one keeps its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("another product has this sku")]
-pub struct SkuTaken;
-
-impl AppError for SkuTaken {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "sku_taken"
-    }
+refusal! {
+    /// Another product, perhaps an archived one, has this SKU.
+    SkuTaken = Conflict, "sku_taken";
 }
 
 use_case_error! {

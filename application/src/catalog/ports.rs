@@ -4,7 +4,7 @@ use crate::kernel::{Page, PageRequest, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     catalog::{Product, Reservation, StockLevel, StockMovement},
-    shared::{Direction, OrderId, ProductId, Timestamp, Version},
+    shared::{Direction, OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
@@ -70,34 +70,21 @@ pub trait StockRepository: Send {
     async fn end_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
 }
 
-/// What products can be sorted by; every key has an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProductSortKey {
-    /// The time of creation.
-    CreatedAt,
-    /// The name, byte by byte.
-    Name,
-    /// The SKU, byte by byte.
-    Sku,
-    /// The amount of the price in minor units, whatever the currency.
-    Price,
+named! {
+    /// What products can be sorted by; every key has an index. Callers use the name.
+    ProductSortKey {
+        /// The time of creation.
+        CreatedAt = "created_at",
+        /// The name, byte by byte.
+        Name = "name",
+        /// The SKU, byte by byte.
+        Sku = "sku",
+        /// The amount of the price in minor units, whatever the currency.
+        Price = "price",
+    }
 }
 
 impl ProductSortKey {
-    /// Every key.
-    pub const ALL: &[Self] = &[Self::CreatedAt, Self::Name, Self::Sku, Self::Price];
-
-    /// The name, as callers use it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::CreatedAt => "created_at",
-            Self::Name => "name",
-            Self::Sku => "sku",
-            Self::Price => "price",
-        }
-    }
-
     /// The place of a product in a list that is sorted by this key.
     #[must_use]
     pub fn position(self, product: &Product) -> crate::kernel::Position {

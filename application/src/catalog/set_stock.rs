@@ -2,8 +2,8 @@
 
 use super::{CatalogTx, StockView, create_product::on_hand, on_sale};
 use crate::kernel::{
-    AppError, Authorized, Call, Command, Denied, ErrorKind, IdempotencyKey, Invalid, Key, KeyReused, NotFound,
-    Precondition, StoreError, Unmet, use_case_error,
+    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, StoreError,
+    Unmet, refusal, use_case_error,
 };
 use skep_domain::{
     access::Resource,
@@ -25,18 +25,12 @@ pub struct SetStockCommand {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// Orders claim more pieces than would be on hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("fewer pieces than orders have reserved: {0}")]
-pub struct StockBelowReserved(StockRefusal);
-
-impl AppError for StockBelowReserved {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "stock_below_reserved"
-    }
+refusal! {
+    /// Orders have reserved more pieces than that.
+    StockBelowReserved {
+        /// The numbers.
+        refusal: StockRefusal,
+    } = Conflict, "stock_below_reserved", "{}: {refusal}", Self::REFUSALS[0];
 }
 
 use_case_error! {
@@ -107,7 +101,7 @@ impl Command for SetStock {
         plan.precondition.require(level.version)?;
         let count = plan.on_hand.map_err(invalid)?;
         let moved = level.set_on_hand(plan.movement_id, count, now).map_err(|refusal| match refusal {
-            StockRefusal::BelowReserved { .. } => SetStockError::from(StockBelowReserved(refusal)),
+            StockRefusal::BelowReserved { .. } => SetStockError::from(StockBelowReserved { refusal }),
             _ => invalid(refusal).into(),
         })?;
         if let Some(movement) = moved {

@@ -1,21 +1,12 @@
 //! From an access token to who asks.
 
 use super::{AccessTokens, SessionQueries, TokenError};
-use crate::kernel::{AppError, ErrorKind, Principal, Runtime, use_case_error};
+use crate::kernel::{Principal, Runtime, refusal, use_case_error};
 use std::sync::Arc;
 
-/// The token is worthless: expired, not ours, or its session has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the access token is not valid")]
-pub struct InvalidToken;
-
-impl AppError for InvalidToken {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Unauthenticated
-    }
-    fn code(&self) -> &'static str {
-        "invalid_token"
-    }
+refusal! {
+    /// The access token has expired, is not one of this server's, or its session has ended; log in again.
+    InvalidToken = Unauthenticated, "invalid_token";
 }
 
 impl From<TokenError> for InvalidToken {

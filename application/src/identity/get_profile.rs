@@ -1,8 +1,8 @@
 //! One's own profile.
 
 use super::{UserQueries, UserView};
-use crate::kernel::{Actor, Denied, NotFound, permit, scope, use_case_error};
-use skep_domain::{access::Denial, identity::actions};
+use crate::kernel::{Actor, Denied, NotFound, account, permit, scope, use_case_error};
+use skep_domain::identity::actions;
 use std::sync::Arc;
 
 use_case_error! {
@@ -31,7 +31,7 @@ impl GetProfile {
     /// [`GetProfileError`].
     pub async fn execute(&self, actor: &Actor) -> Result<UserView, GetProfileError> {
         permit(actor, actions::READ_PROFILE)?;
-        let id = actor.user_id().ok_or(Denied { action: actions::READ_PROFILE, denial: Denial::NeedsAccount })?;
+        let id = account(actor, actions::READ_PROFILE)?;
         let user = self.users.find_user(scope(actor, actions::READ_PROFILE), id).await?;
         Ok(user.ok_or(NotFound("user"))?)
     }

@@ -5,8 +5,8 @@ use super::{
     UserQueries,
 };
 use crate::kernel::{
-    Actor, AppError, Attempt, Begin, ErrorKind, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError,
-    TooManyAttempts, TxMode, run, use_case_error,
+    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError, TooManyAttempts, TxMode,
+    refusal, run, use_case_error,
 };
 use skep_domain::{
     identity::{PasswordPolicy, Session, events::UserLoggedIn},
@@ -44,18 +44,9 @@ impl std::fmt::Debug for LogInAnswer {
     }
 }
 
-/// Nobody has this address and this password. Which of the two is wrong is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the e-mail address or the password is wrong")]
-pub struct InvalidCredentials;
-
-impl AppError for InvalidCredentials {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Unauthenticated
-    }
-    fn code(&self) -> &'static str {
-        "invalid_credentials"
-    }
+refusal! {
+    /// The e-mail address or the password is wrong; which of them is not told.
+    InvalidCredentials = Unauthenticated, "invalid_credentials";
 }
 
 use_case_error! {

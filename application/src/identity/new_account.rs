@@ -1,7 +1,7 @@
 //! What making an account has in common, whoever makes it: registration, set-up, the operator.
 
 use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
-use crate::kernel::{Actor, AppError, Attempt, ErrorKind, Invalid, OutboxEvent, Runtime, StoreError, use_case_error};
+use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
 use skep_domain::{
     access::Role,
     identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
@@ -26,32 +26,14 @@ impl std::fmt::Debug for AccountCommand {
     }
 }
 
-/// Somebody has this address already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this e-mail address is taken")]
-pub struct EmailTaken;
-
-impl AppError for EmailTaken {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "email_taken"
-    }
+refusal! {
+    /// The e-mail address has an account.
+    EmailTaken = Conflict, "email_taken";
 }
 
-/// All hashers are busy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many passwords are being checked")]
-pub struct HasherBusy;
-
-impl AppError for HasherBusy {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Unavailable
-    }
-    fn code(&self) -> &'static str {
-        "hashers_busy"
-    }
+refusal! {
+    /// Too many passwords are being checked; come back after `Retry-After`.
+    HasherBusy = Unavailable, "hashers_busy";
     fn retry_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
     }

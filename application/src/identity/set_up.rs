@@ -1,7 +1,7 @@
 //! The set-up: whoever holds the one-time token becomes the first admin, and the door closes for ever.
 
 use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
-use crate::kernel::{Actor, AppError, Attempt, Begin, ErrorKind, TxMode, run, use_case_error};
+use crate::kernel::{Actor, Attempt, Begin, TxMode, refusal, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
 
@@ -20,32 +20,14 @@ impl std::fmt::Debug for SetUpCommand {
     }
 }
 
-/// There is an admin already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the set-up is done")]
-pub struct SetupClosed;
-
-impl AppError for SetupClosed {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "setup_closed"
-    }
+refusal! {
+    /// There is an admin already.
+    SetupClosed = Conflict, "setup_closed";
 }
 
-/// The token is not the one that was printed last, or is older than 24 h.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the set-up token is wrong or has expired; every start without an admin prints a new one")]
-pub struct SetupTokenInvalid;
-
-impl AppError for SetupTokenInvalid {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Denied
-    }
-    fn code(&self) -> &'static str {
-        "setup_token_invalid"
-    }
+refusal! {
+    /// The token is wrong or older than 24 hours; every start without an admin prints a new one.
+    SetupTokenInvalid = Denied, "setup_token_invalid";
 }
 
 use_case_error! {

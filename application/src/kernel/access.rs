@@ -4,7 +4,7 @@
 //! resource is judged by the frame of commands alone ([`super::UseCase`]), which makes the [`Authorized`] that the
 //! writing half of a command takes. Lists get a [`Scope`].
 
-use super::{Actor, Call, ErrorKind, Outbox, OutboxEvent, StoreError};
+use super::{Actor, Call, ErrorKind, Outbox, OutboxEvent, Refusal, StoreError};
 use skep_domain::{
     access::{Denial, Resource, Subject, decide},
     shared::{Action, Event, Timestamp, UserId, Version},
@@ -92,21 +92,21 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// Whether credentials are missing, or do not suffice.
-    #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        match self.denial {
-            Denial::NeedsAccount => ErrorKind::Unauthenticated,
-            Denial::Role | Denial::Ownership => ErrorKind::Denied,
-        }
-    }
+    /// The descriptions of these refusals.
+    pub const REFUSALS: &[Refusal] = &[
+        Refusal::new(
+            ErrorKind::Unauthenticated,
+            "unauthenticated",
+            "An access token is required: `Authorization: Bearer …`.",
+        ),
+        Refusal::new(ErrorKind::Denied, "forbidden", "No role of the account allows it."),
+    ];
 
-    /// `unauthenticated` or `forbidden`.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
+    /// Whether credentials are missing, or do not suffice.
+    pub(super) const fn refusal(&self) -> &'static Refusal {
         match self.denial {
-            Denial::NeedsAccount => "unauthenticated",
-            Denial::Role | Denial::Ownership => "forbidden",
+            Denial::NeedsAccount => &Self::REFUSALS[0],
+            Denial::Role | Denial::Ownership => &Self::REFUSALS[1],
         }
     }
 }
@@ -117,6 +117,14 @@ impl Denied {
 /// [`Denied`].
 pub fn permit(actor: &Actor, action: Action) -> Result<(), Denied> {
     judge(actor, action, Resource::Any)
+}
+
+/// The account of the actor, for what only an account can do.
+///
+/// # Errors
+/// [`Denied`] if the actor has none.
+pub fn account(actor: &Actor, action: Action) -> Result<UserId, Denied> {
+    actor.user_id().ok_or(Denied { action, denial: Denial::NeedsAccount })
 }
 
 /// The whole decision, with the resource at hand.

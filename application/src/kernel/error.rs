@@ -1,6 +1,6 @@
 //! What every error of the application can say of itself.
 
-use super::{BoxError, StoreError};
+use super::{BoxError, Refusal, StoreError, Unmet};
 
 /// The kinds of errors; a transport maps each to one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,14 +73,6 @@ impl Invalid {
     }
 }
 
-impl std::fmt::Display for Invalid {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the command is not valid")
-    }
-}
-
-impl std::error::Error for Invalid {}
-
 /// An error of a use case or query.
 pub trait AppError: std::error::Error + Send + Sync + 'static {
     /// What kind it is.
@@ -107,26 +99,43 @@ impl AppError for StoreError {
     }
 
     fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Retry(_) | Self::OutcomeUnknown(_) | Self::Unavailable(_) => ErrorKind::Unavailable,
-            Self::Full(_) => ErrorKind::StorageFull,
-            Self::Stale => ErrorKind::Stale,
-            Self::Duplicate { .. } | Self::Referenced { .. } | Self::Corrupt(_) => ErrorKind::Internal,
-        }
+        self.refusal().kind
     }
 
     fn code(&self) -> &'static str {
-        match self {
-            Self::Retry(_) | Self::Unavailable(_) => "store_unavailable",
-            Self::OutcomeUnknown(_) => "outcome_unknown",
-            Self::Full(_) => "storage_full",
-            Self::Stale => "precondition_failed",
-            Self::Duplicate { .. } | Self::Referenced { .. } | Self::Corrupt(_) => "internal",
-        }
+        self.refusal().code
     }
 }
 
 impl StoreError {
+    /// The descriptions of what callers learn of the store's errors. A stale version is described by [`Unmet`].
+    pub const REFUSALS: &[Refusal] = &[
+        Refusal::new(
+            ErrorKind::Unavailable,
+            "store_unavailable",
+            "The store does not answer, or is too busy. Nothing was changed.",
+        ),
+        Refusal::new(
+            ErrorKind::Unavailable,
+            "outcome_unknown",
+            "The store went away during the commit: it may or may not have been done. Repeat with the same \
+             `Idempotency-Key`.",
+        ),
+        Refusal::new(ErrorKind::StorageFull, "storage_full", "No space is left in the store. Nothing was changed."),
+        Refusal::new(ErrorKind::Internal, "internal", "The server failed; its log has the `request_id`."),
+    ];
+
+    const fn refusal(&self) -> &'static Refusal {
+        let [unavailable, unknown, full, internal] = Self::REFUSALS else { unreachable!() };
+        match self {
+            Self::Retry(_) | Self::Unavailable(_) => unavailable,
+            Self::OutcomeUnknown(_) => unknown,
+            Self::Full(_) => full,
+            Self::Stale => Unmet::Failed.refusal(),
+            Self::Duplicate { .. } | Self::Referenced { .. } | Self::Corrupt(_) => internal,
+        }
+    }
+
     /// A row that cannot be read back into what it was made of.
     pub fn unreadable(cause: impl Into<BoxError>) -> Self {
         Self::Corrupt(cause.into())

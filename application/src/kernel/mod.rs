@@ -19,7 +19,7 @@ mod sweep;
 mod unit_of_work;
 mod unit_outcome;
 
-pub use access::{Authorized, Denied, Scope, permit, scope};
+pub use access::{Authorized, Denied, Scope, account, permit, scope};
 pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};
 pub use command::{Call, Command, Commands, UseCase};
@@ -31,14 +31,14 @@ pub use limits::{Gcra, Limit, RateLimits, Verdict};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, SortValue};
 pub use precondition::{Precondition, Unmet};
-pub use refusal::{KeyReused, NotFound, TooManyAttempts};
+pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
 pub use sweep::{Sweep, Swept};
 pub use unit_of_work::{Begin, Key, Serves, Transaction, TxMode, UnitOfWork, Units};
 pub use unit_outcome::UnitOutcome;
 
-pub(crate) use refusal::use_case_error;
+pub(crate) use refusal::{flatten, refusal, use_case_error};
 pub(crate) use unit_of_work::context;
 
 #[cfg(any(test, feature = "testing"))]

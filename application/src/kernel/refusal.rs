@@ -1,14 +1,101 @@
-//! The refusals that many use cases share, and how a use case's error is put together.
+//! Refusals: how one is declared, those that many use cases share, and how a use case's error is put together of them.
 
-use super::{AppError, Denied, ErrorKind, FieldError, Invalid, Unmet};
-use std::time::Duration;
+use super::{AppError, Denied, ErrorKind, FieldError, Invalid, StoreError, Unmet};
+use std::{fmt, time::Duration};
+
+/// A refusal, as messages and documents are made from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable code, in `snake_case`.
+    pub code: &'static str,
+    /// The kind. A transport maps it to a status.
+    pub kind: ErrorKind,
+    /// What it means: one or more sentences for the caller, in Markdown.
+    pub meaning: &'static str,
+}
+
+impl Refusal {
+    /// A refusal of this kind. The meaning may begin with a space, as a doc comment does.
+    #[must_use]
+    pub const fn new(kind: ErrorKind, code: &'static str, meaning: &'static str) -> Self {
+        Self { code, kind, meaning: meaning.trim_ascii() }
+    }
+}
+
+/// The meaning as a message: it starts in lower case, ends without a period, and has no marks of Markdown.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.meaning.strip_suffix('.').unwrap_or(self.meaning);
+        let (first, rest) = message.split_at_checked(1).unwrap_or_default();
+        f.write_str(&first.to_ascii_lowercase())?;
+        rest.split('`').try_for_each(|part| f.write_str(part))
+    }
+}
+
+/// Declares a refusal: its type, its message, its kind and its code, and the description in `REFUSALS`. The doc comment
+/// is the meaning.
+///
+/// Without data, `refusal! { /// Meaning. SkuTaken = Conflict, "sku_taken"; }`. The message is the meaning. With data,
+/// the fields follow the name and the message follows the code, as `thiserror` reads it. Methods of [`AppError`] may
+/// follow.
+macro_rules! refusal {
+    ($(#[doc = $doc:literal])+ $name:ident = $kind:ident, $code:literal; $($method:item)*) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error("{}", Self::REFUSALS[0])]
+        pub struct $name;
+        $crate::kernel::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
+    };
+    (
+        $(#[doc = $doc:literal])+
+        $name:ident { $($fields:tt)+ } = $kind:ident, $code:literal, $message:literal $(, $value:expr)*;
+        $($method:item)*
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[error($message $(, $value)*)]
+        pub struct $name { $($fields)+ }
+        $crate::kernel::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
+    };
+    (@ $name:ident = $kind:ident, $code:literal, $meaning:expr; $($method:item)*) => {
+        impl $name {
+            /// The description of this refusal.
+            pub const REFUSALS: &[$crate::kernel::Refusal] =
+                &[$crate::kernel::Refusal::new($crate::kernel::ErrorKind::$kind, $code, $meaning)];
+        }
+        impl $crate::kernel::AppError for $name {
+            fn kind(&self) -> $crate::kernel::ErrorKind {
+                $crate::kernel::ErrorKind::$kind
+            }
+            fn code(&self) -> &'static str {
+                $code
+            }
+            $($method)*
+        }
+    };
+}
+pub(crate) use refusal;
+
+impl Invalid {
+    /// The description of this refusal.
+    pub const REFUSALS: &[Refusal] =
+        &[Refusal::new(ErrorKind::Invalid, "validation_failed", "Values are refused; `errors` names each place.")];
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the command is not valid")
+    }
+}
+
+impl std::error::Error for Invalid {}
 
 impl AppError for Invalid {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::Invalid
+        Self::REFUSALS[0].kind
     }
     fn code(&self) -> &'static str {
-        "validation_failed"
+        Self::REFUSALS[0].code
     }
     fn fields(&self) -> &[FieldError] {
         &self.errors
@@ -17,43 +104,77 @@ impl AppError for Invalid {
 
 impl AppError for Denied {
     fn kind(&self) -> ErrorKind {
-        Denied::kind(self)
+        self.refusal().kind
     }
     fn code(&self) -> &'static str {
-        Denied::code(self)
+        self.refusal().code
     }
 }
 
-/// There is no such thing, or none that the actor may know of.
+/// There is no such thing, or none that the actor may know of. It is named, for the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such {0}")]
 pub struct NotFound(pub &'static str);
 
+impl NotFound {
+    /// The description of this refusal.
+    pub const REFUSALS: &[Refusal] = &[Refusal::new(
+        ErrorKind::NotFound,
+        "not_found",
+        "There is no such thing, or none that the caller may know of.",
+    )];
+}
+
 impl AppError for NotFound {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::NotFound
+        Self::REFUSALS[0].kind
     }
     fn code(&self) -> &'static str {
-        "not_found"
+        Self::REFUSALS[0].code
     }
 }
 
-/// The idempotency key was used for another command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this idempotency key was used for another command")]
-pub struct KeyReused;
+refusal! {
+    /// The `Idempotency-Key` was used for another command; take a new one.
+    KeyReused = Invalid, "idempotency_key_reused";
+}
 
-impl AppError for KeyReused {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Invalid
-    }
-    fn code(&self) -> &'static str {
-        "idempotency_key_reused"
+refusal! {
+    /// There were too many requests from the address, by the user, or to the account; come back after `Retry-After`.
+    TooManyAttempts {
+        /// The time after which it may be tried again.
+        pub retry_after: Duration,
+    } = RateLimited, "rate_limited", "too many attempts";
+    fn retry_after(&self) -> Option<Duration> {
+        Some(self.retry_after)
     }
 }
 
-impl std::fmt::Display for Unmet {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Unmet {
+    /// The descriptions of these refusals.
+    pub const REFUSALS: &[Refusal] = &[
+        Refusal::new(
+            ErrorKind::PreconditionRequired,
+            "precondition_required",
+            "`If-Match` is missing. It must name the version that the change is based on.",
+        ),
+        Refusal::new(
+            ErrorKind::Stale,
+            "precondition_failed",
+            "It was changed since the version in `If-Match`; read it again.",
+        ),
+    ];
+
+    pub(super) const fn refusal(self) -> &'static Refusal {
+        match self {
+            Self::Required => &Self::REFUSALS[0],
+            Self::Failed => &Self::REFUSALS[1],
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Required => "the version that the change is based on must be named",
             Self::Failed => "it was changed since that version",
@@ -65,36 +186,49 @@ impl std::error::Error for Unmet {}
 
 impl AppError for Unmet {
     fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Required => ErrorKind::PreconditionRequired,
-            Self::Failed => ErrorKind::Stale,
-        }
+        self.refusal().kind
     }
     fn code(&self) -> &'static str {
-        match self {
-            Self::Required => "precondition_required",
-            Self::Failed => "precondition_failed",
-        }
+        self.refusal().code
     }
 }
 
-/// Done too often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("too many attempts")]
-pub struct TooManyAttempts {
-    /// When it may be tried again.
-    pub retry_after: Duration,
+/// All of these lists, one after the other.
+pub(crate) const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N] {
+    let mut flat = [Refusal::new(ErrorKind::Internal, "", ""); N];
+    let (mut list, mut at, mut next) = (0, 0, 0);
+    while next < N {
+        if at == lists[list].len() {
+            (list, at) = (list + 1, 0);
+        } else {
+            flat[next] = lists[list][at];
+            (at, next) = (at + 1, next + 1);
+        }
+    }
+    flat
 }
 
-impl AppError for TooManyAttempts {
+/// The error of a use case. It says what the error within it says.
+pub trait UseCaseError: std::error::Error + Send + Sync + 'static {
+    /// The refusal, or the store's error.
+    fn inner(&self) -> &dyn AppError;
+}
+
+impl<E: UseCaseError> AppError for E {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::RateLimited
+        self.inner().kind()
     }
     fn code(&self) -> &'static str {
-        "rate_limited"
+        self.inner().code()
+    }
+    fn fields(&self) -> &[FieldError] {
+        self.inner().fields()
+    }
+    fn store_error(&self) -> Option<&StoreError> {
+        self.inner().store_error()
     }
     fn retry_after(&self) -> Option<Duration> {
-        Some(self.retry_after)
+        self.inner().retry_after()
     }
 }
 
@@ -116,29 +250,21 @@ macro_rules! use_case_error {
         }
 
         impl $name {
+            /// The descriptions of its refusals, those of errors within it too. The store's errors are not among them;
+            /// see [`StoreError::REFUSALS`]($crate::kernel::StoreError::REFUSALS).
+            pub const REFUSALS: &[$crate::kernel::Refusal] = {
+                const FLAT: [$crate::kernel::Refusal; 0 $(+ <$refusal>::REFUSALS.len())+] =
+                    $crate::kernel::flatten(&[$(<$refusal>::REFUSALS),+]);
+                &FLAT
+            };
+        }
+
+        impl $crate::kernel::UseCaseError for $name {
             fn inner(&self) -> &dyn $crate::kernel::AppError {
                 match self {
                     $(Self::$variant(refusal) => refusal,)+
                     Self::Store(error) => error,
                 }
-            }
-        }
-
-        impl $crate::kernel::AppError for $name {
-            fn kind(&self) -> $crate::kernel::ErrorKind {
-                self.inner().kind()
-            }
-            fn code(&self) -> &'static str {
-                self.inner().code()
-            }
-            fn fields(&self) -> &[$crate::kernel::FieldError] {
-                self.inner().fields()
-            }
-            fn store_error(&self) -> Option<&$crate::kernel::StoreError> {
-                self.inner().store_error()
-            }
-            fn retry_after(&self) -> Option<std::time::Duration> {
-                self.inner().retry_after()
             }
         }
     };
@@ -151,7 +277,6 @@ mod tests {
     use crate::{
         catalog::ChangeProductError,
         identity::{CreateUserError, EmailTaken, LogInError, NewAccountError},
-        kernel::StoreError,
     };
 
     #[test]
@@ -171,6 +296,29 @@ mod tests {
         assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Conflict, "email_taken"));
         let error = CreateUserError::from(NewAccountError::from(StoreError::Stale));
         assert!(matches!(error.store_error(), Some(StoreError::Stale)), "so that it is tried again");
+    }
+
+    #[test]
+    fn a_use_cases_error_knows_its_refusals_and_those_within_it() {
+        let codes = |refusals: &[Refusal]| refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>();
+        let account = ["validation_failed", "email_taken", "hashers_busy"];
+        assert_eq!(codes(NewAccountError::REFUSALS), account);
+        assert_eq!(codes(CreateUserError::REFUSALS), [&["unauthenticated", "forbidden"], &account[..]].concat());
+        let unmet = ["precondition_required", "precondition_failed"];
+        assert!(codes(ChangeProductError::REFUSALS).windows(2).any(|codes| codes == unmet), "in their order");
+    }
+
+    #[test]
+    fn what_a_refusal_means_is_said_once() {
+        let [taken] = EmailTaken::REFUSALS else { panic!("one") };
+        assert_eq!((taken.code, taken.kind), (EmailTaken.code(), EmailTaken.kind()));
+        assert_eq!(taken.meaning, "The e-mail address has an account.");
+        assert_eq!(EmailTaken.to_string(), "the e-mail address has an account");
+        assert_eq!(KeyReused.to_string(), "the Idempotency-Key was used for another command; take a new one");
+        for unmet in [Unmet::Required, Unmet::Failed] {
+            let refusal = unmet.refusal();
+            assert_eq!((refusal.kind, refusal.code), (unmet.kind(), unmet.code()));
+        }
     }
 
     #[test]

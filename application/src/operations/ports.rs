@@ -3,7 +3,7 @@
 use super::Migrations;
 use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
-use skep_domain::shared::Timestamp;
+use skep_domain::shared::{Timestamp, named};
 
 /// Tells whether a store can be used now.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -16,35 +16,15 @@ pub trait StoreHealth: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 }
 
-/// What a key of this deployment is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyPurpose {
-    /// Signs access tokens (Ed25519).
-    AccessTokens,
-    /// Authenticates cursors (HMAC).
-    Cursors,
-    /// Fingerprints commands (HMAC).
-    Fingerprints,
-}
-
-impl KeyPurpose {
-    /// Every purpose.
-    pub const ALL: &[Self] = &[Self::AccessTokens, Self::Cursors, Self::Fingerprints];
-
-    /// The name, as stored.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AccessTokens => "access_tokens",
-            Self::Cursors => "cursors",
-            Self::Fingerprints => "fingerprints",
-        }
-    }
-
-    /// The purpose of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|purpose| purpose.name() == name)
+named! {
+    /// What a key of this deployment is for. The name is stored.
+    KeyPurpose {
+        /// Signs access tokens (Ed25519).
+        AccessTokens = "access_tokens",
+        /// Authenticates cursors (HMAC).
+        Cursors = "cursors",
+        /// Fingerprints commands (HMAC).
+        Fingerprints = "fingerprints",
     }
 }
 

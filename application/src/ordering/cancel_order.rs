@@ -2,8 +2,8 @@
 
 use super::{OrderView, OrderingTx};
 use crate::kernel::{
-    AppError, Authorized, Call, Command, Denied, ErrorKind, IdempotencyKey, Key, KeyReused, NotFound, Precondition,
-    StoreError, Unmet, use_case_error,
+    Authorized, Call, Command, Denied, IdempotencyKey, Key, KeyReused, NotFound, Precondition, StoreError, Unmet,
+    refusal, use_case_error,
 };
 use skep_domain::{
     access::Resource,
@@ -25,18 +25,12 @@ pub struct CancelOrderCommand {
     pub idempotency_key: Option<IdempotencyKey>,
 }
 
-/// The order has come too far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(transparent)]
-pub struct NotCancellable(InvalidTransition);
-
-impl AppError for NotCancellable {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "invalid_transition"
-    }
+refusal! {
+    /// The order has come too far to be cancelled.
+    NotCancellable {
+        /// The transition.
+        refusal: InvalidTransition,
+    } = Conflict, "invalid_transition", "{refusal}";
 }
 
 use_case_error! {
@@ -92,7 +86,7 @@ impl Command for CancelOrder {
     ) -> Result<OrderView, Self::Error> {
         plan.precondition.allow(order.version)?;
         let now = order.now();
-        if let Some(change) = order.apply(Trigger::Cancel, now).map_err(NotCancellable)? {
+        if let Some(change) = order.apply(Trigger::Cancel, now).map_err(|refusal| NotCancellable { refusal })? {
             order.version = unit.orders().save(&order).await?;
             release(unit, &order).await?;
             let event = OrderCancelled::of(&order, &change);

@@ -3,11 +3,11 @@
 
 use super::{OrderView, OrderingTx, constraints};
 use crate::kernel::{
-    AppError, Authorized, Call, Command, Denied, ErrorKind, FieldError, IdempotencyKey, Invalid, Key, KeyReused,
-    StoreError, use_case_error,
+    Authorized, Call, Command, Denied, FieldError, IdempotencyKey, Invalid, Key, KeyReused, StoreError, account,
+    refusal, use_case_error,
 };
 use skep_domain::{
-    access::{Denial, Resource},
+    access::Resource,
     catalog::{Claim, Shortage, StockChanges, StockLevel, StockRefusal, shortages},
     ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal, actions, events::OrderPlaced},
     shared::{Action, Money, OrderId, ProductId, UserId},
@@ -35,21 +35,12 @@ pub struct OrderLineInput {
     pub quantity: i64,
 }
 
-/// Fewer pieces are there than were asked for. Nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not enough in stock")]
-pub struct InsufficientStock {
-    /// A field for each line that is short.
-    pub lines: Vec<FieldError>,
-}
-
-impl AppError for InsufficientStock {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::Conflict
-    }
-    fn code(&self) -> &'static str {
-        "insufficient_stock"
-    }
+refusal! {
+    /// Fewer pieces are there than were asked for; `errors` names each line. Nothing was changed.
+    InsufficientStock {
+        /// A field for each line that is short.
+        pub lines: Vec<FieldError>,
+    } = Conflict, "insufficient_stock", "{}", Self::REFUSALS[0];
     fn fields(&self) -> &[FieldError] {
         &self.lines
     }
@@ -96,8 +87,7 @@ impl Command for PlaceOrder {
     }
 
     async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
-        let needs_account = Denied { action: actions::PLACE_ORDER, denial: Denial::NeedsAccount };
-        let customer = call.actor.user_id().ok_or(needs_account)?;
+        let customer = account(call.actor, Self::ACTION)?;
         let lines: Vec<(ProductId, i64)> = input.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
         let basket = Basket::new(&lines).map_err(invalid_basket)?;
         Ok(PlaceOrderPlan { order_id: OrderId::new(call.new_id()), customer, products: basket.product_ids(), basket })
@@ -140,13 +130,10 @@ impl Command for PlaceOrder {
 
 impl PlaceOrder {
     fn check_minimum(&self, order: &Order) -> Result<(), Invalid> {
-        let minimum = self.minimums.iter().find(|minimum| minimum.currency() == order.total.currency());
-        match minimum {
-            Some(minimum) if order.total.amount() < minimum.amount() => {
-                Err(Invalid::one("/lines", "below_minimum", format_args!("the total must be at least {minimum}")))
-            }
-            _ => Ok(()),
-        }
+        let is_above =
+            |minimum: &&Money| minimum.currency() == order.total.currency() && minimum.amount() > order.total.amount();
+        let Some(minimum) = self.minimums.iter().find(is_above) else { return Ok(()) };
+        Err(Invalid::one("/lines", "below_minimum", format!("the total must be at least {minimum}")))
     }
 }
 
@@ -162,10 +149,9 @@ async fn reserve(
     let lines: Vec<_> = order.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
     let mut short: Vec<_> = shortages(&levels, &lines).into_iter().map(|shortage| shortage.product_id).collect();
     short.sort();
-    let expired = if short.is_empty() {
-        vec![]
-    } else {
-        unit.stock().list_expired(&short, authorized.now(), EXPIRED_AT_ONCE).await?
+    let expired = match short[..] {
+        [] => vec![],
+        _ => unit.stock().list_expired(&short, authorized.now(), EXPIRED_AT_ONCE).await?,
     };
     let claim = Claim { order_id: order.id, lines: &lines, expires_at: None };
     let reserved = StockChanges::reserve(levels, expired, claim, authorized.now(), &mut || authorized.new_id());
@@ -199,13 +185,10 @@ fn invalid_basket(refusal: BasketRefusal) -> Invalid {
 }
 
 fn invalid_order(refusal: OrderRefusal) -> Invalid {
+    let at = |line: usize| format!("/lines/{line}/product_id");
     match refusal {
-        OrderRefusal::NotOnSale { line } => {
-            Invalid::one(format!("/lines/{line}/product_id"), "unknown_product", refusal)
-        }
-        OrderRefusal::MixedCurrencies { line, .. } => {
-            Invalid::one(format!("/lines/{line}/product_id"), "currency_mismatch", refusal)
-        }
+        OrderRefusal::NotOnSale { line } => Invalid::one(at(line), "unknown_product", refusal),
+        OrderRefusal::MixedCurrencies { line, .. } => Invalid::one(at(line), "currency_mismatch", refusal),
         OrderRefusal::TotalOutOfRange { line } => Invalid::one(format!("/lines/{line}"), "out_of_range", refusal),
     }
 }

@@ -106,7 +106,7 @@ pub struct Skep {
     /// The use cases.
     pub app: Arc<App>,
     pub(crate) cursor_key: [u8; 32],
-    store: OpenStore,
+    pub(crate) store: OpenStore,
     hashers: HashPool,
     _lock: Option<ServerLock>,
 }

@@ -22,7 +22,7 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep_application::{
     App,
-    kernel::{Actor, Clock, IdGenerator, Runtime},
+    kernel::{Actor, Clock, IdGenerator, OutboxEvent, Runtime},
 };
 use skep_domain::shared::Timestamp;
 use skep_http::{
@@ -226,6 +226,14 @@ impl TestKit {
         let text = String::from_utf8_lossy(answer.body());
         assert!(answer.status().is_success(), "{path}: {text}");
         serde_json::from_str(&text).expect("json")
+    }
+
+    /// The first 1,000 events that were recorded, oldest first.
+    ///
+    /// # Panics
+    /// The store does not work.
+    pub async fn events(&self) -> Vec<OutboxEvent> {
+        self.skep.store.store.list_events(None, 1_000).await.expect("the store works")
     }
 
     /// Ends the instance in an orderly way. Dropping it is enough for a test that does not look at its files.

@@ -5,5 +5,5 @@ mod document;
 mod parameter_guard;
 mod service;
 
-pub use crate::parts::{ApiConfig, Operation, Refusal, RequestLimits, State, status};
+pub use crate::parts::{ApiConfig, Operation, RequestLimits, State, status};
 pub use service::{Api, Service};

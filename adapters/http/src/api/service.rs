@@ -37,7 +37,7 @@ impl Api {
         document::finish(&Self::endpoints().spec())
     }
 
-    /// The operations of this version, with the actions that they ask for and the refusals that are their own.
+    /// The operations of this version, with the actions that they ask for and the refusals of their use cases.
     pub fn operations() -> impl Iterator<Item = &'static Operation> {
         contexts::operations()
     }

@@ -6,6 +6,7 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 use serde_json::Value;
+use skep_application::kernel::Refusal;
 use skep_domain::shared::Action;
 use std::collections::HashMap;
 
@@ -52,41 +53,19 @@ pub struct Operation {
     /// Whether it takes a password or another secret in its body. From one address such operations may be called less
     /// often than others.
     pub takes_credentials: bool,
-    /// The refusals that are its own.
+    /// The refusals of its use case.
     pub refusals: &'static [Refusal],
 }
 
-/// A refusal that cannot be derived from the parameters and the action of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
-    /// The stable code.
-    pub code: &'static str,
-    /// What it means, for people.
-    pub meaning: &'static str,
-}
-
 impl Operation {
-    /// An operation that does this action.
-    pub(crate) const fn new(id: &'static str, action: Action) -> Self {
-        Self { id, action: Some(action), takes_credentials: false, refusals: &[] }
+    /// An operation that does this action by a use case with these refusals.
+    pub(crate) const fn new(id: &'static str, action: Action, refusals: &'static [Refusal]) -> Self {
+        Self { id, action: Some(action), takes_credentials: false, refusals }
     }
 
     /// An operation that needs no permission, and takes credentials instead.
-    pub(crate) const fn with_credentials(id: &'static str) -> Self {
-        Self { id, action: None, takes_credentials: true, refusals: &[] }
-    }
-
-    /// The same, with these refusals of its own.
-    pub(crate) const fn refuses(self, refusals: &'static [Refusal]) -> Self {
-        Self { refusals, ..self }
-    }
-}
-
-impl Refusal {
-    pub(crate) const fn new(status: u16, code: &'static str, meaning: &'static str) -> Self {
-        Self { status, code, meaning }
+    pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
+        Self { id, action: None, takes_credentials: true, refusals }
     }
 }
 

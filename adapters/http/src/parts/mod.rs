@@ -18,8 +18,8 @@ mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Shown};
 pub(crate) use caller::{Anyone, SignedIn, Visitor};
+pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, Routes, Schemas};
-pub use context::{Operation, Refusal};
 pub(crate) use etag::{IfMatch, etag, partial_etag};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};

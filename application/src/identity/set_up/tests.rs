@@ -5,7 +5,7 @@ use crate::{
         SetupToken,
         fixtures::{House, Units, account, accounts, ada, hashing, script, then_away},
     },
-    kernel::StoreError,
+    kernel::{AppError as _, ErrorKind, StoreError},
     testing::{Ending, MockOneTimeSecrets, MockPasswordHasher},
 };
 use skep_domain::shared::Timestamp;

@@ -1,3 +1,5 @@
+#![expect(unreachable_pub, reason = "the macro declares errors of use cases, which are public")]
+
 use super::*;
 use crate::{
     fixtures::{
@@ -15,7 +17,6 @@ use skep_domain::{
 
 use_case_error! {
     /// Why nothing was painted.
-    #[expect(unreachable_pub, reason = "the macro declares errors of use cases, which are public")]
     PaintError {
         Denied(Denied),
         KeyReused(KeyReused),
@@ -315,4 +316,10 @@ async fn a_key_of_another_command_is_refused() {
     let noted = Noted::default();
     let refusal = run_on(&script([claimed(&noted, Claimed::Mismatch)]), &paint(), keyed()).await;
     assert_eq!((code(&refusal), endings(&noted.endings)), ("idempotency_key_reused", vec![Ending::RolledBack]));
+}
+
+#[test]
+fn the_error_of_a_command_names_its_refusals_in_the_order_of_its_variants() {
+    let codes: Vec<&str> = PaintError::REFUSALS.iter().map(|refusal| refusal.code).collect();
+    assert_eq!(codes, ["unauthenticated", "forbidden", "idempotency_key_reused", "validation_failed", "not_found"]);
 }

@@ -1,8 +1,11 @@
 //! `docs/errors.md`.
 
 use super::{assert_document, scan};
-use skep_application::kernel::ErrorKind;
-use skep_http::{api::status, problem::code};
+use skep_application::{
+    identity::AuthenticateError,
+    kernel::{ErrorKind, Refusal, StoreError},
+};
+use skep_http::{Api, api::status, problem::code};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
@@ -21,7 +24,7 @@ Every error of the API is a problem document ([RFC 9457](https://www.rfc-editor.
   \"title\": \"Insufficient stock\",
   \"status\": 409,
   \"code\": \"insufficient_stock\",
-  \"detail\": \"not enough in stock\",
+  \"detail\": \"fewer pieces are there than were asked for; errors names each line. Nothing was changed\",
   \"errors\": [{ \"pointer\": \"/lines/0/quantity\", \"code\": \"insufficient_stock\", \"detail\": \"3 were asked for, 2 are available\" }],
   \"request_id\": \"01a2007c618773369dc499524dcc726d\"
 }
@@ -31,7 +34,7 @@ Decide by `code`: it is stable. `detail` is for people and may change. `errors` 
 
 429 and 503 come with `Retry-After`, in seconds. A repeat is safe with the same `Idempotency-Key`.
 
-This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a test fails when a code of the sources is missing.
+This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a test fails when a code of the sources has no declaration. Problems come from the declarations of refusals (`refusal!`).
 
 ## Problems
 
@@ -41,101 +44,28 @@ This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a tes
 | --- | --- | --- | --- | --- |
 ";
 
-/// The codes of the application: the code, its kind, its meaning, and which operations answer it.
-const CODES: &[(&str, ErrorKind, &str, &str)] = &[
-    ("email_taken", ErrorKind::Conflict, "The e-mail address has an account.", "`register_user`, `set_up`"),
-    ("forbidden", ErrorKind::Denied, "No role of the account allows it.", "operations with a token"),
-    (
-        "hashers_busy",
-        ErrorKind::Unavailable,
-        "Too many passwords are being checked; come back after `Retry-After`.",
-        "`register_user`, `log_in`, `set_up`",
-    ),
-    (
-        "idempotency_key_reused",
-        ErrorKind::Invalid,
-        "The `Idempotency-Key` was used for another command; take a new one.",
-        "operations with `Idempotency-Key`",
-    ),
-    (
-        "insufficient_stock",
-        ErrorKind::Conflict,
-        "Fewer pieces are there than were asked for; `errors` names each line. Nothing was changed.",
-        "`place_order`",
-    ),
-    ("internal", ErrorKind::Internal, "The server failed; its log has the `request_id`.", "any"),
-    (
-        "invalid_credentials",
-        ErrorKind::Unauthenticated,
-        "The e-mail address or the password is wrong; which of them is not told.",
-        "`log_in`",
-    ),
-    (
-        "invalid_token",
-        ErrorKind::Unauthenticated,
-        "The access token has expired, is not one of this server's, or its session has ended; log in again.",
-        "operations that take a token",
-    ),
-    ("invalid_transition", ErrorKind::Conflict, "The order has come too far for this.", "`cancel_order`"),
-    ("not_found", ErrorKind::NotFound, "There is no such thing, or none that the caller may know of.", "any path"),
-    (
-        "outcome_unknown",
-        ErrorKind::Unavailable,
-        "The store went away during the commit: it may or may not have been done. Repeat with the same `Idempotency-Key`.",
-        "operations that change something",
-    ),
-    (
-        "precondition_failed",
-        ErrorKind::Stale,
-        "It was changed since the version in `If-Match`; read it again.",
-        "operations with `If-Match`",
-    ),
-    ("precondition_required", ErrorKind::PreconditionRequired, "`If-Match` is missing.", "PUT and PATCH"),
-    (
-        "rate_limited",
-        ErrorKind::RateLimited,
-        "Too many requests from the address, by the user, or to the account; come back after `Retry-After`.",
-        "any",
-    ),
-    ("setup_closed", ErrorKind::Conflict, "There is an admin already.", "`set_up`"),
-    (
-        "setup_token_invalid",
-        ErrorKind::Denied,
-        "The token is wrong or older than 24 hours; every start without an admin prints a new one.",
-        "`set_up`",
-    ),
-    (
-        "sku_taken",
-        ErrorKind::Conflict,
-        "Another product, perhaps an archived one, has this SKU.",
-        "`create_product`, `replace_product`, `change_product`",
-    ),
-    ("stock_below_reserved", ErrorKind::Conflict, "Orders have reserved more pieces than that.", "`set_stock`"),
-    (
-        "storage_full",
-        ErrorKind::StorageFull,
-        "No space is left in the store. Nothing was changed.",
-        "operations that change something",
-    ),
-    (
-        "store_unavailable",
-        ErrorKind::Unavailable,
-        "The store does not answer, or is too busy. Nothing was changed.",
-        "any",
-    ),
-    (
-        "unauthenticated",
-        ErrorKind::Unauthenticated,
-        "An access token is required: `Authorization: Bearer …`.",
-        "operations that ask for a token",
-    ),
-    (
-        "validation_failed",
-        ErrorKind::Invalid,
-        "Values are refused; `errors` names each place.",
-        "operations with a body",
-    ),
+/// Where the codes occur that more operations have than their use cases can say.
+const ANYWHERE: &[(&str, &str)] = &[
+    ("forbidden", "operations with a token"),
+    ("idempotency_key_reused", "operations with `Idempotency-Key`"),
+    ("internal", "any"),
+    ("invalid_token", "operations that take a token"),
+    ("not_found", "any path"),
+    ("outcome_unknown", "operations that change something"),
+    ("precondition_failed", "operations with `If-Match`"),
+    ("precondition_required", "PUT and PATCH"),
+    ("rate_limited", "any"),
+    ("storage_full", "operations that change something"),
+    ("store_unavailable", "any"),
+    ("unauthenticated", "operations that ask for a token"),
+    ("validation_failed", "operations with a body"),
 ];
+
+/// What the use cases behind the operations declare, with the operation, and what is declared for all of them.
+fn declared() -> impl Iterator<Item = (&'static Refusal, Option<&'static str>)> {
+    let own = Api::operations().flat_map(|operation| operation.refusals.iter().map(|one| (one, Some(operation.id))));
+    own.chain(StoreError::REFUSALS.iter().chain(AuthenticateError::REFUSALS).map(|one| (one, None)))
+}
 
 /// The codes in `errors`: the code, its meaning, and where.
 const FIELDS: &[(&str, &str, &str)] = &[
@@ -187,14 +117,27 @@ fn name(kind: ErrorKind) -> String {
     name
 }
 
+/// Where a code occurs.
+fn places(code: &str) -> String {
+    if let Some((_, anywhere)) = ANYWHERE.iter().find(|(known, _)| *known == code) {
+        return (*anywhere).to_owned();
+    }
+    let operations: Vec<String> = declared()
+        .filter(|(refusal, _)| refusal.code == code)
+        .filter_map(|(_, operation)| Some(format!("`{}`", operation?)))
+        .collect();
+    assert!(!operations.is_empty(), "{code} is declared for all operations, so ANYWHERE of this test says where it is");
+    operations.join(", ")
+}
+
 #[test]
 fn the_errors() {
-    let mut rows: BTreeMap<(u16, &str), (String, &str, &str)> = BTreeMap::new();
+    let mut rows: BTreeMap<(u16, &str), (String, &str, String)> = BTreeMap::new();
     for code in code::ALL {
-        rows.insert((code.status.as_u16(), code.name), ("—".to_owned(), code.meaning, "any request"));
+        rows.insert((code.status.as_u16(), code.name), ("—".to_owned(), code.meaning, "any request".to_owned()));
     }
-    for (code, kind, meaning, from) in CODES {
-        rows.insert((status(*kind).as_u16(), code), (name(*kind), meaning, from));
+    for (Refusal { code, kind, meaning }, _) in declared() {
+        rows.insert((status(*kind).as_u16(), code), (name(*kind), meaning, places(code)));
     }
     let mut text = INTRODUCTION.to_owned();
     for ((status, code), (kind, meaning, from)) in rows {
@@ -217,30 +160,32 @@ fn the_errors() {
 #[test]
 fn no_code_is_missing_or_left_over() {
     let edge: BTreeSet<&str> = code::ALL.iter().map(|code| code.name).collect();
-    let listed: BTreeSet<&str> = CODES.iter().map(|(code, ..)| *code).collect();
-    let application = scan::problems(APPLICATION);
-    assert!(application.len() >= 15, "the scan finds too little: {application:?}");
-    for (code, files) in &application {
-        assert!(listed.contains(code.as_str()), "{code} of {files:?} is not in CODES of this test");
+    let listed: BTreeSet<&str> = declared().map(|(refusal, _)| refusal.code).collect();
+    let sources = scan::declared(APPLICATION);
+    assert!(sources.len() >= 15, "the scan finds too little: {sources:?}");
+    for (code, files) in &sources {
+        assert!(listed.contains(code.as_str()), "{code} of {files:?} is declared, and no operation has it");
     }
+    let left_over: Vec<_> = listed.iter().filter(|code| !sources.contains_key(**code)).collect();
+    assert!(left_over.is_empty(), "the scan does not find the declaration of {left_over:?}");
+    let undeclared = scan::problems(APPLICATION);
+    assert!(undeclared.is_empty(), "codes without a declaration: {undeclared:?}");
     for (code, files) in scan::problems(HTTP) {
         assert!(listed.contains(code.as_str()) || edge.contains(code.as_str()), "{code} of {files:?} is not listed");
     }
-    let left_over: Vec<_> = listed.iter().filter(|code| !application.contains_key(**code)).collect();
-    assert!(left_over.is_empty(), "no source has {left_over:?}");
+    let unused = ANYWHERE.iter().filter(|(code, _)| !listed.contains(code));
+    assert_eq!(unused.collect::<Vec<_>>(), Vec::<&(&str, &str)>::new(), "not declared");
 }
 
 #[test]
-fn kinds_are_those_of_the_sources() {
-    let kinds = scan::kinds(APPLICATION);
-    assert!(kinds.len() >= 10, "the scan finds too little: {kinds:?}");
-    for (code, kind) in kinds {
-        let listed = CODES.iter().find(|(listed, ..)| *listed == code).map(|(_, kind, ..)| format!("{kind:?}"));
-        assert_eq!(listed, Some(kind), "{code}");
-    }
-    for (code, kind, ..) in CODES {
-        if let Some(edge) = code::ALL.iter().find(|edge| edge.name == *code) {
-            assert_eq!(edge.status, status(*kind), "{code}");
+fn a_code_is_declared_once_and_has_one_status() {
+    let all: Vec<&Refusal> = declared().map(|(refusal, _)| refusal).collect();
+    for refusal in &all {
+        let same = all.iter().filter(|other| other.code == refusal.code);
+        assert!(same.into_iter().all(|other| other == refusal), "{} has two meanings", refusal.code);
+        assert!(refusal.meaning.ends_with('.'), "{refusal:?} is no sentence");
+        if let Some(edge) = code::ALL.iter().find(|edge| edge.name == refusal.code) {
+            assert_eq!(edge.status, status(refusal.kind), "{}", refusal.code);
         }
     }
 }

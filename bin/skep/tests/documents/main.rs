@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod actions;
 mod cli;
 mod configuration;
 mod errors;
+mod events;
 mod metrics;
 mod scan;
 

@@ -100,7 +100,7 @@ fn code_functions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The codes of problems: what `fn code` answers, and what problems are made with.
+/// The codes that stand in the sources themselves: what `fn code` answers, and what problems are made with.
 pub(crate) fn problems(folder: &str) -> Found {
     let mut found = Found::new();
     for (file, text) in read(folder) {
@@ -113,6 +113,23 @@ pub(crate) fn problems(folder: &str) -> Found {
         for (at, call) in text.match_indices("Problem::new(") {
             if let Some(code) = arguments(bracketed(&text[at + call.len() - 1..])).get(1) {
                 literals(code).for_each(|code| note(&mut found, code, &file));
+            }
+        }
+    }
+    found
+}
+
+/// The codes that refusals are declared with.
+pub(crate) fn declared(folder: &str) -> Found {
+    let mut found = Found::new();
+    for (file, text) in read(folder) {
+        for call in ["refusal! {", "Refusal::new("] {
+            for (at, _) in text.match_indices(call) {
+                let inside = bracketed(&text[at + call.len() - 1..]);
+                // The doc comment and the fields come before the code, and the message behind it.
+                let inside = inside.rsplit_once(" = ").map_or(inside, |(_, behind)| behind);
+                let code = arguments(inside).get(1).into_iter().flat_map(|code| literals(code)).next();
+                code.into_iter().for_each(|code| note(&mut found, code, &file));
             }
         }
     }
@@ -153,21 +170,4 @@ pub(crate) fn fields(folder: &str) -> Found {
         }
     }
     found
-}
-
-/// The kind of each error of the application that has one kind and one code.
-pub(crate) fn kinds(folder: &str) -> BTreeMap<String, String> {
-    let mut kinds = BTreeMap::new();
-    for (_, text) in read(folder) {
-        for (at, _) in text.match_indices("impl AppError for ") {
-            let body = bracketed(&text[at + text[at..].find('{').unwrap()..]);
-            let kind: Vec<&str> = body.split("ErrorKind::").skip(1).collect();
-            let code: Vec<&str> = code_functions(body).flat_map(literals).collect();
-            if let ([kind], [code]) = (&*kind, &*code) {
-                let kind = kind.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
-                kinds.insert((*code).to_owned(), kind.to_owned());
-            }
-        }
-    }
-    kinds
 }

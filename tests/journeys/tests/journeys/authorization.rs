@@ -61,7 +61,7 @@ fn what_does_not_agree_is_caught(store: &Store) {
         (with("get_order 200 401 401 401 401 401 404 200 200"), "the document asks Everybody for a token"),
         (with("get_order 401 401 401 200 401 401 404 200 200"), "get_order by expired: 200 in the table"),
         (with(good).replacen("GET /metrics", "GET /secrets", 1), "GET /metrics has no line"),
-        (with("get_order 401 401 401 401 401 401 404 200 403"), "no action has an audience that makes this row"),
+        (with("get_order 401 401 401 401 401 401 404 200 403"), "the audiences of its action do not make this row"),
     ];
     for (table, text) in planted {
         let found = of("get_order", &table);
@@ -124,8 +124,8 @@ fn faults(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Operati
             continue;
         };
         faults.extend(agrees_with_document(operation, row));
-        if !table::is_of_an_audience(operation, row) {
-            faults.push(format!("{}: no action has an audience that makes this row: {row:?}", operation.name));
+        if !table::is_of_its_action(operation, row) {
+            faults.push(format!("{}: the audiences of its action do not make this row: {row:?}", operation.name));
         }
         faults.extend(walk(shop, operation, callers, row));
     }

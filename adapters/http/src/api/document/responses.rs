@@ -1,43 +1,46 @@
-//! The problems that operations answer with. Most follow from what an operation asks for; the others are those that its
-//! context states.
+//! The problems that operations answer with. Most follow from what an operation asks for; the others are the refusals
+//! that its use case declares.
 
 use super::{of, operations_mut};
-use crate::problem::{MEDIA_TYPE, Problem, code};
-use http::StatusCode;
+use crate::{
+    parts::status,
+    problem::{
+        MEDIA_TYPE, Problem,
+        code::{self, Code},
+    },
+};
 use serde_json::{Map, Value, json};
+use skep_application::{
+    identity::InvalidToken,
+    kernel::{Denied, Invalid, KeyReused, NotFound, Refusal, StoreError, TooManyAttempts, Unmet},
+};
 use skep_domain::shared::Audience;
 
-/// A status that operations share: the name of the response, the status, a code that goes with it, and what it means.
-const SHARED: &[(&str, u16, &str, &str)] = &[
-    ("BadRequest", 400, "malformed_json", "The request cannot be read: its body is no JSON, or a parameter is wrong."),
-    ("Unauthorized", 401, "invalid_token", "There is no access token, or none that is good."),
-    ("Forbidden", 403, "forbidden", "No role of the account allows it."),
-    ("NotFound", 404, "not_found", "There is no such thing, or none that the caller may know of."),
-    ("Conflict", 409, "conflict", "The state of things does not allow it."),
-    ("PreconditionFailed", 412, "precondition_failed", "It was changed since the version in If-Match."),
-    ("BodyTooLarge", 413, "body_too_large", "The body is larger than 1 MiB."),
-    ("UnsupportedMediaType", 415, "unsupported_media_type", "The body is not of a documented media type."),
-    (
-        "Unprocessable",
-        422,
-        "validation_failed",
-        "A value is refused: errors names each place. Or the Idempotency-Key was used for another command.",
-    ),
-    ("PreconditionRequired", 428, "precondition_required", "If-Match is missing."),
-    ("TooManyRequests", 429, "rate_limited", "Too many requests; Retry-After says when to come back."),
-    (
-        "Unavailable",
-        503,
-        "store_unavailable",
-        "The store is away, or too many passwords are being checked; Retry-After says when to come back.",
-    ),
+/// The responses that operations share: the name, and the codes with which it comes. The first is its example.
+const SHARED: &[(&str, &[Code])] = &[
+    ("BadRequest", &[code::MALFORMED_JSON, code::DUPLICATE_KEY, code::INVALID_PARAMETER]),
+    ("Unauthorized", &[declared(InvalidToken::REFUSALS, 0), declared(Denied::REFUSALS, 0)]),
+    ("Forbidden", &[declared(Denied::REFUSALS, 1)]),
+    ("NotFound", &[declared(NotFound::REFUSALS, 0)]),
+    ("Conflict", &[code::CONFLICT]),
+    ("PreconditionFailed", &[declared(Unmet::REFUSALS, 1)]),
+    ("BodyTooLarge", &[Code { meaning: "The body is larger than 1 MiB.", ..code::BODY_TOO_LARGE }]),
+    ("UnsupportedMediaType", &[code::UNSUPPORTED_MEDIA_TYPE]),
+    ("Unprocessable", &[declared(Invalid::REFUSALS, 0), declared(KeyReused::REFUSALS, 0)]),
+    ("PreconditionRequired", &[declared(Unmet::REFUSALS, 0)]),
+    ("TooManyRequests", &[declared(TooManyAttempts::REFUSALS, 0)]),
+    ("Unavailable", &[declared(StoreError::REFUSALS, 0), declared(StoreError::REFUSALS, 1)]),
 ];
 
+/// A declared refusal as a code with its status.
+const fn declared(refusals: &[Refusal], index: usize) -> Code {
+    let Refusal { code, kind, meaning } = refusals[index];
+    Code { name: code, status: status(kind), meaning }
+}
+
 pub(super) fn describe(document: &mut Value) {
-    let shared: Map<String, Value> = SHARED
-        .iter()
-        .map(|(name, status, code, meaning)| ((*name).to_owned(), problem(*status, code, meaning)))
-        .collect();
+    let shared: Map<String, Value> =
+        SHARED.iter().map(|(name, codes)| ((*name).to_owned(), problem(codes.iter().copied()))).collect();
     document["components"]["responses"] = Value::Object(shared);
     let paths = document["paths"].as_object_mut();
     for (path, item) in paths.into_iter().flatten() {
@@ -70,13 +73,14 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     let key = asks("header", Some("Idempotency-Key"));
     let if_match = asks("header", Some("If-Match"));
     let known = operation.get("operationId").and_then(of);
+    let refuses = |refusal: &Refusal| known.is_some_and(|known| known.refusals.contains(refusal));
     let mut statuses = vec![429, 503];
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.contains_key("security")),
         // An account alone is not enough, not even for one's own things.
         (403, known.and_then(|known| known.action).is_some_and(|action| action.own() > Audience::Account)),
-        (404, path.contains('{')),
+        (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
         (412, if_match),
         (413, has_body),
         (415, has_body),
@@ -91,30 +95,44 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
 }
 
 fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {
-    let own = operation.get("operationId").and_then(of).map_or(&[][..], |operation| operation.refusals);
+    let refusals = operation.get("operationId").and_then(of).map_or(&[][..], |operation| operation.refusals);
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
-    for (shared, status, ..) in SHARED.iter().filter(|(_, status, ..)| statuses.contains(status)) {
-        let reference = format!("#/components/responses/{shared}");
-        responses.insert(status.to_string(), json!({ "$ref": reference }));
+    let shared = || SHARED.iter().filter(|(_, codes)| statuses.contains(&codes[0].status.as_u16()));
+    for (name, codes) in shared() {
+        let reference = format!("#/components/responses/{name}");
+        responses.insert(codes[0].status.as_str().to_owned(), json!({ "$ref": reference }));
     }
-    for refusal in own {
-        responses.insert(refusal.status.to_string(), problem(refusal.status, refusal.code, refusal.meaning));
+    let own = (0..refusals.len()).map(|index| declared(refusals, index)).filter(|code| !is_shared(code));
+    let own: Vec<Code> = own.collect();
+    for Code { status, .. } in &own {
+        let shared = shared().flat_map(|(_, codes)| *codes);
+        let codes = own.iter().chain(shared).filter(|code| code.status == *status);
+        responses.insert(status.as_str().to_owned(), problem(codes.copied()));
     }
 }
 
-/// The response of a problem, with an example of it.
-fn problem(status: u16, code: &'static str, meaning: &str) -> Value {
-    let known = StatusCode::from_u16(status).unwrap_or(code::INTERNAL.status);
-    let problem = Problem::new(known, code);
+fn is_shared(code: &Code) -> bool {
+    SHARED.iter().flat_map(|(_, codes)| *codes).any(|shared| shared.name == code.name)
+}
+
+/// The response with these codes of one status, with the first as an example.
+fn problem(codes: impl Iterator<Item = Code>) -> Value {
+    let codes: Vec<Code> = codes.collect();
+    let status = codes[0].status;
+    let problem = Problem::new(status, codes[0].name);
     let example = serde_json::to_value(problem.document(Some("019a9d3c-5a00-7000-8000-00000000000a")));
+    let described = match &codes[..] {
+        [code] => code.meaning.to_owned(),
+        codes => codes.iter().map(|code| format!("- `{}`: {}\n", code.name, code.meaning)).collect(),
+    };
     let mut response = json!({
-        "description": meaning,
+        "description": described.trim_end(),
         "content": { MEDIA_TYPE: {
             "schema": { "$ref": "#/components/schemas/Problem" },
             "example": example.unwrap_or_default(),
         } },
     });
-    let header = match status {
+    let header = match status.as_u16() {
         401 => {
             Some(("WWW-Authenticate", json!({ "description": "The scheme: Bearer.", "schema": { "type": "string" } })))
         }

@@ -9,6 +9,7 @@ use skep_domain::{
     access::{Action, Resource, Role, Subject, decide},
     shared::UserId,
 };
+use skep_http::Api;
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 
 /// The kinds of caller, in the order of the columns.
@@ -82,7 +83,7 @@ pub(super) fn write(table: &str) {
     std::fs::write(path, table).expect("the table can be written");
 }
 
-/// What the row of an operation is if this is its action: a worthless token is 401 where tokens are looked at, and so is
+/// What the row of an operation with this action is: a worthless token is 401 where tokens are looked at, and so is
 /// a visitor who needs an account; what a role alone forbids is 403, and another's thing is 404. Whoever may do it is
 /// answered `done`. What no path names by an id (a list, a new order, the own profile) is the caller's own.
 fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
@@ -113,7 +114,12 @@ fn user(number: u128) -> UserId {
     UserId::new(uuid::Uuid::from_u128(number))
 }
 
-/// Whether some action has an audience that makes this row.
-pub(super) fn is_of_an_audience(operation: &Operation, row: &Row) -> bool {
-    skep_domain::actions().any(|action| by_audience(operation, action, row["admin"]) == *row)
+/// Whether the row is what the audiences of the operation's action make it. An operation without an action answers
+/// everybody alike.
+pub(super) fn is_of_its_action(operation: &Operation, row: &Row) -> bool {
+    let Some(known) = Api::operations().find(|known| known.id == operation.name) else { return false };
+    match known.action {
+        Some(action) => by_audience(operation, action, row["admin"]) == *row,
+        None => row.values().all(|status| *status == row["admin"]),
+    }
 }

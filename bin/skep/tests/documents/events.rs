@@ -1,0 +1,246 @@
+//! `docs/events.md`, and a JSON Schema of each event in `docs/events/`.
+
+use super::{assert_document, root};
+use http::Request;
+use serde_json::{Map, Value, json};
+use skep::testing::TestKit;
+use skep_domain::shared::{EventDescription, Field, Kind};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
+
+const INTRODUCTION: &str = "# Events
+
+An event is stored in the outbox together with the change that it reports: both or neither. This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+
+Beside the payload an event has an id, which orders events, its name, the aggregate and the version of the aggregate after the change, the account that caused it, the request id and the trace context of the request, and the time.
+
+- Every field of a payload is always there. There are no others.
+- A payload carries identifiers, never an e-mail address, a name or a postal address, so that a person can be erased.
+- A published event never changes. A payload with another shape is a new event: its name ends in the next version.
+
+Each event has a JSON Schema (draft 2020-12) of its payload.
+
+Names in the guides that mean one of these events:
+
+| name in guides | event |
+| --- | --- |
+";
+
+/// The names that guides use, for the events that exist.
+const IN_GUIDES: &[(&str, &str)] = &[("user:registered", "identity.user_registered.v1")];
+
+/// The kind of a field in words.
+fn words(kind: Kind) -> String {
+    match kind {
+        Kind::Id => "UUID".to_owned(),
+        Kind::Text => "text".to_owned(),
+        Kind::OneOf(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        Kind::Integer => "whole number".to_owned(),
+        Kind::Boolean => "`true` or `false`".to_owned(),
+        Kind::Currency => "ISO 4217 code".to_owned(),
+        Kind::Money => "money: `amount` in minor units, and `currency`".to_owned(),
+        Kind::Time => "time (RFC 3339, UTC, milliseconds)".to_owned(),
+        Kind::List(of) => format!("list of: {}", words(*of)),
+        Kind::Object(_) => "object".to_owned(),
+        Kind::Optional(of) => format!("{}, or `null`", words(*of)),
+    }
+}
+
+fn schema(kind: Kind) -> Value {
+    match kind {
+        // Its own pattern, because not every validator checks a format.
+        Kind::Id => json!({
+            "type": "string",
+            "format": "uuid",
+            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        }),
+        Kind::Text => json!({ "type": "string" }),
+        Kind::OneOf(names) => json!({ "type": "string", "enum": names }),
+        Kind::Integer => json!({ "type": "integer", "minimum": i64::MIN, "maximum": i64::MAX }),
+        Kind::Boolean => json!({ "type": "boolean" }),
+        Kind::Currency => json!({ "type": "string", "pattern": "^[A-Z]{3}$" }),
+        Kind::Money => object(&[("amount", schema(Kind::Integer)), ("currency", schema(Kind::Currency))]),
+        Kind::Time => json!({
+            "type": "string",
+            "format": "date-time",
+            "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[.][0-9]{3}Z$",
+        }),
+        Kind::List(of) => json!({ "type": "array", "items": schema(*of) }),
+        Kind::Object(fields) => object(&fields.iter().map(property).collect::<Vec<_>>()),
+        Kind::Optional(of) => json!({ "anyOf": [schema(*of), { "type": "null" }] }),
+    }
+}
+
+fn property(field: &Field) -> (&'static str, Value) {
+    let mut schema = schema(field.kind);
+    schema["description"] = json!(field.doc);
+    (field.name, schema)
+}
+
+/// A closed object whose members are all required.
+fn object(members: &[(&str, Value)]) -> Value {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let properties: Map<String, Value> =
+        members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({ "type": "object", "properties": properties, "required": names, "additionalProperties": false })
+}
+
+fn schema_of(event: &EventDescription) -> Value {
+    let mut schema = schema(Kind::Object(event.fields));
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!(event.name);
+    schema["description"] = json!(event.doc);
+    schema
+}
+
+fn path_of(event: &EventDescription) -> String {
+    format!("docs/events/{}.schema.json", event.name)
+}
+
+/// The rows of these fields, those of objects within them behind their own.
+fn rows(text: &mut String, fields: &[Field], within: &str) {
+    for field in fields {
+        let name = format!("{within}{}", field.name);
+        let _ = writeln!(text, "| `{name}` | {} | {} |", words(field.kind), field.doc);
+        match field.kind {
+            Kind::Object(fields) => rows(text, fields, &format!("{name}.")),
+            Kind::List(Kind::Object(fields)) => rows(text, fields, &format!("{name}[].")),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_events() {
+    let mut text = INTRODUCTION.to_owned();
+    for (name, event) in IN_GUIDES {
+        assert!(skep_domain::events().any(|known| known.name == *event), "{event} does not exist");
+        let _ = writeln!(text, "| `{name}` | `{event}` |");
+    }
+    for event in skep_domain::events() {
+        let EventDescription { name, doc, aggregate, fields } = event;
+        let _ = write!(text, "\n## {name}\n\n{doc}\n\n");
+        let _ = write!(text, "The aggregate is `{aggregate}`. Schema: [{name}](events/{name}.schema.json).\n\n");
+        text.push_str("| field | value | meaning |\n| --- | --- | --- |\n");
+        rows(&mut text, fields, "");
+    }
+    assert_document("docs/events.md", &text);
+    for event in skep_domain::events() {
+        let schema = serde_json::to_string_pretty(&schema_of(event)).unwrap();
+        assert_document(&path_of(event), &(schema + "\n"));
+    }
+}
+
+#[test]
+fn no_schema_is_left_over() {
+    if std::env::var_os("SKEP_BLESS").is_some() {
+        return; // The other test writes them meanwhile.
+    }
+    let known: BTreeSet<String> = skep_domain::events().map(path_of).collect();
+    let files = fs::read_dir(root().join("docs/events")).unwrap().map(|entry| entry.unwrap().file_name());
+    let files: BTreeSet<String> = files.map(|name| format!("docs/events/{}", name.to_string_lossy())).collect();
+    assert_eq!(files, known);
+}
+
+/// What is wrong with a value, by the keywords that our schemas use. Another keyword is a fault.
+fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let mut found = vec![];
+    for (keyword, rule) in schema.as_object().unwrap() {
+        let is_good = match keyword.as_str() {
+            "$schema" | "title" | "description" | "format" => true,
+            "type" => match rule.as_str().unwrap() {
+                "object" => value.is_object(),
+                "array" => value.is_array(),
+                "string" => value.is_string(),
+                "integer" => value.is_i64(),
+                "boolean" => value.is_boolean(),
+                "null" => value.is_null(),
+                _ => false,
+            },
+            "enum" => rule.as_array().unwrap().contains(value),
+            "minimum" => value.as_i64() >= rule.as_i64(),
+            "maximum" => value.as_i64() <= rule.as_i64(),
+            "pattern" => value.as_str().is_some_and(|text| {
+                let pattern = regex::Regex::new(rule.as_str().unwrap()).unwrap();
+                pattern.is_match(text)
+            }),
+            "required" => rule.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
+            "additionalProperties" => {
+                let members = value.as_object().into_iter().flatten();
+                *rule == false && members.into_iter().all(|(name, _)| schema["properties"].get(name).is_some())
+            }
+            "properties" => {
+                for (name, schema) in rule.as_object().unwrap() {
+                    found.extend(value.get(name).into_iter().flat_map(|value| faults(schema, value, name)));
+                }
+                true
+            }
+            "items" => {
+                let items = value.as_array().into_iter().flatten();
+                found.extend(items.flat_map(|item| faults(rule, item, at)));
+                true
+            }
+            "anyOf" => rule.as_array().unwrap().iter().any(|schema| faults(schema, value, at).is_empty()),
+            _ => false,
+        };
+        if !is_good {
+            found.push(format!("{at}: {value} against {keyword} {rule}"));
+        }
+    }
+    found
+}
+
+/// The committed schema of an event.
+fn committed(name: &str) -> Value {
+    let event = skep_domain::events().find(|event| event.name == name).unwrap_or_else(|| panic!("{name} is unknown"));
+    serde_json::from_str(&fs::read_to_string(root().join(path_of(event))).unwrap()).unwrap()
+}
+
+async fn call(kit: &TestKit, method: &str, path: &str, token: &str, body: &Value) -> Value {
+    let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
+    let request = request.header("if-match", "*").header("content-type", "application/json");
+    let answer = kit.call(request.body(body.to_string()).unwrap()).await;
+    assert!(answer.status().is_success(), "{method} {path}: {answer:?}");
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_records_is_as_the_schemas_say() {
+    let kit = TestKit::start().await;
+    let admin = kit.admin().await;
+    let honey = json!({ "sku": "HONEY", "name": "Honey", "price": { "amount": 1999, "currency": "EUR" }, "stock": 9 });
+    let product = call(&kit, "POST", "/api/v1/products", &admin, &honey).await;
+    let product = product["id"].as_str().unwrap();
+    let path = format!("/api/v1/products/{product}");
+    call(&kit, "PATCH", &path, &admin, &json!({ "name": "Dark honey" })).await;
+    call(&kit, "PUT", &format!("{path}/stock"), &admin, &json!({ "on_hand": 7 })).await;
+    let lines = json!({ "lines": [{ "product_id": product, "quantity": 2 }] });
+    let order = call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
+    let cancel = format!("/api/v1/orders/{}/cancel", order["id"].as_str().unwrap());
+    let request = Request::post(cancel).header("authorization", format!("Bearer {admin}")).body(String::new());
+    assert!(kit.call(request.unwrap()).await.status().is_success());
+    let request = Request::delete(&path).header("authorization", format!("Bearer {admin}")).header("if-match", "*");
+    assert!(kit.call(request.body(String::new()).unwrap()).await.status().is_success());
+
+    let mut recorded = BTreeSet::new();
+    for event in kit.events().await {
+        let payload: Value = serde_json::from_str(&event.payload).unwrap();
+        let schema = committed(&event.name);
+        assert_eq!(faults(&schema, &payload, &event.name), Vec::<String>::new());
+        recorded.insert(event.name);
+
+        // The check is none unless it finds what is wrong.
+        let mut more = payload.clone();
+        more["email"] = json!("ada@example.com");
+        assert!(!faults(&schema, &more, "").is_empty());
+        for name in payload.as_object().unwrap().keys() {
+            let mut less = payload.clone();
+            less.as_object_mut().unwrap().remove(name);
+            assert!(!faults(&schema, &less, "").is_empty(), "{name} is missing");
+            less[name] = json!({ "another": "type" });
+            assert!(!faults(&schema, &less, "").is_empty(), "{name} has another type");
+        }
+    }
+    let all: BTreeSet<String> = skep_domain::events().map(|event| event.name.to_owned()).collect();
+    assert_eq!(recorded, all, "every event happens in this run");
+    kit.stop().await;
+}
