@@ -50,7 +50,7 @@ pub trait Transaction: Send {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// A unit of work, as far as every context needs it. Each context declares its own with [`context!`].
+/// A unit of work, as far as every context needs it. Each context declares its own with `context!`.
 pub trait UnitOfWork: Transaction {
     /// The idempotency keys.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
