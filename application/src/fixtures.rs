@@ -61,16 +61,19 @@ pub(crate) struct Noted {
     pub(crate) movements: Recorded<StockMovement>,
     pub(crate) events: Recorded<OutboxEvent>,
     pub(crate) endings: Endings,
+    /// What claims find, if not that the key is new.
+    pub(crate) stored: Arc<Mutex<Option<String>>>,
 }
 
 impl Noted {
-    /// Every claim is new.
+    /// Every claim is new, unless an answer is stored.
     pub(crate) fn claims(&self, keys: &mut MockIdempotencyKeys) {
         let noted = self.clone();
         keys.expect_claim().returning(move |claim| {
             noted.calls.push("claim");
             noted.claims.push(claim.clone());
-            Ok(Claimed::New)
+            let stored = noted.stored.lock().unwrap().clone();
+            Ok(stored.map_or(Claimed::New, Claimed::Replay))
         });
     }
 
@@ -159,6 +162,18 @@ pub(crate) async fn obeys_the_frame<W: World, C: Command<Unit = W::Unit>>(
     assert_eq!((claims.len(), &claims[0]), (2, &claims[1]));
     assert_eq!(endings(&noted.endings), [Ending::Committed; 2]);
     assert!(units.begun().iter().all(|(mode, _)| *mode == TxMode::Write));
+
+    let (kept, calls) = (noted.answers.all()[0].clone(), noted.calls.all().len());
+    *noted.stored.lock().unwrap() = Some(kept.clone());
+    let units = Scripted::new([Ok(world.open())]);
+    let again = commands(&units).of(command()).execute(actor, input()).await;
+    assert_eq!((code(&again), serde_json::to_string(&again.ok()).unwrap()), ("ok", kept), "byte for byte");
+    assert_eq!(noted.events.all().len(), 2, "a repeat changes nothing");
+    assert!(
+        noted.calls.all()[calls..]
+            .iter()
+            .all(|call| *call == "claim" || call.contains("find") || call.contains("list"))
+    );
 }
 
 /// Stamps what is the same for what a context has (`looking`, `open` and `seen`): units of work that fail, and stores

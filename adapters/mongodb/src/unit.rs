@@ -14,6 +14,9 @@ pub struct MongoUnit {
     work: Option<Work>,
     /// Whether a statement has failed, or was cancelled before its answer came.
     failed: bool,
+    /// Whether the server has ended the transaction with that, as far as is known. A broken reference is found here, and
+    /// the transaction goes on.
+    ended: bool,
     runtime: Handle,
 }
 
@@ -26,7 +29,12 @@ struct Work {
 
 impl MongoUnit {
     pub(crate) fn new(executor: Executor, turns: Vec<Turn>, latest: Arc<Latest>) -> Self {
-        Self { work: Some(Work { executor, latest, _turns: turns }), failed: false, runtime: Handle::current() }
+        Self {
+            work: Some(Work { executor, latest, _turns: turns }),
+            failed: false,
+            ended: false,
+            runtime: Handle::current(),
+        }
     }
 
     /// Runs statements, unless earlier ones have failed. The unit counts as failed until they are through, so that an
@@ -37,10 +45,11 @@ impl MongoUnit {
     ) -> Result<T, StoreError> {
         match &mut self.work {
             Some(work) if !self.failed => {
-                self.failed = true;
+                (self.failed, self.ended) = (true, true);
                 let done = statements(&mut work.executor).await;
                 work.executor.remember(&done);
                 self.failed = done.is_err();
+                self.ended = done.as_ref().is_err_and(|error| !matches!(error, StoreError::Referenced { .. }));
                 done
             }
             _ => Err(StoreError::after_error()),
@@ -56,8 +65,8 @@ impl MongoUnit {
     }
 
     /// Ends the work as a refusal, which it may be after an error too.
-    async fn undo(work: Work, failed: bool) -> Result<(), StoreError> {
-        if failed { work.undo_after_error().await } else { work.rollback().await }
+    async fn undo(work: Work, ended: bool) -> Result<(), StoreError> {
+        if ended { work.undo_after_error().await } else { work.rollback().await }
     }
 }
 
@@ -128,7 +137,7 @@ impl Transaction for MongoUnit {
 
     async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
         let work = self.work.take().ok_or_else(StoreError::after_error)?;
-        let undone = self.runtime.spawn(Self::undo(work, self.failed));
+        let undone = self.runtime.spawn(Self::undo(work, self.ended));
         undone.await.map_err(|error| StoreError::Unavailable(error.into()))?
     }
 }

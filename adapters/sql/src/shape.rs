@@ -310,7 +310,9 @@ impl Shape {
                 referring.iter().flat_map(|shape| shape.references.iter().map(|reference| (shape.name, reference)));
             let mut ours = all.filter(|(_, reference)| reference.table == self.name);
             let found = ours.find(|(table, reference)| {
-                exists(&format!("SELECT 1 FROM {table} WHERE {} = $1", reference.column), &args[0])
+                // A row that refers to itself does not keep itself from being deleted.
+                let others = if *table == self.name { " AND id <> $1" } else { "" };
+                exists(&format!("SELECT 1 FROM {table} WHERE {} = $1{others}", reference.column), &args[0])
             });
             return found.map(|(_, reference)| reference.constraint);
         }
@@ -319,7 +321,11 @@ impl Shape {
         let found = self.references.iter().find(|reference| {
             let at = written.iter().position(|at| self.columns[*at].name == reference.column);
             at.and_then(|at| args.get(at)).is_some_and(|value| {
-                *value != Value::Null && !exists(&format!("SELECT 1 FROM {} WHERE id = $1", reference.table), value)
+                // Nor does a new row that refers to itself refer to nothing.
+                let itself = reference.table == self.name && Some(value) == args.first();
+                *value != Value::Null
+                    && !itself
+                    && !exists(&format!("SELECT 1 FROM {} WHERE id = $1", reference.table), value)
             })
         });
         found.map(|reference| reference.constraint)

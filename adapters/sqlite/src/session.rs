@@ -123,15 +123,18 @@ impl Session {
     /// statement alone is undone, and nobody else writes.
     fn failure(&self, statement: &'static Statement, args: &[Value], error: Error) -> StoreError {
         if is_foreign_key(&error) && self.in_transaction() {
-            let mut known = true;
+            let mut failed = None;
             let broken = broken_foreign_key(statement, args, &mut |text, value| {
-                self.finds(text, value).unwrap_or_else(|_| {
-                    known = false;
+                self.finds(text, value).unwrap_or_else(|error| {
+                    failed = Some(error);
                     false
                 })
             });
-            if let (true, Some(constraint)) = (known, broken) {
-                return StoreError::Referenced { constraint };
+            match (failed, broken) {
+                // The lookup was interrupted, for example, so that nobody knows which key it was.
+                (Some(error), _) => return during(statement.name, error),
+                (None, Some(constraint)) => return StoreError::Referenced { constraint },
+                (None, None) => {}
             }
         }
         during(statement.name, error)

@@ -5,7 +5,7 @@
 //! 1. What a role alone forbids is denied before anything is read.
 //! 2. [`Command::plan`] checks values and makes ids and times, once. Every attempt is the same unit of work.
 //! 3. An attempt opens a unit, claims the idempotency key, and answers a repeat with the stored answer, if the resource
-//!    as it is now may still be seen.
+//!    that [`Command::load`] names may still be seen as it is now.
 //! 4. After an unknown outcome an attempt asks whether the earlier unit was stored. If so, its answer is given.
 //! 5. [`Command::load`] names the resource. The actor is judged on it, and only then [`Command::write`] runs.
 //! 6. The answer is kept with the key, in the same unit. A result is committed; a refusal rolls back; an error of the
@@ -163,8 +163,8 @@ struct Planned<'a, C: Command> {
     call: &'a Call<'a>,
     claim: Option<IdempotencyClaim>,
     plan: C::Plan,
-    /// The answer of an attempt that came to its commit, until the outcome of that is known.
-    answered: Mutex<Option<C::Answer>>,
+    /// The answer of an attempt whose commit failed, as JSON, in case the commit was stored after all.
+    answered: Mutex<Option<String>>,
 }
 
 impl<C: Command> UseCase<C> {
@@ -193,6 +193,7 @@ impl<C: Command> UseCase<C> {
         match ended {
             Ok(()) => Ok(answer),
             Err(error) => {
+                let answer = serde_json::to_string(&answer).map_err(StoreError::unreadable)?;
                 *planned.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
                 Err(error)
             }
@@ -211,15 +212,20 @@ impl<C: Command> UseCase<C> {
                 Claimed::New => {}
                 Claimed::Mismatch => return Err(KeyReused.into()),
                 Claimed::Replay(answer) => {
-                    self.check_still_seen(call.actor, plan, unit).await?;
+                    // An attempt of this very call was stored after all: nobody has had its answer yet.
+                    if !attempt.after_unknown {
+                        self.check_still_seen(call.actor, plan, unit).await?;
+                    }
                     return Ok(serde_json::from_str(&answer).map_err(StoreError::unreadable)?);
                 }
             }
         }
         // Settled before anything is read: what is read after it is not older than the earlier attempt.
         let answer = if attempt.after_unknown && unit.outbox().settle(call.event_id).await? {
-            let answer = answered.lock().unwrap_or_else(PoisonError::into_inner).take();
-            answer.ok_or_else(|| StoreError::corrupt("outbox", call.event_id, "recorded by another unit"))?
+            let stored = answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let stored =
+                stored.ok_or_else(|| StoreError::corrupt("outbox", call.event_id, "recorded by another unit"))?;
+            serde_json::from_str(&stored).map_err(StoreError::unreadable)?
         } else {
             let (target, resource) = self.command.load(plan, unit).await?;
             judge(call.actor, C::SEEN_BY, resource).map_err(C::hidden)?;
@@ -233,8 +239,10 @@ impl<C: Command> UseCase<C> {
         Ok(answer)
     }
 
-    /// A stored answer tells of the resource, so it is given again only to an actor who may see the resource as it is
-    /// now. If it is gone, nothing is left to be seen, and the answer of the one who made it go is given again.
+    /// A stored answer tells of the resource that the command loads, so it is given again only to an actor who may see
+    /// that resource as it is now. A command that gives its target away is therefore not answered again. If the target is
+    /// gone, nothing is left to be seen, and the caller gets the answer that it had. A command that makes something new
+    /// loads nothing: its caller is judged by role alone, as the first time.
     async fn check_still_seen(&self, actor: &Actor, plan: &C::Plan, unit: &mut C::Unit) -> Result<(), C::Error> {
         match self.command.load(plan, unit).await {
             Ok((_, resource)) => judge(actor, C::SEEN_BY, resource).map_err(C::hidden),

@@ -45,7 +45,7 @@ impl<const N: usize> From<[(&'static str, u64); N]> for Swept {
     }
 }
 
-/// For example `600 sessions, 2 idempotency keys`.
+/// For example `2 idempotency keys, 600 sessions`.
 impl std::fmt::Display for Swept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (place, (name, rows)) in self.0.iter().enumerate() {

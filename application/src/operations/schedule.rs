@@ -86,7 +86,7 @@ impl<W: Copy> Schedule<W> {
     /// These and then `more`.
     ///
     /// # Errors
-    /// `Misdeclared`: a name is taken or is none, or a set is to come after one that does not come before it.
+    /// `Misdeclared`: a name is taken or not valid, or a set names one in `after` that does not come before it.
     pub fn and(mut self, more: &[MigrationSet<W>]) -> Result<Self, MigrationError> {
         self.sets.extend_from_slice(more);
         for (at, set) in self.sets.iter().enumerate() {

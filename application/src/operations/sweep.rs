@@ -24,20 +24,25 @@ impl SweepExpired {
     /// Sweeps, batch by batch, until nothing expired is left; answers how much was forgotten.
     ///
     /// # Errors
-    /// The store's; what was forgotten before stays forgotten.
+    /// The store's, the first one. The other kinds were swept all the same, and what was forgotten stays forgotten.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
-        let now = self.runtime.clock.now();
         let mut swept = Swept::default();
+        let mut failed = Ok(());
         for sweep in &self.sweeps {
-            loop {
-                let rows = run(&self.runtime, None, |attempt| sweep.batch(attempt, now, BATCH)).await?;
-                swept.add(sweep.name(), rows);
-                if rows < u64::from(BATCH) {
-                    break;
-                }
+            failed = failed.and(self.sweep(&**sweep, &mut swept).await);
+        }
+        failed.map(|()| swept)
+    }
+
+    async fn sweep(&self, sweep: &dyn Sweep, swept: &mut Swept) -> Result<(), StoreError> {
+        let now = self.runtime.clock.now();
+        loop {
+            let rows = run(&self.runtime, None, |attempt| sweep.batch(attempt, now, BATCH)).await?;
+            swept.add(sweep.name(), rows);
+            if rows < u64::from(BATCH) {
+                return Ok(());
             }
         }
-        Ok(swept)
     }
 }
 

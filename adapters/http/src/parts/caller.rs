@@ -1,4 +1,4 @@
-//! Who calls: from the `Authorization` header to an actor.
+//! The caller: from the `Authorization` header to an actor.
 
 use super::state::State;
 use crate::{
@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 
 const SCHEME: &str = "bearer";
 
-/// Who calls, and the use cases that they can call.
+/// The caller, and the use cases that it can call.
 pub(crate) struct Caller<const HAS_TOKEN: bool> {
     /// The identity and the rights of the caller, for use cases.
     pub(crate) actor: Actor,

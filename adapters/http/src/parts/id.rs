@@ -11,8 +11,8 @@ use std::{borrow::Cow, fmt::Display, str::FromStr};
 /// The nil id, which names nothing.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// An id. A text that is none stands for the nil id: it names nothing, and what the caller may do is judged first all the
-/// same. What an answer or a refusal says of it is the use case's, as for every id that is unknown.
+/// An id. A text that cannot be read as an id becomes the nil id, which names nothing. So the caller is authorized first,
+/// and then gets the answer that the use case gives for every unknown id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id<T>(pub(crate) T);
 

@@ -73,3 +73,11 @@ async fn a_precondition_may_be_missing_but_not_wrong() {
 async fn obeys_the_frame_of_commands() {
     obeys_the_frame(&shelf(), || ArchiveProduct, &admin(), keyed).await;
 }
+
+/// What the released programs have stored with keys: the bytes of the fingerprint and of the answer.
+#[test]
+fn the_command_and_the_answer_are_stored_as_they_always_were() {
+    let command = format!(r#"{{"product_id":"{}","precondition":"Missing"}}"#, product_id(1));
+    assert_eq!(serde_json::to_string(&keyed()).unwrap(), command);
+    assert_eq!(serde_json::to_string(&()).unwrap(), "null");
+}

@@ -41,7 +41,7 @@ impl Sweep for Rows {
     }
     async fn batch(&self, _: Attempt, _: Timestamp, limit: u32) -> Result<u64, StoreError> {
         assert_eq!(limit, BATCH);
-        Ok(self.1.lock().unwrap().pop().expect("no further batch"))
+        self.1.lock().unwrap().pop().ok_or_else(away)
     }
 }
 
@@ -52,6 +52,15 @@ async fn every_kind_of_row_is_swept() {
     let swept = SweepExpired::new(sweeps, fixed_runtime().0).execute().await.unwrap();
     assert_eq!(swept, Swept::from([("bees", 3), ("ants", u64::from(BATCH) + 1)]));
     assert_eq!(swept.to_string(), "501 ants, 3 bees");
+}
+
+#[tokio::test]
+async fn a_kind_that_cannot_be_swept_leaves_the_others_to_be_swept() {
+    let left = Arc::new(Rows("bees", vec![3].into()));
+    let failing: Arc<dyn Sweep> = Arc::new(Rows("wasps", vec![].into()));
+    let swept = SweepExpired::new(vec![failing, left.clone()], fixed_runtime().0).execute().await;
+    assert_eq!(code(&swept), "store_unavailable");
+    assert!(left.1.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
