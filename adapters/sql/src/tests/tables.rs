@@ -156,13 +156,15 @@ fn broken(verb: Verb, args: &[Value], rows: &[(&str, u128)]) -> Option<Constrain
 #[test]
 fn a_broken_reference_is_found_by_looking() {
     let (book, parent) = ("SELECT 1 FROM books WHERE id = $1", "SELECT 1 FROM notes WHERE id = $1");
-    let child = "SELECT 1 FROM notes WHERE parent_id = $1";
+    let child = "SELECT 1 FROM notes WHERE parent_id = $1 AND id <> $1";
     let written = NOTES.row_of(&note());
     assert_eq!(broken(Verb::Insert, &written, &[(parent, 2)]), Some(BOOK));
     assert_eq!(broken(Verb::Insert, &written, &[(book, 1)]), Some(PARENT));
     assert_eq!(broken(Verb::Insert, &written, &[(book, 1), (parent, 2)]), None);
     let root = NOTES.row_of(&Note { parent: None, ..note() });
     assert_eq!(broken(Verb::Insert, &root, &[(book, 1)]), None, "NULL refers to nothing");
+    let own_parent = NOTES.row_of(&Note { parent: Some(note().id), ..note() });
+    assert_eq!(broken(Verb::Insert, &own_parent, &[(book, 1)]), None, "a row may refer to itself");
     let saved = NOTES.saved_of(&note());
     assert_eq!(broken(Verb::Save, &saved, &[]), Some(PARENT), "the book is not saved");
     let deleted: [Value; 2] = [note().id.into(), note().version.into()];
