@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The module that says what a unit of work is; its clauses are not those of one trait.
-const UNIT_OF_WORK: &str = "kernel/store.rs";
+const UNIT_OF_WORK: &str = "kernel/unit_of_work.rs";
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -75,5 +75,5 @@ fn no_two_clauses_have_one_name() {
 fn a_clause_is_found_only_where_it_stands() {
     let text = "/// 1. One.\n/// 2. Two.\n#[async_trait]\npub trait Port: Send {\n    /// 3. Not a clause of the trait.\n    fn f();\n}\n";
     assert_eq!(numbered(Path::new("ports.rs"), text), ["Port 1", "Port 2"]);
-    assert_eq!(numbered(Path::new("kernel/store.rs"), "//! 1. One.\n"), ["UnitOfWork 1"]);
+    assert_eq!(numbered(Path::new("kernel/unit_of_work.rs"), "//! 1. One.\n"), ["UnitOfWork 1"]);
 }
