@@ -1,10 +1,10 @@
 //! The ports of the catalogue.
 
-use crate::kernel::{Page, PageRequest, StoreError, context};
+use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     catalog::{Product, Reservation, StockLevel, StockMovement},
-    shared::{Direction, OrderId, ProductId, Timestamp, Version, named},
+    shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
@@ -87,26 +87,19 @@ named! {
 impl ProductSortKey {
     /// The place of a product in a list that is sorted by this key.
     #[must_use]
-    pub fn position(self, product: &Product) -> crate::kernel::Position {
-        use crate::kernel::SortValue;
+    pub fn position(self, product: &Product) -> Position {
         let key = match self {
             Self::CreatedAt => SortValue::Time(product.created_at),
             Self::Name => SortValue::Text(product.name.as_str().to_owned()),
             Self::Sku => SortValue::Text(product.sku.as_str().to_owned()),
             Self::Price => SortValue::Int(product.price.amount()),
         };
-        crate::kernel::Position { key, id: product.id.uuid() }
+        Position { key, id: product.id.uuid() }
     }
 }
 
-/// How products are sorted: by a key, and by id among equals, both in the same direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProductSort {
-    /// By what.
-    pub key: ProductSortKey,
-    /// Which way.
-    pub direction: Direction,
-}
+/// How products are sorted.
+pub type ProductSort = Sort<ProductSortKey>;
 
 /// Reads products.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
