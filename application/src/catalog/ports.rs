@@ -3,7 +3,7 @@
 use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    catalog::{Product, Reservation, StockLevel, StockMovement},
+    catalog::{Category, CategoryId, Product, Reservation, StockLevel, StockMovement},
     shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
@@ -14,9 +14,11 @@ context! {
         products: ProductRepository by MockProductRepository,
         /// The stock of the products.
         stock: StockRepository by MockStockRepository,
+        /// The categories.
+        categories: CategoryRepository by MockCategoryRepository,
     }
     /// Everything that a store does for the catalog.
-    store CatalogStore: ProductQueries, StockQueries
+    store CatalogStore: ProductQueries, StockQueries, CategoryQueries
 }
 
 /// The products, inside a unit of work. Published to ordering.
@@ -154,4 +156,57 @@ impl StockView {
 pub trait StockQueries: Send + Sync {
     /// The level of this product, archived or not.
     async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError>;
+}
+
+/// The categories, inside a unit of work.
+///
+/// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
+///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait CategoryRepository: Send {
+    /// The category with this id.
+    async fn find(&mut self, id: CategoryId) -> Result<Option<Category>, StoreError>;
+    /// Stores a new category. `Duplicate` of `CATEGORY_ID` or `CATEGORY_SLUG`, `Referenced`.
+    async fn insert(&mut self, category: &Category) -> Result<(), StoreError>;
+    /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
+    /// `Referenced`.
+    async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
+    /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
+    async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
+}
+
+named! {
+    /// What categories can be sorted by; every key has an index. Callers use the name.
+    CategorySortKey {
+        /// The time of creation.
+        CreatedAt = "created_at",
+        /// The name, byte by byte.
+        Name = "name",
+    }
+}
+
+impl CategorySortKey {
+    /// The place of a category in a list that is sorted by this key.
+    #[must_use]
+    pub fn position(self, category: &Category) -> Position {
+        let key = match self {
+            Self::Name => SortValue::Text(category.name.as_str().to_owned()),
+            Self::CreatedAt => SortValue::Time(category.created_at),
+        };
+        Position { key, id: category.id.uuid() }
+    }
+}
+
+/// How categories are sorted.
+pub type CategorySort = Sort<CategorySortKey>;
+
+/// Reads categories.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait CategoryQueries: Send + Sync {
+    /// The category with this id.
+    async fn find_category(&self, id: CategoryId) -> Result<Option<Category>, StoreError>;
+    /// A page of the categories. A position whose key is of another type than the sort's is an empty page.
+    async fn list_categories(&self, sort: CategorySort, page: &PageRequest) -> Result<Page<Category>, StoreError>;
 }
