@@ -11,7 +11,10 @@ use crate::{
     testing::{Ending, MockCategoryQueries, Scripted},
 };
 use serde_json::json;
-use skep_domain::shared::{Direction, Patch, Version};
+use skep_domain::{
+    catalog::CategoryId,
+    shared::{Direction, Patch, Version},
+};
 use std::sync::Arc;
 
 async fn run<C: Command<Unit = dyn CatalogTx>>(
@@ -149,9 +152,66 @@ async fn everybody_sees_categories_and_nobody_else_before_anything_is_read() {
     assert_eq!(code(&get.execute(&actor(1, &[]), category_id(1)).await), "forbidden");
 }
 
+fn move_to(parent: Option<u64>) -> MoveCategoryCommand {
+    let (category_id, parent_id) = (category_id(1), parent.map(category_id));
+    MoveCategoryCommand { category_id, parent_id, precondition: Precondition::Missing, idempotency_key: key() }
+}
+
+/// A shelf whose category is under another.
+fn under(parent: u64) -> Shelf {
+    let mut shelf = Shelf::with_category();
+    shelf.category.as_mut().unwrap().parent_id = Some(category_id(parent));
+    shelf
+}
+
+/// The category 2, or whatever is asked for, has this lineage.
+fn below(mut tx: MockCatalogTx, lineage: Vec<CategoryId>) -> MockCatalogTx {
+    tx.categories.expect_lineage().times(1).return_once(|_, moving| {
+        assert_eq!(moving, category_id(1));
+        Ok(lineage)
+    });
+    tx
+}
+
+#[tokio::test]
+async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
+    for (shelf, to) in [(Shelf::with_category(), Some(2)), (under(3), Some(2)), (under(3), None)] {
+        let tx = if to.is_some() { below(shelf.open(), vec![category_id(2), category_id(3)]) } else { shelf.open() };
+        let category = run(tx, MoveCategory, move_to(to)).await.unwrap();
+        assert_eq!((category.parent_id, category.version), (to.map(category_id), Version::FIRST.next()));
+        assert_eq!(shelf.seen.events.one().name, "catalog.category_moved.v1");
+        assert_eq!(shelf.told(), json!({ "category_id": category.id, "parent_id": to.map(category_id) }));
+    }
+}
+
+#[tokio::test]
+async fn the_same_place_moves_nothing() {
+    let shelf = under(2);
+    let mut tx = below(shelf.looking(), vec![category_id(2)]);
+    shelf.seen.noted.answers(&mut tx.idempotency);
+    assert_eq!(Some(run(tx, MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
+}
+
+#[tokio::test]
+async fn a_parent_must_exist_and_not_be_under_the_category() {
+    for (lineage, refusal) in [
+        (vec![], ("validation_failed", vec![("/parent_id", "unknown_category")])),
+        (vec![category_id(2), category_id(1)], ("category_cycle", vec![])),
+    ] {
+        let shelf = Shelf::with_category();
+        let refused = run(below(shelf.looking(), lineage), MoveCategory, move_to(Some(2))).await;
+        assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![Ending::RolledBack]));
+    }
+    assert_eq!(code(&run(Shelf::default().looking(), MoveCategory, move_to(None)).await), "not_found");
+    let stale = MoveCategoryCommand { precondition: Precondition::version(Version::FIRST.next()), ..move_to(None) };
+    let refused = run(under(2).looking(), MoveCategory, stale).await;
+    assert_eq!(code(&refused), "precondition_failed");
+}
+
 #[tokio::test]
 async fn obey_the_frame_of_commands() {
     obeys_the_frame(&Shelf::default(), || CreateCategory, &admin(), create).await;
     obeys_the_frame(&Shelf::with_category(), || RenameCategory, &admin(), || rename("Wax", "wax")).await;
     obeys_the_frame(&Shelf::with_category(), || DeleteCategory, &admin(), || delete(Precondition::Missing)).await;
+    obeys_the_frame(&under(2), || MoveCategory, &admin(), || move_to(None)).await;
 }

@@ -11,6 +11,7 @@ mod create_product;
 mod delete_category;
 #[cfg(test)]
 mod fixtures;
+mod move_category;
 mod ports;
 mod queries;
 mod rename_category;
@@ -22,6 +23,7 @@ pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError
 pub use create_category::{CreateCategory, CreateCategoryCommand, CreateCategoryError, SlugTaken};
 pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError, MoneyInput, SkuTaken};
 pub use delete_category::{CategoryHasChildren, DeleteCategory, DeleteCategoryCommand, DeleteCategoryError};
+pub use move_category::{CategoryCycle, MoveCategory, MoveCategoryCommand, MoveCategoryError};
 pub use ports::*;
 pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};
 pub use rename_category::{RenameCategory, RenameCategoryCommand, RenameCategoryError};
@@ -53,6 +55,8 @@ pub struct Catalog {
     pub create_category: UseCase<CreateCategory>,
     /// Renames a category.
     pub rename_category: UseCase<RenameCategory>,
+    /// Moves a category.
+    pub move_category: UseCase<MoveCategory>,
     /// Deletes a category.
     pub delete_category: UseCase<DeleteCategory>,
     /// Shows a category.
@@ -77,6 +81,7 @@ impl Catalog {
             get_stock: GetStock::new(ports.store.clone()),
             create_category: commands.of(CreateCategory),
             rename_category: commands.of(RenameCategory),
+            move_category: commands.of(MoveCategory),
             delete_category: commands.of(DeleteCategory),
             get_category: GetCategory::new(ports.store.clone()),
             list_categories: ListCategories::new(ports.store.clone()),

@@ -162,6 +162,8 @@ pub trait StockQueries: Send + Sync {
 ///
 /// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
 ///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
+/// 2. Between `lineage` and the end of the unit nobody else moves what it has answered, nor the category that moves: of
+///    two crossing units one waits and sees what the other has done, or ends with `Retry` or `Stale`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CategoryRepository: Send {
@@ -172,6 +174,9 @@ pub trait CategoryRepository: Send {
     /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
     /// `Referenced`.
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
+    /// The ids of this category and of all that it is under, from itself to the top; none if it does not exist. It is
+    /// asked for so that the category `moving` can be put under it.
+    async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError>;
     /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
 }

@@ -70,6 +70,17 @@ impl Category {
         }
         changed
     }
+
+    /// Puts it under another category, or at the top. Returns `false` if it is there already. The caller has made sure
+    /// that it will not be under itself.
+    pub fn move_under(&mut self, parent_id: Option<CategoryId>, now: Timestamp) -> bool {
+        let changed = self.parent_id != parent_id;
+        if changed {
+            self.parent_id = parent_id;
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        changed
+    }
 }
 
 #[cfg(test)]
@@ -96,6 +107,9 @@ mod tests {
         assert!(!category.rename(None, None, at(20)) && !category.rename(Some(name("Honey")), None, at(20)));
         assert_eq!(category, honey);
         assert!(category.rename(None, Some(slug("wax")), at(20)) && category.rename(Some(name("Wax")), None, at(5)));
-        assert_eq!(category, Category { name: name("Wax"), slug: slug("wax"), updated_at: at(20), ..honey });
+        assert_eq!(category, Category { name: name("Wax"), slug: slug("wax"), updated_at: at(20), ..honey.clone() });
+        let under = Some(CategoryId::new(Uuid::from_u128(1)));
+        assert!(category.move_under(under, at(30)) && !category.move_under(under, at(40)));
+        assert_eq!((category.parent_id, category.updated_at), (under, at(30)));
     }
 }

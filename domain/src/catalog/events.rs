@@ -63,6 +63,14 @@ events! {
         slug: Slug,
     }
 
+    /// A category was moved, with all that is under it.
+    CategoryMoved = "catalog.category_moved.v1" of category_id {
+        /// The category.
+        category_id: CategoryId,
+        /// The category that it is under now.
+        parent_id: Option<CategoryId>,
+    }
+
     /// A category was deleted. The version of the event follows the last one that the category had.
     CategoryDeleted = "catalog.category_deleted.v1" of category_id {
         /// The category.
@@ -137,6 +145,8 @@ mod tests {
         assert_payload(&CategoryCreated { category_id, slug: slug.clone(), parent_id }, uuid, &created);
         let payload = json!({ "category_id": uuid, "slug": "honey" });
         assert_payload(&CategoryRenamed { category_id, slug: slug.clone() }, uuid, &payload);
+        let moved = json!({ "category_id": uuid, "parent_id": parent });
+        assert_payload(&CategoryMoved { category_id, parent_id }, uuid, &moved);
         assert_payload(&CategoryDeleted { category_id, slug }, uuid, &payload);
     }
 }

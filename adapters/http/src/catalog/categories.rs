@@ -11,7 +11,8 @@ use crate::{
 use poem_openapi::{Object, OpenApi, param::Path, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::catalog::{
-    CategorySort, CategorySortKey, CreateCategoryCommand, DeleteCategoryCommand, RenameCategoryCommand,
+    CategorySort, CategorySortKey, CreateCategoryCommand, DeleteCategoryCommand, MoveCategoryCommand,
+    RenameCategoryCommand,
 };
 use skep_domain::catalog::{Category, CategoryId};
 
@@ -51,6 +52,16 @@ struct RenameCategoryRequest {
     name: MaybeUndefined<String>,
     /// The name in addresses.
     slug: MaybeUndefined<String>,
+}
+
+/// Another place for a category.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoveCategoryRequest {
+    /// The category that it is to be under; `null` for the top.
+    #[oai(nullable)]
+    #[serde(deserialize_with = "Option::deserialize")]
+    parent_id: Option<Id<CategoryId>>,
 }
 
 /// A category.
@@ -140,6 +151,23 @@ impl CategoryApi {
         let (name, slug) = (patch(body.0.name), patch(body.0.slug));
         let command = RenameCategoryCommand { category_id: id.0, precondition, name, slug, idempotency_key };
         Ok(shown(caller.app().catalog.rename_category.execute(&caller.actor, command).await?))
+    }
+
+    /// Move a category
+    ///
+    /// All that is under it comes along. Refused if it would then be under itself.
+    #[oai(path = "/categories/:id/move", method = "post", operation_id = "move_category")]
+    async fn move_to(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<CategoryId>>,
+        Sent(precondition): IfMatch,
+        Sent(idempotency_key): RepeatKey,
+        body: Strict<MoveCategoryRequest>,
+    ) -> Result<Shown<CategoryBody>, Problem> {
+        let (category_id, parent_id) = (id.0, body.0.parent_id.map(|id| id.0));
+        let command = MoveCategoryCommand { category_id, parent_id, precondition, idempotency_key };
+        Ok(shown(caller.app().catalog.move_category.execute(&caller.actor, command).await?))
     }
 
     /// Delete a category

@@ -33,5 +33,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>) {
     );
     schemas.example("CreateCategoryRequest", json!({ "name": "Honey", "slug": "honey" }));
     schemas.example("RenameCategoryRequest", json!({ "name": "Honey and more" }));
+    schemas.example("MoveCategoryRequest", json!({ "parent_id": null }));
+    schemas.required("MoveCategoryRequest", "parent_id");
     schemas.example("Stock", json!({ "available": 98, "links": { "self": stock } }));
 }

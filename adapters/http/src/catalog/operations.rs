@@ -3,8 +3,8 @@
 use crate::parts::Operation;
 use skep_application::catalog::{
     ArchiveProductError, ChangeProductError, CreateCategoryError, CreateProductError, DeleteCategoryError,
-    GetCategoryError, GetProductError, GetStockError, ListCategoriesError, ListProductsError, RenameCategoryError,
-    SetStockError,
+    GetCategoryError, GetProductError, GetStockError, ListCategoriesError, ListProductsError, MoveCategoryError,
+    RenameCategoryError, SetStockError,
 };
 use skep_domain::catalog::actions::{
     MANAGE_CATEGORY, MANAGE_PRODUCT, MANAGE_STOCK, READ_AVAILABILITY, READ_CATEGORY, READ_PRODUCT,
@@ -24,5 +24,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("list_categories", READ_CATEGORY, ListCategoriesError::REFUSALS),
     Operation::new("get_category", READ_CATEGORY, GetCategoryError::REFUSALS),
     Operation::new("rename_category", MANAGE_CATEGORY, RenameCategoryError::REFUSALS),
+    Operation::new("move_category", MANAGE_CATEGORY, MoveCategoryError::REFUSALS),
     Operation::new("delete_category", MANAGE_CATEGORY, DeleteCategoryError::REFUSALS),
 ];

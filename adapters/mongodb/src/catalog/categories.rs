@@ -7,7 +7,7 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::DateTime;
+use bson::{DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     catalog::{CategoryQueries, CategoryRepository, CategorySort, CategorySortKey, constraints},
@@ -84,6 +84,35 @@ impl CategoryRepository for MongoUnit {
 
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError> {
         self.put::<CategoryDoc>(category).await
+    }
+
+    async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError> {
+        let above = doc! {
+            "from": CategoryDoc::COLLECTION, "startWith": "$parent_id", "connectFromField": "parent_id",
+            "connectToField": "_id", "as": "above",
+        };
+        let pipeline = vec![
+            doc! { "$match": { "_id": record::id(id.uuid()) } },
+            doc! { "$graphLookup": above },
+            doc! { "$project": { "line": { "$concatArrays": [["$$ROOT"], "$above"] } } },
+            doc! { "$unwind": "$line" },
+            doc! { "$replaceRoot": { "newRoot": "$line" } },
+        ];
+        self.run(async |executor| {
+            let found = executor.aggregate::<CategoryDoc>(pipeline).await?;
+            let mut lineage = vec![];
+            // The order of what is above is not defined.
+            let mut next = found.iter().find(|category| category.id == id);
+            while let Some(category) = next {
+                lineage.push(category.id);
+                next = found.iter().find(|above| Some(above.id) == category.parent_id);
+            }
+            // A unit that moves one of them meanwhile collides with this one.
+            let held = record::ids(lineage.iter().chain([&moving]).map(|id| id.uuid()));
+            executor.hold(CategoryDoc::COLLECTION, held.into_iter().map(Into::into).collect()).await?;
+            Ok(lineage)
+        })
+        .await
     }
 
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError> {

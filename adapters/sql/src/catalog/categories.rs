@@ -1,11 +1,11 @@
 //! The categories.
 
 use crate::{
-    Kind, Row, SqlStore, SqlUnit,
+    Kind, Row, SqlStore, SqlUnit, Statement,
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
-    stored::{Place, Stored},
+    stored::{Place, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Slug},
     shared::{Text, Version},
 };
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 static CATEGORIES: LazyLock<Table<Category>> = LazyLock::new(|| {
     Table::<Category>::new("categories", "catalog.category", constraints::CATEGORY_ID)
@@ -34,6 +34,14 @@ static CATEGORIES: LazyLock<Table<Category>> = LazyLock::new(|| {
         .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
 });
 
+/// Locks in the order of the ids, so that crossing moves wait for each other instead of deadlocking.
+static LINEAGE: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "WITH RECURSIVE above (id, parent_id) AS (SELECT id, parent_id FROM categories WHERE id = $1 UNION \
+        SELECT parent.id, parent.parent_id FROM categories AS parent JOIN above ON parent.id = above.parent_id) \
+        SELECT {*} FROM categories WHERE id IN (SELECT id FROM above) OR id = $2 ORDER BY id {for update}";
+    CATEGORIES.query("lineage", text, &[Kind::Uuid, Kind::Uuid], &[])
+});
+
 static LIST: LazyLock<Pages> = LazyLock::new(|| {
     // The columns are called like the keys.
     let sorts: Vec<_> = CategorySortKey::NAMES.iter().map(|column| (format!("list_by_{column}"), *column)).collect();
@@ -41,7 +49,7 @@ static LIST: LazyLock<Pages> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&CATEGORIES).statements(LIST.statements())
+    Declared::table(&CATEGORIES).statements(LIST.statements()).statements([&*LINEAGE])
 }
 
 impl Stored for Category {
@@ -71,6 +79,25 @@ impl CategoryRepository for SqlUnit {
 
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError> {
         CATEGORIES.save(self, category).await
+    }
+
+    async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError> {
+        loop {
+            let locked = self.rows(&LINEAGE, args![id.uuid(), moving.uuid()], Category::read).await?;
+            let parents: BTreeMap<_, _> = locked.iter().map(|category| (category.id, category.parent_id)).collect();
+            let (mut lineage, mut next) = (vec![], Some(id));
+            while let Some((id, parent)) = next.and_then(|id| parents.get_key_value(&id)) {
+                lineage.push(*id);
+                next = *parent;
+                if lineage.len() > parents.len() {
+                    return self.remember(Err(StoreError::corrupt("categories", id, "it is under itself")));
+                }
+            }
+            if next.is_none() || lineage.is_empty() {
+                return Ok(lineage);
+            }
+            // One was moved after the statement had looked, and before it was locked: the statement looks again.
+        }
     }
 
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError> {

@@ -15,6 +15,10 @@ pub(super) async fn ask(World { server, admin, costs, .. }: &mut World) {
     let renamed = json!({ "name": "Lime" });
     let reply = server.send("PATCH", &path, &with(admin, &[("if-match", "*")]), Some(&renamed)).await;
     costs.add("PATCH /api/v1/categories/{id}", &reply);
+    let (to, top) = (format!("{path}/move"), json!({ "parent_id": top.text("id") }));
+    let reply = server.send("POST", &to, &with(admin, &[]), Some(&json!({ "parent_id": null }))).await;
+    costs.add("POST /api/v1/categories/{id}/move, to the top", &reply);
+    costs.add("POST /api/v1/categories/{id}/move", &server.send("POST", &to, &with(admin, &[]), Some(&top)).await);
     costs.add("GET /api/v1/categories", &server.send("GET", &format!("{list}?limit=1"), &[], None).await);
     costs.same("GET /api/v1/categories", "2 rows", &server.send("GET", list, &[], None).await);
     costs.add("DELETE /api/v1/categories/{id}", &server.send("DELETE", &path, &with(admin, &[]), None).await);

@@ -1,10 +1,12 @@
 //! `CategoryRepository` and `CategoryQueries`.
 
 use crate::{
-    check::Checked,
-    clause::clauses,
-    laws::{Child, Entity, Listed, Shown, Unique, Versioned, lists, put_sample, references, saves, shows},
-    sample, world,
+    check::{Checked, equal},
+    clause::{Given, clauses},
+    laws::{Child, Entity, Listed, Shown, Unique, Versioned, lists, put, put_sample, references, saves, shows},
+    sample,
+    units::commit,
+    world,
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -19,6 +21,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Slug},
     shared::{Direction, Text, Timestamp, Version},
 };
+use std::sync::Arc;
 
 clauses! { "categories" with [
         saves::clauses::<Category>("categories"),
@@ -27,6 +30,8 @@ clauses! { "categories" with [
         lists::leaving::<Category>("category_queries"),
         references::clauses::<Category>("categories", &["CategoryRepository 1"]),
     ]:
+    the_lineage_leads_to_the_top,
+    of_crossing_moves_one_is_not_stored ["CategoryRepository 2"],
 }
 
 fn category(parent_id: Option<CategoryId>) -> Checked<Category> {
@@ -163,4 +168,65 @@ impl Listed for Category {
         tx.categories().delete(self).await?;
         Ok(true)
     }
+}
+
+async fn the_lineage_leads_to_the_top(given: &Given) -> Checked {
+    let mut line: Vec<Category> = vec![put_sample(&*given.store).await?];
+    for depth in 0..4 {
+        line.push(category(Some(line[depth].id))?);
+        put(&*given.store, &line[depth + 1..]).await?;
+    }
+    let other: Category = put_sample(&*given.store).await?;
+    let lineage = async |id| commit!(given.store, catalog, tx => tx.categories().lineage(id, other.id).await?);
+    let expected: Vec<_> = line.iter().rev().map(|category| category.id).collect();
+    equal(lineage(line[4].id).await?, expected)?;
+    equal(lineage(line[0].id).await?, vec![line[0].id])?;
+    equal(lineage(CategoryId::new(world::uuid())).await?, vec![])
+}
+
+/// Moves a category unless it would be under itself; tells whether it was moved.
+async fn moved(store: &dyn Store, id: CategoryId, under: CategoryId) -> Result<bool, StoreError> {
+    commit!(store, catalog, tx => {
+        let lineage = tx.categories().lineage(under, id).await?;
+        match tx.categories().find(id).await? {
+            Some(category) if !lineage.contains(&id) => {
+                tx.categories().save(&Category { parent_id: Some(under), ..category }).await?;
+                true
+            }
+            _ => false,
+        }
+    })
+}
+
+/// Each root is moved under the child of the next one, all at once. If all of the moves were stored, they would be a
+/// cycle.
+async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
+    for count in [2, 3, 2, 3, 2, 3] {
+        let (mut roots, mut children): (Vec<Category>, Vec<_>) = (vec![], vec![]);
+        for _ in 0..count {
+            roots.push(put_sample(&*given.store).await?);
+            children.push(category(roots.last().map(|root| root.id))?);
+        }
+        put(&*given.store, &children).await?;
+        let start = Arc::new(tokio::sync::Barrier::new(count));
+        let tasks: Vec<_> = (0..count).map(|at| (roots[at].id, children[(at + 1) % count].id)).collect();
+        let tasks = tasks.into_iter().map(|(id, under)| {
+            let (store, start) = (given.store.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                moved(&*store, id, under).await
+            })
+        });
+        let mut done = 0;
+        for task in tasks.collect::<Vec<_>>() {
+            done += usize::from(task.await??);
+        }
+        let mut under = 0;
+        for root in &roots {
+            let found = given.store.find_category(root.id).await?;
+            under += usize::from(found.is_some_and(|root| root.parent_id.is_some()));
+        }
+        equal((done, under), (count - 1, count - 1))?;
+    }
+    Ok(())
 }

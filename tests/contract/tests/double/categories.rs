@@ -1,6 +1,6 @@
 //! Categories.
 
-use super::{Done, Double, Unit, queries::page, table::Row};
+use super::{Done, Double, State, Unit, queries::page, table::Row};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{
@@ -41,6 +41,14 @@ impl CategoryRepository for Unit {
     }
     async fn save(&mut self, category: &Category) -> Done<Version> {
         self.run(|state, flaw| state.categories.save(category, flaw)).await
+    }
+    async fn lineage(&mut self, id: CategoryId, _: CategoryId) -> Done<Vec<CategoryId>> {
+        let parent = |state: &State, id| state.categories.get(&id).and_then(|category: &Category| category.parent_id);
+        self.run(|state, _| {
+            let start = state.categories.contains_key(&id).then_some(id);
+            Ok(std::iter::successors(start, |id| parent(state, *id)).collect())
+        })
+        .await
     }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         self.run(|state, flaw| state.categories.delete(category, flaw)).await

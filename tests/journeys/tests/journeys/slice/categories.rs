@@ -15,6 +15,7 @@ pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::categories", categories_are_created_renamed_and_deleted),
         Journey::new("slice::categories_by_strangers", what_strangers_send_is_refused),
+        Journey::new("slice::categories_are_moved", categories_are_moved_without_cycles),
         Journey::new("slice::categories_are_listed", every_category_once_in_every_order),
     ],
     things: &[Thing { collection: CATEGORIES, parts: &[], make: |shop, _, _| make(shop, &unique("scene"), None) }],
@@ -85,6 +86,29 @@ fn what_strangers_send_is_refused(store: &Store) {
     admin.patch(at("nope")).if_match("*").json(json!({ "name": "Wax" })).send().refused(404, "not_found");
     visitor.get(format!("{CATEGORIES}?sort=slug")).send().refused(400, "invalid_parameter");
     assert_eq!(count(&visitor, CATEGORIES), 1);
+    shop.server.stop();
+}
+
+fn categories_are_moved_without_cycles(store: &Store) {
+    let shop = Shop::open(store);
+    let (admin, ada) = (&shop.admin, shop.user("ada"));
+    let top = make(&shop, "top", None);
+    let child = make(&shop, "child", Some(&top));
+    let other = make(&shop, "other", None);
+    let to = |id: &str, parent: Value| admin.post(format!("{}/move", at(id))).json(json!({ "parent_id": parent }));
+    let moved = to(&child, json!(other)).if_match("\"1\"").send().expect(200);
+    assert_eq!((moved.text("/parent_id"), moved.etag().as_str()), (other.clone(), "\"2\""));
+    assert_eq!(to(&child, json!(other)).send().expect(200).etag(), "\"2\"", "the same place moves nothing");
+    to(&child, Value::Null).if_match("\"1\"").send().refused(412, "precondition_failed");
+    for under in [&other, &child] {
+        to(&other, json!(under)).send().refused(409, "category_cycle");
+    }
+    to(&child, json!("nope")).send().refused(422, "validation_failed").at("/parent_id", "unknown_category");
+    to("nope", Value::Null).send().refused(404, "not_found");
+    admin.post(format!("{}/move", at(&child))).json(json!({})).send().expect(422);
+    ada.post(format!("{}/move", at(&child))).json(json!({ "parent_id": null })).send().refused(403, "forbidden");
+    assert_eq!(to(&child, Value::Null).send().expect(200).json()["parent_id"], Value::Null);
+    to(&other, json!(child)).send().expect(200);
     shop.server.stop();
 }
 
