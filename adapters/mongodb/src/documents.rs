@@ -135,7 +135,6 @@ impl MongoUnit {
     }
 
     /// Deletes the entity, as it was read. `Stale`; `Referenced` if anything refers to it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no entity with a version is deleted yet"))]
     pub(crate) async fn remove<R: Versioned>(&mut self, entity: &R::Entity) -> Result<(), StoreError> {
         self.run(async |executor| executor.remove::<R>(entity).await).await
     }

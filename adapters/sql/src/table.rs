@@ -168,7 +168,6 @@ impl<E> Table<E> {
 
     /// Deletes a row that was read in this version. `Referenced` if another row refers to it, `Stale` if the stored
     /// version is another one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "none of today's entities is deleted"))]
     pub(crate) async fn delete(&'static self, unit: &mut SqlUnit, entity: &E) -> Result<(), StoreError> {
         let key = self.sources[self.saved[0]].of(entity);
         let args = vec![key, self.version_of(entity).into()];

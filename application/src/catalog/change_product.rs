@@ -186,7 +186,7 @@ fn checked(patch: ProductPatch) -> Result<Change, Invalid> {
 }
 
 /// A field that cannot be emptied.
-fn required<T>(invalid: &mut Invalid, pointer: &str, field: Patch<T>) -> Option<T> {
+pub(super) fn required<T>(invalid: &mut Invalid, pointer: &str, field: Patch<T>) -> Option<T> {
     match field {
         Patch::Keep => None,
         Patch::Clear => invalid.check(pointer, "required", Err("must not be null")),

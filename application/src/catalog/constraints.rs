@@ -12,6 +12,13 @@ pub const STOCK_LEVEL_PRODUCT: Constraint = Constraint::new("stock_levels_pkey")
 pub const MOVEMENT_ID: Constraint = Constraint::new("stock_movements_pkey");
 /// The id of a reservation.
 pub const RESERVATION_ID: Constraint = Constraint::new("reservations_pkey");
+/// The id of a category.
+pub const CATEGORY_ID: Constraint = Constraint::new("categories_pkey");
+/// The slug of a category.
+pub const CATEGORY_SLUG: Constraint = Constraint::new("categories_slug_key");
+/// The parent of a category exists. It is the name of a foreign key, where the store has such, and not one of [`ALL`].
+pub const CATEGORY_PARENT: Constraint = Constraint::new("categories_parent_id_fkey");
 
-/// Every rule.
-pub const ALL: &[Constraint] = &[PRODUCT_ID, PRODUCT_SKU, STOCK_LEVEL_PRODUCT, MOVEMENT_ID, RESERVATION_ID];
+/// Every uniqueness rule.
+pub const ALL: &[Constraint] =
+    &[PRODUCT_ID, PRODUCT_SKU, STOCK_LEVEL_PRODUCT, MOVEMENT_ID, RESERVATION_ID, CATEGORY_ID, CATEGORY_SLUG];

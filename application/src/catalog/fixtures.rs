@@ -3,17 +3,25 @@
 use super::CatalogTx;
 use crate::{
     fixtures::{Noted, Recorded, units},
-    testing::MockCatalogTx,
+    testing::{MockCatalogTx, SeqIds},
 };
-use skep_domain::catalog::{Product, StockLevel};
+use skep_domain::{
+    catalog::{Category, CategoryId, NAME_MAX, Product, Slug, StockLevel},
+    shared::{Text, Timestamp},
+};
 
 units!(Shelf: MockCatalogTx as CatalogTx);
+
+pub(super) fn category_id(n: u64) -> CategoryId {
+    CategoryId::new(SeqIds::nth(4_000 + n))
+}
 
 /// What the catalog has, and what was done to it.
 #[derive(Clone, Default)]
 pub(super) struct Shelf {
     pub(super) product: Option<Product>,
     pub(super) level: Option<StockLevel>,
+    pub(super) category: Option<Category>,
     pub(super) seen: Seen,
 }
 
@@ -23,6 +31,8 @@ pub(super) struct Seen {
     pub(super) noted: Noted,
     pub(super) inserted: Recorded<Product>,
     pub(super) saved: Recorded<Product>,
+    /// Categories that were inserted, saved or deleted.
+    pub(super) categories: Recorded<Category>,
 }
 
 impl Shelf {
@@ -33,6 +43,11 @@ impl Shelf {
         tx.products.expect_find().returning(move |id| {
             seen.calls.push("products.find");
             Ok(product.clone().filter(|product| product.id == id))
+        });
+        let (seen, category) = (self.seen.clone(), self.category.clone());
+        tx.categories.expect_find().returning(move |id| {
+            seen.calls.push("categories.find");
+            Ok(category.clone().filter(|category| category.id == id))
         });
         self.seen.finds_levels(&mut tx.stock, self.level.into_iter().collect());
         self.seen.noted.claims(&mut tx.idempotency);
@@ -60,10 +75,32 @@ impl Shelf {
             seen.levels.push(*level);
             Ok(())
         });
+        let seen = self.seen.clone();
+        tx.categories.expect_insert().returning(move |category| {
+            seen.categories.push(category.clone());
+            Ok(())
+        });
+        let seen = self.seen.clone();
+        tx.categories.expect_save().returning(move |category| {
+            seen.categories.push(category.clone());
+            Ok(category.version.next())
+        });
+        let seen = self.seen.clone();
+        tx.categories.expect_delete().returning(move |category| {
+            seen.categories.push(category.clone());
+            Ok(())
+        });
         self.seen.stores_levels(&mut tx.stock);
         self.seen.noted.events(&mut tx.outbox);
         self.seen.noted.answers(&mut tx.idempotency);
         tx
+    }
+
+    /// A shelf with one category, and nothing else.
+    pub(super) fn with_category() -> Self {
+        let (name, slug) = (Text::line("Honey", NAME_MAX).unwrap(), Slug::parse("honey").unwrap());
+        let category = Category::create(category_id(1), name, slug, None, Timestamp::MIN);
+        Self { category: Some(category), ..Self::default() }
     }
 
     /// The payload of the only event.

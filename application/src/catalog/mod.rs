@@ -1,20 +1,32 @@
 //! The use cases and queries of the catalog.
 
 mod archive_product;
+mod category_queries;
+#[cfg(test)]
+mod category_tests;
 mod change_product;
 pub mod constraints;
+mod create_category;
 mod create_product;
+mod delete_category;
 #[cfg(test)]
 mod fixtures;
+mod move_category;
 mod ports;
 mod queries;
+mod rename_category;
 mod set_stock;
 
 pub use archive_product::{ArchiveProduct, ArchiveProductCommand, ArchiveProductError};
+pub use category_queries::{GetCategory, GetCategoryError, ListCategories, ListCategoriesError};
 pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError, MoneyPatch, ProductPatch};
+pub use create_category::{CreateCategory, CreateCategoryCommand, CreateCategoryError, SlugTaken};
 pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError, MoneyInput, SkuTaken};
+pub use delete_category::{CategoryHasChildren, DeleteCategory, DeleteCategoryCommand, DeleteCategoryError};
+pub use move_category::{CategoryCycle, MoveCategory, MoveCategoryCommand, MoveCategoryError};
 pub use ports::*;
 pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};
+pub use rename_category::{RenameCategory, RenameCategoryCommand, RenameCategoryError};
 pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};
 
 use crate::{
@@ -39,6 +51,18 @@ pub struct Catalog {
     pub list_products: ListProducts,
     /// Shows the stock of a product.
     pub get_stock: GetStock,
+    /// Creates a category.
+    pub create_category: UseCase<CreateCategory>,
+    /// Renames a category.
+    pub rename_category: UseCase<RenameCategory>,
+    /// Moves a category.
+    pub move_category: UseCase<MoveCategory>,
+    /// Deletes a category.
+    pub delete_category: UseCase<DeleteCategory>,
+    /// Shows a category.
+    pub get_category: GetCategory,
+    /// Lists categories.
+    pub list_categories: ListCategories,
 }
 
 impl Catalog {
@@ -55,6 +79,12 @@ impl Catalog {
             get_product: GetProduct::new(ports.store.clone()),
             list_products: ListProducts::new(ports.store.clone()),
             get_stock: GetStock::new(ports.store.clone()),
+            create_category: commands.of(CreateCategory),
+            rename_category: commands.of(RenameCategory),
+            move_category: commands.of(MoveCategory),
+            delete_category: commands.of(DeleteCategory),
+            get_category: GetCategory::new(ports.store.clone()),
+            list_categories: ListCategories::new(ports.store.clone()),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The ports of the catalogue.
 
-use crate::kernel::{Page, PageRequest, StoreError, context};
+use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    catalog::{Product, Reservation, StockLevel, StockMovement},
-    shared::{Direction, OrderId, ProductId, Timestamp, Version, named},
+    catalog::{Category, CategoryId, Product, Reservation, StockLevel, StockMovement},
+    shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
@@ -14,9 +14,11 @@ context! {
         products: ProductRepository by MockProductRepository,
         /// The stock of the products.
         stock: StockRepository by MockStockRepository,
+        /// The categories.
+        categories: CategoryRepository by MockCategoryRepository,
     }
     /// Everything that a store does for the catalog.
-    store CatalogStore: ProductQueries, StockQueries
+    store CatalogStore: ProductQueries, StockQueries, CategoryQueries
 }
 
 /// The products, inside a unit of work. Published to ordering.
@@ -87,26 +89,19 @@ named! {
 impl ProductSortKey {
     /// The place of a product in a list that is sorted by this key.
     #[must_use]
-    pub fn position(self, product: &Product) -> crate::kernel::Position {
-        use crate::kernel::SortValue;
+    pub fn position(self, product: &Product) -> Position {
         let key = match self {
             Self::CreatedAt => SortValue::Time(product.created_at),
             Self::Name => SortValue::Text(product.name.as_str().to_owned()),
             Self::Sku => SortValue::Text(product.sku.as_str().to_owned()),
             Self::Price => SortValue::Int(product.price.amount()),
         };
-        crate::kernel::Position { key, id: product.id.uuid() }
+        Position { key, id: product.id.uuid() }
     }
 }
 
-/// How products are sorted: by a key, and by id among equals, both in the same direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ProductSort {
-    /// By what.
-    pub key: ProductSortKey,
-    /// Which way.
-    pub direction: Direction,
-}
+/// How products are sorted.
+pub type ProductSort = Sort<ProductSortKey>;
 
 /// Reads products.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -161,4 +156,62 @@ impl StockView {
 pub trait StockQueries: Send + Sync {
     /// The level of this product, archived or not.
     async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError>;
+}
+
+/// The categories, inside a unit of work.
+///
+/// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
+///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
+/// 2. Between `lineage` and the end of the unit nobody else moves what it has answered, nor the category that moves: of
+///    two crossing units one waits and sees what the other has done, or ends with `Retry` or `Stale`.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait CategoryRepository: Send {
+    /// The category with this id.
+    async fn find(&mut self, id: CategoryId) -> Result<Option<Category>, StoreError>;
+    /// Stores a new category. `Duplicate` of `CATEGORY_ID` or `CATEGORY_SLUG`, `Referenced`.
+    async fn insert(&mut self, category: &Category) -> Result<(), StoreError>;
+    /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
+    /// `Referenced`.
+    async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
+    /// The ids of this category and of all that it is under, from itself to the top; none if it does not exist. It is
+    /// asked for so that the category `moving` can be put under it.
+    async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError>;
+    /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
+    async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
+}
+
+named! {
+    /// What categories can be sorted by; every key has an index. Callers use the name.
+    CategorySortKey {
+        /// The time of creation.
+        CreatedAt = "created_at",
+        /// The name, byte by byte.
+        Name = "name",
+    }
+}
+
+impl CategorySortKey {
+    /// The place of a category in a list that is sorted by this key.
+    #[must_use]
+    pub fn position(self, category: &Category) -> Position {
+        let key = match self {
+            Self::Name => SortValue::Text(category.name.as_str().to_owned()),
+            Self::CreatedAt => SortValue::Time(category.created_at),
+        };
+        Position { key, id: category.id.uuid() }
+    }
+}
+
+/// How categories are sorted.
+pub type CategorySort = Sort<CategorySortKey>;
+
+/// Reads categories.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait CategoryQueries: Send + Sync {
+    /// The category with this id.
+    async fn find_category(&self, id: CategoryId) -> Result<Option<Category>, StoreError>;
+    /// A page of the categories. A position whose key is of another type than the sort's is an empty page.
+    async fn list_categories(&self, sort: CategorySort, page: &PageRequest) -> Result<Page<Category>, StoreError>;
 }

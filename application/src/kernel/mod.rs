@@ -29,7 +29,7 @@ pub use idempotency::{
 };
 pub use limits::{Gcra, Limit, RateLimits, Verdict};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
-pub use page::{Page, PageRequest, Position, SortValue};
+pub use page::{Page, PageRequest, Position, Sort, SortValue};
 pub use precondition::{Precondition, Unmet};
 pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};

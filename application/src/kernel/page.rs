@@ -1,6 +1,6 @@
 //! Pages of lists, by keyset: a page starts after the last row of the one before, wherever that row is by now.
 
-use skep_domain::shared::{PageLimit, Timestamp};
+use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use uuid::Uuid;
 
 /// The value of the sort key of a row.
@@ -22,6 +22,15 @@ pub struct Position {
     pub key: SortValue,
     /// The id.
     pub id: Uuid,
+}
+
+/// How a list is sorted: by a key, and by id among equals, both in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Sort<K> {
+    /// By what.
+    pub key: K,
+    /// Which way.
+    pub direction: Direction,
 }
 
 /// Which page is asked for.

@@ -6,7 +6,8 @@ mod store;
 
 pub use crate::{
     catalog::{
-        CatalogMocks, MockCatalogTx, MockProductQueries, MockProductRepository, MockStockQueries, MockStockRepository,
+        CatalogMocks, MockCatalogTx, MockCategoryQueries, MockCategoryRepository, MockProductQueries,
+        MockProductRepository, MockStockQueries, MockStockRepository,
     },
     identity::{
         IdentityMocks, MockAccessTokens, MockIdentityTx, MockOneTimeSecrets, MockPasswordHasher, MockSessionQueries,

@@ -1,4 +1,4 @@
-//! What can be done with products and stock.
+//! What can be done with products, stock and categories.
 
 use crate::shared::Action;
 
@@ -12,6 +12,18 @@ pub const MANAGE_PRODUCT: Action = Action::admin("catalog.product.manage");
 pub const READ_AVAILABILITY: Action = Action::everyone("catalog.stock.read_availability");
 /// See and set how many pieces of a product are on hand, and see how many are reserved.
 pub const MANAGE_STOCK: Action = Action::admin("catalog.stock.manage");
+/// Read categories.
+pub const READ_CATEGORY: Action = Action::everyone("catalog.category.read");
+/// Create, change and delete categories.
+pub const MANAGE_CATEGORY: Action = Action::admin("catalog.category.manage");
 
 /// Every action of this context.
-pub const ALL: &[Action] = &[READ_PRODUCT, READ_ARCHIVED_PRODUCT, MANAGE_PRODUCT, READ_AVAILABILITY, MANAGE_STOCK];
+pub const ALL: &[Action] = &[
+    READ_PRODUCT,
+    READ_ARCHIVED_PRODUCT,
+    MANAGE_PRODUCT,
+    READ_AVAILABILITY,
+    MANAGE_STOCK,
+    READ_CATEGORY,
+    MANAGE_CATEGORY,
+];

@@ -1,6 +1,6 @@
-//! What happened to products and stock.
+//! What happened to products, stock and categories.
 
-use super::{Product, Sku, StockLevel};
+use super::{CategoryId, Product, Sku, Slug, StockLevel};
 use crate::shared::{Money, ProductId, events};
 
 events! {
@@ -43,6 +43,40 @@ events! {
         on_hand: u32,
         /// The pieces that active reservations hold.
         reserved: u32,
+    }
+
+    /// A category was created.
+    CategoryCreated = "catalog.category_created.v1" of category_id {
+        /// The category.
+        category_id: CategoryId,
+        /// The name in addresses.
+        slug: Slug,
+        /// The category that it is under.
+        parent_id: Option<CategoryId>,
+    }
+
+    /// A category got another name or slug. The field holds what is valid now, changed or not.
+    CategoryRenamed = "catalog.category_renamed.v1" of category_id {
+        /// The category.
+        category_id: CategoryId,
+        /// The name in addresses.
+        slug: Slug,
+    }
+
+    /// A category was moved, with all that is under it.
+    CategoryMoved = "catalog.category_moved.v1" of category_id {
+        /// The category.
+        category_id: CategoryId,
+        /// The category that it is under now.
+        parent_id: Option<CategoryId>,
+    }
+
+    /// A category was deleted. The version of the event follows the last one that the category had.
+    CategoryDeleted = "catalog.category_deleted.v1" of category_id {
+        /// The category.
+        category_id: CategoryId,
+        /// The name in addresses. Another category can get it.
+        slug: Slug,
     }
 }
 
@@ -101,5 +135,18 @@ mod tests {
         assert_payload(&ProductArchived::of(&product), uuid, &json!({ "product_id": uuid, "sku": "honey" }));
         let adjusted = json!({ "product_id": uuid, "on_hand": 7, "reserved": 2 });
         assert_payload(&StockAdjusted::of(&level), uuid, &adjusted);
+    }
+
+    #[test]
+    fn payloads_of_categories() {
+        let (uuid, parent, slug) = (Uuid::from_u128(1), Uuid::from_u128(2), Slug::parse("honey").unwrap());
+        let (category_id, parent_id) = (CategoryId::new(uuid), Some(CategoryId::new(parent)));
+        let created = json!({ "category_id": uuid, "slug": "honey", "parent_id": parent });
+        assert_payload(&CategoryCreated { category_id, slug: slug.clone(), parent_id }, uuid, &created);
+        let payload = json!({ "category_id": uuid, "slug": "honey" });
+        assert_payload(&CategoryRenamed { category_id, slug: slug.clone() }, uuid, &payload);
+        let moved = json!({ "category_id": uuid, "parent_id": parent });
+        assert_payload(&CategoryMoved { category_id, parent_id }, uuid, &moved);
+        assert_payload(&CategoryDeleted { category_id, slug }, uuid, &payload);
     }
 }

@@ -1,12 +1,14 @@
 //! What can be bought, and how much of it there is.
 
 pub mod actions;
+mod category;
 pub mod events;
 mod product;
 mod sku;
 mod stock;
 mod stock_changes;
 
+pub use category::{Category, CategoryId, InvalidSlug, Slug};
 pub use product::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, ProductId, ProductRefusal};
 pub use sku::{InvalidSku, Sku};
 pub use stock::{

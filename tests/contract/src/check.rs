@@ -78,6 +78,15 @@ pub(crate) fn duplicate<T: fmt::Debug>(result: Result<T, StoreError>, rule: Cons
     }
 }
 
+/// It was refused because of this reference.
+#[track_caller]
+pub(crate) fn referenced<T: fmt::Debug>(result: Result<T, StoreError>, rule: Constraint) -> Checked {
+    match result {
+        Err(StoreError::Referenced { constraint }) if constraint == rule => Ok(()),
+        other => Err(Failure::new(format!("expected a reference of {}, found {other:?}", rule.name()))),
+    }
+}
+
 /// It was refused as stale.
 #[track_caller]
 pub(crate) fn stale<T: fmt::Debug>(result: Result<T, StoreError>) -> Checked {

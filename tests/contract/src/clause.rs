@@ -104,17 +104,17 @@ macro_rules! clauses {
     (@start $start:ident) => { $crate::harness::Start::$start };
     (
         $subject:literal $(with [$($laws:expr),+ $(,)?])?:
-        $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),+ $(,)?
+        $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),* $(,)?
     ) => {
         pub(crate) fn clauses() -> Vec<$crate::clause::Clause> {
-            let own = vec![$($crate::clause::Clause {
+            let own: Vec<$crate::clause::Clause> = vec![$($crate::clause::Clause {
                 subject: $subject,
                 name: stringify!($name),
                 proves: &[$($($proves),+)?],
                 needs: &[$($($need),+)?],
                 start: $crate::clause::clauses!(@start $($start)?),
                 run: |given| Box::pin($name(given)),
-            }),+];
+            }),*];
             [$($($laws,)+)? own].concat()
         }
     };

@@ -1,4 +1,4 @@
-//! SQLite with one statement that is wrong.
+//! SQLite with one statement that is wrong, or with one mistake in its schema.
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
@@ -7,6 +7,9 @@ use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
 };
+
+/// Stands for the name of a statement: the mistake is in the script of a migration.
+pub const MIGRATIONS: &str = "migrations";
 
 /// A mistake in one statement: a part of its text is another one. Every parameter has to stay in the text.
 #[derive(Debug, Clone, Copy)]
@@ -81,10 +84,46 @@ impl SqlDatabase for FlawedDatabase {
         self.inner.read(self.statements.instead(statement)?, args).await
     }
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
-        self.inner.schema().await
+        Ok(Box::new(FlawedSchema { inner: self.inner.schema().await?, flaw: self.statements.flaw }))
     }
     async fn check(&self) -> Result<(), StoreError> {
         self.inner.check().await
+    }
+}
+
+struct FlawedSchema {
+    inner: Box<dyn SqlSchema>,
+    flaw: SqlFlaw,
+}
+
+#[async_trait]
+impl SqlConnection for FlawedSchema {
+    async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+        self.inner.execute(statement, args).await
+    }
+    async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
+        self.inner.execute_many(statement, rows).await
+    }
+    async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.inner.query(statement, args).await
+    }
+}
+
+#[async_trait]
+impl SqlSchema for FlawedSchema {
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        self.inner.begin().await
+    }
+    async fn script(&mut self, script: &str) -> Result<(), StoreError> {
+        let SqlFlaw { statement, from, to } = self.flaw;
+        let script = if statement == MIGRATIONS { script.replace(from, to) } else { script.to_owned() };
+        self.inner.script(&script).await
+    }
+    async fn commit(&mut self) -> Result<(), StoreError> {
+        self.inner.commit().await
+    }
+    async fn rollback(&mut self) -> Result<(), StoreError> {
+        self.inner.rollback().await
     }
 }
 

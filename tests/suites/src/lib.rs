@@ -9,7 +9,7 @@ mod proxy;
 mod sqlite;
 mod wire;
 
-pub use flawed::SqlFlaw;
+pub use flawed::{MIGRATIONS, SqlFlaw};
 pub use limits::{Local, Redis};
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};

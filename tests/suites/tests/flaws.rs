@@ -4,7 +4,7 @@
 //! work, races, keys) is planted in the double of `skep-contract`.
 
 use skep_contract::{clauses, run};
-use skep_suites::{SqlFlaw, Sqlite};
+use skep_suites::{MIGRATIONS, SqlFlaw, Sqlite};
 
 const fn flaw(statement: &'static str, from: &'static str, to: &'static str) -> SqlFlaw {
     SqlFlaw { statement, from, to }
@@ -22,7 +22,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
     (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),
     (flaw("catalog.product.count", "archived_at IS NULL", "1 = 1"), "product_queries", HAS_LEFT),
+    (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
+    (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
+    (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
 ];
+const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";
 const HAS_LEFT: &str = "what_has_left_is_not_listed_nor_counted";

@@ -20,8 +20,8 @@ use skep_application::catalog::{
 use skep_domain::{catalog::Product, shared::ProductId};
 
 #[derive(Tags)]
-enum Tag {
-    /// Products and how much of them there is.
+pub(super) enum Tag {
+    /// What can be bought.
     Catalog,
 }
 

@@ -23,5 +23,17 @@ pub(super) fn complete(schemas: &mut Schemas<'_>) {
     schemas.example("ChangeProductRequest", json!({ "price": { "amount": 1799 } }));
     schemas.example("MoneyChange", json!({ "amount": 1799 }));
     schemas.example("SetStockRequest", json!({ "on_hand": 120 }));
+    let (id, parent) = ("019a9d3c-5a00-7000-8000-000000000004", "019a9d3c-5a00-7000-8000-000000000003");
+    schemas.example(
+        "Category",
+        json!({
+            "id": id, "name": "Linden honey", "slug": "linden-honey", "parent_id": parent, "created_at": EXAMPLE_TIME,
+            "updated_at": EXAMPLE_TIME, "links": { "self": format!("/api/v1/categories/{id}") },
+        }),
+    );
+    schemas.example("CreateCategoryRequest", json!({ "name": "Honey", "slug": "honey" }));
+    schemas.example("RenameCategoryRequest", json!({ "name": "Honey and more" }));
+    schemas.example("MoveCategoryRequest", json!({ "parent_id": null }));
+    schemas.required("MoveCategoryRequest", "parent_id");
     schemas.example("Stock", json!({ "available": 98, "links": { "self": stock } }));
 }

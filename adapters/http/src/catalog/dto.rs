@@ -113,7 +113,7 @@ impl From<ChangeProductRequest> for ProductPatch {
     }
 }
 
-fn patch<T>(field: MaybeUndefined<T>) -> Patch<T> {
+pub(super) fn patch<T>(field: MaybeUndefined<T>) -> Patch<T> {
     match field {
         MaybeUndefined::Undefined => Patch::Keep,
         MaybeUndefined::Null => Patch::Clear,

@@ -1,6 +1,7 @@
 //! The endpoints of the catalog.
 
 mod api;
+mod categories;
 mod document;
 mod dto;
 mod operations;
@@ -8,4 +9,5 @@ mod operations;
 use crate::parts::Context;
 
 /// The catalog, as the API sees it.
-pub(crate) const CONTEXT: Context = Context::new::<api::CatalogApi>(operations::OPERATIONS, document::complete);
+pub(crate) const CONTEXT: Context =
+    Context::new::<(api::CatalogApi, categories::CategoryApi)>(operations::OPERATIONS, document::complete);

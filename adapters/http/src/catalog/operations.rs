@@ -2,10 +2,13 @@
 
 use crate::parts::Operation;
 use skep_application::catalog::{
-    ArchiveProductError, ChangeProductError, CreateProductError, GetProductError, GetStockError, ListProductsError,
-    SetStockError,
+    ArchiveProductError, ChangeProductError, CreateCategoryError, CreateProductError, DeleteCategoryError,
+    GetCategoryError, GetProductError, GetStockError, ListCategoriesError, ListProductsError, MoveCategoryError,
+    RenameCategoryError, SetStockError,
 };
-use skep_domain::catalog::actions::{MANAGE_PRODUCT, MANAGE_STOCK, READ_AVAILABILITY, READ_PRODUCT};
+use skep_domain::catalog::actions::{
+    MANAGE_CATEGORY, MANAGE_PRODUCT, MANAGE_STOCK, READ_AVAILABILITY, READ_CATEGORY, READ_PRODUCT,
+};
 
 /// Each operation, the action that it asks for, and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -17,4 +20,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("archive_product", MANAGE_PRODUCT, ArchiveProductError::REFUSALS),
     Operation::new("get_stock", READ_AVAILABILITY, GetStockError::REFUSALS),
     Operation::new("set_stock", MANAGE_STOCK, SetStockError::REFUSALS),
+    Operation::new("create_category", MANAGE_CATEGORY, CreateCategoryError::REFUSALS),
+    Operation::new("list_categories", READ_CATEGORY, ListCategoriesError::REFUSALS),
+    Operation::new("get_category", READ_CATEGORY, GetCategoryError::REFUSALS),
+    Operation::new("rename_category", MANAGE_CATEGORY, RenameCategoryError::REFUSALS),
+    Operation::new("move_category", MANAGE_CATEGORY, MoveCategoryError::REFUSALS),
+    Operation::new("delete_category", MANAGE_CATEGORY, DeleteCategoryError::REFUSALS),
 ];

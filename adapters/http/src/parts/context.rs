@@ -80,6 +80,13 @@ impl Schemas<'_> {
         }
     }
 
+    /// Says that a field must be there, although it may be `null`.
+    pub(crate) fn required(&mut self, schema: &str, field: &str) {
+        if let Some(schema) = self.0.get_mut(schema) {
+            schema["required"] = [field].as_slice().into();
+        }
+    }
+
     /// Says which values a field can have; of a list, which items.
     pub(crate) fn values<'v>(&mut self, schema: &str, field: &str, values: impl IntoIterator<Item = &'v str>) {
         let Some(field) = self.0.pointer_mut(&format!("/{schema}/properties/{field}")) else { return };

@@ -74,13 +74,14 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
     ("insufficient_stock", "Fewer pieces are there than were asked for.", "`/lines/n/quantity`"),
     ("invalid_email", "Is no e-mail address that can be used.", "`/email`"),
+    ("invalid_slug", "Is no slug: 1 to 100 lowercase letters and digits, with single hyphens between them.", "`/slug`"),
     ("invalid_sku", "Is no SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
     ("invalid_text", "Is empty, too long, or has characters that cannot be shown.", "texts"),
     ("invalid_type", "Is of another JSON type than expected.", "any place"),
     ("invalid_value", "Is a value that is not among the expected ones.", "any place"),
     ("missing_field", "Is required, and missing.", "any place"),
     ("out_of_range", "Is a number that is too small or too large.", "numbers"),
-    ("required", "Must not be null.", "`change_product`"),
+    ("required", "Must not be null.", "`change_product`, `rename_category`"),
     ("too_common", "Is among the passwords that are guessed first.", "`/password`"),
     ("too_few", "Has too few items.", "`/lines`"),
     ("too_long", "Has too many characters.", "`/password`"),
@@ -88,6 +89,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("too_short", "Has too few characters.", "`/password`"),
     ("unknown_currency", "Is no currency of ISO 4217 that prices can have.", "`/price/currency`"),
     ("unknown_field", "There is no such field.", "any place"),
+    ("unknown_category", "There is no such category.", "`/parent_id`"),
     ("unknown_product", "There is no such product on sale.", "`/lines/n/product_id`"),
 ];
 

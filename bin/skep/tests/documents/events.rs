@@ -220,6 +220,14 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     assert!(kit.call(request.unwrap()).await.status().is_success());
     let request = Request::delete(&path).header("authorization", format!("Bearer {admin}")).header("if-match", "*");
     assert!(kit.call(request.body(String::new()).unwrap()).await.status().is_success());
+    let parent = json!({ "name": "Sweets", "slug": "sweets" });
+    let parent = call(&kit, "POST", "/api/v1/categories", &admin, &parent).await;
+    let honey = json!({ "name": "Honey", "slug": "honey" });
+    let category = call(&kit, "POST", "/api/v1/categories", &admin, &honey).await;
+    let path = format!("/api/v1/categories/{}", category["id"].as_str().unwrap());
+    call(&kit, "PATCH", &path, &admin, &json!({ "slug": "dark-honey" })).await;
+    call(&kit, "POST", &format!("{path}/move"), &admin, &json!({ "parent_id": parent["id"] })).await;
+    call(&kit, "DELETE", &path, &admin, &Value::Null).await;
 
     let mut recorded = BTreeSet::new();
     for event in kit.events().await {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
 mod catalog;
+mod categories;
 mod identity;
 mod ordering;
 
@@ -23,6 +24,7 @@ const HEADS: [&str; 5] = ["request", "SQL", "MongoDB", "SQL statements", "MongoD
 /// What a context asks for, one context a line. Later ones use what earlier ones have made.
 const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(catalog::ask(world)), //
+    |world| Box::pin(categories::ask(world)),
     |world| Box::pin(ordering::ask(world)),
 ];
 

@@ -1,5 +1,6 @@
-//! Products and stock.
+//! Products, stock and categories.
 
+mod categories;
 mod products;
 mod reservations;
 mod stock;
@@ -8,5 +9,6 @@ mod stock_queries;
 use crate::clause::Clause;
 
 pub(crate) fn clauses() -> Vec<Clause> {
-    [products::clauses(), stock::clauses(), reservations::clauses(), stock_queries::clauses()].concat()
+    [products::clauses(), stock::clauses(), reservations::clauses(), stock_queries::clauses(), categories::clauses()]
+        .concat()
 }

@@ -11,12 +11,16 @@
 //! | [`Shown`] | is read outside of a unit of work | [`shows`] |
 //! | [`Owned`] | is read within a scope | [`shows::scoped`] |
 //! | [`Listed`] | is listed by pages | [`lists`] |
+//! | [`Child`] | can be under another one, and is deleted | [`references`] |
 
 pub(crate) mod batches;
 pub(crate) mod lists;
+pub(crate) mod references;
 pub(crate) mod rows;
 pub(crate) mod saves;
 pub(crate) mod shows;
+
+pub(crate) use references::Child;
 
 use crate::{
     check::Checked,

@@ -5,6 +5,7 @@
 //! SQLite, in `tests/suites/tests/flaws.rs`.
 
 mod catalog;
+mod categories;
 mod identity;
 mod kernel;
 mod migrations;
@@ -21,7 +22,7 @@ use skep_application::{
 };
 use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
 use skep_domain::{
-    catalog::{Product, Reservation, StockLevel, StockMovement},
+    catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     identity::{Session, User},
     ordering::Order,
     shared::{EventId, ProductId, ReservationId, SessionId, Timestamp},
@@ -134,6 +135,7 @@ pub(crate) struct State {
     sessions: BTreeMap<SessionId, Session>,
     setup: Option<SetupToken>,
     products: Table<Product>,
+    categories: Table<Category>,
     levels: BTreeMap<ProductId, StockLevel>,
     movements: Vec<StockMovement>,
     reservations: BTreeMap<ReservationId, Reservation>,

@@ -15,6 +15,10 @@ pub(crate) trait Row: Clone {
     fn version(&mut self) -> &mut Version;
     /// The rule, beside that of the key, that both rows together would break.
     fn clash(&self, other: &Self) -> Option<Constraint>;
+    /// The row of the same table that it refers to, and the rule.
+    fn parent(&self) -> Option<(Self::Key, Constraint)> {
+        None
+    }
     /// The row as a store with this flaw keeps it, when it is saved over `_stored` or inserted.
     fn kept(&self, _stored: Option<&Self>, _flaw: Flaw) -> Self {
         self.clone()
@@ -56,7 +60,25 @@ impl<R: Row> Table<R> {
     pub(crate) fn insert(&mut self, row: &R, flaw: Flaw) -> Result<(), StoreError> {
         unique(self.0.contains_key(&row.key()).then_some(R::KEY), flaw)?;
         unique(self.0.values().find_map(|other| row.clash(other)), flaw)?;
+        self.referred(row)?;
         self.0.insert(row.key(), row.kept(None, flaw));
+        Ok(())
+    }
+
+    /// `Referenced` if the row refers to what is not there.
+    fn referred(&self, row: &R) -> Result<(), StoreError> {
+        let missing = row.parent().filter(|(parent, _)| !self.0.contains_key(parent));
+        missing.map_or(Ok(()), |(_, constraint)| Err(StoreError::Referenced { constraint }))
+    }
+
+    pub(crate) fn delete(&mut self, row: &R, flaw: Flaw) -> Result<(), StoreError> {
+        let stored = self.0.get_mut(&row.key()).map(|stored| *stored.version());
+        next(stored, *row.clone().version(), flaw)?;
+        let mut parents = self.0.values().filter_map(Row::parent);
+        if let Some((_, constraint)) = parents.find(|(parent, _)| *parent == row.key()) {
+            return Err(StoreError::Referenced { constraint });
+        }
+        self.0.remove(&row.key());
         Ok(())
     }
 
@@ -66,6 +88,7 @@ impl<R: Row> Table<R> {
         *saved.version() = next(stored, *row.clone().version(), flaw)?;
         let mut others = self.0.values().filter(|other| other.key() != row.key());
         unique(others.find_map(|other| row.clash(other)), flaw)?;
+        self.referred(row)?;
         let version = *saved.version();
         self.0.insert(row.key(), saved);
         Ok(version)

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod catalog;
+mod categories;
 mod orders;
 mod rush;
 
@@ -17,6 +18,7 @@ use skep_journeys::Client;
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     catalog::CONTEXT,
+    categories::CONTEXT,
     orders::CONTEXT,
 ];
 

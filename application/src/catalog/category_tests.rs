@@ -1,0 +1,217 @@
+//! The use cases of categories, with mocks only.
+
+use super::{
+    constraints::{CATEGORY_ID, CATEGORY_PARENT, CATEGORY_SLUG},
+    fixtures::{Shelf, category_id, script},
+    *,
+};
+use crate::{
+    fixtures::{actor, admin, away, code, commands, endings, key, obeys_the_frame, told, user, visitor},
+    kernel::{Command, PageRequest, Precondition, StoreError},
+    testing::{Ending, MockCategoryQueries, Scripted},
+};
+use serde_json::json;
+use skep_domain::{
+    catalog::CategoryId,
+    shared::{Direction, Patch, Version},
+};
+use std::sync::Arc;
+
+async fn run<C: Command<Unit = dyn CatalogTx>>(
+    tx: MockCatalogTx,
+    command: C,
+    input: C::Input,
+) -> Result<C::Answer, C::Error> {
+    commands(&script([tx])).of(command).execute(&admin(), input).await
+}
+
+fn create() -> CreateCategoryCommand {
+    let (name, slug) = ("Honey".to_owned(), "honey".to_owned());
+    CreateCategoryCommand { name, slug, parent_id: Some(category_id(1)), idempotency_key: key() }
+}
+
+fn rename(name: &str, slug: &str) -> RenameCategoryCommand {
+    RenameCategoryCommand {
+        category_id: category_id(1),
+        precondition: Precondition::version(Version::FIRST),
+        name: Patch::Set(name.to_owned()),
+        slug: Patch::Set(slug.to_owned()),
+        idempotency_key: key(),
+    }
+}
+
+fn delete(precondition: Precondition) -> DeleteCategoryCommand {
+    DeleteCategoryCommand { category_id: category_id(1), precondition, idempotency_key: key() }
+}
+
+#[tokio::test]
+async fn a_new_category_is_stored_under_its_parent_and_one_event_tells_of_it() {
+    let shelf = Shelf::default();
+    let category = run(shelf.open(), CreateCategory, create()).await.unwrap();
+    assert_eq!(category, shelf.seen.categories.one());
+    assert_eq!((category.slug.as_str(), category.parent_id), ("honey", Some(category_id(1))));
+    assert_eq!(shelf.seen.events.one().name, "catalog.category_created.v1");
+    assert_eq!(shelf.told(), json!({ "category_id": category.id, "slug": "honey", "parent_id": category_id(1) }));
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_with_a_new_one_is_told_at_once_before_anything_is_read() {
+    let wrong = CreateCategoryCommand { name: " ".to_owned(), slug: "Honey".to_owned(), ..create() };
+    let refusal = commands(&Scripted::untouched()).of(CreateCategory).execute(&admin(), wrong).await;
+    assert_eq!(told(&refusal), ("validation_failed", vec![("/name", "invalid_text"), ("/slug", "invalid_slug")]));
+}
+
+#[tokio::test]
+async fn what_the_store_refuses_is_told_and_rolled_back() {
+    let unknown = ("validation_failed", vec![("/parent_id", "unknown_category")]);
+    for (error, refusal, ending) in [
+        (StoreError::Referenced { constraint: CATEGORY_PARENT }, unknown, Ending::RolledBack),
+        (StoreError::Duplicate { constraint: CATEGORY_SLUG }, ("slug_taken", vec![]), Ending::RolledBack),
+        (StoreError::Duplicate { constraint: CATEGORY_ID }, ("internal", vec![]), Ending::Dropped),
+    ] {
+        let shelf = Shelf::default();
+        let mut tx = shelf.looking();
+        tx.categories.expect_insert().times(1).return_once(|_| Err(error));
+        let refused = run(tx, CreateCategory, create()).await;
+        assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![ending]));
+    }
+    let shelf = Shelf::with_category();
+    let mut tx = shelf.looking();
+    let taken = StoreError::Duplicate { constraint: CATEGORY_SLUG };
+    tx.categories.expect_save().times(1).return_once(|_| Err(taken));
+    assert_eq!(code(&run(tx, RenameCategory, rename("Wax", "wax")).await), "slug_taken");
+    let mut tx = shelf.looking();
+    let referenced = StoreError::Referenced { constraint: CATEGORY_PARENT };
+    tx.categories.expect_delete().times(1).return_once(|_| Err(referenced));
+    assert_eq!(code(&run(tx, DeleteCategory, delete(Precondition::Missing)).await), "category_has_children");
+    assert_eq!(endings(&shelf.seen.endings), [Ending::RolledBack; 2]);
+}
+
+#[tokio::test]
+async fn a_new_name_or_slug_moves_the_version_and_one_event_tells_of_it() {
+    let honey = Shelf::with_category().category.unwrap();
+    for (change, expected) in [
+        (rename("Wax", "wax"), ("Wax", "wax")),
+        (RenameCategoryCommand { slug: Patch::Keep, ..rename("Wax", "") }, ("Wax", "honey")),
+        (RenameCategoryCommand { name: Patch::Keep, ..rename("", "wax") }, ("Honey", "wax")),
+    ] {
+        let shelf = Shelf::with_category();
+        let category = run(shelf.open(), RenameCategory, change).await.unwrap();
+        assert_eq!((category.name.as_str(), category.slug.as_str()), expected);
+        assert_eq!((category.version, shelf.seen.categories.one().version), (honey.version.next(), honey.version));
+        assert_eq!(shelf.seen.events.one().name, "catalog.category_renamed.v1");
+        assert_eq!(shelf.told(), json!({ "category_id": honey.id, "slug": expected.1 }));
+    }
+    let shelf = Shelf::with_category();
+    let mut tx = shelf.looking();
+    shelf.seen.noted.answers(&mut tx.idempotency);
+    assert_eq!(run(tx, RenameCategory, rename("Honey", "honey")).await.unwrap(), honey, "the same name moves nothing");
+}
+
+#[tokio::test]
+async fn not_found_comes_before_the_precondition_and_that_before_the_values() {
+    let wrong = |precondition| RenameCategoryCommand { precondition, name: Patch::Clear, ..rename("", "A") };
+    let ask = async |shelf: Shelf, precondition| run(shelf.looking(), RenameCategory, wrong(precondition)).await;
+    assert_eq!(code(&ask(Shelf::default(), Precondition::Missing).await), "not_found");
+    assert_eq!(code(&ask(Shelf::with_category(), Precondition::Missing).await), "precondition_required");
+    let other = Precondition::version(Version::FIRST.next());
+    assert_eq!(code(&ask(Shelf::with_category(), other.clone()).await), "precondition_failed");
+    let refusal = ask(Shelf::with_category(), Precondition::Any).await;
+    assert_eq!(told(&refusal), ("validation_failed", vec![("/name", "required"), ("/slug", "invalid_slug")]));
+    // To delete, a precondition may be missing.
+    let ask = async |shelf: Shelf, precondition| code(&run(shelf.open(), DeleteCategory, delete(precondition)).await);
+    assert_eq!(ask(Shelf::default(), other.clone()).await, "not_found");
+    assert_eq!(ask(Shelf::with_category(), other).await, "precondition_failed");
+    assert_eq!(ask(Shelf::with_category(), Precondition::version(Version::FIRST)).await, "ok");
+}
+
+#[tokio::test]
+async fn a_deleted_category_is_gone_and_one_event_tells_of_it() {
+    let shelf = Shelf::with_category();
+    run(shelf.open(), DeleteCategory, delete(Precondition::Missing)).await.unwrap();
+    assert_eq!(Some(shelf.seen.categories.one()), shelf.category);
+    let event = shelf.seen.events.one();
+    assert_eq!((event.name.as_str(), event.aggregate_version), ("catalog.category_deleted.v1", Version::FIRST.next()));
+    assert_eq!(shelf.told(), json!({ "category_id": category_id(1), "slug": "honey" }));
+}
+
+#[tokio::test]
+async fn everybody_sees_categories_and_nobody_else_before_anything_is_read() {
+    let mut queries = MockCategoryQueries::new();
+    queries.expect_find_category().returning(|id| Ok(Shelf::with_category().category.filter(|found| found.id == id)));
+    queries.expect_list_categories().times(1).returning(|_, _| Err(away()));
+    let queries: Arc<dyn CategoryQueries> = Arc::new(queries);
+    let (get, list) = (GetCategory::new(queries.clone()), ListCategories::new(queries));
+    for actor in [visitor(), user(1), admin()] {
+        assert_eq!(get.execute(&actor, category_id(1)).await.unwrap().id, category_id(1));
+        assert_eq!(code(&get.execute(&actor, category_id(2)).await), "not_found");
+    }
+    let sort = CategorySort { key: CategorySortKey::Name, direction: Direction::Ascending };
+    let ask = async |actor| code(&list.execute(&actor, sort, &PageRequest::default()).await);
+    assert_eq!((ask(visitor()).await, ask(actor(1, &[])).await), ("store_unavailable", "forbidden"));
+    assert_eq!(code(&get.execute(&actor(1, &[]), category_id(1)).await), "forbidden");
+}
+
+fn move_to(parent: Option<u64>) -> MoveCategoryCommand {
+    let (category_id, parent_id) = (category_id(1), parent.map(category_id));
+    MoveCategoryCommand { category_id, parent_id, precondition: Precondition::Missing, idempotency_key: key() }
+}
+
+/// A shelf whose category is under another.
+fn under(parent: u64) -> Shelf {
+    let mut shelf = Shelf::with_category();
+    shelf.category.as_mut().unwrap().parent_id = Some(category_id(parent));
+    shelf
+}
+
+/// The category 2, or whatever is asked for, has this lineage.
+fn below(mut tx: MockCatalogTx, lineage: Vec<CategoryId>) -> MockCatalogTx {
+    tx.categories.expect_lineage().times(1).return_once(|_, moving| {
+        assert_eq!(moving, category_id(1));
+        Ok(lineage)
+    });
+    tx
+}
+
+#[tokio::test]
+async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
+    for (shelf, to) in [(Shelf::with_category(), Some(2)), (under(3), Some(2)), (under(3), None)] {
+        let tx = if to.is_some() { below(shelf.open(), vec![category_id(2), category_id(3)]) } else { shelf.open() };
+        let category = run(tx, MoveCategory, move_to(to)).await.unwrap();
+        assert_eq!((category.parent_id, category.version), (to.map(category_id), Version::FIRST.next()));
+        assert_eq!(shelf.seen.events.one().name, "catalog.category_moved.v1");
+        assert_eq!(shelf.told(), json!({ "category_id": category.id, "parent_id": to.map(category_id) }));
+    }
+}
+
+#[tokio::test]
+async fn the_same_place_moves_nothing() {
+    let shelf = under(2);
+    let mut tx = below(shelf.looking(), vec![category_id(2)]);
+    shelf.seen.noted.answers(&mut tx.idempotency);
+    assert_eq!(Some(run(tx, MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
+}
+
+#[tokio::test]
+async fn a_parent_must_exist_and_not_be_under_the_category() {
+    for (lineage, refusal) in [
+        (vec![], ("validation_failed", vec![("/parent_id", "unknown_category")])),
+        (vec![category_id(2), category_id(1)], ("category_cycle", vec![])),
+    ] {
+        let shelf = Shelf::with_category();
+        let refused = run(below(shelf.looking(), lineage), MoveCategory, move_to(Some(2))).await;
+        assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![Ending::RolledBack]));
+    }
+    assert_eq!(code(&run(Shelf::default().looking(), MoveCategory, move_to(None)).await), "not_found");
+    let stale = MoveCategoryCommand { precondition: Precondition::version(Version::FIRST.next()), ..move_to(None) };
+    let refused = run(under(2).looking(), MoveCategory, stale).await;
+    assert_eq!(code(&refused), "precondition_failed");
+}
+
+#[tokio::test]
+async fn obey_the_frame_of_commands() {
+    obeys_the_frame(&Shelf::default(), || CreateCategory, &admin(), create).await;
+    obeys_the_frame(&Shelf::with_category(), || RenameCategory, &admin(), || rename("Wax", "wax")).await;
+    obeys_the_frame(&Shelf::with_category(), || DeleteCategory, &admin(), || delete(Precondition::Missing)).await;
+    obeys_the_frame(&under(2), || MoveCategory, &admin(), || move_to(None)).await;
+}

@@ -1,0 +1,100 @@
+//! Moving a category to another place in the tree.
+
+use super::{CatalogTx, create_category::unknown_parent};
+use crate::kernel::{
+    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet, refusal,
+    use_case_error,
+};
+use skep_domain::{
+    access::Resource,
+    catalog::{Category, CategoryId, actions, events::CategoryMoved},
+    shared::Action,
+};
+
+/// Which category to move, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MoveCategoryCommand {
+    /// The category.
+    pub category_id: CategoryId,
+    /// The category that it is to be under; `None` for the top.
+    pub parent_id: Option<CategoryId>,
+    /// The version that must still be there, if any is named.
+    pub precondition: Precondition,
+    /// Makes the command happen once, however often it is sent.
+    #[serde(skip)]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+refusal! {
+    /// The category would be under itself.
+    CategoryCycle = Conflict, "category_cycle";
+}
+
+use_case_error! {
+    /// Why the category was not moved.
+    MoveCategoryError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        Invalid(Invalid),
+        KeyReused(KeyReused),
+        CategoryCycle(CategoryCycle),
+    }
+}
+
+/// Moves categories with all that is under them. The same place moves no version.
+pub struct MoveCategory;
+
+impl Command for MoveCategory {
+    type Unit = dyn CatalogTx;
+    type Input = MoveCategoryCommand;
+    type Plan = MoveCategoryCommand;
+    type Target = Category;
+    type Answer = Category;
+    type Error = MoveCategoryError;
+
+    const NAME: &'static str = "catalog.move_category";
+    const ACTION: Action = actions::MANAGE_CATEGORY;
+
+    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
+        input.idempotency_key.as_ref()
+    }
+
+    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        Ok(input)
+    }
+
+    fn contended(plan: &Self::Plan) -> Vec<Key> {
+        [Some(plan.category_id), plan.parent_id].into_iter().flatten().map(|id| Key(id.uuid())).collect()
+    }
+
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Category, Resource), Self::Error> {
+        let category = unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?;
+        Ok((category, Resource::Any))
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        mut category: Authorized<'_, Category>,
+    ) -> Result<Category, Self::Error> {
+        plan.precondition.allow(category.version)?;
+        if let Some(parent) = plan.parent_id {
+            let lineage = unit.categories().lineage(parent, category.id).await?;
+            if lineage.is_empty() {
+                return Err(unknown_parent().into());
+            }
+            if lineage.contains(&category.id) {
+                return Err(CategoryCycle.into());
+            }
+        }
+        let now = category.now();
+        if category.move_under(plan.parent_id, now) {
+            category.version = unit.categories().save(&category).await?;
+            let event = CategoryMoved { category_id: category.id, parent_id: category.parent_id };
+            category.record(unit.outbox(), &event, category.version, category.updated_at).await?;
+        }
+        Ok(category.into_target())
+    }
+}
