@@ -29,12 +29,6 @@ impl Precondition {
         Self::OneOf(vec![seen])
     }
 
-    /// Whether the caller says nothing.
-    #[must_use]
-    pub const fn is_missing(&self) -> bool {
-        matches!(self, Self::Missing)
-    }
-
     /// Judges a required precondition against the version at hand.
     ///
     /// # Errors

@@ -17,8 +17,9 @@ use skep_domain::{
 pub struct CancelOrderCommand {
     /// The order.
     pub order_id: OrderId,
-    /// The version that must still be there, if any is named.
-    #[serde(skip_serializing_if = "Precondition::is_missing")]
+    /// The version that must still be there, if any is named. Not in the fingerprint: released programs, which ignored
+    /// it, have stored answers without it.
+    #[serde(skip)]
     pub precondition: Precondition,
     /// Makes the command happen once, however often it is sent.
     #[serde(skip)]

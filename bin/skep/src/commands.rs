@@ -34,7 +34,8 @@ use std::{
                        from environment variables, which win: docs/configuration.md lists them, and `skep check` says \
                        what is wrong with them.
 
-Every command works beside a running server, except a second `serve` on the same data folder.
+Every command works beside a running server, except a second `serve` on the same data folder, and
+`migrate down`: stop every server first, for it needs the tables that `down` takes away.
 
 Exit codes: 0 done; 1 it could not be done, and the standard error says why; 2 it was called wrongly.
 

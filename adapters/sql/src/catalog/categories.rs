@@ -5,7 +5,7 @@ use crate::{
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
-    stored::{Place, Stored, args},
+    stored::{RowId, Stored, args},
     table::Table,
 };
 use async_trait::async_trait;
@@ -62,7 +62,7 @@ impl Stored for Category {
             parent_id: row.optional_uuid()?.map(CategoryId::new),
             created_at: row.time()?,
             updated_at: row.time()?,
-            version: Place("categories", id).version(row.int()?)?,
+            version: RowId("categories", id).version(row.int()?)?,
         })
     }
 }
