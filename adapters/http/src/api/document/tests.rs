@@ -45,7 +45,10 @@ fn every_reference_leads_somewhere() {
 }
 
 /// What operations do. Another verb is a decision: an SDK makes a method of it.
-const VERBS: &[&str] = &["archive", "cancel", "change", "create", "get", "list", "place", "register", "replace", "set"];
+const VERBS: &[&str] = &[
+    "archive", "cancel", "change", "create", "delete", "get", "list", "move", "place", "register", "rename", "replace",
+    "set",
+];
 
 /// Names that are no verb and noun, because the usual word for it is a verb in two parts.
 const PHRASES: &[&str] = &["log_in", "set_up"];
@@ -209,6 +212,7 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str) {
             }
         }
         ("array", Value::Array(items)) => items.iter().for_each(|item| judge(document, &schema["items"], item, at)),
+        (_, Value::Null) if schema["nullable"] == true => {}
         ("string", Value::String(_)) | ("integer", Value::Number(_)) | ("boolean", Value::Bool(_)) => {}
         (kind, value) => panic!("{at}: {value} is no {kind}"),
     }
