@@ -212,6 +212,7 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str) {
             }
         }
         ("array", Value::Array(items)) => items.iter().for_each(|item| judge(document, &schema["items"], item, at)),
+        (_, Value::Null) if schema["nullable"] == true => {}
         ("string", Value::String(_)) | ("integer", Value::Number(_)) | ("boolean", Value::Bool(_)) => {}
         (kind, value) => panic!("{at}: {value} is no {kind}"),
     }
