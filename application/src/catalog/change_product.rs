@@ -92,7 +92,7 @@ pub struct ChangeProduct;
 pub struct ChangeProductPlan {
     product_id: ProductId,
     precondition: Precondition,
-    /// What is wrong with the values is told after the product was found and its version compared.
+    /// `write` reports invalid values, after it has compared the version of the product.
     change: Result<Change, Invalid>,
 }
 

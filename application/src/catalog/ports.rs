@@ -1,4 +1,4 @@
-//! The ports of the catalogue.
+//! The ports of the catalog.
 
 use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;

@@ -50,7 +50,7 @@ pub struct RenameCategory;
 pub struct RenameCategoryPlan {
     category_id: CategoryId,
     precondition: Precondition,
-    /// What is wrong with the values is told after the category was found and its version compared.
+    /// `write` reports invalid values, after it has compared the version of the category.
     change: Result<(Option<Text>, Option<Slug>), Invalid>,
 }
 

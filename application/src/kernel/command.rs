@@ -212,7 +212,7 @@ impl<C: Command> UseCase<C> {
                 Claimed::New => {}
                 Claimed::Mismatch => return Err(KeyReused.into()),
                 Claimed::Replay(answer) => {
-                    // An attempt of this very call was stored after all: nobody has had its answer yet.
+                    // The attempt whose outcome was unknown was authorized, in this very call.
                     if !attempt.after_unknown {
                         self.check_still_seen(call.actor, plan, unit).await?;
                     }

@@ -13,7 +13,7 @@ pub use gcra::Gcra;
 pub struct Limit {
     /// So many times at once, and in every `period` on average.
     pub burst: u32,
-    /// How long it takes to earn `burst` times anew.
+    /// The time in which an empty bucket becomes full again.
     pub period: Duration,
 }
 

@@ -12,7 +12,7 @@
 //!    not have been stored, and may still be on its way; see [`crate::kernel::Outbox::settle`].
 //! 6. Any caller may be cancelled at any await: the unit is undone, or was committed as a whole.
 //! 7. `rollback` is how a refusal ends. When it has returned `Ok`, what the unit read was durable; otherwise the refusal
-//!    must be judged anew.
+//!    must be judged again.
 
 use super::{IdempotencyKeys, Outbox, StoreError};
 use async_trait::async_trait;
@@ -46,7 +46,7 @@ pub trait Transaction: Send {
     /// Undoes everything, and waits until what the unit has read is durable.
     ///
     /// # Errors
-    /// `Retry` if what it read was lost: the refusal must be judged anew. `Unavailable`.
+    /// `Retry` if what it read was lost: the refusal must be judged again. `Unavailable`.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 

@@ -57,13 +57,13 @@ pub struct ScheduledStep<W: 'static> {
 }
 
 impl<W> ScheduledStep<W> {
-    /// What is told of it.
+    /// Its line in the status of the schema.
     #[must_use]
     pub fn status(&self, applied_at: Option<Timestamp>) -> MigrationStatus {
         MigrationStatus { set: self.set.to_owned(), number: self.number, name: self.name.to_owned(), applied_at }
     }
 
-    /// What is told of it when it fails.
+    /// The error that reports its failure.
     #[must_use]
     pub fn failed(&self, source: StoreError) -> MigrationError {
         MigrationError::Failed { set: self.set.to_owned(), number: self.number, name: self.name.to_owned(), source }

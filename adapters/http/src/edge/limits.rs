@@ -53,12 +53,12 @@ pub struct Timeouts {
     pub body_total: Duration,
     /// How long a client may take nothing of a response that is ready. Default: 60 s.
     pub response_stall: Duration,
-    /// By when a request is to be answered. What only reads (GET, HEAD) is cut then and answered 503; of a change the
-    /// application is told the deadline, and the edge never cuts it, for its commit may be on the way. Default: 30 s.
+    /// The time in which a request is to be answered. The edge then cuts a GET or HEAD and answers 503. It never cuts a
+    /// change, whose commit may be on its way; the application gets the deadline and keeps it. Default: 30 s.
     pub request: Duration,
     /// How long running requests may go on after shutdown was asked. Default: 20 s.
     pub drain: Duration,
-    /// How long a connection without a request stays after it was told to close. Default: 1 s.
+    /// How long a connection without a request stays open after the server asked it to close. Default: 1 s.
     pub closing_grace: Duration,
     /// How long an unread body is taken off the wire before its connection closes, so that the
     /// client gets the answer that refuses it. Default: 1 s.

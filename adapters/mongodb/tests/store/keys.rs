@@ -1,4 +1,4 @@
-//! Idempotency keys and the mark of a unit: whoever meets another unit on its way is told to retry, and does not wait.
+//! Idempotency keys and the mark of a unit: a unit that meets another unfinished unit fails with `Retry` and does not wait.
 
 use crate::{
     samples,
