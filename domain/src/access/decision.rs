@@ -3,7 +3,7 @@
 use super::Role;
 use crate::shared::{Action, Audience, UserId};
 
-/// The thing to which an action is done.
+/// The target of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// No particular resource, or one that is not loaded yet. An action is denied only if no resource could allow it.
@@ -21,7 +21,7 @@ pub enum Subject<'a> {
     User {
         /// The account.
         id: UserId,
-        /// Its roles.
+        /// The roles of the account.
         roles: &'a [Role],
     },
     /// Skep itself: set-up, commands of the operator and background work. It may do everything.
@@ -37,8 +37,8 @@ pub enum Denial {
     /// No role of the account has the action.
     #[error("no role of the account allows it")]
     Role,
-    /// The action is allowed on the account's own things only.
-    #[error("belongs to somebody else")]
+    /// The account may do the action only to its own things.
+    #[error("belongs to another account")]
     Ownership,
 }
 
@@ -77,7 +77,7 @@ const fn audience_of(role: Role) -> Audience {
     }
 }
 
-/// What one role of the account decides.
+/// The decision for one role of the account.
 fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
     let others = action.others().is_some_and(|others| audience >= others);
     match audience >= action.own() {
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(decided, [Err(Denial::Role), Ok(()), Ok(())]);
     }
 
-    /// What is denied before anything is read is denied for every resource as well.
+    /// An action that is denied before anything is read is denied for every resource as well.
     #[test]
     fn a_resource_never_widens_what_a_role_allows() {
         for roles in [&[][..], &[Role::User], &[Role::Admin], &[Role::Admin, Role::User]] {
