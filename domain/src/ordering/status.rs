@@ -258,7 +258,10 @@ mod tests {
 
         /// O1: a repeated trigger changes nothing.
         #[test]
-        fn the_same_trigger_again_changes_nothing(progress in any_progress(), trigger in prop::sample::select(Trigger::ALL)) {
+        fn the_same_trigger_again_changes_nothing(
+            progress in any_progress(),
+            trigger in prop::sample::select(Trigger::ALL),
+        ) {
             if let Ok(Some(next)) = progress.after(trigger) {
                 prop_assert!(matches!(next.after(trigger), Ok(None) | Err(_)));
             }
