@@ -1,4 +1,4 @@
-//! Categories.
+//! Categories and their tree.
 
 use super::{Context, Thing};
 use crate::{
@@ -14,7 +14,7 @@ const CATEGORIES: &str = "/api/v1/categories";
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::categories", categories_are_created_renamed_and_deleted),
-        Journey::new("slice::categories_by_strangers", what_strangers_send_is_refused),
+        Journey::new("slice::categories_by_strangers", invalid_and_forbidden_calls_are_refused),
         Journey::new("slice::categories_are_moved", categories_are_moved_without_cycles),
         Journey::new("slice::categories_are_listed", every_category_once_in_every_order),
     ],
@@ -48,7 +48,7 @@ fn categories_are_created_renamed_and_deleted(store: &Store) {
     let rename = |etag: &str, body: Value| admin.patch(at(&child)).if_match(etag).json(body).send();
     let renamed = rename("\"1\"", json!({ "slug": "lime" })).expect(200);
     assert_eq!((renamed.etag().as_str(), renamed.text("/name").as_str()), ("\"2\"", "Of linden"));
-    assert_eq!(rename("*", json!({ "slug": "lime" })).expect(200).etag(), "\"2\"", "the same moves nothing");
+    assert_eq!(rename("*", json!({ "slug": "lime" })).expect(200).etag(), "\"2\"", "the same values change nothing");
     rename("*", json!({ "slug": "honey" })).refused(409, "slug_taken");
 
     admin.delete(at(&top)).send().refused(409, "category_has_children");
@@ -63,7 +63,7 @@ fn categories_are_created_renamed_and_deleted(store: &Store) {
     shop.server.stop();
 }
 
-fn what_strangers_send_is_refused(store: &Store) {
+fn invalid_and_forbidden_calls_are_refused(store: &Store) {
     let shop = Shop::open(store);
     let (admin, visitor, ada) = (&shop.admin, shop.server.visitor(), shop.user("ada"));
     let id = make(&shop, "honey", None);
@@ -98,7 +98,7 @@ fn categories_are_moved_without_cycles(store: &Store) {
     let to = |id: &str, parent: Value| admin.post(format!("{}/move", at(id))).json(json!({ "parent_id": parent }));
     let moved = to(&child, json!(other)).if_match("\"1\"").send().expect(200);
     assert_eq!((moved.text("/parent_id"), moved.etag().as_str()), (other.clone(), "\"2\""));
-    assert_eq!(to(&child, json!(other)).send().expect(200).etag(), "\"2\"", "the same place moves nothing");
+    assert_eq!(to(&child, json!(other)).send().expect(200).etag(), "\"2\"", "the same place changes nothing");
     to(&child, Value::Null).if_match("\"1\"").send().refused(412, "precondition_failed");
     for under in [&other, &child] {
         to(&other, json!(under)).send().refused(409, "category_cycle");
