@@ -1,8 +1,8 @@
 //! Every store and every limiter under the contract suite: `cargo test -p skep-suites --test stores`.
 //!
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
-//! its store is ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` it fails. A clause that
-//! cannot be tried on a store is ignored too.
+//! its store is ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` it fails. A clause
+//! that cannot be tried on a store is ignored too.
 
 mod summary;
 
