@@ -69,7 +69,7 @@ pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decis
     combined(roles.iter().map(|role| (audience_of(*role), of_audience(audience_of(*role), action, own))))
 }
 
-/// The built-in roles as audiences. Staff has no role of its own yet: an admin is staff too.
+/// The built-in roles as audiences. There is no role for staff yet; an admin is staff too.
 const fn audience_of(role: Role) -> Audience {
     match role {
         Role::User => Audience::Account,
@@ -87,8 +87,8 @@ fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
     }
 }
 
-/// One role that allows the action is enough. If none does, the denial of the strongest role is reported, in whatever
-/// order the roles come. An account without roles may do nothing.
+/// One role that allows the action is enough. If none does, the denial of the strongest role is reported. The order of
+/// the roles does not matter. An account without roles may do nothing.
 fn combined(decisions: impl Iterator<Item = (Audience, Decision)>) -> Decision {
     let strongest = decisions.max_by_key(|(audience, decision)| (decision.is_ok(), *audience));
     strongest.map_or(Err(Denial::Role), |(_, decision)| decision)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_denial_of_the_strongest_role_is_reported_in_whatever_order_the_roles_come() {
+    fn the_denial_of_the_strongest_role_is_reported_in_any_order_of_the_roles() {
         let weak = (Audience::Account, Err(Denial::NeedsAccount));
         let middle = (Audience::Staff, Err(Denial::Role));
         let strong = (Audience::Admin, Err(Denial::Ownership));

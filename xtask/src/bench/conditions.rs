@@ -92,7 +92,7 @@ fn proc_line(file: &str, name: &str) -> Option<String> {
     line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 
-/// The output of a command, or `unknown` if there is none.
+/// The output of a command, or `unknown` if it prints nothing or cannot be run.
 fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 
 /// The requests of a load, and the checks of their answers.
 pub(crate) trait Source {
-    /// Appends the next request and returns its tag, which comes back with the answer. Returns `None` if there is none.
+    /// Appends the next request and returns its tag, which comes back with the answer. `None` after the last request.
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64>;
 
     /// Checks an answer.

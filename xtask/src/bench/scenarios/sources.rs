@@ -18,7 +18,7 @@ pub(crate) struct Reads {
 }
 
 impl Reads {
-    /// Reads by users with these tokens, or by visitors if there are none.
+    /// Reads by users with these tokens, or by visitors if the list is empty.
     pub(crate) fn new(ids: Ids, tokens: &[String]) -> Self {
         let head = |token: String| format!(" HTTP/1.1\r\nHost: bench.test\r\n{token}\r\n").into_bytes();
         let mut heads: Vec<_> = tokens.iter().map(|token| head(bearer(token))).collect();
