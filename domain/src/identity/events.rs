@@ -9,7 +9,7 @@ use crate::{
 events! {
     /// An account was created by its owner, by an admin, or at set-up.
     UserRegistered = "identity.user_registered.v1" of user_id {
-        /// The account.
+        /// The new account.
         user_id: UserId,
         /// The roles of the account.
         roles: Vec<Role>,
@@ -17,7 +17,7 @@ events! {
 
     /// A user logged in. The aggregate is the new session.
     UserLoggedIn = "identity.user_logged_in.v1" of session_id {
-        /// The account.
+        /// The account that logged in.
         user_id: UserId,
         /// The new session.
         session_id: SessionId,
