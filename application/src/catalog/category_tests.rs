@@ -11,10 +11,7 @@ use crate::{
     testing::{Ending, MockCategoryQueries, Scripted},
 };
 use serde_json::json;
-use skep_domain::{
-    catalog::CategoryId,
-    shared::{Direction, Patch, Version},
-};
+use skep_domain::shared::{Direction, Patch, Version};
 use std::sync::Arc;
 
 async fn run<C: Command<Unit = dyn CatalogTx>>(

@@ -104,7 +104,7 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// Counts in these buckets. `credentials` are the paths of operations that take credentials. The recorder of metrics
+    /// Counts in these buckets. `credentials` are the routes of operations that take credentials. The recorder of metrics
     /// has to be installed before.
     pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, credentials: Vec<String>) -> Self {
         Self { limits, buckets, credentials, decisions: Decisions::new() }
@@ -139,7 +139,7 @@ impl Limiter {
         }
         let network = network(context.client);
         self.take(verdicts, "address", &network, self.limits.address).await?;
-        if self.credentials.iter().any(|known| known == path) {
+        if self.credentials.iter().any(|template| context.route.as_deref() == Some(template)) {
             self.take(verdicts, "credentials", &network, self.limits.credentials).await?;
         }
         Ok(())
