@@ -101,7 +101,7 @@ impl CategoryRepository for MongoUnit {
         self.run(async |executor| {
             let found = executor.aggregate::<CategoryDoc>(pipeline).await?;
             let mut lineage = vec![];
-            // The order of what is above is not defined.
+            // The documents above are returned in no order.
             let mut next = found.iter().find(|category| category.id == id);
             while let Some(category) = next {
                 lineage.push(category.id);

@@ -1,3 +1,3 @@
-//! The keys of this deployment.
+//! Operation of the store: its keys.
 
 mod instance_keys;
