@@ -35,7 +35,7 @@ struct Entry {
 }
 
 impl KeyLocks {
-    /// Waits for a turn at each of these ids, in the order of arrival. A caller that is cancelled leaves all queues.
+    /// Waits for a turn at each of these ids, in the order of arrival. A caller that is canceled leaves all queues.
     pub(crate) async fn lock(self: &Arc<Self>, mut keys: Vec<Key>) -> Vec<Turn> {
         keys.sort_unstable();
         keys.dedup();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cancelled_caller_leaves_every_queue() {
+    async fn a_canceled_caller_leaves_every_queue() {
         let locks = Arc::new(KeyLocks::default());
         let first = locks.lock(vec![key(2)]).await;
         let mut waiting = Box::pin(locks.lock(vec![key(1), key(2)]));

@@ -63,7 +63,7 @@ pub struct PoolStats {
 type ConnectionId = (ServerAddress, u32);
 
 /// Sets instead of counts, because the driver also reports "checked in" for connections that were never checked out:
-/// their caller was cancelled before they were ready.
+/// their caller was canceled before they were ready.
 #[derive(Debug, Default)]
 struct Pool {
     open: HashSet<ConnectionId>,

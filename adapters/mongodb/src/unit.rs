@@ -8,11 +8,11 @@ use tokio::runtime::Handle;
 
 /// A unit of work: one transaction in one session.
 ///
-/// Its end (commit, rollback or drop) runs on a separate task, so that a caller that is cancelled meanwhile leaves no
+/// Its end (commit, rollback or drop) runs on a separate task, so that a caller that is canceled meanwhile leaves no
 /// transaction open on the server. The turns at the contended ids end after that.
 pub struct MongoUnit {
     work: Option<Work>,
-    /// Whether a statement has failed, or was cancelled before its answer came.
+    /// Whether a statement has failed, or was canceled before its answer came.
     failed: bool,
     /// Whether that error has ended the transaction on the server, as far as is known. A broken reference is found by
     /// the client, and the transaction stays open.
@@ -38,7 +38,7 @@ impl MongoUnit {
     }
 
     /// Runs statements, unless earlier ones have failed. The unit counts as failed until they have finished. An error
-    /// and a cancelled caller then need no further code.
+    /// and a canceled caller then need no further code.
     pub(crate) async fn run<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut Executor) -> Result<T, StoreError>,

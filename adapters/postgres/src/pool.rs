@@ -1,7 +1,7 @@
 //! The connections of the process.
 //!
 //! A connection returns to the pool only through [`Lease::release`], when it is certainly outside of a transaction. It
-//! can then be used without asking the server. A lease that is dropped otherwise (after an error or a cancelled call)
+//! can then be used without asking the server. A lease that is dropped otherwise (after an error or a canceled call)
 //! is cleaned in a separate task: it reads the pending answers and rolls the transaction back. Until then the
 //! connection counts as used, so that the server never has more connections than the maximum.
 
@@ -335,7 +335,7 @@ impl Drop for Lease {
 
 /// Reads pending answers and rolls back. Returns whether the connection can be used again.
 async fn clean(raw: &mut PgConnection, in_transaction: bool) -> bool {
-    // An error may belong to an earlier statement whose caller was cancelled. Our request was then not sent yet.
+    // An error may belong to an earlier statement whose caller was canceled. Our request was then not sent yet.
     for _ in 0..4 {
         let done = if in_transaction { raw.execute("ROLLBACK").await.map(drop) } else { raw.ping().await };
         match done {

@@ -22,7 +22,7 @@ const ANSWER: Option<Duration> = Some(Duration::from_secs(10));
 
 /// The lock belongs to a separate connection. Any end of the connection frees it: a drop, a kill or the process's exit.
 ///
-/// The connection is stored here only between calls. A call puts it back if it still works. A call that is cancelled
+/// The connection is stored here only between calls. A call puts it back if it still works. A call that is canceled
 /// closes it.
 pub(crate) struct PostgresSchema {
     connection: Option<PgConnection>,

@@ -23,7 +23,7 @@ pub(crate) const fn begin(mode: TxMode) -> &'static str {
 /// A transaction on one connection.
 ///
 /// The connection is stored here only between statements. A statement takes it, and puts it back when it has succeeded.
-/// After an error or a cancelled call it is not put back, and everything except `rollback` is refused. Otherwise a
+/// After an error or a canceled call it is not put back, and everything except `rollback` is refused. Otherwise a
 /// commit after an error would seem to succeed, because PostgreSQL answers it with `Ok`.
 pub(crate) struct PostgresTransaction {
     lease: Option<Lease>,

@@ -102,7 +102,7 @@ impl Fake {
             Some(Answer::Changed(count)) => Ok(count),
             Some(Answer::Fails(error)) => Err(error),
             Some(Answer::Hangs) => std::future::pending().await,
-            Some(Answer::Rows(rows)) => panic!("a change was asked for, the script has {rows:?}"),
+            Some(Answer::Rows(rows)) => panic!("the statement changes rows, but the script has {rows:?}"),
         }
     }
 
@@ -114,7 +114,7 @@ impl Fake {
             Some(Answer::Rows(rows)) => Ok(rows.into_iter().map(|row| Row::new(statement.name, row)).collect()),
             Some(Answer::Fails(error)) => Err(error),
             Some(Answer::Hangs) => std::future::pending().await,
-            Some(Answer::Changed(count)) => panic!("rows were asked for, the script changes {count}"),
+            Some(Answer::Changed(count)) => panic!("the statement reads rows, but the script changes {count}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, Transaction, TxMode, UnitOutcome};
 
-/// A unit of work. After its first error or a cancelled call it refuses everything except [`Transaction::rollback`],
+/// A unit of work. After its first error or a canceled call it refuses everything except [`Transaction::rollback`],
 /// which ends a refusal that was caused by a `Duplicate` or `Referenced`.
 pub struct SqlUnit {
     transaction: Box<dyn SqlTransaction>,
@@ -89,7 +89,7 @@ impl SqlUnit {
         result
     }
 
-    /// Marks the unit as failed until the call has finished. An error and a cancelled call then need no further code.
+    /// Marks the unit as failed until the call has finished. An error and a canceled call then need no further code.
     fn enter(&mut self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::after_error());

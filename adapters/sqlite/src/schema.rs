@@ -24,7 +24,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The locked schema. The connection and the lock move together, so that a step whose caller was cancelled holds the
+/// The locked schema. The connection and the lock move together, so that a step whose caller was canceled holds the
 /// lock until it has ended.
 pub(crate) struct SqliteSchema(Option<Box<Locked>>);
 
@@ -57,7 +57,7 @@ impl SqliteSchema {
         &mut self,
         work: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let gone = || StoreError::Unavailable("an earlier step of the schema was cancelled".into());
+        let gone = || StoreError::Unavailable("an earlier step of the schema was canceled".into());
         let mut locked = self.0.take().ok_or_else(gone)?;
         let (locked, result) = tokio::task::spawn_blocking(move || {
             let result = work(&mut locked.session);

@@ -59,7 +59,7 @@ impl Executor {
     /// Rolls the transaction back.
     pub(crate) async fn abort(mut self) {
         if self.sent && !self.answered {
-            // The caller was cancelled before the driver knew that the server had started a transaction. Without
+            // The caller was canceled before the driver knew that the server had started a transaction. Without
             // another statement, the driver would not abort it on the server.
             let _ = self.prove().await;
         }

@@ -1,4 +1,4 @@
-//! Callers that are cancelled.
+//! Callers that are canceled.
 
 use crate::{
     samples,
@@ -29,7 +29,7 @@ async fn settle(db: &Db, event: EventId) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_is_cancelled_anywhere_blocks_no_other_unit() {
+async fn a_unit_that_is_canceled_anywhere_blocks_no_other_unit() {
     with_db(|db| async move {
         let unit = async |event: &OutboxEvent| {
             let mut tx = catalog(&db.store).await;
@@ -51,7 +51,7 @@ async fn a_unit_that_is_cancelled_anywhere_blocks_no_other_unit() {
 
 /// The driver then does not know that the server has started a transaction.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_whose_first_statement_was_cancelled_still_ends() {
+async fn a_unit_whose_first_statement_was_canceled_still_ends() {
     with_db(|db| async move {
         let (sent, mut options) = (Arc::new(Notify::new()), db.options.clone());
         let notify = Arc::clone(&sent);
@@ -77,7 +77,7 @@ async fn a_unit_whose_first_statement_was_cancelled_still_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_caller_was_cancelled_is_completed() {
+async fn a_commit_whose_caller_was_canceled_is_completed() {
     with_db(|db| async move {
         let events = [samples::event(), samples::event()];
         let mut tx = catalog(&db.store).await;

@@ -148,7 +148,7 @@ async fn without_a_queue_colliding_units_are_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn turns_end_when_a_unit_is_dropped_refused_or_cancelled_while_waiting() {
+async fn turns_end_when_a_unit_is_dropped_refused_or_canceled_while_waiting() {
     with_db(|db| async move {
         let product = stock_up(&db.store, 5).await;
         let keys = [Key(product.id.uuid())];

@@ -1,4 +1,4 @@
-//! Connections that break, run out, are cancelled and are reused.
+//! Connections that break, run out, are canceled and are reused.
 
 use crate::{
     proxy::Proxy,
@@ -226,7 +226,7 @@ async fn pooled_connections_that_the_server_closed_are_replaced_unnoticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancelled_begins_leave_no_connection_stuck() {
+async fn canceled_begins_leave_no_connection_stuck() {
     with_database(async |test| {
         test.with_items().await;
         let mut options = test.options();

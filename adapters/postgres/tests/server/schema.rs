@@ -104,7 +104,7 @@ async fn lock_is_held_until_the_schema_is_dropped() {
 }
 
 #[tokio::test]
-async fn lock_is_freed_by_a_cancelled_call_and_by_a_killed_connection() {
+async fn lock_is_freed_by_a_canceled_call_and_by_a_killed_connection() {
     with_database(async |test| {
         let database = test.connect();
         let mut first = schema(&database).await;

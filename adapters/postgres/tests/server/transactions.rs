@@ -97,7 +97,7 @@ async fn after_an_error_everything_is_refused_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn cancelled_statement_undoes_the_transaction() {
+async fn canceled_statement_undoes_the_transaction() {
     with_database(async |test| {
         let database = test.with_items().await;
         let mut tx = begin(&database).await;

@@ -25,7 +25,7 @@ async fn outcomes(answers: impl IntoIterator<Item = Answer>, end: End) -> String
     let store = Fake::answering(answers).store();
     let mut unit: Box<dyn CatalogTx> = store.begin(TxMode::Write, &[]).await.unwrap();
     match end {
-        End::Cancelled => {
+        End::Canceled => {
             let stock = unit.stock();
             let levels = [level()];
             let mut call = pin!(stock.save_many(&levels));
@@ -36,7 +36,7 @@ async fn outcomes(answers: impl IntoIterator<Item = Answer>, end: End) -> String
     match end {
         End::Commit => drop(unit.commit().await),
         End::RollBack => drop(unit.rollback().await),
-        End::Drop | End::Cancelled => drop(unit),
+        End::Drop | End::Canceled => drop(unit),
     }
     counts(&recorder)
 }
@@ -46,7 +46,7 @@ enum End {
     Commit,
     RollBack,
     Drop,
-    Cancelled,
+    Canceled,
 }
 
 fn counts(recorder: &PrometheusRecorder) -> String {
@@ -81,7 +81,7 @@ async fn units_are_counted_by_how_they_end() {
     assert_eq!(outcomes(fails(StoreError::Unavailable("away".into())), End::Drop).await, "failed 1");
     assert_eq!(outcomes(fails(StoreError::Full("disk".into())), End::Commit).await, "failed 1");
     assert_eq!(outcomes([], End::Drop).await, "failed 1");
-    assert_eq!(outcomes([Answer::Hangs], End::Cancelled).await, "failed 1");
+    assert_eq!(outcomes([Answer::Hangs], End::Canceled).await, "failed 1");
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ async fn an_unreadable_row_is_named_and_fails_the_unit() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_fails_the_unit() {
+async fn a_canceled_call_fails_the_unit() {
     let fake = Fake::answering([Answer::Hangs]);
     let mut tx = unit(&fake, TxMode::Write).await;
     {

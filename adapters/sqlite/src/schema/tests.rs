@@ -102,7 +102,7 @@ async fn the_schema_is_locked_against_other_instances() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_step_is_rolled_back_and_releases_the_lock() {
+async fn a_canceled_step_is_rolled_back_and_releases_the_lock() {
     let fixture = without_deferred_keys();
     let mut schema = fixture.db.schema().await.unwrap();
     schema.begin().await.unwrap();

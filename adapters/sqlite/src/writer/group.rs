@@ -53,7 +53,7 @@ impl Ended {
 
     pub(super) fn tell(self) {
         for answer in self.answers {
-            // If the receiver is gone, its caller was cancelled. Its unit was committed or rolled back regardless.
+            // If the receiver is gone, its caller was canceled. Its unit was committed or rolled back regardless.
             let _ = answer.send(self.verdict.clone());
         }
     }

@@ -143,7 +143,7 @@ impl WriteQueue {
     }
 
     /// Refuses new units, waits for those that are queued or open (each at most for the unit limit), ends the last
-    /// group, and empties the write-ahead log. May be repeated and cancelled.
+    /// group, and empties the write-ahead log. May be repeated and canceled.
     pub(crate) async fn close(self: &Arc<Self>) {
         self.lock().closed = true;
         let lease = match self.request(true) {

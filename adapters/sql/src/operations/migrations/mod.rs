@@ -60,7 +60,7 @@ impl SqlWork {
     }
 }
 
-/// The connection that is passed to code. It remembers an error and a cancelled call. Without that, PostgreSQL would
+/// The connection that is passed to code. It remembers an error and a canceled call. Without that, PostgreSQL would
 /// return Ok for the commit of a transaction that it has rolled back, and SQLite would keep half of the step.
 struct StepConnection<'a> {
     schema: &'a mut dyn SqlSchema,

@@ -1,4 +1,4 @@
-//! A caller may be cancelled at any await.
+//! A caller may be canceled at any await.
 
 use crate::{
     SqliteDatabase,
@@ -15,7 +15,7 @@ use std::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_ends_even_if_every_caller_is_cancelled() {
+async fn a_group_ends_even_if_every_caller_is_canceled() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -29,7 +29,7 @@ async fn a_group_ends_even_if_every_caller_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_is_cancelled_in_the_queue_is_skipped() {
+async fn a_caller_that_is_canceled_in_the_queue_is_skipped() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -45,7 +45,7 @@ async fn a_caller_that_is_cancelled_in_the_queue_is_skipped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_ends_if_every_queued_caller_is_cancelled() {
+async fn a_group_ends_if_every_queued_caller_is_canceled() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -56,7 +56,7 @@ async fn a_group_ends_if_every_queued_caller_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_refusal_does_not_delay_other_units() {
+async fn a_canceled_refusal_does_not_delay_other_units() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
