@@ -1,4 +1,4 @@
-//! Runs expensive work with limits on its amount.
+//! Limits how much expensive work runs at the same time.
 
 use skep_application::identity::HashError;
 use std::{
@@ -17,7 +17,7 @@ const QUEUE_PER_WORKER: usize = 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs jobs on blocking threads of the runtime. The number of running jobs, the length of the queue and the waiting
-/// time are limited. Any further job is refused at once, so that a flood of log-ins neither exhausts the memory nor
+/// time are limited. Any further job is refused at once, so that a flood of logins neither exhausts the memory nor
 /// delays other requests.
 #[derive(Clone)]
 pub struct HashPool {

@@ -38,7 +38,7 @@ pub enum SealError {
     #[error("sealed with another instance secret")]
     WrongSecret,
     /// The data was changed or truncated, or sealed for another context.
-    #[error("the sealed data is damaged or belongs elsewhere")]
+    #[error("the sealed data is damaged or was sealed for another context")]
     Damaged,
     /// The data was sealed by a newer program.
     #[error("sealed in the unknown version {0}")]

@@ -22,7 +22,7 @@ pub(crate) fn of_statement(error: Error) -> StoreError {
         return known;
     }
     match error.kind.as_ref() {
-        // In a transaction this error is labeled transient, too. But after so long a wait, no server will come soon.
+        // In a transaction this error is labeled transient, too. But the driver has already waited for a server.
         ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } | ErrorKind::Authentication { .. } => {
             StoreError::Unavailable(error.into())
         }

@@ -18,7 +18,7 @@ use tracing::{Span, field::Empty};
 
 const SYSTEM: &str = "mongodb";
 
-/// The commands by which durations are measured.
+/// The commands whose durations are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Find,

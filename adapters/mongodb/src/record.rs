@@ -37,7 +37,7 @@ pub(crate) trait Versioned: Stored {
 /// A field that holds the id of a document, or null, like a foreign key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reference {
-    /// The rule that names a violation.
+    /// The rule, for errors.
     pub(crate) constraint: Constraint,
     /// The collection that holds the field.
     pub(crate) from: &'static str,

@@ -1,4 +1,4 @@
-//! The store, its start, its health and its end.
+//! The store on one database.
 
 use crate::{
     latest::Latest,

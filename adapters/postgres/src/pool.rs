@@ -177,7 +177,7 @@ impl Pool {
         };
         let _turn = turn.ok_or_else(|| {
             self.0.timeouts.fetch_add(1, Ordering::Relaxed);
-            let text = "the connections that others are opening are not ready";
+            let text = "other connections are still being opened";
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
         lease.renew(deadline.min(Instant::now() + OPEN_TIMEOUT)).await?;

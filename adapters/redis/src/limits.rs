@@ -8,7 +8,7 @@ use redis::{
 use skep_application::kernel::{Gcra, Limit, RateLimits, StoreError, Verdict};
 use std::{fmt, time::Duration};
 
-/// The longest wait for a connection, and also for an answer.
+/// The longest wait for a connection and, separately, for an answer.
 const TIMEOUT: Duration = Duration::from_millis(300);
 /// One more attempt to connect, so that callers do not notice a restart of Redis.
 const RETRIES: usize = 1;
@@ -33,8 +33,8 @@ pub struct RedisLimits {
 }
 
 impl RedisLimits {
-    /// Limits behind this address; each key is stored as `prefix` and itself.
     /// Limits on the server at this address. Each key is stored with `prefix` in front.
+    ///
     /// Connects at the first use, and again after the connection breaks, so an unreachable server is not an error here.
     /// Must be called inside a tokio runtime, and for `rediss://` after a TLS provider was installed for the process.
     ///

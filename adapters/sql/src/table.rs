@@ -51,7 +51,7 @@ impl<E> std::ops::Deref for Table<E> {
     }
 }
 
-/// The declaration.
+/// Methods that declare the table.
 impl<E> Table<E> {
     /// A table without columns. `prefix` (`context.entity`) starts the names of its statements, and `key` names its
     /// primary key.
@@ -84,7 +84,7 @@ impl<E> Table<E> {
 
     /// Lets the column that was declared last be NULL.
     pub(crate) fn nullable(mut self) -> Self {
-        self.shape.columns.last_mut().expect("a column comes before").nullable = true;
+        self.shape.columns.last_mut().expect("nullable follows a column").nullable = true;
         self
     }
 
@@ -121,7 +121,7 @@ impl<E> Table<E> {
     }
 }
 
-/// The operations. They run in a unit of work. Queries use the statements ([`Shape::statement`]) directly.
+/// Methods that run statements in a unit of work. Queries use the statements ([`Shape::statement`]) directly.
 impl<E> Table<E> {
     /// The values of a row, in the order of the columns.
     pub(crate) fn row_of(&self, entity: &E) -> Vec<Value> {

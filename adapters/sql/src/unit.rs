@@ -82,7 +82,7 @@ impl SqlUnit {
         self.remember(if all { Ok(()) } else { Err(StoreError::Stale) })
     }
 
-    /// Fails the unit if the result is an error, which no statement reported.
+    /// Fails the unit if the result is an error that was found outside of a statement.
     pub(crate) fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.failed |= result.is_err();
         self.watched.remember(result.as_ref().err());

@@ -19,7 +19,7 @@ const STATEMENTS: usize = 512;
 const LONGEST_VALUE: i32 = 64 << 20;
 /// A log that grew beyond this because of a reader is truncated to this size, in bytes.
 const LONGEST_IDLE_LOG: i64 = 64 << 20;
-/// In KiB: SQLite reads a negative size so.
+/// A negative size is in KiB.
 const WRITER_CACHE: i64 = -32_768;
 const READER_CACHE: i64 = -8_192;
 

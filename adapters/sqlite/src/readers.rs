@@ -113,7 +113,7 @@ impl Readers {
         });
         for slot in old {
             if lock(&slot).take().is_some() {
-                tracing::warn!("a reading unit of work was open for too long and has been ended");
+                tracing::warn!("a reading unit of work was open for too long and was ended");
             }
         }
     }

@@ -43,7 +43,7 @@ impl SqliteSchema {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError::Unavailable("another instance holds the schema".into()));
+                    return Err(StoreError::Unavailable("another instance has locked the schema for a minute".into()));
                 }
                 Err(TryLockError::Error(error)) => return Err(StoreError::Unavailable(error.into())),
             }

@@ -1,3 +1,3 @@
-//! Operation of the store: its keys.
+//! The keys of this deployment.
 
 mod instance_keys;

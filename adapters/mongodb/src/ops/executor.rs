@@ -14,7 +14,7 @@ use skep_application::kernel::{StoreError, TxMode, UnitOutcome};
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// A session, in which it runs commands.
+/// Runs commands in one session.
 pub(crate) struct Executor {
     pub(super) database: Database,
     pub(super) session: ClientSession,

@@ -11,7 +11,7 @@ pub(crate) struct Query {
     pub(super) filter: Document,
     pub(super) sort: Option<Document>,
     pub(super) limit: Option<i64>,
-    /// The fields to read besides the id. All if missing.
+    /// The fields to read besides the id. `None` reads all.
     pub(super) projection: Option<Document>,
     /// The index to use, by name.
     pub(super) hint: Option<&'static str>,

@@ -111,7 +111,7 @@ impl TestDatabase {
 pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is().await {
-        assert!(Instant::now() < deadline, "did not happen");
+        assert!(Instant::now() < deadline, "the condition was never met");
         sleep(Duration::from_millis(5)).await;
     }
 }

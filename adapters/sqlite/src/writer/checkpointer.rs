@@ -21,10 +21,10 @@ use std::{
     thread::JoinHandle,
 };
 
-/// The log is moved when it has this many pages (of 4 KiB) that are not in the file. A higher limit writes a page that
-/// every unit touches less often, and makes the first start after a kill slower.
+/// The log is moved when it has this many pages (of 4 KiB) that are not in the file. With a higher limit, a page that
+/// every unit changes is written to the file less often, but the first start after a kill takes longer.
 const LONG: i64 = 4_000;
-/// At most this many pages are moved between two groups.
+/// A rest of at most this many pages is moved between two groups.
 const SHORT: i64 = 400;
 /// After this many rounds of the thread, the rest is moved between two groups, however long it is: units write faster
 /// than the thread moves.

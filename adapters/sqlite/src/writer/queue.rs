@@ -69,7 +69,7 @@ struct State {
     /// The idle writer. The queue is then empty, and no transaction is open.
     resting: Option<Box<GroupWriter>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
-    /// The last lease, and the time since when it counts.
+    /// The last lease, and when it began or was last renewed.
     lease: Option<(Arc<Slot>, Instant)>,
     /// New units are refused.
     closed: bool,
@@ -269,7 +269,7 @@ impl WriteQueue {
         };
         if let Some(mut writer) = old.take() {
             self.counters.expired.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!("a unit of work was open for too long and has been undone");
+            tracing::warn!("a unit of work was open for too long and was rolled back");
             writer.undo_unit();
             self.release(writer);
         }
