@@ -4,11 +4,11 @@
 //! | --- | --- | --- |
 //! | 23505 | `Duplicate` | the constraint is one of ours; `Corrupt` if it is not |
 //! | 23001, 23503 | `Referenced` | the foreign key is one of ours; `Corrupt` if it is not |
-//! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server rolled the transaction back |
+//! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server rolled back |
 //! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
-//! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone, and a new one is likely to work. If the server is down, the next `begin` returns `Unavailable` |
+//! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone; if the server is down, the next `begin` returns `Unavailable` |
 //! | 57014 | `Unavailable` | statement timeout: another attempt would take as long |
-//! | 25006 | `Unavailable` | the server has become a standby; the connection is closed, so that the next one may reach the primary |
+//! | 25006 | `Unavailable` | the server has become a standby; the next connection may reach the primary |
 //! | 53100 | `Full` | the disk is full |
 //! | 28xxx, 3D000, 42501, 53xxx, 57P03, 57P04, 58xxx | `Unavailable` | no login, no database, no permission, no memory, starting up |
 //! | anything else | `Corrupt` | a statement or a row is wrong: a fault of our code |

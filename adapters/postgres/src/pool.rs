@@ -184,7 +184,7 @@ impl Pool {
         Ok(lease)
     }
 
-    /// Asks the server over an idle connection. If there is none, or it is dead, over a new one.
+    /// Asks the server over an idle connection. Without one, or if it is dead, over a new connection.
     pub(crate) async fn check(&self, deadline: Instant) -> Result<(), Fault> {
         if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
             let mut lease = Lease::new(&self.0, permit);

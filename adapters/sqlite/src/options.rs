@@ -32,8 +32,8 @@ pub struct SqliteOptions {
     /// The longest time that a reading statement may run. It is then interrupted, and the call fails with
     /// `Unavailable`. Default: 5 s.
     pub read_limit: Duration,
-    /// The longest time that a unit of work may stay open. After that, the unit is rolled back, its next call fails with
-    /// `Retry`, and its connection is free. Default: 5 s.
+    /// The longest time that a unit of work may stay open. After that, the unit is rolled back, its next call fails
+    /// with `Retry`, and its connection is free. Default: 5 s.
     pub unit_limit: Duration,
 }
 
