@@ -1,5 +1,5 @@
--- Takes one from the bucket KEYS[1] by the generic cell rate algorithm. Returns whether that was allowed and the debt of
--- the bucket after it, both as whole numbers. All times are in microseconds, which a double holds exactly.
+-- Takes one from the bucket KEYS[1] by the generic cell rate algorithm. Returns whether that was allowed and the debt
+-- of the bucket after it, both as whole numbers. All times are in microseconds, which a double holds exactly.
 -- ARGV: interval, capacity, and in tests the time. By default the time is the server's.
 local interval = tonumber(ARGV[1])
 local capacity = tonumber(ARGV[2])
