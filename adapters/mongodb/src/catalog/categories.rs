@@ -114,7 +114,7 @@ impl CategoryRepository for MongoUnit {
         ];
         self.run(async |executor| {
             let found = executor.aggregate::<CategoryDoc>(pipeline).await?;
-            // The order of what is above is not defined.
+            // The documents above are returned in no order.
             let parents: BTreeMap<_, _> = found.iter().map(|category| (category.id, category.parent_id)).collect();
             let start = parents.contains_key(&id).then_some(id);
             let line = successors(start, |id| parents.get(id).copied().flatten());
