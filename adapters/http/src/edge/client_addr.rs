@@ -67,7 +67,7 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// The proxies whose `X-Forwarded-For` is believed. There are none by default, so the header is ignored.
+/// The proxies whose `X-Forwarded-For` is believed. By default the list is empty, and the header is ignored.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<[Cidr]>);
 

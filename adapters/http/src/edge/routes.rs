@@ -31,7 +31,7 @@ pub enum RouteTableError {
     Template(String),
 }
 
-/// The table of all routes.
+/// The routes of the application, by path template.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,

@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn a_valid_state_is_kept_and_its_lines_are_joined() {
-        for good in ["a=1", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "0tenant@vendor=x y"] {
-            assert_eq!(read(&[good]).as_deref(), Some(good));
+        for valid in ["a=1", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "0tenant@vendor=x y"] {
+            assert_eq!(read(&[valid]).as_deref(), Some(valid));
         }
         assert_eq!(read(&["a=1, b=2", "c=3"]).as_deref(), Some("a=1,b=2,c=3"));
     }
