@@ -1,4 +1,4 @@
-//! Products and their stock.
+//! The endpoints of products and their stock.
 
 use super::dto::{
     ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetStockRequest,
@@ -90,7 +90,8 @@ impl CatalogApi {
 
     /// Get a product
     ///
-    /// Anyone may call it. Only admins get an archived product; for other callers the answer is 404.
+    /// Returns the product. Its stock is a separate resource. Anyone may call it. Only admins get an archived product; for
+    /// other callers, the answer is 404.
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<ProductBody>, Problem> {
         Ok(shown(caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
@@ -100,7 +101,7 @@ impl CatalogApi {
     ///
     /// Sets every field; an absent description becomes empty. Needs the role `admin`. The stock stays the same, because it
     /// is a separate resource. Orders keep the values that they were placed with. If nothing is different afterwards, the
-    /// `ETag` stays the same. An archived product is answered 404.
+    /// `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace(
         &self,
@@ -117,7 +118,7 @@ impl CatalogApi {
     ///
     /// Sets the given fields (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep their values. `null`
     /// empties the description and is refused elsewhere. Orders keep the values that they were placed with. If nothing is
-    /// different afterwards, the `ETag` stays the same. An archived product is answered 404.
+    /// different afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id", method = "patch", operation_id = "change_product")]
     async fn change(
         &self,
@@ -132,8 +133,8 @@ impl CatalogApi {
 
     /// Archive a product
     ///
-    /// Takes the product off sale permanently. Needs the role `admin`. Orders keep the product, and its SKU stays taken. A
-    /// product that is already archived is answered 404, unless the request repeats an `Idempotency-Key`.
+    /// Takes the product off sale permanently. Needs the role `admin`. Orders keep the product, and its SKU stays taken. If
+    /// the product is archived already, the answer is 404, unless the request repeats an `Idempotency-Key`.
     #[oai(path = "/products/:id", method = "delete", operation_id = "archive_product")]
     async fn archive(
         &self,
@@ -149,9 +150,9 @@ impl CatalogApi {
 
     /// Get the stock of a product
     ///
-    /// Anyone may call it and gets the number of available pieces. Admins also get `on_hand` and `reserved`. Only the
-    /// `ETag` that admins get can be used in `If-Match`. The stock of an archived product is answered 404, except to
-    /// admins.
+    /// Returns the number of available pieces. Anyone may call it. Admins also get `on_hand` and `reserved`. Only the
+    /// `ETag` that admins get can be used in `If-Match`. Only admins get the stock of an archived product; for other
+    /// callers, the answer is 404.
     #[oai(path = "/products/:id/stock", method = "get", operation_id = "get_stock")]
     async fn get_stock(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<StockBody>, Problem> {
         Ok(stock(caller.app().catalog.get_stock.execute(&caller.actor, id.0).await?))
@@ -159,9 +160,9 @@ impl CatalogApi {
 
     /// Set the stock of a product
     ///
-    /// Sets the number of pieces on hand, for example after counting. Needs the role `admin`. A number below the reserved
-    /// pieces is answered 409 `stock_below_reserved`. If the number is the same as before, the `ETag` stays the same. The
-    /// stock of an archived product is answered 404.
+    /// Sets the number of pieces on hand, for example after counting. Needs the role `admin`. If the number is below the
+    /// reserved pieces, the answer is 409 `stock_below_reserved`. If it is the same as before, the `ETag` stays the same.
+    /// For an archived product, the answer is 404.
     #[oai(path = "/products/:id/stock", method = "put", operation_id = "set_stock")]
     async fn set_stock(
         &self,

@@ -165,8 +165,8 @@ impl CategoryApi {
 
     /// Move a category
     ///
-    /// Puts the category under another one or at the top, with all categories under it. Needs the role `admin`. If it
-    /// would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the same.
+    /// Puts the category under another one or at the top. The categories under it move with it. Needs the role `admin`. If
+    /// it would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the same.
     #[oai(path = "/categories/:id/move", method = "post", operation_id = "move_category")]
     async fn move_to(
         &self,
@@ -184,7 +184,7 @@ impl CategoryApi {
     /// Delete a category
     ///
     /// Deletes the category permanently. Needs the role `admin`. While other categories are under it, the answer is 409
-    /// `category_has_children`. A category that is already deleted is answered 404, unless the request repeats an
+    /// `category_has_children`. If the category is deleted already, the answer is 404, unless the request repeats an
     /// `Idempotency-Key`.
     #[oai(path = "/categories/:id", method = "delete", operation_id = "delete_category")]
     async fn delete(

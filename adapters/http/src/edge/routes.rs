@@ -94,7 +94,7 @@ impl RouteTable {
         Ok(self)
     }
 
-    /// Answers the route of the path.
+    /// Adds the path or its methods, and returns its route.
     fn insert(
         &mut self,
         template: &str,

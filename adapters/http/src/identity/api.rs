@@ -57,9 +57,9 @@ impl IdentityApi {
 
     /// Create the first admin
     ///
-    /// Anyone with the setup token may call it. The server prints a new token at each start while it has no admin; the
-    /// token is valid for 24 hours. After the first admin exists, the answer is 409 `setup_closed`. By default, an IP
-    /// address has 10 registrations, logins and setups per minute together.
+    /// Creates an account with the role `admin`. Anyone with the setup token may call it. The server prints a new token at
+    /// each start while it has no admin, and the token is valid for 24 hours. When there is an admin, the answer is 409
+    /// `setup_closed`. By default, an IP address has 10 registrations, logins and setups per minute together.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
     async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;

@@ -91,7 +91,7 @@ pub(super) struct UserBody {
     email: String,
     /// The name that others see.
     display_name: String,
-    /// `user` for every account; also `admin` for those who run the shop.
+    /// `user` for every account, and also `admin` for the people who run the shop.
     roles: Vec<String>,
     /// The time of registration.
     created_at: String,

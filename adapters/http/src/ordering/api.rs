@@ -1,4 +1,4 @@
-//! Orders.
+//! The endpoints of orders.
 
 use super::dto::{ORDERS, OrderBody, PlaceOrderRequest};
 use crate::{
@@ -56,8 +56,8 @@ impl OrderingApi {
 
     /// Get an order
     ///
-    /// Needs an account. Callers get their own orders, and admins get every order. An order of another user is answered
-    /// 404, as if it did not exist.
+    /// Returns the order with its lines. Needs an account. Callers get their own orders, and admins get every order. For an
+    /// order of another user, the answer is 404, as if it did not exist.
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<OrderId>>) -> Result<Shown<OrderBody>, Problem> {
         Ok(shown(caller.app().ordering.get_order.execute(&caller.actor, id.0).await?))
@@ -66,8 +66,9 @@ impl OrderingApi {
     /// Cancel an order
     ///
     /// Cancels the order and makes its reserved pieces available again. Needs an account. Callers cancel their own orders,
-    /// and admins cancel every order. An order of another user is answered 404. An order that was shipped or delivered is
-    /// answered 409 `invalid_transition`. An order that is already cancelled or refunded is returned unchanged.
+    /// and admins cancel every order. For an order of another user, the answer is 404. If the order was shipped or
+    /// delivered, the answer is 409 `invalid_transition`. An order that is already cancelled or refunded is returned
+    /// unchanged.
     #[oai(path = "/orders/:id/cancel", method = "post", operation_id = "cancel_order")]
     async fn cancel(
         &self,

@@ -1,4 +1,4 @@
-//! The caller: from the `Authorization` header to an actor.
+//! Reads the caller of a request from the `Authorization` header.
 
 use super::state::State;
 use crate::{

@@ -1,4 +1,4 @@
-//! Entity tags: the version of a resource in quotes.
+//! Entity tags. A tag is the version of a resource in quotes.
 
 use super::parameter::{Parameter, Sent};
 use crate::problem::Problem;

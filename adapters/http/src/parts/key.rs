@@ -7,7 +7,7 @@ use poem::Request;
 use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::IdempotencyKey;
 
-/// The name of the header.
+/// The name of the header, as HTTP/2 writes it.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The name of the header in the document and in problems.
