@@ -1,13 +1,13 @@
 //! JSON request bodies, read strictly.
 //!
-//! [`Strict`] is for POST and PUT, and [`MergePatch`] is for PATCH (RFC 7396). Both answer 400 if the body is not JSON, has
-//! a key twice in an object or is nested too deeply, whatever its type is. They answer 422 with the place of a value that
-//! does not fit the type.
+//! [`Strict`] is for POST and PUT, and [`MergePatch`] is for PATCH (RFC 7396). Both answer 400 if the body is not JSON,
+//! has a key twice in an object or is nested too deeply, whatever its type is. They answer 422 with the place of a
+//! value that does not fit the type.
 //!
-//! The types of bodies derive `poem_openapi::Object` for the document and `serde::Deserialize` for parsing, with serde's
-//! `deny_unknown_fields`. The document says by itself that request bodies refuse unknown fields. A field of a patch that
-//! may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has serde's `default`. The `validator` attributes
-//! of poem-openapi are for the document only, because the domain checks the values.
+//! The types of bodies derive `poem_openapi::Object` for the document and `serde::Deserialize` for parsing, with
+//! serde's `deny_unknown_fields`. The document says by itself that request bodies refuse unknown fields. A field of a
+//! patch that may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has serde's `default`. The
+//! `validator` attributes of poem-openapi are for the document only, because the domain checks the values.
 
 use crate::{
     edge::{Limits, RequestContext},

@@ -1,5 +1,5 @@
-//! Refuses unknown and repeated query parameters, and header parameters that cannot be read. poem-openapi ignores all of
-//! them, and it reads the body before our endpoints look at a header.
+//! Refuses unknown and repeated query parameters, and header parameters that cannot be read. poem-openapi ignores all
+//! of them, and it reads the body before our endpoints look at a header.
 
 use crate::{
     body,

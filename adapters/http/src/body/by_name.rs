@@ -1,8 +1,8 @@
 //! A deserializer that builds structs from JSON objects only.
 //!
 //! Structs that derive serde's `Deserialize` also accept an array of their fields, which the OpenAPI document does not
-//! allow. This wraps any deserializer, at every depth, and such an array is a wrong type. Messages say "an object" instead
-//! of the name of the Rust type.
+//! allow. This wraps any deserializer, at every depth, and such an array is a wrong type. Messages say "an object"
+//! instead of the name of the Rust type.
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::fmt;

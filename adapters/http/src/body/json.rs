@@ -15,8 +15,8 @@ const FEW_KEYS: usize = 16;
 /// Parses a JSON text into a value.
 ///
 /// # Errors
-/// 400 if the text is not JSON, an object has a key twice, or it is nested deeper than [`MAX_DEPTH`]. 422 if a value does
-/// not fit the type or a string contains NUL. The problem names the place.
+/// 400 if the text is not JSON, an object has a key twice, or it is nested deeper than [`MAX_DEPTH`]. 422 if a value
+/// does not fit the type or a string contains NUL. The problem names the place.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let detail = format!("the body is not valid UTF-8 at byte {}", error.valid_up_to());
@@ -272,8 +272,8 @@ fn misfit(path: &Path, error: &serde_json::Error) -> Problem {
     Problem::validation(vec![FieldError::at(pointer, code, detail)])
 }
 
-/// Makes a code and a detail from serde's message. They leave out the value, which can be a secret in the wrong place. If
-/// the message names a field, it is added to the pointer.
+/// Makes a code and a detail from serde's message. They leave out the value, which can be a secret in the wrong place.
+/// If the message names a field, it is added to the pointer.
 fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
     if let Some(field) = quoted(message, "unknown field `") {
         if pointer.rsplit('/').next() != Some(&escaped(field)) {

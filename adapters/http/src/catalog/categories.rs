@@ -108,8 +108,8 @@ fn shown(category: Category) -> Shown<CategoryBody> {
 impl CategoryApi {
     /// Create a category
     ///
-    /// Creates a category at the top or under another category. Needs the role `admin`. If another category has the slug,
-    /// the answer is 409 `slug_taken`.
+    /// Creates a category at the top or under another category. Needs the role `admin`. If another category has the
+    /// slug, the answer is 409 `slug_taken`.
     #[oai(path = "/categories", method = "post", operation_id = "create_category")]
     async fn create(
         &self,
@@ -126,8 +126,8 @@ impl CategoryApi {
 
     /// List categories
     ///
-    /// Lists all categories of the tree in one flat list; `parent_id` names the parent of each. Anyone may call it. Names
-    /// are sorted byte by byte.
+    /// Lists all categories of the tree in one flat list; `parent_id` names the parent of each. Anyone may call it.
+    /// Names are sorted byte by byte.
     #[oai(path = "/categories", method = "get", operation_id = "list_categories")]
     async fn list(&self, caller: Anyone, Sent(list): List<CategorySortKey>) -> Result<Listed<CategoryBody>, Problem> {
         let list = list.open(&caller, CATEGORIES)?;
@@ -165,8 +165,9 @@ impl CategoryApi {
 
     /// Move a category
     ///
-    /// Puts the category under another one or at the top. The categories under it move with it. Needs the role `admin`. If
-    /// it would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the same.
+    /// Puts the category under another one or at the top. The categories under it move with it. Needs the role `admin`.
+    /// If it would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the
+    /// same.
     #[oai(path = "/categories/:id/move", method = "post", operation_id = "move_category")]
     async fn move_to(
         &self,

@@ -20,10 +20,11 @@ use std::{
 };
 use tracing::Span;
 
-/// A request in progress. Dropping it ends the request in every case: it updates the state of the connection and logs one
-/// event with the target `access`.
+/// A request in progress. Dropping it ends the request in every case: it updates the state of the connection and logs
+/// one event with the target `access`.
 ///
-/// The event has no header, no path and no query, because they can have secrets. It has the template of the route instead.
+/// The event has no header, no path and no query, because they can have secrets. It has the template of the route
+/// instead.
 pub(crate) struct Exchange {
     started: Instant,
     activity: Option<Arc<Activity>>,

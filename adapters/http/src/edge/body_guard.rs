@@ -1,5 +1,5 @@
-//! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece and the time for the
-//! whole body.
+//! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece and the time for
+//! the whole body.
 
 use super::connection::Activity;
 use bytes::Bytes;
@@ -67,8 +67,8 @@ pub(crate) struct BodyLimits {
 
 /// A request body with limits.
 ///
-/// Nothing is refused before the handler reads the body, so that a request without credentials is answered 401, whatever
-/// length it announces.
+/// Nothing is refused before the handler reads the body, so that a request without credentials is answered 401,
+/// whatever length it announces.
 pub(crate) struct GuardedBody<B> {
     inner: B,
     limits: BodyLimits,

@@ -76,8 +76,8 @@ fn read_weight(text: &str) -> Option<u16> {
     Some(whole * 1000 + part).filter(|weight| *weight <= 1000)
 }
 
-/// Compresses the answer if the client accepts that and nothing forbids it, and sets the headers. Must run before the body
-/// of an answer to HEAD is removed, so that its headers are those of GET.
+/// Compresses the answer if the client accepts that and nothing forbids it, and sets the headers. Must run before the
+/// body of an answer to HEAD is removed, so that its headers are those of GET.
 pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response) {
     if !matches!(*method, Method::GET | Method::HEAD) || !may_be_compressed(response) {
         return;
@@ -166,7 +166,8 @@ fn tag_of_gzip(tag: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{plain}-gzip\"")).ok()
 }
 
-/// Turns the tags that [`tag_of_gzip`] makes back into the original ones. Both stand for the same version of the resource.
+/// Turns the tags that [`tag_of_gzip`] makes back into the original ones. Both stand for the same version of the
+/// resource.
 pub(crate) fn restore_tags(headers: &mut HeaderMap) {
     for name in [IF_MATCH, IF_NONE_MATCH] {
         let restored: Vec<Option<HeaderValue>> = headers

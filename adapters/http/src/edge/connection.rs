@@ -170,7 +170,8 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// The time at which the connection is closed if nothing happens before. `None` while a request waits for the server.
+    /// The time at which the connection is closed if nothing happens before. `None` while a request waits for the
+    /// server.
     fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
         let progress = self.instant(self.progress.load(Ordering::Relaxed));
         // An answer can have left the service and still be on its way to a slow client.
@@ -208,8 +209,8 @@ pub(crate) enum Ending {
     Cut,
 }
 
-/// The time for which an idle connection stays open after the order to stop. Within it, the runtime polls the sockets and
-/// so learns of every request that was sent before.
+/// The time for which an idle connection stays open after the order to stop. Within it, the runtime polls the sockets
+/// and so learns of every request that was sent before.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// Drives a connection until it ends, passes a deadline, or the server stops.

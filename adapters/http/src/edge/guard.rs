@@ -1,4 +1,5 @@
-//! The request guard. Before anything else reads a request, it refuses one that two servers could read in different ways.
+//! The request guard. Before anything else reads a request, it refuses one that two servers could read in different
+//! ways.
 
 use super::{authority::split_authority, limits::Limits};
 use crate::problem::{Problem, code};

@@ -1,6 +1,6 @@
-//! Finds heads of HTTP/1 requests that have both `Transfer-Encoding` and `Content-Length`. Servers read such a request in
-//! different ways, so it can smuggle another one past a proxy (RFC 9112 §6.1). hyper drops `Content-Length` before the
-//! request reaches a service, so the service cannot find them.
+//! Finds heads of HTTP/1 requests that have both `Transfer-Encoding` and `Content-Length`. Servers read such a request
+//! in different ways, so it can smuggle another one past a proxy (RFC 9112 §6.1). hyper drops `Content-Length` before
+//! the request reaches a service, so the service cannot find them.
 
 /// The number of bytes that are kept of a line: enough for `content-length: ` and the longest number.
 const LINE_START: usize = 64;
@@ -131,8 +131,8 @@ impl HeadScanner {
             }
             (false, false, _) | (_, _, Some(0)) => State::Head,
             (false, true, Some(length)) => State::Body(length),
-            // The length is not a number, and hyper refuses the message. Or the line is longer than what is kept, and the
-            // end of the body is unknown. In both cases nothing later on this connection can be trusted.
+            // The length is not a number, and hyper refuses the message. Or the line is longer than what is kept, and
+            // the end of the body is unknown. In both cases nothing later on this connection can be trusted.
             (false, true, None) => {
                 self.conflict = true;
                 State::Off

@@ -48,12 +48,13 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// The longest wait for the next piece of a body. After it, the request is answered 408. Default: 10 s.
     pub body_gap: Duration,
-    /// The time from the head of a request to the end of its body. After it, the request is answered 408. Default: 30 s.
+    /// The time from the head of a request to the end of its body. After it, the request is answered 408. Default: 30
+    /// s.
     pub body_total: Duration,
     /// The time in which a client must read something of a response that is ready. Default: 60 s.
     pub response_stall: Duration,
-    /// The time in which a request is to be answered. After it, the edge cuts a GET or HEAD and answers 503. It never cuts
-    /// a change, because the commit may be running; the application gets the deadline and keeps it. Default: 30 s.
+    /// The time in which a request is to be answered. After it, the edge cuts a GET or HEAD and answers 503. It never
+    /// cuts a change, because the commit may be running; the application gets the deadline and keeps it. Default: 30 s.
     pub request: Duration,
     /// The time that running requests have after the order to stop. Default: 20 s.
     pub drain: Duration,

@@ -55,13 +55,13 @@ impl Drop for Counted {
 type Series = (&'static str, Option<Arc<str>>, Option<StatusCode>);
 
 thread_local! {
-    /// The handles that this thread has looked up. A known series needs no lock and no allocation. There are few series,
-    /// because every label has few values.
+    /// The handles that this thread has looked up. A known series needs no lock and no allocation. There are few
+    /// series, because every label has few values.
     static DURATIONS: RefCell<HashMap<Series, Histogram>> = RefCell::default();
 }
 
-/// Records a request that has ended. An unknown method is `_OTHER`. The route of an unknown path is empty, and so is the
-/// status if the client left before there was an answer.
+/// Records a request that has ended. An unknown method is `_OTHER`. The route of an unknown path is empty, and so is
+/// the status if the client left before there was an answer.
 pub(crate) fn record(method: &Method, route: Option<Arc<str>>, status: Option<StatusCode>, duration: Duration) {
     DURATIONS.with_borrow_mut(|known| {
         known.entry((method_label(method), route, status)).or_insert_with_key(histogram).record(duration);

@@ -1,8 +1,8 @@
 //! The server edge: everything between a socket and the application.
 //!
-//! A request passes the accept loop of [`serve`], the deadlines of its connection, the request guard and the body guard.
-//! Then the application gets it. Its answer passes the rendering of problems, security headers, CORS, compression and the
-//! access log. To the edge, the application is any poem endpoint.
+//! A request passes the accept loop of [`serve`], the deadlines of its connection, the request guard and the body
+//! guard. Then the application gets it. Its answer passes the rendering of problems, security headers, CORS,
+//! compression and the access log. To the edge, the application is any poem endpoint.
 
 mod access_log;
 mod authority;

@@ -1,7 +1,8 @@
 //! Traces: the trace that a request belongs to, and the span that is recorded of it.
 //!
-//! Every request has a trace context: the caller's, or a new one if the caller has sent none or an invalid one. The answer,
-//! the log and the events in the outbox have it. If traces are recorded, it is the context of the request's span.
+//! Every request has a trace context: the caller's, or a new one if the caller has sent none or an invalid one. The
+//! answer, the log and the events in the outbox have it. If traces are recorded, it is the context of the request's
+//! span.
 
 use super::{metrics::method_label, request_id::TraceContext};
 use http::{HeaderName, HeaderValue, StatusCode, Version, header::HeaderMap, request::Parts};
@@ -17,8 +18,8 @@ const MAX_STATE_MEMBERS: usize = 32;
 
 /// Records requests as spans.
 pub trait Tracer: Send + Sync {
-    /// Makes the span a child of the caller's span, with its `tracestate`, if the caller has sent a context. Returns the
-    /// context of the span, or `None` if the span is not recorded.
+    /// Makes the span a child of the caller's span, with its `tracestate`, if the caller has sent a context. Returns
+    /// the context of the span, or `None` if the span is not recorded.
     fn adopt(&self, span: &Span, caller: Option<&TraceContext>, state: Option<&str>) -> Option<TraceContext>;
 }
 

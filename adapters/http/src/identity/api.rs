@@ -35,9 +35,9 @@ enum LoggedIn {
 impl IdentityApi {
     /// Register an account
     ///
-    /// Creates an account with the role `user`. Anyone may call it. If the address has an account already, the answer is
-    /// 409 `email_taken`; this reveals that the account exists. By default, an IP address has 10 registrations, logins and
-    /// setups per minute together.
+    /// Creates an account with the role `user`. Anyone may call it. If the address has an account already, the answer
+    /// is 409 `email_taken`; this reveals that the account exists. By default, an IP address has 10 registrations,
+    /// logins and setups per minute together.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
     async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
@@ -46,9 +46,10 @@ impl IdentityApi {
 
     /// Log in
     ///
-    /// Starts a session and returns an access token. Anyone may call it. A wrong address and a wrong password get the same
-    /// answer, 401 `invalid_credentials`. Each call starts another session, which lasts 30 days by default. By default, an
-    /// account has 10 attempts per minute, and an IP address has 10 registrations, logins and setups per minute together.
+    /// Starts a session and returns an access token. Anyone may call it. A wrong address and a wrong password get the
+    /// same answer, 401 `invalid_credentials`. Each call starts another session, which lasts 30 days by default. By
+    /// default, an account has 10 attempts per minute, and an IP address has 10 registrations, logins and setups per
+    /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {
         let answer = caller.app().identity.log_in.execute(&caller.actor, body.0.into()).await?;
@@ -57,9 +58,9 @@ impl IdentityApi {
 
     /// Create the first admin
     ///
-    /// Creates an account with the role `admin`. Anyone with the setup token may call it. The server prints a new token at
-    /// each start while it has no admin, and the token is valid for 24 hours. When there is an admin, the answer is 409
-    /// `setup_closed`. By default, an IP address has 10 registrations, logins and setups per minute together.
+    /// Creates an account with the role `admin`. Anyone with the setup token may call it. The server prints a new token
+    /// at each start while it has no admin, and the token is valid for 24 hours. When there is an admin, the answer is
+    /// 409 `setup_closed`. By default, an IP address has 10 registrations, logins and setups per minute together.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
     async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;

@@ -29,8 +29,8 @@ impl OrderingApi {
     ///
     /// Places an order for the caller at the present prices, which the order keeps, and reserves the stock. Needs an
     /// account. All products must be on sale and priced in one currency, and the server can have a minimum total per
-    /// currency. If fewer pieces are available than a line asks for, the answer is 409 `insufficient_stock`, and nothing
-    /// is reserved. Every call places another order, unless it repeats an `Idempotency-Key`.
+    /// currency. If fewer pieces are available than a line asks for, the answer is 409 `insufficient_stock`, and
+    /// nothing is reserved. Every call places another order, unless it repeats an `Idempotency-Key`.
     #[oai(path = "/orders", method = "post", operation_id = "place_order")]
     async fn place(
         &self,
@@ -45,8 +45,8 @@ impl OrderingApi {
 
     /// List orders
     ///
-    /// Lists the caller's orders; an admin gets the orders of all users. Needs an account. A page has at most 1,000 order
-    /// lines in total, so it can have fewer orders than `limit`. Only `has_more` says whether more orders follow.
+    /// Lists the caller's orders; an admin gets the orders of all users. Needs an account. A page has at most 1,000
+    /// order lines in total, so it can have fewer orders than `limit`. Only `has_more` says whether more orders follow.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
     async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<OrderBody>, Problem> {
         let list = list.open(&caller, ORDERS)?;
@@ -56,8 +56,8 @@ impl OrderingApi {
 
     /// Get an order
     ///
-    /// Returns the order with its lines. Needs an account. Callers get their own orders, and admins get every order. For an
-    /// order of another user, the answer is 404, as if it did not exist.
+    /// Returns the order with its lines. Needs an account. Callers get their own orders, and admins get every order.
+    /// For an order of another user, the answer is 404, as if it did not exist.
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<OrderId>>) -> Result<Shown<OrderBody>, Problem> {
         Ok(shown(caller.app().ordering.get_order.execute(&caller.actor, id.0).await?))
@@ -65,9 +65,9 @@ impl OrderingApi {
 
     /// Cancel an order
     ///
-    /// Cancels the order and makes its reserved pieces available again. Needs an account. Callers cancel their own orders,
-    /// and admins cancel every order. For an order of another user, the answer is 404. If the order was shipped or
-    /// delivered, the answer is 409 `invalid_transition`. An order that is already cancelled or refunded is returned
+    /// Cancels the order and makes its reserved pieces available again. Needs an account. Callers cancel their own
+    /// orders, and admins cancel every order. For an order of another user, the answer is 404. If the order was shipped
+    /// or delivered, the answer is 409 `invalid_transition`. An order that is already cancelled or refunded is returned
     /// unchanged.
     #[oai(path = "/orders/:id/cancel", method = "post", operation_id = "cancel_order")]
     async fn cancel(

@@ -48,7 +48,8 @@ impl Context {
 pub struct Operation {
     /// The `operationId` in the document.
     pub id: &'static str,
-    /// The action that the caller must be allowed to do; `None` if the operation needs no permission, for example login.
+    /// The action that the caller must be allowed to do; `None` if the operation needs no permission, for example
+    /// login.
     pub action: Option<Action>,
     /// Whether the body has a password or another secret. Such operations have a lower limit of requests per address.
     pub takes_credentials: bool,

@@ -42,8 +42,8 @@ pub(crate) fn partial_etag(version: Version) -> String {
     format!("\"{version}-partial\"")
 }
 
-/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag never
-/// matches, and a text that is not a list of tags matches nothing.
+/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag
+/// never matches, and a text that is not a list of tags matches nothing.
 fn precondition(header: Option<&str>) -> Precondition {
     let Some(header) = header.map(str::trim) else { return Precondition::Missing };
     if header == "*" {

@@ -23,8 +23,9 @@ impl Parameter for Option<IdempotencyKey> {
         MetaSchema {
             title: Some(NAME.to_owned()),
             description: Some(
-                "A key that you choose for this request: 1 to 255 printable ASCII characters. For 24 hours, a repeat with \
-                 the same key gets the first successful answer and changes nothing. Another request needs another key.",
+                "A key that you choose for this request: 1 to 255 printable ASCII characters. For 24 hours, a repeat \
+                 with the same key gets the first successful answer and changes nothing. Another request needs another \
+                 key.",
             ),
             example: Some("my-first-order".into()),
             min_length: Some(1),

@@ -104,8 +104,8 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// Counts in these buckets. `credentials` are the paths of operations that take credentials. The recorder of metrics
-    /// must be installed before.
+    /// Counts in these buckets. `credentials` are the paths of operations that take credentials. The recorder of
+    /// metrics must be installed before.
     pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, credentials: Vec<String>) -> Self {
         Self { limits, buckets, credentials, decisions: Decisions::new() }
     }
@@ -155,7 +155,8 @@ impl Limiter {
         self.take(verdicts, "user", &user, self.limits.user).await
     }
 
-    /// Counts a request. If the counter fails, the request is allowed; the adapter of the limits counts that in a metric.
+    /// Counts a request. If the counter fails, the request is allowed; the adapter of the limits counts that in a
+    /// metric.
     async fn take(&self, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
         let key = ["http:", name, ":", who].concat();
         let Ok(verdict) = self.buckets.take(&key, limit).await else { return Ok(()) };

@@ -37,7 +37,7 @@ codes! {
     UNAUTHENTICATED = "unauthenticated", UNAUTHORIZED, "Valid credentials are required.";
     FORBIDDEN = "forbidden", FORBIDDEN, "The caller may not do this.";
     NOT_FOUND = "not_found", NOT_FOUND, "The resource does not exist, or the caller may not see it.";
-    METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not serve this method; `Allow` lists the methods that it serves.";
+    METHOD_NOT_ALLOWED = "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not serve this method; see `Allow`.";
     NOT_ACCEPTABLE = "not_acceptable", NOT_ACCEPTABLE, "The server has no representation that `Accept` allows.";
     BODY_TIMEOUT = "body_timeout", REQUEST_TIMEOUT, "The body did not arrive in time.";
     CONFLICT = "conflict", CONFLICT, "The present state of the resource does not allow the request.";
@@ -45,15 +45,15 @@ codes! {
     PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "The resource has changed since it was read.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit.";
     TARGET_TOO_LONG = "target_too_long", URI_TOO_LONG, "The request target exceeds the length limit.";
-    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type or the encoding of the body is not supported.";
-    VALIDATION_FAILED = "validation_failed", UNPROCESSABLE_ENTITY, "Values in the request are invalid; `errors` lists them.";
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type or encoding is not supported.";
+    VALIDATION_FAILED = "validation_failed", UNPROCESSABLE_ENTITY, "Values are invalid; `errors` lists the places.";
     PRECONDITION_REQUIRED = "precondition_required", PRECONDITION_REQUIRED, "The request needs an `If-Match` header.";
-    RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "There were too many requests; repeat after `Retry-After`.";
+    RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "There were too many requests; wait for `Retry-After`.";
     HEADERS_TOO_LARGE = "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The headers are too many or too large.";
     INTERNAL = "internal", INTERNAL_SERVER_ERROR, "The server failed; its log has the cause under the `request_id`.";
     NOT_IMPLEMENTED = "not_implemented", NOT_IMPLEMENTED, "The server does not implement this function.";
     BAD_GATEWAY = "bad_gateway", BAD_GATEWAY, "An upstream server sent an invalid answer.";
-    UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "The server is busy, or its store does not answer; repeat after `Retry-After`.";
+    UNAVAILABLE = "unavailable", SERVICE_UNAVAILABLE, "The server is busy, or its store does not answer.";
     GATEWAY_TIMEOUT = "gateway_timeout", GATEWAY_TIMEOUT, "An upstream server did not answer in time.";
     STORAGE_FULL = "storage_full", INSUFFICIENT_STORAGE, "No space is left in the store.";
 }

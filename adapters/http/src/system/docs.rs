@@ -54,8 +54,8 @@ impl Docs {
     }
 }
 
-/// The policy that allows only the inline scripts of the page. Inline styles are allowed, because scripts of Swagger UI set
-/// them.
+/// The policy that allows only the inline scripts of the page. Inline styles are allowed, because scripts of Swagger UI
+/// set them.
 fn policy(page: &str) -> HeaderValue {
     let mut hashes = String::new();
     let mut rest = page;

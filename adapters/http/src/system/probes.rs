@@ -11,8 +11,8 @@ use serde_json::json;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-/// Answers that the process is alive. It does not ask the store, so a supervisor does not restart the process because the
-/// store is down.
+/// Answers that the process is alive. It does not ask the store, so a supervisor does not restart the process because
+/// the store is down.
 #[handler]
 pub(crate) fn health() -> Response {
     Response::builder().content_type("application/json").body(json!({ "status": "ok" }).to_string())
@@ -36,8 +36,8 @@ impl Endpoint for Ready {
     }
 }
 
-/// Answers with the public keys of access tokens. They may be cached for five minutes: a retired key stays in the list for
-/// at least that long.
+/// Answers with the public keys of access tokens. They may be cached for five minutes: a retired key stays in the list
+/// for at least that long.
 #[handler]
 pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
     Response::builder()

@@ -19,8 +19,8 @@ pub(crate) struct Readiness(Arc<Mutex<Option<Answer>>>);
 
 impl Readiness {
     /// Checks whether the store answers. If its last answer is less than a second old, the store is not asked again. A
-    /// caller that comes while the store is being asked waits for the same answer. If a caller leaves before the answer,
-    /// the next one gets it.
+    /// caller that comes while the store is being asked waits for the same answer. If a caller leaves before the
+    /// answer, the next one gets it.
     ///
     /// # Errors
     /// The reason why the store cannot be used.

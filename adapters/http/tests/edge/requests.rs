@@ -80,8 +80,8 @@ async fn a_body_that_is_too_large_is_413_with_a_length_and_chunked() {
     let head = "POST /length HTTP/1.1\r\nHost: a\r\n";
     let announced = format!("{head}Content-Length: 100001\r\n\r\n");
     assert_problem(&server.exchange(&announced).await, 413, "body_too_large");
-    // The client sends the whole body before it reads, and the buffers of the sockets cannot hold it. Neither the body nor
-    // the answer may be cut off.
+    // The client sends the whole body before it reads, and the buffers of the sockets cannot hold it. Neither the body
+    // nor the answer may be cut off.
     let sent = 7 << 20;
     let sent = format!("{head}Content-Length: {sent}\r\n\r\n{}", "a".repeat(sent));
     assert_problem(&server.exchange(&sent).await, 413, "body_too_large");

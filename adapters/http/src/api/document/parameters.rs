@@ -13,8 +13,8 @@ pub(super) fn describe(operation: &mut Map<String, Value>) {
     parameters.extend(described);
 }
 
-/// Moves name, description and example from the schema to the parameter. poem-openapi would name the parameter after the
-/// argument of the endpoint.
+/// Moves name, description and example from the schema to the parameter. poem-openapi would name the parameter after
+/// the argument of the endpoint.
 fn described(mut parameter: Value) -> Value {
     if parameter["in"] == "path" && parameter["name"] == "id" {
         parameter["description"] =

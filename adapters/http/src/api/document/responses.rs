@@ -139,7 +139,7 @@ fn problem(codes: impl Iterator<Item = Code>) -> Value {
         )),
         429 | 503 => Some((
             "Retry-After",
-            json!({ "description": "The seconds to wait before a repeat.", "schema": { "type": "integer", "minimum": 1 } }),
+            json!({ "description": "The seconds to wait.", "schema": { "type": "integer", "minimum": 1 } }),
         )),
         _ => None,
     };
