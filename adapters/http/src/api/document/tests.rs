@@ -118,9 +118,7 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
     for (_, _, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         let mut lines = known.iter().filter(|known| known.id == id);
-        let (Some(known), None) = (lines.next(), lines.next()) else {
-            panic!("{id} has no line in its context, or several")
-        };
+        let (Some(known), None) = (lines.next(), lines.next()) else { panic!("{id} has not one line in its context") };
         let is_open = known.action.map(|action| decide(Subject::Visitor, action, Resource::Any).is_ok());
         let token = operation["security"].as_array().map(|ways| ways.contains(&serde_json::json!({})));
         assert_eq!(token, is_open, "{id}");
