@@ -139,7 +139,7 @@ fn describe_answers(operation: &mut Map<String, Value>) {
     }
 }
 
-/// The paths that have an operation that meets the condition.
+/// The paths of the operations that are asked for.
 pub(super) fn paths(document: &Value, are_meant: impl Fn(&Operation) -> bool) -> Vec<String> {
     let meant = |item: &Value| {
         let ids =
