@@ -68,7 +68,7 @@ pub struct Reservation {
     pub product_id: Uuid,
     /// The number of pieces.
     pub quantity: i64,
-    /// `active`, or how it ended.
+    /// `active`, or the way in which it ended.
     pub state: String,
     /// When it ended, in milliseconds since 1970.
     pub ended_at: Option<i64>,

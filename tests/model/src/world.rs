@@ -26,8 +26,8 @@ use uuid::Uuid;
 /// The start of 2026, in milliseconds.
 const START: i64 = 1_767_225_600_000;
 
-/// A wall clock that stands still until it is moved. The monotonic clock is real, because writers really wait for the
-/// stores.
+/// A wall clock that stands still until it is moved. The monotonic clock is real, because stores make writers wait for
+/// real.
 #[derive(Debug)]
 pub struct ModelClock {
     millis: AtomicI64,

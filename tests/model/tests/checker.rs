@@ -191,7 +191,7 @@ fn a_call_with_unknown_outcome_may_take_effect_late_or_never() {
     shop.judge(&one).unwrap();
     shop.judge(&both).unwrap();
     let nothing = shop.model.clone();
-    shop.judge(&nothing).expect_err("the acknowledged order is not there");
+    shop.judge(&nothing).expect_err("the acknowledged order is missing");
 }
 
 async fn alone(flaw: Option<Flaw>, steps: Vec<skep_model::Step>) -> Result<u64, Trouble> {
