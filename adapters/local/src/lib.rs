@@ -1,4 +1,4 @@
-//! What needs no service: clocks, identifiers, randomness and rate limits inside the process.
+//! Adapters that need no service: clocks, identifiers, randomness and rate limits inside the process.
 
 mod clock;
 mod fallback_limits;

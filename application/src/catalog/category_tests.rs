@@ -11,10 +11,7 @@ use crate::{
     testing::{Ending, MockCategoryQueries, Scripted},
 };
 use serde_json::json;
-use skep_domain::{
-    catalog::CategoryId,
-    shared::{Direction, Patch, Version},
-};
+use skep_domain::shared::{Direction, Patch, Version};
 use std::sync::Arc;
 
 async fn run<C: Command<Unit = dyn CatalogTx>>(
@@ -46,9 +43,10 @@ fn delete(precondition: Precondition) -> DeleteCategoryCommand {
 
 #[tokio::test]
 async fn a_new_category_is_stored_under_its_parent_and_one_event_tells_of_it() {
-    let shelf = Shelf::default();
+    let shelf = on_level(1);
     let category = run(shelf.open(), CreateCategory, create()).await.unwrap();
     assert_eq!(category, shelf.seen.categories.one());
+    assert_eq!(shelf.seen.lineages.one(), (category_id(1), category.id));
     assert_eq!((category.slug.as_str(), category.parent_id), ("honey", Some(category_id(1))));
     assert_eq!(shelf.seen.events.one().name, "catalog.category_created.v1");
     assert_eq!(shelf.told(), json!({ "category_id": category.id, "slug": "honey", "parent_id": category_id(1) }));
@@ -63,13 +61,11 @@ async fn everything_that_is_wrong_with_a_new_one_is_told_at_once_before_anything
 
 #[tokio::test]
 async fn what_the_store_refuses_is_told_and_rolled_back() {
-    let unknown = ("validation_failed", vec![("/parent_id", "unknown_category")]);
     for (error, refusal, ending) in [
-        (StoreError::Referenced { constraint: CATEGORY_PARENT }, unknown, Ending::RolledBack),
         (StoreError::Duplicate { constraint: CATEGORY_SLUG }, ("slug_taken", vec![]), Ending::RolledBack),
         (StoreError::Duplicate { constraint: CATEGORY_ID }, ("internal", vec![]), Ending::Dropped),
     ] {
-        let shelf = Shelf::default();
+        let shelf = on_level(1);
         let mut tx = shelf.looking();
         tx.categories.expect_insert().times(1).return_once(|_| Err(error));
         let refused = run(tx, CreateCategory, create()).await;
@@ -164,20 +160,18 @@ fn under(parent: u64) -> Shelf {
     shelf
 }
 
-/// The category 2, or whatever is asked for, has this lineage.
-fn below(mut tx: MockCatalogTx, lineage: Vec<CategoryId>) -> MockCatalogTx {
-    tx.categories.expect_lineage().times(1).return_once(|_, moving| {
-        assert_eq!(moving, category_id(1));
-        Ok(lineage)
-    });
-    tx
+/// A shelf on which any parent is on this level.
+fn on_level(depth: usize) -> Shelf {
+    Shelf { lineage: (2..).map(category_id).take(depth).collect(), ..Shelf::default() }
 }
 
 #[tokio::test]
 async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
     for (shelf, to) in [(Shelf::with_category(), Some(2)), (under(3), Some(2)), (under(3), None)] {
-        let tx = if to.is_some() { below(shelf.open(), vec![category_id(2), category_id(3)]) } else { shelf.open() };
-        let category = run(tx, MoveCategory, move_to(to)).await.unwrap();
+        let shelf = Shelf { lineage: on_level(2).lineage, ..shelf };
+        let category = run(shelf.open(), MoveCategory, move_to(to)).await.unwrap();
+        let looked = to.map(|parent| (category_id(parent), category_id(1)));
+        assert_eq!(shelf.seen.lineages.all(), Vec::from_iter(looked));
         assert_eq!((category.parent_id, category.version), (to.map(category_id), Version::FIRST.next()));
         assert_eq!(shelf.seen.events.one().name, "catalog.category_moved.v1");
         assert_eq!(shelf.told(), json!({ "category_id": category.id, "parent_id": to.map(category_id) }));
@@ -186,8 +180,8 @@ async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
 
 #[tokio::test]
 async fn the_same_place_moves_nothing() {
-    let shelf = under(2);
-    let mut tx = below(shelf.looking(), vec![category_id(2)]);
+    let shelf = Shelf { lineage: on_level(1).lineage, ..under(2) };
+    let mut tx = shelf.looking();
     shelf.seen.noted.answers(&mut tx.idempotency);
     assert_eq!(Some(run(tx, MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
 }
@@ -198,8 +192,8 @@ async fn a_parent_must_exist_and_not_be_under_the_category() {
         (vec![], ("validation_failed", vec![("/parent_id", "unknown_category")])),
         (vec![category_id(2), category_id(1)], ("category_cycle", vec![])),
     ] {
-        let shelf = Shelf::with_category();
-        let refused = run(below(shelf.looking(), lineage), MoveCategory, move_to(Some(2))).await;
+        let shelf = Shelf { lineage, ..Shelf::with_category() };
+        let refused = run(shelf.looking(), MoveCategory, move_to(Some(2))).await;
         assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![Ending::RolledBack]));
     }
     assert_eq!(code(&run(Shelf::default().looking(), MoveCategory, move_to(None)).await), "not_found");
@@ -209,8 +203,27 @@ async fn a_parent_must_exist_and_not_be_under_the_category() {
 }
 
 #[tokio::test]
+async fn the_tree_has_at_most_sixteen_levels() {
+    for (depth, expected) in
+        [(0, "validation_failed"), (15, "ok"), (16, "category_too_deep"), (40, "category_too_deep")]
+    {
+        let shelf = on_level(depth);
+        assert_eq!(code(&run(shelf.open(), CreateCategory, create()).await), expected, "under level {depth}");
+    }
+    for (depth, height, expected) in
+        [(15, 1, "ok"), (13, 3, "ok"), (13, 4, "category_too_deep"), (1, 17, "category_too_deep")]
+    {
+        let shelf = Shelf { lineage: on_level(depth).lineage, height, ..Shelf::with_category() };
+        let code = code(&run(shelf.open(), MoveCategory, move_to(Some(2))).await);
+        assert_eq!(code, expected, "{height} levels under level {depth}");
+    }
+    let tall = Shelf { height: 40, ..under(2) };
+    run(tall.open(), MoveCategory, move_to(None)).await.expect("any tree can be moved to the top");
+}
+
+#[tokio::test]
 async fn obey_the_frame_of_commands() {
-    obeys_the_frame(&Shelf::default(), || CreateCategory, &admin(), create).await;
+    obeys_the_frame(&on_level(1), || CreateCategory, &admin(), create).await;
     obeys_the_frame(&Shelf::with_category(), || RenameCategory, &admin(), || rename("Wax", "wax")).await;
     obeys_the_frame(&Shelf::with_category(), || DeleteCategory, &admin(), || delete(Precondition::Missing)).await;
     obeys_the_frame(&under(2), || MoveCategory, &admin(), || move_to(None)).await;

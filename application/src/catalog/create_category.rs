@@ -2,7 +2,7 @@
 
 use super::{CatalogTx, constraints};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, KeyReused, StoreError, refusal, use_case_error,
+    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, StoreError, refusal, use_case_error,
 };
 use skep_domain::{
     access::Resource,
@@ -29,6 +29,11 @@ refusal! {
     SlugTaken = Conflict, "slug_taken";
 }
 
+refusal! {
+    /// The tree of categories would have more than 16 levels.
+    CategoryTooDeep = Conflict, "category_too_deep";
+}
+
 use_case_error! {
     /// Why no category was created.
     CreateCategoryError {
@@ -36,6 +41,7 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         SlugTaken(SlugTaken),
+        CategoryTooDeep(CategoryTooDeep),
     }
 }
 
@@ -64,6 +70,10 @@ impl Command for CreateCategory {
         Ok(Category::create(CategoryId::new(call.new_id()), name, slug, input.parent_id, call.now))
     }
 
+    fn contended(category: &Self::Plan) -> Vec<Key> {
+        category.parent_id.iter().map(|id| Key(id.uuid())).collect()
+    }
+
     async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
         Ok(((), Resource::Any))
     }
@@ -74,10 +84,13 @@ impl Command for CreateCategory {
         unit: &mut Self::Unit,
         authorized: Authorized<'_, ()>,
     ) -> Result<Category, Self::Error> {
-        unit.categories().insert(category).await.map_err(|error| match error {
-            StoreError::Referenced { constraint: constraints::CATEGORY_PARENT } => unknown_parent().into(),
-            error => slug_taken::<CreateCategoryError>(error),
-        })?;
+        if let Some(parent) = category.parent_id {
+            let lineage = lineage_of_parent::<CreateCategoryError>(unit, parent, category.id).await?;
+            if !Category::fits_under(lineage.len(), 1) {
+                return Err(CategoryTooDeep.into());
+            }
+        }
+        unit.categories().insert(category).await.map_err(slug_taken::<CreateCategoryError>)?;
         let event =
             CategoryCreated { category_id: category.id, slug: category.slug.clone(), parent_id: category.parent_id };
         authorized.record(unit.outbox(), &event, category.version, category.created_at).await?;
@@ -95,9 +108,17 @@ pub(super) fn slug(invalid: &mut Invalid, slug: &str) -> Option<Slug> {
     invalid.check("/slug", "invalid_slug", Slug::parse(slug))
 }
 
-/// The parent does not exist.
-pub(super) fn unknown_parent() -> Invalid {
-    Invalid::one("/parent_id", "unknown_category", "there is no such category")
+/// The lineage of the category that `id` is to be under, held until the unit ends.
+pub(super) async fn lineage_of_parent<E: From<Invalid> + From<StoreError>>(
+    unit: &mut dyn CatalogTx,
+    parent: CategoryId,
+    id: CategoryId,
+) -> Result<Vec<CategoryId>, E> {
+    let lineage = unit.categories().lineage(parent, id).await?;
+    if lineage.is_empty() {
+        return Err(Invalid::one("/parent_id", "unknown_category", "there is no such category").into());
+    }
+    Ok(lineage)
 }
 
 /// The store tells who of several was first with a slug.

@@ -22,6 +22,10 @@ pub(super) struct Shelf {
     pub(super) product: Option<Product>,
     pub(super) level: Option<StockLevel>,
     pub(super) category: Option<Category>,
+    /// The lineage of any category that is asked for.
+    pub(super) lineage: Vec<CategoryId>,
+    /// The height of any category that is asked for.
+    pub(super) height: usize,
     pub(super) seen: Seen,
 }
 
@@ -33,6 +37,8 @@ pub(super) struct Seen {
     pub(super) saved: Recorded<Product>,
     /// Categories that were inserted, saved or deleted.
     pub(super) categories: Recorded<Category>,
+    /// Whose lineage was read, and for which category.
+    pub(super) lineages: Recorded<(CategoryId, CategoryId)>,
 }
 
 impl Shelf {
@@ -49,6 +55,12 @@ impl Shelf {
             seen.calls.push("categories.find");
             Ok(category.clone().filter(|category| category.id == id))
         });
+        let (seen, lineage, height) = (self.seen.clone(), self.lineage.clone(), self.height);
+        tx.categories.expect_lineage().returning(move |id, moving| {
+            seen.lineages.push((id, moving));
+            Ok(lineage.clone())
+        });
+        tx.categories.expect_height().returning(move |_| Ok(height));
         self.seen.finds_levels(&mut tx.stock, self.level.into_iter().collect());
         self.seen.noted.claims(&mut tx.idempotency);
         tx

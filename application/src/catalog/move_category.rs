@@ -1,6 +1,9 @@
 //! Moving a category to another place in the tree.
 
-use super::{CatalogTx, create_category::unknown_parent};
+use super::{
+    CatalogTx,
+    create_category::{CategoryTooDeep, lineage_of_parent},
+};
 use crate::kernel::{
     Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet, refusal,
     use_case_error,
@@ -39,6 +42,7 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         CategoryCycle(CategoryCycle),
+        CategoryTooDeep(CategoryTooDeep),
     }
 }
 
@@ -81,12 +85,13 @@ impl Command for MoveCategory {
     ) -> Result<Category, Self::Error> {
         plan.precondition.allow(category.version)?;
         if let Some(parent) = plan.parent_id {
-            let lineage = unit.categories().lineage(parent, category.id).await?;
-            if lineage.is_empty() {
-                return Err(unknown_parent().into());
-            }
+            let lineage = lineage_of_parent::<MoveCategoryError>(unit, parent, category.id).await?;
             if lineage.contains(&category.id) {
                 return Err(CategoryCycle.into());
+            }
+            let height = unit.categories().height(category.id).await?;
+            if !Category::fits_under(lineage.len(), height) {
+                return Err(CategoryTooDeep.into());
             }
         }
         let now = category.now();

@@ -162,8 +162,9 @@ pub trait StockQueries: Send + Sync {
 ///
 /// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
 ///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
-/// 2. Between `lineage` and the end of the unit nobody else moves what it has answered, nor the category that moves: of
-///    two crossing units one waits and sees what the other has done, or ends with `Retry` or `Stale`.
+/// 2. From `lineage` to the end of the unit, no other unit moves a category that it has returned, or the category
+///    `moving`, and no other unit gets a lineage with one of them: one of the two units waits and sees what the other has
+///    done, or ends with `Retry` or `Stale`. So the depth of the lineage and the height of `moving` stay as read.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CategoryRepository: Send {
@@ -174,9 +175,12 @@ pub trait CategoryRepository: Send {
     /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
     /// `Referenced`.
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
-    /// The ids of this category and of all that it is under, from itself to the top; none if it does not exist. It is
-    /// asked for so that the category `moving` can be put under it.
+    /// The ids of this category and of all that it is under, from itself to the top; empty if it does not exist. A unit
+    /// reads it before it puts the category `moving`, which may be a new one, under this category.
     async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError>;
+    /// The levels of the tree at this category, itself included: 1 if nothing is under it, 0 if it does not exist. A tree
+    /// with more levels than [`Category::MAX_DEPTH`] counts as one level more than that.
+    async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError>;
     /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
 }

@@ -52,6 +52,17 @@ pub struct Category {
 }
 
 impl Category {
+    /// The greatest number of levels of the tree. Every path from the top to a category can be read and locked at once,
+    /// because it has at most this many categories.
+    pub const MAX_DEPTH: usize = 16;
+
+    /// Whether a category with its subtree, `height` levels in all, fits under a category on level `depth`. The top is
+    /// level 1, and a depth of 0 stands for no parent.
+    #[must_use]
+    pub const fn fits_under(depth: usize, height: usize) -> bool {
+        depth.saturating_add(height) <= Self::MAX_DEPTH
+    }
+
     /// A new category.
     #[must_use]
     pub const fn create(id: CategoryId, name: Text, slug: Slug, parent_id: Option<CategoryId>, now: Timestamp) -> Self {
@@ -96,6 +107,14 @@ mod tests {
         for text in ["", "-", "-a", "a-", "a--b", "A", "ä", "a b", "a_b", "a\0", "a\n", &"a".repeat(101)] {
             assert_eq!(Slug::parse(text), Err(InvalidSlug), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_tree_has_at_most_sixteen_levels() {
+        for (depth, height, fits) in [(0, 1, true), (0, 16, true), (0, 17, false), (15, 1, true), (16, 1, false)] {
+            assert_eq!(Category::fits_under(depth, height), fits, "{height} levels under level {depth}");
+        }
+        assert!(!Category::fits_under(usize::MAX, usize::MAX));
     }
 
     #[test]

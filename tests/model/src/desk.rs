@@ -1,4 +1,4 @@
-//! Where symbolic steps become calls: what a caller has met so far.
+//! Turns symbolic steps into calls, with the data that a caller has seen so far.
 
 use crate::{
     call::{Answer, Call, Command},
@@ -17,14 +17,14 @@ use skep_domain::shared::{Direction, OrderId, PageLimit, Patch, ProductId, Versi
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// A place in a list, and the list.
+/// A position in a list, and the sort order of the list.
 #[derive(Debug, Clone)]
 struct Mark<S> {
     sort: S,
     after: Option<Position>,
 }
 
-/// What a caller has met so far.
+/// The ids, versions, tokens and positions that a caller has seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Desk {
     products: Vec<ProductId>,
@@ -38,7 +38,7 @@ pub struct Desk {
     calls: Vec<Call>,
 }
 
-/// An identifier that nothing has.
+/// An id that does not exist.
 const UNKNOWN: Uuid = Uuid::from_u128(0x00de_cade);
 
 fn pick<T: Clone>(met: &[T], which: Target) -> Option<T> {
@@ -57,7 +57,7 @@ fn money(n: usize) -> MoneyInput {
     MoneyInput { amount, currency: currency.to_owned() }
 }
 
-/// The whole price, or one part of it.
+/// A patch of the whole price or of one part of it.
 fn price_patch(n: usize) -> MoneyPatch {
     let MoneyPatch { amount, currency } = money(n).into();
     match n % 3 {
@@ -84,7 +84,7 @@ fn request(after: Option<Position>, limit: i64, count: bool) -> PageRequest {
 }
 
 impl Desk {
-    /// The call of a step.
+    /// Makes the call of a step and remembers it for repeats.
     pub fn call(&mut self, step: &Step) -> Call {
         let call = match step.what {
             Operation::Again(back) if !self.calls.is_empty() => {
@@ -96,7 +96,7 @@ impl Desk {
         call
     }
 
-    /// Keeps what the answer tells.
+    /// Remembers the data in an answer.
     pub fn note(&mut self, call: &Call, answer: &Answer) {
         match answer {
             Answer::LoggedIn(session) => self.tokens.push(session.token.clone()),
@@ -128,14 +128,14 @@ impl Desk {
         }
     }
 
-    /// Forgets every product, so that the next ones are new ones.
+    /// Forgets the products, orders and calls, so that the next steps use new ones.
     pub fn forget_products(&mut self) {
         self.products.clear();
         self.orders.clear();
         self.calls.clear();
     }
 
-    /// The products that were met.
+    /// The products that the caller has seen, in the order of their appearance.
     #[must_use]
     pub fn products(&self) -> &[ProductId] {
         &self.products
@@ -154,7 +154,7 @@ impl Desk {
                 let person = people[n % people.len()].clone();
                 Principal::User { id: person.id, session: person.session, roles: person.roles }
             }
-            // Nobody was recognized yet: the first customer stands in.
+            // If no token was recognized yet, the call uses the first customer.
             Caller::Recognized(n) => match pick(&self.principals, Target::Nth(n)) {
                 Some(principal) => principal,
                 None => return self.actor(Caller::Person(1)),
@@ -204,7 +204,7 @@ impl Desk {
             Operation::Authenticate(which) => {
                 Command::Authenticate(pick(&self.tokens, *which).unwrap_or_else(|| "no token".to_owned()))
             }
-            // Nothing was done before: there is nothing to do again.
+            // `Again` reaches this place only if there is no earlier call to repeat.
             Operation::GetProfile | Operation::Again(_) => Command::GetProfile,
             Operation::Create { sku, name, price, stock } => Command::CreateProduct(CreateProductCommand {
                 sku: pooled(SKUS, *sku),

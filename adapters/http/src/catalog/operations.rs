@@ -10,7 +10,7 @@ use skep_domain::catalog::actions::{
     MANAGE_CATEGORY, MANAGE_PRODUCT, MANAGE_STOCK, READ_AVAILABILITY, READ_CATEGORY, READ_PRODUCT,
 };
 
-/// Each operation, the action that it asks for, and the refusals of its use case.
+/// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("create_product", MANAGE_PRODUCT, CreateProductError::REFUSALS),
     Operation::new("list_products", READ_PRODUCT, ListProductsError::REFUSALS),

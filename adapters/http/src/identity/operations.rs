@@ -4,7 +4,7 @@ use crate::parts::Operation;
 use skep_application::identity::{GetProfileError, LogInError, RegisterUserError, SetUpError};
 use skep_domain::identity::actions::READ_PROFILE;
 
-/// Each operation, the action that it asks for, and the refusals of its use case.
+/// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("register_user", RegisterUserError::REFUSALS),
     Operation::with_credentials("log_in", LogInError::REFUSALS),

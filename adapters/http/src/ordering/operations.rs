@@ -4,7 +4,7 @@ use crate::parts::Operation;
 use skep_application::ordering::{CancelOrderError, GetOrderError, ListOrdersError, PlaceOrderError};
 use skep_domain::ordering::actions::{CANCEL_ORDER, PLACE_ORDER, READ_ORDER};
 
-/// Each operation, the action that it asks for, and the refusals of its use case.
+/// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS),
     Operation::new("list_orders", READ_ORDER, ListOrdersError::REFUSALS),

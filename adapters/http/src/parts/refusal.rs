@@ -1,10 +1,10 @@
-//! From errors of the application to problem documents: the one place that maps kinds to statuses.
+//! Turns errors of the application into problems. Only this file maps kinds of errors to statuses.
 
 use crate::problem::{FieldError, Problem, code};
 use http::StatusCode;
 use skep_application::kernel::{AppError, ErrorKind};
 
-/// The status of a kind of error.
+/// The HTTP status that stands for a kind of error.
 pub const fn status(kind: ErrorKind) -> StatusCode {
     match kind {
         ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
@@ -21,13 +21,13 @@ pub const fn status(kind: ErrorKind) -> StatusCode {
     }
 }
 
-/// The problem that an error of the application stands for. The source stays with it for the log.
+/// Makes a problem from an error of the application. An error of the store stays in it as the source, for the log.
 impl<E: AppError> From<E> for Problem {
     fn from(error: E) -> Self {
         let errors =
             error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
         let mut problem = Self::new(status(error.kind()), error.code()).with_errors(errors.collect());
-        // Which rule denied it is for the log, not for the caller.
+        // The caller does not learn which rule denied the action.
         if error.code() != code::FORBIDDEN.name {
             problem = problem.with_detail(error.to_string());
         }

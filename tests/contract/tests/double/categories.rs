@@ -50,6 +50,19 @@ impl CategoryRepository for Unit {
         })
         .await
     }
+    async fn height(&mut self, id: CategoryId) -> Done<usize> {
+        self.run(|state, _| {
+            let mut level: Vec<_> = state.categories.get(&id).map(|category| category.id).into_iter().collect();
+            let mut height = 0;
+            while !level.is_empty() && height <= Category::MAX_DEPTH {
+                let under = |category: &&Category| category.parent_id.is_some_and(|parent| level.contains(&parent));
+                level = state.categories.values().filter(under).map(|category| category.id).collect();
+                height += 1;
+            }
+            Ok(height)
+        })
+        .await
+    }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         self.run(|state, flaw| state.categories.delete(category, flaw)).await
     }

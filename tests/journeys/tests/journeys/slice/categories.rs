@@ -16,6 +16,7 @@ pub(crate) const CONTEXT: Context = Context {
         Journey::new("slice::categories", categories_are_created_renamed_and_deleted),
         Journey::new("slice::categories_by_strangers", invalid_and_forbidden_calls_are_refused),
         Journey::new("slice::categories_are_moved", categories_are_moved_without_cycles),
+        Journey::new("slice::the_category_tree_is_bounded", the_tree_has_at_most_sixteen_levels),
         Journey::new("slice::categories_are_listed", every_category_once_in_every_order),
     ],
     things: &[Thing { collection: CATEGORIES, parts: &[], make: |shop, _, _| make(shop, &unique("scene"), None) }],
@@ -109,6 +110,22 @@ fn categories_are_moved_without_cycles(store: &Store) {
     ada.post(format!("{}/move", at(&child))).json(json!({ "parent_id": null })).send().refused(403, "forbidden");
     assert_eq!(to(&child, Value::Null).send().expect(200).json()["parent_id"], Value::Null);
     to(&other, json!(child)).send().expect(200);
+    shop.server.stop();
+}
+
+fn the_tree_has_at_most_sixteen_levels(store: &Store) {
+    let shop = Shop::open(store);
+    let mut line = vec![make(&shop, "level-1", None)];
+    for level in 2..=16 {
+        line.push(make(&shop, &format!("level-{level}"), line.last().map(String::as_str)));
+    }
+    let deeper = json!({ "name": "Level 17", "slug": "level-17", "parent_id": line[15] });
+    shop.admin.post(CATEGORIES).json(deeper).send().refused(409, "category_too_deep");
+    let top = make(&shop, "top", None);
+    let to = |id: &str, parent: &str| shop.admin.post(format!("{}/move", at(id))).json(json!({ "parent_id": parent }));
+    to(&line[0], &top).send().refused(409, "category_too_deep");
+    to(&line[1], &top).send().expect(200);
+    to(&top, &line[0]).send().refused(409, "category_too_deep");
     shop.server.stop();
 }
 
