@@ -1,15 +1,16 @@
 //! The ports of the catalog.
 
-use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
+use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
+    access::Resource,
     catalog::{Category, CategoryId, Product, Reservation, StockLevel, StockMovement},
     shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
     /// All that a command of the catalog may touch.
-    unit CatalogTx mocked by MockCatalogTx of CatalogMocks {
+    unit CatalogTx {
         /// The products.
         products: ProductRepository by MockProductRepository,
         /// The stock of the products.
@@ -17,8 +18,23 @@ context! {
         /// The categories.
         categories: CategoryRepository by MockCategoryRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockCatalogTx of CatalogMocks
     /// Everything that a store does for the catalog.
     store CatalogStore: ProductQueries, StockQueries, CategoryQueries
+}
+
+/// The shop owns its products and categories: the role alone decides.
+impl Guarded for Product {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
+}
+
+impl Guarded for Category {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
 }
 
 /// The products, inside a unit of work. Published to ordering.

@@ -1,12 +1,11 @@
 //! Logging in with a password.
 
 use super::{
-    AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, IdentityTx, PasswordHasher, SessionPolicy,
-    UserQueries,
+    AccessClaims, AccessTokens, Accounts, Credentials, HashError, HasherBusy, IdentityTx, SessionPolicy, UserQueries,
 };
 use crate::kernel::{
-    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError, TooManyAttempts, TxMode,
-    refusal, run, use_case_error,
+    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, StoreError, TooManyAttempts, TxMode, refusal, run,
+    use_case_error,
 };
 use skep_domain::{
     identity::{PasswordPolicy, Session, events::UserLoggedIn},
@@ -69,25 +68,31 @@ impl From<HashError> for LogInError {
 
 /// Logs users in.
 pub struct LogIn {
-    /// Opens units of work.
-    pub store: Arc<dyn Begin<dyn IdentityTx>>,
-    /// Finds the account.
-    pub users: Arc<dyn UserQueries>,
-    /// Checks the password.
-    pub hasher: Arc<dyn PasswordHasher>,
-    /// Signs the token.
-    pub tokens: Arc<dyn AccessTokens>,
-    /// Counts the attempts.
-    pub limits: Arc<dyn RateLimits>,
-    /// Hides the address in the name of its counter.
-    pub fingerprints: Arc<dyn Fingerprints>,
-    /// How long it lasts.
-    pub policy: SessionPolicy,
-    /// Time and identifiers.
-    pub runtime: Runtime,
+    store: Arc<dyn Begin<dyn IdentityTx>>,
+    users: Arc<dyn UserQueries>,
+    accounts: Accounts,
+    tokens: Arc<dyn AccessTokens>,
+    limits: Arc<dyn RateLimits>,
+    fingerprints: Arc<dyn Fingerprints>,
+    policy: SessionPolicy,
 }
 
 impl LogIn {
+    /// Logs users of this store in. `limits` counts the attempts; `fingerprints` hide the address in the name of its
+    /// counter.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Begin<dyn IdentityTx>>,
+        users: Arc<dyn UserQueries>,
+        accounts: Accounts,
+        tokens: Arc<dyn AccessTokens>,
+        limits: Arc<dyn RateLimits>,
+        fingerprints: Arc<dyn Fingerprints>,
+        policy: SessionPolicy,
+    ) -> Self {
+        Self { store, users, accounts, tokens, limits, fingerprints, policy }
+    }
+
     /// Starts a session.
     ///
     /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists;
@@ -108,21 +113,22 @@ impl LogIn {
             None => None,
         };
         let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-        let right = self.hasher.verify(command.password, hash).await?;
+        let right = self.accounts.hasher.verify(command.password, hash).await?;
         let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
-        let now = self.runtime.clock.now();
-        let session_id = SessionId::new(self.runtime.ids.next());
+        let runtime = &self.accounts.runtime;
+        let now = runtime.clock.now();
+        let session_id = SessionId::new(runtime.ids.next());
         let session = Session::start(session_id, credentials.user_id, now, millis(self.policy.session_lifetime));
-        let event_id = EventId::new(self.runtime.ids.next());
+        let event_id = EventId::new(runtime.ids.next());
         let (session, credentials) = (&session, &credentials);
-        run(&self.runtime, actor.deadline, |attempt| async move {
+        run(runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = start(&mut *tx, actor, session, credentials, event_id, &attempt).await;
             attempt.end(tx, result).await
         })
         .await?;
         let expires_at = now.plus_millis(millis(self.policy.token_lifetime)).min(session.expires_at);
-        let token_id = self.runtime.ids.next();
+        let token_id = runtime.ids.next();
         let user_id = credentials.user_id;
         let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
         let access_token = self.tokens.issue(&claims).map_err(StoreError::unreadable)?;

@@ -10,7 +10,7 @@ use skep_domain::{
 
 context! {
     /// All that a command of identity may touch.
-    unit IdentityTx mocked by MockIdentityTx of IdentityMocks {
+    unit IdentityTx {
         /// The accounts.
         users: UserRepository by MockUserRepository,
         /// The log-ins.
@@ -18,6 +18,8 @@ context! {
         /// The one-time token of the set-up.
         setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockIdentityTx of IdentityMocks
     /// Everything that a store does for identity.
     store IdentityStore: UserQueries, SessionQueries
 }

@@ -1,6 +1,6 @@
 //! The set-up: whoever holds the one-time token becomes the first admin, and the door closes for ever.
 
-use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
+use super::{AccountInput, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
 use crate::kernel::{Actor, Attempt, Begin, TxMode, refusal, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ pub struct SetUpCommand {
     /// The token, as printed at the start.
     pub token: String,
     /// The account.
-    pub account: AccountCommand,
+    pub account: AccountInput,
 }
 
 impl std::fmt::Debug for SetUpCommand {

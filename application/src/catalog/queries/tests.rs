@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    fixtures::{actor, admin, away, code, eur, level, product, product_id, user, visitor},
-    testing::{MockProductQueries, MockStockQueries},
+    catalog::{MockProductQueries, MockStockQueries},
+    testing::*,
 };
 use skep_domain::shared::{Direction, Timestamp};
 

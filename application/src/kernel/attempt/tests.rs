@@ -1,13 +1,12 @@
 use super::*;
 use crate::{
-    catalog::GetProductError,
-    fixtures::{Recorded, aborted, away, code, endings, unknown},
-    kernel::{Clock as _, NotFound},
-    testing::{Ending, Endings, FixedRandom, MockBareUnit, MockSleeper, fixed_runtime},
+    kernel::GetError,
+    kernel::{Clock as _, MockSleeper, NotFound},
+    testing::*,
 };
 use std::{collections::VecDeque, sync::Arc};
 
-type Outcome = Result<&'static str, GetProductError>;
+type Outcome = Result<&'static str, GetError>;
 
 /// Runs attempts with these outcomes; answers the last one and which attempts were made.
 async fn run_all(outcomes: impl IntoIterator<Item = Outcome>) -> (Outcome, Vec<Attempt>) {
@@ -108,7 +107,7 @@ async fn no_attempt_starts_after_the_deadline() {
 #[tokio::test]
 async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     let (runtime, clock) = fixed_runtime();
-    let noted = Endings::default();
+    let noted = Seen::default();
     let waiting = |_: Attempt| {
         let tx = unit(&noted);
         async move {
@@ -118,7 +117,7 @@ async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     };
     let result = run(&runtime, Some(Duration::from_secs(1)), waiting).await;
     assert_eq!((code(&result), clock.monotonic()), ("store_unavailable", Duration::from_secs(1)));
-    assert_eq!(endings(&noted), [Ending::Dropped]);
+    assert_eq!(noted.endings(), [Ending::Dropped]);
 }
 
 #[tokio::test]
@@ -180,16 +179,16 @@ async fn once_unknown_stays_unknown_when_patience_ends() {
 /// The pauses, in microseconds, of a run whose random numbers have these bits.
 async fn pauses(bits: u64) -> Vec<u128> {
     let (mut runtime, clock) = fixed_runtime();
-    let waited: Recorded<u128> = Recorded::default();
+    let waited = Seen::default();
     let seen = waited.clone();
     let mut sleeper = MockSleeper::new();
     sleeper.expect_sleep().returning(move |pause| {
-        seen.push(pause.as_micros());
+        seen.note("sleep", &[pause.as_micros()]);
         clock.advance(pause);
     });
     (runtime.random, runtime.sleeper) = (Arc::new(FixedRandom(bits)), Arc::new(sleeper));
     let _: Outcome = run(&runtime, None, |_| std::future::ready(store(aborted()))).await;
-    waited.all()
+    waited.all("sleep")
 }
 
 #[tokio::test]
@@ -203,22 +202,22 @@ fn first() -> Attempt {
     Attempt { number: 1, after_unknown: false, ending: Arc::default() }
 }
 
-fn unit(noted: &Endings) -> Box<MockBareUnit> {
+fn unit(noted: &Seen) -> Box<MockBareUnit> {
     Box::new(MockBareUnit::noting(noted))
 }
 
 #[tokio::test]
 async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     assert_eq!(first().end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
     assert_eq!(code(&first().end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
     assert_eq!(code(&first().end(unit(&noted), store(away())).await), "store_unavailable");
-    assert_eq!(endings(&noted), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
+    assert_eq!(noted.endings(), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
 }
 
 #[tokio::test]
 async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     let lost = Box::new(MockBareUnit::noting(&noted).with_commit_error(unknown()));
     assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
     let lost = Box::new(MockBareUnit::noting(&noted).with_rollback_error(aborted()));
