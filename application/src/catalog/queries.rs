@@ -58,7 +58,7 @@ impl ListProducts {
 pub enum StockDetail {
     /// All of it.
     Full(StockView),
-    /// How many can be had.
+    /// How many a customer can order.
     Availability(StockView),
 }
 

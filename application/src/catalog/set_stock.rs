@@ -84,7 +84,7 @@ impl Command for SetStock {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<CountedProduct, Self::Error> {
-        // The stock comes first: while this unit has it, nobody archives the product.
+        // The stock comes first: while this unit has it, no other unit archives the product.
         let level = unit.stock().find_many(&[plan.product_id]).await?.pop();
         let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
         let level = level.ok_or_else(|| StoreError::corrupt("stock_levels", plan.product_id, "missing"))?;

@@ -1,4 +1,4 @@
-//! Making an account for somebody, with roles: the operator's command.
+//! Making an account with roles for another user: the operator's command.
 
 use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView};
 use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};

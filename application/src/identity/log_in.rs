@@ -28,7 +28,7 @@ impl std::fmt::Debug for LogInCommand {
     }
 }
 
-/// What somebody who logged in gets.
+/// What a user that logged in gets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogInAnswer {
     /// A signed access token.
@@ -49,7 +49,7 @@ refusal! {
 }
 
 use_case_error! {
-    /// Why nobody was logged in.
+    /// Why no user was logged in.
     LogInError {
         InvalidCredentials(InvalidCredentials),
         TooManyAttempts(TooManyAttempts),
@@ -137,7 +137,7 @@ impl LogIn {
     }
 
     /// Counted before the password is looked at, so that no burst of guesses gets past (ASVS 15.4.2). A counter that is
-    /// away stops nobody.
+    /// away stops no one.
     async fn check_attempts(&self, email: &Email) -> Result<(), LogInError> {
         let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
         let key = name[..16].iter().fold("login:account:".to_owned(), |key, byte| key + &format!("{byte:02x}"));
@@ -163,8 +163,8 @@ async fn start(
     let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == verified.password_hash);
     let user = user.ok_or(InvalidCredentials)?;
     tx.sessions().insert(session).await?;
-    let told = UserLoggedIn::of(session);
-    let mut event = OutboxEvent::of(event_id, &told, Version::FIRST, actor, session.created_at)?;
+    let logged_in = UserLoggedIn::of(session);
+    let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
     event.actor_id = Some(user.id);
     Ok(tx.outbox().append(&event).await?)
 }

@@ -37,7 +37,7 @@ pub struct Identity {
     pub authenticate: Authenticate,
     /// Shows one's own profile.
     pub get_profile: GetProfile,
-    /// Makes an account for somebody else.
+    /// Makes an account for another user.
     pub create_user: CreateUser,
     /// Makes the first admin.
     pub set_up: SetUp,

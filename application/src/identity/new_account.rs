@@ -1,4 +1,4 @@
-//! What making an account has in common, whoever makes it: registration, set-up, the operator.
+//! What registration, set-up and the operator's command have in common: making an account.
 
 use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
 use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};

@@ -168,7 +168,7 @@ pub(super) fn authorize<'a, T: Guarded>(
     Ok(Authorized { action, target, call })
 }
 
-/// The rows of a list that somebody may see. Every store compiles it into the query, before paging and counting.
+/// The rows of a list that an actor may see. Every store compiles it into the query, before paging and counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every row.
@@ -195,8 +195,8 @@ impl Scope {
 #[must_use]
 pub fn scope(actor: &Actor, action: Action) -> Scope {
     // Asks about a resource whose owner no user is. If that is allowed, ownership does not matter.
-    let nobody = UserId::new(Uuid::max());
-    if decide(actor.subject(), action, Resource::OwnedBy(nobody)).is_ok() {
+    let stranger = UserId::new(Uuid::max());
+    if decide(actor.subject(), action, Resource::OwnedBy(stranger)).is_ok() {
         return Scope::All;
     }
     match actor.subject() {

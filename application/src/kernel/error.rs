@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Conflict,
     /// A precondition is asked for.
     PreconditionRequired,
-    /// Somebody else changed it meanwhile.
+    /// Another caller changed it meanwhile.
     Stale,
     /// Too often.
     RateLimited,

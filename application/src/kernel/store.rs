@@ -19,7 +19,7 @@ pub enum StoreError {
         /// The rule that was met.
         constraint: Constraint,
     },
-    /// Somebody saved the aggregate after it was read. Nothing was changed.
+    /// Another unit saved the aggregate after it was read. Nothing was changed.
     #[error("the stored version is another one")]
     Stale,
     /// Certainly aborted: the attempt may be run again at once.

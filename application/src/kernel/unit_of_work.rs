@@ -50,7 +50,9 @@ pub trait Transaction: Send {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// A unit of work, as far as every context needs it. Each context declares its own with `context!`.
+/// A unit of work, as far as every context needs it. Each context declares its own with [`context!`](crate::context), and
+/// a use case reaches through it only what the context lists. The frame of commands uses the two methods; a use case that
+/// calls [`run`](super::run) itself appends its event with `outbox`.
 pub trait UnitOfWork: Transaction {
     /// The idempotency keys.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;

@@ -95,7 +95,7 @@ impl Command for PlaceOrder {
         unit: &mut Self::Unit,
         authorized: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
-        // The stock comes first: while this unit has it, nobody changes a price or archives a product.
+        // The stock comes first: while this unit has it, no other unit changes a price or archives a product.
         let levels = unit.stock().find_many(&plan.products).await?;
         let products = unit.products().find_many(&plan.products).await?;
         let lines = plan.basket.price(&products).map_err(invalid_order)?;

@@ -74,7 +74,7 @@ pub struct OrderView {
     pub id: OrderId,
     /// The number for people.
     pub number: OrderNumber,
-    /// Who placed it.
+    /// The user that placed it.
     pub customer_id: UserId,
     /// The status, by name.
     pub status: String,

@@ -159,7 +159,7 @@ pub fn problem<T>(result: &Result<T, impl AppError>) -> (&'static str, Vec<(&str
     }
 }
 
-/// The code of the error; `ok` if there is none.
+/// The code of the error; `ok` if there is no error.
 pub fn code<T>(result: &Result<T, impl AppError>) -> &'static str {
     problem(result).0
 }

@@ -117,7 +117,7 @@ impl<Mocks: Send> UnitOfWork for MockUnit<Mocks> {
 /// A unit of work without any repository of a context.
 pub type MockBareUnit = MockUnit<()>;
 
-/// A store that answers each `begin` with the next unit of work of its script, and panics when there is none.
+/// A store that answers each `begin` with the next unit of work of its script, and panics at the end of the script.
 pub struct Scripted<Tx: ?Sized> {
     script: Mutex<VecDeque<Result<Box<Tx>, StoreError>>>,
     begun: Mutex<Vec<(TxMode, Vec<Key>)>>,

@@ -8,7 +8,7 @@ use crate::{
 use skep_application::{
     Store,
     kernel::{Actor, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
-    ordering::{OrderLineInput, OrderView, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
+    ordering::{OrderLineInput, OrderView, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
 };
 use skep_domain::{
     access::Role,
@@ -29,7 +29,8 @@ impl Shop {
     /// A customer of their own.
     pub(crate) fn of(store: &Arc<dyn Store>) -> Self {
         let runtime = world::runtime();
-        let commands = Commands::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone());
+        let fingerprints = Arc::new(PlainFingerprints);
+        let commands = Commands::<dyn OrderingTx>::new(store.clone(), fingerprints, runtime.clone());
         let place_order = Arc::new(UseCase::new(PlaceOrder::default(), &commands));
         let session = SessionId::new(world::uuid());
         Self {

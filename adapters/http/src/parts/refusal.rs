@@ -7,10 +7,13 @@ use skep_application::kernel::{AppError, ErrorKind};
 /// The status of a kind of error.
 ///
 /// # Panics
-/// Never: each kind has the number of a status.
+/// If the kind's number is not that of a status, which no kind's is.
 #[must_use]
-pub fn status(kind: ErrorKind) -> StatusCode {
-    StatusCode::from_u16(kind.http_status()).expect("a kind has the number of a status")
+pub const fn status(kind: ErrorKind) -> StatusCode {
+    match StatusCode::from_u16(kind.http_status()) {
+        Ok(status) => status,
+        Err(_) => panic!("a kind has the number of a status"),
+    }
 }
 
 /// The problem that an error of the application stands for. The source stays with it for the log.

@@ -67,11 +67,11 @@ async fn a_store_that_comes_back_after_an_unknown_outcome_is_asked() {
 #[tokio::test]
 async fn an_unknown_outcome_is_not_covered_up_by_another_error() {
     for error in [StoreError::Full("no space".into()), StoreError::corrupt("a", 1, "b")] {
-        let told = error.to_string();
+        let shown = error.to_string();
         let (result, _) = run_all([store(unknown()), store(error)]).await;
         assert_eq!(code(&result), "outcome_unknown");
         let cause = std::error::Error::source(result.unwrap_err().store_error().unwrap()).unwrap().to_string();
-        assert_eq!(cause, told, "the last error is kept as the cause");
+        assert_eq!(cause, shown, "the last error is kept as the cause");
     }
 }
 
@@ -86,8 +86,8 @@ async fn never(deadline: Option<Duration>, errors: impl Fn(u32) -> StoreError) -
 #[tokio::test]
 async fn gives_up_five_seconds_after_the_start_or_at_an_earlier_deadline() {
     let close = |gave_up: Duration, deadline: Duration| gave_up < deadline && gave_up + LONGEST_PAUSE >= deadline;
-    let (told, gave_up) = never(None, |_| aborted()).await;
-    assert!(told == "store_unavailable" && close(gave_up, PATIENCE), "{told} after {gave_up:?}");
+    let (shown, gave_up) = never(None, |_| aborted()).await;
+    assert!(shown == "store_unavailable" && close(gave_up, PATIENCE), "{shown} after {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(1_000)), |_| aborted()).await;
     assert!(close(gave_up, PATIENCE), "a later deadline prolongs nothing: {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(101)), |_| aborted()).await;
@@ -129,7 +129,7 @@ async fn what_was_unknown_before_the_deadline_is_unknown_after_it() {
     assert_eq!(code(&result.await), "outcome_unknown");
 }
 
-/// Commits when it is told to.
+/// Commits when it is shown to.
 struct Slow(tokio::sync::oneshot::Receiver<()>);
 
 #[async_trait::async_trait]
@@ -222,5 +222,5 @@ async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
     assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
     let lost = Box::new(MockBareUnit::noting(&noted).with_rollback_error(aborted()));
     let result = first().end(lost, Outcome::Err(NotFound("bee").into())).await;
-    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged anew");
+    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged again");
 }

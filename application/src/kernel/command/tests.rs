@@ -178,13 +178,13 @@ async fn a_target_that_the_actor_may_not_see_looks_like_one_that_is_not_there() 
     let noted = Seen::default();
     let somebody_elses = Paint { owner: Some(user_id(2)), ..paint() };
     let missing = Paint { owner: None, ..paint() };
-    let mut told = vec![];
+    let mut refusals = vec![];
     for paint in [&somebody_elses, &missing] {
         let refusal = run_once(&Scripted::of([noted.looking::<()>()]), paint, "blue").await.unwrap_err();
-        told.push((refusal.code(), refusal.to_string()));
+        refusals.push((refusal.code(), refusal.to_string()));
         assert_eq!(paint.steps.calls(), ["plan", "load"], "nothing is written");
     }
-    assert_eq!((told[0].0, &told[0]), ("not_found", &told[1]));
+    assert_eq!((refusals[0].0, &refusals[0]), ("not_found", &refusals[1]));
     assert_eq!(noted.endings(), [Ending::RolledBack; 2]);
     let everybodys = use_case(somebody_elses, &Scripted::of([open(&noted)])).execute(&admin(), blue()).await;
     assert_eq!(code(&everybodys), "ok");
