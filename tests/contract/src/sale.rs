@@ -6,9 +6,8 @@ use crate::{
     world::{self, PlainFingerprints},
 };
 use skep_application::{
-    Store,
-    kernel::{Actor, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
-    ordering::{OrderLineInput, OrderView, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
+    kernel::{Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
+    ordering::{OrderLineInput, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
 };
 use skep_domain::{
     access::Role,
@@ -27,10 +26,10 @@ pub(crate) struct Shop {
 
 impl Shop {
     /// A customer of their own.
-    pub(crate) fn of(store: &Arc<dyn Store>) -> Self {
+    pub(crate) fn of(store: Arc<dyn Begin<dyn OrderingTx>>) -> Self {
         let runtime = world::runtime();
         let place_order = Arc::new(
-            Commands::<dyn OrderingTx>::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone())
+            Commands::<dyn OrderingTx>::new(store, Arc::new(PlainFingerprints), runtime.clone())
                 .of(PlaceOrder::default()),
         );
         let session = SessionId::new(world::uuid());
@@ -89,10 +88,14 @@ impl Sales {
     ///
     /// # Errors
     /// A buyer who panicked.
-    pub async fn of(store: &Arc<dyn Store>, carts: &[Vec<ProductId>], buyers: usize) -> Result<Self, Failure> {
+    pub async fn of(
+        store: Arc<dyn Begin<dyn OrderingTx>>,
+        carts: &[Vec<ProductId>],
+        buyers: usize,
+    ) -> Result<Self, Failure> {
         let start = Arc::new(tokio::sync::Barrier::new(buyers));
         let buyer = |number: usize| {
-            let (shop, start) = (Shop::of(store), start.clone());
+            let (shop, start) = (Shop::of(store.clone()), start.clone());
             let cart: Vec<_> = carts[number % carts.len()].iter().map(|product| (*product, 1)).collect();
             tokio::spawn(async move {
                 start.wait().await;
@@ -122,7 +125,7 @@ impl Sales {
 ///
 /// # Errors
 /// Why it cannot be stored.
-pub async fn open_shop(store: &dyn Store, pieces: u32) -> Result<ProductId, Failure> {
+pub async fn open_shop(store: &dyn OrderingStore, pieces: u32) -> Result<ProductId, Failure> {
     let product = sample::product()?;
     sample::stock_up(store, std::slice::from_ref(&product), pieces).await?;
     Ok(product.id)

@@ -1,6 +1,6 @@
 //! How much is run, and on what.
 
-use skep_contract::{Failure, StoreHarness};
+use skep_contract::{Failure, Harness};
 use skep_suites::{Mongo, Postgres, Sqlite};
 use std::{
     env,
@@ -58,7 +58,7 @@ pub struct Stores {
 }
 
 /// A store by name, or the variable that would name its server.
-pub type Found = (&'static str, Result<Arc<dyn StoreHarness>, &'static str>);
+pub type Found = (&'static str, Result<Arc<dyn Harness>, &'static str>);
 
 impl Stores {
     /// From the environment.
@@ -87,10 +87,10 @@ impl Stores {
 
 /// Every store.
 pub fn each_store(stores: &Stores) -> [Found; 3] {
-    let postgres = stores.postgres.clone().map(|store| store as Arc<dyn StoreHarness>);
-    let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn StoreHarness>);
+    let postgres = stores.postgres.clone().map(|store| store as Arc<dyn Harness>);
+    let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn Harness>);
     [
-        ("sqlite", Ok(stores.sqlite.clone() as Arc<dyn StoreHarness>)),
+        ("sqlite", Ok(stores.sqlite.clone() as Arc<dyn Harness>)),
         ("postgres", postgres.ok_or("SKEP_TEST_POSTGRES_URL")),
         ("mongodb", mongodb.ok_or("SKEP_TEST_MONGODB_URL")),
     ]

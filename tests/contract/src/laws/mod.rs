@@ -24,13 +24,11 @@ pub(crate) use references::Child;
 
 use crate::{
     check::Checked,
-    units::{Opened, repeated},
+    harness::Subject,
+    units::{Opens, repeated, write},
 };
 use async_trait::async_trait;
-use skep_application::{
-    Store,
-    kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError, Transaction as _, TxMode},
-};
+use skep_application::kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError, Transaction};
 use skep_domain::shared::{Direction, UserId, Version};
 use std::fmt::Debug;
 
@@ -49,15 +47,17 @@ pub(crate) struct Unique<E> {
 pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'static {
     /// Its id.
     type Id: Copy + PartialEq + Debug + Send + Sync + 'static;
+    /// The part of a store that keeps it.
+    type Store: Opens<Unit = Self::Tx> + Subject + ?Sized;
     /// The unit of work whose repository stores it.
-    type Tx: Opened + ?Sized;
+    type Tx: Transaction + ?Sized + 'static;
     /// Its uniqueness rules, that of the id among them.
     const UNIQUE: &'static [Unique<Self>];
 
     /// A new entity that collides with no other one. What it refers to is stored.
-    async fn sample(store: &dyn Store) -> Checked<Self>;
+    async fn sample(store: &Self::Store) -> Checked<Self>;
     /// New entities, of which each field has its extreme values in one or another.
-    async fn extremes(store: &dyn Store) -> Checked<Vec<Self>>;
+    async fn extremes(store: &Self::Store) -> Checked<Vec<Self>>;
     /// The id.
     fn id(&self) -> Self::Id;
     /// Finds it by the repository.
@@ -93,7 +93,7 @@ pub(crate) trait Shown: Versioned {
     /// What is to be shown of it.
     fn row(&self) -> Self::Row;
     /// Reads it by the query port; a port that takes no scope ignores it.
-    async fn show(store: &dyn Store, scope: Scope, id: Self::Id) -> Result<Option<Self::Row>, StoreError>;
+    async fn show(store: &Self::Store, scope: Scope, id: Self::Id) -> Result<Option<Self::Row>, StoreError>;
 }
 
 /// An entity that is read within a scope.
@@ -111,14 +111,14 @@ pub(crate) trait Listed: Shown {
     const SORTS: &'static [Self::Sort];
 
     /// A new entity, one of many with few different sort keys. The number is not negative.
-    async fn common(store: &dyn Store, number: i64) -> Checked<Self>;
+    async fn common(store: &Self::Store, number: i64) -> Checked<Self>;
     /// New entities with the extreme values of every sort key.
-    async fn edges(store: &dyn Store) -> Checked<Vec<Self>>;
+    async fn edges(store: &Self::Store) -> Checked<Vec<Self>>;
     /// The place of a row in the list.
     fn place(sort: Self::Sort, row: &Self::Row) -> Position;
     /// Reads a page by the query port; a port that takes no scope ignores it.
     async fn list(
-        store: &dyn Store,
+        store: &Self::Store,
         scope: Scope,
         sort: Self::Sort,
         direction: Direction,
@@ -133,12 +133,12 @@ pub(crate) trait Listed: Shown {
 }
 
 /// Opens a unit of work that may write.
-async fn begin<E: Entity>(store: &dyn Store) -> Result<Box<E::Tx>, StoreError> {
-    E::Tx::open(store, TxMode::Write).await
+async fn begin<E: Entity>(store: &E::Store) -> Result<Box<E::Tx>, StoreError> {
+    write(store).await
 }
 
 /// Finds an entity in a unit of its own.
-pub(crate) async fn stored<E: Entity>(store: &dyn Store, id: E::Id) -> Checked<Option<E>> {
+pub(crate) async fn stored<E: Entity>(store: &E::Store, id: E::Id) -> Checked<Option<E>> {
     let found = repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let found = E::find(&mut *tx, id).await?;
@@ -149,7 +149,7 @@ pub(crate) async fn stored<E: Entity>(store: &dyn Store, id: E::Id) -> Checked<O
 }
 
 /// Inserts entities in a unit of their own.
-pub(crate) async fn put<E: Entity>(store: &dyn Store, entities: &[E]) -> Result<(), StoreError> {
+pub(crate) async fn put<E: Entity>(store: &E::Store, entities: &[E]) -> Result<(), StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         for entity in entities {
@@ -161,14 +161,14 @@ pub(crate) async fn put<E: Entity>(store: &dyn Store, entities: &[E]) -> Result<
 }
 
 /// A new entity that is stored.
-pub(crate) async fn put_sample<E: Entity>(store: &dyn Store) -> Checked<E> {
+pub(crate) async fn put_sample<E: Entity>(store: &E::Store) -> Checked<E> {
     let entity = E::sample(store).await?;
     put(store, std::slice::from_ref(&entity)).await?;
     Ok(entity)
 }
 
 /// Saves a change in a unit of its own; answers the new version.
-pub(crate) async fn save<E: Versioned>(store: &dyn Store, entity: &E) -> Result<Version, StoreError> {
+pub(crate) async fn save<E: Versioned>(store: &E::Store, entity: &E) -> Result<Version, StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let version = entity.save(&mut *tx).await?;
