@@ -101,6 +101,49 @@ pub trait Instance<S: Subject + ?Sized = dyn Store>: Send + Sync {
     async fn destroy(self: Box<Self>) {}
 }
 
+/// The harness of an adapter that lives in this process and needs nothing but to be made. Where a clause
+/// asks for a second instance on the same data, it gets the first one.
+pub struct InProcess<S: Subject + ?Sized> {
+    name: &'static str,
+    make: fn() -> Arc<S>,
+}
+
+impl<S: Subject + ?Sized> InProcess<S> {
+    /// Puts what `make` returns under trial, a new one for each clause.
+    #[must_use]
+    pub const fn new(name: &'static str, make: fn() -> Arc<S>) -> Self {
+        Self { name, make }
+    }
+}
+
+#[async_trait]
+impl<S: Subject + ?Sized> Harness<S> for InProcess<S> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        Some("the adapter is in this process: it has no server, and no second instance")
+    }
+
+    async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<S>>, Failure> {
+        Ok(Box::new(Made((self.make)())))
+    }
+}
+
+struct Made<S: ?Sized>(Arc<S>);
+
+#[async_trait]
+impl<S: Subject + ?Sized> Instance<S> for Made<S> {
+    fn store(&self) -> Arc<S> {
+        self.0.clone()
+    }
+
+    async fn second(&self) -> Result<Arc<S>, Failure> {
+        Ok(self.0.clone())
+    }
+}
+
 /// The hands on the server and the wire of an [`Instance`]. Faults are made there, never by a wrapper around the store.
 #[async_trait]
 pub trait Faults: Send + Sync {

@@ -1,7 +1,7 @@
 //! The contract suite: what every store must do, clause by clause, as the ports say it.
 //!
 //! An adapter's author writes a [`Harness`] that hands out fresh instances, and runs the clauses of what the adapter is
-//! with [`prove`]. The suite knows the ports alone: no driver, no address, no schema beyond the names that
+//! with [`prove`]. An adapter inside the process needs no harness of its own: [`InProcess`] makes one of its constructor. The suite knows the ports alone: no driver, no address, no schema beyond the names that
 //! [`skep_application::kernel::Constraint`] gives.
 //!
 //! | the adapter is | subject | clauses |
@@ -13,9 +13,19 @@
 //! | what units carry, or what a program asks at its start | [`kernel`] and [`operations`] | [`kernel::outbox`] … |
 //! | a whole store | `dyn Store` | [`clauses`] |
 //!
-//! ```ignore
-//! let proof = skep_contract::prove(&MyHarness, skep_contract::catalog::products()).await?;
+//! ```
+//! # use skep_application::operations::InstanceKeys;
+//! # use skep_contract::{InProcess, operations, prove};
+//! # use skep_local::SystemClock;
+//! # use skep_memory::MemoryStore;
+//! # use std::sync::Arc;
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), skep_contract::Failure> {
+//! let keys = InProcess::<dyn InstanceKeys>::new("keys", || Arc::new(MemoryStore::new(Arc::new(SystemClock::new()))));
+//! let proof = prove(&keys, operations::instance_keys()).await?;
 //! println!("{} clauses hold; not tried: {:?}", proof.held, proof.skipped);
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! A clause that a store cannot be put through is named by [`Harness::lacks`], with the reason, and is never passed over
@@ -41,7 +51,7 @@ pub mod unit_of_work;
 
 pub use check::Failure;
 pub use clause::{Clause, Proof, Report, prove, run};
-pub use harness::{CommitFault, Faults, Harness, Instance, Need, Start, Subject};
+pub use harness::{CommitFault, Faults, Harness, InProcess, Instance, Need, Start, Subject};
 pub use sale::{Sales, open_shop};
 
 /// Every clause of every port of a store, grouped by port.
@@ -57,3 +67,8 @@ pub fn clauses() -> Vec<Clause> {
     ]
     .concat()
 }
+
+/// The guide, whose blocks are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/write-an-adapter.md")]
+mod guide {}

@@ -6,7 +6,7 @@
 mod double;
 
 use double::{Doubles, Flaw};
-use skep_contract::{Clause, StoreHarness as _, clauses, run};
+use skep_contract::{Clause, Harness as _, clauses, run};
 
 fn applicable(harness: &Doubles) -> Vec<Clause> {
     let all = clauses().into_iter();
