@@ -15,6 +15,7 @@ use skep_domain::{
     identity::{Session, User},
     shared::{Email, SessionId, Timestamp, UserId, Version},
 };
+use std::collections::BTreeSet;
 
 impl Row for User {
     type Key = UserId;
@@ -86,8 +87,8 @@ impl SessionRepository for MemoryUnit {
                 session.expires_at <= until || session.revoked_at.is_some_and(|revoked_at| revoked_at <= until)
             };
             let ended = state.sessions.values().filter(ended);
-            let ended: Vec<_> = ended.map(|session| session.id).take(limit as usize).collect();
-            ended.iter().for_each(|id| drop(state.sessions.remove(id)));
+            let ended: BTreeSet<_> = ended.map(|session| session.id).take(limit as usize).collect();
+            state.sessions.retain(|id, _| !ended.contains(id));
             Ok(ended.len() as u64)
         })
         .await

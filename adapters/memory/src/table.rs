@@ -84,7 +84,6 @@ impl<R: Row> Table<R> {
     }
 
     /// Every row, by key.
-    #[must_use]
     pub fn rows(&self) -> btree_map::Values<'_, R::Key, R> {
         self.0.values()
     }

@@ -240,3 +240,33 @@ macro_rules! clauses {
     };
 }
 pub(crate) use clauses;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::InProcess;
+
+    async fn its_trial_panics(_: &Given<str>) -> Checked {
+        assert_eq!("what was found", "what was expected");
+        Ok(())
+    }
+
+    async fn it_fails(given: &Given<str>) -> Checked {
+        Err(Failure::new(format!("found {}", given.store)))
+    }
+
+    clauses! { both of "bees" on str: its_trial_panics ["BeeRepository 7"], it_fails }
+
+    #[tokio::test]
+    async fn a_failure_names_the_clause_and_the_file_of_its_trial() {
+        let bees = InProcess::<str>::new("bees", || Arc::from("none"));
+        let clauses = both();
+        let panicked = run(&bees, &clauses[0]).await.unwrap_err().to_string();
+        let place = concat!("bees::its_trial_panics, a trial of BeeRepository 7, in ", file!(), ": panicked: ");
+        assert!(panicked.starts_with(place) && panicked.contains("what was found"), "{panicked}");
+        let failed = run(&bees, &clauses[1]).await.unwrap_err().to_string();
+        assert!(failed.starts_with("bees::it_fails, in ") && failed.contains(": found none ("), "{failed}");
+        let all = prove(&bees, clauses).await.unwrap_err().to_string();
+        assert!(all.starts_with("2 of 2 clauses do not hold:\nbees::its_trial_panics"), "{all}");
+    }
+}

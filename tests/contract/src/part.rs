@@ -28,10 +28,7 @@ macro_rules! part {
         $(#[$doc])*
         #[async_trait::async_trait]
         pub trait $part: Send + Sync {
-            /// Opens a unit of work, as [`Begin::begin`](skep_application::kernel::Begin::begin) says.
-            ///
-            /// # Errors
-            /// `Unavailable`, `Retry`, `Full`.
+            /// Opens a unit of work, as [`Begin::begin`](skep_application::kernel::Begin::begin) says, and fails as it does.
             async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn $unit>, StoreError>;
             $(#[doc = concat!("The store as `", stringify!($queries), "`: often `self`.")]
             fn queries(&self) -> &dyn $queries;)?

@@ -2,7 +2,12 @@
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, Transaction, TxMode};
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// A subject that opens units of work of one kind.
@@ -88,3 +93,29 @@ macro_rules! look {
     };
 }
 pub(crate) use look;
+
+/// A future that is dropped after it has waited `waits` times.
+struct Impatient<F> {
+    inner: Pin<Box<F>>,
+    waits: usize,
+}
+
+impl<F: Future> Future for Impatient<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.inner.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.waits == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                self.waits -= 1;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Runs a future until it has waited `waits` times, and then drops it; `None` if it was dropped.
+pub(crate) async fn impatiently<F: Future>(waits: usize, future: F) -> Option<F::Output> {
+    Impatient { inner: Box::pin(future), waits }.await
+}

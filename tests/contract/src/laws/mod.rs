@@ -5,14 +5,15 @@
 //!
 //! | trait | the entity | clauses |
 //! | --- | --- | --- |
-//! | [`Entity`] | is stored and found by its id | [`rows`] |
+//! | [`Entity`] | is stored and found by its id | [`rows`], [`atomicity`] |
 //! | [`Versioned`] | is saved over the version it was read with | [`saves`] |
 //! | [`Batched`] | is found by many ids at once | [`batches`] |
-//! | [`Shown`] | is read outside of a unit of work | [`shows`] |
+//! | [`Shown`] | is read outside of a unit of work | [`shows`], [`atomicity::shown`] |
 //! | [`Owned`] | is read within a scope | [`shows::scoped`] |
 //! | [`Listed`] | is listed by pages | [`lists`] |
 //! | [`Child`] | can be under another one, and is deleted | [`references`] |
 
+pub(crate) mod atomicity;
 pub(crate) mod batches;
 pub(crate) mod lists;
 pub(crate) mod references;

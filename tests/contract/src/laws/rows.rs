@@ -3,13 +3,17 @@
 use super::{Entity, Unique, begin, put, put_sample, stored};
 use crate::{
     check::{Checked, duplicate, equal, holds},
-    clause::{Given, clauses},
+    clause::{Clause, Given, clauses},
 };
 use skep_application::kernel::Transaction as _;
 use std::sync::Arc;
 
-// The clauses of every `Entity`.
-clauses! { clauses<E: Entity>:
+/// The clauses of every [`Entity`].
+pub(crate) fn clauses<E: Entity>(subject: &'static str) -> Vec<Clause<E::Store>> {
+    [rows::<E>(subject), super::atomicity::clauses::<E>(subject)].concat()
+}
+
+clauses! { rows<E: Entity>:
     values_survive,
     what_is_not_there_is_none,
     a_taken_value_is_refused_by_its_rule,

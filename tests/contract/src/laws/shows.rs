@@ -3,12 +3,16 @@
 use super::{Owned, Shown, put, put_sample, save};
 use crate::{
     check::{Checked, equal},
-    clause::{Given, clauses},
+    clause::{Clause, Given, clauses},
 };
 use skep_application::kernel::Scope;
 
-// The clauses of every `Shown` entity.
-clauses! { clauses<E: Shown>:
+/// The clauses of every [`Shown`] entity.
+pub(crate) fn clauses<E: Shown>(subject: &'static str) -> Vec<Clause<E::Store>> {
+    [shows::<E>(subject), super::atomicity::shown::<E>(subject)].concat()
+}
+
+clauses! { shows<E: Shown>:
     it_is_shown_as_stored,
     a_change_shows_at_once,
 }

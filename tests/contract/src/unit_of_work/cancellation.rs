@@ -5,16 +5,11 @@ use crate::{
     check::{Checked, equal, holds},
     clause::{self, clauses},
     sample,
-    units::{self, commit},
+    units::{self, commit, impatiently},
 };
 use skep_application::kernel::{OutboxEvent, StoreError};
 use skep_domain::catalog::Product;
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
 clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     a_caller_may_hang_up_at_any_await ["UnitOfWork 6"],
@@ -24,31 +19,6 @@ clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
 }
 
 type Given = clause::Given<dyn CatalogUnits>;
-
-/// Runs a future until it has waited `waits` times, and then drops it; `None` if it was dropped.
-struct Impatient<F> {
-    inner: Pin<Box<F>>,
-    waits: usize,
-}
-
-impl<F: Future> Future for Impatient<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.inner.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if self.waits == 0 => Poll::Ready(None),
-            Poll::Pending => {
-                self.waits -= 1;
-                Poll::Pending
-            }
-        }
-    }
-}
-
-async fn impatiently<F: Future>(waits: usize, future: F) -> Option<F::Output> {
-    Impatient { inner: Box::pin(future), waits }.await
-}
 
 async fn store_new(store: &dyn CatalogUnits, product: &Product, event: &OutboxEvent) -> Result<(), StoreError> {
     let mut tx = units::write(store).await?;

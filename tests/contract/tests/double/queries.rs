@@ -12,7 +12,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Product},
     shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, UserId},
 };
-use skep_memory::{MemoryStore, Table, page};
+use skep_memory::{MemoryStore, page};
 use uuid::Uuid;
 
 impl Flawed {
@@ -40,7 +40,7 @@ impl Flawed {
     /// The store in which nothing is archived.
     fn unarchived(&self) -> Done<MemoryStore> {
         let (mut state, store) = (self.seen.state(), empty());
-        let products = std::mem::replace(&mut state.products, Table::default());
+        let products = std::mem::take(&mut state.products);
         for product in products.rows() {
             state.products.insert(&Product { archived_at: None, ..product.clone() })?;
         }
