@@ -8,7 +8,7 @@
 //! - One unit of work writes at a time; the others wait for their turn. A task that opens a second writing unit while it
 //!   holds one waits forever.
 //! - A writing unit copies each table that it changes. That is quick for thousands of rows, and slow for millions.
-//! - It keeps every event and every row until it is told to delete them. [`MemoryStore::set_capacity`] sets a bound.
+//! - It keeps every event and every row until a caller deletes them. [`MemoryStore::set_capacity`] sets a bound.
 //!
 //! # Example
 //!

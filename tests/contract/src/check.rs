@@ -85,7 +85,7 @@ pub(crate) fn equal<T: PartialEq + fmt::Debug>(found: T, expected: T) -> Checked
     if found == expected { Ok(()) } else { Err(Failure::new(format!("found {found:?}, expected {expected:?}"))) }
 }
 
-/// It holds.
+/// Fails, with the fact, if it does not hold.
 #[track_caller]
 pub(crate) fn holds(fact: bool, what: impl Into<String>) -> Checked {
     if fact { Ok(()) } else { Err(Failure::new(format!("does not hold: {}", what.into()))) }

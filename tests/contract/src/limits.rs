@@ -86,7 +86,7 @@ async fn until_allowed(limits: &dyn RateLimits, key: &str, limit: Limit) -> Chec
         if verdict.allowed {
             return Ok((refused, verdict));
         }
-        holds(verdict.retry_after > Duration::ZERO, "who is refused is told how long to wait")?;
+        holds(verdict.retry_after > Duration::ZERO, "a caller that is refused learns how long to wait")?;
         holds(tokio::time::Instant::now() < until, "the pace of the limit is kept")?;
         refused += 1;
         tokio::time::sleep(verdict.retry_after.min(Duration::from_secs(1))).await;
@@ -158,7 +158,7 @@ async fn a_verdict_tells_what_is_left(given: &Given) -> Checked {
     let step = HOUR / 4;
     let mut before = None;
     for call in 1..=4 {
-        let verdict = given.store.take("told", limit).await?;
+        let verdict = given.store.take("verdict", limit).await?;
         equal((verdict.allowed, verdict.remaining), (true, 4 - call))?;
         if call < 4 {
             equal(verdict.retry_after, Duration::ZERO)?;
@@ -167,7 +167,7 @@ async fn a_verdict_tells_what_is_left(given: &Given) -> Checked {
         holds(before.is_none_or(|before| verdict.reset_after > before), "every call puts the reset off")?;
         before = Some(verdict.reset_after);
     }
-    let verdict = given.store.take("told", limit).await?;
+    let verdict = given.store.take("verdict", limit).await?;
     holds(!verdict.allowed, "the burst is used up")?;
     holds(verdict.retry_after > Duration::ZERO && verdict.retry_after <= step, "one more comes within a step")?;
     holds(verdict.reset_after > step * 3, "the whole burst takes its time")

@@ -71,9 +71,9 @@ impl Shop {
 pub struct Sales {
     /// Buyers who got what they wanted.
     pub placed: usize,
-    /// Buyers who were told that there is not enough.
+    /// Buyers that were refused because there is not enough.
     pub short: usize,
-    /// What the others were told.
+    /// The errors that the others got.
     pub failed: Vec<String>,
 }
 
@@ -114,9 +114,9 @@ impl Sales {
         Ok(sales)
     }
 
-    /// So many were placed, so many short, and nobody was told anything else.
+    /// So many were placed, so many short, and no buyer got another error.
     pub(crate) fn check(&self, placed: usize, short: usize) -> Checked {
-        holds(self.failed.is_empty(), format!("nobody fails: {:?}", self.failed))?;
+        holds(self.failed.is_empty(), format!("no buyer fails: {:?}", self.failed))?;
         equal((self.placed, self.short), (placed, short))
     }
 }

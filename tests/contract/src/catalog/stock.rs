@@ -121,7 +121,7 @@ async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
     stale(tx.stock().save_many(&changed).await)?;
     refused(tx.commit().await, "a commit after an error")?;
     equal(levels(given, &ids).await?, now.clone())?;
-    // The refused unit may still be undone behind its back: whoever writes next is told to repeat until it is.
+    // The store may still be undoing the refused unit: the next writer gets `Retry` until that is done.
     commit!(given.store, tx => tx.stock().save_many(&now[0..1]).await?)?;
     now[0].version = now[0].version.next();
     // One that is not there is as stale as one that has moved on.
@@ -144,7 +144,7 @@ async fn a_batch_of_nothing_is_nothing(given: &Given) -> Checked {
     equal(levels(given, &ids).await?, vec![sample::level(ids[0], 10)])
 }
 
-/// Everybody reads, adds one and saves; who reads in the same moment waits or is told.
+/// Each writer reads, adds one and saves. A writer that reads at the same moment waits or gets `Retry` or `Stale`.
 async fn no_piece_is_lost_among_many_writers(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     let start = Arc::new(tokio::sync::Barrier::new(8));

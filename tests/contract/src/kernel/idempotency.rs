@@ -123,11 +123,11 @@ async fn an_expired_key_is_new_again(given: &Given) -> Checked {
     let just_before = IdempotencyClaim { now: claim.expires_at().plus_millis(-1), ..claim.clone() };
     equal(answer(&*given.store, &just_before, "").await?, replay(ANSWER))?;
     // Another command, too: the old one is forgotten.
-    let anew = IdempotencyClaim { now: claim.expires_at(), fingerprint: [8; 32], ..claim.clone() };
-    equal(answer(&*given.store, &anew, "new").await?, Claimed::New)?;
-    equal(answer(&*given.store, &anew, "").await?, replay("new"))?;
+    let again = IdempotencyClaim { now: claim.expires_at(), fingerprint: [8; 32], ..claim.clone() };
+    equal(answer(&*given.store, &again, "new").await?, Claimed::New)?;
+    equal(answer(&*given.store, &again, "").await?, replay("new"))?;
     // It is kept from the new claim on.
-    let later = IdempotencyClaim { now: anew.expires_at().plus_millis(-1), ..anew.clone() };
+    let later = IdempotencyClaim { now: again.expires_at().plus_millis(-1), ..again.clone() };
     equal(answer(&*given.store, &later, "").await?, replay("new"))?;
     equal(answer(&*given.store, &IdempotencyClaim { now: later.now, ..claim }, "").await?, Claimed::Mismatch)
 }
@@ -170,13 +170,13 @@ async fn parallel_claims_of_an_expired_key_are_new_once(given: &Given) -> Checke
     for round in 0..3 {
         let claim = sample::claim(&format!("expired {round}"))?;
         answer(&*given.store, &claim, "of old").await?;
-        let anew = IdempotencyClaim { now: claim.expires_at().plus_millis(5), ..claim };
-        check_race(&race(given, &anew, 24).await?)?;
+        let again = IdempotencyClaim { now: claim.expires_at().plus_millis(5), ..claim };
+        check_race(&race(given, &again, 24).await?)?;
     }
     Ok(())
 }
 
-/// The first to claim gives up; whoever waits for it is the first then.
+/// The first claimant gives up. The one that waits for it is the first then.
 async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let claim = sample::claim("given up")?;

@@ -68,7 +68,7 @@ fn sorted<E: Listed>(entities: &[E], (sort, direction): (E::Sort, Direction)) ->
     rows
 }
 
-/// Somebody who reads page after page.
+/// A client that reads page after page.
 struct Reader<E: Listed> {
     scope: Scope,
     order: (E::Sort, Direction),

@@ -46,7 +46,7 @@ pub(crate) struct Unique<E> {
 /// An entity that is stored and found by its id.
 #[async_trait]
 pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'static {
-    /// Its id.
+    /// What it is found by.
     type Id: Copy + PartialEq + Debug + Send + Sync + 'static;
     /// The part of a store that keeps it.
     type Store: Opens<Unit = Self::Tx> + Subject + ?Sized;
@@ -59,7 +59,7 @@ pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'stat
     async fn sample(store: &Self::Store) -> Checked<Self>;
     /// New entities, of which each field has its extreme values in one or another.
     async fn extremes(store: &Self::Store) -> Checked<Vec<Self>>;
-    /// The id.
+    /// What this one is found by.
     fn id(&self) -> Self::Id;
     /// Finds it by the repository.
     async fn find(tx: &mut Self::Tx, id: Self::Id) -> Result<Option<Self>, StoreError>;
@@ -70,7 +70,7 @@ pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'stat
 /// An entity that is saved over the version it was read with.
 #[async_trait]
 pub(crate) trait Versioned: Entity {
-    /// The version.
+    /// Where it keeps the version that it was read with.
     fn version(&mut self) -> &mut Version;
     /// Changes every field that a save stores but the version; to other values in every round from 1 on.
     fn alter(&mut self, round: i64) -> Checked;
@@ -99,7 +99,7 @@ pub(crate) trait Shown: Versioned {
 
 /// An entity that is read within a scope.
 pub(crate) trait Owned: Shown {
-    /// Whose it is.
+    /// The user that it belongs to.
     fn owner(&self) -> UserId;
 }
 
@@ -129,7 +129,7 @@ pub(crate) trait Listed: Shown {
     async fn leave(&self, _tx: &mut Self::Tx) -> Result<bool, StoreError> {
         Ok(false)
     }
-    /// Makes it this user's, if entities of this kind are somebody's.
+    /// Gives it to this user, if entities of this kind belong to users.
     fn give(&mut self, _owner: UserId) {}
 }
 

@@ -173,7 +173,7 @@ async fn a_step_that_fails_is_not_recorded_and_keeps_those_before_it(given: &Giv
         }
         equal(applied(&host.migrations().status().await?), [ours.clone(), hosted(&[1, 2])].concat())?;
     }
-    // What went wrong keeps nobody else out, and the lock is free.
+    // What went wrong keeps no other program out, and the lock is free.
     let mended = given.hosted(2).await?;
     equal(mended.migrations().up().await?, vec![])?;
     check_use(&mended).await

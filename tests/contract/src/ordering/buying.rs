@@ -51,8 +51,8 @@ async fn check_whole(given: &Given, view: &OrderView, product: &Product, pieces:
     let moved: Vec<_> = movements.iter().map(|row| (row.kind, row.reserved_delta, row.order_id)).collect();
     equal(moved, vec![(MovementKind::Allocation, i64::from(pieces), Some(view.id))])?;
     let events = given.store.events().list_events(None, 10).await?;
-    let told: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.aggregate_id)).collect();
-    equal(told, vec![("ordering.order_placed.v1", view.id.uuid())])
+    let recorded: Vec<_> = events.iter().map(|event| (event.name.as_str(), event.aggregate_id)).collect();
+    equal(recorded, vec![("ordering.order_placed.v1", view.id.uuid())])
 }
 
 async fn check_nothing(given: &Given, shop: &Shop, product: &Product) -> Checked {

@@ -30,7 +30,7 @@ part! {
 pub trait Sale: Send + Sync {
     /// The store of the context.
     fn ordering(&self) -> &dyn OrderingStore;
-    /// Its events.
+    /// What its units have appended to the outbox.
     fn events(&self) -> &dyn OutboxQueries;
 }
 

@@ -47,7 +47,7 @@ async fn a_caller_may_hang_up_at_any_await(given: &Given) -> Checked {
         let stored = is_whole(&*given.store, &product, &event).await?;
         match outcome {
             None => {
-                // Nobody holds anything: the same unit can be stored now, unless it was.
+                // Nothing is held: the same unit can be stored now, unless it was.
                 if !stored {
                     commit!(given.store, tx => {
                         tx.products().insert(&product).await?;

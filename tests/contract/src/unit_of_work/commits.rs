@@ -1,4 +1,4 @@
-//! Commits that fail, and commits of which nobody knows.
+//! Commits that fail, and commits whose outcome is unknown.
 
 use super::CatalogUnits;
 use crate::{
@@ -125,8 +125,8 @@ async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given
     equal(given.store.events().list_events(None, 10).await?, vec![event])
 }
 
-/// The commit of a client that died can land seconds later. Whoever asks meanwhile waits, or keeps it from landing; a
-/// "no" that a late commit makes wrong is what must not be.
+/// The commit of a client that died can land seconds later. A unit that
+/// asks meanwhile waits, or keeps it from landing. It never answers "no" before a commit that still lands.
 async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
     given.faults().break_commits(CommitFault::LostOnItsWay).await?;

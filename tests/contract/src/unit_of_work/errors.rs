@@ -86,7 +86,7 @@ async fn an_error_leaves_nothing(given: &Given) -> Checked {
 }
 
 /// Units that are committed together, as a store may do it, share nothing else: half of these fail, and each of the
-/// others is stored exactly if it was told so.
+/// others is stored exactly if its commit said so.
 async fn neighbors_survive_an_error(given: &Given) -> Checked {
     let taken = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&taken), 1).await?;

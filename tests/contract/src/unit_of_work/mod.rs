@@ -25,7 +25,7 @@ use std::sync::Arc;
 pub trait CatalogUnits: Send + Sync {
     /// The store of the catalog.
     fn catalog(&self) -> &dyn CatalogStore;
-    /// Its events.
+    /// What its units have appended to the outbox.
     fn events(&self) -> &dyn OutboxQueries;
 }
 

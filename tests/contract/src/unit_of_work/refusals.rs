@@ -20,7 +20,7 @@ clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
 
 type Given = clause::Given<dyn CatalogUnits>;
 
-/// Whoever is refused because of a row must find that row everywhere: a store that lets a unit see rows of another one
+/// A caller that is refused because of a row must find that row everywhere: a store that lets a unit see rows of another one
 /// that is not committed yet (group commit) waits for it.
 async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
     let second = given.second().await?;
@@ -77,8 +77,8 @@ async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checke
                     return holds(tx.commit().await.is_err(), "every commit fails");
                 }
                 let seen = tx.products().find(product.id).await?.is_some();
-                let told = tx.rollback().await;
-                holds(!(seen && told.is_ok()), "nobody is refused because of a row that never was")
+                let undone = tx.rollback().await;
+                holds(!(seen && undone.is_ok()), "no caller is refused because of a row that never was")
             }));
         }
         for task in tasks {
@@ -89,7 +89,7 @@ async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checke
     given.faults().mend().await
 }
 
-/// Units without the fault among units with it: each is stored exactly if it was told so.
+/// Units without the fault among units with it: each is stored exactly if its commit said so.
 async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
     given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..10 {
@@ -108,13 +108,13 @@ async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
             }));
         }
         for task in tasks {
-            let (id, told) = match task.await? {
+            let (id, committed) = match task.await? {
                 Ok(outcome) => outcome,
                 // A neighbor took the unit along before it came to its commit.
                 Err(StoreError::Retry(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
-            equal(given.store.catalog().find_product(id).await?.is_some(), told.is_ok())?;
+            equal(given.store.catalog().find_product(id).await?.is_some(), committed.is_ok())?;
         }
     }
     given.faults().mend().await

@@ -1,4 +1,4 @@
-//! Who sees what, and when.
+//! What is visible to whom, and when.
 
 use super::CatalogUnits;
 use crate::{

@@ -90,7 +90,7 @@ pub(crate) enum Flaw {
     ListsEveryLine,
     /// A page that is cut at its lines looks like the last one.
     EndsAtTheCut,
-    /// The count is that of the page.
+    /// A page reports its own length as the count of all rows.
     CountsThePage,
     /// A second key of a purpose is kept.
     KeepsEveryKey,
@@ -206,7 +206,7 @@ impl Faults for Flawed {
     }
 
     async fn cut_connections(&self) -> Result<(), Failure> {
-        Err(Failure::new("there are none"))
+        Err(Failure::new("the double has no connection"))
     }
 
     async fn isolate(&self) -> Result<(), Failure> {
