@@ -17,6 +17,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-mongodb", inside: INNER, outside: None },
     Allowed { package: "skep-redis", inside: &["skep-application"], outside: None },
     Allowed { package: "skep-local", inside: INNER, outside: None },
+    Allowed { package: "skep-memory", inside: INNER, outside: None },
     Allowed { package: "skep-crypto", inside: INNER, outside: None },
     Allowed { package: "skep-http", inside: INNER, outside: None },
     Allowed {
@@ -36,6 +37,11 @@ const ALLOWED: &[Allowed] = &[
         outside: None,
     },
     Allowed { package: "skep-contract", inside: INNER, outside: None },
+    Allowed {
+        package: "own-adapter",
+        inside: &["skep-application", "skep-domain", "skep-memory"],
+        outside: Some(&["async-trait", "tokio"]),
+    },
     Allowed { package: "skep-architecture", inside: &[], outside: Some(&["serde_json"]) },
 ];
 
@@ -220,7 +226,7 @@ fn every_crate_uses_the_lints_of_the_workspace() {
 }
 
 /// The adapters of stores. A port that none of them implements needs no contract: its adapters test it.
-const STORES: [&str; 3] = ["adapters/sql/src", "adapters/mongodb/src", "adapters/redis/src"];
+const STORES: [&str; 4] = ["adapters/sql/src", "adapters/mongodb/src", "adapters/redis/src", "adapters/memory/src"];
 
 #[test]
 fn every_port_of_a_store_has_a_contract() {

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::{kernel::Actor, kernel::Limit};
-use skep_contract::{Instance, Start, StoreHarness};
+use skep_contract::{Harness, Instance, Start};
 use skep_http::{
     api::RequestLimits,
     edge::{Edge, EdgeConfig, RequestId, ResponseBody},
@@ -74,8 +74,8 @@ pub struct Buyer {
 /// # Panics
 /// If an address is not a URL, or if a store that `SKEP_REQUIRE_STORES` names is missing.
 #[must_use]
-pub fn stores() -> Vec<(&'static str, Arc<dyn StoreHarness>)> {
-    let mut stores: Vec<(&'static str, Arc<dyn StoreHarness>)> = vec![("sqlite", Arc::new(Sqlite::default()))];
+pub fn stores() -> Vec<(&'static str, Arc<dyn Harness>)> {
+    let mut stores: Vec<(&'static str, Arc<dyn Harness>)> = vec![("sqlite", Arc::new(Sqlite::default()))];
     if let Ok(address) = std::env::var("SKEP_TEST_POSTGRES_URL") {
         stores.push(("postgres", Arc::new(Postgres::new(&address).expect("SKEP_TEST_POSTGRES_URL is an address"))));
     }
@@ -101,7 +101,7 @@ impl Server {
     ///
     /// # Panics
     /// If it does not start.
-    pub async fn start(harness: &dyn StoreHarness) -> Self {
+    pub async fn start(harness: &dyn Harness) -> Self {
         let instance = harness.fresh(Start::Migrated, &[]).await.expect("there is a store");
         let folder = TempDir::new().expect("there is a folder");
         let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };

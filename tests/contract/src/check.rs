@@ -1,12 +1,16 @@
 //! What a clause says when it does not hold, and where.
 
+use crate::{clause::Clause, harness::Subject};
 use skep_application::kernel::{Constraint, StoreError};
-use std::{fmt, panic::Location};
+use std::{any::Any, fmt, panic::Location};
+use tokio::task::JoinError;
 
 /// A clause does not hold, or could not be tried.
 pub struct Failure {
     what: String,
-    at: &'static Location<'static>,
+    /// Where it was found; unknown for a panic.
+    at: Option<&'static Location<'static>>,
+    clause: Option<String>,
 }
 
 /// Whether a clause holds so far.
@@ -16,13 +20,37 @@ impl Failure {
     /// Says what is wrong, and remembers who said it.
     #[track_caller]
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), at: Location::caller() }
+        Self { what: what.into(), at: Some(Location::caller()), clause: None }
     }
+
+    /// The failure of a trial that has panicked.
+    pub(crate) fn panicked(error: JoinError) -> Self {
+        let what = match error.try_into_panic() {
+            Ok(panic) => format!("panicked: {}", message(&*panic)),
+            Err(error) => error.to_string(),
+        };
+        Self { what, at: None, clause: None }
+    }
+
+    /// The same failure, with the clause that does not hold.
+    pub(crate) fn of<S: Subject + ?Sized>(self, clause: &Clause<S>) -> Self {
+        Self { clause: Some(clause.to_string()), ..self }
+    }
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.what, self.at)
+        if let Some(clause) = &self.clause {
+            write!(f, "{clause}: ")?;
+        }
+        write!(f, "{}", self.what)?;
+        self.at.map_or(Ok(()), |at| write!(f, " ({at})"))
     }
 }
 
@@ -57,7 +85,7 @@ pub(crate) fn equal<T: PartialEq + fmt::Debug>(found: T, expected: T) -> Checked
     if found == expected { Ok(()) } else { Err(Failure::new(format!("found {found:?}, expected {expected:?}"))) }
 }
 
-/// It holds.
+/// Fails, with the fact, if it does not hold.
 #[track_caller]
 pub(crate) fn holds(fact: bool, what: impl Into<String>) -> Checked {
     if fact { Ok(()) } else { Err(Failure::new(format!("does not hold: {}", what.into()))) }

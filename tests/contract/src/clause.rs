@@ -1,11 +1,13 @@
-//! A clause, and putting a store through it.
+//! A clause, and putting a subject through it.
 
 use crate::{
     check::{Checked, Failure},
-    harness::{Instance, Need, Start, StoreHarness},
+    harness::{Faults, Harness, Instance, Need, Start, Subject},
 };
+use async_trait::async_trait;
 use skep_application::Store;
 use std::{
+    fmt,
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -17,9 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// One thing that every store must do.
-#[derive(Clone)]
-pub struct Clause {
+type Trial<S> = Arc<dyn for<'a> Fn(&'a Given<S>) -> BoxFuture<'a, Checked> + Send + Sync>;
+
+/// One thing that every adapter of a subject must do.
+pub struct Clause<S: Subject + ?Sized = dyn Store> {
     /// The port, or what spans ports.
     pub subject: &'static str,
     /// The rule.
@@ -30,93 +33,240 @@ pub struct Clause {
     pub needs: &'static [Need],
     /// In which state it wants the store.
     pub start: Start,
-    pub(crate) run: for<'a> fn(&'a Given) -> BoxFuture<'a, Checked>,
+    /// The source file of the trial.
+    pub file: &'static str,
+    pub(crate) run: Trial<S>,
 }
 
-/// The store under trial.
-pub struct Given {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The hands on its server and wire.
-    pub instance: Box<dyn Instance>,
-    notes: Mutex<Vec<String>>,
+impl<S: Subject + ?Sized> Clone for Clause<S> {
+    fn clone(&self) -> Self {
+        let Self { subject, name, proves, needs, start, file, ref run } = *self;
+        Self { subject, name, proves, needs, start, file, run: run.clone() }
+    }
 }
 
-impl Given {
-    /// Tells something worth reading even if the clause holds.
+impl<S: Subject + ?Sized> fmt::Display for Clause<S> {
+    /// The name, what it proves, and the file of the trial.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.subject, self.name)?;
+        if !self.proves.is_empty() {
+            write!(f, ", a trial of {}", self.proves.join(" and "))?;
+        }
+        write!(f, ", in {}", self.file)
+    }
+}
+
+impl<S: Subject + ?Sized> Clause<S> {
+    /// The same clause, for a subject of which its own is a part.
+    fn of<T: Subject + ?Sized>(self, part: fn(Arc<T>) -> Arc<S>) -> Clause<T> {
+        let Self { subject, name, proves, needs, start, file, run } = self;
+        let run: Trial<T> = Arc::new(move |whole: &Given<T>| {
+            let (run, given) = (run.clone(), whole.part(part));
+            Box::pin(async move { run(&given).await })
+        });
+        Clause { subject, name, proves, needs, start, file, run }
+    }
+}
+
+/// The same clauses, for a subject of which their own is a part.
+pub(crate) fn of<S: Subject + ?Sized, T: Subject + ?Sized>(
+    clauses: Vec<Clause<S>>,
+    part: fn(Arc<T>) -> Arc<S>,
+) -> Vec<Clause<T>> {
+    clauses.into_iter().map(|clause| clause.of(part)).collect()
+}
+
+/// The subject under trial.
+pub(crate) struct Given<S: Subject + ?Sized> {
+    pub(crate) store: Arc<S>,
+    instance: Arc<Box<dyn Instance<S>>>,
+    notes: Arc<Mutex<Vec<String>>>,
+}
+
+impl<S: Subject + ?Sized> Given<S> {
+    /// Reports something worth reading even if the clause holds.
     pub(crate) fn note(&self, text: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 
-    pub(crate) async fn second(&self) -> Checked<Arc<dyn Store>> {
+    pub(crate) async fn second(&self) -> Checked<Arc<S>> {
         self.instance.second().await
+    }
+
+    pub(crate) async fn hosted(&self, steps: usize) -> Checked<Arc<S>> {
+        self.instance.hosted(steps).await
+    }
+
+    /// The hands on its server and wire.
+    pub(crate) fn faults(&self) -> &dyn Faults {
+        self.instance.faults()
+    }
+
+    fn part<P: Subject + ?Sized>(&self, part: fn(Arc<S>) -> Arc<P>) -> Given<P> {
+        let instance: Box<dyn Instance<P>> = Box::new(Part { whole: self.instance.clone(), part });
+        Given { store: part(self.store.clone()), instance: Arc::new(instance), notes: self.notes.clone() }
+    }
+}
+
+/// An instance of which a clause sees a part.
+struct Part<S: Subject + ?Sized, P: Subject + ?Sized> {
+    whole: Arc<Box<dyn Instance<S>>>,
+    part: fn(Arc<S>) -> Arc<P>,
+}
+
+#[async_trait]
+impl<S: Subject + ?Sized, P: Subject + ?Sized> Instance<P> for Part<S, P> {
+    fn store(&self) -> Arc<P> {
+        (self.part)(self.whole.store())
+    }
+    async fn second(&self) -> Result<Arc<P>, Failure> {
+        self.whole.second().await.map(self.part)
+    }
+    fn faults(&self) -> &dyn Faults {
+        self.whole.faults()
+    }
+    async fn hosted(&self, steps: usize) -> Result<Arc<P>, Failure> {
+        self.whole.hosted(steps).await.map(self.part)
     }
 }
 
 /// A clause that holds.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What it found worth telling, for example how long something took.
+    /// What it found worth reporting, for example how long something took.
     pub notes: Vec<String>,
 }
 
-/// Puts a new store through a clause.
+/// Puts a new subject through a clause.
 ///
 /// # Errors
-/// Why the clause does not hold or could not be tried.
-pub async fn run(harness: &dyn StoreHarness, clause: &Clause) -> Result<Report, Failure> {
-    let instance = harness.fresh(clause.start, clause.needs).await?;
-    let given = Arc::new(Given { store: instance.store(), instance, notes: Mutex::default() });
+/// Why the clause does not hold or could not be tried, with the name of the clause and the file of its trial.
+pub async fn run<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<S>) -> Result<Report, Failure> {
+    attempt(harness, clause).await.map_err(|failure| failure.of(clause))
+}
+
+async fn attempt<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<S>) -> Result<Report, Failure> {
+    let instance = Arc::new(harness.fresh(clause.start, clause.needs).await?);
+    let notes = Arc::<Mutex<Vec<String>>>::default();
+    let given = Given { store: instance.store(), instance: instance.clone(), notes: notes.clone() };
     let trial = {
-        let (given, run) = (given.clone(), clause.run);
+        let run = clause.run.clone();
         // A task of its own, so that a panic does not keep the store from being removed.
         tokio::spawn(async move { tokio::time::timeout(PATIENCE, run(&given)).await })
     };
     let verdict = match trial.await {
         Ok(Ok(verdict)) => verdict,
         Ok(Err(_)) => Err(Failure::new("hangs")),
-        Err(panic) => Err(panic.into()),
+        Err(panic) => Err(Failure::panicked(panic)),
     };
-    let Some(given) = Arc::into_inner(given) else {
+    let Some(instance) = Arc::into_inner(instance) else {
         return Err(Failure::new("the clause leaked its store"));
     };
-    drop(given.store);
-    given.instance.destroy().await;
-    verdict.map(|()| Report { notes: given.notes.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    instance.destroy().await;
+    verdict?;
+    let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Report { notes })
 }
 
-/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`, after those that laws make.
-/// Or the clauses of a law, `name<E: Trait>: function {what it needs}`, for whatever subject it is asked for.
+/// What [`prove`] found about a subject that keeps every clause it could be put through.
+#[derive(Debug)]
+pub struct Proof {
+    /// How many clauses hold.
+    pub held: usize,
+    /// The clauses that the subject cannot be put through, with the reason that [`Harness::lacks`] gives.
+    pub skipped: Vec<(String, &'static str)>,
+}
+
+/// Puts a subject through these clauses, one after the other, a new subject for each.
+///
+/// # Errors
+/// Every clause that does not hold, one in a line.
+pub async fn prove<S: Subject + ?Sized>(harness: &dyn Harness<S>, clauses: Vec<Clause<S>>) -> Result<Proof, Failure> {
+    let (mut proof, mut failures) = (Proof { held: 0, skipped: vec![] }, vec![]);
+    for clause in clauses {
+        if let Some(reason) = clause.needs.iter().find_map(|need| harness.lacks(*need)) {
+            proof.skipped.push((format!("{}::{}", clause.subject, clause.name), reason));
+        } else if let Err(failure) = run(harness, &clause).await {
+            failures.push(failure.to_string());
+        } else {
+            proof.held += 1;
+        }
+    }
+    if failures.is_empty() {
+        return Ok(proof);
+    }
+    Err(Failure::new(format!(
+        "{} of {} clauses do not hold:\n{}",
+        failures.len(),
+        failures.len() + proof.held,
+        failures.join("\n")
+    )))
+}
+
+/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`, after those that laws
+/// make. Or the clauses of a law, `name<E: Trait>: function {what it needs}`, for each subject that asks for them.
 macro_rules! clauses {
     ($list:ident<$entity:ident: $law:ident>: $($name:ident $({$($need:expr),+})?),+ $(,)?) => {
-        pub(crate) fn $list<$entity: $law>(subject: &'static str) -> Vec<$crate::clause::Clause> {
+        pub(crate) fn $list<$entity: $law>(subject: &'static str) -> Vec<$crate::clause::Clause<$entity::Store>> {
             vec![$($crate::clause::Clause {
                 subject,
                 name: stringify!($name),
                 proves: &[],
                 needs: &[$($($need),+)?],
                 start: $crate::harness::Start::Migrated,
-                run: |given| Box::pin($name::<$entity>(given)),
+                file: file!(),
+                run: std::sync::Arc::new(|given| Box::pin($name::<$entity>(given))),
             }),+]
         }
     };
     (@start) => { $crate::harness::Start::Migrated };
     (@start $start:ident) => { $crate::harness::Start::$start };
     (
-        $subject:literal $(with [$($laws:expr),+ $(,)?])?:
+        $list:ident of $subject:literal on $store:ty $(, with [$($laws:expr),+ $(,)?])?:
         $($name:ident $([$($proves:literal),+])? $({$($need:expr),+})? $((start $start:ident))?),* $(,)?
     ) => {
-        pub(crate) fn clauses() -> Vec<$crate::clause::Clause> {
-            let own: Vec<$crate::clause::Clause> = vec![$($crate::clause::Clause {
+        pub(crate) fn $list() -> Vec<$crate::clause::Clause<$store>> {
+            let own: Vec<$crate::clause::Clause<$store>> = vec![$($crate::clause::Clause {
                 subject: $subject,
                 name: stringify!($name),
                 proves: &[$($($proves),+)?],
                 needs: &[$($($need),+)?],
                 start: $crate::clause::clauses!(@start $($start)?),
-                run: |given| Box::pin($name(given)),
+                file: file!(),
+                run: std::sync::Arc::new(|given| Box::pin($name(given))),
             }),*];
             [$($($laws,)+)? own].concat()
         }
     };
 }
 pub(crate) use clauses;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::InProcess;
+
+    async fn its_trial_panics(_: &Given<str>) -> Checked {
+        assert_eq!("what was found", "what was expected");
+        Ok(())
+    }
+
+    async fn it_fails(given: &Given<str>) -> Checked {
+        Err(Failure::new(format!("found {}", given.store)))
+    }
+
+    clauses! { both of "bees" on str: its_trial_panics ["BeeRepository 7"], it_fails }
+
+    #[tokio::test]
+    async fn a_failure_names_the_clause_and_the_file_of_its_trial() {
+        let bees = InProcess::<str>::new("bees", || Arc::from("none"));
+        let clauses = both();
+        let panicked = run(&bees, &clauses[0]).await.unwrap_err().to_string();
+        let place = concat!("bees::its_trial_panics, a trial of BeeRepository 7, in ", file!(), ": panicked: ");
+        assert!(panicked.starts_with(place) && panicked.contains("what was found"), "{panicked}");
+        let failed = run(&bees, &clauses[1]).await.unwrap_err().to_string();
+        assert!(failed.starts_with("bees::it_fails, in ") && failed.contains(": found none ("), "{failed}");
+        let all = prove(&bees, clauses).await.unwrap_err().to_string();
+        assert!(all.starts_with("2 of 2 clauses do not hold:\nbees::its_trial_panics"), "{all}");
+    }
+}

@@ -1,61 +1,31 @@
 //! `RateLimits`.
 
 use crate::{
-    check::{Checked, Failure, equal, holds},
-    clause::BoxFuture,
-    harness::{Limiter, LimitsHarness},
+    check::{Checked, equal, holds},
+    clause::{self, Clause, clauses},
+    harness::Need,
 };
 use skep_application::kernel::{Limit, RateLimits, Verdict};
 use std::{sync::Arc, time::Duration};
 
-/// One thing that every limiter must do.
-#[derive(Clone)]
-pub struct LimitsClause {
-    /// The rule.
-    pub name: &'static str,
-    /// The numbered clauses that it is the trial of, as `Trait 1`.
-    pub proves: &'static [&'static str],
-    /// It takes for granted that instances count together.
-    pub needs_shared: bool,
-    run: for<'a> fn(&'a Limiter) -> BoxFuture<'a, Checked>,
+clauses! { list of "rate_limits" on dyn RateLimits:
+    a_burst_is_allowed_and_no_more ["RateLimits 1"],
+    parallel_calls_get_exactly_the_burst ["RateLimits 1"],
+    one_more_is_earned_at_an_even_pace ["RateLimits 1", "RateLimits 3"],
+    a_refused_call_takes_nothing ["RateLimits 2"],
+    keys_do_not_touch_each_other ["RateLimits 2"],
+    any_text_is_a_key,
+    a_bucket_fills_up_again ["RateLimits 3"],
+    a_verdict_tells_what_is_left,
+    instances_count_together ["RateLimits 1"] {Need::Shared},
 }
+
+type Given = clause::Given<dyn RateLimits>;
 
 /// Every clause of [`RateLimits`].
 #[must_use]
-pub fn limits_clauses() -> Vec<LimitsClause> {
-    macro_rules! list {
-        ($($name:ident $([$($proves:literal),+])? $(($shared:literal))?),+ $(,)?) => {
-            vec![$(LimitsClause {
-                name: stringify!($name),
-                proves: &[$($($proves),+)?],
-                needs_shared: false $(|| $shared == "shared")?,
-                run: |limiter| Box::pin($name(limiter)),
-            }),+]
-        };
-    }
-    list![
-        a_burst_is_allowed_and_no_more ["RateLimits 1"],
-        parallel_calls_get_exactly_the_burst ["RateLimits 1"],
-        one_more_is_earned_at_an_even_pace ["RateLimits 1", "RateLimits 3"],
-        a_refused_call_takes_nothing ["RateLimits 2"],
-        keys_do_not_touch_each_other ["RateLimits 2"],
-        any_text_is_a_key,
-        a_bucket_fills_up_again ["RateLimits 3"],
-        a_verdict_tells_what_is_left,
-        instances_count_together ["RateLimits 1"] ("shared"),
-    ]
-}
-
-/// Puts a new limiter through a clause.
-///
-/// # Errors
-/// Why the clause does not hold or could not be tried.
-pub async fn run_limits(harness: &dyn LimitsHarness, clause: &LimitsClause) -> Result<(), Failure> {
-    let limiter = harness.fresh().await?;
-    match tokio::time::timeout(Duration::from_secs(60), (clause.run)(&limiter)).await {
-        Ok(verdict) => verdict,
-        Err(_) => Err(Failure::new("hangs")),
-    }
+pub fn clauses() -> Vec<Clause<dyn RateLimits>> {
+    list()
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -64,14 +34,14 @@ fn limit(burst: u32, period: Duration) -> Limit {
     Limit { burst, period }
 }
 
-async fn a_burst_is_allowed_and_no_more(limiter: &Limiter) -> Checked {
+async fn a_burst_is_allowed_and_no_more(given: &Given) -> Checked {
     for burst in [1, 5, 60] {
         let (key, limit) = (format!("burst-{burst}"), limit(burst, HOUR));
         for call in 1..=burst {
-            let verdict = limiter.limits.take(&key, limit).await?;
+            let verdict = given.store.take(&key, limit).await?;
             equal((verdict.allowed, verdict.remaining), (true, burst - call))?;
         }
-        let verdict = limiter.limits.take(&key, limit).await?;
+        let verdict = given.store.take(&key, limit).await?;
         equal((verdict.allowed, verdict.remaining), (false, 0))?;
     }
     Ok(())
@@ -94,17 +64,16 @@ async fn parallel(limiters: &[Arc<dyn RateLimits>], calls: usize, limit: Limit) 
     Ok(verdicts)
 }
 
-async fn parallel_calls_get_exactly_the_burst(limiter: &Limiter) -> Checked {
-    let verdicts = parallel(std::slice::from_ref(&limiter.limits), 64, limit(20, HOUR)).await?;
+async fn parallel_calls_get_exactly_the_burst(given: &Given) -> Checked {
+    let verdicts = parallel(std::slice::from_ref(&given.store), 64, limit(20, HOUR)).await?;
     equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)?;
     let mut left: Vec<u32> = verdicts.iter().filter(|verdict| verdict.allowed).map(|one| one.remaining).collect();
     left.sort_unstable();
     equal(left, (0..20).collect())
 }
 
-async fn instances_count_together(limiter: &Limiter) -> Checked {
-    let Some(second) = &limiter.second else { return Err(Failure::new("there is no second instance")) };
-    let verdicts = parallel(&[limiter.limits.clone(), second.clone()], 60, limit(20, HOUR)).await?;
+async fn instances_count_together(given: &Given) -> Checked {
+    let verdicts = parallel(&[given.store.clone(), given.second().await?], 60, limit(20, HOUR)).await?;
     equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)
 }
 
@@ -117,24 +86,24 @@ async fn until_allowed(limits: &dyn RateLimits, key: &str, limit: Limit) -> Chec
         if verdict.allowed {
             return Ok((refused, verdict));
         }
-        holds(verdict.retry_after > Duration::ZERO, "who is refused is told how long to wait")?;
+        holds(verdict.retry_after > Duration::ZERO, "a caller that is refused learns how long to wait")?;
         holds(tokio::time::Instant::now() < until, "the pace of the limit is kept")?;
         refused += 1;
         tokio::time::sleep(verdict.retry_after.min(Duration::from_secs(1))).await;
     }
 }
 
-async fn one_more_is_earned_at_an_even_pace(limiter: &Limiter) -> Checked {
+async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
     // One every 300 ms.
     let limit = limit(4, Duration::from_millis(1_200));
     let start = tokio::time::Instant::now();
     let mut allowed = 0_u32;
-    while limiter.limits.take("pace", limit).await?.allowed {
+    while given.store.take("pace", limit).await?.allowed {
         allowed += 1;
         holds(allowed < 1_000, "the burst comes to an end")?;
     }
     for _ in 0..3 {
-        until_allowed(&*limiter.limits, "pace", limit).await?;
+        until_allowed(&*given.store, "pace", limit).await?;
         allowed += 1;
     }
     // However slow this machine is: never more than the burst and one for every 300 ms that have passed.
@@ -142,14 +111,14 @@ async fn one_more_is_earned_at_an_even_pace(limiter: &Limiter) -> Checked {
     holds(u128::from(allowed) <= 4 + earned, format!("{allowed} were allowed, 4 and {earned} are the most"))
 }
 
-async fn a_refused_call_takes_nothing(limiter: &Limiter) -> Checked {
+async fn a_refused_call_takes_nothing(given: &Given) -> Checked {
     let limit = limit(2, HOUR);
     for _ in 0..2 {
-        limiter.limits.take("patient", limit).await?;
+        given.store.take("patient", limit).await?;
     }
-    let first = limiter.limits.take("patient", limit).await?;
+    let first = given.store.take("patient", limit).await?;
     for _ in 0..50 {
-        let verdict = limiter.limits.take("patient", limit).await?;
+        let verdict = given.store.take("patient", limit).await?;
         holds(!verdict.allowed, "the burst is used up")?;
         holds(verdict.retry_after <= first.retry_after, "asking does not make the wait longer")?;
         holds(verdict.reset_after <= first.reset_after, "asking does not put the reset off")?;
@@ -157,39 +126,39 @@ async fn a_refused_call_takes_nothing(limiter: &Limiter) -> Checked {
     Ok(())
 }
 
-async fn keys_do_not_touch_each_other(limiter: &Limiter) -> Checked {
+async fn keys_do_not_touch_each_other(given: &Given) -> Checked {
     let limit = limit(1, HOUR);
     for key in ["login:a", "login:b", "login:A", "register:a", "login:a "] {
-        equal(limiter.limits.take(key, limit).await?.allowed, true)?;
-        equal(limiter.limits.take(key, limit).await?.allowed, false)?;
+        equal(given.store.take(key, limit).await?.allowed, true)?;
+        equal(given.store.take(key, limit).await?.allowed, false)?;
     }
     Ok(())
 }
 
-async fn any_text_is_a_key(limiter: &Limiter) -> Checked {
+async fn any_text_is_a_key(given: &Given) -> Checked {
     let limit = limit(1, HOUR);
     for key in ["", " ", "::1", "🐝", "a\r\nb", "*", "\0", &"k".repeat(4_096)] {
-        equal(limiter.limits.take(key, limit).await?.allowed, true)?;
-        equal(limiter.limits.take(key, limit).await?.allowed, false)?;
+        equal(given.store.take(key, limit).await?.allowed, true)?;
+        equal(given.store.take(key, limit).await?.allowed, false)?;
     }
     Ok(())
 }
 
-async fn a_bucket_fills_up_again(limiter: &Limiter) -> Checked {
+async fn a_bucket_fills_up_again(given: &Given) -> Checked {
     let limit = limit(3, Duration::from_millis(300));
-    while limiter.limits.take("again", limit).await?.allowed {}
-    let verdict = limiter.limits.take("again", limit).await?;
+    while given.store.take("again", limit).await?.allowed {}
+    let verdict = given.store.take("again", limit).await?;
     tokio::time::sleep(verdict.reset_after.min(Duration::from_secs(2))).await;
-    let verdict = limiter.limits.take("again", limit).await?;
+    let verdict = given.store.take("again", limit).await?;
     equal((verdict.allowed, verdict.remaining), (true, 2))
 }
 
-async fn a_verdict_tells_what_is_left(limiter: &Limiter) -> Checked {
+async fn a_verdict_tells_what_is_left(given: &Given) -> Checked {
     let limit = limit(4, HOUR);
     let step = HOUR / 4;
     let mut before = None;
     for call in 1..=4 {
-        let verdict = limiter.limits.take("told", limit).await?;
+        let verdict = given.store.take("verdict", limit).await?;
         equal((verdict.allowed, verdict.remaining), (true, 4 - call))?;
         if call < 4 {
             equal(verdict.retry_after, Duration::ZERO)?;
@@ -198,7 +167,7 @@ async fn a_verdict_tells_what_is_left(limiter: &Limiter) -> Checked {
         holds(before.is_none_or(|before| verdict.reset_after > before), "every call puts the reset off")?;
         before = Some(verdict.reset_after);
     }
-    let verdict = limiter.limits.take("told", limit).await?;
+    let verdict = given.store.take("verdict", limit).await?;
     holds(!verdict.allowed, "the burst is used up")?;
     holds(verdict.retry_after > Duration::ZERO && verdict.retry_after <= step, "one more comes within a step")?;
     holds(verdict.reset_after > step * 3, "the whole burst takes its time")

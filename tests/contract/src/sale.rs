@@ -6,9 +6,8 @@ use crate::{
     world::{self, PlainFingerprints},
 };
 use skep_application::{
-    Store,
-    kernel::{Actor, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
-    ordering::{OrderLineInput, OrderView, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
+    kernel::{Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
+    ordering::{OrderLineInput, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
 };
 use skep_domain::{
     access::Role,
@@ -27,10 +26,10 @@ pub(crate) struct Shop {
 
 impl Shop {
     /// A customer of their own.
-    pub(crate) fn of(store: &Arc<dyn Store>) -> Self {
+    pub(crate) fn of(store: Arc<dyn Begin<dyn OrderingTx>>) -> Self {
         let runtime = world::runtime();
         let fingerprints = Arc::new(PlainFingerprints);
-        let commands = Commands::<dyn OrderingTx>::new(store.clone(), fingerprints, runtime.clone());
+        let commands = Commands::<dyn OrderingTx>::new(store, fingerprints, runtime.clone());
         let place_order = Arc::new(UseCase::new(PlaceOrder::default(), &commands));
         let session = SessionId::new(world::uuid());
         Self {
@@ -71,9 +70,9 @@ impl Shop {
 pub struct Sales {
     /// Buyers who got what they wanted.
     pub placed: usize,
-    /// Buyers who were told that there is not enough.
+    /// Buyers that were refused because there is not enough.
     pub short: usize,
-    /// What the others were told.
+    /// The errors that the others got.
     pub failed: Vec<String>,
 }
 
@@ -88,10 +87,14 @@ impl Sales {
     ///
     /// # Errors
     /// A buyer who panicked.
-    pub async fn of(store: &Arc<dyn Store>, carts: &[Vec<ProductId>], buyers: usize) -> Result<Self, Failure> {
+    pub async fn of(
+        store: Arc<dyn Begin<dyn OrderingTx>>,
+        carts: &[Vec<ProductId>],
+        buyers: usize,
+    ) -> Result<Self, Failure> {
         let start = Arc::new(tokio::sync::Barrier::new(buyers));
         let buyer = |number: usize| {
-            let (shop, start) = (Shop::of(store), start.clone());
+            let (shop, start) = (Shop::of(store.clone()), start.clone());
             let cart: Vec<_> = carts[number % carts.len()].iter().map(|product| (*product, 1)).collect();
             tokio::spawn(async move {
                 start.wait().await;
@@ -110,9 +113,9 @@ impl Sales {
         Ok(sales)
     }
 
-    /// So many were placed, so many short, and nobody was told anything else.
+    /// So many were placed, so many short, and no buyer got another error.
     pub(crate) fn check(&self, placed: usize, short: usize) -> Checked {
-        holds(self.failed.is_empty(), format!("nobody fails: {:?}", self.failed))?;
+        holds(self.failed.is_empty(), format!("no buyer fails: {:?}", self.failed))?;
         equal((self.placed, self.short), (placed, short))
     }
 }
@@ -121,7 +124,7 @@ impl Sales {
 ///
 /// # Errors
 /// Why it cannot be stored.
-pub async fn open_shop(store: &dyn Store, pieces: u32) -> Result<ProductId, Failure> {
+pub async fn open_shop(store: &dyn OrderingStore, pieces: u32) -> Result<ProductId, Failure> {
     let product = sample::product()?;
     sample::stock_up(store, std::slice::from_ref(&product), pieces).await?;
     Ok(product.id)

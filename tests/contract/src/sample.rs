@@ -1,9 +1,17 @@
 //! Things to store.
 
-use crate::{check::Checked, units::commit, world};
+use crate::{
+    catalog::StockUnit,
+    check::Checked,
+    identity::Sessions,
+    units::{Opens, commit, look},
+    world,
+};
+use async_trait::async_trait;
 use skep_application::{
-    Store,
-    kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent},
+    catalog::CatalogTx,
+    kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent, StoreError, Transaction},
+    ordering::OrderingTx,
 };
 use skep_domain::{
     access::Role,
@@ -136,25 +144,54 @@ pub(crate) fn claim(key: &str) -> Checked<IdempotencyClaim> {
     })
 }
 
+/// A unit of work that has products and their stock.
+#[async_trait]
+pub(crate) trait Shelves: Transaction {
+    async fn fill(&mut self, product: &Product, level: &StockLevel) -> Result<(), StoreError>;
+    async fn level(&mut self, product: ProductId) -> Result<Option<StockLevel>, StoreError>;
+}
+
+macro_rules! shelves {
+    ($($unit:ident),+) => { $(
+        #[async_trait]
+        impl Shelves for dyn $unit {
+            async fn fill(&mut self, product: &Product, level: &StockLevel) -> Result<(), StoreError> {
+                self.products().insert(product).await?;
+                self.stock().insert(level).await
+            }
+            async fn level(&mut self, product: ProductId) -> Result<Option<StockLevel>, StoreError> {
+                Ok(self.stock().find_many(&[product]).await?.pop())
+            }
+        }
+    )+ };
+}
+
+shelves! { StockUnit, CatalogTx, OrderingTx }
+
 /// Stores products, each with so many pieces.
-pub(crate) async fn stock_up(store: &dyn Store, products: &[Product], pieces: u32) -> Checked {
-    commit!(store, catalog, tx => {
+pub(crate) async fn stock_up<S: Opens<Unit: Shelves> + ?Sized>(
+    store: &S,
+    products: &[Product],
+    pieces: u32,
+) -> Checked {
+    commit!(store, tx => {
         for product in products {
-            tx.products().insert(product).await?;
-            tx.stock().insert(&level(product.id, pieces)).await?;
+            tx.fill(product, &level(product.id, pieces)).await?;
         }
     })?;
     Ok(())
 }
 
-/// Stores a user.
-pub(crate) async fn sign_up(store: &dyn Store, user: &User) -> Checked {
-    commit!(store, identity, tx => tx.users().insert(user).await?)?;
-    Ok(())
+/// The stock of a product, as stored.
+pub(crate) async fn level_of<S: Opens<Unit: Shelves> + ?Sized>(
+    store: &S,
+    product: ProductId,
+) -> Checked<Option<StockLevel>> {
+    Ok(look!(store, tx => tx.level(product).await?)?)
 }
 
-/// Stores an order.
-pub(crate) async fn file(store: &dyn Store, order: &Order) -> Checked {
-    commit!(store, ordering, tx => tx.orders().insert(order).await?)?;
+/// Stores a user.
+pub(crate) async fn sign_up(store: &dyn Sessions, user: &User) -> Checked {
+    commit!(store, tx => tx.users().insert(user).await?)?;
     Ok(())
 }

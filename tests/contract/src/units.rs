@@ -1,69 +1,50 @@
-//! Opening units of work by context, and repeating them when they were aborted.
+//! Opening units of work, and repeating them when they were aborted.
 
 use async_trait::async_trait;
-use skep_application::{
-    Store,
-    catalog::CatalogTx,
-    identity::IdentityTx,
-    kernel::{Begin, StoreError, Transaction, TxMode, UnitOfWork},
-    ordering::OrderingTx,
+use skep_application::kernel::{Key, StoreError, Transaction, TxMode};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
 };
-use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// A kind of unit of work that every store opens.
+/// A subject that opens units of work of one kind.
 #[async_trait]
-pub(crate) trait Opened: Transaction + 'static {
-    /// Opens a unit of work without naming what it will touch.
-    async fn open(store: &dyn Store, mode: TxMode) -> Result<Box<Self>, StoreError>;
+pub(crate) trait Opens: Send + Sync {
+    type Unit: Transaction + ?Sized + 'static;
+
+    async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Self::Unit>, StoreError>;
 }
 
-/// Each context has a function that opens its unit of work, and perhaps one that opens it for reading only.
-macro_rules! openers {
-    ($($name:ident $(and $reading:ident)?: $tx:ident),+ $(,)?) => { $(
-        #[async_trait]
-        impl Opened for dyn $tx {
-            async fn open(store: &dyn Store, mode: TxMode) -> Result<Box<Self>, StoreError> {
-                Begin::<dyn $tx>::begin(store, mode, &[]).await
+/// The store of a context opens the unit of work of the context.
+macro_rules! opens {
+    ($store:ident: $tx:ident) => {
+        #[async_trait::async_trait]
+        impl $crate::units::Opens for dyn $store + '_ {
+            type Unit = dyn $tx;
+
+            async fn open(
+                &self,
+                mode: skep_application::kernel::TxMode,
+                contended: &[skep_application::kernel::Key],
+            ) -> Result<Box<dyn $tx>, skep_application::kernel::StoreError> {
+                skep_application::kernel::Begin::<dyn $tx>::begin(self, mode, contended).await
             }
         }
+    };
+}
+pub(crate) use opens;
 
-        pub(crate) async fn $name(store: &dyn Store) -> Result<Box<dyn $tx>, StoreError> {
-            <dyn $tx>::open(store, TxMode::Write).await
-        }
-
-        $(pub(crate) async fn $reading(store: &dyn Store) -> Result<Box<dyn $tx>, StoreError> {
-            <dyn $tx>::open(store, TxMode::Read).await
-        })?
-    )+ };
+/// Opens a unit of work that may write, without naming what it will touch.
+pub(crate) async fn write<S: Opens + ?Sized>(store: &S) -> Result<Box<S::Unit>, StoreError> {
+    store.open(TxMode::Write, &[]).await
 }
 
-openers! {
-    identity: IdentityTx,
-    catalog and reading_catalog: CatalogTx,
-    ordering and reading_ordering: OrderingTx,
-    bare: UnitOfWork,
-}
-
-/// However a clause holds its store.
-pub(crate) trait AsStore {
-    fn as_store(&self) -> &dyn Store;
-}
-
-impl AsStore for Arc<dyn Store> {
-    fn as_store(&self) -> &dyn Store {
-        &**self
-    }
-}
-impl AsStore for &Arc<dyn Store> {
-    fn as_store(&self) -> &dyn Store {
-        &***self
-    }
-}
-impl AsStore for &dyn Store {
-    fn as_store(&self) -> &dyn Store {
-        *self
-    }
+/// Opens a unit of work that only reads.
+pub(crate) async fn read<S: Opens + ?Sized>(store: &S) -> Result<Box<S::Unit>, StoreError> {
+    store.open(TxMode::Read, &[]).await
 }
 
 /// For how long an aborted unit is repeated.
@@ -87,9 +68,9 @@ pub(crate) async fn repeated<T, F: Future<Output = Result<T, StoreError>>>(
 /// Runs the block in a unit of work and commits it; again while it is certainly aborted. `?` in the block is for errors
 /// of the store.
 macro_rules! commit {
-    ($store:expr, $open:ident, $tx:ident => $body:expr) => {
+    ($store:expr, $tx:ident => $body:expr) => {
         $crate::units::repeated(|| async {
-            let mut $tx = $crate::units::$open($crate::units::AsStore::as_store(&$store)).await?;
+            let mut $tx = $crate::units::write(&*$store).await?;
             let done = $body;
             $tx.commit().await?;
             Ok(done)
@@ -101,9 +82,9 @@ pub(crate) use commit;
 
 /// The same, but the unit is rolled back.
 macro_rules! look {
-    ($store:expr, $open:ident, $tx:ident => $body:expr) => {
+    ($store:expr, $tx:ident => $body:expr) => {
         $crate::units::repeated(|| async {
-            let mut $tx = $crate::units::$open($crate::units::AsStore::as_store(&$store)).await?;
+            let mut $tx = $crate::units::write(&*$store).await?;
             let found = $body;
             $tx.rollback().await?;
             Ok(found)
@@ -112,3 +93,29 @@ macro_rules! look {
     };
 }
 pub(crate) use look;
+
+/// A future that is dropped after it has waited `waits` times.
+struct Impatient<F> {
+    inner: Pin<Box<F>>,
+    waits: usize,
+}
+
+impl<F: Future> Future for Impatient<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.inner.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.waits == 0 => Poll::Ready(None),
+            Poll::Pending => {
+                self.waits -= 1;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Runs a future until it has waited `waits` times, and then drops it; `None` if it was dropped.
+pub(crate) async fn impatiently<F: Future>(waits: usize, future: F) -> Option<F::Output> {
+    Impatient { inner: Box::pin(future), waits }.await
+}

@@ -75,7 +75,7 @@ impl Sleeper for World {
     }
 }
 
-/// Tells commands apart; that nobody can invert it does not matter here.
+/// Tells commands apart. It can be inverted, which does not matter here.
 pub(crate) struct PlainFingerprints;
 
 impl Fingerprints for PlainFingerprints {

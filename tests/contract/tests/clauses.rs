@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
-use skep_contract::{clauses, limits_clauses};
+use skep_contract::{clauses, limits};
 use std::{
     collections::BTreeSet,
     fs,
@@ -58,7 +58,7 @@ fn every_numbered_clause_has_a_trial() {
     let proved: BTreeSet<String> = clauses()
         .iter()
         .flat_map(|clause| clause.proves)
-        .chain(limits_clauses().iter().flat_map(|clause| clause.proves))
+        .chain(limits::clauses().iter().flat_map(|clause| clause.proves))
         .map(|name| (*name).to_owned())
         .collect();
     assert_eq!(written, proved);

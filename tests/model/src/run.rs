@@ -1,6 +1,6 @@
 //! The number of calls to run, and the stores to run them on.
 
-use skep_contract::{Failure, StoreHarness};
+use skep_contract::{Failure, Harness};
 use skep_suites::{Mongo, Postgres, Sqlite};
 use std::{
     env,
@@ -58,7 +58,7 @@ pub struct Stores {
 }
 
 /// The name of a store, and the store or the missing variable with its server address.
-pub type Found = (&'static str, Result<Arc<dyn StoreHarness>, &'static str>);
+pub type Found = (&'static str, Result<Arc<dyn Harness>, &'static str>);
 
 impl Stores {
     /// Reads the addresses of the servers from the environment.
@@ -87,10 +87,10 @@ impl Stores {
 
 /// All three stores, available or not.
 pub fn each_store(stores: &Stores) -> [Found; 3] {
-    let postgres = stores.postgres.clone().map(|store| store as Arc<dyn StoreHarness>);
-    let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn StoreHarness>);
+    let postgres = stores.postgres.clone().map(|store| store as Arc<dyn Harness>);
+    let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn Harness>);
     [
-        ("sqlite", Ok(stores.sqlite.clone() as Arc<dyn StoreHarness>)),
+        ("sqlite", Ok(stores.sqlite.clone() as Arc<dyn Harness>)),
         ("postgres", postgres.ok_or("SKEP_TEST_POSTGRES_URL")),
         ("mongodb", mongodb.ok_or("SKEP_TEST_MONGODB_URL")),
     ]

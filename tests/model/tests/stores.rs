@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "prints the number of calls and the seed")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_contract::{CommitFault, Instance, Need, Start, StoreHarness};
+use skep_contract::{CommitFault, Harness, Instance, Need, Start};
 use skep_model::{
     Application, Budget, REGRESSIONS, Round, Setting, Step, Stores, System, Trouble, clients, each_store, linearize,
     programs, rounds, sequence, short, start,
@@ -24,23 +24,23 @@ const OPERATIONS: u64 = 1_000;
 
 type Open = Mutex<Option<Box<dyn Instance>>>;
 
-async fn fresh(harness: &dyn StoreHarness) -> Result<Box<dyn Instance>, String> {
+async fn fresh(harness: &dyn Harness) -> Result<Box<dyn Instance>, String> {
     harness.fresh(Start::Migrated, &[]).await.map_err(|failure| failure.to_string())
 }
 
-async fn one_program(harness: Arc<dyn StoreHarness>, steps: Vec<Step>) -> Result<u64, Trouble> {
+async fn one_program(harness: Arc<dyn Harness>, steps: Vec<Step>) -> Result<u64, Trouble> {
     let instance = fresh(&*harness).await.map_err(Trouble::Away)?;
     let result = sequence(&Application::new(instance.store()), &steps).await;
     instance.destroy().await;
     result
 }
 
-fn sequential(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+fn sequential(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> {
     programs(budget, Some(REGRESSIONS), |steps| one_program(harness.clone(), steps))
 }
 
 /// Opens a fresh store. If instances can share it, half of the clients use a second instance.
-async fn open(harness: &dyn StoreHarness, opened: &Open) -> Result<Vec<Arc<dyn System>>, String> {
+async fn open(harness: &dyn Harness, opened: &Open) -> Result<Vec<Arc<dyn System>>, String> {
     let instance = fresh(harness).await?;
     let first = Application::new(instance.store());
     let second = match harness.name() {
@@ -61,7 +61,7 @@ async fn close(opened: &Open) {
     }
 }
 
-fn parallel(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+fn parallel(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> {
     let opened = Open::default();
     rounds(budget, Setting::default(), || open(&**harness, &opened), || close(&opened))
 }
@@ -72,7 +72,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Runs a round on a store that loses the commits of one of two instances, with or without effect. Returns the number
 /// of calls and of lost commits.
 async fn lossy_round(
-    harness: &dyn StoreHarness,
+    harness: &dyn Harness,
     fault: CommitFault,
     programs: Vec<Vec<Step>>,
 ) -> Result<(u64, u64), String> {
@@ -83,21 +83,21 @@ async fn lossy_round(
         let sound = lossy.beside(instance.second().await.map_err(|failure| failure.to_string())?);
         let systems: [Arc<dyn System>; 2] = [Arc::new(sound), Arc::new(lossy)];
         let at = start(&*systems[0], Round::default()).await?;
-        instance.break_commits(fault).await.map_err(|failure| failure.to_string())?;
+        instance.faults().break_commits(fault).await.map_err(|failure| failure.to_string())?;
         let history = clients(&systems, &at.desk, programs).await;
-        instance.mend().await.map_err(|failure| failure.to_string())?;
+        instance.faults().mend().await.map_err(|failure| failure.to_string())?;
         let history = history?;
         let end = systems[0].end_state().await?;
         linearize(&at.model, &history, &end)?;
         end.add_up()?;
-        Ok((history.events.len() as u64, instance.lost_commits()))
+        Ok((history.events.len() as u64, instance.faults().lost_commits()))
     };
     let result = result.await;
     instance.destroy().await;
     result
 }
 
-fn lossy(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String> {
+fn lossy(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> {
     let (mut next, mut calls) = (short(budget, Setting { clients: 4, steps: 3 }), 0);
     let mut faults = [CommitFault::LostWithEffect, CommitFault::LostWithoutEffect].into_iter().cycle();
     let mut lost = 0;
@@ -114,15 +114,9 @@ fn lossy(harness: &Arc<dyn StoreHarness>, budget: &Budget) -> Result<u64, String
     if lost == 0 { Err("no commit was lost".to_owned()) } else { Ok(calls) }
 }
 
-type Kind = fn(&Arc<dyn StoreHarness>, &Budget) -> Result<u64, String>;
+type Kind = fn(&Arc<dyn Harness>, &Budget) -> Result<u64, String>;
 
-fn trial(
-    kind: &'static str,
-    run: Kind,
-    store: &'static str,
-    harness: Arc<dyn StoreHarness>,
-    rt: Arc<Runtime>,
-) -> Trial {
+fn trial(kind: &'static str, run: Kind, store: &'static str, harness: Arc<dyn Harness>, rt: Arc<Runtime>) -> Trial {
     let name = format!("{kind}::{store}");
     Trial::test(name.clone(), move || {
         let (budget, start) =

@@ -5,6 +5,7 @@ use skep_application::{
     kernel::StoreError,
     operations::{FOUNDATION, MigrationStep},
 };
+use skep_memory::{MemorySet, MemoryStep};
 use skep_mongodb::{MongoSchema, MongoSet, MongoStep};
 use skep_sql::{SqlSet, SqlStep, SqlWork};
 use std::{future::Future, pin::Pin};
@@ -62,4 +63,15 @@ const MONGODB: &[MigrationStep<MongoStep>] = &[
 /// The set with its first `steps` steps.
 pub(crate) fn mongodb(steps: usize) -> MongoSet {
     MongoSet { name: NAME, after: AFTER, steps: &MONGODB[..steps] }
+}
+
+const MEMORY: &[MigrationStep<MemoryStep>] = &[
+    MigrationStep { name: "pens", work: || Ok(()) },
+    MigrationStep { name: "inks", work: || Ok(()) },
+    MigrationStep { name: "broken", work: || Err(StoreError::Stale) },
+];
+
+/// The set with its first steps.
+pub(crate) fn memory(steps: usize) -> MemorySet {
+    MemorySet { name: NAME, after: AFTER, steps: &MEMORY[..steps] }
 }

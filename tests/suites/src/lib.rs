@@ -3,6 +3,7 @@
 mod flawed;
 mod hosted;
 mod limits;
+mod memory;
 mod mongodb;
 mod postgres;
 mod proxy;
@@ -11,6 +12,7 @@ mod wire;
 
 pub use flawed::{MIGRATIONS, SqlFlaw};
 pub use limits::{Local, Redis};
+pub use memory::Memory;
 pub use mongodb::{Mongo, open_mongodb};
 pub use postgres::{Postgres, open_postgres};
 pub use sqlite::Sqlite;

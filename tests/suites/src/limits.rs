@@ -2,26 +2,46 @@
 
 use crate::{clock, unique};
 use async_trait::async_trait;
-use skep_contract::{Failure, Limiter, LimitsHarness};
+use skep_application::kernel::RateLimits;
+use skep_contract::{Failure, Harness, Instance, Need, Start};
 use skep_local::LocalLimits;
 use skep_redis::RedisLimits;
 use std::sync::Arc;
+
+/// One limiter, and another instance that counts together with it, where instances do.
+struct Limiter {
+    limits: Arc<dyn RateLimits>,
+    second: Option<Arc<dyn RateLimits>>,
+}
+
+#[async_trait]
+impl Instance<dyn RateLimits> for Limiter {
+    fn store(&self) -> Arc<dyn RateLimits> {
+        self.limits.clone()
+    }
+
+    async fn second(&self) -> Result<Arc<dyn RateLimits>, Failure> {
+        self.second.clone().ok_or_else(|| Failure::new(ALONE))
+    }
+}
+
+const ALONE: &str = "every instance counts for itself";
 
 /// Counters in the process.
 pub struct Local;
 
 #[async_trait]
-impl LimitsHarness for Local {
+impl Harness<dyn RateLimits> for Local {
     fn name(&self) -> &str {
         "local"
     }
 
-    fn is_shared(&self) -> bool {
-        false
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        Some(ALONE)
     }
 
-    async fn fresh(&self) -> Result<Limiter, Failure> {
-        Ok(Limiter { limits: Arc::new(LocalLimits::new(clock())), second: None })
+    async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<dyn RateLimits>>, Failure> {
+        Ok(Box::new(Limiter { limits: Arc::new(LocalLimits::new(clock())), second: None }))
     }
 }
 
@@ -39,19 +59,19 @@ impl Redis {
 }
 
 #[async_trait]
-impl LimitsHarness for Redis {
+impl Harness<dyn RateLimits> for Redis {
     fn name(&self) -> &str {
         "redis"
     }
 
-    fn is_shared(&self) -> bool {
-        true
+    fn lacks(&self, _need: Need) -> Option<&'static str> {
+        None
     }
 
-    async fn fresh(&self) -> Result<Limiter, Failure> {
+    async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<dyn RateLimits>>, Failure> {
         // Counters are not removed but expire, so an earlier process with this id may have left some under its prefix.
         let prefix = format!("{}:{}:", unique("skep_suite"), uuid::Uuid::now_v7());
         let connect = || RedisLimits::connect(&self.address, prefix.clone());
-        Ok(Limiter { limits: Arc::new(connect()?), second: Some(Arc::new(connect()?)) })
+        Ok(Box::new(Limiter { limits: Arc::new(connect()?), second: Some(Arc::new(connect()?)) }))
     }
 }

@@ -13,7 +13,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{Store, operations::Migrations as _};
-use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start};
 use skep_mongodb::{MongoOptions, MongoStore};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -108,7 +108,7 @@ fn undo(client: Client) -> Undo {
 }
 
 #[async_trait]
-impl StoreHarness for Mongo {
+impl Harness for Mongo {
     fn name(&self) -> &str {
         "mongodb"
     }
@@ -191,6 +191,32 @@ impl Instance for MongoInstance {
         Ok(open_mongodb(&self.address, &self.name).await?)
     }
 
+    fn faults(&self) -> &dyn Faults {
+        self
+    }
+
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        let store = connect(&self.address, &self.name).await?;
+        Ok(Arc::new(store.with_sets(&[hosted::mongodb(steps)])?))
+    }
+
+    async fn destroy(self: Box<Self>) {
+        let Self { store, client, name, proxy, spares, .. } = *self;
+        drop(store);
+        drop(proxy);
+        let database = client.database(&name);
+        // If this fails, only the next step takes longer.
+        end_transactions(&client, &name).await.ok();
+        match spares {
+            Some(spares) if empty(&database).await.is_ok() => spares.put(name),
+            // If this fails, the next run sweeps the database.
+            _ => database.drop().await.unwrap_or_default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Faults for MongoInstance {
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
         self.proxy.break_commits(fault);
         Ok(())
@@ -221,24 +247,5 @@ impl Instance for MongoInstance {
 
     fn round_trips(&self) -> u64 {
         self.proxy.round_trips()
-    }
-
-    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
-        let store = connect(&self.address, &self.name).await?;
-        Ok(Arc::new(store.with_sets(&[hosted::mongodb(steps)])?))
-    }
-
-    async fn destroy(self: Box<Self>) {
-        let Self { store, client, name, proxy, spares, .. } = *self;
-        drop(store);
-        drop(proxy);
-        let database = client.database(&name);
-        // If this fails, only the next step takes longer.
-        end_transactions(&client, &name).await.ok();
-        match spares {
-            Some(spares) if empty(&database).await.is_ok() => spares.put(name),
-            // If this fails, the next run sweeps the database.
-            _ => database.drop().await.unwrap_or_default(),
-        }
     }
 }

@@ -4,7 +4,7 @@
 use crate::{Spares, clock, hosted, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
 use skep_application::Store;
-use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::SqlStore;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
@@ -118,7 +118,7 @@ fn store(address: &Url) -> Result<SqlStore, Failure> {
 }
 
 #[async_trait]
-impl StoreHarness for Postgres {
+impl Harness for Postgres {
     fn name(&self) -> &str {
         "postgres"
     }
@@ -193,6 +193,27 @@ impl Instance for PostgresInstance {
         connect(&self.admin.address(&self.name))
     }
 
+    fn faults(&self) -> &dyn Faults {
+        self
+    }
+
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(store(&self.admin.address(&self.name))?.with_sets(&[hosted::sql(steps)])?))
+    }
+
+    async fn destroy(self: Box<Self>) {
+        drop(self.store);
+        drop(self.proxy);
+        if self.reusable && self.admin.run(&self.name, format!("{MEND}; {EMPTY}")).await.is_ok() {
+            self.admin.spares.put(self.name);
+        } else {
+            self.admin.drop_database(&self.name).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Faults for PostgresInstance {
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
         if fault == CommitFault::Aborted {
             return self.admin.run(&self.name, REFUSE_COMMITS.to_owned()).await;
@@ -226,19 +247,5 @@ impl Instance for PostgresInstance {
 
     fn round_trips(&self) -> u64 {
         self.proxy.round_trips()
-    }
-
-    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(store(&self.admin.address(&self.name))?.with_sets(&[hosted::sql(steps)])?))
-    }
-
-    async fn destroy(self: Box<Self>) {
-        drop(self.store);
-        drop(self.proxy);
-        if self.reusable && self.admin.run(&self.name, format!("{MEND}; {EMPTY}")).await.is_ok() {
-            self.admin.spares.put(self.name);
-        } else {
-            self.admin.drop_database(&self.name).await;
-        }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use rusqlite::Connection;
 use skep_application::Store;
-use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
+use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start};
 use skep_sql::{SqlDatabase, SqlStore};
 use skep_sqlite::{SqliteDatabase, SqliteOptions};
 use std::{
@@ -39,14 +39,14 @@ impl Sqlite {
 const IN_PROCESS: &str = "the store is in the process, so there is no connection that could lose an answer";
 
 #[async_trait]
-impl StoreHarness for Sqlite {
+impl Harness for Sqlite {
     fn name(&self) -> &str {
         "sqlite"
     }
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::CommitFault(CommitFault::Aborted) | Need::Schema => None,
+            Need::CommitFault(CommitFault::Aborted) | Need::Schema | Need::Shared => None,
             Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
             Need::RoundTrips => Some("the store is in the process, so a statement is a call and not a round trip"),
             Need::Full => {
@@ -120,6 +120,24 @@ impl Instance for SqliteInstance {
         open(&self.path, self.flaw)
     }
 
+    fn faults(&self) -> &dyn Faults {
+        self
+    }
+
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        Ok(Arc::new(connect(&self.path, self.flaw)?.with_sets(&[hosted::sql(steps)])?))
+    }
+
+    async fn destroy(self: Box<Self>) {
+        drop(self.store);
+        drop(self.small);
+        // If this fails, the folder stays among the temporary files.
+        self.folder.close().ok();
+    }
+}
+
+#[async_trait]
+impl Faults for SqliteInstance {
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure> {
         match fault {
             CommitFault::Aborted => self.run(REFUSE_COMMITS),
@@ -152,17 +170,6 @@ impl Instance for SqliteInstance {
 
     fn round_trips(&self) -> u64 {
         0
-    }
-
-    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(connect(&self.path, self.flaw)?.with_sets(&[hosted::sql(steps)])?))
-    }
-
-    async fn destroy(self: Box<Self>) {
-        drop(self.store);
-        drop(self.small);
-        // If this fails, the folder stays among the temporary files.
-        self.folder.close().ok();
     }
 }
 

@@ -7,8 +7,9 @@
 mod summary;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_contract::{Clause, Failure, LimitsHarness, StoreHarness, clauses, limits_clauses, run, run_limits};
-use skep_suites::{Local, Mongo, Postgres, Redis, Sqlite};
+use skep_application::kernel::RateLimits;
+use skep_contract::{Clause, Failure, Harness, Subject, clauses, limits, run};
+use skep_suites::{Local, Memory, Mongo, Postgres, Redis, Sqlite};
 use std::{env, process::ExitCode, sync::Arc, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
@@ -67,12 +68,17 @@ impl Suite {
         self.trials.push(if required { trial } else { trial.with_kind(reason).with_ignored_flag(true) });
     }
 
-    fn store<T: StoreHarness + 'static>(&mut self, name: &'static str, found: Found<T>) {
+    fn subject<S: Subject + ?Sized, T: Harness<S> + 'static>(
+        &mut self,
+        name: &'static str,
+        found: Found<T>,
+        clauses: Vec<Clause<S>>,
+    ) {
         let harness = match found {
             Ok(harness) => harness,
             Err(variable) => return self.absent(name, variable),
         };
-        for clause in clauses() {
+        for clause in clauses {
             let missing = clause.needs.iter().find_map(|need| harness.lacks(*need)).map(str::to_owned);
             let harness = harness.clone();
             let Clause { subject, name: rule, .. } = clause;
@@ -82,20 +88,12 @@ impl Suite {
         }
     }
 
-    fn limits<T: LimitsHarness + 'static>(&mut self, name: &'static str, found: Found<T>) {
-        let harness = match found {
-            Ok(harness) => harness,
-            Err(variable) => return self.absent(name, variable),
-        };
-        for clause in limits_clauses() {
-            let alone = clause.needs_shared && !harness.is_shared();
-            let missing = alone.then(|| "every instance counts for itself".to_owned());
-            let harness = harness.clone();
-            let rule = clause.name;
-            self.add(name, "rate_limits", rule, missing, move |runtime| {
-                runtime.block_on(run_limits(&*harness, &clause)).map(|()| vec![])
-            });
-        }
+    fn store<T: Harness + 'static>(&mut self, name: &'static str, found: Found<T>) {
+        self.subject(name, found, clauses());
+    }
+
+    fn limits<T: Harness<dyn RateLimits> + 'static>(&mut self, name: &'static str, found: Found<T>) {
+        self.subject(name, found, limits::clauses());
     }
 }
 
@@ -111,6 +109,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         Ok(url) => Ok(Arc::new(Postgres::new(&url).map_err(|failure| failure.to_string())?)),
         Err(variable) => Err(variable),
     };
+    suite.store("memory", Ok(Arc::new(Memory)));
     suite.store("sqlite", Ok(Arc::new(Sqlite::default())));
     suite.store("postgres", postgres.clone());
     let mongodb = address("SKEP_TEST_MONGODB_URL").map(|url| Arc::new(Mongo::new(&url)));

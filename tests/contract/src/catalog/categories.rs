@@ -1,8 +1,9 @@
 //! `CategoryRepository` and `CategoryQueries`.
 
+use super::{Categories, CategoriesUnit};
 use crate::{
     check::{Checked, equal},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     laws::{Child, Entity, Listed, Shown, Unique, Versioned, lists, put, put_sample, references, saves, shows},
     sample,
     units::commit,
@@ -10,9 +11,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store,
     catalog::{
-        CatalogTx, CategorySort, CategorySortKey,
+        CategorySort, CategorySortKey,
         constraints::{CATEGORY_ID, CATEGORY_PARENT, CATEGORY_SLUG},
     },
     kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError},
@@ -23,7 +23,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-clauses! { "categories" with [
+clauses! { clauses of "categories" on dyn Categories, with [
         saves::clauses::<Category>("categories"),
         shows::clauses::<Category>("category_queries"),
         lists::clauses::<Category>("category_queries"),
@@ -36,6 +36,8 @@ clauses! { "categories" with [
     a_place_gets_no_deeper_while_a_unit_looks ["CategoryRepository 2"],
 }
 
+type Given = clause::Given<dyn Categories>;
+
 fn category(parent_id: Option<CategoryId>) -> Checked<Category> {
     let id = CategoryId::new(world::uuid());
     let slug = Slug::parse(&format!("honey-{}", id.uuid().simple()))?;
@@ -45,17 +47,18 @@ fn category(parent_id: Option<CategoryId>) -> Checked<Category> {
 #[async_trait]
 impl Entity for Category {
     type Id = CategoryId;
-    type Tx = dyn CatalogTx;
+    type Store = dyn Categories;
+    type Tx = dyn CategoriesUnit;
     const UNIQUE: &'static [Unique<Self>] = &[
         Unique { rule: CATEGORY_ID, collide: |one, other| other.id = one.id, on_save: false },
         Unique { rule: CATEGORY_SLUG, collide: |one, other| other.slug.clone_from(&one.slug), on_save: true },
     ];
 
-    async fn sample(_: &dyn Store) -> Checked<Self> {
+    async fn sample(_: &Self::Store) -> Checked<Self> {
         category(None)
     }
 
-    async fn extremes(store: &dyn Store) -> Checked<Vec<Self>> {
+    async fn extremes(store: &Self::Store) -> Checked<Vec<Self>> {
         let parent = put_sample::<Self>(store).await?;
         let of = |(name, slug, parent_id, time): (&str, &str, _, _)| {
             let (name, slug) = (Text::line(name, 200)?, Slug::parse(slug)?);
@@ -125,8 +128,8 @@ impl Shown for Category {
         self.clone()
     }
 
-    async fn show(store: &dyn Store, _: Scope, id: CategoryId) -> Result<Option<Self>, StoreError> {
-        store.find_category(id).await
+    async fn show(store: &Self::Store, _: Scope, id: CategoryId) -> Result<Option<Self>, StoreError> {
+        store.queries().find_category(id).await
     }
 }
 
@@ -135,12 +138,12 @@ impl Listed for Category {
     type Sort = CategorySortKey;
     const SORTS: &'static [CategorySortKey] = CategorySortKey::ALL;
 
-    async fn common(_: &dyn Store, number: i64) -> Checked<Self> {
+    async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
         let name = Text::line(&format!("Honey {}", number % 4), 200)?;
         Ok(Self { name, created_at: sample::at(number % 5 * 10), ..category(None)? })
     }
 
-    async fn edges(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn edges(_: &Self::Store) -> Checked<Vec<Self>> {
         let mut categories = Vec::new();
         for name in ["a", "B", "b", "ä", "zz", "é", "🐝", "\u{FFFD}", "a b", "a-b", "ab", "ss", "ß", "10", "9", "_"]
         {
@@ -157,13 +160,13 @@ impl Listed for Category {
     }
 
     async fn list(
-        store: &dyn Store,
+        store: &Self::Store,
         _: Scope,
         key: CategorySortKey,
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<Self>, StoreError> {
-        store.list_categories(CategorySort { key, direction }, page).await
+        store.queries().list_categories(CategorySort { key, direction }, page).await
     }
 
     async fn leave(&self, tx: &mut Self::Tx) -> Result<bool, StoreError> {
@@ -179,7 +182,7 @@ async fn the_lineage_leads_to_the_top(given: &Given) -> Checked {
         put(&*given.store, &line[depth + 1..]).await?;
     }
     let other: Category = put_sample(&*given.store).await?;
-    let lineage = async |id| commit!(given.store, catalog, tx => tx.categories().lineage(id, other.id).await?);
+    let lineage = async |id| commit!(given.store, tx => tx.categories().lineage(id, other.id).await?);
     let expected: Vec<_> = line.iter().rev().map(|category| category.id).collect();
     equal(lineage(line[4].id).await?, expected)?;
     equal(lineage(line[0].id).await?, vec![line[0].id])?;
@@ -206,8 +209,8 @@ async fn the_height_is_that_of_the_longest_path(given: &Given) -> Checked {
 }
 
 /// Moves a category unless it would be under itself; tells whether it was moved.
-async fn moved(store: &dyn Store, id: CategoryId, under: CategoryId) -> Result<bool, StoreError> {
-    commit!(store, catalog, tx => {
+async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Result<bool, StoreError> {
+    commit!(store, tx => {
         let lineage = tx.categories().lineage(under, id).await?;
         match tx.categories().find(id).await? {
             Some(category) if !lineage.contains(&id) => {
@@ -244,7 +247,7 @@ async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
         }
         let mut under = 0;
         for root in &roots {
-            let found = given.store.find_category(root.id).await?;
+            let found = given.store.queries().find_category(root.id).await?;
             under += usize::from(found.is_some_and(|root| root.parent_id.is_some()));
         }
         equal((done, under), (count - 1, count - 1))?;

@@ -1,16 +1,16 @@
 //! `ProductRepository` and `ProductQueries`.
 
+use super::{Products, ProductsUnit};
 use crate::{
     check::{Checked, duplicate},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     laws::{Batched, Entity, Listed, Shown, Unique, Versioned, batches, lists, put, saves, shows},
     sample, units,
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store,
     catalog::{
-        CatalogTx, ProductSort, ProductSortKey,
+        ProductSort, ProductSortKey,
         constraints::{PRODUCT_ID, PRODUCT_SKU},
     },
     kernel::{Page, PageRequest, Position, Scope, StoreError},
@@ -20,7 +20,7 @@ use skep_domain::{
     shared::{Direction, ProductId, Text, Timestamp, Version},
 };
 
-clauses! { "products" with [
+clauses! { clauses of "products" on dyn Products, with [
         saves::clauses::<Product>("products"),
         batches::clauses::<Product>("products"),
         shows::clauses::<Product>("product_queries"),
@@ -31,20 +31,23 @@ clauses! { "products" with [
     an_archived_product_keeps_its_code,
 }
 
+type Given = clause::Given<dyn Products>;
+
 #[async_trait]
 impl Entity for Product {
     type Id = ProductId;
-    type Tx = dyn CatalogTx;
+    type Store = dyn Products;
+    type Tx = dyn ProductsUnit;
     const UNIQUE: &'static [Unique<Self>] = &[
         Unique { rule: PRODUCT_ID, collide: |one, other| other.id = one.id, on_save: false },
         Unique { rule: PRODUCT_SKU, collide: |one, other| other.sku.clone_from(&one.sku), on_save: true },
     ];
 
-    async fn sample(_: &dyn Store) -> Checked<Self> {
+    async fn sample(_: &Self::Store) -> Checked<Self> {
         sample::product()
     }
 
-    async fn extremes(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
         let longest = |character: &str, length| Text::block(&character.repeat(length), length);
         let of = |(name, description, price, time, archived_at)| {
             Ok(Self { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? })
@@ -134,8 +137,8 @@ impl Shown for Product {
         self.clone()
     }
 
-    async fn show(store: &dyn Store, _: Scope, id: ProductId) -> Result<Option<Self>, StoreError> {
-        store.find_product(id).await
+    async fn show(store: &Self::Store, _: Scope, id: ProductId) -> Result<Option<Self>, StoreError> {
+        store.queries().find_product(id).await
     }
 }
 
@@ -144,7 +147,7 @@ impl Listed for Product {
     type Sort = ProductSortKey;
     const SORTS: &'static [ProductSortKey] = ProductSortKey::ALL;
 
-    async fn common(_: &dyn Store, number: i64) -> Checked<Self> {
+    async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
         let product = sample::product()?;
         Ok(Self {
             sku: Sku::parse(&format!("{:02x}-{}", (number * 7) % 31, product.id.uuid().simple()))?,
@@ -155,7 +158,7 @@ impl Listed for Product {
         })
     }
 
-    async fn edges(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn edges(_: &Self::Store) -> Checked<Vec<Self>> {
         let mut products = Vec::new();
         for name in
             ["a", "B", "b", "ä", "Z", "z", "zz", "é", "🐝", "\u{FFFD}", "a b", "a-b", "ab", "ss", "ß", "10", "9", "_"]
@@ -179,13 +182,13 @@ impl Listed for Product {
     }
 
     async fn list(
-        store: &dyn Store,
+        store: &Self::Store,
         _: Scope,
         key: ProductSortKey,
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<Self>, StoreError> {
-        store.list_products(ProductSort { key, direction }, page).await
+        store.queries().list_products(ProductSort { key, direction }, page).await
     }
 
     async fn leave(&self, tx: &mut Self::Tx) -> Result<bool, StoreError> {
@@ -207,7 +210,7 @@ async fn an_archived_product_keeps_its_code(given: &Given) -> Checked {
     let mut product = sample::product()?;
     product.archive(sample::at(1));
     put(&*given.store, std::slice::from_ref(&product)).await?;
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     let again = Product { sku: product.sku.clone(), ..sample::product()? };
     duplicate(tx.products().insert(&again).await, PRODUCT_SKU)
 }

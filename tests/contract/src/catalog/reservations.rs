@@ -1,8 +1,9 @@
 //! `StockRepository`: reservations.
 
+use super::Stock;
 use crate::{
     check::{Checked, duplicate, equal, holds, refused, stale},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample,
     units::{self, commit, look},
     world,
@@ -14,7 +15,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-clauses! { "reservations":
+clauses! { clauses of "reservations" on dyn Stock:
     values_survive,
     an_id_is_taken_once,
     they_are_listed_by_order_and_product,
@@ -26,12 +27,14 @@ clauses! { "reservations":
     of_two_who_end_it_one_does,
 }
 
+type Given = clause::Given<dyn Stock>;
+
 async fn of_order(given: &Given, order: OrderId) -> Checked<Vec<Reservation>> {
-    Ok(look!(given.store, ordering, tx => tx.stock().list_reservations(order).await?)?)
+    Ok(look!(given.store, tx => tx.stock().list_reservations(order).await?)?)
 }
 
 async fn hold(given: &Given, reservations: &[Reservation]) -> Checked {
-    commit!(given.store, ordering, tx => tx.stock().insert_reservations(reservations).await?)?;
+    commit!(given.store, tx => tx.stock().insert_reservations(reservations).await?)?;
     Ok(())
 }
 
@@ -64,7 +67,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     let reservation = sample::reservation(sample::order_id(), sample::product_id(), None);
     hold(given, &[reservation]).await?;
     let other = sample::reservation(sample::order_id(), sample::product_id(), None);
-    let mut tx = units::ordering(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(
         tx.stock().insert_reservations(&[other, reservation]).await,
         skep_application::catalog::constraints::RESERVATION_ID,
@@ -87,7 +90,7 @@ async fn they_are_listed_by_order_and_product(given: &Given) -> Checked {
 }
 
 async fn expired(given: &Given, ids: &[ProductId], now: Timestamp, limit: u32) -> Checked<Vec<Reservation>> {
-    Ok(look!(given.store, ordering, tx => tx.stock().list_expired(ids, now, limit).await?)?)
+    Ok(look!(given.store, tx => tx.stock().list_expired(ids, now, limit).await?)?)
 }
 
 async fn what_has_expired_is_listed(given: &Given) -> Checked {
@@ -133,7 +136,7 @@ async fn an_end_is_stored(given: &Given) -> Checked {
             (0..40).map(|_| sample::reservation(order, sample::product_id(), Some(sample::at(5)))).collect();
         hold(given, &active).await?;
         let ended: Vec<_> = active.iter().map(|one| ended(one, state, sample::at(10))).collect();
-        commit!(given.store, ordering, tx => tx.stock().end_reservations(&ended).await?)?;
+        commit!(given.store, tx => tx.stock().end_reservations(&ended).await?)?;
         equal(of_order(given, order).await?, ended)?;
     }
     Ok(())
@@ -146,15 +149,15 @@ async fn a_reservation_ends_once(given: &Given) -> Checked {
             let active = sample::reservation(sample::order_id(), sample::product_id(), Some(sample::at(5)));
             hold(given, &[active]).await?;
             let (ended, again) = (ended(&active, first, sample::at(10)), ended(&active, second, sample::at(20)));
-            commit!(given.store, ordering, tx => tx.stock().end_reservations(&[ended]).await?)?;
-            let mut tx = units::ordering(&*given.store).await?;
+            commit!(given.store, tx => tx.stock().end_reservations(&[ended]).await?)?;
+            let mut tx = units::write(&*given.store).await?;
             stale(tx.stock().end_reservations(&[again]).await)?;
             drop(tx);
             equal(of_order(given, active.order_id).await?, vec![ended])?;
         }
     }
     let unknown = sample::reservation(sample::order_id(), sample::product_id(), None);
-    let mut tx = units::ordering(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     stale(tx.stock().end_reservations(&[ended(&unknown, ReservationState::Released, sample::at(9))]).await)
 }
 
@@ -163,8 +166,8 @@ async fn a_batch_ends_as_a_whole_or_not_at_all(given: &Given) -> Checked {
     let active: Vec<_> = (0..4).map(|_| sample::reservation(order, sample::product_id(), None)).collect();
     hold(given, &active).await?;
     let release: Vec<_> = active.iter().map(|one| ended(one, ReservationState::Released, sample::at(10))).collect();
-    commit!(given.store, ordering, tx => tx.stock().end_reservations(&release[2..3]).await?)?;
-    let mut tx = units::ordering(&*given.store).await?;
+    commit!(given.store, tx => tx.stock().end_reservations(&release[2..3]).await?)?;
+    let mut tx = units::write(&*given.store).await?;
     stale(tx.stock().end_reservations(&release).await)?;
     refused(tx.commit().await, "a commit after an error")?;
     let expected = vec![active[0], active[1], release[2], active[3]];
@@ -181,7 +184,7 @@ async fn of_two_who_end_it_one_does(given: &Given) -> Checked {
             tokio::spawn(async move {
                 start.wait().await;
                 let done = ended(&active, state, sample::at(10));
-                (done, commit!(store, ordering, tx => tx.stock().end_reservations(&[done]).await?))
+                (done, commit!(store, tx => tx.stock().end_reservations(&[done]).await?))
             })
         };
         let (one, other) = (end(ReservationState::Committed), end(ReservationState::Expired));

@@ -1,25 +1,22 @@
 //! `StockRepository`: levels and the ledger.
 
+use super::Stock;
 use crate::{
     check::{Checked, Failure, duplicate, equal, holds, refused, stale},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     harness::Need,
     sample,
     units::{self, commit, look},
     world,
 };
-use skep_application::{
-    Store,
-    catalog::CatalogTx,
-    kernel::{Begin, Key, StoreError, TxMode},
-};
+use skep_application::kernel::{Key, StoreError, TxMode};
 use skep_domain::{
     catalog::{MAX_QUANTITY, MovementKind, Product, StockLevel, StockMovement},
     shared::{Money, MovementId, ProductId, Timestamp, Version},
 };
 use std::sync::Arc;
 
-clauses! { "stock":
+clauses! { clauses of "stock" on dyn Stock:
     values_survive,
     a_level_is_stored_once,
     many_levels_are_found_by_one_call,
@@ -35,6 +32,8 @@ clauses! { "stock":
     a_product_stays_as_it_is_while_its_stock_is_held ["StockRepository 4"],
 }
 
+type Given = clause::Given<dyn Stock>;
+
 async fn shelf(given: &Given, products: usize) -> Checked<Vec<ProductId>> {
     let mut made: Vec<Product> = Vec::new();
     for _ in 0..products {
@@ -45,7 +44,7 @@ async fn shelf(given: &Given, products: usize) -> Checked<Vec<ProductId>> {
 }
 
 async fn levels(given: &Given, ids: &[ProductId]) -> Checked<Vec<StockLevel>> {
-    let mut found = look!(given.store, catalog, tx => tx.stock().find_many(ids).await?)?;
+    let mut found = look!(given.store, tx => tx.stock().find_many(ids).await?)?;
     found.sort_by_key(|level| level.product_id);
     Ok(found)
 }
@@ -56,7 +55,7 @@ async fn values_survive(given: &Given) -> Checked {
     {
         let product = sample::product()?;
         let level = StockLevel { on_hand, reserved, updated_at, ..sample::level(product.id, 0) };
-        commit!(given.store, catalog, tx => {
+        commit!(given.store, tx => {
             tx.products().insert(&product).await?;
             tx.stock().insert(&level).await?;
         })?;
@@ -67,7 +66,7 @@ async fn values_survive(given: &Given) -> Checked {
 
 async fn a_level_is_stored_once(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(
         tx.stock().insert(&sample::level(ids[0], 99)).await,
         skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
@@ -99,7 +98,7 @@ async fn a_save_stores_every_level_and_makes_the_next_version(given: &Given) -> 
                 ..*level
             })
             .collect();
-        let seen = commit!(given.store, catalog, tx => {
+        let seen = commit!(given.store, tx => {
             tx.stock().save_many(&changed).await?;
             tx.stock().find_many(&ids).await?
         })?;
@@ -114,20 +113,20 @@ async fn a_save_stores_every_level_and_makes_the_next_version(given: &Given) -> 
 async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
     let ids = shelf(given, 5).await?;
     let before = levels(given, &ids).await?;
-    commit!(given.store, catalog, tx => tx.stock().save_many(&before[3..4]).await?)?;
+    commit!(given.store, tx => tx.stock().save_many(&before[3..4]).await?)?;
     let mut now = before.clone();
     now[3].version = now[3].version.next();
     let changed: Vec<_> = before.iter().map(|level| StockLevel { on_hand: 77, ..*level }).collect();
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     stale(tx.stock().save_many(&changed).await)?;
     refused(tx.commit().await, "a commit after an error")?;
     equal(levels(given, &ids).await?, now.clone())?;
-    // The refused unit may still be undone behind its back: whoever writes next is told to repeat until it is.
-    commit!(given.store, catalog, tx => tx.stock().save_many(&now[0..1]).await?)?;
+    // The store may still be undoing the refused unit: the next writer gets `Retry` until that is done.
+    commit!(given.store, tx => tx.stock().save_many(&now[0..1]).await?)?;
     now[0].version = now[0].version.next();
     // One that is not there is as stale as one that has moved on.
     let gone = StockLevel { version: Version::FIRST, ..sample::level(sample::product_id(), 1) };
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     stale(tx.stock().save_many(&[now[0], gone]).await)?;
     drop(tx);
     equal(levels(given, &ids).await?, now)
@@ -135,7 +134,7 @@ async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
 
 async fn a_batch_of_nothing_is_nothing(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
-    commit!(given.store, catalog, tx => {
+    commit!(given.store, tx => {
         tx.stock().save_many(&[]).await?;
         tx.stock().append_movements(&[]).await?;
         tx.stock().insert_reservations(&[]).await?;
@@ -145,7 +144,7 @@ async fn a_batch_of_nothing_is_nothing(given: &Given) -> Checked {
     equal(levels(given, &ids).await?, vec![sample::level(ids[0], 10)])
 }
 
-/// Everybody reads, adds one and saves; who reads in the same moment waits or is told.
+/// Each writer reads, adds one and saves. A writer that reads at the same moment waits or gets `Retry` or `Stale`.
 async fn no_piece_is_lost_among_many_writers(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     let start = Arc::new(tokio::sync::Barrier::new(8));
@@ -156,7 +155,7 @@ async fn no_piece_is_lost_among_many_writers(given: &Given) -> Checked {
             let until = tokio::time::Instant::now() + units::REPEATS;
             let mut added = 0;
             while added < 8 {
-                let outcome = commit!(store, catalog, tx => {
+                let outcome = commit!(store, tx => {
                     let found = tx.stock().find_many(&ids).await?;
                     let more: Vec<_> =
                         found.iter().map(|level| StockLevel { on_hand: level.on_hand + 1, ..*level }).collect();
@@ -199,7 +198,7 @@ async fn units_that_name_levels_in_any_order_do_not_block_each_other(given: &Giv
                 loop {
                     let hint: Vec<Key> = ids.iter().map(|id| Key(id.uuid())).collect();
                     let outcome = async {
-                        let mut tx = Begin::<dyn CatalogTx>::begin(&*store, TxMode::Write, &hint).await?;
+                        let mut tx = store.begin(TxMode::Write, &hint).await?;
                         let found = tx.stock().find_many(&ids).await?;
                         tx.stock().save_many(&found).await?;
                         tx.commit().await
@@ -224,7 +223,7 @@ async fn units_that_name_levels_in_any_order_do_not_block_each_other(given: &Giv
 }
 
 async fn ledger(given: &Given, product: ProductId) -> Checked<Vec<StockMovement>> {
-    Ok(look!(given.store, catalog, tx => tx.stock().list_movements(product).await?)?)
+    Ok(look!(given.store, tx => tx.stock().list_movements(product).await?)?)
 }
 
 async fn the_ledger_survives_in_order(given: &Given) -> Checked {
@@ -244,12 +243,12 @@ async fn the_ledger_survives_in_order(given: &Given) -> Checked {
         });
     }
     // Written in another order than they happened.
-    commit!(given.store, catalog, tx => tx.stock().append_movements(&[rows[2], rows[0]]).await?)?;
-    commit!(given.store, catalog, tx => tx.stock().append_movements(&[rows[3], rows[1]]).await?)?;
+    commit!(given.store, tx => tx.stock().append_movements(&[rows[2], rows[0]]).await?)?;
+    commit!(given.store, tx => tx.stock().append_movements(&[rows[3], rows[1]]).await?)?;
     equal(ledger(given, ids[0]).await?, rows.clone())?;
     for at in [Timestamp::MIN, Timestamp::MAX] {
         let row = StockMovement { id: MovementId::new(world::uuid()), created_at: at, ..rows[0] };
-        commit!(given.store, catalog, tx => tx.stock().append_movements(&[row]).await?)?;
+        commit!(given.store, tx => tx.stock().append_movements(&[row]).await?)?;
         rows.push(row);
     }
     rows.sort_by_key(|row| row.created_at);
@@ -259,8 +258,8 @@ async fn the_ledger_survives_in_order(given: &Given) -> Checked {
 async fn a_row_of_the_ledger_is_written_once(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     let (row, other) = (sample::movement(ids[0], 5)?, sample::movement(ids[0], 6)?);
-    commit!(given.store, catalog, tx => tx.stock().append_movements(&[row]).await?)?;
-    let mut tx = units::catalog(&*given.store).await?;
+    commit!(given.store, tx => tx.stock().append_movements(&[row]).await?)?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(tx.stock().append_movements(&[other, row]).await, skep_application::catalog::constraints::MOVEMENT_ID)?;
     drop(tx);
     equal(ledger(given, ids[0]).await?, vec![row])
@@ -272,7 +271,7 @@ async fn the_ledger_is_kept_by_product(given: &Given) -> Checked {
     for number in 0..400_u32 {
         rows.push(sample::movement(ids[number as usize % 2], number + 1)?);
     }
-    commit!(given.store, catalog, tx => tx.stock().append_movements(&rows).await?)?;
+    commit!(given.store, tx => tx.stock().append_movements(&rows).await?)?;
     for id in ids {
         let mut found = ledger(given, id).await?;
         found.sort_by_key(|row| row.on_hand_delta);
@@ -299,8 +298,8 @@ async fn a_batch_is_one_statement(given: &Given) -> Checked {
             let id = MovementId::new(world::uuid());
             level.end(id, reservation, skep_domain::catalog::ReservationState::Released, sample::at(9));
         }
-        let before = given.instance.round_trips();
-        commit!(given.store, catalog, tx => {
+        let before = given.faults().round_trips();
+        commit!(given.store, tx => {
             tx.stock().find_many(&ids[..count]).await?;
             tx.stock().save_many(&levels).await?;
             tx.stock().append_movements(&rows).await?;
@@ -308,7 +307,7 @@ async fn a_batch_is_one_statement(given: &Given) -> Checked {
             tx.stock().list_expired(&ids[..count], sample::at(0), 10).await?;
             tx.stock().end_reservations(&ended).await?;
         })?;
-        taken.push(given.instance.round_trips() - before);
+        taken.push(given.faults().round_trips() - before);
     }
     holds(taken[2] <= taken[1], format!("2 rows take {} round trips, 200 take {}", taken[1], taken[2]))
 }
@@ -317,9 +316,9 @@ async fn a_batch_is_one_statement(given: &Given) -> Checked {
 type Found = (Version, i64);
 
 /// Finds the level, reads the product, and saves the one or the other; again until it is stored.
-async fn sell_or_raise(store: Arc<dyn Store>, product: ProductId, raises: bool) -> Checked<Found> {
+async fn sell_or_raise(store: Arc<dyn Stock>, product: ProductId, raises: bool) -> Checked<Found> {
     loop {
-        let done = commit!(store, catalog, tx => {
+        let done = commit!(store, tx => {
             let level = tx.stock().find_many(&[product]).await?.pop().ok_or(StoreError::Stale)?;
             // Others come in between, if they can.
             tokio::task::yield_now().await;

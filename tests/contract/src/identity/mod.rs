@@ -5,8 +5,63 @@ mod sessions;
 mod setup_tokens;
 mod users;
 
-use crate::clause::Clause;
+use crate::{
+    clause::{Clause, of},
+    part::{Whole, part},
+    units::opens,
+};
+use skep_application::{
+    identity::{
+        IdentityStore, IdentityTx, SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
+    },
+    kernel::{Begin, Key, StoreError, Transaction, TxMode},
+};
+use std::sync::Arc;
 
-pub(crate) fn clauses() -> Vec<Clause> {
-    [users::clauses(), sessions::clauses(), setup_tokens::clauses(), session_queries::clauses()].concat()
+opens! { IdentityStore: IdentityTx }
+
+part! {
+    /// A store of accounts, which may have nothing else.
+    Users of IdentityStore: UsersUnit of IdentityTx { users: UserRepository }, UserQueries
+}
+
+part! {
+    /// A store of accounts and their log-ins.
+    Sessions of IdentityStore: SessionsUnit of IdentityTx { users: UserRepository, sessions: SessionRepository },
+        SessionQueries
+}
+
+part! {
+    /// A store of the one-time token of the set-up.
+    SetupTokens of IdentityStore: SetupTokensUnit of IdentityTx { setup_tokens: SetupTokenRepository }
+}
+
+/// The clauses of `UserRepository` and `UserQueries`.
+#[must_use]
+pub fn users() -> Vec<Clause<dyn Users>> {
+    users::clauses()
+}
+
+/// The clauses of `SessionRepository` and `SessionQueries`.
+#[must_use]
+pub fn sessions() -> Vec<Clause<dyn Sessions>> {
+    [sessions::clauses(), session_queries::clauses()].concat()
+}
+
+/// The clauses of `SetupTokenRepository`.
+#[must_use]
+pub fn setup_tokens() -> Vec<Clause<dyn SetupTokens>> {
+    setup_tokens::clauses()
+}
+
+/// Every clause of the context.
+#[must_use]
+pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
+    [
+        of(users(), |store| Arc::new(Whole(store))),
+        of(sessions(), |store| Arc::new(Whole(store))),
+        sessions::whole(),
+        of(setup_tokens(), |store| Arc::new(Whole(store))),
+    ]
+    .concat()
 }

@@ -1,16 +1,17 @@
 //! `SessionRepository`.
 
+use super::{Sessions, SessionsUnit};
 use crate::{
     check::{Checked, equal},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     laws::{Entity, Unique, rows},
+    part::Whole,
     sample,
     units::{commit, look},
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store,
-    identity::{IdentityTx, SweepSessions, constraints::SESSION_ID},
+    identity::{IdentityStore, SweepSessions, constraints::SESSION_ID},
     kernel::{StoreError, Swept},
     operations::SweepExpired,
 };
@@ -20,29 +21,31 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-clauses! { "sessions" with [rows::clauses::<Session>("sessions")]:
+clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>("sessions")]:
     a_session_ends_once,
     a_session_that_is_not_there_does_not_end,
     racing_units_end_a_session_once,
     what_has_ended_is_swept_and_nothing_else ["SessionRepository 1"],
     a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
-    the_sweeper_forgets_every_session_that_ended_long_ago,
 }
+
+type Given = clause::Given<dyn Sessions>;
 
 #[async_trait]
 impl Entity for Session {
     type Id = SessionId;
-    type Tx = dyn IdentityTx;
+    type Store = dyn Sessions;
+    type Tx = dyn SessionsUnit;
     const UNIQUE: &'static [Unique<Self>] =
         &[Unique { rule: SESSION_ID, collide: |one, other| other.id = one.id, on_save: false }];
 
-    async fn sample(store: &dyn Store) -> Checked<Self> {
+    async fn sample(store: &Self::Store) -> Checked<Self> {
         let user = sample::user()?;
         sample::sign_up(store, &user).await?;
         Ok(sample::session(user.id))
     }
 
-    async fn extremes(store: &dyn Store) -> Checked<Vec<Self>> {
+    async fn extremes(store: &Self::Store) -> Checked<Vec<Self>> {
         let session = Self::sample(store).await?;
         let of = |(expires_at, revoked_at)| Self { expires_at, revoked_at, ..sample::session(session.user_id) };
         let ends = [
@@ -71,14 +74,14 @@ async fn a_session_ends_once(given: &Given) -> Checked {
     let user = sample::user()?;
     sample::sign_up(&*given.store, &user).await?;
     let (session, other) = (sample::session(user.id), sample::session(user.id));
-    commit!(given.store, identity, tx => {
+    commit!(given.store, tx => {
         tx.sessions().insert(&session).await?;
         tx.sessions().insert(&other).await?;
     })?;
-    let first = commit!(given.store, identity, tx => tx.sessions().revoke(session.id, sample::at(10)).await?)?;
-    let second = commit!(given.store, identity, tx => tx.sessions().revoke(session.id, sample::at(20)).await?)?;
+    let first = commit!(given.store, tx => tx.sessions().revoke(session.id, sample::at(10)).await?)?;
+    let second = commit!(given.store, tx => tx.sessions().revoke(session.id, sample::at(20)).await?)?;
     equal((first, second), (true, false))?;
-    let found = look!(given.store, identity, tx => {
+    let found = look!(given.store, tx => {
         (tx.sessions().find(session.id).await?, tx.sessions().find(other.id).await?)
     })?;
     equal(found, (Some(Session { revoked_at: Some(sample::at(10)), ..session }), Some(other)))
@@ -86,7 +89,7 @@ async fn a_session_ends_once(given: &Given) -> Checked {
 
 async fn a_session_that_is_not_there_does_not_end(given: &Given) -> Checked {
     let id = sample::session(sample::user_id()).id;
-    let ended = commit!(given.store, identity, tx => tx.sessions().revoke(id, sample::at(0)).await?)?;
+    let ended = commit!(given.store, tx => tx.sessions().revoke(id, sample::at(0)).await?)?;
     equal(ended, false)
 }
 
@@ -94,13 +97,13 @@ async fn racing_units_end_a_session_once(given: &Given) -> Checked {
     let user = sample::user()?;
     sample::sign_up(&*given.store, &user).await?;
     let session = sample::session(user.id);
-    commit!(given.store, identity, tx => tx.sessions().insert(&session).await?)?;
+    commit!(given.store, tx => tx.sessions().insert(&session).await?)?;
     let start = Arc::new(tokio::sync::Barrier::new(8));
     let race = |number: i64| {
         let (store, start, id) = (given.store.clone(), start.clone(), session.id);
         tokio::spawn(async move {
             start.wait().await;
-            commit!(store, identity, tx => tx.sessions().revoke(id, sample::at(number)).await?)
+            commit!(store, tx => tx.sessions().revoke(id, sample::at(number)).await?)
         })
     };
     let tasks: Vec<_> = (0..8).map(race).collect();
@@ -112,16 +115,16 @@ async fn racing_units_end_a_session_once(given: &Given) -> Checked {
 }
 
 /// Stores sessions, and their user.
-async fn start(given: &Given, ends: &[(Timestamp, Option<Timestamp>)]) -> Checked<Vec<Session>> {
+async fn start(store: &dyn Sessions, ends: &[(Timestamp, Option<Timestamp>)]) -> Checked<Vec<Session>> {
     let user = sample::user()?;
-    sample::sign_up(&*given.store, &user).await?;
+    sample::sign_up(store, &user).await?;
     let of = |(expires_at, revoked_at): &(Timestamp, Option<Timestamp>)| Session {
         expires_at: *expires_at,
         revoked_at: *revoked_at,
         ..sample::session(user.id)
     };
     let sessions: Vec<_> = ends.iter().map(of).collect();
-    commit!(given.store, identity, tx => {
+    commit!(store, tx => {
         for session in &sessions {
             tx.sessions().insert(session).await?;
         }
@@ -130,12 +133,12 @@ async fn start(given: &Given, ends: &[(Timestamp, Option<Timestamp>)]) -> Checke
 }
 
 async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {
-    Ok(commit!(given.store, identity, tx => tx.sessions().sweep(until, limit).await?)?)
+    Ok(commit!(given.store, tx => tx.sessions().sweep(until, limit).await?)?)
 }
 
 /// The places of the sessions that are there.
-async fn left(given: &Given, sessions: &[Session]) -> Checked<Vec<usize>> {
-    Ok(look!(given.store, identity, tx => {
+async fn left(store: &dyn Sessions, sessions: &[Session]) -> Checked<Vec<usize>> {
+    Ok(look!(store, tx => {
         let mut left = Vec::new();
         for (place, session) in sessions.iter().enumerate() {
             match tx.sessions().find(session.id).await? {
@@ -151,7 +154,7 @@ async fn left(given: &Given, sessions: &[Session]) -> Checked<Vec<usize>> {
 async fn what_has_ended_is_swept_and_nothing_else(given: &Given) -> Checked {
     let (early, late) = (sample::at(100), sample::at(1_000_000));
     let sessions = start(
-        given,
+        &*given.store,
         &[
             (early, None),
             (early.plus_millis(1), None),
@@ -164,16 +167,16 @@ async fn what_has_ended_is_swept_and_nothing_else(given: &Given) -> Checked {
     )
     .await?;
     equal(sweep(given, early.plus_millis(-2), 100).await?, 0)?;
-    equal(left(given, &sessions).await?.len(), sessions.len())?;
+    equal(left(&*given.store, &sessions).await?.len(), sessions.len())?;
     equal(sweep(given, early, 100).await?, 4)?;
-    equal(left(given, &sessions).await?, vec![1, 2, 4])?;
+    equal(left(&*given.store, &sessions).await?, vec![1, 2, 4])?;
     equal(sweep(given, early, 100).await?, 0)?;
     equal(sweep(given, late, 100).await?, 3)
 }
 
 async fn a_sweep_forgets_no_more_than_its_limit(given: &Given) -> Checked {
     let ends: Vec<_> = (0..10).map(|n| (sample::at(n), (n % 2 == 0).then(|| sample::at(n)))).collect();
-    start(given, &ends).await?;
+    start(&*given.store, &ends).await?;
     let mut swept = Vec::new();
     for limit in [3, 3, 0, 3, 3, 3] {
         swept.push(sweep(given, sample::at(1_000), limit).await?);
@@ -181,15 +184,20 @@ async fn a_sweep_forgets_no_more_than_its_limit(given: &Given) -> Checked {
     equal(swept, vec![3, 3, 0, 3, 1, 0])
 }
 
-async fn the_sweeper_forgets_every_session_that_ended_long_ago(given: &Given) -> Checked {
+clauses! { whole of "sessions" on dyn IdentityStore:
+    the_sweeper_forgets_every_session_that_ended_long_ago,
+}
+
+async fn the_sweeper_forgets_every_session_that_ended_long_ago(given: &clause::Given<dyn IdentityStore>) -> Checked {
+    let sessions: &dyn Sessions = &Whole(given.store.clone());
     let runtime = crate::world::runtime();
     let day = 24 * 60 * 60 * 1000;
     let now = runtime.clock.now();
     let ended: Vec<_> = (0..600).map(|n| (now.plus_millis(-8 * day - n), None)).collect();
-    start(given, &ended).await?;
-    let kept = start(given, &[(now.plus_millis(day), None), (now.plus_millis(-day), None)]).await?;
+    start(sessions, &ended).await?;
+    let kept = start(sessions, &[(now.plus_millis(day), None), (now.plus_millis(-day), None)]).await?;
     let sweeper = SweepExpired::new(vec![Arc::new(SweepSessions::new(given.store.clone()))], runtime);
     equal(sweeper.execute().await?, Swept::from([("sessions", 600)]))?;
     equal(sweeper.execute().await?, Swept::default())?;
-    equal(left(given, &kept).await?, vec![0, 1])
+    equal(left(sessions, &kept).await?, vec![0, 1])
 }

@@ -1,8 +1,9 @@
 //! `SetupTokenRepository`.
 
+use super::SetupTokens;
 use crate::{
     check::{Checked, equal, holds, some},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample,
     units::{commit, look},
 };
@@ -10,7 +11,7 @@ use skep_application::identity::SetupToken;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-clauses! { "setup_tokens":
+clauses! { clauses of "setup_tokens" on dyn SetupTokens:
     there_is_none_at_first,
     values_survive,
     the_last_one_counts,
@@ -18,41 +19,43 @@ clauses! { "setup_tokens":
     of_eight_that_replace_it_at_once_one_is_left ["SetupTokenRepository 1"],
 }
 
+type Given = clause::Given<dyn SetupTokens>;
+
 fn token(byte: u8, expires_at: Timestamp) -> SetupToken {
     SetupToken { hash: [byte; 32], expires_at }
 }
 
 async fn there_is_none_at_first(given: &Given) -> Checked {
-    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, None)
+    equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, None)
 }
 
 async fn values_survive(given: &Given) -> Checked {
     for token in [token(0, sample::at(3)), token(0xff, Timestamp::MAX), token(0x80, Timestamp::MIN)] {
-        commit!(given.store, identity, tx => tx.setup_tokens().replace(&token).await?)?;
-        equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(token))?;
+        commit!(given.store, tx => tx.setup_tokens().replace(&token).await?)?;
+        equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, Some(token))?;
     }
     Ok(())
 }
 
 async fn the_last_one_counts(given: &Given) -> Checked {
     let (old, new) = (token(1, sample::at(1)), token(2, sample::at(2)));
-    let seen = commit!(given.store, identity, tx => {
+    let seen = commit!(given.store, tx => {
         tx.setup_tokens().replace(&old).await?;
         tx.setup_tokens().replace(&new).await?;
         tx.setup_tokens().find().await?
     })?;
     equal(seen, Some(new))?;
-    commit!(given.store, identity, tx => tx.setup_tokens().replace(&old).await?)?;
-    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(old))
+    commit!(given.store, tx => tx.setup_tokens().replace(&old).await?)?;
+    equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, Some(old))
 }
 
 async fn a_deleted_token_is_gone(given: &Given) -> Checked {
-    commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
-    commit!(given.store, identity, tx => tx.setup_tokens().replace(&token(1, sample::at(1))).await?)?;
-    commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
-    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, None)?;
-    commit!(given.store, identity, tx => tx.setup_tokens().replace(&token(2, sample::at(2))).await?)?;
-    equal(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, Some(token(2, sample::at(2))))
+    commit!(given.store, tx => tx.setup_tokens().delete().await?)?;
+    commit!(given.store, tx => tx.setup_tokens().replace(&token(1, sample::at(1))).await?)?;
+    commit!(given.store, tx => tx.setup_tokens().delete().await?)?;
+    equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, None)?;
+    commit!(given.store, tx => tx.setup_tokens().replace(&token(2, sample::at(2))).await?)?;
+    equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, Some(token(2, sample::at(2))))
 }
 
 /// As instances do that start at the same time, over none and over one.
@@ -65,16 +68,16 @@ async fn of_eight_that_replace_it_at_once_one_is_left(given: &Given) -> Checked 
             let store = if number.is_multiple_of(2) { given.store.clone() } else { second.clone() };
             tokio::spawn(async move {
                 start.wait().await;
-                commit!(store, identity, tx => tx.setup_tokens().replace(&token).await?)
+                commit!(store, tx => tx.setup_tokens().replace(&token).await?)
             })
         };
         for task in (0..8).map(race).collect::<Vec<_>>() {
             task.await??;
         }
-        let left = some(look!(given.store, identity, tx => tx.setup_tokens().find().await?)?, "the token")?;
+        let left = some(look!(given.store, tx => tx.setup_tokens().find().await?)?, "the token")?;
         holds((0..8).any(|number| left == token(number, sample::at(i64::from(number)))), "it is one of theirs")?;
         if round % 2 == 0 {
-            commit!(given.store, identity, tx => tx.setup_tokens().delete().await?)?;
+            commit!(given.store, tx => tx.setup_tokens().delete().await?)?;
         }
     }
     Ok(())

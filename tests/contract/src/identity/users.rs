@@ -1,17 +1,17 @@
 //! `UserRepository` and `UserQueries`.
 
+use super::{Users, UsersUnit};
 use crate::{
     check::{Checked, equal, holds},
-    clause::{Given, clauses},
-    laws::{Entity, Owned, Shown, Unique, Versioned, put_sample, save, saves, shows},
+    clause::{self, clauses},
+    laws::{Entity, Owned, Shown, Unique, Versioned, put, put_sample, save, saves, shows},
     sample,
     units::look,
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store,
     identity::{
-        Credentials, IdentityTx, UserView,
+        Credentials, UserView,
         constraints::{USER_EMAIL, USER_ID},
     },
     kernel::{Scope, StoreError},
@@ -21,8 +21,9 @@ use skep_domain::{
     identity::User,
     shared::{Email, Text, Timestamp, UserId, Version},
 };
+use std::slice::from_ref;
 
-clauses! { "users" with [
+clauses! { clauses of "users" on dyn Users, with [
         saves::clauses::<User>("users"),
         shows::clauses::<User>("user_queries"),
         shows::scoped::<User>("user_queries"),
@@ -34,20 +35,23 @@ clauses! { "users" with [
     a_change_of_credentials_shows_at_once,
 }
 
+type Given = clause::Given<dyn Users>;
+
 #[async_trait]
 impl Entity for User {
     type Id = UserId;
-    type Tx = dyn IdentityTx;
+    type Store = dyn Users;
+    type Tx = dyn UsersUnit;
     const UNIQUE: &'static [Unique<Self>] = &[
         Unique { rule: USER_ID, collide: |one, other| other.id = one.id, on_save: false },
         Unique { rule: USER_EMAIL, collide: |one, other| other.email.clone_from(&one.email), on_save: true },
     ];
 
-    async fn sample(_: &dyn Store) -> Checked<Self> {
+    async fn sample(_: &Self::Store) -> Checked<Self> {
         sample::user()
     }
 
-    async fn extremes(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
         let domain = format!("{}.{}.example.com", "c".repeat(63), "d".repeat(63));
         let longest = format!("{}@{domain}", "b".repeat(64));
         let both = vec![Role::Admin, Role::User];
@@ -111,8 +115,8 @@ impl Shown for User {
         UserView::from(self)
     }
 
-    async fn show(store: &dyn Store, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError> {
-        store.find_user(scope, id).await
+    async fn show(store: &Self::Store, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError> {
+        store.queries().find_user(scope, id).await
     }
 }
 
@@ -124,9 +128,9 @@ impl Owned for User {
 
 async fn a_user_is_found_by_its_address(given: &Given) -> Checked {
     for user in User::extremes(&*given.store).await? {
-        let before = look!(given.store, identity, tx => tx.users().find_by_email(&user.email).await?)?;
-        sample::sign_up(&*given.store, &user).await?;
-        let after = look!(given.store, identity, tx => tx.users().find_by_email(&user.email).await?)?;
+        let before = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
+        put(&*given.store, from_ref(&user)).await?;
+        let after = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
         equal((before, after), (None, Some(user)))?;
     }
     Ok(())
@@ -136,8 +140,8 @@ async fn a_user_is_found_by_its_address(given: &Given) -> Checked {
 async fn addresses_are_compared_byte_by_byte(given: &Given) -> Checked {
     for address in ["strasse@example.com", "STRASSE@example.com", "straße@example.com", "strasse @example.com"] {
         let user = User { email: Email::stored(address.to_owned()), ..sample::user()? };
-        sample::sign_up(&*given.store, &user).await?;
-        let found = look!(given.store, identity, tx => tx.users().find_by_email(&user.email).await?)?;
+        put(&*given.store, from_ref(&user)).await?;
+        let found = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
         equal(found.map(|found| found.id), Some(user.id))?;
     }
     Ok(())
@@ -147,9 +151,9 @@ async fn roles_can_be_looked_for(given: &Given) -> Checked {
     let mut seen = Vec::new();
     for user in [None, Some(sample::user()?), Some(sample::admin()?)] {
         if let Some(user) = user {
-            sample::sign_up(&*given.store, &user).await?;
+            put(&*given.store, from_ref(&user)).await?;
         }
-        let found: Result<_, StoreError> = look!(given.store, identity, tx => {
+        let found: Result<_, StoreError> = look!(given.store, tx => {
             (tx.users().any_with_role(Role::User).await?, tx.users().any_with_role(Role::Admin).await?)
         });
         seen.push(found?);
@@ -159,13 +163,12 @@ async fn roles_can_be_looked_for(given: &Given) -> Checked {
 
 async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
     let (one, other) = (sample::user()?, User { password_hash: "$argon2id$other".into(), ..sample::user()? });
-    sample::sign_up(&*given.store, &one).await?;
-    sample::sign_up(&*given.store, &other).await?;
+    put(&*given.store, &[one.clone(), other.clone()]).await?;
     for user in [one, other] {
         let expected = Credentials { user_id: user.id, password_hash: user.password_hash };
-        equal(given.store.find_credentials(&user.email).await?, Some(expected))?;
+        equal(given.store.queries().find_credentials(&user.email).await?, Some(expected))?;
     }
-    equal(given.store.find_credentials(&sample::user()?.email).await?, None)
+    equal(given.store.queries().find_credentials(&sample::user()?.email).await?, None)
 }
 
 async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {
@@ -175,7 +178,7 @@ async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {
         user.password_hash = format!("$argon2id$round-{round}");
         user.version = save(&*given.store, &user).await?;
         for store in [&given.store, &second] {
-            let found = store.find_credentials(&user.email).await?;
+            let found = store.queries().find_credentials(&user.email).await?;
             equal(found.map(|found| found.password_hash), Some(user.password_hash.clone()))?;
         }
     }

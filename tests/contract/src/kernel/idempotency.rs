@@ -1,42 +1,38 @@
 //! `IdempotencyKeys`.
 
+use super::Keys;
 use crate::{
     check::{Checked, Failure, equal, holds},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample,
     units::{self, commit, look},
 };
-use skep_application::{
-    Store,
-    kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError, Swept},
-    operations::{SweepExpired, SweepIdempotencyKeys},
-};
+use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError};
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
 
-clauses! { "idempotency":
+clauses! { clauses of "idempotency" on dyn Keys:
     a_filled_key_is_replayed_byte_by_byte,
     a_key_of_any_form_is_kept,
     another_command_is_a_mismatch,
     keys_of_others_are_other_keys ["IdempotencyKeys 4"],
     an_undone_unit_leaves_no_key ["IdempotencyKeys 1"],
-    a_failed_unit_leaves_no_key ["IdempotencyKeys 1"],
-    every_context_claims_the_same_keys,
     an_expired_key_is_new_again ["IdempotencyKeys 3"],
     parallel_claims_are_new_once ["IdempotencyKeys 2"],
     parallel_claims_of_an_expired_key_are_new_once ["IdempotencyKeys 2", "IdempotencyKeys 3"],
     a_claim_after_an_undone_one_is_new ["IdempotencyKeys 1", "IdempotencyKeys 2"],
     what_has_expired_is_swept,
     a_sweep_forgets_no_more_than_its_limit,
-    the_sweeper_forgets_everything_that_has_expired,
 }
 
-const ANSWER: &str = "{\"z\":1.0, \"a\":9007199254740993,\"name\":\"🐝 é \\u0000 \\\"\\\\\"}";
+type Given = clause::Given<dyn Keys>;
+
+pub(super) const ANSWER: &str = "{\"z\":1.0, \"a\":9007199254740993,\"name\":\"🐝 é \\u0000 \\\"\\\\\"}";
 
 /// Claims a key and answers, as a use case does.
-async fn answer(store: &dyn Store, claim: &IdempotencyClaim, text: &str) -> Result<Claimed, StoreError> {
-    commit!(store, ordering, tx => {
+pub(super) async fn answer(store: &dyn Keys, claim: &IdempotencyClaim, text: &str) -> Result<Claimed, StoreError> {
+    commit!(store, tx => {
         let claimed = tx.idempotency().claim(claim).await?;
         if claimed == Claimed::New {
             tx.idempotency().fill(claim, text).await?;
@@ -45,11 +41,11 @@ async fn answer(store: &dyn Store, claim: &IdempotencyClaim, text: &str) -> Resu
     })
 }
 
-async fn peek(given: &Given, claim: &IdempotencyClaim) -> Checked<Claimed> {
-    Ok(look!(given.store, ordering, tx => tx.idempotency().claim(claim).await?)?)
+pub(super) async fn peek(store: &dyn Keys, claim: &IdempotencyClaim) -> Checked<Claimed> {
+    Ok(look!(store, tx => tx.idempotency().claim(claim).await?)?)
 }
 
-fn replay(text: &str) -> Claimed {
+pub(super) fn replay(text: &str) -> Claimed {
     Claimed::Replay(text.to_owned())
 }
 
@@ -108,7 +104,7 @@ async fn keys_of_others_are_other_keys(given: &Given) -> Checked {
 async fn an_undone_unit_leaves_no_key(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let claim = sample::claim("undone")?;
-        let mut tx = units::ordering(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
         tx.idempotency().fill(&claim, ANSWER).await?;
         if rolled_back {
@@ -116,29 +112,9 @@ async fn an_undone_unit_leaves_no_key(given: &Given) -> Checked {
         } else {
             drop(tx)
         }
-        equal(peek(given, &claim).await?, Claimed::New)?;
+        equal(peek(&*given.store, &claim).await?, Claimed::New)?;
     }
     Ok(())
-}
-
-async fn a_failed_unit_leaves_no_key(given: &Given) -> Checked {
-    let (claim, product) = (sample::claim("failed")?, sample::product()?);
-    sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    let mut tx = units::ordering(&*given.store).await?;
-    equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
-    holds(tx.products().insert(&product).await.is_err(), "the id is taken")?;
-    holds(tx.idempotency().fill(&claim, ANSWER).await.is_err(), "a fill after an error is refused")?;
-    holds(tx.commit().await.is_err(), "a commit after an error is refused")?;
-    equal(peek(given, &claim).await?, Claimed::New)
-}
-
-async fn every_context_claims_the_same_keys(given: &Given) -> Checked {
-    let claim = sample::claim("shared")?;
-    answer(&*given.store, &claim, ANSWER).await?;
-    let identity = look!(given.store, identity, tx => tx.idempotency().claim(&claim).await?)?;
-    let catalog = look!(given.store, catalog, tx => tx.idempotency().claim(&claim).await?)?;
-    let bare = look!(given.store, bare, tx => tx.idempotency().claim(&claim).await?)?;
-    equal([identity, catalog, bare], [replay(ANSWER), replay(ANSWER), replay(ANSWER)])
 }
 
 async fn an_expired_key_is_new_again(given: &Given) -> Checked {
@@ -147,11 +123,11 @@ async fn an_expired_key_is_new_again(given: &Given) -> Checked {
     let just_before = IdempotencyClaim { now: claim.expires_at().plus_millis(-1), ..claim.clone() };
     equal(answer(&*given.store, &just_before, "").await?, replay(ANSWER))?;
     // Another command, too: the old one is forgotten.
-    let anew = IdempotencyClaim { now: claim.expires_at(), fingerprint: [8; 32], ..claim.clone() };
-    equal(answer(&*given.store, &anew, "new").await?, Claimed::New)?;
-    equal(answer(&*given.store, &anew, "").await?, replay("new"))?;
+    let again = IdempotencyClaim { now: claim.expires_at(), fingerprint: [8; 32], ..claim.clone() };
+    equal(answer(&*given.store, &again, "new").await?, Claimed::New)?;
+    equal(answer(&*given.store, &again, "").await?, replay("new"))?;
     // It is kept from the new claim on.
-    let later = IdempotencyClaim { now: anew.expires_at().plus_millis(-1), ..anew.clone() };
+    let later = IdempotencyClaim { now: again.expires_at().plus_millis(-1), ..again.clone() };
     equal(answer(&*given.store, &later, "").await?, replay("new"))?;
     equal(answer(&*given.store, &IdempotencyClaim { now: later.now, ..claim }, "").await?, Claimed::Mismatch)
 }
@@ -194,17 +170,17 @@ async fn parallel_claims_of_an_expired_key_are_new_once(given: &Given) -> Checke
     for round in 0..3 {
         let claim = sample::claim(&format!("expired {round}"))?;
         answer(&*given.store, &claim, "of old").await?;
-        let anew = IdempotencyClaim { now: claim.expires_at().plus_millis(5), ..claim };
-        check_race(&race(given, &anew, 24).await?)?;
+        let again = IdempotencyClaim { now: claim.expires_at().plus_millis(5), ..claim };
+        check_race(&race(given, &again, 24).await?)?;
     }
     Ok(())
 }
 
-/// The first to claim gives up; whoever waits for it is the first then.
+/// The first claimant gives up. The one that waits for it is the first then.
 async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let claim = sample::claim("given up")?;
-        let mut tx = units::ordering(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
         let next = {
             let (store, claim) = (given.store.clone(), claim.clone());
@@ -219,13 +195,13 @@ async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
             drop(tx)
         }
         equal(next.await??, Claimed::New)?;
-        equal(peek(given, &claim).await?, replay(ANSWER))?;
+        equal(peek(&*given.store, &claim).await?, replay(ANSWER))?;
     }
     Ok(())
 }
 
 /// Keys that expire 1 ms apart, from `first` on.
-async fn keys(given: &Given, first: Timestamp, count: i64) -> Checked<Vec<IdempotencyClaim>> {
+pub(super) async fn keys(store: &dyn Keys, first: Timestamp, count: i64) -> Checked<Vec<IdempotencyClaim>> {
     let day = 24 * 60 * 60 * 1000;
     let mut claims = Vec::new();
     for number in 0..count {
@@ -234,7 +210,7 @@ async fn keys(given: &Given, first: Timestamp, count: i64) -> Checked<Vec<Idempo
         equal(claim.expires_at(), first.plus_millis(number))?;
         claims.push(claim);
     }
-    commit!(given.store, bare, tx => {
+    commit!(store, tx => {
         for claim in &claims {
             tx.idempotency().claim(claim).await?;
             tx.idempotency().fill(claim, "{}").await?;
@@ -244,43 +220,28 @@ async fn keys(given: &Given, first: Timestamp, count: i64) -> Checked<Vec<Idempo
 }
 
 async fn sweep(given: &Given, now: Timestamp, limit: u32) -> Checked<u64> {
-    Ok(commit!(given.store, bare, tx => tx.idempotency().sweep(now, limit).await?)?)
+    Ok(commit!(given.store, tx => tx.idempotency().sweep(now, limit).await?)?)
 }
 
 async fn what_has_expired_is_swept(given: &Given) -> Checked {
     let first = sample::at(0);
-    let claims = keys(given, first, 10).await?;
+    let claims = keys(&*given.store, first, 10).await?;
     equal(sweep(given, first.plus_millis(-1), 100).await?, 0)?;
     equal(sweep(given, first.plus_millis(4), 100).await?, 5)?;
     equal(sweep(given, first.plus_millis(4), 100).await?, 0)?;
     for (number, claim) in claims.iter().enumerate() {
         // As of its own time every key would still hold.
         let expected = if number < 5 { Claimed::New } else { replay("{}") };
-        equal(peek(given, claim).await?, expected)?;
+        equal(peek(&*given.store, claim).await?, expected)?;
     }
     Ok(())
 }
 
 async fn a_sweep_forgets_no_more_than_its_limit(given: &Given) -> Checked {
-    keys(given, sample::at(0), 10).await?;
+    keys(&*given.store, sample::at(0), 10).await?;
     let mut swept = Vec::new();
     for limit in [3, 3, 0, 3, 3, 3] {
         swept.push(sweep(given, sample::at(1_000), limit).await?);
     }
     equal(swept, vec![3, 3, 0, 3, 1, 0])
-}
-
-async fn the_sweeper_forgets_everything_that_has_expired(given: &Given) -> Checked {
-    let runtime = crate::world::runtime();
-    let day = 24 * 60 * 60 * 1000;
-    let now = runtime.clock.now();
-    keys(given, now.plus_millis(-5_000), 600).await?;
-    let kept = keys(given, now.plus_millis(day), 3).await?;
-    let sweeper = SweepExpired::new(vec![Arc::new(SweepIdempotencyKeys::new(given.store.clone()))], runtime);
-    equal(sweeper.execute().await?, Swept::from([("idempotency keys", 600)]))?;
-    equal(sweeper.execute().await?, Swept::default())?;
-    for claim in &kept {
-        equal(peek(given, claim).await?, replay("{}"))?;
-    }
-    Ok(())
 }

@@ -1,8 +1,9 @@
 //! `Outbox` and `OutboxQueries`.
 
+use super::Events;
 use crate::{
-    check::{Checked, Failure, duplicate, equal, holds},
-    clause::{Given, clauses},
+    check::{Checked, Failure, duplicate, equal},
+    clause::{self, clauses},
     sample,
     units::{self, commit, look},
 };
@@ -11,21 +12,21 @@ use skep_domain::shared::{Timestamp, UserId, Version};
 use std::time::Duration;
 use uuid::Uuid;
 
-clauses! { "outbox":
+clauses! { clauses of "outbox" on dyn Events:
     values_survive,
-    every_context_writes_to_it ["Outbox 1"],
     an_undone_event_is_not_there ["Outbox 1"],
     an_event_is_stored_once ["Outbox 2"],
     events_are_listed_by_id,
     a_committed_event_is_settled_as_stored ["Outbox 3"],
     an_undone_event_is_settled_as_not_stored ["Outbox 3"],
     settling_leaves_no_trace ["Outbox 3"],
-    an_attempt_goes_on_after_settling ["Outbox 3"],
     nobody_stores_an_event_that_was_settled_meanwhile ["Outbox 3"],
 }
 
+type Given = clause::Given<dyn Events>;
+
 async fn append(given: &Given, event: &OutboxEvent) -> Checked {
-    commit!(given.store, catalog, tx => tx.outbox().append(event).await?)?;
+    commit!(given.store, tx => tx.outbox().append(event).await?)?;
     Ok(())
 }
 
@@ -52,27 +53,19 @@ async fn values_survive(given: &Given) -> Checked {
     for event in [&plain, &full, &early] {
         append(given, event).await?;
     }
-    equal(given.store.list_events(None, 10).await?, vec![plain, full, early])
-}
-
-async fn every_context_writes_to_it(given: &Given) -> Checked {
-    let events = [sample::event(), sample::event(), sample::event()];
-    commit!(given.store, identity, tx => tx.outbox().append(&events[0]).await?)?;
-    commit!(given.store, catalog, tx => tx.outbox().append(&events[1]).await?)?;
-    commit!(given.store, ordering, tx => tx.outbox().append(&events[2]).await?)?;
-    equal(given.store.list_events(None, 10).await?, events.to_vec())
+    equal(given.store.queries().list_events(None, 10).await?, vec![plain, full, early])
 }
 
 async fn an_undone_event_is_not_there(given: &Given) -> Checked {
     for rolled_back in [true, false] {
-        let mut tx = units::ordering(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         tx.outbox().append(&sample::event()).await?;
         if rolled_back {
             tx.rollback().await?
         } else {
             drop(tx)
         }
-        equal(given.store.list_events(None, 10).await?, vec![])?;
+        equal(given.store.queries().list_events(None, 10).await?, vec![])?;
     }
     Ok(())
 }
@@ -81,41 +74,41 @@ async fn an_event_is_stored_once(given: &Given) -> Checked {
     let event = sample::event();
     append(given, &event).await?;
     let again = OutboxEvent { id: event.id, ..sample::event() };
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(tx.outbox().append(&again).await, skep_application::kernel::constraints::EVENT_ID)?;
     drop(tx);
-    equal(given.store.list_events(None, 10).await?, vec![event])
+    equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }
 
 async fn events_are_listed_by_id(given: &Given) -> Checked {
     let mut events: Vec<_> = (0..20).map(|_| sample::event()).collect();
     events.sort_by_key(|event| event.id.uuid().as_bytes()[15]);
-    commit!(given.store, catalog, tx => {
+    commit!(given.store, tx => {
         for event in &events {
             tx.outbox().append(event).await?;
         }
     })?;
     events.sort_by_key(|event| event.id);
-    equal(given.store.list_events(None, 100).await?, events.clone())?;
-    equal(given.store.list_events(None, 7).await?, events[..7].to_vec())?;
-    equal(given.store.list_events(Some(events[6].id), 7).await?, events[7..14].to_vec())?;
-    equal(given.store.list_events(Some(events[18].id), 7).await?, events[19..].to_vec())?;
-    equal(given.store.list_events(Some(events[19].id), 7).await?, vec![])?;
-    equal(given.store.list_events(None, 0).await?, vec![])
+    equal(given.store.queries().list_events(None, 100).await?, events.clone())?;
+    equal(given.store.queries().list_events(None, 7).await?, events[..7].to_vec())?;
+    equal(given.store.queries().list_events(Some(events[6].id), 7).await?, events[7..14].to_vec())?;
+    equal(given.store.queries().list_events(Some(events[18].id), 7).await?, events[19..].to_vec())?;
+    equal(given.store.queries().list_events(Some(events[19].id), 7).await?, vec![])?;
+    equal(given.store.queries().list_events(None, 0).await?, vec![])
 }
 
-async fn settle(given: &Given, event: &OutboxEvent) -> Checked<bool> {
-    Ok(commit!(given.store, catalog, tx => tx.outbox().settle(event.id).await?)?)
+pub(super) async fn settle(store: &dyn Events, event: &OutboxEvent) -> Checked<bool> {
+    Ok(commit!(store, tx => tx.outbox().settle(event.id).await?)?)
 }
 
 async fn a_committed_event_is_settled_as_stored(given: &Given) -> Checked {
     let event = sample::event();
     append(given, &event).await?;
-    equal(settle(given, &event).await?, true)?;
+    equal(settle(&*given.store, &event).await?, true)?;
     let second = given.second().await?;
-    equal(look!(second, ordering, tx => tx.outbox().settle(event.id).await?)?, true)?;
+    equal(look!(second, tx => tx.outbox().settle(event.id).await?)?, true)?;
     let own = sample::event();
-    let seen = commit!(given.store, ordering, tx => {
+    let seen = commit!(given.store, tx => {
         tx.outbox().append(&own).await?;
         tx.outbox().settle(event.id).await?
     })?;
@@ -123,17 +116,17 @@ async fn a_committed_event_is_settled_as_stored(given: &Given) -> Checked {
 }
 
 async fn an_undone_event_is_settled_as_not_stored(given: &Given) -> Checked {
-    equal(settle(given, &sample::event()).await?, false)?;
+    equal(settle(&*given.store, &sample::event()).await?, false)?;
     for rolled_back in [true, false] {
         let event = sample::event();
-        let mut tx = units::catalog(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         tx.outbox().append(&event).await?;
         if rolled_back {
             tx.rollback().await?
         } else {
             drop(tx)
         }
-        equal(settle(given, &event).await?, false)?;
+        equal(settle(&*given.store, &event).await?, false)?;
     }
     Ok(())
 }
@@ -141,35 +134,21 @@ async fn an_undone_event_is_settled_as_not_stored(given: &Given) -> Checked {
 async fn settling_leaves_no_trace(given: &Given) -> Checked {
     let event = sample::event();
     for _ in 0..3 {
-        equal(settle(given, &event).await?, false)?;
-        equal(given.store.list_events(None, 10).await?, vec![])?;
+        equal(settle(&*given.store, &event).await?, false)?;
+        equal(given.store.queries().list_events(None, 10).await?, vec![])?;
     }
     append(given, &event).await?;
-    equal(given.store.list_events(None, 10).await?, vec![event])
-}
-
-async fn an_attempt_goes_on_after_settling(given: &Given) -> Checked {
-    let (event, product) = (sample::event(), sample::product()?);
-    let before = commit!(given.store, catalog, tx => {
-        let before = tx.outbox().settle(event.id).await?;
-        tx.products().insert(&product).await?;
-        tx.outbox().append(&event).await?;
-        before
-    })?;
-    equal(before, false)?;
-    equal(settle(given, &event).await?, true)?;
-    holds(given.store.find_product(product.id).await?.is_some(), "the attempt is stored")?;
-    equal(given.store.list_events(None, 10).await?, vec![event])
+    equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }
 
 /// An attempt that is still on its way may reach its statement only after it was asked for.
 async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Checked {
     let event = sample::event();
-    let mut asker = units::catalog(&*given.store).await?;
+    let mut asker = units::write(&*given.store).await?;
     equal(asker.outbox().settle(event.id).await?, false)?;
     let mut late = {
         let (second, event) = (given.second().await?, event.clone());
-        tokio::spawn(async move { commit!(second, catalog, tx => tx.outbox().append(&event).await?) })
+        tokio::spawn(async move { commit!(second, tx => tx.outbox().append(&event).await?) })
     };
     // That it does not get through is what is expected here, so a moment must do.
     if let Ok(early) = tokio::time::timeout(Duration::from_millis(300), &mut late).await {
@@ -177,7 +156,7 @@ async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Che
             Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
                 asker.outbox().append(&event).await?;
                 asker.commit().await?;
-                return equal(given.store.list_events(None, 10).await?, vec![event]);
+                return equal(given.store.queries().list_events(None, 10).await?, vec![event]);
             }
             other => return Err(Failure::new(format!("stored while its asker lasted: {other:?}"))),
         }
@@ -185,5 +164,5 @@ async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Che
     asker.outbox().append(&event).await?;
     asker.commit().await?;
     duplicate(late.await?, skep_application::kernel::constraints::EVENT_ID)?;
-    equal(given.store.list_events(None, 10).await?, vec![event])
+    equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }

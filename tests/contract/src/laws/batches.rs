@@ -7,7 +7,7 @@ use crate::{
     harness::Need,
     units::repeated,
 };
-use skep_application::{Store, kernel::Transaction as _};
+use skep_application::kernel::Transaction as _;
 
 // The clauses of every `Batched` entity.
 clauses! { clauses<E: Batched>:
@@ -15,7 +15,7 @@ clauses! { clauses<E: Batched>:
     finding_many_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
-async fn find_many<E: Batched>(store: &dyn Store, ids: &[E::Id]) -> Checked<Vec<E>> {
+async fn find_many<E: Batched>(store: &E::Store, ids: &[E::Id]) -> Checked<Vec<E>> {
     let found = repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let found = E::find_many(&mut *tx, ids).await?;
@@ -25,7 +25,7 @@ async fn find_many<E: Batched>(store: &dyn Store, ids: &[E::Id]) -> Checked<Vec<
     Ok(found.await?)
 }
 
-async fn some<E: Batched>(given: &Given, count: usize) -> Checked<Vec<E>> {
+async fn some<E: Batched>(given: &Given<E::Store>, count: usize) -> Checked<Vec<E>> {
     let mut entities = E::extremes(&*given.store).await?;
     while entities.len() < count {
         entities.push(E::sample(&*given.store).await?);
@@ -34,7 +34,7 @@ async fn some<E: Batched>(given: &Given, count: usize) -> Checked<Vec<E>> {
     Ok(entities)
 }
 
-async fn many_are_found_by_one_call<E: Batched>(given: &Given) -> Checked {
+async fn many_are_found_by_one_call<E: Batched>(given: &Given<E::Store>) -> Checked {
     let entities: Vec<E> = some(given, 300).await?;
     let other = E::sample(&*given.store).await?.id();
     let mut ids: Vec<_> = entities.iter().map(E::id).collect();
@@ -47,14 +47,14 @@ async fn many_are_found_by_one_call<E: Batched>(given: &Given) -> Checked {
     equal(find_many::<E>(&*given.store, &[other]).await?, vec![])
 }
 
-async fn finding_many_takes_a_fixed_number_of_round_trips<E: Batched>(given: &Given) -> Checked {
+async fn finding_many_takes_a_fixed_number_of_round_trips<E: Batched>(given: &Given<E::Store>) -> Checked {
     let entities: Vec<E> = some(given, 100).await?;
     let ids: Vec<_> = entities.iter().map(E::id).collect();
     let mut taken = Vec::new();
     for count in [1, 1, 100] {
-        let before = given.instance.round_trips();
+        let before = given.faults().round_trips();
         let found = find_many::<E>(&*given.store, &ids[..count]).await?;
-        taken.push(given.instance.round_trips() - before);
+        taken.push(given.faults().round_trips() - before);
         equal(found.len(), count)?;
     }
     holds(taken[2] <= taken[1] + 1, format!("1 takes {} round trips, 100 take {}", taken[1], taken[2]))

@@ -8,10 +8,7 @@ use crate::{
     sample,
     units::repeated,
 };
-use skep_application::{
-    Store,
-    kernel::{Page, PageRequest, Position, Scope, SortValue, Transaction as _},
-};
+use skep_application::kernel::{Page, PageRequest, Position, Scope, SortValue, Transaction as _};
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use std::cmp::Ordering;
 
@@ -71,7 +68,7 @@ fn sorted<E: Listed>(entities: &[E], (sort, direction): (E::Sort, Direction)) ->
     rows
 }
 
-/// Somebody who reads page after page.
+/// A client that reads page after page.
 struct Reader<E: Listed> {
     scope: Scope,
     order: (E::Sort, Direction),
@@ -85,13 +82,13 @@ impl<E: Listed> Reader<E> {
         Ok(Self { scope, order, request, rows: vec![] })
     }
 
-    async fn page(&self, store: &dyn Store) -> Checked<Page<E::Row>> {
+    async fn page(&self, store: &E::Store) -> Checked<Page<E::Row>> {
         let (sort, direction) = self.order;
         Ok(E::list(store, self.scope, sort, direction, &self.request).await?)
     }
 
     /// Reads a page; `false` if it was the last.
-    async fn turn(&mut self, given: &Given) -> Checked<bool> {
+    async fn turn(&mut self, given: &Given<E::Store>) -> Checked<bool> {
         let page = self.page(&*given.store).await?;
         holds(page.items.len() <= self.request.limit.get(), "a page has at most its limit")?;
         equal(page.total.is_some(), self.request.count)?;
@@ -104,7 +101,7 @@ impl<E: Listed> Reader<E> {
         Ok(self.request.after.is_some())
     }
 
-    async fn read_all(mut self, given: &Given) -> Checked<Vec<E::Row>> {
+    async fn read_all(mut self, given: &Given<E::Store>) -> Checked<Vec<E::Row>> {
         let mut pages = 0;
         while self.turn(given).await? {
             pages += 1;
@@ -115,7 +112,7 @@ impl<E: Listed> Reader<E> {
 }
 
 /// Entities with few different sort keys, not stored in the order of any of them.
-async fn common<E: Listed>(given: &Given, count: i64, change: impl Fn(&mut E)) -> Checked<Vec<E>> {
+async fn common<E: Listed>(given: &Given<E::Store>, count: i64, change: impl Fn(&mut E)) -> Checked<Vec<E>> {
     let mut entities = Vec::new();
     for number in 0..count {
         let mut entity = E::common(&*given.store, number).await?;
@@ -126,7 +123,7 @@ async fn common<E: Listed>(given: &Given, count: i64, change: impl Fn(&mut E)) -
     Ok(entities)
 }
 
-async fn leave<E: Listed>(given: &Given, entity: &E) -> Checked<bool> {
+async fn leave<E: Listed>(given: &Given<E::Store>, entity: &E) -> Checked<bool> {
     let left = repeated(|| async {
         let mut tx = begin::<E>(&*given.store).await?;
         let left = entity.leave(&mut *tx).await?;
@@ -136,7 +133,7 @@ async fn leave<E: Listed>(given: &Given, entity: &E) -> Checked<bool> {
     Ok(left.await?)
 }
 
-async fn every_row_is_on_one_page_in_every_order<E: Listed>(given: &Given) -> Checked {
+async fn every_row_is_on_one_page_in_every_order<E: Listed>(given: &Given<E::Store>) -> Checked {
     let entities: Vec<E> = common(given, 30, |_| {}).await?;
     for order in orders::<E>() {
         let expected = sorted(&entities, order);
@@ -148,7 +145,7 @@ async fn every_row_is_on_one_page_in_every_order<E: Listed>(given: &Given) -> Ch
     Ok(())
 }
 
-async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Given) -> Checked {
+async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Given<E::Store>) -> Checked {
     let mut edges = E::edges(&*given.store).await?;
     let mut there: Vec<E> = Vec::new();
     for order in orders::<E>() {
@@ -186,7 +183,7 @@ async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Give
     Ok(())
 }
 
-async fn extreme_keys_are_sorted_and_paged<E: Listed>(given: &Given) -> Checked {
+async fn extreme_keys_are_sorted_and_paged<E: Listed>(given: &Given<E::Store>) -> Checked {
     let entities = E::edges(&*given.store).await?;
     holds(entities.len() > 2, "there is something to sort")?;
     put(&*given.store, &entities).await?;
@@ -201,7 +198,7 @@ async fn extreme_keys_are_sorted_and_paged<E: Listed>(given: &Given) -> Checked 
     Ok(())
 }
 
-async fn all_pages_are_counted<E: Listed>(given: &Given) -> Checked {
+async fn all_pages_are_counted<E: Listed>(given: &Given<E::Store>) -> Checked {
     let order = an_order::<E>()?;
     let mut reader = Reader::<E>::new(Scope::All, order, 4)?;
     reader.request.count = true;
@@ -216,7 +213,7 @@ async fn all_pages_are_counted<E: Listed>(given: &Given) -> Checked {
     equal(reader.request.after, None)
 }
 
-async fn a_page_has_at_most_its_limit<E: Listed>(given: &Given) -> Checked {
+async fn a_page_has_at_most_its_limit<E: Listed>(given: &Given<E::Store>) -> Checked {
     let order = an_order::<E>()?;
     common::<E>(given, 101, |_| {}).await?;
     for limit in [PageLimit::MAX, PageLimit::default(), PageLimit::new(1)?] {
@@ -227,7 +224,7 @@ async fn a_page_has_at_most_its_limit<E: Listed>(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn a_position_of_another_type_is_an_empty_page<E: Listed>(given: &Given) -> Checked {
+async fn a_position_of_another_type_is_an_empty_page<E: Listed>(given: &Given<E::Store>) -> Checked {
     let entities: Vec<E> = common(given, 3, |_| {}).await?;
     let keys = [SortValue::Int(-1), SortValue::Text(String::new()), SortValue::Time(Timestamp::MIN)];
     for order in orders::<E>() {
@@ -243,22 +240,22 @@ async fn a_position_of_another_type_is_an_empty_page<E: Listed>(given: &Given) -
     Ok(())
 }
 
-async fn a_page_takes_a_fixed_number_of_round_trips<E: Listed>(given: &Given) -> Checked {
+async fn a_page_takes_a_fixed_number_of_round_trips<E: Listed>(given: &Given<E::Store>) -> Checked {
     common::<E>(given, 60, |_| {}).await?;
     for order in orders::<E>() {
         let mut taken = Vec::new();
         for limit in [1, 1, 50] {
             let reader = Reader::<E>::new(Scope::All, order, limit)?;
-            let before = given.instance.round_trips();
+            let before = given.faults().round_trips();
             reader.page(&*given.store).await?;
-            taken.push(given.instance.round_trips() - before);
+            taken.push(given.faults().round_trips() - before);
         }
         holds(taken[2] <= taken[1] + 1, format!("1 row takes {} round trips, 50 take {}", taken[1], taken[2]))?;
     }
     Ok(())
 }
 
-async fn what_has_left_is_not_listed_nor_counted<E: Listed>(given: &Given) -> Checked {
+async fn what_has_left_is_not_listed_nor_counted<E: Listed>(given: &Given<E::Store>) -> Checked {
     let entities: Vec<E> = common(given, 6, |_| {}).await?;
     for gone in &entities[..2] {
         holds(leave(given, gone).await?, "an entity of this kind can leave its list")?;
@@ -272,7 +269,7 @@ async fn what_has_left_is_not_listed_nor_counted<E: Listed>(given: &Given) -> Ch
     Ok(())
 }
 
-async fn a_page_starts_after_a_row_that_has_left<E: Listed>(given: &Given) -> Checked {
+async fn a_page_starts_after_a_row_that_has_left<E: Listed>(given: &Given<E::Store>) -> Checked {
     let order = an_order::<E>()?;
     let entities: Vec<E> = common(given, 6, |_| {}).await?;
     let expected = sorted(&entities, order);
@@ -285,7 +282,7 @@ async fn a_page_starts_after_a_row_that_has_left<E: Listed>(given: &Given) -> Ch
     equal(reader.rows, expected)
 }
 
-async fn a_scope_applies_before_paging_and_counting<E: Listed>(given: &Given) -> Checked {
+async fn a_scope_applies_before_paging_and_counting<E: Listed>(given: &Given<E::Store>) -> Checked {
     let (one, other) = (sample::user_id(), sample::user_id());
     let own: Vec<E> = common(given, 7, |entity: &mut E| entity.give(one)).await?;
     let others: Vec<E> = common(given, 11, |entity: &mut E| entity.give(other)).await?;

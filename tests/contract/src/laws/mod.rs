@@ -5,14 +5,15 @@
 //!
 //! | trait | the entity | clauses |
 //! | --- | --- | --- |
-//! | [`Entity`] | is stored and found by its id | [`rows`] |
+//! | [`Entity`] | is stored and found by its id | [`rows`], [`atomicity`] |
 //! | [`Versioned`] | is saved over the version it was read with | [`saves`] |
 //! | [`Batched`] | is found by many ids at once | [`batches`] |
-//! | [`Shown`] | is read outside of a unit of work | [`shows`] |
+//! | [`Shown`] | is read outside of a unit of work | [`shows`], [`atomicity::shown`] |
 //! | [`Owned`] | is read within a scope | [`shows::scoped`] |
 //! | [`Listed`] | is listed by pages | [`lists`] |
 //! | [`Child`] | can be under another one, and is deleted | [`references`] |
 
+pub(crate) mod atomicity;
 pub(crate) mod batches;
 pub(crate) mod lists;
 pub(crate) mod references;
@@ -24,13 +25,11 @@ pub(crate) use references::Child;
 
 use crate::{
     check::Checked,
-    units::{Opened, repeated},
+    harness::Subject,
+    units::{Opens, repeated, write},
 };
 use async_trait::async_trait;
-use skep_application::{
-    Store,
-    kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError, Transaction as _, TxMode},
-};
+use skep_application::kernel::{Constraint, Page, PageRequest, Position, Scope, StoreError, Transaction};
 use skep_domain::shared::{Direction, UserId, Version};
 use std::fmt::Debug;
 
@@ -47,18 +46,20 @@ pub(crate) struct Unique<E> {
 /// An entity that is stored and found by its id.
 #[async_trait]
 pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'static {
-    /// Its id.
+    /// What it is found by.
     type Id: Copy + PartialEq + Debug + Send + Sync + 'static;
+    /// The part of a store that keeps it.
+    type Store: Opens<Unit = Self::Tx> + Subject + ?Sized;
     /// The unit of work whose repository stores it.
-    type Tx: Opened + ?Sized;
+    type Tx: Transaction + ?Sized + 'static;
     /// Its uniqueness rules, that of the id among them.
     const UNIQUE: &'static [Unique<Self>];
 
     /// A new entity that collides with no other one. What it refers to is stored.
-    async fn sample(store: &dyn Store) -> Checked<Self>;
+    async fn sample(store: &Self::Store) -> Checked<Self>;
     /// New entities, of which each field has its extreme values in one or another.
-    async fn extremes(store: &dyn Store) -> Checked<Vec<Self>>;
-    /// The id.
+    async fn extremes(store: &Self::Store) -> Checked<Vec<Self>>;
+    /// What this one is found by.
     fn id(&self) -> Self::Id;
     /// Finds it by the repository.
     async fn find(tx: &mut Self::Tx, id: Self::Id) -> Result<Option<Self>, StoreError>;
@@ -69,7 +70,7 @@ pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'stat
 /// An entity that is saved over the version it was read with.
 #[async_trait]
 pub(crate) trait Versioned: Entity {
-    /// The version.
+    /// Where it keeps the version that it was read with.
     fn version(&mut self) -> &mut Version;
     /// Changes every field that a save stores but the version; to other values in every round from 1 on.
     fn alter(&mut self, round: i64) -> Checked;
@@ -93,12 +94,12 @@ pub(crate) trait Shown: Versioned {
     /// What is to be shown of it.
     fn row(&self) -> Self::Row;
     /// Reads it by the query port; a port that takes no scope ignores it.
-    async fn show(store: &dyn Store, scope: Scope, id: Self::Id) -> Result<Option<Self::Row>, StoreError>;
+    async fn show(store: &Self::Store, scope: Scope, id: Self::Id) -> Result<Option<Self::Row>, StoreError>;
 }
 
 /// An entity that is read within a scope.
 pub(crate) trait Owned: Shown {
-    /// Whose it is.
+    /// The user that it belongs to.
     fn owner(&self) -> UserId;
 }
 
@@ -111,14 +112,14 @@ pub(crate) trait Listed: Shown {
     const SORTS: &'static [Self::Sort];
 
     /// A new entity, one of many with few different sort keys. The number is not negative.
-    async fn common(store: &dyn Store, number: i64) -> Checked<Self>;
+    async fn common(store: &Self::Store, number: i64) -> Checked<Self>;
     /// New entities with the extreme values of every sort key.
-    async fn edges(store: &dyn Store) -> Checked<Vec<Self>>;
+    async fn edges(store: &Self::Store) -> Checked<Vec<Self>>;
     /// The place of a row in the list.
     fn place(sort: Self::Sort, row: &Self::Row) -> Position;
     /// Reads a page by the query port; a port that takes no scope ignores it.
     async fn list(
-        store: &dyn Store,
+        store: &Self::Store,
         scope: Scope,
         sort: Self::Sort,
         direction: Direction,
@@ -128,17 +129,17 @@ pub(crate) trait Listed: Shown {
     async fn leave(&self, _tx: &mut Self::Tx) -> Result<bool, StoreError> {
         Ok(false)
     }
-    /// Makes it this user's, if entities of this kind are somebody's.
+    /// Gives it to this user, if entities of this kind belong to users.
     fn give(&mut self, _owner: UserId) {}
 }
 
 /// Opens a unit of work that may write.
-async fn begin<E: Entity>(store: &dyn Store) -> Result<Box<E::Tx>, StoreError> {
-    E::Tx::open(store, TxMode::Write).await
+async fn begin<E: Entity>(store: &E::Store) -> Result<Box<E::Tx>, StoreError> {
+    write(store).await
 }
 
 /// Finds an entity in a unit of its own.
-pub(crate) async fn stored<E: Entity>(store: &dyn Store, id: E::Id) -> Checked<Option<E>> {
+pub(crate) async fn stored<E: Entity>(store: &E::Store, id: E::Id) -> Checked<Option<E>> {
     let found = repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let found = E::find(&mut *tx, id).await?;
@@ -149,7 +150,7 @@ pub(crate) async fn stored<E: Entity>(store: &dyn Store, id: E::Id) -> Checked<O
 }
 
 /// Inserts entities in a unit of their own.
-pub(crate) async fn put<E: Entity>(store: &dyn Store, entities: &[E]) -> Result<(), StoreError> {
+pub(crate) async fn put<E: Entity>(store: &E::Store, entities: &[E]) -> Result<(), StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         for entity in entities {
@@ -161,14 +162,14 @@ pub(crate) async fn put<E: Entity>(store: &dyn Store, entities: &[E]) -> Result<
 }
 
 /// A new entity that is stored.
-pub(crate) async fn put_sample<E: Entity>(store: &dyn Store) -> Checked<E> {
+pub(crate) async fn put_sample<E: Entity>(store: &E::Store) -> Checked<E> {
     let entity = E::sample(store).await?;
     put(store, std::slice::from_ref(&entity)).await?;
     Ok(entity)
 }
 
 /// Saves a change in a unit of its own; answers the new version.
-pub(crate) async fn save<E: Versioned>(store: &dyn Store, entity: &E) -> Result<Version, StoreError> {
+pub(crate) async fn save<E: Versioned>(store: &E::Store, entity: &E) -> Result<Version, StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let version = entity.save(&mut *tx).await?;

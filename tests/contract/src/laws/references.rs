@@ -7,10 +7,7 @@ use crate::{
     units::repeated,
 };
 use async_trait::async_trait;
-use skep_application::{
-    Store,
-    kernel::{Constraint, StoreError, Transaction as _},
-};
+use skep_application::kernel::{Constraint, StoreError, Transaction as _};
 use std::{slice::from_ref, sync::Arc};
 
 /// An entity that can be deleted, and that can be under another one of its kind.
@@ -25,7 +22,7 @@ pub(crate) trait Child: Versioned {
 }
 
 /// The clauses of every [`Child`], as trials of the numbered clauses `proves`.
-pub(crate) fn clauses<E: Child>(subject: &'static str, proves: &'static [&'static str]) -> Vec<Clause> {
+pub(crate) fn clauses<E: Child>(subject: &'static str, proves: &'static [&'static str]) -> Vec<Clause<E::Store>> {
     children::<E>(subject).into_iter().map(|clause| Clause { proves, ..clause }).chain(deletes::<E>(subject)).collect()
 }
 
@@ -40,7 +37,7 @@ clauses! { deletes<E: Child>:
     a_deletion_frees_what_was_taken,
 }
 
-async fn delete<E: Child>(store: &dyn Store, entity: &E) -> Result<(), StoreError> {
+async fn delete<E: Child>(store: &E::Store, entity: &E) -> Result<(), StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         entity.delete(&mut *tx).await?;
@@ -50,13 +47,13 @@ async fn delete<E: Child>(store: &dyn Store, entity: &E) -> Result<(), StoreErro
 }
 
 /// A new entity, not stored yet, under this one.
-async fn child<E: Child>(store: &dyn Store, parent: E::Id) -> Checked<E> {
+async fn child<E: Child>(store: &E::Store, parent: E::Id) -> Checked<E> {
     let mut child = E::sample(store).await?;
     child.under(parent);
     Ok(child)
 }
 
-async fn a_parent_must_exist<E: Child>(given: &Given) -> Checked {
+async fn a_parent_must_exist<E: Child>(given: &Given<E::Store>) -> Checked {
     let missing = E::sample(&*given.store).await?.id();
     let orphan: E = child(&*given.store, missing).await?;
     referenced(put(&*given.store, from_ref(&orphan)).await, E::PARENT)?;
@@ -68,7 +65,7 @@ async fn a_parent_must_exist<E: Child>(given: &Given) -> Checked {
     equal(stored(&*given.store, top.id()).await?, Some(top))
 }
 
-async fn what_has_children_cannot_be_deleted<E: Child>(given: &Given) -> Checked {
+async fn what_has_children_cannot_be_deleted<E: Child>(given: &Given<E::Store>) -> Checked {
     let top: E = put_sample(&*given.store).await?;
     let child: E = child(&*given.store, top.id()).await?;
     put(&*given.store, from_ref(&child)).await?;
@@ -80,7 +77,7 @@ async fn what_has_children_cannot_be_deleted<E: Child>(given: &Given) -> Checked
 }
 
 /// Units that were aborted are repeated, so in the end the loser learns why.
-async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(given: &Given) -> Checked {
+async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(given: &Given<E::Store>) -> Checked {
     for _ in 0..10 {
         let top: E = put_sample(&*given.store).await?;
         let child: E = child(&*given.store, top.id()).await?;
@@ -105,7 +102,7 @@ async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(
     Ok(())
 }
 
-async fn a_stale_deletion_is_rejected<E: Child>(given: &Given) -> Checked {
+async fn a_stale_deletion_is_rejected<E: Child>(given: &Given<E::Store>) -> Checked {
     let top: E = put_sample(&*given.store).await?;
     let mut later = top.clone();
     *later.version() = top.clone().version().next();
@@ -115,7 +112,7 @@ async fn a_stale_deletion_is_rejected<E: Child>(given: &Given) -> Checked {
     stale(delete(&*given.store, &top).await)
 }
 
-async fn a_deletion_frees_what_was_taken<E: Child>(given: &Given) -> Checked {
+async fn a_deletion_frees_what_was_taken<E: Child>(given: &Given<E::Store>) -> Checked {
     let gone: E = put_sample(&*given.store).await?;
     delete(&*given.store, &gone).await?;
     Ok(put(&*given.store, from_ref(&gone)).await?)

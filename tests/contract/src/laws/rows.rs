@@ -3,13 +3,17 @@
 use super::{Entity, Unique, begin, put, put_sample, stored};
 use crate::{
     check::{Checked, duplicate, equal, holds},
-    clause::{Given, clauses},
+    clause::{Clause, Given, clauses},
 };
 use skep_application::kernel::Transaction as _;
 use std::sync::Arc;
 
-// The clauses of every `Entity`.
-clauses! { clauses<E: Entity>:
+/// The clauses of every [`Entity`].
+pub(crate) fn clauses<E: Entity>(subject: &'static str) -> Vec<Clause<E::Store>> {
+    [rows::<E>(subject), super::atomicity::clauses::<E>(subject)].concat()
+}
+
+clauses! { rows<E: Entity>:
     values_survive,
     what_is_not_there_is_none,
     a_taken_value_is_refused_by_its_rule,
@@ -17,7 +21,7 @@ clauses! { clauses<E: Entity>:
     an_undone_insert_leaves_nothing,
 }
 
-async fn values_survive<E: Entity>(given: &Given) -> Checked {
+async fn values_survive<E: Entity>(given: &Given<E::Store>) -> Checked {
     let extremes = E::extremes(&*given.store).await?;
     holds(!extremes.is_empty(), "there is something to store")?;
     for entity in extremes {
@@ -28,19 +32,19 @@ async fn values_survive<E: Entity>(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn what_is_not_there_is_none<E: Entity>(given: &Given) -> Checked {
+async fn what_is_not_there_is_none<E: Entity>(given: &Given<E::Store>) -> Checked {
     put_sample::<E>(&*given.store).await?;
     let other = E::sample(&*given.store).await?;
     equal(stored::<E>(&*given.store, other.id()).await?, None)
 }
 
-async fn colliding<E: Entity>(given: &Given, unique: &Unique<E>, one: &E) -> Checked<E> {
+async fn colliding<E: Entity>(given: &Given<E::Store>, unique: &Unique<E>, one: &E) -> Checked<E> {
     let mut other = E::sample(&*given.store).await?;
     (unique.collide)(one, &mut other);
     Ok(other)
 }
 
-async fn a_taken_value_is_refused_by_its_rule<E: Entity>(given: &Given) -> Checked {
+async fn a_taken_value_is_refused_by_its_rule<E: Entity>(given: &Given<E::Store>) -> Checked {
     for unique in E::UNIQUE {
         let one = put_sample::<E>(&*given.store).await?;
         let other = colliding(given, unique, &one).await?;
@@ -63,7 +67,7 @@ async fn a_taken_value_is_refused_by_its_rule<E: Entity>(given: &Given) -> Check
     Ok(())
 }
 
-async fn of_racing_units_one_takes_a_value<E: Entity>(given: &Given) -> Checked {
+async fn of_racing_units_one_takes_a_value<E: Entity>(given: &Given<E::Store>) -> Checked {
     for unique in E::UNIQUE {
         let one = E::sample(&*given.store).await?;
         let start = Arc::new(tokio::sync::Barrier::new(6));
@@ -88,7 +92,7 @@ async fn of_racing_units_one_takes_a_value<E: Entity>(given: &Given) -> Checked 
     Ok(())
 }
 
-async fn an_undone_insert_leaves_nothing<E: Entity>(given: &Given) -> Checked {
+async fn an_undone_insert_leaves_nothing<E: Entity>(given: &Given<E::Store>) -> Checked {
     for rolled_back in [true, false] {
         let entity = E::sample(&*given.store).await?;
         let mut tx = begin::<E>(&*given.store).await?;

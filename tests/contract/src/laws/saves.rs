@@ -7,15 +7,12 @@ use crate::{
     units::{REPEATS, repeated},
     world,
 };
-use skep_application::{
-    Store,
-    kernel::{StoreError, Transaction as _},
-};
+use skep_application::kernel::{StoreError, Transaction as _};
 use skep_domain::shared::Version;
 use std::{sync::Arc, time::Duration};
 
 /// The clauses of every [`Versioned`] entity, those of [`super::rows`] among them.
-pub(crate) fn clauses<E: Versioned>(subject: &'static str) -> Vec<Clause> {
+pub(crate) fn clauses<E: Versioned>(subject: &'static str) -> Vec<Clause<E::Store>> {
     let can_collide = E::UNIQUE.iter().any(|unique| unique.on_save);
     let taking = if can_collide { taking::<E>(subject) } else { vec![] };
     [super::rows::clauses::<E>(subject), saves::<E>(subject), taking].concat()
@@ -33,7 +30,7 @@ clauses! { taking<E: Versioned>:
     a_save_cannot_take_a_taken_value,
 }
 
-async fn a_save_stores_every_field_and_answers_the_next_version<E: Versioned>(given: &Given) -> Checked {
+async fn a_save_stores_every_field_and_answers_the_next_version<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let mut entity: E = put_sample(&*given.store).await?;
     for round in 1..=3 {
         let before = entity.clone();
@@ -47,7 +44,7 @@ async fn a_save_stores_every_field_and_answers_the_next_version<E: Versioned>(gi
     Ok(())
 }
 
-async fn a_stale_save_is_rejected<E: Versioned>(given: &Given) -> Checked {
+async fn a_stale_save_is_rejected<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let mut old: E = put_sample(&*given.store).await?;
     let mut new = old.clone();
     new.alter(1)?;
@@ -63,7 +60,7 @@ async fn a_stale_save_is_rejected<E: Versioned>(given: &Given) -> Checked {
     equal(stored(&*given.store, old.id()).await?, Some(new))
 }
 
-async fn a_save_of_nothing_is_rejected<E: Versioned>(given: &Given) -> Checked {
+async fn a_save_of_nothing_is_rejected<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let entity = E::sample(&*given.store).await?;
     let mut tx = begin::<E>(&*given.store).await?;
     stale(entity.save(&mut *tx).await)?;
@@ -71,7 +68,7 @@ async fn a_save_of_nothing_is_rejected<E: Versioned>(given: &Given) -> Checked {
     equal(stored::<E>(&*given.store, entity.id()).await?, None)
 }
 
-async fn an_undone_save_leaves_what_was<E: Versioned>(given: &Given) -> Checked {
+async fn an_undone_save_leaves_what_was<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let entity: E = put_sample(&*given.store).await?;
     for rolled_back in [true, false] {
         let mut changed = entity.clone();
@@ -89,7 +86,7 @@ async fn an_undone_save_leaves_what_was<E: Versioned>(given: &Given) -> Checked 
     Ok(())
 }
 
-async fn a_save_cannot_take_a_taken_value<E: Versioned>(given: &Given) -> Checked {
+async fn a_save_cannot_take_a_taken_value<E: Versioned>(given: &Given<E::Store>) -> Checked {
     for unique in E::UNIQUE.iter().filter(|unique| unique.on_save) {
         let (one, other): (E, E) = (put_sample(&*given.store).await?, put_sample(&*given.store).await?);
         let mut taking = other.clone();
@@ -103,7 +100,7 @@ async fn a_save_cannot_take_a_taken_value<E: Versioned>(given: &Given) -> Checke
 }
 
 /// Reads the entity, changes it and saves it, in one unit.
-async fn change<E: Versioned>(store: &dyn Store, id: E::Id, round: i64) -> Result<Version, StoreError> {
+async fn change<E: Versioned>(store: &E::Store, id: E::Id, round: i64) -> Result<Version, StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
         let found = E::find(&mut *tx, id).await?;
@@ -121,7 +118,7 @@ const CHANGES: i64 = 5;
 
 /// Several writers change one entity several times each, and begin again when they are late. Every change gets a version
 /// of its own.
-async fn no_change_is_lost_among_many_writers<E: Versioned>(given: &Given) -> Checked {
+async fn no_change_is_lost_among_many_writers<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let entity: E = put_sample(&*given.store).await?;
     let start = Arc::new(tokio::sync::Barrier::new(usize::try_from(WRITERS)?));
     let writer = |number: i64| {

@@ -3,12 +3,16 @@
 use super::{Owned, Shown, put, put_sample, save};
 use crate::{
     check::{Checked, equal},
-    clause::{Given, clauses},
+    clause::{Clause, Given, clauses},
 };
 use skep_application::kernel::Scope;
 
-// The clauses of every `Shown` entity.
-clauses! { clauses<E: Shown>:
+/// The clauses of every [`Shown`] entity.
+pub(crate) fn clauses<E: Shown>(subject: &'static str) -> Vec<Clause<E::Store>> {
+    [shows::<E>(subject), super::atomicity::shown::<E>(subject)].concat()
+}
+
+clauses! { shows<E: Shown>:
     it_is_shown_as_stored,
     a_change_shows_at_once,
 }
@@ -18,7 +22,7 @@ clauses! { scoped<E: Owned>:
     a_scope_hides_others,
 }
 
-async fn it_is_shown_as_stored<E: Shown>(given: &Given) -> Checked {
+async fn it_is_shown_as_stored<E: Shown>(given: &Given<E::Store>) -> Checked {
     for mut entity in E::extremes(&*given.store).await? {
         equal(E::show(&*given.store, Scope::All, entity.id()).await?, None)?;
         put(&*given.store, std::slice::from_ref(&entity)).await?;
@@ -30,7 +34,7 @@ async fn it_is_shown_as_stored<E: Shown>(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn a_change_shows_at_once<E: Shown>(given: &Given) -> Checked {
+async fn a_change_shows_at_once<E: Shown>(given: &Given<E::Store>) -> Checked {
     let mut entity: E = put_sample(&*given.store).await?;
     let second = given.second().await?;
     for round in 1..=20 {
@@ -43,7 +47,7 @@ async fn a_change_shows_at_once<E: Shown>(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn a_scope_hides_others<E: Owned>(given: &Given) -> Checked {
+async fn a_scope_hides_others<E: Owned>(given: &Given<E::Store>) -> Checked {
     let (one, other): (E, E) = (put_sample(&*given.store).await?, put_sample(&*given.store).await?);
     let own = Scope::OwnedBy(one.owner());
     equal(E::show(&*given.store, own, one.id()).await?, Some(one.row()))?;

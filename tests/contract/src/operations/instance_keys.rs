@@ -2,19 +2,21 @@
 
 use crate::{
     check::{Checked, duplicate, equal},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample, world,
 };
-use skep_application::operations::{KeyPurpose, SealedKey};
+use skep_application::operations::{InstanceKeys, KeyPurpose, SealedKey};
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-clauses! { "instance_keys":
+clauses! { clauses of "instance_keys" on dyn InstanceKeys:
     values_survive_oldest_first,
     one_key_of_a_purpose_is_kept,
     an_id_is_taken_once,
     of_eight_instances_that_start_at_once_one_keeps_its_key,
 }
+
+type Given = clause::Given<dyn InstanceKeys>;
 
 fn key(purpose: KeyPurpose) -> SealedKey {
     let sealed = world::uuid().as_bytes().repeat(4);

@@ -1,20 +1,20 @@
 //! `OrderRepository`, and `OrderQueries` as far as the laws go.
 
+use super::{Orders, OrdersUnit};
 use crate::{
     check::{Checked, duplicate, equal, holds, some},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     harness::Need,
-    laws::{self, Entity, Listed, Owned, Shown, Unique, Versioned, lists, saves, shows},
+    laws::{self, Entity, Listed, Owned, Shown, Unique, Versioned, lists, put, saves, shows},
     sample,
     units::{self, commit},
     world,
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store,
     kernel::{Page, PageRequest, Position, Scope, StoreError},
     ordering::{
-        OrderView, OrderingTx,
+        OrderView,
         constraints::{ORDER_ID, ORDER_LINE, ORDER_NUMBER},
     },
 };
@@ -23,9 +23,9 @@ use skep_domain::{
     ordering::{FulfilmentState, Order, OrderLine, OrderState, PaymentState, Progress, Trigger},
     shared::{Direction, OrderId, Text, Timestamp, UserId, Version},
 };
-use std::sync::Arc;
+use std::{slice::from_ref, sync::Arc};
 
-clauses! { "orders" with [
+clauses! { clauses of "orders" on dyn Orders, with [
         saves::clauses::<Order>("orders"),
         shows::clauses::<Order>("order_queries"),
         shows::scoped::<Order>("order_queries"),
@@ -40,6 +40,8 @@ clauses! { "orders" with [
     an_insert_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
+type Given = clause::Given<dyn Orders>;
+
 async fn stored(given: &Given, order: &Order) -> Checked<Option<Order>> {
     laws::stored(&*given.store, order.id).await
 }
@@ -47,17 +49,18 @@ async fn stored(given: &Given, order: &Order) -> Checked<Option<Order>> {
 #[async_trait]
 impl Entity for Order {
     type Id = OrderId;
-    type Tx = dyn OrderingTx;
+    type Store = dyn Orders;
+    type Tx = dyn OrdersUnit;
     const UNIQUE: &'static [Unique<Self>] = &[
         Unique { rule: ORDER_ID, collide: |one, other| other.id = one.id, on_save: false },
         Unique { rule: ORDER_NUMBER, collide: |one, other| other.number.clone_from(&one.number), on_save: false },
     ];
 
-    async fn sample(_: &dyn Store) -> Checked<Self> {
+    async fn sample(_: &Self::Store) -> Checked<Self> {
         sample::order()
     }
 
-    async fn extremes(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
         let longest = Text::line(&"\u{10FFFD}".repeat(200), 200)?;
         let dear = Product { price: sample::money(sample::BEYOND_DOUBLE, "KWD")?, name: longest, ..sample::product()? };
         let dearest = Product { price: sample::money(i64::MAX, "JPY")?, ..sample::product()? };
@@ -117,8 +120,8 @@ impl Shown for Order {
         OrderView::from(self)
     }
 
-    async fn show(store: &dyn Store, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
-        store.find_order(scope, id).await
+    async fn show(store: &Self::Store, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
+        store.queries().find_order(scope, id).await
     }
 }
 
@@ -133,13 +136,13 @@ impl Listed for Order {
     type Sort = ();
     const SORTS: &'static [()] = &[()];
 
-    async fn common(_: &dyn Store, number: i64) -> Checked<Self> {
+    async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
         let lines = vec![sample::line(&sample::product()?, 1)?, sample::line(&sample::product()?, 2)?];
         // Three at each moment, of which ids break the tie.
         sample::order_of(sample::user_id(), lines, sample::at(number / 3 * 10))
     }
 
-    async fn edges(_: &dyn Store) -> Checked<Vec<Self>> {
+    async fn edges(_: &Self::Store) -> Checked<Vec<Self>> {
         let mut orders = Vec::new();
         for placed in sample::edges_of_time()? {
             orders.push(Self { created_at: placed, updated_at: placed, ..sample::order()? });
@@ -152,13 +155,13 @@ impl Listed for Order {
     }
 
     async fn list(
-        store: &dyn Store,
+        store: &Self::Store,
         scope: Scope,
         (): (),
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError> {
-        store.list_orders(scope, direction, page).await
+        store.queries().list_orders(scope, direction, page).await
     }
 
     fn give(&mut self, owner: UserId) {
@@ -172,7 +175,7 @@ async fn every_progress_survives(given: &Given) -> Checked {
             for fulfilment in FulfilmentState::ALL {
                 let progress = Progress { order: *order_state, payment: *payment, fulfilment: *fulfilment };
                 let order = Order { progress, ..sample::order()? };
-                sample::file(&*given.store, &order).await?;
+                put(&*given.store, from_ref(&order)).await?;
                 equal(stored(given, &order).await?.map(|order| order.progress), Some(progress))?;
             }
         }
@@ -192,7 +195,7 @@ fn lines(count: usize) -> Checked<Vec<OrderLine>> {
 
 async fn a_thousand_lines_survive_in_order(given: &Given) -> Checked {
     let order = sample::order_of(sample::user_id(), lines(1_000)?, sample::at(0))?;
-    sample::file(&*given.store, &order).await?;
+    put(&*given.store, from_ref(&order)).await?;
     let found = some(stored(given, &order).await?, "the order")?;
     equal(found.lines.len(), 1_000)?;
     holds(found == order, "the lines are as they were placed")
@@ -201,7 +204,7 @@ async fn a_thousand_lines_survive_in_order(given: &Given) -> Checked {
 async fn a_product_has_one_line_of_an_order(given: &Given) -> Checked {
     let mut order = sample::order()?;
     order.lines.push(order.lines[0].clone());
-    let mut tx = units::ordering(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(tx.orders().insert(&order).await, ORDER_LINE)?;
     drop(tx);
     equal(stored(given, &order).await?, None)
@@ -209,10 +212,10 @@ async fn a_product_has_one_line_of_an_order(given: &Given) -> Checked {
 
 async fn a_save_leaves_lines_and_totals_alone(given: &Given) -> Checked {
     let order = sample::order()?;
-    sample::file(&*given.store, &order).await?;
+    put(&*given.store, from_ref(&order)).await?;
     let mut other = Order { lines: lines(3)?, total: sample::euros(1)?, ..order.clone() };
     other.apply(Trigger::Cancel, sample::at(50_000))?;
-    commit!(given.store, ordering, tx => tx.orders().save(&other).await?)?;
+    commit!(given.store, tx => tx.orders().save(&other).await?)?;
     let expected =
         Order { progress: other.progress, updated_at: other.updated_at, version: order.version.next(), ..order };
     equal(stored(given, &expected).await?, Some(expected.clone()))
@@ -221,14 +224,14 @@ async fn a_save_leaves_lines_and_totals_alone(given: &Given) -> Checked {
 async fn of_two_writers_one_is_stale(given: &Given) -> Checked {
     for _ in 0..15 {
         let order = sample::order()?;
-        sample::file(&*given.store, &order).await?;
+        put(&*given.store, from_ref(&order)).await?;
         let start = Arc::new(tokio::sync::Barrier::new(2));
         let write = |trigger| {
             let (store, start, mut order) = (given.store.clone(), start.clone(), order.clone());
             tokio::spawn(async move {
                 start.wait().await;
                 order.apply(trigger, world::now())?;
-                let outcome = commit!(store, ordering, tx => tx.orders().save(&order).await?);
+                let outcome = commit!(store, tx => tx.orders().save(&order).await?);
                 Ok::<_, skep_domain::ordering::InvalidTransition>((order, outcome))
             })
         };
@@ -247,12 +250,12 @@ async fn of_two_writers_one_is_stale(given: &Given) -> Checked {
 
 async fn an_insert_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked {
     let mut taken = Vec::new();
-    sample::file(&*given.store, &sample::order()?).await?;
+    put(&*given.store, &[sample::order()?]).await?;
     for count in [2, 500] {
         let order = sample::order_of(sample::user_id(), lines(count)?, sample::at(0))?;
-        let before = given.instance.round_trips();
-        sample::file(&*given.store, &order).await?;
-        taken.push(given.instance.round_trips() - before);
+        let before = given.faults().round_trips();
+        put(&*given.store, from_ref(&order)).await?;
+        taken.push(given.faults().round_trips() - before);
     }
     holds(taken[1] <= taken[0] + 1, format!("2 lines take {} round trips, 500 take {}", taken[0], taken[1]))
 }

@@ -1,9 +1,11 @@
 //! `OrderQueries`: pages of great orders.
 
+use super::Orders;
 use crate::{
     check::{Checked, equal, holds},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     harness::Need,
+    laws::put,
     sample,
 };
 use skep_application::{
@@ -15,11 +17,13 @@ use skep_domain::{
     shared::{Direction, PageLimit, UserId},
 };
 
-clauses! { "order_queries":
+clauses! { clauses of "order_queries" on dyn Orders:
     a_page_has_at_most_a_thousand_lines_but_one_order ["OrderQueries 1"],
     pages_of_great_orders_hold_every_order_once ["OrderQueries 1"],
     a_page_that_is_cut_takes_no_more_round_trips {Need::RoundTrips},
 }
+
+type Given = clause::Given<dyn Orders>;
 
 /// Orders with so many lines, one after the other.
 async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Checked<Vec<Order>> {
@@ -27,7 +31,7 @@ async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Check
     for (lines, place) in numbers.iter().zip(0..) {
         let lines = (0..*lines).map(|_| sample::line(&sample::product()?, 1)).collect::<Checked<_>>()?;
         let order = sample::order_of(customer, lines, sample::at(place))?;
-        sample::file(&*given.store, &order).await?;
+        put(&*given.store, std::slice::from_ref(&order)).await?;
         orders.push(order);
     }
     Ok(orders)
@@ -38,7 +42,7 @@ async fn lengths(given: &Given, scope: Scope, direction: Direction, limit: i64) 
     let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: true };
     let mut lengths = Vec::new();
     loop {
-        let page = given.store.list_orders(scope, direction, &request).await?;
+        let page = given.store.queries().list_orders(scope, direction, &request).await?;
         lengths.push(page.items.len());
         holds(lengths.len() < 50, "the pages come to an end")?;
         let last = page.items.last().map(OrderView::position);
@@ -61,7 +65,7 @@ async fn a_page_has_at_most_a_thousand_lines_but_one_order(given: &Given) -> Che
         equal(lengths(given, scope, Direction::Ascending, 1).await?, vec![1; 9])?;
     }
     let first = PageRequest { limit: PageLimit::MAX, after: None, count: true };
-    equal(given.store.list_orders(own, Direction::Ascending, &first).await?.total, Some(9))
+    equal(given.store.queries().list_orders(own, Direction::Ascending, &first).await?.total, Some(9))
 }
 
 async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
@@ -71,7 +75,7 @@ async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
             let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: false };
             let mut rows = Vec::new();
             loop {
-                let page = given.store.list_orders(Scope::All, direction, &request).await?;
+                let page = given.store.queries().list_orders(Scope::All, direction, &request).await?;
                 rows.extend(page.items);
                 request.after = page.next;
                 holds(rows.len() <= orders.len(), "no order comes twice")?;
@@ -94,9 +98,9 @@ async fn a_page_that_is_cut_takes_no_more_round_trips(given: &Given) -> Checked 
     let mut taken = Vec::new();
     for limit in [1, 1, 50] {
         let request = PageRequest { limit: PageLimit::new(limit)?, ..PageRequest::default() };
-        let before = given.instance.round_trips();
-        let page = given.store.list_orders(Scope::All, Direction::Ascending, &request).await?;
-        taken.push(given.instance.round_trips() - before);
+        let before = given.faults().round_trips();
+        let page = given.store.queries().list_orders(Scope::All, Direction::Ascending, &request).await?;
+        taken.push(given.faults().round_trips() - before);
         holds(page.next.is_some(), "the page is cut")?;
     }
     holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, a page that is cut {}", taken[1], taken[2]))

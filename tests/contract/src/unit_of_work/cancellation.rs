@@ -1,57 +1,27 @@
 //! Callers who hang up.
 
+use super::CatalogUnits;
 use crate::{
     check::{Checked, equal, holds},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample,
-    units::{self, commit},
+    units::{self, commit, impatiently},
 };
-use skep_application::{
-    Store,
-    kernel::{OutboxEvent, StoreError},
-};
+use skep_application::kernel::{OutboxEvent, StoreError};
 use skep_domain::catalog::Product;
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 
-clauses! { "unit_of_work":
+clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     a_caller_may_hang_up_at_any_await ["UnitOfWork 6"],
     a_caller_may_hang_up_during_commit ["UnitOfWork 6"],
     a_caller_may_hang_up_while_waiting_for_a_turn ["UnitOfWork 6"],
     a_group_ends_even_if_every_caller_hangs_up ["UnitOfWork 6"],
 }
 
-/// Runs a future until it has waited `waits` times, and then drops it; `None` if it was dropped.
-struct Impatient<F> {
-    inner: Pin<Box<F>>,
-    waits: usize,
-}
+type Given = clause::Given<dyn CatalogUnits>;
 
-impl<F: Future> Future for Impatient<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.inner.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if self.waits == 0 => Poll::Ready(None),
-            Poll::Pending => {
-                self.waits -= 1;
-                Poll::Pending
-            }
-        }
-    }
-}
-
-async fn impatiently<F: Future>(waits: usize, future: F) -> Option<F::Output> {
-    Impatient { inner: Box::pin(future), waits }.await
-}
-
-async fn store_new(store: &dyn Store, product: &Product, event: &OutboxEvent) -> Result<(), StoreError> {
-    let mut tx = units::catalog(store).await?;
+async fn store_new(store: &dyn CatalogUnits, product: &Product, event: &OutboxEvent) -> Result<(), StoreError> {
+    let mut tx = units::write(store).await?;
     tx.products().insert(product).await?;
     tx.stock().insert(&sample::level(product.id, 3)).await?;
     tx.outbox().append(event).await?;
@@ -59,8 +29,8 @@ async fn store_new(store: &dyn Store, product: &Product, event: &OutboxEvent) ->
 }
 
 /// Waits until the unit is over, and looks whether it was stored: as a whole or not at all.
-async fn is_whole(store: &dyn Store, product: &Product, event: &OutboxEvent) -> Checked<bool> {
-    let (settled, level, found) = commit!(store, catalog, tx => {
+async fn is_whole(store: &dyn CatalogUnits, product: &Product, event: &OutboxEvent) -> Checked<bool> {
+    let (settled, level, found) = commit!(store, tx => {
         let settled = tx.outbox().settle(event.id).await?;
         let levels = tx.stock().find_many(&[product.id]).await?;
         (settled, levels.len() == 1, tx.products().find(product.id).await?.is_some())
@@ -77,9 +47,9 @@ async fn a_caller_may_hang_up_at_any_await(given: &Given) -> Checked {
         let stored = is_whole(&*given.store, &product, &event).await?;
         match outcome {
             None => {
-                // Nobody holds anything: the same unit can be stored now, unless it was.
+                // Nothing is held: the same unit can be stored now, unless it was.
                 if !stored {
-                    commit!(given.store, catalog, tx => {
+                    commit!(given.store, tx => {
                         tx.products().insert(&product).await?;
                         tx.stock().insert(&sample::level(product.id, 3)).await?;
                         tx.outbox().append(&event).await?;
@@ -99,7 +69,7 @@ async fn a_caller_may_hang_up_at_any_await(given: &Given) -> Checked {
 async fn a_caller_may_hang_up_during_commit(given: &Given) -> Checked {
     for round in 0..40 {
         let (product, event) = (sample::product()?, sample::event());
-        let mut tx = units::catalog(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         tx.products().insert(&product).await?;
         tx.stock().insert(&sample::level(product.id, 3)).await?;
         tx.outbox().append(&event).await?;
@@ -118,7 +88,7 @@ async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     for _ in 0..10 {
-        let mut holder = units::catalog(&*given.store).await?;
+        let mut holder = units::write(&*given.store).await?;
         let levels = holder.stock().find_many(&[product.id]).await?;
         holder.stock().save_many(&levels).await?;
         // Waiters for the writer or the row, all of whom give up, some before the holder ends and some after.
@@ -126,7 +96,7 @@ async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked
             let (store, id) = (given.store.clone(), product.id);
             tokio::spawn(async move {
                 let work = async {
-                    let mut tx = units::catalog(&*store).await?;
+                    let mut tx = units::write(&*store).await?;
                     tx.stock().find_many(&[id]).await?;
                     tx.rollback().await
                 };
@@ -144,7 +114,7 @@ async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked
                 Some(Err(error)) => return Err(error.into()),
             }
         }
-        commit!(given.store, catalog, tx => {
+        commit!(given.store, tx => {
             let levels = tx.stock().find_many(&[product.id]).await?;
             tx.stock().save_many(&levels).await?;
         })?;
@@ -176,7 +146,7 @@ async fn a_group_ends_even_if_every_caller_hangs_up(given: &Given) -> Checked {
         }
         let (product, event) = (sample::product()?, sample::event());
         let second = given.second().await?;
-        commit!(second, catalog, tx => {
+        commit!(second, tx => {
             tx.products().insert(&product).await?;
             tx.outbox().append(&event).await?;
         })?;

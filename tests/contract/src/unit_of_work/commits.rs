@@ -1,21 +1,21 @@
-//! Commits that fail, and commits of which nobody knows.
+//! Commits that fail, and commits whose outcome is unknown.
 
+use super::CatalogUnits;
 use crate::{
     check::{Checked, Failure, equal, holds},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     harness::{CommitFault, Need},
     sample,
     units::{self, commit},
 };
 use skep_application::{
-    Store,
     catalog::CatalogTx,
     kernel::{OutboxEvent, StoreError},
 };
 use skep_domain::{catalog::Product, shared::EventId};
 use std::{sync::Arc, time::Duration};
 
-clauses! { "unit_of_work":
+clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     a_failed_commit_is_reported_and_leaves_nothing ["UnitOfWork 4", "UnitOfWork 5"] {Need::CommitFault(CommitFault::Aborted)},
     a_failed_commit_spares_the_next ["UnitOfWork 5"] {Need::CommitFault(CommitFault::Aborted)},
     a_lost_answer_is_an_unknown_outcome ["UnitOfWork 5"] {Need::CommitFault(CommitFault::LostWithEffect)},
@@ -25,9 +25,11 @@ clauses! { "unit_of_work":
     a_full_store_says_so_and_stores_nothing {Need::Full},
 }
 
+type Given = clause::Given<dyn CatalogUnits>;
+
 /// Begins and works as always, and answers what `commit` said.
 async fn store_new(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<Result<(), StoreError>> {
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     tx.products().insert(product).await?;
     tx.stock().insert(&sample::level(product.id, 3)).await?;
     tx.outbox().append(event).await?;
@@ -37,39 +39,39 @@ async fn store_new(given: &Given, product: &Product, event: &OutboxEvent) -> Che
 /// Looks, by another instance, whether the unit was stored: as a whole or not at all.
 async fn is_stored(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<bool> {
     let second = given.second().await?;
-    let events = second.list_events(None, 1_000).await?;
+    let events = second.events().list_events(None, 1_000).await?;
     let there = events.iter().any(|stored| stored.id == event.id);
-    equal(second.find_product(product.id).await?.is_some(), there)?;
-    equal(second.find_stock(product.id).await?.is_some(), there)?;
+    equal(second.catalog().find_product(product.id).await?.is_some(), there)?;
+    equal(second.catalog().find_stock(product.id).await?.is_some(), there)?;
     Ok(there)
 }
 
 async fn a_failed_commit_is_reported_and_leaves_nothing(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::Aborted).await?;
+    given.faults().break_commits(CommitFault::Aborted).await?;
     match store_new(given, &product, &event).await? {
         Err(StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::Full(_) | StoreError::Corrupt(_)) => {}
         outcome => return Err(Failure::new(format!("an aborted commit was reported as {outcome:?}"))),
     }
     holds(!is_stored(given, &product, &event).await?, "an aborted unit leaves nothing")?;
-    given.instance.mend().await
+    given.faults().mend().await
 }
 
 async fn a_failed_commit_spares_the_next(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::Aborted).await?;
+    given.faults().break_commits(CommitFault::Aborted).await?;
     for _ in 0..40 {
         let outcome = store_new(given, &sample::product()?, &sample::event()).await?;
         holds(outcome.is_err(), "every commit fails")?;
     }
-    given.instance.mend().await?;
-    commit!(given.store, catalog, tx => {
+    given.faults().mend().await?;
+    commit!(given.store, tx => {
         tx.products().insert(&product).await?;
         tx.stock().insert(&sample::level(product.id, 3)).await?;
         tx.outbox().append(&event).await?;
     })?;
     holds(is_stored(given, &product, &event).await?, "a unit after the fault is stored")?;
-    equal(given.store.list_events(None, 10).await?.len(), 1)
+    equal(given.store.events().list_events(None, 10).await?.len(), 1)
 }
 
 fn unknown(outcome: &Result<(), StoreError>) -> Checked {
@@ -81,37 +83,37 @@ fn unknown(outcome: &Result<(), StoreError>) -> Checked {
 
 /// Asks in a unit of its own, again while the answer is not final yet.
 async fn settled(given: &Given, event: EventId) -> Checked<bool> {
-    Ok(commit!(given.store, catalog, tx => tx.outbox().settle(event).await?)?)
+    Ok(commit!(given.store, tx => tx.outbox().settle(event).await?)?)
 }
 
 async fn a_lost_answer_is_an_unknown_outcome(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::LostWithEffect).await?;
+    given.faults().break_commits(CommitFault::LostWithEffect).await?;
     unknown(&store_new(given, &product, &event).await?)?;
     holds(is_stored(given, &product, &event).await?, "the fault lets the commit through")?;
-    given.instance.mend().await
+    given.faults().mend().await
 }
 
 async fn an_unknown_commit_with_effect_is_settled_as_stored(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::LostWithEffect).await?;
+    given.faults().break_commits(CommitFault::LostWithEffect).await?;
     unknown(&store_new(given, &product, &event).await?)?;
-    given.instance.mend().await?;
+    given.faults().mend().await?;
     equal(settled(given, event.id).await?, true)?;
     equal(settled(given, event.id).await?, true)?;
     holds(is_stored(given, &product, &event).await?, "a settled unit is stored")?;
-    equal(given.store.list_events(None, 10).await?, vec![event])
+    equal(given.store.events().list_events(None, 10).await?, vec![event])
 }
 
 async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::LostWithoutEffect).await?;
+    given.faults().break_commits(CommitFault::LostWithoutEffect).await?;
     unknown(&store_new(given, &product, &event).await?)?;
-    given.instance.mend().await?;
+    given.faults().mend().await?;
     equal(settled(given, event.id).await?, false)?;
     holds(!is_stored(given, &product, &event).await?, "the unit is not stored")?;
     // The attempt is run again as it was, and looks for its mark first.
-    let before = commit!(given.store, catalog, tx => {
+    let before = commit!(given.store, tx => {
         let before = tx.outbox().settle(event.id).await?;
         tx.products().insert(&product).await?;
         tx.stock().insert(&sample::level(product.id, 3)).await?;
@@ -120,21 +122,21 @@ async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given
     })?;
     equal(before, false)?;
     equal(settled(given, event.id).await?, true)?;
-    equal(given.store.list_events(None, 10).await?, vec![event])
+    equal(given.store.events().list_events(None, 10).await?, vec![event])
 }
 
-/// The commit of a client that died can land seconds later. Whoever asks meanwhile waits, or keeps it from landing; a
-/// "no" that a late commit makes wrong is what must not be.
+/// The commit of a client that died can land seconds later. A unit that
+/// asks meanwhile waits, or keeps it from landing. It never answers "no" before a commit that still lands.
 async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.break_commits(CommitFault::LostOnItsWay).await?;
+    given.faults().break_commits(CommitFault::LostOnItsWay).await?;
     unknown(&store_new(given, &product, &event).await?)?;
     let second = given.second().await?;
     let mut asking = tokio::spawn(ask(second, event.id));
     // That there is no answer yet is what is expected here, so a moment must do.
     match tokio::time::timeout(Duration::from_millis(400), &mut asking).await {
         Err(_) => {
-            given.instance.mend().await?;
+            given.faults().mend().await?;
             let (answer, tx) = asking.await??;
             equal(answer, true)?;
             tx.rollback().await?;
@@ -144,22 +146,22 @@ async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checke
             let (answer, mut tx) = early??;
             equal(answer, false)?;
             // The answer stands while its unit lasts, whatever arrives now, and the attempt can be run again in it.
-            let late = given.instance.mend().await;
+            let late = given.faults().mend().await;
             holds(!is_stored(given, &product, &event).await?, format!("nothing is stored late ({late:?})"))?;
             tx.products().insert(&product).await?;
             tx.stock().insert(&sample::level(product.id, 3)).await?;
             tx.outbox().append(&event).await?;
             tx.commit().await?;
-            equal(given.second().await?.list_events(None, 10).await?, vec![event])
+            equal(given.second().await?.events().list_events(None, 10).await?, vec![event])
         }
     }
 }
 
 /// Asks until the answer is final; the unit that asked is open still.
-async fn ask(store: Arc<dyn Store>, event: EventId) -> Result<(bool, Box<dyn CatalogTx>), StoreError> {
+async fn ask(store: Arc<dyn CatalogUnits>, event: EventId) -> Result<(bool, Box<dyn CatalogTx>), StoreError> {
     let until = tokio::time::Instant::now() + units::REPEATS;
     loop {
-        let mut tx = units::catalog(&*store).await?;
+        let mut tx = units::write(&*store).await?;
         match tx.outbox().settle(event).await {
             Ok(answer) => return Ok((answer, tx)),
             Err(StoreError::Retry(_)) if tokio::time::Instant::now() < until => {}
@@ -171,12 +173,12 @@ async fn ask(store: Arc<dyn Store>, event: EventId) -> Result<(bool, Box<dyn Cat
 
 async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    given.instance.fill().await?;
+    given.faults().fill().await?;
     let mut stored = 0;
     // A store may have some room left that it does not give back; every unit takes a little of it.
     let (lost, error) = loop {
         let (fresh, event) = (sample::product()?, sample::event());
-        let mut tx = units::catalog(&*given.store).await?;
+        let mut tx = units::write(&*given.store).await?;
         let written = async {
             tx.products().insert(&fresh).await?;
             tx.outbox().append(&event).await
@@ -195,10 +197,13 @@ async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
         }
     };
     holds(matches!(error, StoreError::Full(_)), format!("full is reported as full, not as {error:?}"))?;
-    given.instance.mend().await?;
-    equal(given.store.find_product(lost.0.id).await?, None)?;
-    holds(given.store.list_events(None, 10_000).await?.iter().all(|event| event.id != lost.1.id), "no event is left")?;
-    commit!(given.store, catalog, tx => {
+    given.faults().mend().await?;
+    equal(given.store.catalog().find_product(lost.0.id).await?, None)?;
+    holds(
+        given.store.events().list_events(None, 10_000).await?.iter().all(|event| event.id != lost.1.id),
+        "no event is left",
+    )?;
+    commit!(given.store, tx => {
         tx.products().insert(&product).await?;
         tx.stock().insert(&sample::level(product.id, 3)).await?;
         tx.outbox().append(&event).await?;

@@ -1,8 +1,9 @@
 //! The first error ends a unit.
 
+use super::CatalogUnits;
 use crate::{
     check::{Checked, Failure, duplicate, equal, holds, refused, stale},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     harness::Need,
     sample,
     units::{self, commit},
@@ -11,7 +12,7 @@ use skep_application::kernel::StoreError;
 use skep_domain::{catalog::Product, shared::Version};
 use std::sync::Arc;
 
-clauses! { "unit_of_work":
+clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     an_error_kills_the_unit ["UnitOfWork 3"],
     an_error_kills_the_commit ["UnitOfWork 3"],
     a_stale_save_kills_the_unit ["UnitOfWork 3"],
@@ -21,10 +22,12 @@ clauses! { "unit_of_work":
     a_unit_whose_connection_was_cut_leaves_nothing {Need::Cut},
 }
 
+type Given = clause::Given<dyn CatalogUnits>;
+
 async fn an_error_kills_the_unit(given: &Given) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    let mut tx = units::ordering(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     duplicate(tx.products().insert(&product).await, skep_application::catalog::constraints::PRODUCT_ID)?;
     refused(tx.products().find(product.id).await, "a read after an error")?;
     refused(tx.products().insert(&sample::product()?).await, "an insert after an error")?;
@@ -37,7 +40,7 @@ async fn an_error_kills_the_unit(given: &Given) -> Checked {
 async fn an_error_kills_the_commit(given: &Given) -> Checked {
     let (product, fresh, event) = (sample::product()?, sample::product()?, sample::event());
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     tx.products().insert(&fresh).await?;
     tx.outbox().append(&event).await?;
     duplicate(
@@ -48,42 +51,42 @@ async fn an_error_kills_the_commit(given: &Given) -> Checked {
         Err(StoreError::Retry(_)) => return Err(Failure::new("the commit invites to a repeat of what cannot succeed")),
         result => refused(result, "a commit after an error")?,
     }
-    equal(given.store.find_product(fresh.id).await?, None)?;
-    equal(given.store.list_events(None, 10).await?, vec![])
+    equal(given.store.catalog().find_product(fresh.id).await?, None)?;
+    equal(given.store.events().list_events(None, 10).await?, vec![])
 }
 
 async fn a_stale_save_kills_the_unit(given: &Given) -> Checked {
     let (product, fresh) = (sample::product()?, sample::product()?);
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     tx.products().insert(&fresh).await?;
     stale(tx.products().save(&Product { version: Version::FIRST.next(), ..product.clone() }).await)?;
     refused(tx.products().find(product.id).await, "a read after an error")?;
     refused(tx.commit().await, "a commit after an error")?;
-    equal(given.store.find_product(fresh.id).await?, None)
+    equal(given.store.catalog().find_product(fresh.id).await?, None)
 }
 
 async fn an_error_leaves_nothing(given: &Given) -> Checked {
-    let (user, other) = (sample::user()?, sample::user()?);
-    sample::sign_up(&*given.store, &user).await?;
+    let (product, other) = (sample::product()?, sample::product()?);
+    sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     for rolled_back in [true, false] {
-        let mut tx = units::identity(&*given.store).await?;
-        tx.users().insert(&other).await?;
-        duplicate(tx.users().insert(&user).await, skep_application::identity::constraints::USER_ID)?;
+        let mut tx = units::write(&*given.store).await?;
+        tx.products().insert(&other).await?;
+        duplicate(tx.products().insert(&product).await, skep_application::catalog::constraints::PRODUCT_ID)?;
         if rolled_back {
             // A duplicate may be a refusal, and ends like one.
             tx.rollback().await?;
         } else {
             drop(tx);
         }
-        let found = commit!(given.store, identity, tx => tx.users().find(other.id).await?)?;
+        let found = commit!(given.store, tx => tx.products().find(other.id).await?)?;
         equal(found, None)?;
     }
-    sample::sign_up(&*given.store, &other).await
+    sample::stock_up(&*given.store, &[other], 1).await
 }
 
 /// Units that are committed together, as a store may do it, share nothing else: half of these fail, and each of the
-/// others is stored exactly if it was told so.
+/// others is stored exactly if its commit said so.
 async fn neighbors_survive_an_error(given: &Given) -> Checked {
     let taken = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&taken), 1).await?;
@@ -94,7 +97,7 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
             let (store, start, fresh, taken) = (given.store.clone(), start.clone(), sample::product()?, taken.clone());
             tasks.push(tokio::spawn(async move {
                 start.wait().await;
-                let outcome = commit!(store, catalog, tx => {
+                let outcome = commit!(store, tx => {
                     tx.products().insert(&fresh).await?;
                     tx.stock().insert(&sample::level(fresh.id, 1)).await?;
                     if number % 2 == 1 {
@@ -107,10 +110,12 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
         for task in tasks {
             let (number, id, outcome) = task.await?;
             match (number % 2, outcome) {
-                (0, Ok(())) => holds(given.store.find_stock(id).await?.is_some(), "a committed unit is stored")?,
+                (0, Ok(())) => {
+                    holds(given.store.catalog().find_stock(id).await?.is_some(), "a committed unit is stored")?
+                }
                 (1, error @ Err(_)) => {
                     duplicate(error, skep_application::catalog::constraints::PRODUCT_ID)?;
-                    equal(given.store.find_product(id).await?, None)?;
+                    equal(given.store.catalog().find_product(id).await?, None)?;
                 }
                 (_, outcome) => return Err(Failure::new(format!("unit {number} ended with {outcome:?}"))),
             }
@@ -122,11 +127,11 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
 async fn a_cut_connection_is_reported_and_gets_over(given: &Given) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
-    given.instance.cut_connections().await?;
+    given.faults().cut_connections().await?;
     // A pool may notice at the first use only; nothing has happened then, and soon there is a new connection.
     let until = tokio::time::Instant::now() + units::REPEATS;
     loop {
-        match given.store.find_product(product.id).await {
+        match given.store.catalog().find_product(product.id).await {
             Ok(found) => return equal(found.map(|found| found.id), Some(product.id)),
             Err(StoreError::Unavailable(_) | StoreError::Retry(_)) if tokio::time::Instant::now() < until => {}
             Err(error) => return Err(error.into()),
@@ -137,10 +142,10 @@ async fn a_cut_connection_is_reported_and_gets_over(given: &Given) -> Checked {
 
 async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
-    let mut tx = units::catalog(&*given.store).await?;
+    let mut tx = units::write(&*given.store).await?;
     tx.products().insert(&product).await?;
     tx.outbox().append(&event).await?;
-    given.instance.cut_connections().await?;
+    given.faults().cut_connections().await?;
     // A driver may hide the cut where the unit lives on in the server; else the unit is over and says so.
     let outcome = match tx.stock().insert(&sample::level(product.id, 1)).await {
         Ok(()) => tx.commit().await,
@@ -151,14 +156,14 @@ async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checke
     };
     match outcome {
         Ok(()) => {
-            holds(given.store.find_product(product.id).await?.is_some(), "the product is stored")?;
-            holds(given.store.find_stock(product.id).await?.is_some(), "its stock is stored")
+            holds(given.store.catalog().find_product(product.id).await?.is_some(), "the product is stored")?;
+            holds(given.store.catalog().find_stock(product.id).await?.is_some(), "its stock is stored")
         }
         Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
             // By another instance, because a pool may still be finding out what it has lost.
             let second = given.second().await?;
-            equal(second.find_product(product.id).await?, None)?;
-            commit!(second, catalog, tx => {
+            equal(second.catalog().find_product(product.id).await?, None)?;
+            commit!(second, tx => {
                 tx.products().insert(&product).await?;
                 tx.outbox().append(&event).await?;
             })?;

@@ -2,14 +2,63 @@
 
 mod cancellation;
 mod commits;
+mod contexts;
 mod errors;
 mod refusals;
 mod undo;
 mod visibility;
 
-use crate::clause::Clause;
+use crate::{
+    clause::{Clause, of},
+    part::Whole,
+    units::Opens,
+};
+use async_trait::async_trait;
+use skep_application::{
+    Store,
+    catalog::{CatalogStore, CatalogTx},
+    kernel::{Key, OutboxQueries, StoreError, TxMode},
+};
+use std::sync::Arc;
 
-pub(crate) fn clauses() -> Vec<Clause> {
+/// A store on whose catalog units of work are tried. Every store of the catalog that also lists its events is one.
+pub trait CatalogUnits: Send + Sync {
+    /// The store of the catalog.
+    fn catalog(&self) -> &dyn CatalogStore;
+    /// What its units have appended to the outbox.
+    fn events(&self) -> &dyn OutboxQueries;
+}
+
+impl<S: CatalogStore + OutboxQueries> CatalogUnits for S {
+    fn catalog(&self) -> &dyn CatalogStore {
+        self
+    }
+    fn events(&self) -> &dyn OutboxQueries {
+        self
+    }
+}
+
+impl CatalogUnits for Whole<Arc<dyn Store>> {
+    fn catalog(&self) -> &dyn CatalogStore {
+        &*self.0
+    }
+    fn events(&self) -> &dyn OutboxQueries {
+        &*self.0
+    }
+}
+
+#[async_trait]
+impl Opens for dyn CatalogUnits + '_ {
+    type Unit = dyn CatalogTx;
+
+    async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn CatalogTx>, StoreError> {
+        self.catalog().begin(mode, contended).await
+    }
+}
+
+/// What units of work promise, tried on the catalog.
+#[must_use]
+pub fn clauses() -> Vec<Clause<dyn CatalogUnits>> {
     [
         visibility::clauses(),
         undo::clauses(),
@@ -19,4 +68,9 @@ pub(crate) fn clauses() -> Vec<Clause> {
         refusals::clauses(),
     ]
     .concat()
+}
+
+/// Every clause about units of work, for a whole store.
+pub(crate) fn whole() -> Vec<Clause> {
+    [of(clauses(), |store| Arc::new(Whole(store))), contexts::clauses()].concat()
 }

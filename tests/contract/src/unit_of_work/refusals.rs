@@ -1,15 +1,16 @@
 //! Units that end because the answer is no.
 
+use super::CatalogUnits;
 use crate::{
     check::{Checked, Failure, equal, holds},
-    clause::{Given, clauses},
+    clause::{self, clauses},
     sample,
     units::{self, commit},
 };
 use skep_application::kernel::StoreError;
 use std::sync::Arc;
 
-clauses! { "unit_of_work":
+clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     a_refusal_rests_on_durable_rows ["UnitOfWork 7"],
     a_refusal_after_a_failed_commit_is_judged_anew ["UnitOfWork 7"]
         {crate::harness::Need::CommitFault(crate::harness::CommitFault::Aborted)},
@@ -17,7 +18,9 @@ clauses! { "unit_of_work":
         {crate::harness::Need::CommitFault(crate::harness::CommitFault::Aborted)},
 }
 
-/// Whoever is refused because of a row must find that row everywhere: a store that lets a unit see rows of another one
+type Given = clause::Given<dyn CatalogUnits>;
+
+/// A caller that is refused because of a row must find that row everywhere: a store that lets a unit see rows of another one
 /// that is not committed yet (group commit) waits for it.
 async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
     let second = given.second().await?;
@@ -31,18 +34,19 @@ async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
             tasks.push(tokio::spawn(async move {
                 start.wait().await;
                 if number == 5 {
-                    commit!(store, catalog, tx => {
+                    commit!(store, tx => {
                         tx.products().insert(&product).await?;
                         tx.outbox().append(&sample::event()).await?;
                     })?;
                     return Ok(());
                 }
-                let mut tx = units::catalog(&*store).await?;
+                let mut tx = units::write(&*store).await?;
                 let seen = tx.products().find(product.id).await?.is_some();
                 match tx.rollback().await {
-                    Ok(()) if seen => {
-                        holds(second.find_product(product.id).await?.is_some(), "what a refusal has seen is stored")
-                    }
+                    Ok(()) if seen => holds(
+                        second.catalog().find_product(product.id).await?.is_some(),
+                        "what a refusal has seen is stored",
+                    ),
                     Ok(()) | Err(StoreError::Retry(_)) => Ok(()),
                     Err(error) => Err(Failure::from(error)),
                 }
@@ -57,7 +61,7 @@ async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
 
 /// As above, but the row that was seen is lost: then `rollback` must not say `Ok`.
 async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checked {
-    given.instance.break_commits(crate::harness::CommitFault::Aborted).await?;
+    given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..20 {
         let product = sample::product()?;
         let start = Arc::new(tokio::sync::Barrier::new(8));
@@ -66,28 +70,28 @@ async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checke
             let (store, start, product) = (given.store.clone(), start.clone(), product.clone());
             tasks.push(tokio::spawn(async move {
                 start.wait().await;
-                let mut tx = units::catalog(&*store).await?;
+                let mut tx = units::write(&*store).await?;
                 if number == 3 {
                     tx.products().insert(&product).await?;
                     tx.outbox().append(&sample::event()).await?;
                     return holds(tx.commit().await.is_err(), "every commit fails");
                 }
                 let seen = tx.products().find(product.id).await?.is_some();
-                let told = tx.rollback().await;
-                holds(!(seen && told.is_ok()), "nobody is refused because of a row that never was")
+                let undone = tx.rollback().await;
+                holds(!(seen && undone.is_ok()), "no caller is refused because of a row that never was")
             }));
         }
         for task in tasks {
             task.await??;
         }
-        equal(given.store.find_product(product.id).await?, None)?;
+        equal(given.store.catalog().find_product(product.id).await?, None)?;
     }
-    given.instance.mend().await
+    given.faults().mend().await
 }
 
-/// Units without the fault among units with it: each is stored exactly if it was told so.
+/// Units without the fault among units with it: each is stored exactly if its commit said so.
 async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
-    given.instance.break_commits(crate::harness::CommitFault::Aborted).await?;
+    given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..10 {
         let start = Arc::new(tokio::sync::Barrier::new(12));
         let mut tasks = Vec::new();
@@ -95,7 +99,7 @@ async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
             let (store, start, product) = (given.store.clone(), start.clone(), sample::product()?);
             tasks.push(tokio::spawn(async move {
                 start.wait().await;
-                let mut tx = units::catalog(&*store).await?;
+                let mut tx = units::write(&*store).await?;
                 tx.products().insert(&product).await?;
                 if number % 4 == 3 {
                     tx.outbox().append(&sample::event()).await?;
@@ -104,14 +108,14 @@ async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
             }));
         }
         for task in tasks {
-            let (id, told) = match task.await? {
+            let (id, committed) = match task.await? {
                 Ok(outcome) => outcome,
                 // A neighbor took the unit along before it came to its commit.
                 Err(StoreError::Retry(_)) => continue,
                 Err(error) => return Err(error.into()),
             };
-            equal(given.store.find_product(id).await?.is_some(), told.is_ok())?;
+            equal(given.store.catalog().find_product(id).await?.is_some(), committed.is_ok())?;
         }
     }
-    given.instance.mend().await
+    given.faults().mend().await
 }

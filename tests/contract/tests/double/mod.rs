@@ -1,42 +1,23 @@
-//! A store in memory: honest, or with one flaw.
+//! The store in memory: honest, or with one flaw planted over it.
 //!
-//! Its flaws are those of whole stores (units of work, races, keys, lists). An ordinary entity joins by a [`table::Table`]
-//! in the state and an `impl table::Row` in the file of its context; the flaws of its own statements are planted in real
-//! SQLite, in `tests/suites/tests/flaws.rs`.
+//! Its flaws are those of whole stores (units of work, races, keys, lists). The flaws of an ordinary entity's own
+//! statements are planted in real SQLite, in `tests/suites/tests/flaws.rs`; here the methods of a new port pass through.
 
-mod catalog;
-mod categories;
-mod identity;
-mod kernel;
-mod migrations;
-mod ordering;
+mod operations;
 mod queries;
-mod table;
+mod unit;
 
 use async_trait::async_trait;
 use skep_application::{
     Store,
-    identity::SetupToken,
-    kernel::{Key, OutboxEvent, StoreError, Transaction, TxMode, Units},
-    operations::{AppliedStep, Schedule, SealedKey},
+    kernel::{Key, StoreError, TxMode, Units},
+    operations::{FOUNDATION, MigrationStep, Migrations as _},
 };
-use skep_contract::{CommitFault, Failure, Instance, Need, Start, StoreHarness};
-use skep_domain::{
-    catalog::{Category, Product, Reservation, StockLevel, StockMovement},
-    identity::{Session, User},
-    ordering::Order,
-    shared::{EventId, ProductId, ReservationId, SessionId, Timestamp},
-};
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, RwLock,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-use table::Table;
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use uuid::Uuid;
+use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start};
+use skep_local::SystemClock;
+use skep_memory::{MemorySet, MemoryStep, MemoryStore};
+use std::sync::Arc;
+use unit::FlawedUnit;
 
 type Done<T> = Result<T, StoreError>;
 
@@ -109,7 +90,7 @@ pub(crate) enum Flaw {
     ListsEveryLine,
     /// A page that is cut at its lines looks like the last one.
     EndsAtTheCut,
-    /// The count is that of the page.
+    /// A page reports its own length as the count of all rows.
     CountsThePage,
     /// A second key of a purpose is kept.
     KeepsEveryKey,
@@ -129,199 +110,94 @@ pub(crate) enum Flaw {
     MigratesAgain,
 }
 
-#[derive(Clone, Default)]
-pub(crate) struct State {
-    users: Table<User>,
-    sessions: BTreeMap<SessionId, Session>,
-    setup: Option<SetupToken>,
-    products: Table<Product>,
-    categories: Table<Category>,
-    levels: BTreeMap<ProductId, StockLevel>,
-    movements: Vec<StockMovement>,
-    reservations: BTreeMap<ReservationId, Reservation>,
-    orders: Table<Order>,
-    keys: BTreeMap<(Uuid, &'static str, String), StoredKey>,
-    events: BTreeMap<EventId, OutboxEvent>,
-    instance_keys: Vec<SealedKey>,
-}
-
-#[derive(Clone)]
-struct StoredKey {
-    fingerprint: [u8; 32],
-    answer: String,
-    expires_at: Timestamp,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: RwLock<State>,
-    writer: Arc<Mutex<()>>,
-    refuses: AtomicBool,
-    /// The steps that were applied.
-    applied: RwLock<Vec<AppliedStep>>,
-}
-
 /// An instance of the store.
-pub(crate) struct Double {
-    shared: Arc<Shared>,
+#[derive(Clone)]
+pub(crate) struct Flawed {
+    store: MemoryStore,
+    /// What queries see: the store, or what was there when the instance was opened.
+    seen: MemoryStore,
     flaw: Flaw,
-    schedule: Schedule<()>,
-    /// What it saw when it was opened, if that is all it sees.
-    lagging: Option<State>,
 }
 
-/// A unit of work: a copy of the state, and the turn of a writer.
-pub(crate) struct Unit {
-    shared: Arc<Shared>,
-    flaw: Flaw,
-    mode: TxMode,
-    draft: State,
-    events_before: usize,
-    failed: bool,
-    over: bool,
-    _turn: Option<OwnedMutexGuard<()>>,
-}
+impl Units for Flawed {
+    type Unit = FlawedUnit;
 
-impl Double {
-    /// What queries see.
-    fn seen(&self) -> State {
-        self.lagging.clone().unwrap_or_else(|| self.shared.state.read().unwrap().clone())
+    async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<FlawedUnit, StoreError> {
+        // A unit that only reads waits for no other one.
+        let opened = if self.flaw == Flaw::LosesUpdates { TxMode::Read } else { mode };
+        let inner = self.store.open(opened, contended).await?;
+        Ok(FlawedUnit::new(inner, self.store.clone(), self.flaw, mode))
     }
 }
 
-impl Units for Double {
-    type Unit = Unit;
-
-    async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<Unit, StoreError> {
-        let waits = mode == TxMode::Write && self.flaw != Flaw::LosesUpdates;
-        let turn = if waits { Some(self.shared.writer.clone().lock_owned().await) } else { None };
-        let draft = self.shared.state.read().unwrap().clone();
-        Ok(Unit {
-            shared: self.shared.clone(),
-            flaw: self.flaw,
-            mode,
-            events_before: draft.events.len(),
-            draft,
-            failed: false,
-            over: false,
-            _turn: turn,
-        })
-    }
-}
-
-impl Unit {
-    /// Every statement goes through here.
-    async fn run<T>(&mut self, work: impl FnOnce(&mut State, Flaw) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if self.failed && self.flaw != Flaw::ForgetsErrors {
-            return Err(StoreError::after_error());
-        }
-        // As on a wire, others come in between.
-        tokio::task::yield_now().await;
-        if self.flaw == Flaw::ReadsChange && self.mode == TxMode::Read {
-            self.draft = self.shared.state.read().unwrap().clone();
-        }
-        let done = work(&mut self.draft, self.flaw);
-        self.failed |= done.is_err();
-        if self.flaw == Flaw::ShowsDrafts {
-            self.store();
-        }
-        done
-    }
-
-    fn store(&self) {
-        if self.mode == TxMode::Write {
-            *self.shared.state.write().unwrap() = self.draft.clone();
-        }
-    }
-}
-
-#[async_trait]
-impl Transaction for Unit {
-    async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
-        self.over = true;
-        if self.failed && self.flaw != Flaw::ForgetsErrors {
-            return Err(StoreError::after_error());
-        }
-        tokio::task::yield_now().await;
-        if self.shared.refuses.load(Ordering::SeqCst) && self.draft.events.len() > self.events_before {
-            return if self.flaw == Flaw::CommitLies { Ok(()) } else { Err(StoreError::Retry("refused".into())) };
-        }
-        self.store();
-        Ok(())
-    }
-
-    async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
-        self.over = true;
-        if self.flaw == Flaw::RollbackCommits {
-            self.store();
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Unit {
-    fn drop(&mut self) {
-        if self.flaw == Flaw::DropCommits && !self.over {
-            self.store();
-        }
-    }
-}
-
-/// Hands out doubles with a flaw.
+/// Hands out stores with a flaw.
 pub(crate) struct Doubles(pub(crate) Flaw);
 
 #[async_trait]
-impl StoreHarness for Doubles {
+impl Harness for Doubles {
     fn name(&self) -> &str {
         "double"
     }
 
     fn lacks(&self, need: Need) -> Option<&'static str> {
         match need {
-            Need::CommitFault(CommitFault::Aborted) | Need::Schema => None,
+            Need::CommitFault(CommitFault::Aborted) | Need::Full | Need::Schema => None,
             _ => Some("the double is in memory"),
         }
     }
 
     async fn fresh(&self, start: Start, _needs: &[Need]) -> Result<Box<dyn Instance>, Failure> {
-        let shared = Arc::new(Shared::default());
+        let store = empty();
         if start == Start::Migrated {
-            *shared.applied.write().unwrap() = migrations::migrated();
+            store.up().await?;
         }
-        Ok(Box::new(DoubleInstance { shared, flaw: self.0 }))
+        Ok(Box::new(Flawed { seen: store.clone(), store, flaw: self.0 }))
     }
 }
 
-struct DoubleInstance {
-    shared: Arc<Shared>,
-    flaw: Flaw,
+fn empty() -> MemoryStore {
+    MemoryStore::new(Arc::new(SystemClock::new()))
 }
 
-impl DoubleInstance {
-    fn open(&self) -> Double {
-        let schedule = migrations::schedule(0).unwrap();
-        Double { shared: self.shared.clone(), flaw: self.flaw, schedule, lagging: None }
+const HOSTED: &[MigrationStep<MemoryStep>] = &[
+    MigrationStep { name: "first", work: || Ok(()) },
+    MigrationStep { name: "second", work: || Ok(()) },
+    MigrationStep { name: "broken", work: || Err(StoreError::Stale) },
+];
+
+#[async_trait]
+impl Instance for Flawed {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+
+    async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
+        let mut second = self.clone();
+        if self.flaw == Flaw::LagsBehind {
+            second.seen = empty();
+            second.seen.restore(self.store.state());
+        }
+        Ok(Arc::new(second))
+    }
+
+    fn faults(&self) -> &dyn Faults {
+        self
+    }
+
+    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
+        let set = MemorySet { name: "suite", after: &[FOUNDATION], steps: &HOSTED[..steps] };
+        Ok(Arc::new(Self { store: self.store.clone().with_sets(&[set])?, ..self.clone() }))
     }
 }
 
 #[async_trait]
-impl Instance for DoubleInstance {
-    fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.open())
-    }
-
-    async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
-        let lagging = (self.flaw == Flaw::LagsBehind).then(|| self.shared.state.read().unwrap().clone());
-        Ok(Arc::new(Double { lagging, ..self.open() }))
-    }
-
+impl Faults for Flawed {
     async fn break_commits(&self, _fault: CommitFault) -> Result<(), Failure> {
-        self.shared.refuses.store(true, Ordering::SeqCst);
-        Ok(())
+        self.fill().await
     }
 
     async fn mend(&self) -> Result<(), Failure> {
-        self.shared.refuses.store(false, Ordering::SeqCst);
+        self.store.set_capacity(usize::MAX);
         Ok(())
     }
 
@@ -330,7 +206,7 @@ impl Instance for DoubleInstance {
     }
 
     async fn cut_connections(&self) -> Result<(), Failure> {
-        Err(Failure::new("there are none"))
+        Err(Failure::new("the double has no connection"))
     }
 
     async fn isolate(&self) -> Result<(), Failure> {
@@ -338,16 +214,11 @@ impl Instance for DoubleInstance {
     }
 
     async fn fill(&self) -> Result<(), Failure> {
-        Err(Failure::new("memory is not filled"))
+        self.store.set_capacity(0);
+        Ok(())
     }
 
     fn round_trips(&self) -> u64 {
         0
     }
-
-    async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(Double { schedule: migrations::schedule(steps)?, ..self.open() }))
-    }
-
-    async fn destroy(self: Box<Self>) {}
 }

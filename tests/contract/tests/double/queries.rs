@@ -1,94 +1,121 @@
-//! The queries of the double, and its operations.
+//! The queries of the double.
 
-use super::{Done, Double, Flaw};
+use super::{Done, Flaw, Flawed, empty};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, SortValue, StoreError},
-    operations::{InstanceKeys, SealedKey, StoreHealth},
-    ordering::LINES_PER_PAGE,
+    catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
+    identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope},
+    ordering::{OrderQueries, OrderView},
 };
-use skep_domain::shared::{Direction, EventId};
-use std::cmp::Ordering;
+use skep_domain::{
+    catalog::{Category, CategoryId, Product},
+    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, UserId},
+};
+use skep_memory::{MemoryStore, page};
+use uuid::Uuid;
 
-/// The keys of one sort are of one type; `None` for others.
-fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
-    match (one, other) {
-        (SortValue::Time(one), SortValue::Time(other)) => Some(one.cmp(other)),
-        (SortValue::Text(one), SortValue::Text(other)) => Some(one.as_bytes().cmp(other.as_bytes())),
-        (SortValue::Int(one), SortValue::Int(other)) => Some(one.cmp(other)),
-        _ => None,
+impl Flawed {
+    fn asked(&self, request: &PageRequest, direction: Direction) -> PageRequest {
+        let mut request = request.clone();
+        if let Some(Position { id, .. }) = request.after.as_mut().filter(|_| self.flaw == Flaw::SkipsEquals) {
+            *id = if direction == Direction::Ascending { Uuid::max() } else { Uuid::nil() };
+        }
+        request
     }
-}
 
-/// A page of these rows.
-pub(crate) fn page<T>(
-    mut rows: Vec<T>,
-    place: impl Fn(&T) -> Position,
-    lines: impl Fn(&T) -> usize,
-    direction: Direction,
-    request: &PageRequest,
-    flaw: Flaw,
-) -> Page<T> {
-    let turned = |order: Ordering| if direction == Direction::Descending { order.reverse() } else { order };
-    let order = |one: &Position, other: &Position| {
-        compare(&one.key, &other.key).map(|order| turned(order.then(one.id.cmp(&other.id))))
-    };
-    rows.sort_by(|one, other| order(&place(one), &place(other)).unwrap());
-    let mut total = request.count.then_some(rows.len() as u64);
-    if let Some(after) = &request.after {
-        rows.retain(|row| {
-            let place = place(row);
-            let behind = if flaw == Flaw::SkipsEquals {
-                compare(&place.key, &after.key).map(turned)
-            } else {
-                order(&place, after)
-            };
-            behind == Some(Ordering::Greater)
-        });
+    fn answered<T>(&self, page: Page<T>, request: &PageRequest) -> Page<T> {
+        let is_cut = page.items.len() < request.limit.get();
+        match self.flaw {
+            Flaw::CountsThePage => Page { total: page.total.map(|_| page.items.len() as u64), ..page },
+            Flaw::EndsAtTheCut if is_cut => Page { next: None, ..page },
+            _ => page,
+        }
     }
-    if flaw == Flaw::CountsThePage {
-        total = total.map(|_| rows.len().min(request.limit.get()) as u64);
+
+    fn scope(&self, scope: Scope) -> Scope {
+        if self.flaw == Flaw::IgnoresScopes { Scope::All } else { scope }
     }
-    let more = rows.len() > request.limit.get();
-    let budget = if flaw == Flaw::ListsEveryLine { usize::MAX } else { LINES_PER_PAGE };
-    let page = Page::fitting(rows, request, total, place, budget, lines);
-    if flaw == Flaw::EndsAtTheCut && !more { Page { next: None, ..page } } else { page }
+
+    /// The store in which nothing is archived.
+    fn unarchived(&self) -> Done<MemoryStore> {
+        let (mut state, store) = (self.seen.state(), empty());
+        let products = std::mem::take(&mut state.products);
+        for product in products.rows() {
+            state.products.insert(&Product { archived_at: None, ..product.clone() })?;
+        }
+        store.restore(state);
+        Ok(store)
+    }
 }
 
 #[async_trait]
-impl OutboxQueries for Double {
+impl ProductQueries for Flawed {
+    async fn find_product(&self, id: ProductId) -> Done<Option<Product>> {
+        self.seen.find_product(id).await
+    }
+    async fn list_products(&self, sort: ProductSort, request: &PageRequest) -> Done<Page<Product>> {
+        let seen = if self.flaw == Flaw::ListsArchived { self.unarchived()? } else { self.seen.clone() };
+        let page = seen.list_products(sort, &self.asked(request, sort.direction)).await?;
+        Ok(self.answered(page, request))
+    }
+}
+
+#[async_trait]
+impl StockQueries for Flawed {
+    async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
+        let found = self.seen.find_stock(id).await?;
+        let orphan = || self.seen.state().levels.get(id).map(|level| StockView::of(level, false));
+        Ok(if self.flaw == Flaw::ShowsOrphans { found.or_else(orphan) } else { found })
+    }
+}
+
+#[async_trait]
+impl CategoryQueries for Flawed {
+    async fn find_category(&self, id: CategoryId) -> Done<Option<Category>> {
+        self.seen.find_category(id).await
+    }
+    async fn list_categories(&self, sort: CategorySort, request: &PageRequest) -> Done<Page<Category>> {
+        self.seen.list_categories(sort, request).await
+    }
+}
+
+#[async_trait]
+impl UserQueries for Flawed {
+    async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
+        self.seen.find_user(scope, id).await
+    }
+    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
+        self.seen.find_credentials(email).await
+    }
+}
+
+#[async_trait]
+impl SessionQueries for Flawed {
+    async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
+        self.seen.find_session(id).await
+    }
+}
+
+#[async_trait]
+impl OrderQueries for Flawed {
+    async fn find_order(&self, scope: Scope, id: OrderId) -> Done<Option<OrderView>> {
+        self.seen.find_order(self.scope(scope), id).await
+    }
+    async fn list_orders(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<OrderView>> {
+        let (scope, asked) = (self.scope(scope), self.asked(request, direction));
+        if self.flaw == Flaw::ListsEveryLine {
+            let state = self.seen.state();
+            let rows = state.orders.rows().filter(|order| scope.admits(order.customer_id)).map(OrderView::from);
+            return Ok(page(rows, OrderView::position, direction, &asked, usize::MAX, |_| 0));
+        }
+        Ok(self.answered(self.seen.list_orders(scope, direction, &asked).await?, request))
+    }
+}
+
+#[async_trait]
+impl OutboxQueries for Flawed {
     async fn list_events(&self, after: Option<EventId>, limit: u32) -> Done<Vec<OutboxEvent>> {
-        let state = self.seen();
-        let later = state.events.values().filter(|event| after.is_none_or(|after| event.id > after));
-        Ok(later.take(usize::try_from(limit).unwrap()).cloned().collect())
-    }
-}
-
-#[async_trait]
-impl InstanceKeys for Double {
-    async fn list_keys(&self) -> Done<Vec<SealedKey>> {
-        let mut keys = self.seen().instance_keys;
-        keys.sort_by_key(|key| key.created_at);
-        Ok(keys)
-    }
-    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
-        let keys = &mut self.shared.state.write().unwrap().instance_keys;
-        if keys.iter().any(|other| other.purpose == key.purpose) && self.flaw != Flaw::KeepsEveryKey {
-            return Ok(false);
-        }
-        if keys.iter().any(|other| other.id == key.id) {
-            return Err(StoreError::Duplicate {
-                constraint: skep_application::operations::constraints::INSTANCE_KEY_ID,
-            });
-        }
-        keys.push(key.clone());
-        Ok(true)
-    }
-}
-
-#[async_trait]
-impl StoreHealth for Double {
-    async fn check(&self) -> Done<()> {
-        Ok(())
+        self.seen.list_events(after, limit).await
     }
 }

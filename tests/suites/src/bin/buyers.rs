@@ -32,7 +32,7 @@ async fn main() -> Result<(), Failure> {
     let line = tokio::task::spawn_blocking(|| std::io::stdin().lock().read_line(&mut String::new()));
     line.await??;
     let cart: ProductId = product.parse()?;
-    let sales = Sales::of(&store, &[vec![cart]], count.parse()?).await?;
+    let sales = Sales::of(store, &[vec![cart]], count.parse()?).await?;
     let result = serde_json::json!({ "placed": sales.placed, "short": sales.short, "failed": sales.failed });
     writeln!(output, "{result}")?;
     if let Some(store) = mongodb {

@@ -77,7 +77,7 @@ impl Summary {
     pub(crate) fn print(&self) {
         let mut counts = self.counts();
         counts.stores.sort_by_key(|store| {
-            ["sqlite", "postgres", "mongodb"].iter().position(|known| known == store).unwrap_or(9)
+            ["memory", "sqlite", "postgres", "mongodb"].iter().position(|known| known == store).unwrap_or(9)
         });
         let cell = |count: Option<&Count>| match count {
             None => String::new(),

@@ -1,0 +1,5 @@
+//! Products, stock and categories.
+
+mod categories;
+mod products;
+mod stock;

@@ -1,0 +1,126 @@
+//! Accounts and log-ins.
+
+use crate::{Done, MemoryStore, MemoryUnit, Row, Rules};
+use async_trait::async_trait;
+use skep_application::{
+    identity::{
+        Credentials, SessionQueries, SessionRepository, SessionView, SetupToken, SetupTokenRepository, UserQueries,
+        UserRepository, UserView,
+        constraints::{SESSION_ID, USER_EMAIL, USER_ID},
+    },
+    kernel::{Scope, StoreError},
+};
+use skep_domain::{
+    access::Role,
+    identity::{Session, User},
+    shared::{Email, SessionId, Timestamp, UserId, Version},
+};
+use std::collections::BTreeSet;
+
+impl Row for User {
+    type Key = UserId;
+    const RULES: Rules<Self> = Rules {
+        unique: &[(USER_EMAIL, |one, other| one.email == other.email)],
+        ..Rules::of(USER_ID, |user| user.id, |user| &mut user.version)
+    };
+}
+
+#[async_trait]
+impl UserRepository for MemoryUnit {
+    async fn find(&mut self, id: UserId) -> Done<Option<User>> {
+        self.run(|state| Ok(state.users.get(id).cloned())).await
+    }
+    async fn find_by_email(&mut self, email: &Email) -> Done<Option<User>> {
+        self.run(|state| Ok(state.users.rows().find(|user| user.email == *email).cloned())).await
+    }
+    async fn any_with_role(&mut self, role: Role) -> Done<bool> {
+        self.run(|state| Ok(state.users.rows().any(|user| user.roles.contains(&role)))).await
+    }
+    async fn insert(&mut self, user: &User) -> Done<()> {
+        self.run(|state| state.users.insert(user)).await
+    }
+    async fn save(&mut self, user: &User) -> Done<Version> {
+        self.run(|state| state.users.save(user)).await
+    }
+}
+
+#[async_trait]
+impl UserQueries for MemoryStore {
+    async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
+        Ok(self.state().users.get(id).filter(|user| scope.admits(user.id)).map(UserView::from))
+    }
+    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
+        let state = self.state();
+        let user = state.users.rows().find(|user| user.email == *email);
+        Ok(user.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash.clone() }))
+    }
+}
+
+#[async_trait]
+impl SessionRepository for MemoryUnit {
+    async fn find(&mut self, id: SessionId) -> Done<Option<Session>> {
+        self.run(|state| Ok(state.sessions.get(&id).cloned())).await
+    }
+    async fn insert(&mut self, session: &Session) -> Done<()> {
+        self.run(|state| {
+            if state.sessions.contains_key(&session.id) {
+                return Err(StoreError::Duplicate { constraint: SESSION_ID });
+            }
+            state.sessions.insert(session.id, session.clone());
+            Ok(())
+        })
+        .await
+    }
+    async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Done<bool> {
+        self.run(|state| match state.sessions.get_mut(&id) {
+            Some(session) if session.revoked_at.is_none() => {
+                session.revoked_at = Some(now);
+                Ok(true)
+            }
+            _ => Ok(false),
+        })
+        .await
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let ended = |session: &&Session| {
+                session.expires_at <= until || session.revoked_at.is_some_and(|revoked_at| revoked_at <= until)
+            };
+            let ended = state.sessions.values().filter(ended);
+            let ended: BTreeSet<_> = ended.map(|session| session.id).take(limit as usize).collect();
+            state.sessions.retain(|id, _| !ended.contains(id));
+            Ok(ended.len() as u64)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl SessionQueries for MemoryStore {
+    async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
+        let state = self.state();
+        let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
+        Ok(state.users.get(session.user_id).map(|user| SessionView { session, roles: user.roles.clone() }))
+    }
+}
+
+#[async_trait]
+impl SetupTokenRepository for MemoryUnit {
+    async fn find(&mut self) -> Done<Option<SetupToken>> {
+        self.run(|state| Ok(state.setup_token)).await
+    }
+    async fn replace(&mut self, token: &SetupToken) -> Done<()> {
+        self.run(|state| {
+            state.setup_token = Some(*token);
+            Ok(())
+        })
+        .await
+    }
+    async fn delete(&mut self) -> Done<()> {
+        self.run(|state| {
+            state.setup_token = None;
+            Ok(())
+        })
+        .await
+    }
+}

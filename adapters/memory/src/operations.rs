@@ -1,0 +1,108 @@
+//! Steps of the schema, keys of the deployment, health.
+
+use crate::{Done, MemoryStore, State, store::MemoryUnit};
+use async_trait::async_trait;
+use skep_application::{
+    kernel::{StoreError, Transaction as _, TxMode, Units as _},
+    operations::{
+        AppliedStep, Down, FOUNDATION, InstanceKeys, MigrationError, MigrationSet, MigrationStatus, MigrationStep,
+        Migrations, SealedKey, StoreHealth, constraints::INSTANCE_KEY_ID, next_position,
+    },
+};
+
+/// What a step does. The tables are there without any, so that most steps do nothing; one of a program that embeds the
+/// store may prepare what the program keeps elsewhere.
+pub type MemoryStep = fn() -> Result<(), StoreError>;
+
+/// Steps of a program that embeds the store.
+pub type MemorySet = MigrationSet<MemoryStep>;
+
+pub(crate) const SETS: &[MemorySet] =
+    &[MemorySet { name: FOUNDATION, after: &[], steps: &[MigrationStep { name: "tables", work: || Ok(()) }] }];
+
+impl MemoryStore {
+    /// The same store, with the steps of a program that embeds it, which run after its own.
+    ///
+    /// # Errors
+    /// `Misdeclared`.
+    pub fn with_sets(self, sets: &[MemorySet]) -> Result<Self, MigrationError> {
+        let Self { memory, schedule, clock } = self;
+        Ok(Self { memory, schedule: schedule.and(sets)?, clock })
+    }
+
+    fn applied(&self) -> Result<Vec<AppliedStep>, MigrationError> {
+        let applied = self.state().applied.to_vec();
+        self.schedule.check(&applied)?;
+        Ok(applied)
+    }
+
+    /// Changes the state while no unit of work writes.
+    async fn change<T>(&self, work: impl FnOnce(&mut State) -> Done<T>) -> Done<T> {
+        let mut unit: MemoryUnit = self.open(TxMode::Write, &[]).await?;
+        let done = unit.run(work).await?;
+        Box::new(unit).commit().await?;
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl Migrations for MemoryStore {
+    async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let _turn = self.turn().await;
+        let mut done = vec![];
+        for step in self.schedule.missing(&self.applied()?) {
+            (step.work)().map_err(|error| step.failed(error))?;
+            let mut state = self.state();
+            let (position, applied_at) = (next_position(&state.applied), self.clock.now());
+            let record = AppliedStep { position, set: step.set.to_owned(), number: step.number, applied_at };
+            state.applied.push(record);
+            self.restore(state);
+            done.push(step.status(Some(applied_at)));
+        }
+        Ok(done)
+    }
+
+    /// Without any step the store is empty.
+    async fn down(&self, which: &Down) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let _turn = self.turn().await;
+        let back = self.schedule.back(&self.applied()?, which)?;
+        let mut state = self.state();
+        state.applied.retain(|found| back.iter().all(|(_, position)| *position != found.position));
+        self.restore(if state.applied.is_empty() { State::default() } else { state });
+        Ok(back.iter().map(|(step, _)| step.status(None)).collect())
+    }
+
+    async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
+        Ok(self.schedule.status(&self.applied()?))
+    }
+}
+
+#[async_trait]
+impl InstanceKeys for MemoryStore {
+    async fn list_keys(&self) -> Done<Vec<SealedKey>> {
+        let mut keys = self.state().instance_keys.to_vec();
+        keys.sort_by_key(|key| key.created_at);
+        Ok(keys)
+    }
+
+    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
+        self.change(|state| {
+            if state.instance_keys.iter().any(|other| other.purpose == key.purpose) {
+                return Ok(false);
+            }
+            if state.instance_keys.iter().any(|other| other.id == key.id) {
+                return Err(StoreError::Duplicate { constraint: INSTANCE_KEY_ID });
+            }
+            state.instance_keys.push(key.clone());
+            Ok(true)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl StoreHealth for MemoryStore {
+    async fn check(&self) -> Done<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,89 @@
+//! The operations of the double.
+
+use super::{Done, Flaw, Flawed};
+use async_trait::async_trait;
+use skep_application::operations::{
+    AppliedStep, Down, InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth, next_position,
+};
+use skep_domain::shared::Timestamp;
+use skep_memory::State;
+
+type Moved = Result<Vec<MigrationStatus>, MigrationError>;
+
+impl Flawed {
+    fn bend(&self, work: impl FnOnce(&mut State)) {
+        let mut state = self.store.state();
+        work(&mut state);
+        self.store.restore(state);
+    }
+
+    /// A store that should be refused, and is not.
+    fn touched(&self, moved: Moved) -> Moved {
+        match (moved, self.flaw) {
+            (Err(MigrationError::Newer { .. }), Flaw::TouchesNewer) => Ok(vec![]),
+            (Err(MigrationError::UnknownSet { .. }), Flaw::TouchesUnknownSets) => Ok(vec![]),
+            (moved, _) => moved,
+        }
+    }
+}
+
+#[async_trait]
+impl Migrations for Flawed {
+    async fn up(&self) -> Moved {
+        if self.flaw == Flaw::MigratesAgain {
+            self.bend(|state| state.applied.clear());
+        }
+        match (self.touched(self.store.up().await), self.flaw) {
+            (Err(MigrationError::Failed { set, number, name, source }), Flaw::RecordsWhatFailed) => {
+                self.bend(|state| {
+                    let position = next_position(&state.applied);
+                    let applied_at = Timestamp::MIN;
+                    state.applied.push(AppliedStep { position, set: set.clone(), number, applied_at });
+                });
+                Err(MigrationError::Failed { set, number, name, source })
+            }
+            (Ok(mut steps), Flaw::RunsHostsFirst) => {
+                steps.reverse();
+                Ok(steps)
+            }
+            (moved, _) => moved,
+        }
+    }
+
+    async fn down(&self, which: &Down) -> Moved {
+        let all = Down::newest(which.steps);
+        if self.flaw == Flaw::IgnoresTheNamedSet {
+            return self.store.down(&all).await;
+        }
+        match self.touched(self.store.down(which).await) {
+            Err(MigrationError::Needed { .. }) if self.flaw == Flaw::TakesBackTheNeeded => self.store.down(&all).await,
+            moved => moved,
+        }
+    }
+
+    async fn status(&self) -> Moved {
+        self.touched(self.store.status().await)
+    }
+}
+
+#[async_trait]
+impl InstanceKeys for Flawed {
+    async fn list_keys(&self) -> Done<Vec<SealedKey>> {
+        self.seen.list_keys().await
+    }
+    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
+        let kept = self.store.insert_first_key(key).await?;
+        if !kept && self.flaw == Flaw::KeepsEveryKey {
+            self.bend(|state| state.instance_keys.push(key.clone()));
+            return Ok(true);
+        }
+        Ok(kept)
+    }
+}
+
+#[async_trait]
+impl StoreHealth for Flawed {
+    async fn check(&self) -> Done<()> {
+        self.store.check().await
+    }
+}

@@ -1,0 +1,350 @@
+//! A unit of work with a flaw.
+
+use super::{Done, Flaw};
+use async_trait::async_trait;
+use skep_application::{
+    catalog::{CategoryRepository, ProductRepository, StockRepository},
+    identity::{SessionRepository, SetupToken, SetupTokenRepository, UserRepository, constraints::SETUP_TOKEN},
+    kernel::{
+        Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, Outbox, OutboxEvent, StoreError, Transaction, TxMode,
+        Units as _,
+    },
+    ordering::OrderRepository,
+};
+use skep_domain::{
+    access::Role,
+    catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
+    identity::{Session, User},
+    ordering::Order,
+    shared::{Email, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
+};
+use skep_memory::{MemoryStore, MemoryUnit, Row, State, Table};
+use uuid::Uuid;
+
+pub(crate) struct FlawedUnit {
+    /// `None` once it has ended.
+    inner: Option<MemoryUnit>,
+    store: MemoryStore,
+    flaw: Flaw,
+    mode: TxMode,
+}
+
+/// Runs a statement of the honest unit, with the flaws that any statement can have.
+macro_rules! through {
+    ($unit:ident, $port:ident::$name:ident($($argument:expr),*)) => {{
+        $unit.before().await?;
+        let done = $port::$name($unit.inner(), $($argument),*).await;
+        $unit.after(done).await
+    }};
+}
+
+impl FlawedUnit {
+    pub(crate) fn new(inner: MemoryUnit, store: MemoryStore, flaw: Flaw, mode: TxMode) -> Self {
+        Self { inner: Some(inner), store, flaw, mode }
+    }
+
+    fn inner(&mut self) -> &mut MemoryUnit {
+        self.inner.as_mut().unwrap()
+    }
+
+    fn state(&self) -> &State {
+        self.inner.as_ref().unwrap().state()
+    }
+
+    /// Changes what the unit sees behind the back of its rules.
+    async fn bend(&mut self, work: impl FnOnce(&mut State)) -> Done<()> {
+        let bent = |state: &mut State| {
+            work(state);
+            Ok(())
+        };
+        self.inner().run(bent).await
+    }
+
+    async fn before(&mut self) -> Done<()> {
+        if self.flaw == Flaw::ReadsChange && self.mode == TxMode::Read {
+            let now = self.store.state();
+            self.bend(|state| *state = now).await?;
+        }
+        Ok(())
+    }
+
+    async fn after<T>(&mut self, done: Done<T>) -> Done<T> {
+        if self.flaw == Flaw::ForgetsErrors && done.is_err() {
+            let draft = self.state().clone();
+            self.inner = None;
+            self.inner = Some(self.store.open(self.mode, &[]).await?);
+            self.bend(|state| *state = draft).await?;
+        }
+        if self.flaw == Flaw::ShowsDrafts && self.mode == TxMode::Write {
+            self.store.restore(self.state().clone());
+        }
+        match done {
+            Err(StoreError::Duplicate { .. }) if self.flaw == Flaw::NamesTheWrongRule => {
+                Err(StoreError::Duplicate { constraint: Constraint::new("bees_pkey") })
+            }
+            done => done,
+        }
+    }
+
+    /// The row as it is given to `save`, and whether it is to be inserted instead.
+    fn changed<R: Row>(&self, row: &R, table: fn(&State) -> &Table<R>) -> (R, bool) {
+        let (mut row, version) = (row.clone(), R::RULES.version);
+        let stored = table(self.state()).get((R::RULES.key)(&row)).cloned();
+        let is_inserted = stored.is_none() && self.flaw == Flaw::SavesTheMissing;
+        if let Some(mut stored) = stored.filter(|_| self.flaw == Flaw::IgnoresVersions) {
+            *version(&mut row) = *version(&mut stored);
+        }
+        (row, is_inserted)
+    }
+}
+
+#[async_trait]
+impl Transaction for FlawedUnit {
+    async fn commit(mut self: Box<Self>) -> Done<()> {
+        let inner = self.inner.take().unwrap();
+        let draft = inner.state().clone();
+        match Box::new(inner).commit().await {
+            Err(StoreError::Full(_)) if self.flaw == Flaw::CommitLies => Ok(()),
+            Ok(()) if self.flaw == Flaw::LosesUpdates && self.mode == TxMode::Write => {
+                self.store.restore(draft);
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn rollback(mut self: Box<Self>) -> Done<()> {
+        let inner = Box::new(self.inner.take().unwrap());
+        if self.flaw == Flaw::RollbackCommits { inner.commit().await } else { inner.rollback().await }
+    }
+}
+
+impl Drop for FlawedUnit {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.as_ref().filter(|_| self.flaw == Flaw::DropCommits) {
+            self.store.restore(inner.state().clone());
+        }
+    }
+}
+
+#[async_trait]
+impl IdempotencyKeys for FlawedUnit {
+    async fn claim(&mut self, claim: &IdempotencyClaim) -> Done<Claimed> {
+        let mut claim = self.claimed(claim);
+        let key = (claim.principal, claim.use_case, claim.key.as_str().to_owned());
+        if let Some(stored) = self.state().keys.get(&key).filter(|_| self.flaw == Flaw::NeverForgets) {
+            claim.now = stored.expires_at.plus_millis(-1);
+        }
+        if self.flaw == Flaw::NeverReplays {
+            self.bend(|state| drop(state.keys.remove(&key))).await?;
+        }
+        through!(self, IdempotencyKeys::claim(&claim))
+    }
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Done<()> {
+        let claim = self.claimed(claim);
+        through!(self, IdempotencyKeys::fill(&claim, answer))
+    }
+    async fn sweep(&mut self, now: Timestamp, limit: u32) -> Done<u64> {
+        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
+        through!(self, IdempotencyKeys::sweep(now, limit))
+    }
+}
+
+impl FlawedUnit {
+    fn claimed(&self, claim: &IdempotencyClaim) -> IdempotencyClaim {
+        let principal = if self.flaw == Flaw::SharesKeys { Uuid::nil() } else { claim.principal };
+        let fingerprint = if self.flaw == Flaw::IgnoresFingerprints { [0; 32] } else { claim.fingerprint };
+        IdempotencyClaim { principal, fingerprint, ..claim.clone() }
+    }
+}
+
+#[async_trait]
+impl Outbox for FlawedUnit {
+    async fn append(&mut self, event: &OutboxEvent) -> Done<()> {
+        through!(self, Outbox::append(event))
+    }
+    async fn settle(&mut self, event: EventId) -> Done<bool> {
+        Ok(through!(self, Outbox::settle(event))? && self.flaw != Flaw::NeverSettles)
+    }
+}
+
+#[async_trait]
+impl UserRepository for FlawedUnit {
+    async fn find(&mut self, id: UserId) -> Done<Option<User>> {
+        through!(self, UserRepository::find(id))
+    }
+    async fn find_by_email(&mut self, email: &Email) -> Done<Option<User>> {
+        through!(self, UserRepository::find_by_email(email))
+    }
+    async fn any_with_role(&mut self, role: Role) -> Done<bool> {
+        through!(self, UserRepository::any_with_role(role))
+    }
+    async fn insert(&mut self, user: &User) -> Done<()> {
+        through!(self, UserRepository::insert(user))
+    }
+    async fn save(&mut self, user: &User) -> Done<Version> {
+        let (user, _) = self.changed(user, |state| &state.users);
+        through!(self, UserRepository::save(&user))
+    }
+}
+
+#[async_trait]
+impl SessionRepository for FlawedUnit {
+    async fn find(&mut self, id: SessionId) -> Done<Option<Session>> {
+        through!(self, SessionRepository::find(id))
+    }
+    async fn insert(&mut self, session: &Session) -> Done<()> {
+        through!(self, SessionRepository::insert(session))
+    }
+    async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Done<bool> {
+        if self.flaw == Flaw::RevokesTwice {
+            self.bend(|state| state.sessions.values_mut().for_each(|session| session.revoked_at = None)).await?;
+        }
+        through!(self, SessionRepository::revoke(id, now))
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
+        let mut kept = self.state().sessions.clone();
+        kept.retain(|_, session| self.flaw == Flaw::KeepsRevoked && session.revoked_at.is_some());
+        self.bend(|state| state.sessions.retain(|id, _| !kept.contains_key(id))).await?;
+        let swept = through!(self, SessionRepository::sweep(until, limit))?;
+        self.bend(|state| state.sessions.append(&mut kept)).await?;
+        Ok(swept)
+    }
+}
+
+#[async_trait]
+impl SetupTokenRepository for FlawedUnit {
+    async fn find(&mut self) -> Done<Option<SetupToken>> {
+        through!(self, SetupTokenRepository::find())
+    }
+    async fn replace(&mut self, token: &SetupToken) -> Done<()> {
+        if self.flaw == Flaw::KeepsTheToken && self.state().setup_token.is_some() {
+            return Err(StoreError::Duplicate { constraint: SETUP_TOKEN });
+        }
+        through!(self, SetupTokenRepository::replace(token))
+    }
+    async fn delete(&mut self) -> Done<()> {
+        through!(self, SetupTokenRepository::delete())
+    }
+}
+
+impl FlawedUnit {
+    /// The product as it is kept.
+    fn kept(&self, product: &Product) -> Product {
+        let mut product = product.clone();
+        if self.flaw == Flaw::RoundsPrices {
+            #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "that is the flaw")]
+            let amount = product.price.amount() as f64 as i64;
+            product.price = Money::new(amount, product.price.currency());
+        }
+        if self.flaw == Flaw::CutsMilliseconds {
+            let millis = product.created_at.as_millis();
+            product.created_at = Timestamp::from_millis(millis - millis.rem_euclid(1_000)).unwrap();
+        }
+        product
+    }
+}
+
+#[async_trait]
+impl ProductRepository for FlawedUnit {
+    async fn find(&mut self, id: ProductId) -> Done<Option<Product>> {
+        through!(self, ProductRepository::find(id))
+    }
+    async fn find_many(&mut self, ids: &[ProductId]) -> Done<Vec<Product>> {
+        through!(self, ProductRepository::find_many(ids))
+    }
+    async fn insert(&mut self, product: &Product) -> Done<()> {
+        let product = self.kept(product);
+        through!(self, ProductRepository::insert(&product))
+    }
+    async fn save(&mut self, product: &Product) -> Done<Version> {
+        let (product, is_inserted) = self.changed(&self.kept(product), |state| &state.products);
+        if is_inserted {
+            return through!(self, ProductRepository::insert(&product)).map(|()| product.version.next());
+        }
+        through!(self, ProductRepository::save(&product))
+    }
+}
+
+#[async_trait]
+impl CategoryRepository for FlawedUnit {
+    async fn find(&mut self, id: CategoryId) -> Done<Option<Category>> {
+        through!(self, CategoryRepository::find(id))
+    }
+    async fn insert(&mut self, category: &Category) -> Done<()> {
+        through!(self, CategoryRepository::insert(category))
+    }
+    async fn save(&mut self, category: &Category) -> Done<Version> {
+        through!(self, CategoryRepository::save(category))
+    }
+    async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Done<Vec<CategoryId>> {
+        through!(self, CategoryRepository::lineage(id, moving))
+    }
+    async fn delete(&mut self, category: &Category) -> Done<()> {
+        through!(self, CategoryRepository::delete(category))
+    }
+}
+
+#[async_trait]
+impl StockRepository for FlawedUnit {
+    async fn find_many(&mut self, ids: &[ProductId]) -> Done<Vec<StockLevel>> {
+        through!(self, StockRepository::find_many(ids))
+    }
+    async fn insert(&mut self, level: &StockLevel) -> Done<()> {
+        through!(self, StockRepository::insert(level))
+    }
+    async fn save_many(&mut self, levels: &[StockLevel]) -> Done<()> {
+        let levels: Vec<_> = levels.iter().map(|level| self.changed(level, |state| &state.levels).0).collect();
+        through!(self, StockRepository::save_many(&levels))
+    }
+    async fn append_movements(&mut self, movements: &[StockMovement]) -> Done<()> {
+        through!(self, StockRepository::append_movements(movements))
+    }
+    async fn list_movements(&mut self, product: ProductId) -> Done<Vec<StockMovement>> {
+        through!(self, StockRepository::list_movements(product))
+    }
+    async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
+        through!(self, StockRepository::insert_reservations(reservations))
+    }
+    async fn list_reservations(&mut self, order: OrderId) -> Done<Vec<Reservation>> {
+        through!(self, StockRepository::list_reservations(order))
+    }
+    async fn list_expired(&mut self, ids: &[ProductId], now: Timestamp, limit: u32) -> Done<Vec<Reservation>> {
+        let now = if self.flaw == Flaw::ExpiresLate { now.plus_millis(-1) } else { now };
+        through!(self, StockRepository::list_expired(ids, now, limit))
+    }
+    async fn end_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
+        if self.flaw == Flaw::EndsTwice {
+            let revive = |one: &mut Reservation| one.state = ReservationState::Active;
+            self.bend(|state| state.reservations.values_mut().for_each(revive)).await?;
+        }
+        through!(self, StockRepository::end_reservations(reservations))
+    }
+}
+
+#[async_trait]
+impl OrderRepository for FlawedUnit {
+    async fn find(&mut self, id: OrderId) -> Done<Option<Order>> {
+        let mut found = through!(self, OrderRepository::find(id))?;
+        if let Some(order) = found.as_mut().filter(|_| self.flaw == Flaw::SortsLines) {
+            order.lines.sort_by_key(|line| line.product_id);
+        }
+        Ok(found)
+    }
+    async fn insert(&mut self, order: &Order) -> Done<()> {
+        through!(self, OrderRepository::insert(order))
+    }
+    async fn save(&mut self, order: &Order) -> Done<Version> {
+        let (order, is_inserted) = self.changed(order, |state| &state.orders);
+        if is_inserted {
+            return through!(self, OrderRepository::insert(&order)).map(|()| order.version.next());
+        }
+        let version = through!(self, OrderRepository::save(&order))?;
+        if self.flaw == Flaw::SavesLines {
+            let whole = Order { version, ..order };
+            self.bend(|state| state.orders.delete(&whole).and_then(|()| state.orders.insert(&whole)).unwrap()).await?;
+        }
+        Ok(version)
+    }
+}
