@@ -94,7 +94,7 @@ impl Versioned for Category {
     fn alter(&mut self, round: i64) -> Checked {
         self.name = Text::line(&format!("Round {round}"), 200)?;
         self.slug = Slug::parse(&format!("round-{round}-{}", self.id.uuid().simple()))?;
-        // Its own id is the only other one that is known to exist.
+        // The category becomes its own parent, because no other id is known to exist here.
         self.parent_id = (round % 2 == 1).then_some(self.id);
         self.updated_at = sample::at(100 * round);
         Ok(())
@@ -187,7 +187,7 @@ async fn the_lineage_leads_to_the_top(given: &Given) -> Checked {
     equal(lineage(CategoryId::new(world::uuid())).await?, vec![])
 }
 
-/// Moves a category unless it would be under itself; tells whether it was moved.
+/// Moves a category unless that would make a cycle. Returns whether it was moved.
 async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Result<bool, StoreError> {
     commit!(store, tx => {
         let lineage = tx.categories().lineage(under, id).await?;
@@ -201,8 +201,7 @@ async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Res
     })
 }
 
-/// Each root is moved under the child of the next one, all at once. If all of the moves were stored, they would be a
-/// cycle.
+/// Moves each root under a child of the next root, all at once. If every move were stored, they would form a cycle.
 async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
     for count in [2, 3, 2, 3, 2, 3] {
         let (mut roots, mut children): (Vec<Category>, Vec<_>) = (vec![], vec![]);
