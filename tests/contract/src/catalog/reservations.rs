@@ -190,7 +190,7 @@ async fn of_two_who_end_it_one_does(given: &Given) -> Checked {
         let (one, other) = (end(ReservationState::Committed), end(ReservationState::Expired));
         let winner = match (one.await?, other.await?) {
             ((done, Ok(())), (_, Err(StoreError::Stale))) | ((_, Err(StoreError::Stale)), (done, Ok(()))) => done,
-            (one, other) => return Err(crate::Failure::new(format!("no single winner: {:?} and {:?}", one.1, other.1))),
+            (one, other) => return Err(crate::Failure::new(format!("ended with {:?} and {:?}", one.1, other.1))),
         };
         equal(of_order(given, active.order_id).await?, vec![winner])?;
     }
