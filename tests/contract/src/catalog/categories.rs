@@ -201,7 +201,7 @@ async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Res
     })
 }
 
-/// Moves each root under a child of the next root, all at once. If every move were stored, they would form a cycle.
+/// Moves each root under a child of the next root, all at once. If every move were stored, there would be a cycle.
 async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
     for count in [2, 3, 2, 3, 2, 3] {
         let (mut roots, mut children): (Vec<Category>, Vec<_>) = (vec![], vec![]);

@@ -243,7 +243,7 @@ async fn the_ledger_survives_in_order(given: &Given) -> Checked {
             created_at: sample::at(number),
         });
     }
-    // The rows are appended in another order than they happened.
+    // The rows are not appended in the order in which they happened.
     commit!(given.store, tx => tx.stock().append_movements(&[rows[2], rows[0]]).await?)?;
     commit!(given.store, tx => tx.stock().append_movements(&[rows[3], rows[1]]).await?)?;
     equal(ledger(given, ids[0]).await?, rows.clone())?;

@@ -141,11 +141,11 @@ async fn settling_leaves_no_trace(given: &Given) -> Checked {
     equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }
 
-/// A late attempt may append its event after another unit has settled that event as not stored.
+/// A late attempt may append its event after another unit has settled that event as not stored. The append must fail.
 async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Checked {
     let event = sample::event();
-    let mut asker = units::write(&*given.store).await?;
-    equal(asker.outbox().settle(event.id).await?, false)?;
+    let mut settling = units::write(&*given.store).await?;
+    equal(settling.outbox().settle(event.id).await?, false)?;
     let mut late = {
         let (second, event) = (given.second().await?, event.clone());
         tokio::spawn(async move { commit!(second, tx => tx.outbox().append(&event).await?) })
@@ -154,15 +154,15 @@ async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Che
     if let Ok(early) = tokio::time::timeout(Duration::from_millis(300), &mut late).await {
         match early? {
             Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
-                asker.outbox().append(&event).await?;
-                asker.commit().await?;
+                settling.outbox().append(&event).await?;
+                settling.commit().await?;
                 return equal(given.store.queries().list_events(None, 10).await?, vec![event]);
             }
             other => return Err(Failure::new(format!("the append did not wait: {other:?}"))),
         }
     }
-    asker.outbox().append(&event).await?;
-    asker.commit().await?;
+    settling.outbox().append(&event).await?;
+    settling.commit().await?;
     duplicate(late.await?, skep_application::kernel::constraints::EVENT_ID)?;
     equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }

@@ -1,4 +1,4 @@
-//! Buying, through the use case that Skep runs, so that a store is tried at its real work.
+//! Placing orders through the use case that Skep runs.
 
 use super::{Sale, opener};
 use crate::{
