@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// The error and its causes, without those that say again what was said.
+/// The error and its causes, without a cause that its predecessor quotes.
 pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> String {
     let mut text = error.to_string();
     let mut last = text.clone();

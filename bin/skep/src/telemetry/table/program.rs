@@ -6,16 +6,16 @@ pub(super) const METRICS: &[Metric] = &[
     // Telemetry itself.
     counter(
         "skep_log_lines_lost_total",
-        "Log lines that were not written because nobody took them in time or the disk was full.",
+        "Log lines that were lost because the reader of the log was too slow or the disk was full.",
     ),
     counter(
         "skep_trace_spans_total",
-        "Spans by what became of them: exported, or lost because the collector is away or slow.",
+        "Spans by their outcome: exported, or lost because the collector is absent or slow.",
     )
     .labels(&["outcome"])
     .when(When::Traced),
     // The process.
-    gauge("skep_build_info", "Always 1; the label says which version runs.").labels(&["version"]),
+    gauge("skep_build_info", "Always 1. The label is the running version.").labels(&["version"]),
     Metric::new("process_cpu_seconds_total", Kind::Counter, "seconds", "Processor time, of the user and the system."),
     Metric::new("process_resident_memory_bytes", Kind::Gauge, "bytes", "Memory that is resident."),
     Metric::new("process_virtual_memory_bytes", Kind::Gauge, "bytes", "Memory that is addressed."),

@@ -7,21 +7,21 @@ const POOL: &[&str] = &["db_client_connection_pool_name"];
 pub(super) const METRICS: &[Metric] = &[
     seconds(
         "db_client_operation_duration_seconds",
-        "Time of an operation of the store, the wait for a connection included where one is made by itself: on SQLite reads outside of units of work, on PostgreSQL every statement, on MongoDB every command.",
+        "Duration of an operation of the store. On SQLite these are reads outside of units of work, with the wait for a connection; on PostgreSQL all statements; on MongoDB all commands.",
     )
     .labels(&["db_system_name", "db_operation_name"])
     .when(When::Used),
     gauge("db_client_connection_count", "Connections to the store, by state: used or idle. SQLite has two pools, `reader` and `writer`; the writer is one.")
         .labels(&["db_client_connection_pool_name", "db_client_connection_state"]),
-    gauge("db_client_connection_max", "How many connections there may be.").labels(POOL),
-    gauge("db_client_connection_pending_requests", "How many wait for a connection; at SQLite's writer, the queue of those who write.").labels(POOL).when(When::Sql),
-    counter("db_client_connection_timeouts_total", "How many have waited for a connection in vain.").labels(POOL).when(When::Sql),
-    counter("skep_store_errors_total", "Errors of the store by kind; a taken value and a stale version are none.")
+    gauge("db_client_connection_max", "The most connections of the pool.").labels(POOL),
+    gauge("db_client_connection_pending_requests", "Callers that wait for a connection. At the writer of SQLite these are the units of work in its queue.").labels(POOL).when(When::Sql),
+    counter("db_client_connection_timeouts_total", "Callers that have waited for a connection in vain.").labels(POOL).when(When::Sql),
+    counter("skep_store_errors_total", "Errors of the store by kind. A taken value and a stale version do not count.")
         .labels(&["db_system_name", "error_type"])
-        .when(When::Told),
+        .when(When::Counted),
     seconds(
         "skep_unit_of_work_duration_seconds",
-        "Units of work by how they ended: committed; rolled_back for a refusal; retried, aborted in a way that lets the use case try again; failed, by an error or because the caller has gone.",
+        "Durations of units of work by their outcome: committed; rolled_back after a refusal; retried after an abort that allows a repeat; failed by an error or because the caller has gone.",
     )
     .labels(&["db_system_name", "outcome"])
     .when(When::Used),
@@ -29,13 +29,13 @@ pub(super) const METRICS: &[Metric] = &[
         "skep_sqlite_group_units",
         Kind::Histogram,
         "units",
-        "Units of work that one shared COMMIT has stored.",
+        "Units of work in one shared COMMIT.",
     )
     .when(When::Sqlite),
     seconds("skep_sqlite_commit_duration_seconds", "Time of a shared COMMIT, most of it the disk's.").when(When::Sqlite),
     gauge(
         "skep_sqlite_log_pages",
-        "Pages of 4 KiB in the write-ahead log that are not moved into the database file yet.",
+        "Pages of 4 KiB in the write-ahead log that are not yet in the database file.",
     )
     .when(When::Sqlite),
     counter(
