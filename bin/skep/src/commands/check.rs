@@ -16,8 +16,9 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_long_help = "Exit codes: 0 if the server can start, 1 if something is wrong.
 
-With --json: {\"ok\": true, \"checks\": [{\"name\": \"port\", \"level\": \"ok\", \"text\": \"127.0.0.1:8080 is free\", \"remedy\": null}]};
-level is ok, note (the server can start, but you should know) or wrong.")]
+With --json, the answer has the members \"ok\" and \"checks\". One of the checks looks like
+{\"name\": \"port\", \"level\": \"ok\", \"text\": \"127.0.0.1:8080 is free\", \"remedy\": null}
+The level is ok, note (the server can start, but you should know this) or wrong.")]
 pub(super) struct Check {
     /// Print the result as JSON.
     #[arg(long)]

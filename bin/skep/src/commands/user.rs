@@ -49,8 +49,8 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
         [] => BoxError::from(error),
         fields => {
             let text = |field: &skep_application::kernel::FieldError| match field.pointer.trim_start_matches('/') {
-                "password" => format!("the password {}", field.detail),
-                name => format!("--{} {}", name.replace('_', "-"), field.detail),
+                "password" => format!("password: {}", field.detail),
+                name => format!("--{}: {}", name.replace('_', "-"), field.detail),
             };
             fields.iter().map(text).collect::<Vec<_>>().join("; ").into()
         }

@@ -8,7 +8,8 @@ pub(super) fn nearest_name(settings: &[Setting], name: &str) -> Option<&'static 
     let plain = name.strip_prefix("SKEP_").unwrap_or(name);
     let of = |setting: &Setting| distance(name, setting.name).min(distance(plain, setting.name));
     let (distance, near) = settings.iter().map(|setting| (of(setting), setting.name)).min()?;
-    (distance <= 3).then_some(near)
+    // Three changes make any short name another one.
+    (distance <= 3 && distance < plain.len()).then_some(near)
 }
 
 /// The most similar key: one with the same last part, the key of this variable, or the one with the fewest differences.

@@ -59,7 +59,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("LOG_LEVEL", "log.level", Shape::Text)
         .default("info")
         .form("error, warn, info, debug, trace, or directives like info,skep_http=debug", "info,skep_http=debug")
-        .doc("The least level that is logged."),
+        .doc("The lowest level that is logged."),
     Setting::new("SKEP_LOG_FORMAT", "log.format", Shape::Text)
         .default("human")
         .form("human or json", "json")

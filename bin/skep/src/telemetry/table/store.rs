@@ -7,7 +7,7 @@ const POOL: &[&str] = &["db_client_connection_pool_name"];
 pub(super) const METRICS: &[Metric] = &[
     seconds(
         "db_client_operation_duration_seconds",
-        "Duration of an operation of the store. On SQLite these are reads outside of units of work, with the wait for a connection; on PostgreSQL all statements; on MongoDB all commands.",
+        "Duration of an operation of the store: on SQLite reads outside of units of work, on PostgreSQL all statements, on MongoDB all commands. Outside of a unit of work it includes the wait for a connection.",
     )
     .labels(&["db_system_name", "db_operation_name"])
     .when(When::Used),
