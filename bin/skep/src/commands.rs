@@ -1,4 +1,4 @@
-//! The commands.
+//! The command line: its arguments, and the commands that they start.
 
 /// Writes a line to the standard output. A reader that closes it, as `head` does, has read enough: that is not an error.
 macro_rules! tell {
@@ -95,7 +95,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 /// Runs a command that needs the configuration. Most of them also need a store.
 fn with_store(command: Command) -> Result<ExitCode, BoxError> {
-    // A program that embeds us may have chosen before: that choice stays.
+    // A provider that was installed before stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = Config::load();
@@ -120,7 +120,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
 fn show_warnings() {
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
     let lines = lines.with_ansi(std::io::stderr().is_terminal());
-    // A program that embeds us may have chosen before: that choice stays.
+    // A subscriber that was installed before stays.
     let _ = lines.with_max_level(tracing::Level::WARN).try_init();
 }
 

@@ -160,7 +160,7 @@ impl TestKit {
         &self.skep
     }
 
-    /// The clock.
+    /// The clock of the instance, for moving time forward.
     #[must_use]
     pub fn clock(&self) -> &TestClock {
         &self.clock

@@ -9,7 +9,7 @@ use super::{read::Source, setting::Setting};
 use skep_application::Policies;
 use std::sync::LazyLock;
 
-/// The settings of a context.
+/// What an operator can choose in one context.
 struct ContextSettings {
     settings: &'static [Setting],
     /// Reads them into the policies of the use cases.

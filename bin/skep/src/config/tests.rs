@@ -97,7 +97,7 @@ fn the_environment_wins_over_the_file() {
     let config = read_file(file, &[("PORT", "9001")]).unwrap();
     assert_eq!((config.port, config.docs), (9001, false));
     assert!(matches!(config.store, StoreChoice::Postgres(_)));
-    // Set to nothing is not set: the file still counts.
+    // An empty variable counts as not set, so the value of the file holds.
     assert_eq!(read_file(file, &[("PORT", "")]).unwrap().port, 9000);
 }
 

@@ -58,7 +58,7 @@ impl When {
     }
 }
 
-/// A metric.
+/// A number that `/metrics` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// The name in Prometheus.
