@@ -1,5 +1,6 @@
 //! An error and its causes, as text.
 
+use skep_application::kernel::{BoxError, StoreError};
 use std::error::Error;
 
 /// The error and its causes, without a cause that its predecessor quotes.
@@ -17,4 +18,12 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> Strin
         cause = error.source();
     }
     text
+}
+
+/// The error of a driver, without the `StoreError` around it, which says only that the store is unavailable.
+pub(crate) fn driver_error(error: StoreError) -> BoxError {
+    match error {
+        StoreError::Unavailable(cause) => cause,
+        other => other.into(),
+    }
 }

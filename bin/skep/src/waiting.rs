@@ -1,7 +1,7 @@
 //! The start waits for a store on a server that does not answer yet, and reports that it waits.
 
 use crate::{
-    causes::with_causes,
+    causes::{driver_error, with_causes},
     config::{Config, StoreServer},
     data_dir::DataDir,
     skep::StartError,
@@ -25,7 +25,8 @@ pub(crate) async fn open_store(
     data: &DataDir,
     clock: Arc<dyn Clock>,
 ) -> Result<OpenStore, StartError> {
-    let open = OpenStore::open(config, data, clock);
+    // Boxed, because the future is large and is moved.
+    let open = Box::pin(OpenStore::open(config, data, clock));
     let Some(server) = config.store.server() else {
         return open.await.map_err(|source| StartError::Store { name: config.store.name(), source });
     };
@@ -110,14 +111,6 @@ impl Wait {
         let StoreServer { name: server, setting } = self.server;
         let source = self.last_error.take().map_or_else(|| "no answer at all".into(), driver_error);
         StartError::Away { server, setting, waited: self.patience, source }
-    }
-}
-
-/// The error of the driver, without the one of the port around it, which says only that the store is unavailable.
-fn driver_error(error: StoreError) -> BoxError {
-    match error {
-        StoreError::Unavailable(cause) => cause,
-        other => other.into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Level};
 use crate::{
-    causes::with_causes,
+    causes::{driver_error, with_causes},
     config::{Config, StoreChoice},
     data_dir::DataDir,
     listen::{ListenError, listen},
@@ -46,7 +46,7 @@ pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> V
     };
     let mut findings = vec![match store.store.check().await {
         Ok(()) => Finding::ok(NAME, format!("{name} answers")),
-        Err(error) => away(config, &error),
+        Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
         findings.push(schema(&store).await);
@@ -122,7 +122,7 @@ async fn keys(store: &dyn InstanceKeys, secret: Option<&InstanceSecret>) -> Opti
 pub(super) async fn redis(config: &Config) -> Option<Finding> {
     const NAME: &str = "redis";
     let redis = stores::redis(config)?;
-    let answer = async { Ok::<_, BoxError>(redis?.check().await?) };
+    let answer = async { Ok::<_, BoxError>(redis?.check().await.map_err(driver_error)?) };
     Some(match answer.await {
         Ok(()) => Finding::ok(NAME, "answers"),
         Err(error) => Finding::wrong(
