@@ -32,6 +32,42 @@ pub(crate) fn of_statement(error: Error) -> StoreError {
     }
 }
 
+/// Whether the error of a check means that the server refuses this user or password, or has no transactions, so that
+/// waiting does not help. Errors of a server that does not answer yet are not refusals.
+#[must_use]
+pub fn is_refusal(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    let connecting = cause.downcast_ref::<CannotConnect>();
+    connecting.is_some_and(|error| error.is_refused) || cause.downcast_ref::<Standalone>().is_some()
+}
+
+/// No server answers, or none accepts this user.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect to MongoDB at {hosts}")]
+pub(crate) struct CannotConnect {
+    hosts: String,
+    is_refused: bool,
+    source: BoxError,
+}
+
+/// What the error of a check means. `hosts` names the servers, which the driver's errors do not.
+pub(crate) fn of_check(error: StoreError, hosts: &str) -> StoreError {
+    let StoreError::Unavailable(source) = error else { return error };
+    let refusal = match source.downcast_ref::<Error>().map(|error| error.kind.as_ref()) {
+        // The message alone: the driver shows this error as a dump of its structures.
+        Some(ErrorKind::Authentication { message, .. }) => Some(message.clone()),
+        _ => None,
+    };
+    let is_refused = refusal.is_some();
+    let source = refusal.map_or(source, BoxError::from);
+    StoreError::Unavailable(CannotConnect { hosts: hosts.to_owned(), is_refused, source }.into())
+}
+
+/// The server is not a member of a replica set.
+#[derive(Debug, thiserror::Error)]
+#[error("mongodb is a standalone server, which has no transactions")]
+pub(crate) struct Standalone;
+
 /// Translates the error of a write outside of a transaction. If its answer is lost, the outcome is unknown.
 pub(crate) fn of_single_write(error: Error) -> StoreError {
     if is_network(&error) { StoreError::OutcomeUnknown(error.into()) } else { of_statement(error) }
@@ -65,7 +101,7 @@ pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
         _ if DUPLICATE_KEY.contains(&code) => Some(duplicate(message)),
         OUT_OF_DISK_SPACE => Some(StoreError::Full(cause())),
         ILLEGAL_OPERATION if message.contains("ransaction") || message.contains("retryable") => {
-            Some(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
+            Some(StoreError::Unavailable(Standalone.into()))
         }
         _ if message.contains("No space left on device") => Some(StoreError::Full(cause())),
         WRITE_CONFLICT => Some(StoreError::Retry(cause())),

@@ -29,6 +29,7 @@ mod schema;
 mod store;
 mod unit;
 
+pub use error::is_refusal;
 pub use observe::PoolStats;
 pub use options::{CommandObserver, ConnectError, MongoOptions};
 pub use schema::{MongoCode, MongoSchema, MongoSet, MongoStep};

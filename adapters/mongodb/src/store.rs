@@ -1,6 +1,7 @@
 //! The store on one database.
 
 use crate::{
+    error::{self, Standalone},
     latest::Latest,
     locks::KeyLocks,
     observe::{Observer, PoolStats},
@@ -30,6 +31,8 @@ const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 /// A store in one database of a MongoDB replica set or sharded cluster.
 pub struct MongoStore {
     client: Client,
+    /// Hosts and ports of the servers, for errors.
+    hosts: String,
     database: Database,
     locks: Arc<KeyLocks>,
     latest: Arc<Latest>,
@@ -48,13 +51,14 @@ impl MongoStore {
     pub async fn connect(options: MongoOptions, clock: Arc<dyn Clock>) -> Result<Self, ConnectError> {
         let (mut client_options, database) = options::read(&options).await?;
         refuse_standalone(&client_options).await?;
+        let hosts = client_options.hosts.iter().map(shown).collect::<Vec<_>>().join(", ");
         let observer = Observer::new();
         client_options.cmap_event_handler = Some(observer.pool_events());
         let client =
             Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
         let database = client.database(&database);
         let (locks, latest, schedule) = (Arc::default(), Arc::default(), Schedule::new(SETS));
-        Ok(Self { client, database, locks, latest, observer, options, clock, schedule })
+        Ok(Self { client, hosts, database, locks, latest, observer, options, clock, schedule })
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their collections.
@@ -113,12 +117,11 @@ impl Units for MongoStore {
 #[async_trait]
 impl StoreHealth for MongoStore {
     async fn check(&self) -> Result<(), StoreError> {
-        match ops::greet(&self.client, CHECK_PATIENCE).await? {
+        let greeting = ops::greet(&self.client, CHECK_PATIENCE).await;
+        match greeting.map_err(|error| error::of_check(error, &self.hosts))? {
             Greeting::Usable => Ok(()),
             Greeting::NotInitiated => Err(StoreError::Unavailable("the replica set is not initiated".into())),
-            Greeting::Standalone => {
-                Err(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
-            }
+            Greeting::Standalone => Err(StoreError::Unavailable(Standalone.into())),
         }
     }
 }

@@ -83,7 +83,8 @@ impl Fault {
         Self { place, text, meaning, link }
     }
 
-    /// An error that sqlx reported while it opened a connection. The store cannot be used, whatever the error is.
+    /// An error that sqlx reported while it opened a connection. The store cannot be used, whatever the error is. The
+    /// link is `Unfit` if the server has refused the connection, or if our own TLS settings are wrong.
     pub(crate) fn of_connecting(address: &str, error: &sqlx::Error) -> Self {
         let Self { place, text, .. } = match error {
             sqlx::Error::Io(error) => Self::new("", error.to_string(), Meaning::Unavailable),
@@ -91,7 +92,12 @@ impl Fault {
         };
         debug_assert!(place.is_empty());
         let place = format!("cannot connect to PostgreSQL at {address}").into();
-        Self { place, text, meaning: Meaning::Unavailable, link: Link::Lost }
+        let link = match error {
+            sqlx::Error::Database(error) if !is_passing(error.code().as_deref()) => Link::Unfit,
+            sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Link::Unfit,
+            _ => Link::Lost,
+        };
+        Self { place, text, meaning: Meaning::Unavailable, link }
     }
 
     /// The error for the use case.
@@ -113,6 +119,20 @@ impl Fault {
             Link::Works | Link::Unfit | Link::Outdated => self.into_store_error(),
         }
     }
+}
+
+/// Whether a server that refuses a connection with this code is likely to take one soon: it has no connection to spare,
+/// or it is starting.
+pub(crate) fn is_passing(code: Option<&str>) -> bool {
+    matches!(code, Some("53300" | "57P03"))
+}
+
+/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting does
+/// not help. Errors of a server that does not answer yet are not refusals.
+#[must_use]
+pub fn is_refusal(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    cause.downcast_ref::<Fault>().is_some_and(|fault| fault.link == Link::Unfit)
 }
 
 fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
@@ -186,6 +206,16 @@ mod tests {
         assert_eq!(referenced(Some("order_lines_order_id_fkey")), Meaning::Referenced(key));
         assert_eq!(referenced(Some("users_email_key")), Meaning::Corrupt);
         assert_eq!(referenced(None), Meaning::Corrupt);
+    }
+
+    #[test]
+    fn only_a_server_that_answers_refuses() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let away = Fault::of_connecting("h:1", &sqlx::Error::Io(refused)).into_store_error();
+        assert!(!is_refusal(&away));
+        let misconfigured = Fault::of_connecting("h:1", &sqlx::Error::Tls("no certificate".into())).into_store_error();
+        assert!(is_refusal(&misconfigured));
+        assert!(is_passing(Some("57P03")) && !is_passing(Some("28P01")) && !is_passing(None));
     }
 
     #[test]

@@ -19,5 +19,6 @@ mod values;
 mod wire;
 
 pub use database::PostgresDatabase;
+pub use fault::is_refusal;
 pub use options::PostgresOptions;
 pub use pool::PoolStats;

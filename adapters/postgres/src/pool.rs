@@ -6,7 +6,7 @@
 //! connection counts as used, so that the server never has more connections than the maximum.
 
 use crate::{
-    fault::{Fault, Link, Meaning},
+    fault::{Fault, Link, Meaning, is_passing},
     options::{PostgresOptions, Server},
 };
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
@@ -377,7 +377,7 @@ async fn try_open(options: &PgConnectOptions, address: &str, deadline: Instant) 
                         | std::io::ErrorKind::ConnectionReset
                         | std::io::ErrorKind::UnexpectedEof
                 ),
-                sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("53300" | "57P03")),
+                sqlx::Error::Database(error) => is_passing(error.code().as_deref()),
                 _ => false,
             };
             Err((Fault::of_connecting(address, &error), passing))

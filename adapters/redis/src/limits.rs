@@ -30,6 +30,7 @@ pub struct RedisLimits {
     connection: ConnectionManager,
     script: Script,
     prefix: String,
+    address: String,
 }
 
 impl RedisLimits {
@@ -48,8 +49,15 @@ impl RedisLimits {
             .set_max_delay(LONGEST_DELAY)
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
+        let address = client.get_connection_info().addr().to_string();
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress)?;
-        Ok(Self { connection, script: Script::new(include_str!("take.lua")), prefix: prefix.into() })
+        Ok(Self { connection, script: Script::new(include_str!("take.lua")), prefix: prefix.into(), address })
+    }
+
+    /// Host and port of the server, without the user and the password.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Checks that Redis answers. Returns within a second.

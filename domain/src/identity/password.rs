@@ -45,6 +45,12 @@ impl PasswordPolicy {
         if min_chars < Self::FLOOR || min_chars > 64 { None } else { Some(Self { min_chars }) }
     }
 
+    /// The least number of characters.
+    #[must_use]
+    pub const fn min_chars(self) -> usize {
+        self.min_chars
+    }
+
     /// Checks a password as typed: spaces count, and nothing is trimmed.
     ///
     /// # Errors

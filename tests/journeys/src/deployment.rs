@@ -1,6 +1,6 @@
 //! A deployment: a database, a folder, settings, and the servers and commands that run on them.
 
-use crate::{Server, Store, TestDatabase, skep, wait_for};
+use crate::{Server, Starting, Store, TestDatabase, skep, wait_for};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -112,9 +112,24 @@ impl Deployment {
     #[must_use]
     #[track_caller]
     pub fn start_with(&self, settings: &[(&str, &str)]) -> Server {
+        self.begin(settings).finish()
+    }
+
+    /// Starts the server and does not wait for it.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn begin_start(&self) -> Starting {
+        self.begin(&[])
+    }
+
+    #[track_caller]
+    fn begin(&self, settings: &[(&str, &str)]) -> Starting {
         let (out, err) = self.run_files();
         let mut command = self.command(settings, &out, &err);
-        Server::start(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
+        Starting::new(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
     }
 
     /// Starts the server and kills it after this time, ready or not.

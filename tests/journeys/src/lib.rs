@@ -21,7 +21,7 @@ pub use connection::Connection;
 pub use contract::Contract;
 pub use deployment::{Deployment, Output};
 pub use schema::faults;
-pub use server::{Exit, Server};
+pub use server::{Exit, Server, Starting};
 pub use test_database::{Store, TestDatabase};
 pub use wire::Wire;
 

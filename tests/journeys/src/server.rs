@@ -18,6 +18,53 @@ pub struct Server {
     contract: Arc<Contract>,
 }
 
+/// A server that is not ready yet; it is killed with this.
+#[derive(Debug)]
+pub struct Starting {
+    child: Option<Child>,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Starting {
+    pub(crate) const fn new(child: Child, out: PathBuf, err: PathBuf) -> Self {
+        Self { child: Some(child), out, err }
+    }
+
+    /// All that it has printed so far.
+    #[must_use]
+    pub fn out(&self) -> String {
+        read(&self.out)
+    }
+
+    /// All that it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read(&self.err)
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// It ends instead.
+    #[must_use]
+    #[track_caller]
+    pub fn finish(mut self) -> Server {
+        let child = self.child.take().expect("it is taken once");
+        Server::start(child, self.out.clone(), self.err.clone())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// The end of a server process.
 #[derive(Debug)]
 pub struct Exit {
@@ -29,8 +76,8 @@ pub struct Exit {
 
 impl Server {
     #[track_caller]
-    pub(crate) fn start(mut child: Child, out: PathBuf, err: PathBuf) -> Self {
-        let address = wait_for("the server to print its address", || {
+    fn start(mut child: Child, out: PathBuf, err: PathBuf) -> Self {
+        let address = wait_for("the server to tell its address", || {
             if let Some(status) = child.try_wait().expect("a child") {
                 panic!("the server ended with {status}: {}", read(&err));
             }

@@ -37,6 +37,7 @@ pub(crate) fn finish(text: &str) -> Value {
     for operation in operations_mut(&mut document) {
         parameters::describe(operation);
         describe_answers(operation);
+        put_open_way_first(operation);
     }
     tidy(&mut document);
     close_requests(&mut document);
@@ -136,6 +137,13 @@ fn describe_answers(operation: &mut Map<String, Value>) {
         if let Some(text) = answer["description"].as_str() {
             answer["description"] = json!(text.replace("resource", &name.to_ascii_lowercase()));
         }
+    }
+}
+
+/// Lists the way without a token first where there is one: a reader that takes the first way then sees an open operation.
+fn put_open_way_first(operation: &mut Map<String, Value>) {
+    if let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) {
+        ways.sort_by_key(|way| *way != json!({}));
     }
 }
 

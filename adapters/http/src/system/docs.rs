@@ -41,6 +41,13 @@ const HEAD: &str = "<title>Skep API</title>
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
     <link rel=\"icon\" href=\"data:,\">";
 
+/// What Swagger UI is started with besides its defaults: a lock is closed where an operation needs a token, and open where
+/// a token is optional. By default it is the other way round until the reader has entered a token.
+const LOCKS: &str = "SwaggerUIBundle({
+        plugins: [() => ({ statePlugins: { auth: { wrapSelectors: {
+            isAuthorized: () => (_, ways) => ways ? ways.every(way => !way.isEmpty()) : null,
+        } } } })],";
+
 impl Docs {
     pub(crate) fn new(document: &Value) -> Self {
         // A `</script>` in a description would end the script that holds the document.
@@ -48,6 +55,9 @@ impl Docs {
         let page = poem_openapi::OpenApiService::new((), "Skep", "1").swagger_ui_html();
         let empty = poem_openapi::OpenApiService::new((), "Skep", "1").spec();
         let page = page.replace(&empty, &text).replace("<title>Swagger UI</title>", HEAD);
+        // The last call is the one in the page; the others are in the bundle.
+        let (bundle, start) = page.rsplit_once("SwaggerUIBundle({").expect("the page starts Swagger UI");
+        let page = format!("{bundle}{LOCKS}{start}");
         let page = page.trim_start().replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1);
         let policy = policy(&page);
         Self { page: Asset::new(page), policy }
@@ -96,7 +106,7 @@ mod tests {
         // The last script is the one with the document.
         let (_, last) = page.rsplit_once("<script>").unwrap();
         let (last, _) = last.split_once("</script>").unwrap();
-        assert!(last.contains("let spec = {"));
+        assert!(last.contains("let spec = {") && last.contains(LOCKS), "{last}");
         assert!(policy.contains(&STANDARD.encode(Sha256::digest(last))), "{policy}");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
     }

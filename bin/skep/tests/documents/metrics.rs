@@ -20,6 +20,7 @@ The log goes to standard error, as text for people (`SKEP_LOG_FORMAT=human`) or 
 - Each request writes one line with the target `access`: method, route (the template, never the path or the query), status (0 if the client left before there was an answer), duration, bytes, request id, trace id and client address. `LOG_LEVEL=info,access=warn` turns these lines off.
 - If the application fails with 5xx, another line has the cause, the same `request_id` and the same `trace_id`.
 - Requests never wait for the reader of standard error. If the buffer of 8,192 lines is full, further lines are lost and counted in `skep_log_lines_lost_total`.
+- A start that waits for the store logs a warning at once and every 5 seconds, with the setting and the cause. If Redis does not answer at the start, that is a warning too.
 
 ## Traces
 
@@ -74,7 +75,7 @@ fn names_follow_the_rules_of_prometheus() {
         assert_eq!(metric.name.ends_with("_total"), metric.kind.name() == "counter", "{metric:?}");
         let unit = metric.unit.is_empty() || metric.name.trim_end_matches("_total").ends_with(metric.unit);
         assert!(unit && metric.help.ends_with('.'), "{metric:?}");
-        // `group_units` counts things: its unit is in its name.
+        // `group_units` counts units of work: its name has the unit.
         let durations = metric.name.ends_with("_seconds") || metric.name.ends_with("_units");
         assert!(metric.kind.name() != "histogram" || durations, "{metric:?}");
     }

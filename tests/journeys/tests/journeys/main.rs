@@ -11,11 +11,13 @@ mod limits;
 mod observability;
 mod openapi;
 mod operator;
+mod readme;
 mod restart;
 mod scene;
 mod shop;
 mod shutdown;
 mod slice;
+mod start;
 mod store_away;
 mod tokens;
 
@@ -75,6 +77,8 @@ fn journeys() -> Vec<Journey> {
         bad_input::JOURNEYS,
         authorization::JOURNEYS,
         openapi::JOURNEYS,
+        readme::JOURNEYS,
+        start::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,
         shutdown::JOURNEYS,

@@ -29,7 +29,7 @@ fn users_are_created_beside_a_running_server(store: &Store) {
     assert!(create("grace", "admin", PASSWORD).ok().contains("grace@example.com"));
     create("ada", "user", PASSWORD).ok();
     create("ada", "user", PASSWORD).refused(&["has an account"]);
-    create("bob", "user", "short").refused(&["--password", "15"]);
+    create("bob", "user", "short").refused(&["password: must have at least 15"]);
     create("bob", "user", "").refused(&["no password"]);
     let (grace, ada) = (log_in(&server, "grace"), log_in(&server, "ada"));
     assert_eq!(ada.get(PROFILE).send().ok().json()["roles"], json!(["user"]));
@@ -71,7 +71,7 @@ fn one_server_per_data_folder(store: &Store) {
     let mode = |name: &str| fs::metadata(data.join(name)).expect("a file").permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("instance.secret")), (0o700, 0o600));
     let second = shop.deployment.run(&["serve"], "", &[]);
-    second.refused(&["another server runs on the data folder", &data.display().to_string()]);
+    second.refused(&["another server uses the data folder", &data.display().to_string()]);
     shop.product("HONEY", 1, 1);
     shop.server.stop();
     shop.deployment.start().stop();

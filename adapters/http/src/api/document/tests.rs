@@ -2,7 +2,7 @@ use crate::{
     Api,
     api::{Operation, status},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use skep_domain::{
     access::{Resource, Subject, decide},
     shared::{Action, Audience},
@@ -120,8 +120,10 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
         let mut lines = known.iter().filter(|known| known.id == id);
         let (Some(known), None) = (lines.next(), lines.next()) else { panic!("{id} has not one line in its context") };
         let is_open = known.action.map(|action| decide(Subject::Visitor, action, Resource::Any).is_ok());
-        let token = operation["security"].as_array().map(|ways| ways.contains(&serde_json::json!({})));
-        assert_eq!(token, is_open, "{id}");
+        // No `security`: a token is ignored. The empty way comes first: a token is optional.
+        let ways =
+            is_open.map(|is_open| if is_open { json!([{}, { "bearer": [] }]) } else { json!([{ "bearer": [] }]) });
+        assert_eq!(operation.get("security"), ways.as_ref(), "{id}");
         assert_eq!(known.takes_credentials, known.action.is_none(), "{id}");
     }
 }

@@ -18,7 +18,7 @@ pub(super) const METRICS: &[Metric] = &[
     counter("db_client_connection_timeouts_total", "Operations that failed because they did not get a connection in time.").labels(POOL).when(When::Sql),
     counter("skep_store_errors_total", "Errors of the store by kind. Taken unique values, violated references and stale versions are not counted.")
         .labels(&["db_system_name", "error_type"])
-        .when(When::Told),
+        .when(When::Counted),
     seconds(
         "skep_unit_of_work_duration_seconds",
         "Time of units of work by outcome: committed, rolled_back (refused), retried (aborted, and the use case can try again) or failed (an error, or the caller left).",
