@@ -83,8 +83,8 @@ impl Fault {
         Self { place, text, meaning, link }
     }
 
-    /// What sqlx reported while it opened a connection: whatever it is, the store cannot be used. The link is `Unfit` if
-    /// the server has answered with a refusal, or if our own settings of TLS are wrong.
+    /// What sqlx reported while it opened a connection: whatever it is, the store cannot be used. The link is `Unfit`
+    /// if the server has answered with a refusal, or if our own settings of TLS are wrong.
     pub(crate) fn of_connecting(address: &str, error: &sqlx::Error) -> Self {
         let Self { place, text, .. } = match error {
             sqlx::Error::Io(error) => Self::new("", error.to_string(), Meaning::Unavailable),
@@ -127,8 +127,8 @@ pub(crate) fn is_passing(code: Option<&str>) -> bool {
     matches!(code, Some("53300" | "57P03"))
 }
 
-/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting does
-/// not help. Errors of a server that does not answer yet are not refusals.
+/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting
+/// does not help. Errors of a server that does not answer yet are not refusals.
 #[must_use]
 pub fn is_refusal(error: &StoreError) -> bool {
     let StoreError::Unavailable(cause) = error else { return false };
