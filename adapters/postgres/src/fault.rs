@@ -127,8 +127,8 @@ pub(crate) fn is_passing(code: Option<&str>) -> bool {
     matches!(code, Some("53300" | "57P03"))
 }
 
-/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting does
-/// not help. Errors of a server that does not answer yet are not refusals.
+/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting
+/// does not help. Errors of a server that does not answer yet are not refusals.
 #[must_use]
 pub fn is_refusal(error: &StoreError) -> bool {
     let StoreError::Unavailable(cause) = error else { return false };

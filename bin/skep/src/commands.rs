@@ -1,6 +1,7 @@
 //! The command line: its arguments, and the commands that they start.
 
-/// Writes a line to the standard output. A reader that closes it, as `head` does, has read enough: that is not an error.
+/// Writes a line to the standard output. A reader that closes it, as `head` does, has read enough: that is not an
+/// error.
 macro_rules! tell {
     ($($argument:tt)*) => { $crate::commands::write_line(&format!($($argument)*)) };
 }
@@ -58,11 +59,11 @@ enum Command {
     /// Start the server; skep without a command does the same.
     ///
     /// Makes the data folder, the secret and the schema if they are missing. Prints its addresses and, before the first
-    /// admin exists, the command that makes one. After SIGINT or SIGTERM, running requests may end. After a second signal
-    /// the server stops at once.
+    /// admin exists, the command that makes one. After SIGINT or SIGTERM, running requests may end. After a second
+    /// signal the server stops at once.
     ///
-    /// A PostgreSQL or MongoDB server that does not answer is reported at once and every few seconds. The start waits for
-    /// it for 30 s (SKEP_START_TIMEOUT) and then ends with exit code 1.
+    /// A PostgreSQL or MongoDB server that does not answer is reported at once and every few seconds. The start waits
+    /// for it for 30 s (SKEP_START_TIMEOUT) and then ends with exit code 1.
     Serve,
     Check(check::Check),
     /// Change the schema of the store, or show its state.

@@ -225,8 +225,8 @@ fn read_collector(text: &str) -> Option<String> {
     read_url(text).filter(|url| url.starts_with("http://"))
 }
 
-/// Directives of `tracing`, except that a single word must be a level. Otherwise a typing error like `inof` would name a
-/// target and silence the whole log.
+/// Directives of `tracing`, except that a single word must be a level. Otherwise a typing error like `inof` would name
+/// a target and silence the whole log.
 fn read_level(text: &str) -> Option<String> {
     let level = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic()) && text.parse::<LevelFilter>().is_ok()

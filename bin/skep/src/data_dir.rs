@@ -69,8 +69,8 @@ impl DataDir {
         }
     }
 
-    /// The secret of the instances: from the `named` file, which must exist, or from the folder, where it is made if it is
-    /// missing.
+    /// The secret of the instances: from the `named` file, which must exist, or from the folder, where it is made if it
+    /// is missing.
     pub(crate) fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
         let own = self.0.join(SECRET);
         let path = named.unwrap_or(&own);
@@ -94,7 +94,8 @@ pub(crate) fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
     InstanceSecret::from_file(&content).map_err(|_| DataDirError::NoSecret(path.to_owned()))
 }
 
-/// Writes the secret to a draft and then links the draft to its place, unless a secret exists. A reader never sees half.
+/// Writes the secret to a draft and then links the draft to its place, unless a secret exists. A reader never sees
+/// half.
 fn write_secret(path: &Path, secret: &InstanceSecret) -> Result<(), DataDirError> {
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let written = (|| {

@@ -26,8 +26,8 @@ use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::system_runtime;
 use std::{sync::Arc, time::Duration};
 
-/// The issuer of access tokens if `PUBLIC_URL` is not set. It is the same after every start and on every instance, unlike
-/// the address that the server listens on.
+/// The issuer of access tokens if `PUBLIC_URL` is not set. It is the same after every start and on every instance,
+/// unlike the address that the server listens on.
 pub const ISSUER: &str = "skep";
 /// The audience of access tokens.
 const AUDIENCE: &str = "skep";
@@ -229,8 +229,8 @@ impl Skep {
         Api::build(self.app.clone(), config)
     }
 
-    /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that was
-    /// installed before the start.
+    /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that
+    /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         Gauges { store: self.store.clone(), hashers: self.hashers.clone() }

@@ -113,8 +113,8 @@ impl OpenStore {
     }
 }
 
-/// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the process
-/// counts by itself.
+/// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the
+/// process counts by itself.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
     let local: Arc<dyn RateLimits> = Arc::new(LocalLimits::new(clock.clone()));
     let Some(shared) = redis(config) else { return Ok(local) };

@@ -30,8 +30,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// The most log lines that wait to be written. Lines beyond that are lost and counted, so that a blocked pipe never blocks
-/// a request.
+/// The most log lines that wait to be written. Lines beyond that are lost and counted, so that a blocked pipe never
+/// blocks a request.
 const WAITING_LINES: usize = 8_192;
 
 /// The running log and traces. Dropping it writes the lines that still wait.

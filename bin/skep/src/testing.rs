@@ -1,5 +1,5 @@
-//! A whole instance in a test: a store in a folder of its own, a wall clock that stands still until the test advances it,
-//! and identifiers that count.
+//! A whole instance in a test: a store in a folder of its own, a wall clock that stands still until the test advances
+//! it, and identifiers that count.
 //!
 //! ```
 //! # async fn example() {
@@ -49,8 +49,8 @@ pub const PASSWORD: &str = "bees build hexagons";
 /// The client address of [`TestKit::call`].
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// A wall clock that stands still at 2026-01-01T00:00:00Z until [`TestClock::advance`]. The monotonic clock runs, so that
-/// deadlines work, and `advance` moves it too.
+/// A wall clock that stands still at 2026-01-01T00:00:00Z until [`TestClock::advance`]. The monotonic clock runs, so
+/// that deadlines work, and `advance` moves it too.
 #[derive(Debug)]
 pub struct TestClock {
     running: SystemClock,
@@ -95,8 +95,8 @@ impl IdGenerator for CountingIds {
     }
 }
 
-/// One whole instance on a temporary SQLite store, for one test. Dropping it removes its folder. Any number of kits can run
-/// at once. Rate limits are too high to be reached, unless the configuration lowers them. Secrets are real.
+/// One whole instance on a temporary SQLite store, for one test. Dropping it removes its folder. Any number of kits can
+/// run at once. Rate limits are too high to be reached, unless the configuration lowers them. Secrets are real.
 ///
 /// Its methods panic if the instance does not work, so that the test fails.
 pub struct TestKit {

@@ -18,8 +18,8 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 /// How long after an error the store is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Opens the store that is configured and waits until it answers: at most `SKEP_START_TIMEOUT`, with a warning in the log
-/// every few seconds. A server that answers with a refusal ends the start at once.
+/// Opens the store that is configured and waits until it answers: at most `SKEP_START_TIMEOUT`, with a warning in the
+/// log every few seconds. A server that answers with a refusal ends the start at once.
 pub(crate) async fn open_store(
     config: &Config,
     data: &DataDir,

@@ -140,7 +140,8 @@ fn describe_answers(operation: &mut Map<String, Value>) {
     }
 }
 
-/// Lists the way without a token first where there is one: a reader that takes the first way then sees an open operation.
+/// Lists the way without a token first where there is one: a reader that takes the first way then sees an open
+/// operation.
 fn put_open_way_first(operation: &mut Map<String, Value>) {
     if let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) {
         ways.sort_by_key(|way| *way != json!({}));

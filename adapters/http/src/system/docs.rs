@@ -41,8 +41,8 @@ const HEAD: &str = "<title>Skep API</title>
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
     <link rel=\"icon\" href=\"data:,\">";
 
-/// What Swagger UI is started with besides its defaults: a lock is closed where an operation needs a token, and open where
-/// a token is optional. By default it is the other way round until the reader has entered a token.
+/// What Swagger UI is started with besides its defaults: a lock is closed where an operation needs a token, and open
+/// where a token is optional. By default it is the other way round until the reader has entered a token.
 const LOCKS: &str = "SwaggerUIBundle({
         plugins: [() => ({ statePlugins: { auth: { wrapSelectors: {
             isAuthorized: () => (_, ways) => ways ? ways.every(way => !way.isEmpty()) : null,

@@ -1,5 +1,5 @@
-//! A runtime for the past: inside of [`at`], the wall clock stands at a given moment, and identifiers and random numbers
-//! come from dice. The result of a use case depends on these alone.
+//! A runtime for the past: inside of [`at`], the wall clock stands at a given moment, and identifiers and random
+//! numbers come from dice. The result of a use case depends on these alone.
 
 use super::shop::Dice;
 use skep_application::kernel::{Clock, IdGenerator, Random, Runtime};

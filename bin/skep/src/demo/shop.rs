@@ -1,5 +1,5 @@
-//! The content of a shop. Each product, customer and order follows from the seed and its number alone, so nothing is kept
-//! in memory, and the same seed makes the same shop.
+//! The content of a shop. Each product, customer and order follows from the seed and its number alone, so nothing is
+//! kept in memory, and the same seed makes the same shop.
 
 use skep_domain::shared::Timestamp;
 

@@ -1,7 +1,7 @@
 //! Sends spans to a collector by OTLP over HTTP. A request never waits for that.
 //!
-//! Spans that have ended go into a queue of fixed length. When it is full, they are lost and counted. A task takes them out
-//! in batches and sends them over plain HTTP/1.1 without TLS, to a collector nearby.
+//! Spans that have ended go into a queue of fixed length. When it is full, they are lost and counted. A task takes them
+//! out in batches and sends them over plain HTTP/1.1 without TLS, to a collector nearby.
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};

@@ -17,8 +17,8 @@ const GATHER: Duration = Duration::from_millis(1);
 const BATCH: usize = 64 * 1024;
 
 /// Writes all lines since the last flush together, and then collects lines for a while. It needs a writer thread of its
-/// own, which flushes when it has nothing more to write. Lines that cannot be written, because the disk is full, are kept
-/// for later as far as they fit into one write. Lines beyond that are lost and counted.
+/// own, which flushes when it has nothing more to write. Lines that cannot be written, because the disk is full, are
+/// kept for later as far as they fit into one write. Lines beyond that are lost and counted.
 pub(crate) struct LogWriter<W: Write> {
     lines: BufWriter<W>,
     lost: Arc<AtomicU64>,

@@ -84,8 +84,8 @@ pub(crate) struct Pool {
     pub(crate) used: usize,
     pub(crate) idle: usize,
     pub(crate) max: usize,
-    /// How many callers wait for a connection, and how many have waited in vain since the start; `None` if the driver does
-    /// not count them.
+    /// How many callers wait for a connection, and how many have waited in vain since the start; `None` if the driver
+    /// does not count them.
     pub(crate) waiting: Option<(usize, u64)>,
 }
 

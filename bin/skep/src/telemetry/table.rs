@@ -1,5 +1,5 @@
-//! The table of all metrics. The recorder, `docs/guides/observe.md` and the tests use it. A context with metrics has a file
-//! of its own and a line in [`PARTS`].
+//! The table of all metrics. The recorder, `docs/guides/observe.md` and the tests use it. A context with metrics has a
+//! file of its own and a line in [`PARTS`].
 
 mod identity;
 mod program;

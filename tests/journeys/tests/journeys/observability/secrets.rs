@@ -180,7 +180,7 @@ fn wrong_configurations(store: &Store) {
     let postgres = format!("postgres://skep:{DATABASE}@127.0.0.1:1/skep");
     let mongodb = format!("mongodb://skep:{DATABASE}@127.0.0.1:1/skep?replicaSet=rs0");
     let redis = format!("redis://:{REDIS}@127.0.0.1:1");
-    let clear = [("DATABASE_URL", ""), ("MONGODB_URI", ""), ("LOG_LEVEL", "trace")];
+    let clear = [("DATABASE_URL", ""), ("MONGODB_URI", ""), ("LOG_LEVEL", "trace"), ("SKEP_START_TIMEOUT", "1")];
     for wrong in [
         vec![("DATABASE_URL", &*postgres)],
         vec![("MONGODB_URI", &mongodb)],
