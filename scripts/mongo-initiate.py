@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Make the mongod on a port of this machine a replica set of one, and wait until it can be written to.
+"""Make the mongod on a port of this machine a replica set of one member, and wait until it accepts writes.
 
-    mongo-initiate.py PORT [SECONDS]    initiate if needed, wait for a writable primary (60 s unless told)
-    mongo-initiate.py --check PORT      only ask: status 0 if it is a writable primary
+    mongo-initiate.py PORT [SECONDS]    initiate if needed, wait for a writable primary (60 s by default)
+    mongo-initiate.py --check PORT      check only: status 0 if it is a writable primary
 
-Speaks MongoDB's wire protocol (OP_MSG) itself: the server comes without a shell, and a driver would be one more
-thing to install.
+Speaks MongoDB's wire protocol (OP_MSG) itself, because the server comes without a shell and a driver would have to be
+installed.
 """
 
 import socket
@@ -40,7 +40,7 @@ FIXED = {1: ("<d", 8), 7: (None, 12), 8: ("<?", 1), 9: (None, 8), 10: (None, 0),
 
 
 def decode(data):
-    """The top level of a BSON document as a dict; values of kinds nobody asks for are None."""
+    """The top level of a BSON document as a dict; values of unused kinds are None."""
     result, at = {}, 4
     while data[at]:
         kind = data[at]

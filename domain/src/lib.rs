@@ -1,11 +1,11 @@
 //! The rules of Skep: entities, value objects and decisions.
 //!
-//! Everything here is synchronous and pure. There is no clock, no randomness and no I/O: times and identifiers are
-//! arguments, made by the application. Built alone (`cargo check -p skep-domain`), `Utc::now` and `Uuid::now_v7` do
-//! not even exist, because the features that provide them are off.
+//! Everything here is synchronous and pure. There is no clock, no randomness and no I/O: the application makes times
+//! and identifiers and passes them in. If this crate is built alone (`cargo check -p skep-domain`), `Utc::now` and
+//! `Uuid::now_v7` do not exist, because the features that provide them are off.
 //!
-//! One module per bounded context; `shared` holds the values that all of them use. [`actions`] and [`events`] collect
-//! what the contexts declare.
+//! There is one module per bounded context. `shared` holds the values that all contexts use. [`actions`] and [`events`]
+//! collect what the contexts declare.
 
 pub mod access;
 pub mod catalog;

@@ -1,5 +1,5 @@
-//! The lists of actions and events are complete, all names have the same form, and the first actions are decided as
-//! they always were.
+//! The lists of actions and events are complete, all names have the same form, and the decisions about the first
+//! actions do not change.
 
 #![expect(clippy::disallowed_methods, reason = "the first test reads the files of this crate")]
 
@@ -56,7 +56,7 @@ fn names_are_unique_and_have_three_parts() {
     assert!(!is_name("a.b", 3) && !is_name("a.B.c", 3) && !is_name("a..c", 3));
 }
 
-/// The whole table once more, by hand: `+` allowed, `a` needs an account, `r` no role, `o` somebody else's.
+/// The decisions as a table: `+` is allowed, `a` needs an account, `r` needs another role, `o` is another account's.
 #[test]
 fn every_subject_action_and_resource_is_decided_as_the_table_says() {
     let [user, other] = [1, 2].map(|n| UserId::new(Uuid::from_u128(n)));
@@ -70,7 +70,7 @@ fn every_subject_action_and_resource_is_decided_as_the_table_says() {
         account(&[Role::Admin, Role::User]),
         Subject::System,
     ];
-    // One group per subject, in the order of the list above; in it: any resource, an own one, somebody else's.
+    // One group per subject, in the order of the list above: any resource, one of the user, one of another user.
     let table = [
         (identity::actions::READ_PROFILE, "aaa rrr ++o ++o ++o +++"),
         (identity::actions::CREATE_USER, "aaa rrr rrr +++ +++ +++"),

@@ -19,8 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says in progenitor's words what it does not understand in ours: every error is of one kind, a problem document is JSON,
-/// and a body has one media type.
+/// Simplifies what progenitor does not understand: all errors get one type, a problem document is plain JSON, and a
+/// body has one media type.
 fn adapt(document: &mut Value) {
     match document {
         Value::Object(fields) => {

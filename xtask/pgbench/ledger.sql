@@ -1,2 +1,2 @@
--- The tenth statement of an order: the ledger of the stock. Put before the COMMIT of order.sql.
+-- The tenth statement of an order: the ledger of the stock. It is inserted before the COMMIT of order.sql.
 INSERT INTO stock_movements (id, product_id, kind, on_hand_delta, reserved_delta, order_id, created_at) VALUES (lpad(:order || '1', 32, '0')::uuid, lpad(:a, 32, '0')::uuid, 'reserved', 0, 1, lpad(:order, 32, '0')::uuid, now()), (lpad(:order || '2', 32, '0')::uuid, lpad(:b, 32, '0')::uuid, 'reserved', 0, 1, lpad(:order, 32, '0')::uuid, now()), (lpad(:order || '3', 32, '0')::uuid, lpad(:c, 32, '0')::uuid, 'reserved', 0, 1, lpad(:order, 32, '0')::uuid, now());

@@ -1,5 +1,5 @@
--- An order of three lines in nine plain statements, on the tables of Skep: what PostgreSQL alone can do.
--- :products, :start and :n are given by who runs it; the products are called 1, 2, 3 and so on.
+-- An order of three lines in nine plain statements, on the tables of Skep: the limit of PostgreSQL alone.
+-- The caller sets :products, :start and :n. The ids of the products are 1, 2, 3 and so on.
 \set n :n + 1
 \set order :start + :n * 1000 + :client_id
 \set key random(1, 9000000000000000000)

@@ -1,4 +1,4 @@
-//! `cargo xtask crash`: kills the server as often as one likes.
+//! `cargo xtask crash` kills the server any number of times and checks its data.
 
 use crate::bench::Fault;
 use clap::{Args, ValueEnum};
@@ -6,22 +6,22 @@ use skep_crashes::{Plan, Tally, campaign};
 use skep_journeys::Store;
 use std::time::Instant;
 
-/// What to kill, and how often.
+/// The options of `cargo xtask crash`.
 #[derive(Debug, Args)]
 pub(crate) struct Crash {
-    /// The store. `SKEP_TEST_POSTGRES_URL` and `SKEP_TEST_MONGODB_URL` say where the servers are.
+    /// The store. `SKEP_TEST_POSTGRES_URL` and `SKEP_TEST_MONGODB_URL` have the addresses of the servers.
     #[arg(long, value_enum, default_value = "sqlite")]
     store: StoreName,
-    /// How often to kill.
+    /// The number of kills.
     #[arg(long, default_value_t = 100)]
     kills: u32,
-    /// Repeats the choices of an earlier run.
+    /// The seed of an earlier run, to repeat its choices.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many instances run on a PostgreSQL or MongoDB server; one of them is killed.
+    /// The number of instances on a PostgreSQL or MongoDB server. One of them is killed.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     instances: u8,
-    /// How many clients send commands at the same time.
+    /// The number of clients that send commands at the same time.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
     clients: u8,
 }
@@ -33,11 +33,11 @@ enum StoreName {
     Mongodb,
 }
 
-/// Carries it out and prints what was done and checked.
+/// Runs the campaign and prints a table of the work and the checks.
 ///
 /// # Errors
-/// Everything that is wrong after a kill.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a table for a person, and how far it is")]
+/// Every fault that was found after a kill.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a person sees the table and the progress")]
 pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
     let name = match crash.store {
         StoreName::Sqlite => "sqlite",
@@ -51,7 +51,7 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
     println!("store {name}, {} kills, seed {seed}", crash.kills);
     let mut plan = Plan::new(store, crash.kills, seed);
     plan.clients = crash.clients.into();
-    // Nobody shares the file of SQLite.
+    // Instances cannot share a SQLite file.
     plan.instances = if name == "sqlite" { 1 } else { crash.instances.into() };
     let start = Instant::now();
     let done = campaign(&plan, &mut |tally| {
@@ -64,7 +64,7 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a table for a person")]
+#[expect(clippy::print_stdout, reason = "a person sees the table")]
 fn print_table(store: &str, tally: &Tally, plan: &Plan, seconds: u64) {
     println!("\n| {store}, seed {} | |\n| --- | ---: |", plan.seed);
     println!("| instances, clients | {}, {} |", plan.instances, plan.clients);
@@ -74,7 +74,7 @@ fn print_table(store: &str, tally: &Tally, plan: &Plan, seconds: u64) {
     println!("| faults | 0 |\n| seconds | {seconds} |");
 }
 
-/// With a comma between thousands.
+/// A number with commas between thousands.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Commands for those who work on Skep, each a subcommand of `cargo xtask`.
+//! Commands for contributors to Skep, as subcommands of `cargo xtask`.
 
 mod bench;
 mod crash;
@@ -6,7 +6,7 @@ mod crash;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Commands for those who work on Skep.
+/// Commands for contributors to Skep.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask")]
 struct Xtask {
@@ -16,16 +16,16 @@ struct Xtask {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure the server on a store, beside the limit of the machine.
+    /// Measure the server on a store, and compare it with the limits of the machine.
     Bench(bench::Bench),
-    /// Kill the server under load, start it again and check what it acknowledged.
+    /// Kill the server under load, start it again, and check the acknowledged commands.
     Crash(crash::Crash),
-    /// Be one of the limits that `bench` compares with.
+    /// Run one of the limits that `bench` compares with.
     #[command(hide = true, subcommand)]
     Baseline(bench::baseline::Baseline),
 }
 
-#[expect(clippy::print_stderr, reason = "what went wrong is told to a person")]
+#[expect(clippy::print_stderr, reason = "a person sees the error")]
 fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Bench(bench) => bench::run(&bench),

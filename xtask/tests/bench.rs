@@ -1,4 +1,4 @@
-//! The benchmark works: every scenario, in a small shop, for an instant. How fast anything was means nothing here.
+//! The benchmark works: every scenario runs in a small shop for an instant. The measured speed means nothing here.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use libtest_mimic::{Arguments, Trial};
@@ -6,7 +6,7 @@ use serde_json::Value;
 use skep_journeys::Store;
 use std::{env, fs, process::Command};
 
-/// Runs the benchmark on a store; its report.
+/// Runs the benchmark on a store and returns its report.
 fn bench(store: &str, scenarios: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let (json, document) = (folder.path().join("report.json"), folder.path().join("benchmarks.md"));
@@ -22,14 +22,14 @@ fn bench(store: &str, scenarios: &str) -> Value {
         .arg(&document)
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     let text = fs::read_to_string(&document).unwrap();
-    assert!(text.starts_with("# Speed\n") && text.contains(told.trim()), "the document has the tables:\n{text}");
+    assert!(text.starts_with("# Speed\n") && text.contains(printed.trim()), "the document has the tables:\n{text}");
     serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap()
 }
 
-/// Every stream of requests was answered, and nothing was wrong.
+/// Checks that every stream of requests was answered, and that no answer was wrong.
 fn check(report: &Value, rows: &[&str], ratios: usize) {
     assert_eq!(report["faults"], Value::Array(vec![]));
     let whats: Vec<&str> = report["rows"].as_array().unwrap().iter().filter_map(|row| row["what"].as_str()).collect();
@@ -37,7 +37,7 @@ fn check(report: &Value, rows: &[&str], ratios: usize) {
         assert!(whats.iter().any(|what| what.contains(row)), "{row} is missing: {whats:?}");
     }
     for row in report["rows"].as_array().unwrap() {
-        // In so short a window there may be none.
+        // All answers are counted, because the short window may have none.
         assert!(row["total"].as_u64() > Some(0), "nothing was answered: {row}");
         assert!(row["latency_ms"]["p99"].as_f64() >= row["latency_ms"]["p50"].as_f64(), "{row}");
         assert!(row["server_memory"].as_u64() > Some(1 << 20), "{row}");
@@ -72,12 +72,12 @@ fn every_scenario_works_on_sqlite() {
     }
 }
 
-/// Beside the limits of this store.
+/// Checks the orders of a store with this number of limits.
 fn orders_work(store: &str, limits: usize) {
     check(&bench(store, "product,order"), &["get product, token", "place an order of 3 lines"], 4 + limits);
 }
 
-/// A store without its server is listed as ignored, never as passed, and fails where `SKEP_REQUIRE_STORES` names it.
+/// A trial on a store. Without its server, it is ignored, or fails if `SKEP_REQUIRE_STORES` names the store.
 fn on_a_server(store: &'static str, limits: usize, required: &str) -> Trial {
     let name = format!("{store}::orders_work");
     match Store::named(store) {
@@ -100,7 +100,7 @@ fn main() {
         every_scenario_works_on_sqlite();
         Ok(())
     });
-    // pgbench with nine statements and with ten; the loop of MongoDB's driver.
+    // The limits of PostgreSQL are pgbench with nine and with ten statements. MongoDB's is a loop of its driver.
     let trials = vec![sqlite, on_a_server("postgres", 2, &required), on_a_server("mongodb", 1, &required)];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

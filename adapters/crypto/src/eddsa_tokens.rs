@@ -1,4 +1,4 @@
-//! Access tokens.
+//! Access tokens: JSON Web Tokens with Ed25519 signatures.
 
 use crate::{jwt_provider, secret_hash};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -15,14 +15,14 @@ use std::{collections::HashMap, fmt};
 use uuid::Uuid;
 
 const TYPE: &str = "at+jwt";
-/// Ours have about 400 characters; nothing longer is looked at.
+/// The limit of a token, in bytes. Our tokens have about 400.
 const LONGEST_TOKEN: usize = 2_048;
-/// A clock of another instance may be ahead so far, in milliseconds.
+/// How far the clock of another instance may be ahead, in milliseconds.
 const LEEWAY_MILLIS: i64 = 5_000;
-/// How many verified tokens are remembered: about 2 MB.
+/// The number of verified tokens in the cache: about 2 MB.
 const REMEMBERED: u64 = 10_000;
 
-/// A key that signs. Never shown by `Debug`.
+/// A key that signs. `Debug` never shows its private half.
 #[derive(Clone)]
 pub struct SigningKey {
     id: String,
@@ -33,35 +33,35 @@ pub struct SigningKey {
 /// The public half of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
-    /// Its name in the header of a token (`kid`).
+    /// The key's name in the header of a token (`kid`).
     pub id: String,
-    /// The key, as in RFC 8032.
+    /// The public key, as in RFC 8032.
     pub public: [u8; 32],
 }
 
-/// Not an Ed25519 key pair in PKCS#8.
+/// The document is not an Ed25519 key pair in PKCS#8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an ed25519 key pair in pkcs#8")]
 pub struct InvalidKey;
 
-/// The first token could not be signed and verified: the program around us chose a provider for JSON Web Tokens that
-/// does not know Ed25519, or two keys have the same id.
+/// A test token could not be signed and verified. Either the host program has chosen a provider for JSON Web Tokens
+/// that does not support Ed25519, or two keys have the same id.
 #[derive(Debug, thiserror::Error)]
 #[error("access tokens cannot be signed and verified in this process")]
 pub struct TokenSetupError(#[source] BoxError);
 
 impl SigningKey {
-    /// From a PKCS#8 document (version 2, with the public key).
+    /// Reads a PKCS#8 document (version 2, with the public key).
     ///
     /// # Errors
-    /// [`InvalidKey`].
+    /// [`InvalidKey`] if the document is not an Ed25519 key pair.
     pub fn from_pkcs8(id: impl Into<String>, document: &[u8]) -> Result<Self, InvalidKey> {
         let pair = Ed25519KeyPair::from_pkcs8(document).map_err(|_| InvalidKey)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| InvalidKey)?;
         Ok(Self { id: id.into(), encoding: EncodingKey::from_ed_der(document), public })
     }
 
-    /// The public half.
+    /// The public half of this key.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey { id: self.id.clone(), public: self.public }
@@ -74,10 +74,10 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Signs with one Ed25519 key and verifies with it and older ones.
+/// Signs with one Ed25519 key, and verifies with it and with older ones.
 ///
-/// A signature costs some 40 µs to verify, so the claims of verified tokens are remembered, by the hash of the whole
-/// token; the time is checked at every call. `iat` may be 5 s ahead, for the clocks of other instances.
+/// A signature takes about 40 µs to verify, so the claims of verified tokens are cached by the hash of the whole token.
+/// The time is checked at every call. `iat` may be 5 s ahead, because the clocks of instances differ.
 pub struct EdDsaTokens {
     issuer: String,
     audience: String,
@@ -89,7 +89,7 @@ pub struct EdDsaTokens {
     jwks: String,
 }
 
-/// The header, and nothing else in it: no embedded or linked key, nothing critical that is not understood.
+/// A header with exactly these fields: no embedded or linked key, and no critical extension.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StrictHeader {
@@ -107,16 +107,16 @@ struct Claims {
     jti: Uuid,
     iat: i64,
     exp: i64,
-    /// Never issued, obeyed if it is there.
+    /// Never issued, but checked if it is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     nbf: Option<i64>,
 }
 
-/// What a verified signature vouches for.
+/// The content of a token with a valid signature.
 #[derive(Clone, Copy)]
 struct Times {
     claims: AccessClaims,
-    /// The later one of `iat` and `nbf`.
+    /// The later of `iat` and `nbf`.
     not_before: Timestamp,
 }
 
@@ -124,7 +124,7 @@ impl EdDsaTokens {
     /// Signs with `signing`, and verifies with it and with `older`.
     ///
     /// # Errors
-    /// [`TokenSetupError`].
+    /// [`TokenSetupError`] if a test token cannot be signed and verified, or two keys have the same id.
     pub fn new(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -143,7 +143,7 @@ impl EdDsaTokens {
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[&audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
-        // The crate would ask the system for the time; `verify` compares with the time that it is given.
+        // The crate would compare with the system's time. `verify` compares with the time that it receives.
         validation.validate_exp = false;
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -187,7 +187,7 @@ impl EdDsaTokens {
         Ok(Times { claims, not_before })
     }
 
-    /// The key that the header names, if the header is one of ours.
+    /// Finds the key that the header names, if the header is one of ours.
     fn key_of(&self, token: &str) -> Option<&DecodingKey> {
         let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
         let header: StrictHeader = serde_json::from_slice(&header).ok()?;
@@ -198,7 +198,7 @@ impl EdDsaTokens {
     }
 }
 
-/// Seconds since 1970, not before.
+/// Converts seconds since 1970, which must not be negative.
 fn time(seconds: i64) -> Result<Timestamp, TokenError> {
     let millis = seconds.checked_mul(1_000).filter(|millis| *millis >= 0).ok_or(TokenError::Invalid)?;
     Timestamp::from_millis(millis).map_err(|_| TokenError::Invalid)

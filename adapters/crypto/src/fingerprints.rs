@@ -1,9 +1,9 @@
-//! Fingerprints of commands.
+//! Fingerprints of commands, for idempotency keys.
 
 use ring::hmac;
 use skep_application::kernel::Fingerprints;
 
-/// HMAC-SHA-256 with a key of this deployment.
+/// Computes fingerprints by HMAC-SHA-256 with a key of this deployment.
 pub struct HmacFingerprints {
     key: hmac::Key,
 }
@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_hmac_of_rfc_4231() {
-        // Test case 1; its key of 20 bytes is padded with zeros to the block, as HMAC itself does.
+        // Test case 1. HMAC pads its key of 20 bytes with zeros, so the padded key gives the same result.
         let mut key = [0; 32];
         key[..20].fill(0x0b);
         assert_eq!(

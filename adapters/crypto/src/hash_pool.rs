@@ -1,4 +1,4 @@
-//! Runs expensive work a little at a time.
+//! Limits how much expensive work runs at the same time.
 
 use skep_application::identity::HashError;
 use std::{
@@ -11,38 +11,39 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How many wait for each worker.
+/// The number of jobs that may wait for each worker.
 const QUEUE_PER_WORKER: usize = 10;
-/// How long one waits for a worker.
+/// How long a job waits for a worker.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs jobs on blocking threads of the runtime: a bounded number at once, a bounded number in a queue, for a bounded
-/// wait. What is more is refused at once, so that a flood of log-ins costs neither memory nor the other requests.
+/// Runs jobs on blocking threads of the runtime. The number of running jobs, the length of the queue and the waiting
+/// time are limited. Any further job is refused at once, so that a flood of logins neither exhausts the memory nor
+/// delays other requests.
 #[derive(Clone)]
 pub struct HashPool {
     /// One permit for each job that runs or waits.
     places: Arc<Semaphore>,
-    /// One permit for each job that runs. Fair: who waits longest is next.
+    /// One permit for each job that runs. Fair: the job that has waited longest is next.
     workers: Arc<Semaphore>,
     max_workers: usize,
     rejected: Arc<AtomicU64>,
 }
 
-/// How busy a [`HashPool`] is.
+/// The current load of a [`HashPool`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashPoolStats {
     /// Jobs that run now.
     pub running: usize,
     /// Jobs that wait for a worker.
     pub waiting: usize,
-    /// How many may run at once.
+    /// The most jobs that may run at once.
     pub workers: usize,
-    /// Jobs that were refused as busy since the start.
+    /// Jobs that were refused as busy, since the pool was created.
     pub rejected: u64,
 }
 
 impl HashPool {
-    /// So many jobs at once, and ten times as many in the queue.
+    /// A pool that runs this many jobs at once, with ten times as many in the queue.
     #[must_use]
     pub fn new(workers: NonZeroUsize) -> Self {
         Self {
@@ -53,7 +54,7 @@ impl HashPool {
         }
     }
 
-    /// How busy it is.
+    /// The current load, for metrics.
     #[must_use]
     pub fn stats(&self) -> HashPoolStats {
         let running = self.max_workers.saturating_sub(self.workers.available_permits());
@@ -71,18 +72,18 @@ impl HashPool {
         HashError::Busy
     }
 
-    /// One worker less than there are cores, at least one: the rest of the server keeps a core.
+    /// A pool with one worker less than there are cores, but at least one. The rest of the server keeps a core.
     #[must_use]
     pub fn for_cores() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Self::new(NonZeroUsize::new(cores - 1).unwrap_or(NonZeroUsize::MIN))
     }
 
-    /// Runs the job, after at most 2 s in the queue. A caller that is canceled leaves the queue; a job that has begun
-    /// runs to its end and holds its place until then.
+    /// Runs the job, after at most 2 s in the queue. A caller that is canceled leaves the queue. A job that has started
+    /// runs to its end, and holds its place until then.
     ///
     /// # Errors
-    /// `Busy` if the queue is full or does not move, `Failed` if the job panicked or the runtime shuts down.
+    /// `Busy` if the queue is full or the wait is too long, `Failed` if the job panicked or the runtime shuts down.
     pub async fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| self.busy())?;
         let worker = tokio::time::timeout(PATIENCE, Arc::clone(&self.workers).acquire_owned())
@@ -90,7 +91,7 @@ impl HashPool {
             .map_err(|_| self.busy())?
             .map_err(|closed| HashError::Failed(closed.into()))?;
         tokio::task::spawn_blocking(move || {
-            // Moved in, so that only the end of the job gives them back, whether or not somebody still waits for it.
+            // Moved in, so that the permits are released at the end of the job, even if its caller was canceled.
             let _held = (place, worker);
             job()
         })
@@ -105,7 +106,7 @@ mod tests {
     use std::sync::mpsc;
     use tokio::{sync::oneshot, task::JoinHandle};
 
-    /// A pool of one worker, that is busy until the sender is used or dropped.
+    /// A pool whose only worker is busy until the sender is used or dropped.
     async fn busy() -> (HashPool, mpsc::Sender<()>, JoinHandle<Result<(), HashError>>) {
         let pool = HashPool::new(NonZeroUsize::MIN);
         let (release, blocked) = mpsc::channel::<()>();
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_too_long_is_told_busy() {
+    async fn a_caller_that_waits_too_long_gets_busy() {
         let (pool, release, running) = busy().await;
         let waiting = enqueue(&pool, 7);
         until(|| pool.places.available_permits() == QUEUE_PER_WORKER - 1).await;

@@ -1,4 +1,4 @@
-//! The secret of a deployment's instances, and what is sealed with it.
+//! The secret that a deployment's instances share, and the data that is sealed with it.
 
 use base64::{Engine as _, alphabet, engine::DecodePaddingMode, engine::general_purpose};
 use ring::{
@@ -10,66 +10,66 @@ use secrecy::{ExposeSecret as _, SecretBox};
 use skep_application::kernel::Random;
 use std::fmt;
 
-/// The first byte of everything sealed in the layout: version, id of the secret, nonce, ciphertext with tag.
+/// The first byte of sealed data. It names the layout: version, id of the secret, nonce, ciphertext with tag.
 const VERSION: u8 = 1;
 const SECRET_ID_LEN: usize = 8;
 const HEADER_LEN: usize = 1 + SECRET_ID_LEN + NONCE_LEN;
-/// 32 random bytes practically never have fewer different values; placeholders do.
+/// 32 random bytes almost never have fewer different values. Placeholders do.
 const LEAST_DIFFERENT_BYTES: usize = 8;
 
-/// 256 secret bits that all instances of a deployment share. Never shown by `Debug`.
+/// A secret of 256 bits that all instances of a deployment share. `Debug` never shows it.
 pub struct InstanceSecret(SecretBox<[u8; 32]>);
 
-/// The text or file does not hold a secret.
+/// Why a text or file is not a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
     /// Not 32 bytes in hexadecimal or base64.
     #[error("the instance secret must be 32 bytes: 64 hexadecimal digits, or 43 characters of base64")]
     Format,
-    /// 32 bytes, but nearly all the same.
+    /// 32 bytes with too few different values.
     #[error("the instance secret is not random; make one with `openssl rand -hex 32`")]
     Weak,
 }
 
-/// Why something cannot be sealed or opened.
+/// Why data cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// It was sealed with another secret.
+    /// The data was sealed with another secret.
     #[error("sealed with another instance secret")]
     WrongSecret,
-    /// It was changed, cut, or sealed for something else.
-    #[error("the sealed data is damaged or belongs elsewhere")]
+    /// The data was changed or truncated, or sealed for another context.
+    #[error("the sealed data is damaged or was sealed for another context")]
     Damaged,
-    /// It was sealed by a program that this one does not know yet.
+    /// The data was sealed by a newer program.
     #[error("sealed in the unknown version {0}")]
     UnknownVersion(u8),
-    /// The operating system gives no randomness, or the data is too long.
+    /// The operating system has no randomness, or the data is too long.
     #[error("sealing failed")]
     Failed,
 }
 
 impl InstanceSecret {
-    /// A new secret.
+    /// A new secret from this randomness.
     #[must_use]
     pub fn generate(random: &dyn Random) -> Self {
         Self(SecretBox::new(Box::new(random.secret())))
     }
 
-    /// From 64 hexadecimal digits or base64 (either alphabet, padded or not); white space around it is left out.
+    /// Reads 64 hexadecimal digits or base64 (either alphabet, padded or not). White space around the text is ignored.
     ///
     /// # Errors
-    /// [`InvalidSecret`].
+    /// [`InvalidSecret`] if the text is not a secret, or not a random one.
     pub fn from_text(text: &str) -> Result<Self, InvalidSecret> {
         let text = text.trim();
         let bytes = from_hex(text).or_else(|| from_base64(text)).ok_or(InvalidSecret::Format)?;
         Self::from_bytes(bytes)
     }
 
-    /// From what a file holds: 32 raw bytes, or text as for [`Self::from_text`]. Thirty-two printable characters are no
-    /// secret: that is a password somebody typed.
+    /// Reads the content of a file: 32 raw bytes, or a text as in [`Self::from_text`]. 32 ASCII bytes do not count as a
+    /// raw secret, because they are probably a typed password.
     ///
     /// # Errors
-    /// [`InvalidSecret`].
+    /// [`InvalidSecret`] if the content is not a secret, or not a random one.
     pub fn from_file(content: &[u8]) -> Result<Self, InvalidSecret> {
         match <[u8; 32]>::try_from(content) {
             Ok(bytes) if !bytes.iter().all(u8::is_ascii) => Self::from_bytes(bytes),
@@ -87,17 +87,17 @@ impl InstanceSecret {
         Ok(Self(SecretBox::new(Box::new(bytes))))
     }
 
-    /// The secret in hexadecimal, for the file that keeps it.
+    /// The secret in hexadecimal, for a file.
     #[must_use]
     pub fn to_text(&self) -> String {
         self.0.expose_secret().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// Encrypts and authenticates with AES-256-GCM under a key derived from the secret. `context` says what the data is
-    /// and where it belongs; only with the same it opens.
+    /// Encrypts and authenticates with AES-256-GCM under a key that is derived from the secret. `context` names the
+    /// data and its place. The data opens only with the same context.
     ///
     /// # Errors
-    /// `Failed`.
+    /// `Failed` without randomness, or if the data is too long.
     pub fn seal(&self, context: &str, plaintext: &[u8]) -> Result<Vec<u8>, SealError> {
         let keys = self.derive()?;
         let mut nonce = [0; NONCE_LEN];
@@ -112,7 +112,7 @@ impl InstanceSecret {
         Ok([&header[..], &body].concat())
     }
 
-    /// What was sealed with this secret for the same context.
+    /// Opens data that was sealed with this secret for the same context.
     ///
     /// # Errors
     /// `WrongSecret`, `Damaged`, `UnknownVersion`.
@@ -145,14 +145,14 @@ impl InstanceSecret {
     }
 }
 
-/// Everything before the ciphertext is authenticated too.
+/// The additional data: everything before the ciphertext is authenticated, too.
 fn associated(header: &[u8], context: &str) -> Aad<Vec<u8>> {
     Aad::from([header, context.as_bytes()].concat())
 }
 
 struct Derived {
     aead: LessSafeKey,
-    /// Tells one secret from another, and nothing about it: 64 bits of an expansion of its own.
+    /// Distinguishes secrets without revealing them: 64 bits of a separate expansion.
     secret_id: [u8; SECRET_ID_LEN],
 }
 
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_with_the_same_secret_and_context_alone() {
+    fn sealed_data_opens_only_with_the_same_secret_and_context() {
         let sealed = secret().seal("key|a", b"inside").unwrap();
         assert_eq!(secret().open("key|a", &sealed).unwrap(), b"inside");
         assert_eq!(secret().open("key|b", &sealed), Err(SealError::Damaged));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_or_missing_byte_shows() {
+    fn a_flipped_or_missing_byte_is_detected() {
         let sealed = secret().seal("c", b"inside").unwrap();
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_refused() {
+    fn a_text_or_file_without_a_secret_is_refused() {
         let text = secret().to_text();
         for other in ["", "hunter2", &text[2..], &format!("{text}00"), "correct horse battery staple 123", "é"] {
             assert_eq!(InstanceSecret::from_text(other).unwrap_err(), InvalidSecret::Format, "{other}");
@@ -260,7 +260,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_survives_sealing(data in proptest::collection::vec(any::<u8>(), 0..200), context in "\\PC{0,40}") {
+        fn any_data_can_be_sealed(data in proptest::collection::vec(any::<u8>(), 0..200), context in "\\PC{0,40}") {
             let sealed = secret().seal(&context, &data).unwrap();
             prop_assert_eq!(secret().open(&context, &sealed).unwrap(), data);
         }

@@ -1,4 +1,4 @@
-//! Ed25519 by ring for `jsonwebtoken`, which is built without a backend of its own.
+//! Ed25519 by ring, for `jsonwebtoken`, which is built without its own backend.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey,
@@ -11,7 +11,7 @@ use signature::{Error, Signer, Verifier};
 static PROVIDER: CryptoProvider =
     CryptoProvider { signer_factory: signer, verifier_factory: verifier, key_utils: KeyUtils::new_unimplemented() };
 
-/// Makes ring the provider of this process, unless the program around us has chosen one already: that one serves too.
+/// Makes ring the provider of this process, unless the host program has chosen one. That one is used then.
 pub(crate) fn install() {
     let _ = PROVIDER.install_default();
 }

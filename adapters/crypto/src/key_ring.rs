@@ -1,4 +1,4 @@
-//! The keys of a deployment, kept in its store and sealed with the secret of its instances.
+//! The keys of a deployment, kept in its store and sealed with the instance secret.
 
 use crate::{EdDsaTokens, HmacFingerprints, InstanceSecret, SealError, SigningKey, TokenSetupError, VerifyingKey};
 use ring::{rand::SystemRandom, signature::Ed25519KeyPair};
@@ -8,60 +8,60 @@ use skep_application::{
 };
 use std::fmt;
 
-/// The opened keys. Never shown by `Debug`.
+/// The opened keys. `Debug` never shows them.
 pub struct KeyRing {
     signing: SigningKey,
-    /// Newest first.
+    /// The newest key is first.
     older: Vec<VerifyingKey>,
     cursor_key: [u8; 32],
     fingerprint_key: [u8; 32],
 }
 
-/// Why there are no keys.
+/// Why the keys of a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyRingError {
     /// The store belongs to instances with another secret.
     #[error("this store's keys are sealed with another instance secret")]
     OtherSecret,
-    /// A key is in the store, but is none.
+    /// A stored key cannot be opened or has no valid content.
     #[error("key {id} of this store cannot be used: {reason}")]
     Unusable {
-        /// Its id.
+        /// The id of the stored key.
         id: String,
-        /// What is wrong with it.
+        /// Why the key cannot be opened.
         reason: SealError,
     },
-    /// No key could be made: there is no randomness.
+    /// No key could be generated, because there is no randomness.
     #[error("no {} key could be generated", purpose.name())]
     Generate {
-        /// What it was for.
+        /// The purpose of the key.
         purpose: KeyPurpose,
     },
-    /// A key was kept, and is not there.
-    #[error("the store does not list the {} key that it keeps", purpose.name())]
+    /// A key was stored, but the store does not list it.
+    #[error("the store does not list the {} key that was stored in it", purpose.name())]
     Vanished {
-        /// What it was for.
+        /// The purpose of the key.
         purpose: KeyPurpose,
     },
-    /// The store.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl KeyRing {
-    /// The keys of the store; those that are missing are made and kept first. Of several instances that start at once,
-    /// all end with the same keys.
+    /// Loads the keys of the store. Missing keys are generated and stored first. Instances that start at the same time
+    /// end with the same keys.
     ///
     /// # Errors
-    /// [`KeyRingError`]. Nothing was added to a store that belongs to another secret.
+    /// [`KeyRingError`]. Nothing is added to a store that belongs to another secret.
     pub async fn load_or_create(
         keys: &dyn InstanceKeys,
         secret: &InstanceSecret,
         runtime: &Runtime,
     ) -> Result<Self, KeyRingError> {
         let mut opened = open_all(keys, secret).await?;
-        // One purpose after the other, all instances in the same order, and what another one kept is opened before the
-        // next is added: two instances with different secrets never leave a store with keys of both.
+        // All instances add keys in the order of the purposes, and open the stored ones before they add the next. So
+        // two instances with different secrets never leave keys of both in a store.
         for &purpose in KeyPurpose::ALL {
             if !opened.iter().any(|key| key.purpose == purpose) {
                 keys.insert_first_key(&new_key(purpose, secret, runtime)?).await?;
@@ -85,10 +85,10 @@ impl KeyRing {
         })
     }
 
-    /// Access tokens of this issuer for this audience: the newest key signs, all verify.
+    /// Access tokens with this issuer and audience. The newest key signs, and every key verifies.
     ///
     /// # Errors
-    /// [`TokenSetupError`].
+    /// [`TokenSetupError`] if a test token cannot be signed and verified.
     pub fn tokens(
         &self,
         issuer: impl Into<String>,
@@ -97,13 +97,13 @@ impl KeyRing {
         EdDsaTokens::new(issuer, audience, self.signing.clone(), &self.older)
     }
 
-    /// Fingerprints of commands.
+    /// The fingerprints of commands, with the newest key for them.
     #[must_use]
     pub fn fingerprints(&self) -> HmacFingerprints {
         HmacFingerprints::new(&self.fingerprint_key)
     }
 
-    /// What authenticates cursors.
+    /// The newest key that authenticates cursors.
     #[must_use]
     pub const fn cursor_key(&self) -> [u8; 32] {
         self.cursor_key
@@ -150,7 +150,7 @@ fn new_key(purpose: KeyPurpose, secret: &InstanceSecret, runtime: &Runtime) -> R
     Ok(SealedKey { id, purpose, sealed, created_at: runtime.clock.now() })
 }
 
-/// A sealed key opens only under its own id and for its own purpose.
+/// Binds a sealed key to its id and its purpose.
 fn context(purpose: KeyPurpose, id: &str) -> String {
     format!("skep instance key|{}|{id}", purpose.name())
 }

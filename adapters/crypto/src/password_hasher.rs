@@ -1,4 +1,4 @@
-//! Passwords.
+//! Password hashes.
 
 use crate::HashPool;
 use argon2::{
@@ -12,13 +12,13 @@ use skep_application::{
 };
 use std::sync::Arc;
 
-/// The least costs that OWASP recommends, as memory in KiB and passes.
+/// The lowest costs that OWASP recommends, as memory in KiB and passes.
 const FLOORS: [(u32, u32); 3] = [(47_104, 1), (19_456, 2), (12_288, 3)];
 const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 10;
 const MAX_LANES: u32 = 4;
 
-/// What one Argon2id hash costs.
+/// The cost of one Argon2id hash.
 #[derive(Debug, Clone)]
 pub struct Argon2Cost(Params);
 
@@ -31,10 +31,10 @@ pub struct Argon2Cost(Params);
 pub struct InvalidCost;
 
 impl Argon2Cost {
-    /// Memory in KiB, passes over it, and lanes (which do not run in parallel).
+    /// `memory_kib` per hash, `passes` over that memory, and `lanes` (which do not run in parallel).
     ///
     /// # Errors
-    /// [`InvalidCost`] outside of the floor and the ceiling.
+    /// [`InvalidCost`] if the cost is too low or too high.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, InvalidCost> {
         let enough = FLOORS.iter().any(|(memory, times)| memory_kib >= *memory && passes >= *times);
         let params = Params::new(memory_kib, passes, lanes, None).map_err(|_| InvalidCost)?;
@@ -53,29 +53,29 @@ fn within_ceiling(params: &Params) -> bool {
     params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= MAX_LANES
 }
 
-/// Hashes with Argon2id, salts of 16 bytes and tags of 32, as PHC strings.
+/// Hashes with Argon2id to PHC strings, with salts of 16 bytes and tags of 32.
 ///
-/// Verification obeys the cost that the hash was stored with, up to 256 MiB, 10 passes and 4 lanes; a hash beyond that
-/// is `Failed` before any memory is taken.
+/// Verification uses the cost in the stored hash, up to 256 MiB, 10 passes and 4 lanes. A hash with a higher cost is
+/// `Failed` before any memory is allocated.
 pub struct Argon2Hasher {
     argon2: Argon2<'static>,
     pool: HashPool,
-    /// A hash of the current cost that no password has.
-    nobodys: Arc<str>,
+    /// A hash of the current cost that matches no password.
+    dummy: Arc<str>,
 }
 
 impl Argon2Hasher {
-    /// Hashes of this cost in this pool.
+    /// A hasher with this cost that runs in this pool.
     #[must_use]
     pub fn new(cost: Argon2Cost, pool: HashPool) -> Self {
-        let nobodys = nobodys(&cost.0).into();
-        Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0), pool, nobodys }
+        let dummy = dummy(&cost.0).into();
+        Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0), pool, dummy }
     }
 }
 
-/// A hash of this cost, of salt and tag that are all zeros: to verify it takes as long as with any other. It is made
-/// without hashing, for which the start would pay in time and in memory.
-fn nobodys(cost: &Params) -> String {
+/// A hash of this cost whose salt and tag are all zeros. Verifying it takes as long as verifying any other. It is
+/// composed instead of computed, so it costs no time and memory at the start.
+fn dummy(cost: &Params) -> String {
     let (salt, tag) = ("A".repeat(22), "A".repeat(43));
     format!("$argon2id$v=19$m={},t={},p={}${salt}${tag}", cost.m_cost(), cost.t_cost(), cost.p_cost())
 }
@@ -87,13 +87,13 @@ fn hash(argon2: &Argon2<'_>, password: &str) -> Result<String, BoxError> {
 fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, BoxError> {
     let stored = PasswordHash::new(stored)?;
     if stored.algorithm.as_str() != argon2::ARGON2ID_IDENT.as_str() {
-        return Err("the stored hash is not one of argon2id".into());
+        return Err("the stored hash is not an argon2id hash".into());
     }
     if stored.salt.is_none() || stored.hash.is_none() {
         return Err("the stored hash has no salt or no tag".into());
     }
     if !within_ceiling(&Params::try_from(&stored)?) {
-        return Err("the stored hash costs more than is allowed".into());
+        return Err("the stored hash has a cost above the limit".into());
     }
     match argon2.verify_password(password.as_bytes(), &stored) {
         Ok(()) => Ok(true),
@@ -112,7 +112,7 @@ impl PasswordHasher for Argon2Hasher {
     async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, HashError> {
         let argon2 = self.argon2.clone();
         let known = stored.is_some();
-        let stored = stored.map_or_else(|| Arc::clone(&self.nobodys), Arc::from);
+        let stored = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
         let same = self.pool.run(move || verify(&argon2, &password, &stored)).await?.map_err(HashError::Failed)?;
         Ok(known && same)
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_verified_by_its_own_hash_alone() {
+    async fn a_password_matches_only_its_own_hash() {
         let hasher = hasher();
         let hash = hasher.hash("correct horse".into()).await.unwrap();
         assert!(hasher.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
@@ -148,16 +148,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_hash_the_answer_is_no_after_the_same_work() {
+    async fn without_a_hash_verification_fails_after_the_same_work() {
         let hasher = hasher();
-        assert!(!hasher.verify("nobody has this password".into(), None).await.unwrap());
-        let (nobodys, real) = (hasher.nobodys.clone(), hasher.hash("somebody's".into()).await.unwrap());
-        let (nobodys, real) = (PasswordHash::new(&nobodys).unwrap(), PasswordHash::new(&real).unwrap());
-        assert_eq!((nobodys.algorithm, nobodys.version, &nobodys.params), (real.algorithm, real.version, &real.params));
-        assert_eq!(nobodys.salt.unwrap().len(), real.salt.unwrap().len());
-        assert_eq!(nobodys.hash.unwrap().len(), real.hash.unwrap().len());
-        // It is verified to the end, and is not refused before.
-        assert!(!verify(&hasher.argon2, "nobody has this password", &hasher.nobodys).unwrap());
+        assert!(!hasher.verify("no user has this password".into(), None).await.unwrap());
+        let (dummy, real) = (hasher.dummy.clone(), hasher.hash("a user's".into()).await.unwrap());
+        let (dummy, real) = (PasswordHash::new(&dummy).unwrap(), PasswordHash::new(&real).unwrap());
+        assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (real.algorithm, real.version, &real.params));
+        assert_eq!(dummy.salt.unwrap().len(), real.salt.unwrap().len());
+        assert_eq!(dummy.hash.unwrap().len(), real.hash.unwrap().len());
+        // It is verified completely, and is not refused early.
+        assert!(!verify(&hasher.argon2, "no user has this password", &hasher.dummy).unwrap());
     }
 
     #[tokio::test]

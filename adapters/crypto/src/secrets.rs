@@ -1,4 +1,4 @@
-//! Secrets of 256 bits that are shown once and kept as a hash.
+//! One-time secrets of 256 bits, which are shown once and stored as a hash.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest;
@@ -6,7 +6,7 @@ use skep_application::{identity::OneTimeSecrets, kernel::Random};
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-/// SHA-256. Fit for secrets of many random bits; passwords need a [`crate::Argon2Hasher`].
+/// Hashes a secret with SHA-256. Only for secrets of many random bits. Passwords need a [`crate::Argon2Hasher`].
 #[must_use]
 pub fn secret_hash(secret: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
@@ -14,19 +14,19 @@ pub fn secret_hash(secret: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// Whether both are equal, in a time that depends on their lengths alone.
+/// Whether both are equal, in a time that depends only on their lengths.
 #[must_use]
 pub fn same_bytes(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// The secret in base64url without padding: 43 characters that need no escape in an address or a shell.
+/// The secret in base64url without padding: 43 characters that need no escape in a URL or a shell.
 #[must_use]
 pub fn secret_text(secret: &[u8; 32]) -> String {
     URL_SAFE_NO_PAD.encode(secret)
 }
 
-/// The secret of that text, if it is one.
+/// Decodes [`secret_text`]. `None` for any other text.
 #[must_use]
 pub fn secret_from_text(text: &str) -> Option<[u8; 32]> {
     let mut secret = [0; 32];
@@ -34,13 +34,13 @@ pub fn secret_from_text(text: &str) -> Option<[u8; 32]> {
     (length == secret.len()).then_some(secret)
 }
 
-/// Makes and hashes one-time secrets: 256 random bits, shown as base64url, kept as the SHA-256 of that text.
+/// Generates and hashes one-time secrets: 256 random bits, shown as base64url, stored as the SHA-256 hash of that text.
 pub struct Sha256Secrets {
     random: Arc<dyn Random>,
 }
 
 impl Sha256Secrets {
-    /// Secrets from this randomness.
+    /// A generator on this randomness.
     #[must_use]
     pub fn new(random: Arc<dyn Random>) -> Self {
         Self { random }
@@ -54,7 +54,7 @@ impl OneTimeSecrets for Sha256Secrets {
         (text, hash)
     }
 
-    /// White space around the token is left out: people paste it.
+    /// White space around the token is ignored, because people paste tokens.
     fn hash(&self, token: &str) -> [u8; 32] {
         secret_hash(token.trim().as_bytes())
     }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_survives_as_text() {
+    fn a_secret_is_read_back_from_its_text() {
         let secret = [0xfb; 32];
         let text = secret_text(&secret);
         assert_eq!(text.len(), 43);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_token_is_known_again_by_its_hash() {
+    fn a_generated_token_matches_its_hash() {
         let secrets = Sha256Secrets::new(Arc::new(CountingRandom::default()));
         let ((token, hash), (other, other_hash)) = (secrets.generate(), secrets.generate());
         assert_ne!(token, other);

@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Shared helpers of this crate's tests.
 
 use async_trait::async_trait;
 use skep_application::{
@@ -11,7 +11,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-/// Counts instead of guessing.
+/// A counter in place of randomness.
 #[derive(Default)]
 pub(crate) struct CountingRandom(AtomicU64);
 
@@ -23,14 +23,14 @@ impl Random for CountingRandom {
     fn secret(&self) -> [u8; 32] {
         let mut secret = [7; 32];
         for chunk in secret.chunks_mut(8) {
-            // Odd and spread over all bits, as a secret would be.
+            // Odd and spread over all bits, like a real secret.
             chunk.copy_from_slice(&(self.bits() + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
         }
         secret
     }
 }
 
-/// Counted ids and randomness, a clock that stands still.
+/// A runtime with counted ids and randomness, and a clock that stands still.
 pub(crate) fn runtime() -> Runtime {
     let (runtime, _) = fixed_runtime();
     Runtime { random: Arc::new(CountingRandom::default()), ..runtime }
@@ -46,7 +46,7 @@ pub(crate) struct MemoryKeys {
 }
 
 impl MemoryKeys {
-    /// Keeps this key just before the next insert.
+    /// Stores this key just before the next insert, as another instance would.
     pub(crate) fn let_another_insert_first(&self, key: SealedKey) {
         *self.another.lock().unwrap() = Some(key);
     }
@@ -75,7 +75,7 @@ impl MemoryKeys {
 #[async_trait]
 impl InstanceKeys for MemoryKeys {
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError> {
-        // Other instances run in between.
+        // Lets other instances run in between.
         tokio::task::yield_now().await;
         if self.away.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("away".into()));

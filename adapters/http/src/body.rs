@@ -1,14 +1,13 @@
-//! JSON request bodies that name what is wrong with them.
+//! JSON request bodies, read strictly.
 //!
-//! [`Strict`] is for POST and PUT, [`MergePatch`] for PATCH (RFC 7396). Both refuse, before the
-//! type is looked at, what is no JSON (400), names a key twice at any depth (400) or nests too
-//! deeply (400), and answer every value that does not fit the type with a 422 that points at it.
+//! [`Strict`] is for POST and PUT, and [`MergePatch`] is for PATCH (RFC 7396). Both answer 400 if the body is not JSON,
+//! has a key twice in an object or is nested too deeply, whatever its type is. They answer 422 with the place of a
+//! value that does not fit the type.
 //!
-//! The data types derive `poem_openapi::Object` for the document and `serde::Deserialize` for the
-//! parsing, with serde's `deny_unknown_fields`; the document closes every request body by itself. A
-//! field of a patch that may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has
-//! serde's `default`. The `validator` attributes of poem-openapi are not applied: rules of values
-//! belong to the domain.
+//! The types of bodies derive `poem_openapi::Object` for the document and `serde::Deserialize` for parsing, with
+//! serde's `deny_unknown_fields`. The document says by itself that request bodies refuse unknown fields. A field of a
+//! patch that may be absent, null or a value is a `MaybeUndefined<T>`, and the patch has serde's `default`. The
+//! `validator` attributes of poem-openapi are for the document only, because the domain checks the values.
 
 use crate::{
     edge::{Limits, RequestContext},
@@ -35,21 +34,21 @@ mod json;
 
 pub use self::json::{MAX_DEPTH, parse};
 
-/// The media type of JSON.
+/// The media type of bodies.
 const JSON: &str = "application/json";
 
-/// The media type of a JSON merge patch (RFC 7396).
+/// The media type of JSON merge patches (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A JSON body.
+/// A body of the media type `application/json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strict<T>(pub T);
 
-/// A JSON merge patch: as [`Strict`], and `application/merge-patch+json` is accepted too.
+/// A JSON merge patch of the media type `application/merge-patch+json` or `application/json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergePatch<T>(pub T);
 
-/// Checks the headers, reads the body within its limit and parses it.
+/// Checks the headers, reads the body up to its limit and parses it.
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> Result<T, Problem> {
     check_head(request, accepted)?;
     let body = body.take().map_err(|error| problem::from_error(error.into()))?;
@@ -63,10 +62,10 @@ async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, ac
     parse(&bytes)
 }
 
-/// Checks what the headers tell of the body: 413 if it is announced to be too large, 415 if it is of another media type.
+/// Checks the headers that describe the body.
 ///
 /// # Errors
-/// The problem.
+/// 413 if the announced length is above the limit; 415 if the media type is not accepted or the body is encoded.
 pub(crate) fn check_head(request: &Request, accepted: &[&str]) -> Result<(), Problem> {
     let announced = single(request.headers(), &CONTENT_LENGTH).flatten().and_then(|length| length.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit(request)) {
@@ -75,7 +74,7 @@ pub(crate) fn check_head(request: &Request, accepted: &[&str]) -> Result<(), Pro
     check_media_type(request.headers(), accepted)
 }
 
-/// How large the body may be. The edge has its guard; this holds where there is none.
+/// The greatest size of the body in bytes. The edge checks it too; this check is for endpoints without the edge.
 fn limit(request: &Request) -> u64 {
     let context = request.extensions().get::<RequestContext>();
     context.map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes)
@@ -92,9 +91,8 @@ fn read_problem(error: Box<dyn StdError + Send + Sync>) -> Problem {
 }
 
 fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
-    let unsupported = || {
-        Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail(format!("the body has to be {}", accepted.join(" or ")))
-    };
+    let unsupported =
+        || Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail(format!("the body must be {}", accepted.join(" or ")));
     if single(headers, &CONTENT_ENCODING)
         .is_none_or(|coding| coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")))
     {
@@ -117,7 +115,7 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
     if is_accepted && is_utf8 { Ok(()) } else { Err(unsupported()) }
 }
 
-/// The header's value: `None` if it is repeated or no text, `Some(None)` if it is absent.
+/// The value of the header. `None` if it is repeated or not a text; `Some(None)` if it is absent.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {

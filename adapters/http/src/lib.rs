@@ -1,4 +1,4 @@
-//! The HTTP adapter: the server edge, problem documents and the API endpoints.
+//! The HTTP adapter: the server edge, problem documents and the endpoints of the API.
 
 pub mod api;
 pub mod body;

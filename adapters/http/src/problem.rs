@@ -1,4 +1,4 @@
-//! Problem documents (RFC 9457): the one shape of every error response.
+//! Problem documents (RFC 9457). Every error response is one.
 
 use http::{
     HeaderName, HeaderValue, StatusCode,
@@ -23,13 +23,13 @@ pub use self::code::Code;
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The start of every problem's `type`; the code follows.
+/// The start of the `type` of every problem. The code follows it.
 const TYPE_PREFIX: &str = "urn:skep:problem:";
 
-/// An error on its way to the client.
+/// An error for the client.
 ///
-/// Handlers return `Result<_, Problem>`: it converts into [`poem::Error`], documents itself as
-/// the operation's `default` response, and the edge renders it with the request id.
+/// Handlers return `Result<_, Problem>`. It converts into [`poem::Error`], the OpenAPI document has it as the `default`
+/// response of the operation, and the edge renders it with the id of the request.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -48,45 +48,45 @@ impl Problem {
         Self { status, code, detail: None, errors: Vec::new(), retry_after: None, headers: Vec::new(), source: None }
     }
 
-    /// A problem of one of the edge's own codes, which imply their status.
+    /// A problem with a code of this crate. The code has a status.
     #[must_use]
     pub fn of(code: Code) -> Self {
         Self::new(code.status, code.name)
     }
 
-    /// A failure of ours: the client sees no more than `internal`, the log gets the source chain.
+    /// A failure of the server (500). The client gets only the code `internal`; the log gets the chain of sources.
     #[must_use]
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::of(code::INTERNAL).with_source(source)
     }
 
-    /// A store or worker is away; `retry_after` is in seconds.
+    /// The server is busy, or its store does not answer (503). `retry_after` is in seconds.
     #[must_use]
     pub fn unavailable(retry_after: u32) -> Self {
         Self::of(code::UNAVAILABLE).with_retry_after(retry_after)
     }
 
-    /// A well-formed request whose values are refused (422).
+    /// The request is well-formed, but values in it are invalid (422).
     #[must_use]
     pub fn validation(errors: Vec<FieldError>) -> Self {
         Self::of(code::VALIDATION_FAILED).with_errors(errors)
     }
 
-    /// Sets the human-readable explanation. It is dropped when the status is 500.
+    /// Sets the explanation for people. If the status is 500, it is not sent.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Adds one place that is wrong.
+    /// Adds a place in the request that is wrong.
     #[must_use]
     pub fn with_error(mut self, error: FieldError) -> Self {
         self.errors.push(error);
         self
     }
 
-    /// Replaces the list of places that are wrong.
+    /// Replaces the list of wrong places.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
@@ -107,41 +107,41 @@ impl Problem {
         self
     }
 
-    /// Keeps the cause, for the log only.
+    /// Sets the cause. It is logged and never sent.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The stable code.
+    /// The stable code, in `snake_case`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The explanation, if any.
+    /// The explanation for people, if there is one.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// The places that are wrong.
+    /// The places in the request that are wrong.
     #[must_use]
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The document as it is sent.
+    /// The document as it is sent, without the detail of a 500.
     #[must_use]
     pub fn document(&self, request_id: Option<&str>) -> ProblemDocument {
-        // What a 500 would say about our inside is nobody's business.
+        // The detail of a 500 is about the inside of the server, so it is not sent.
         let detail = match self.status {
             StatusCode::INTERNAL_SERVER_ERROR => None,
             _ => self.detail.as_deref().map(str::to_owned),
@@ -157,7 +157,7 @@ impl Problem {
         }
     }
 
-    /// The response, with the id of the request it answers.
+    /// The response to the request with this id.
     #[must_use]
     pub fn render(&self, request_id: Option<&str>) -> Response {
         let body = serde_json::to_vec(&self.document(request_id)).unwrap_or_default();
@@ -214,7 +214,7 @@ impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
-                description: "Any error: a problem document (RFC 9457)",
+                description: "Any error, as a problem document (RFC 9457)",
                 status: None,
                 status_range: None,
                 content: vec![MetaMediaType { content_type: MEDIA_TYPE, schema: ProblemDocument::schema_ref() }],
@@ -228,47 +228,47 @@ impl ApiResponse for Problem {
     }
 }
 
-/// A problem document as it is sent (RFC 9457).
+/// A problem document (RFC 9457).
 #[derive(Clone, Debug, Object, PartialEq, Serialize)]
 #[oai(rename = "Problem")]
 pub struct ProblemDocument {
-    /// `urn:skep:problem:` and the code.
+    /// `urn:skep:problem:` followed by the code.
     pub r#type: String,
-    /// A short summary, the same for every problem of this type.
+    /// The code as words, for people.
     pub title: String,
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The stable, machine-readable code.
+    /// The stable code, for programs.
     pub code: String,
-    /// What went wrong this time.
+    /// The explanation of this occurrence, for people. The text can change.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The places in the request that are wrong.
+    /// The places in the request that are wrong; absent if the problem is about no particular place.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
-    /// The id of the request, as in `X-Request-Id`.
+    /// The id of the request, as in the header `X-Request-Id` and in the log of the server.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// One place in a request that is wrong: in the body (`pointer`) or outside it (`parameter`).
+/// A place in the request that is wrong. It is in the body (`pointer`) or is a parameter (`parameter`).
 #[derive(Clone, Debug, Object, PartialEq, Serialize)]
 #[oai(rename = "ProblemFieldError")]
 pub struct FieldError {
-    /// A JSON pointer (RFC 6901) into the body; the empty pointer is the whole body.
+    /// A JSON pointer (RFC 6901) into the body. The empty pointer is the whole body.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// The name of the query, path or header parameter.
+    /// The name of the query, path or header parameter that is wrong.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// A stable code.
+    /// The stable code of the fault at this place, for programs.
     pub code: String,
-    /// What is expected there.
+    /// The explanation for people. The text can change.
     pub detail: String,
 }
 
@@ -279,14 +279,14 @@ impl FieldError {
         Self { pointer: Some(pointer.into()), parameter: None, code: code.into(), detail: detail.into() }
     }
 
-    /// A parameter outside the body.
+    /// A query, path or header parameter.
     #[must_use]
     pub fn parameter(name: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: None, parameter: Some(name.into()), code: code.into(), detail: detail.into() }
     }
 }
 
-/// `insufficient_stock` → `Insufficient stock`: a title that cannot drift from its type.
+/// Makes the title from the code: `insufficient_stock` becomes `Insufficient stock`.
 fn title(code: &str) -> String {
     let mut title = code.replace('_', " ");
     if let Some(first) = title.get_mut(..1) {
@@ -300,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn document_has_the_members_of_the_convention_and_no_empty_ones() {
+    fn a_document_has_the_members_of_the_convention_and_no_empty_ones() {
         let problem = Problem::new(StatusCode::CONFLICT, "insufficient_stock").with_error(FieldError::at(
             "/lines/0",
             "short",
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_detail_is_masked() {
+    fn the_detail_of_a_500_is_not_sent() {
         let problem = Problem::internal("secret dsn").with_detail("secret dsn");
         assert_eq!(problem.document(None).detail, None);
         let kept = Problem::unavailable(3).with_detail("the store is away");

@@ -1,18 +1,18 @@
-//! Time.
+//! Clocks and the sleeper.
 
 use async_trait::async_trait;
 use skep_application::kernel::{Clock, Sleeper};
 use skep_domain::shared::Timestamp;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The clocks of the operating system. The monotonic one counts from when this value was made.
+/// The clocks of the operating system. The monotonic one starts at the creation of this value.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     started: Instant,
 }
 
 impl SystemClock {
-    /// A clock that starts now.
+    /// A clock whose monotonic time starts now.
     #[must_use]
     pub fn new() -> Self {
         Self { started: Instant::now() }
@@ -35,7 +35,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time in milliseconds, rounded down; held within the supported years.
+/// The time in milliseconds, rounded down and limited to the supported years.
 fn timestamp(time: SystemTime) -> Timestamp {
     let millis = match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
@@ -46,7 +46,7 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp::from_millis(millis).unwrap_or(if millis < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// Waits on the timer of the runtime.
+/// Sleeps on the timer of the runtime.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokioSleeper;
 
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_outside_of_the_supported_years_is_held_within() {
+    fn a_time_outside_of_the_supported_years_is_limited_to_them() {
         let ages = Duration::from_secs(300_000_000_000);
         assert_eq!(timestamp(UNIX_EPOCH + ages), Timestamp::MAX);
         assert_eq!(timestamp(UNIX_EPOCH - ages), Timestamp::MIN);
@@ -89,7 +89,7 @@ mod tests {
     async fn the_sleeper_returns_after_the_duration() {
         let before = tokio::time::Instant::now();
         TokioSleeper.sleep(Duration::from_secs(90)).await;
-        // The timer of a paused runtime jumps; it may round up to the next millisecond.
+        // The timer of a paused runtime jumps, and may round up to the next millisecond.
         assert!(before.elapsed() >= Duration::from_secs(90));
     }
 }

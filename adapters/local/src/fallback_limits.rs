@@ -1,4 +1,4 @@
-//! Rate limits that go on when the shared counters are away.
+//! Rate limits that keep working while the shared counters are unavailable.
 
 use async_trait::async_trait;
 use skep_application::kernel::{Clock, Limit, RateLimits, StoreError, Verdict};
@@ -10,19 +10,19 @@ use std::{
     time::Duration,
 };
 
-/// The counter of calls that the shared limiter did not answer.
+/// The metric that counts calls that the shared limiter did not answer.
 pub const FALLBACK_METRIC: &str = "skep_rate_limit_fallback_total";
 
-/// How long the shared limiter is left alone after it failed.
+/// The pause before the shared limiter is asked again after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The shared limiter answers, as far as known.
+/// The value of `ask_again_at` while the shared limiter works.
 const PRESENT: u64 = 0;
 
-/// Asks the shared limiter, and the one of this process while that is away: then every instance allows the whole limit
-/// by itself.
+/// Asks the shared limiter, and while that fails, the limiter of this process. Each instance then allows the whole
+/// limit on its own.
 ///
-/// After a failure one call per second asks the shared limiter again, the others do not wait for it. Each call that was
-/// answered by the process counts in [`FALLBACK_METRIC`].
+/// After a failure, one call per second asks the shared limiter again, and the other calls do not wait for it. Each
+/// call that the local limiter answered is counted in [`FALLBACK_METRIC`].
 pub struct FallbackLimits {
     shared: Arc<dyn RateLimits>,
     local: Arc<dyn RateLimits>,
@@ -32,13 +32,13 @@ pub struct FallbackLimits {
 }
 
 impl FallbackLimits {
-    /// Both limiters, and the clock of the pause.
+    /// Combines both limiters. The clock measures the pause.
     #[must_use]
     pub fn new(shared: Arc<dyn RateLimits>, local: Arc<dyn RateLimits>, clock: Arc<dyn Clock>) -> Self {
         Self { shared, local, clock, ask_again_at: AtomicU64::new(PRESENT) }
     }
 
-    /// Whether this call asks the shared limiter; of many during an absence, one per pause does.
+    /// Whether this call asks the shared limiter. After a failure, one call per pause does.
     fn asks_shared(&self) -> bool {
         let at = self.ask_again_at.load(Ordering::Relaxed);
         at == PRESENT
@@ -54,18 +54,18 @@ impl FallbackLimits {
     }
 
     fn shared_answered(&self) {
-        // Mostly read: a write by every call would move the cache line between the cores.
+        // Usually only a read, because a write by every call would move the cache line between the cores.
         if self.ask_again_at.load(Ordering::Relaxed) != PRESENT
             && self.ask_again_at.swap(PRESENT, Ordering::Relaxed) != PRESENT
         {
-            tracing::info!("shared rate limits answer again");
+            tracing::info!("the shared rate limits answer again");
         }
     }
 
     fn shared_failed(&self, error: &StoreError) {
         if self.ask_again_at.swap(self.after_pause(), Ordering::Relaxed) == PRESENT {
             let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-            tracing::warn!(%error, cause, "shared rate limits are away, this process counts by itself");
+            tracing::warn!(%error, cause, "the shared rate limits are unavailable, this process counts alone");
         }
     }
 }
@@ -100,7 +100,7 @@ mod tests {
 
     const LIMIT: Limit = Limit { burst: 2, period: Duration::from_secs(3_600) };
 
-    /// A limiter that can be switched off; it counts how often it was asked.
+    /// A limiter that can be switched off, and that counts its calls.
     struct Switched {
         away: AtomicBool,
         asked: AtomicU32,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_the_shared_limiter_is_away_the_process_counts() {
+    async fn while_the_shared_limiter_is_unavailable_the_process_counts() {
         let (_, shared, limits) = setup();
         assert_eq!(limits.take("a", LIMIT).await.unwrap().remaining, 1);
         shared.away.store(true, Ordering::SeqCst);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_absent_limiter_is_asked_once_a_second_and_used_again_when_it_answers() {
+    async fn an_unavailable_limiter_is_asked_once_a_second_and_used_again_when_it_answers() {
         let (clock, shared, limits) = setup();
         shared.away.store(true, Ordering::SeqCst);
         for _ in 0..50 {
@@ -163,16 +163,16 @@ mod tests {
         assert_eq!(shared.asked.load(Ordering::SeqCst), 2);
 
         shared.away.store(false, Ordering::SeqCst);
-        assert!(!limits.take("a", LIMIT).await.unwrap().allowed, "still paused: the process says no");
+        assert!(!limits.take("a", LIMIT).await.unwrap().allowed, "still paused, and the local limiter refuses");
         clock.advance(PAUSE);
-        assert!(limits.take("a", LIMIT).await.unwrap().allowed, "back: the shared bucket is full");
+        assert!(limits.take("a", LIMIT).await.unwrap().allowed, "the shared limiter is back, and its bucket is full");
         assert!(limits.take("a", LIMIT).await.unwrap().allowed);
         assert!(!limits.take("a", LIMIT).await.unwrap().allowed);
         assert_eq!(shared.asked.load(Ordering::SeqCst), 5);
     }
 
     #[tokio::test]
-    async fn every_call_that_the_process_answered_is_counted() {
+    async fn every_call_that_the_local_limiter_answers_is_counted() {
         let (_, shared, limits) = setup();
         let counter = Counted::default();
         let recorder = counter.clone();
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(counter.value(), 3);
     }
 
-    /// Records one counter and nothing else.
+    /// Records one counter and no other metric.
     #[derive(Clone, Default)]
     struct Counted(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! Identifiers.
+//! The generator of identifiers.
 
 use skep_application::kernel::{Clock, IdGenerator};
 use std::{
@@ -7,14 +7,14 @@ use std::{
 };
 use uuid::{ContextV7, Timestamp, Uuid};
 
-/// Makes UUIDs version 7 (RFC 9562 §5.7): 48 bits of milliseconds, a counter of 42 bits with a random start in each
-/// millisecond, 32 random bits.
+/// Generates UUIDs version 7 (RFC 9562 §5.7): 48 bits of milliseconds, a counter of 42 bits with a random start in each
+/// millisecond, and 32 random bits.
 ///
-/// Each is greater than the one before, also within one millisecond and after the wall clock was set back: then they
-/// go on from the latest millisecond seen. More than the counter can tell apart borrow from the next millisecond.
+/// Each id is greater than the one before, even within one millisecond. After the wall clock was set back, ids continue
+/// from the latest millisecond seen. If the counter overflows, ids use the next millisecond.
 pub struct UuidV7 {
     clock: Arc<dyn Clock>,
-    /// The latest millisecond and the counter in it. One lock orders all threads.
+    /// The latest millisecond and its counter. One lock orders all threads.
     context: Mutex<ContextV7>,
 }
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_one_millisecond_sort_by_making() {
+    fn ids_of_one_millisecond_sort_by_creation() {
         let ids = UuidV7::new(clock_at(1_790_000_000_000));
         let made: Vec<_> = (0..10_000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_go_on_when_the_clock_jumps_back() {
+    fn ids_still_ascend_when_the_clock_jumps_back() {
         let clock = clock_at(1_790_000_000_000);
         let ids = UuidV7::new(Arc::clone(&clock) as Arc<dyn Clock>);
         let before = ids.next();
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn threads_never_get_the_same_id_and_each_sees_its_own_ascending() {
+    fn threads_never_get_the_same_id_and_each_gets_ascending_ids() {
         let ids = UuidV7::new(Arc::new(SystemClock::new()));
         let per_thread: Vec<Vec<_>> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| (0..20_000).map(|_| ids.next()).collect())).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(per_thread.iter().all(|made: &Vec<Uuid>| made.is_sorted_by(|a, b| a < b)));
-        // The first 12 bytes hold time and counter: unlike the whole id, they are unique without help of the random part.
+        // The first 12 bytes are time and counter. They are unique even without the random bits.
         let positions: HashSet<_> = per_thread.iter().flatten().map(|id| id.as_u128() >> 32).collect();
         assert_eq!(positions.len(), 80_000);
     }

@@ -8,19 +8,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Keys are spread over so many maps, each with a lock of its own.
+/// The number of maps that keys are spread over. Each has its own lock.
 const SHARDS: usize = 64;
-/// Keys of one shard that are kept without looking whether they are full again.
+/// The number of keys up to which a shard is not swept.
 const FEW: usize = 64;
-/// How many keys are kept at most: about 30 MB.
+/// The most keys in memory: about 30 MB.
 const MAX_KEYS: usize = 1 << 18;
-/// Full keys are looked for at least so often while a shard is in use, in microseconds.
+/// While a shard is used, it is swept at least once in this time, in microseconds.
 const SWEEP_EVERY: u64 = 60_000_000;
 
 /// Counts in the memory of this process, by the monotonic clock.
 ///
-/// Keys that are full again are forgotten. Beyond 262,144 keys that are not, the less used half of a shard is
-/// forgotten too: somebody who makes up keys cannot exhaust the memory, and clears the busy ones last.
+/// Keys whose bucket is full again are removed. If more than 262,144 keys are still in use, the less used half of a
+/// shard is removed, too. So an attacker that makes up keys cannot exhaust the memory, and busy keys are removed last.
 pub struct LocalLimits {
     clock: Arc<dyn Clock>,
     hasher: RandomState,
@@ -30,9 +30,9 @@ pub struct LocalLimits {
 
 #[derive(Default)]
 struct Shard {
-    /// When each key is full again, in microseconds of the monotonic clock.
+    /// When the bucket of each key is full again, in microseconds of the monotonic clock.
     full_at: HashMap<Box<str>, u64>,
-    /// With so many keys it looks for full ones.
+    /// The number of keys at which the next sweep starts.
     sweep_at_len: usize,
     swept_at: u64,
 }
@@ -53,11 +53,11 @@ impl LocalLimits {
         }
     }
 
-    /// Takes one from the bucket of `key`, at once.
+    /// Takes one from the bucket of `key`, without waiting.
     pub fn take_now(&self, key: &str, limit: Limit) -> Verdict {
         let gcra = Gcra::new(limit);
         let mut shard = self.shard(key);
-        // Read under the lock: time must not go back between two calls for one key.
+        // Read under the lock, so that time does not go back between two calls for one key.
         let now = u64::try_from(self.clock.monotonic().as_micros()).unwrap_or(u64::MAX / 2);
         let known = shard.full_at.get_mut(key);
         let (allowed, debt) = gcra.take(known.as_ref().map_or(0, |full_at| full_at.saturating_sub(now)));
@@ -72,7 +72,7 @@ impl LocalLimits {
     #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash choose a shard")]
     fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {
         let shard = &self.shards[self.hasher.hash_one(key) as usize % SHARDS];
-        // Nothing that can panic leaves a shard half changed.
+        // A panic never leaves a shard half changed.
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,14 +92,15 @@ impl Shard {
         self.full_at.insert(key.into(), now + debt);
     }
 
-    /// Twice as many keys have to come before the next one, so that a key costs the same however many there are.
+    /// Removes keys. The next sweep starts at twice the remaining keys, so the cost per key does not grow with their
+    /// number.
     fn sweep(&mut self, now: u64, max: usize) {
         self.full_at.retain(|_, full_at| *full_at > now);
         if self.full_at.len() >= max {
             let mut times: Vec<u64> = self.full_at.values().copied().collect();
             let middle = times.len() / 2;
             let (_, &mut median, _) = times.select_nth_unstable(middle);
-            // Of those that are full at the same time any will do.
+            // Of the keys with the same time, any may be removed.
             let mut surplus = middle + 1;
             self.full_at.retain(|_, full_at| {
                 let forget = surplus > 0 && *full_at <= median;
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_do_not_touch_each_other_and_may_have_limits_of_their_own() {
+    fn keys_are_independent_and_may_have_different_limits() {
         let (_, limits) = limits();
         let one = Limit { burst: 1, period: HOUR };
         assert!(limits.take_now("login:a", one).allowed);
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_limit_holds_at_once_and_recovers_at_its_own_pace() {
+    fn a_lower_limit_applies_at_once_and_recovers_at_its_own_rate() {
         let (clock, limits) = limits();
         for _ in 0..100 {
             limits.take_now("a", Limit { burst: 100, period: HOUR });
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_are_full_again_are_forgotten() {
+    fn keys_with_a_full_bucket_are_removed() {
         let (clock, limits) = limits();
         let limit = Limit { burst: 1, period: Duration::from_secs(1) };
         for n in 0..100_000 {
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_keys_at_one_moment_do_not_fill_the_memory_nor_clear_the_busy_ones() {
+    fn a_million_keys_at_once_neither_exhaust_the_memory_nor_remove_the_busy_ones() {
         let (_, limits) = limits();
         let login = Limit { burst: 10, period: HOUR };
         for _ in 0..10 {
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_everything_keeps_no_key() {
+    fn a_limit_that_allows_nothing_stores_no_key() {
         let (_, limits) = limits();
         assert!(!limits.take_now("a", Limit { burst: 0, period: HOUR }).allowed);
         assert_eq!(limits.len(), 0);
@@ -232,14 +233,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_the_burst_and_what_time_earned(
+        fn never_more_than_the_burst_and_the_share_of_the_time_is_allowed(
             burst in 1_u32..20,
             period_micros in 1_u64..5_000_000,
             steps in proptest::collection::vec((0_u64..1_000_000, 1_u32..30), 1..40),
         ) {
             let (clock, limits) = limits();
             let limit = Limit { burst, period: Duration::from_micros(period_micros) };
-            // For every window that starts with a call: what was allowed in it against what may be.
+            // Compares the allowed calls with the limit, for every window that starts with a call.
             let mut allowed: Vec<u64> = Vec::new();
             let mut now = 0;
             for (wait, calls) in steps {
@@ -260,7 +261,7 @@ mod tests {
         }
 
         #[test]
-        fn who_waits_as_told_is_allowed(burst in 1_u32..20, period_micros in 1_u64..5_000_000, calls in 1_u32..60) {
+        fn a_caller_that_waits_is_allowed(burst in 1_u32..20, period_micros in 1_u64..5_000_000, calls in 1_u32..60) {
             let (clock, limits) = limits();
             let limit = Limit { burst, period: Duration::from_micros(period_micros) };
             for _ in 0..calls {

@@ -1,9 +1,9 @@
-//! Randomness.
+//! The source of randomness.
 
 use skep_application::kernel::Random;
 
-/// A ChaCha generator per thread, seeded and again and again reseeded by the operating system: nobody can guess it, and
-/// it needs no system call per number.
+/// A ChaCha generator per thread, seeded and regularly reseeded by the operating system. Its numbers cannot be guessed,
+/// and a number needs no system call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandom;
 

@@ -1,4 +1,4 @@
-//! What follows from the declaration of a document ([`Stored`], [`Versioned`]): the ordinary reads and writes.
+//! The common reads and writes, derived from the declaration of a document ([`Stored`], [`Versioned`]).
 
 use crate::{
     ops::{Executor, List, Query, Update},
@@ -12,14 +12,14 @@ use skep_domain::shared::Version;
 use uuid::Uuid;
 
 impl Executor {
-    /// The entity with this id.
+    /// Finds the entity with this id.
     pub(crate) async fn by_id<R: Record>(&mut self, id: Uuid) -> Result<Option<R::Entity>, StoreError> {
         self.find_one::<R>(doc! { "_id": record::id(id) }).await
     }
 
-    /// The entity with this id, joined with the document that its field `local` names in the collection `from`: `field` of
-    /// it, in a list called like the collection. An entity without that document is treated as missing, as it is by a
-    /// join of the SQL stores.
+    /// Finds the entity with this id and joins it with the document of the collection `from` that its field `local`
+    /// names. The result has the joined document's `field`, in a list named like the collection. An entity without that
+    /// document is treated as missing, like in a join of the SQL stores.
     pub(crate) async fn joined<R: Record>(
         &mut self,
         id: Uuid,
@@ -36,7 +36,7 @@ impl Executor {
         Ok(self.aggregate::<R>(vec![entity, doc! { "$lookup": other }, with_other]).await?.pop())
     }
 
-    /// Stores new entities, by one command however many.
+    /// Stores new entities, all in one command.
     pub(crate) async fn add<R: Stored>(&mut self, entities: &[R::Entity]) -> Result<(), StoreError> {
         let documents = entities.iter().map(raw::<R>).collect::<Result<Vec<_>, _>>()?;
         let referred = referred::<R>(&documents)?;
@@ -44,7 +44,7 @@ impl Executor {
         self.refer(referred).await
     }
 
-    /// Stores a changed entity over the version it was read with; answers the new version. `Stale`.
+    /// Stores a changed entity over the version that was read, and returns the new version. `Stale`.
     pub(crate) async fn put<R: Versioned>(&mut self, entity: &R::Entity) -> Result<Version, StoreError> {
         let document = raw::<R>(entity)?;
         let (update, next) = save::<R>(&document)?;
@@ -53,8 +53,8 @@ impl Executor {
         Ok(next)
     }
 
-    /// Stores changed entities over the versions they were read with, by one command however many. `Stale` unless all of
-    /// them are as they were read.
+    /// Stores changed entities over the versions that were read, all in one command. `Stale` unless every version is
+    /// still current.
     pub(crate) async fn put_all<R: Versioned>(&mut self, entities: &[R::Entity]) -> Result<(), StoreError> {
         let documents = entities.iter().map(raw::<R>).collect::<Result<Vec<_>, _>>()?;
         let updates = documents.iter().map(|document| Ok(save::<R>(document)?.0)).collect::<Result<_, StoreError>>()?;
@@ -62,7 +62,7 @@ impl Executor {
         self.refer(referred::<R>(&documents)?).await
     }
 
-    /// Deletes the entity, as it was read. `Stale`; `Referenced` if anything refers to it.
+    /// Deletes the entity in the version that was read. `Stale`; `Referenced` if a document refers to it.
     pub(crate) async fn remove<R: Versioned>(&mut self, entity: &R::Entity) -> Result<(), StoreError> {
         let document = raw::<R>(entity)?;
         let id = field(&document, "_id")?;
@@ -73,13 +73,13 @@ impl Executor {
         self.unreferenced(R::REFERENCED_BY, &id).await
     }
 
-    /// Deletes what the query finds, but not more than its limit; answers how many.
+    /// Deletes the documents that the query finds, up to its limit, and returns their number.
     pub(crate) async fn delete_found<R: Record>(&mut self, query: Query) -> Result<u64, StoreError> {
         let ids = self.find_as(R::COLLECTION, query.only(&[]), |document| field(document, "_id")).await?;
         if ids.is_empty() { Ok(0) } else { self.delete(R::COLLECTION, doc! { "_id": { "$in": ids } }).await }
     }
 
-    /// A page of a list; `place` is where an entity stands in it.
+    /// Reads a page of a list. `place` returns the position of an entity in it.
     pub(crate) async fn page<R: Record>(
         &mut self,
         list: &List,
@@ -92,7 +92,7 @@ impl Executor {
         Ok(Page::of(rows, page, total, place))
     }
 
-    /// How many rows the list has, if the page is to say so.
+    /// Counts the rows of the list, if the page asks for it.
     pub(crate) async fn total<R: Record>(
         &mut self,
         list: &List,
@@ -102,24 +102,24 @@ impl Executor {
     }
 }
 
-/// The same within a unit of work, which fails with the first error.
+/// The same operations in a unit of work, which fails with the first error.
 impl MongoUnit {
-    /// The entity with this id.
+    /// Finds the entity with this id.
     pub(crate) async fn by_id<R: Record>(&mut self, id: Uuid) -> Result<Option<R::Entity>, StoreError> {
         self.run(async |executor| executor.by_id::<R>(id).await).await
     }
 
-    /// The entities with these ids.
+    /// Finds the entities with these ids, in no order.
     pub(crate) async fn by_ids<R: Record>(&mut self, ids: Vec<bson::Uuid>) -> Result<Vec<R::Entity>, StoreError> {
         self.all::<R>(Query::of(doc! { "_id": { "$in": ids } })).await
     }
 
-    /// The entities that match.
+    /// Finds the entities that match.
     pub(crate) async fn all<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
         self.run(async |executor| executor.find::<R>(query).await).await
     }
 
-    /// The entity that matches.
+    /// Finds the entity that matches.
     pub(crate) async fn first<R: Record>(&mut self, filter: Document) -> Result<Option<R::Entity>, StoreError> {
         self.run(async |executor| executor.find_one::<R>(filter).await).await
     }
@@ -129,28 +129,28 @@ impl MongoUnit {
         self.run(async |executor| executor.add::<R>(entities).await).await
     }
 
-    /// Stores a changed entity over the version it was read with; answers the new version. `Stale`.
+    /// Stores a changed entity over the version that was read, and returns the new version. `Stale`.
     pub(crate) async fn put<R: Versioned>(&mut self, entity: &R::Entity) -> Result<Version, StoreError> {
         self.run(async |executor| executor.put::<R>(entity).await).await
     }
 
-    /// Deletes the entity, as it was read. `Stale`; `Referenced` if anything refers to it.
+    /// Deletes the entity in the version that was read. `Stale`; `Referenced` if a document refers to it.
     pub(crate) async fn remove<R: Versioned>(&mut self, entity: &R::Entity) -> Result<(), StoreError> {
         self.run(async |executor| executor.remove::<R>(entity).await).await
     }
 
-    /// Deletes what the query finds, but not more than its limit; answers how many.
+    /// Deletes the documents that the query finds, up to its limit, and returns their number.
     pub(crate) async fn delete_found<R: Record>(&mut self, query: Query) -> Result<u64, StoreError> {
         self.run(async |executor| executor.delete_found::<R>(query).await).await
     }
 }
 
-/// The document of an entity.
+/// Serializes the document of an entity.
 fn raw<R: Stored>(entity: &R::Entity) -> Result<RawDocumentBuf, StoreError> {
     bson::serialize_to_raw_document_buf(&R::of(entity)).map_err(StoreError::unreadable)
 }
 
-/// The change that saves the document over its version, and the version that it then has.
+/// The update that saves the document over its version, and the next version.
 fn save<R: Versioned>(document: &RawDocument) -> Result<(Update, Version), StoreError> {
     let version = document.get_i64("version").map_err(StoreError::unreadable)?;
     let next = record::version(version).map_err(StoreError::unreadable)?.next();

@@ -1,4 +1,4 @@
-//! What an error of the driver means.
+//! Translates the errors of the driver into those of the application.
 
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure};
 use skep_application::kernel::{BoxError, StoreError};
@@ -7,14 +7,14 @@ const DUPLICATE_KEY: [i32; 2] = [11000, 11001];
 const WRITE_CONFLICT: i32 = 112;
 const ILLEGAL_OPERATION: i32 = 20;
 const OUT_OF_DISK_SPACE: i32 = 14031;
-/// Another primary is being found, or this one is starting or stopping; passes within seconds.
+/// A primary is being elected, or this server is starting or stopping. Passes within seconds.
 const CHANGING: [i32; 11] = [91, 189, 7, 6, 89, 9001, 10107, 11600, 11602, 13435, 13436];
-/// The transaction is gone (251), or waited too long for a lock (24, 46) or for time itself (50, 262).
+/// The transaction is gone (251), or waited too long for a lock (24, 46) or reached a time limit (50, 262).
 const GONE: [i32; 5] = [24, 46, 50, 251, 262];
-/// Not allowed (13), or not authenticated (18): the operator has to change the settings.
+/// Not authorized (13) or not authenticated (18): the operator must change the settings.
 const NOT_ADMITTED: [i32; 2] = [13, 18];
 
-/// What the error of a statement means.
+/// Translates the error of a statement.
 pub(crate) fn of_statement(error: Error) -> StoreError {
     if let Some((code, message)) = code_of(&error)
         && let Some(known) = of_code(code, &message)
@@ -22,7 +22,7 @@ pub(crate) fn of_statement(error: Error) -> StoreError {
         return known;
     }
     match error.kind.as_ref() {
-        // In a transaction this is labelled transient, too. But no server for that long means that none will come soon.
+        // In a transaction this error is labeled transient, too. But the driver has already waited for a server.
         ErrorKind::ServerSelection { .. } | ErrorKind::DnsResolve { .. } | ErrorKind::Authentication { .. } => {
             StoreError::Unavailable(error.into())
         }
@@ -32,22 +32,58 @@ pub(crate) fn of_statement(error: Error) -> StoreError {
     }
 }
 
-/// What the error of a write outside of a transaction means: if the answer is lost, its outcome is unknown.
+/// Whether the error of a check means that the server refuses this user or password, or has no transactions, so that
+/// waiting does not help. Errors of a server that does not answer yet are not refusals.
+#[must_use]
+pub fn is_refusal(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    let connecting = cause.downcast_ref::<CannotConnect>();
+    connecting.is_some_and(|error| error.is_refused) || cause.downcast_ref::<Standalone>().is_some()
+}
+
+/// No server answers, or none accepts this user.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect to MongoDB at {hosts}")]
+pub(crate) struct CannotConnect {
+    hosts: String,
+    is_refused: bool,
+    source: BoxError,
+}
+
+/// What the error of a check means. `hosts` names the servers, which the driver's errors do not.
+pub(crate) fn of_check(error: StoreError, hosts: &str) -> StoreError {
+    let StoreError::Unavailable(source) = error else { return error };
+    let refusal = match source.downcast_ref::<Error>().map(|error| error.kind.as_ref()) {
+        // The message alone: the driver shows this error as a dump of its structures.
+        Some(ErrorKind::Authentication { message, .. }) => Some(message.clone()),
+        _ => None,
+    };
+    let is_refused = refusal.is_some();
+    let source = refusal.map_or(source, BoxError::from);
+    StoreError::Unavailable(CannotConnect { hosts: hosts.to_owned(), is_refused, source }.into())
+}
+
+/// The server is not a member of a replica set.
+#[derive(Debug, thiserror::Error)]
+#[error("mongodb is a standalone server, which has no transactions")]
+pub(crate) struct Standalone;
+
+/// Translates the error of a write outside of a transaction. If its answer is lost, the outcome is unknown.
 pub(crate) fn of_single_write(error: Error) -> StoreError {
     if is_network(&error) { StoreError::OutcomeUnknown(error.into()) } else { of_statement(error) }
 }
 
-/// What the error of a commit means.
+/// The ways in which a commit can fail.
 pub(crate) enum CommitFailure {
-    /// Certainly not stored.
+    /// Nothing is stored.
     Aborted(StoreError),
-    /// It may be stored or not; committing again on the same session is safe.
+    /// The outcome is unknown. Committing again on the same session is safe.
     Unknown(BoxError),
 }
 
-/// What the error of a commit means. Certainty needs a label or the first try: what follows an unknown outcome is unknown.
+/// Translates the error of a commit. After an unknown outcome, only a label makes an error certain.
 pub(crate) fn of_commit(error: Error, first: bool) -> CommitFailure {
-    // Without its label, too, an error of the write concern means that the primary has committed.
+    // Even without the label, an error of the write concern means that the primary has committed.
     let unconfirmed = matches!(error.kind.as_ref(), ErrorKind::Write(WriteFailure::WriteConcernError(_)));
     if unconfirmed || error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) {
         return CommitFailure::Unknown(error.into());
@@ -58,14 +94,14 @@ pub(crate) fn of_commit(error: Error, first: bool) -> CommitFailure {
     if first { CommitFailure::Aborted(of_statement(error)) } else { CommitFailure::Unknown(error.into()) }
 }
 
-/// What an error code of the server means, where the code alone tells.
+/// Translates an error code of the server, if the code is sufficient.
 pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
     let cause = || -> BoxError { format!("mongodb error {code}: {message}").into() };
     match code {
         _ if DUPLICATE_KEY.contains(&code) => Some(duplicate(message)),
         OUT_OF_DISK_SPACE => Some(StoreError::Full(cause())),
         ILLEGAL_OPERATION if message.contains("ransaction") || message.contains("retryable") => {
-            Some(StoreError::Unavailable("mongodb is a standalone server, which has no transactions".into()))
+            Some(StoreError::Unavailable(Standalone.into()))
         }
         _ if message.contains("No space left on device") => Some(StoreError::Full(cause())),
         WRITE_CONFLICT => Some(StoreError::Retry(cause())),
@@ -75,8 +111,9 @@ pub(crate) fn of_code(code: i32, message: &str) -> Option<StoreError> {
     }
 }
 
-/// What was met, as `E11000 duplicate key error collection: db.products index: products_sku_key dup key: …` says. The
-/// rest of the message holds the value, so it is kept out of every error.
+/// The violated rule, from a message like
+/// `E11000 duplicate key error collection: db.products index: products_sku_key dup key: …`. The rest of the message
+/// holds the value, so it is kept out of every error.
 fn duplicate(message: &str) -> StoreError {
     let Some(rule) = violated(message) else { return StoreError::Corrupt("a duplicate of an unnamed index".into()) };
     match skep_application::constraint_named(&rule) {
@@ -85,8 +122,8 @@ fn duplicate(message: &str) -> StoreError {
     }
 }
 
-/// The name of the index; that of a collection's ids is the same in every collection, so it is named like the key of a
-/// table.
+/// The name of the index. The index of the ids has the same name in every collection, so it is named like the primary
+/// key of a table.
 fn violated(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("collection: ")?;
     let (namespace, rest) = rest.split_once(" index: ")?;
@@ -120,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_is_found_by_the_name_of_its_index() {
+    fn every_constraint_is_found_by_the_name_of_its_index() {
         for rule in skep_application::constraints() {
             let name = rule.name();
             let message = match name.strip_suffix("_pkey") {
@@ -137,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_index_is_no_duplicate_and_shows_its_name_but_no_value() {
+    fn an_unknown_index_is_corrupt_and_shows_its_name_but_no_value() {
         let of = |index: &str| {
             format!("E11000 duplicate key error collection: skep.x index: {index} dup key: {{ y: 1234 }}")
         };

@@ -3,8 +3,8 @@
 use bson::Timestamp;
 use std::sync::{Mutex, PoisonError};
 
-/// The server's time of the latest commit of this process. Sessions that start later ask to see everything up to it, so
-/// that what this process has committed shows in all of them, after a change of primaries, too.
+/// The server's time of the latest commit of this process. Sessions that start later ask for a state that includes it,
+/// so that they see all commits of this process, even after a change of the primary.
 #[derive(Default)]
 pub(crate) struct Latest(Mutex<Option<Timestamp>>);
 

@@ -1,7 +1,7 @@
-//! Queues of writers within this process, one per id.
+//! Queues of writers within this process, one for each id.
 //!
-//! MongoDB aborts the second writer of a document at once, so writers that are known to want the same thing line up
-//! here before their transactions start. Ids are taken in ascending order, so that queues cannot deadlock.
+//! MongoDB aborts the second writer of a document at once. So writers that are known to want the same document queue
+//! here before their transactions start. They lock ids in ascending order, so that queues cannot deadlock.
 
 use skep_application::kernel::Key;
 use std::{
@@ -12,21 +12,21 @@ use tokio::sync::OwnedMutexGuard;
 
 type Queue = Arc<tokio::sync::Mutex<()>>;
 
-/// The queues with an entry.
+/// The queues that are not empty.
 #[derive(Debug, Default)]
 pub(crate) struct KeyLocks {
     queues: Mutex<HashMap<Key, Queue>>,
 }
 
-/// The turn of one writer at one id; over when dropped.
+/// A writer's turn at one id. It ends on drop.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    // Dropped first: the next in line goes on before the queue is looked at.
+    // Dropped first, so that the next writer goes on before the queue is checked.
     _guard: OwnedMutexGuard<()>,
     _entry: Entry,
 }
 
-/// An entry of a queue, waiting or at its head. The last one to leave takes the queue away.
+/// An entry of a queue, waiting or at its head. The last entry to leave removes the queue.
 #[derive(Debug)]
 struct Entry {
     locks: Arc<KeyLocks>,
@@ -35,7 +35,7 @@ struct Entry {
 }
 
 impl KeyLocks {
-    /// Waits for a turn at every one of these ids, first come, first served. A caller that is cancelled leaves all.
+    /// Waits for a turn at each of these ids, in the order of arrival. A caller that is canceled leaves all queues.
     pub(crate) async fn lock(self: &Arc<Self>, mut keys: Vec<Key>) -> Vec<Turn> {
         keys.sort_unstable();
         keys.dedup();
@@ -64,7 +64,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let mut queues = self.locks.queues.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue = None;
-        // Entering happens under the same lock: one owner left means that it is the map itself.
+        // Entries are added under the same lock, so one owner left means that only the map owns the queue.
         if queues.get(&self.key).is_some_and(|queue| Arc::strong_count(queue) == 1) {
             queues.remove(&self.key);
         }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_second_waits_until_the_first_is_over() {
+    async fn the_second_writer_waits_for_the_first() {
         let locks = Arc::new(KeyLocks::default());
         let first = locks.lock(vec![key(1), key(2), key(1)]).await;
         let mut second = Box::pin(locks.lock(vec![key(2), key(3)]));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn turns_go_in_the_order_of_coming() {
+    async fn turns_follow_the_order_of_arrival() {
         let locks = Arc::new(KeyLocks::default());
         let first = locks.lock(vec![key(1)]).await;
         let mut second = Box::pin(locks.lock(vec![key(1)]));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_cancelled_while_waiting_leaves_every_queue() {
+    async fn a_canceled_caller_leaves_every_queue() {
         let locks = Arc::new(KeyLocks::default());
         let first = locks.lock(vec![key(2)]).await;
         let mut waiting = Box::pin(locks.lock(vec![key(1), key(2)]));

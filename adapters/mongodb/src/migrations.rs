@@ -1,8 +1,8 @@
-//! Moving the schema, one starter at a time.
+//! Migrates the schema, one instance at a time.
 //!
-//! Collections and indexes cannot be made in a transaction, so a starter takes a lease: a document with an owner and a
-//! time until which it holds, by the server's clock. It is renewed while work goes on; the lease of a starter that died
-//! runs out and the next one takes over. Steps can be repeated, so one that was left half done does no harm.
+//! Collections and indexes cannot be created in a transaction, so an instance takes a lease: a document with an owner
+//! and an expiry by the server's clock. The owner renews it while it works. The lease of a crashed instance expires,
+//! and the next instance takes over. Steps can be repeated, so a half-finished step does no harm.
 
 use crate::{
     ops::{Executor, Query, Update},
@@ -23,9 +23,9 @@ const LOCKS: &str = "schema_locks";
 const LOCK: &str = "migrations";
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The record of a step. The first builds of 0.1 had no sets: they read the number, the name and the time, and refuse a
-/// database whose greatest number is above the ones they know. So the number still counts every step, now over all
-/// sets, and a record without a set is of the foundation.
+/// The record of a step. The first builds of 0.1 had no sets. They read the number, the name and the time, and refuse a
+/// database whose greatest number is above those they know. So the number still counts every step, now over all sets,
+/// and a record without a set belongs to the foundation.
 #[derive(Serialize, Deserialize)]
 struct AppliedDoc {
     #[serde(rename = "_id")]
@@ -52,14 +52,14 @@ impl Record for AppliedDoc {
     }
 }
 
-/// The right to move the schema.
+/// The right to migrate the schema.
 struct Lease<'a> {
     store: &'a MongoStore,
     owner: bson::Uuid,
 }
 
 impl Lease<'_> {
-    /// Waits for it, as long as the options allow.
+    /// Waits for the lease, up to `migration_patience`.
     async fn take(store: &MongoStore) -> Result<Lease<'_>, StoreError> {
         let lease = Lease { store, owner: bson::Uuid::new() };
         let mut executor = store.read().await?;
@@ -72,7 +72,7 @@ impl Lease<'_> {
                 return Ok(lease);
             }
             if started.elapsed() >= store.options.migration_patience {
-                return Err(StoreError::Unavailable("another instance has been moving the schema for long".into()));
+                return Err(StoreError::Unavailable("another instance is still migrating the schema".into()));
             }
             sleep(PAUSE).await;
         }
@@ -84,7 +84,7 @@ impl Lease<'_> {
         vec![doc! { "$set": { "owner": self.owner, "expires_at": expires_at } }]
     }
 
-    /// Renews it until that fails; answers why.
+    /// Renews the lease until that fails, and returns the error.
     async fn keep(&self) -> StoreError {
         let mut executor = match self.store.read().await {
             Ok(executor) => executor,
@@ -95,13 +95,13 @@ impl Lease<'_> {
             let mine = doc! { "_id": LOCK, "owner": self.owner };
             match executor.update(LOCKS, vec![Update::of(mine, self.held())]).await {
                 Ok(1) => {}
-                Ok(_) => return StoreError::Unavailable("another instance moves the schema now".into()),
+                Ok(_) => return StoreError::Unavailable("another instance has taken over the migration".into()),
                 Err(error) => return error,
             }
         }
     }
 
-    /// Gives it back. If that fails it runs out by itself.
+    /// Returns the lease. If that fails, it expires.
     async fn release(self) {
         let Ok(mut executor) = self.store.read().await else { return };
         let free = doc! { "$set": { "owner": Bson::Null, "expires_at": DateTime::from_millis(0) } };
@@ -111,7 +111,7 @@ impl Lease<'_> {
 }
 
 impl MongoStore {
-    /// Does the work while nobody else moves the schema.
+    /// Runs `work` while no other instance can migrate the schema.
     async fn alone<T>(&self, work: impl Future<Output = Result<T, MigrationError>>) -> Result<T, MigrationError> {
         let lease = Lease::take(self).await?;
         let result = tokio::select! {
@@ -122,7 +122,7 @@ impl MongoStore {
         result
     }
 
-    /// What is applied. A schema that a newer program made is left alone.
+    /// Returns the applied steps. Fails, and changes nothing, if a newer program has migrated the schema.
     async fn applied(&self, executor: &mut Executor) -> Result<Vec<AppliedStep>, MigrationError> {
         let applied = executor.find::<AppliedDoc>(Query::of(doc! {}).by(doc! { "_id": 1 })).await?;
         self.schedule.check(&applied)?;
@@ -136,13 +136,14 @@ impl MongoStore {
         for (position, step) in (next_position(&applied)..).zip(self.schedule.missing(&applied)) {
             let now = self.clock.now();
             step.work.apply(&mut executor).await.map_err(|error| step.failed(error))?;
-            // Named in full: if another starter has used the number meanwhile, this fails instead of being lost.
+            // Names the whole step: if another instance has used the position meanwhile, this fails instead of losing
+            // the record.
             let place = doc! { "_id": position, "set": step.set, "step": step.number };
             let mark = doc! { "$setOnInsert": { "name": step.name, "applied_at": date(now) } };
             let mark = Update::of(place, mark).or_insert();
             let marked = executor.update(AppliedDoc::COLLECTION, vec![mark]).await;
             marked.map_err(|error| step.failed(error))?;
-            tracing::info!(set = step.set, number = step.number, name = step.name, "applied a migration");
+            tracing::info!(set = step.set, number = step.number, name = step.name, "migration applied");
             moved.push(step.status(Some(now)));
         }
         Ok(moved)
@@ -153,12 +154,12 @@ impl MongoStore {
         let applied = self.applied(&mut executor).await?;
         let mut moved = Vec::new();
         for (step, position) in self.schedule.back(&applied, which)? {
-            // The mark goes first: collections without a mark are completed by the next `up`, a mark without its
+            // The record is removed first. The next `up` completes collections without a record. A record without its
             // collections would leave the store without unique indexes.
             let unmarked = executor.delete(AppliedDoc::COLLECTION, doc! { "_id": position }).await;
             unmarked.map_err(|error| step.failed(error))?;
             step.work.take_back(&mut executor).await.map_err(|error| step.failed(error))?;
-            tracing::info!(set = step.set, number = step.number, name = step.name, "took back a migration");
+            tracing::info!(set = step.set, number = step.number, name = step.name, "migration reverted");
             moved.push(step.status(None));
         }
         Ok(moved)

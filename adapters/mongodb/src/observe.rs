@@ -1,7 +1,7 @@
-//! What operators see of the store: how long commands and units of work take and how they end, as metrics and as spans,
-//! and how the driver's connections are used.
+//! Metrics and spans of the store: how long commands and units of work take, how they end, and how the driver's
+//! connections are used.
 //!
-//! Commands are timed here and not by the driver's own events, because for those it reads every answer a second time.
+//! Commands are timed here and not by the driver's own events, because for those the driver parses every answer twice.
 
 use metrics::Histogram;
 use mongodb::{
@@ -18,7 +18,7 @@ use tracing::{Span, field::Empty};
 
 const SYSTEM: &str = "mongodb";
 
-/// What is sent to the server.
+/// The commands whose durations are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Find,
@@ -47,23 +47,23 @@ impl Operation {
     }
 }
 
-/// How the connections to the servers are used now. Waiting callers are not counted: the driver does not report those
-/// that have given up.
+/// The current usage of the connections to the servers. Waiting callers are not counted, because the driver does not
+/// report callers that have given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
-    /// How many are in use.
+    /// Connections that are in use.
     pub used: usize,
-    /// How many are open and not in use.
+    /// Connections that are open and not in use.
     pub idle: usize,
-    /// How many there may be to each server.
+    /// The most connections to each server.
     pub max: usize,
 }
 
-/// A connection; its number is one of its server's.
+/// A connection, by its server and its number there.
 type ConnectionId = (ServerAddress, u32);
 
-/// Sets and not counts, because the driver says "checked in" also of connections that nobody was given: their caller had
-/// gone when they were ready.
+/// Sets instead of counts, because the driver also reports "checked in" for connections that were never checked out:
+/// their caller was canceled before they were ready.
 #[derive(Debug, Default)]
 struct Pool {
     open: HashSet<ConnectionId>,
@@ -86,7 +86,7 @@ impl Pool {
     }
 }
 
-/// What is counted of one store.
+/// The metrics of one store.
 pub(crate) struct Observer {
     pool: Arc<Mutex<Pool>>,
     operations: [Histogram; Operation::ALL.len()],
@@ -94,7 +94,7 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    /// The recorder of metrics has to be installed before: it is asked for every handle once.
+    /// Install the metrics recorder before: it is asked only once for each handle.
     pub(crate) fn new() -> Arc<Self> {
         let operations = Operation::ALL.map(|operation| {
             let labels = [("db_system_name", SYSTEM), ("db_operation_name", operation.name())];
@@ -107,7 +107,7 @@ impl Observer {
         Arc::new(Self { pool: Arc::default(), operations, units })
     }
 
-    /// Hears what the driver tells of its connections.
+    /// Receives the driver's events about its connections.
     pub(crate) fn pool_events(&self) -> EventHandler<CmapEvent> {
         let pool = Arc::clone(&self.pool);
         EventHandler::callback(move |event| lock(&pool).note(event))
@@ -120,7 +120,7 @@ impl Observer {
         PoolStats { used, idle, max: usize::try_from(max).unwrap_or(usize::MAX) }
     }
 
-    /// Begins to watch a command; a child of the unit's span, or else of the current one.
+    /// Starts watching a command. Its span is a child of the unit's span, or else of the current one.
     pub(crate) fn command(self: &Arc<Self>, operation: Operation, unit: Option<&WatchedUnit>) -> Command {
         macro_rules! span {
             ($(parent: $parent:expr)?) => {
@@ -144,7 +144,7 @@ impl Observer {
         Command { observer: Arc::clone(self), operation, started: Instant::now(), span }
     }
 
-    /// Begins to watch a unit of work.
+    /// Starts watching a unit of work.
     pub(crate) fn unit(self: &Arc<Self>) -> WatchedUnit {
         let span = tracing::info_span!(
             target: "skep::spans",
@@ -159,7 +159,7 @@ impl Observer {
 }
 
 fn lock(pool: &Mutex<Pool>) -> MutexGuard<'_, Pool> {
-    // Nothing under it is left half done by a panic.
+    // A panic leaves nothing half done under this lock.
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -172,7 +172,8 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// It has ended so. A row that exists already or was changed meanwhile is no fault of the store.
+    /// Records the duration and the result of the command. Unique-key conflicts, broken references and stale versions
+    /// are not faults of the store.
     pub(crate) fn end<T>(self, done: Result<T, StoreError>) -> Result<T, StoreError> {
         self.observer.operations[self.operation as usize].record(self.started.elapsed());
         if let Err(error) = &done {
@@ -201,7 +202,7 @@ fn kind(error: &StoreError) -> &'static str {
     }
 }
 
-/// A unit of work that is being watched. How it ended is counted when this is dropped.
+/// A unit of work that is being watched. Its duration and its outcome are recorded on drop.
 pub(crate) struct WatchedUnit {
     observer: Arc<Observer>,
     started: Instant,
@@ -210,7 +211,7 @@ pub(crate) struct WatchedUnit {
 }
 
 impl WatchedUnit {
-    /// It ends so, unless something else is told later.
+    /// Sets the outcome. The last call counts.
     pub(crate) fn ends(&mut self, outcome: UnitOutcome) {
         self.outcome = outcome;
     }

@@ -1,5 +1,5 @@
-//! Every command that this store sends. No other file sends any: each runs in the session, and so in the transaction if
-//! there is one. A command without its session would escape the transaction silently.
+//! Every command that this store sends. No other module sends any. Each command runs in the session, and so in the
+//! transaction if there is one. A command without its session would silently escape the transaction.
 
 #![expect(clippy::disallowed_methods, reason = "these are the only files that may call them")]
 

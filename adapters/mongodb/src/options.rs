@@ -1,4 +1,4 @@
-//! How to reach the server.
+//! The options of the connection to the server.
 
 use mongodb::{
     error::ErrorKind,
@@ -7,31 +7,31 @@ use mongodb::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// How to reach the server and how patient to be.
+/// The address of the server, and the time limits.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct MongoOptions {
-    /// `mongodb://…` or `mongodb+srv://…`. May hold a password, which no error shows.
+    /// `mongodb://…` or `mongodb+srv://…`. May contain a password, which no error shows.
     pub uri: String,
-    /// The database; from the address, or else `skep`.
+    /// The database. Default: the one in the address, or else `skep`.
     pub database: Option<String>,
-    /// The name under which the server's log knows this client.
+    /// The client's name in the server's log.
     pub app_name: String,
-    /// The greatest number of connections to each server.
+    /// The most connections to each server.
     pub max_pool_size: u32,
-    /// How long to look for a server that can be written to.
+    /// How long to look for a server that accepts writes.
     pub selection_timeout: Duration,
-    /// How long to wait for one answer, or for other writers of the same thing.
+    /// How long to wait for an answer, or for other writers of the same ids.
     pub answer_timeout: Duration,
-    /// How long a starter that moves the schema keeps others out without giving a sign of life.
+    /// How long the lease for a migration lasts without renewal.
     pub migration_lease: Duration,
-    /// How long to wait for another starter that moves the schema.
+    /// How long to wait for another instance that is migrating the schema.
     pub migration_patience: Duration,
-    /// Is told the name of every command that is sent to a server, handshakes and heartbeats left out.
+    /// Receives the name of every command that is sent to a server, except handshakes and heartbeats.
     pub on_command: Option<CommandObserver>,
 }
 
-/// Is told the names of commands.
+/// A callback that receives the names of commands.
 pub type CommandObserver = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl MongoOptions {
@@ -58,13 +58,13 @@ impl std::fmt::Debug for MongoOptions {
     }
 }
 
-/// Why a store cannot be had at this address. A server that is merely away is no such reason.
+/// Why a store cannot use this address. A server that cannot be reached is not an error here.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address cannot be read, or its name cannot be resolved.
+    /// The address is not valid, or its name cannot be resolved.
     #[error("the mongodb address cannot be used: {0}")]
     Address(String),
-    /// The server is alone, so it has no transactions.
+    /// The server does not belong to a replica set, so it has no transactions.
     #[error(
         "mongodb at {0} is a standalone server, which has no transactions: start it with --replSet and initiate the set"
     )]
@@ -74,8 +74,8 @@ pub enum ConnectError {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const DEFAULT_DATABASE: &str = "skep";
 
-/// The driver's options and the name of the database. Whatever the address says: reads and writes go to the primary
-/// with majority concerns, or commits would not be what the contract says they are.
+/// Returns the driver's options and the name of the database. Reads and writes always go to the primary with majority
+/// concerns, whatever the address says, because the contract of commits depends on it.
 pub(crate) async fn read(options: &MongoOptions) -> Result<(ClientOptions, String), ConnectError> {
     let mut client = ClientOptions::parse(&options.uri)
         .await
@@ -109,7 +109,8 @@ fn reason(error: &mongodb::error::Error) -> String {
     }
 }
 
-/// The text without what stands between `://` and the last `@` of the address, or any part of it.
+/// Removes the credentials of the address from the text: the part between `://` and the last `@`, and the password
+/// alone.
 fn without_credentials(text: &str, uri: &str) -> String {
     let Some((_, rest)) = uri.split_once("://") else { return text.to_owned() };
     let Some((credentials, _)) = rest.rsplit_once('@') else { return text.to_owned() };

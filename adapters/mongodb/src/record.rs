@@ -1,53 +1,53 @@
-//! How values are kept: ids as binary UUIDs, times as BSON dates (milliseconds), numbers as 64 bits, always.
+//! The stored form of values: ids as binary UUIDs, times as BSON dates (milliseconds), numbers always as 64 bits.
 
 use bson::{Binary, Bson, DateTime, RawDocument, spec::BinarySubtype};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use skep_application::kernel::{Constraint, StoreError};
 use skep_domain::shared::{Money, Timestamp, Version};
 
-/// What is wrong with a stored value.
+/// The fault of a stored value.
 pub(crate) type Unreadable = &'static str;
 
-/// A document of one collection, as it is read.
+/// A document of one collection, for reading.
 pub(crate) trait Record: DeserializeOwned + Send + Sync {
-    /// The collection.
+    /// The collection that holds the documents.
     const COLLECTION: &'static str;
-    /// What a document is read back into.
+    /// The type that a document is converted to.
     type Entity: Send + Sync;
-    /// Reads it back.
+    /// Converts the document.
     fn read(self) -> Result<Self::Entity, Unreadable>;
 }
 
-/// A document that is made of an entity. How it is inserted, found and deleted follows from this declaration.
+/// A document that is made from an entity. Inserting, finding and deleting it are derived from this declaration.
 pub(crate) trait Stored: Record + Serialize {
-    /// The references to other documents that it holds.
+    /// The references that the document holds.
     const REFERENCES: &'static [Reference] = &[];
-    /// The references to it, which keep it from being deleted.
+    /// The references to the document, which prevent its deletion.
     const REFERENCED_BY: &'static [Reference] = &[];
-    /// The document of an entity.
+    /// Makes the document of an entity.
     fn of(entity: &Self::Entity) -> Self;
 }
 
-/// A document with the field `version`, which is saved over the version that it was read with.
+/// A document with the field `version`. A save checks the version that was read.
 pub(crate) trait Versioned: Stored {
-    /// The fields that a save sets, besides the version. Without such a list it replaces the whole document.
+    /// The fields that a save sets in addition to the version. Without this list a save replaces the whole document.
     const SAVED: Option<&'static [&'static str]> = None;
 }
 
-/// A field that holds the id of a document, or null; what is a foreign key elsewhere.
+/// A field that holds the id of a document, or null, like a foreign key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reference {
-    /// The rule.
+    /// The rule, for errors.
     pub(crate) constraint: Constraint,
-    /// The collection that refers.
+    /// The collection that holds the field.
     pub(crate) from: &'static str,
-    /// Its field.
+    /// The name of the field that holds the id.
     pub(crate) field: &'static str,
-    /// The collection that is referred to.
+    /// The collection that the id belongs to.
     pub(crate) to: &'static str,
 }
 
-/// Reads a document back, or says which one cannot be.
+/// Converts a document, or names the one that cannot be read.
 pub(crate) fn decode<R: Record>(raw: &RawDocument) -> Result<R::Entity, StoreError> {
     let corrupt = |what: &str| {
         let id = raw.get("_id").ok().flatten().map_or_else(|| "without id".to_owned(), shown_id);
@@ -57,7 +57,7 @@ pub(crate) fn decode<R: Record>(raw: &RawDocument) -> Result<R::Entity, StoreErr
     record.read().map_err(corrupt)
 }
 
-/// A field that every document of the collection has.
+/// Reads a field that every document of the collection has.
 pub(crate) fn field(document: &RawDocument, name: &str) -> Result<Bson, StoreError> {
     let value = document.get(name).map_err(StoreError::unreadable)?;
     let value = value.ok_or_else(|| StoreError::Corrupt(format!("a document without {name}").into()))?;
@@ -73,7 +73,7 @@ fn shown_id(id: bson::RawBsonRef<'_>) -> String {
     }
 }
 
-/// Money, as kept.
+/// The stored form of [`Money`].
 #[derive(Serialize, Deserialize)]
 pub(crate) struct MoneyDoc {
     amount: i64,
@@ -93,47 +93,47 @@ impl MoneyDoc {
     }
 }
 
-/// A time to be stored.
+/// Converts a time for storing.
 pub(crate) fn date(time: Timestamp) -> DateTime {
     DateTime::from_millis(time.as_millis())
 }
 
-/// A stored time.
+/// Reads a stored time.
 pub(crate) fn time(date: DateTime) -> Result<Timestamp, Unreadable> {
     Timestamp::from_millis(date.timestamp_millis()).map_err(|_| "time out of range")
 }
 
-/// A stored time that may be missing.
+/// Reads a stored time that may be missing.
 pub(crate) fn optional_time(date: Option<DateTime>) -> Result<Option<Timestamp>, Unreadable> {
     date.map(time).transpose()
 }
 
-/// A stored version.
+/// Reads a stored version.
 pub(crate) fn version(number: i64) -> Result<Version, Unreadable> {
     Version::new(number).ok_or("version below 1")
 }
 
-/// A stored number of pieces.
+/// Reads a stored quantity.
 pub(crate) fn pieces(number: i64) -> Result<u32, Unreadable> {
-    u32::try_from(number).map_err(|_| "number of pieces out of range")
+    u32::try_from(number).map_err(|_| "quantity out of range")
 }
 
-/// An id to be stored.
+/// Converts an id for storing.
 pub(crate) fn id(id: uuid::Uuid) -> bson::Uuid {
     bson::Uuid::from_uuid_1(id)
 }
 
-/// Ids to be asked for.
+/// Converts ids for a query.
 pub(crate) fn ids(ids: impl IntoIterator<Item = uuid::Uuid>) -> Vec<bson::Uuid> {
     ids.into_iter().map(id).collect()
 }
 
-/// Bytes to be stored.
+/// Converts bytes for storing.
 pub(crate) fn binary(bytes: &[u8]) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }
 
-/// Stored bytes of a hash.
+/// Reads a stored hash.
 pub(crate) fn hash(binary: &Binary) -> Result<[u8; 32], Unreadable> {
     binary.bytes.as_slice().try_into().map_err(|_| "hash of another length")
 }

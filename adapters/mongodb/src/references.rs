@@ -1,6 +1,6 @@
-//! References between documents. The server has no foreign keys, and a transaction sees one state of the data and not
-//! what others do meanwhile: one that inserts a child and one that deletes its parent would both commit. So a unit also
-//! writes to the documents that it refers to, and two transactions that write to one document never both commit.
+//! References between documents. The server has no foreign keys, and a transaction reads a snapshot: a unit that
+//! inserts a child and a parallel unit that deletes its parent would both commit. So a unit also writes to the
+//! documents that it refers to, because two transactions that write to one document never both commit.
 
 use crate::{
     ops::{Executor, Query, Update},
@@ -9,10 +9,10 @@ use crate::{
 use bson::{Bson, RawDocumentBuf, doc};
 use skep_application::kernel::StoreError;
 
-/// What documents of one kind refer to: the ids, by reference.
+/// The ids that documents refer to, for each reference.
 pub(crate) type Referred = Vec<(&'static Reference, Vec<Bson>)>;
 
-/// What these documents refer to.
+/// Collects the ids that these documents refer to.
 pub(crate) fn referred<R: Stored>(documents: &[RawDocumentBuf]) -> Result<Referred, StoreError> {
     let of = |reference: &'static Reference| {
         let ids = documents.iter().map(|document| field(document, reference.field));
@@ -23,15 +23,15 @@ pub(crate) fn referred<R: Stored>(documents: &[RawDocumentBuf]) -> Result<Referr
 }
 
 impl Executor {
-    /// Holds these documents until the transaction ends: a unit that changes or deletes one of them meanwhile collides
-    /// with this one, and one of both ends with `Retry`. Answers how many of them exist.
+    /// Holds these documents until the transaction ends, and returns how many of them exist. If another unit changes or
+    /// deletes one of them meanwhile, the two units collide and one of them ends with `Retry`.
     pub(crate) async fn hold(&mut self, collection: &str, ids: Vec<Bson>) -> Result<u64, StoreError> {
-        // A field that no entity reads. To set a field to the value that it has would be no write.
+        // No entity reads this field. Setting a field to its own value would not be a write.
         let hold = |id| Update::of(doc! { "_id": id }, doc! { "$inc": { "held": 1_i64 } });
         self.update(collection, ids.into_iter().map(hold).collect()).await
     }
 
-    /// Holds what was referred to, by one command for each kind of reference. `Referenced` if any of it does not exist.
+    /// Holds the referred documents, in one command for each reference. `Referenced` if one of them does not exist.
     pub(crate) async fn refer(&mut self, referred: Referred) -> Result<(), StoreError> {
         for (reference, ids) in referred {
             let expected = ids.len() as u64;
@@ -42,8 +42,8 @@ impl Executor {
         Ok(())
     }
 
-    /// `Referenced` if any document refers to the one with this id. The unit has deleted that one before, so that it
-    /// collides with every unit that refers to it meanwhile.
+    /// `Referenced` if a document refers to the one with this id. The unit must have deleted that one before, so that
+    /// it collides with every unit that refers to it meanwhile.
     pub(crate) async fn unreferenced(&mut self, by: &[Reference], id: &Bson) -> Result<(), StoreError> {
         for reference in by {
             let one = Query::of(doc! { reference.field: id }).only(&[]).at_most(1);

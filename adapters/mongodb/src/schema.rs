@@ -1,4 +1,4 @@
-//! The migrations: collections, what they refuse and their indexes, or code, step by step. Every step can be repeated.
+//! The migrations: collections with validators and indexes, or code, step by step. Every step can be repeated.
 
 mod foundation;
 
@@ -7,19 +7,19 @@ use bson::{Document, doc};
 use skep_application::{kernel::StoreError, operations::MigrationSet};
 use std::{future::Future, pin::Pin};
 
-/// The sets of this program, in the order in which they run: one line for each.
+/// The sets of this program, in the order in which they run.
 pub(crate) const SETS: &[MongoSet] = &[foundation::SET, crate::catalog::schema::SET];
 
-/// A set of migrations.
+/// A set of migrations for MongoDB.
 pub type MongoSet = MigrationSet<MongoStep>;
 
-/// What a step does, and what takes it back.
+/// The work of a step, and the work that reverts it.
 #[derive(Debug, Clone, Copy)]
 pub struct MongoStep(Work);
 
 #[derive(Debug, Clone, Copy)]
 enum Work {
-    /// Makes collections with their rules and indexes.
+    /// Creates collections with their validators and indexes.
     Collections(&'static [Collection]),
     Code {
         up: MongoCode,
@@ -27,13 +27,13 @@ enum Work {
     },
 }
 
-/// Code of a step. It can be repeated: MongoDB keeps the step and its record apart, so whoever was interrupted is run
-/// again from its start, over what it has done before.
+/// Code of a step. It must be repeatable: MongoDB cannot store the step and its record together, so an interrupted step
+/// runs again from its start, over its earlier work.
 pub type MongoCode =
     for<'a> fn(&'a mut MongoSchema<'_>) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 impl MongoStep {
-    /// A step that is code, in both directions.
+    /// A step that runs code in both directions.
     #[must_use]
     pub const fn code(up: MongoCode, down: MongoCode) -> Self {
         Self(Work::Code { up, down })
@@ -43,7 +43,7 @@ impl MongoStep {
         Self(Work::Collections(collections))
     }
 
-    /// Applies it, or completes it.
+    /// Applies the step, or completes it.
     pub(crate) async fn apply(&self, executor: &mut Executor) -> Result<(), StoreError> {
         match self.0 {
             Work::Collections(collections) => make(executor, collections).await,
@@ -51,7 +51,7 @@ impl MongoStep {
         }
     }
 
-    /// Takes it back, with everything in what it made.
+    /// Reverts the step and deletes all data in its collections.
     pub(crate) async fn take_back(&self, executor: &mut Executor) -> Result<(), StoreError> {
         match self.0 {
             Work::Collections(collections) => remove(executor, collections).await,
@@ -64,11 +64,11 @@ impl MongoStep {
 pub struct MongoSchema<'a>(&'a mut Executor);
 
 impl MongoSchema<'_> {
-    /// Runs a command on the database, outside of transactions, in one session; answers what the server says. What it
-    /// writes is confirmed by a majority.
+    /// Runs a command on the database, outside of transactions and in one session. Returns the server's answer. Its
+    /// writes are confirmed by a majority.
     ///
     /// # Errors
-    /// The command is refused, or a single document of a write is.
+    /// The server refuses the command, or a single document of a write.
     pub async fn command(&mut self, command: Document) -> Result<Document, StoreError> {
         self.0.command(command).await
     }
@@ -77,7 +77,7 @@ impl MongoSchema<'_> {
 #[derive(Debug)]
 pub(crate) struct Collection {
     name: &'static str,
-    /// What every document fulfils.
+    /// The condition that every document meets.
     validator: Option<fn() -> Document>,
     indexes: &'static [Index],
 }
@@ -87,7 +87,7 @@ pub(crate) struct Index {
     name: &'static str,
     keys: &'static [&'static str],
     unique: bool,
-    /// Which documents it holds, if not all.
+    /// The condition on the documents in the index, if it does not hold all.
     only: Option<fn() -> Document>,
 }
 
@@ -106,11 +106,11 @@ pub(crate) const fn unique(name: &'static str, keys: &'static [&'static str]) ->
 const NAMESPACE_EXISTS: i32 = 48;
 const NAMESPACE_NOT_FOUND: i32 = 26;
 
-/// Makes what is missing.
+/// Creates the collections and indexes that are missing.
 async fn make(executor: &mut Executor, collections: &[Collection]) -> Result<(), StoreError> {
     for collection in collections {
         let (name, validator) = (collection.name, collection.validator.map_or_else(Document::new, |make| make()));
-        // A collection without rules is made by its first index.
+        // The first index creates a collection without a validator.
         if !validator.is_empty() || collection.indexes.is_empty() {
             let create = doc! { "create": name, "validator": &validator, "writeConcern": majority() };
             let is_new = executor.define(create, &[NAMESPACE_EXISTS]).await?;
@@ -128,7 +128,7 @@ async fn make(executor: &mut Executor, collections: &[Collection]) -> Result<(),
     Ok(())
 }
 
-/// Drops them, with everything in them.
+/// Drops the collections with all their documents.
 async fn remove(executor: &mut Executor, collections: &[Collection]) -> Result<(), StoreError> {
     for collection in collections.iter().rev() {
         let drop = doc! { "drop": collection.name, "writeConcern": majority() };
@@ -162,7 +162,7 @@ fn collections() -> Vec<&'static Collection> {
     SETS.iter().flat_map(|set| set.steps).flat_map(of_step).collect()
 }
 
-/// Whether the collection has this index and it starts with the fields.
+/// Whether the collection has an index with this name that starts with these fields.
 #[cfg(test)]
 pub(crate) fn has_index(collection: &str, name: &str, fields: &[&str]) -> bool {
     let collections = collections().into_iter().filter(|found| found.name == collection);
@@ -173,7 +173,7 @@ pub(crate) fn has_index(collection: &str, name: &str, fields: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    /// Every uniqueness rule has its index, or is the primary key of a collection; order lines live within their order.
+    /// Every uniqueness rule has an index, or is the primary key of a collection. Order lines are part of their order.
     #[test]
     fn every_constraint_has_its_index() {
         let collections = collections();

@@ -1,4 +1,4 @@
-//! The one concrete unit of work.
+//! The unit of work of this store.
 
 use crate::{latest::Latest, locks::Turn, ops::Executor};
 use async_trait::async_trait;
@@ -8,14 +8,14 @@ use tokio::runtime::Handle;
 
 /// A unit of work: one transaction in one session.
 ///
-/// How it ends (commit, rollback, drop) runs on a task of its own, so that a caller who is cancelled meanwhile leaves
-/// no transaction open on the server; the turns at the contended ids are given back after that.
+/// Its end (commit, rollback or drop) runs on a separate task, so that a caller that is canceled meanwhile leaves no
+/// transaction open on the server. The turns at the contended ids end after that.
 pub struct MongoUnit {
     work: Option<Work>,
-    /// Whether a statement has failed, or was cancelled before its answer came.
+    /// Whether a statement has failed, or was canceled before its answer came.
     failed: bool,
-    /// Whether the server has ended the transaction with that, as far as is known. A broken reference is found here, and
-    /// the transaction goes on.
+    /// Whether that error has ended the transaction on the server, as far as is known. A broken reference is found by
+    /// the client, and the transaction stays open.
     ended: bool,
     runtime: Handle,
 }
@@ -23,7 +23,7 @@ pub struct MongoUnit {
 struct Work {
     executor: Executor,
     latest: Arc<Latest>,
-    /// Given back last.
+    /// Dropped last.
     _turns: Vec<Turn>,
 }
 
@@ -37,8 +37,8 @@ impl MongoUnit {
         }
     }
 
-    /// Runs statements, unless earlier ones have failed. The unit counts as failed until they are through, so that an
-    /// error and a caller who was cancelled need no code of their own.
+    /// Runs statements, unless earlier ones have failed. The unit counts as failed until they have finished. An error
+    /// and a canceled caller then need no further code.
     pub(crate) async fn run<T>(
         &mut self,
         statements: impl AsyncFnOnce(&mut Executor) -> Result<T, StoreError>,
@@ -56,7 +56,7 @@ impl MongoUnit {
         }
     }
 
-    /// The work, to be ended; none of it if a statement has failed, and then dropping the unit undoes it.
+    /// Takes the work to end it. Fails after the error of a statement; dropping the unit then rolls it back.
     fn take(&mut self) -> Result<Work, StoreError> {
         if self.failed {
             return Err(StoreError::after_error());
@@ -64,7 +64,7 @@ impl MongoUnit {
         self.work.take().ok_or_else(StoreError::after_error)
     }
 
-    /// Ends the work as a refusal, which it may be after an error too.
+    /// Ends the work as a refusal, which is possible after an error, too.
     async fn undo(work: Work, ended: bool) -> Result<(), StoreError> {
         if ended { work.undo_after_error().await } else { work.rollback().await }
     }
@@ -90,7 +90,7 @@ impl Work {
             self.executor.abort().await;
             return settled;
         }
-        // Committing what only read waits until all of it is durable.
+        // The commit of a transaction that only read waits until all that it read is durable.
         let ended = self.executor.commit().await.map_err(|error| match error {
             StoreError::OutcomeUnknown(cause) => StoreError::Retry(cause),
             other => other,
@@ -99,7 +99,7 @@ impl Work {
         ended
     }
 
-    /// A refusal that stands is no failure.
+    /// A refusal that was confirmed counts as rolled back, and not as failed.
     fn refused(&mut self, ended: &Result<(), StoreError>) {
         match ended {
             Ok(()) => self.executor.ends(UnitOutcome::RolledBack),
@@ -107,7 +107,7 @@ impl Work {
         }
     }
 
-    /// The server has ended the transaction with the error; what the error rests on may not be durable yet.
+    /// The server has ended the transaction with an error. The rows that caused the error may not be durable yet.
     async fn undo_after_error(mut self) -> Result<(), StoreError> {
         let settled = self.executor.settle_answers().await;
         self.refused(&settled);
@@ -131,7 +131,7 @@ impl Drop for MongoUnit {
 impl Transaction for MongoUnit {
     async fn commit(mut self: Box<Self>) -> Result<(), StoreError> {
         let work = self.take()?;
-        // The task has not answered, and it may have sent the commit.
+        // The task did not return, and it may have sent the commit.
         self.runtime.spawn(work.commit()).await.map_err(|error| StoreError::OutcomeUnknown(error.into()))?
     }
 

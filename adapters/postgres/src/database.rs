@@ -1,4 +1,4 @@
-//! The database.
+//! The database, on a pool of connections.
 
 use crate::{
     fault::{Fault, Link, Meaning},
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
 
-/// A PostgreSQL database.
+/// A PostgreSQL database with its connections.
 pub struct PostgresDatabase {
     pool: Pool,
     server: Server,
@@ -25,7 +25,7 @@ pub struct PostgresDatabase {
     answer_timeout: Option<Duration>,
 }
 
-/// Does not show the server, which has a password in it.
+/// Does not show the server's address, which contains a password.
 impl std::fmt::Debug for PostgresDatabase {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresDatabase").field("pool", &self.pool.stats()).finish_non_exhaustive()
@@ -33,11 +33,11 @@ impl std::fmt::Debug for PostgresDatabase {
 }
 
 impl PostgresDatabase {
-    /// Reads the options. Opens no connection yet: whether the server is there tells
-    /// [`check`](SqlDatabase::check), or the first use.
+    /// Reads the options. Opens no connection yet: [`check`](SqlDatabase::check) or the first use shows whether the
+    /// server can be reached.
     ///
     /// # Errors
-    /// `Unavailable` if the address cannot be understood; says why and never quotes it.
+    /// `Unavailable` if the address is not valid. The error gives the reason and never quotes the address.
     pub fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
         let server = options.server().map_err(Fault::into_store_error)?;
         Ok(Self {
@@ -48,7 +48,7 @@ impl PostgresDatabase {
         })
     }
 
-    /// How many connections there are now.
+    /// The current usage of the connections.
     #[must_use]
     pub fn pool_stats(&self) -> PoolStats {
         self.pool.stats()
@@ -70,7 +70,7 @@ impl PostgresDatabase {
             match begun {
                 Ok(()) => return Ok(lease),
                 Err(fault) if lease.reused() && fault.meaning == Meaning::Retry => {
-                    tracing::debug!(%fault, "unused connection was dead, opening another");
+                    tracing::debug!(%fault, "an idle connection was dead, opening a new one");
                     lease.renew(deadline).await?;
                 }
                 Err(fault) => {
@@ -88,7 +88,7 @@ impl SqlDatabase for PostgresDatabase {
         Engine::Postgres
     }
 
-    /// The keys are not needed: PostgreSQL queues writers on the row itself.
+    /// Ignores `contended`: PostgreSQL queues writers on the rows themselves.
     async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
         let lease = self.open(mode).await.map_err(Fault::into_store_error)?;
         Ok(Box::new(PostgresTransaction::new(lease, mode, self.answer_timeout)))

@@ -1,19 +1,19 @@
-//! What an error of the driver or the server means to a unit of work.
+//! Translates errors of the driver and the server for a unit of work.
 //!
 //! | SQLSTATE | meaning | why |
 //! | --- | --- | --- |
 //! | 23505 | `Duplicate` | the constraint is one of ours; `Corrupt` if it is not |
 //! | 23001, 23503 | `Referenced` | the foreign key is one of ours; `Corrupt` if it is not |
-//! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server undid the transaction |
+//! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server rolled back |
 //! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
-//! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone, a new one is likely to work. If the server is away, the next `begin` says `Unavailable` |
-//! | 57014 | `Unavailable` | statement timeout: the same again would take as long |
-//! | 25006 | `Unavailable` | the server is a standby now; the connection is closed, so that the next one may find the primary |
+//! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone; if the server is down, the next `begin` returns `Unavailable` |
+//! | 57014 | `Unavailable` | statement timeout: another attempt would take as long |
+//! | 25006 | `Unavailable` | the server has become a standby; the next connection may reach the primary |
 //! | 53100 | `Full` | the disk is full |
 //! | 28xxx, 3D000, 42501, 53xxx, 57P03, 57P04, 58xxx | `Unavailable` | no login, no database, no permission, no memory, starting up |
-//! | anything else | `Corrupt` | a statement or a row is wrong: our fault |
+//! | anything else | `Corrupt` | a statement or a row is wrong: a fault of our code |
 //!
-//! Only the text of an error is kept, never its detail: details quote rows, and rows hold e-mail addresses.
+//! Only the text of an error is kept, never its detail: details quote rows, and rows contain e-mail addresses.
 
 use skep_application::kernel::{Constraint, StoreError};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
@@ -29,20 +29,20 @@ pub(crate) enum Meaning {
     Corrupt,
 }
 
-/// What is known about the connection after an error.
+/// The state of the connection after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// It works; the transaction on it does not.
+    /// The connection works. Its transaction does not.
     Works,
-    /// It must not be used again. The server has answered, so the outcome is known.
+    /// The connection must not be used again. The server has answered, so the outcome is known.
     Unfit,
-    /// It must not be used again, and so must every older one.
+    /// Neither this connection nor any older one may be used again.
     Outdated,
-    /// It broke, and nobody knows what the server did with what was sent last.
+    /// The connection broke, and the outcome of the last request is unknown.
     Lost,
 }
 
-/// An error of PostgreSQL.
+/// An error of the server or the connection, with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {text}")]
 pub(crate) struct Fault {
@@ -63,7 +63,7 @@ impl Fault {
         Self { place: place.into(), text, meaning: Meaning::Unavailable, link: Link::Lost }
     }
 
-    /// What sqlx reported for a statement on an open connection.
+    /// An error that sqlx reported for a statement on an open connection.
     pub(crate) fn of(place: impl Into<Cow<'static, str>>, error: &sqlx::Error) -> Self {
         let place = place.into();
         let (text, meaning, link) = match error {
@@ -83,7 +83,8 @@ impl Fault {
         Self { place, text, meaning, link }
     }
 
-    /// What sqlx reported while it opened a connection: whatever it is, the store cannot be used.
+    /// An error that sqlx reported while it opened a connection. The store cannot be used, whatever the error is. The
+    /// link is `Unfit` if the server has refused the connection, or if our own TLS settings are wrong.
     pub(crate) fn of_connecting(address: &str, error: &sqlx::Error) -> Self {
         let Self { place, text, .. } = match error {
             sqlx::Error::Io(error) => Self::new("", error.to_string(), Meaning::Unavailable),
@@ -91,10 +92,15 @@ impl Fault {
         };
         debug_assert!(place.is_empty());
         let place = format!("cannot connect to PostgreSQL at {address}").into();
-        Self { place, text, meaning: Meaning::Unavailable, link: Link::Lost }
+        let link = match error {
+            sqlx::Error::Database(error) if !is_passing(error.code().as_deref()) => Link::Unfit,
+            sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Link::Unfit,
+            _ => Link::Lost,
+        };
+        Self { place, text, meaning: Meaning::Unavailable, link }
     }
 
-    /// What the use case is told.
+    /// The error for the use case.
     pub(crate) fn into_store_error(self) -> StoreError {
         match self.meaning {
             Meaning::Duplicate(constraint) => StoreError::Duplicate { constraint },
@@ -106,7 +112,7 @@ impl Fault {
         }
     }
 
-    /// What the use case is told when a COMMIT that may have written failed.
+    /// The error for the use case after a failed COMMIT that may have written.
     pub(crate) fn of_commit_into_store_error(self) -> StoreError {
         match self.link {
             Link::Lost => StoreError::OutcomeUnknown(self.into()),
@@ -115,15 +121,30 @@ impl Fault {
     }
 }
 
+/// Whether a server that refuses a connection with this code is likely to take one soon: it has no connection to spare,
+/// or it is starting.
+pub(crate) fn is_passing(code: Option<&str>) -> bool {
+    matches!(code, Some("53300" | "57P03"))
+}
+
+/// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting does
+/// not help. Errors of a server that does not answer yet are not refusals.
+#[must_use]
+pub fn is_refusal(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    cause.downcast_ref::<Fault>().is_some_and(|fault| fault.link == Link::Unfit)
+}
+
 fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
     let fatal = matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
     let (meaning, link) = match error.code() {
         "23505" => (duplicate(error.constraint()), Link::Works),
         "23001" | "23503" => (referenced(error.constraint()), Link::Works),
-        // The text of the error is translated by the server, the name of the routine is not.
+        // The server translates the message of the error, but not the name of the routine.
         "0A000" if error.routine() == Some("RevalidateCachedQuery") => (Meaning::Retry, Link::Outdated),
         "26000" => (Meaning::Retry, Link::Outdated),
-        // The server waits for a statement when this timeout ends a transaction: it has not seen a COMMIT.
+        // The server was waiting for a statement when this timeout ended the transaction, so it has not received a
+        // COMMIT.
         "25P03" => return (Meaning::Retry, Link::Unfit),
         "25006" => (Meaning::Unavailable, Link::Unfit),
         "53100" => (Meaning::Full, Link::Works),
@@ -137,7 +158,7 @@ fn by_class(code: &str) -> (Meaning, Link) {
     match code {
         "40001" | "40003" | "40P01" | "55P03" => (Meaning::Retry, Link::Works),
         "57P01" | "57P02" | "57P05" => (Meaning::Retry, Link::Lost),
-        // Wrong parameters, not a broken line.
+        // This code means wrong parameters, not a broken connection.
         "08P01" => (Meaning::Corrupt, Link::Works),
         "3D000" | "42501" | "57P03" | "57P04" => (Meaning::Unavailable, Link::Works),
         _ => match code.get(..2) {
@@ -161,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lost_connections_are_repeated_and_slow_statements_are_not() {
+    fn lost_connections_are_retried_and_slow_statements_are_not() {
         assert_eq!(by_class("57P01"), (Meaning::Retry, Link::Lost));
         assert_eq!(by_class("08006"), (Meaning::Retry, Link::Lost));
         assert_eq!(by_class("40P01"), (Meaning::Retry, Link::Works));
@@ -170,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_of_an_unknown_constraint_is_our_fault() {
+    fn duplicate_of_an_unknown_constraint_is_corrupt() {
         assert_eq!(
             duplicate(Some("users_email_key")),
             Meaning::Duplicate(skep_application::identity::constraints::USER_EMAIL)
@@ -180,11 +201,21 @@ mod tests {
     }
 
     #[test]
-    fn broken_reference_that_is_unknown_is_our_fault() {
+    fn violation_of_an_unknown_reference_is_corrupt() {
         let key = skep_sql::foreign_key("order_lines_order_id_fkey").unwrap();
         assert_eq!(referenced(Some("order_lines_order_id_fkey")), Meaning::Referenced(key));
         assert_eq!(referenced(Some("users_email_key")), Meaning::Corrupt);
         assert_eq!(referenced(None), Meaning::Corrupt);
+    }
+
+    #[test]
+    fn only_a_server_that_answers_refuses() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let away = Fault::of_connecting("h:1", &sqlx::Error::Io(refused)).into_store_error();
+        assert!(!is_refusal(&away));
+        let misconfigured = Fault::of_connecting("h:1", &sqlx::Error::Tls("no certificate".into())).into_store_error();
+        assert!(is_refusal(&misconfigured));
+        assert!(is_passing(Some("57P03")) && !is_passing(Some("28P01")) && !is_passing(None));
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! PostgreSQL beneath `skep-sql`: connections, transactions, values and the lock of the schema, with sqlx.
+//! The PostgreSQL driver for `skep-sql`, with sqlx: connections, transactions, values and the lock of the schema.
 //!
-//! - One unit of work holds one connection. `BEGIN`, every statement and `COMMIT` are one round trip each; statements
-//!   are prepared once per connection and stay prepared.
-//! - Nothing is asked before a connection is used. That a pooled connection is dead shows at `BEGIN`, or at the read
-//!   that runs alone, and both are repeated once on a new connection, because nothing has happened yet.
-//! - The pool is our own ([`PoolStats`]): sqlx's asks the server once more whenever a connection comes back, cannot be
-//!   told to open a new connection instead of handing out the next dead one, and reports a refused connection as a
-//!   timeout.
-//! - Times pass as `TIMESTAMPTZ`, cut to milliseconds. `INTEGER` and `NUMERIC` columns are not read: `BIGINT` only.
+//! - One unit of work holds one connection. `BEGIN`, every statement and `COMMIT` are one round trip each. Statements
+//!   are prepared once for each connection and stay prepared.
+//! - A connection is not tested before it is used. A dead connection in the pool fails at `BEGIN` or at a single read.
+//!   Both are repeated once on a new connection, because nothing has happened yet.
+//! - The pool is our own ([`PoolStats`]). The pool of sqlx sends one more request whenever a connection is returned. It
+//!   cannot open a new connection in place of the next dead one, and it reports a refused connection as a timeout.
+//! - Times are sent as `TIMESTAMPTZ`, truncated to milliseconds. Only `BIGINT` columns are read as integers, and not
+//!   `INTEGER` or `NUMERIC`.
 
 mod database;
 mod fault;
@@ -19,5 +19,6 @@ mod values;
 mod wire;
 
 pub use database::PostgresDatabase;
+pub use fault::is_refusal;
 pub use options::PostgresOptions;
 pub use pool::PoolStats;

@@ -1,4 +1,4 @@
-//! Where the server is and how long to wait for it.
+//! The address of the server, and the time limits.
 
 use crate::fault::{Fault, Meaning};
 use sqlx::{
@@ -8,43 +8,43 @@ use sqlx::{
 use std::{fmt, time::Duration};
 use url::{Host, Url};
 
-/// How many prepared statements one connection keeps.
+/// The number of prepared statements that one connection keeps.
 const PREPARED_STATEMENTS: usize = 512;
 const PORT: u16 = 5432;
 
 /// The options of a [`crate::PostgresDatabase`].
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// `postgres://user:password@host:port/database`, with the port 5432 if none is named. What is not a letter or a
-    /// digit in the password has to be percent-encoded. For a Unix socket the host is its folder, percent-encoded:
+    /// `postgres://user:password@host:port/database`. The default port is 5432. In the password, every character that
+    /// is not a letter or a digit must be percent-encoded. For a Unix socket, the host is its folder, percent-encoded:
     /// `postgres://user@%2Frun%2Fpostgresql/database`. Parameters after `?`:
     ///
-    /// - `sslmode`: `disable`, `prefer` (the default: TLS if the server offers it), `require` (TLS, whoever the server
-    ///   is), `verify-ca` and `verify-full` (a server with a valid certificate, and of this name). Only `verify-full`
-    ///   keeps out somebody between here and the server.
-    /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. The public ones are known.
-    /// - `sslcert`, `sslkey`: PEM files with a certificate to show to the server, and its key.
+    /// - `sslmode`: `disable`, `prefer` (the default: TLS if the server offers it), `require` (TLS with any
+    ///   certificate), `verify-ca` (a valid certificate) or `verify-full` (a valid certificate for this host). Only
+    ///   `verify-full` protects from an attacker between the program and the server.
+    /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. Public authorities are
+    ///   known.
+    /// - `sslcert`, `sslkey`: PEM files with the client's certificate and its key.
     ///
-    /// Statements stay prepared on their connection: a pooler in between has to keep sessions (in PgBouncer:
+    /// Statements stay prepared on their connection, so a connection pooler must keep sessions (in PgBouncer:
     /// `pool_mode = session`).
     ///
-    /// Any other parameter is refused. The address is complete: user, password and database are not looked for in the
-    /// environment or in `~/.pgpass`. sqlx cannot be kept from reading `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`: settings
-    /// in the first lose against ours, the others only count with TLS and where the address names none.
+    /// Any other parameter is refused. The address is complete: user, password and database are not read from the
+    /// environment or from `~/.pgpass`. sqlx always reads `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`. Our settings
+    /// override those in `PGOPTIONS`. The other two only count with TLS, and only if the address does not set them.
     pub url: String,
-    /// The most connections that units of work and reads may hold together. A start and a health check may use one more
-    /// each.
+    /// The most connections for units of work and reads together. A start and a health check may use one more each.
     pub max_connections: u32,
-    /// How long `begin` may take in all: waiting for a free connection, opening one (2 s at most), `BEGIN`.
+    /// The total time for `begin`: waiting for a free connection, opening one (at most 2 s) and `BEGIN`.
     pub acquire_timeout: Duration,
-    /// How long the server may work on one statement. When there is no answer 2 s later either, the connection is given
-    /// up. Zero: no limit.
+    /// How long the server may work on one statement. If there is no answer 2 s after that, the connection is closed.
+    /// Zero means no limit.
     pub statement_timeout: Duration,
-    /// How long a statement may wait for a lock. Zero: no limit.
+    /// How long a statement may wait for a lock. Zero means no limit.
     pub lock_timeout: Duration,
-    /// How long a transaction may be left without a statement before the server ends it. Zero: no limit.
+    /// How long a transaction may be idle before the server ends it. Zero means no limit.
     pub idle_in_transaction: Duration,
-    /// The name by which the server shows our connections.
+    /// The name of our connections on the server.
     pub application_name: String,
 }
 
@@ -83,14 +83,14 @@ impl PostgresOptions {
             .disable_statement_logging();
         Ok(Server {
             for_units: connect.clone().options(limits.map(|(name, limit)| (name, milliseconds(limit)))),
-            // A migration may take its time; waiting for locks would make everybody else wait behind it.
+            // A migration may take long. But while it waits for a lock, all others wait behind it.
             for_schema: connect.options(limits.map(|(name, _)| (name, "0".to_owned()))),
             address,
         })
     }
 }
 
-/// Does not show the address, which has a password in it.
+/// Does not show the address, which contains a password.
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresOptions")
@@ -104,7 +104,7 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-/// A server as sqlx wants it described. Holds the password: never shown.
+/// A server in the form that sqlx needs. Contains the password, so it is never shown.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) for_units: PgConnectOptions,
@@ -119,7 +119,7 @@ fn milliseconds(limit: Duration) -> String {
     format!("{}ms", limit.as_millis())
 }
 
-/// Reads an address. Errors never quote it: with a `/` or `#` in the password any part of it may be the password.
+/// Parses an address. Errors never quote it: with a `/` or `#` in the password, any part of it may be the password.
 fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
     let url =
         Url::parse(text).map_err(|_| "it is not a URL (special characters in the password are percent-encoded)")?;
@@ -139,7 +139,7 @@ fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
         return Err("it names no database");
     }
     let port = url.port().unwrap_or(PORT);
-    // Everything is set, because sqlx fills what is not from the environment.
+    // Every field is set, because sqlx takes missing ones from the environment.
     let mut connect = PgConnectOptions::new_without_pgpass()
         .port(port)
         .username(&user)
@@ -171,12 +171,12 @@ fn ssl_mode(text: &str) -> Result<PgSslMode, &'static str> {
         "require" => Ok(PgSslMode::Require),
         "verify-ca" => Ok(PgSslMode::VerifyCa),
         "verify-full" => Ok(PgSslMode::VerifyFull),
-        _ => Err("sslmode is none of disable, prefer, require, verify-ca, verify-full"),
+        _ => Err("sslmode must be disable, prefer, require, verify-ca or verify-full"),
     }
 }
 
 fn decode(part: &str) -> Result<String, &'static str> {
-    // The decoder of query strings reads `+` as a space, which elsewhere in an address is a plus.
+    // The decoder of query strings reads `+` as a space. In other parts of an address it is a plus sign.
     let pair = format!("v={}", part.replace('+', "%2B").replace('&', "%26"));
     let (_, value) = url::form_urlencoded::parse(pair.as_bytes()).next().unwrap_or_default();
     if value.contains(char::REPLACEMENT_CHARACTER) { Err("it is not UTF-8") } else { Ok(value.into_owned()) }
@@ -218,7 +218,7 @@ mod tests {
             ("postgres://me:secret@/shop", "not a URL"),
             ("postgres:secret", "names no user"),
             ("postgres://me:12/secret@host/shop", "percent-encoded"),
-            ("postgres://me:secret@host/shop?sslmode=secret", "sslmode is none of"),
+            ("postgres://me:secret@host/shop?sslmode=secret", "sslmode must be"),
             ("postgres://me:secret@host/shop?secret=1", "unknown parameter"),
             ("postgres://me:secret@host/shop?password=1", "unknown parameter"),
         ] {

@@ -1,12 +1,12 @@
 //! The connections of the process.
 //!
-//! A connection comes back to the pool only by [`Lease::release`], when it is known to be outside of a transaction, and
-//! is then ready without asking the server. A lease that is dropped otherwise (an error, a cancelled caller) is cleaned
-//! in a task of its own: what is still on its way is read, the transaction rolled back. Until that is done it counts as
-//! used, so that the server never has more connections than the maximum.
+//! A connection returns to the pool only through [`Lease::release`], when it is certainly outside of a transaction. It
+//! can then be used without asking the server. A lease that is dropped otherwise (after an error or a canceled call)
+//! is cleaned in a separate task: it reads the pending answers and rolls the transaction back. Until then the
+//! connection counts as used, so that the server never has more connections than the maximum.
 
 use crate::{
-    fault::{Fault, Link, Meaning},
+    fault::{Fault, Link, Meaning, is_passing},
     options::{PostgresOptions, Server},
 };
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
@@ -25,36 +25,36 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-/// Connections that were unused for longer are asked before they are used: a firewall may have forgotten them, and then
-/// nothing would ever come back.
+/// A connection that was idle for longer is tested before use: a firewall may have dropped it, and then no answer would
+/// ever come.
 const ASK_AFTER: Duration = Duration::from_secs(30);
 const ASK_TIMEOUT: Duration = Duration::from_secs(1);
-/// Connections that were unused for longer are closed.
+/// A connection that was idle for longer is closed.
 const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
-/// Connections that are older are closed when they come back, because sessions of the server grow.
+/// A connection that is older is closed when it is returned, because the server's sessions grow.
 const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
-/// How long cleaning may take if statements may take forever.
+/// The limit for cleaning a connection if statements have no limit.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long opening one may take. Waiting for one that others use may take longer: then the server is there, and busy.
+/// The limit for opening a connection. Waiting for a free connection may take longer.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How many units of work open a connection at the same time. The others take what these give back meanwhile: in a rush
-/// on a cold pool, a password hash per connection would keep everybody waiting for longer than the units take.
+/// The number of units of work that open connections at the same time. Others reuse the connections that these return.
+/// In a rush on an empty pool, one password hash per connection would take longer than the units themselves.
 const OPENING_AT_ONCE: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How many connections there are.
+/// The current usage of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
-    /// Open connections, used or not.
+    /// Open connections, in use or not.
     pub size: usize,
-    /// Open connections that nobody uses.
+    /// Open connections that are not in use.
     pub idle: usize,
-    /// The most that may be open.
+    /// The most connections that may be open.
     pub max: usize,
-    /// How many wait for a connection.
+    /// Callers that wait for a connection.
     pub pending: usize,
-    /// How many have waited in vain since the start.
+    /// Callers that gave up waiting, since the pool was created.
     pub timeouts: u64,
 }
 
@@ -66,10 +66,10 @@ struct Shared {
     clean_timeout: Duration,
     permits: Arc<Semaphore>,
     opening: Semaphore,
-    /// Wakes one of those who wait to open a connection.
+    /// Wakes a caller that waits to open a connection.
     returned: Notify,
     max: usize,
-    /// The one used last is at the back, and is used next.
+    /// The connection that was used last is at the back, and is used next.
     idle: Mutex<VecDeque<Pooled>>,
     size: Arc<AtomicUsize>,
     pending: AtomicUsize,
@@ -86,7 +86,7 @@ struct Pooled {
     _counted: Counted,
 }
 
-/// Counts an open connection for as long as it lives.
+/// Counts an open connection until it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -102,7 +102,7 @@ impl Drop for Counted {
     }
 }
 
-/// Counts one who waits, for as long as it lives.
+/// Counts a waiting caller until it is dropped.
 struct Pending<'a>(&'a AtomicUsize);
 
 impl<'a> Pending<'a> {
@@ -148,7 +148,7 @@ impl Pool {
         }
     }
 
-    /// Takes an unused connection or opens one; waits for its turn if all are used.
+    /// Takes an idle connection or opens one. Waits for a turn if all are in use.
     pub(crate) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
         let permits = Arc::clone(&self.0.permits);
         let permit = match Arc::clone(&permits).try_acquire_owned() {
@@ -177,14 +177,14 @@ impl Pool {
         };
         let _turn = turn.ok_or_else(|| {
             self.0.timeouts.fetch_add(1, Ordering::Relaxed);
-            let text = "others are still opening connections";
+            let text = "other connections are still being opened";
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
         lease.renew(deadline.min(Instant::now() + OPEN_TIMEOUT)).await?;
         Ok(lease)
     }
 
-    /// Asks the server over an unused connection; if there is none, or it is dead, over a new one.
+    /// Asks the server over an idle connection. Without one, or if it is dead, over a new connection.
     pub(crate) async fn check(&self, deadline: Instant) -> Result<(), Fault> {
         if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
             let mut lease = Lease::new(&self.0, permit);
@@ -195,7 +195,7 @@ impl Pool {
             lease.discard();
         }
         let raw = open_once(&self.0.connect, &self.0.address, deadline).await?;
-        // It has answered: how it takes its leave does not matter.
+        // The server has answered, so an error while closing does not matter.
         let _ = timeout_at(deadline, raw.close()).await;
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Shared {
         }
     }
 
-    /// Lets nobody use the connections that exist now again.
+    /// Prevents any further use of the connections that exist now.
     fn expire(&self) {
         let mut idle = self.idle();
         self.generation.fetch_add(1, Ordering::Relaxed);
@@ -229,7 +229,7 @@ impl Shared {
     }
 }
 
-/// The use of one connection. Dropping it rolls back what is open on it and gives it back, in the background.
+/// The use of one connection. On drop, its transaction is rolled back and it is returned, both in the background.
 pub(crate) struct Lease {
     pooled: Option<Pooled>,
     permit: Option<OwnedSemaphorePermit>,
@@ -243,7 +243,7 @@ impl Lease {
         Self { pooled: None, permit: Some(permit), shared: Arc::clone(shared), reused: false, in_transaction: false }
     }
 
-    /// Whether there was an unused connection, which this lease has now.
+    /// Takes an idle connection, and returns whether there was one that works.
     async fn take_unused(&mut self) -> bool {
         let Some(pooled) = self.shared.idle().pop_back() else { return false };
         let unused_for = pooled.released.elapsed();
@@ -259,7 +259,7 @@ impl Lease {
         matches!(timeout(ASK_TIMEOUT, self.raw().ping()).await, Ok(Ok(())))
     }
 
-    /// Closes the connection, if there is one, and opens another.
+    /// Closes the connection, if there is one, and opens a new one.
     pub(crate) async fn renew(&mut self, deadline: Instant) -> Result<(), Fault> {
         self.pooled = None;
         self.reused = false;
@@ -276,17 +276,17 @@ impl Lease {
         &mut self.pooled.as_mut().expect("a lease has its connection until it ends").raw
     }
 
-    /// Whether the connection was used before: then it may be dead without anybody knowing.
+    /// Whether the connection was used before, so that it may be dead unnoticed.
     pub(crate) fn reused(&self) -> bool {
         self.reused
     }
 
-    /// To be called before `BEGIN`: from now on, dropping the lease rolls back.
+    /// Call before `BEGIN`. After this, dropping the lease rolls back.
     pub(crate) fn enter_transaction(&mut self) {
         self.in_transaction = true;
     }
 
-    /// Gives the connection back. It must be outside of a transaction, with nothing on its way.
+    /// Returns the connection. It must be outside of a transaction, with no pending answer.
     pub(crate) fn release(mut self) {
         if let Some(pooled) = self.pooled.take() {
             self.shared.put(pooled);
@@ -298,7 +298,7 @@ impl Lease {
         self.pooled = None;
     }
 
-    /// After an error.
+    /// Ends the lease after an error.
     pub(crate) fn end(self, link: Link) {
         match link {
             Link::Works => drop(self),
@@ -318,7 +318,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(mut pooled) = self.pooled.take() else { return };
-        // Outside of a runtime the connection is closed, which undoes as well.
+        // Outside of a runtime the connection is closed, which also rolls back.
         let Ok(runtime) = Handle::try_current() else { return };
         let (permit, shared, in_transaction) = (self.permit.take(), Arc::clone(&self.shared), self.in_transaction);
         runtime.spawn(async move {
@@ -333,9 +333,9 @@ impl Drop for Lease {
     }
 }
 
-/// Reads what is on its way and rolls back. Answers whether the connection can be used again.
+/// Reads pending answers and rolls back. Returns whether the connection can be used again.
 async fn clean(raw: &mut PgConnection, in_transaction: bool) -> bool {
-    // Each error may be that of a statement whose caller has gone: then our own request was not even sent.
+    // An error may belong to an earlier statement whose caller was canceled. Our request was then not sent yet.
     for _ in 0..4 {
         let done = if in_transaction { raw.execute("ROLLBACK").await.map(drop) } else { raw.ping().await };
         match done {
@@ -347,7 +347,7 @@ async fn clean(raw: &mut PgConnection, in_transaction: bool) -> bool {
     false
 }
 
-/// Opens a connection. While the server refuses because it is starting, or has no connection to spare, asks again.
+/// Opens a connection. Tries again while the server is starting or has no free connection.
 pub(crate) async fn open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, Fault> {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -364,7 +364,7 @@ async fn open_once(options: &PgConnectOptions, address: &str, deadline: Instant)
     try_open(options, address, deadline).await.map_err(|(fault, _)| fault)
 }
 
-/// Errors tell whether they are likely to pass by themselves.
+/// Opens a connection. Errors tell whether they are likely to pass.
 async fn try_open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, (Fault, bool)> {
     let started = Instant::now();
     match timeout_at(deadline, options.connect()).await {
@@ -377,7 +377,7 @@ async fn try_open(options: &PgConnectOptions, address: &str, deadline: Instant) 
                         | std::io::ErrorKind::ConnectionReset
                         | std::io::ErrorKind::UnexpectedEof
                 ),
-                sqlx::Error::Database(error) => matches!(error.code().as_deref(), Some("53300" | "57P03")),
+                sqlx::Error::Database(error) => is_passing(error.code().as_deref()),
                 _ => false,
             };
             Err((Fault::of_connecting(address, &error), passing))

@@ -1,4 +1,4 @@
-//! The schema, locked.
+//! The schema, locked for a migration.
 
 use crate::{
     fault::{Fault, Link, Meaning},
@@ -14,15 +14,15 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgArguments};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Names the lock within the database: "skep" in ASCII, and 1 for the schema.
+/// The key of the lock within the database: "skep" in ASCII, and 1 for the schema.
 const LOCK: i64 = 0x736b_6570_0000_0001;
-/// A little longer than the server waits for the lock, for the server's own answer is clearer.
+/// A little longer than the server waits for the lock, because the server's error is clearer.
 const LOCK_ANSWER: Duration = Duration::from_secs(65);
 const ANSWER: Option<Duration> = Some(Duration::from_secs(10));
 
-/// Held by a connection of its own, whose end frees the lock, however it ends: dropped, killed, or its process gone.
+/// The lock belongs to a separate connection. Any end of the connection frees it: a drop, a kill or the process's exit.
 ///
-/// The connection is here only between calls: a call brings it back if it works still, and one whose caller is cancelled
+/// The connection is stored here only between calls. A call puts it back if it still works. A call that is canceled
 /// closes it.
 pub(crate) struct PostgresSchema {
     connection: Option<PgConnection>,
@@ -35,21 +35,22 @@ impl PostgresSchema {
         let lock = raw.execute(sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK));
         answered("schema.lock", Some(LOCK_ANSWER), lock).await.map_err(|fault| match fault.meaning {
             Meaning::Retry if fault.link == Link::Works => {
-                let text = "another instance has held the lock of the schema for a minute";
+                let text = "another instance has locked the schema for a minute";
                 Fault::new("schema.lock", text, Meaning::Unavailable)
             }
             _ => fault,
         })?;
-        // From here it is for the tables that a migration changes. Whoever comes after us waits behind us.
+        // From here on, this limit is for locks on the tables that a migration changes. Other statements wait behind
+        // it.
         answered("schema.lock", ANSWER, simple(&mut raw, "SET lock_timeout = '15s'")).await?;
         Ok(Self { connection: Some(raw) })
     }
 
     fn take(&mut self) -> Result<PgConnection, StoreError> {
-        self.connection.take().ok_or_else(|| StoreError::Unavailable("the lock of the schema was lost".into()))
+        self.connection.take().ok_or_else(|| StoreError::Unavailable("the lock on the schema was lost".into()))
     }
 
-    /// Brings the connection back if it works still. After a refusal within a step only a rollback does.
+    /// Puts the connection back if it still works. After an error in a step it accepts only a rollback.
     fn bring_back<T>(&mut self, raw: PgConnection, done: Result<T, Fault>) -> Result<T, StoreError> {
         if done.as_ref().map_or_else(|fault| fault.link, |_| Link::Works) == Link::Works {
             self.connection = Some(raw);
@@ -70,7 +71,7 @@ impl PostgresSchema {
     }
 }
 
-/// Statements are as long as they are: no limit.
+/// Statements of a migration have no time limit.
 #[async_trait]
 impl SqlConnection for PostgresSchema {
     async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
@@ -100,7 +101,7 @@ impl SqlSchema for PostgresSchema {
 
     async fn script(&mut self, script: &str) -> Result<(), StoreError> {
         let mut raw = self.take()?;
-        // The texts are embedded in the program.
+        // The scripts are embedded in the program.
         let script = sqlx::raw_sql(AssertSqlSafe(script.to_owned())).execute(&mut raw);
         let done = answered("migration", None, script).await;
         self.bring_back(raw, done).map(drop)
@@ -108,7 +109,7 @@ impl SqlSchema for PostgresSchema {
 
     async fn commit(&mut self) -> Result<(), StoreError> {
         let mut raw = self.take()?;
-        // Without the connection nothing is left to undo, and the lock is free.
+        // If the connection is lost, the transaction is rolled back and the lock is free.
         let committed = answered("schema.commit", None, simple(&mut raw, "COMMIT")).await;
         committed.map_err(Fault::of_commit_into_store_error)?;
         self.connection = Some(raw);

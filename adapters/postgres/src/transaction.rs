@@ -1,4 +1,4 @@
-//! Transactions.
+//! Transactions, each on one connection.
 
 use crate::{
     fault::{Fault, Link},
@@ -11,8 +11,8 @@ use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::{Row, SqlConnection, SqlTransaction, Statement, Value};
 use std::time::Duration;
 
-/// What begins a transaction. The isolation is named because a server may have another default. Whether it may write is
-/// not: a server that was made read-only by its owner stays so.
+/// The statement that begins a transaction. It sets the isolation level, because a server may have another default. It
+/// does not set READ WRITE, so that a server that was made read-only stays so.
 pub(crate) const fn begin(mode: TxMode) -> &'static str {
     match mode {
         TxMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -22,19 +22,19 @@ pub(crate) const fn begin(mode: TxMode) -> &'static str {
 
 /// A transaction on one connection.
 ///
-/// The connection is here only between statements. A statement takes it and brings it back when it has succeeded. After
-/// an error, or when its caller was cancelled, it is not here any more, and everything but `rollback` is refused: nothing
-/// can be committed after an error, although PostgreSQL would answer `Ok` to it.
+/// The connection is stored here only between statements. A statement takes it, and puts it back when it has succeeded.
+/// After an error or a canceled call it is not put back, and everything except `rollback` is refused. Otherwise a
+/// commit after an error would seem to succeed, because PostgreSQL answers it with `Ok`.
 pub(crate) struct PostgresTransaction {
     lease: Option<Lease>,
-    /// Here it is after the server has refused a statement: only good for being rolled back.
+    /// The connection after the server has refused a statement. It can only be rolled back.
     refused: Option<Lease>,
     mode: TxMode,
     answer_timeout: Option<Duration>,
 }
 
 impl PostgresTransaction {
-    /// On a connection that has begun.
+    /// A transaction on a connection on which `BEGIN` was sent.
     pub(crate) fn new(lease: Lease, mode: TxMode, answer_timeout: Option<Duration>) -> Self {
         Self { lease: Some(lease), refused: None, mode, answer_timeout }
     }
@@ -112,10 +112,11 @@ impl SqlTransaction for PostgresTransaction {
         }
     }
 
-    /// What READ COMMITTED shows was committed, and is as durable as the server makes commits. If the connection breaks
-    /// here the server may have crashed, and with `synchronous_commit = off` forgotten it: `Retry`.
+    /// READ COMMITTED reads only committed rows, which are as durable as the server makes commits. If the connection
+    /// breaks here, the server may have crashed, and with `synchronous_commit = off` it may have lost those rows:
+    /// `Retry`.
     ///
-    /// Works after a statement that the server refused too, because a refusal may rest on that: the other row of a
+    /// Works also after a statement that the server refused, because a refusal may rely on it: the other row of a
     /// `Duplicate` was committed.
     async fn rollback(mut self: Box<Self>) -> Result<(), StoreError> {
         let mut lease = self.lease.take().or_else(|| self.refused.take()).ok_or_else(StoreError::after_error)?;

@@ -1,4 +1,4 @@
-//! Values on their way to PostgreSQL and back.
+//! Converts values for PostgreSQL and back.
 
 use chrono::{DateTime, Utc};
 use skep_application::kernel::StoreError;
@@ -13,13 +13,13 @@ use sqlx::{
 use std::mem;
 use uuid::Uuid;
 
-/// 2000-01-01T00:00:00Z, from where PostgreSQL counts, in milliseconds since 1970.
+/// 2000-01-01T00:00:00Z, the epoch of PostgreSQL, in milliseconds since 1970.
 const EPOCH: i64 = 946_684_800_000;
 
-/// The arguments of a statement that is run once.
+/// The arguments of a statement that is not a batch.
 pub(crate) fn bind(statement: &'static Statement, args: Vec<Value>) -> Result<PgArguments, StoreError> {
     if statement.batch {
-        return Err(misused(statement, "is a batch"));
+        return Err(misused(statement, "is a batch statement"));
     }
     statement.check(&args)?;
     let mut bound = PgArguments::default();
@@ -39,7 +39,7 @@ pub(crate) fn bind(statement: &'static Statement, args: Vec<Value>) -> Result<Pg
     Ok(bound)
 }
 
-/// A NULL of the declared kind: one without a kind would be taken for text.
+/// A NULL of the declared kind. A NULL without a kind would count as text.
 fn null(bound: &mut PgArguments, kind: Kind) -> Result<(), BoxDynError> {
     match kind {
         Kind::Bool => bound.add(None::<bool>),
@@ -52,10 +52,10 @@ fn null(bound: &mut PgArguments, kind: Kind) -> Result<(), BoxDynError> {
     }
 }
 
-/// The arguments of a batch: an array of every parameter, of which each row has one element.
+/// The arguments of a batch: for each parameter an array with one element per row.
 pub(crate) fn bind_rows(statement: &'static Statement, mut rows: Vec<Vec<Value>>) -> Result<PgArguments, StoreError> {
     if !statement.batch {
-        return Err(misused(statement, "is no batch"));
+        return Err(misused(statement, "is not a batch statement"));
     }
     for row in &rows {
         statement.check(row)?;
@@ -89,19 +89,19 @@ pub(crate) fn bind_rows(statement: &'static Statement, mut rows: Vec<Vec<Value>>
     Ok(bound)
 }
 
-/// The kinds were checked, so that only NULL is none of `take`.
+/// The kinds were checked, so `take` returns `None` only for NULL.
 fn array<T>(column: impl Iterator<Item = Value>, take: fn(Value) -> Option<T>) -> Vec<Option<T>> {
     column.map(take).collect()
 }
 
-/// The rows of an answer, by the declared columns.
+/// Converts the rows of a result, by the declared columns.
 pub(crate) fn rows(statement: &'static Statement, rows: &[PgRow]) -> Result<Vec<Row>, StoreError> {
     rows.iter().map(|row| Ok(Row::new(statement.name, values(statement, row)?))).collect()
 }
 
 fn values(statement: &'static Statement, row: &PgRow) -> Result<Vec<Value>, StoreError> {
     if row.len() != statement.columns.len() {
-        return Err(misused(statement, "answers another number of columns"));
+        return Err(misused(statement, "returns another number of columns than it declares"));
     }
     statement
         .columns
@@ -127,7 +127,8 @@ fn misused(statement: &Statement, what: &str) -> StoreError {
     StoreError::Corrupt(format!("{}: {what}", statement.name).into())
 }
 
-/// A [`Timestamp`] as `TIMESTAMPTZ`. Not by chrono, whose addition panics for `infinity` and years that it does not know.
+/// A [`Timestamp`] as `TIMESTAMPTZ`. Not converted with chrono, whose addition panics for `infinity` and for distant
+/// years.
 #[derive(Clone, Copy)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
@@ -145,7 +146,8 @@ impl PgHasArrayType for Time {
 
 impl Encode<'_, Postgres> for Time {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        // Cannot overflow: the supported years are 10 thousand, and i64 counts microseconds of 292 thousand.
+        // Cannot overflow: the supported years are 10 thousand, and an i64 holds the microseconds of 292 thousand
+        // years.
         let micros = (self.0.as_millis() - EPOCH) * 1000;
         Encode::<Postgres>::encode_by_ref(&micros, buffer)
     }

@@ -1,4 +1,4 @@
-//! Statements on a connection.
+//! Runs statements on a connection.
 
 use crate::fault::Fault;
 use skep_sql::{Engine, Statement};
@@ -25,7 +25,7 @@ pub(crate) async fn answered<T>(
     done.map_err(|error| Fault::of(place, &error))
 }
 
-/// Runs a statement; answers the number of rows it changed.
+/// Runs a statement and returns the number of rows that it changed.
 pub(crate) async fn execute(
     raw: &mut PgConnection,
     statement: &'static Statement,
@@ -35,7 +35,7 @@ pub(crate) async fn execute(
     Ok(done.rows_affected())
 }
 
-/// Runs a statement; answers its rows.
+/// Runs a statement and returns its rows.
 pub(crate) async fn fetch(
     raw: &mut PgConnection,
     statement: &'static Statement,
@@ -44,7 +44,7 @@ pub(crate) async fn fetch(
     raw.fetch_all(sqlx::query_with(statement.text(Engine::Postgres), arguments)).await
 }
 
-/// Runs a text without parameters that is not worth preparing.
+/// Runs a text without parameters, without preparing it.
 pub(crate) async fn simple(raw: &mut PgConnection, text: &'static str) -> Result<(), sqlx::Error> {
     raw.execute(text).await.map(drop)
 }

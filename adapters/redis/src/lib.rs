@@ -1,4 +1,4 @@
-//! What instances share through Redis.
+//! State that instances share through Redis.
 
 mod limits;
 

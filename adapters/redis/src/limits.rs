@@ -1,4 +1,4 @@
-//! Rate limits that all instances share.
+//! Rate limits that are shared by all instances.
 
 use async_trait::async_trait;
 use redis::{
@@ -8,38 +8,39 @@ use redis::{
 use skep_application::kernel::{Gcra, Limit, RateLimits, StoreError, Verdict};
 use std::{fmt, time::Duration};
 
-/// A request waits for no more than this, twice: once for a connection, once for an answer.
+/// The longest wait for a connection and, separately, for an answer.
 const TIMEOUT: Duration = Duration::from_millis(300);
-/// One more attempt to connect, so that a restart of Redis is not seen.
+/// One more attempt to connect, so that callers do not notice a restart of Redis.
 const RETRIES: usize = 1;
 const SHORTEST_DELAY: Duration = Duration::from_millis(20);
 const LONGEST_DELAY: Duration = Duration::from_millis(100);
-/// No answer takes longer, whatever happens on the way.
+/// The limit of a whole call, including every attempt.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The address is not one of Redis. It is not shown, for it may hold a password.
+/// The address is not a valid Redis address. It is not shown, because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a redis address: expected redis://[user:password@]host[:port][/database] or rediss:// for tls")]
 pub struct InvalidAddress;
 
 /// Counts in Redis (5 or later), by its clock.
 ///
-/// Each call is one script, so instances never see half a count; keys live until their bucket is full again.
+/// Each call is one script, so instances never see a half-finished count. A key expires when its bucket is full again.
 #[derive(Clone)]
 pub struct RedisLimits {
     connection: ConnectionManager,
     script: Script,
     prefix: String,
+    address: String,
 }
 
 impl RedisLimits {
-    /// Limits behind this address; each key is stored as `prefix` and itself.
+    /// Limits on the server at this address. Each key is stored with `prefix` in front.
     ///
-    /// Connects at the first use and again after a cut, so a server that is away is no error here. Has to be called
-    /// inside a tokio runtime, and for `rediss://` after a TLS provider was installed for the process.
+    /// Connects at the first use, and again after the connection breaks, so an unreachable server is not an error here.
+    /// Must be called inside a tokio runtime, and for `rediss://` after a TLS provider was installed for the process.
     ///
     /// # Errors
-    /// [`InvalidAddress`].
+    /// [`InvalidAddress`] if the address is not a Redis address.
     pub fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, InvalidAddress> {
         let client = Client::open(url).map_err(|_| InvalidAddress)?;
         let config = ConnectionManagerConfig::new()
@@ -48,11 +49,18 @@ impl RedisLimits {
             .set_max_delay(LONGEST_DELAY)
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
+        let address = client.get_connection_info().addr().to_string();
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress)?;
-        Ok(Self { connection, script: Script::new(include_str!("take.lua")), prefix: prefix.into() })
+        Ok(Self { connection, script: Script::new(include_str!("take.lua")), prefix: prefix.into(), address })
     }
 
-    /// Whether Redis answers. Returns within a second.
+    /// Host and port of the server, without the user and the password.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Checks that Redis answers. Returns within a second.
     ///
     /// # Errors
     /// `Unavailable` with the cause.
@@ -82,7 +90,7 @@ async fn bounded<T>(answer: impl Future<Output = Result<T, RedisError>>) -> Resu
 }
 
 impl fmt::Debug for RedisLimits {
-    /// Without the address, which may hold a password.
+    /// Without the address, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisLimits").field("prefix", &self.prefix).finish_non_exhaustive()
     }

@@ -1,12 +1,13 @@
 //! Moving a category to another place in the tree.
 
-use super::{CatalogTx, create_category::unknown_parent};
+use super::{
+    CatalogTx,
+    create_category::{CategoryTooDeep, lineage_of_parent},
+};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet, refusal,
-    use_case_error,
+    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Category, CategoryId, actions, events::CategoryMoved},
     shared::Action,
 };
@@ -20,9 +21,6 @@ pub struct MoveCategoryCommand {
     pub parent_id: Option<CategoryId>,
     /// The version that must still be there, if any is named.
     pub precondition: Precondition,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 refusal! {
@@ -39,6 +37,7 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         CategoryCycle(CategoryCycle),
+        CategoryTooDeep(CategoryTooDeep),
     }
 }
 
@@ -56,21 +55,13 @@ impl Command for MoveCategory {
     const NAME: &'static str = "catalog.move_category";
     const ACTION: Action = actions::MANAGE_CATEGORY;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([Some(input.category_id), input.parent_id].into_iter().flatten().map(CategoryId::uuid));
         Ok(input)
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        [Some(plan.category_id), plan.parent_id].into_iter().flatten().map(|id| Key(id.uuid())).collect()
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Category, Resource), Self::Error> {
-        let category = unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?;
-        Ok((category, Resource::Any))
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Category, Self::Error> {
+        Ok(unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?)
     }
 
     async fn write(
@@ -81,12 +72,13 @@ impl Command for MoveCategory {
     ) -> Result<Category, Self::Error> {
         plan.precondition.allow(category.version)?;
         if let Some(parent) = plan.parent_id {
-            let lineage = unit.categories().lineage(parent, category.id).await?;
-            if lineage.is_empty() {
-                return Err(unknown_parent().into());
-            }
+            let lineage = lineage_of_parent::<MoveCategoryError>(unit, parent, category.id).await?;
             if lineage.contains(&category.id) {
                 return Err(CategoryCycle.into());
+            }
+            let height = unit.categories().height(category.id).await?;
+            if !Category::fits_under(lineage.len(), height) {
+                return Err(CategoryTooDeep.into());
             }
         }
         let now = category.now();

@@ -1,15 +1,16 @@
 //! The ports of the catalog.
 
-use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
+use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
+    access::Resource,
     catalog::{Category, CategoryId, Product, Reservation, StockLevel, StockMovement},
     shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
     /// All that a command of the catalog may touch.
-    unit CatalogTx mocked by MockCatalogTx of CatalogMocks {
+    unit CatalogTx {
         /// The products.
         products: ProductRepository by MockProductRepository,
         /// The stock of the products.
@@ -17,8 +18,23 @@ context! {
         /// The categories.
         categories: CategoryRepository by MockCategoryRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockCatalogTx of CatalogMocks
     /// Everything that a store does for the catalog.
     store CatalogStore: ProductQueries, StockQueries, CategoryQueries
+}
+
+/// The shop owns its products and categories: the role alone decides.
+impl Guarded for Product {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
+}
+
+impl Guarded for Category {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
 }
 
 /// The products, inside a unit of work. Published to ordering.
@@ -37,7 +53,7 @@ pub trait ProductRepository: Send {
 
 /// Stock levels, reservations and the ledger, inside a unit of work. Published to ordering.
 ///
-/// 1. Between `find_many` and the end of the unit nobody else saves these levels: another unit waits, or one of both
+/// 1. Between `find_many` and the end of the unit no other unit saves these levels: it waits, or one of both
 ///    ends with `Stale` or `Retry`.
 /// 2. Rows are locked in ascending order of their ids, whatever order is asked for, so that units cannot deadlock (I10).
 /// 3. Each batch is one statement, however many rows it has.
@@ -51,7 +67,7 @@ pub trait StockRepository: Send {
     /// Stores the level of a new product. `Duplicate` of `StockLevelProduct`.
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError>;
     /// Stores changed levels over the versions they were read with; every version becomes the next. `Stale` if any was
-    /// saved by somebody else.
+    /// saved by another unit.
     async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError>;
     /// Writes rows of the ledger. `Duplicate` of `MovementId`.
     async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError>;
@@ -122,7 +138,7 @@ pub struct StockView {
     pub on_hand: u32,
     /// Pieces that orders claim.
     pub reserved: u32,
-    /// Pieces that can be had.
+    /// Pieces that a customer can order.
     pub available: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -150,7 +166,7 @@ impl StockView {
 
 /// Reads stock levels.
 ///
-/// 1. A level whose product is not there is none.
+/// 1. A level whose product does not exist counts as missing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockQueries: Send + Sync {
@@ -162,8 +178,9 @@ pub trait StockQueries: Send + Sync {
 ///
 /// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
 ///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
-/// 2. Between `lineage` and the end of the unit nobody else moves what it has answered, nor the category that moves: of
-///    two crossing units one waits and sees what the other has done, or ends with `Retry` or `Stale`.
+/// 2. From `lineage` to the end of the unit, no other unit moves a category that it has returned, or the category
+///    `moving`, and no other unit gets a lineage with one of them: one of the two units waits and sees what the other has
+///    done, or ends with `Retry` or `Stale`. So the depth of the lineage and the height of `moving` stay as read.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CategoryRepository: Send {
@@ -174,9 +191,12 @@ pub trait CategoryRepository: Send {
     /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
     /// `Referenced`.
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
-    /// The ids of this category and of all that it is under, from itself to the top; none if it does not exist. It is
-    /// asked for so that the category `moving` can be put under it.
+    /// The ids of this category and of all that it is under, from itself to the top; empty if it does not exist. A unit
+    /// reads it before it puts the category `moving`, which may be a new one, under this category.
     async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError>;
+    /// The levels of the tree at this category, itself included: 1 if nothing is under it, 0 if it does not exist. A tree
+    /// with more levels than [`Category::MAX_DEPTH`] counts as one level more than that.
+    async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError>;
     /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
 }

@@ -1,8 +1,9 @@
 //! An error and its causes, as text.
 
+use skep_application::kernel::{BoxError, StoreError};
 use std::error::Error;
 
-/// The error and its causes, without those that say again what was said.
+/// The error and its causes, without a cause that its predecessor quotes.
 pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> String {
     let mut text = error.to_string();
     let mut last = text.clone();
@@ -17,4 +18,12 @@ pub(crate) fn with_causes(error: &(dyn Error + 'static), between: &str) -> Strin
         cause = error.source();
     }
     text
+}
+
+/// The error of a driver, without the `StoreError` around it, which says only that the store is unavailable.
+pub(crate) fn driver_error(error: StoreError) -> BoxError {
+    match error {
+        StoreError::Unavailable(cause) => cause,
+        other => other.into(),
+    }
 }

@@ -1,4 +1,4 @@
-//! Whether a server could start here, and what is wrong if not. Changes nothing.
+//! Checks whether a server could start here. Changes nothing.
 
 mod finding;
 mod place;
@@ -8,14 +8,14 @@ pub(crate) use finding::{Finding, Level};
 
 use crate::config::{Config, ConfigError};
 
-/// Looks at everything; at the configuration alone if that is wrong, for the rest hangs on it.
+/// Checks everything, or the configuration alone if it is wrong, because the other checks depend on it.
 pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Finding> {
     let config = match config {
         Ok(config) => config,
         Err(error) => {
             let fault = |fault: crate::config::Fault| {
                 let text = format!("{} ({}): {}", fault.name, fault.place, fault.text);
-                Finding::wrong("configuration", text, "docs/configuration.md has every setting")
+                Finding::wrong("configuration", text, "docs/configuration.md describes every setting")
             };
             return error.faults.into_iter().map(fault).collect();
         }
@@ -34,29 +34,37 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
 fn configuration(config: &Config) -> Vec<Finding> {
     const NAME: &str = "configuration";
     let mut findings = vec![match Config::file() {
-        Some(file) => Finding::ok(NAME, format!("from {} and the environment", file.display())),
-        None => Finding::ok(NAME, "from the environment; there is no skep.toml here"),
+        Some(file) => Finding::ok(NAME, format!("read from {} and the environment", file.display())),
+        None => Finding::ok(NAME, "read from the environment; this folder has no skep.toml"),
     }];
     if let Some(file) = Config::file().filter(|file| place::mode(file).is_ok_and(|mode| mode & 0o044 != 0)) {
         let secrets = crate::config::secrets_in(&file);
         if !secrets.is_empty() {
-            let text = format!("{} has {}, and others can read it", file.display(), secrets.join(", "));
+            let text = format!("other users can read {}, which has the secrets {}", file.display(), secrets.join(", "));
             findings.push(Finding::note(NAME, text, format!("chmod 600 {}", file.display())));
         }
     }
     if !config.host.is_loopback() {
-        let others = "HOST is not the loopback: others reach this server";
+        let others = "other machines can reach this server, because HOST is not the loopback";
         if config.public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
-            let text = format!("{others} over http, so passwords and tokens can be read on the way");
-            findings.push(Finding::note(NAME, text, "put a proxy with TLS in front and set PUBLIC_URL to https://"));
+            let text = format!("{others}; over http, passwords and tokens are not encrypted");
+            findings.push(Finding::note(
+                NAME,
+                text,
+                "put a proxy with TLS in front of it, and set PUBLIC_URL to its https address",
+            ));
         }
         if config.metrics_token.is_none() {
-            let text = format!("{others}, so /metrics is not served");
-            findings.push(Finding::note(NAME, text, "set SKEP_METRICS_TOKEN, 16 characters or more"));
+            let text = format!("{others}; /metrics is not served to them");
+            findings.push(Finding::note(
+                NAME,
+                text,
+                "set SKEP_METRICS_TOKEN to a text of 16 characters or more to serve it",
+            ));
         }
         if config.docs {
-            let text = format!("{others}, and may read /api-docs");
-            findings.push(Finding::note(NAME, text, "SKEP_DOCS=off if they should not"));
+            let text = format!("{others} and read /api-docs");
+            findings.push(Finding::note(NAME, text, "set SKEP_DOCS=off to hide the page"));
         }
     }
     findings

@@ -1,6 +1,6 @@
-//! The commands.
+//! The command line: its arguments, and the commands that they start.
 
-/// Writes a line to the standard output. Who closes it, as `head` does, has read enough: that is no fault.
+/// Writes a line to the standard output. A reader that closes it, as `head` does, has read enough: that is not an error.
 macro_rules! tell {
     ($($argument:tt)*) => { $crate::commands::write_line(&format!($($argument)*)) };
 }
@@ -21,29 +21,32 @@ use std::{
     process::ExitCode,
 };
 
-/// The whole backend of a product in one program.
+/// A product backend in one program: accounts, catalog, orders.
 ///
-/// Without a command the server starts, on SQLite, with nothing to configure.
+/// Without a command, skep starts the server. Without settings, the data is in SQLite, in ./skep-data.
 #[derive(Debug, Parser)]
 #[command(
     name = "skep",
     version,
-    after_help = "Settings come from skep.toml in the working directory (or the file that SKEP_CONFIG names) and from \
-                  environment variables, which win: see docs/configuration.md, and `skep check` for what is wrong.",
-    after_long_help = "Settings come from skep.toml in the working directory (or the file that SKEP_CONFIG names) and \
-                       from environment variables, which win: docs/configuration.md lists them, and `skep check` says \
-                       what is wrong with them.
+    after_help = "Settings come from environment variables and from skep.toml in the working directory, or the file that \
+                  SKEP_CONFIG names. Variables win. docs/configuration.md lists the settings; `skep check` finds wrong \
+                  ones.",
+    after_long_help = "Settings come from environment variables and from skep.toml in the working directory, or the file \
+                       that SKEP_CONFIG names. Variables win. docs/configuration.md lists the settings; `skep check` \
+                       finds wrong ones.
 
-Every command works beside a running server, except a second `serve` on the same data folder, and
-`migrate down`: stop every server first, for it needs the tables that `down` takes away.
+Every command can run while a server runs, with two exceptions. A second `serve` needs a data folder of its own.
+Before `migrate down`, stop every server, because it deletes tables that a server needs.
 
-Exit codes: 0 done; 1 it could not be done, and the standard error says why; 2 it was called wrongly.
+A command waits 30 s for a PostgreSQL or MongoDB server that does not answer (SKEP_START_TIMEOUT).
+
+Exit codes: 0 success; 1 failure, with the reason on the standard error; 2 wrong arguments.
 
 Examples:
-  skep                                   start the server
-  skep check                             could it start here?
-  skep demo                              fill an empty store with a believable shop
-  DATABASE_URL=postgres://… skep serve   the same on PostgreSQL"
+  skep
+  skep check
+  skep demo
+  DATABASE_URL=postgres://skep:secret@db.internal:5432/skep skep serve"
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -52,18 +55,22 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the server (also without a command).
+    /// Start the server; skep without a command does the same.
     ///
-    /// Makes the data folder, the secret and the schema if they are missing, says where it listens, and prints a
-    /// one-time token for the first admin as long as there is none. SIGINT or SIGTERM lets running requests end.
+    /// Makes the data folder, the secret and the schema if they are missing. Prints its addresses and, before the first
+    /// admin exists, the command that makes one. After SIGINT or SIGTERM, running requests may end. After a second signal
+    /// the server stops at once.
+    ///
+    /// A PostgreSQL or MongoDB server that does not answer is reported at once and every few seconds. The start waits for
+    /// it for 30 s (SKEP_START_TIMEOUT) and then ends with exit code 1.
     Serve,
     Check(check::Check),
-    /// Move the schema of the store.
+    /// Change the schema of the store, or show its state.
     ///
-    /// `serve` does `up` by itself; a store that was moved by a newer program is refused.
+    /// `serve` applies missing migrations by itself. A store that a newer version of skep has changed is refused.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Manage accounts.
+    /// Make accounts.
     #[command(subcommand)]
     User(user::User),
     Demo(demo::Demo),
@@ -72,7 +79,8 @@ enum Command {
     Completions(openapi::Completions),
 }
 
-/// Runs a command. 0: done; 1: it could not be done, and the standard error says why; 2: it was called wrongly.
+/// Runs a command. The exit code is 0 for success and 1 for a failure, whose reason is on the standard error. clap ends
+/// the process with 2 for wrong arguments.
 pub fn run(cli: Cli) -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve) {
         Command::OpenApi(_) => openapi::print_document().map(|()| ExitCode::SUCCESS),
@@ -85,12 +93,15 @@ pub fn run(cli: Cli) -> ExitCode {
     done.unwrap_or_else(|error| fail(&*error))
 }
 
-/// Runs what needs the configuration, and most of it a store.
+/// Runs a command that needs the configuration. Most of them also need a store.
 fn with_store(command: Command) -> Result<ExitCode, BoxError> {
-    // A program that embeds us may have chosen before: that choice stays.
+    // A provider that was installed before stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = Config::load();
+    if !matches!(command, Command::Serve) {
+        show_warnings();
+    }
     runtime.block_on(async {
         let done = match command {
             Command::Check(command) => return check::run(config, command).await,
@@ -104,7 +115,16 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
     })
 }
 
-/// Says what went wrong, with every cause.
+/// Shows warnings on the standard error, for example that the command waits for the store. The server has a log of its
+/// own.
+fn show_warnings() {
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    // A subscriber that was installed before stays.
+    let _ = lines.with_max_level(tracing::Level::WARN).try_init();
+}
+
+/// Prints what went wrong, with every cause.
 #[expect(clippy::print_stderr, reason = "this is the command line")]
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     eprintln!("skep: {}", with_causes(error, "\n  because: "));
@@ -123,16 +143,20 @@ fn json(answer: &impl serde::Serialize) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The password on the first line of the standard input.
+/// Reads the password from the first line of the standard input.
 #[expect(clippy::print_stderr, reason = "this is the command line")]
 fn read_password() -> Result<String, BoxError> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        eprintln!("password (it will show):");
+        eprintln!("Type the password and press Enter (the terminal shows it):");
     }
     let mut line = String::new();
     input.lock().read_line(&mut line)?;
     let password = line.strip_suffix('\n').unwrap_or(&line);
     let password = password.strip_suffix('\r').unwrap_or(password);
-    if password.is_empty() { Err("no password on the standard input".into()) } else { Ok(password.to_owned()) }
+    if password.is_empty() {
+        Err("the standard input has no password on its first line".into())
+    } else {
+        Ok(password.to_owned())
+    }
 }

@@ -1,5 +1,5 @@
-//! The configuration: `skep.toml` overlaid by environment variables, read once at the start. Everything that is wrong is
-//! told at once, with the name, where it was found, the value where it is no secret, and the expected form.
+//! The configuration: `skep.toml` overlaid by environment variables, read once at the start. All faults are reported
+//! together: each with its name, its place, the expected form, and its value unless that is a secret.
 
 mod fault;
 mod file;
@@ -13,6 +13,7 @@ mod values;
 pub use fault::{ConfigError, Fault, Location};
 pub use setting::{Setting, Shape};
 pub use settings::SETTINGS;
+pub(crate) use values::StoreServer;
 pub use values::{LogFormat, Secret, StoreChoice, Traces};
 
 use parse::{a_minute, list, one_of, seconds};
@@ -27,10 +28,11 @@ use std::{
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// The configuration file, unless another one is named.
+/// The configuration file, unless `SKEP_CONFIG` names another one.
 const FILE: &str = "skep.toml";
 
 /// The whole configuration.
@@ -38,50 +40,52 @@ const FILE: &str = "skep.toml";
 pub struct Config {
     /// The address to listen on.
     pub host: IpAddr,
-    /// The port to listen on; 0 takes a free one.
+    /// The port to listen on; 0 is any free port.
     pub port: u16,
     /// Where clients reach the server, without a slash at the end.
     pub public_url: Option<String>,
-    /// What to log, in the directives of `tracing`.
+    /// The level of the log, as directives of `tracing`.
     pub log_level: String,
-    /// How log lines look.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// Where traces go, if anywhere.
+    /// The collector of traces. Without one nothing is recorded.
     pub traces: Option<Traces>,
-    /// Which store holds the data.
+    /// The store of the data.
     pub store: StoreChoice,
-    /// Connections to a store server.
+    /// The most connections to a store server.
     pub store_connections: u32,
+    /// How long the start waits for a store server that does not answer.
+    pub start_timeout: Duration,
     /// Whether SQLite survives a power cut with every acknowledged write.
     pub sqlite_full_sync: bool,
-    /// Shares rate limits between instances.
+    /// The Redis server that shares rate limits between instances.
     pub redis_url: Option<Secret>,
     /// The folder of the database, the secret and the lock.
     pub data_dir: PathBuf,
-    /// The file with the secret of the instances; in the data folder if not named.
+    /// The file with the secret of the instances. The default is in the data folder.
     pub secret_file: Option<PathBuf>,
-    /// Whose `X-Forwarded-For` is believed.
+    /// The proxies that may set `X-Forwarded-For`.
     pub trusted_proxies: Vec<Cidr>,
-    /// Which browser origins may call.
+    /// The browser origins that may call.
     pub cors_origins: Vec<Origin>,
-    /// How many connections may be open.
+    /// The most connections of clients.
     pub max_connections: usize,
-    /// How long clients may take.
+    /// Limits of time for clients.
     pub timeouts: Timeouts,
     /// Whether `/api-docs` is served.
     pub docs: bool,
-    /// What `/metrics` asks for.
+    /// The bearer token for `/metrics`.
     pub metrics_token: Option<Secret>,
-    /// How often requests may come.
+    /// Limits of requests.
     pub limits: RequestLimits,
-    /// The rules of the use cases.
+    /// Settings of the use cases.
     pub policies: Policies,
 }
 
 impl Default for Config {
-    /// That of an empty environment.
+    /// The configuration of an empty environment.
     fn default() -> Self {
-        Self::from_variables([]).expect("nothing has to be said")
+        Self::from_variables([]).expect("the defaults are valid")
     }
 }
 
@@ -90,12 +94,12 @@ impl Config {
     /// directory if there is one, overlaid by the environment.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All faults.
     pub fn load() -> Result<Self, ConfigError> {
         let (path, named) = Self::named_file();
         let name = path.display().to_string();
         let text = match fs::read(&path) {
-            Ok(bytes) => Ok(Some(String::from_utf8(bytes).map_err(|_| "is no UTF-8 text".to_owned()))),
+            Ok(bytes) => Ok(Some(String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned()))),
             Err(error) if !named && error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("cannot be read: {error}")),
         };
@@ -107,23 +111,23 @@ impl Config {
         Self::from_sources(text.as_deref().map(|text| (name.as_str(), text)), std::env::vars_os())
     }
 
-    /// The configuration file of the process, if there is one.
+    /// The configuration file of the process, if it exists.
     #[must_use]
     pub fn file() -> Option<PathBuf> {
         Some(Self::named_file().0).filter(|path| path.exists())
     }
 
-    /// Where the file is or would be, and whether it was named.
+    /// The path of the file, and whether `SKEP_CONFIG` names it.
     fn named_file() -> (PathBuf, bool) {
         let named = std::env::var_os("SKEP_CONFIG").filter(|name| !name.is_empty());
         let is_named = named.is_some();
         (named.map_or_else(|| PathBuf::from(FILE), PathBuf::from), is_named)
     }
 
-    /// Reads these variables and no file; those that are not Skep's are ignored, unless they start with `SKEP_`.
+    /// Reads these variables and no file. Variables of other programs are ignored, unless they start with `SKEP_`.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All faults.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         Self::from_sources(None, variables)
@@ -132,7 +136,7 @@ impl Config {
     /// Reads the text of a file, given with its name, overlaid by these variables.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All faults.
     pub fn from_sources(
         file: Option<(&str, &str)>,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -156,6 +160,7 @@ impl Config {
             store: source.store(),
             store_connections: source
                 .required("SKEP_STORE_CONNECTIONS", |text| text.parse().ok().filter(|n| (2..=1_000).contains(n))),
+            start_timeout: source.required("SKEP_START_TIMEOUT", |text| seconds(text, 1, 3_600)),
             sqlite_full_sync: source
                 .required("SKEP_SQLITE_SYNCHRONOUS", |text| one_of(text, [("full", true), ("normal", false)])),
             redis_url: source.optional("REDIS_URL", |text| {
@@ -181,14 +186,15 @@ impl Config {
         };
         if !config.host.is_loopback() && config.public_url.is_none() {
             let form = setting::setting(&SETTINGS, "PUBLIC_URL").form;
-            let text = format!("is not set, but HOST is {}, which others reach; expected {form}", config.host);
+            let text =
+                format!("is not set, but HOST is {}, which other machines can reach; expected {form}", config.host);
             source.fault("PUBLIC_URL", text);
         }
         source.finish()?;
         Ok(config)
     }
 
-    /// Where clients reach the server that listens on `port`.
+    /// The address at which clients reach the server that listens on `port`.
     #[must_use]
     pub fn base_url(&self, port: u16) -> String {
         self.public_url.clone().unwrap_or_else(|| match self.host {
@@ -198,7 +204,7 @@ impl Config {
     }
 }
 
-/// The secrets that stand in this file, by their keys.
+/// The keys of the secrets in this file.
 pub(crate) fn secrets_in(file: &Path) -> Vec<&'static str> {
     let mut values = fault::Values::new();
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -214,13 +220,13 @@ fn read_url(text: &str) -> Option<String> {
     plain.then(|| text.to_owned())
 }
 
-/// A collector of traces: nearby, so without TLS.
+/// The address of a collector, which is nearby and has no TLS.
 fn read_collector(text: &str) -> Option<String> {
     read_url(text).filter(|url| url.starts_with("http://"))
 }
 
-/// Directives as `tracing` reads them, but a word alone must be a level: else a slip like `inof` would name a target, and
-/// everything would be silent.
+/// Directives of `tracing`, except that a single word must be a level. Otherwise a typing error like `inof` would name a
+/// target and silence the whole log.
 fn read_level(text: &str) -> Option<String> {
     let level = |text: &str| {
         !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic()) && text.parse::<LevelFilter>().is_ok()

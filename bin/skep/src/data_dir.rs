@@ -1,4 +1,4 @@
-//! The data folder: for its owner alone, used by one server at a time.
+//! The data folder: only its owner can read it, and one server uses it at a time.
 
 use skep_application::kernel::Random;
 use skep_crypto::InstanceSecret;
@@ -12,42 +12,42 @@ use std::{
 /// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// Another server runs on it.
-    #[error("another server runs on the data folder {}", .0.display())]
+    /// Another server uses the folder.
+    #[error("another server uses the data folder {}: stop it, or set SKEP_DATA_DIR to another folder", .0.display())]
     InUse(PathBuf),
-    /// The secret is none.
-    #[error("{} holds no instance secret: expected 64 hexadecimal digits", .0.display())]
+    /// The file does not have a secret.
+    #[error("{} does not have an instance secret: expected 64 hexadecimal digits", .0.display())]
     NoSecret(PathBuf),
-    /// Others can read the secret.
-    #[error("{} can be read by others: run chmod 600 on it", .0.display())]
+    /// Other users can read the secret.
+    #[error("other users can read {}: run chmod 600 on it", .0.display())]
     Open(PathBuf),
-    /// The file system.
+    /// The system refuses an operation.
     #[error("{} cannot be used: {source}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 pub(crate) struct DataDir(PathBuf);
 
-/// Held as long as the server runs; the system frees it however the process ends.
+/// The lock of the running server. The system frees it when the process ends for any reason.
 pub(crate) struct ServerLock {
     _file: File,
 }
 
-/// The name of the secret in the folder.
+/// The file name of the secret in the data folder.
 pub(crate) const SECRET: &str = "instance.secret";
 
 impl DataDir {
-    /// The folder, whether it is there or not.
+    /// The folder, which may be missing.
     pub(crate) fn at(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// The folder, created if it is missing.
+    /// Creates the folder if it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
         Ok(Self(path.to_owned()))
@@ -57,7 +57,7 @@ impl DataDir {
         self.0.join("skep.db")
     }
 
-    /// Keeps a second server off the folder.
+    /// Locks the folder against a second server.
     pub(crate) fn lock(&self) -> Result<ServerLock, DataDirError> {
         let path = self.0.join("server.lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
@@ -69,15 +69,15 @@ impl DataDir {
         }
     }
 
-    /// The secret of the instances: from the file that is named, which must be there, or from the folder, where it is
-    /// made if it is missing.
+    /// The secret of the instances: from the `named` file, which must exist, or from the folder, where it is made if it is
+    /// missing.
     pub(crate) fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
         let own = self.0.join(SECRET);
         let path = named.unwrap_or(&own);
         match read_secret(path) {
             Err(DataDirError::Io { source, .. }) if named.is_none() && source.kind() == io::ErrorKind::NotFound => {
                 write_secret(path, &InstanceSecret::generate(random))?;
-                // Of two that start at once, both take the one that was there first.
+                // Two servers that start at once both use the secret that was written first.
                 read_secret(path)
             }
             done => done,
@@ -94,7 +94,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
     InstanceSecret::from_file(&content).map_err(|_| DataDirError::NoSecret(path.to_owned()))
 }
 
-/// Writes the whole secret beside its place and then moves it there, unless there is one, so that nobody ever reads half.
+/// Writes the secret to a draft and then links the draft to its place, unless a secret exists. A reader never sees half.
 fn write_secret(path: &Path, secret: &InstanceSecret) -> Result<(), DataDirError> {
     let draft = path.with_extension(format!("draft-{}", std::process::id()));
     let written = (|| {
@@ -107,7 +107,7 @@ fn write_secret(path: &Path, secret: &InstanceSecret) -> Result<(), DataDirError
             done => done,
         }
     })();
-    // A draft that stays behind harms nobody: the next start writes over it.
+    // A draft that stays behind does no harm: the next start writes over it.
     let _ = fs::remove_file(&draft);
     written.map_err(io_error(path))?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_and_the_secret_are_for_the_owner_alone() {
+    fn only_the_owner_can_read_the_folder_and_the_secret() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("skep-data");
         let folder = DataDir::open(&path).unwrap();
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_others_can_read_is_refused() {
+    fn a_secret_that_other_users_can_read_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataDir::open(parent.path()).unwrap();
         folder.secret(None, &OsRandom).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_secret_must_be_there_and_be_one() {
+    fn a_named_secret_must_exist_and_be_valid() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataDir::open(parent.path()).unwrap();
         let named = parent.path().join("named");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_server_at_a_time() {
+    fn two_servers_cannot_use_one_folder() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataDir::open(parent.path()).unwrap();
         let lock = folder.lock().unwrap();

@@ -1,4 +1,4 @@
-//! Skep as a program: configuration, the choice of adapters, and the commands. The only place that knows all adapters.
+//! Skep as a program: configuration, the choice of adapters, and the commands. No other crate knows all adapters.
 
 mod causes;
 mod check;
@@ -6,16 +6,18 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod listen;
 mod skep;
 mod stores;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod waiting;
 
 pub use data_dir::DataDirError;
-pub use skep::{Builder, Gauges, ISSUER, Skep, StartError, system_runtime};
+pub use skep::{Builder, Gauges, ISSUER, Skep, StartError};
 
-/// The guide to embedding, compiled.
+/// Compiles the guide to embedding.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/embed.md")]
 struct EmbedGuide;

@@ -4,7 +4,7 @@ use clap::Parser as _;
 use skep::commands::Cli;
 use std::process::ExitCode;
 
-/// The allocator of the server, SQLite included: a request makes hundreds of small allocations on several threads.
+/// The allocator of the server and of SQLite. A request makes hundreds of small allocations on several threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

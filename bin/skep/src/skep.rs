@@ -1,4 +1,4 @@
-//! One instance of Skep: the adapters that are configured, the keys, and the use cases on top.
+//! One instance of Skep: the configured adapters, the keys, and the use cases.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), skep::StartError> {
@@ -14,6 +14,7 @@ use crate::{
     data_dir::{DataDir, DataDirError, ServerLock},
     stores::{self, OpenStore},
     telemetry::number,
+    waiting::open_store,
 };
 use skep_application::{
     App, Ports, Store,
@@ -22,45 +23,69 @@ use skep_application::{
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
-use skep_local::{OsRandom, SystemClock, TokioSleeper, UuidV7};
-use std::sync::Arc;
+use skep_local::system_runtime;
+use std::{sync::Arc, time::Duration};
 
-/// Whom access tokens name as their issuer if the server has no public address: not its own, which may be another one at
-/// the next start or on the next instance.
+/// The issuer of access tokens if `PUBLIC_URL` is not set. It is the same after every start and on every instance, unlike
+/// the address that the server listens on.
 pub const ISSUER: &str = "skep";
-/// Whom access tokens are for.
+/// The audience of access tokens.
 const AUDIENCE: &str = "skep";
 
 /// Why an instance does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data folder.
+    /// The data folder cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The store.
+    /// The file of the store cannot be used.
     #[error("the {name} store cannot be used")]
     Store {
         /// Its name, as `SKEP_STORE` has it.
         name: &'static str,
-        /// What the adapter says.
+        /// What the adapter reports.
         #[source]
         source: BoxError,
     },
-    /// The rate limits.
-    #[error("the rate limits cannot be used")]
+    /// The server of the store refuses the connection, or has no transactions.
+    #[error("{server} cannot be used: check {setting}")]
+    Refused {
+        /// PostgreSQL or MongoDB.
+        server: &'static str,
+        /// The environment variable with its address.
+        setting: &'static str,
+        /// What the adapter reports.
+        #[source]
+        source: BoxError,
+    },
+    /// The server of the store did not answer in time.
+    #[error("{server} did not answer within {} s (SKEP_START_TIMEOUT): start it, or correct {setting}", waited.as_secs())]
+    Away {
+        /// PostgreSQL or MongoDB.
+        server: &'static str,
+        /// The environment variable with its address.
+        setting: &'static str,
+        /// How long the start has waited.
+        waited: Duration,
+        /// The last error.
+        #[source]
+        source: BoxError,
+    },
+    /// Redis cannot have this address.
+    #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
     Limits(#[source] BoxError),
-    /// The schema.
-    #[error("the store could not be migrated")]
+    /// The schema could not be brought up to date.
+    #[error("the schema of the store could not be brought up to date")]
     Migration(#[from] MigrationError),
-    /// The keys.
+    /// The keys in the store cannot be opened or made.
     #[error("the keys of this deployment cannot be used")]
     Keys(#[from] KeyRingError),
-    /// The tokens.
+    /// The signer of access tokens cannot be set up.
     #[error("access tokens cannot be signed")]
     Tokens(#[from] TokenSetupError),
 }
 
-/// What the adapters have in common, before there is a schema.
+/// The data folder, the store and the runtime, before the schema is changed.
 pub(crate) struct Foundation {
     pub(crate) store: OpenStore,
     pub(crate) data: DataDir,
@@ -68,7 +93,7 @@ pub(crate) struct Foundation {
 }
 
 impl Foundation {
-    /// Opens the data folder and the store; touches no schema.
+    /// Opens the data folder and the store, and waits until the store answers. Does not change the schema.
     ///
     /// # Errors
     /// [`StartError`].
@@ -80,24 +105,9 @@ impl Foundation {
         let data = DataDir::open(&config.data_dir)?;
         let store = match store {
             Some(store) => OpenStore::given(store),
-            None => {
-                let opened = OpenStore::open(config, &data, runtime.clock.clone()).await;
-                opened.map_err(|source| StartError::Store { name: config.store.name(), source })?
-            }
+            None => open_store(config, &data, runtime.clock.clone()).await?,
         };
         Ok(Self { store, data, runtime })
-    }
-}
-
-/// The real clocks, identifiers and randomness.
-#[must_use]
-pub fn system_runtime() -> Runtime {
-    let clock = Arc::new(SystemClock::new());
-    Runtime {
-        clock: clock.clone(),
-        ids: Arc::new(UuidV7::new(clock)),
-        random: Arc::new(OsRandom),
-        sleeper: Arc::new(TokioSleeper),
     }
 }
 
@@ -111,7 +121,7 @@ pub struct Skep {
     _lock: Option<ServerLock>,
 }
 
-/// What is read, not counted: how busy the pools are.
+/// Metrics that are read instead of counted: how busy the pools are.
 #[derive(Clone)]
 pub struct Gauges {
     store: OpenStore,
@@ -119,7 +129,7 @@ pub struct Gauges {
 }
 
 impl Gauges {
-    /// Tells the recorder of metrics; to be called before its metrics are rendered.
+    /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
     pub fn record(&self) {
         self.store.record();
         let stats = self.hashers.stats();
@@ -130,7 +140,7 @@ impl Gauges {
     }
 }
 
-/// Says what an instance is made of. Nothing has to be said: the default is the configuration of an empty environment.
+/// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
 pub struct Builder {
     config: Config,
@@ -141,28 +151,28 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The configuration; that of an empty environment if none is given.
+    /// Sets the configuration.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Whom access tokens name as their issuer; `PUBLIC_URL` if nothing is said, or else [`ISSUER`].
+    /// Sets the issuer of access tokens. The default is `PUBLIC_URL`, or [`ISSUER`] without it.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Other clocks, identifiers or randomness than the real ones: a test lets time stand still.
+    /// Replaces the real clocks, identifiers and randomness. A test uses it to stop time.
     #[must_use]
     pub fn runtime(mut self, runtime: Runtime) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// A store of your own instead of the one that is configured.
+    /// Uses a store of your own instead of the configured one.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
@@ -176,7 +186,7 @@ impl Builder {
         self
     }
 
-    /// Starts: migrates the store, loads or makes the keys, builds the use cases.
+    /// Starts: waits for the store, applies missing migrations, loads or makes the keys, and builds the use cases.
     ///
     /// # Errors
     /// [`StartError`].
@@ -206,33 +216,33 @@ impl Builder {
 }
 
 impl Skep {
-    /// Starts to build an instance.
+    /// Returns a builder with the defaults.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The HTTP API over these use cases, ready to be mounted behind the edge or in a program's own poem server.
+    /// Builds the HTTP API of these use cases. Mount it behind the edge or in a poem server of your own.
     #[must_use]
     pub fn api(&self, limits: RequestLimits) -> Service {
         let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None, metrics_token: None };
         Api::build(self.app.clone(), config)
     }
 
-    /// The metrics that have to be read before they are rendered. Everything else counts by itself, into the recorder
-    /// that was installed before the start.
+    /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that was
+    /// installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         Gauges { store: self.store.clone(), hashers: self.hashers.clone() }
     }
 
-    /// The name of the store in use.
+    /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.
     #[must_use]
     pub const fn store_name(&self) -> &'static str {
         self.store.name
     }
 
-    /// Ends what is under way and leaves the store tidy.
+    /// Ends the work of the store and closes it.
     pub async fn close(&self) {
         self.store.close().await;
     }

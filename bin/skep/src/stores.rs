@@ -1,4 +1,4 @@
-//! Which adapter serves which configuration.
+//! Chooses the adapters by the configuration.
 
 use crate::{
     config::{Config, StoreChoice},
@@ -7,17 +7,17 @@ use crate::{
 };
 use skep_application::{
     Store,
-    kernel::{BoxError, Clock, RateLimits},
+    kernel::{BoxError, Clock, RateLimits, StoreError},
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
-use skep_redis::RedisLimits;
+use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use std::sync::Arc;
 
-/// A store, and what has to be closed before the process ends.
+/// A store, with the adapter that has to be closed before the process ends.
 #[derive(Clone)]
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
@@ -25,7 +25,7 @@ pub(crate) struct OpenStore {
     adapter: Adapter,
 }
 
-/// What the store is made of, as far as this program has made it.
+/// The adapter behind the store. `Given` was opened by the program that embeds us.
 #[derive(Clone)]
 enum Adapter {
     Given,
@@ -35,12 +35,12 @@ enum Adapter {
 }
 
 impl OpenStore {
-    /// A store that somebody else has opened and will close.
+    /// A store that the caller has opened and will close.
     pub(crate) fn given(store: Arc<dyn Store>) -> Self {
         Self { store, name: "own", adapter: Adapter::Given }
     }
 
-    /// Opens the store that is configured.
+    /// Opens the configured store.
     pub(crate) async fn open(config: &Config, data: &DataDir, clock: Arc<dyn Clock>) -> Result<Self, BoxError> {
         match &config.store {
             StoreChoice::Sqlite => {
@@ -69,7 +69,16 @@ impl OpenStore {
         }
     }
 
-    /// Tells the recorder of metrics how its connections are used.
+    /// Whether the error of a check means that the server refuses us, so that waiting does not help.
+    pub(crate) fn is_refusal(&self, error: &StoreError) -> bool {
+        match &self.adapter {
+            Adapter::Given | Adapter::Sqlite(_) => true,
+            Adapter::Postgres(_) => skep_postgres::is_refusal(error),
+            Adapter::Mongodb(_) => skep_mongodb::is_refusal(error),
+        }
+    }
+
+    /// Passes the use of its connections to the recorder of metrics.
     pub(crate) fn record(&self) {
         match &self.adapter {
             Adapter::Given => {}
@@ -92,22 +101,27 @@ impl OpenStore {
         }
     }
 
-    /// Ends what is under way and leaves a tidy file behind.
+    /// Ends the work of the store and closes it.
     pub(crate) async fn close(&self) {
         match &self.adapter {
             Adapter::Given | Adapter::Postgres(_) => {}
-            // The last group is ended and the write-ahead log emptied.
+            // Commits the last group and empties the write-ahead log.
             Adapter::Sqlite(database) => database.close().await,
-            // The driver's background work is ended.
+            // Ends the background work of the driver.
             Adapter::Mongodb(store) => store.close().await,
         }
     }
 }
 
-/// Rate limits of this process, or shared with the others through Redis; those of the process while Redis is away.
+/// Rate limits of this process, or rate limits in Redis that all instances share. While Redis does not answer, the process
+/// counts by itself.
 pub(crate) fn limits(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn RateLimits>, BoxError> {
     let local: Arc<dyn RateLimits> = Arc::new(LocalLimits::new(clock.clone()));
-    let Some(url) = &config.redis_url else { return Ok(local) };
-    let shared = RedisLimits::connect(&url.0, "skep:limits:")?;
-    Ok(Arc::new(FallbackLimits::new(Arc::new(shared), local, clock)))
+    let Some(shared) = redis(config) else { return Ok(local) };
+    Ok(Arc::new(FallbackLimits::new(Arc::new(shared?), local, clock)))
+}
+
+/// The rate limits in Redis, if `REDIS_URL` is set. Connects at the first use.
+pub(crate) fn redis(config: &Config) -> Option<Result<RedisLimits, InvalidAddress>> {
+    config.redis_url.as_ref().map(|url| RedisLimits::connect(&url.0, "skep:limits:"))
 }

@@ -30,10 +30,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// Log lines that may wait to be written. More than that are lost and counted: a blocked pipe never blocks a request.
+/// The most log lines that wait to be written. Lines beyond that are lost and counted, so that a blocked pipe never blocks
+/// a request.
 const WAITING_LINES: usize = 8_192;
 
-/// Writes what still waits when it is dropped.
+/// The running log and traces. Dropping it writes the lines that still wait.
 pub(crate) struct Telemetry {
     _guard: WorkerGuard,
     lost: ErrorCounter,
@@ -42,7 +43,7 @@ pub(crate) struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts logging to the standard error, and recording traces if there is a collector for them.
+    /// Starts to log to the standard error, and to record traces if a collector is configured.
     pub(crate) fn start(level: &str, format: LogFormat, traces: Option<&Traces>) -> Result<Self, BoxError> {
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(WAITING_LINES);
         let log = LogWriter::new(std::io::stderr());
@@ -58,7 +59,7 @@ impl Telemetry {
                 fmt::layer().with_writer(writer).json().flatten_event(true).with_current_span(false).boxed()
             }
         };
-        // Spans are for traces alone: where nobody records them, none is made.
+        // Spans are for traces alone. Without a collector they are not made.
         let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
         let mut layers = vec![lines.with_filter(EnvFilter::new(level).and(events)).boxed()];
         let mut recording = None;
@@ -67,12 +68,12 @@ impl Telemetry {
             recording = Some(started);
             layers.push(layer);
         }
-        // Another subscriber is there already when the program is embedded or tested: that one stays.
+        // An embedding program or a test may have installed a subscriber. That one stays.
         let _ = tracing_subscriber::registry().with(layers).try_init();
         Ok(Self { _guard: guard, lost, unwritten, recording })
     }
 
-    /// The lines that nobody took in time, or that could not be written.
+    /// The number of lines that were lost or could not be written.
     pub(crate) fn lost_lines(&self) -> u64 {
         let untaken = u64::try_from(self.lost.dropped_lines()).unwrap_or(u64::MAX);
         untaken.saturating_add(self.unwritten.load(Ordering::Relaxed))
@@ -83,7 +84,7 @@ impl Telemetry {
         self.recording.is_some()
     }
 
-    /// Sends the last spans, for a moment.
+    /// Sends the last spans, and waits for that only a short time.
     pub(crate) async fn end(&self) {
         if let Some(recording) = &self.recording {
             recording.end().await;

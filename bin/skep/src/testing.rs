@@ -1,5 +1,5 @@
-//! The whole box in a test: a store in a folder of its own, a wall clock that stands still until it is told to go on,
-//! identifiers that count.
+//! A whole instance in a test: a store in a folder of its own, a wall clock that stands still until the test advances it,
+//! and identifiers that count.
 //!
 //! ```
 //! # async fn example() {
@@ -43,14 +43,14 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-/// The password of every account that the kit makes.
+/// The password of every account of the kit.
 pub const PASSWORD: &str = "bees build hexagons";
 
-/// Where [`TestKit::call`] seems to come from.
+/// The client address of [`TestKit::call`].
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// A wall clock that stands still at 2026-01-01T00:00:00Z until [`TestClock::advance`]. The monotonic clock goes on as
-/// always, so that deadlines hold, and jumps with the other.
+/// A wall clock that stands still at 2026-01-01T00:00:00Z until [`TestClock::advance`]. The monotonic clock runs, so that
+/// deadlines work, and `advance` moves it too.
 #[derive(Debug)]
 pub struct TestClock {
     running: SystemClock,
@@ -64,7 +64,7 @@ impl TestClock {
         Self { running: SystemClock::new(), advanced: Mutex::default() }
     }
 
-    /// Both clocks go on by `duration`, at once.
+    /// Moves both clocks forward by `duration`.
     pub fn advance(&self, duration: Duration) {
         *self.advanced.lock().unwrap_or_else(PoisonError::into_inner) += duration;
     }
@@ -95,16 +95,16 @@ impl IdGenerator for CountingIds {
     }
 }
 
-/// One whole instance on a temporary SQLite store, for one test. Its folder is removed with it; any number of them live
-/// beside each other. Rate limits are out of the way unless the configuration brings them back; secrets are real.
+/// One whole instance on a temporary SQLite store, for one test. Dropping it removes its folder. Any number of kits can run
+/// at once. Rate limits are too high to be reached, unless the configuration lowers them. Secrets are real.
 ///
-/// Its methods panic when the instance does not work at all: the test has failed then.
+/// Its methods panic if the instance does not work, so that the test fails.
 pub struct TestKit {
     skep: Skep,
     clock: Arc<TestClock>,
     edge: Edge,
     limits: RequestLimits,
-    /// Those that listen.
+    /// The servers that listen.
     servers: TaskTracker,
     stopped: CancellationToken,
     // Last, so that the store is closed before its folder is gone.
@@ -120,7 +120,7 @@ impl TestKit {
         Self::configured(|_| {}).await
     }
 
-    /// Starts an instance with another configuration. The data folder is that of the kit.
+    /// Starts an instance with another configuration. The data folder is always the folder of the kit.
     ///
     /// # Panics
     /// It does not start.
@@ -154,19 +154,19 @@ impl TestKit {
         &self.skep.app
     }
 
-    /// The instance, to be mounted in a server of your own.
+    /// The instance, for a server of your own.
     #[must_use]
     pub const fn skep(&self) -> &Skep {
         &self.skep
     }
 
-    /// The clock.
+    /// The clock of the instance, for moving time forward.
     #[must_use]
     pub fn clock(&self) -> &TestClock {
         &self.clock
     }
 
-    /// Answers a request as the server does, without a connection. A `Host` is added if there is none.
+    /// Answers a request as the server does, without a connection. Adds a `Host` header to a request without one.
     pub async fn call(&self, request: Request<impl Into<Bytes>>) -> Response<Bytes> {
         let mut request = request.map(|body| Full::new(body.into()));
         request.headers_mut().entry(header::HOST).or_insert(header::HeaderValue::from_static("test"));
@@ -175,7 +175,7 @@ impl TestKit {
         Response::from_parts(head, body)
     }
 
-    /// Listens on a free port of the loopback as long as the kit lives; the address for clients.
+    /// Listens on a free port of the loopback as long as the kit exists. Returns the address for clients.
     ///
     /// # Panics
     /// There is no free port.
@@ -187,29 +187,29 @@ impl TestKit {
         format!("http://{address}")
     }
 
-    /// Sets the instance up, and the access token of its admin.
+    /// Sets the instance up. Returns the access token of its admin.
     ///
     /// # Panics
     /// It was set up before.
     pub async fn admin(&self) -> String {
         let issue = self.app().identity.issue_setup_token.execute(&Actor::system("test kit")).await;
-        let token = issue.expect("the store works").expect("there is no admin yet");
+        let token = issue.expect("the store works").expect("the instance does not have an admin");
         let mut account = account("admin");
         account["token"] = json!(token);
         self.post("/api/v1/setup", &account).await;
         self.log_in("admin").await
     }
 
-    /// Registers a user, and the access token of a log-in; the address is `NAME@example.com`.
+    /// Registers the user `NAME@example.com` and logs in. Returns the access token.
     ///
     /// # Panics
-    /// The name cannot be had.
+    /// The name is taken or invalid.
     pub async fn user(&self, name: &str) -> String {
         self.post("/api/v1/auth/register", &account(name)).await;
         self.log_in(name).await
     }
 
-    /// The access token of another log-in of a user or the admin that the kit has made.
+    /// Logs in a user of the kit, or its admin, once more. Returns the access token.
     ///
     /// # Panics
     /// There is no such account.
@@ -228,7 +228,7 @@ impl TestKit {
         serde_json::from_str(&text).expect("json")
     }
 
-    /// The first 1,000 events that were recorded, oldest first.
+    /// The first 1,000 events, oldest first.
     ///
     /// # Panics
     /// The store does not work.
@@ -236,7 +236,7 @@ impl TestKit {
         self.skep.store.store.list_events(None, 1_000).await.expect("the store works")
     }
 
-    /// Ends the instance in an orderly way. Dropping it is enough for a test that does not look at its files.
+    /// Stops the servers and closes the store. Dropping the kit is enough for a test that does not read its files.
     pub async fn stop(self) {
         self.stopped.cancel();
         self.servers.close();

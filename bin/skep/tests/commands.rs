@@ -1,4 +1,4 @@
-//! The commands as they are called: what they print where, and how they end.
+//! The commands: their output and their exit codes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The program in this folder, without any setting from outside.
+/// The program in this folder, without variables of the test.
 fn skep(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
     command.args(arguments).current_dir(folder).env_clear().stdin(Stdio::null());
@@ -38,11 +38,11 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A server on a free port, whose standard output nobody reads after the first line; killed when it is dropped.
+/// A server on a free port. Its standard output is closed after the first line. Dropping it kills the process.
 struct Server(Child);
 
 impl Server {
-    /// Started and listening. Answers its port too.
+    /// Starts it, and returns its port when it listens.
     fn start(folder: &Path) -> (Self, u16) {
         let mut command = skep(folder, &["serve"]);
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -71,14 +71,14 @@ fn a_wrong_call_ends_with_2_and_a_wrong_configuration_with_1() {
     assert!(
         err(&refused).contains("server.prot (skep.toml line 2): there is no such setting; did you mean server.port?")
     );
-    // What needs no configuration does not ask for it.
+    // These commands do not read the configuration.
     assert_eq!(code(&run(&folder, &["openapi"])), 0);
     assert_eq!(code(&run(&folder, &["--help"])), 0);
     assert!(!folder.path().join("skep-data").exists(), "nothing was made");
 }
 
 #[test]
-fn a_file_that_is_named_must_be_there() {
+fn a_named_file_must_exist() {
     let folder = tempfile::tempdir().unwrap();
     let refused = skep(folder.path(), &["migrate", "status"]).env("SKEP_CONFIG", "nowhere.toml").output().unwrap();
     assert_eq!(code(&refused), 1);
@@ -90,7 +90,7 @@ fn a_file_that_is_named_must_be_there() {
 }
 
 #[test]
-fn check_tells_all_as_text_and_as_json_and_makes_nothing() {
+fn check_prints_text_or_json_and_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let fine = run(&folder, &["check"]);
     assert_eq!(code(&fine), 0, "{}", out(&fine));
@@ -98,9 +98,9 @@ fn check_tells_all_as_text_and_as_json_and_makes_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let wrong = skep(folder.path(), &["check", "--json"]).env("PORT", "x").env("SKEP_DOSC", "on").output().unwrap();
     assert_eq!(code(&wrong), 1);
-    let told: Value = serde_json::from_slice(&wrong.stdout).unwrap();
-    assert_eq!((&told["ok"], told["checks"].as_array().unwrap().len()), (&Value::Bool(false), 2));
-    assert!(told["checks"][0]["remedy"].is_string() && told["checks"][0]["level"] == "wrong", "{told}");
+    let answer: Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((&answer["ok"], answer["checks"].as_array().unwrap().len()), (&Value::Bool(false), 2));
+    assert!(answer["checks"][0]["remedy"].is_string() && answer["checks"][0]["level"] == "wrong", "{answer}");
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn commands_work_beside_a_running_server_except_a_second_one() {
 
     let second = skep(folder.path(), &["serve"]).env("PORT", "0").output().unwrap();
     assert_eq!(code(&second), 1);
-    assert!(err(&second).contains("another server runs on the data folder"), "{}", err(&second));
+    assert!(err(&second).contains("another server uses the data folder"), "{}", err(&second));
 }
 
 #[test]

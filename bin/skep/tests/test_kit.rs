@@ -1,4 +1,4 @@
-//! The test kit for those who embed Skep.
+//! The test kit for programs that embed Skep.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
 use bytes::Bytes;
@@ -41,7 +41,7 @@ async fn a_token_expires_when_the_clock_is_moved() {
     assert_eq!(get(&kit, PROFILE, &ada).await.status(), 200);
     kit.clock().advance(Duration::from_secs(3_599));
     assert_eq!(get(&kit, PROFILE, &ada).await.status(), 200);
-    // An hour, and what is allowed for clocks that differ.
+    // An hour, and the tolerance for clocks that differ.
     kit.clock().advance(Duration::from_secs(10));
     let late = get(&kit, PROFILE, &ada).await;
     assert_eq!((late.status().as_u16(), json_of(&late)["code"].as_str()), (401, Some("invalid_token")));
@@ -73,7 +73,7 @@ async fn a_run_gives_the_same_ids_and_times_every_time() {
         kit.clock().advance(Duration::from_millis(1_500));
         let lines = json!({ "lines": [{ "product_id": product["id"], "quantity": 2 }] });
         let mut order = post(&kit, "/api/v1/orders", &admin, &lines).await;
-        // Random, so that nobody guesses another's.
+        // Keys are random, so that a user cannot guess the key of another.
         order["number"].take();
         (product, order)
     };

@@ -3,7 +3,7 @@
 use super::Role;
 use crate::shared::{Action, Audience, UserId};
 
-/// The thing to which an action is done.
+/// The target of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resource {
     /// No particular resource, or one that is not loaded yet. An action is denied only if no resource could allow it.
@@ -21,7 +21,7 @@ pub enum Subject<'a> {
     User {
         /// The account.
         id: UserId,
-        /// Its roles.
+        /// The roles of the account.
         roles: &'a [Role],
     },
     /// Skep itself: set-up, commands of the operator and background work. It may do everything.
@@ -37,8 +37,8 @@ pub enum Denial {
     /// No role of the account has the action.
     #[error("no role of the account allows it")]
     Role,
-    /// The action is allowed on the account's own things only.
-    #[error("belongs to somebody else")]
+    /// The account may do the action only to its own things.
+    #[error("belongs to another account")]
     Ownership,
 }
 
@@ -69,7 +69,7 @@ pub fn decide(subject: Subject<'_>, action: Action, resource: Resource) -> Decis
     combined(roles.iter().map(|role| (audience_of(*role), of_audience(audience_of(*role), action, own))))
 }
 
-/// The built-in roles as audiences. Staff has no role of its own yet: an admin is staff too.
+/// The built-in roles as audiences. There is no role for staff yet; an admin is staff too.
 const fn audience_of(role: Role) -> Audience {
     match role {
         Role::User => Audience::Account,
@@ -77,7 +77,7 @@ const fn audience_of(role: Role) -> Audience {
     }
 }
 
-/// What one role of the account decides.
+/// The decision for one role of the account.
 fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
     let others = action.others().is_some_and(|others| audience >= others);
     match audience >= action.own() {
@@ -87,8 +87,8 @@ fn of_audience(audience: Audience, action: Action, own: bool) -> Decision {
     }
 }
 
-/// One role that allows the action is enough. If none does, the denial of the strongest role is reported, in whatever
-/// order the roles come. An account without roles may do nothing.
+/// One role that allows the action is enough. If none does, the denial of the strongest role is reported. The order of
+/// the roles does not matter. An account without roles may do nothing.
 fn combined(decisions: impl Iterator<Item = (Audience, Decision)>) -> Decision {
     let strongest = decisions.max_by_key(|(audience, decision)| (decision.is_ok(), *audience));
     strongest.map_or(Err(Denial::Role), |(_, decision)| decision)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_denial_of_the_strongest_role_is_reported_in_whatever_order_the_roles_come() {
+    fn the_denial_of_the_strongest_role_is_reported_in_any_order_of_the_roles() {
         let weak = (Audience::Account, Err(Denial::NeedsAccount));
         let middle = (Audience::Staff, Err(Denial::Role));
         let strong = (Audience::Admin, Err(Denial::Ownership));
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(decided, [Err(Denial::Role), Ok(()), Ok(())]);
     }
 
-    /// What is denied before anything is read is denied for every resource as well.
+    /// An action that is denied before anything is read is denied for every resource as well.
     #[test]
     fn a_resource_never_widens_what_a_role_allows() {
         for roles in [&[][..], &[Role::User], &[Role::Admin], &[Role::Admin, Role::User]] {

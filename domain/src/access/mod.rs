@@ -1,4 +1,4 @@
-//! Roles, and the decision who may do what.
+//! Roles, and the decision about who may do what.
 //!
 //! [`decide`] is pure and the only place that decides. The application calls it twice: with [`Resource::Any`] before it
 //! reads anything, and with the loaded resource inside the unit of work. Each context declares its actions and their

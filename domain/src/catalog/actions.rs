@@ -1,4 +1,4 @@
-//! What can be done with products, stock and categories.
+//! The actions on products, stock and categories.
 
 use crate::shared::Action;
 

@@ -3,12 +3,12 @@
 use crate::shared::{Text, Timestamp, Version, string_type, typed_id};
 
 typed_id! {
-    /// A category.
+    /// Identifies a category.
     CategoryId
 }
 
 string_type! {
-    /// The name of a category in addresses: 1 to 100 lowercase ASCII letters and digits, and single hyphens between them.
+    /// The name of a category in URLs: 1 to 100 lowercase ASCII letters and digits, and single hyphens between them.
     /// Slugs are compared byte by byte. Each is unique among all categories.
     Slug
 }
@@ -39,7 +39,7 @@ pub struct Category {
     pub id: CategoryId,
     /// One line of 1 to [`super::NAME_MAX`] characters.
     pub name: Text,
-    /// The name in addresses; unique.
+    /// The name in URLs; unique.
     pub slug: Slug,
     /// The category that it is under; `None` at the top.
     pub parent_id: Option<CategoryId>,
@@ -52,14 +52,25 @@ pub struct Category {
 }
 
 impl Category {
+    /// The greatest number of levels of the tree. Every path from the top to a category can be read and locked at once,
+    /// because it has at most this many categories.
+    pub const MAX_DEPTH: usize = 16;
+
+    /// Whether a category with its subtree, `height` levels in all, fits under a category on level `depth`. The top is
+    /// level 1, and a depth of 0 stands for no parent.
+    #[must_use]
+    pub const fn fits_under(depth: usize, height: usize) -> bool {
+        depth.saturating_add(height) <= Self::MAX_DEPTH
+    }
+
     /// A new category.
     #[must_use]
     pub const fn create(id: CategoryId, name: Text, slug: Slug, parent_id: Option<CategoryId>, now: Timestamp) -> Self {
         Self { id, name, slug, parent_id, created_at: now, updated_at: now, version: Version::FIRST }
     }
 
-    /// Gives it another name or slug; `None` keeps the old one. Returns `false` if nothing is different afterwards; then
-    /// `updated_at` stays the same.
+    /// Changes the name or the slug; `None` keeps the old one. Returns `false` if nothing changed; then `updated_at`
+    /// stays the same.
     pub fn rename(&mut self, name: Option<Text>, slug: Option<Slug>, now: Timestamp) -> bool {
         let before = self.clone();
         self.name = name.unwrap_or_else(|| before.name.clone());
@@ -99,7 +110,15 @@ mod tests {
     }
 
     #[test]
-    fn a_new_name_moves_the_time_and_the_same_name_nothing() {
+    fn a_tree_has_at_most_sixteen_levels() {
+        for (depth, height, fits) in [(0, 1, true), (0, 16, true), (0, 17, false), (15, 1, true), (16, 1, false)] {
+            assert_eq!(Category::fits_under(depth, height), fits, "{height} levels under level {depth}");
+        }
+        assert!(!Category::fits_under(usize::MAX, usize::MAX));
+    }
+
+    #[test]
+    fn only_a_real_change_moves_the_time() {
         let at = |millis| Timestamp::from_millis(millis).unwrap();
         let (name, slug) = (|text| Text::line(text, 9).unwrap(), |text| Slug::parse(text).unwrap());
         let honey = Category::create(CategoryId::new(Uuid::nil()), name("Honey"), slug("honey"), None, at(10));

@@ -1,4 +1,4 @@
-//! What happened to products, stock and categories.
+//! The events of products, stock and categories.
 
 use super::{CategoryId, Product, Sku, Slug, StockLevel};
 use crate::shared::{Money, ProductId, events};
@@ -6,7 +6,7 @@ use crate::shared::{Money, ProductId, events};
 events! {
     /// A product was created and is on sale.
     ProductCreated = "catalog.product_created.v1" of product_id {
-        /// The product.
+        /// The new product.
         product_id: ProductId,
         /// The shop's own code of the product.
         sku: Sku,
@@ -16,9 +16,9 @@ events! {
         on_hand: u32,
     }
 
-    /// A product was changed. The fields hold what is valid now, changed or not.
+    /// A product was changed. The fields hold the current values, changed or not.
     ProductChanged = "catalog.product_changed.v1" of product_id {
-        /// The product.
+        /// The product that was changed.
         product_id: ProductId,
         /// The shop's own code of the product.
         sku: Sku,
@@ -28,18 +28,18 @@ events! {
 
     /// A product was archived and is no longer on sale.
     ProductArchived = "catalog.product_archived.v1" of product_id {
-        /// The product.
+        /// The archived product.
         product_id: ProductId,
         /// The shop's own code of the product. No other product can get it.
         sku: Sku,
     }
 
-    /// The pieces of a product were counted, and the number on hand was corrected. The version of the event is that of
-    /// the stock level.
+    /// The pieces of a product were counted, and the number on hand was corrected. The version of the event is the
+    /// version of the stock level.
     StockAdjusted = "catalog.stock_adjusted.v1" of product_id {
-        /// The product.
+        /// The product whose pieces were counted.
         product_id: ProductId,
-        /// The pieces on hand now, the reserved ones included.
+        /// The pieces on hand now, including the reserved ones.
         on_hand: u32,
         /// The pieces that active reservations hold.
         reserved: u32,
@@ -47,35 +47,35 @@ events! {
 
     /// A category was created.
     CategoryCreated = "catalog.category_created.v1" of category_id {
-        /// The category.
+        /// The new category.
         category_id: CategoryId,
-        /// The name in addresses.
+        /// The name in URLs.
         slug: Slug,
-        /// The category that it is under.
+        /// The category that it is under; `null` at the top.
         parent_id: Option<CategoryId>,
     }
 
-    /// A category got another name or slug. The field holds what is valid now, changed or not.
+    /// A category got another name or slug. The field holds the current slug, changed or not.
     CategoryRenamed = "catalog.category_renamed.v1" of category_id {
-        /// The category.
+        /// The renamed category.
         category_id: CategoryId,
-        /// The name in addresses.
+        /// The name in URLs.
         slug: Slug,
     }
 
-    /// A category was moved, with all that is under it.
+    /// A category was moved, together with everything under it.
     CategoryMoved = "catalog.category_moved.v1" of category_id {
-        /// The category.
+        /// The moved category.
         category_id: CategoryId,
-        /// The category that it is under now.
+        /// The category that it is under now; `null` at the top.
         parent_id: Option<CategoryId>,
     }
 
-    /// A category was deleted. The version of the event follows the last one that the category had.
+    /// A category was deleted. The version of the event is the one after the category's last version.
     CategoryDeleted = "catalog.category_deleted.v1" of category_id {
-        /// The category.
+        /// The deleted category.
         category_id: CategoryId,
-        /// The name in addresses. Another category can get it.
+        /// The name in URLs. Another category can get it.
         slug: Slug,
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn payloads_are_as_they_always_were() {
+    fn published_payloads_do_not_change() {
         let id = ProductId::new(Uuid::from_u128(1));
         let (sku, name) = (Sku::parse("honey").unwrap(), Text::line("Honey", 9).unwrap());
         let (price, description) = (Money::new(500, "EUR".parse().unwrap()), Text::block("", 9).unwrap());

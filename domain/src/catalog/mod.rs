@@ -1,4 +1,4 @@
-//! What can be bought, and how much of it there is.
+//! Products, the categories that group them, and how many pieces are in stock.
 
 pub mod actions;
 mod category;

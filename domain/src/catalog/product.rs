@@ -1,4 +1,4 @@
-//! Products.
+//! Products: creating, changing and archiving them.
 
 use super::Sku;
 use crate::shared::{Money, Patch, Text, Timestamp, Version, typed_id};
@@ -9,7 +9,7 @@ pub const NAME_MAX: usize = 200;
 pub const DESCRIPTION_MAX: usize = 10_000;
 
 typed_id! {
-    /// A product.
+    /// Identifies a product.
     ProductId
 }
 
@@ -85,7 +85,7 @@ impl Product {
         })
     }
 
-    /// Applies a change. Returns `false` if nothing is different afterwards; then `updated_at` stays the same.
+    /// Applies a change. Returns `false` if nothing changed; then `updated_at` stays the same.
     ///
     /// # Errors
     /// [`ProductRefusal::NegativePrice`]; the product is unchanged.
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_nothing_moves_nothing() {
+    fn a_change_to_the_same_values_changes_nothing() {
         let mut product = honey();
         assert_eq!(product.change(ProductChange::default(), at(20)), Ok(false));
         let same = ProductChange { price: Some(eur(500)), ..Default::default() };
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn archiving_twice_is_once() {
+    fn a_second_archiving_changes_nothing() {
         let mut product = honey();
         assert!(product.archive(at(20)));
         assert!(!product.archive(at(30)));

@@ -14,11 +14,11 @@ typed_id! {
     MovementId
 }
 
-/// The stock of one product. `0 <= reserved <= on_hand` always holds (I1). Every change is made by one of the methods,
-/// and each returns the row for the ledger.
+/// The stock of one product. `0 <= reserved <= on_hand` always holds (I1). Each method that changes the level returns
+/// the row for the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockLevel {
-    /// The product.
+    /// The product that is stocked.
     pub product_id: ProductId,
     /// Pieces in the warehouse, including the reserved ones.
     pub on_hand: u32,
@@ -26,7 +26,7 @@ pub struct StockLevel {
     pub reserved: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The version, for optimistic concurrency. It is not the product's.
+    /// The version, for optimistic concurrency. The product has its own.
     pub version: Version,
 }
 
@@ -71,7 +71,7 @@ named! {
 pub struct StockMovement {
     /// The identifier.
     pub id: MovementId,
-    /// The product.
+    /// The product whose level changed.
     pub product_id: ProductId,
     /// The reason for the change.
     pub kind: MovementKind,
@@ -92,7 +92,7 @@ impl StockLevel {
         Self { product_id, on_hand: 0, reserved: 0, updated_at: now, version: Version::FIRST }
     }
 
-    /// Pieces that can be reserved.
+    /// The pieces that can be reserved.
     #[must_use]
     pub const fn available(&self) -> u32 {
         self.on_hand - self.reserved
@@ -141,9 +141,9 @@ impl StockLevel {
         Ok(self.moved(id, MovementKind::Allocation, 0, i64::from(quantity), Some(order), now))
     }
 
-    /// Ends a reservation: its pieces are available again, or they leave the warehouse with the order. Returns `None`,
-    /// and changes nothing, if the reservation has ended already (I6), is still held and cannot expire yet (I8), or
-    /// belongs to another product.
+    /// Ends a reservation. Its pieces leave the warehouse if `end` is `Committed`, and are available again otherwise.
+    /// Returns `None` and changes nothing if the reservation has already ended (I6), if it would expire before its time
+    /// (I8), or if it does not fit this level: it is for another product or for more pieces than are reserved.
     pub fn end(
         &mut self,
         id: MovementId,
@@ -188,7 +188,7 @@ impl StockLevel {
 }
 
 named! {
-    /// The state of a reservation.
+    /// Whether a reservation holds its pieces, and how it ended if it does not.
     ReservationState {
         /// It holds its pieces.
         Active = "active",
@@ -206,13 +206,13 @@ named! {
 pub struct Reservation {
     /// The identifier.
     pub id: ReservationId,
-    /// The order.
+    /// The order that claims the pieces.
     pub order_id: OrderId,
-    /// The product.
+    /// The reserved product.
     pub product_id: ProductId,
     /// The number of pieces, at least 1.
     pub quantity: u32,
-    /// Its state.
+    /// Whether it is active, and how it ended if it is not.
     pub state: ReservationState,
     /// From this time on it no longer holds its pieces (I7); `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
@@ -245,14 +245,14 @@ impl Reservation {
         }
     }
 
-    /// Whether it holds its pieces at `now`. As soon as it does not, an order that needs them may end it as expired
-    /// (I7).
+    /// Whether it holds its pieces at `now`. Once its time has passed, an order that needs the pieces may end it as
+    /// expired (I7).
     #[must_use]
     pub fn holds(&self, now: Timestamp) -> bool {
         self.state == ReservationState::Active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Ends it once (I6). It cannot expire before its time, and never after it was committed (I8).
+    /// Ends it. Returns `false` and changes nothing if it has already ended (I6) or would expire before its time (I8).
     fn end(&mut self, end: ReservationState, now: Timestamp) -> bool {
         let early = end == ReservationState::Expired && self.holds(now);
         if self.state != ReservationState::Active || end == ReservationState::Active || early {

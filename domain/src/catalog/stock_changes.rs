@@ -1,4 +1,4 @@
-//! What an order does to the stock, worked out before anything is stored.
+//! The changes that an order makes to the stock, computed before anything is stored.
 
 use super::{Reservation, ReservationState, StockLevel, StockMovement};
 use crate::shared::{MovementId, OrderId, ProductId, ReservationId, Timestamp};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 /// The pieces that an order needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim<'a> {
-    /// The order.
+    /// The order that needs the pieces.
     pub order_id: OrderId,
     /// The products, each with the number of its pieces (at least 1).
     pub lines: &'a [(ProductId, u32)],
@@ -19,15 +19,15 @@ pub struct Claim<'a> {
 /// A line that needs more pieces than are available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage {
-    /// The product.
+    /// The product of the line.
     pub product_id: ProductId,
     /// The pieces that the line needs.
     pub requested: u32,
-    /// The pieces that are available to it. A product without a stock level has none.
+    /// The pieces that are available to the line. A product without a stock level has none.
     pub available: u32,
 }
 
-/// Why nothing is reserved: the lines that are short, in the order of the claim. There is at least one.
+/// The lines that are short, at least one, in the order of the claim. Nothing is reserved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not enough in stock for {} lines", .0.len())]
 pub struct Shortages(pub Vec<Shortage>);
@@ -41,7 +41,7 @@ pub struct ReservationMismatch(pub ReservationId);
 /// All changes that must be stored together. The sums of the movements are the changes of the levels (I5).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StockChanges {
-    /// The levels that changed, each once, by product. This is the order in which they are locked (I10).
+    /// The levels that changed, each once, in ascending order of their products, as they are locked (I10).
     pub levels: Vec<StockLevel>,
     /// The rows for the ledger.
     pub movements: Vec<StockMovement>,
@@ -72,11 +72,11 @@ impl StockChanges {
     /// that still hold theirs at `now` are left alone (I7, I8).
     ///
     /// `levels` are those of the claimed products, in any order. `expired` may be empty as long as [`shortages`] finds
-    /// no line that is short. `ids` makes one id for each expired reservation, and then two for each line: of the
-    /// movement and of the reservation.
+    /// no line that is short. `ids` makes one id for each expired reservation, and then two for each line: one for the
+    /// movement and one for the reservation.
     ///
     /// # Errors
-    /// [`Shortages`] if lines are short even so.
+    /// [`Shortages`] if lines are short even after that.
     pub fn reserve(
         levels: Vec<StockLevel>,
         expired: Vec<Reservation>,
@@ -147,7 +147,7 @@ impl StockChanges {
         self.levels.get_mut(place)
     }
 
-    /// Ends the reservation; `false` if it cannot end so, and nothing has changed.
+    /// Ends the reservation. Returns `false` and changes nothing if it cannot end this way.
     fn end(
         &mut self,
         mut reservation: Reservation,

@@ -1,10 +1,10 @@
-//! What can be done with accounts.
+//! The actions on accounts.
 
 use crate::shared::Action;
 
-/// Read one's own profile.
+/// Read your own profile.
 pub const READ_PROFILE: Action = Action::account("identity.profile.read");
-/// Create an account for somebody else, with any role.
+/// Create an account for another person, with any role.
 pub const CREATE_USER: Action = Action::admin("identity.user.create");
 
 /// Every action of this context.

@@ -1,4 +1,4 @@
-//! What happened to accounts.
+//! The events of accounts.
 
 use super::{Session, User};
 use crate::{
@@ -7,9 +7,9 @@ use crate::{
 };
 
 events! {
-    /// An account was created: by its owner, by an admin, or at set-up.
+    /// An account was created by its owner, by an admin, or at set-up.
     UserRegistered = "identity.user_registered.v1" of user_id {
-        /// The account.
+        /// The new account.
         user_id: UserId,
         /// The roles of the account.
         roles: Vec<Role>,
@@ -17,7 +17,7 @@ events! {
 
     /// A user logged in. The aggregate is the new session.
     UserLoggedIn = "identity.user_logged_in.v1" of session_id {
-        /// The account.
+        /// The account that logged in.
         user_id: UserId,
         /// The new session.
         session_id: SessionId,
@@ -48,7 +48,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn payloads_are_as_they_always_were() {
+    fn published_payloads_do_not_change() {
         let (user_id, session_id) = (UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
         let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
         let user = User::register(user_id, email, name, &[Role::Admin], String::new(), Timestamp::MIN);

@@ -1,4 +1,4 @@
-//! Who somebody is: accounts, passwords, sessions.
+//! Accounts, passwords and sessions.
 //!
 //! Uses `access`: accounts have roles.
 

@@ -1,8 +1,8 @@
-//! What a password must be like (NIST SP 800-63B-4, 3.1.1.2: length and a block list, no composition rules).
+//! The rules for passwords (NIST SP 800-63B-4, 3.1.1.2: length and a block list, no composition rules).
 
 use crate::shared::Email;
 
-/// What a password must be like.
+/// The rules for passwords. Only the minimum length can be configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordPolicy {
     min_chars: usize,
@@ -17,13 +17,13 @@ pub enum PasswordRefusal {
         /// The least number of characters.
         min: usize,
     },
-    /// Longer than is hashed.
+    /// Longer than [`PasswordPolicy::MAX_CHARS`] or [`PasswordPolicy::MAX_BYTES`].
     #[error("must have at most {} characters and {} bytes", PasswordPolicy::MAX_CHARS, PasswordPolicy::MAX_BYTES)]
     TooLong,
-    /// Known to everybody who guesses: a common password, one repeated character, a plain sequence.
+    /// Easy to guess: made of common passwords, a plain sequence, or fewer than four different characters.
     #[error("is too easy to guess")]
     TooCommon,
-    /// Made of the account's own e-mail address.
+    /// Made of the account's e-mail address.
     #[error("must not be made of the e-mail address")]
     ContainsEmail,
 }
@@ -33,18 +33,25 @@ impl PasswordPolicy {
     pub const MAX_CHARS: usize = 128;
     /// The greatest number of bytes in UTF-8.
     pub const MAX_BYTES: usize = 512;
-    /// The least that may be configured as the minimum (where a second factor is asked for).
+    /// The lowest minimum that can be configured, for use with a second factor.
     pub const FLOOR: usize = 8;
     /// The minimum where the password is the only factor.
     pub const DEFAULT_MIN_CHARS: usize = 15;
 
-    /// A policy with an own minimum length; `None` below [`Self::FLOOR`] or above 64, which must always be accepted.
+    /// A policy with this minimum length. Returns `None` below [`Self::FLOOR`], and above 64, because a password of 64
+    /// characters must always be accepted.
     #[must_use]
     pub const fn with_min_chars(min_chars: usize) -> Option<Self> {
         if min_chars < Self::FLOOR || min_chars > 64 { None } else { Some(Self { min_chars }) }
     }
 
-    /// Judges a password. It is taken as typed: spaces count, nothing is cut or folded.
+    /// The least number of characters.
+    #[must_use]
+    pub const fn min_chars(self) -> usize {
+        self.min_chars
+    }
+
+    /// Checks a password as typed: spaces count, and nothing is trimmed.
     ///
     /// # Errors
     /// [`PasswordRefusal`].
@@ -74,7 +81,7 @@ impl Default for PasswordPolicy {
     }
 }
 
-/// The words that head every list of broken passwords; longer passwords made of them alone fall first.
+/// Words at the top of every list of leaked passwords. A longer password made only of them is easy to guess.
 const COMMON: &[&str] = &[
     "password",
     "passwort",
@@ -108,7 +115,7 @@ const COMMON: &[&str] = &[
     "skep",
 ];
 
-/// Whether nothing but digits and punctuation is left when the words are taken away.
+/// Whether the password contains one of the words, and has no letter left without them.
 fn is_made_of(password: &str, words: &[&str]) -> bool {
     let mut rest = password.to_owned();
     let mut found = false;
@@ -119,7 +126,7 @@ fn is_made_of(password: &str, words: &[&str]) -> bool {
     found && rest.chars().filter(|c| c.is_alphabetic()).count() == 0
 }
 
-/// Whether the password has fewer than four different characters, or each is the neighbor of the one before it.
+/// Whether the password has fewer than four different characters, or is one ascending or descending sequence.
 fn has_no_variety(password: &str) -> bool {
     let chars: Vec<char> = password.chars().collect();
     let different: std::collections::BTreeSet<&char> = chars.iter().collect();
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_guessed_first_is_refused() {
+    fn common_passwords_are_refused() {
         for password in [
             "passwordpassword",
             "Password12345678",
@@ -160,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_address_is_no_password() {
+    fn a_password_made_of_the_address_is_refused() {
         for password in ["grace.hopper@example.com", "grace.hopper2026", "Grace.Hopper-Example.com1"] {
             assert_eq!(judge(password), Err(PasswordRefusal::ContainsEmail), "{password}");
         }

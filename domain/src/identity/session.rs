@@ -1,4 +1,4 @@
-//! Sessions.
+//! The sessions of logged-in users.
 
 use crate::shared::{Timestamp, UserId, typed_id};
 
@@ -7,7 +7,7 @@ typed_id! {
     SessionId
 }
 
-/// A log-in of a user. Access tokens name it, and they stop working when it ends.
+/// A log-in of a user. Access tokens name it, and stop working when it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The identifier; the `sid` claim of access tokens.
@@ -18,7 +18,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// From this time on the session is no longer valid.
     pub expires_at: Timestamp,
-    /// When it was ended early; `None` if it was not.
+    /// When the session was ended before it expired; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
 }
 

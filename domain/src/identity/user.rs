@@ -26,7 +26,7 @@ pub struct User {
     pub roles: Vec<Role>,
     /// The hash of the password, in the PHC string format, salt and parameters included.
     pub password_hash: String,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
     /// When the account was last changed.
     pub updated_at: Timestamp,

@@ -1,8 +1,8 @@
-//! What can be done with orders.
+//! The actions on orders.
 
 use crate::shared::{Action, Audience};
 
-/// Place an order for oneself.
+/// Place an order for yourself.
 pub const PLACE_ORDER: Action = Action::account("ordering.order.place");
 /// Read an order.
 pub const READ_ORDER: Action = Action::account("ordering.order.read").of_others(Audience::Admin);

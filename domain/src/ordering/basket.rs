@@ -1,4 +1,4 @@
-//! What somebody asks to buy, before it has prices.
+//! The products that a customer wants to buy, before they are priced.
 
 use super::OrderLine;
 use crate::{
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The greatest number of lines of an order, as sent.
 pub const MAX_LINES: usize = 1_000;
 
-/// The products of an order to be, each once, in the order in which they were first named.
+/// The products that are to be ordered, each once, in the order in which the lines first name them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basket {
     items: Vec<Item>,
@@ -24,10 +24,10 @@ struct Item {
     line: usize,
 }
 
-/// Why the lines of an order are refused, before any product is looked at. `line` counts from 0, as sent.
+/// Why the lines of an order are refused before any product is read. `line` is the index of a line as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BasketRefusal {
-    /// An order has a line at least (O5).
+    /// There is no line (O5).
     #[error("must have at least one line")]
     Empty,
     /// More lines than [`MAX_LINES`].
@@ -36,28 +36,28 @@ pub enum BasketRefusal {
     /// The quantity of the line, or of its product in all lines together, is not 1 to [`MAX_QUANTITY`].
     #[error("must be between 1 and {MAX_QUANTITY}")]
     Quantity {
-        /// The line.
+        /// The index of the line.
         line: usize,
     },
 }
 
-/// Why an order cannot be made of the products. `line` counts from 0, as sent.
+/// Why the products cannot be ordered. `line` is the index of a line as sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OrderRefusal {
     /// The product does not exist, or is not on sale (C5).
     #[error("product cannot be ordered")]
     NotOnSale {
-        /// The line.
+        /// The index of the line.
         line: usize,
     },
-    /// An order has one currency.
+    /// The products are priced in several currencies. An order has one.
     #[error("is priced in {found}, other lines in {expected}")]
     MixedCurrencies {
         /// The first line of the other currency.
         line: usize,
         /// The currency of the lines before it.
         expected: Currency,
-        /// Its own currency.
+        /// The currency of this line.
         found: Currency,
     },
     /// The total does not fit into 64 bits.
@@ -69,7 +69,7 @@ pub enum OrderRefusal {
 }
 
 impl Basket {
-    /// The basket of these lines; lines of the same product are summed (C3).
+    /// The basket of these lines. Lines of the same product are summed (C3).
     ///
     /// # Errors
     /// The first [`BasketRefusal`].
@@ -111,7 +111,7 @@ impl Basket {
         self.items.iter().find(|item| item.product_id == product_id).map(|item| item.line)
     }
 
-    /// The lines of the order, with what the products are and cost now.
+    /// The lines of the order, with the current codes, names and prices of the products.
     ///
     /// # Errors
     /// The first [`OrderRefusal`].

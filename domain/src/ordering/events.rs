@@ -1,4 +1,4 @@
-//! What happened to orders.
+//! The events of orders.
 
 use super::{Order, OrderStatus, PaymentState, StatusChange, Trigger};
 use crate::shared::{Money, OrderId, ProductId, UserId, events};
@@ -6,7 +6,7 @@ use crate::shared::{Money, OrderId, ProductId, UserId, events};
 events! {
     /// A line of a placed order.
     PlacedLine {
-        /// The product.
+        /// The ordered product.
         product_id: ProductId,
         /// The number of pieces, at least 1.
         quantity: u32,
@@ -18,7 +18,7 @@ events! {
 events! {
     /// An order was placed, and its pieces were reserved.
     OrderPlaced = "ordering.order_placed.v1" of order_id {
-        /// The order.
+        /// The new order.
         order_id: OrderId,
         /// The account that placed the order.
         customer_id: UserId,
@@ -30,17 +30,17 @@ events! {
 
     /// An order was cancelled, and the pieces that it still held are available again.
     OrderCancelled = "ordering.order_cancelled.v1" of order_id {
-        /// The order.
+        /// The cancelled order.
         order_id: OrderId,
         /// The account that placed the order.
         customer_id: UserId,
-        /// The cause.
+        /// The cause of the cancellation.
         trigger: Trigger,
-        /// The status before.
+        /// The status before the cancellation.
         from: OrderStatus,
         /// The status now.
         to: OrderStatus,
-        /// Whether money that was taken has to be given back.
+        /// Whether the customer has paid and must get the money back.
         refund_due: bool,
     }
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_of_a_placed_order_is_as_it_always_was() {
+    fn the_payload_of_a_placed_order_does_not_change() {
         let event = OrderPlaced::of(&order());
         let payload = json!({
             "order_id": "00000000-0000-0000-0000-000000000001",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_of_a_cancelled_order_is_as_it_always_was() {
+    fn the_payload_of_a_cancelled_order_does_not_change() {
         let mut order = order();
         order.apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap();
         let change = order.apply(Trigger::Cancel, Timestamp::MIN).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Orders: what was bought at which price, and what has become of it.
+//! Orders: the products that were bought, their prices, and the progress of payment and delivery.
 //!
 //! Uses `catalog`: an order keeps its products as they were.
 

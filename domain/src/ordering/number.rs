@@ -1,4 +1,4 @@
-//! The number by which people speak of an order.
+//! The order number that people use.
 
 use crate::shared::string_type;
 
@@ -6,7 +6,7 @@ use crate::shared::string_type;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 string_type! {
-    /// The unique number of an order that people use: 12 characters of Crockford's base 32 (60 random bits).
+    /// The unique order number that people use: 12 characters of Crockford's base 32 (60 random bits).
     OrderNumber
 }
 
@@ -19,7 +19,7 @@ impl OrderNumber {
     /// The number of characters.
     pub const LEN: usize = 12;
 
-    /// The number that the lowest 60 of these random bits spell.
+    /// Encodes the lowest 60 bits of `bits`, which should be random.
     #[must_use]
     pub fn from_random(bits: u64) -> Self {
         let digit = |i: usize| char::from(ALPHABET[((bits >> (5 * i)) & 31) as usize]);
@@ -48,7 +48,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn is_read_as_people_write_it() {
+    fn a_number_is_read_as_people_write_it() {
         let number = OrderNumber::parse("0123-4567-89AB").unwrap();
         assert_eq!(OrderNumber::parse("oi23456789ab"), Ok(number.clone()));
         assert_eq!(OrderNumber::parse("OL23456789AB"), Ok(number));

@@ -1,4 +1,4 @@
-//! An order: a snapshot of what was bought, and how far it has come.
+//! An order: a snapshot of the products that were bought, and the progress of the order.
 
 use super::{InvalidTransition, OrderNumber, OrderStatus, Progress, Trigger};
 use crate::{
@@ -7,28 +7,28 @@ use crate::{
 };
 
 typed_id! {
-    /// An order.
+    /// Identifies an order.
     OrderId
 }
 
 /// A line of an order: the product as it was when the order was placed (C1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderLine {
-    /// The product.
+    /// The ordered product.
     pub product_id: ProductId,
-    /// Its code then.
+    /// The code of the product at that time.
     pub sku: Sku,
-    /// Its name then.
+    /// The name of the product at that time.
     pub name: Text,
     /// The number of pieces, at least 1.
     pub quantity: u32,
-    /// The price of one piece then.
+    /// The price of one piece at that time.
     pub unit_price: Money,
     /// `quantity` times `unit_price`.
     pub total: Money,
 }
 
-/// An order.
+/// An order: its lines, their total, and its progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// The identifier.
@@ -68,7 +68,7 @@ impl OrderLine {
     /// The sum of the lines; `None` if the list is empty.
     ///
     /// # Errors
-    /// [`MoneyError`] if they are of several currencies or the sum does not fit.
+    /// [`MoneyError`] if the lines have several currencies or the sum does not fit into 64 bits.
     pub fn sum(lines: &[Self]) -> Result<Option<Money>, MoneyError> {
         let Some((first, rest)) = lines.split_first() else { return Ok(None) };
         rest.iter().try_fold(first.total, |sum, line| sum.plus(line.total)).map(Some)
@@ -106,7 +106,7 @@ impl Order {
         self.progress.status()
     }
 
-    /// Applies what happened to the order. Returns `None` if it changes nothing.
+    /// Applies a trigger to the order. Returns `None` if it changes nothing.
     ///
     /// # Errors
     /// [`InvalidTransition`]; the order is unchanged (O6).
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_without_lines_is_none() {
+    fn an_order_without_lines_is_refused() {
         assert_eq!(
             Order::place(
                 OrderId::new(Uuid::nil()),
@@ -163,14 +163,14 @@ mod tests {
         );
     }
 
-    /// O5: a free order is one whose total is explicitly zero.
+    /// O5: the total may be zero.
     #[test]
     fn a_free_order_is_an_order() {
         assert_eq!(order(&[0], 1, at(0)).total.amount(), 0);
     }
 
     proptest! {
-        /// M5 and C1: the lines add up to the total, and no later edit of a product reaches them.
+        /// M5: the lines add up to the total.
         #[test]
         fn lines_add_up_to_the_total(prices in prop::collection::vec(0i64..1_000_000, 1..30), quantity in 1i64..1000) {
             let order = order(&prices, quantity, at(0));
@@ -179,23 +179,23 @@ mod tests {
             prop_assert_eq!(order.lines.iter().map(|line| line.total.amount()).sum::<i64>(), sum);
         }
 
-        /// O3, O6, O8: each change is told exactly once, the told changes add up to the stored state, a refusal changes
-        /// nothing, and times never go back even if the clock does.
+        /// O3, O6, O8: each change is reported once, the reported changes add up to the stored progress, a refusal
+        /// changes nothing, and times never go back even if the clock does.
         #[test]
-        fn told_changes_fold_to_the_state(steps in prop::collection::vec((prop::sample::select(Trigger::ALL), -50i64..50), 0..20)) {
+        fn reported_changes_add_up_to_the_progress(steps in prop::collection::vec((prop::sample::select(Trigger::ALL), -50i64..50), 0..20)) {
             let mut order = order(&[100], 1, at(1_000));
-            let (mut told, mut now) = (vec![], 1_000);
+            let (mut reported, mut now) = (vec![], 1_000);
             for (trigger, wait) in steps {
                 now += wait;
                 let before = order.clone();
                 match order.apply(trigger, at(now)) {
-                    Ok(Some(change)) => told.push(change),
+                    Ok(Some(change)) => reported.push(change),
                     Ok(None) | Err(_) => prop_assert_eq!(&order, &before),
                 }
             }
             let mut folded = Progress::PLACED;
             let mut last = order.created_at;
-            for change in told {
+            for change in reported {
                 prop_assert_eq!(change.from, folded);
                 prop_assert!(change.at >= last);
                 (folded, last) = (change.to, change.at);

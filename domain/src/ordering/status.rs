@@ -3,7 +3,7 @@
 use crate::shared::named;
 
 named! {
-    /// The order axis.
+    /// The order axis: whether the order is still valid.
     OrderState {
         /// The order is valid.
         Open = "open",
@@ -12,7 +12,7 @@ named! {
     }
 }
 named! {
-    /// The payment axis.
+    /// The payment axis: whether the total was paid or given back.
     PaymentState {
         /// Nothing was paid yet.
         None = "none",
@@ -25,7 +25,7 @@ named! {
     }
 }
 named! {
-    /// The fulfilment axis.
+    /// The fulfilment axis: where the goods are.
     FulfilmentState {
         /// Nothing has left the warehouse.
         Unfulfilled = "unfulfilled",
@@ -36,7 +36,7 @@ named! {
     }
 }
 named! {
-    /// The one status that people see: a function of the three axes (O9).
+    /// The one status that people see. It is computed from the three axes (O9).
     OrderStatus {
         /// Placed, not paid.
         Pending = "pending",
@@ -53,13 +53,13 @@ named! {
     }
 }
 named! {
-    /// What can happen to an order.
+    /// Something that can happen to an order.
     Trigger {
         /// The whole total was taken.
         PaymentCaptured = "payment_captured",
         /// A payment did not succeed.
         PaymentFailed = "payment_failed",
-        /// Somebody asked to cancel the order.
+        /// The customer or an admin asked to cancel the order.
         Cancel = "cancel",
         /// Its reservation ran out before it was paid.
         ReservationExpired = "reservation_expired",
@@ -91,7 +91,7 @@ pub struct Progress {
 pub struct InvalidTransition {
     /// The status of the order.
     pub from: OrderStatus,
-    /// What cannot happen to it.
+    /// The trigger that is not allowed.
     pub trigger: Trigger,
 }
 
@@ -109,7 +109,7 @@ impl OrderStatus {
 }
 
 impl Progress {
-    /// A new order.
+    /// The progress of a new order.
     pub const PLACED: Self =
         Self { order: OrderState::Open, payment: PaymentState::None, fulfilment: FulfilmentState::Unfulfilled };
 
@@ -202,7 +202,7 @@ mod tests {
         prop::sample::select(all.collect::<Vec<_>>())
     }
 
-    /// O1: the statuses that each trigger can lead to, written once more as a plain table; `-` stays, `x` is an error.
+    /// O1: the status that each trigger leads to, repeated as a plain table: `-` keeps the status, `x` is an error.
     #[test]
     fn only_the_transitions_of_the_table_happen() {
         use OrderStatus::*;
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn money_after_the_end_is_owed_back() {
+    fn a_payment_after_the_cancellation_is_owed_back() {
         let cancelled = Progress { order: OrderState::Cancelled, ..Progress::PLACED };
         let late = cancelled.after(Trigger::PaymentCaptured).unwrap().unwrap();
         assert_eq!((late.status(), late.payment), (OrderStatus::Cancelled, PaymentState::RefundDue));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     proptest! {
-        /// O2: whatever follows, a terminal status stays.
+        /// O2: no trigger changes a terminal status.
         #[test]
         fn terminal_statuses_never_change(start in any_progress(), triggers in prop::collection::vec(prop::sample::select(Trigger::ALL), 0..12)) {
             prop_assume!(start.status().is_terminal());
@@ -256,15 +256,18 @@ mod tests {
             }
         }
 
-        /// O1: every pair has an answer, and the same news twice changes nothing the second time.
+        /// O1: a repeated trigger changes nothing.
         #[test]
-        fn the_same_news_again_changes_nothing(progress in any_progress(), trigger in prop::sample::select(Trigger::ALL)) {
+        fn the_same_trigger_again_changes_nothing(
+            progress in any_progress(),
+            trigger in prop::sample::select(Trigger::ALL),
+        ) {
             if let Ok(Some(next)) = progress.after(trigger) {
                 prop_assert!(matches!(next.after(trigger), Ok(None) | Err(_)));
             }
         }
 
-        /// O4, the part without amounts: nothing ships that was not paid.
+        /// O4: nothing ships before it is paid.
         #[test]
         fn nothing_ships_unpaid(triggers in prop::collection::vec(prop::sample::select(Trigger::ALL), 0..20)) {
             let (mut progress, mut paid) = (Progress::PLACED, false);

@@ -1,9 +1,9 @@
-//! Actions: what can be done, and by whom.
+//! Actions, and the audiences that may do them.
 
 /// The people who may do something. Each audience includes the ones after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Audience {
-    /// Every caller, without an account too.
+    /// Every caller, even without an account.
     Everyone,
     /// Every caller with an account.
     Account,
@@ -25,13 +25,13 @@ pub struct Action {
 }
 
 impl Action {
-    /// An action that every caller may do to every resource, without an account too.
+    /// An action that every caller may do to every resource, even without an account.
     #[must_use]
     pub const fn everyone(name: &'static str) -> Self {
         Self { name, own: Audience::Everyone, others: Some(Audience::Everyone) }
     }
 
-    /// An action that every account may do to its own things, and nobody to the things of others.
+    /// An action that every account may do to its own things, and no account to the things of others.
     #[must_use]
     pub const fn account(name: &'static str) -> Self {
         Self { name, own: Audience::Account, others: None }
@@ -52,10 +52,10 @@ impl Action {
     /// The same action, which `audience` may also do to the things of others.
     ///
     /// # Panics
-    /// If `audience` is wider than the audience for one's own things. In a constant, the program does not compile.
+    /// If `audience` is wider than the audience for one's own things. In a constant, this is a compile error.
     #[must_use]
     pub const fn of_others(self, audience: Audience) -> Self {
-        assert!(audience as u8 >= self.own as u8, "others' things need the audience of one's own things at least");
+        assert!(audience as u8 >= self.own as u8, "others' things have a wider audience than one's own");
         Self { others: Some(audience), ..self }
     }
 
@@ -71,7 +71,7 @@ impl Action {
         self.own
     }
 
-    /// The audience that may do the action to everybody's things; `None` if nobody may.
+    /// The audience that may do the action to the things of others; `None` if no audience may.
     #[must_use]
     pub const fn others(self) -> Option<Audience> {
         self.others
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "others' things need")]
+    #[should_panic(expected = "a wider audience than")]
     fn others_things_never_have_a_wider_audience() {
         let _ = Action::staff("bees.hive.open").of_others(Audience::Account);
     }

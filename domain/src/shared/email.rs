@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn one_account_per_address_however_it_is_typed() {
+    fn spellings_of_one_address_are_equal() {
         let one = |text: &str| Email::parse(text).unwrap().as_str().to_owned();
         assert_eq!(one("Ada@Example.COM"), "ada@example.com");
         assert_eq!(one(" ada@example.com "), "ada@example.com");
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_or_hides_something_is_refused() {
+    fn invalid_and_deceptive_addresses_are_refused() {
         for text in [
             "",
             "ada",

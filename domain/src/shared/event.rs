@@ -12,11 +12,11 @@ pub trait Event: Serialize + Described {
     /// The wire name, `context.what_happened.vN`.
     const NAME: &'static str;
 
-    /// The aggregate to which it happened.
+    /// The identifier of the aggregate that changed.
     fn aggregate_id(&self) -> Uuid;
 }
 
-/// An event as documents and schemas are made from it.
+/// The description of an event, from which documents and schemas are generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventDescription {
     /// The wire name, `context.what_happened.vN`.
@@ -46,9 +46,9 @@ pub struct Field {
 pub enum Kind {
     /// A UUID in its hyphenated form, lower case.
     Id,
-    /// A text.
+    /// A string.
     Text,
-    /// One of these texts.
+    /// One of these strings.
     OneOf(&'static [&'static str]),
     /// A whole number of at most 64 bits.
     Integer,
@@ -60,11 +60,11 @@ pub enum Kind {
     Money,
     /// A time of RFC 3339 in UTC with three decimals.
     Time,
-    /// A list of such values.
+    /// A list of values of this kind.
     List(&'static Kind),
     /// An object with these fields.
     Object(&'static [Field]),
-    /// Such a value or `null`.
+    /// A value of this kind, or `null`.
     Optional(&'static Kind),
 }
 

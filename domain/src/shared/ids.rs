@@ -1,7 +1,7 @@
 //! Typed identifiers.
 //!
-//! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. A
-//! UUID of another version is accepted when an id is parsed: no stored id equals it.
+//! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. When
+//! an id is parsed, every version is accepted, because an id of another version equals no stored one.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 #[error("not a uuid")]
 pub struct InvalidId;
 
-/// Reads the hyphenated form only (36 characters), so that one thing has one address.
+/// Reads the hyphenated form only (36 characters), so that each resource has one URL.
 pub(crate) fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
     if text.len() == 36 { Uuid::try_parse(text).map_err(|_| InvalidId) } else { Err(InvalidId) }
 }
@@ -58,8 +58,8 @@ macro_rules! typed_id {
 pub(crate) use typed_id;
 
 typed_id! {
-    /// A domain event in the outbox. It is also the mark by which a unit of work is recognized after an unknown
-    /// outcome.
+    /// Identifies a domain event. After an unknown outcome, its presence in the outbox shows that the unit of work was
+    /// committed.
     EventId
 }
 

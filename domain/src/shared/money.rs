@@ -16,13 +16,13 @@ pub struct Money {
 /// Why a calculation with money has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// The operands are of different currencies.
+    /// The operands have different currencies.
     #[error("amounts are in different currencies")]
     CurrencyMismatch,
     /// The result does not fit into 64 bits.
     #[error("amount is out of range")]
     Overflow,
-    /// No weight is greater than zero, so that there is nobody to get a share.
+    /// No weight is greater than zero, so there is nothing to share by.
     #[error("no weight is greater than zero")]
     NoWeight,
 }
@@ -46,13 +46,13 @@ impl Money {
         self.amount
     }
 
-    /// The currency.
+    /// The currency of the amount.
     #[must_use]
     pub const fn currency(self) -> Currency {
         self.currency
     }
 
-    /// The sum of both.
+    /// The sum of both amounts.
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
@@ -83,7 +83,7 @@ impl Money {
     /// nothing, equal remainders go to the earlier weight, and a negative amount mirrors the positive one.
     ///
     /// # Errors
-    /// [`MoneyError::NoWeight`] if all weights are zero or there are none.
+    /// [`MoneyError::NoWeight`] if no weight is greater than zero.
     pub fn allocate(self, weights: &[u32]) -> Result<Vec<Self>, MoneyError> {
         let whole: i128 = weights.iter().map(|w| i128::from(*w)).sum();
         if whole == 0 {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_share_among_is_an_error() {
+    fn shares_need_a_weight_above_zero() {
         assert_eq!(eur(1).allocate(&[]), Err(MoneyError::NoWeight));
         assert_eq!(eur(1).allocate(&[0, 0]), Err(MoneyError::NoWeight));
     }
@@ -169,7 +169,7 @@ mod tests {
             prop_assert_eq!(eur(a).minus(jpy(b)), Err(MoneyError::CurrencyMismatch));
         }
 
-        /// M2: what is shown has exactly as many decimals as the currency, and reads back to the same amount.
+        /// M2: the text has exactly as many decimals as the currency, and its digits are the amount.
         #[test]
         fn precision_is_that_of_the_currency(amount in any::<i64>(), code in prop::sample::select(vec!["JPY", "EUR", "KWD"])) {
             let money = Money::new(amount, code.parse().unwrap());
@@ -208,7 +208,7 @@ mod tests {
             prop_assert_eq!(mirrored, parts.iter().map(|p| p.amount()).collect::<Vec<_>>());
         }
 
-        /// M4: equal weights get shares that fall from left to right by one unit at most, whatever stands elsewhere.
+        /// M4: the shares of equal weights never grow from left to right, and differ by one unit at most.
         #[test]
         fn equal_weights_are_stable(total in 0i64..1_000_000_000, weight in 1u32.., n in 1usize..10) {
             let parts: Vec<i64> = eur(total).allocate(&vec![weight; n]).unwrap().iter().map(|p| p.amount()).collect();

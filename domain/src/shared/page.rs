@@ -1,4 +1,4 @@
-//! How much of a list one answer holds, and which way it runs.
+//! The size of a page of a list, and the direction in which a list is sorted.
 
 /// The number of items of one page: 1 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +10,10 @@ pub struct PageLimit(u8);
 pub struct PageLimitOutOfRange;
 
 impl PageLimit {
-    /// The greatest page.
+    /// The limit of the largest page.
     pub const MAX: Self = Self(100);
 
-    /// A limit as a caller asks for it.
+    /// Checks the limit that a caller asks for.
     ///
     /// # Errors
     /// [`PageLimitOutOfRange`] unless it lies between 1 and 100.
@@ -38,7 +38,7 @@ impl Default for PageLimit {
     }
 }
 
-/// The way a sorted list runs.
+/// The direction in which a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Smallest first.

@@ -1,19 +1,19 @@
 //! A field of a partial update.
 
-/// What a partial update says of one field: nothing, "make it empty", or a new value.
+/// The change of one field in a partial update: keep it, make it empty, or set a new value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Patch<T> {
     /// The field was absent: it keeps its value.
     #[default]
     Keep,
-    /// The field was `null`: it becomes empty, where it may be.
+    /// The field was `null`: it becomes empty, if it may be empty.
     Clear,
     /// The field gets this value.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// The same for another type of value.
+    /// Converts the new value, if there is one.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
             Self::Keep => Patch::Keep,
@@ -23,7 +23,7 @@ impl<T> Patch<T> {
     }
 }
 
-/// A list of no value, of `null`, or of the value: an absent field and an empty one are different.
+/// Writes `[]` for `Keep`, `[null]` for `Clear` and `[value]` for `Set`, so that the three differ.
 impl<T: serde::Serialize> serde::Serialize for Patch<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

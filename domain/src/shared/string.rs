@@ -1,6 +1,6 @@
-//! Texts with rules of their own.
+//! Strings that are checked when they are parsed.
 
-/// Declares a type for texts that only its parser makes: `string_type! { /// Doc. Slug }`. The parser stands beside it.
+/// Declares a type for a checked string: `string_type! { /// Doc. Slug }`. Its parser stands beside the declaration.
 macro_rules! string_type {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*

@@ -38,7 +38,7 @@ impl Timestamp {
         self.0
     }
 
-    /// This time moved by `millis`, held within the supported years.
+    /// This time moved by `millis`, limited to the supported years.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis).clamp(Self::MIN.0, Self::MAX.0))
@@ -65,7 +65,7 @@ impl From<Timestamp> for DateTime<Utc> {
 }
 
 impl std::fmt::Display for Timestamp {
-    /// Writes the text at once and without an allocation, because answers contain many times.
+    /// Writes the text in one call and without an allocation, because responses contain many times.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let time = DateTime::<Utc>::from(*self);
         let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -118,21 +118,21 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn is_shown_with_exactly_three_decimals() {
+    fn a_time_is_shown_with_exactly_three_decimals() {
         assert_eq!(Timestamp::from_millis(0).unwrap().to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
         assert_eq!(Timestamp::MIN.to_string(), "0001-01-01T00:00:00.000Z");
     }
 
     #[test]
-    fn what_lies_outside_is_refused() {
+    fn a_time_outside_of_the_supported_years_is_refused() {
         assert_eq!(Timestamp::from_millis(Timestamp::MAX.as_millis() + 1), Err(InvalidTimestamp));
         assert_eq!("yesterday".parse::<Timestamp>(), Err(InvalidTimestamp));
     }
 
     proptest! {
         #[test]
-        fn survives_text(millis in Timestamp::MIN.0..=Timestamp::MAX.0) {
+        fn a_time_survives_text(millis in Timestamp::MIN.0..=Timestamp::MAX.0) {
             let time = Timestamp::from_millis(millis).unwrap();
             prop_assert_eq!(time.to_string().parse::<Timestamp>(), Ok(time));
             prop_assert_eq!(Timestamp::from(DateTime::from(time)), time);

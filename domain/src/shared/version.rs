@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Counts the saved states of an aggregate from 1. A save names the version it read; if the store holds another one,
-/// somebody else was faster and the save is stale.
+/// Counts the saved states of an aggregate from 1. A save names the version that it read. If the store has another
+/// version by then, another caller was faster and the save is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(i64);

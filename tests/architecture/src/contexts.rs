@@ -1,35 +1,35 @@
-//! Which context of a crate uses which other.
+//! The contexts of a crate, and the uses between them.
 
 use super::SourceFile;
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// Folders of the inside that are no contexts: what all contexts share.
+/// Folders that are not contexts. All contexts share them.
 const SHARED: [&str; 3] = ["kernel", "shared", "testing"];
 
-/// The contexts: the folders of the domain and of the application, but those that all share.
+/// The contexts: the folders of the domain and of the application, except the shared ones.
 ///
 /// # Panics
 /// If a folder cannot be read.
 #[must_use]
 pub fn contexts(workspace: &Path) -> Vec<String> {
     let folders = ["domain/src", "application/src"].map(|folder| workspace.join(folder));
-    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the inside has sources"));
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the crate has sources"));
     let folders = entries.map(|entry| entry.expect("an entry can be read").path()).filter(|path| path.is_dir());
     let names = folders.filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()));
     names.filter(|name| !SHARED.contains(&name.as_str())).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// One context using another.
+/// The use of one context by another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
-    /// The context that uses.
+    /// The context that uses the other.
     pub from: String,
     /// The context that is used.
     pub to: String,
 }
 
-/// The edges between the top modules of a crate, found by the paths that its sources write (`crate::catalog`, also inside
-/// a group). Code of tests counts: a test that reaches across a border is as brittle.
+/// The edges between the top modules of a crate, found by the paths in its sources (`crate::catalog`, also inside a
+/// group). Tests count as well, because a test that uses another context is just as brittle.
 #[must_use]
 pub fn context_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
@@ -44,8 +44,8 @@ pub fn context_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge
     edges
 }
 
-/// The edges that contexts declare, each in the documentation of its own module: a line of `mod.rs` that starts with
-/// ``//! Uses `catalog` `` and says why.
+/// The edges that contexts declare. A declaration is a line in the `mod.rs` of a context that starts with
+/// ``//! Uses `catalog` `` and gives the reason.
 #[must_use]
 pub fn declared_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
@@ -57,7 +57,7 @@ pub fn declared_edges(files: &[SourceFile], contexts: &[String]) -> BTreeSet<Edg
     edges
 }
 
-/// Borders that are crossed without a declaration, and declarations of what is not used.
+/// Uses without a declaration, and declarations without a use.
 #[must_use]
 pub fn border_violations(files: &[SourceFile], contexts: &[String]) -> Vec<String> {
     let (used, declared) = (context_edges(files, contexts), declared_edges(files, contexts));
@@ -74,7 +74,7 @@ fn uses(text: &str, context: &str) -> bool {
     named || groups(text).any(|group| group.iter().any(|item| item == context))
 }
 
-/// Whether the name goes on, so that it is another one.
+/// Whether the name goes on after the match, so that it is another name.
 fn continues(rest: &str) -> bool {
     rest.chars().next().is_some_and(|c| c.is_alphanumeric() || c == '_')
 }

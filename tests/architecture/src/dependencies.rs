@@ -1,32 +1,32 @@
-//! Who may depend on whom.
+//! The packages of the workspace, and the dependencies that each may have.
 
 use serde_json::Value;
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-/// A package of the workspace and what it depends on directly, tests and build scripts aside.
+/// A package of the workspace and its direct dependencies, without those of tests and build scripts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// The name in its manifest.
     pub name: String,
     /// The names of its dependencies.
     pub dependencies: Vec<String>,
 }
 
-/// What a package may depend on.
+/// The dependencies that a package may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowed {
-    /// The package.
+    /// The name of the package.
     pub package: &'static str,
     /// The packages of the workspace that it may use.
     pub inside: &'static [&'static str],
-    /// The crates from elsewhere that it may use; `None`: any.
+    /// The crates from outside of the workspace that it may use; `None` for any.
     pub outside: Option<&'static [&'static str]>,
 }
 
 /// The packages of the workspace, as cargo sees them.
 ///
 /// # Panics
-/// If cargo cannot be run or answers something else.
+/// If cargo cannot be run, or if its output has another form.
 #[must_use]
 pub fn packages(workspace: &Path) -> Vec<Package> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -48,7 +48,7 @@ fn package(package: &Value) -> Package {
     Package { name: text(&package["name"]), dependencies: own.map(|dependency| text(&dependency["name"])).collect() }
 }
 
-/// What is not allowed, one line each.
+/// The dependencies that are not allowed, and the entries of the table that are not used, one text each.
 #[must_use]
 pub fn dependency_violations(packages: &[Package], allowed: &[Allowed]) -> Vec<String> {
     let names: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();

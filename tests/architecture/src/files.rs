@@ -1,17 +1,17 @@
-//! Rules of files.
+//! Source files and the rules for them.
 
 use std::{fs, path::Path};
 
-/// A source file.
+/// The path and the text of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Its path, below the folder that was asked for.
+    /// The path below the folder that was searched.
     pub path: String,
-    /// What it says.
+    /// The content of the file.
     pub text: String,
 }
 
-/// Every Rust file below a folder, by path.
+/// Every Rust file below a folder, sorted by path.
 ///
 /// # Panics
 /// If the folder cannot be read.
@@ -45,9 +45,9 @@ pub fn long_files(files: &[SourceFile], most: usize) -> Vec<String> {
     long.map(|file| format!("{} has {} lines, more than {most}", file.path, lines(file))).collect()
 }
 
-/// Manifests that do not take the lints of the workspace.
+/// Manifests that do not use the lints of the workspace.
 #[must_use]
 pub fn manifests_without_lints(manifests: &[(String, String)]) -> Vec<String> {
     let without = manifests.iter().filter(|(_, text)| !text.contains("[lints]\nworkspace = true"));
-    without.map(|(path, _)| format!("{path} does not take the lints of the workspace")).collect()
+    without.map(|(path, _)| format!("{path} does not use the lints of the workspace")).collect()
 }

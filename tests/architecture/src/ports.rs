@@ -1,4 +1,4 @@
-//! Every port has a contract module, and every numbered clause a trial.
+//! The ports, their numbered clauses, and the contract modules that try them.
 
 use super::SourceFile;
 
@@ -21,7 +21,7 @@ pub fn port_traits(files: &[SourceFile]) -> Vec<String> {
     ports
 }
 
-/// The ports that one of these adapters implements, its tests aside.
+/// The ports that one of these adapters implements, not counting implementations in tests.
 #[must_use]
 pub fn implemented(ports: &[String], adapters: &[SourceFile]) -> Vec<String> {
     let sources: Vec<_> = adapters.iter().filter(|file| !file.path.contains("test")).collect();
@@ -29,11 +29,11 @@ pub fn implemented(ports: &[String], adapters: &[SourceFile]) -> Vec<String> {
     ports.iter().filter(has).cloned().collect()
 }
 
-/// Ports that no source of the contract names.
+/// The ports that no source of the contract names.
 #[must_use]
 pub fn ports_without_module(ports: &[String], contract: &[SourceFile]) -> Vec<String> {
     let without = ports.iter().filter(|port| !contract.iter().any(|file| names(&file.text, port)));
-    without.map(|port| format!("no contract module speaks of {port}")).collect()
+    without.map(|port| format!("no contract module names {port}")).collect()
 }
 
 fn names(text: &str, port: &str) -> bool {
@@ -43,7 +43,7 @@ fn names(text: &str, port: &str) -> bool {
     })
 }
 
-/// The numbers of the clauses in the documentation of a trait, for example 1, 2, 3.
+/// The numbers of the clauses in the documentation of a trait, in their order.
 #[must_use]
 pub fn clauses_of(files: &[SourceFile], port: &str) -> Vec<u32> {
     let start = format!("pub trait {port}");

@@ -1,4 +1,4 @@
-//! Rules of language: the words that `docs/style.md` avoids, and comments that repeat a name.
+//! The rules of language: the words that `docs/style.md` avoids, and comments that repeat a name.
 
 use crate::SourceFile;
 use std::{fs, path::Path};
@@ -6,9 +6,9 @@ use std::{fs, path::Path};
 /// A row of the table of words in `docs/style.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Avoided {
-    /// One word or several. A capital at its start matches only a capital; a small letter matches both.
+    /// One or more words. If the first letter is a capital, it matches only a capital; a small letter matches both.
     pub phrase: String,
-    /// What to write in its place.
+    /// The text to write in its place.
     pub instead: String,
 }
 
@@ -23,7 +23,7 @@ pub struct Finding {
     pub text: String,
 }
 
-/// The rows of the table that starts with `| avoid |`.
+/// The rows of the table whose head starts with `| avoid |`.
 #[must_use]
 pub fn avoided(style: &str) -> Vec<Avoided> {
     let table = style.lines().skip_while(|line| !line.starts_with("| avoid |")).skip(2);
@@ -34,8 +34,7 @@ pub fn avoided(style: &str) -> Vec<Avoided> {
     rows.collect()
 }
 
-/// Every text of the workspace that people read and write: sources, pages, manifests and scripts. Generated pages are
-/// judged by their sources.
+/// The texts of the workspace that people write: sources, pages, manifests and scripts.
 ///
 /// # Panics
 /// If a folder cannot be read.
@@ -69,7 +68,7 @@ fn is_prose(path: &str) -> bool {
     (read || script) && path != "docs/style.md"
 }
 
-/// The phrases of the table that a text contains, also where one runs over the end of a line.
+/// The phrases of the table that a text contains. A phrase may continue on the next line.
 #[must_use]
 pub fn avoided_phrases(file: &SourceFile, avoided: &[Avoided]) -> Vec<Finding> {
     let words = words(&file.text);
@@ -89,7 +88,7 @@ pub fn avoided_phrases(file: &SourceFile, avoided: &[Avoided]) -> Vec<Finding> {
     found
 }
 
-/// The word with a small first letter, if its first letter alone is a capital.
+/// The word with a small first letter. Returns `None` unless the first letter is its only capital.
 fn uncapitalized(word: &str) -> Option<String> {
     let mut letters = word.chars();
     let first = letters.next().filter(char::is_ascii_uppercase)?;
@@ -97,7 +96,7 @@ fn uncapitalized(word: &str) -> Option<String> {
     rest.chars().all(|letter| !letter.is_ascii_uppercase()).then(|| format!("{}{rest}", first.to_ascii_lowercase()))
 }
 
-/// The words with their lines. An identifier is one word.
+/// The words of a text with the numbers of their lines. An identifier is one word.
 fn words(text: &str) -> Vec<(usize, &str)> {
     let part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '\'');
     let lines = text.lines().enumerate();
@@ -106,7 +105,7 @@ fn words(text: &str) -> Vec<(usize, &str)> {
     words.map(|(line, word)| (line, word.trim_matches('\''))).filter(|(_, word)| !word.is_empty()).collect()
 }
 
-/// Words that add nothing to a name.
+/// Words that do not make a comment say more than the name.
 const FILLERS: [&str; 24] = [
     "a", "all", "an", "and", "are", "as", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "one", "or",
     "s", "that", "the", "this", "to", "with",
@@ -136,7 +135,7 @@ pub fn repeated_names(file: &SourceFile) -> Vec<Finding> {
     found
 }
 
-/// The name that an item's first line declares: `pub fn name(`, `pub name: Type,` or `Variant {`.
+/// The name that the first line of an item declares: `pub fn name(`, `pub name: Type,` or `Variant {`.
 fn name_of(item: &str) -> Option<&str> {
     const BEFORE: [&str; 12] =
         ["pub", "pub(crate)", "async", "const", "unsafe", "fn", "struct", "enum", "trait", "type", "mod", "static"];

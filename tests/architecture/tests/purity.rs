@@ -1,4 +1,4 @@
-//! The inside builds alone, where the clock of chrono and the randomness of uuid do not exist.
+//! The domain and the application build alone, without the clock of chrono and the randomness of uuid.
 
 use skep_architecture::workspace;
 use std::{
@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// Checks a crate in a target folder of its own, with the features that its own manifest asks for and no others.
+/// Checks a crate with `cargo check` in another target folder, so that it gets only the features of its manifest.
 fn check(folder: &Path, target: &Path) -> Output {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     Command::new(cargo)
@@ -22,14 +22,14 @@ fn check(folder: &Path, target: &Path) -> Output {
 #[test]
 fn a_domain_that_reads_the_clock_does_not_build_alone() {
     let root = workspace();
-    // In the target folder of this run, so that it is built once and found again.
+    // Inside the target folder of this run, so that later runs reuse the build.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("purity");
     let done = check(&root.join("domain"), &target);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let done = check(&root.join("application"), &target);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 
-    // The fixture: the same dependencies as the domain, and a look at the clock.
+    // The fixture has the dependencies of the domain, and reads the clock.
     let fixture = target.join("impure");
     fs::create_dir_all(fixture.join("src")).unwrap();
     let manifest = fs::read_to_string(root.join("domain/Cargo.toml")).unwrap();
@@ -52,7 +52,7 @@ fn a_domain_that_reads_the_clock_does_not_build_alone() {
     ] {
         fs::write(fixture.join("src/lib.rs"), code).unwrap();
         let done = check(&fixture, &target);
-        let told = String::from_utf8_lossy(&done.stderr);
-        assert!(!done.status.success() && told.contains(&format!("`{missing}`")), "{told}");
+        let errors = String::from_utf8_lossy(&done.stderr);
+        assert!(!done.status.success() && errors.contains(&format!("`{missing}`")), "{errors}");
     }
 }

@@ -7,7 +7,7 @@ const DOMAIN: &[&str] = &["caseless", "chrono", "iso_currency", "serde", "thiser
 const APPLICATION: &[&str] = &["async-trait", "mockall", "serde", "serde_json", "thiserror", "uuid"];
 const INNER: &[&str] = &["skep-application", "skep-domain"];
 
-/// Who may depend on whom. Adapters know the inside and, for the two SQL engines, the layer they share.
+/// The allowed dependencies. Adapters use the inner crates, and the adapters of both SQL engines use `skep-sql`.
 const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-domain", inside: &[], outside: Some(DOMAIN) },
     Allowed { package: "skep-application", inside: &["skep-domain"], outside: Some(APPLICATION) },
@@ -45,7 +45,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-architecture", inside: &[], outside: Some(&["serde_json"]) },
 ];
 
-/// The crates of tests see what they test; everything else is in the table.
+/// Crates of tests may use any crate, so the table does not have them.
 const TESTS: &[&str] = &[
     "skep-suites",
     "skep-journeys",
@@ -94,7 +94,7 @@ fn an_adapter_that_uses_another_is_caught() {
     assert_eq!(dependency_violations(&packages, &table), expected);
 }
 
-/// Contexts know each other by ids, published types and published repositories, and only where they declare it.
+/// Checks that contexts use only those other contexts that they declare.
 fn assert_borders(crate_folder: &str) {
     let root = workspace();
     assert_none(&border_violations(&rust_files(&root.join(crate_folder)), &contexts(&root)));
@@ -121,7 +121,7 @@ fn contexts_are_found() {
     assert!(!found.iter().any(|context| context == "kernel" || context == "shared"), "{found:?}");
 }
 
-/// What contexts are made of knows none of them, and none of them knows what puts them together.
+/// The shared folders use no context, and no context uses the `api` that puts them together.
 #[test]
 fn the_http_adapter_is_built_in_one_direction() {
     const SHARED: &[&str] = &["edge", "problem", "body", "parts"];
@@ -137,8 +137,8 @@ fn the_http_adapter_is_built_in_one_direction() {
     assert!(plugged.count() >= 3, "the api lists the contexts: {edges:?}");
 }
 
-/// The modules of the program: each uses only those before it. Configuration, telemetry and the demo stand beside the
-/// wiring (`stores`, `skep`) and do not know it.
+/// Each module of the program uses only modules before it in the list. Configuration, telemetry and the demo do not use
+/// the wiring (`stores`, `skep`).
 #[test]
 fn the_program_is_built_in_one_direction() {
     const ORDER: [&str; 12] = [
@@ -168,7 +168,7 @@ fn the_program_is_built_in_one_direction() {
     }
 }
 
-/// What puts the adapters together can be read at once.
+/// The code that puts the adapters together stays short enough to be read at once.
 #[test]
 fn the_wiring_is_short() {
     let lines = |file: &str| fs::read_to_string(workspace().join("bin/skep/src").join(file)).unwrap().lines().count();
@@ -201,7 +201,7 @@ fn a_context_that_reaches_across_is_caught() {
 }
 
 #[test]
-fn files_stay_small_enough_to_hold_in_the_head() {
+fn files_have_at_most_600_lines() {
     assert_none(&long_files(&rust_files(&workspace()), 600));
 }
 
@@ -212,7 +212,7 @@ fn a_long_file_is_caught() {
 }
 
 #[test]
-fn every_crate_takes_the_lints_of_the_workspace() {
+fn every_crate_uses_the_lints_of_the_workspace() {
     let root = workspace();
     let text = fs::read_to_string(root.join("Cargo.toml")).unwrap();
     let members = text.split("members = [").nth(1).unwrap().split(']').next().unwrap();
@@ -225,7 +225,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     assert_eq!(manifests_without_lints(&[("a".to_owned(), "[package]".to_owned())]).len(), 1);
 }
 
-/// The adapters that keep something. The contract of a port that none of them implements is the tests of its adapters.
+/// The adapters of stores. A port that none of them implements needs no contract: its adapters test it.
 const STORES: [&str; 4] = ["adapters/sql/src", "adapters/mongodb/src", "adapters/redis/src", "adapters/memory/src"];
 
 #[test]
@@ -253,7 +253,7 @@ fn a_port_without_a_contract_is_caught() {
     let in_tests = SourceFile { path: "tests.rs".to_owned(), text: "impl Hum for Silence {}".to_owned() };
     let ports = implemented(&ports, &[file("impl BeeQueries for Hive {}"), in_tests]);
     assert_eq!(ports, ["BeeQueries"]);
-    assert_eq!(ports_without_module(&ports, &[file("MyBeeQueriesToo")]), ["no contract module speaks of BeeQueries"]);
+    assert_eq!(ports_without_module(&ports, &[file("MyBeeQueriesToo")]), ["no contract module names BeeQueries"]);
     assert_none(&ports_without_module(&ports, &[file("BeeQueries::find")]));
 }
 

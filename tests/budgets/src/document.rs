@@ -1,4 +1,4 @@
-//! The document that holds the budgets: each section is rewritten, or compared, by the test that measures it.
+//! The document with the budgets. The test that measures a section compares it, or rewrites it.
 
 use std::{
     fs,
@@ -8,18 +8,18 @@ use std::{
 /// A table of the document.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
-    /// Marks its place.
+    /// The name in the marks around the table.
     pub name: &'static str,
-    /// How it is rewritten.
+    /// The command that rewrites the table.
     pub bless: &'static str,
 }
 
-/// Rows of text; the first cell of each is its name.
+/// A table of text. The first cell of a row is the row's name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Table {
     /// The heads of the columns.
     pub heads: Vec<String>,
-    /// The rows.
+    /// The cells of each row.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -30,13 +30,13 @@ impl Table {
         Self { heads: heads.iter().map(|head| (*head).to_owned()).collect(), rows: vec![] }
     }
 
-    /// The row of this name.
+    /// The row with this name.
     #[must_use]
     pub fn row(&self, name: &str) -> Option<&[String]> {
         self.rows.iter().find(|row| row.first().is_some_and(|first| first == name)).map(Vec::as_slice)
     }
 
-    /// As Markdown.
+    /// Formats the table as Markdown.
     #[must_use]
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
@@ -47,7 +47,7 @@ impl Table {
         format!("{}{}{rows}", line(&self.heads), line(&rule))
     }
 
-    /// From Markdown.
+    /// Reads a table from Markdown.
     #[must_use]
     pub fn parse(markdown: &str) -> Self {
         let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
@@ -70,14 +70,14 @@ impl Section {
         [format!("<!-- {} -->\n", self.name), format!("<!-- end of {} -->", self.name)]
     }
 
-    /// What lies between the marks of this section, and where.
+    /// The start and the end of the text between the marks of this section.
     fn place(self, document: &str) -> Option<(usize, usize)> {
         let [start, end] = self.marks();
         let start = document.find(&start)? + start.len();
         Some((start, start + document[start..].find(&end)?))
     }
 
-    /// The committed table.
+    /// The table as committed.
     ///
     /// # Panics
     /// If the document does not have this section.
@@ -94,7 +94,7 @@ impl Section {
         std::env::var_os("SKEP_BLESS").is_some()
     }
 
-    /// Rewrites the table.
+    /// Replaces the table in the document.
     ///
     /// # Panics
     /// If the document cannot be read or written, or does not have this section.
@@ -105,11 +105,11 @@ impl Section {
         fs::write(Self::path(), text).expect("docs/budgets.md can be written");
     }
 
-    /// Compares a measured table with the committed one, cell by cell: `fits` says whether a measured cell of a column is
-    /// within the committed one. With `SKEP_BLESS` the table is rewritten instead.
+    /// Compares a measured table with the committed one, cell by cell. `fits` gets the column, the measured cell and
+    /// the committed one, and returns whether they agree. With `SKEP_BLESS` the table is rewritten instead.
     ///
     /// # Panics
-    /// If something does not fit, or a row is missing on either side.
+    /// If a cell does not fit, or if a row is missing in one of the tables.
     pub fn check(self, measured: &Table, fits: impl Fn(usize, &str, &str) -> bool) {
         if Self::is_blessed() {
             return self.rewrite(measured);
@@ -133,10 +133,10 @@ impl Section {
             }
         }
         let gone = committed.rows.iter().filter(|row| row.first().is_some_and(|name| measured.row(name).is_none()));
-        faults.extend(gone.map(|row| format!("nothing is {}", row.join(" "))));
+        faults.extend(gone.map(|row| format!("not measured: {}", row.join(" "))));
         assert!(
             faults.is_empty(),
-            "docs/budgets.md:\n{}\nIf that is meant: {}, and look at the diff",
+            "docs/budgets.md:\n{}\nIf this is intended, run {}, and check the diff",
             faults.join("\n"),
             self.bless
         );

@@ -1,4 +1,4 @@
-//! What a request costs, counted and not timed: statements, allocations, bytes. The real HTTP service runs in the
+//! The cost of a request, counted and not timed: statements, allocations, bytes. The real HTTP service runs in the
 //! process, over real stores.
 
 mod document;

@@ -1,4 +1,4 @@
-//! The HTTP service of Skep in this process, over a store of its own.
+//! The HTTP service of Skep in this process, over a new store.
 
 use crate::statements::taken;
 use bytes::Bytes;
@@ -18,35 +18,35 @@ use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// An answer, and what it cost.
+/// An answer and its cost.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status.
+    /// The status of the answer.
     pub status: StatusCode,
-    /// `name: value` and a line end for each header, and the status line; without what the connection adds (`date`).
+    /// The bytes of the status line and the headers, without those that the connection adds (`date`).
     pub head_bytes: usize,
     /// The value of `ETag`.
     pub etag: Option<String>,
-    /// The body.
+    /// The bytes of the answer's body.
     pub body: Bytes,
-    /// What was asked of the store.
+    /// The names of the statements that the store ran.
     pub statements: Vec<String>,
 }
 
 impl Reply {
-    /// The body, as JSON.
+    /// The body as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If the body is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("the answer is json")
     }
 
-    /// A text of the body.
+    /// A text in the body.
     ///
     /// # Panics
-    /// If there is none of this name.
+    /// If the body has no text with this name.
     #[must_use]
     pub fn text(&self, name: &str) -> String {
         self.json()[name].as_str().unwrap_or_else(|| panic!("{name} is missing in {:?}", self.body)).to_owned()
@@ -58,21 +58,21 @@ pub struct Server {
     edge: Edge,
     skep: Skep,
     instance: Box<dyn Instance>,
-    /// Where the secret lies.
+    /// The data folder, with the secret.
     _folder: TempDir,
 }
 
-/// Somebody with a token.
+/// A user with a token.
 #[derive(Debug, Clone)]
 pub struct Buyer {
     /// The access token.
     pub token: String,
 }
 
-/// The stores whose servers are named, by name.
+/// SQLite, and each store whose server's address is set, with their names.
 ///
 /// # Panics
-/// If an address is none, or a store is missing that `SKEP_REQUIRE_STORES` names.
+/// If an address is not a URL, or if a store that `SKEP_REQUIRE_STORES` names is missing.
 #[must_use]
 pub fn stores() -> Vec<(&'static str, Arc<dyn Harness>)> {
     let mut stores: Vec<(&'static str, Arc<dyn Harness>)> = vec![("sqlite", Arc::new(Sqlite::default()))];
@@ -90,14 +90,14 @@ pub fn stores() -> Vec<(&'static str, Arc<dyn Harness>)> {
     stores
 }
 
-/// As often as one likes.
+/// Limits that no test reaches.
 fn no_limits() -> RequestLimits {
     let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
     RequestLimits { address: plenty, user: plenty, credentials: plenty }
 }
 
 impl Server {
-    /// The service over a new store of this kind.
+    /// Starts the service over a new store of this kind.
     ///
     /// # Panics
     /// If it does not start.
@@ -113,7 +113,7 @@ impl Server {
         Self { edge: Edge::new(service.endpoint, config), skep, instance, _folder: folder }
     }
 
-    /// Ends it.
+    /// Closes the service and removes the store.
     pub async fn stop(self) {
         self.skep.close().await;
         drop(self.edge);
@@ -121,10 +121,10 @@ impl Server {
         self.instance.destroy().await;
     }
 
-    /// A request, ready to be sent. A body is JSON.
+    /// Makes a request. A body is sent as JSON.
     ///
     /// # Panics
-    /// If it is none.
+    /// If a header or the path is invalid.
     #[must_use]
     pub fn request(
         method: &Method,
@@ -143,7 +143,7 @@ impl Server {
         request.body(Full::from(body.unwrap_or_default())).expect("it is a request")
     }
 
-    /// Sends it; the body of the answer is read to its end.
+    /// Sends a request and reads the whole answer.
     pub async fn handle(&self, request: Request<Full<Bytes>>) -> (Response<()>, Bytes) {
         let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
         let (head, body) = self.edge.handle(request, peer).await.into_parts();
@@ -152,7 +152,7 @@ impl Server {
         (Response::from_parts(head, ()), body)
     }
 
-    /// Sends a request that is to succeed, and counts.
+    /// Sends a request and counts its statements.
     ///
     /// # Panics
     /// If it does not succeed.
@@ -169,7 +169,7 @@ impl Server {
         Reply { status, head_bytes: head_bytes(&head), etag, body, statements }
     }
 
-    /// Makes the admin; answers the request's cost, and who it is.
+    /// Sets the instance up with an admin.
     pub async fn set_up(&self) -> Reply {
         let token = self.skep.app.identity.issue_setup_token.execute(&Actor::system("budgets")).await;
         let token = token.expect("a token is issued").expect("there is no admin yet");
@@ -177,13 +177,13 @@ impl Server {
         self.send("POST /api/v1/setup", "/api/v1/setup", &[], Some(&body)).await
     }
 
-    /// Registers somebody.
+    /// Registers a user, Bob.
     pub async fn register(&self) -> Reply {
         let body = json!({ "email": "bob@example.com", "password": PASSWORD, "display_name": "Bob" });
         self.send("POST /api/v1/auth/register", "/api/v1/auth/register", &[], Some(&body)).await
     }
 
-    /// Logs somebody in.
+    /// Logs a user in.
     pub async fn log_in(&self, email: &str) -> (Reply, Buyer) {
         let body = json!({ "email": email, "password": PASSWORD });
         let reply = self.send("POST /api/v1/auth/login", "/api/v1/auth/login", &[], Some(&body)).await;
@@ -191,7 +191,7 @@ impl Server {
         (reply, Buyer { token })
     }
 
-    /// Puts a product on the shelf; answers its path.
+    /// Creates a product and returns its path.
     pub async fn product(&self, admin: &Buyer, number: usize) -> String {
         let body = product(number);
         let headers = [("authorization", admin.token.as_str())];
@@ -200,7 +200,7 @@ impl Server {
     }
 }
 
-/// A product, as typed.
+/// The body of a request that creates a product.
 #[must_use]
 pub fn product(number: usize) -> Value {
     json!({
@@ -212,7 +212,7 @@ pub fn product(number: usize) -> Value {
     })
 }
 
-/// Lines of an order: the id at the end of each path, twice each.
+/// The body of an order of two pieces of each product. A product is given by its path.
 #[must_use]
 pub fn order(products: &[String]) -> Value {
     let id = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! What is asked of a store, by the spans that its adapter opens around every statement.
+//! The statements that a store runs, counted by the spans that its adapter opens around them.
 
 use std::{cell::RefCell, collections::BTreeMap, fmt};
 use tracing::{
@@ -9,11 +9,11 @@ use tracing::{
 use tracing_subscriber::layer::{Context, Layer};
 
 thread_local! {
-    /// By thread, because the tests of a program run at once, each on a thread of its own.
+    /// One list per thread, because tests run in parallel, each on its own thread.
     static ASKED: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Notes the name of every statement, commands that begin and end units of work included.
+/// Records the name of every statement, including those that begin and end units of work.
 pub struct Statements;
 
 struct Name(Option<String>);
@@ -48,7 +48,7 @@ pub fn taken() -> Vec<String> {
     ASKED.take()
 }
 
-/// The statements by name, with how often if it was more than once, in the order in which each was first asked.
+/// The names of the statements in the order of their first use, with a count if there were several.
 #[must_use]
 pub fn summary(asked: &[String]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Allocations per request, and bytes of the answers: `cargo test -p skep-budgets --test allocations`.
 //!
-//! On SQLite, in an unoptimized build, on the one thread that answers the request: what the log writer of the store and
-//! SQLite itself allocate is not counted. The access log is on.
+//! They are counted on SQLite, in an unoptimized build, on the one thread that answers the request. Allocations of the
+//! store's log writer and of SQLite itself are not counted. The access log is on.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
@@ -17,9 +17,9 @@ use tracing_subscriber::EnvFilter;
 const SECTION: Section =
     Section { name: "allocations", bless: "SKEP_BLESS=1 cargo test -p skep-budgets --test allocations" };
 const HEADS: [&str; 5] = ["request", "allocations", "bytes allocated", "bytes of the head", "bytes of the body"];
-/// By how many percent a budget may be exceeded: another version of a dependency is no fault.
+/// The percentage by which a budget may be exceeded, so that another version of a dependency is not a failure.
 const TOLERANCE: u64 = 3;
-/// The first requests fill caches.
+/// The first requests fill caches and are not measured.
 const WARM_UP: usize = 30;
 const MEASURED: usize = 31;
 
@@ -73,22 +73,22 @@ impl Bench {
 
 #[test]
 fn allocations_and_bytes_stay_within_the_table() {
-    // As the server does, but into nowhere; nobody asks for spans.
+    // The log of the server, written to a sink. Spans are off.
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new("info,skep::spans=off"));
     let _log = tracing::subscriber::set_default(log.with_writer(std::io::sink).finish());
-    let mut desk = Bench::open();
+    let mut bench = Bench::open();
     let mut products: Vec<String> = vec![];
     for number in 0..25 {
-        products.push(desk.runtime.block_on(desk.server.product(&desk.admin, number)));
+        products.push(bench.runtime.block_on(bench.server.product(&bench.admin, number)));
     }
-    let (token, product) = (desk.buyer.token.clone(), products[0].clone());
+    let (token, product) = (bench.buyer.token.clone(), products[0].clone());
     let get = |path: &str, headers: &[(&str, &str)]| Server::request(&Method::GET, path, headers, None);
     let signed = [("authorization", token.as_str())];
 
-    desk.count("GET /health", |_| get("/health", &[]));
-    desk.count("GET product, anonymous", |_| get(&product, &[]));
-    desk.count("GET product, with a token", |_| get(&product, &signed));
-    desk.count("GET 20 products", |_| get("/api/v1/products?limit=20", &[]));
+    bench.count("GET /health", |_| get("/health", &[]));
+    bench.count("GET product, anonymous", |_| get(&product, &[]));
+    bench.count("GET product, with a token", |_| get(&product, &signed));
+    bench.count("GET 20 products", |_| get("/api/v1/products?limit=20", &[]));
     let place = |lines: usize, key: Option<String>| -> Request<Full<Bytes>> {
         let (body, path): (Value, _) = (order(&products[..lines]), "/api/v1/orders");
         let headers = match &key {
@@ -97,14 +97,14 @@ fn allocations_and_bytes_stay_within_the_table() {
         };
         Server::request(&Method::POST, path, &headers, Some(&body))
     };
-    desk.count("POST order of 3 lines", |_| place(3, None));
-    desk.count("POST order of 3 lines, with a key", |number| place(3, Some(format!("order-{number:06}"))));
-    let (_, body) = desk.runtime.block_on(desk.server.handle(place(3, None)));
+    bench.count("POST order of 3 lines", |_| place(3, None));
+    bench.count("POST order of 3 lines, with a key", |number| place(3, Some(format!("order-{number:06}"))));
+    let (_, body) = bench.runtime.block_on(bench.server.handle(place(3, None)));
     let order: Value = serde_json::from_slice(&body).unwrap();
     let path = format!("/api/v1/orders/{}", order["id"].as_str().unwrap());
-    desk.count("GET order of 3 lines", |_| get(&path, &signed));
+    bench.count("GET order of 3 lines", |_| get(&path, &signed));
 
-    let Bench { runtime, server, table, .. } = desk;
+    let Bench { runtime, server, table, .. } = bench;
     runtime.block_on(server.stop());
     SECTION.check(&table, |column, found, budget| {
         let numbers = found.parse::<u64>().ok().zip(budget.parse::<u64>().ok());

@@ -1,4 +1,4 @@
-//! The Rust client of Skep, generated from the OpenAPI document when this is built: see `docs/guides/clients.md`.
+//! The Rust client of Skep, generated from the OpenAPI document when this crate is built. See `docs/guides/clients.md`.
 
 #[expect(
     clippy::allow_attributes,

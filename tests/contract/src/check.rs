@@ -1,4 +1,4 @@
-//! What a clause says when it does not hold, and where.
+//! Failures of clauses, and the checks that find them.
 
 use crate::{clause::Clause, harness::Subject};
 use skep_application::kernel::{Constraint, StoreError};
@@ -8,16 +8,16 @@ use tokio::task::JoinError;
 /// A clause does not hold, or could not be tried.
 pub struct Failure {
     what: String,
-    /// Where it was found; unknown for a panic.
+    /// The place of the check; unknown for a panic.
     at: Option<&'static Location<'static>>,
     clause: Option<String>,
 }
 
-/// Whether a clause holds so far.
+/// `Ok` as long as a clause holds.
 pub(crate) type Checked<T = ()> = Result<T, Failure>;
 
 impl Failure {
-    /// Says what is wrong, and remembers who said it.
+    /// Says what is wrong. Records the place of the caller.
     #[track_caller]
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), at: Some(Location::caller()), clause: None }
@@ -32,13 +32,13 @@ impl Failure {
         Self { what, at: None, clause: None }
     }
 
-    /// The same failure, with the clause that does not hold.
+    /// Names the clause that does not hold.
     pub(crate) fn of<S: Subject + ?Sized>(self, clause: &Clause<S>) -> Self {
         Self { clause: Some(clause.to_string()), ..self }
     }
 }
 
-/// What a panic says.
+/// The text of a panic.
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
@@ -79,25 +79,25 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Both are the same.
+/// Checks that two values are equal.
 #[track_caller]
 pub(crate) fn equal<T: PartialEq + fmt::Debug>(found: T, expected: T) -> Checked {
     if found == expected { Ok(()) } else { Err(Failure::new(format!("found {found:?}, expected {expected:?}"))) }
 }
 
-/// Fails, with the fact, if it does not hold.
+/// Checks that `fact` is true; `what` describes it.
 #[track_caller]
 pub(crate) fn holds(fact: bool, what: impl Into<String>) -> Checked {
     if fact { Ok(()) } else { Err(Failure::new(format!("does not hold: {}", what.into()))) }
 }
 
-/// There is something.
+/// Returns the value, or fails if it is missing.
 #[track_caller]
 pub(crate) fn some<T>(found: Option<T>, what: &str) -> Checked<T> {
     found.ok_or_else(|| Failure::new(format!("{what} is missing")))
 }
 
-/// It was refused as a duplicate by this rule.
+/// Checks that the store refused a duplicate by this rule.
 #[track_caller]
 pub(crate) fn duplicate<T: fmt::Debug>(result: Result<T, StoreError>, rule: Constraint) -> Checked {
     match result {
@@ -106,7 +106,7 @@ pub(crate) fn duplicate<T: fmt::Debug>(result: Result<T, StoreError>, rule: Cons
     }
 }
 
-/// It was refused because of this reference.
+/// Checks that the store refused a broken reference by this rule.
 #[track_caller]
 pub(crate) fn referenced<T: fmt::Debug>(result: Result<T, StoreError>, rule: Constraint) -> Checked {
     match result {
@@ -115,7 +115,7 @@ pub(crate) fn referenced<T: fmt::Debug>(result: Result<T, StoreError>, rule: Con
     }
 }
 
-/// It was refused as stale.
+/// Checks that the store returned `Stale`.
 #[track_caller]
 pub(crate) fn stale<T: fmt::Debug>(result: Result<T, StoreError>) -> Checked {
     match result {
@@ -124,7 +124,7 @@ pub(crate) fn stale<T: fmt::Debug>(result: Result<T, StoreError>) -> Checked {
     }
 }
 
-/// It was refused, for whatever reason.
+/// Checks that the store returned an error, whichever it is.
 #[track_caller]
 pub(crate) fn refused<T: fmt::Debug>(result: Result<T, StoreError>, what: &str) -> Checked {
     match result {

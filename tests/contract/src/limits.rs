@@ -77,7 +77,7 @@ async fn instances_count_together(given: &Given) -> Checked {
     equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)
 }
 
-/// Takes until it is allowed once more, and answers how often it was not.
+/// Calls until one call is allowed. Returns the number of refused calls, and the verdict.
 async fn until_allowed(limits: &dyn RateLimits, key: &str, limit: Limit) -> Checked<(u32, Verdict)> {
     let until = tokio::time::Instant::now() + Duration::from_secs(20);
     let mut refused = 0;
@@ -94,7 +94,7 @@ async fn until_allowed(limits: &dyn RateLimits, key: &str, limit: Limit) -> Chec
 }
 
 async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
-    // One every 300 ms.
+    // One call is earned every 300 ms.
     let limit = limit(4, Duration::from_millis(1_200));
     let start = tokio::time::Instant::now();
     let mut allowed = 0_u32;
@@ -106,9 +106,9 @@ async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
         until_allowed(&*given.store, "pace", limit).await?;
         allowed += 1;
     }
-    // However slow this machine is: never more than the burst and one for every 300 ms that have passed.
+    // However slow the machine is, the maximum is the burst plus one call for every 300 ms that have passed.
     let earned = start.elapsed().as_millis() / 300 + 1;
-    holds(u128::from(allowed) <= 4 + earned, format!("{allowed} were allowed, 4 and {earned} are the most"))
+    holds(u128::from(allowed) <= 4 + earned, format!("{allowed} were allowed, the maximum is 4 + {earned}"))
 }
 
 async fn a_refused_call_takes_nothing(given: &Given) -> Checked {
@@ -120,8 +120,8 @@ async fn a_refused_call_takes_nothing(given: &Given) -> Checked {
     for _ in 0..50 {
         let verdict = given.store.take("patient", limit).await?;
         holds(!verdict.allowed, "the burst is used up")?;
-        holds(verdict.retry_after <= first.retry_after, "asking does not make the wait longer")?;
-        holds(verdict.reset_after <= first.reset_after, "asking does not put the reset off")?;
+        holds(verdict.retry_after <= first.retry_after, "a refused call does not make the wait longer")?;
+        holds(verdict.reset_after <= first.reset_after, "a refused call does not delay the reset")?;
     }
     Ok(())
 }
@@ -164,11 +164,11 @@ async fn a_verdict_tells_what_is_left(given: &Given) -> Checked {
             equal(verdict.retry_after, Duration::ZERO)?;
         }
         holds(verdict.reset_after <= step * call, "the burst is back after its period at the latest")?;
-        holds(before.is_none_or(|before| verdict.reset_after > before), "every call puts the reset off")?;
+        holds(before.is_none_or(|before| verdict.reset_after > before), "every call delays the reset")?;
         before = Some(verdict.reset_after);
     }
     let verdict = given.store.take("verdict", limit).await?;
     holds(!verdict.allowed, "the burst is used up")?;
-    holds(verdict.retry_after > Duration::ZERO && verdict.retry_after <= step, "one more comes within a step")?;
-    holds(verdict.reset_after > step * 3, "the whole burst takes its time")
+    holds(verdict.retry_after > Duration::ZERO && verdict.retry_after <= step, "one more is earned within a step")?;
+    holds(verdict.reset_after > step * 3, "the whole burst takes more than three steps")
 }

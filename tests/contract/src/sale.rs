@@ -1,4 +1,4 @@
-//! Customers, for clauses and for trials of several processes.
+//! Customers that place orders, for clauses and for tests of several processes.
 
 use crate::{
     check::{Checked, Failure, equal, holds},
@@ -15,7 +15,7 @@ use skep_domain::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// A customer with a shop in front.
+/// A customer that places orders through the use case.
 #[derive(Clone)]
 pub(crate) struct Shop {
     place_order: Arc<UseCase<PlaceOrder>>,
@@ -25,13 +25,12 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// A customer of their own.
+    /// A new customer.
     pub(crate) fn of(store: Arc<dyn Begin<dyn OrderingTx>>) -> Self {
         let runtime = world::runtime();
-        let place_order = Arc::new(
-            Commands::<dyn OrderingTx>::new(store, Arc::new(PlainFingerprints), runtime.clone())
-                .of(PlaceOrder::default()),
-        );
+        let fingerprints = Arc::new(PlainFingerprints);
+        let commands = Commands::<dyn OrderingTx>::new(store, fingerprints, runtime.clone());
+        let place_order = Arc::new(UseCase::new(PlaceOrder::default(), &commands));
         let session = SessionId::new(world::uuid());
         Self {
             place_order,
@@ -46,13 +45,13 @@ impl Shop {
         Ok(self)
     }
 
-    /// The customer stops waiting after this time.
+    /// Sets the customer's deadline to this time from now.
     pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
         self.actor.deadline = Some(self.runtime.clock.monotonic() + patience);
         self
     }
 
-    /// The claim that another command of this customer would have on the key.
+    /// The claim that a different command of this customer would make with the same key.
     pub(crate) fn claim(&self) -> Option<IdempotencyClaim> {
         let (use_case, fingerprint) = ("ordering.place_order", [9; 32]);
         let (principal, now) = (self.actor.principal_id(), world::now());
@@ -61,15 +60,15 @@ impl Shop {
 
     pub(crate) async fn place(&self, lines: &[(ProductId, i64)]) -> Result<OrderView, PlaceOrderError> {
         let line = |&(product_id, quantity): &(ProductId, i64)| OrderLineInput { product_id, quantity };
-        let command = PlaceOrderCommand { lines: lines.iter().map(line).collect(), idempotency_key: self.key.clone() };
-        self.place_order.execute(&self.actor, command).await
+        let command = PlaceOrderCommand { lines: lines.iter().map(line).collect() };
+        self.place_order.execute_once(&self.actor, self.key.as_ref(), command).await
     }
 }
 
-/// How a rush on a shop ended.
+/// The outcomes of orders that were placed at the same time.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sales {
-    /// Buyers who got what they wanted.
+    /// Number of buyers that have an order.
     pub placed: usize,
     /// Buyers that were refused because there is not enough.
     pub short: usize,
@@ -84,10 +83,10 @@ impl fmt::Display for Sales {
 }
 
 impl Sales {
-    /// Lets so many buyers in at once; each wants one piece of every product of a cart, cart after cart.
+    /// Lets all buyers order at once. Each orders one piece of every product in a cart; the carts are used in turn.
     ///
     /// # Errors
-    /// A buyer who panicked.
+    /// A buyer panicked.
     pub async fn of(
         store: Arc<dyn Begin<dyn OrderingTx>>,
         carts: &[Vec<ProductId>],
@@ -114,17 +113,17 @@ impl Sales {
         Ok(sales)
     }
 
-    /// So many were placed, so many short, and no buyer got another error.
+    /// Checks the numbers of buyers, and that no buyer got another error.
     pub(crate) fn check(&self, placed: usize, short: usize) -> Checked {
         holds(self.failed.is_empty(), format!("no buyer fails: {:?}", self.failed))?;
         equal((self.placed, self.short), (placed, short))
     }
 }
 
-/// A new product with so many pieces, for a rush.
+/// Stores a new product with `pieces` pieces on hand.
 ///
 /// # Errors
-/// Why it cannot be stored.
+/// The store's error.
 pub async fn open_shop(store: &dyn OrderingStore, pieces: u32) -> Result<ProductId, Failure> {
     let product = sample::product()?;
     sample::stock_up(store, std::slice::from_ref(&product), pieces).await?;

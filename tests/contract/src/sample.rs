@@ -1,4 +1,4 @@
-//! Things to store.
+//! Sample entities.
 
 use crate::{
     catalog::StockUnit,
@@ -27,12 +27,12 @@ use skep_domain::{
 /// 2⁵³ + 1: the first whole number that a double cannot hold.
 pub(crate) const BEYOND_DOUBLE: i64 = 9_007_199_254_740_993;
 
-/// A time with milliseconds, `millis` after 2026-11-21T09:30:00.123Z.
+/// 2026-11-21T09:30:00.123Z, plus `millis` milliseconds.
 pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_795_253_400_123).unwrap_or(Timestamp::MAX).plus_millis(millis)
 }
 
-/// The first and the last time, some beside each other, and one before 1970.
+/// The first and the last time, three that are 1 ms apart, and one before 1970.
 pub(crate) fn edges_of_time() -> Checked<[Timestamp; 6]> {
     Ok([Timestamp::MIN, Timestamp::MAX, at(0), at(1), Timestamp::from_millis(-1)?, at(-1)])
 }
@@ -144,7 +144,7 @@ pub(crate) fn claim(key: &str) -> Checked<IdempotencyClaim> {
     })
 }
 
-/// A unit of work that has products and their stock.
+/// A unit of work with products and their stock.
 #[async_trait]
 pub(crate) trait Shelves: Transaction {
     async fn fill(&mut self, product: &Product, level: &StockLevel) -> Result<(), StoreError>;
@@ -168,7 +168,7 @@ macro_rules! shelves {
 
 shelves! { StockUnit, CatalogTx, OrderingTx }
 
-/// Stores products, each with so many pieces.
+/// Stores products, each with `pieces` pieces on hand.
 pub(crate) async fn stock_up<S: Opens<Unit: Shelves> + ?Sized>(
     store: &S,
     products: &[Product],
@@ -182,7 +182,7 @@ pub(crate) async fn stock_up<S: Opens<Unit: Shelves> + ?Sized>(
     Ok(())
 }
 
-/// The stock of a product, as stored.
+/// Reads the stock level of a product.
 pub(crate) async fn level_of<S: Opens<Unit: Shelves> + ?Sized>(
     store: &S,
     product: ProductId,

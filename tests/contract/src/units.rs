@@ -1,4 +1,4 @@
-//! Opening units of work, and repeating them when they were aborted.
+//! Opens units of work, and repeats those that were aborted.
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, Transaction, TxMode};
@@ -18,7 +18,7 @@ pub(crate) trait Opens: Send + Sync {
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Self::Unit>, StoreError>;
 }
 
-/// The store of a context opens the unit of work of the context.
+/// Lets the store of a context open the context's unit of work.
 macro_rules! opens {
     ($store:ident: $tx:ident) => {
         #[async_trait::async_trait]
@@ -37,7 +37,7 @@ macro_rules! opens {
 }
 pub(crate) use opens;
 
-/// Opens a unit of work that may write, without naming what it will touch.
+/// Opens a unit of work that may write, without contended keys.
 pub(crate) async fn write<S: Opens + ?Sized>(store: &S) -> Result<Box<S::Unit>, StoreError> {
     store.open(TxMode::Write, &[]).await
 }
@@ -47,12 +47,12 @@ pub(crate) async fn read<S: Opens + ?Sized>(store: &S) -> Result<Box<S::Unit>, S
     store.open(TxMode::Read, &[]).await
 }
 
-/// For how long an aborted unit is repeated.
+/// How long an aborted unit is repeated.
 pub(crate) const REPEATS: Duration = Duration::from_secs(20);
-/// How long to wait before repeating it.
+/// How long to wait before a repeat.
 pub(crate) const PAUSE: Duration = Duration::from_millis(5);
 
-/// Runs a unit of work; again while it is certainly aborted.
+/// Runs a unit of work. Repeats it if it ends with `Retry`.
 pub(crate) async fn repeated<T, F: Future<Output = Result<T, StoreError>>>(
     mut unit: impl FnMut() -> F,
 ) -> Result<T, StoreError> {
@@ -65,8 +65,8 @@ pub(crate) async fn repeated<T, F: Future<Output = Result<T, StoreError>>>(
     }
 }
 
-/// Runs the block in a unit of work and commits it; again while it is certainly aborted. `?` in the block is for errors
-/// of the store.
+/// Runs the block in a unit of work and commits it. Repeats both if they end with `Retry`. `?` in the block is for
+/// errors of the store.
 macro_rules! commit {
     ($store:expr, $tx:ident => $body:expr) => {
         $crate::units::repeated(|| async {
@@ -80,7 +80,7 @@ macro_rules! commit {
 }
 pub(crate) use commit;
 
-/// The same, but the unit is rolled back.
+/// Like `commit!`, but rolls the unit back.
 macro_rules! look {
     ($store:expr, $tx:ident => $body:expr) => {
         $crate::units::repeated(|| async {

@@ -10,25 +10,24 @@ use std::{
 };
 use uuid::Uuid;
 
-/// The time of day, cut to milliseconds.
+/// The current time, truncated to milliseconds.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     i64::try_from(since).ok().and_then(|millis| Timestamp::from_millis(millis).ok()).unwrap_or(Timestamp::MAX)
 }
 
-/// A number that no other process and no other call gets.
+/// A pseudorandom number, from a seed that differs in each process.
 pub(crate) fn random() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     SEED.hash_one(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A new UUID of version 7. Those of one process ascend.
+/// A new UUID of version 7. The UUIDs of one process ascend.
 pub(crate) fn uuid() -> Uuid {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static START: LazyLock<u64> = LazyLock::new(|| u64::try_from(now().as_millis()).unwrap_or_default() << 12);
-    // Time and counter in one number, so that the order of calls is the order of ids however many there are in a
-    // millisecond.
+    // The start time plus a counter, so that ids ascend however many are made in a millisecond.
     let tick = START.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
     let mut bytes = [0; 10];
     bytes[..2].copy_from_slice(&(tick & 0xfff).to_be_bytes()[6..]);
@@ -75,7 +74,7 @@ impl Sleeper for World {
     }
 }
 
-/// Tells commands apart. It can be inverted, which does not matter here.
+/// Tells commands apart. It does not need to be one-way here.
 pub(crate) struct PlainFingerprints;
 
 impl Fingerprints for PlainFingerprints {
@@ -89,7 +88,7 @@ impl Fingerprints for PlainFingerprints {
     }
 }
 
-/// What a use case takes from the world.
+/// The clock, ids, randomness and sleep that a use case needs.
 pub(crate) fn runtime() -> Runtime {
     let world = Arc::new(World { start: Instant::now() });
     Runtime { clock: world.clone(), ids: world.clone(), random: world.clone(), sleeper: world }

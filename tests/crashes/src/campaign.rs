@@ -1,4 +1,4 @@
-//! Kill after kill on the same data.
+//! A series of kills on the same data.
 
 use crate::{
     check::{Findings, check},
@@ -20,19 +20,19 @@ use std::{
     time::Duration,
 };
 
-/// What to do.
+/// The parameters of a campaign.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The store.
+    /// The store that the servers run on.
     pub store: Store,
-    /// How often to kill.
+    /// The number of kills under load.
     pub kills: u32,
-    /// Decides everything that is chosen here: what is bought, when and whom to kill. How the threads and processes of a
-    /// run meet is up to the machine.
+    /// Decides what is bought, and which server is killed when. It does not decide how the machine schedules threads
+    /// and processes.
     pub seed: u64,
     /// How many clients send commands at the same time.
     pub clients: usize,
-    /// How many instances run; one of them is killed, the others go on.
+    /// How many instances run. One of them is killed, the others continue.
     pub instances: usize,
     /// After how many answers to kill.
     pub answers: RangeInclusive<usize>,
@@ -46,32 +46,31 @@ impl Plan {
     }
 }
 
-/// How many answers of the instances that were not killed are waited for.
+/// How many answers the other instances must give after a kill.
 const GO_ON: usize = 20;
-/// How many orders and old keys are asked for after each kill.
+/// How many orders are read over HTTP and how many old keys are repeated after each kill.
 const SAMPLE: usize = 40;
 
-/// Carries the plan out, and tells after each kill how far it is.
+/// Carries out the plan and calls `progress` after each kill.
 ///
 /// # Errors
-/// What is wrong, after the first kill that left something wrong.
+/// The faults that were found after a kill. The first kill with faults ends the campaign.
 ///
 /// # Panics
-/// A server does not start, or gives an answer that nothing explains.
+/// If a server does not start or gives an unexpected answer.
 pub fn campaign(plan: &Plan, progress: &mut dyn FnMut(&Tally)) -> Result<Tally, Vec<String>> {
     let mut campaign = Campaign::open(plan, Deployment::new(&plan.store));
     for kill in 1..=plan.kills {
         let faults = campaign.kill(kill);
         if !faults.is_empty() {
-            let told = faults.into_iter().map(|fault| format!("after kill {kill}: {fault}"));
-            return Err(told.collect());
+            return Err(faults.into_iter().map(|fault| format!("after kill {kill}: {fault}")).collect());
         }
         progress(&campaign.tally);
     }
     campaign.finish()
 }
 
-/// A shop, what was sent to it, and what was seen so far.
+/// A shop, the commands that were sent to it, and the counts so far.
 pub(crate) struct Campaign<'p> {
     plan: &'p Plan,
     rng: StdRng,
@@ -81,7 +80,6 @@ pub(crate) struct Campaign<'p> {
 }
 
 impl<'p> Campaign<'p> {
-    /// Opens the shop.
     #[track_caller]
     pub(crate) fn open(plan: &'p Plan, deployment: Deployment) -> Self {
         Self {
@@ -93,7 +91,7 @@ impl<'p> Campaign<'p> {
         }
     }
 
-    /// One kill, the start after it, and all checks; what is wrong.
+    /// Kills a server, restarts it, checks everything and returns the faults.
     fn kill(&mut self, kill: u32) -> Vec<String> {
         let old: BTreeSet<String> = self.ledger.entries.keys().cloned().collect();
         let (dead, connections) = self.load_and_kill(kill);
@@ -103,12 +101,13 @@ impl<'p> Campaign<'p> {
             self.tally.start_kills += 1;
         }
         self.shop.restart(dead);
-        // What it had sent may have reached the store after its end, and begun something.
+        // Requests of the killed server may have reached the store after its end and opened transactions.
         connections.end_abandoned(&self.shop.deployment);
         self.verify(&old)
     }
 
-    /// Looks, asks, repeats what was sent since, and looks again; what is wrong. `old` are the keys that were sent before.
+    /// Checks the store and the API, repeats the commands whose keys are not in `old` and a sample of the old ones,
+    /// checks the store again, and returns the faults.
     pub(crate) fn verify(&mut self, old: &BTreeSet<String>) -> Vec<String> {
         let is_new = |key: &&String| !old.contains(*key);
         let new: Vec<String> = self.ledger.entries.keys().filter(is_new).cloned().collect();
@@ -125,7 +124,7 @@ impl<'p> Campaign<'p> {
         findings.faults
     }
 
-    /// Repeats what was not refused for good, and looks again.
+    /// Repeats the commands that were not refused by a rule, and checks the store again.
     fn repeat(&mut self, before: &State, mut keys: Vec<String>, findings: &mut Findings) {
         keys.retain(|key| is_repeated(&self.ledger.entries[key]));
         self.tally.repeats += keys.len() as u64;
@@ -139,7 +138,7 @@ impl<'p> Campaign<'p> {
         self.tally.orders = after.orders.len() as u64;
     }
 
-    /// Lets the clients work, and kills one of the instances; which, and the connections that it had.
+    /// Lets the clients work and kills one of the instances. Returns its index and its connections.
     fn load_and_kill(&mut self, kill: u32) -> (usize, Connections) {
         let answers = self.rng.random_range(self.plan.answers.clone());
         let pause = Duration::from_micros(self.rng.random_range(0..5_000));
@@ -153,10 +152,10 @@ impl<'p> Campaign<'p> {
                 scope.spawn(move || worker.work(load, seed))
             });
             let workers: Vec<_> = workers.collect();
-            // Also when something below panics: the scope waits for the workers.
+            // Stops the workers even if the code below panics, because the scope waits for them.
             let enough = Enough(&load);
             wait_for("answers", || (load.answers.load(Ordering::SeqCst) >= answers).then_some(()));
-            // A random instant, not a wait for something.
+            // Makes the moment of the kill random. It does not wait for a condition.
             thread::sleep(pause);
             let connections = Connections::of(&shop.servers[dead]);
             shop.servers[dead].signal("KILL");
@@ -192,7 +191,7 @@ impl<'p> Campaign<'p> {
         }
     }
 
-    /// The API tells the same as the tables.
+    /// Checks that the API shows the same as the tables.
     fn over_http(&mut self, state: &State, findings: &mut Findings) {
         let admin = self.shop.admin.at(&self.shop.servers[0]);
         let get = |target: String| admin.get(target).send().ok();
@@ -201,20 +200,20 @@ impl<'p> Campaign<'p> {
             .holds(total == i64::try_from(state.orders.len()).unwrap_or(-1), || format!("{total} orders are listed"));
         for level in &state.levels {
             let stock: Answer = get(format!("{PRODUCTS}/{}/stock", level.product_id));
-            let told = (stock.number("/on_hand"), stock.number("/reserved"), stock.etag());
+            let shown = (stock.number("/on_hand"), stock.number("/reserved"), stock.etag());
             let expected = (level.on_hand, level.reserved, format!("\"{}\"", level.version));
-            findings.holds(told == expected, || format!("product {}: {told:?} is told", level.product_id));
+            findings.holds(shown == expected, || format!("product {}: the API shows {shown:?}", level.product_id));
         }
         for order in state.orders.sample(&mut self.rng, SAMPLE) {
-            let shown = get(format!("{ORDERS}/{}", order.id));
+            let answer = get(format!("{ORDERS}/{}", order.id));
             let status = if order.order_state == "open" { "pending" } else { "cancelled" };
-            let told = (shown.text("/status"), shown.text("/number"), shown.number("/total/amount"));
+            let shown = (answer.text("/status"), answer.text("/number"), answer.number("/total/amount"));
             let expected = (status.to_owned(), order.number.clone(), order.total_amount);
-            findings.holds(told == expected, || format!("order {}: {told:?} is told", order.id));
+            findings.holds(shown == expected, || format!("order {}: the API shows {shown:?}", order.id));
         }
     }
 
-    /// Repeats every key once more, and lets the servers end in order.
+    /// Repeats every command once more and stops the servers gracefully.
     pub(crate) fn finish(mut self) -> Result<Tally, Vec<String>> {
         let mut findings = Findings::default();
         let before = look(&self.shop.deployment);
@@ -228,7 +227,7 @@ impl<'p> Campaign<'p> {
     }
 }
 
-/// Ends the work when it is dropped.
+/// Stops the workers when it is dropped.
 pub(crate) struct Enough<'e>(pub(crate) &'e Load<'e>);
 
 impl Drop for Enough<'_> {
@@ -237,12 +236,12 @@ impl Drop for Enough<'_> {
     }
 }
 
-/// Whether a repeat is sent: one that was refused by the rules would be judged anew.
+/// Whether the command is repeated. The rules would judge a command that they refused again, with another result.
 fn is_repeated(entry: &Entry) -> bool {
     !matches!(&entry.outcome, Outcome::Refused { problem } if problem.starts_with("409"))
 }
 
-/// What the store would answer to a key never changes.
+/// Checks that no stored answer has changed or disappeared.
 pub(crate) fn kept(before: &State, after: &State, findings: &mut Findings) {
     let keys: BTreeMap<&str, _> = after.keys.iter().map(|row| (row.key.as_str(), &row.answer)).collect();
     for row in &before.keys {

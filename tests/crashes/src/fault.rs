@@ -1,4 +1,4 @@
-//! Something breaks under load and is mended, while the server goes on.
+//! A part of the environment breaks under load and is repaired, while the server keeps running.
 
 use crate::{
     Plan, Tally,
@@ -15,32 +15,32 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What breaks.
+/// A way to break the environment of the server, and to repair it.
 pub struct Fault<'f> {
     /// Breaks it.
     pub start: &'f dyn Fn(),
-    /// Mends it.
+    /// Repairs it.
     pub end: &'f dyn Fn(),
-    /// Whether reads go on meanwhile.
+    /// Whether reads succeed during the fault.
     pub reads_go_on: bool,
 }
 
-/// How many commands each client must have been refused on average before the fault is mended: with this many, what was
-/// under way has failed, and several times what was begun after it, each after its whole limit of time.
+/// How many commands each client must have been refused on average before the fault is repaired. At this number, the
+/// commands that were in flight have failed, and later ones have failed several times, each after its whole timeout.
 const FELT: usize = 4;
-/// How many commands each client must get done before the fault, and after it.
+/// How many commands each client must complete on average before the fault, and after it.
 const DONE: usize = 10;
-/// For at least so many seconds the fault lasts; none unless said.
+/// The variable with the minimum duration of a fault in seconds. The default is 0.
 const LASTS: &str = "SKEP_TEST_FAULT_SECONDS";
 
-/// Opens a shop, lets its clients work before, during and after the fault, and checks that commands were refused
-/// meanwhile as they should be, that the server came back by itself, and that nothing acknowledged was lost.
+/// Opens a shop and lets its clients work before, during and after the fault. Checks that commands are refused
+/// correctly during the fault, that the server recovers by itself, and that no acknowledged change is lost.
 ///
 /// # Errors
-/// What is wrong.
+/// The faults that the final check finds.
 ///
 /// # Panics
-/// An answer comes that nothing explains, or nothing comes.
+/// If an answer is unexpected or missing.
 pub fn endure(plan: &Plan, deployment: Deployment, fault: &Fault<'_>) -> Result<Tally, Vec<String>> {
     let mut campaign = Campaign::open(plan, deployment);
     let (shop, clients) = (&campaign.shop, plan.clients);
@@ -53,17 +53,17 @@ pub fn endure(plan: &Plan, deployment: Deployment, fault: &Fault<'_>) -> Result<
             let (load, seed) = (&load, plan.seed.wrapping_add(n as u64));
             scope.spawn(move || worker.work(load, seed));
         }
-        // Also when something below panics: the scope waits for the workers.
+        // Stops the workers even if the code below panics, because the scope waits for them.
         let enough = Enough(&load);
         more("commands before the fault", &load.done, clients * DONE);
 
         (fault.start)();
         let start = Instant::now();
         let is_felt = more_than(&load.troubles, clients * FELT);
-        let mut is_told = fault.reads_go_on;
-        wait_for("the fault to be felt, and /ready to tell of it", || {
-            is_told |= during(&visitor, &admin, fault) == 503;
-            (is_felt() && is_told).then_some(())
+        let mut is_reported = fault.reads_go_on;
+        wait_for("commands to be refused, and /ready to report the fault", || {
+            is_reported |= during(&visitor, &admin, fault) == 503;
+            (is_felt() && is_reported).then_some(())
         });
         let lasts = env::var(LASTS).ok().map_or(0, |text| text.parse().expect("a number of seconds"));
         while start.elapsed() < Duration::from_secs(lasts) {
@@ -79,8 +79,8 @@ pub fn endure(plan: &Plan, deployment: Deployment, fault: &Fault<'_>) -> Result<
     if faults.is_empty() { campaign.finish() } else { Err(faults) }
 }
 
-/// What everybody sees while the fault lasts; the status of `/ready`. Every answer is checked against the OpenAPI
-/// document too.
+/// Checks the answers of the server during the fault and returns the status of `/ready`. The client also checks every
+/// answer against the OpenAPI document.
 #[track_caller]
 fn during(visitor: &Client, admin: &Client, fault: &Fault<'_>) -> u16 {
     visitor.get("/health").send().expect(200);
@@ -89,17 +89,17 @@ fn during(visitor: &Client, admin: &Client, fault: &Fault<'_>) -> u16 {
     for list in lists {
         let answer = list.send();
         match answer.status {
+            // Some requests may still succeed before the fault takes effect.
             200 => {}
-            // The last answers from before may still be on their way.
             503 if !fault.reads_go_on => assert!(answer.header("retry-after").is_some(), "{answer:?}"),
-            _ => panic!("the fault is told as {answer:?}"),
+            _ => panic!("unexpected answer during the fault: {answer:?}"),
         }
     }
     assert!(ready.status == 200 || (ready.status == 503 && !fault.reads_go_on), "{ready:?}");
     ready.status
 }
 
-/// Waits for so many more.
+/// Waits until the counter has grown by `count`.
 #[track_caller]
 fn more(what: &str, counter: &AtomicUsize, count: usize) {
     let is_there = more_than(counter, count);

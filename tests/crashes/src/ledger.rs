@@ -1,4 +1,4 @@
-//! What was sent to the servers, and what became of it as far as the clients know.
+//! The commands that clients sent to the servers, and the outcomes that the clients know.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -7,45 +7,45 @@ use uuid::Uuid;
 /// Every command by its key. No two clients use the same key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
-    /// The commands.
+    /// The commands by idempotency key.
     pub entries: BTreeMap<String, Entry>,
 }
 
 /// A command that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Who sent it.
+    /// The user that sent it.
     pub principal: Uuid,
-    /// What was asked for.
+    /// The content of the request.
     pub command: Command,
-    /// What became of it.
+    /// The last outcome that the client knows.
     pub outcome: Outcome,
 }
 
-/// What can be asked for.
+/// The commands that the clients send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// An order of these products, each named once, with the number of pieces.
+    /// Places an order of these products, each named once, with the number of pieces.
     Place(Vec<(Uuid, i64)>),
-    /// That an order is called off.
+    /// Cancels the order with this id.
     Cancel(Uuid),
-    /// That this many pieces of a product are on hand.
+    /// Sets the number of pieces of a product on hand.
     SetStock(Uuid, i64),
 }
 
-/// What a client knows of a command.
+/// The outcome of a command, as far as its client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing: no answer came, or one that says so.
+    /// No answer came, or the answer said that the outcome is unknown.
     Unanswered,
-    /// It was done.
+    /// The server answered with success.
     Acknowledged {
-        /// The answer.
+        /// The JSON body of the answer.
         body: Value,
-        /// The entity tag: the version that came out.
+        /// The resulting version, from the entity tag.
         version: i64,
     },
-    /// It was refused: nothing was changed.
+    /// The server refused the command and changed nothing.
     Refused {
         /// The status and the code of the problem.
         problem: String,
@@ -53,7 +53,7 @@ pub enum Outcome {
 }
 
 impl Command {
-    /// The name under which the store keeps what was answered.
+    /// The name of the use case under which the store keeps the answer.
     #[must_use]
     pub const fn use_case(&self) -> &'static str {
         match self {
@@ -65,24 +65,24 @@ impl Command {
 }
 
 impl Ledger {
-    /// Notes that a command is about to be sent.
+    /// Records a command that is about to be sent.
     ///
     /// # Panics
-    /// The key was used before.
+    /// If the key was used before.
     pub fn send(&mut self, key: &str, principal: Uuid, command: Command) {
         let entry = Entry { principal, command, outcome: Outcome::Unanswered };
         assert!(self.entries.insert(key.to_owned(), entry).is_none(), "the key {key} is used twice");
     }
 
-    /// Notes what became of a command.
+    /// Records the outcome of a command.
     ///
     /// # Panics
-    /// It was never sent.
+    /// If the command was never sent.
     pub fn settle(&mut self, key: &str, outcome: Outcome) {
         self.entries.get_mut(key).expect("it was sent").outcome = outcome;
     }
 
-    /// The number of commands that are as told.
+    /// The number of commands for which `is` holds.
     #[must_use]
     pub fn count(&self, is: impl Fn(&Entry) -> bool) -> usize {
         self.entries.values().filter(|entry| is(entry)).count()

@@ -1,11 +1,12 @@
-//! Kills the server at random instants under load, starts it again on the same data, and checks what it acknowledged.
+//! Kills the server at random moments under load, starts it again on the same data, and checks that everything it
+//! acknowledged is stored.
 //!
-//! A [`campaign`] keeps a [`Ledger`] of every command that was sent and of what became of it as far as its client knows,
-//! looks into the store past the program's own code ([`look`]), and compares the two ([`check`]).
+//! A [`campaign`] keeps a [`Ledger`] of every command that was sent and of the outcome that its client knows. It reads
+//! the store without the program's code ([`look`]) and compares the two ([`check`]).
 //!
-//! What belongs here: whatever a crash could tear apart (orders with their stock, reservations, ledger, events and keys).
-//! An entity that is stored by itself does not belong here: that a unit of work is stored as a whole or not at all is
-//! checked by these, and holds for every table.
+//! These tests cover data that a crash could store in part: orders with their stock, reservations, ledger, events and
+//! keys. Entities that are stored alone need no test here. The orders show that a unit of work is stored as a whole or
+//! not at all, and that holds for every table.
 
 mod campaign;
 mod check;

@@ -1,4 +1,4 @@
-//! Buyers who order, call off, and an admin who counts, until their server is gone.
+//! Buyers that place and cancel orders, and an admin that counts stock, until their server is gone.
 
 use crate::{
     ledger::{Command, Ledger, Outcome},
@@ -13,28 +13,28 @@ use std::sync::{
 };
 use uuid::Uuid;
 
-/// What the clients share while they work.
+/// The data that the clients share while they work.
 pub(crate) struct Load<'l> {
     pub(crate) ledger: Mutex<&'l mut Ledger>,
-    /// Answers so far.
+    /// All answers so far.
     pub(crate) answers: AtomicUsize,
-    /// Those of them that say that a command was done, or refused by the rules.
+    /// Answers to commands that were executed or refused by a rule.
     pub(crate) done: AtomicUsize,
-    /// Those of them that say that the store is away, or full.
+    /// Answers that report an unavailable or full store.
     pub(crate) troubles: AtomicUsize,
-    /// Says that it is enough.
+    /// Tells the workers to stop.
     pub(crate) enough: AtomicBool,
 }
 
-/// One client: a buyer at a server, who may also act as the admin.
+/// A client of one server: a buyer that may also act as the admin.
 pub(crate) struct Worker<'w> {
     pub(crate) shop: &'w Shop,
     pub(crate) buyer: Client,
     pub(crate) buyer_id: Uuid,
     pub(crate) admin: Client,
-    /// What its keys start with.
+    /// The start of its idempotency keys.
     pub(crate) prefix: String,
-    /// Orders that it may call off.
+    /// Orders that it may cancel.
     pub(crate) orders: Vec<Uuid>,
 }
 
@@ -47,7 +47,8 @@ impl<'l> Load<'l> {
 }
 
 impl Worker<'_> {
-    /// Sends commands one after the other until it is enough or the server is gone; the orders that can be called off.
+    /// Sends commands one after the other until it must stop or the server is gone. Returns the orders that are not
+    /// cancelled.
     pub(crate) fn work(mut self, load: &Load<'_>, seed: u64) -> Vec<Uuid> {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut kept: Option<Connection> = None;
@@ -78,7 +79,7 @@ impl Worker<'_> {
         self.orders
     }
 
-    /// What to do next; none if the server is gone.
+    /// Chooses the next command, or returns `None` if the server is gone.
     fn choose(&mut self, rng: &mut StdRng) -> Option<Command> {
         match rng.random_range(0..100) {
             0..10 => {
@@ -94,7 +95,7 @@ impl Worker<'_> {
     }
 }
 
-/// The request of a command.
+/// The request for a command.
 pub(crate) fn call<'c>(client: &'c Client, command: &Command, key: &str) -> Call<'c> {
     let call = match command {
         Command::Place(lines) => {
@@ -109,18 +110,18 @@ pub(crate) fn call<'c>(client: &'c Client, command: &Command, key: &str) -> Call
     call.key(key)
 }
 
-/// What an answer says became of a command.
+/// The outcome of a command according to its answer.
 ///
 /// # Panics
-/// It is one that nothing in this load explains.
+/// If this load cannot cause such an answer.
 pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
     if (200..300).contains(&answer.status) {
         let version = answer.etag().trim_matches('"').parse().expect("a version");
         return Outcome::Acknowledged { body: answer.json(), version };
     }
     let problem = answer.problem();
-    let is_told_when = answer.status != 503 || answer.header("retry-after").is_some();
-    assert!(is_told_when, "{call:?} was not told when to come back: {answer:?}");
+    let says_when = answer.status != 503 || answer.header("retry-after").is_some();
+    assert!(says_when, "the answer to {call:?} has no Retry-After: {answer:?}");
     let known = ["409 insufficient_stock", "409 stock_below_reserved", "503 store_unavailable", "507 storage_full"];
     match known.iter().find(|known| problem.starts_with(**known)) {
         Some(known) => Outcome::Refused { problem: (*known).to_owned() },
@@ -130,7 +131,7 @@ pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
 }
 
 impl Account {
-    /// The client that works for this buyer.
+    /// A worker that acts as this buyer on one instance.
     pub(crate) fn worker<'w>(&self, shop: &'w Shop, instance: usize, prefix: String) -> Worker<'w> {
         let server = &shop.servers[instance];
         let (buyer, admin) = (self.at(server), shop.admin.at(server));

@@ -1,4 +1,4 @@
-//! Repeats of what was sent, with the same keys.
+//! Repeats commands with the same keys.
 
 use crate::{
     ledger::{Entry, Ledger, Outcome},
@@ -8,15 +8,15 @@ use crate::{
 use skep_journeys::{Client, Connection, wait_for};
 use std::thread;
 
-/// Repeats these commands, by many clients at once: what was acknowledged is answered as it was, what was not is settled
-/// now. What is wrong.
+/// Repeats these commands from several clients in parallel and returns the faults. An acknowledged command must get the
+/// same answer. For the others, the ledger records the new outcome.
 pub(crate) fn repeat(shop: &Shop, ledger: &mut Ledger, keys: &[String]) -> Vec<String> {
     let share = keys.len().div_ceil(shop.buyers.len()).max(1);
     let known = &*ledger;
     let settled: Vec<(String, Result<Outcome, String>)> = thread::scope(|scope| {
         let shares = keys.chunks(share).enumerate();
         let clients = shares.map(|(n, keys)| {
-            // To any of the instances, not the one that was asked first.
+            // The repeat may go to another instance than the first request.
             let server = &shop.servers[n % shop.servers.len()];
             scope.spawn(move || {
                 let mut kept = None;
@@ -45,14 +45,14 @@ fn again(
     kept: &mut Option<Connection>,
 ) -> Result<Outcome, String> {
     let account = shop.buyers.iter().chain([&shop.admin]).find(|account| account.id == entry.principal);
-    let client = account.expect("somebody has sent it").at(server);
+    let client = account.expect("an account has sent it").at(server);
     let second = insist(&client, key, entry, kept);
     match &entry.outcome {
         Outcome::Acknowledged { .. } if entry.outcome != second => {
-            Err(format!("the repeat of {key} was answered {second:?}, at first it was {:?}", entry.outcome))
+            Err(format!("the repeat of {key} was answered {second:?}; the first answer was {:?}", entry.outcome))
         }
         Outcome::Acknowledged { .. } => Ok(second),
-        // The first answer that came: it stays.
+        // The first success is final: another repeat must get the same answer.
         _ => {
             let third = insist(&client, key, entry, kept);
             let is_same = second == third || matches!(second, Outcome::Refused { .. });
@@ -61,8 +61,8 @@ fn again(
     }
 }
 
-/// Sends the command until it is done or refused. Who meets what the server that was killed has left open is told to come
-/// back.
+/// Sends the command until it is executed or refused by a rule. It gets 503 with `Retry-After` while a transaction of
+/// the killed server is in its way.
 fn insist(client: &Client, key: &str, entry: &Entry, kept: &mut Option<Connection>) -> Outcome {
     let call = call(client, &entry.command, key);
     wait_for("the store to let a repeat through", || {
@@ -71,7 +71,7 @@ fn insist(client: &Client, key: &str, entry: &Entry, kept: &mut Option<Connectio
         if answer.header("connection") != Some("close") {
             *kept = Some(connection);
         }
-        let is_told_to_wait = answer.status == 503 && answer.header("retry-after").is_some();
-        (!is_told_to_wait).then(|| outcome(&answer, &call))
+        let must_wait = answer.status == 503 && answer.header("retry-after").is_some();
+        (!must_wait).then(|| outcome(&answer, &call))
     })
 }

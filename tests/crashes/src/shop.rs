@@ -10,40 +10,39 @@ pub(crate) const PRODUCTS: &str = "/api/v1/products";
 pub(crate) const ORDERS: &str = "/api/v1/orders";
 const LOGIN: &str = "/api/v1/auth/login";
 const PASSWORD: &str = "bees build hexagons";
-/// Products that everybody wants, so that buyers wait for each other.
+/// The number of popular products, on which buyers wait for each other. They are the first ones.
 const HOT: usize = 2;
-/// A product of which there is often too little; the next one.
+/// The index of the product that often runs out.
 const SCARCE: usize = HOT;
 const COUNT: usize = 12;
-/// More than any campaign sells.
+/// More pieces than any campaign sells.
 const PLENTY: i64 = 100_000_000;
-/// Tokens are good for an hour.
+/// Tokens are valid for an hour.
 const LOG_IN_AGAIN: Duration = Duration::from_secs(30 * 60);
 
-/// A shop.
+/// The instances on one store, and the accounts and products in it.
 pub(crate) struct Shop {
-    /// The instances that run.
     pub(crate) servers: Vec<Server>,
     pub(crate) buyers: Vec<Account>,
     pub(crate) admin: Account,
     pub(crate) products: Vec<Uuid>,
     logged_in: Instant,
-    // Last, so that the servers are gone before their database.
+    // The last field, so that the servers are dropped before their database.
     pub(crate) deployment: Deployment,
 }
 
-/// Somebody with a token.
+/// A user that is logged in.
 #[derive(Debug, Clone)]
 pub(crate) struct Account {
     pub(crate) id: Uuid,
     name: String,
     token: String,
-    /// Orders that were acknowledged and not called off.
+    /// Orders that were acknowledged and not cancelled.
     pub(crate) orders: Vec<Uuid>,
 }
 
 impl Account {
-    /// This user at a server.
+    /// A client of the server that acts as this user.
     pub(crate) fn at(&self, server: &Server) -> Client {
         server.visitor().with_token(&self.token)
     }
@@ -59,7 +58,7 @@ impl Account {
 }
 
 impl Shop {
-    /// Opens a shop with so many instances and buyers.
+    /// Starts the instances and creates the admin, the buyers and the products.
     #[track_caller]
     pub(crate) fn open(deployment: Deployment, instances: usize, buyers: usize) -> Self {
         let mut servers = vec![start(&deployment, 0)];
@@ -84,12 +83,12 @@ impl Shop {
             answer.text("/id").parse().expect("an id")
         };
         let products = (0..COUNT).map(product).collect();
-        // After the set-up: every start without an admin takes the token away that the one before has printed.
+        // Only after the set-up, because a start without an admin revokes the token that the previous start printed.
         servers.extend((1..instances).map(|instance| start(&deployment, instance)));
         Self { servers, buyers, admin, products, logged_in: Instant::now(), deployment }
     }
 
-    /// Starts the instance again that was killed.
+    /// Restarts the killed instance, and renews the tokens in time.
     #[track_caller]
     pub(crate) fn restart(&mut self, instance: usize) {
         self.servers.insert(instance, start(&self.deployment, instance));
@@ -102,7 +101,7 @@ impl Shop {
         }
     }
 
-    /// A basket of one to three products, half of them hot.
+    /// A random basket of one to three products, half of them popular.
     pub(crate) fn basket(&self, rng: &mut StdRng) -> Vec<(Uuid, i64)> {
         let mut lines: Vec<(Uuid, i64)> = vec![];
         for _ in 0..rng.random_range(1..=3) {
@@ -115,17 +114,17 @@ impl Shop {
         lines
     }
 
-    /// A product, and how many pieces of it somebody has counted; none if the server is gone.
+    /// A random product and a new count of its pieces, or `None` if the server is gone.
     pub(crate) fn count(&self, rng: &mut StdRng, admin: &Client) -> Option<(Uuid, i64)> {
         let n = rng.random_range(0..COUNT);
         let product = self.products[n.max(SCARCE)];
         if n > SCARCE {
             return Some((product, PLENTY + rng.random_range(0..1_000)));
         }
-        // A few more than are reserved; others may be quicker, and then it is too few.
+        // A few more than are reserved. A faster buyer may reserve more, and then the count is refused.
         let stock = admin.get(format!("{PRODUCTS}/{product}/stock"));
         let stock = admin.connect().ok()?.exchange(&stock.bytes()).ok()?;
-        // A store that is away does not tell.
+        // An unavailable store cannot answer.
         let reserved = if stock.status == 200 { stock.number("/reserved") } else { 0 };
         Some((product, reserved + rng.random_range(0..15)))
     }

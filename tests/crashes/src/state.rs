@@ -1,36 +1,36 @@
-//! What a store holds, row by row, the same for every store.
+//! The rows of a store, in the same form for every store.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Everything in a store that has to do with orders, read at one instant.
+/// All rows of a store that belong to orders, read in one snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// Orders.
+    /// The orders without their lines.
     pub orders: Vec<Order>,
-    /// Their lines.
+    /// The lines of all orders.
     pub lines: Vec<Line>,
     /// Claims of orders on stock.
     pub reservations: Vec<Reservation>,
-    /// How much there is of each product.
+    /// The stock of each product.
     pub levels: Vec<Level>,
-    /// The ledger of the stock.
+    /// The stock ledger.
     pub movements: Vec<Movement>,
     /// The outbox.
     pub events: Vec<Event>,
-    /// What was answered to commands with a key.
+    /// The idempotency keys with the stored answers.
     pub keys: Vec<KeyRow>,
 }
 
-/// An order.
+/// A row of the orders, without the lines.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Order {
-    /// The identifier.
+    /// The primary key.
     pub id: Uuid,
-    /// The number for people.
+    /// The order number that users see.
     pub number: String,
-    /// Who placed it.
+    /// The user that placed it.
     pub customer_id: Uuid,
     /// `open` or `cancelled`.
     pub order_state: String,
@@ -45,15 +45,15 @@ pub struct Order {
 /// A line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Line {
-    /// The order.
+    /// The order that it belongs to.
     pub order_id: Uuid,
-    /// The product.
+    /// The product that was ordered.
     pub product_id: Uuid,
-    /// The code of the product then.
+    /// The SKU when the order was placed.
     pub sku: String,
     /// The number of pieces.
     pub quantity: i64,
-    /// What one piece cost then, in minor units.
+    /// The price of one piece when the order was placed, in minor units.
     pub unit_price: i64,
     /// `quantity` times `unit_price`.
     pub total: i64,
@@ -62,76 +62,75 @@ pub struct Line {
 /// A claim of an order on pieces of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reservation {
-    /// The order.
+    /// The order that it belongs to.
     pub order_id: Uuid,
-    /// The product.
+    /// The product that is reserved.
     pub product_id: Uuid,
     /// The number of pieces.
     pub quantity: i64,
-    /// `active`, or how it ended.
+    /// `active`, or the way in which it ended.
     pub state: String,
     /// When it ended, in milliseconds since 1970.
     pub ended_at: Option<i64>,
 }
 
-/// How much there is of a product.
+/// The stock of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Level {
-    /// The product.
+    /// The product, which is also the primary key.
     pub product_id: Uuid,
-    /// Pieces in the house.
+    /// Pieces in the warehouse.
     pub on_hand: i64,
-    /// Pieces that orders claim.
+    /// Pieces that open orders claim.
     pub reserved: i64,
     /// Counts its changes, from 1.
     pub version: i64,
 }
 
-/// A row of the ledger of the stock.
+/// A row of the stock ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Movement {
-    /// The product.
+    /// The product whose stock changed.
     pub product_id: Uuid,
-    /// Why.
+    /// `adjustment`, `allocation` or `release`.
     pub kind: String,
     /// By how much `on_hand` changed.
     pub on_hand_delta: i64,
     /// By how much `reserved` changed.
     pub reserved_delta: i64,
-    /// The order it was for, if it was for one.
+    /// The order that caused it. An adjustment has none.
     pub order_id: Option<Uuid>,
 }
 
 /// An event of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Event {
-    /// What happened.
+    /// The wire name, such as `ordering.order_placed.v1`.
     pub name: String,
-    /// To what.
+    /// The order or product that changed.
     pub aggregate_id: Uuid,
-    /// Which version of it came out.
+    /// The version of the aggregate after the change.
     pub aggregate_version: i64,
     /// The details, a JSON text.
     pub payload: String,
 }
 
-/// What was answered to a command with a key.
+/// An idempotency key with the stored answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct KeyRow {
-    /// Who sent it.
+    /// The user that sent the command.
     pub principal: Uuid,
-    /// The command.
+    /// The name of the command, such as `ordering.place_order`.
     pub use_case: String,
-    /// The key.
+    /// The value of the `Idempotency-Key` header.
     pub key: String,
-    /// The answer, a JSON text; a unit that was committed has filled it.
+    /// The answer, a JSON text. Every committed unit sets it.
     pub answer: Option<String>,
 }
 
-/// A table, and the columns of it that are read.
+/// A table and the columns to read from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
-    /// The name.
     pub(crate) name: &'static str,
     /// Columns with ids.
     pub(crate) ids: &'static [&'static str],
@@ -139,7 +138,7 @@ pub(crate) struct Table {
     pub(crate) values: &'static [&'static str],
 }
 
-/// The tables, in the order of [`State::read`].
+/// The tables, in the order that [`State::read`] expects.
 pub(crate) const TABLES: [Table; 7] = [
     Table {
         name: "orders",
@@ -163,10 +162,10 @@ pub(crate) const TABLES: [Table; 7] = [
 ];
 
 impl State {
-    /// Puts the rows of the tables together; each row is a JSON object by column.
+    /// Parses the rows of the tables. Each row is a JSON object with a member per column.
     ///
     /// # Panics
-    /// A row is not what the schema says.
+    /// If a row does not match the schema.
     pub(crate) fn read(tables: [Vec<Value>; 7]) -> Self {
         let [orders, lines, reservations, levels, movements, events, keys] = tables;
         Self {

@@ -1,17 +1,17 @@
 //! Kills on every store: `cargo test -p skep-crashes`. `SKEP_CRASH_SEED` repeats the choices of an earlier run.
 //!
-//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`) is listed as ignored, with the
-//! reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` makes it a failure.
+//! The test of a store without a server address (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`) is listed as
+//! ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` it fails instead.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_crashes::{Plan, campaign};
 use skep_journeys::Store;
 use std::{env, process::ExitCode, time::SystemTime};
 
-/// How often a server is killed on each store, and how many instances share it.
+/// The stores, each with the number of kills and of instances.
 const KILLS: [(&str, u32, usize); 3] = [("sqlite", 20, 1), ("postgres", 5, 2), ("mongodb", 5, 2)];
 
-#[expect(clippy::print_stdout, reason = "the seed and what was done are told")]
+#[expect(clippy::print_stdout, reason = "prints the seed and the counts")]
 fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Failed> {
     println!("    crash::{}: seed {seed}", store.name());
     store.end_abandoned_soon();
@@ -20,9 +20,9 @@ fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Fa
     match campaign(&plan, &mut |_| {}) {
         Ok(tally) => {
             println!("    crash::{}: {tally}", store.name());
-            // A run in which nothing was under way shows nothing.
+            // A run proves nothing if no command was in flight at a kill.
             let has_hit = tally.kills == u64::from(kills) && tally.placed > 0 && tally.unanswered > 0;
-            if has_hit { Ok(()) } else { Err(format!("the kills met no load: {tally}").into()) }
+            if has_hit { Ok(()) } else { Err(format!("no command was in flight at a kill: {tally}").into()) }
         }
         Err(faults) => Err(format!("seed {seed}: {}", faults.join("; ")).into()),
     }
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let trials = KILLS.into_iter().map(trial).collect();
     if !arguments.list {
         KILLS.iter().filter_map(|(name, ..)| Store::named(name).ok()).for_each(|store| store.sweep());
-        // Built before the clock of the first kill runs.
+        // Builds the binary now, so that the first kill does not wait for it.
         skep_journeys::skep();
     }
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -1,16 +1,16 @@
-//! Answers, and what is expected of them.
+//! Answers of a server, and the expectations that journeys check on them.
 
 use serde_json::Value;
 use std::fmt;
 
-/// What a server answered.
+/// An answer of a server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
+    /// The status code of HTTP.
     pub status: u16,
     /// The bytes of the body.
     pub body: Vec<u8>,
-    /// The request, for messages.
+    /// The request, for messages of failed checks.
     pub(crate) request: String,
     headers: Vec<(String, String)>,
 }
@@ -20,26 +20,26 @@ impl Answer {
         Self { status, headers, body: vec![], request: String::new() }
     }
 
-    /// The value of a header; the name is in lower case.
+    /// The value of a header. `name` is in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The entity tag.
+    /// The value of the `ETag` header.
     ///
     /// # Panics
-    /// There is none.
+    /// If the header is missing.
     #[must_use]
     #[track_caller]
     pub fn etag(&self) -> String {
         self.header("etag").unwrap_or_else(|| panic!("no entity tag: {self:?}")).to_owned()
     }
 
-    /// The body as JSON; null if there is none.
+    /// The body as JSON; null if it is empty.
     ///
     /// # Panics
-    /// It is no JSON.
+    /// If the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -52,7 +52,7 @@ impl Answer {
     /// A text in the body, by its JSON pointer.
     ///
     /// # Panics
-    /// It is not there.
+    /// If it is not there.
     #[must_use]
     #[track_caller]
     pub fn text(&self, pointer: &str) -> String {
@@ -63,7 +63,7 @@ impl Answer {
     /// A number in the body, by its JSON pointer.
     ///
     /// # Panics
-    /// It is not there.
+    /// If it is not there.
     #[must_use]
     #[track_caller]
     pub fn number(&self, pointer: &str) -> i64 {
@@ -74,17 +74,17 @@ impl Answer {
     /// Expects this status.
     ///
     /// # Panics
-    /// It is another one.
+    /// If the status is another one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert!(self.status == status, "expected {status}: {self:?}");
         self
     }
 
-    /// Expects success.
+    /// Expects a status of success.
     ///
     /// # Panics
-    /// It is something else.
+    /// If the status is another one.
     #[track_caller]
     pub fn ok(self) -> Self {
         assert!((200..300).contains(&self.status), "expected success: {self:?}");
@@ -94,7 +94,7 @@ impl Answer {
     /// Expects a problem with this status and code.
     ///
     /// # Panics
-    /// It is something else.
+    /// If the answer is another one.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         let found = (self.status, self.json()["code"].as_str() == Some(code));
@@ -102,20 +102,20 @@ impl Answer {
         self
     }
 
-    /// Expects a problem to name exactly this one place in the body, and what is wrong there.
+    /// Expects a problem to name this one place in the body, with this error code.
     ///
     /// # Panics
-    /// It names something else.
+    /// If it names another place, another code, or more than one place.
     #[track_caller]
     pub fn at(self, pointer: &str, code: &str) -> Self {
         assert!(self.names(pointer, code), "expected {code} at {pointer:?} alone: {self:?}");
         self
     }
 
-    /// A problem in short: status, code, and each place with what is wrong there; `?name` is a parameter.
+    /// A problem as a short text: the status, the code, and each place with its error code. `?name` is a parameter.
     ///
     /// # Panics
-    /// The body is no JSON.
+    /// If the body is not JSON.
     #[must_use]
     #[track_caller]
     pub fn problem(&self) -> String {

@@ -8,11 +8,11 @@ use std::{
     sync::OnceLock,
 };
 
-/// The `skep` binary: the one that `SKEP_TEST_BINARY` names, or else built now in the profile of the tests, so that it is
-/// never an old one.
+/// The `skep` binary that `SKEP_TEST_BINARY` names. Without that variable, the binary is built in the profile of the
+/// tests, so that it is never an old one.
 ///
 /// # Panics
-/// It cannot be built.
+/// If it cannot be built.
 pub fn skep() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| env::var_os("SKEP_TEST_BINARY").map_or_else(build, PathBuf::from))

@@ -1,11 +1,10 @@
-//! Requests, and who makes them.
+//! Requests, and the clients that make them.
 
 use crate::{Answer, Connection, Contract};
 use serde_json::Value;
 use std::{fmt::Write as _, io, net::SocketAddr, sync::Arc};
 
-/// Somebody who talks to a server: a visitor, or a user with a token. Every answer is checked against the OpenAPI
-/// document.
+/// A client of a server: a visitor, or a user with a token. Every answer is checked against the OpenAPI document.
 #[derive(Debug, Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -13,7 +12,7 @@ pub struct Client {
     contract: Arc<Contract>,
 }
 
-/// A request that is being put together.
+/// A request that is being built.
 #[derive(Debug, Clone)]
 pub struct Call<'c> {
     client: &'c Client,
@@ -28,7 +27,7 @@ impl Client {
         Self { address, token: None, contract }
     }
 
-    /// The same with an access token.
+    /// The same client with an access token.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
@@ -37,27 +36,27 @@ impl Client {
     /// The access token.
     ///
     /// # Panics
-    /// A visitor has none.
+    /// If the client is a visitor.
     #[must_use]
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("a visitor has no token")
     }
 
-    /// What the server promises.
+    /// The contract that answers are checked against.
     #[must_use]
     pub fn contract(&self) -> &Contract {
         &self.contract
     }
 
-    /// A connection of one's own.
+    /// Opens a new connection.
     ///
     /// # Errors
-    /// Nobody listens.
+    /// If no server listens.
     pub fn connect(&self) -> io::Result<Connection> {
         Connection::open(self.address)
     }
 
-    /// A request.
+    /// A request with any method.
     #[must_use]
     pub fn call<'c>(&'c self, method: &'c str, target: impl Into<String>) -> Call<'c> {
         let headers = self.token.iter().map(|token| ("Authorization".to_owned(), format!("Bearer {token}")));
@@ -96,33 +95,33 @@ impl Client {
 }
 
 impl Call<'_> {
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With an idempotency key.
+    /// Adds an idempotency key.
     #[must_use]
     pub fn key(self, key: &str) -> Self {
         self.header("Idempotency-Key", key)
     }
 
-    /// Only if this is still the entity tag.
+    /// Makes the request conditional: it succeeds only if this is still the entity tag.
     #[must_use]
     pub fn if_match(self, etag: &str) -> Self {
         self.header("If-Match", etag)
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "bodies are written in place")]
     pub fn json(self, body: Value) -> Self {
         self.text("application/json", body.to_string())
     }
 
-    /// With any body.
+    /// Sets any body.
     #[must_use]
     pub fn text(mut self, media_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
@@ -145,10 +144,10 @@ impl Call<'_> {
         bytes
     }
 
-    /// Sends the request on a connection of its own.
+    /// Sends the request on a new connection.
     ///
     /// # Panics
-    /// There is no answer, or it breaks the contract.
+    /// If there is no answer, or if it breaks the contract.
     #[track_caller]
     pub fn send(self) -> Answer {
         match self.try_send() {
@@ -157,13 +156,13 @@ impl Call<'_> {
         }
     }
 
-    /// Sends the request on a connection of its own.
+    /// Sends the request on a new connection.
     ///
     /// # Errors
-    /// There is no answer.
+    /// If there is no answer.
     ///
     /// # Panics
-    /// It breaks the contract.
+    /// If the answer breaks the contract.
     #[track_caller]
     pub fn try_send(&self) -> io::Result<Answer> {
         let answer = self.client.connect()?.exchange(&self.bytes())?;
@@ -173,7 +172,7 @@ impl Call<'_> {
     /// Checks the answer to this request against the contract.
     ///
     /// # Panics
-    /// It breaks it.
+    /// If the answer breaks the contract.
     #[track_caller]
     pub fn check(&self, mut answer: Answer) -> Answer {
         answer.request = format!("{} {}", self.method, self.target);

@@ -1,4 +1,4 @@
-//! A collector of traces that decodes what arrives.
+//! A collector of traces that decodes the spans that arrive.
 
 use crate::wait_for;
 use opentelemetry_proto::tonic::{
@@ -14,7 +14,7 @@ use std::{
     thread,
 };
 
-/// Takes spans by OTLP over HTTP.
+/// Receives spans by OTLP over HTTP.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
@@ -28,10 +28,10 @@ struct Taken {
     faults: Vec<String>,
 }
 
-/// A span, as it arrived.
+/// A span as it arrived.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Span {
-    /// Its name.
+    /// The name of the span.
     pub name: String,
     /// Its kind: 1 internal, 2 server, 3 client.
     pub kind: i32,
@@ -39,11 +39,11 @@ pub struct Span {
     pub trace_id: String,
     /// Its id, in hexadecimal digits.
     pub span_id: String,
-    /// The id of its parent; empty if it has none.
+    /// The id of its parent; empty for a root span.
     pub parent_id: String,
-    /// What others say of the trace.
+    /// The `tracestate` that other systems have set.
     pub trace_state: String,
-    /// What is told of the service.
+    /// The resource attribute `service.name`.
     pub service_name: String,
     /// 0 unset, 1 ok, 2 error.
     pub status: i32,
@@ -69,10 +69,10 @@ fn text_of(attributes: &[KeyValue], key: &str) -> Option<String> {
 }
 
 impl Collector {
-    /// A collector on a free port.
+    /// Starts a collector on a free port.
     ///
     /// # Panics
-    /// There is none.
+    /// If no port is free.
     #[must_use]
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -95,7 +95,7 @@ impl Collector {
         Self { address, taken }
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` is set to.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
@@ -104,7 +104,7 @@ impl Collector {
     /// Every span so far.
     ///
     /// # Panics
-    /// Something else than spans has arrived.
+    /// If something other than spans has arrived.
     #[must_use]
     #[track_caller]
     pub fn spans(&self) -> Vec<Span> {
@@ -113,19 +113,19 @@ impl Collector {
         taken.spans.clone()
     }
 
-    /// Everything that has arrived, as it came.
+    /// All bytes that have arrived.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         self.taken.lock().expect("not poisoned").bytes.clone()
     }
 
-    /// The spans of a trace, once its server span is among them; it ends last and is sent last.
+    /// Waits for the server span of a trace, which ends last and is sent last. Returns all spans of the trace.
     ///
     /// # Panics
-    /// They do not come.
+    /// If it does not arrive.
     #[must_use]
     #[track_caller]
     pub fn trace(&self, trace_id: &str) -> Vec<Span> {
@@ -142,7 +142,7 @@ fn take(mut client: &TcpStream) -> io::Result<(Vec<u8>, Vec<Span>)> {
     let (mut line, mut length, mut is_proto) = (String::new(), 0, false);
     reader.read_line(&mut line)?;
     if line.trim_end() != "POST /v1/traces HTTP/1.1" {
-        return Err(broken(format!("no export: {line:?}")));
+        return Err(broken(format!("not an export: {line:?}")));
     }
     loop {
         line.clear();
@@ -152,7 +152,7 @@ fn take(mut client: &TcpStream) -> io::Result<(Vec<u8>, Vec<Span>)> {
             break;
         }
         if let Some(value) = header.strip_prefix("content-length:") {
-            length = value.trim().parse().map_err(|_| broken("no length".to_owned()))?;
+            length = value.trim().parse().map_err(|_| broken("the length is not a number".to_owned()))?;
         }
         is_proto |= header == "content-type: application/x-protobuf";
     }

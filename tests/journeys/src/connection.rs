@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, as plain as can be: what is sent is exactly what is written here.
+//! A plain HTTP/1.1 connection, which sends exactly the bytes that a journey writes.
 
 use crate::{Answer, PATIENCE};
 use std::{
@@ -13,10 +13,10 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// Nobody listens.
+    /// If no server listens.
     pub fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
@@ -25,10 +25,10 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
-    /// Sends a request and reads its answer. A server may answer before it has read everything, and hang up.
+    /// Sends a request and reads its answer. A server may answer and hang up before it has read the whole request.
     ///
     /// # Errors
-    /// There is no whole answer.
+    /// If there is no complete answer.
     pub fn exchange(&mut self, request: &[u8]) -> io::Result<Answer> {
         let sent = self.send(request);
         let answer = self.receive(request.starts_with(b"HEAD "));
@@ -38,26 +38,26 @@ impl Connection {
         }
     }
 
-    /// Sends bytes.
+    /// Sends bytes as they are.
     ///
     /// # Errors
-    /// The server has hung up.
+    /// If the server has hung up.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(bytes)
     }
 
-    /// Tells the server that nothing more comes.
+    /// Closes the sending side.
     ///
     /// # Errors
-    /// The server has hung up.
+    /// If the server has hung up.
     pub fn finish(&mut self) -> io::Result<()> {
         self.stream.get_mut().shutdown(Shutdown::Write)
     }
 
-    /// Everything that still comes, until the server hangs up, in whatever way.
+    /// Reads until the server hangs up, in whatever way.
     ///
     /// # Errors
-    /// It does not hang up.
+    /// If the server does not hang up.
     pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = vec![];
         match self.stream.read_to_end(&mut bytes) {
@@ -66,10 +66,10 @@ impl Connection {
         }
     }
 
-    /// Reads an answer; that to a HEAD request has no body.
+    /// Reads an answer. With `head_only`, it is the answer to a HEAD request and has no body.
     ///
     /// # Errors
-    /// It does not come, or not whole.
+    /// If no complete answer arrives.
     pub fn receive(&mut self, head_only: bool) -> io::Result<Answer> {
         let line = self.line()?;
         let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
@@ -85,7 +85,7 @@ impl Connection {
         }
         let mut answer = Answer::new(status, headers);
         if let (Some(length), false) = (answer.header("content-length"), head_only) {
-            let length = length.parse().map_err(|_| broken("the length is no number".to_owned()))?;
+            let length = length.parse().map_err(|_| broken("the length is not a number".to_owned()))?;
             answer.body.resize(length, 0);
             self.stream.read_exact(&mut answer.body)?;
         } else if answer.header("transfer-encoding").is_some() {

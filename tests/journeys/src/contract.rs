@@ -1,11 +1,11 @@
-//! The OpenAPI document as a contract: every answer has the status, the media type, the headers and the schema that the
-//! document says, and every error is a problem document.
+//! The OpenAPI document as a contract: every answer has a status, a media type, headers and a schema that the document
+//! describes, and every error is a problem document.
 
 use crate::{Answer, schema};
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Mutex};
 
-/// What the server promises, and which of it was seen.
+/// The promises of an OpenAPI document, and those that a test has seen kept.
 #[derive(Debug, Default)]
 pub struct Contract {
     document: Value,
@@ -13,20 +13,20 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// The contract of a document.
+    /// The contract that an OpenAPI document makes.
     #[must_use]
     pub fn new(document: Value) -> Self {
         Self { document, seen: Mutex::default() }
     }
 
-    /// The document.
+    /// The OpenAPI document.
     #[must_use]
     pub const fn document(&self) -> &Value {
         &self.document
     }
 
-    /// Every operation with each status of success that it has a response for, and one problem: `log_in 200`,
-    /// `log_in default`. Problems that every operation shares, as 503, need not be met in each.
+    /// Every operation with each status of success that it documents, and one problem: `log_in 200`, `log_in default`.
+    /// A problem that all operations share, such as 503, does not have to be seen for each of them.
     #[must_use]
     pub fn promised(&self) -> BTreeSet<String> {
         let items = self.document["paths"].as_object().into_iter().flat_map(|paths| paths.values());
@@ -34,16 +34,16 @@ impl Contract {
         let responses = |operation: &Value| {
             let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
             let statuses = operation["responses"].as_object().cloned().unwrap_or_default();
-            let told = statuses.keys().filter(|status| *status == "default" || status.starts_with('2'));
-            told.map(|status| format!("{name} {status}")).collect::<Vec<_>>()
+            let promised = statuses.keys().filter(|status| *status == "default" || status.starts_with('2'));
+            promised.map(|status| format!("{name} {status}")).collect::<Vec<_>>()
         };
         operations.flat_map(responses).collect()
     }
 
-    /// Those of [`Self::promised`] that were answered.
+    /// The items of [`Self::promised`] that a server has answered.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     #[must_use]
     pub fn seen(&self) -> BTreeSet<String> {
         self.seen.lock().expect("not poisoned").clone()
@@ -52,10 +52,10 @@ impl Contract {
     /// Checks an answer.
     ///
     /// # Errors
-    /// What is broken.
+    /// A text that says which promise is broken.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     pub fn check(&self, method: &str, path: &str, answer: &Answer) -> Result<(), String> {
         if answer.header("x-request-id").is_none() {
             return Err("there is no request id".to_owned());
@@ -90,14 +90,14 @@ impl Contract {
     fn check_response(&self, response: &Value, answer: &Answer) -> Result<(), String> {
         let reference = response["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
         let response = reference.map_or(Some(response), |reference| self.document.pointer(reference));
-        let response = response.ok_or("the response is documented nowhere")?;
+        let response = response.ok_or("the response is not documented")?;
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
             if header["required"] == true && answer.header(&name.to_ascii_lowercase()).is_none() {
                 return Err(format!("the header {name} is missing"));
             }
         }
         let Some(content) = response["content"].as_object() else {
-            return if answer.body.is_empty() { Ok(()) } else { Err("there is a body".to_owned()) };
+            return if answer.body.is_empty() { Ok(()) } else { Err("a body is not documented".to_owned()) };
         };
         let media_type = answer.header("content-type").unwrap_or_default();
         let media = content.iter().find(|(known, _)| known.split(';').next() == media_type.split(';').next());
@@ -124,15 +124,15 @@ fn fits(template: &str, path: &str) -> bool {
     }
 }
 
-/// RFC 9457 and our own members, whoever made the error.
+/// Checks RFC 9457 and Skep's own members. The rules are the same for every error, whichever layer made it.
 fn check_problem(answer: &Answer) -> Result<(), String> {
     if answer.header("content-type") != Some("application/problem+json") {
-        return Err("an error is no problem document".to_owned());
+        return Err("an error is not a problem document".to_owned());
     }
     let body = answer.json();
     let code = body["code"].as_str().unwrap_or_default();
     if code.is_empty() || body["type"] != format!("urn:skep:problem:{code}") {
-        return Err("the type of the problem is not that of its code".to_owned());
+        return Err("the type of the problem does not match its code".to_owned());
     }
     if body["status"] != answer.status {
         return Err("the problem has another status".to_owned());
@@ -172,7 +172,7 @@ mod tests {
     const TAG: (&str, &str) = ("etag", "\"1\"");
 
     #[test]
-    fn what_the_document_says_passes_and_is_seen() {
+    fn a_documented_answer_passes_and_is_seen() {
         let contract = contract();
         contract.check("GET", "/things/1", &answer(200, &[JSON, TAG], r#"{"a":1}"#)).unwrap();
         assert_eq!(contract.seen(), BTreeSet::from(["get_thing 200".to_owned()]));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_does_not_say_is_a_fault() {
+    fn an_undocumented_answer_is_a_fault() {
         let broken = [
             answer(201, &[JSON, TAG], r#"{"a":1}"#),
             answer(200, &[JSON], r#"{"a":1}"#),

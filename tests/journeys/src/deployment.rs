@@ -1,6 +1,6 @@
 //! A deployment: a database, a folder, settings, and the servers and commands that run on them.
 
-use crate::{Server, Store, TestDatabase, skep, wait_for};
+use crate::{Server, Starting, Store, TestDatabase, skep, wait_for};
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -12,10 +12,10 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// What a command printed, and its exit code.
+/// The output and the exit code of a command.
 #[derive(Debug)]
 pub struct Output {
-    /// The exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The standard output.
     pub out: String,
@@ -23,7 +23,7 @@ pub struct Output {
     pub err: String,
 }
 
-/// One product's deployment: every server of it shares the database and the secret.
+/// One deployment. Its servers share the database and the secret.
 #[derive(Debug)]
 pub struct Deployment {
     database: TestDatabase,
@@ -33,17 +33,17 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// A deployment on a fresh database of this store, without any limits that a journey would meet.
+    /// A deployment on a fresh database of this store. Its rate limits are too high to be reached by accident.
     ///
     /// # Panics
-    /// There is none.
+    /// If it cannot be created.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let database = store.new_database();
         let folder = tempfile::tempdir().expect("a folder");
         let settings = [
             ("PORT", "0"),
-            // The same for every server and every start, so that a token is good on all of them.
+            // The same for every server and every start, so that each accepts the tokens of the others.
             ("PUBLIC_URL", "http://shop.test"),
             ("SKEP_LIMIT_ADDRESS", "1000000"),
             ("SKEP_LIMIT_USER", "1000000"),
@@ -59,17 +59,17 @@ impl Deployment {
         deployment
     }
 
-    /// Sets a setting for the servers and commands to come.
+    /// Sets a setting for all servers and commands that start later.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.settings.insert(name.to_owned(), value.into());
     }
 
-    /// The settings.
+    /// The settings for each server and command.
     pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
         self.settings.clone().into_iter()
     }
 
-    /// A path in its folder.
+    /// A path in the folder of the deployment.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -84,17 +84,17 @@ impl Deployment {
     /// Starts the server and waits until it is ready.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     #[must_use]
     #[track_caller]
     pub fn start(&self) -> Server {
         self.start_with(&[])
     }
 
-    /// Starts a second instance beside the first: a data folder of its own, the same secret.
+    /// Starts a second instance beside the first, with another data folder and the same secret.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     #[must_use]
     #[track_caller]
     pub fn start_second(&self) -> Server {
@@ -108,19 +108,34 @@ impl Deployment {
     /// Starts the server with other settings and waits until it is ready.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     #[must_use]
     #[track_caller]
     pub fn start_with(&self, settings: &[(&str, &str)]) -> Server {
-        let (out, err) = self.run_files();
-        let mut command = self.command(settings, &out, &err);
-        Server::start(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
+        self.begin(settings).finish()
     }
 
-    /// Starts the server and kills it after this time, however far it has come.
+    /// Starts the server and does not wait for it.
     ///
     /// # Panics
     /// It cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn begin_start(&self) -> Starting {
+        self.begin(&[])
+    }
+
+    #[track_caller]
+    fn begin(&self, settings: &[(&str, &str)]) -> Starting {
+        let (out, err) = self.run_files();
+        let mut command = self.command(settings, &out, &err);
+        Starting::new(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
+    }
+
+    /// Starts the server and kills it after this time, ready or not.
+    ///
+    /// # Panics
+    /// If it cannot be started.
     pub fn start_and_kill(&self, after: Duration) {
         let (out, err) = self.run_files();
         let child = self.command(&[], &out, &err).stdin(Stdio::null()).spawn().expect("the server runs");
@@ -132,7 +147,7 @@ impl Deployment {
     /// Runs a command to its end.
     ///
     /// # Panics
-    /// It does not end.
+    /// If it does not end within [`PATIENCE`](crate::PATIENCE).
     #[track_caller]
     pub fn run(&self, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {
         let (out, err) = self.run_files();
@@ -149,7 +164,7 @@ impl Deployment {
         (self.path(&format!("{run}.out")), self.path(&format!("{run}.err")))
     }
 
-    /// `skep` with these settings and no other variables of ours.
+    /// `skep` with these settings and no other environment.
     fn command(&self, settings: &[(&str, &str)], out: &Path, err: &Path) -> Command {
         let mut command = Command::new(skep());
         command.env_clear().envs(&self.settings).envs(settings.iter().copied()).current_dir(self.folder.path());
@@ -158,7 +173,7 @@ impl Deployment {
     }
 }
 
-/// A process that does not outlive this.
+/// A process that is killed when this is dropped.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -170,10 +185,10 @@ impl Drop for Ended {
 }
 
 impl Output {
-    /// Expects success; the standard output.
+    /// Expects success, and returns the standard output.
     ///
     /// # Panics
-    /// It failed.
+    /// If the command failed.
     #[track_caller]
     pub fn ok(self) -> String {
         assert!(self.code == Some(0), "expected success: {self:?}");
@@ -183,11 +198,11 @@ impl Output {
     /// Expects exit code 1 and each of these texts on the standard error.
     ///
     /// # Panics
-    /// It is something else.
+    /// If the exit code is another one, or a text is missing.
     #[track_caller]
     pub fn refused(self, texts: &[&str]) {
-        let told = texts.iter().all(|text| self.err.contains(text));
-        assert!(self.code == Some(1) && told, "expected exit code 1 and {texts:?}: {self:?}");
+        let has_all = texts.iter().all(|text| self.err.contains(text));
+        assert!(self.code == Some(1) && has_all, "expected exit code 1 and {texts:?}: {self:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the journeys travel with: the built binary as a process, stores of its own, and a plain HTTP client that checks
+//! Tools for the journeys: the built binary as a process, databases for each test, and a plain HTTP client that checks
 //! every answer against the OpenAPI document.
 
 mod answer;
@@ -21,19 +21,19 @@ pub use connection::Connection;
 pub use contract::Contract;
 pub use deployment::{Deployment, Output};
 pub use schema::faults;
-pub use server::{Exit, Server};
+pub use server::{Exit, Server, Starting};
 pub use test_database::{Store, TestDatabase};
 pub use wire::Wire;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before it counts as broken.
+/// The longest time that anything may take before it counts as broken.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
+/// Calls `ask` until it returns a value.
 ///
 /// # Panics
-/// There is none within [`PATIENCE`].
+/// If it returns no value within [`PATIENCE`].
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();

@@ -1,14 +1,13 @@
-//! Validates JSON against the part of the OpenAPI 3.0 schema language that our document uses. A keyword that is not
-//! known here is a fault, so that the document cannot outgrow the check unseen, and so is a member that is not
-//! documented.
+//! Validates JSON against the part of the OpenAPI 3.0 schema language that our document uses. An unknown keyword is a
+//! fault, so that the document cannot use one that this check ignores. A member that is not documented is a fault too.
 
 use regex::Regex;
 use serde_json::Value;
 
-/// Keywords that say nothing about a value.
+/// Keywords that do not restrict a value.
 const NOTES: &[&str] = &["title", "description", "example", "default", "nullable"];
 
-/// What is wrong with the value.
+/// The places where the value does not match the schema, one text each.
 #[must_use]
 pub fn faults(document: &Value, schema: &Value, value: &Value) -> Vec<String> {
     let mut found = Faults { document, list: vec![] };
@@ -43,7 +42,7 @@ impl<'d> Faults<'d> {
         }
     }
 
-    /// The schemas that all have to hold.
+    /// Collects the schemas that the value must match, all of them.
     fn flatten(&mut self, schema: &'d Value, parts: &mut Vec<&'d Value>, at: &str) {
         let Some(reference) = schema["$ref"].as_str() else {
             parts.push(schema);
@@ -74,10 +73,10 @@ impl<'d> Faults<'d> {
                 "maxLength" if length(value) > rule.as_u64() => self.add(at, format_args!("longer than {rule}")),
                 "maxLength" => {}
                 "enum" if !rule.as_array().is_some_and(|known| known.contains(value)) => {
-                    self.add(at, format_args!("{value} is none of {rule}"));
+                    self.add(at, format_args!("{value} is not one of {rule}"));
                 }
                 "enum" => {}
-                "pattern" if !matches(value, rule) => self.add(at, format_args!("{value} is not like {rule}")),
+                "pattern" if !matches(value, rule) => self.add(at, format_args!("{value} does not match {rule}")),
                 "pattern" => {}
                 "required" => {
                     for name in rule.as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_has_no_fault() {
+    fn a_value_that_fits_has_no_fault() {
         let value =
             json!({ "total": { "amount": 5, "currency": "EUR" }, "lines": [0, 65535], "at": null, "status": "paid" });
         assert_eq!(judge(&value), Vec::<String>::new());
@@ -192,13 +191,13 @@ mod tests {
             (json!({ "total": { "amount": 5 } }), "currency is missing"),
             (json!({ "total": { "amount": -5, "currency": "EUR" } }), "below"),
             (json!({ "total": { "amount": 5.5, "currency": "EUR" } }), "not of type"),
-            (json!({ "total": { "amount": 5, "currency": "eur" } }), "not like"),
+            (json!({ "total": { "amount": 5, "currency": "eur" } }), "does not match"),
             (json!({ "total": { "amount": 5, "currency": "EUR", "x": 1 } }), "x is not documented"),
             (json!({ "total": total, "lines": [1, 65536] }), "/lines/1"),
             (json!({ "total": total, "lines": null }), "not of type"),
             (json!({ "total": total, "id": "019a9d3c5a0070008000000000000001" }), "not of format"),
             (json!({ "total": total, "at": "2026-01-01T00:00:00Z" }), "not of format"),
-            (json!({ "total": total, "status": "gone" }), "none of"),
+            (json!({ "total": total, "status": "gone" }), "not one of"),
             (json!({ "total": total, "status": "pay" }), "shorter"),
             (json!({ "total": total, "status": "payed" }), "longer"),
             (json!({ "total": total, "note": "x" }), "note is not documented"),
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_check_does_not_know_is_a_fault() {
+    fn an_unknown_keyword_is_a_fault() {
         assert_eq!(faults(&json!({}), &json!({ "$ref": "#/nowhere" }), &json!(1)).len(), 1);
         assert_eq!(faults(&json!({}), &json!({ "oneOf": [] }), &json!(1)).len(), 1);
     }

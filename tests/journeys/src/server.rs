@@ -1,4 +1,4 @@
-//! A running server.
+//! A server process and its output.
 
 use crate::{Client, Connection, Contract, deployment::read, wait_for};
 use std::{
@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-/// A server process; it is killed with this.
+/// A server process. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -18,18 +18,65 @@ pub struct Server {
     contract: Arc<Contract>,
 }
 
-/// How a server ended.
+/// A server that is not ready yet; it is killed with this.
+#[derive(Debug)]
+pub struct Starting {
+    child: Option<Child>,
+    out: PathBuf,
+    err: PathBuf,
+}
+
+impl Starting {
+    pub(crate) const fn new(child: Child, out: PathBuf, err: PathBuf) -> Self {
+        Self { child: Some(child), out, err }
+    }
+
+    /// All that it has printed so far.
+    #[must_use]
+    pub fn out(&self) -> String {
+        read(&self.out)
+    }
+
+    /// All that it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        read(&self.err)
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Panics
+    /// It ends instead.
+    #[must_use]
+    #[track_caller]
+    pub fn finish(mut self) -> Server {
+        let child = self.child.take().expect("it is taken once");
+        Server::start(child, self.out.clone(), self.err.clone())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The end of a server process.
 #[derive(Debug)]
 pub struct Exit {
-    /// The exit code; none if a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// All that it logged.
+    /// Everything that it logged.
     pub log: String,
 }
 
 impl Server {
     #[track_caller]
-    pub(crate) fn start(mut child: Child, out: PathBuf, err: PathBuf) -> Self {
+    fn start(mut child: Child, out: PathBuf, err: PathBuf) -> Self {
         let address = wait_for("the server to tell its address", || {
             if let Some(status) = child.try_wait().expect("a child") {
                 panic!("the server ended with {status}: {}", read(&err));
@@ -37,41 +84,41 @@ impl Server {
             read(&out).split_once(", data in").and_then(|(start, _)| start.rsplit(' ').next()?.parse().ok())
         });
         let mut server = Self { child, address, out, err, contract: Arc::default() };
-        // Whoever connects before it listens is answered as soon as it does; all that it prints is printed then.
+        // The answer shows that the server has started, and so has printed everything that it prints at start.
         let contract = Contract::new(server.visitor().get("/openapi.json").send().ok().json());
         server.contract = Arc::new(contract);
         server
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Somebody without a token.
+    /// A client without a token.
     #[must_use]
     pub fn visitor(&self) -> Client {
         Client::new(self.address, self.contract.clone())
     }
 
-    /// A user with a token that another server has given.
+    /// A client with the token that a user got from another server.
     #[must_use]
     pub fn known(&self, user: &Client) -> Client {
         self.visitor().with_token(user.token())
     }
 
-    /// A connection.
+    /// Opens a connection.
     ///
     /// # Panics
-    /// Nobody listens.
+    /// If the server does not listen.
     #[must_use]
     #[track_caller]
     pub fn connect(&self) -> Connection {
         Connection::open(self.address).expect("the server listens")
     }
 
-    /// The token for the set-up, if one was printed.
+    /// The token for set-up, if the server has printed one.
     #[must_use]
     pub fn setup_token(&self) -> Option<String> {
         let text = read(&self.out);
@@ -79,13 +126,13 @@ impl Server {
         rest.split_once('"').map(|(token, _)| token.to_owned())
     }
 
-    /// All that it has told its operator so far.
+    /// Everything that it has written to standard output so far.
     #[must_use]
     pub fn out(&self) -> String {
         read(&self.out)
     }
 
-    /// All that it has logged so far.
+    /// Everything that it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
         read(&self.err)
@@ -110,7 +157,7 @@ impl Server {
     /// Asks it to end, as a service manager does.
     ///
     /// # Panics
-    /// It is gone already.
+    /// If it has ended already.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
@@ -118,27 +165,27 @@ impl Server {
     /// Sends it a signal, named without `SIG`.
     ///
     /// # Panics
-    /// It is gone already.
+    /// If it has ended already.
     pub fn signal(&self, name: &str) {
         // The shell's own kill: std can only send SIGKILL.
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     ///
     /// # Panics
-    /// It does not end.
+    /// If it does not end.
     #[track_caller]
     pub fn wait(mut self) -> Exit {
         let status = wait_for("the server to end", || self.child.try_wait().expect("a child"));
         Exit { code: status.code(), log: self.log() }
     }
 
-    /// Ends it in an orderly way: exit code 0, and nothing in its log that is an error.
+    /// Ends it, and expects exit code 0 and no error in its log.
     ///
     /// # Panics
-    /// It was not in order.
+    /// If the exit code is another one, or if it has logged an error or a panic.
     #[track_caller]
     pub fn stop(self) {
         self.terminate();
@@ -148,10 +195,10 @@ impl Server {
         assert!(exit.code == Some(0) && errors.is_empty(), "the server ended with {:?}: {errors:?}", exit.code);
     }
 
-    /// Kills it, as a power cut does.
+    /// Kills it without warning.
     ///
     /// # Panics
-    /// It is gone already.
+    /// If it cannot be killed.
     pub fn kill(mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("a child");
@@ -173,7 +220,7 @@ impl Drop for Server {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "what the server said helps to understand what went wrong")]
+#[expect(clippy::print_stderr, reason = "the server's log helps to explain a failure")]
 fn note(line: &str) {
     eprintln!("    the server: {line}");
 }

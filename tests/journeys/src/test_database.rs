@@ -1,4 +1,4 @@
-//! Where a deployment keeps its data: on each of the stores, apart from everybody else's.
+//! The database of a deployment, on each store. No two deployments share one.
 
 use mongodb::bson::doc;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
@@ -9,10 +9,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Databases are called after this, the process and a number.
+/// The names of databases start with this, followed by the id of the process and a number.
 const DATABASES: &str = "skep_journeys";
 
-/// A kind of store, and how to reach its server.
+/// A kind of store, and the address of its server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Store {
     /// A file in the data folder.
@@ -23,7 +23,7 @@ pub enum Store {
     Mongodb(String),
 }
 
-/// A database of one deployment; it is removed with this.
+/// The database of one deployment. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct TestDatabase {
     store: Store,
@@ -44,7 +44,7 @@ impl Store {
         }
     }
 
-    /// Its name.
+    /// `sqlite`, `postgres` or `mongodb`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -54,10 +54,10 @@ impl Store {
         }
     }
 
-    /// A fresh, empty database.
+    /// Creates an empty database.
     ///
     /// # Panics
-    /// The server does not answer.
+    /// If the server does not answer.
     #[must_use]
     pub fn new_database(&self) -> TestDatabase {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -68,22 +68,22 @@ impl Store {
         TestDatabase { store: self.clone(), database }
     }
 
-    /// Makes the server end transactions of processes that are gone within half a minute. MongoDB does not notice that
-    /// they are gone and waits for 60 to 90 s by itself; PostgreSQL ends them at once.
+    /// Makes the server end the transactions of a dead process within half a minute. By default, MongoDB takes 60 to
+    /// 90 s, because it does not notice the death. PostgreSQL ends them at once.
     ///
     /// # Panics
-    /// The server does not answer, or does not let us.
+    /// If the server does not answer or does not allow the setting.
     pub fn end_abandoned_soon(&self) {
         let Self::Mongodb(server) = self else { return };
         let command = doc! { "setParameter": 1, "transactionLifetimeLimitSeconds": 15 };
         block_on(async { mongodb::Client::with_uri_str(server).await?.database("admin").run_command(command).await })
-            .expect("mongodb lets us");
+            .expect("mongodb allows the setting");
     }
 
-    /// Removes what runs that were killed have left behind.
+    /// Removes the databases that killed runs have left behind.
     ///
     /// # Panics
-    /// The server does not answer.
+    /// If the server does not answer.
     pub fn sweep(&self) {
         match self {
             Self::Sqlite => {}
@@ -111,13 +111,13 @@ impl Store {
 }
 
 impl TestDatabase {
-    /// The store that it is on.
+    /// The store that holds the database.
     #[must_use]
     pub const fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The variable that leads a server here.
+    /// The environment variable that makes a server use this database. SQLite needs none.
     #[must_use]
     pub fn variable(&self) -> Option<(&'static str, String)> {
         match &self.store {
@@ -130,7 +130,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // What stays behind is swept by the next run.
+        // If this fails, the next run sweeps the database.
         match &self.store {
             Store::Sqlite => {}
             Store::Postgres(server) => drop(block_on(run(server, drop_database(&self.database)))),
@@ -151,7 +151,7 @@ fn drop_database(name: &str) -> String {
     format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 }
 
-/// The address with another database in its path. The host may be a list, which is why this reads no URL.
+/// The address with another database in its path. The host may be a list, so it cannot be parsed as a URL.
 fn with_database(server: &str, database: &str) -> String {
     let (address, query) = server.split_once('?').map_or((server, None), |(address, query)| (address, Some(query)));
     let hosts = address.find("://").map_or(0, |at| at + 3);
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_takes_the_place_of_the_one_in_the_address() {
+    fn the_database_replaces_the_one_in_the_address() {
         let cases = [
             ("postgres://u:p@h:1/old", "postgres://u:p@h:1/new"),
             ("mongodb://a:1,b:2/?replicaSet=rs0", "mongodb://a:1,b:2/new?replicaSet=rs0"),

@@ -1,4 +1,4 @@
-//! A wire to a server that can be cut, frozen and mended: what stands behind its address comes and goes.
+//! A proxy to a server whose connections can be cut, frozen and mended.
 
 use crate::Deployment;
 use std::{
@@ -31,7 +31,7 @@ impl Wire {
     /// A wire to this host and port.
     ///
     /// # Panics
-    /// There is no free port.
+    /// If no port is free.
     #[must_use]
     pub fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -48,33 +48,33 @@ impl Wire {
         Self { address, inner }
     }
 
-    /// Where it begins.
+    /// The address to connect to.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Leads the deployment to its store through a wire.
+    /// Makes the deployment reach its store through a wire.
     ///
     /// # Panics
-    /// The store is a file.
+    /// If the store is a file.
     #[must_use]
     pub fn to_the_store_of(deployment: &mut Deployment) -> Self {
         let address = deployment.settings().find(|(name, _)| name == "DATABASE_URL" || name == "MONGODB_URI");
         let (name, address) = address.expect("a store on a server");
         let (wire, mut through) = Self::splice(&address);
         if name == "MONGODB_URI" {
-            // The set's own answer would lead past the wire.
+            // The driver would otherwise learn the addresses of the replica set and bypass the wire.
             through = format!("{}?directConnection=true", through.split('?').next().unwrap_or_default());
         }
         deployment.set(&name, through);
         wire
     }
 
-    /// The address of a server with this wire in place of its host and port.
+    /// A wire to the server of this URL, and the URL with the wire in place of the host and port.
     ///
     /// # Panics
-    /// The address has no host.
+    /// If the URL has no scheme.
     #[must_use]
     pub fn splice(url: &str) -> (Self, String) {
         let start = url.find("://").expect("a scheme") + 3;
@@ -85,10 +85,10 @@ impl Wire {
         (wire, through)
     }
 
-    /// Cuts every connection, and every new one, until it is mended.
+    /// Cuts every connection, also new ones, until the wire is mended.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     pub fn cut(&self) {
         self.inner.is_cut.store(true, Ordering::SeqCst);
         for stream in self.inner.open.lock().expect("not poisoned").drain(..) {
@@ -97,19 +97,19 @@ impl Wire {
         }
     }
 
-    /// Holds back every byte, in both directions, until it is mended: as a server that was stopped or a network that loses
-    /// everything, connections stay open and new ones are taken, and nothing comes.
+    /// Holds back every byte in both directions until the wire is mended. Connections stay open, new ones are accepted,
+    /// and nothing arrives, as with a stopped server or a network that loses every packet.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     pub fn freeze(&self) {
         *self.inner.is_frozen.lock().expect("not poisoned") = true;
     }
 
-    /// Lets connections through again, and what was held back.
+    /// Lets connections through again, and sends the bytes that were held back.
     ///
     /// # Panics
-    /// Another thread has panicked here.
+    /// If another thread has panicked here.
     pub fn mend(&self) {
         self.inner.is_cut.store(false, Ordering::SeqCst);
         *self.inner.is_frozen.lock().expect("not poisoned") = false;

@@ -8,13 +8,13 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
-    identity::{AccountCommand, LogInAnswer, LogInCommand},
+    identity::{AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand},
     kernel::{Actor, AppError, Clock as _, ErrorKind},
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
 
-/// All use cases over a store.
+/// The use cases over a store, and the clock that they share with the test.
 pub struct Application {
     app: App,
     clock: Arc<ModelClock>,
@@ -22,7 +22,7 @@ pub struct Application {
 }
 
 impl Application {
-    /// The application over a migrated store.
+    /// Wires the application over a migrated store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         let clock = Arc::new(ModelClock::default());
@@ -38,14 +38,14 @@ impl Application {
         Self { app: App::new(ports, Policies::default()), clock, patience: None }
     }
 
-    /// Its callers stop waiting after this time.
+    /// Sets how long callers wait for an answer.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
         self
     }
 
-    /// Another instance of it on another connection to the same data: it shares the clock, the identifiers and the
+    /// Makes a second instance with another connection to the same data. It shares the clock, the ids and the
     /// randomness.
     #[must_use]
     pub fn beside(&self, store: Arc<dyn Store>) -> Self {
@@ -54,8 +54,8 @@ impl Application {
     }
 }
 
-/// The answer as a value.
-fn told<T, E: AppError>(result: Result<T, E>, answer: impl FnOnce(T) -> Answer) -> Answer {
+/// Turns the result of a use case into a comparable answer.
+fn reply<T, E: AppError>(result: Result<T, E>, answer: impl FnOnce(T) -> Answer) -> Answer {
     match result {
         Ok(done) => answer(done),
         Err(error) => Answer::refused(&error),
@@ -86,39 +86,45 @@ impl System for Application {
     async fn call(&self, call: &Call) -> Answer {
         let App { identity, catalog, ordering, .. } = &self.app;
         let deadline = self.patience.map(|patience| self.clock.monotonic() + patience);
-        let actor = &Actor { deadline, ..call.actor.clone() };
+        let (actor, key) = (&Actor { deadline, ..call.actor.clone() }, call.key.as_ref());
         match call.command.clone() {
             Command::Register { email, password, display_name } => {
-                let command = AccountCommand { email, password, display_name };
-                told(identity.register_user.execute(actor, command).await, Answer::User)
+                let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
+                reply(identity.register_user.execute(actor, command).await, Answer::User)
             }
             Command::LogIn { email, password } => {
-                told(identity.log_in.execute(actor, LogInCommand { email, password }).await, logged_in)
+                reply(identity.log_in.execute(actor, LogInCommand { email, password }).await, logged_in)
             }
-            Command::Authenticate(token) => told(identity.authenticate.execute(&token).await, Answer::Principal),
-            Command::GetProfile => told(identity.get_profile.execute(actor).await, Answer::User),
+            Command::Authenticate(token) => reply(identity.authenticate.execute(&token).await, Answer::Principal),
+            Command::GetProfile => reply(identity.get_profile.execute(actor).await, Answer::User),
             Command::CreateProduct(command) => {
-                told(catalog.create_product.execute(actor, command).await, Answer::Product)
+                reply(catalog.create_product.execute_once(actor, key, command).await, Answer::Product)
             }
             Command::ChangeProduct(command) => {
-                told(catalog.change_product.execute(actor, command).await, Answer::Product)
+                reply(catalog.change_product.execute_once(actor, key, command).await, Answer::Product)
             }
             Command::ArchiveProduct(command) => {
-                told(catalog.archive_product.execute(actor, command).await, |()| Answer::Done)
+                reply(catalog.archive_product.execute_once(actor, key, command).await, |()| Answer::Done)
             }
-            Command::SetStock(command) => told(catalog.set_stock.execute(actor, command).await, Answer::StockSet),
-            Command::GetProduct(id) => told(catalog.get_product.execute(actor, id).await, Answer::Product),
-            Command::GetStock(id) => told(catalog.get_stock.execute(actor, id).await, Answer::Stock),
+            Command::SetStock(command) => {
+                reply(catalog.set_stock.execute_once(actor, key, command).await, Answer::StockSet)
+            }
+            Command::GetProduct(id) => reply(catalog.get_product.execute(actor, id).await, Answer::Product),
+            Command::GetStock(id) => reply(catalog.get_stock.execute(actor, id).await, Answer::Stock),
             Command::ListProducts(sort, page) => {
-                told(catalog.list_products.execute(actor, sort, &page).await, Answer::Products)
+                reply(catalog.list_products.execute(actor, sort, &page).await, Answer::Products)
             }
-            Command::PlaceOrder(command) => told(ordering.place_order.execute(actor, command).await, Answer::Order),
-            Command::CancelOrder(command) => told(ordering.cancel_order.execute(actor, command).await, Answer::Order),
-            Command::GetOrder(id) => told(ordering.get_order.execute(actor, id).await, Answer::Order),
+            Command::PlaceOrder(command) => {
+                reply(ordering.place_order.execute_once(actor, key, command).await, Answer::Order)
+            }
+            Command::CancelOrder(command) => {
+                reply(ordering.cancel_order.execute_once(actor, key, command).await, Answer::Order)
+            }
+            Command::GetOrder(id) => reply(ordering.get_order.execute(actor, id).await, Answer::Order),
             Command::ListOrders(direction, page) => {
-                told(ordering.list_orders.execute(actor, direction, &page).await, Answer::Orders)
+                reply(ordering.list_orders.execute(actor, direction, &page).await, Answer::Orders)
             }
-            Command::SweepExpired => told(self.app.sweep_expired.execute().await, Answer::Swept),
+            Command::SweepExpired => reply(self.app.sweep_expired.execute().await, Answer::Swept),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is asked of a system under test, and what it answers: plain values that can be compared.
+//! The calls to a system under test and its answers, as plain values that can be compared.
 
 use async_trait::async_trait;
 use skep_application::{
@@ -16,139 +16,148 @@ use skep_domain::{
     shared::{Direction, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 
-/// One operation of the slice.
+/// A use case with its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Somebody makes an account for themselves.
+    /// Creates an account for the caller.
     Register {
-        /// The address, as typed.
+        /// The email address as typed.
         email: String,
-        /// The password, as typed.
+        /// The password as typed.
         password: String,
-        /// The name, as typed.
+        /// The name as typed.
         display_name: String,
     },
-    /// Somebody logs in.
+    /// Starts a session.
     LogIn {
-        /// The address, as typed.
+        /// The email address as typed.
         email: String,
-        /// The password, as typed.
+        /// The password as typed.
         password: String,
     },
-    /// Who is behind this token?
+    /// Finds the user of this access token.
     Authenticate(String),
-    /// One's own profile.
+    /// Reads the caller's own account.
     GetProfile,
-    /// A new product.
+    /// Adds a product to the catalog.
     CreateProduct(CreateProductCommand),
-    /// A changed product.
+    /// Patches a product.
     ChangeProduct(ChangeProductCommand),
-    /// A product leaves the shelf.
+    /// Takes a product off sale.
     ArchiveProduct(ArchiveProductCommand),
-    /// Somebody counted.
+    /// Sets the number of pieces on hand.
     SetStock(SetStockCommand),
-    /// One product.
+    /// Reads a product.
     GetProduct(ProductId),
-    /// How much of it there is.
+    /// Reads the stock of a product.
     GetStock(ProductId),
-    /// A page of products.
+    /// Reads a page of products.
     ListProducts(ProductSort, PageRequest),
-    /// A new order.
+    /// Orders products.
     PlaceOrder(PlaceOrderCommand),
-    /// An order is called off.
+    /// Cancels an order and releases its stock.
     CancelOrder(CancelOrderCommand),
-    /// One order.
+    /// Reads an order.
     GetOrder(OrderId),
-    /// A page of orders.
+    /// Reads a page of the orders that the caller may see.
     ListOrders(Direction, PageRequest),
-    /// Expired keys are forgotten.
+    /// Deletes expired keys and sessions.
     SweepExpired,
 }
 
 impl Command {
-    /// The idempotency key, and the use case to which it belongs.
+    /// The use case to which an idempotency key belongs, if the command takes one.
     #[must_use]
-    pub fn key(&self) -> Option<(&'static str, &IdempotencyKey)> {
-        let (use_case, key) = match self {
-            Self::CreateProduct(command) => ("create_product", &command.idempotency_key),
-            Self::ChangeProduct(command) => ("change_product", &command.idempotency_key),
-            Self::ArchiveProduct(command) => ("archive_product", &command.idempotency_key),
-            Self::SetStock(command) => ("set_stock", &command.idempotency_key),
-            Self::PlaceOrder(command) => ("place_order", &command.idempotency_key),
-            Self::CancelOrder(command) => ("cancel_order", &command.idempotency_key),
-            _ => return None,
-        };
-        key.as_ref().map(|key| (use_case, key))
+    pub const fn use_case(&self) -> Option<&'static str> {
+        match self {
+            Self::CreateProduct(_) => Some("create_product"),
+            Self::ChangeProduct(_) => Some("change_product"),
+            Self::ArchiveProduct(_) => Some("archive_product"),
+            Self::SetStock(_) => Some("set_stock"),
+            Self::PlaceOrder(_) => Some("place_order"),
+            Self::CancelOrder(_) => Some("cancel_order"),
+            _ => None,
+        }
     }
 }
 
-/// A command and who gives it.
+/// A command and its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// Who.
+    /// The caller.
     pub actor: Actor,
-    /// What.
+    /// The use case and its input.
     pub command: Command,
+    /// The idempotency key, for a command that takes one.
+    pub key: Option<IdempotencyKey>,
 }
 
-/// A started session.
+impl Call {
+    /// The idempotency key, and the use case to which it belongs.
+    #[must_use]
+    pub fn key(&self) -> Option<(&'static str, &IdempotencyKey)> {
+        self.command.use_case().zip(self.key.as_ref())
+    }
+}
+
+/// The result of a log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedIn {
-    /// The account.
+    /// The account that logged in.
     pub user_id: UserId,
-    /// The session.
+    /// The new session.
     pub session_id: SessionId,
     /// The access token.
     pub token: String,
-    /// How long the token is good, in milliseconds.
+    /// How long the token is valid, in milliseconds.
     pub expires_in: u128,
 }
 
-/// Why something was not done: all that a caller learns.
+/// Everything that a caller learns about a refused command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its kind.
+    /// The kind, which transports map to a status.
     pub kind: ErrorKind,
-    /// Its code.
+    /// The stable code of the refusal.
     pub code: &'static str,
-    /// Pointer, code and text of every field that is wrong.
+    /// Pointer, code and text of every wrong field.
     pub fields: Vec<(String, &'static str, String)>,
 }
 
-/// What a call is answered.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// An account.
+    /// The account that was registered or read.
     User(UserView),
-    /// A session.
+    /// The new session.
     LoggedIn(LoggedIn),
-    /// Who it is.
+    /// The user that an access token belongs to.
     Principal(Principal),
-    /// A product.
+    /// The product that was created, changed or read.
     Product(Product),
-    /// Done, without anything to say.
+    /// Success without a result.
     Done,
-    /// Stock, as far as the caller may know.
+    /// The stock of a product, as far as the caller may see it.
     Stock(StockDetail),
-    /// Stock that was set.
+    /// The stock after it was set.
     StockSet(StockView),
-    /// A page of products.
+    /// A page of the catalog.
     Products(Page<Product>),
-    /// An order.
+    /// The order that was placed, cancelled or read.
     Order(OrderView),
-    /// A page of orders.
+    /// A page of the orders that the caller may see.
     Orders(Page<OrderView>),
-    /// So much was forgotten.
+    /// How many rows were deleted.
     Swept(Swept),
-    /// It was refused, and changed nothing.
+    /// The call was refused and changed nothing.
     Refused(Refusal),
-    /// The store was away or full, or the outcome is unknown: it was done or not, or will be done later.
+    /// The store was unavailable or full, or the outcome is unknown. The change may have happened or may still happen.
     Unknown(String),
 }
 
 impl Answer {
-    /// What an error says. Errors of the store that are not about its being away are refusals here as well: no program of
-    /// ours should ever meet one, and the model never answers it.
+    /// Turns an error into an answer. Store errors other than an unavailable or full store become refusals too. The
+    /// model never gives such an answer, so a program that meets one fails.
     #[must_use]
     pub fn refused(error: &dyn AppError) -> Self {
         match error.kind() {
@@ -161,25 +170,25 @@ impl Answer {
         }
     }
 
-    /// A refusal without fields.
+    /// Makes a refusal without fields.
     #[must_use]
     pub const fn refusal(kind: ErrorKind, code: &'static str) -> Self {
         Self::Refused(Refusal { kind, code, fields: vec![] })
     }
 }
 
-/// What calls are made to.
+/// The system under test.
 #[async_trait]
 pub trait System: Send + Sync {
-    /// The wall clock of the system.
+    /// The time of the system's wall clock.
     fn now(&self) -> Timestamp;
-    /// Moves that clock by milliseconds.
+    /// Moves the wall clock by this many milliseconds, forward or back.
     fn wait(&self, millis: i64);
-    /// Makes a call.
+    /// Executes the command and returns its result.
     async fn call(&self, call: &Call) -> Answer;
-    /// Everything that is stored, as far as ports show it.
+    /// Reads everything that is stored, as far as the ports show it.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// The reason why it cannot be read.
     async fn end_state(&self) -> Result<crate::EndState, String>;
 }

@@ -1,4 +1,4 @@
-//! Where symbolic steps become calls: what a caller has met so far.
+//! Turns symbolic steps into calls, with the data that a caller has seen so far.
 
 use crate::{
     call::{Answer, Call, Command},
@@ -17,14 +17,14 @@ use skep_domain::shared::{Direction, OrderId, PageLimit, Patch, ProductId, Versi
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// A place in a list, and the list.
+/// A position in a list, and the sort order of the list.
 #[derive(Debug, Clone)]
 struct Mark<S> {
     sort: S,
     after: Option<Position>,
 }
 
-/// What a caller has met so far.
+/// The ids, versions, tokens and positions that a caller has seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Desk {
     products: Vec<ProductId>,
@@ -38,7 +38,7 @@ pub struct Desk {
     calls: Vec<Call>,
 }
 
-/// An identifier that nothing has.
+/// An id that does not exist.
 const UNKNOWN: Uuid = Uuid::from_u128(0x00de_cade);
 
 fn pick<T: Clone>(met: &[T], which: Target) -> Option<T> {
@@ -57,7 +57,7 @@ fn money(n: usize) -> MoneyInput {
     MoneyInput { amount, currency: currency.to_owned() }
 }
 
-/// The whole price, or one part of it.
+/// A patch of the whole price or of one part of it.
 fn price_patch(n: usize) -> MoneyPatch {
     let MoneyPatch { amount, currency } = money(n).into();
     match n % 3 {
@@ -84,19 +84,24 @@ fn request(after: Option<Position>, limit: i64, count: bool) -> PageRequest {
 }
 
 impl Desk {
-    /// The call of a step.
+    /// Makes the call of a step and remembers it for repeats.
     pub fn call(&mut self, step: &Step) -> Call {
         let call = match step.what {
             Operation::Again(back) if !self.calls.is_empty() => {
                 self.calls[self.calls.len().saturating_sub(back).min(self.calls.len() - 1)].clone()
             }
-            _ => Call { actor: self.actor(step.who), command: self.command(step) },
+            _ => {
+                let command = self.command(step);
+                let key = step.key.filter(|_| command.use_case().is_some());
+                let key = key.and_then(|n| IdempotencyKey::parse(&format!("key {n}")).ok());
+                Call { actor: self.actor(step.who), command, key }
+            }
         };
         self.calls.push(call.clone());
         call
     }
 
-    /// Keeps what the answer tells.
+    /// Remembers the data in an answer.
     pub fn note(&mut self, call: &Call, answer: &Answer) {
         match answer {
             Answer::LoggedIn(session) => self.tokens.push(session.token.clone()),
@@ -128,14 +133,14 @@ impl Desk {
         }
     }
 
-    /// Forgets every product, so that the next ones are new ones.
+    /// Forgets the products, orders and calls, so that the next steps use new ones.
     pub fn forget_products(&mut self) {
         self.products.clear();
         self.orders.clear();
         self.calls.clear();
     }
 
-    /// The products that were met.
+    /// The products that the caller has seen, in the order of their appearance.
     #[must_use]
     pub fn products(&self) -> &[ProductId] {
         &self.products
@@ -154,7 +159,7 @@ impl Desk {
                 let person = people[n % people.len()].clone();
                 Principal::User { id: person.id, session: person.session, roles: person.roles }
             }
-            // Nobody was recognized yet: the first customer stands in.
+            // If no token was recognized yet, the call uses the first customer.
             Caller::Recognized(n) => match pick(&self.principals, Target::Nth(n)) {
                 Some(principal) => principal,
                 None => return self.actor(Caller::Person(1)),
@@ -191,7 +196,6 @@ impl Desk {
     }
 
     fn command(&self, step: &Step) -> Command {
-        let idempotency_key = step.key.and_then(|n| IdempotencyKey::parse(&format!("key {n}")).ok());
         match &step.what {
             Operation::Register(email, password, name) => Command::Register {
                 email: pooled(EMAILS, *email),
@@ -204,7 +208,7 @@ impl Desk {
             Operation::Authenticate(which) => {
                 Command::Authenticate(pick(&self.tokens, *which).unwrap_or_else(|| "no token".to_owned()))
             }
-            // Nothing was done before: there is nothing to do again.
+            // `Again` reaches this place only if there is no earlier call to repeat.
             Operation::GetProfile | Operation::Again(_) => Command::GetProfile,
             Operation::Create { sku, name, price, stock } => Command::CreateProduct(CreateProductCommand {
                 sku: pooled(SKUS, *sku),
@@ -212,7 +216,6 @@ impl Desk {
                 description: pooled(NAMES, *price),
                 price: money(*price),
                 stock: *stock,
-                idempotency_key,
             }),
             Operation::Change(which, condition, [sku, name, description, price]) => {
                 let product_id = self.product(*which);
@@ -225,20 +228,19 @@ impl Desk {
                         description: patch(*description, |n| pooled(NAMES, n)),
                         price: patch(*price, price_patch),
                     },
-                    idempotency_key,
                 })
             }
             Operation::Archive(which, condition) => {
                 let product_id = self.product(*which);
                 let precondition = Self::condition(*condition, self.versions.get(&product_id).copied());
-                Command::ArchiveProduct(ArchiveProductCommand { product_id, precondition, idempotency_key })
+                Command::ArchiveProduct(ArchiveProductCommand { product_id, precondition })
             }
             Operation::SetStock(which, condition, quantity) => {
                 let product_id = self.product(*which);
                 let seen = self.stock.get(&product_id).map(|stock| stock.version);
                 let precondition = Self::condition(*condition, seen);
                 let on_hand = self.quantity(product_id, *quantity);
-                Command::SetStock(SetStockCommand { product_id, precondition, on_hand, idempotency_key })
+                Command::SetStock(SetStockCommand { product_id, precondition, on_hand })
             }
             Operation::GetProduct(which) => Command::GetProduct(self.product(*which)),
             Operation::GetStock(which) => Command::GetStock(self.product(*which)),
@@ -251,12 +253,11 @@ impl Desk {
                     let product_id = self.product(*which);
                     OrderLineInput { product_id, quantity: self.quantity(product_id, *quantity) }
                 });
-                Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect(), idempotency_key })
+                Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect() })
             }
             Operation::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
                 order_id: self.order(*which),
                 precondition: Precondition::Missing,
-                idempotency_key,
             }),
             Operation::GetOrder(which) => Command::GetOrder(self.order(*which)),
             Operation::Sweep => Command::SweepExpired,

@@ -1,4 +1,4 @@
-//! A system in memory: the model itself behind a lock, with or without a planted flaw.
+//! A system in memory: the model behind a lock, with or without a planted flaw.
 
 use crate::{
     call::{Answer, Call, Command, System},
@@ -18,31 +18,31 @@ use skep_domain::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a store, or a use case over it, could do wrong.
+/// A bug that a store or a use case could have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// Idempotency keys are forgotten at once.
+    /// Idempotency keys are not stored.
     ForgetsKeys,
-    /// A repeat with a key is answered, whatever the command.
+    /// A used key with another command is not refused.
     ConfusesKeys,
-    /// Every version will do.
+    /// A change is accepted with any version.
     IgnoresVersions,
-    /// Orders are placed although there is too little.
+    /// Orders are placed although there is too little stock.
     Oversells,
-    /// Cancelling an order leaves its claims.
+    /// A cancelled order leaves its pieces reserved.
     KeepsClaims,
-    /// A page that follows another starts one row too late.
+    /// A following page starts one row too late.
     SkipsRows,
-    /// Changes go to a copy that is written back later, over what others wrote.
+    /// A change goes to a copy, which later overwrites the changes of other calls.
     LosesUpdates,
-    /// Two at once who bring one key are both served.
+    /// Two concurrent commands with the same key are both executed.
     RacesKeys,
-    /// What was written shows only some calls later.
+    /// A read does not see the latest change.
     ReadsStale,
 }
 
 impl Flaw {
-    /// Those that one caller alone can meet.
+    /// The flaws that a single caller can meet.
     pub const ALONE: &[Self] = &[
         Self::ForgetsKeys,
         Self::ConfusesKeys,
@@ -51,11 +51,11 @@ impl Flaw {
         Self::KeepsClaims,
         Self::SkipsRows,
     ];
-    /// Those that it takes several callers to meet, or several calls at once.
+    /// The flaws that appear with several callers or concurrent calls.
     pub const TOGETHER: &[Self] = &[Self::LosesUpdates, Self::RacesKeys, Self::ReadsStale, Self::Oversells];
 }
 
-/// A system in memory.
+/// The model as a system under test, with or without a flaw.
 #[derive(Default)]
 pub struct Double {
     model: Mutex<Model>,
@@ -70,19 +70,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Double {
-    /// One that does everything right.
+    /// A system without a flaw.
     #[must_use]
     pub fn honest() -> Self {
         Self::default()
     }
 
-    /// One with a flaw.
+    /// A system with this flaw.
     #[must_use]
     pub fn with(flaw: Flaw) -> Self {
         Self { flaw: Some(flaw), ..Self::default() }
     }
 
-    /// Makes up what is new in an answer.
+    /// Makes the new id, number and token for an answer.
     fn fresh(&self, model: &Model, call: &Call, now: Timestamp) -> Fresh {
         let id = self.ids.next();
         let number = u64::try_from(id.as_u128()).ok().map(OrderNumber::from_random);
@@ -102,12 +102,12 @@ impl Double {
         fresh
     }
 
-    /// Without its key.
+    /// The call without its idempotency key.
     fn keyless(call: &Call) -> Call {
-        Call { command: crate::model::without_key(call), ..call.clone() }
+        Call { key: None, ..call.clone() }
     }
 
-    /// Any version will do.
+    /// The call with a precondition that every version meets.
     fn careless(call: &Call) -> Call {
         let mut call = call.clone();
         let precondition = match &mut call.command {
@@ -148,7 +148,7 @@ impl Double {
     }
 }
 
-/// The page without its first row, if it follows another.
+/// Removes the first row of a page that follows another one.
 fn skip(call: &Call, answer: Answer) -> Answer {
     match (&call.command, answer) {
         (Command::ListProducts(_, request), Answer::Products(mut page)) if request.after.is_some() => {
@@ -164,7 +164,7 @@ fn skip(call: &Call, answer: Answer) -> Answer {
 }
 
 impl Model {
-    /// Places the order although there is too little of something.
+    /// Places the order although there is too little stock.
     fn oversell(&mut self, call: &Call, now: Timestamp, fresh: &Fresh) -> Answer {
         const MORE: u32 = 1_000_000_000;
         let Command::PlaceOrder(command) = &call.command else {
@@ -196,7 +196,7 @@ impl System for Double {
     }
 
     async fn call(&self, call: &Call) -> Answer {
-        // So that tasks take turns: every call can meet others half done.
+        // Lets the tasks take turns, so that a call can run while others are half done.
         tokio::task::yield_now().await;
         match self.flaw {
             Some(Flaw::LosesUpdates) => {
@@ -207,7 +207,7 @@ impl System for Double {
                 *lock(&self.model) = copy;
                 answer
             }
-            Some(Flaw::RacesKeys) if call.command.key().is_some() => {
+            Some(Flaw::RacesKeys) if call.key().is_some() => {
                 let known = {
                     let mut copy = lock(&self.model).clone();
                     let keys = copy.kept_keys();

@@ -1,17 +1,17 @@
-//! Random sequences of operations on the whole application against a plain model.
+//! Compares random sequences of operations on the whole application with a plain model.
 //!
-//! The model ([`Model`]) is the slice once more, without units of work, ports and attempts: maps in memory, one step per
-//! call. [`sequence`] runs a random program call by call on the application over a real store and compares every
-//! answer and the end state with the model's. [`round`] runs short programs at once and looks for an order of the
-//! calls by which the model explains all answers and the end state ([`linearize`]).
+//! The model ([`Model`]) implements the application again, without units of work, ports and attempts: it has maps in
+//! memory and takes one step per call. [`sequence`] runs a random program call by call on the application over a real
+//! store, and compares every answer and the end state with the model. [`round`] runs short programs in parallel and
+//! looks for an order of the calls in which the model gives all answers and the end state ([`linearize`]).
 //!
-//! What belongs here: things whose rules span several rows or several callers at once (money, stock, orders, keys,
-//! sessions, jobs). An entity that is created, changed, listed and deleted by itself does not belong here: the laws of
-//! `skep-contract` cover how every store keeps it, `tests/suites/tests/flaws.rs` shows that they see a wrong statement,
-//! the tests of its use cases cover its rules, and the journeys cover who may do what over HTTP.
+//! These tests cover rules that span several rows or several concurrent callers (money, stock, orders, keys, sessions,
+//! jobs). Entities that are created, changed, listed and deleted alone are tested elsewhere. The laws of
+//! `skep-contract` cover how every store keeps them, and `tests/suites/tests/flaws.rs` shows that these laws detect a
+//! wrong statement. The tests of the use cases cover the rules, and the journeys cover authorization over HTTP.
 //!
-//! Programs are made of symbolic [`Step`]s ("the product after the one that was seen last"), so that a program can be
-//! shortened and still means something; a [`Desk`] turns them into calls with what a caller has seen so far.
+//! Programs consist of symbolic [`Step`]s ("the product after the one that was seen last"), so that a shortened program
+//! still makes sense. A [`Desk`] turns them into calls, with the ids and versions that a caller has seen so far.
 
 mod application;
 mod call;

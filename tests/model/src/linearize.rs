@@ -1,4 +1,4 @@
-//! Whether some order of calls that were made at once explains all their answers (Wing and Gong, 1993).
+//! Checks whether some order of concurrent calls explains all their answers (Wing and Gong, 1993).
 
 use crate::{
     call::{Answer, Call},
@@ -8,24 +8,24 @@ use crate::{
 use skep_domain::shared::{OrderId, Timestamp};
 use std::{collections::HashMap, fmt};
 
-/// A call that was made, and when.
+/// A call with its answer and its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Which client made it.
+    /// The index of the client that made it.
     pub client: usize,
-    /// The call.
+    /// The command and its caller.
     pub call: Call,
-    /// Its answer.
+    /// The result that the client got.
     pub answer: Answer,
-    /// By the wall clock of the system.
+    /// The time of the system's wall clock.
     pub at: Timestamp,
-    /// By a counter that all clients share: when it was made.
+    /// When the call was made, by a counter that all clients share.
     pub called: u64,
-    /// And when it was answered.
+    /// When the call returned, by the same counter.
     pub returned: u64,
 }
 
-/// What several clients did at once.
+/// The concurrent calls of several clients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     /// At most 64 calls.
@@ -37,56 +37,57 @@ impl fmt::Display for History {
         let mut events: Vec<&Event> = self.events.iter().collect();
         events.sort_by_key(|event| event.called);
         for Event { client, call, answer, called, returned, .. } in events {
-            let who = call.actor.user_id().map_or("nobody".to_owned(), |id| format!("user {}", id.uuid().as_u128()));
+            let who = call.actor.user_id().map_or("no user".to_owned(), |id| format!("user {}", id.uuid().as_u128()));
             writeln!(f, "  client {client} {called}..{returned} {who}: {:?}\n      => {answer:?}", call.command)?;
         }
         Ok(())
     }
 }
 
-/// How many states are looked at before the search is given up.
+/// How many states the search visits before it gives up.
 const PATIENCE: usize = 400_000;
 
 struct Search<'a> {
     events: &'a [Event],
     end: &'a EndState,
-    /// What may have been made up by calls whose answers are unknown: whatever is new at the end.
-    untold: Vec<Fresh>,
+    /// The ids that calls with unknown outcomes may have made: everything that is new at the end.
+    possible: Vec<Fresh>,
     seen: HashMap<u64, Vec<Model>>,
     states: usize,
-    /// The longest explanation so far, and what the model would have answered next.
+    /// The longest order so far that explains its answers.
     best: Vec<usize>,
+    /// The reasons why `best` cannot be continued.
     refuted: Vec<String>,
 }
 
-/// Finds an order of the calls in which the model, from this state on, gives every answer and ends in this state. A call
-/// that was over before another was made stands before it; one whose answer is unknown may stand anywhere after it was
-/// made, or nowhere.
+/// Finds an order of the calls in which the model, starting from `model`, gives every answer and ends in `end`. A call
+/// that returned before another one was made comes before it. A call with an unknown outcome may come anywhere after it
+/// was made, or be left out.
 ///
 /// # Errors
-/// There is none; says how far it goes.
+/// If there is no such order, or the search takes too long. The text shows the longest explanation.
 pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Model, String> {
     let events = &history.events;
     assert!(events.len() <= 64, "a history has at most 64 calls");
-    // A repeat with the same key may have been told of it: so whatever is new is a candidate.
+    // A repeat with the same key may have returned the id of a call with an unknown outcome, so every new row counts.
     let known = model.end_state();
     let orders = end.orders.values().filter(|sold| !known.orders.contains_key(&sold.order.id));
     let orders = orders.map(|sold| (sold.order.id.uuid(), Some(sold.order.number.clone())));
     let products = end.shelves.keys().filter(|id| !known.shelves.contains_key(id)).map(|id| (id.uuid(), None));
     let users = end.users.keys().filter(|id| !known.users.contains_key(id)).map(|id| (id.uuid(), None));
-    let untold =
+    let possible =
         orders.chain(products).chain(users).map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
-    let mut search = Search { events, end, untold, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
+    let mut search = Search { events, end, possible, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
     if let Some(explained) = search.go(model, 0, &mut vec![]) {
         return Ok(explained);
     }
     if search.states > PATIENCE {
-        return Err(format!("no order was found among {PATIENCE} states; the history is too long"));
+        return Err(format!("no order was found in {PATIENCE} states; the history is too long"));
     }
     let best = search.best.iter().map(|at| format!("{}..{}", events[*at].called, events[*at].returned));
     let best = best.collect::<Vec<_>>().join(", ");
     Err(format!(
-        "no order of these calls explains all answers; the longest runs {best}, and then\n{}\ncalls:\n{history}",
+        "no order of these calls explains all answers; the longest is {best}, and then\n{}\ncalls:\n{history}",
         search.refuted.join("\n")
     ))
 }
@@ -117,7 +118,7 @@ impl Search<'_> {
                 self.refuted.push(differences(model.end_state(), self.end));
             }
         }
-        // Whoever was called before the first of the others was answered can be next.
+        // A call can be next if it was made before any of the remaining calls returned.
         let first = rest.iter().filter(|at| answered(at)).map(|at| self.events[*at].returned).min();
         let mut next: Vec<usize> =
             rest.into_iter().filter(|at| first.is_none_or(|first| self.events[*at].called < first)).collect();
@@ -125,7 +126,7 @@ impl Search<'_> {
         next.into_iter().find_map(|at| self.try_next(model, done, order, at))
     }
 
-    /// Whether an order that was made by a call of unknown outcome is, in what never changes, the one that is there.
+    /// Whether an order from a call with an unknown outcome equals the stored one in the fields that never change.
     fn can_end_so(&self, model: &Model, fresh: &Fresh) -> bool {
         let id = OrderId::new(fresh.id);
         match (model.end_state().orders.get(&id), self.end.orders.get(&id)) {
@@ -141,7 +142,7 @@ impl Search<'_> {
         let Event { call, answer, at: time, client, .. } = &self.events[at];
         let known = !matches!(answer, Answer::Unknown(_));
         let nothing = [Fresh::default()];
-        let candidates = if known { vec![Fresh::of(answer)] } else { [&self.untold[..], &nothing].concat() };
+        let candidates = if known { vec![Fresh::of(answer)] } else { [&self.possible[..], &nothing].concat() };
         for fresh in candidates {
             let mut after = model.clone();
             let expected = after.step_with(call, *time, &fresh);
@@ -165,7 +166,7 @@ impl Search<'_> {
     }
 }
 
-/// In what two states differ, in words.
+/// Lists the rows in which two states differ.
 #[must_use]
 pub(crate) fn differences(model: &EndState, found: &EndState) -> String {
     let mut lines = vec![];

@@ -1,4 +1,4 @@
-//! Programs that are run at once.
+//! Runs several programs in parallel.
 
 use crate::{
     call::{Call, Command, System},
@@ -26,17 +26,17 @@ use std::{
 };
 use tokio::sync::Barrier;
 
-/// More than a day, after which keys are free again.
+/// More than a day in milliseconds, after which keys may be used again.
 const NEXT_DAY: i64 = 90_000_000;
-/// Rounds on one store: what is stored grows with them.
+/// How many rounds run on one store. Its data grows with each round.
 const ROUNDS: u64 = 8;
 
-/// How many run at once, and how long.
+/// The size of a round.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Clients.
+    /// How many clients run in parallel.
     pub clients: usize,
-    /// Calls of each, at most.
+    /// The maximum number of calls of each client.
     pub steps: usize,
 }
 
@@ -46,21 +46,21 @@ impl Default for Setting {
     }
 }
 
-/// Where a round starts: what the model is, and what every client has met.
+/// The state at the start of a round.
 #[derive(Debug, Clone, Default)]
 pub struct Round {
-    /// The state of everything.
+    /// The model before the first call.
     pub model: Model,
-    /// What was met.
+    /// The data that every client has seen.
     pub desk: Desk,
-    /// Which round it is, on this store.
+    /// How many rounds were started on this store.
     pub number: u64,
 }
 
-/// Puts two products on the shelf, few pieces of each, and places an order of the first, one call after another.
+/// Creates two products with few pieces each and places an order of the first, one call after another.
 ///
 /// # Errors
-/// An answer that is not the model's.
+/// If an answer differs from the model.
 pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, String> {
     system.wait(NEXT_DAY);
     round.number += 1;
@@ -75,9 +75,8 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
             description: String::new(),
             price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
             stock: Some(stock),
-            idempotency_key: None,
         };
-        Call { actor: admin.clone(), command: Command::CreateProduct(command) }
+        Call { actor: admin.clone(), command: Command::CreateProduct(command), key: None }
     };
     let first = Step {
         pause: 0,
@@ -98,10 +97,10 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
     Ok(round)
 }
 
-/// Runs a program for every client at once, the nth on the nth system; answers what they did.
+/// Runs a program for every client in parallel, the clients in turn on the systems, and returns their calls.
 ///
 /// # Errors
-/// A client that panicked.
+/// If a client panics.
 pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec<Step>>) -> Result<History, String> {
     let (ticks, barrier) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(programs.len())));
     let tasks: Vec<_> = programs
@@ -132,11 +131,11 @@ pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec
     Ok(history)
 }
 
-/// Runs a round: some order of the calls explains all answers and the end state. Answers the state after it, and how many
-/// calls were made.
+/// Runs a round and checks that some order of the calls explains all answers and the end state. Returns the state after
+/// it and the number of calls.
 ///
 /// # Errors
-/// There is no such order.
+/// If there is no such order.
 pub async fn round(
     systems: &[Arc<dyn System>],
     start: Round,
@@ -149,10 +148,10 @@ pub async fn round(
     Ok((Round { model, ..start }, u64::try_from(history.events.len()).unwrap_or(u64::MAX)))
 }
 
-/// Programs for rounds at random, from the seed of the budget.
+/// Generates random programs for rounds from the seed of the budget.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why no program can be generated.
 pub fn short(budget: &Budget, setting: Setting) -> impl FnMut() -> Result<Vec<Vec<Step>>, String> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
@@ -160,10 +159,10 @@ pub fn short(budget: &Budget, setting: Setting) -> impl FnMut() -> Result<Vec<Ve
     move || strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(|reason| reason.to_string())
 }
 
-/// Runs rounds, a few on each store, until the budget is spent; answers how many calls were made at once.
+/// Runs rounds, a few on each store, until the budget is spent. Returns the number of parallel calls.
 ///
 /// # Errors
-/// What no order of the calls explains.
+/// If no order of the calls of a round explains its answers, or `open` fails.
 pub fn rounds<F, G>(
     budget: &Budget,
     setting: Setting,

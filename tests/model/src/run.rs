@@ -1,4 +1,4 @@
-//! How much is run, and on what.
+//! The number of calls to run, and the stores to run them on.
 
 use skep_contract::{Failure, Harness};
 use skep_suites::{Mongo, Postgres, Sqlite};
@@ -9,21 +9,21 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-/// How many calls are made, from which seed.
+/// The number of calls, the seed and the runtime.
 pub struct Budget {
     /// Calls per store and kind of program.
     pub operations: u64,
-    /// Everything random comes from it.
+    /// The source of all random choices.
     pub seed: u64,
-    /// What the calls run on.
+    /// The async runtime of the calls.
     pub runtime: Arc<Runtime>,
 }
 
 impl Budget {
-    /// `SKEP_MODEL_OPERATIONS` calls, or so many; from `SKEP_MODEL_SEED`, or a seed of its own.
+    /// Reads `SKEP_MODEL_OPERATIONS` and `SKEP_MODEL_SEED`. The defaults are `operations` and a random seed.
     ///
     /// # Errors
-    /// A variable that is not a number.
+    /// If a variable is not a number.
     pub fn from_env(operations: u64, runtime: Arc<Runtime>) -> Result<Self, Failure> {
         let number = |name: &str| match env::var(name) {
             Ok(text) => text.parse().map(Some).map_err(|_| Failure::new(format!("{name} is not a number: {text}"))),
@@ -40,31 +40,31 @@ impl Budget {
         bytes
     }
 
-    /// How many programs of so many calls on average it takes.
+    /// How many programs with this average number of calls spend the budget.
     pub(crate) fn programs(&self, calls: usize) -> u32 {
         let calls = u64::try_from(calls).unwrap_or(1).max(1);
         u32::try_from(self.operations.div_ceil(calls)).unwrap_or(u32::MAX)
     }
 }
 
-/// The stores whose servers are named.
+/// SQLite, and the stores whose servers the environment names.
 pub struct Stores {
-    /// SQLite needs none.
+    /// Needs no server.
     pub sqlite: Arc<Sqlite>,
-    /// At `SKEP_TEST_POSTGRES_URL`.
+    /// The server at `SKEP_TEST_POSTGRES_URL`.
     pub postgres: Option<Arc<Postgres>>,
-    /// At `SKEP_TEST_MONGODB_URL`.
+    /// The server at `SKEP_TEST_MONGODB_URL`.
     pub mongodb: Option<Arc<Mongo>>,
 }
 
-/// A store by name, or the variable that would name its server.
+/// The name of a store, and the store or the missing variable with its server address.
 pub type Found = (&'static str, Result<Arc<dyn Harness>, &'static str>);
 
 impl Stores {
-    /// From the environment.
+    /// Reads the addresses of the servers from the environment.
     ///
     /// # Errors
-    /// An address that is none.
+    /// If an address is not a valid URL.
     pub fn from_env() -> Result<Self, Failure> {
         let postgres = match env::var("SKEP_TEST_POSTGRES_URL") {
             Ok(address) => Some(Arc::new(Postgres::new(&address)?)),
@@ -74,7 +74,7 @@ impl Stores {
         Ok(Self { sqlite: Arc::default(), postgres, mongodb })
     }
 
-    /// Removes what was left on the servers.
+    /// Deletes the remaining test data on the servers.
     pub async fn close(&self) {
         if let Some(postgres) = &self.postgres {
             postgres.close().await;
@@ -85,7 +85,7 @@ impl Stores {
     }
 }
 
-/// Every store.
+/// All three stores, available or not.
 pub fn each_store(stores: &Stores) -> [Found; 3] {
     let postgres = stores.postgres.clone().map(|store| store as Arc<dyn Harness>);
     let mongodb = stores.mongodb.clone().map(|store| store as Arc<dyn Harness>);

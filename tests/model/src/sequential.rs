@@ -1,4 +1,4 @@
-//! Programs that are run call by call.
+//! Runs programs call by call.
 
 use crate::{
     call::{Answer, System},
@@ -17,27 +17,27 @@ use std::{
     future::Future,
 };
 
-/// Steps of a program after those that fill the shelves, at most.
+/// The maximum number of steps of a program after those that create products.
 const STEPS: usize = 60;
-/// Where programs that failed on a real store are kept, to be run first from then on.
+/// The file with the programs that failed on a real store. They are run first.
 pub const REGRESSIONS: &str = concat!(env!("SKEP_ROOT"), "/tests/model/regressions/sequential.txt");
 
-/// How often the store may be away before it is given up.
+/// How many programs may meet an unavailable store before the run is given up.
 const PATIENCE: u32 = 3;
 
-/// Why a program did not pass.
+/// The reason why a program did not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
-    /// The system did other than the model.
+    /// The system differs from the model.
     Differs(String),
-    /// The store was away, or its time was up on a machine with too much to do: nothing was learned.
+    /// The store was unavailable, or too slow on a busy machine. The run proves nothing.
     Away(String),
 }
 
-/// Runs a program: every answer is the model's, and so is the end state; answers how many calls were made.
+/// Runs a program, compares every answer and the end state with the model, and returns the number of calls.
 ///
 /// # Errors
-/// The first difference, with the calls before it; or that the store was away.
+/// The first difference, with the calls before it, or the reason why the store was unavailable.
 pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, Trouble> {
     let (mut model, mut desk, mut log, mut calls) = (Model::default(), Desk::default(), String::new(), 0);
     for step in steps {
@@ -51,7 +51,7 @@ pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, Troubl
         calls += 1;
         if answer != expected {
             return Err(Trouble::Differs(format!(
-                "call {calls}, at {now}, by {:?}: {:?}\n  answered {answer:?}\n  expected {expected:?}\nbefore it:\n{log}",
+                "call {calls}, at {now}, by {:?}: {:?}\n  answered {answer:?}\n  expected {expected:?}\nbefore:\n{log}",
                 call.actor.principal, call.command
             )));
         }
@@ -67,12 +67,12 @@ pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, Troubl
     Ok(calls)
 }
 
-/// Runs programs, each on a system of its own, until the budget is spent; answers how many calls were made. A program
-/// that fails is shortened, and kept in the file `keep`, whose programs are run first; one during which the store was
-/// away is not.
+/// Runs programs, each on a fresh system, until the budget is spent, and returns the number of calls. A program that
+/// fails is shortened and stored in the file `keep`, whose programs are run first. A program that met an unavailable
+/// store is not stored.
 ///
 /// # Errors
-/// The shortest program that fails, and how; or that the store was away too often.
+/// The shortest program that fails, with the difference, or the message that the store was unavailable too often.
 pub fn programs<F>(
     budget: &Budget,
     keep: Option<&'static str>,
@@ -89,7 +89,7 @@ where
         source_file: Some(file!()),
         ..Config::default()
     };
-    // proptest counts cases; what is wanted is calls.
+    // proptest counts programs, while the budget counts calls.
     let config = Config { cases: budget.programs(STEPS / 2), ..config };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &budget.seed_bytes());
     let mut runner = TestRunner::new_with_rng(config, rng);
@@ -100,7 +100,7 @@ where
             Trouble::Differs(reason) => TestCaseError::fail(reason),
             Trouble::Away(reason) => {
                 away.replace(reason);
-                TestCaseError::reject("the store was away")
+                TestCaseError::reject("the store was unavailable")
             }
         })?;
         calls.set(calls.get() + made);

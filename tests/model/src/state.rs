@@ -1,4 +1,4 @@
-//! Everything that is stored, as far as ports show it.
+//! The stored data, as far as the ports show it.
 
 use skep_application::{
     Store,
@@ -14,81 +14,81 @@ use skep_domain::{
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// A row of the ledger, without its identifier, which nobody is told.
+/// A row of the stock ledger, without its id, which no port returns.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
-    /// When.
+    /// The time of the movement.
     pub at: Timestamp,
-    /// Why, by name.
+    /// The name of the kind of movement.
     pub kind: &'static str,
     /// By how much `on_hand` changed.
     pub on_hand: i64,
     /// By how much `reserved` changed.
     pub reserved: i64,
-    /// For which order.
+    /// The order that caused it, if an order did.
     pub order: Option<OrderId>,
 }
 
-/// A product, how much there is of it, and why.
+/// A product with its stock and its ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shelf {
-    /// The product.
+    /// The product as the catalog shows it.
     pub product: Product,
-    /// Its stock.
+    /// The number of pieces on hand, reserved and available.
     pub stock: StockView,
-    /// Its ledger, sorted.
+    /// The movements of the stock, sorted.
     pub ledger: Vec<Entry>,
 }
 
 /// The claim of an order on a product.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
-    /// The product.
+    /// The reserved product.
     pub product: ProductId,
     /// The number of pieces.
     pub quantity: u32,
-    /// What has become of it, by name.
+    /// The name of its state, such as `active` or `released`.
     pub state: &'static str,
-    /// When it was made.
+    /// When the order was placed.
     pub made_at: Timestamp,
-    /// When it ended.
+    /// When the claim ended.
     pub ended_at: Option<Timestamp>,
 }
 
 /// An order and its claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sold {
-    /// The order.
+    /// The order as callers see it.
     pub order: OrderView,
-    /// Its claims, sorted.
+    /// One claim for each product, sorted.
     pub claims: Vec<Claim>,
 }
 
-/// What happened, without the identifier of the event.
+/// An event without its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Happened {
     /// The wire name.
     pub name: String,
-    /// To what.
+    /// The id of the aggregate that changed.
     pub aggregate: Uuid,
-    /// Its version after it.
+    /// The version of the aggregate after the change.
     pub version: Version,
-    /// By whom.
+    /// The user that caused it.
     pub actor: Option<UserId>,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
-    /// What there is to know of it, with sorted keys.
+    /// The details, a JSON text with sorted keys.
     pub payload: String,
 }
 
-/// Everything that is stored, as far as ports show it.
+/// The stored data, as far as the ports show it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EndState {
-    /// The accounts.
+    /// All accounts by id.
     pub users: BTreeMap<UserId, UserView>,
-    /// The products.
+    /// All products by id.
     pub shelves: BTreeMap<ProductId, Shelf>,
-    /// The orders.
+    /// All orders by id.
     pub orders: BTreeMap<OrderId, Sold>,
     /// The outbox, sorted.
     pub events: Vec<Happened>,
@@ -102,7 +102,6 @@ impl From<&StockMovement> for Entry {
 }
 
 impl Entry {
-    /// An entry of this kind.
     pub(crate) fn new(kind: MovementKind, on_hand: i64, reserved: i64, order: Option<OrderId>, at: Timestamp) -> Self {
         Self { at, kind: kind.name(), on_hand, reserved, order }
     }
@@ -116,11 +115,11 @@ impl From<&Reservation> for Claim {
 }
 
 impl EndState {
-    /// What must hold whatever happened: the ledger adds up to the stock, open claims to what is reserved, and no more is
-    /// reserved than there is.
+    /// Checks rules that always hold: the ledger adds up to the stock, the active claims add up to the reserved pieces,
+    /// and no more pieces are reserved than on hand.
     ///
     /// # Errors
-    /// What does not hold.
+    /// The first product that breaks a rule, with its numbers.
     pub fn add_up(&self) -> Result<(), String> {
         for (id, shelf) in &self.shelves {
             let stock = (i64::from(shelf.stock.on_hand), i64::from(shelf.stock.reserved));
@@ -148,7 +147,7 @@ fn happened(event: OutboxEvent) -> Happened {
         version: event.aggregate_version,
         actor: event.actor_id,
         at: event.occurred_at,
-        // Reading and writing it sorts the keys.
+        // Parsing and writing the JSON sorts the keys.
         payload: payload.map_or(event.payload, |value| value.to_string()),
     }
 }
@@ -165,7 +164,7 @@ async fn all_events(store: &dyn Store) -> Result<Vec<OutboxEvent>, StoreError> {
     }
 }
 
-/// Reads it all: whatever an event, a list or an order names.
+/// Reads every row that an event, a list or an order names.
 pub(crate) async fn read(store: &dyn Store) -> Result<EndState, StoreError> {
     let events = all_events(store).await?;
     let named = |prefix: &str| -> BTreeSet<Uuid> {

@@ -1,63 +1,63 @@
-//! Symbolic steps, and programs of them at random.
+//! Symbolic steps, and strategies for random programs.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use skep_application::catalog::ProductSortKey;
 
-/// Who calls.
+/// The caller of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// A visitor.
+    /// A client without a token.
     Visitor,
-    /// One of [`crate::people`], by place.
+    /// One of [`crate::people`], by index.
     Person(usize),
-    /// Somebody whose token was recognized, by place.
+    /// A user that an earlier step authenticated, by index.
     Recognized(usize),
     /// Skep itself.
     System,
 }
 
-/// Which of the things that were met so far.
+/// The product, order or token that a step refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// The nth, starting again at the first after the last.
+    /// The nth that the caller has seen, modulo their number.
     Nth(usize),
-    /// One that nobody has met.
+    /// One that does not exist.
     Unknown,
 }
 
-/// What is said of the version.
+/// The precondition on the version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// No precondition.
     Missing,
-    /// Any will do.
+    /// Every version meets it.
     Any,
-    /// The one that was seen last, moved by this.
+    /// The version that the caller saw last, plus this number.
     Seen(i64),
-    /// None that could be.
+    /// No version meets it.
     Other,
 }
 
 /// A number of pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quantity {
-    /// So many.
+    /// This number.
     Of(i64),
-    /// As many as were seen to be available, moved by this.
+    /// The number that the caller last saw as available, plus this number.
     Available(i64),
 }
 
-/// A field of a patch: absent, null, or one of the values of the pool.
+/// A field of a patch: absent, null, or the index of a value in its pool.
 pub type Field = Option<Option<usize>>;
 
-/// The greatest number of pieces.
+/// The maximum number of pieces of a product.
 pub(crate) const MOST: i64 = 1_000_000_000;
-/// Codes, of which few are free for long.
+/// SKUs, so few that they are often taken. The last three are invalid.
 pub(crate) const SKUS: &[&str] = &["honey", "wax", "pollen", "HONEY", "hive/1", "b-2", "-bad", "bad sku", ""];
-/// Names, some of which sort by their bytes alone.
+/// Names, some of which only a comparison by bytes sorts correctly. The last two are invalid.
 pub(crate) const NAMES: &[&str] =
     &["Honey", "honey", "Wachs", "Ärger", "  Bee 🐝 ", "Zoe\u{308}", "Zo\u{eb}", "", "a\0b"];
-/// Prices, with their currencies.
+/// Prices with their currencies. The second half has extreme and invalid values.
 pub(crate) const PRICES: &[(i64, &str)] = &[
     (500, "EUR"),
     (0, "EUR"),
@@ -70,73 +70,73 @@ pub(crate) const PRICES: &[(i64, &str)] = &[
     (1, "eur"),
     (-5, "XXX"),
 ];
-/// Addresses, two of which are the same.
+/// Email addresses. The first two are the same account, the last is invalid.
 pub(crate) const EMAILS: &[&str] = &["ada@example.com", "ADA@Example.com", "bob@example.com", "no address"];
-/// Passwords, two of which are good.
+/// Passwords. The last two are refused.
 pub(crate) const PASSWORDS: &[&str] = &["correct horse battery", "staple of the hive", "short", "111111111111111111"];
 
-/// What is done.
+/// The operation of a step. Numbers without a unit are indexes into the pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
-    /// By address, password and name.
+    /// Creates an account with an email address, a password and a name.
     Register(usize, usize, usize),
-    /// By address and password.
+    /// Starts a session with an email address and a password.
     LogIn(usize, usize),
-    /// By the nth token.
+    /// Checks the token of an earlier log-in.
     Authenticate(Target),
-    /// One's own.
+    /// Reads the caller's own account.
     GetProfile,
-    /// A product.
+    /// Adds a product to the catalog.
     Create {
-        /// One of the codes, by place.
+        /// An index into the pool of SKUs.
         sku: usize,
-        /// One of the names, by place.
+        /// An index into the pool of names.
         name: usize,
-        /// One of the prices, by place.
+        /// An index into the pool of prices.
         price: usize,
-        /// Its first stock.
+        /// The initial number of pieces.
         stock: Option<i64>,
     },
-    /// A change of a product.
+    /// Patches the SKU, name, description and price of a product.
     Change(Target, Condition, [Field; 4]),
-    /// A product leaves the shelf.
+    /// Takes a product off sale.
     Archive(Target, Condition),
-    /// A count.
+    /// Sets the number of pieces on hand.
     SetStock(Target, Condition, Quantity),
-    /// A product.
+    /// Reads a product.
     GetProduct(Target),
-    /// Its stock.
+    /// Reads the stock of a product.
     GetStock(Target),
-    /// The first page: sort key, whether it descends, limit, count.
+    /// Reads the first page: sort key, whether descending, limit, whether to count.
     ListProducts(usize, bool, i64, bool),
-    /// The page after one that was seen, by place; with another sort key than it was read with, if that is so.
+    /// Reads the page after an earlier one: its index, limit, whether to switch to another sort key.
     NextProducts(usize, i64, bool),
-    /// An order.
+    /// Orders products.
     Place(Vec<(Target, Quantity)>),
-    /// An order is called off.
+    /// Cancels an order.
     Cancel(Target),
-    /// An order.
+    /// Reads an order.
     GetOrder(Target),
-    /// The first page: whether it descends, limit, count.
+    /// Reads the first page: whether descending, limit, whether to count.
     ListOrders(bool, i64, bool),
-    /// The page after one that was seen, by place; in the list of products, if that is so.
+    /// Reads the page after an earlier one: its index, limit, whether to take a position in the list of products.
     NextOrders(usize, i64, bool),
-    /// The call of so many steps before, once more.
+    /// Repeats the call of this many steps before.
     Again(usize),
-    /// Expired keys.
+    /// Deletes expired keys and sessions.
     Sweep,
 }
 
 /// A step of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// By how many milliseconds the wall clock moves before it.
+    /// By how many milliseconds the wall clock moves before the call.
     pub pause: i64,
-    /// Who.
+    /// The caller.
     pub who: Caller,
-    /// What.
+    /// The operation and its parameters.
     pub what: Operation,
-    /// The nth idempotency key, if it takes one.
+    /// The index of the idempotency key, for operations that take one.
     pub key: Option<usize>,
 }
 
@@ -175,7 +175,7 @@ fn patch() -> impl Strategy<Value = [Field; 4]> {
     (field(SKUS.len()), field(NAMES.len()), field(NAMES.len()), field(PRICES.len())).prop_map(Into::into)
 }
 
-/// Values of a pool: those at its end are wrong, and rare.
+/// Indexes into a pool. The values after the first `good` ones are wrong, and are chosen rarely.
 fn mostly(len: usize, good: usize) -> impl Strategy<Value = usize> {
     prop_oneof![9 => 0..good, 1 => 0..len]
 }
@@ -222,7 +222,7 @@ fn list() -> impl Strategy<Value = Operation> {
 }
 
 fn identity() -> impl Strategy<Value = Operation> {
-    // Mostly the first password, so that a log-in often meets the one of the registration.
+    // Mostly the first password, so that a log-in often uses the registered one.
     let (emails, passwords) = (|| mostly(EMAILS.len(), 3), || mostly(PASSWORDS.len(), 1));
     prop_oneof![
         2 => (emails(), passwords(), mostly(NAMES.len(), 7)).prop_map(|(e, p, n)| Operation::Register(e, p, n)),
@@ -256,32 +256,32 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (shopper(), (1..6_usize).prop_map(Operation::Again)),
         1 => (Just(Caller::System), Just(Operation::Sweep)),
     ];
-    // The clock stands still, goes on, goes back, or jumps to where tokens, keys or sessions are over.
+    // The clock stands still, goes forward or back, or jumps past the end of tokens, keys or sessions.
     let jumps = vec![3_600_000_i64, 86_400_000, -86_400_000, 37 * 86_400_000];
     let pause = prop_oneof![6 => Just(0_i64), 3 => 1..2_000_i64, 1 => -2_000..0_i64, 1 => select(jumps)];
     (pause, done, key()).prop_map(|(pause, (who, what), key)| {
-        // Few orders are called off by one customer: with several keys none would meet another's.
+        // A customer cancels few orders. With several keys, two cancellations would rarely use the same key.
         let key = key.map(|n| if matches!(what, Operation::Cancel(_)) { 0 } else { n });
         Step { pause, who, what, key }
     })
 }
 
-/// A program of so many steps at most, the first of which fill the shelves.
+/// Programs that first create products and then have at most `steps` random steps.
 pub fn program(steps: usize) -> impl Strategy<Value = Vec<Step>> {
     let filling = (create(), key()).prop_map(|(what, key)| Step { pause: 1, who: Caller::Person(0), what, key });
-    // Some have an account that is used.
+    // Some programs start with an account that is logged in.
     let step = |what| Step { pause: 0, who: Caller::Visitor, what, key: None };
     let known = [Operation::Register(0, 0, 0), Operation::LogIn(0, 0), Operation::Authenticate(Target::Nth(0))]
         .map(step)
         .to_vec();
     let known = prop_oneof![Just(vec![]), Just(known)];
-    // Some has ordered before.
+    // Some programs start with orders.
     let buying = (place(2), key()).prop_map(|(what, key)| Step { pause: 0, who: Caller::Person(1), what, key });
     let parts = (vec(filling, 2..5), known, vec(buying, 0..4), vec(self::step(), 1..=steps));
     parts.prop_map(|(filling, known, buying, steps)| [filling, known, buying, steps].concat())
 }
 
-/// Programs for several clients at once: short, about few products and keys, and the clock stands still.
+/// Programs for parallel clients: short, with few products and keys, and without a change of the clock.
 pub fn short_programs(clients: usize, steps: usize) -> impl Strategy<Value = Vec<Vec<Step>>> {
     let few = || (0..2_usize).prop_map(Target::Nth);
     let lines = vec((few(), (1..4_i64).prop_map(Quantity::Of)), 1..3);
@@ -291,7 +291,7 @@ pub fn short_programs(clients: usize, steps: usize) -> impl Strategy<Value = Vec
         1 => few().prop_map(Operation::GetOrder),
         2 => few().prop_map(Operation::GetStock),
         1 => few().prop_map(Operation::GetProduct),
-        // Not counted: the count of a list is a statement of its own, and may be of another moment than the rows.
+        // Without a count, because a separate statement reads it, possibly at another moment than the rows.
         1 => (any::<bool>(), 1..4_i64).prop_map(|(descends, limit)| Operation::ListOrders(descends, limit, false)),
         2 => (1..3_usize).prop_map(Operation::Again),
     ];

@@ -1,5 +1,5 @@
-//! What the use cases take from the world besides a store: a clock that stands still until it is told to move,
-//! identifiers and randomness that count, and password hashes, tokens and limits that cost nothing.
+//! The ports of the use cases other than the store: a clock that moves only on command, ids and random numbers that
+//! count up, and password hashes, tokens and limits that cost nothing.
 
 use async_trait::async_trait;
 use skep_application::{
@@ -26,8 +26,8 @@ use uuid::Uuid;
 /// The start of 2026, in milliseconds.
 const START: i64 = 1_767_225_600_000;
 
-/// A wall clock that stands still until it is moved, and a monotonic one that is real, because stores keep real
-/// writers waiting.
+/// A wall clock that stands still until it is moved. The monotonic clock is real, because stores make writers wait for
+/// real.
 #[derive(Debug)]
 pub struct ModelClock {
     millis: AtomicI64,
@@ -56,13 +56,13 @@ impl Clock for ModelClock {
     }
 }
 
-/// Counts, and says every number twice: every second order meets a number that is taken and has to draw again.
+/// Counts up and returns every number twice, so that every second order gets a taken number and has to draw again.
 #[derive(Debug, Default)]
 struct TwiceRandom(AtomicU64);
 
 impl Random for TwiceRandom {
     fn bits(&self) -> u64 {
-        // The upper half is what pauses are made of.
+        // The multiplication fills the upper half too, because pauses are made from it.
         (self.0.fetch_add(1, Ordering::SeqCst) / 2).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
     fn secret(&self) -> [u8; 32] {
@@ -79,13 +79,13 @@ impl Sleeper for RealSleeper {
     }
 }
 
-/// A new world around this clock.
+/// Makes a runtime with this clock and fresh ids and random numbers.
 pub(crate) fn runtime(clock: Arc<ModelClock>) -> Runtime {
     let random = Arc::new(TwiceRandom::default());
     Runtime { clock, ids: Arc::new(LateIds::default()), random, sleeper: Arc::new(RealSleeper) }
 }
 
-/// Identifiers that count, from where those of [`people`] end.
+/// Ids that count up, starting after those of [`people`].
 #[derive(Debug, Default)]
 struct LateIds(SeqIds);
 
@@ -95,7 +95,7 @@ impl IdGenerator for LateIds {
     }
 }
 
-/// Tells commands apart; that anybody can invert it does not matter here.
+/// Distinguishes commands. It need not resist attacks here.
 pub(crate) struct PlainFingerprints;
 
 impl Fingerprints for PlainFingerprints {
@@ -128,7 +128,7 @@ impl PasswordHasher for PlainHasher {
 pub(crate) struct PlainTokens;
 
 impl PlainTokens {
-    /// What a token says.
+    /// Reads the claims in a token.
     pub(crate) fn read(token: &str) -> Option<AccessClaims> {
         let mut parts = token.split('/');
         let mut id = || Uuid::try_parse(parts.next()?).ok();
@@ -153,7 +153,7 @@ impl AccessTokens for PlainTokens {
     }
 }
 
-/// Nobody sets anything up here.
+/// No program uses a set-up token.
 pub(crate) struct NoSecrets;
 
 impl OneTimeSecrets for NoSecrets {
@@ -168,7 +168,7 @@ impl OneTimeSecrets for NoSecrets {
     }
 }
 
-/// Limits belong to the contract suite; here everything is allowed.
+/// Allows everything. The contract suite tests the limits.
 pub(crate) struct NoLimits;
 
 #[async_trait]
@@ -179,19 +179,19 @@ impl RateLimits for NoLimits {
     }
 }
 
-/// Somebody who calls. Their sessions are not stored: a use case is told who asks, and only [`crate::Command::Authenticate`]
-/// looks.
+/// A caller whose account and session are not stored. Use cases get the caller as an argument, and only
+/// [`crate::Command::Authenticate`] reads sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The account.
+    /// The user id of its calls.
     pub id: UserId,
-    /// The session.
+    /// The session id of its calls.
     pub session: SessionId,
-    /// The roles.
+    /// The roles that its calls have.
     pub roles: Vec<Role>,
 }
 
-/// An admin, two customers, and an account that somebody left without any role.
+/// An admin, two customers, and an account without any role.
 #[must_use]
 pub fn people() -> [Account; 4] {
     let roles = [vec![Role::Admin, Role::User], vec![Role::User], vec![Role::User], vec![]];

@@ -1,6 +1,6 @@
-//! The checker accepts what is right and rejects what is not: histories by hand, and systems with a planted flaw.
+//! The checker accepts correct histories and systems, and rejects wrong histories and systems with a planted flaw.
 
-#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use async_trait::async_trait;
 use skep_application::{
@@ -36,24 +36,24 @@ fn person(n: usize) -> Actor {
 }
 
 fn buy(n: usize, product: ProductId, quantity: i64, key: Option<&str>) -> Call {
-    let idempotency_key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+    let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
     let lines = vec![OrderLineInput { product_id: product, quantity }];
-    Call { actor: person(n), command: Command::PlaceOrder(PlaceOrderCommand { lines, idempotency_key }) }
+    Call { actor: person(n), command: Command::PlaceOrder(PlaceOrderCommand { lines }), key }
 }
 
 fn rename(product: &Product, name: &str) -> Call {
     let patch = ProductPatch { name: Patch::Set(name.to_owned()), ..ProductPatch::default() };
     let precondition = Precondition::version(product.version);
-    let command = ChangeProductCommand { product_id: product.id, precondition, patch, idempotency_key: None };
-    Call { actor: person(0), command: Command::ChangeProduct(command) }
+    let command = ChangeProductCommand { product_id: product.id, precondition, patch };
+    Call { actor: person(0), command: Command::ChangeProduct(command), key: None }
 }
 
-/// A shop with so many pieces of one product, and the model of it.
+/// A model with some pieces of one product, and the calls made so far.
 struct Shop {
     model: Model,
     product: Product,
     events: Vec<Event>,
-    /// What is made up next.
+    /// The last generated id.
     next: u128,
 }
 
@@ -65,12 +65,11 @@ impl Shop {
             description: String::new(),
             price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
             stock: Some(pieces),
-            idempotency_key: None,
         };
-        let call = Call { actor: person(0), command: Command::CreateProduct(command) };
+        let call = Call { actor: person(0), command: Command::CreateProduct(command), key: None };
         let mut model = Model::default();
         let now = Double::honest().now();
-        // The model takes identifiers from answers: this is one whose only truth is its identifier.
+        // The model takes ids from answers. It uses only the id of this one.
         let template = Answer::Order(Self::order(500, 1));
         let Answer::Product(product) = model.step(&call, now, &template) else { panic!("it is created") };
         Self { model, product, events: vec![], next: 1_000 }
@@ -90,7 +89,7 @@ impl Shop {
         }
     }
 
-    /// What the call is answered in this state, which goes on.
+    /// Executes the call on `model` with a new id and returns the answer.
     fn answer(&mut self, model: &mut Model, call: &Call) -> Answer {
         self.next += 1;
         let template = Answer::Order(Self::order(self.next, u64::try_from(self.next).unwrap()));
@@ -107,11 +106,11 @@ impl Shop {
 }
 
 #[test]
-fn orders_at_once_that_follow_each_other_in_some_order_are_accepted() {
+fn parallel_orders_that_some_sequence_explains_are_accepted() {
     let mut shop = Shop::with(3);
     let mut end = shop.model.clone();
     let (first, second) = (buy(1, shop.product.id, 2, None), buy(2, shop.product.id, 2, None));
-    // The one that was called last was served first.
+    // The later call was served first.
     let served = shop.answer(&mut end, &second);
     let short = shop.answer(&mut end, &first);
     assert!(matches!((&served, &short), (Answer::Order(_), Answer::Refused(_))));
@@ -127,7 +126,7 @@ fn an_answer_that_only_a_later_call_explains_is_rejected() {
     let (first, second) = (buy(1, shop.product.id, 2, None), buy(2, shop.product.id, 2, None));
     let served = shop.answer(&mut end, &second);
     let short = shop.answer(&mut end, &first);
-    // As above, but the first was told that it is short before the second was called.
+    // As above, but the first call returned before the second was made.
     shop.happened(0, first, short, 1, 2);
     shop.happened(1, second, served, 3, 4);
     let reason = shop.judge(&end).expect_err("there is no order");
@@ -139,7 +138,7 @@ fn a_lost_update_is_rejected() {
     let mut shop = Shop::with(3);
     let (mut one, mut two) = (shop.model.clone(), shop.model.clone());
     let (wax, pollen) = (rename(&shop.product, "Wax"), rename(&shop.product, "Pollen"));
-    // Both read version 1 and are told that they made version 2; the second is what is stored.
+    // Both read version 1 and get version 2 as the result. Only the second is stored.
     let (first, second) = (shop.answer(&mut one, &wax), shop.answer(&mut two, &pollen));
     shop.happened(0, wax, first, 1, 3);
     shop.happened(1, pollen, second, 2, 4);
@@ -165,20 +164,20 @@ fn two_orders_by_one_key_are_rejected() {
     let (mut one, mut end) = (shop.model.clone(), shop.model.clone());
     let (first, second) = (buy(1, shop.product.id, 2, Some("key")), buy(1, shop.product.id, 2, None));
     let (a, mut b) = (shop.answer(&mut one, &first), Answer::Done);
-    // What is stored is two orders, as if the second had had no key.
+    // Two orders are stored, as if the second call had no key.
     for (call, answer) in [(&first, &mut Answer::Done), (&second, &mut b)] {
         *answer = shop.answer(&mut end, call);
     }
     shop.happened(0, first.clone(), a.clone(), 1, 3);
     shop.happened(1, first.clone(), b, 2, 4);
     shop.judge(&end).expect_err("one key, two orders");
-    // One order and two equal answers are fine.
+    // One order and two equal answers are correct.
     shop.events[1].answer = a;
     shop.judge(&one).unwrap();
 }
 
 #[test]
-fn a_call_of_unknown_outcome_may_have_happened_late_or_never_but_not_by_half() {
+fn a_call_with_unknown_outcome_may_take_effect_late_or_never() {
     let mut shop = Shop::with(3);
     let (mut one, mut both) = (shop.model.clone(), shop.model.clone());
     let (lost, second) = (buy(1, shop.product.id, 1, None), buy(2, shop.product.id, 2, None));
@@ -191,7 +190,7 @@ fn a_call_of_unknown_outcome_may_have_happened_late_or_never_but_not_by_half() {
     shop.judge(&one).unwrap();
     shop.judge(&both).unwrap();
     let nothing = shop.model.clone();
-    shop.judge(&nothing).expect_err("the acknowledged order is not there");
+    shop.judge(&nothing).expect_err("the acknowledged order is missing");
 }
 
 async fn alone(flaw: Option<Flaw>, steps: Vec<skep_model::Step>) -> Result<u64, Trouble> {
@@ -205,32 +204,31 @@ fn an_honest_system_passes_call_by_call() {
 }
 
 #[test]
-fn every_flaw_that_shows_to_one_caller_is_found_and_told_by_a_short_program() {
+fn every_flaw_that_one_caller_can_meet_is_found_by_a_short_program() {
     for flaw in Flaw::ALONE {
         let reason = programs(&budget(100_000, 1), None, |steps| alone(Some(*flaw), steps))
             .expect_err(&format!("{flaw:?} is not found"));
         let steps = reason.matches("Step {").count();
-        assert!((1..=8).contains(&steps), "{flaw:?} is told by {steps} steps:\n{reason}");
+        assert!((1..=8).contains(&steps), "{flaw:?} is shown by {steps} steps:\n{reason}");
     }
 }
 
-/// A program that failed is kept, and is the first that is run the next time.
 #[test]
-fn a_program_that_failed_is_kept_and_run_first() {
+fn a_failed_program_is_stored_and_run_first_the_next_time() {
     let folder = tempfile::TempDir::new().unwrap();
     let file: &'static str = Box::leak(folder.path().join("kept.txt").to_str().unwrap().to_owned().into_boxed_str());
     let flawed = |steps| alone(Some(Flaw::Oversells), steps);
     programs(&budget(100_000, 1), Some(file), flawed).expect_err("it oversells");
     let kept = std::fs::read_to_string(file).unwrap();
     assert!(kept.lines().any(|line| line.starts_with("cc ")), "{kept}");
-    // A seed whose first program does not meet the flaw: only what was kept can fail.
+    // The first program of this seed does not meet the flaw, so only the stored program can fail.
     let quiet = (0..100).find(|seed| programs(&budget(1, *seed), None, flawed).is_ok()).unwrap();
-    programs(&budget(1, quiet), Some(file), flawed).expect_err("the one that was kept fails again");
+    programs(&budget(1, quiet), Some(file), flawed).expect_err("the stored program fails again");
 }
 
-/// That the store is away teaches nothing: the program is left out, and not kept as one that failed.
+/// A program that met an unavailable store proves nothing. It is skipped and not stored as a failure.
 #[test]
-fn a_store_that_is_away_now_and_then_is_no_difference() {
+fn an_unavailable_store_is_no_difference_but_ends_the_run_if_it_stays_away() {
     let folder = tempfile::TempDir::new().unwrap();
     let file: &'static str = Box::leak(folder.path().join("kept.txt").to_str().unwrap().to_owned().into_boxed_str());
     let mut programs_run = 0;
@@ -266,14 +264,14 @@ fn every_flaw_that_takes_several_callers_is_found() {
     }
 }
 
-/// The start of a round is checked as well.
+/// The calls at the start of a round are checked too.
 #[tokio::test]
 async fn a_round_starts_with_answers_of_the_model() {
     let round = start(&Double::honest(), Round::default()).await.unwrap();
     assert_eq!(round.desk.products().len(), 2);
 }
 
-/// Counts how calls were answered, by command and by answer or refusal.
+/// Counts the answers by command and by answer or refusal.
 struct Counting<'a>(Double, &'a Mutex<BTreeMap<String, u32>>);
 
 /// The name of a variant.
@@ -291,14 +289,14 @@ impl System for Counting<'_> {
     }
     async fn call(&self, call: &Call) -> Answer {
         let answer = self.0.call(call).await;
-        let told = match &answer {
+        let result = match &answer {
             Answer::Refused(refusal) => {
                 let fields = refusal.fields.iter().map(|(_, code, _)| format!(" {code}"));
                 format!("{}{}", refusal.code, fields.collect::<String>())
             }
             answer => variant(answer),
         };
-        *self.1.lock().unwrap().entry(format!("{} {told}", variant(&call.command))).or_default() += 1;
+        *self.1.lock().unwrap().entry(format!("{} {result}", variant(&call.command))).or_default() += 1;
         answer
     }
     async fn end_state(&self) -> Result<EndState, String> {
@@ -306,7 +304,7 @@ impl System for Counting<'_> {
     }
 }
 
-/// Programs at random meet what is worth meeting, often enough.
+/// Random programs get each important answer and refusal often enough.
 #[test]
 fn programs_meet_every_refusal() {
     let counts = Mutex::default();

@@ -1,10 +1,9 @@
 //! Random programs on every store: `cargo test -p skep-model --test stores`.
 //!
-//! `SKEP_MODEL_OPERATIONS` sets how many calls are made per store and kind of program, `SKEP_MODEL_SEED` where they come
-//! from. A store whose server is not named is listed as ignored; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` makes it
-//! a failure.
+//! `SKEP_MODEL_OPERATIONS` sets the number of calls per store and kind of program, `SKEP_MODEL_SEED` the seed. A store
+//! without a server address is listed as ignored. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` it fails instead.
 
-#![expect(clippy::print_stdout, reason = "how many calls were made, and from which seed, is worth a line")]
+#![expect(clippy::print_stdout, reason = "prints the number of calls and the seed")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use skep_contract::{CommitFault, Harness, Instance, Need, Start};
@@ -20,7 +19,7 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-/// Calls per store and kind of program, unless the environment says otherwise.
+/// The default number of calls per store and kind of program.
 const OPERATIONS: u64 = 1_000;
 
 type Open = Mutex<Option<Box<dyn Instance>>>;
@@ -40,7 +39,7 @@ fn sequential(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String
     programs(budget, Some(REGRESSIONS), |steps| one_program(harness.clone(), steps))
 }
 
-/// Where instances of the program can share a server, half of the clients are on another.
+/// Opens a fresh store. If instances can share it, half of the clients use a second instance.
 async fn open(harness: &dyn Harness, opened: &Open) -> Result<Vec<Arc<dyn System>>, String> {
     let instance = fresh(harness).await?;
     let first = Application::new(instance.store());
@@ -70,8 +69,8 @@ fn parallel(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> 
 /// How long a caller waits for an answer while commits get lost.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A round on a store that loses the commits of one of two instances, with or without effect. Answers how many calls
-/// were made, and how many commits were lost.
+/// Runs a round on a store that loses the commits of one of two instances, with or without effect. Returns the number
+/// of calls and of lost commits.
 async fn lossy_round(
     harness: &dyn Harness,
     fault: CommitFault,
@@ -102,9 +101,9 @@ fn lossy(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> {
     let (mut next, mut calls) = (short(budget, Setting { clients: 4, steps: 3 }), 0);
     let mut faults = [CommitFault::LostWithEffect, CommitFault::LostWithoutEffect].into_iter().cycle();
     let mut lost = 0;
-    // Whoever meets the fault waits for its end: few calls take long.
     let mut rounds = 0;
-    // On a busy machine a round can pass in which nobody gets as far as a commit.
+    // A call that meets the fault waits for its end, so this test makes fewer calls. On a busy machine a round may end
+    // before any call reaches its commit.
     while calls < budget.operations / 25 || (lost == 0 && rounds < 40) {
         rounds += 1;
         let (programs, fault) = (next()?, faults.next().unwrap_or(CommitFault::LostWithEffect));
@@ -131,7 +130,7 @@ fn trial(kind: &'static str, run: Kind, store: &'static str, harness: Arc<dyn Ha
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut arguments = Arguments::from_args();
-    // Most of the time is spent on waiting for servers.
+    // The trials mostly wait for servers.
     arguments.test_threads = arguments.test_threads.or(Some(8));
     let runtime = Arc::new(Builder::new_multi_thread().enable_all().build()?);
     let stores = Stores::from_env().map_err(|failure| failure.to_string())?;
@@ -141,7 +140,7 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
         match found {
             Ok(harness) => {
                 trials.push(trial("sequential", sequential, store, harness.clone(), runtime.clone()));
-                // SQLite is in the process: there is no wire on which an answer could be lost.
+                // SQLite runs inside the process, so no answer can get lost on a connection.
                 if harness.lacks(Need::CommitFault(CommitFault::LostWithEffect)).is_none() {
                     trials.push(trial("lossy", lossy, store, harness.clone(), runtime.clone()));
                 }

@@ -1,4 +1,4 @@
-//! SQLite with one statement that is wrong, or with one mistake in its schema.
+//! SQLite with one wrong statement, or with one mistake in its schema.
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
@@ -8,22 +8,22 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// Stands for the name of a statement: the mistake is in the script of a migration.
+/// Used in place of a statement's name: the mistake is in the script of a migration.
 pub const MIGRATIONS: &str = "migrations";
 
-/// A mistake in one statement: a part of its text is another one. Every parameter has to stay in the text.
+/// A mistake in one statement: a part of its text is replaced. Every parameter must stay in the text.
 #[derive(Debug, Clone, Copy)]
 pub struct SqlFlaw {
     /// The name of the statement.
     pub statement: &'static str,
-    /// What its text says.
+    /// The part that is replaced.
     pub from: &'static str,
-    /// What it says instead.
+    /// The replacement.
     pub to: &'static str,
 }
 
 impl SqlFlaw {
-    /// The wrong statement; `None` if the right one has no such text, so that the flaw would be none.
+    /// The wrong statement. Returns `None` if the right one does not have the text, so that nothing would be wrong.
     fn plant(self, statement: &Statement) -> Option<Statement> {
         let text = statement.text(Engine::Sqlite);
         text.contains(self.from).then(|| Statement {
@@ -36,7 +36,7 @@ impl SqlFlaw {
     }
 }
 
-/// Statements with a flaw among them.
+/// All statements, one of them with a flaw.
 #[derive(Clone)]
 struct Statements {
     flaw: SqlFlaw,
@@ -44,7 +44,7 @@ struct Statements {
 }
 
 impl Statements {
-    /// The statement to run instead of this one.
+    /// The statement to run in place of this one.
     fn instead(&self, right: &'static Statement) -> Result<&'static Statement, StoreError> {
         if right.name != self.flaw.statement {
             return Ok(right);
@@ -54,12 +54,12 @@ impl Statements {
         }
         let wrong = self.flaw.plant(right);
         let wrong = wrong.ok_or_else(|| StoreError::corrupt("flaws", right.name, "the text has no such part"))?;
-        // Statements live as long as the program; there are as many as flaws.
+        // A statement must live as long as the program, so this leaks one per flaw.
         Ok(self.wrong.get_or_init(|| Box::leak(Box::new(wrong))))
     }
 }
 
-/// A database that runs every statement as the one beneath it does, but for the flaw.
+/// A database that passes every statement on, except for the flawed one.
 pub(crate) struct FlawedDatabase {
     inner: Arc<dyn SqlDatabase>,
     statements: Statements,

@@ -23,7 +23,7 @@ const SQL: &[MigrationStep<SqlStep>] = &[
     step("broken", "CREATE TABLE suite_half (id BIGINT); SELECT nonsense", ""),
 ];
 
-/// The set with its first steps.
+/// The set with its first `steps` steps.
 pub(crate) fn sql(steps: usize) -> SqlSet {
     SqlSet { name: NAME, after: AFTER, steps: &SQL[..steps] }
 }
@@ -31,7 +31,7 @@ pub(crate) fn sql(steps: usize) -> SqlSet {
 type Done<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 fn make<'a>(schema: &'a mut MongoSchema<'_>, name: &'static str) -> Done<'a> {
-    // Repeatable, as every step is.
+    // A step must be repeatable.
     let index = doc! { "name": "suite_idx", "key": { "pen": 1 } };
     Box::pin(async move { schema.command(doc! { "createIndexes": name, "indexes": [index] }).await.map(drop) })
 }
@@ -60,7 +60,7 @@ const MONGODB: &[MigrationStep<MongoStep>] = &[
     MigrationStep { name: "broken", work: MongoStep::code(|schema| fail(schema), |schema| fail(schema)) },
 ];
 
-/// The set with its first steps.
+/// The set with its first `steps` steps.
 pub(crate) fn mongodb(steps: usize) -> MongoSet {
     MongoSet { name: NAME, after: AFTER, steps: &MONGODB[..steps] }
 }

@@ -1,4 +1,4 @@
-//! Our stores and limiters, as the contract suite wants them handed out.
+//! Our stores and limiters, as harnesses for the contract suite.
 
 mod flawed;
 mod hosted;
@@ -20,19 +20,19 @@ pub use sqlite::Sqlite;
 use skep_application::kernel::Clock;
 use std::sync::Arc;
 
-/// The time of day.
+/// The clock of the system.
 fn clock() -> Arc<dyn Clock> {
     Arc::new(skep_local::SystemClock::new())
 }
 
-/// A name that nobody else has, in this process or another.
+/// A name that is unique in this process and among running processes.
 fn unique(prefix: &str) -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{prefix}_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Databases that are migrated and empty, because making one takes longer than most trials.
+/// Databases that are migrated and empty. They are reused because making one takes longer than most trials.
 #[derive(Default)]
 struct Spares(std::sync::Mutex<Vec<String>>);
 
@@ -50,7 +50,7 @@ impl Spares {
     }
 }
 
-/// What was left behind by processes that are gone, by the names that [`unique`] gave.
+/// Whether the name came from [`unique`] in a process that no longer runs.
 fn is_left_behind(name: &str, prefix: &str) -> bool {
     let rest = name.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
     let process = rest.and_then(|rest| rest.split('_').next()).and_then(|id| id.parse::<u32>().ok());

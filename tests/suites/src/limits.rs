@@ -1,4 +1,4 @@
-//! Limiters.
+//! Limiters under the contract suite.
 
 use crate::{clock, unique};
 use async_trait::async_trait;
@@ -51,7 +51,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Counters in the Redis at this address, each limiter under names of its own.
+    /// Counters in the Redis at this address. Each limiter has its own prefix.
     #[must_use]
     pub fn new(address: &str) -> Self {
         Self { address: address.to_owned() }
@@ -69,7 +69,7 @@ impl Harness<dyn RateLimits> for Redis {
     }
 
     async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<dyn RateLimits>>, Failure> {
-        // Counters expire by themselves, so a name that was used by an earlier process of this number may still count.
+        // Counters are not removed but expire, so an earlier process with this id may have left some under its prefix.
         let prefix = format!("{}:{}:", unique("skep_suite"), uuid::Uuid::now_v7());
         let connect = || RedisLimits::connect(&self.address, prefix.clone());
         Ok(Box::new(Limiter { limits: Arc::new(connect()?), second: Some(Arc::new(connect()?)) }))

@@ -1,4 +1,4 @@
-//! MongoDB: a database of its own for every trial, behind a wire that can break.
+//! MongoDB: a separate database for every trial, behind a proxy that can break the connection.
 
 use crate::{
     Spares, clock, hosted, is_left_behind,
@@ -28,13 +28,13 @@ pub struct Mongo {
 }
 
 impl Mongo {
-    /// Stores on the server at this address, which is to be a replica set of one, with test commands.
+    /// Stores on the server at this address. It must be a replica set of one member, with test commands enabled.
     #[must_use]
     pub fn new(address: &str) -> Self {
         Self { address: address.to_owned(), client: OnceCell::new(), spares: Arc::default() }
     }
 
-    /// Our own connection, past every wire.
+    /// A connection that bypasses every proxy.
     async fn client(&self) -> Result<&Client, Failure> {
         let connected = self.client.get_or_try_init(|| async {
             let client = Client::with_uri_str(&self.address).await?;
@@ -55,10 +55,10 @@ impl Mongo {
         }
     }
 
-    /// A migrated store, and its database for other processes. It is removed by [`Self::close`].
+    /// A migrated store, and the name of its database for other processes. [`Self::close`] removes the database.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If the database cannot be created.
     pub async fn shared(&self) -> Result<(Arc<MongoStore>, String), Failure> {
         self.client().await?;
         let name = unique(DATABASES);
@@ -68,11 +68,11 @@ impl Mongo {
         Ok((store, name))
     }
 
-    /// Removes what all trials share.
+    /// Removes the databases that trials share.
     pub async fn close(&self) {
         let Ok(client) = self.client().await else { return };
         while let Some(spare) = self.spares.take() {
-            // What is left is swept by the next run.
+            // If this fails, the next run sweeps the database.
             client.database(&spare).drop().await.ok();
         }
     }
@@ -81,7 +81,7 @@ impl Mongo {
 /// The store in a database of the server at this address.
 ///
 /// # Errors
-/// The address is none, or that of a server without transactions.
+/// If the address is not a URL, or if the server has no transactions.
 pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<MongoStore>, Failure> {
     Ok(Arc::new(connect(address, database).await?))
 }
@@ -89,12 +89,12 @@ pub async fn open_mongodb(address: &str, database: &str) -> Result<Arc<MongoStor
 async fn connect(address: &str, database: &str) -> Result<MongoStore, Failure> {
     let mut options = MongoOptions::new(address);
     options.database = Some(database.to_owned());
-    // Names the client to fail points.
+    // Fail points select the client by this name.
     options.app_name = database.to_owned();
     Ok(MongoStore::connect(options, clock()).await?)
 }
 
-/// Kills the session of a commit, by which its transaction is undone.
+/// Kills the session of a commit, so that the server undoes its transaction.
 fn undo(client: Client) -> Undo {
     Arc::new(move |commit| {
         let client = client.clone();
@@ -124,7 +124,7 @@ impl Harness for Mongo {
         let is_new = spare.is_none();
         let name = spare.unwrap_or_else(|| unique(DATABASES));
         let proxy = Proxy::start(self.server().await?, Wire::Mongo, Some(undo(client.clone()))).await?;
-        // One connection, to the proxy: the set's own answer would lead past it.
+        // A direct connection to the proxy. Otherwise the driver would learn the set's addresses and bypass the proxy.
         let through = format!("mongodb://{}/?directConnection=true", proxy.address());
         let store = open_mongodb(&through, &name).await?;
         if start == Start::Migrated && is_new {
@@ -141,7 +141,7 @@ struct MongoInstance {
     address: String,
     name: String,
     proxy: Proxy,
-    /// Where the database goes if another trial may have it, once it is empty again.
+    /// The list that gets the emptied database, if another trial may reuse it.
     spares: Option<Arc<Spares>>,
 }
 
@@ -155,8 +155,8 @@ impl MongoInstance {
     }
 }
 
-/// Ends the transactions that a trial has left open, because it cut the wire on which they would have been ended: they
-/// would hold the database for a minute.
+/// Ends the transactions that a trial has left open by cutting its connection. Otherwise they would lock the database
+/// for a minute.
 async fn end_transactions(client: &Client, app_name: &str) -> Result<(), Failure> {
     let admin = client.database("admin");
     let open = [
@@ -171,7 +171,7 @@ async fn end_transactions(client: &Client, app_name: &str) -> Result<(), Failure
     Ok(())
 }
 
-/// Empties every collection but the schema's own.
+/// Empties every collection except those of the migrations.
 async fn empty(database: &Database) -> Result<(), Failure> {
     for name in database.list_collection_names().await? {
         if !name.starts_with("schema_") && !name.starts_with("system.") {
@@ -205,11 +205,11 @@ impl Instance for MongoInstance {
         drop(store);
         drop(proxy);
         let database = client.database(&name);
-        // If it does not work, it takes longer.
+        // If this fails, only the next step takes longer.
         end_transactions(&client, &name).await.ok();
         match spares {
             Some(spares) if empty(&database).await.is_ok() => spares.put(name),
-            // What is left is swept by the next run.
+            // If this fails, the next run sweeps the database.
             _ => database.drop().await.unwrap_or_default(),
         }
     }

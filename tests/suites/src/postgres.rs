@@ -1,4 +1,5 @@
-//! PostgreSQL: a database of its own for every trial, copied from a migrated one, behind a wire that can break.
+//! PostgreSQL: a separate database for every trial, copied from a migrated one, behind a proxy that can break the
+//! connection.
 
 use crate::{Spares, clock, hosted, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// # Errors
-    /// The address is none.
+    /// If the address is not a URL.
     pub fn new(address: &str) -> Result<Self, Failure> {
         Ok(Self { server: Url::parse(address)?, template: OnceCell::new(), spares: Arc::default() })
     }
@@ -45,11 +46,11 @@ impl Postgres {
     }
 
     async fn drop_database(&self, name: &str) {
-        // What is left is swept by the next run.
+        // If this fails, the next run sweeps the database.
         self.run_on_server(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.ok();
     }
 
-    /// The name of a migrated database to copy.
+    /// The name of the migrated database that trials copy.
     async fn template(&self) -> Result<&str, Failure> {
         let made = self.template.get_or_try_init(|| async {
             self.sweep().await?;
@@ -61,7 +62,7 @@ impl Postgres {
         made.await.map(String::as_str)
     }
 
-    /// Drops the databases of runs that were killed.
+    /// Drops the databases that killed runs have left behind.
     async fn sweep(&self) -> Result<(), Failure> {
         let mut connection = PgConnection::connect(self.server.as_str()).await?;
         let names = sqlx::query("SELECT datname FROM pg_database").fetch_all(&mut connection).await?;
@@ -75,7 +76,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Removes what all trials share.
+    /// Removes the databases that trials share.
     pub async fn close(&self) {
         while let Some(spare) = self.spares.take() {
             self.drop_database(&spare).await;
@@ -85,10 +86,10 @@ impl Postgres {
         }
     }
 
-    /// A migrated store, and its address for other processes. It is removed by [`Self::close`].
+    /// A migrated store, and its address for other processes. [`Self::close`] removes the database.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If the database cannot be created.
     pub async fn shared(&self) -> Result<(Arc<dyn Store>, String), Failure> {
         let name = unique(DATABASES);
         let template = self.template().await?;
@@ -102,7 +103,7 @@ impl Postgres {
 /// The store in the database at this address.
 ///
 /// # Errors
-/// The address is none.
+/// If the address is not a URL.
 pub fn open_postgres(address: &str) -> Result<Arc<dyn Store>, Failure> {
     connect(&Url::parse(address)?)
 }
@@ -156,11 +157,11 @@ struct PostgresInstance {
     admin: Postgres,
     name: String,
     proxy: Proxy,
-    /// Another trial may have the database, once it is empty again.
+    /// Whether another trial may reuse the emptied database.
     reusable: bool,
 }
 
-/// Empties every table but the schema's own, whatever refers to what, which takes a superuser.
+/// Empties every table except that of the migrations. Foreign keys are not checked meanwhile, which needs a superuser.
 const EMPTY: &str = "
     DO $$ DECLARE one text; BEGIN
         PERFORM set_config('session_replication_role', 'replica', true);
@@ -168,7 +169,7 @@ const EMPTY: &str = "
         LOOP EXECUTE format('DELETE FROM %I', one); END LOOP;
     END $$";
 
-/// A deferred trigger fails the commit itself.
+/// A deferred trigger makes the commit itself fail.
 const REFUSE_COMMITS: &str = "
     CREATE FUNCTION suite_refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'refused by the suite' USING ERRCODE = 'serialization_failure'; END $$;

@@ -1,5 +1,4 @@
-//! A wire that can break: passes a store's connections on to its server, sees the commits among what is sent, and loses
-//! them when asked to.
+//! A proxy between a store and its server. It recognizes commits, and on request it loses them.
 
 use crate::wire::{Frames, Wire};
 use skep_contract::CommitFault;
@@ -18,10 +17,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Makes the server undo the unit whose commit is in this message.
+/// Makes the server undo the unit of work whose commit is this message.
 pub(crate) type Undo = Arc<dyn Fn(Vec<u8>) -> futures_util::future::BoxFuture<'static, ()> + Send + Sync>;
 
-/// Listens on a port of its own until it is dropped.
+/// Listens on a free port until it is dropped.
 pub(crate) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -33,18 +32,19 @@ struct Shared {
     wire: Wire,
     undo: Option<Undo>,
     fault: Mutex<Option<CommitFault>>,
-    /// Nobody gets through.
+    /// New connections end at once.
     isolated: AtomicBool,
-    /// Commits that are on their way, each with the connection on which it will arrive.
+    /// Commits that are held back, each with its connection to the server.
     held: Mutex<Vec<(Vec<u8>, TcpStream)>>,
     round_trips: AtomicU64,
     lost: AtomicU64,
-    /// Counts the cuts; every connection ends at the next.
+    /// The number of cuts. A change ends every connection.
     cuts: watch::Sender<u64>,
 }
 
 impl Proxy {
-    /// Passes on to `server` (host and port). Without `undo`, a server undoes a unit when its connection ends.
+    /// Starts a proxy to `server` (host and port). `undo` is for servers that do not undo a unit of work when its
+    /// connection ends.
     pub(crate) async fn start(server: String, wire: Wire, undo: Option<Undo>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let shared = Arc::new(Shared {
@@ -64,7 +64,7 @@ impl Proxy {
             async move {
                 while let Ok((client, _)) = listener.accept().await {
                     let shared = shared.clone();
-                    // A connection that breaks is what this is for.
+                    // Broken connections are the purpose of the proxy.
                     tokio::spawn(async move { shared.pass_on(client).await.ok() });
                 }
             }
@@ -88,7 +88,7 @@ impl Proxy {
         *lock(&self.shared.fault) = Some(fault);
     }
 
-    /// Commits pass again, and those on their way arrive.
+    /// Lets commits pass again, and delivers those that were held back.
     pub(crate) async fn mend(&self) -> io::Result<()> {
         *lock(&self.shared.fault) = None;
         self.shared.isolated.store(false, Ordering::SeqCst);
@@ -100,13 +100,13 @@ impl Proxy {
         Ok(())
     }
 
-    /// Ends every connection, and every new one at once, until it is mended.
+    /// Ends every connection, and each new one at once, until the proxy is mended.
     pub(crate) fn isolate(&self) {
         self.shared.isolated.store(true, Ordering::SeqCst);
         self.cut();
     }
 
-    /// Ends every connection.
+    /// Ends every open connection.
     pub(crate) fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
@@ -159,7 +159,7 @@ impl Shared {
         }
     }
 
-    /// The client's connection ends when this returns.
+    /// Loses a commit in the way of `fault`. The client's connection ends when this returns.
     async fn lose(&self, fault: CommitFault, commit: Vec<u8>, mut server: TcpStream) -> io::Result<()> {
         match fault {
             CommitFault::LostOnItsWay => lock(&self.held).push((commit, server)),
@@ -183,7 +183,7 @@ impl Shared {
     }
 }
 
-/// Waits for the first byte of the answer: the server has done it then.
+/// Waits for the first byte of the answer, which shows that the server has carried out the commit.
 async fn answered(server: &mut TcpStream) -> io::Result<()> {
     match server.read(&mut [0; 1024]).await? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),

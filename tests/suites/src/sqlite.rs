@@ -1,4 +1,4 @@
-//! SQLite: a folder of its own for every trial.
+//! SQLite: a separate folder for every trial.
 
 use crate::{
     clock,
@@ -29,14 +29,14 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Stores with a flaw, which a clause is to catch.
+    /// Stores with a flaw that a clause must catch.
     #[must_use]
     pub fn with(flaw: SqlFlaw) -> Self {
         Self { flaw: Some(flaw), ..Self::default() }
     }
 }
 
-const IN_PROCESS: &str = "the store is in the process: there is no wire on which an answer could be lost";
+const IN_PROCESS: &str = "the store is in the process, so there is no connection that could lose an answer";
 
 #[async_trait]
 impl Harness for Sqlite {
@@ -48,11 +48,11 @@ impl Harness for Sqlite {
         match need {
             Need::CommitFault(CommitFault::Aborted) | Need::Schema | Need::Shared => None,
             Need::CommitFault(_) | Need::Cut => Some(IN_PROCESS),
-            Need::RoundTrips => Some("the store is in the process: a statement is a call, not a round trip"),
+            Need::RoundTrips => Some("the store is in the process, so a statement is a call and not a round trip"),
             Need::Full => {
                 let can =
                     self.can_mount.get_or_init(|| TempDir::new().is_ok_and(|folder| Small::on(folder.path()).is_ok()));
-                if *can { None } else { Some("a disk that is full is a small tmpfs, which only root may mount") }
+                if *can { None } else { Some("the full disk of the trial is a small tmpfs, which only root may mount") }
             }
         }
     }
@@ -90,7 +90,7 @@ struct SqliteInstance {
 }
 
 impl SqliteInstance {
-    /// Runs statements on a connection of our own, as another program could.
+    /// Runs statements on a separate connection, as another program could.
     fn run(&self, text: &str) -> Result<(), Failure> {
         let connection = Connection::open(&self.path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
@@ -99,7 +99,7 @@ impl SqliteInstance {
     }
 }
 
-/// A deferred foreign key fails the commit itself.
+/// A deferred foreign key makes the commit itself fail.
 const REFUSE_COMMITS: &str = "
     CREATE TABLE suite_parents (id INTEGER PRIMARY KEY);
     CREATE TABLE suite_children (parent INTEGER REFERENCES suite_parents (id) DEFERRABLE INITIALLY DEFERRED);
@@ -131,7 +131,7 @@ impl Instance for SqliteInstance {
     async fn destroy(self: Box<Self>) {
         drop(self.store);
         drop(self.small);
-        // What cannot be removed is in the folder for temporary files.
+        // If this fails, the folder stays among the temporary files.
         self.folder.close().ok();
     }
 }
@@ -165,7 +165,7 @@ impl Faults for SqliteInstance {
     }
 
     async fn fill(&self) -> Result<(), Failure> {
-        self.small.as_ref().map_or_else(|| Err(Failure::new("the disk is a large one")), Small::fill)
+        self.small.as_ref().map_or_else(|| Err(Failure::new("the trial did not ask for a small disk")), Small::fill)
     }
 
     fn round_trips(&self) -> u64 {
@@ -173,7 +173,7 @@ impl Faults for SqliteInstance {
     }
 }
 
-/// A file system in memory that is soon full.
+/// A small file system in memory.
 struct Small {
     at: PathBuf,
 }
@@ -194,7 +194,7 @@ impl Small {
 
     fn fill(&self) -> Result<(), Failure> {
         let mut filler = File::create(self.filler())?;
-        // By and by smaller, until not a page is left.
+        // The pieces get smaller, until no page is left.
         for size in [1 << 16, 1 << 12, 1 << 9, 1] {
             while filler.write(&vec![0xbe; size]).is_ok_and(|written| written > 0) {}
         }
@@ -208,7 +208,7 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        // Lazily, because a connection may be closing still.
+        // Lazily, because a connection may still be closing.
         Command::new("umount").arg("--lazy").arg(&self.at).output().ok();
     }
 }

@@ -1,35 +1,36 @@
-//! As much of two wire protocols as it takes to see a commit go by.
+//! The parts of two wire protocols that are needed to recognize a commit.
 
 /// The protocol of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// PostgreSQL's, version 3.
+    /// The protocol of PostgreSQL, version 3.
     Postgres,
-    /// MongoDB's, with OP_MSG.
+    /// The protocol of MongoDB, with OP_MSG.
     Mongo,
 }
 
 /// A message of a client.
 pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
-    /// The client waits for an answer to it.
+    /// Whether the client waits for an answer to it.
     pub(crate) is_request: bool,
-    /// It asks for a commit.
+    /// Whether it asks for a commit.
     pub(crate) is_commit: bool,
 }
 
-/// Cuts what a client sends into its messages.
+/// Splits the bytes of a client into messages.
 pub(crate) struct Frames {
     wire: Wire,
     buffer: Vec<u8>,
-    /// A PostgreSQL client starts with messages that have no type.
+    /// Whether messages have a type byte. The first messages of a PostgreSQL client have none.
     started: bool,
 }
 
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 const OP_MSG: u32 = 2013;
-/// The body section of an OP_MSG: header, flags, kind of section, length of the document, type of its first element.
+/// The offset of the first element's name in an OP_MSG: after the header, the flags, the kind of the section, the
+/// length of the document and the type of the element.
 const FIRST_NAME: usize = 16 + 4 + 1 + 4 + 1;
 
 impl Frames {
@@ -75,7 +76,7 @@ impl Frames {
         }
         let length = u32::from_be_bytes(self.word(1)?);
         let bytes = self.take(1 + length as usize)?;
-        // A simple query, or the text of an extended one behind its name.
+        // The text of a simple query, or of an extended one, which follows the name of the statement.
         let text = match bytes[0] {
             b'Q' => &bytes[5..],
             b'P' => bytes[5..].splitn(2, |byte| *byte == 0).nth(1).unwrap_or_default(),
@@ -91,7 +92,7 @@ fn command(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(name).ok().map(str::to_owned)
 }
 
-/// The document of an OP_MSG.
+/// The document in the body of an OP_MSG.
 pub(crate) fn document(bytes: &[u8]) -> Option<bson::Document> {
     bson::Document::from_reader(bytes.get(FIRST_NAME - 5..)?).ok()
 }

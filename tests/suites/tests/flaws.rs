@@ -1,7 +1,7 @@
-//! The clauses of an entity are about something: SQLite with one wrong statement does not pass them.
+//! The clauses of an entity can fail: SQLite with one wrong statement does not pass them.
 //!
-//! A new entity gets a line for each mistake that its statements could have. What a whole store can do wrong (units of
-//! work, races, keys) is planted in the double of `skep-contract`.
+//! A new entity gets a line for each mistake that its statements could have. Mistakes of a whole store (units of work,
+//! races, keys) are planted in the double of `skep-contract`.
 
 use skep_contract::{clauses, run};
 use skep_suites::{MIGRATIONS, SqlFlaw, Sqlite};
@@ -10,7 +10,7 @@ const fn flaw(statement: &'static str, from: &'static str, to: &'static str) -> 
     SqlFlaw { statement, from, to }
 }
 
-/// Every flaw, and a clause that it must not pass.
+/// Every flaw, with the subject and the name of a clause that must catch it.
 const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.product.save", " AND version = $", " AND 0 < $"), "products", "a_stale_save_is_rejected"),
     (
@@ -38,7 +38,7 @@ async fn every_wrong_statement_is_caught() {
         let all = clauses();
         let clause = all.iter().find(|clause| (clause.subject, clause.name) == (*subject, *name));
         let clause = clause.ok_or_else(|| format!("there is no {subject}::{name}")).unwrap();
-        // A flaw that is not planted would fail too: its text is not in the statement.
+        // If the statement does not have the text, the trial fails as well, but no flaw was planted.
         match run(&Sqlite::with(*flaw), clause).await {
             Ok(_) => passed.push(format!("{subject}::{name} does not catch {flaw:?}")),
             Err(failure) if failure.to_string().contains("no such part") => passed.push(failure.to_string()),
@@ -49,7 +49,7 @@ async fn every_wrong_statement_is_caught() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flaw_that_is_none_is_told() {
+async fn a_flaw_that_changes_nothing_is_reported() {
     let all = clauses();
     let clause = all.iter().find(|clause| (clause.subject, clause.name) == ("products", "values_survive")).unwrap();
     let failure = run(&Sqlite::with(flaw("catalog.product.insert", "INSERT INTO bees", "")), clause).await.unwrap_err();

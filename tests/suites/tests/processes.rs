@@ -1,7 +1,7 @@
-//! Two processes with 32 buyers each, let in together, want 32 pieces from one store.
+//! Two processes with 32 buyers each start together and want 32 pieces from one store.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
-#![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
+#![expect(clippy::print_stdout, reason = "the run shows which stores were not tried, and how long it took")]
 
 use serde::Deserialize;
 use skep_application::Store;
@@ -14,7 +14,7 @@ use tokio::{
 };
 
 #[derive(Deserialize)]
-struct Told {
+struct Sold {
     placed: usize,
     short: usize,
     failed: Vec<String>,
@@ -39,15 +39,15 @@ impl Process {
     }
 
     async fn line(&mut self) -> String {
-        self.lines.next_line().await.unwrap().expect("the process has something to say")
+        self.lines.next_line().await.unwrap().expect("the process prints a line")
     }
 
-    async fn say(&mut self) {
+    async fn let_in(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"go\n").await.unwrap();
     }
 }
 
-/// Lets them in; exactly 32 are served, the others are told that there is no more, and nobody is told anything else.
+/// Lets all buyers in. Exactly 32 must succeed, and the others must be refused for lack of stock.
 async fn rush(store: Arc<dyn Store>, place: &[&str]) {
     let product = open_shop(&*store, 32).await.unwrap();
     let id = product.to_string();
@@ -58,25 +58,25 @@ async fn rush(store: Arc<dyn Store>, place: &[&str]) {
     }
     let start = Instant::now();
     for process in &mut processes {
-        process.say().await;
+        process.let_in().await;
     }
-    let mut told = Vec::new();
+    let mut sold = Vec::new();
     for process in &mut processes {
-        told.push(serde_json::from_str::<Told>(&process.line().await).unwrap());
+        sold.push(serde_json::from_str::<Sold>(&process.line().await).unwrap());
     }
     let took = start.elapsed();
-    let shares: Vec<_> = told.iter().map(|told| told.placed).collect();
+    let shares: Vec<_> = sold.iter().map(|sold| sold.placed).collect();
     println!("{}: two processes of 32 buyers, 32 pieces: {shares:?} placed in {:.2} s", place[0], took.as_secs_f64());
-    let failed: Vec<_> = told.iter().flat_map(|told| &told.failed).collect();
+    let failed: Vec<_> = sold.iter().flat_map(|sold| &sold.failed).collect();
     assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!(told.iter().map(|told| told.placed).sum::<usize>(), 32);
-    assert_eq!(told.iter().map(|told| told.short).sum::<usize>(), 32);
+    assert_eq!(sold.iter().map(|sold| sold.placed).sum::<usize>(), 32);
+    assert_eq!(sold.iter().map(|sold| sold.short).sum::<usize>(), 32);
     let stock = store.find_stock(product).await.unwrap().unwrap();
     assert_eq!((stock.reserved, stock.available), (32, 0));
     assert_eq!(store.list_events(None, 100).await.unwrap().len(), 32);
 }
 
-/// The address of a server; without it the test is not tried, unless the store is required.
+/// The address of a server. Without it, the test is skipped, or fails if the store is required.
 fn server(store: &str, variable: &str) -> Option<String> {
     let required = std::env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
     let address = std::env::var(variable).ok();

@@ -1,8 +1,8 @@
 //! Every store and every limiter under the contract suite: `cargo test -p skep-suites --test stores`.
 //!
-//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`) is listed
-//! as ignored, with the reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` makes it a failure. So is a clause
-//! that a store cannot be put through.
+//! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
+//! its store is ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` it fails. A clause
+//! that cannot be tried on a store is ignored too.
 
 mod summary;
 
@@ -14,7 +14,7 @@ use std::{env, process::ExitCode, sync::Arc, time::Instant};
 use summary::{Outcome, Summary};
 use tokio::runtime::Runtime;
 
-/// A store or limiter, or the variable that would name its server.
+/// A store or limiter, or the name of the variable that is not set.
 type Found<T> = Result<Arc<T>, &'static str>;
 
 struct Suite {
@@ -58,7 +58,7 @@ impl Suite {
         self.trials.push(Trial::test(format!("{store}::{subject}::{name}"), test));
     }
 
-    /// Without its server all of a store's trials are one, which is ignored, or fails if the store is required.
+    /// Adds a single trial for a store without a server. It is ignored, or fails if the store is required.
     fn absent(&mut self, store: &'static str, variable: &'static str) {
         let reason = format!("{variable} is not set");
         self.summary.absent(store, &reason);

@@ -1,4 +1,4 @@
-//! Writes a MongoDB database as a fixture has it: `cargo run -p skep-upgrades --example dump_mongodb -- ADDRESS > FILE`.
+//! Writes a MongoDB database as a fixture: `cargo run -p skep-upgrades --example dump_mongodb -- ADDRESS > FILE`.
 
 use std::io::Write as _;
 

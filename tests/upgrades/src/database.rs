@@ -1,4 +1,4 @@
-//! A database of a trial's own, on each kind of store.
+//! The database of a trial, on each kind of store.
 
 use crate::{Fixture, Host};
 use bson::{Bson, Document, doc};
@@ -24,26 +24,26 @@ use std::{
 use tempfile::TempDir;
 use url::Url;
 
-/// The kinds of stores.
+/// The kind of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// SQLite.
+    /// A SQLite file.
     Sqlite,
-    /// PostgreSQL.
+    /// A PostgreSQL server.
     Postgres,
-    /// MongoDB.
+    /// A MongoDB server.
     Mongodb,
 }
 
 impl Kind {
-    /// Every kind, with the variable that names its server, if it has one.
+    /// Every kind, with the variable for the address of its server.
     pub const ALL: [(Self, Option<&'static str>); 3] = [
         (Self::Sqlite, None),
         (Self::Postgres, Some("SKEP_TEST_POSTGRES_URL")),
         (Self::Mongodb, Some("SKEP_TEST_MONGODB_URL")),
     ];
 
-    /// The name.
+    /// `sqlite`, `postgres` or `mongodb`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,24 +54,24 @@ impl Kind {
     }
 }
 
-/// A database of a trial's own. It is removed by [`Self::remove`].
+/// The database of a trial. [`Self::remove`] removes it.
 pub enum Database {
-    /// In a folder.
+    /// The folder with the file.
     Sqlite(TempDir),
-    /// On a server: the address that may create databases, and this one's name.
+    /// The address of the server, whose user may create databases, and the name of the database.
     Postgres(Url, String),
-    /// On a server.
+    /// A client, the address of the server, and the name of the database.
     Mongodb(Client, String, String),
 }
 
 impl Database {
-    /// An empty database; `server` is the address for the kinds that have one.
+    /// Creates an empty database. `server` is the address of the server, if the kind has one.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If it cannot be created.
     pub async fn empty(kind: Kind, server: &str) -> Result<Self, Failure> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        // What a run that was killed leaves behind is swept by the next run of the contract suite, by this name.
+        // The contract suite sweeps databases with such names that a killed run has left behind.
         let name = format!("skep_suite_{}_upgrade_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         match kind {
             Kind::Sqlite => Ok(Self::Sqlite(TempDir::new()?)),
@@ -86,10 +86,10 @@ impl Database {
         }
     }
 
-    /// Fills the empty database with what a released program has left behind.
+    /// Fills the empty database with a fixture.
     ///
     /// # Errors
-    /// It cannot be read or loaded.
+    /// If the fixture cannot be read or loaded.
     pub async fn load(&self, fixture: &Fixture) -> Result<(), Failure> {
         match self {
             Self::Sqlite(folder) => Ok(fs::write(folder.path().join("skep.db"), fixture.unpacked("skep.db.gz")?)?),
@@ -102,10 +102,10 @@ impl Database {
         }
     }
 
-    /// A new instance of the store, of a program that may bring migrations of its own. It is not migrated.
+    /// Opens the store, with the migrations of `host` if there is one. Does not migrate it.
     ///
     /// # Errors
-    /// Why there is none.
+    /// If it cannot be opened.
     pub async fn store(&self, clock: Arc<dyn Clock>, host: Option<Host>) -> Result<Arc<dyn Store>, Failure> {
         let database: Arc<dyn SqlDatabase> = match self {
             Self::Sqlite(folder) => Arc::new(SqliteDatabase::open(SqliteOptions::new(folder.path().join("skep.db")))?),
@@ -124,20 +124,21 @@ impl Database {
         Ok(Arc::new(SqlStore::new(database, clock).with_sets(sets.as_slice())?))
     }
 
-    /// The migrated store.
+    /// Opens the store as [`Self::store`] does, and migrates it.
     ///
     /// # Errors
-    /// As [`Self::store`], or why it is not migrated.
+    /// If it cannot be opened or migrated.
     pub async fn migrated(&self, clock: Arc<dyn Clock>, host: Option<Host>) -> Result<Arc<dyn Store>, Failure> {
         let store = self.store(clock, host).await?;
         store.up().await?;
         Ok(store)
     }
 
-    /// The number that a query answers, past the store; on MongoDB, how many documents of `collection` match.
+    /// Queries the database directly. Returns the number that `sql` selects, or on MongoDB the number of documents of
+    /// `collection` that match `filter`.
     ///
     /// # Errors
-    /// Why it is not answered.
+    /// If the query fails.
     pub async fn number(&self, sql: &str, collection: &str, filter: Document) -> Result<i64, Failure> {
         match self {
             Self::Sqlite(folder) => {
@@ -156,18 +157,18 @@ impl Database {
         }
     }
 
-    /// How many rows or documents there are of this name.
+    /// The number of rows of this table, or of documents of this collection.
     ///
     /// # Errors
-    /// Why that is not answered.
+    /// If the query fails.
     pub async fn count(&self, table: &str) -> Result<i64, Failure> {
         self.number(&format!("SELECT count(*) FROM {table}"), table, doc! {}).await
     }
 
-    /// The greatest number in the record of migrations, by which programs without sets know a newer schema.
+    /// The greatest number in the record of migrations. Programs without sets recognize a newer schema by it.
     ///
     /// # Errors
-    /// Why that is not answered.
+    /// If the query fails.
     pub async fn greatest_number(&self) -> Result<i64, Failure> {
         if let Self::Mongodb(client, _, name) = self {
             let records = client.database(name).collection::<Document>("schema_migrations");
@@ -177,10 +178,10 @@ impl Database {
         self.number("SELECT max(number) FROM schema_migrations", "", doc! {}).await
     }
 
-    /// The names of everything that there is: tables, indexes, functions; collections.
+    /// The names of all tables, indexes and functions, or of all collections.
     ///
     /// # Errors
-    /// Why that is not answered.
+    /// If the query fails.
     pub async fn names(&self) -> Result<Vec<String>, Failure> {
         let mut names = match self {
             Self::Sqlite(folder) => {
@@ -201,10 +202,10 @@ impl Database {
         Ok(names)
     }
 
-    /// Removes it.
+    /// Removes the database.
     ///
     /// # Errors
-    /// Why it is still there.
+    /// If it cannot be removed.
     pub async fn remove(self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(folder) => Ok(folder.close()?),
@@ -225,12 +226,12 @@ fn of(server: &Url, database: &str) -> Url {
     address
 }
 
-/// The documents, and the collections and indexes as the program has made them.
+/// Creates the collections with their options and indexes, and inserts their documents.
 async fn load_mongodb(client: &Client, name: &str, dump: &[u8]) -> Result<(), Failure> {
     let database = client.database(name);
     let dump: Document = bson::deserialize_from_slice(dump)?;
     for (name, collection) in dump {
-        let Bson::Document(collection) = collection else { return Err(Failure::new("no collection")) };
+        let Bson::Document(collection) = collection else { return Err(Failure::new("not a collection")) };
         let mut create = doc! { "create": &name };
         create.extend(collection.get_document("options")?.clone());
         database.run_command(create).await?;
@@ -244,11 +245,11 @@ async fn load_mongodb(client: &Client, name: &str, dump: &[u8]) -> Result<(), Fa
     Ok(())
 }
 
-/// The database as one document, compressed: what [`Database::load`] reads. Not as JSON, which would forget the order of
-/// fields, and with it that of indexes and of ids with several parts.
+/// The database as one compressed document, which [`Database::load`] reads. It is not JSON, because JSON loses the
+/// order of fields, which matters for indexes and for ids with several parts.
 ///
 /// # Errors
-/// Why it cannot be read.
+/// If the database cannot be read.
 pub async fn dump_mongodb(address: &str) -> Result<Vec<u8>, Failure> {
     let client = Client::with_uri_str(address).await?;
     let database = client.default_database().ok_or_else(|| Failure::new("the address names no database"))?;

@@ -1,4 +1,4 @@
-//! What a released program has left behind.
+//! Fixtures: databases that released programs have made.
 
 use crate::Kind;
 use flate2::read::GzDecoder;
@@ -17,27 +17,27 @@ pub struct Fixture {
     folder: PathBuf,
 }
 
-/// What the program answered about its database.
+/// The program's answers about its database.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
     /// The password of every account.
     pub password: String,
     /// The addresses of the accounts; the first is the admin's.
     pub emails: Vec<String>,
-    /// A log-in that is still good.
+    /// A log-in that is still valid.
     pub session: Session,
-    /// A command that was carried out with a key.
+    /// A command that was sent with a key.
     pub command: Command,
-    /// Questions and their answers.
+    /// The answers to GET requests.
     pub answers: Vec<Answer>,
-    /// When it was made, in milliseconds since 1970: after everything in it.
+    /// When the fixture was made, in milliseconds since 1970. Every time in it is earlier.
     pub made_at: i64,
 }
 
-/// A log-in.
+/// A log-in of an account.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Session {
-    /// Whose.
+    /// The address of the account.
     pub email: String,
     /// The access token.
     pub token: String,
@@ -46,26 +46,26 @@ pub struct Session {
 /// A command, sent by the owner of [`Manifest::session`].
 #[derive(Debug, Clone, Deserialize)]
 pub struct Command {
-    /// Where it was sent to, with POST.
+    /// The path to which it was sent, with POST.
     pub path: String,
-    /// Its idempotency key.
+    /// The idempotency key.
     pub key: String,
-    /// Its body.
+    /// The JSON that was sent.
     pub body: Value,
     /// The status of the answer.
     pub status: u16,
-    /// The answer.
+    /// The JSON that was answered.
     pub answer: Value,
 }
 
-/// A question and its answer.
+/// A GET request and its answer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Answer {
     /// The path, with its parameters.
     pub path: String,
-    /// The account that asked, if any.
+    /// The account that sent it; `None` for a visitor.
     pub email: Option<String>,
-    /// The answer.
+    /// The JSON that was answered.
     pub answer: Value,
 }
 
@@ -73,7 +73,7 @@ impl Fixture {
     /// Every fixture of a store, by the name of its schema.
     ///
     /// # Errors
-    /// A folder cannot be read.
+    /// If a folder cannot be read.
     pub fn all(kind: Kind) -> Result<Vec<(String, Self)>, Failure> {
         let mut found = Vec::new();
         for release in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))? {
@@ -86,26 +86,26 @@ impl Fixture {
         Ok(found)
     }
 
-    /// What the program answered.
+    /// The program's answers.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If the file cannot be read.
     pub fn manifest(&self) -> Result<Manifest, Failure> {
         Ok(serde_json::from_str(&self.text("manifest.json")?)?)
     }
 
-    /// A file, as text.
+    /// The text of a file.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If the file cannot be read.
     pub fn text(&self, name: &str) -> Result<String, Failure> {
         Ok(fs::read_to_string(self.folder.join(name))?)
     }
 
-    /// A compressed file, unpacked.
+    /// The unpacked bytes of a compressed file.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// If the file cannot be read.
     pub fn unpacked(&self, name: &str) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         GzDecoder::new(fs::File::open(self.folder.join(name))?).read_to_end(&mut bytes)?;

@@ -1,5 +1,4 @@
-//! Migrations of a program that embeds ours: a table with rows, a new column, and code that fills it from an old one, in
-//! batches.
+//! Migrations of a program that embeds ours: a table with rows, a new column, and code that fills it in batches.
 
 use bson::{Bson, Document, doc};
 use skep_application::{
@@ -10,14 +9,14 @@ use skep_mongodb::{MongoSchema, MongoSet, MongoStep};
 use skep_sql::{Kind, SqlConnection, SqlSet, SqlStep, SqlWork, Statement, Value};
 use std::{future::Future, pin::Pin};
 
-/// How many rows the code fills: more than two batches.
+/// The number of rows that the code fills. They are more than two batches.
 pub const FILLED_ROWS: i64 = 1_200;
 const BATCH: i64 = 500;
 
-/// Which version of the program.
+/// A version of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
-    /// Its code is right.
+    /// Its code fills every row.
     Right,
     /// Its code fails after two batches.
     Failing,
@@ -111,7 +110,7 @@ fn drop_mongodb<'a>(schema: &'a mut MongoSchema<'_>) -> Done<'a> {
 }
 
 async fn fill_mongodb(schema: &mut MongoSchema<'_>, batches: usize) -> Result<(), StoreError> {
-    let unreadable = || StoreError::Corrupt("an answer that cannot be read".into());
+    let unreadable = || StoreError::Corrupt("an answer of an unknown form".into());
     for _ in 0..batches {
         let unfilled = doc! {
             "find": "host_notes", "filter": { "size": { "$exists": false } }, "sort": { "_id": 1 },
@@ -155,7 +154,7 @@ fn nothing_mongodb<'a>(_schema: &'a mut MongoSchema<'_>) -> Done<'a> {
     Box::pin(async { Ok(()) })
 }
 
-/// The new field needs no declaration, but steps count alike on every store.
+/// A new field needs no declaration in MongoDB. The step exists so that every store has the same number of steps.
 const fn mongodb(fill: MongoStep) -> [MigrationStep<MongoStep>; 3] {
     [
         MigrationStep { name: "notes", work: MongoStep::code(make_mongodb, drop_mongodb) },
@@ -170,7 +169,7 @@ static RIGHT_MONGODB: [MigrationStep<MongoStep>; 3] = mongodb(MongoStep::code(fi
 static FAILING_MONGODB: [MigrationStep<MongoStep>; 3] = mongodb(MongoStep::code(fill_some_mongodb, empty_mongodb));
 
 impl Host {
-    /// The name of its set.
+    /// The name of its set of migrations.
     pub const SET: &'static str = "host_notes";
 
     pub(crate) fn sql(self) -> SqlSet {

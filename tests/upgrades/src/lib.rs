@@ -1,8 +1,8 @@
-//! Databases that released programs have made, and what this program makes of them.
+//! Databases that released programs have made, read and upgraded by this one.
 //!
-//! `fixtures/` has a folder for each schema that was released and in it one for each store: the database, the secret that
-//! belongs to it, and what the program of that time answered about it (`manifest.json`). A fixture is never changed;
-//! `fixtures/make.py` made it and makes the next.
+//! `fixtures/` has a folder for each released schema, with a folder for each store. A fixture has the database, its
+//! secret, and the program's answers about it (`manifest.json`). Fixtures never change; `fixtures/make.py` makes new
+//! ones.
 
 mod database;
 mod fixture;

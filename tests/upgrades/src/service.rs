@@ -23,18 +23,18 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// The name of the secret, in a fixture and in a data folder.
+/// The file name of the secret, in a fixture and in a data folder.
 const SECRET: &str = "instance.secret";
 
-/// An answer.
+/// An answer of the service.
 pub struct Reply {
-    /// The status.
+    /// The status code of HTTP.
     pub status: StatusCode,
-    /// The body; null if there is none.
+    /// The body; null if it is empty.
     pub body: Value,
 }
 
-/// The service, at the time at which its database was made.
+/// The service. Its clock stands at the time when the database was made.
 pub struct Service {
     edge: Edge,
     skep: Skep,
@@ -42,24 +42,24 @@ pub struct Service {
 }
 
 impl Service {
-    /// The clock of a service whose database was made at that time.
+    /// A clock that stands at this time, in milliseconds since 1970.
     ///
     /// # Errors
-    /// There is no such time.
+    /// If the time is outside of the supported years.
     pub fn clock(made_at: i64) -> Result<Arc<dyn Clock>, Failure> {
         let clock = FixedClock::default();
         clock.jump_to(Timestamp::from_millis(made_at).map_err(|error| Failure::new(error.to_string()))?);
         Ok(Arc::new(clock))
     }
 
-    /// The service over this store, with the secret of the fixture.
+    /// Starts the service over this store, with the secret of the fixture.
     ///
     /// # Errors
-    /// Why it does not start.
+    /// If it does not start.
     pub async fn start(fixture: &Fixture, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Result<Self, Failure> {
         let folder = TempDir::new()?;
         let mut secret = OpenOptions::new();
-        // Nobody else may read it, or it is refused; a clone cannot keep such a mode.
+        // A secret that other users can read is refused. Git does not keep this mode, so it is set here.
         let mut secret = secret.write(true).create_new(true).mode(0o600).open(folder.path().join(SECRET))?;
         secret.write_all(fixture.text(SECRET)?.as_bytes())?;
         let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
@@ -77,7 +77,7 @@ impl Service {
     /// Sends a request: GET without a body, POST with one.
     ///
     /// # Errors
-    /// The answer is no JSON.
+    /// If the answer is not JSON.
     pub async fn send(
         &self,
         path: &str,
@@ -104,10 +104,10 @@ impl Service {
         Ok(Reply { status: head.status, body })
     }
 
-    /// The token of a new log-in.
+    /// Logs in and returns the token.
     ///
     /// # Errors
-    /// It is refused.
+    /// If the log-in is refused.
     pub async fn log_in(&self, email: &str, password: &str) -> Result<String, Failure> {
         let credentials = json!({ "email": email, "password": password });
         let reply = self.send("/api/v1/auth/login", None, None, Some(&credentials)).await?;
@@ -115,7 +115,7 @@ impl Service {
         token.ok_or_else(|| Failure::new(format!("{email}: {} {}", reply.status, reply.body)))
     }
 
-    /// Ends it.
+    /// Closes the service.
     pub async fn stop(self) {
         self.skep.close().await;
     }

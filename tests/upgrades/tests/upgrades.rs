@@ -1,7 +1,8 @@
-//! Databases of released programs under this one, and steps that are code, on every store whose server is named:
+//! Databases of released programs under this one, and steps that are code, on every store:
 //! `cargo test -p skep-upgrades`.
 //!
-//! A store whose server is not named is listed as ignored, with the reason; `SKEP_REQUIRE_STORES` makes it a failure.
+//! If the address of a store's server is not set, the store is ignored, with the reason. If `SKEP_REQUIRE_STORES` has
+//! its name, it fails.
 
 use bson::doc;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -23,13 +24,13 @@ type OnFixture = for<'a> fn(&'a Database, &'a Fixture) -> Done<'a>;
 const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("code_fills_more_than_a_batch", |database| Box::pin(code_fills_more_than_a_batch(database))),
     ("code_that_fails_can_be_repeated", |database| Box::pin(code_that_fails_can_be_repeated(database))),
-    ("all_steps_taken_back_leave_nothing", |database| Box::pin(all_steps_taken_back_leave_nothing(database))),
+    ("all_steps_reverted_leave_nothing", |database| Box::pin(all_steps_reverted_leave_nothing(database))),
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[
     ("is_read_as_it_was_written", |database, fixture| Box::pin(is_read_as_it_was_written(database, fixture))),
     ("is_upgraded_by_one_of_eight", |database, fixture| Box::pin(is_upgraded_by_one_of_eight(database, fixture))),
-    ("takes_later_steps_and_gives_them_back", |database, fixture| {
-        Box::pin(takes_later_steps_and_gives_them_back(database, fixture))
+    ("takes_later_steps_and_reverts_them", |database, fixture| {
+        Box::pin(takes_later_steps_and_reverts_them(database, fixture))
     }),
 ];
 
@@ -62,7 +63,7 @@ async fn counts(database: &Database) -> Result<Vec<i64>, Failure> {
     Ok(counts)
 }
 
-/// Where the answer lacks something that was in the expected one. New fields may have come.
+/// The first place where the answer differs from the expected one. New fields are allowed.
 fn difference(expected: &Value, found: &Value, place: &str) -> Option<String> {
     match (expected, found) {
         (Value::Object(expected), Value::Object(found)) => expected.iter().find_map(|(name, value)| {
@@ -77,7 +78,7 @@ fn difference(expected: &Value, found: &Value, place: &str) -> Option<String> {
     }
 }
 
-/// Everything that the program of that time has answered is answered alike, its log-in and its key are good still.
+/// Checks that this program gives the same answers, accepts the log-in, and knows the idempotency key.
 async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn Store>) -> Result<(), Failure> {
     let service = Service::start(fixture, Service::clock(manifest.made_at)?, store).await?;
     let mut tokens = Vec::new();
@@ -102,12 +103,12 @@ async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn St
         }
     }
     let mine = service.send("/api/v1/users/me", own, None, None).await?;
-    same(&mine.body["email"], &manifest.session.email.as_str().into(), "the log-in of that time")?;
+    same(&mine.body["email"], &manifest.session.email.as_str().into(), "the user of the stored log-in")?;
     service.stop().await;
     Ok(())
 }
 
-/// What no answer shows is read too.
+/// Reads the data that no answer shows.
 async fn check_ports(database: &Database, store: &dyn Store) -> Result<(), Failure> {
     let events = store.list_events(None, 10_000).await?;
     same(&i64::try_from(events.len())?, &database.count("outbox").await?, "events")?;
@@ -127,7 +128,7 @@ async fn is_read_as_it_was_written(database: &Database, fixture: &Fixture) -> Re
     let known = store.status().await?;
     check(known[0].applied_at.is_some(), "the foundation is recognized")?;
     let missing = known.iter().filter(|step| step.applied_at.is_none()).count();
-    same(&store.up().await?.len(), &missing, "only what is missing is applied")?;
+    same(&store.up().await?.len(), &missing, "only missing steps are applied")?;
     same(&counts(database).await?, &before, "rows")?;
     check_ports(database, &*store).await?;
     check_answers(fixture, &manifest, store).await
@@ -153,9 +154,9 @@ async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> 
     same(&names(&moved), &names(&missing), "each step is applied once")
 }
 
-/// The record changes with the first later step. From then on the programs of that time refuse the database, by its
-/// greatest number; when all later steps are taken back, it is theirs again.
-async fn takes_later_steps_and_gives_them_back(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
+/// The first later step changes the record of migrations. From then on, the released program refuses the database
+/// because of its greatest number. When all later steps are reverted, it accepts the database again.
+async fn takes_later_steps_and_reverts_them(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
     let manifest = fixture.manifest()?;
     database.load(fixture).await?;
     let clock = Service::clock(manifest.made_at)?;
@@ -176,7 +177,7 @@ async fn takes_later_steps_and_gives_them_back(database: &Database, fixture: &Fi
     same(&database.count("orders").await?, &before[6], "orders")
 }
 
-/// How many rows have their size, and how many a wrong one.
+/// The number of rows with a size, and the number of rows with a wrong size.
 async fn filled(database: &Database) -> Result<(i64, i64), Failure> {
     let filled = "SELECT count(*) FROM host_notes WHERE size IS NOT NULL";
     let wrong = "SELECT count(*) FROM host_notes WHERE size <> length(text)";
@@ -190,7 +191,7 @@ async fn filled(database: &Database) -> Result<(i64, i64), Failure> {
 async fn code_fills_more_than_a_batch(database: &Database) -> Result<(), Failure> {
     let store = database.migrated(Service::clock(0)?, Some(Host::Right)).await?;
     same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")?;
-    same(&store.down(&Down::of(Host::SET, 2)).await?.len(), &2, "steps taken back")?;
+    same(&store.down(&Down::of(Host::SET, 2)).await?.len(), &2, "steps reverted")?;
     same(&store.up().await?.len(), &2, "steps applied again")?;
     same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")
 }
@@ -210,21 +211,21 @@ async fn code_that_fails_can_be_repeated(database: &Database) -> Result<(), Fail
     same(&filled(database).await?, &(FILLED_ROWS, 0), "filled and wrong")
 }
 
-async fn all_steps_taken_back_leave_nothing(database: &Database) -> Result<(), Failure> {
+async fn all_steps_reverted_leave_nothing(database: &Database) -> Result<(), Failure> {
     let store = database.migrated(Service::clock(0)?, Some(Host::Right)).await?;
     let all = store.status().await?.len();
     for _ in 0..2 {
         check(database.names().await?.len() > 10, "there are tables")?;
-        same(&store.down(&Down::newest(u32::MAX)).await?.len(), &all, "steps taken back")?;
+        same(&store.down(&Down::newest(u32::MAX)).await?.len(), &all, "steps reverted")?;
         let mut left = database.names().await?;
         left.retain(|name| !name.starts_with("schema_"));
-        same(&left, &vec![], "what is left")?;
+        same(&left, &vec![], "tables left")?;
         same(&store.up().await?.len(), &all, "steps applied again")?;
     }
     Ok(())
 }
 
-/// A trial on a database of its own, which is removed however it ends.
+/// A trial on a new database, which is removed even if the trial fails.
 fn trial(
     name: String,
     kind: Kind,

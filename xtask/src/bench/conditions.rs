@@ -1,4 +1,4 @@
-//! Under which conditions something was measured, and where that is written down.
+//! The conditions of a measurement, and the document that gets the results.
 
 use super::{Fault, client::Window, report::Condition};
 use mongodb::bson::doc;
@@ -9,7 +9,7 @@ use std::{fs, path::Path, process::Command, thread};
 const BEGIN: &str = "<!-- results: begin -->";
 const END: &str = "<!-- results: end -->";
 
-/// The machine, the versions, and how it was measured.
+/// The machine, the versions, and the settings of the measurement.
 pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> Vec<Condition> {
     let cores = thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let kib: u64 =
@@ -57,14 +57,14 @@ fn postgres(address: &str) -> Result<String, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = PgConnection::connect(address).await?;
-        let mut told = vec![];
+        let mut values = vec![];
         for name in settings {
             let value: String =
                 sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(&mut connection).await?;
-            told.push(format!("{name} {value}"));
+            values.push(format!("{name} {value}"));
         }
         connection.close().await?;
-        Ok(told.join(", "))
+        Ok(values.join(", "))
     })
 }
 
@@ -92,7 +92,7 @@ fn proc_line(file: &str, name: &str) -> Option<String> {
     line.split_once(':').map(|(_, value)| value.trim().to_owned())
 }
 
-/// What a command prints, in one line; what it is not there for is unknown.
+/// The output of a command, or `unknown` if it prints nothing or cannot be run.
 fn output(command: &str, arguments: &[&str]) -> String {
     let output = Command::new(command).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
@@ -105,19 +105,19 @@ fn commit() -> String {
     if changed == "unknown" { id } else { format!("{id}, with changes") }
 }
 
-/// Puts text between the markers of a document.
+/// Replaces the text between the markers of a document.
 ///
 /// # Errors
-/// There are none, or it cannot be written.
+/// If the document has no markers or cannot be written.
 pub(super) fn document(file: &Path, tables: &str) -> Result<(), Fault> {
     fs::write(file, with_tables(file, tables)?)?;
     Ok(())
 }
 
-/// Whether tables could be put into a document, before minutes are spent on them.
+/// Checks that tables can be put into a document, before minutes are spent on measuring.
 ///
 /// # Errors
-/// It is not there, or has no markers.
+/// If the document cannot be read or has no markers.
 pub(super) fn check(file: &Path) -> Result<(), Fault> {
     with_tables(file, "").map(drop)
 }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_tables_take_the_place_of_the_old_ones() {
+    fn new_tables_replace_the_old_ones() {
         let text = format!("# Speed\n{BEGIN}\nold\n{END}\nmore\n");
         let written = between_markers(&text, "| new |\n\n").unwrap();
         assert_eq!(written, format!("# Speed\n{BEGIN}\n\n| new |\n\n{END}\nmore\n"));

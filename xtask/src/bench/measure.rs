@@ -1,4 +1,4 @@
-//! What a run costs the server, and what came out of it.
+//! The results of a run, and its cost for the server.
 
 use super::{
     Fault,
@@ -8,7 +8,7 @@ use super::{
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// Watches nothing.
+/// An observer that does nothing.
 pub(crate) struct Unobserved;
 
 impl Observer for Unobserved {
@@ -31,7 +31,7 @@ impl Meter {
     }
 
     fn now(&self) -> Duration {
-        // A process that has ended is noticed by the answers that do not come.
+        // If the process has ended, missing answers will show it.
         cpu(self.process).unwrap_or_default()
     }
 }
@@ -48,7 +48,7 @@ impl Observer for Meter {
     }
 }
 
-/// Watches the server and the client.
+/// Meters of the server and the client.
 struct Both(Meter, Meter);
 
 impl Observer for Both {
@@ -63,7 +63,7 @@ impl Observer for Both {
     }
 }
 
-/// A latency distribution in short, in milliseconds.
+/// Percentiles of the latency, in milliseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
@@ -72,23 +72,23 @@ pub(crate) struct Latency {
     pub(crate) max: f64,
 }
 
-/// What one stream of requests has come to.
+/// The results of one stream of requests.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figures {
     pub(crate) per_second: f64,
     pub(crate) answers: u64,
-    /// Those outside of the window, too.
+    /// All answers, including those outside of the window.
     pub(crate) total: u64,
     #[serde(rename = "latency_ms")]
     pub(crate) latency: Latency,
-    /// Requests that a busy server refused; they are not among the answers.
+    /// Requests that a busy server refused. They do not count as answers.
     pub(crate) refused: u64,
-    /// Answers that were not as expected, and the first of them.
+    /// The number of answers that were not as expected.
     pub(crate) wrong: u64,
     pub(crate) first_wrong: Option<String>,
 }
 
-/// What all streams of a run have cost.
+/// The cost of all streams of a run.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Cost {
     /// CPU time of the server in seconds per 1,000 answers of all streams.
@@ -104,7 +104,7 @@ pub(crate) struct Cost {
 /// Runs loads against a server.
 ///
 /// # Errors
-/// The server is gone.
+/// If the server has ended.
 pub(crate) fn measure(server: &Process, loads: &mut [Load<'_>], window: Window) -> Result<(Vec<Figures>, Cost), Fault> {
     let mut both = Both(Meter::new(server.id()), Meter::new(std::process::id()));
     let measured = run(loads, window, &mut both)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast the server is, and how far that is from what the machine can do.
+//! `cargo xtask bench` measures the speed of the server and compares it with the limits of the machine.
 
 pub(crate) mod baseline;
 mod client;
@@ -22,45 +22,45 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Whatever went wrong, for a person.
+/// An error that is printed for a person.
 pub(crate) type Fault = Box<dyn Error + Send + Sync>;
 
-/// Products in the shop, unless told otherwise.
+/// The default number of products in the shop.
 const PRODUCTS: usize = 100_000;
 const QUICK_PRODUCTS: usize = 2_000;
-/// What a list grows to.
+/// The default number of rows to which a list grows.
 const ROWS: usize = 1_000_000;
 
-/// What is to be measured.
+/// The options of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bench {
-    /// On these stores, one after the other: sqlite, postgres, mongodb. The servers are those that
-    /// SKEP_TEST_POSTGRES_URL and SKEP_TEST_MONGODB_URL name.
+    /// The stores to measure, one after the other: sqlite, postgres, mongodb. SKEP_TEST_POSTGRES_URL and
+    /// SKEP_TEST_MONGODB_URL have the addresses of the servers.
     #[arg(long, value_delimiter = ',', default_value = "sqlite")]
     store: Vec<String>,
-    /// These alone.
+    /// Measure only these scenarios.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Scenario>,
-    /// How long each measurement takes.
+    /// The length of each measurement, in seconds.
     #[arg(long, value_name = "N", default_value_t = 10.0)]
     seconds: f64,
-    /// A second for each, in a small shop: whether all of it works, not how fast it is.
+    /// Measure at most one second each, in a small shop. This checks that everything works, not how fast it is.
     #[arg(long)]
     quick: bool,
-    /// How many products the shop has [default: 100,000; 2,000 with --quick].
+    /// The number of products in the shop [default: 100,000; 2,000 with --quick].
     #[arg(long, value_name = "N")]
     products: Option<usize>,
-    /// Measure on SQLite, too, how pages slow down as the list grows to this many rows: minutes for 1,000,000. On the
-    /// other stores it takes far longer: only with --only growth.
+    /// Also measure how pages slow down as the list grows to this many rows. On SQLite, 1,000,000 rows take minutes. On
+    /// the other stores they take far longer, so there it also needs --only growth.
     #[arg(long, value_name = "ROWS")]
     growth: Option<usize>,
-    /// The server to measure; built unless named.
+    /// The server to measure. Without this option, it is built.
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
-    /// Write all of it as JSON, too.
+    /// Also write the report as JSON to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Put the tables between the markers of this document, too.
+    /// Also put the tables between the markers of this document.
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
 }
@@ -80,7 +80,7 @@ impl Bench {
         use clap::ValueEnum as _;
         let all = Scenario::value_variants().iter();
         let is_wanted = |scenario: &Scenario| match scenario {
-            // A million rows are made within minutes on SQLite; elsewhere it takes a wish of one's own.
+            // A million rows take minutes on SQLite. Other stores take longer, so the scenario must be named.
             Scenario::Growth => {
                 self.only.contains(scenario) || (self.growth.is_some() && matches!(store, Store::Sqlite))
             }
@@ -90,11 +90,11 @@ impl Bench {
     }
 }
 
-/// Measures.
+/// Measures and prints the report.
 ///
 /// # Errors
-/// A store cannot be reached, or a file cannot be written. What goes wrong in a scenario is told in the report, and is
-/// an error in the end.
+/// If a store cannot be reached or a file cannot be written. A fault in a scenario goes into the report, and makes the
+/// run fail at its end.
 pub(crate) fn run(bench: &Bench) -> Result<(), Fault> {
     let binary = match &bench.binary {
         Some(binary) => binary.canonicalize()?,
@@ -117,14 +117,14 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Fault> {
     for store in &stores {
         one_store(bench, &binary, store, &mut report)?;
     }
-    say(&report.tables());
+    print(&report.tables());
     if let Some(file) = &bench.json {
         fs::write(file, serde_json::to_string_pretty(&report)?)?;
     }
     if let Some(document) = &bench.document {
         conditions::document(document, &report.tables())?;
     }
-    if report.faults.is_empty() { Ok(()) } else { Err("not everything went as it should: see the last table".into()) }
+    if report.faults.is_empty() { Ok(()) } else { Err("some scenarios failed: see the last table".into()) }
 }
 
 fn one_store(bench: &Bench, binary: &Path, store: &Store, report: &mut Report) -> Result<(), Fault> {
@@ -142,12 +142,12 @@ fn one_store(bench: &Bench, binary: &Path, store: &Store, report: &mut Report) -
     course.close()
 }
 
-fn say(text: &str) {
-    // Whoever closes it has read enough.
+fn print(text: &str) {
+    // A reader may close the pipe early.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-#[expect(clippy::print_stderr, reason = "what is going on is told to a person")]
+#[expect(clippy::print_stderr, reason = "a person sees the progress")]
 fn progress(text: &str) {
     eprintln!("bench: {text}");
 }

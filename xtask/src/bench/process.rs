@@ -1,4 +1,4 @@
-//! Processes under measurement, and what the kernel says about them.
+//! Processes under measurement, and their CPU time and memory.
 
 use super::Fault;
 use std::{
@@ -13,12 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a process may take to start.
+/// The longest time that a process may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The unit of CPU times in `/proc`, which Linux shows to every program as a hundredth of a second.
+/// The unit of CPU times in `/proc`. Linux shows hundredths of a second to every program.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A server; it is killed with this.
+/// A server. It is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -27,12 +27,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a server that is told its port by `PORT`, and waits until it answers at this path.
+    /// Starts a Skep server on a free port, and waits until it is ready.
     ///
     /// # Errors
-    /// It does not start.
+    /// If it does not start.
     pub(crate) fn skep(binary: &Path, settings: &BTreeMap<String, String>, folder: &Path) -> Result<Self, Fault> {
-        // Free a moment ago; nobody else takes ports from this range by number.
+        // The port was free a moment ago, and no other program takes ports from this range by number.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = folder.join("log");
         let err = OpenOptions::new().create(true).append(true).open(&log)?;
@@ -44,19 +44,19 @@ impl Process {
         Ok(server)
     }
 
-    /// Starts one of the own servers, which tells its address on its first line.
+    /// Starts a server of this program. The first line of its output is its address.
     ///
     /// # Errors
-    /// It does not start.
+    /// If it does not start.
     pub(crate) fn own(arguments: &[&str]) -> Result<Self, Fault> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        let (tell, told) = mpsc::channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         let mut server = Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: None };
-        server.address = told.recv_timeout(PATIENCE)?.parse()?;
+        server.address = receiver.recv_timeout(PATIENCE)?.parse()?;
         Ok(server)
     }
 
@@ -65,7 +65,7 @@ impl Process {
         let request = super::client::bytes("GET", "/ready", "", None);
         while start.elapsed() < PATIENCE {
             if let Some(status) = self.child.try_wait()? {
-                return Err(format!("the server ended with {status}: {}", self.last_words()).into());
+                return Err(format!("the server ended with {status}: {}", self.end_of_log()).into());
             }
             // It listens before it opens its store, and answers as soon as it can.
             if super::client::ask(self.address, &request).is_ok_and(|said| said.status == 200) {
@@ -73,10 +73,10 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(1));
         }
-        Err(format!("the server was not ready within {PATIENCE:?}: {}", self.last_words()).into())
+        Err(format!("the server was not ready within {PATIENCE:?}: {}", self.end_of_log()).into())
     }
 
-    fn last_words(&self) -> String {
+    fn end_of_log(&self) -> String {
         let text = self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default();
         text.lines().rev().take(3).collect::<Vec<_>>().join("; ")
     }
@@ -89,10 +89,10 @@ impl Process {
         self.child.id()
     }
 
-    /// Empties the log, so that the disk keeps room; it is appended to.
+    /// Empties the log, so that it does not fill the disk. The server appends to it, so it can go on.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// If the log cannot be written.
     pub(crate) fn forget_log(&self) -> Result<(), Fault> {
         if let Some(log) = &self.log {
             OpenOptions::new().write(true).open(log)?.set_len(0)?;
@@ -100,10 +100,10 @@ impl Process {
         Ok(())
     }
 
-    /// Ends it in an orderly way.
+    /// Asks it to end and waits until it has.
     ///
     /// # Errors
-    /// It does not end by itself.
+    /// If it does not end.
     pub(crate) fn stop(&mut self) -> Result<(), Fault> {
         // The shell's own kill: std can only send SIGKILL.
         Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status()?;
@@ -129,21 +129,21 @@ impl Drop for Process {
 /// The CPU time that a process has used so far, in all its threads.
 ///
 /// # Errors
-/// There is no such process.
+/// If there is no such process.
 pub(crate) fn cpu(process: u32) -> Result<Duration, Fault> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in parentheses, may hold anything; of what follows, the 12th and 13th are the times.
+    // The name in parentheses may have any characters. The times are the 12th and 13th fields after it.
     let (_, rest) = stat.rsplit_once(") ").ok_or("no times in /proc")?;
     let mut times = rest.split(' ').skip(11).take(2).map(str::parse::<u32>);
     let (user, system) = (times.next().ok_or("no user time")??, times.next().ok_or("no system time")??);
     Ok(TICK * (user + system))
 }
 
-/// The same from the scheduler's own count where the kernel keeps one: it tells single wake-ups, which are far shorter
-/// than the unit of the other. Threads that have ended are not in it.
+/// The CPU time of a process from the scheduler's counts, if the kernel keeps them, and from [`cpu`] otherwise. They
+/// show single wake-ups, which are far shorter than the unit of [`cpu`]. Threads that have ended are not counted.
 ///
 /// # Errors
-/// There is no such process.
+/// If there is no such process.
 pub(crate) fn cpu_exact(process: u32) -> Result<Duration, Fault> {
     let of_thread = |path: PathBuf| -> Option<u64> {
         fs::read_to_string(path.join("schedstat")).ok()?.split(' ').next()?.parse().ok()
@@ -153,10 +153,10 @@ pub(crate) fn cpu_exact(process: u32) -> Result<Duration, Fault> {
     nanos.map_or_else(|| cpu(process), |nanos| Ok(Duration::from_nanos(nanos)))
 }
 
-/// A line of `/proc/<id>/status` in bytes, as `VmRSS` for the resident memory and `VmHWM` for its peak.
+/// A line of `/proc/<id>/status` in bytes, for example `VmRSS` for the resident memory or `VmHWM` for its peak.
 ///
 /// # Errors
-/// There is no such process.
+/// If there is no such process.
 pub(crate) fn memory(process: u32, line: &str) -> Result<u64, Fault> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_tells_time_and_memory() {
+    fn time_and_memory_can_be_read() {
         let id = std::process::id();
         let before = cpu(id).unwrap();
         while cpu(id).unwrap() < before + TICK * 2 {

@@ -1,10 +1,10 @@
-//! What is told in the end: tables for people, JSON for programs.
+//! The report: tables for people, JSON for programs.
 
 use super::measure::{Cost, Figures};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// All that was found out.
+/// The results of a run.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     pub(crate) conditions: Vec<Condition>,
@@ -14,14 +14,14 @@ pub(crate) struct Report {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Under which something was measured.
+/// A condition of the measurement, for example the machine.
 #[derive(Debug, Serialize)]
 pub(crate) struct Condition {
     pub(crate) name: &'static str,
     pub(crate) value: String,
 }
 
-/// A stream of requests.
+/// The results of a stream of requests.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) store: &'static str,
@@ -32,7 +32,7 @@ pub(crate) struct Row {
     pub(crate) cost: Cost,
 }
 
-/// How it compares with a limit.
+/// A result in comparison with a limit.
 #[derive(Debug, Serialize)]
 pub(crate) struct Ratio {
     pub(crate) store: &'static str,
@@ -41,18 +41,18 @@ pub(crate) struct Ratio {
     pub(crate) limit: String,
     pub(crate) limit_per_second: f64,
     pub(crate) ratio: f64,
-    /// CPU time of the limit in seconds per 1,000, where it is known.
+    /// CPU time of the limit in seconds per 1,000 rounds, if it is known.
     pub(crate) limit_cpu_per_1000: Option<f64>,
 }
 
-/// What was to be reached.
+/// A target and the measured value.
 #[derive(Debug, Serialize)]
 pub(crate) struct Target {
     pub(crate) store: &'static str,
     pub(crate) what: String,
     pub(crate) target: String,
     pub(crate) measured: String,
-    /// None: there is no target for it, it is told for information.
+    /// `None` if the value has no target and is only for information.
     pub(crate) met: Option<bool>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct Fault {
 }
 
 impl Report {
-    /// The tables, in Markdown.
+    /// The tables in Markdown.
     pub(crate) fn tables(&self) -> String {
         let mut text = String::new();
         table(&mut text, &["condition", ""], &self.conditions, |condition| {
@@ -133,7 +133,7 @@ impl Row {
     }
 }
 
-/// A number with commas.
+/// A whole number with commas between thousands.
 pub(crate) fn whole(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A shop on a store of its own, and the server before it.
+//! A shop on a new store, and its server.
 
 use super::{
     Fault,
@@ -17,17 +17,17 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Longer than any fill may take.
+/// The longest time that a fill may take.
 const FILL: Duration = Duration::from_secs(30 * 60);
-/// Pieces of every product: more than any run can sell.
+/// The pieces of every product. They are more than a run can sell.
 const STOCK: u32 = 100_000_000;
-/// How often a busy server is asked again, and how long after.
+/// The number of repeats if the server is busy, and the pause before each.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "correct horse battery staple";
 const IN_FLIGHT: usize = 64;
 
-/// A store of its own, and how a server is started on it.
+/// A new store, and the settings of servers on it.
 #[derive(Debug)]
 pub(crate) struct Stand {
     place: TestDatabase,
@@ -37,27 +37,27 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
-    /// A fresh database and folder.
+    /// Creates a database and a folder.
     ///
     /// # Errors
-    /// There is no folder.
+    /// If the folder cannot be created.
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
         let place = store.new_database();
         let unlimited = ["ADDRESS", "USER", "CREDENTIALS"].map(|name| format!("SKEP_LIMIT_{name}"));
         let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
         let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
-        // The same for every server and every start, so that a token is good on all of them.
+        // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
         Ok(Self { place, folder, binary: binary.to_owned(), settings })
     }
 
-    /// Another one on the same kind of store.
+    /// Creates another stand on the same kind of store.
     ///
     /// # Errors
-    /// There is no folder.
+    /// If the folder cannot be created.
     pub(crate) fn another(&self) -> Result<Self, Fault> {
         Self::new(&self.binary, self.place.store())
     }
@@ -83,15 +83,15 @@ impl Stand {
     /// Starts the server.
     ///
     /// # Errors
-    /// It does not start.
+    /// If it does not start.
     pub(crate) fn start(&self) -> Result<Process, Fault> {
         Process::skep(&self.binary, &self.settings, self.folder.path())
     }
 
-    /// Starts a second instance beside the first: a folder of its own, the same secret.
+    /// Starts a second instance beside the first, with another folder and the same secret.
     ///
     /// # Errors
-    /// It does not start.
+    /// If it does not start.
     pub(crate) fn start_second(&self) -> Result<Process, Fault> {
         let folder = self.folder.path().join("second");
         fs::create_dir_all(&folder)?;
@@ -102,10 +102,10 @@ impl Stand {
         Process::skep(&self.binary, &settings, &folder)
     }
 
-    /// Makes the schema without starting the server.
+    /// Migrates the store without starting the server.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// If a migration fails.
     pub(crate) fn migrate(&self) -> Result<(), Fault> {
         let mut command = std::process::Command::new(&self.binary);
         command.args(["migrate", "up"]).env_clear().envs(&self.settings).current_dir(self.folder.path());
@@ -116,7 +116,7 @@ impl Stand {
         Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
     }
 
-    /// The token for the set-up that the server has printed.
+    /// The token for set-up that the server has printed.
     fn setup_token(&self) -> Result<String, Fault> {
         let text = fs::read_to_string(self.folder.path().join("out"))?;
         let rest = text.split_once("\"token\":\"").map(|(_, rest)| rest);
@@ -132,7 +132,7 @@ pub(crate) struct Shop {
     pub(crate) admin: String,
     /// The tokens of customers.
     pub(crate) customers: Rc<[String]>,
-    /// The identifiers of the products.
+    /// The ids of the products.
     pub(crate) products: Rc<[String]>,
 }
 
@@ -140,7 +140,7 @@ impl Shop {
     /// Starts the server and fills it through its API.
     ///
     /// # Errors
-    /// It refuses.
+    /// If the server does not start or refuses a request.
     pub(crate) fn open(stand: &Stand, products: usize, customers: usize) -> Result<Self, Fault> {
         let server = stand.start()?;
         let address = server.address();
@@ -164,13 +164,13 @@ impl Shop {
         self.server.address()
     }
 
-    /// Draws products.
+    /// A source of random products.
     pub(crate) fn ids(&self, seed: u64) -> Ids {
         Ids::new(self.products.clone(), seed)
     }
 }
 
-/// The address of a customer by number.
+/// The e-mail address of the customer with this number.
 pub(crate) fn customer(number: usize) -> String {
     format!("customer{number}@example.com")
 }
@@ -185,7 +185,7 @@ fn log_in(address: SocketAddr, email: &str) -> Result<String, Fault> {
     Ok(answer["access_token"].as_str().ok_or("no token")?.to_owned())
 }
 
-/// Asks again while the server is busy, which it may be just after its start.
+/// Sends a POST request. Repeats it while the server is busy, as it may be just after its start.
 fn post(address: SocketAddr, target: &str, body: &str, expected: u16) -> Result<serde_json::Value, Fault> {
     let request = bytes("POST", target, "", Some(body));
     let mut answer = ask(address, &request)?;
@@ -199,7 +199,7 @@ fn post(address: SocketAddr, target: &str, body: &str, expected: u16) -> Result<
     answer.expect(expected)?.json()
 }
 
-/// The body that makes a product.
+/// The body of a request that creates a product.
 pub(crate) fn product(number: usize) -> String {
     let price = 100 + number % 9_900;
     format!(
@@ -207,10 +207,10 @@ pub(crate) fn product(number: usize) -> String {
     )
 }
 
-/// Makes the products with these numbers; their identifiers.
+/// Creates the products with these numbers and returns their ids.
 ///
 /// # Errors
-/// The server refuses one.
+/// If the server refuses one.
 pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<usize>) -> Result<Vec<String>, Fault> {
     let head = bearer(admin);
     let patience = 100 + numbers.len() / 10;
@@ -227,17 +227,17 @@ pub(crate) fn fill(address: SocketAddr, admin: &str, numbers: std::ops::Range<us
 struct Fill {
     head: String,
     numbers: std::ops::Range<usize>,
-    /// What a busy server has refused.
+    /// The numbers of products that a busy server has refused.
     again: Vec<usize>,
     made: Vec<String>,
-    /// How many refusals are still put up with.
+    /// The number of refusals that are still tolerated.
     patience: usize,
 }
 
 impl Source for Fill {
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64> {
         let number = self.again.pop().or_else(|| self.numbers.next())?;
-        // With a key, so that what was refused can be asked again, whatever came of it.
+        // With a key, a refused request can be repeated safely.
         let head = format!("{}Idempotency-Key: fill-{number}\r\n", self.head);
         out.extend(bytes("POST", "/api/v1/products", &head, Some(&product(number))));
         Some(number as u64)

@@ -26,7 +26,7 @@ impl Key {
         SigningKey::from_pkcs8(self.id, &self.document).unwrap()
     }
 
-    /// A token with a right signature over any header and claims.
+    /// A token with a valid signature over any header and claims.
     fn sign(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(message.as_bytes()));
@@ -74,7 +74,7 @@ fn is_invalid(tokens: &EdDsaTokens, token: &str) -> bool {
 }
 
 #[test]
-fn a_token_says_what_was_issued_to_the_second() {
+fn a_token_holds_the_issued_claims_to_the_second() {
     let tokens = tokens(&Key::new("k1"));
     let token =
         tokens.issue(&AccessClaims { issued_at: at(NOW + 999), expires_at: at(NOW + 600_999), ..claims() }).unwrap();
@@ -87,10 +87,10 @@ fn a_token_says_what_was_issued_to_the_second() {
 }
 
 #[test]
-fn a_token_is_good_from_issue_to_expiry_by_the_time_that_is_given() {
+fn a_token_is_valid_from_issue_to_expiry_at_the_given_time() {
     let tokens = tokens(&Key::new("k1"));
     let token = tokens.issue(&claims()).unwrap();
-    // In both orders: also what is remembered is judged anew.
+    // Twice, because the time of a cached token must be checked again.
     for _ in 0..2 {
         assert!(matches!(tokens.verify(&token, at(NOW - 5_001)), Err(TokenError::Invalid)));
         assert!(tokens.verify(&token, at(NOW - 5_000)).is_ok(), "the clock of another instance may be ahead");
@@ -138,12 +138,12 @@ fn a_foreign_signature_is_invalid_whatever_the_header_offers() {
     ] {
         let header = with(header(), name, value);
         assert!(is_invalid(&tokens, &foreign.sign(&header, &payload().to_string())), "{name}");
-        assert!(is_invalid(&tokens, &key.sign(&header, &payload().to_string())), "{name} with a right signature");
+        assert!(is_invalid(&tokens, &key.sign(&header, &payload().to_string())), "{name} with a valid signature");
     }
 }
 
 #[test]
-fn another_type_algorithm_or_key_id_is_invalid_also_with_a_right_signature() {
+fn another_type_algorithm_or_key_id_is_invalid_even_with_a_valid_signature() {
     let key = Key::new("k1");
     let tokens = tokens(&key);
     let payload = payload().to_string();
@@ -199,7 +199,7 @@ fn a_token_without_signature_or_signed_with_the_public_key_is_invalid() {
 }
 
 #[test]
-fn missing_doubled_or_malformed_claims_are_invalid_also_with_a_right_signature() {
+fn missing_doubled_or_malformed_claims_are_invalid_even_with_a_valid_signature() {
     let key = Key::new("k1");
     let tokens = tokens(&key);
     let header = header().to_string();
@@ -250,7 +250,7 @@ fn a_token_with_any_changed_character_is_invalid() {
             }
         }
     }
-    // The last character of 64 bytes carries 2 bits; the other 4 must be zero, so no other spelling means the same.
+    // The last character of 64 bytes carries 2 bits and the other 4 must be zero, so no other spelling is valid.
     for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
         let spelling = format!("{}{last}", &token[..token.len() - 1]);
         assert!(spelling == token || is_invalid(&tokens, &spelling));
@@ -258,7 +258,7 @@ fn a_token_with_any_changed_character_is_invalid() {
 }
 
 #[test]
-fn what_is_no_token_is_invalid() {
+fn a_text_that_is_not_a_token_is_invalid() {
     let tokens = tokens(&Key::new("k1"));
     let token = tokens.issue(&claims()).unwrap();
     for text in [
@@ -281,7 +281,7 @@ fn what_is_no_token_is_invalid() {
 }
 
 #[test]
-fn what_was_refused_is_not_remembered() {
+fn a_refused_token_is_not_cached() {
     let key = Key::new("k1");
     let tokens = tokens(&key);
     let token = tokens.issue(&claims()).unwrap();
@@ -295,7 +295,7 @@ fn what_was_refused_is_not_remembered() {
 }
 
 #[test]
-fn remembered_tokens_are_bounded() {
+fn the_number_of_cached_tokens_is_bounded() {
     let tokens = tokens(&Key::new("k1"));
     let times = Times { claims: claims(), not_before: at(NOW) };
     for number in 0..3 * REMEMBERED {
@@ -321,7 +321,7 @@ fn the_key_set_holds_every_public_key_and_nothing_private() {
 }
 
 #[test]
-fn two_keys_of_one_id_and_documents_that_are_no_keys_are_refused() {
+fn two_keys_with_one_id_and_documents_without_a_key_are_refused() {
     let (a, b) = (Key::new("k1"), Key::new("k1"));
     assert!(EdDsaTokens::new("i", "a", a.signing(), &[b.signing().verifying_key()]).is_err());
     assert_eq!(SigningKey::from_pkcs8("k", b"no").unwrap_err(), InvalidKey);

@@ -26,7 +26,7 @@ fn claims() -> AccessClaims {
     }
 }
 
-/// Whether both rings hold the same keys, shown by using them.
+/// Whether both rings hold the same keys. Compares the results of using them.
 fn agree(a: &KeyRing, b: &KeyRing) -> bool {
     let (tokens_a, tokens_b) = (a.tokens("i", "a").unwrap(), b.tokens("i", "a").unwrap());
     let token = tokens_a.issue(&claims()).unwrap();
@@ -85,7 +85,7 @@ async fn instances_that_start_at_once_end_with_the_same_keys() {
 async fn an_instance_with_another_secret_is_refused_and_adds_nothing() {
     let keys = MemoryKeys::default();
     KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
-    // Also where a key is missing, which it would otherwise add.
+    // A missing key must not be added, either.
     keys.remove(KeyPurpose::Fingerprints);
     let stored = keys.list_keys().await.unwrap();
     let error = KeyRing::load_or_create(&keys, &other_secret(), &runtime()).await.unwrap_err();
@@ -96,9 +96,9 @@ async fn an_instance_with_another_secret_is_refused_and_adds_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_secrets_racing_for_an_empty_store_one_wins_it_whole() {
+async fn of_two_secrets_racing_for_an_empty_store_only_one_stores_keys() {
     let keys = MemoryKeys::default();
-    // The other instance keeps its first key between our look and our insert.
+    // The other instance stores its first key between our read and our insert.
     keys.let_another_insert_first(new_key(KeyPurpose::AccessTokens, &other_secret(), &runtime()).unwrap());
     let error = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap_err();
     assert!(matches!(error, KeyRingError::OtherSecret));
@@ -124,7 +124,7 @@ async fn the_newest_token_key_signs_and_older_ones_verify() {
 }
 
 #[tokio::test]
-async fn the_newest_cursor_key_is_the_one() {
+async fn the_newest_cursor_key_is_used() {
     let keys = MemoryKeys::default();
     KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
     let sealed = secret().seal(&context(KeyPurpose::Cursors, "newer"), &[9; 32]).unwrap();
@@ -152,7 +152,7 @@ async fn a_damaged_or_swapped_key_is_named() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_or_forgets_is_told() {
+async fn a_store_that_fails_or_loses_keys_is_reported() {
     let keys = MemoryKeys::default();
     keys.fail();
     let error = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap_err();

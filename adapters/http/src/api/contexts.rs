@@ -1,4 +1,4 @@
-//! The contexts, all together.
+//! The list of contexts, and what is collected from each.
 
 use crate::{
     catalog, identity, ordering,
@@ -10,7 +10,7 @@ use poem_openapi::{
 };
 use serde_json::Value;
 
-/// The contexts, in the order of the document. A new one plugs in with a line here.
+/// The contexts, in the order of the document. A new context needs a line here.
 const CONTEXTS: &[Context] = &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT];
 
 /// The endpoints of all contexts.
@@ -35,7 +35,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
     CONTEXTS.iter().flat_map(|context| context.operations)
 }
 
-/// Completes the schemas of the document with what each context has to say of its own.
+/// Adds each context's examples and closed sets of values to the schemas of the document.
 pub(super) fn complete(schemas: &mut Value) {
     CONTEXTS.iter().for_each(|context| (context.complete)(&mut Schemas(schemas)));
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document as it is served: poem-openapi's, with what it leaves out.
+//! The OpenAPI document as it is served: the one that poem-openapi makes, corrected and completed.
 
 mod examples;
 mod parameters;
@@ -8,32 +8,36 @@ use super::contexts;
 use crate::parts::Operation;
 use serde_json::{Map, Value, json};
 
-/// What holds for every operation.
+/// The rules that hold for every operation.
 const DESCRIPTION: &str = "\
 The whole backend of a product: accounts, catalog, orders.
 
-- **Errors** are problem documents (RFC 9457). `code` is stable, `errors` names the places that are wrong, and \
-`request_id` is in the log of the server.
-- **Money** is a whole number of minor units: 1999 EUR is 19.99 €. **Times** are UTC with milliseconds.
-- **Lists** come in pages: ask for `links.next` until there is none. Cursors belong to one caller and one query.
-- **Changes** to a thing that has an `ETag` name it in `If-Match`, so that nobody overwrites what they have not seen.
-- **Repeats** are safe with an `Idempotency-Key`: the same key gets the same answer for 24 hours.
-- **Limits** are told in `RateLimit` headers; 429 and 503 say in `Retry-After` when to come back.";
+- **Errors** are problem documents (RFC 9457). `code` is stable. `errors` lists the fields and parameters that are \
+wrong. `request_id` finds the request in the log of the server.
+- **Money** is a whole number of minor units: 1999 EUR is 19.99 €. **Times** are UTC with milliseconds (RFC 3339).
+- **Lists** come in pages. Follow `links.next` until it is absent. A cursor works only for the caller and the query \
+that it was made for.
+- **Changes**: the `ETag` of a resource stands for its version. Send it back in `If-Match`, and a change that another \
+client has made in between is not overwritten. PUT and PATCH require the header.
+- **Repeats** are safe with an `Idempotency-Key`: for 24 hours, a repeat with the same key gets the first answer and \
+changes nothing.
+- **Limits**: `RateLimit` headers report them. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
-/// Finishes the document that poem-openapi made.
+/// Corrects and completes the document that poem-openapi made.
 pub(crate) fn finish(text: &str) -> Value {
     let mut document: Value = serde_json::from_str(text).expect("poem-openapi writes json");
     document["openapi"] = json!("3.0.3");
     document["info"]["description"] = json!(DESCRIPTION);
     document["info"]["license"] = json!({ "name": "MIT OR Apache-2.0" });
-    document["servers"] = json!([{ "url": "/", "description": "The server that this document is from" }]);
+    document["servers"] = json!([{ "url": "/", "description": "The server that serves this document" }]);
     if let Some(tags) = document["tags"].as_array_mut() {
-        // Nobody does anything before they have an account.
+        // A new client needs an account before anything else.
         tags.sort_by_key(|tag| tag["name"] != "Identity");
     }
     for operation in operations_mut(&mut document) {
         parameters::describe(operation);
         describe_answers(operation);
+        put_open_way_first(operation);
     }
     tidy(&mut document);
     close_requests(&mut document);
@@ -44,21 +48,21 @@ pub(crate) fn finish(text: &str) -> Value {
     document
 }
 
-/// Says in the usual way what poem-openapi says in its own.
+/// Removes and renames what poem-openapi writes in an unusual way.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             let is_object = fields.get("type").is_some_and(|kind| kind == "object");
             fields.retain(|name, value| match name.as_str() {
-                // Defaults of the format, and not those of headers.
+                // poem-openapi writes these defaults of query parameters, and it writes them for headers as well.
                 "deprecated" => *value != json!(false),
                 "explode" => false,
-                // Every schema is called what its key says.
+                // The key of a schema is its name.
                 "title" => !(is_object && value.is_string()),
                 _ => true,
             });
             if let Some(parts) = fields.get_mut("allOf").and_then(Value::as_array_mut) {
-                // A reference, and a part that repeats the description beside it.
+                // The other part repeats the description that stands beside `allOf`.
                 parts.retain(|part| part.get("$ref").is_some());
             }
             for name in ["minimum", "maximum"] {
@@ -66,7 +70,7 @@ fn tidy(value: &mut Value) {
                     whole(bound);
                 }
             }
-            // There are no unsigned formats.
+            // OpenAPI has no unsigned formats.
             if fields
                 .get("format")
                 .is_some_and(|format| ["uint16", "uint32", "uint64"].map(|f| json!(f)).contains(format))
@@ -86,14 +90,14 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// 100.0 is 100 where only whole numbers are meant.
+/// Writes a bound such as 100.0 as 100.
 fn whole(bound: &mut Value) {
     if let Some(number) = bound.as_f64().filter(|number| number.fract() == 0.0) {
         *bound = serde_json::from_str(&format!("{number:.0}")).unwrap_or(json!(number));
     }
 }
 
-/// Request bodies refuse unknown fields: say so.
+/// States that request bodies and the schemas within them refuse unknown fields.
 fn close_requests(document: &mut Value) {
     let mut names = vec![];
     for operation in operations(document) {
@@ -112,7 +116,7 @@ fn close_requests(document: &mut Value) {
     }
 }
 
-/// Fields of one name mean the same everywhere.
+/// Gives fields a format by their name, because a name means the same everywhere.
 fn describe_fields(document: &mut Value) {
     let schemas = document["components"]["schemas"].as_object_mut().into_iter().flatten();
     let fields = schemas.filter_map(|(_, schema)| schema.get_mut("properties")?.as_object_mut()).flatten();
@@ -126,13 +130,20 @@ fn describe_fields(document: &mut Value) {
     }
 }
 
-/// Calls the resource of an answer by its name.
+/// Replaces the word "resource" in the descriptions of answers by the name of the schema.
 fn describe_answers(operation: &mut Map<String, Value>) {
     for (_, answer) in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flatten() {
         let Some(name) = name_of(&answer["content"]["application/json"]["schema"]) else { continue };
         if let Some(text) = answer["description"].as_str() {
             answer["description"] = json!(text.replace("resource", &name.to_ascii_lowercase()));
         }
+    }
+}
+
+/// Lists the way without a token first where there is one: a reader that takes the first way then sees an open operation.
+fn put_open_way_first(operation: &mut Map<String, Value>) {
+    if let Some(ways) = operation.get_mut("security").and_then(Value::as_array_mut) {
+        ways.sort_by_key(|way| *way != json!({}));
     }
 }
 
@@ -147,7 +158,7 @@ pub(super) fn paths(document: &Value, are_meant: impl Fn(&Operation) -> bool) ->
     paths.filter(|(_, item)| meant(item)).map(|(path, _)| path.clone()).collect()
 }
 
-/// What is known of the operation of this name.
+/// The declaration of the operation with this `operationId`.
 fn of(id: &Value) -> Option<&'static Operation> {
     contexts::operations().find(|operation| *id == operation.id)
 }

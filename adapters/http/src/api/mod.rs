@@ -1,4 +1,4 @@
-//! The API as a whole: the contexts as one service, and the document that describes them.
+//! The whole API: the contexts as one service, and the document that describes them.
 
 mod contexts;
 mod document;

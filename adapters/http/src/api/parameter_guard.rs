@@ -1,5 +1,5 @@
-//! Refuses query parameters that an operation does not have, and those given twice, and header parameters that cannot be
-//! read. poem-openapi ignores all of them, and reads the body before our endpoints look at a header.
+//! Refuses unknown and repeated query parameters, and header parameters that cannot be read. poem-openapi ignores all
+//! of them, and it reads the body before our endpoints look at a header.
 
 use crate::{
     body,
@@ -18,23 +18,23 @@ pub(crate) struct ParameterGuard {
     known: Arc<HashMap<String, HashMap<Method, Operation>>>,
 }
 
-/// What the OpenAPI document says of an operation.
+/// The facts about an operation in the OpenAPI document.
 struct Operation {
     query: Vec<String>,
     takes_key: bool,
     takes_if_match: bool,
     callers: Callers,
-    /// The media types of its body; none if it has no body.
+    /// The media types of the body; empty if the operation has no body.
     media_types: Vec<String>,
 }
 
-/// Whose credentials an operation looks at.
+/// How an operation treats credentials.
 enum Callers {
-    /// Nobody's: it ignores them.
+    /// It ignores them.
     Unasked,
-    /// Those of whoever sends some.
+    /// It checks them if the caller sends any.
     Anyone,
-    /// Everybody's.
+    /// It requires them.
     SignedIn,
 }
 
@@ -61,7 +61,7 @@ impl ParameterGuard {
         if let Some(operation) = self.operation(&request)
             && let Err(fault) = operation.check(&request)
         {
-            // Whoever may not call at all is told so first, and then what is wrong with the body as a whole.
+            // Problems with the credentials come first, then problems with the headers of the body.
             match operation.callers {
                 Callers::Unasked => {}
                 Callers::Anyone => drop(Anyone::read(&request).await?),
@@ -124,10 +124,10 @@ impl Operation {
         Ok(())
     }
 
-    /// A header that is no text would count as missing, and of several keys the first would be taken. The names are
-    /// told as the document writes them.
+    /// Without this check, a header that is not a text would count as missing, and the first of several keys would be
+    /// taken. Problems spell the names as the document does.
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        const TEXT: &str = "must have ascii characters only";
+        const TEXT: &str = "must have ASCII characters only";
         let is_text = |name: &HeaderName| headers.get_all(name).iter().all(|value| value.to_str().is_ok());
         if self.takes_key {
             if !is_text(&IDEMPOTENCY_KEY) {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_known_and_given_once() {
+    fn unknown_and_repeated_parameters_are_refused() {
         assert_eq!(check("/x", &[]), Ok(()));
         assert_eq!(check("/x?limit=1", &["k"]), Ok(()));
         for uri in ["/x?limit=1&limit=2", "/x?%6Cimit=1", "/x?page=1", "/x?limit=1&"] {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_and_can_be_read() {
+    fn a_repeated_or_unreadable_key_is_refused() {
         for keys in [&["a", "a"][..], &["a", "b"], &[""], &["a\tb"]] {
             assert_eq!(check("/x", keys), Err("invalid_parameter"), "{keys:?}");
         }

@@ -1,4 +1,4 @@
-//! All endpoints as one service, and the document that describes them.
+//! Builds the service from the endpoints of all contexts.
 
 use super::{
     contexts::{self, Endpoints},
@@ -17,14 +17,14 @@ use serde_json::Value;
 use skep_application::App;
 use std::sync::Arc;
 
-/// The API: endpoints around the use cases.
+/// Makes the service and its document.
 pub struct Api;
 
-/// The API, ready to be put behind the edge.
+/// The API as one endpoint, with what the edge needs to know of it.
 pub struct Service {
-    /// Answers requests.
+    /// The endpoint that answers all requests.
     pub endpoint: BoxEndpoint<'static, Response>,
-    /// The paths and their methods, for the edge.
+    /// The paths and their methods. The edge answers 404 and 405 from them.
     pub routes: RouteTable,
     /// The OpenAPI document.
     pub document: Arc<Value>,
@@ -37,7 +37,7 @@ impl Api {
         document::finish(&Self::endpoints().spec())
     }
 
-    /// The operations of this version, with the actions that they ask for and the refusals of their use cases.
+    /// The operations of this version, with their actions and the refusals of their use cases.
     pub fn operations() -> impl Iterator<Item = &'static Operation> {
         contexts::operations()
     }
@@ -47,7 +47,7 @@ impl Api {
             .description("The whole backend of a product: accounts, catalog, orders.")
     }
 
-    /// Builds the service.
+    /// Builds the service. The recorder of metrics must be installed before.
     #[must_use]
     pub fn build(app: Arc<App>, config: ApiConfig) -> Service {
         let document = Arc::new(Self::document());
@@ -73,7 +73,7 @@ impl Api {
         let limiter = Arc::clone(&state.limiter);
         let limit = move |endpoint, request| Arc::clone(&limiter).guard(endpoint, request);
         let endpoint = route.nest_no_strip("/", api).around(limit).data(state.clone());
-        // `Data` is also wanted by what runs before poem's own extractors.
+        // Readers that are not extractors find the state in the extensions of the request.
         let endpoint = endpoint.map_to_response().before(move |mut request| {
             request.extensions_mut().insert(state.clone());
             std::future::ready(Ok(request))

@@ -1,8 +1,8 @@
-//! A deserializer that builds structs from objects only.
+//! A deserializer that builds structs from JSON objects only.
 //!
-//! serde's derived structs also accept an array of their fields in order, a shape that no
-//! document of ours has. This wraps any deserializer, at every depth, so that such an array is a
-//! wrong type like any other. It also says "an object" where serde would name our Rust types.
+//! Structs that derive serde's `Deserialize` also accept an array of their fields, which the OpenAPI document does not
+//! allow. This wraps any deserializer, at every depth, and such an array is a wrong type. Messages say "an object"
+//! instead of the name of the Rust type.
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use std::fmt;
@@ -13,7 +13,7 @@ pub(super) struct ByName<T>(pub(super) T);
 /// Wraps the visitor of anything but a struct.
 struct Any<V>(V);
 
-/// Wraps the visitor of a struct: an array is not visited.
+/// Wraps the visitor of a struct. It has no `visit_seq`, so an array is an error.
 struct Struct<V>(V);
 
 macro_rules! forward {

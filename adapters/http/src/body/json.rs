@@ -1,4 +1,4 @@
-//! Parses a JSON text strictly and says where it is wrong.
+//! Parses a JSON text strictly. Problems name the place that is wrong.
 
 use super::by_name::ByName;
 use crate::problem::{FieldError, Problem, code};
@@ -9,13 +9,13 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 /// The deepest nesting of arrays and objects in a body.
 pub const MAX_DEPTH: usize = 32;
 
-/// Objects with fewer keys than this are searched, not hashed.
+/// The number of keys of an object that are searched one by one. Further keys are hashed.
 const FEW_KEYS: usize = 16;
 
 /// Parses a JSON text into a value.
 ///
 /// # Errors
-/// 400 if it is no JSON, names a key twice or nests deeper than [`MAX_DEPTH`]; 422 if a value
+/// 400 if the text is not JSON, an object has a key twice, or it is nested deeper than [`MAX_DEPTH`]. 422 if a value
 /// does not fit the type or a string contains NUL. The problem names the place.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
@@ -28,14 +28,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if check(text, false)? {
         check(text, true)?;
     }
-    // The path is tracked only once it is needed: nearly every body fits.
+    // Nearly every body fits, so the path is tracked only in a second pass, after an error.
     T::deserialize(ByName(&mut serde_json::Deserializer::from_str(text))).or_else(|_| {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| misfit(error.path(), error.inner()))
     })
 }
 
-/// Walks the text; says whether a string in it contains NUL, or refuses the first that does.
+/// Checks syntax, keys and depth. Returns whether a string contains NUL, or refuses the first one that does.
 fn check(text: &str, refuse_nul: bool) -> Result<bool, Problem> {
     let mut walk = Walk { refuse_nul, ..Walk::default() };
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -47,13 +47,13 @@ fn check(text: &str, refuse_nul: bool) -> Result<bool, Problem> {
     }
 }
 
-/// What the walk has found.
+/// The state of a walk through a JSON text.
 #[derive(Default)]
 struct Walk {
     refuse_nul: bool,
     has_nul: bool,
     fault: Option<Fault>,
-    /// The way to the fault, written from its end while the walk unwinds.
+    /// The segments of the pointer to the fault, last one first, because they are added while the walk unwinds.
     way: Vec<String>,
 }
 
@@ -90,14 +90,14 @@ impl Walk {
             Problem::of(code).with_error(FieldError::at(pointer.clone(), code.name, detail))
         };
         match self.fault {
-            Some(Fault::DuplicateKey) => named(code::DUPLICATE_KEY, "the key is named twice"),
+            Some(Fault::DuplicateKey) => named(code::DUPLICATE_KEY, "the key is there twice"),
             Some(Fault::TooDeep) => {
                 Problem::of(code::JSON_TOO_DEEP).with_detail(format!("the body nests deeper than {MAX_DEPTH} levels"))
             }
             Some(Fault::Nul) => {
                 Problem::validation(vec![FieldError::at(pointer, "invalid_value", "the text contains a NUL character")])
             }
-            // A number that no type can hold is a bad value in a good text.
+            // The text is JSON, but no type can hold the number.
             None if error.to_string().starts_with("number out of range") => {
                 Problem::validation(vec![FieldError::at(pointer, "out_of_range", "the number is out of range")])
             }
@@ -116,7 +116,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
     ))
 }
 
-/// Visits any value; `depth` is the number of arrays and objects around it.
+/// Visits any value. `depth` is the number of arrays and objects around it.
 struct Value<'w> {
     walk: &'w mut Walk,
     depth: usize,
@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 }
 
-/// The keys of one object so far.
+/// The keys of an object that were read so far.
 #[derive(Default)]
 struct Keys<'de> {
     few: Vec<Cow<'de, str>>,
@@ -216,7 +216,7 @@ struct Keys<'de> {
 }
 
 impl<'de> Keys<'de> {
-    /// Whether the key is new.
+    /// Adds the key and returns whether it is new.
     fn insert(&mut self, key: Cow<'de, str>) -> bool {
         if self.few.contains(&key) {
             return false;
@@ -229,7 +229,7 @@ impl<'de> Keys<'de> {
     }
 }
 
-/// A key, borrowed from the text unless it has escapes.
+/// Reads a key. It is borrowed from the text unless it has escapes.
 struct Key;
 
 impl<'de> DeserializeSeed<'de> for Key {
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for Key {
     }
 }
 
-/// The 422 for a text that is JSON but does not fit the type.
+/// The problem (422) of a text that is JSON but does not fit the type.
 fn misfit(path: &Path, error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let message = without_position(&text);
@@ -272,8 +272,8 @@ fn misfit(path: &Path, error: &serde_json::Error) -> Problem {
     Problem::validation(vec![FieldError::at(pointer, code, detail)])
 }
 
-/// The code and detail of serde's message, without the value that was sent: it may be a secret
-/// in the wrong place. Completes the pointer when the message names the field.
+/// Makes a code and a detail from serde's message. They leave out the value, which can be a secret in the wrong place.
+/// If the message names a field, it is added to the pointer.
 fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
     if let Some(field) = quoted(message, "unknown field `") {
         if pointer.rsplit('/').next() != Some(&escaped(field)) {
@@ -290,7 +290,7 @@ fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
     if message.starts_with("invalid type: ") {
         return ("invalid_type", expected);
     }
-    // serde says "invalid value: integer `300`, expected u8" for a number that does not fit.
+    // The message of serde for a number out of range is "invalid value: integer `300`, expected u8".
     if message.starts_with("invalid value: integer") || message.starts_with("invalid value: float") {
         return ("out_of_range", expected);
     }
@@ -305,7 +305,7 @@ fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<&'a str> {
     let rest = message.strip_prefix(start)?;
-    // Up to the last backtick before serde's list of what it expected.
+    // The name ends before serde's list of expected names. Without a list, it ends at the last backtick.
     let end = match rest.find("`, ") {
         Some(end) => end,
         None => rest.rfind('`')?,
@@ -322,7 +322,7 @@ fn push_segment(pointer: &mut String, segment: &str) {
     pointer.push_str(&escaped(segment));
 }
 
-/// A segment as a JSON pointer writes it (RFC 6901).
+/// The segment with the escapes of a JSON pointer (RFC 6901).
 fn escaped(segment: &str) -> Cow<'_, str> {
     if segment.contains(['~', '/']) {
         Cow::Owned(segment.replace('~', "~0").replace('/', "~1"))

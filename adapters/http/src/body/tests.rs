@@ -19,7 +19,7 @@ struct Line {
     quantity: u8,
 }
 
-/// Status, code, pointer and field code of the refusal.
+/// The status, the code, the pointer and the field's code of the problem.
 fn refusal(text: impl AsRef<[u8]>) -> (u16, &'static str, String, String) {
     let problem = parse::<Order>(text.as_ref()).unwrap_err();
     let error = problem.errors().first();
@@ -40,13 +40,13 @@ fn malformed(text: impl AsRef<[u8]>) {
 }
 
 #[test]
-fn a_fitting_body_is_parsed() {
+fn a_body_that_fits_the_type_is_parsed() {
     let order: Order = parse(br#" {"lines":[{"sku":"a","quantity":1}],"note":null} "#).unwrap();
     assert_eq!(order, Order { lines: vec![Line { sku: "a".into(), quantity: 1 }], note: None });
 }
 
 #[test]
-fn texts_that_are_no_json_are_400() {
+fn texts_that_are_not_json_are_400() {
     malformed("");
     malformed("  ");
     malformed("{");
@@ -108,14 +108,14 @@ fn values_that_do_not_fit_are_422_with_their_place() {
 }
 
 #[test]
-fn nul_in_a_text_is_422_unless_the_text_is_no_json() {
+fn nul_in_a_string_is_422_unless_the_text_is_not_json() {
     misfit(r#"{"lines":[{"sku":"a\u0000","quantity":1}]}"#, "/lines/0/sku", "invalid_value");
     misfit(r#"{"a\u0000b":1,"lines":[]}"#, "/a\u{0}b", "invalid_value");
     malformed(r#"{"note":"\u0000""#);
 }
 
 #[test]
-fn details_never_repeat_what_was_sent() {
+fn details_never_repeat_values_of_the_body() {
     let problem = parse::<Order>(br#"{"lines":"hunter2, expected"}"#).unwrap_err();
     assert_eq!(problem.errors()[0].detail, "expected a sequence");
     let problem = parse::<Order>(b"7").unwrap_err();
@@ -198,7 +198,7 @@ async fn a_body_over_the_limit_is_413_without_an_edge_too() {
 }
 
 #[tokio::test]
-async fn absent_null_and_value_are_three_things() {
+async fn absent_null_and_a_value_are_distinguished() {
     for (body, meaning) in
         [("{}", "\"Undefined\""), (r#"{"name":null}"#, "\"Null\""), (r#"{"name":"a"}"#, r#""Value(\"a\")""#)]
     {

@@ -1,4 +1,4 @@
-//! Products and their stock.
+//! The endpoints of products and their stock.
 
 use super::dto::{
     ChangeProductRequest, CreateProductRequest, PRODUCTS, ProductBody, ReplaceProductRequest, SetStockRequest,
@@ -21,7 +21,7 @@ use skep_domain::{catalog::Product, shared::ProductId};
 
 #[derive(Tags)]
 pub(super) enum Tag {
-    /// What can be bought.
+    /// Products, their stock, and categories.
     Catalog,
 }
 
@@ -52,30 +52,34 @@ async fn change(
     product_id: ProductId,
     patch: ProductPatch,
     Sent(precondition): IfMatch,
-    Sent(idempotency_key): RepeatKey,
+    Sent(key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
-    let command = ChangeProductCommand { product_id, precondition, patch, idempotency_key };
-    Ok(shown(caller.app().catalog.change_product.execute(&caller.actor, command).await?))
+    let command = ChangeProductCommand { product_id, precondition, patch };
+    Ok(shown(caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
 impl CatalogApi {
     /// Create a product
+    ///
+    /// Puts a new product on sale, with its first stock. Needs the role `admin`. If another product has the SKU, even
+    /// an archived one, the answer is 409 `sku_taken`.
     #[oai(path = "/products", method = "post", operation_id = "create_product")]
     async fn create(
         &self,
         caller: SignedIn,
-        key: RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<CreateProductRequest>,
     ) -> Result<Created<ProductBody>, Problem> {
-        let command = body.0.command(key.0);
-        let product = caller.app().catalog.create_product.execute(&caller.actor, command).await?;
+        let create = &caller.app().catalog.create_product;
+        let product = create.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
         Ok(Created::at(path_of(PRODUCTS, product.id, ""), product.version, product))
     }
 
     /// List products
     ///
-    /// The products that are on sale, to everybody.
+    /// Lists the products that are on sale, without archived ones. Anyone may call it. Names and SKUs are sorted byte
+    /// by byte, and prices by their amount in minor units, whatever the currency.
     #[oai(path = "/products", method = "get", operation_id = "list_products")]
     async fn list(&self, caller: Anyone, Sent(list): List<ProductSortKey>) -> Result<Listed<ProductBody>, Problem> {
         let list = list.open(&caller, PRODUCTS)?;
@@ -84,7 +88,10 @@ impl CatalogApi {
         Ok(list.answer(page))
     }
 
-    /// Show a product
+    /// Get a product
+    ///
+    /// Returns the product. Its stock is a separate resource. Anyone may call it. Only admins get an archived product;
+    /// for other callers, the answer is 404.
     #[oai(path = "/products/:id", method = "get", operation_id = "get_product")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<ProductBody>, Problem> {
         Ok(shown(caller.app().catalog.get_product.execute(&caller.actor, id.0).await?))
@@ -92,7 +99,9 @@ impl CatalogApi {
 
     /// Replace a product
     ///
-    /// Sets every field. Stock is a resource of its own.
+    /// Sets every field; an absent description becomes empty. Needs the role `admin`. The stock stays the same, because
+    /// it is a separate resource. Orders keep the values that they were placed with. If nothing is different
+    /// afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id", method = "put", operation_id = "replace_product")]
     async fn replace(
         &self,
@@ -107,7 +116,9 @@ impl CatalogApi {
 
     /// Change a product
     ///
-    /// Absent fields keep their value; `null` empties the description.
+    /// Sets the given fields (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep their values.
+    /// `null` empties the description and is refused elsewhere. Orders keep the values that they were placed with. If
+    /// nothing is different afterwards, the `ETag` stays the same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id", method = "patch", operation_id = "change_product")]
     async fn change(
         &self,
@@ -122,41 +133,47 @@ impl CatalogApi {
 
     /// Archive a product
     ///
-    /// Takes it off the shelf. Orders that name it stay as they are, and its SKU stays taken.
+    /// Takes the product off sale permanently. Needs the role `admin`. Orders keep the product, and its SKU stays
+    /// taken. If the product is archived already, the answer is 404, unless the request repeats an `Idempotency-Key`.
     #[oai(path = "/products/:id", method = "delete", operation_id = "archive_product")]
     async fn archive(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Done, Problem> {
-        let command = ArchiveProductCommand { product_id: id.0, precondition, idempotency_key };
-        caller.app().catalog.archive_product.execute(&caller.actor, command).await?;
+        let command = ArchiveProductCommand { product_id: id.0, precondition };
+        caller.app().catalog.archive_product.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Done::Done)
     }
 
-    /// Show the stock of a product
+    /// Get the stock of a product
     ///
-    /// Everybody sees how many can be had; those who manage stock see what is on hand and reserved, and an `ETag` that a
-    /// change can be based on.
+    /// Returns the number of available pieces. Anyone may call it. Admins also get `on_hand` and `reserved`. Only the
+    /// `ETag` that admins get can be used in `If-Match`. Only admins get the stock of an archived product; for other
+    /// callers, the answer is 404.
     #[oai(path = "/products/:id/stock", method = "get", operation_id = "get_stock")]
     async fn get_stock(&self, caller: Anyone, Path(id): Path<Id<ProductId>>) -> Result<Shown<StockBody>, Problem> {
         Ok(stock(caller.app().catalog.get_stock.execute(&caller.actor, id.0).await?))
     }
 
     /// Set the stock of a product
+    ///
+    /// Sets the number of pieces on hand, for example after counting. Needs the role `admin`. If the number is below
+    /// the reserved pieces, the answer is 409 `stock_below_reserved`. If it is the same as before, the `ETag` stays the
+    /// same. For an archived product, the answer is 404.
     #[oai(path = "/products/:id/stock", method = "put", operation_id = "set_stock")]
     async fn set_stock(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<SetStockRequest>,
     ) -> Result<Shown<StockBody>, Problem> {
-        let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand, idempotency_key };
-        let view = caller.app().catalog.set_stock.execute(&caller.actor, command).await?;
+        let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand };
+        let view = caller.app().catalog.set_stock.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(stock(StockDetail::Full(view)))
     }
 }

@@ -1,4 +1,4 @@
-//! Categories and their bodies.
+//! The endpoints of categories, and their bodies.
 
 use super::{api::Tag, dto::patch};
 use crate::{
@@ -34,55 +34,55 @@ impl SortKey for CategorySortKey {
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateCategoryRequest {
-    /// The name, 1 to 200 characters.
+    /// One line of 1 to 200 characters.
     name: String,
-    /// The name in addresses, unique: 1 to 100 lowercase letters and digits, with single hyphens between them.
+    /// The unique name for URLs: 1 to 100 lowercase ASCII letters and digits, with single hyphens between them.
     slug: String,
-    /// The category that it is to be under; the top if absent.
+    /// The id of the parent category. The category is at the top if it is absent or `null`.
     #[oai(nullable)]
     #[serde(default)]
     parent_id: Option<Id<CategoryId>>,
 }
 
-/// Another name or slug: absent fields keep their value.
+/// A change of the name or the slug of a category. Absent fields keep their values.
 #[derive(Debug, Default, Object, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RenameCategoryRequest {
-    /// The name.
+    /// The new name: one line of 1 to 200 characters.
     name: MaybeUndefined<String>,
-    /// The name in addresses.
+    /// The new slug: 1 to 100 lowercase ASCII letters and digits, with single hyphens between them.
     slug: MaybeUndefined<String>,
 }
 
-/// Another place for a category.
+/// The new place of a category in the tree.
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct MoveCategoryRequest {
-    /// The category that it is to be under; `null` for the top.
+    /// The id of the new parent category, or `null` for the top.
     #[oai(nullable)]
     #[serde(deserialize_with = "Option::deserialize")]
     parent_id: Option<Id<CategoryId>>,
 }
 
-/// A category.
+/// A category of products. Categories form a tree.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Category")]
 struct CategoryBody {
-    /// The identifier.
+    /// The id of the category.
     id: Id<CategoryId>,
-    /// The name.
+    /// One line of 1 to 200 characters.
     name: String,
-    /// The name in addresses.
+    /// The unique name for URLs.
     slug: String,
-    /// The category that it is under, if it is not at the top.
+    /// The id of the parent category; absent at the top.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_id: Option<Id<CategoryId>>,
-    /// When it was created.
+    /// The time of creation.
     created_at: String,
-    /// When it was last changed.
+    /// The time of the last change.
     updated_at: String,
-    /// Where it is.
+    /// The path of the category.
     links: SelfLink,
 }
 
@@ -107,21 +107,27 @@ fn shown(category: Category) -> Shown<CategoryBody> {
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
 impl CategoryApi {
     /// Create a category
+    ///
+    /// Creates a category at the top or under another category. Needs the role `admin`. If another category has the
+    /// slug, the answer is 409 `slug_taken`.
     #[oai(path = "/categories", method = "post", operation_id = "create_category")]
     async fn create(
         &self,
         caller: SignedIn,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<CreateCategoryRequest>,
     ) -> Result<Created<CategoryBody>, Problem> {
         let CreateCategoryRequest { name, slug, parent_id } = body.0;
         let parent_id = parent_id.map(|id| id.0);
-        let command = CreateCategoryCommand { name, slug, parent_id, idempotency_key };
-        let category = caller.app().catalog.create_category.execute(&caller.actor, command).await?;
+        let command = CreateCategoryCommand { name, slug, parent_id };
+        let category = caller.app().catalog.create_category.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Created::at(path_of(CATEGORIES, category.id, ""), category.version, category))
     }
 
     /// List categories
+    ///
+    /// Lists all categories of the tree in one flat list; `parent_id` names the parent of each. Anyone may call it.
+    /// Names are sorted byte by byte.
     #[oai(path = "/categories", method = "get", operation_id = "list_categories")]
     async fn list(&self, caller: Anyone, Sent(list): List<CategorySortKey>) -> Result<Listed<CategoryBody>, Problem> {
         let list = list.open(&caller, CATEGORIES)?;
@@ -130,7 +136,9 @@ impl CategoryApi {
         Ok(list.answer(page))
     }
 
-    /// Show a category
+    /// Get a category
+    ///
+    /// Returns the category without the categories under it. Anyone may call it.
     #[oai(path = "/categories/:id", method = "get", operation_id = "get_category")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<CategoryId>>) -> Result<Shown<CategoryBody>, Problem> {
         Ok(shown(caller.app().catalog.get_category.execute(&caller.actor, id.0).await?))
@@ -138,51 +146,57 @@ impl CategoryApi {
 
     /// Rename a category
     ///
-    /// Absent fields keep their value.
+    /// Sets the name, the slug, or both (JSON merge patch, RFC 7396). Needs the role `admin`. Absent fields keep their
+    /// values, and `null` is refused. If another category has the slug, the answer is 409 `slug_taken`. If nothing is
+    /// different afterwards, the `ETag` stays the same.
     #[oai(path = "/categories/:id", method = "patch", operation_id = "rename_category")]
     async fn rename(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: MergePatch<RenameCategoryRequest>,
     ) -> Result<Shown<CategoryBody>, Problem> {
         let (name, slug) = (patch(body.0.name), patch(body.0.slug));
-        let command = RenameCategoryCommand { category_id: id.0, precondition, name, slug, idempotency_key };
-        Ok(shown(caller.app().catalog.rename_category.execute(&caller.actor, command).await?))
+        let command = RenameCategoryCommand { category_id: id.0, precondition, name, slug };
+        Ok(shown(caller.app().catalog.rename_category.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Move a category
     ///
-    /// All that is under it comes along. Refused if it would then be under itself.
+    /// Puts the category under another one or at the top. The categories under it move with it. Needs the role `admin`.
+    /// If it would be under itself, the answer is 409 `category_cycle`. If it is there already, the `ETag` stays the
+    /// same.
     #[oai(path = "/categories/:id/move", method = "post", operation_id = "move_category")]
     async fn move_to(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<MoveCategoryRequest>,
     ) -> Result<Shown<CategoryBody>, Problem> {
         let (category_id, parent_id) = (id.0, body.0.parent_id.map(|id| id.0));
-        let command = MoveCategoryCommand { category_id, parent_id, precondition, idempotency_key };
-        Ok(shown(caller.app().catalog.move_category.execute(&caller.actor, command).await?))
+        let command = MoveCategoryCommand { category_id, parent_id, precondition };
+        Ok(shown(caller.app().catalog.move_category.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Delete a category
     ///
-    /// Refused while other categories are under it.
+    /// Deletes the category permanently. Needs the role `admin`. While other categories are under it, the answer is 409
+    /// `category_has_children`. If the category is deleted already, the answer is 404, unless the request repeats an
+    /// `Idempotency-Key`.
     #[oai(path = "/categories/:id", method = "delete", operation_id = "delete_category")]
     async fn delete(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Done, Problem> {
-        let command = DeleteCategoryCommand { category_id: id.0, precondition, idempotency_key };
-        caller.app().catalog.delete_category.execute(&caller.actor, command).await?;
+        let command = DeleteCategoryCommand { category_id: id.0, precondition };
+        caller.app().catalog.delete_category.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Done::Done)
     }
 }

@@ -1,4 +1,4 @@
-//! Examples of the catalog's bodies for the OpenAPI document.
+//! Examples of the bodies of the catalog, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;

@@ -3,10 +3,7 @@
 use crate::parts::{Id, MoneyBody, SelfLink, path_of};
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
-use skep_application::{
-    catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail},
-    kernel::IdempotencyKey,
-};
+use skep_application::catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail};
 use skep_domain::{
     catalog::Product,
     shared::{Patch, ProductId},
@@ -19,41 +16,42 @@ pub(super) const PRODUCTS: &str = "/api/v1/products";
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateProductRequest {
-    /// The shop's own code, unique for ever: 1 to 64 letters, digits or `-_./`.
+    /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
+    /// Unique among all products, including archived ones.
     sku: String,
-    /// The name, 1 to 200 characters.
+    /// One line of 1 to 200 characters.
     name: String,
-    /// The description, up to 10,000 characters.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs.
     #[oai(default)]
     #[serde(default)]
     description: String,
-    /// What one piece costs.
+    /// The price of one piece, 0 or more.
     price: MoneyBody,
-    /// Pieces on hand; none if absent.
+    /// The number of pieces on hand: 0 to 1,000,000,000; 0 if absent.
     #[serde(default)]
     stock: Option<i64>,
 }
 
-impl CreateProductRequest {
-    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> CreateProductCommand {
-        let Self { sku, name, description, price, stock } = self;
-        CreateProductCommand { sku, name, description, price: price.into(), stock, idempotency_key }
+impl From<CreateProductRequest> for CreateProductCommand {
+    fn from(CreateProductRequest { sku, name, description, price, stock }: CreateProductRequest) -> Self {
+        Self { sku, name, description, price: price.into(), stock }
     }
 }
 
-/// A product as a whole: every field is set.
+/// All values of a product that can be changed.
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplaceProductRequest {
-    /// The shop's own code.
+    /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
+    /// Unique among all products, including archived ones.
     sku: String,
-    /// The name.
+    /// One line of 1 to 200 characters.
     name: String,
-    /// The description.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs.
     #[oai(default)]
     #[serde(default)]
     description: String,
-    /// What one piece costs.
+    /// The price of one piece, 0 or more.
     price: MoneyBody,
 }
 
@@ -68,30 +66,31 @@ impl From<ReplaceProductRequest> for ProductPatch {
     }
 }
 
-/// A change of a product (RFC 7396): absent fields keep their value, `null` empties the description.
+/// A change of a product (RFC 7396). Absent fields keep their values.
 #[derive(Debug, Default, Object, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ChangeProductRequest {
-    /// The shop's own code.
+    /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
+    /// Unique among all products, including archived ones.
     sku: MaybeUndefined<String>,
-    /// The name.
+    /// One line of 1 to 200 characters.
     name: MaybeUndefined<String>,
-    /// The description.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs. `null` makes it empty.
     #[oai(nullable)]
     description: MaybeUndefined<String>,
-    /// What one piece costs.
+    /// The price of one piece, 0 or more.
     price: MaybeUndefined<MoneyChangeBody>,
 }
 
-/// A change of an amount of money: the part that is absent keeps its value.
+/// A change of an amount of money. The absent part keeps its value.
 #[derive(Debug, Default, Object, Deserialize)]
 #[oai(rename = "MoneyChange")]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MoneyChangeBody {
-    /// The amount in minor units of the currency.
+    /// The amount in minor units of the currency: cents for EUR, yen for JPY.
     #[oai(validator(minimum(value = "0")))]
     amount: MaybeUndefined<i64>,
-    /// The currency, three letters of ISO 4217.
+    /// The ISO 4217 code of the currency, three capital letters.
     #[oai(validator(pattern = "^[A-Z]{3}$"))]
     currency: MaybeUndefined<String>,
 }
@@ -121,40 +120,40 @@ pub(super) fn patch<T>(field: MaybeUndefined<T>) -> Patch<T> {
     }
 }
 
-/// Where a product and its stock are.
+/// The paths of a product and of its stock.
 #[derive(Debug, Object, Serialize)]
 pub(super) struct ProductLinks {
-    /// The product.
+    /// The path of the product.
     #[oai(rename = "self")]
     #[serde(rename = "self")]
     this: String,
-    /// Its stock.
+    /// The path of the stock of the product.
     stock: String,
 }
 
-/// A product.
+/// A product of the catalog. Its stock is a separate resource.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Product")]
 pub(super) struct ProductBody {
-    /// The identifier.
+    /// The id of the product.
     id: Id<ProductId>,
-    /// The shop's own code.
+    /// The shop's own code, unique among all products.
     sku: String,
-    /// The name.
+    /// One line of 1 to 200 characters.
     name: String,
-    /// The description.
+    /// Plain text of at most 10,000 characters; may be empty.
     description: String,
-    /// What one piece costs.
+    /// The price of one piece, 0 or more.
     price: MoneyBody,
-    /// When it was created.
+    /// The time of creation.
     created_at: String,
-    /// When it was last changed.
+    /// The time of the last change. A change of the stock does not count.
     updated_at: String,
-    /// When it was taken off the shelf, if it was.
+    /// The time at which the product was archived; absent while it is on sale.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     archived_at: Option<String>,
-    /// Where it is.
+    /// The paths of the product and of its stock.
     links: ProductLinks,
 }
 
@@ -175,29 +174,29 @@ impl From<Product> for ProductBody {
     }
 }
 
-/// How many of a product are on hand.
+/// The new stock of a product.
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetStockRequest {
-    /// Pieces in the house, the reserved ones included.
+    /// The number of pieces in the warehouse, including the reserved ones: 0 to 1,000,000,000.
     pub(super) on_hand: i64,
 }
 
-/// How much of a product there is.
+/// The stock of a product, in pieces.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Stock")]
 pub(super) struct StockBody {
-    /// Pieces in the house; shown to those who manage stock.
+    /// The pieces in the warehouse, including the reserved ones. Only admins get it.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     on_hand: Option<u32>,
-    /// Pieces that orders claim; shown to those who manage stock.
+    /// The pieces that orders have reserved. Only admins get it.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reserved: Option<u32>,
-    /// Pieces that can be had.
+    /// The pieces that can be ordered: `on_hand` minus `reserved`.
     available: u32,
-    /// Where it is.
+    /// The path of the stock.
     links: SelfLink,
 }
 

@@ -8,6 +8,6 @@ mod operations;
 
 use crate::parts::Context;
 
-/// The catalog, as the API sees it.
+/// The endpoints, operations and examples of the catalog.
 pub(crate) const CONTEXT: Context =
     Context::new::<(api::CatalogApi, categories::CategoryApi)>(operations::OPERATIONS, document::complete);

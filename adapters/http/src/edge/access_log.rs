@@ -1,4 +1,4 @@
-//! One request from its head to the last byte of its answer, and the line the log gets of it.
+//! One request, from its head to the last byte of its answer, and its line in the access log.
 
 use super::{
     connection::Activity,
@@ -20,24 +20,24 @@ use std::{
 };
 use tracing::Span;
 
-/// A request in progress. Dropping it ends the request, however that comes about: the connection
-/// is told, and one event goes to the target `access`.
+/// A request in progress. Dropping it ends the request in every case: it updates the state of the connection and logs
+/// one event with the target `access`.
 ///
-/// The event has no header and no path: the template of the route stands for it, because a path
-/// or a query can carry what nobody should read in a log.
+/// The event has no header, no path and no query, because they can have secrets. It has the template of the route
+/// instead.
 pub(crate) struct Exchange {
     started: Instant,
     activity: Option<Arc<Activity>>,
     waits_for_us: bool,
     subject: Option<Subject>,
-    /// None until there is an answer.
+    /// `None` until there is an answer.
     status: Option<StatusCode>,
     bytes: u64,
     complete: bool,
     _counted: Counted,
 }
 
-/// Who asked for what.
+/// The facts about a request that are logged when it ends.
 pub(crate) struct Subject {
     pub(crate) method: Method,
     pub(crate) route: Option<Arc<str>>,
@@ -72,7 +72,7 @@ impl Exchange {
         self.subject = Some(subject);
     }
 
-    /// The answer is there; from now on the client is waited for.
+    /// Takes the answer. From now on the request waits for the client, no longer for the server.
     pub(crate) fn answer(mut self, status: StatusCode, body: BoxBody<Bytes, io::Error>) -> ResponseBody {
         self.status = Some(status);
         self.complete = body.is_end_stream();
@@ -129,7 +129,7 @@ impl Drop for Exchange {
     }
 }
 
-/// A trace id, written only if somebody reads it.
+/// A trace id that is formatted only if the event is written.
 struct Hex(u128);
 
 impl fmt::Display for Hex {
@@ -138,7 +138,7 @@ impl fmt::Display for Hex {
     }
 }
 
-/// A response body that ends its exchange when it has been handed over, or was given up.
+/// A response body. Its exchange ends when the body was sent completely or dropped.
 pub struct ResponseBody {
     inner: BoxBody<Bytes, io::Error>,
     exchange: Exchange,
@@ -159,7 +159,7 @@ impl Body for ResponseBody {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.exchange.sent(frame.data_ref().map_or(0, Bytes::len));
-                // Nobody asks a body that has told its length for more than that.
+                // hyper does not poll again after the announced length, so the end is noted here.
                 this.exchange.complete = this.inner.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {

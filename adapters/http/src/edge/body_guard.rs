@@ -1,5 +1,5 @@
-//! The guard on a request body: a size limit that also holds for chunked bodies, a limit on the
-//! gap between two pieces, and one on the whole.
+//! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece and the time for
+//! the whole body.
 
 use super::connection::Activity;
 use bytes::Bytes;
@@ -19,12 +19,12 @@ use tokio::time::{Instant, Sleep};
 pub enum BodyFault {
     /// More bytes than allowed were announced or sent.
     TooLarge,
-    /// A piece, or the whole, did not come in time.
+    /// The next piece or the whole body did not arrive in time.
     TimedOut,
 }
 
 impl BodyFault {
-    /// Finds the fault inside an I/O error, however deeply it was wrapped.
+    /// Finds the fault inside an I/O error, at any depth of wrapping.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
         let mut next: Option<&(dyn StdError + 'static)> =
@@ -54,26 +54,26 @@ impl fmt::Display for BodyFault {
 
 impl StdError for BodyFault {}
 
-/// What the guard allows.
+/// The limits of one request body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyLimits {
-    /// Bytes of the whole body.
+    /// The greatest size of the body in bytes.
     pub(crate) bytes: u64,
-    /// Longest wait for the next piece.
+    /// The longest wait for the next piece.
     pub(crate) gap: Duration,
-    /// When the whole body has to be there.
+    /// The time at which the whole body must have arrived.
     pub(crate) deadline: Instant,
 }
 
-/// A request body under guard.
+/// A request body with limits.
 ///
-/// Nothing is refused before the handler asks for the body, so that a request without
-/// credentials is answered 401 whatever it announces.
+/// Nothing is refused before the handler reads the body, so that a request without credentials is answered 401,
+/// whatever length it announces.
 pub(crate) struct GuardedBody<B> {
     inner: B,
     limits: BodyLimits,
     left: u64,
-    /// Made only when the body has to be waited for: most come along with their head.
+    /// `None` until the body has to be waited for. Most bodies arrive together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     fault: Option<BodyFault>,
     finished: bool,
@@ -91,7 +91,7 @@ impl<B: Body> GuardedBody<B> {
         Poll::Ready(Some(Err(io::Error::other(fault))))
     }
 
-    /// Polls the timer, armed for the next gap or the whole, whichever ends first.
+    /// Polls the timer. It ends with the wait for the next piece or at the deadline, whichever comes first.
     fn timed_out(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = self.limits;
         let timer = self.timer.get_or_insert_with(|| {
@@ -129,7 +129,7 @@ where
                     return this.fail(BodyFault::TooLarge);
                 }
                 this.left -= size;
-                // A drip of ready pieces never meets the timer.
+                // The timer is not polled while pieces are ready, so the deadline is checked here.
                 if this.timer.take().is_some() && Instant::now() >= this.limits.deadline {
                     return this.fail(BodyFault::TimedOut);
                 }
@@ -149,7 +149,7 @@ where
 
 impl<B> Drop for GuardedBody<B> {
     fn drop(&mut self) {
-        // Whether the client may still be sending decides how the connection is closed.
+        // If the client may still be sending, the socket is not closed at once.
         if let Some(activity) = &self.activity
             && !self.finished
         {
@@ -167,7 +167,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of scripted pieces; `None` stands for silence for ever.
+    /// A body of these pieces. After `None`, no piece ever comes.
     struct Pieces(VecDeque<Option<Bytes>>);
 
     impl Body for Pieces {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_whole_ends_a_wait_that_a_gap_would_allow() {
+    async fn the_deadline_of_the_body_ends_a_wait_that_the_gap_would_allow() {
         let limits = limits(5);
         let body = Pieces([None].into());
         assert_eq!(read(body, limits).await, Err(Some(BodyFault::TimedOut)));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_is_found_through_wrappers() {
+    fn a_fault_is_found_inside_wrapped_errors() {
         let wrapped = io::Error::other(io::Error::other(BodyFault::TimedOut));
         assert_eq!(BodyFault::of(&wrapped), Some(BodyFault::TimedOut));
         assert_eq!(BodyFault::of(&io::Error::other("reset")), None);

@@ -1,24 +1,24 @@
-//! The client's address: the peer's, unless the peer is a configured proxy.
+//! The address of the client. It is the peer's address, unless the peer is a trusted proxy.
 
 use http::{HeaderMap, HeaderName};
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// A block of addresses: `10.0.0.0/8`, `fd00::/8`, or one address.
+/// A block of IP addresses, such as `10.0.0.0/8` or `fd00::/8`, or a single address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
     network: IpAddr,
     prefix: u8,
 }
 
-/// A text that is no block of addresses.
+/// The text is not a block of addresses. The message has the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address or a block such as 10.0.0.0/8 or fd00::/8, got `{0}`")]
 pub struct ParseCidrError(String);
 
 impl Cidr {
-    /// Whether the address lies in the block. A mapped IPv4 address counts as IPv4.
+    /// Whether the address is in the block. An IPv4 address that is mapped into IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.network, address.to_canonical()) {
@@ -47,7 +47,7 @@ impl FromStr for Cidr {
         let network: IpAddr = address.parse().map_err(|_| error())?;
         let widest = if network.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
-            // `+8` and `08` parse as numbers and are no prefix lengths.
+            // `+8` and `08` parse as numbers, but they are not valid prefix lengths.
             Some(text) if text.len() > 1 && !text.starts_with(|c: char| ('1'..='9').contains(&c)) => {
                 return Err(error());
             }
@@ -67,12 +67,12 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// The proxies whose `X-Forwarded-For` is believed. Empty by default: then no header is.
+/// The proxies whose `X-Forwarded-For` is believed. By default the list is empty, and the header is ignored.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedProxies(Arc<[Cidr]>);
 
 impl TrustedProxies {
-    /// Trusts these blocks.
+    /// Trusts the proxies in these blocks.
     #[must_use]
     pub fn new(blocks: impl IntoIterator<Item = Cidr>) -> Self {
         Self(blocks.into_iter().collect())
@@ -82,9 +82,8 @@ impl TrustedProxies {
         self.0.iter().any(|block| block.contains(address))
     }
 
-    /// The client's address: walking `X-Forwarded-For` from its right end, the first hop that is
-    /// not a trusted proxy. What stands to the left of it was written by that hop and is not
-    /// believed, and neither is anything behind an entry that is no address.
+    /// The address of the client: the rightmost hop of `X-Forwarded-For` that is not a trusted proxy. That hop may have
+    /// made up the entries to its left, so they are ignored. An entry that is not an address ends the search too.
     #[must_use]
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
@@ -109,7 +108,7 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: bare, in brackets, with or without a port.
+/// Reads an address as proxies write it: with or without brackets and a port.
 fn hop_address(text: &str) -> Option<IpAddr> {
     let bare = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
@@ -144,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_contain_what_they_should() {
+    fn a_block_contains_the_addresses_with_its_prefix() {
         let block: Cidr = "192.168.4.0/22".parse().unwrap();
         assert!(block.contains(ip("192.168.7.255")));
         assert!(!block.contains(ip("192.168.8.0")));
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_by_default() {
+    fn no_proxy_is_trusted_by_default() {
         let headers = forwarded(&["203.0.113.9"]);
         let client = TrustedProxies::default().client(ip("127.0.0.1"), &headers);
         assert_eq!(client, ip("127.0.0.1"));

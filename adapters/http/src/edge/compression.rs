@@ -1,8 +1,9 @@
-//! Answers in gzip, for clients that want them so (RFC 9110, 8.4 and 12.5.3).
+//! Compresses answers with gzip for clients that accept it (RFC 9110, 8.4 and 12.5.3).
 //!
-//! Only complete answers of some size to GET and HEAD are compressed. An answer that has a secret beside what the caller
-//! has sent must not be: from its length the secret can be guessed, byte by byte (BREACH). Answers with tokens come from
-//! POST; a handler of GET that shows a secret sets `Cache-Control: no-transform`, which holds here too.
+//! Only complete answers of at least 1 KiB to GET and HEAD are compressed. An answer that has a secret and also repeats
+//! data of the request must not be compressed, because an attacker can guess the secret from the length of the answer
+//! (BREACH). Answers with tokens come from POST. A GET handler whose answer has a secret sets
+//! `Cache-Control: no-transform`, and the answer stays as it is.
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -19,28 +20,28 @@ use poem::{Body, Request, Response};
 use std::io::{self, Write as _};
 use tokio::sync::OnceCell;
 
-/// Below this it is not worth it: the answer fits into one packet anyway.
+/// The smallest answer in bytes that is compressed. A smaller one fits into one packet anyway.
 const LEAST: u64 = 1024;
-/// Above this it is not kept in memory twice.
+/// The largest answer in bytes that is compressed, because it is in memory twice then.
 const MOST: u64 = 8 << 20;
-/// Above this compressing takes long enough to be done elsewhere.
+/// An answer of more bytes is compressed on another thread.
 const LARGE: usize = 64 << 10;
-/// Quick: the higher levels save little more of JSON.
+/// A fast level. Higher levels make JSON only a little smaller.
 const LEVEL: Compression = Compression::new(4);
 
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// What the client wants.
+/// The codings that the client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     gzip: bool,
-    /// It refuses what is not compressed.
+    /// The client refuses answers that are not compressed.
     only: bool,
 }
 
 impl Wish {
-    /// Reads `Accept-Encoding`. Without it nothing is compressed; of gzip and plain answers the one with the greater
-    /// weight is sent, and gzip if they are equal.
+    /// Reads `Accept-Encoding`. Without the header, nothing is compressed. The coding with the greater weight wins, and
+    /// gzip wins if the weights are equal.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let (mut gzip, mut identity, mut any) = (None, None, None);
         for line in headers.get_all(ACCEPT_ENCODING) {
@@ -63,7 +64,7 @@ impl Wish {
     }
 }
 
-/// `q=0.5` in thousandths.
+/// Reads a weight such as `q=0.5`, in thousandths.
 fn read_weight(text: &str) -> Option<u16> {
     let value = text.trim().strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('=')?.trim();
     let (whole, part) = value.split_once('.').unwrap_or((value, ""));
@@ -75,13 +76,13 @@ fn read_weight(text: &str) -> Option<u16> {
     Some(whole * 1000 + part).filter(|weight| *weight <= 1000)
 }
 
-/// Compresses the answer if it may be and the client wants it, and says so in its headers. Has to come before the body is
-/// taken from answers to HEAD, so that their headers are those of GET.
+/// Compresses the answer if the client accepts that and nothing forbids it, and sets the headers. Must run before the
+/// body of an answer to HEAD is removed, so that its headers are those of GET.
 pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response) {
     if !matches!(*method, Method::GET | Method::HEAD) || !may_be_compressed(response) {
         return;
     }
-    // Also of those that stay as they are: another client would have got another answer.
+    // Also if this answer stays as it is, because other clients get it compressed.
     varies_by_encoding(response.headers_mut());
     if !wish.gzip {
         return;
@@ -96,7 +97,7 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
     let plain = match body.collect().await {
         Ok(collected) => collected.to_bytes(),
         Err(error) => {
-            // Fails again, where such failures are told of.
+            // The new body fails with the same error, and the failure is logged when it is sent.
             response.set_body(Body::from_bytes_stream(futures_util::stream::iter([Err::<Bytes, _>(error)])));
             return;
         }
@@ -115,7 +116,7 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
     }
 }
 
-/// One line, because some caches read only the first.
+/// Adds `accept-encoding` to `Vary`, in one line, because some caches read only the first line.
 fn varies_by_encoding(headers: &mut HeaderMap) {
     if !headers.contains_key(VARY) {
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
@@ -146,7 +147,7 @@ fn may_be_compressed(response: &Response) -> bool {
         && headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_text)
 }
 
-/// Images, archives and the like are compressed already; events have to leave at once.
+/// Whether the answer is worth compressing. Images and archives are compressed already, and events must not be delayed.
 fn is_text(content_type: &str) -> bool {
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if media_type == "text/event-stream" {
@@ -158,14 +159,15 @@ fn is_text(content_type: &str) -> bool {
         || matches!(&*media_type, "application/json" | "application/xml" | "application/javascript")
 }
 
-/// A strong entity tag names one sequence of bytes, so the compressed answer needs one of its own; a weak one holds for
-/// both.
+/// The tag of the compressed answer, if `tag` is strong. A strong tag stands for exact bytes, so the compressed answer
+/// needs another one. A weak tag is valid for both.
 fn tag_of_gzip(tag: &HeaderValue) -> Option<HeaderValue> {
     let plain = tag.to_str().ok().filter(|tag| tag.starts_with('"'))?.strip_suffix('"')?;
     HeaderValue::from_str(&format!("{plain}-gzip\"")).ok()
 }
 
-/// Takes back what [`tag_of_gzip`] did: whoever has the compressed answer has the same version of the resource.
+/// Turns the tags that [`tag_of_gzip`] makes back into the original ones. Both stand for the same version of the
+/// resource.
 pub(crate) fn restore_tags(headers: &mut HeaderMap) {
     for name in [IF_MATCH, IF_NONE_MATCH] {
         let restored: Vec<Option<HeaderValue>> = headers
@@ -186,7 +188,7 @@ pub(crate) fn restore_tags(headers: &mut HeaderMap) {
     }
 }
 
-/// Compresses; a large text on another thread. `None` if that failed, for which there is no reason known.
+/// Compresses the text, on another thread if it is large. `None` if that fails, which is not expected.
 async fn squeeze(plain: Bytes) -> Option<Bytes> {
     if plain.len() <= LARGE {
         return gzip(&plain, LEVEL).ok();
@@ -200,7 +202,7 @@ fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-/// An answer that never changes: compressed once, when it is first asked for in gzip, and then well.
+/// An answer that never changes. It is compressed once, at the best level, when a client first accepts gzip.
 pub(crate) struct Asset {
     plain: Bytes,
     gzip: OnceCell<Option<Bytes>>,
@@ -211,13 +213,13 @@ impl Asset {
         Self { plain: plain.into(), gzip: OnceCell::new() }
     }
 
-    /// The bytes, as they are.
+    /// The uncompressed bytes.
     #[cfg(test)]
     pub(crate) fn plain(&self) -> &Bytes {
         &self.plain
     }
 
-    /// The answer to this request.
+    /// The answer to this request, compressed if the client accepts it.
     pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Response {
         let answer = Response::builder().content_type(content_type).header(VARY, "accept-encoding");
         if Wish::of(request.headers()).gzip {
@@ -252,7 +254,7 @@ mod tests {
         Response::builder().content_type(content_type).header(ETAG, "\"7\"").body("a".repeat(length))
     }
 
-    /// The coding and the body of what becomes of an answer.
+    /// Compresses the answer and returns its head, its coding and its body.
     async fn sent(method: Method, wish: Wish, mut answer: Response) -> (Response, Option<String>, Vec<u8>) {
         compress(&method, wish, &mut answer).await;
         let body = answer.take_body().into_vec().await.unwrap();
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_judged() {
+    fn the_coding_with_the_greater_weight_is_used() {
         for accept in ["gzip", "GZIP", "x-gzip", "br, gzip;q=0.1", "*", "gzip;q=1.000, identity;q=0.5", "gzip, *;q=0"] {
             assert!(wish(accept).gzip, "{accept}");
         }
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_text_is_compressed_and_has_a_tag_of_its_own() {
+    async fn a_large_text_is_compressed_and_gets_another_tag() {
         for length in [usize::try_from(LEAST).unwrap(), LARGE + 1] {
             let (answer, coding, body) = sent(Method::GET, wish("gzip"), answer(JSON, length)).await;
             assert_eq!(coding.as_deref(), Some("gzip"));
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_another_client_would_get_otherwise_says_so() {
+    async fn an_answer_that_other_clients_get_compressed_varies_by_encoding() {
         for (wish, length) in [(wish("br"), 5000), (wish("gzip"), 100)] {
             let (answer, coding, body) = sent(Method::GET, wish, answer(JSON, length)).await;
             assert_eq!((coding, body.len()), (None, length));
@@ -305,11 +307,11 @@ mod tests {
             );
         }
         let (_, coding, _) = sent(Method::GET, wish("gzip, identity;q=0"), answer(JSON, 100)).await;
-        assert_eq!(coding.as_deref(), Some("gzip"), "the client refuses it plain");
+        assert_eq!(coding.as_deref(), Some("gzip"), "the client refuses the plain answer");
     }
 
     #[tokio::test]
-    async fn what_must_stay_as_it_is_stays() {
+    async fn answers_that_must_not_be_compressed_stay_as_they_are() {
         let problem = || answer(JSON, 5000).with_status(StatusCode::NOT_FOUND);
         let secret = Response::builder().content_type(JSON).header(CACHE_CONTROL, "no-store, no-transform");
         let cases = [
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_come_back_as_they_were() {
+    fn tags_of_compressed_answers_are_read_as_the_original_ones() {
         let mut headers = HeaderMap::new();
         headers.insert(IF_MATCH, HeaderValue::from_static("\"6\", \"7-gzip\""));
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));

@@ -1,4 +1,4 @@
-//! What the edge is told at start.
+//! The settings of the edge.
 
 use super::{
     client_addr::TrustedProxies,
@@ -10,36 +10,36 @@ use super::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The configuration of the edge.
+/// The settings of the edge, fixed when the server starts.
 #[derive(Clone)]
 pub struct EdgeConfig {
-    /// Limits of size and number.
+    /// The limits of size and number.
     pub limits: Limits,
-    /// Limits of time.
+    /// The limits of time.
     pub timeouts: Timeouts,
-    /// Whose `X-Forwarded-For` is believed. Default: nobody's.
+    /// The proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: TrustedProxies,
-    /// Which browser origins may call. Default: none.
+    /// The browser origins that may call. Default: none.
     pub cors: Option<Cors>,
-    /// `max-age` of `Strict-Transport-Security`, sent when set. Set it when the public address
-    /// is HTTPS. Default: not sent.
+    /// The `max-age` of `Strict-Transport-Security`. Set it if the public address is HTTPS. Default: the header is not
+    /// sent.
     pub hsts: Option<Duration>,
-    /// The known paths and their methods: for `Allow`, OPTIONS, HEAD and the route in logs.
-    /// Default: empty, so that the application alone decides.
+    /// The known paths and their methods, for `Allow`, OPTIONS, HEAD and the route in logs. Default: empty, so that
+    /// only the application decides about paths.
     pub routes: RouteTable,
-    /// Makes the id of a request that brings none, or an unsafe one.
+    /// Makes the id of a request that has none or an unsafe one.
     pub new_request_id: NewRequestId,
-    /// Makes the trace context of a request that brings none, or a bad one. Default: none is made.
+    /// Makes the trace context of a request that has none or an invalid one. Default: such a request has no context.
     pub new_trace: Option<NewTraceContext>,
-    /// Records requests as spans. Default: nobody does.
+    /// Records requests as spans. Default: they are not recorded.
     pub tracer: Option<Arc<dyn Tracer>>,
 }
 
-/// A source of fresh request ids.
+/// Makes ids of requests. No id may repeat.
 pub type NewRequestId = Arc<dyn Fn() -> RequestId + Send + Sync>;
 
 impl EdgeConfig {
-    /// The defaults, with this source of request ids.
+    /// The default settings with this source of request ids.
     #[must_use]
     pub fn new(new_request_id: NewRequestId) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! One connection: what is going on in it, and when it has to be closed.
+//! One connection: the state of its requests, and the time at which it is closed.
 
 use super::limits::Timeouts;
 use hyper_util::server::graceful::GracefulConnection;
@@ -15,41 +15,41 @@ use std::{
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
-/// What happens on a connection, as told by its socket, its service and its bodies, and read by
-/// the task that drives it. Plain counters: nothing here waits for anything.
+/// The state of a connection. Its socket, its service and its bodies write it, and the task that drives the connection
+/// reads it. It consists of atomic values, so nothing here waits.
 ///
-/// Times are milliseconds since `origin`, plus one, so that zero can mean "not".
+/// A time is the number of milliseconds since `origin` plus one. Zero means that there is no such time.
 #[derive(Debug)]
 pub(crate) struct Activity {
     origin: Instant,
-    /// Requests whose response has not been handed over completely.
+    /// The requests whose response has not been sent completely.
     in_flight: AtomicU32,
-    /// Those among them that wait for us (handler or response source) rather than for the client.
+    /// The requests in flight that wait for the server (the handler or the source of the response), not for the client.
     waiting_for_us: AtomicU32,
-    /// When anything of a response last went ahead.
+    /// The time of the last progress of any response.
     progress: AtomicU64,
-    /// When the last request ended.
+    /// The time at which the last request ended.
     idle_since: AtomicU64,
-    /// When the head that is being received began.
+    /// The time at which the head that is being received began.
     head_since: AtomicU64,
     requested: AtomicBool,
     http2: AtomicBool,
-    /// The socket took no more when something was last written to it.
+    /// Whether the last write was blocked because the client does not read.
     write_blocked: AtomicBool,
     unread_body: AtomicBool,
     conflicting_lengths: AtomicBool,
     server: Arc<ServerState>,
 }
 
-/// What all connections of a server share.
+/// The state that all connections of a server share.
 #[derive(Debug, Default)]
 pub(crate) struct ServerState {
     phase: AtomicU8,
-    /// Requests in flight on all connections.
+    /// The requests in flight on all connections.
     in_flight: AtomicUsize,
-    /// Cancelled when draining starts, after `phase` was set.
+    /// Canceled when draining starts, after `phase` was set.
     drain: CancellationToken,
-    /// Cancelled when the drain limit is reached, after `phase` was set.
+    /// Canceled when the time for draining is over, after `phase` was set.
     cut: CancellationToken,
 }
 
@@ -99,7 +99,7 @@ impl Activity {
         self.origin + Duration::from_millis(clock.saturating_sub(1))
     }
 
-    /// A request has arrived; it waits for us.
+    /// Notes a new request. It waits for the server.
     pub(crate) fn request_began(&self, http2: bool) {
         self.requested.store(true, Ordering::Relaxed);
         self.http2.store(http2, Ordering::Relaxed);
@@ -109,14 +109,14 @@ impl Activity {
         self.server.in_flight.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// A request is over, answered or given up.
+    /// Notes that a request has ended, with or without a complete answer.
     pub(crate) fn request_ended(&self) {
         self.idle_since.store(self.clock(), Ordering::Relaxed);
         self.in_flight.fetch_sub(1, Ordering::AcqRel);
         self.server.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// A request now waits for us (`true`), or for the client to take what we have (`false`).
+    /// Notes that a request now waits for the server (`true`), or for the client to read (`false`).
     pub(crate) fn waits_for_us(&self, us: bool) {
         if us {
             self.waiting_for_us.fetch_add(1, Ordering::AcqRel);
@@ -126,12 +126,12 @@ impl Activity {
         }
     }
 
-    /// A piece of a response went ahead.
+    /// Notes the progress of a response.
     pub(crate) fn response_progressed(&self) {
         self.progress.store(self.clock(), Ordering::Relaxed);
     }
 
-    /// The socket took no more (`true`), or took something (`false`).
+    /// Notes whether a write was blocked.
     pub(crate) fn write_is_blocked(&self, blocked: bool) {
         if self.write_blocked.load(Ordering::Relaxed) != blocked {
             self.response_progressed();
@@ -139,17 +139,17 @@ impl Activity {
         }
     }
 
-    /// A request body was dropped before its end.
+    /// Notes that a request body was dropped before its end.
     pub(crate) fn body_left_unread(&self) {
         self.unread_body.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the client may still be sending a body that nobody reads.
+    /// Whether the client may still be sending a body that is not read any more.
     pub(crate) fn has_unread_body(&self) -> bool {
         self.unread_body.load(Ordering::Relaxed)
     }
 
-    /// What the scanner found in the bytes just received.
+    /// Notes what the scanner found in the bytes that were just received.
     pub(crate) fn received(&self, scan: super::head_scanner::Scan) {
         if scan.conflict {
             self.conflicting_lengths.store(true, Ordering::Relaxed);
@@ -161,7 +161,7 @@ impl Activity {
         }
     }
 
-    /// A head with both `Transfer-Encoding` and `Content-Length` was received.
+    /// Whether a head with both `Transfer-Encoding` and `Content-Length` was received.
     pub(crate) fn has_conflicting_lengths(&self) -> bool {
         self.conflicting_lengths.load(Ordering::Relaxed)
     }
@@ -170,10 +170,11 @@ impl Activity {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// When the connection has to be closed if nothing happens; `None` while it waits for us.
+    /// The time at which the connection is closed if nothing happens before. `None` while a request waits for the
+    /// server.
     fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
         let progress = self.instant(self.progress.load(Ordering::Relaxed));
-        // An answer can be over for the service and still be on its way to a slow client.
+        // An answer can have left the service and still be on its way to a slow client.
         if self.write_blocked.load(Ordering::Relaxed) {
             return Some(progress + timeouts.response_stall);
         }
@@ -188,7 +189,7 @@ impl Activity {
         let deadline = if !self.requested.load(Ordering::Relaxed) {
             self.origin + timeouts.first_request
         } else if head_since > 0 && !self.is_http2() {
-            // A pipelined head may have waited for its turn.
+            // A pipelined head may have waited for the request before it.
             self.instant(head_since.max(idle_since)) + timeouts.header_read
         } else {
             self.instant(idle_since) + timeouts.keep_alive
@@ -200,19 +201,19 @@ impl Activity {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Closed by the client, or by us after an answer.
+    /// The client closed it, or the server closed it after an answer.
     Closed,
-    /// Closed because a limit of time passed.
+    /// The server closed it at a deadline.
     TimedOut,
-    /// Still at work when the drain limit was reached.
+    /// It still had requests when the time for draining was over.
     Cut,
 }
 
-/// How long after the order to stop an idle connection is left open: until the runtime has been told of every request
-/// that was sent before, which takes one look at the sockets.
+/// The time for which an idle connection stays open after the order to stop. Within it, the runtime polls the sockets
+/// and so learns of every request that was sent before.
 const SETTLE: Duration = Duration::from_millis(20);
 
-/// Drives a connection until it ends by itself, runs into a deadline, or the server stops.
+/// Drives a connection until it ends, passes a deadline, or the server stops.
 pub(crate) async fn drive<C: GracefulConnection>(
     mut connection: Pin<&mut C>,
     activity: &Activity,
@@ -220,7 +221,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
 ) -> Ending {
     let server = &activity.server;
     let mut timer = pin!(tokio::time::sleep_until(activity.origin + timeouts.first_request));
-    // Polled once to be woken, and again only after `phase` has moved: polling them takes a lock.
+    // Polled only once, to register the waker, because polling takes a lock. `phase` says what happened.
     let mut drain = pin!(server.drain.cancelled());
     let mut cut = pin!(server.cut.cancelled());
     let mut registered = false;
@@ -239,7 +240,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
         if phase != RUNNING && closing.is_none() {
             let settled = settled.get_or_insert_with(|| Box::pin(tokio::time::sleep(SETTLE)));
             if settled.as_mut().poll(cx).is_ready() {
-                // Read once more: an idle connection is closed without a look at what it holds.
+                // One more poll, because the shutdown of an idle connection drops a request that has just arrived.
                 if connection.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ending::Closed);
                 }
@@ -262,7 +263,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
                 let now = Instant::now();
                 match activity.deadline(timeouts, closing) {
                     Some(deadline) if deadline <= now => break,
-                    // The timer is lazy: a deadline that moves away is only looked at here.
+                    // The timer is not reset when the deadline moves to a later time, so that is checked here.
                     Some(deadline) => timer.as_mut().reset(deadline),
                     None => timer.as_mut().reset(now + timeouts.keep_alive),
                 }
@@ -270,7 +271,7 @@ pub(crate) async fn drive<C: GracefulConnection>(
             if !activity.is_http2() || closing.is_some() {
                 return Poll::Ready(Ending::TimedOut);
             }
-            // An HTTP/2 client is told before it is cut.
+            // An HTTP/2 client gets a GOAWAY frame first.
             connection.as_mut().graceful_shutdown();
             let until = Instant::now() + timeouts.closing_grace;
             closing = Some(until);

@@ -1,4 +1,4 @@
-//! Cross-origin requests: an allow-list of exact origins, nothing else.
+//! Cross-origin requests. Only the origins on a list may call, and they are compared exactly.
 
 use http::{
     HeaderMap, HeaderValue, Method,
@@ -10,15 +10,15 @@ use http::{
 };
 use std::{fmt, str::FromStr, time::Duration};
 
-/// Request headers that a browser's script may set.
+/// The request headers that a script in a browser may set.
 const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, \
                              if-none-match, traceparent, tracestate, x-request-id";
 
-/// Response headers that a browser's script may read.
+/// The response headers that a script in a browser may read.
 const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, \
                               traceparent, tracestate, x-request-id";
 
-/// An origin: scheme, host and port, compared as such and never as a text pattern.
+/// An origin: scheme, host and port. Origins are compared part by part, never as a text pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: String,
@@ -26,7 +26,7 @@ pub struct Origin {
     port: Option<u16>,
 }
 
-/// A text that is no origin.
+/// The text is not an origin. The message has the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an origin such as https://shop.example, without wildcard or path, got `{0}`")]
 pub struct ParseOriginError(String);
@@ -58,7 +58,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The parts of an origin, borrowed, the default port filled in.
+/// The borrowed parts of an origin. `port` is the default port of the scheme if the text has none.
 #[derive(Clone, Copy)]
 struct Parts<'a> {
     scheme: &'a str,
@@ -90,7 +90,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Which origins may call, and how.
+/// The origins that may call, and the rules for them.
 #[derive(Clone, Debug)]
 pub struct Cors {
     origins: Vec<Origin>,
@@ -99,21 +99,20 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// Allows these origins, without cookies, and lets browsers remember a preflight for ten
-    /// minutes.
+    /// Allows these origins, without cookies. Browsers may remember a preflight for ten minutes.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
         Self { origins: origins.into_iter().collect(), credentials: false, max_age: HeaderValue::from(600) }
     }
 
-    /// Whether the browser may send cookies and show the answer to the script.
+    /// Sets whether a script may send cookies and read the answer.
     #[must_use]
     pub fn with_credentials(mut self, credentials: bool) -> Self {
         self.credentials = credentials;
         self
     }
 
-    /// How long a browser may remember a preflight (whole seconds; at most a day is kept).
+    /// Sets how long a browser may remember a preflight: whole seconds, at most a day.
     #[must_use]
     pub fn with_max_age(mut self, max_age: Duration) -> Self {
         self.max_age = HeaderValue::from(max_age.as_secs().min(86_400));
@@ -130,9 +129,9 @@ impl Cors {
         self.origins.iter().any(|origin| origin.matches(parts)).then(|| value.clone())
     }
 
-    /// Adds to any response what lets an allowed origin read it.
+    /// Adds the headers that let an allowed origin read the response.
     pub(crate) fn decorate(&self, origin: Option<HeaderValue>, response: &mut HeaderMap) {
-        // Also without an origin: a cache must not give that answer to a browser that sends one.
+        // Also if the request has no origin, because a cache must not give this answer to one that has.
         response.append(VARY, HeaderValue::from_static("origin"));
         let Some(origin) = origin else {
             return;
@@ -144,7 +143,7 @@ impl Cors {
         }
     }
 
-    /// Adds to the answer of a preflight what it asked for, if all of it is allowed.
+    /// Adds the permissions to the answer of a preflight, if everything that it asks for is allowed.
     pub(crate) fn preflight(
         &self,
         request: &HeaderMap,
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_vary_by_origin_and_allow_only_the_listed() {
+    fn responses_vary_by_origin_and_allow_only_listed_origins() {
         let mut response = HeaderMap::new();
         cors().decorate(None, &mut response);
         assert_eq!(response[VARY], "origin");

@@ -1,5 +1,5 @@
-//! The request guard: refuses what two servers could read differently, before anything else
-//! looks at the request.
+//! The request guard. Before anything else reads a request, it refuses one that two servers could read in different
+//! ways.
 
 use super::{authority::split_authority, limits::Limits};
 use crate::problem::{Problem, code};
@@ -11,10 +11,10 @@ use http::{
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Headers that may be sent once only: of two, some servers take the first and some the last.
+/// The headers that must not be repeated. Of two values, some servers take the first and some take the last.
 const SINGLE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
 
-/// Headers that a client must not have a proxy strip by naming them in `Connection`.
+/// The headers that a client must not name in `Connection`, because a proxy would remove them.
 const END_TO_END: [&str; 10] = [
     "authorization",
     "content-length",
@@ -28,7 +28,7 @@ const END_TO_END: [&str; 10] = [
     "x-request-id",
 ];
 
-/// Checks the head of a request. `conflicting_lengths` says that it came with both length fields.
+/// Checks the head of a request. `conflicting_lengths` says that it had both length fields when it arrived.
 pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -> Result<(), Problem> {
     target_length(&parts.uri, limits)?;
     header_size(&parts.headers, limits)?;
@@ -39,7 +39,7 @@ pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -
     }
     connection_options(&parts.headers)?;
     if parts.uri.path() == "*" && parts.method != Method::OPTIONS {
-        return Err(refuse("only OPTIONS asks for the server as a whole"));
+        return Err(refuse("only OPTIONS may have the request target *"));
     }
     path(parts.uri.path())
 }
@@ -71,15 +71,15 @@ fn framing(headers: &HeaderMap, conflicting_lengths: bool) -> Result<(), Problem
         return Ok(());
     };
     if conflicting_lengths || headers.contains_key(CONTENT_LENGTH) {
-        return Err(refuse("transfer-encoding and content-length exclude each other"));
+        return Err(refuse("the request has both transfer-encoding and content-length"));
     }
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err(refuse("the only transfer-encoding served is chunked"));
+        return Err(refuse("the only supported transfer-encoding is chunked"));
     }
     Ok(())
 }
 
-/// HTTP/1.1 and later name exactly one host; an authority in the target has to be the same.
+/// Requires exactly one host for HTTP/1.1 and later. An authority in the target must be the same.
 fn host(parts: &Parts) -> Result<(), Problem> {
     let mut values = parts.headers.get_all(HOST).iter();
     let value = values.next();
@@ -101,7 +101,7 @@ fn host(parts: &Parts) -> Result<(), Problem> {
         return Ok(());
     }
     match authority {
-        // HTTP/2 has its `:authority` there.
+        // The `:authority` of HTTP/2 is the authority of the URI.
         Some(authority) if parts.version >= Version::HTTP_2 => {
             split_authority(authority).map(|_| ()).ok_or_else(|| refuse("the authority is not a host"))
         }
@@ -135,7 +135,7 @@ fn connection_options(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The path has to be ASCII whose percent-encoding is well-formed UTF-8 without NUL.
+/// Requires a path in ASCII whose percent-encoding decodes to UTF-8 without NUL.
 fn path(path: &str) -> Result<(), Problem> {
     if !path.is_ascii() {
         return Err(refuse("the path has characters that must be percent-encoded"));
@@ -261,7 +261,7 @@ mod tests {
         let chunked = parts("/", &[host, ("transfer-encoding", "Chunked")]);
         assert_eq!(status(&chunked), 200);
         assert!(check(&chunked, &Limits::default(), true).is_err());
-        // The mark belongs to a chunked request, not to one that came before it.
+        // The flag is for a chunked request. A request before it on the connection is not refused.
         assert!(check(&parts("/", &[host]), &Limits::default(), true).is_ok());
     }
 

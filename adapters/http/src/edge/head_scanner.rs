@@ -1,36 +1,35 @@
-//! Watches the bytes of an HTTP/1 connection for the one thing hyper hides from us: a head that
-//! has both `Transfer-Encoding` and `Content-Length` (hyper drops the latter before the request
-//! reaches a service). Such a message is read differently by different servers, which is how
-//! requests are smuggled past a proxy (RFC 9112 §6.1).
+//! Finds heads of HTTP/1 requests that have both `Transfer-Encoding` and `Content-Length`. Servers read such a request
+//! in different ways, so it can smuggle another one past a proxy (RFC 9112 §6.1). hyper drops `Content-Length` before
+//! the request reaches a service, so the service cannot find them.
 
-/// Enough for `content-length: ` and the longest number; of longer lines only the start counts.
+/// The number of bytes that are kept of a line: enough for `content-length: ` and the longest number.
 const LINE_START: usize = 64;
 
-/// What the scanner knows after some bytes.
+/// The state of the scanner after some bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scan {
-    /// A head has begun and not ended.
+    /// Whether a head has begun and not ended.
     pub(crate) mid_head: bool,
-    /// A head with both length fields has been seen.
+    /// Whether a head had both length fields.
     pub(crate) conflict: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
     Head,
-    /// This many bytes of a body are to come.
+    /// A body of which this many bytes are left.
     Body(u64),
-    /// No further head can follow: HTTP/2, or a chunked body (the service closes after those).
+    /// No other head can follow: HTTP/2, or a chunked body, after which the service closes the connection.
     Off,
 }
 
-/// Splits a byte stream into heads and bodies without copying: only a line that is cut by a read
-/// boundary is kept, and of that only its start.
+/// Splits a byte stream into heads and bodies without copying it. Only the start of a line that is not complete yet is
+/// kept.
 #[derive(Debug)]
 pub(crate) struct HeadScanner {
     state: State,
     carry: Vec<u8>,
-    /// Lines of the current head so far, the request line included.
+    /// The number of lines of the current head so far, with the request line.
     lines: u32,
     transfer_encoding: bool,
     content_length: Option<u64>,
@@ -51,7 +50,7 @@ impl HeadScanner {
         }
     }
 
-    /// Takes the next bytes of the connection.
+    /// Reads the next bytes of the connection.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Scan {
         while !bytes.is_empty() {
             bytes = match self.state {
@@ -71,7 +70,7 @@ impl HeadScanner {
         }
     }
 
-    /// Consumes one line, or the rest.
+    /// Reads one line, or all bytes if they have no end of line, and returns the rest.
     fn head<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.keep(bytes);
@@ -132,8 +131,8 @@ impl HeadScanner {
             }
             (false, false, _) | (_, _, Some(0)) => State::Head,
             (false, true, Some(length)) => State::Body(length),
-            // Either hyper refuses the message and closes, or the line was too long to follow:
-            // then nothing later on this connection can be trusted to have one length.
+            // The length is not a number, and hyper refuses the message. Or the line is longer than what is kept, and
+            // the end of the body is unknown. In both cases nothing later on this connection can be trusted.
             (false, true, None) => {
                 self.conflict = true;
                 State::Off
@@ -146,7 +145,7 @@ impl HeadScanner {
     }
 }
 
-/// The value of a header line if it has this (lower-case) name.
+/// The value of a header line, if the header has this name. `name` is in lower case.
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (start, rest) = line.split_at_checked(name.len())?;
     let value = rest.strip_prefix(b":")?;
@@ -157,7 +156,7 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
-    /// Feeds the text whole and byte by byte; both must agree.
+    /// Scans the text as a whole and byte by byte. Both must give the same result.
     fn scan(text: &str) -> Scan {
         let whole = HeadScanner::new().feed(text.as_bytes());
         let mut scanner = HeadScanner::new();
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn one_length_field_is_no_conflict() {
+    fn one_length_field_is_not_a_conflict() {
         for head in [
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nContent-Length: 5\r\n\r\n",
             "POST / HTTP/1.1\r\nContent-Length: 30\r\n\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn mid_head_is_told_from_between_requests() {
+    fn mid_head_is_true_only_within_a_head() {
         assert!(scan("G").mid_head);
         assert!(scan("GET / HTTP/1.1\r\nHost").mid_head);
         assert!(!scan("GET / HTTP/1.1\r\nHost: a\r\n\r\n").mid_head);
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_keep_memory_small() {
+    fn only_the_start_of_a_long_line_is_kept() {
         let mut scanner = HeadScanner::new();
         scanner.feed(b"GET / HTTP/1.1\r\nX: ");
         for _ in 0..1000 {

@@ -1,4 +1,4 @@
-//! Headers that every response carries.
+//! The headers that every response has.
 
 use super::request_id::{RequestId, X_REQUEST_ID};
 use http::{
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// An API answer is data: nothing in it may load, run or be framed.
+/// An answer of the API is data. A browser must not load or run anything in it, or show it in a frame.
 const API_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
 /// The value of `Strict-Transport-Security`.
@@ -20,7 +20,7 @@ pub(crate) fn hsts(max_age: Duration) -> HeaderValue {
     HeaderValue::from_maybe_shared(text).unwrap_or(HeaderValue::from_static("max-age=0"))
 }
 
-/// Sets the security headers. What a handler set by itself stands, save for `nosniff`.
+/// Sets the security headers. A header that the handler has set stays as it is, except `X-Content-Type-Options`.
 pub(crate) fn secure(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     headers.reserve(8);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -33,7 +33,7 @@ pub(crate) fn secure(headers: &mut HeaderMap, hsts: Option<&HeaderValue>) {
     }
 }
 
-/// Sets the id by which the caller can ask about this request.
+/// Sets `X-Request-Id`. A caller can name it in a report about this request.
 pub(crate) fn identify(headers: &mut HeaderMap, request_id: &RequestId) {
     headers.insert(X_REQUEST_ID, request_id.header_value());
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_handler_may_set_its_own_policy_and_caching() {
+    fn headers_of_a_handler_are_kept_except_nosniff() {
         let mut headers = HeaderMap::new();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));

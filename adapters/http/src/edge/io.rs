@@ -1,4 +1,4 @@
-//! The socket of a connection: reports what passes, and closes without losing the last answer.
+//! The socket of a connection. It notes reads and writes, and it closes so that the client gets the last answer.
 
 use super::{connection::Activity, head_scanner::HeadScanner};
 use std::{
@@ -13,13 +13,13 @@ use tokio::{
     time::Sleep,
 };
 
-/// Writes smaller than this (HTTP/2 acknowledgements) say nothing about a response.
+/// The least number of bytes of a write that counts as progress of a response. HTTP/2 acknowledgements are smaller.
 const MEANINGFUL_WRITE: usize = 64;
 
-/// How much of an unread body is taken off the wire when closing.
+/// The greatest number of bytes of an unread body that are read when the connection closes.
 const LINGER_BYTES: usize = 8 << 20;
 
-/// A socket that feeds the head scanner and the connection's [`Activity`].
+/// A socket that passes what it reads to the head scanner and notes its progress in the connection's [`Activity`].
 pub(crate) struct EdgeIo<S> {
     socket: S,
     scanner: HeadScanner,
@@ -62,8 +62,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
         result
     }
 
-    /// Reads and forgets what the client still sends, for a short while: closing a socket with
-    /// unread data resets it, and the client would lose the answer that says why.
+    /// Reads and discards what the client still sends, for a short time. Closing a socket with unread data resets the
+    /// connection, and the client would lose the answer.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let linger = self.linger;
         let lingering = self

@@ -1,26 +1,25 @@
-//! The limits of the edge: of size and number, and of time.
+//! The limits of the edge, in size, number and time.
 
 use std::time::Duration;
 
-/// Limits of size and number.
+/// The limits of size and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open connections. One over the limit is answered 503 and closed, so that a balancer
-    /// learns of it at once instead of waiting in the backlog. Default: 10,000; the process
-    /// needs as many file descriptors.
+    /// The number of open connections. A connection above the limit is answered 503 and closed, so that a load balancer
+    /// notices at once. The process needs as many file descriptors. Default: 10,000.
     pub max_connections: usize,
-    /// Bytes of the request target; above it 414. Default: 8 KiB.
+    /// The length of the request target in bytes. A longer one is answered 414. Default: 8 KiB.
     pub max_target_bytes: usize,
-    /// Number of header lines; above it 431. Default: 64, at most 100 (hyper's own limit).
+    /// The number of header lines, at most 100 (the limit of hyper). More lines are answered 431. Default: 64.
     pub max_headers: usize,
-    /// Bytes of all header names and values; above it 431. Default: 16 KiB.
+    /// The length of all header names and values together, in bytes. More are answered 431. Default: 16 KiB.
     pub max_header_bytes: usize,
-    /// Bytes of a request body, chunked or not; above it 413. Default: 1 MiB.
+    /// The size of a request body in bytes, also of a chunked one. A larger one is answered 413. Default: 1 MiB.
     pub max_body_bytes: u64,
-    /// Requests at a time on one HTTP/2 connection. Default: 100.
+    /// The number of concurrent requests on one HTTP/2 connection. Default: 100.
     pub http2_max_streams: u32,
-    /// Streams reset by an HTTP/2 client that the server may still be working on (rapid reset).
-    /// Default: 20.
+    /// The number of streams that an HTTP/2 client has reset while the server still works on them (rapid reset). With
+    /// more, the connection is closed. Default: 20.
     pub http2_max_pending_resets: usize,
 }
 
@@ -38,30 +37,32 @@ impl Default for Limits {
     }
 }
 
-/// Limits of time.
+/// The limits of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From accept to the complete head of the first request. Default: 10 s.
+    /// The time from accepting a connection to the complete head of its first request. Default: 10 s.
     pub first_request: Duration,
-    /// From the first byte of a later head to its end (HTTP/1). Default: 10 s.
+    /// The time from the first byte of a later head to its end (HTTP/1). Default: 10 s.
     pub header_read: Duration,
-    /// How long a connection may be without a request. Default: 75 s.
+    /// The time that a connection may be without a request. Default: 75 s.
     pub keep_alive: Duration,
-    /// Longest wait for the next piece of a body; then 408. Default: 10 s.
+    /// The longest wait for the next piece of a body. After it, the request is answered 408. Default: 10 s.
     pub body_gap: Duration,
-    /// From the head to the end of its body; then 408. Default: 30 s.
+    /// The time from the head of a request to the end of its body. After it, the request is answered 408. Default: 30
+    /// s.
     pub body_total: Duration,
-    /// How long a client may take nothing of a response that is ready. Default: 60 s.
+    /// The time in which a client must read something of a response that is ready. Default: 60 s.
     pub response_stall: Duration,
-    /// The time in which a request is to be answered. The edge then cuts a GET or HEAD and answers 503. It never cuts a
-    /// change, whose commit may be on its way; the application gets the deadline and keeps it. Default: 30 s.
+    /// The time in which a request is to be answered. After it, the edge cuts a GET or HEAD and answers 503. It never
+    /// cuts a change, because the commit may be running; the application gets the deadline and keeps it. Default: 30 s.
     pub request: Duration,
-    /// How long running requests may go on after shutdown was asked. Default: 20 s.
+    /// The time that running requests have after the order to stop. Default: 20 s.
     pub drain: Duration,
-    /// How long a connection without a request stays open after the server asked it to close. Default: 1 s.
+    /// The time that a connection without a request stays open after the server has asked the client to close it.
+    /// Default: 1 s.
     pub closing_grace: Duration,
-    /// How long an unread body is taken off the wire before its connection closes, so that the
-    /// client gets the answer that refuses it. Default: 1 s.
+    /// The time for which the rest of an unread body is read before its connection closes, so that the client gets the
+    /// answer. Default: 1 s.
     pub linger: Duration,
 }
 

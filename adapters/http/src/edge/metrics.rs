@@ -1,10 +1,10 @@
-//! What the edge counts, by the names that OpenTelemetry gives to HTTP servers where it has one.
+//! The metrics of the edge. Where OpenTelemetry has a name for a metric of HTTP servers, it is used.
 
 use http::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram, SharedString};
 use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 
-/// Handles of what has no labels, asked for once.
+/// The handles of metrics without labels. They are looked up only once.
 #[derive(Clone)]
 pub(crate) struct EdgeMetrics {
     active_requests: Gauge,
@@ -14,7 +14,7 @@ pub(crate) struct EdgeMetrics {
 }
 
 impl EdgeMetrics {
-    /// The recorder of metrics has to be installed before.
+    /// Looks up the handles. The recorder of metrics must be installed before.
     pub(crate) fn new() -> Self {
         Self {
             active_requests: metrics::gauge!("http_server_active_requests"),
@@ -24,18 +24,18 @@ impl EdgeMetrics {
         }
     }
 
-    /// Counts a request for as long as what is answered lives.
+    /// Counts a request as active until the returned value is dropped.
     pub(crate) fn request(&self) -> Counted {
         Counted::new(&self.active_requests)
     }
 
-    /// Counts a connection for as long as what is answered lives.
+    /// Counts a connection as open until the returned value is dropped.
     pub(crate) fn connection(&self) -> Counted {
         Counted::new(&self.open_connections)
     }
 }
 
-/// One more, until it is dropped.
+/// Increments a gauge, and decrements it when it is dropped.
 pub(crate) struct Counted(Gauge);
 
 impl Counted {
@@ -51,17 +51,17 @@ impl Drop for Counted {
     }
 }
 
-/// What tells one series of requests from another.
+/// The labels of a series: method, route and status.
 type Series = (&'static str, Option<Arc<str>>, Option<StatusCode>);
 
 thread_local! {
-    /// The handles that this thread has asked for: a request that is over costs a look, no lock and no allocation. They are
-    /// few, because every label has few values.
+    /// The handles that this thread has looked up. A known series needs no lock and no allocation. There are few
+    /// series, because every label has few values.
     static DURATIONS: RefCell<HashMap<Series, Histogram>> = RefCell::default();
 }
 
-/// Counts a request that is over. A method that is not served is `_OTHER`, a path that is no route is empty, and so is the
-/// status if the client left before there was an answer.
+/// Records a request that has ended. An unknown method is `_OTHER`. The route of an unknown path is empty, and so is
+/// the status if the client left before there was an answer.
 pub(crate) fn record(method: &Method, route: Option<Arc<str>>, status: Option<StatusCode>, duration: Duration) {
     DURATIONS.with_borrow_mut(|known| {
         known.entry((method_label(method), route, status)).or_insert_with_key(histogram).record(duration);
@@ -79,7 +79,7 @@ fn histogram((method, route, status): &Series) -> Histogram {
     )
 }
 
-/// The method, if it is one that is served.
+/// The name of the method, or `_OTHER` if the edge does not serve it.
 pub(crate) fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

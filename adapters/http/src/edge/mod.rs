@@ -1,9 +1,8 @@
 //! The server edge: everything between a socket and the application.
 //!
-//! A request passes [`serve`]'s accept loop, the connection's deadlines, the request guard and
-//! the body guard before the application sees it, and its answer passes back through problem
-//! rendering, security headers, CORS and the access log. The edge knows nothing of the
-//! application but that it is a poem endpoint.
+//! A request passes the accept loop of [`serve`], the deadlines of its connection, the request guard and the body
+//! guard. Then the application gets it. Its answer passes the rendering of problems, security headers, CORS,
+//! compression and the access log. To the edge, the application is any poem endpoint.
 
 mod access_log;
 mod authority;

@@ -3,26 +3,26 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt::{self, Write as _};
 
-/// The header that carries a request id, in and out.
+/// The header for the id of a request, in requests and answers.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The header that carries the trace context, in and out.
+/// The header for the trace context, in requests and answers.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 const MAX_LENGTH: usize = 64;
 
-/// The id of a request: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that it is safe in a log and a header.
+/// The id of a request: 1 to 64 ASCII letters, digits, `.`, `_` and `-`, so that it is safe in logs and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// An id that somebody else made, if it is safe.
+    /// Reads an id from elsewhere. `None` if it has other characters or another length.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::from_header(&HeaderValue::from_str(text).ok()?)
     }
 
-    /// An id of 32 hexadecimal digits, from a UUID or any other 128 bits that do not repeat.
+    /// Writes 128 bits that do not repeat, such as a UUID, as an id of 32 hexadecimal digits.
     #[must_use]
     pub fn from_u128(bits: u128) -> Self {
         let mut digits = [0_u8; 32];
@@ -30,11 +30,11 @@ impl RequestId {
             let nibble = (bits >> (124 - 4 * index)) & 0xf;
             *digit = b"0123456789abcdef"[nibble as usize];
         }
-        // Hexadecimal digits are a valid header value; the alternative is never taken.
+        // Hexadecimal digits are always a valid header value.
         Self(HeaderValue::from_bytes(&digits).unwrap_or(HeaderValue::from_static("0")))
     }
 
-    /// The incoming id, if there is exactly one and it is safe.
+    /// The id in the headers of a request, if there is exactly one and it is safe.
     pub(crate) fn of_request(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(X_REQUEST_ID).iter();
         match (values.next(), values.next()) {
@@ -69,18 +69,18 @@ impl fmt::Display for RequestId {
 /// A W3C trace context (`traceparent`, version 00).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceContext {
-    /// The id of the whole trace, not zero.
+    /// The id of the trace, not zero.
     pub trace_id: u128,
-    /// The id of the caller's span, not zero.
+    /// The id of the parent span, not zero.
     pub parent_id: u64,
-    /// The flags; bit 0 is "sampled".
+    /// The flags. Bit 0 means "sampled".
     pub flags: u8,
 }
 
 impl TraceContext {
-    /// Parses a `traceparent` value; `None` when it is not valid.
+    /// Parses the value of `traceparent`. `None` if it is not valid.
     ///
-    /// A later version is read by its first four fields, as the standard asks.
+    /// Of a later version, the first four fields are read, as the standard requires.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let version = hex(text.get(..2)?)?;
@@ -100,7 +100,7 @@ impl TraceContext {
         (trace_id != 0 && parent_id != 0).then_some(Self { trace_id, parent_id, flags })
     }
 
-    /// Whether the caller records this trace.
+    /// Whether the trace is recorded.
     #[must_use]
     pub fn is_sampled(&self) -> bool {
         self.flags & 1 == 1
@@ -121,14 +121,14 @@ impl TraceContext {
     }
 }
 
-/// The `traceparent` value.
+/// Writes the value of `traceparent`.
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.parent_id, self.flags)
     }
 }
 
-/// Lower-case hexadecimal digits only, at most 32.
+/// Reads at most 32 hexadecimal digits in lower case.
 fn hex(text: &str) -> Option<u128> {
     text.bytes().try_fold(0_u128, |value, byte| {
         let digit = match byte {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn fresh_ids_are_32_digits() {
+    fn new_ids_have_32_digits() {
         assert_eq!(
             RequestId::from_u128(0x0123_4567_89ab_cdef_0000_0000_0000_00ff).as_str(),
             "0123456789abcdef00000000000000ff"

@@ -1,7 +1,7 @@
 //! The known paths and their methods, from the OpenAPI document.
 //!
-//! poem has no table to ask which methods a path serves, and the edge needs it for `Allow`, for
-//! OPTIONS and HEAD, and to log the route instead of the path.
+//! The edge needs them for `Allow`, OPTIONS and HEAD, and to log the route instead of the path. poem does not say which
+//! methods a path serves.
 
 use http::{HeaderValue, Method};
 use matchit::Router;
@@ -12,34 +12,34 @@ use std::sync::Arc;
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// `Allow` where no route says more.
+/// The value of `Allow` for a path that is not in the table.
 pub(crate) const ALLOW_ANY: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
-/// Whether the edge lets the method through at all.
+/// Whether the edge lets the method through for any path.
 pub(crate) fn is_known_method(method: &Method) -> bool {
     METHODS.contains(method)
 }
 
-/// Why a table could not be made of a document.
+/// Why the table cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteTableError {
     /// The document has no `paths` object.
     #[error("the OpenAPI document has no paths")]
     NoPaths,
-    /// A path that does not start with a slash, or has a braced name with more text around it.
+    /// A path does not start with a slash, or a segment has other text beside a name in braces.
     #[error("`{0}` is not a path template")]
     Template(String),
 }
 
-/// The routes of all paths.
+/// The routes of the application, by path template.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
-    /// Finds the place of a path's route.
+    /// Finds the index of the route of a path.
     router: Router<usize>,
 }
 
-/// What the table knows of a path.
+/// A path template with its methods and operations.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) template: Arc<str>,
@@ -49,22 +49,22 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// What the document calls the operation.
+    /// The `operationId` in the document.
     pub(crate) fn use_case(&self, method: &Method) -> Option<&str> {
         self.use_cases.iter().find(|(known, _)| known == method).map(|(_, name)| &**name)
     }
 
-    /// Whether the path serves the method: HEAD goes with GET, OPTIONS always.
+    /// Whether the path serves the method. HEAD is served with GET, and OPTIONS always.
     pub(crate) fn serves(&self, method: &Method) -> bool {
         self.methods.contains(method)
     }
 }
 
 impl RouteTable {
-    /// The table of all `paths` of an OpenAPI 3 document.
+    /// Makes the table from the `paths` of an OpenAPI 3 document.
     ///
     /// # Errors
-    /// If the document has no paths, or one that is no template.
+    /// If the document has no paths, or a path that is not a template.
     pub fn from_openapi(document: &Value) -> Result<Self, RouteTableError> {
         let paths = document.get("paths").and_then(Value::as_object).ok_or(RouteTableError::NoPaths)?;
         let mut table = Self::default();
@@ -85,16 +85,16 @@ impl RouteTable {
         Ok(table)
     }
 
-    /// Adds a path that the document does not have, or more methods to one that it has.
+    /// Adds a path, or adds methods to a known path.
     ///
     /// # Errors
-    /// If the path is no template.
+    /// If the path is not a template.
     pub fn with(mut self, template: &str, methods: impl IntoIterator<Item = Method>) -> Result<Self, RouteTableError> {
         self.insert(template, methods)?;
         Ok(self)
     }
 
-    /// Answers the route of the path.
+    /// Adds the path or its methods, and returns its route.
     fn insert(
         &mut self,
         template: &str,
@@ -126,14 +126,14 @@ impl RouteTable {
         Ok(&mut self.routes[at])
     }
 
-    /// The route of a path, as it stands in the request line. A fixed segment wins over a parameter; a parameter takes
-    /// one segment that is not empty.
+    /// Finds the route of a path. The path is as in the request line, so nothing is decoded. A fixed segment wins over
+    /// a parameter. A parameter stands for one segment that is not empty.
     pub(crate) fn find(&self, path: &str) -> Option<&Route> {
         self.routes.get(*self.router.at(path).ok()?.value)
     }
 }
 
-/// A fixed text, or one parameter in braces. What else the router could take stands in no OpenAPI document.
+/// Whether the segment is a fixed text or one parameter in braces. The router accepts more, but OpenAPI does not.
 fn is_segment(segment: &str) -> bool {
     let parameter = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
     let name = parameter.unwrap_or(segment);
@@ -186,12 +186,12 @@ mod tests {
     fn a_segment_is_matched_as_it_is_written() {
         let table = table().with("/products/{id}/{part}", [Method::GET]).unwrap();
         let find = |path: &str| table.find(path).map(|route| route.template.to_string());
-        assert_eq!(find("/products/s").as_deref(), Some("/products/{id}"), "the start of a fixed segment is another");
+        assert_eq!(find("/products/s").as_deref(), Some("/products/{id}"), "a prefix is another segment");
         assert_eq!(find("/products/searching/st").as_deref(), Some("/products/{id}/{part}"));
         assert_eq!(find("/products/%73earch").as_deref(), Some("/products/{id}"), "nothing is decoded");
         assert_eq!(find("/products/a%2Fstock").as_deref(), Some("/products/{id}"));
         assert_eq!(find("/products/{id}").as_deref(), Some("/products/{id}"));
-        assert_eq!(find("/products/1/stock/"), None, "another path than without the slash");
+        assert_eq!(find("/products/1/stock/"), None, "a slash at the end makes another path");
         assert_eq!(find("/product%73"), None);
     }
 

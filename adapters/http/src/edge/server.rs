@@ -1,4 +1,4 @@
-//! The accept loop: how many connections there are, and how they end.
+//! The accept loop. It limits the number of connections and ends them when the server stops.
 
 use super::{
     access_log::Exchange,
@@ -23,27 +23,27 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Connections over the cap that are being told so; further ones are closed without a word.
+/// The number of connections above the limit that get an answer at the same time. Others are closed without an answer.
 const MAX_REFUSALS: usize = 64;
 
 /// The longest pause after a failed accept.
 const MAX_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often an HTTP/2 client is asked whether it is still there.
+/// The interval of pings to an HTTP/2 client, and the time that it has to answer one.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
-/// What was left when the server stopped.
+/// The connections and requests that were cut when the server stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DrainReport {
-    /// Connections that were cut because the drain limit was reached.
+    /// The connections that were still open when the time for draining was over.
     pub connections_cut: usize,
-    /// Requests that were being worked on, or answered, on those connections.
+    /// The requests that had no complete answer yet on those connections.
     pub requests_cut: usize,
 }
 
-/// Serves an application until `shutdown` is cancelled and the running requests are answered.
+/// Serves an application until `shutdown` is canceled and the running requests are answered or cut.
 ///
-/// A failing accept (no file descriptors left, say) is retried after a pause, never fatal.
+/// An error of accept, for example when no file descriptor is left, is not fatal. It is retried after a pause.
 pub async fn serve(
     listener: TcpListener,
     app: BoxEndpoint<'static, Response>,
@@ -53,7 +53,7 @@ pub async fn serve(
     let server = Server::new(Edge::new(app, config));
     let connections = TaskTracker::new();
     accept(&listener, &server, &connections, &shutdown).await;
-    // Closed first, so that a balancer's next attempt goes elsewhere.
+    // The listener is closed before draining, so that a load balancer goes elsewhere.
     admit_waiting(listener, &server, &connections);
     drain(&server, &connections).await
 }
@@ -83,12 +83,11 @@ impl Server {
 
 fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // Somewhat more than the guard allows: what exceeds the guard's limits but not hyper's is
-    // answered with a problem document, while hyper's own 431 has no body.
+    // More than the guard allows, because the guard answers with a problem document, and hyper's own 431 has no body.
     let head = limits.max_header_bytes + limits.max_target_bytes + (8 << 10);
     builder
         .http1()
-        // Our own deadlines tell an idle connection from a slow head; hyper's cannot.
+        // The deadlines of `Activity` distinguish an idle connection from a slow head. hyper's timeout does not.
         .header_read_timeout(None)
         .max_buf_size(head);
     builder
@@ -116,7 +115,7 @@ async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTrack
                 pause = Duration::ZERO;
                 admit(server, connections, socket, peer);
             }
-            // The client gave up before we came; the next one is waiting.
+            // The client gave up before its connection was accepted. There is no reason to pause.
             Err(error) if is_of_one_client(&error) => {}
             Err(error) => {
                 pause = (pause * 2).clamp(Duration::from_millis(10), MAX_ACCEPT_PAUSE);
@@ -130,10 +129,10 @@ async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTrack
     }
 }
 
-/// Takes the connections that the system has accepted for us already, and closes the listener: whoever waits there may
-/// have sent a whole request before we were asked to stop, and would be reset.
+/// Takes the connections that wait in the backlog, and closes the listener. Such a client may have sent a whole request
+/// before the order to stop. Without this, its connection would be reset.
 fn admit_waiting(listener: TcpListener, server: &Server, connections: &TaskTracker) {
-    // The runtime only knows of connections that it was told of; the system knows all.
+    // The operating system knows all waiting connections; the runtime may not know them yet.
     let Ok(listener) = listener.into_std() else { return };
     loop {
         match listener.accept() {
@@ -144,7 +143,7 @@ fn admit_waiting(listener: TcpListener, server: &Server, connections: &TaskTrack
                 }
             }
             Err(error) if is_of_one_client(&error) => {}
-            // Nobody waits any more.
+            // No connection waits any more.
             Err(_) => return,
         }
     }
@@ -176,7 +175,7 @@ fn admit(server: &Server, connections: &TaskTracker, socket: TcpStream, peer: So
         let busy = Arc::clone(&server.busy);
         let limit = server.edge.config().timeouts.linger;
         connections.spawn(async move {
-            // The client's loss if it does not listen.
+            // A client that does not read the answer in time loses it.
             let _ = tokio::time::timeout(limit, refuse(socket, &busy)).await;
             drop(permit);
         });
@@ -190,7 +189,7 @@ async fn connection(
     socket: TcpStream,
     peer: SocketAddr,
 ) -> Ending {
-    // Answers are small and written whole: waiting for more of them only delays.
+    // Answers are small and written at once, so collecting them into larger packets would only delay them.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
     }
@@ -200,7 +199,7 @@ async fn connection(
         Arc::new(ConnectionInfo { local: socket.local_addr().ok(), peer, activity: Some(Arc::clone(&activity)) });
     let socket = EdgeIo::new(socket, Arc::clone(&activity), timeouts.linger);
     let service = service_fn(move |request: http::Request<Incoming>| {
-        // Here and not in the future: a request counts from the moment it is read.
+        // Not inside the future, so that a request counts from the moment when it is read.
         let http2 = request.version() == http::Version::HTTP_2;
         let exchange = Exchange::begin(info.activity.clone(), http2, edge.metrics().request());
         let edge = Arc::clone(&edge);
@@ -211,7 +210,7 @@ async fn connection(
     drive(connection, &activity, &timeouts).await
 }
 
-/// Tells a client over the cap to come back later.
+/// Answers a connection above the limit with 503.
 async fn refuse(mut socket: TcpStream, busy: &[u8]) -> io::Result<()> {
     socket.write_all(busy).await?;
     socket.shutdown().await?;
@@ -238,7 +237,7 @@ fn busy_response() -> Vec<u8> {
     .into_bytes()
 }
 
-/// Lets running requests end, up to the limit, then cuts what is left.
+/// Waits until the running requests have ended, at most for the time limit, and cuts the rest.
 async fn drain(server: &Server, connections: &TaskTracker) -> DrainReport {
     let limit = server.edge.config().timeouts.drain;
     server.state.start_drain();
@@ -248,7 +247,7 @@ async fn drain(server: &Server, connections: &TaskTracker) -> DrainReport {
     }
     let report = DrainReport { connections_cut: connections.len(), requests_cut: server.state.in_flight() };
     server.state.cut();
-    // A task that blocks its thread cannot be cut; it ends with the process.
+    // A task that blocks its thread cannot be cut. It ends with the process.
     let _ = tokio::time::timeout(Duration::from_secs(1), connections.wait()).await;
     report
 }

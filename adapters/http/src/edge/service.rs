@@ -1,4 +1,4 @@
-//! What the edge does with one request, between the connection and the application.
+//! The way of one request through the edge, between the connection and the application.
 
 use super::{
     access_log::{Exchange, ResponseBody, Subject},
@@ -40,24 +40,24 @@ use std::{
 use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
-/// What the edge found out about a request; the application has it as [`poem::web::Data`].
+/// The facts about a request that the edge knows. The application gets them as [`poem::web::Data`].
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// The id under which the request is logged and answered.
+    /// The id of the request in the log and in the answer.
     pub request_id: RequestId,
-    /// The client's address, as far as configured proxies can be believed.
+    /// The address of the client. It is from `X-Forwarded-For` if the peer is a trusted proxy.
     pub client: IpAddr,
     /// The other end of the connection.
     pub peer: SocketAddr,
-    /// The trace of this request: its own span's context, or the caller's, or a new one.
+    /// The trace context of the request: of its recorded span, else of the caller, else a new one.
     pub trace: Option<TraceContext>,
-    /// The template of the route, if the table has it.
+    /// The template of the path; `None` if the path is not in the table of routes.
     pub route: Option<Arc<str>>,
-    /// When the head of the request was complete.
+    /// The time at which the head of the request was complete.
     pub received: Instant,
-    /// By when the request should be answered.
+    /// The time by which the request should be answered.
     pub deadline: Instant,
-    /// The most bytes a body may have.
+    /// The greatest size of the body in bytes.
     pub max_body_bytes: u64,
 }
 
@@ -69,7 +69,7 @@ pub struct Edge {
     metrics: EdgeMetrics,
 }
 
-/// Where a request came in.
+/// The connection of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionInfo {
     pub(crate) local: Option<SocketAddr>,
@@ -85,7 +85,7 @@ impl Edge {
         Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new() }
     }
 
-    /// The configuration.
+    /// The settings that the edge was made with.
     #[must_use]
     pub fn config(&self) -> &EdgeConfig {
         &self.config
@@ -95,8 +95,8 @@ impl Edge {
         &self.metrics
     }
 
-    /// Answers one request without a connection: for tests and for programs with a server of
-    /// their own. Everything but the limits of a connection applies.
+    /// Answers one request without a connection, for tests and for programs that have another server. The limits of
+    /// connections do not apply; everything else does.
     pub async fn handle<B>(&self, request: http::Request<B>, peer: SocketAddr) -> http::Response<ResponseBody>
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
@@ -147,7 +147,7 @@ impl Edge {
         let wish = Wish::of(&parts.headers);
         let is_encoded = parts.headers.contains_key(CONTENT_ENCODING);
         let http1 = parts.version < Version::HTTP_2;
-        // After a chunked body the scanner of this connection is blind.
+        // The head scanner cannot find the head after a chunked body, so the connection is closed.
         let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
 
         let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
@@ -172,7 +172,7 @@ impl Edge {
             response.headers_mut().insert(ALLOW, allow);
         }
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE && is_encoded {
-            // What would have been accepted, RFC 9110 (15.5.16).
+            // The coding that would be accepted (RFC 9110, 15.5.16).
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let out = response.headers_mut();
@@ -195,7 +195,7 @@ impl Edge {
         response.map(|body| exchange.answer(status, body))
     }
 
-    /// Answers what needs no application: OPTIONS, and methods that the path does not serve.
+    /// Answers OPTIONS, and refuses methods that the path does not serve. `None` if the application must answer.
     fn refuse_or_answer(
         &self,
         parts: &Parts,
@@ -228,7 +228,7 @@ impl Edge {
         (!served).then(|| Err(Problem::of(code::METHOD_NOT_ALLOWED)))
     }
 
-    /// The application's request: guarded body, context, and GET where it has no HEAD.
+    /// The request for the application. It has a guarded body and the context, and HEAD of a known path becomes GET.
     fn request<B>(
         &self,
         mut parts: Parts,
@@ -241,7 +241,7 @@ impl Edge {
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        // No protocol to switch to is served, so nobody inside shall see the wish.
+        // The server switches to no other protocol, so the application must not see the header.
         parts.headers.remove(UPGRADE);
         compression::restore_tags(&mut parts.headers);
         if parts.method == Method::HEAD && route.is_some() {
@@ -265,7 +265,7 @@ impl Edge {
         Request::from_parts(parts, body)
     }
 
-    /// Calls the application; its errors and panics become problems.
+    /// Calls the application. Its errors and panics become problems.
     async fn call(&self, request: Request) -> Response {
         let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
         let request_id = request_id.as_ref().map(RequestId::as_str);
@@ -302,7 +302,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no text")
 }
 
-/// The answer to HEAD says how long the body would be, and has none.
+/// Removes the body of an answer to HEAD and keeps its length in the header.
 fn strip_body(response: &mut Response) {
     let body: BoxBody<Bytes, io::Error> = response.take_body().into();
     let length = HttpBody::size_hint(&body).exact();

@@ -1,41 +1,41 @@
-//! Traces: which trace a request belongs to, and the span that is recorded of it.
+//! Traces: the trace that a request belongs to, and the span that is recorded of it.
 //!
-//! Every request has a trace context: the caller's, or a new one where it sent none or a bad one. It stands in the answer,
-//! in the log and in the events that the request leaves in the outbox. Where traces are recorded it is that of the
-//! request's own span, else it passes through unchanged.
+//! Every request has a trace context: the caller's, or a new one if the caller has sent none or an invalid one. The
+//! answer, the log and the events in the outbox have it. If traces are recorded, it is the context of the request's
+//! span.
 
 use super::{metrics::method_label, request_id::TraceContext};
 use http::{HeaderName, HeaderValue, StatusCode, Version, header::HeaderMap, request::Parts};
 use std::{net::IpAddr, sync::Arc};
 use tracing::{Span, field::Empty};
 
-/// The header that carries what others have to say of a trace, in and out.
+/// The header for the data of tracing systems about a trace, in requests and answers.
 pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The most that a `tracestate` may have: what the standard asks everybody to pass on.
+/// The greatest length of `tracestate` in bytes. The standard requires that at least this much is passed on.
 const MAX_STATE: usize = 512;
 const MAX_STATE_MEMBERS: usize = 32;
 
 /// Records requests as spans.
 pub trait Tracer: Send + Sync {
-    /// Makes the span of a request a child of the caller's, if the caller sent a context, with its `tracestate`. Answers
-    /// the context of the span; `None` if nothing is recorded.
+    /// Makes the span a child of the caller's span, with its `tracestate`, if the caller has sent a context. Returns
+    /// the context of the span, or `None` if the span is not recorded.
     fn adopt(&self, span: &Span, caller: Option<&TraceContext>, state: Option<&str>) -> Option<TraceContext>;
 }
 
-/// Makes the context of a request that brings none: ids that are not zero and do not repeat, and no flags.
+/// Makes the context of a request that has none. Its ids are not zero and do not repeat, and its flags are zero.
 pub type NewTraceContext = Arc<dyn Fn() -> TraceContext + Send + Sync>;
 
 tokio::task_local! {
     static CURRENT: TraceContext;
 }
 
-/// The trace of the request that is being worked on here, for the log.
+/// The id of the trace of the request that this task works on, for the log.
 pub(crate) fn current_trace_id() -> Option<String> {
     CURRENT.try_with(|trace| format!("{:032x}", trace.trace_id)).ok()
 }
 
-/// Runs the work of a request in its trace.
+/// Runs the work of a request, so that [`current_trace_id`] finds its trace.
 pub(crate) async fn within<T>(trace: Option<TraceContext>, work: impl Future<Output = T>) -> T {
     match trace {
         Some(trace) => CURRENT.scope(trace, work).await,
@@ -43,7 +43,7 @@ pub(crate) async fn within<T>(trace: Option<TraceContext>, work: impl Future<Out
     }
 }
 
-/// The trace that a request belongs to.
+/// The trace context of a request, its `tracestate` and its span.
 pub(crate) struct RequestTrace {
     pub(crate) span: Span,
     pub(crate) context: Option<TraceContext>,
@@ -51,7 +51,7 @@ pub(crate) struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Reads the caller's context, or makes a `new` one, and begins the request's span.
+    /// Reads the context of the caller, or makes one with `new`, and begins the span of the request.
     pub(crate) fn begin(
         tracer: Option<&dyn Tracer>,
         new: Option<&NewTraceContext>,
@@ -71,7 +71,7 @@ impl RequestTrace {
         Self { span, context: context.or_else(|| new.map(|new| new())), state }
     }
 
-    /// The span of what the application does for the request, named after the operation.
+    /// The span of the use case, with the name of the operation. Without a name it is the span of the request.
     pub(crate) fn use_case(&self, name: Option<&str>) -> Span {
         match name {
             Some(name) if !self.span.is_disabled() => tracing::info_span!(
@@ -85,7 +85,7 @@ impl RequestTrace {
         }
     }
 
-    /// The headers of the answer.
+    /// Writes the context into the headers of the answer.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
         if let Some(value) = self.context.as_ref().and_then(TraceContext::header_value) {
             headers.insert(super::request_id::TRACEPARENT, value);
@@ -96,8 +96,8 @@ impl RequestTrace {
     }
 }
 
-/// The span, with the attributes that OpenTelemetry gives to HTTP servers. The template of the route stands for the path,
-/// which can carry what nobody should read in a trace.
+/// The span of a request, with the attributes that OpenTelemetry has for HTTP servers. It has the template of the route
+/// instead of the path, because a path can have secrets.
 fn span(parts: &Parts, route: Option<&str>, client: IpAddr) -> Span {
     let method = method_label(&parts.method);
     let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
@@ -125,7 +125,7 @@ fn span(parts: &Parts, route: Option<&str>, client: IpAddr) -> Span {
     )
 }
 
-/// How the request ended; without a status the client has left before there was an answer.
+/// Records how the request ended. Without a status, the client left before there was an answer.
 pub(crate) fn end(span: &Span, status: Option<StatusCode>) {
     if span.is_disabled() {
         return;
@@ -142,7 +142,7 @@ pub(crate) fn end(span: &Span, status: Option<StatusCode>) {
     }
 }
 
-/// The `tracestate` of a request, its lines joined, if it is well formed; a bad one is dropped as a whole.
+/// The `tracestate` of a request, with its lines joined. `None` if any part of it is not well formed.
 fn read_state(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut lines = headers.get_all(TRACESTATE).iter();
     let first = lines.next()?;
@@ -164,7 +164,7 @@ fn key(member: &str) -> &str {
     member.split('=').next().unwrap_or_default()
 }
 
-/// `key=value`, as the standard has them.
+/// Whether the text is a `key=value` of the standard.
 fn is_member(member: &str) -> bool {
     let Some((key, value)) = member.split_once('=') else { return false };
     let is_key_byte = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-*/@".contains(&b);
@@ -189,15 +189,15 @@ mod tests {
     }
 
     #[test]
-    fn a_good_state_passes_and_its_lines_are_joined() {
-        for good in ["a=1", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "0tenant@vendor=x y"] {
-            assert_eq!(read(&[good]).as_deref(), Some(good));
+    fn a_valid_state_is_kept_and_its_lines_are_joined() {
+        for valid in ["a=1", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE", "0tenant@vendor=x y"] {
+            assert_eq!(read(&[valid]).as_deref(), Some(valid));
         }
         assert_eq!(read(&["a=1, b=2", "c=3"]).as_deref(), Some("a=1,b=2,c=3"));
     }
 
     #[test]
-    fn a_bad_state_is_dropped() {
+    fn an_invalid_state_is_dropped() {
         let long = format!("a={}", "x".repeat(257));
         let many: Vec<String> = (0..33).map(|n| format!("k{n}=1")).collect();
         for bad in ["", "a", "A=1", "a=", "=1", "a=1,a=2", "a=b=c", "-a=1", "a@b@c=1", &long, &many.join(",")] {

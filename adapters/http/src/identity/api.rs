@@ -1,4 +1,4 @@
-//! Registration, logging in, the set-up, and one's own profile.
+//! Registration, login, the setup of the first admin, and the caller's profile.
 
 use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
@@ -10,7 +10,7 @@ use poem_openapi::{ApiResponse, OpenApi, Tags};
 
 #[derive(Tags)]
 enum Tag {
-    /// Accounts and log-ins.
+    /// Accounts, login, and the setup of the first admin.
     Identity,
 }
 
@@ -33,9 +33,11 @@ enum LoggedIn {
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
 impl IdentityApi {
-    /// Register
+    /// Register an account
     ///
-    /// Makes an account. Answers 409 `email_taken` if the address has one, which reveals that it does.
+    /// Creates an account with the role `user`. Anyone may call it. If the address has an account already, the answer
+    /// is 409 `email_taken`; this reveals that the account exists. By default, an IP address has 10 registrations,
+    /// logins and setups per minute together.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
     async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
@@ -44,23 +46,30 @@ impl IdentityApi {
 
     /// Log in
     ///
-    /// Starts a session and answers an access token. What is wrong, the address or the password, is not told.
+    /// Starts a session and returns an access token. Anyone may call it. A wrong address and a wrong password get the
+    /// same answer, 401 `invalid_credentials`. Each call starts another session, which lasts 30 days by default. By
+    /// default, an account has 10 attempts per minute, and an IP address has 10 registrations, logins and setups per
+    /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {
         let answer = caller.app().identity.log_in.execute(&caller.actor, body.0.into()).await?;
         Ok(LoggedIn::Ok(Answer(answer.into())))
     }
 
-    /// Make the first admin
+    /// Create the first admin
     ///
-    /// Takes the token that the server prints at its start as long as there is no admin.
+    /// Creates an account with the role `admin`. Anyone with the setup token may call it. The server prints a new token
+    /// at each start while it has no admin, and the token is valid for 24 hours. When there is an admin, the answer is
+    /// 409 `setup_closed`. By default, an IP address has 10 registrations, logins and setups per minute together.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
     async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;
         Ok(Registered::Created(Answer(user.into())))
     }
 
-    /// Show your own profile
+    /// Get your profile
+    ///
+    /// Returns the account that the access token belongs to. Needs an account.
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
     async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
         let user = caller.app().identity.get_profile.execute(&caller.actor).await?;

@@ -1,4 +1,4 @@
-//! Examples of identity's bodies, and the values of their closed sets, for the OpenAPI document.
+//! Examples of the bodies of identity, and the values of closed sets, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;

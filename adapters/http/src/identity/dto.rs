@@ -1,36 +1,39 @@
-//! The bodies of identity. Those that hold a secret have no `Debug`.
+//! The bodies of identity. A body with a secret has no `Debug`.
 
 use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
-use skep_application::identity::{AccountCommand, LogInAnswer, LogInCommand, SetUpCommand, UserView};
+use skep_application::identity::{
+    AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand, SetUpCommand, UserView,
+};
 use skep_domain::shared::UserId;
 
-/// A registration.
+/// A new account.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterRequest {
-    /// The e-mail address to log in with.
+    /// The e-mail address to log in with, at most 254 bytes. Upper and lower case are the same.
     email: String,
-    /// At least 15 characters (unless configured otherwise), at most 128.
+    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. Common
+    /// passwords and passwords made of the e-mail address are refused.
     password: String,
-    /// The name shown to others, 1 to 100 characters.
+    /// The name that others see: one line of 1 to 100 characters.
     display_name: String,
 }
 
-impl From<RegisterRequest> for AccountCommand {
+impl From<RegisterRequest> for RegisterUserCommand {
     fn from(RegisterRequest { email, password, display_name }: RegisterRequest) -> Self {
-        Self { email, password, display_name }
+        Self { account: AccountInput { email, password, display_name } }
     }
 }
 
-/// A log-in.
+/// The credentials of an account.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogInRequest {
-    /// The e-mail address.
+    /// The e-mail address of the account. Upper and lower case are the same.
     email: String,
-    /// The password.
+    /// The password of the account, exactly as it was set.
     password: String,
 }
 
@@ -40,23 +43,24 @@ impl From<LogInRequest> for LogInCommand {
     }
 }
 
-/// The set-up of the first admin.
+/// The setup token, and the account of the first admin.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetUpRequest {
-    /// The token that the server printed when it started.
+    /// The token that the server printed at its last start.
     token: String,
-    /// The e-mail address to log in with.
+    /// The e-mail address to log in with, at most 254 bytes. Upper and lower case are the same.
     email: String,
-    /// The password.
+    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. Common
+    /// passwords and passwords made of the e-mail address are refused.
     password: String,
-    /// The name shown to others.
+    /// The name that others see: one line of 1 to 100 characters.
     display_name: String,
 }
 
 impl From<SetUpRequest> for SetUpCommand {
     fn from(SetUpRequest { token, email, password, display_name }: SetUpRequest) -> Self {
-        Self { token, account: AccountCommand { email, password, display_name } }
+        Self { token, account: AccountInput { email, password, display_name } }
     }
 }
 
@@ -64,11 +68,11 @@ impl From<SetUpRequest> for SetUpCommand {
 #[derive(Object, Serialize)]
 #[oai(rename = "AccessToken")]
 pub(super) struct TokenBody {
-    /// The token, for the `Authorization` header.
+    /// The signed token. Send it in the header `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.
     token_type: String,
-    /// How long it is good, in seconds.
+    /// The lifetime of the token in seconds.
     expires_in: u64,
 }
 
@@ -79,23 +83,23 @@ impl From<LogInAnswer> for TokenBody {
     }
 }
 
-/// A user.
+/// The account of a user.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "User")]
 pub(super) struct UserBody {
-    /// The identifier.
+    /// The id of the user.
     id: Id<UserId>,
-    /// The e-mail address.
+    /// The e-mail address in the form in which addresses are compared: case-folded and NFC.
     email: String,
-    /// The name shown to others.
+    /// The name that others see.
     display_name: String,
-    /// The roles.
+    /// `user` for every account, and also `admin` for the people who run the shop.
     roles: Vec<String>,
-    /// When the account was made.
+    /// The time of registration.
     created_at: String,
-    /// When it was last changed.
+    /// The time of the last change.
     updated_at: String,
-    /// Where it is.
+    /// The path of the profile.
     links: SelfLink,
 }
 

@@ -7,5 +7,5 @@ mod operations;
 
 use crate::parts::Context;
 
-/// Identity, as the API sees it.
+/// The endpoints, operations and examples of identity.
 pub(crate) const CONTEXT: Context = Context::new::<api::IdentityApi>(operations::OPERATIONS, document::complete);

@@ -1,4 +1,4 @@
-//! Orders.
+//! The endpoints of orders.
 
 use super::dto::{ORDERS, OrderBody, PlaceOrderRequest};
 use crate::{
@@ -12,7 +12,7 @@ use skep_domain::shared::OrderId;
 
 #[derive(Tags)]
 enum Tag {
-    /// Orders.
+    /// Placing, reading and canceling orders.
     Ordering,
 }
 
@@ -27,24 +27,26 @@ fn shown(order: OrderView) -> Shown<OrderBody> {
 impl OrderingApi {
     /// Place an order
     ///
-    /// Prices are those of now, and stay. Stock is reserved. Answers 409 `insufficient_stock` and changes nothing when
-    /// something is short.
+    /// Places an order for the caller at the present prices, which the order keeps, and reserves the stock. Needs an
+    /// account. All products must be on sale and priced in one currency, and the server can have a minimum total per
+    /// currency. If fewer pieces are available than a line asks for, the answer is 409 `insufficient_stock`, and
+    /// nothing is reserved. Every call places another order, unless it repeats an `Idempotency-Key`.
     #[oai(path = "/orders", method = "post", operation_id = "place_order")]
     async fn place(
         &self,
         caller: SignedIn,
-        key: RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<PlaceOrderRequest>,
     ) -> Result<Created<OrderBody>, Problem> {
-        let command = body.0.command(key.0);
-        let order = caller.app().ordering.place_order.execute(&caller.actor, command).await?;
+        let place = &caller.app().ordering.place_order;
+        let order = place.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
         Ok(Created::at(path_of(ORDERS, order.id, ""), order.version, order))
     }
 
     /// List orders
     ///
-    /// Your own; an admin's list has everybody's. A page has no more than 1,000 lines in all, so it may be shorter than
-    /// `limit`, though never without an order: whether more follow is told by `has_more` alone.
+    /// Lists the caller's orders; an admin gets the orders of all users. Needs an account. A page has at most 1,000
+    /// order lines in total, so it can have fewer orders than `limit`. Only `has_more` says whether more orders follow.
     #[oai(path = "/orders", method = "get", operation_id = "list_orders")]
     async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<OrderBody>, Problem> {
         let list = list.open(&caller, ORDERS)?;
@@ -52,7 +54,10 @@ impl OrderingApi {
         Ok(list.answer(page))
     }
 
-    /// Show an order
+    /// Get an order
+    ///
+    /// Returns the order with its lines. Needs an account. Callers get their own orders, and admins get every order.
+    /// For an order of another user, the answer is 404, as if it did not exist.
     #[oai(path = "/orders/:id", method = "get", operation_id = "get_order")]
     async fn get(&self, caller: SignedIn, Path(id): Path<Id<OrderId>>) -> Result<Shown<OrderBody>, Problem> {
         Ok(shown(caller.app().ordering.get_order.execute(&caller.actor, id.0).await?))
@@ -60,16 +65,19 @@ impl OrderingApi {
 
     /// Cancel an order
     ///
-    /// What it had reserved goes back on the shelf. An order that is cancelled already is answered as it is.
+    /// Cancels the order and makes its reserved pieces available again. Needs an account. Callers cancel their own
+    /// orders, and admins cancel every order. For an order of another user, the answer is 404. If the order was shipped
+    /// or delivered, the answer is 409 `invalid_transition`. An order that is already cancelled or refunded is returned
+    /// unchanged.
     #[oai(path = "/orders/:id/cancel", method = "post", operation_id = "cancel_order")]
     async fn cancel(
         &self,
         caller: SignedIn,
         Path(id): Path<Id<OrderId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Shown<OrderBody>, Problem> {
-        let command = CancelOrderCommand { order_id: id.0, precondition, idempotency_key };
-        Ok(shown(caller.app().ordering.cancel_order.execute(&caller.actor, command).await?))
+        let command = CancelOrderCommand { order_id: id.0, precondition };
+        Ok(shown(caller.app().ordering.cancel_order.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 }

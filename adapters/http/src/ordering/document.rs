@@ -1,4 +1,4 @@
-//! Examples of ordering's bodies, and the values of their closed sets, for the OpenAPI document.
+//! Examples of the bodies of ordering, and the values of closed sets, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;

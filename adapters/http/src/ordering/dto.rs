@@ -3,10 +3,7 @@
 use crate::parts::{Id, MoneyBody, SelfLink, path_of};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
-use skep_application::{
-    kernel::IdempotencyKey,
-    ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
-};
+use skep_application::ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand};
 use skep_domain::shared::{OrderId, ProductId};
 
 /// The path of the orders.
@@ -16,7 +13,7 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
-    /// What to order: 1 to 1,000 lines; lines of one product are summed.
+    /// 1 to 1,000 lines. The quantities of lines with the same product are added.
     lines: Vec<OrderLineRequest>,
 }
 
@@ -24,32 +21,32 @@ pub(super) struct PlaceOrderRequest {
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderLineRequest {
-    /// The product.
+    /// The id of a product that is on sale.
     product_id: Id<ProductId>,
-    /// The number of pieces, at least 1.
+    /// The number of pieces: 1 to 1,000,000,000 for all lines of the product together.
     quantity: i64,
 }
 
-impl PlaceOrderRequest {
-    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> PlaceOrderCommand {
+impl From<PlaceOrderRequest> for PlaceOrderCommand {
+    fn from(request: PlaceOrderRequest) -> Self {
         let line = |line: OrderLineRequest| OrderLineInput { product_id: line.product_id.0, quantity: line.quantity };
-        PlaceOrderCommand { lines: self.lines.into_iter().map(line).collect(), idempotency_key }
+        Self { lines: request.lines.into_iter().map(line).collect() }
     }
 }
 
-/// A line of an order: the product as it was when the order was placed.
+/// A line of an order, with the product as it was when the order was placed.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "OrderLine")]
 pub(super) struct OrderLineBody {
-    /// The product.
+    /// The id of the product that was ordered.
     product_id: Id<ProductId>,
-    /// Its code then.
+    /// The SKU of the product when the order was placed.
     sku: String,
-    /// Its name then.
+    /// The name of the product when the order was placed.
     name: String,
     /// The number of pieces.
     quantity: u32,
-    /// What one piece cost then.
+    /// The price of one piece when the order was placed.
     unit_price: MoneyBody,
     /// `quantity` times `unit_price`.
     total: MoneyBody,
@@ -72,21 +69,21 @@ impl From<OrderLineView> for OrderLineBody {
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Order")]
 pub(super) struct OrderBody {
-    /// The identifier.
+    /// The id of the order.
     id: Id<OrderId>,
-    /// The number for people.
+    /// The unique number that people use: 12 digits and capital letters.
     number: String,
-    /// `pending`, `paid`, `shipped`, `delivered`, `cancelled` or `refunded`.
+    /// `pending` (placed, not paid), `paid`, `shipped`, `delivered`, `cancelled` (before it was shipped) or `refunded`.
     status: String,
-    /// What was ordered.
+    /// The ordered products; each occurs once.
     lines: Vec<OrderLineBody>,
     /// The sum of the lines.
     total: MoneyBody,
-    /// When it was placed.
+    /// The time at which the order was placed.
     created_at: String,
-    /// When it last changed.
+    /// The time of the last change.
     updated_at: String,
-    /// Where it is.
+    /// The path of the order.
     links: SelfLink,
 }
 

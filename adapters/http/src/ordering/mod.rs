@@ -7,5 +7,5 @@ mod operations;
 
 use crate::parts::Context;
 
-/// Ordering, as the API sees it.
+/// The endpoints, operations and examples of ordering.
 pub(crate) const CONTEXT: Context = Context::new::<api::OrderingApi>(operations::OPERATIONS, document::complete);

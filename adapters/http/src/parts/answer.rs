@@ -1,4 +1,4 @@
-//! JSON answers, written by serde straight into the body, and the responses that carry one resource.
+//! JSON answers, which serde writes straight into the body, and the responses that carry one resource.
 
 use super::etag;
 use crate::problem::Problem;
@@ -12,10 +12,10 @@ use poem_openapi::{
 use serde::Serialize;
 use skep_domain::shared::Version;
 
-/// Most answers of one resource fit into this.
+/// The capacity with which a body is allocated. Most answers with one resource fit.
 const USUAL_BYTES: usize = 1024;
 
-/// A JSON answer. poem-openapi's own `Json` builds a tree of values first, which costs more than reading the row.
+/// A JSON answer. The `Json` of poem-openapi builds a tree of values first, which costs more than reading the row.
 pub(crate) struct Answer<T>(pub(crate) T);
 
 impl<T: Type> Payload for Answer<T> {
@@ -49,7 +49,7 @@ pub(crate) enum Created<T: Type + Serialize> {
 }
 
 impl<T: Type + Serialize> Created<T> {
-    /// The resource in this version, which can be found at `location`.
+    /// The answer with a new resource in this version. `location` is its path.
     pub(crate) fn at(location: String, version: Version, body: impl Into<T>) -> Self {
         Self::Created(Answer(body.into()), etag(version), location)
     }
@@ -64,12 +64,12 @@ pub(crate) enum Shown<T: Type + Serialize> {
 }
 
 impl<T: Type + Serialize> Shown<T> {
-    /// The whole resource in this version.
+    /// The answer with the whole resource in this version.
     pub(crate) fn of(version: Version, body: impl Into<T>) -> Self {
         Self::tagged(etag(version), body)
     }
 
-    /// The resource with an entity tag of its own.
+    /// The answer with this entity tag, for a resource that is not shown as a whole.
     pub(crate) fn tagged(etag: String, body: impl Into<T>) -> Self {
         Self::Ok(Answer(body.into()), etag)
     }
@@ -78,7 +78,7 @@ impl<T: Type + Serialize> Shown<T> {
 /// 204 without a body.
 #[derive(ApiResponse)]
 pub(crate) enum Done {
-    /// It is done; there is nothing to show.
+    /// Done. The answer has no body.
     #[oai(status = 204)]
     Done,
 }

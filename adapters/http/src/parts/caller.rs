@@ -1,4 +1,4 @@
-//! The caller: from the `Authorization` header to an actor.
+//! Reads the caller of a request from the `Authorization` header.
 
 use super::state::State;
 use crate::{
@@ -20,18 +20,18 @@ use tracing::Instrument as _;
 
 const SCHEME: &str = "bearer";
 
-/// The caller, and the use cases that it can call.
+/// The caller of an operation, with the state of the service.
 pub(crate) struct Caller<const HAS_TOKEN: bool> {
-    /// The identity and the rights of the caller, for use cases.
+    /// The identity of the caller, as use cases take it.
     pub(crate) actor: Actor,
     /// The state that all endpoints share.
     pub(crate) state: Arc<State>,
 }
 
-/// Somebody with a valid access token; anybody else is answered 401 before the body is read.
+/// A caller with a valid access token. Any other caller is answered 401 before the body is read.
 pub(crate) type SignedIn = Caller<true>;
 
-/// Anybody. A caller who sends a token must send a valid one.
+/// A caller with or without an access token. A token that is sent must be valid.
 pub(crate) type Anyone = Caller<false>;
 
 impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
@@ -42,7 +42,7 @@ impl<'a, const HAS_TOKEN: bool> ApiExtractor<'a> for Caller<HAS_TOKEN> {
     fn register(registry: &mut Registry) {
         let scheme = MetaSecurityScheme {
             ty: "http",
-            description: Some("An access token, as `POST /api/v1/auth/login` answers it."),
+            description: Some("An access token from `POST /api/v1/auth/login`."),
             name: None,
             key_in: None,
             scheme: Some("bearer"),
@@ -70,7 +70,7 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     /// Reads the caller's credentials.
     ///
     /// # Errors
-    /// 401 if they are not good, or missing and required.
+    /// 401 if the credentials are invalid, or missing although they are required.
     pub(crate) async fn read(request: &Request) -> Result<Self> {
         let state = state(request).await?;
         let actor = identify(request, &state).await?;
@@ -86,7 +86,7 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     }
 }
 
-/// A caller whose credentials are ignored: for logging in, registration and the set-up.
+/// A caller whose credentials are ignored, for login, registration and setup.
 pub(crate) struct Visitor {
     /// An anonymous actor with the id and the deadline of the request.
     pub(crate) actor: Actor,
@@ -120,7 +120,7 @@ async fn identify(request: &Request, state: &State) -> Result<Actor, Problem> {
     Ok(actor)
 }
 
-/// The request without its credentials.
+/// The anonymous actor of the request.
 fn visitor(request: &Request) -> Actor {
     let Some(context) = request.extensions().get::<RequestContext>() else { return Actor::anonymous("-") };
     let mut actor = Actor::anonymous(context.request_id.as_str());
@@ -132,7 +132,7 @@ fn visitor(request: &Request) -> Actor {
     actor
 }
 
-/// The token of the `Authorization` header; another scheme, or the header twice, is an invalid credential.
+/// The token of the `Authorization` header. Another scheme, or a repeated header, is an invalid token.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

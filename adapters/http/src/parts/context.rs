@@ -1,4 +1,4 @@
-//! How a context plugs into the API: its endpoints, and what the document and the tests have to know of them.
+//! What a context gives to the API: its endpoints, and facts about them for the document and the tests.
 
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
@@ -13,22 +13,22 @@ use std::collections::HashMap;
 /// Endpoints by path and method, as poem-openapi collects them.
 pub(crate) type Routes = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
-/// A context, as the API sees it.
+/// The part of the API that belongs to one context.
 pub(crate) struct Context {
-    /// Describes its endpoints.
+    /// Describes the endpoints.
     pub(crate) meta: fn() -> Vec<MetaApi>,
-    /// Registers the types of their bodies.
+    /// Registers the types of the bodies.
     pub(crate) register: fn(&mut Registry),
-    /// Adds the endpoints.
+    /// Adds the endpoints to the routes.
     pub(crate) add_routes: fn(&mut Routes),
-    /// Its operations, each once.
+    /// The declarations of the operations, one for each.
     pub(crate) operations: &'static [Operation],
-    /// Adds examples and closed sets of values to its schemas.
+    /// Adds examples and closed sets of values to the schemas of the context.
     pub(crate) complete: fn(&mut Schemas<'_>),
 }
 
 impl Context {
-    /// The context with these endpoints.
+    /// The context whose endpoints `E` has.
     pub(crate) const fn new<E: OpenApi + Default>(
         operations: &'static [Operation],
         complete: fn(&mut Schemas<'_>),
@@ -48,22 +48,22 @@ impl Context {
 pub struct Operation {
     /// The `operationId` in the document.
     pub id: &'static str,
-    /// The action that the caller must be allowed to do; `None` if it needs no permission, such as to log in.
+    /// The action that the caller must be allowed to do; `None` if the operation needs no permission, for example
+    /// login.
     pub action: Option<Action>,
-    /// Whether it takes a password or another secret in its body. From one address such operations may be called less
-    /// often than others.
+    /// Whether the body has a password or another secret. Such operations have a lower limit of requests per address.
     pub takes_credentials: bool,
-    /// The refusals of its use case.
+    /// The refusals of the use case.
     pub refusals: &'static [Refusal],
 }
 
 impl Operation {
-    /// An operation that does this action by a use case with these refusals.
+    /// An operation that needs permission for this action.
     pub(crate) const fn new(id: &'static str, action: Action, refusals: &'static [Refusal]) -> Self {
         Self { id, action: Some(action), takes_credentials: false, refusals }
     }
 
-    /// An operation that needs no permission, and takes credentials instead.
+    /// An operation that needs no permission and takes credentials.
     pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
         Self { id, action: None, takes_credentials: true, refusals }
     }
@@ -73,21 +73,21 @@ impl Operation {
 pub(crate) struct Schemas<'d>(pub(crate) &'d mut Value);
 
 impl Schemas<'_> {
-    /// Gives a body an example.
+    /// Adds an example to the schema of a body.
     pub(crate) fn example(&mut self, schema: &str, example: Value) {
         if let Some(schema) = self.0.get_mut(schema) {
             schema["example"] = example;
         }
     }
 
-    /// Says that a field must be there, although it may be `null`.
+    /// Marks a field as required, although it may be `null`.
     pub(crate) fn required(&mut self, schema: &str, field: &str) {
         if let Some(schema) = self.0.get_mut(schema) {
             schema["required"] = [field].as_slice().into();
         }
     }
 
-    /// Says which values a field can have; of a list, which items.
+    /// Lists the values that a field can have, or that the items of a list can have.
     pub(crate) fn values<'v>(&mut self, schema: &str, field: &str, values: impl IntoIterator<Item = &'v str>) {
         let Some(field) = self.0.pointer_mut(&format!("/{schema}/properties/{field}")) else { return };
         let field = if field["type"] == "array" { &mut field["items"] } else { field };
@@ -95,5 +95,5 @@ impl Schemas<'_> {
     }
 }
 
-/// The time of everything in examples.
+/// The time in all examples.
 pub(crate) const EXAMPLE_TIME: &str = "2026-11-21T09:30:00.000Z";

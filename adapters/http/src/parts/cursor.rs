@@ -1,14 +1,14 @@
-//! Cursors: places in a list, sealed so that nobody can make one up or use it elsewhere.
+//! Cursors: places in a list. A client can neither forge a cursor nor use it in another list.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use skep_application::kernel::Position;
 
-/// The bytes of the tag: 128 bits.
+/// The length of the authentication tag in bytes.
 const TAG: usize = 16;
 
-/// Makes and reads cursors.
+/// Makes cursors and reads them. An HMAC over the place and its context authenticates each.
 pub(crate) struct Cursors(Hmac<Sha256>);
 
 impl Cursors {
@@ -16,7 +16,7 @@ impl Cursors {
         Self(Hmac::new_from_slice(key).expect("hmac takes keys of any length"))
     }
 
-    /// The cursor of a place, good only in the same `context`: the caller and the query.
+    /// Makes the cursor of a place. It is valid only in the same `context`, which stands for the caller and the query.
     pub(crate) fn seal(&self, position: &Position, context: &str) -> String {
         let mut bytes = serde_json::to_vec(position).unwrap_or_default();
         let tag = self.tag(&bytes, context);
@@ -24,7 +24,7 @@ impl Cursors {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The place of a cursor that was made here for this context.
+    /// Reads the place of a cursor. `None` if the cursor was not made with this key for this context.
     pub(crate) fn open(&self, cursor: &str, context: &str) -> Option<Position> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (position, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG)?)?;
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_is_good_where_it_was_made_and_nowhere_else() {
+    fn a_cursor_is_valid_only_with_its_key_and_its_context() {
         let cursors = Cursors::new(&[1; 32]);
         let cursor = cursors.seal(&place(), "ada products name");
         assert_eq!(cursors.open(&cursor, "ada products name"), Some(place()));
@@ -73,7 +73,7 @@ mod tests {
             let mut forged = cursor.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
             let opened = cursors.open(&String::from_utf8(forged).unwrap(), "x");
-            // The last character carries bits that decode to nothing.
+            // The last character has bits that the decoder ignores.
             assert!(opened.is_none() || at == cursor.len() - 1);
         }
         for text in ["", "A", "%%%", "AAAAAAAAAAAAAAAAAAAAAA"] {

@@ -1,4 +1,4 @@
-//! Entity tags: the version of a resource in quotes.
+//! Entity tags. A tag is the version of a resource in quotes.
 
 use super::parameter::{Parameter, Sent};
 use crate::problem::Problem;
@@ -8,7 +8,7 @@ use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::Precondition;
 use skep_domain::shared::Version;
 
-/// The version that a change is based on. A use case decides whether it may be missing.
+/// The version that a change is based on. The use case decides whether the header may be missing.
 pub(crate) type IfMatch = Sent<Precondition>;
 
 impl Parameter for Precondition {
@@ -17,7 +17,10 @@ impl Parameter for Precondition {
     fn schema() -> MetaSchema {
         MetaSchema {
             title: Some("If-Match".to_owned()),
-            description: Some("The `ETag` that must still be current, or `*`. PUT and PATCH require it."),
+            description: Some(
+                "The `ETag` of the version that the change is based on, or `*` for any version. If the version is not \
+                 current, the answer is 412. PUT and PATCH require the header.",
+            ),
             example: Some("\"1\"".into()),
             ..MetaSchema::new("string")
         }
@@ -33,14 +36,14 @@ pub(crate) fn etag(version: Version) -> String {
     format!("\"{version}\"")
 }
 
-/// The entity tag of a version that is shown in part only. Not that of the whole: two representations that differ have
-/// two tags (RFC 9110, 8.8.3), and a change cannot be based on what was not seen.
+/// The entity tag of a version of which only a part is shown. Two different representations need two tags (RFC 9110,
+/// 8.8.3). This tag never matches in `If-Match`, because its reader has not seen the whole resource.
 pub(crate) fn partial_etag(version: Version) -> String {
     format!("\"{version}-partial\"")
 }
 
-/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag never
-/// matches strongly, and what is no list at all matches nothing.
+/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag
+/// never matches, and a text that is not a list of tags matches nothing.
 fn precondition(header: Option<&str>) -> Precondition {
     let Some(header) = header.map(str::trim) else { return Precondition::Missing };
     if header == "*" {
@@ -49,8 +52,8 @@ fn precondition(header: Option<&str>) -> Precondition {
     Precondition::OneOf(tags(header).unwrap_or_default().into_iter().filter_map(version).collect())
 }
 
-/// What stands between the quotes of each strong tag of a list. A comma may also stand within a tag. `None` if it is no
-/// list of tags.
+/// The text between the quotes of each strong tag of a list. A tag may contain commas. `None` if the text is not a list
+/// of tags.
 fn tags(list: &str) -> Option<Vec<&str>> {
     let mut rest = list;
     let mut strong = vec![];
@@ -75,7 +78,7 @@ fn tags(list: &str) -> Option<Vec<&str>> {
     }
 }
 
-/// The version that a tag stands for, written as [`etag`] writes it.
+/// The version that a tag stands for. Only the form that [`etag`] writes is a version.
 fn version(tag: &str) -> Option<Version> {
     let plain = !tag.starts_with('0') && tag.bytes().all(|b| b.is_ascii_digit());
     tag.parse().ok().filter(|_| plain).and_then(Version::new)
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version_of_ours_matches_none() {
+    fn a_tag_that_is_not_a_version_matches_nothing() {
         for header in
             ["", "1", "W/\"1\"", "\"01\"", "\"-1\"", "\"0\"", "\"+1\"", "\"99999999999999999999\"", "\"x\"", "\"1,2\""]
         {
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_tags_matches_nothing() {
+    fn a_text_that_is_not_a_list_of_tags_matches_nothing() {
         for header in
             ["\"1\" \"2\"", "\"1\", 2", "\"1", "\"1\", \"", "\"1\", w/\"2\"", "\"1\", *", "\"1\", \"a b\"", "1\""]
         {
@@ -124,9 +127,9 @@ mod tests {
         }
     }
 
-    /// Whatever is listed beside it, a version matches if it is listed, and only then.
+    /// Other members of the list make no difference.
     #[test]
-    fn a_version_matches_if_it_is_listed() {
+    fn a_version_matches_if_and_only_if_it_is_listed() {
         let members = ["\"1\"", "W/\"1\"", "\"2\"", "\"3\"", "\"x,\"", "\"\"", "", " "];
         for first in members {
             for second in members {

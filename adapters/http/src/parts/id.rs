@@ -8,18 +8,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use serde_json::Value;
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
-/// The nil id, which names nothing.
+/// The nil id. No resource has it.
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// An id. A text that cannot be read as an id becomes the nil id, which names nothing. So the caller is authorized first,
-/// and then gets the answer that the use case gives for every unknown id.
+/// An id as a caller sends it. A text that is not an id becomes the nil id, so it gets the same authorization check and
+/// the same answer as an unknown id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Id<T>(pub(crate) T);
 
 impl<T: FromStr> FromStr for Id<T> {
     type Err = T::Err;
 
-    /// Fails for no text, as long as `T` has a nil id.
+    /// Never fails if `T` has a nil id.
     fn from_str(text: &str) -> Result<Self, T::Err> {
         text.parse().or_else(|_| NIL.parse()).map(Self)
     }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_id_names_nothing() {
+    fn a_text_that_is_not_an_id_is_read_as_the_nil_id() {
         for text in ["", "nope", "019a9d3c5a0070008000000000000001", &TEXT[1..]] {
             assert_eq!(text.parse(), Ok(Id(ProductId::NIL)), "{text}");
             assert_eq!(Id::<ProductId>::parse_from_parameter(text).unwrap().0, ProductId::NIL, "{text}");
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_of_another_type() {
+    fn a_value_that_is_not_a_text_is_refused() {
         for value in [Value::Null, 1.into(), true.into(), Value::Array(vec![])] {
             assert!(serde_json::from_value::<Id<ProductId>>(value.clone()).is_err(), "{value}");
             assert!(Id::<ProductId>::parse_from_json(Some(value.clone())).is_err(), "{value}");

@@ -7,10 +7,10 @@ use poem::Request;
 use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use skep_application::kernel::IdempotencyKey;
 
-/// The name of the header.
+/// The name of the header, as HTTP/2 writes it.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The name as the document writes it.
+/// The name of the header in the document and in problems.
 const NAME: &str = "Idempotency-Key";
 
 /// The key that makes a request safe to repeat, if the caller sent one.
@@ -22,7 +22,11 @@ impl Parameter for Option<IdempotencyKey> {
     fn schema() -> MetaSchema {
         MetaSchema {
             title: Some(NAME.to_owned()),
-            description: Some("Makes the request safe to repeat: 1 to 255 printable characters, kept for 24 hours."),
+            description: Some(
+                "A key that you choose for this request: 1 to 255 printable ASCII characters. For 24 hours, a repeat \
+                 with the same key gets the first successful answer and changes nothing. Another request needs another \
+                 key.",
+            ),
             example: Some("my-first-order".into()),
             min_length: Some(1),
             max_length: Some(255),
@@ -38,7 +42,7 @@ impl Parameter for Option<IdempotencyKey> {
 /// Reads the value of an `Idempotency-Key` header.
 ///
 /// # Errors
-/// 400 if it is no key.
+/// 400 if the value is not a key.
 pub(crate) fn idempotency_key(header: Option<&str>) -> Result<Option<IdempotencyKey>, Problem> {
     header.map(IdempotencyKey::parse).transpose().map_err(|error| invalid(NAME, error.to_string()))
 }

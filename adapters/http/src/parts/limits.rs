@@ -1,4 +1,4 @@
-//! How often requests may come: per address before anything else, per user once it is known who calls.
+//! The limits of requests. A request counts for its address first, and for its user after authentication.
 
 use super::refusal::seconds;
 use crate::{
@@ -19,32 +19,32 @@ use std::{
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// How often requests may come.
+/// The numbers of requests that are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
-    /// From one address (a /64 network for IPv6).
+    /// All requests from one address. For IPv6, a /64 network counts as one address.
     pub address: Limit,
-    /// By one user.
+    /// All requests with the access tokens of one user.
     pub user: Limit,
-    /// Registrations, log-ins and set-ups from one address.
+    /// Registrations, logins and setups from one address, together.
     pub credentials: Limit,
 }
 
 impl Default for RequestLimits {
-    /// 1,200, 3,000 and 10 a minute.
+    /// 1,200 per address, 3,000 per user and 10 with credentials, each per minute.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10) }
     }
 }
 
-/// What two limits say of a request fits into so many bytes.
+/// The capacity with which a header value is allocated. The verdicts of two limits fit.
 const HEADER: usize = 64;
 
-/// What one limit, by name, said of a request.
+/// The name of a limit, the limit, and its verdict on a request.
 type Said = (&'static str, Limit, Verdict);
 
-/// What the limits said of this request, for its headers.
+/// The verdicts of all limits on a request, for the headers of its answer.
 #[derive(Clone, Default)]
 struct Verdicts(Arc<Mutex<Vec<Said>>>);
 
@@ -55,7 +55,7 @@ impl Verdicts {
         }
     }
 
-    /// The `RateLimit` headers of the draft of the HTTP working group.
+    /// Writes `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
     fn write(&self, response: &mut Response) {
         let Ok(verdicts) = self.0.lock() else { return };
         let (mut policy, mut limit) = (String::with_capacity(HEADER), String::with_capacity(HEADER));
@@ -76,11 +76,11 @@ impl Verdicts {
     }
 }
 
-/// How often each limit allowed and refused, asked for once.
+/// The counters of the requests that each limit allowed and refused. They are looked up only once.
 struct Decisions([(&'static str, Counter, Counter); 3]);
 
 impl Decisions {
-    /// The recorder of metrics has to be installed before.
+    /// Looks up the counters. The recorder of metrics must be installed before.
     fn new() -> Self {
         let counter = |limit: &'static str, decision: &'static str| {
             metrics::counter!("skep_rate_limit_decisions_total", &[("limit", limit), ("decision", decision)])
@@ -95,7 +95,7 @@ impl Decisions {
     }
 }
 
-/// Counts requests, and refuses those that come too often.
+/// Counts requests and answers 429 above a limit.
 pub(crate) struct Limiter {
     limits: RequestLimits,
     buckets: Arc<dyn RateLimits>,
@@ -104,13 +104,13 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// Counts in these buckets. `credentials` are the paths of operations that take credentials. The recorder of metrics
-    /// has to be installed before.
+    /// Counts in these buckets. `credentials` are the routes of operations that take credentials. The recorder of
+    /// metrics must be installed before.
     pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, credentials: Vec<String>) -> Self {
         Self { limits, buckets, credentials, decisions: Decisions::new() }
     }
 
-    /// Counts the request against its address, and writes what the limits said into the answer.
+    /// Counts the request for its address, and writes the verdicts of all limits into the headers of the answer.
     pub(crate) async fn guard<E: Endpoint>(
         self: Arc<Self>,
         endpoint: Arc<E>,
@@ -123,7 +123,7 @@ impl Limiter {
             Ok(()) => endpoint.call(request).await.map(poem::IntoResponse::into_response),
             Err(problem) => Err(problem.into()),
         };
-        // Errors become responses here, so that they carry the headers too.
+        // Errors become responses here, so that they get the headers too.
         let mut response =
             result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
         verdicts.write(&mut response);
@@ -133,29 +133,30 @@ impl Limiter {
     async fn count_address(&self, request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
         let Some(context) = request.extensions().get::<RequestContext>() else { return Ok(()) };
         let path = request.uri().path();
-        // Those who watch over us must not be turned away for asking too often.
+        // Health checks are never refused.
         if matches!(path, "/health" | "/ready") {
             return Ok(());
         }
         let network = network(context.client);
         self.take(verdicts, "address", &network, self.limits.address).await?;
-        if self.credentials.iter().any(|known| known == path) {
+        if self.credentials.iter().any(|template| context.route.as_deref() == Some(template)) {
             self.take(verdicts, "credentials", &network, self.limits.credentials).await?;
         }
         Ok(())
     }
 
-    /// Counts the request against its user.
+    /// Counts the request for its user.
     ///
     /// # Errors
-    /// 429 if there were too many.
+    /// 429 above the limit.
     pub(super) async fn count_user(&self, request: &Request, actor: &Actor) -> Result<(), Problem> {
         let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
         let user = actor.principal_id().simple().to_string();
         self.take(verdicts, "user", &user, self.limits.user).await
     }
 
-    /// A counter that is away stops nobody: the limits' adapter says so in a metric.
+    /// Counts a request. If the counter fails, the request is allowed; the adapter of the limits counts that in a
+    /// metric.
     async fn take(&self, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
         let key = ["http:", name, ":", who].concat();
         let Ok(verdict) = self.buckets.take(&key, limit).await else { return Ok(()) };
@@ -170,7 +171,7 @@ impl Limiter {
     }
 }
 
-/// The address; of IPv6 the /64 network, which one household or host has to itself.
+/// The address as text. For IPv6 it is the /64 network, which belongs to one household or host.
 fn network(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -189,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_household_is_one_address() {
+    fn an_ipv6_network_of_64_bits_is_one_address() {
         let network = |text: &str| network(text.parse().unwrap());
         assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));

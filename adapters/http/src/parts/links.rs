@@ -1,14 +1,14 @@
-//! Where resources are.
+//! The paths of resources in answers.
 
 use poem_openapi::Object;
 use serde::Serialize;
 use std::fmt::{Display, Write as _};
 
-/// Where a resource is.
+/// The path of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(rename = "SelfLink")]
 pub(crate) struct SelfLink {
-    /// The path of the resource itself.
+    /// The path of this resource.
     #[oai(rename = "self")]
     #[serde(rename = "self")]
     pub(crate) this: String,
@@ -20,14 +20,14 @@ impl SelfLink {
     }
 }
 
-/// The path of a resource below `base`, by id, and what follows it; in one allocation.
+/// The path `{base}/{id}{rest}`, made in one allocation.
 pub(crate) fn path_of(base: &str, id: impl Display, rest: &str) -> String {
-    /// The characters of an id.
+    /// The length of an id in characters.
     const ID: usize = 36;
     let mut path = String::with_capacity(base.len() + 1 + ID + rest.len());
     path.push_str(base);
     path.push('/');
-    // Writing to a string does not fail.
+    // Writing to a string never fails.
     let _ = write!(path, "{id}");
     path.push_str(rest);
     path

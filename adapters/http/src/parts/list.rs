@@ -1,4 +1,4 @@
-//! What lists share: their parameters, and the page that they answer.
+//! The parameters of lists, and the pages that they answer with.
 
 use super::{
     answer::Answer,
@@ -18,19 +18,19 @@ use serde_json::{Value, json};
 use skep_application::kernel::{Page, PageRequest, Position};
 use skep_domain::shared::{Direction, PageLimit};
 
-/// What the parameters of a list are called together, until the document names each.
+/// The title of the one parameter that stands for all four until [`list_parameters`] replaces it.
 const TOGETHER: &str = "list";
 
-/// The keys that a list can be sorted by. The first one is the default, descending.
+/// The keys that a list can be sorted by. Unless a request says otherwise, the first key sorts it, in descending order.
 pub(crate) trait SortKey: Copy + Send + Sync + 'static {
-    /// Every key.
+    /// Every key, the default first.
     const ALL: &'static [Self];
 
     /// The name of the key in the `sort` parameter.
     fn name(self) -> &'static str;
 }
 
-/// Lists that are sorted by the time of creation alone.
+/// For a list that is sorted by the time of creation only.
 impl SortKey for () {
     const ALL: &'static [Self] = &[()];
 
@@ -52,7 +52,7 @@ pub(crate) struct ListQuery<K> {
     count: bool,
 }
 
-/// The parameters as they are sent.
+/// The parameters as a client sends them.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Parameters {
@@ -65,8 +65,8 @@ struct Parameters {
 impl<K: SortKey> Parameter for ListQuery<K> {
     const PLACE: MetaParamIn = MetaParamIn::Query;
 
-    /// poem-openapi documents one parameter for each extractor. This one carries what differs between lists, the keys;
-    /// [`list_parameters`] makes the four of it.
+    /// poem-openapi documents one parameter for each extractor. This one has the sort keys of the list, and
+    /// [`list_parameters`] makes the four parameters from it.
     fn schema() -> MetaSchema {
         let names = K::ALL.iter().map(|key| key.name());
         let sorts: Vec<Value> = names.flat_map(|name| [json!(name), json!(format!("-{name}"))]).collect();
@@ -81,7 +81,8 @@ impl<K: SortKey> Parameter for ListQuery<K> {
     }
 }
 
-/// The four parameters that a parameter of the document stands for, if it stands for those of a list.
+/// The four parameters of a list, made from the one that stands for them in the document. `None` if `parameter` is
+/// another one.
 pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     let schema = Some(&parameter["schema"]).filter(|schema| schema["title"] == TOGETHER)?;
     let query = |name: &str, description: &str, schema: Value| json!({ "in": "query", "name": name, "required": false, "description": description, "schema": schema });
@@ -89,10 +90,10 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": most, "default": default });
     let sort = json!({ "type": "string", "enum": schema["enum"], "default": schema["default"] });
     Some([
-        query("limit", "The greatest number of items.", limit),
-        query("cursor", "The `next_cursor` of the page before.", json!({ "type": "string" })),
-        query("sort", "What to sort by; with `-` in front, descending.", sort),
-        query("count", "`exact` counts the items of all pages.", json!({ "type": "string", "enum": ["exact"] })),
+        query("limit", "The maximum number of items on the page.", limit),
+        query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string" })),
+        query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
+        query("count", "`exact` adds `page.total` to the answer.", json!({ "type": "string", "enum": ["exact"] })),
     ])
 }
 
@@ -105,7 +106,7 @@ impl<K: SortKey> ListQuery<K> {
         };
         let key = K::ALL.iter().copied().find(|key| key.name() == name).ok_or_else(|| {
             let known: Vec<_> = K::ALL.iter().map(|key| key.name()).collect();
-            invalid("sort", format!("must be one of {}, with - for descending", known.join(", ")))
+            invalid("sort", format!("must be one of {}, with a leading - for descending order", known.join(", ")))
         })?;
         let limit = match limit {
             None => PageLimit::default(),
@@ -122,10 +123,10 @@ impl<K: SortKey> ListQuery<K> {
         Ok(Self { limit, cursor, sort, key, direction, count })
     }
 
-    /// The list at `path`, as this caller asks for it.
+    /// Opens the cursor for this caller and the list at `path`.
     ///
     /// # Errors
-    /// 400 if the cursor is of another list, query or caller.
+    /// 400 if the cursor belongs to another list, query or caller.
     pub(crate) fn open<'a, const HAS_TOKEN: bool>(
         self,
         caller: &'a Caller<HAS_TOKEN>,
@@ -143,7 +144,7 @@ impl<K: SortKey> ListQuery<K> {
     }
 }
 
-/// A list as it was asked for.
+/// A request for a page of a list, with its cursor opened.
 pub(crate) struct ListRequest<'a, K> {
     state: &'a State,
     path: &'static str,
@@ -151,7 +152,7 @@ pub(crate) struct ListRequest<'a, K> {
     pub(crate) key: K,
     /// The direction of the sort.
     pub(crate) direction: Direction,
-    /// The page that was asked for.
+    /// The limit, the place after which the page starts, and whether all items are counted.
     pub(crate) page: PageRequest,
     sort: String,
     cursor: Option<String>,
@@ -159,7 +160,7 @@ pub(crate) struct ListRequest<'a, K> {
 }
 
 impl<K> ListRequest<'_, K> {
-    /// The answer with this page.
+    /// Makes the answer from the page that the use case returned.
     pub(crate) fn answer<T, B>(&self, page: Page<T>) -> Listed<B>
     where
         B: From<T> + Type + Serialize,
@@ -174,7 +175,7 @@ impl<K> ListRequest<'_, K> {
         Listed::Ok(Answer(ListBody { data, page: info, links }))
     }
 
-    /// The address of the page at this cursor.
+    /// The path and query of the page at this cursor.
     fn link(&self, cursor: Option<&str>) -> String {
         let Self { path, sort, .. } = self;
         let mut link = format!("{path}?limit={}&sort={sort}", self.page.limit.get());
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_twenty_items_of_the_first_key_descending_unless_asked_otherwise() {
+    fn a_list_has_twenty_items_sorted_by_the_first_key_descending_by_default() {
         let list = read("").unwrap();
         assert_eq!((list.limit, list.key, list.direction), (PageLimit::default(), Key::Made, Direction::Descending));
         assert_eq!((list.sort.as_str(), list.cursor, list.count), ("-created_at", None, false));
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_list_is_named() {
+    fn a_wrong_parameter_of_a_list_is_named() {
         for (query, name) in [
             ("limit=0", "limit"),
             ("limit=101", "limit"),
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_names_each_parameter_with_the_keys_of_the_list() {
+    fn the_document_has_each_parameter_and_the_sort_keys_of_the_list() {
         let schema = serde_json::to_value(Sent::<ListQuery<Key>>::param_schema_ref().unwrap()).unwrap();
         let parameters = list_parameters(&json!({ "name": "list", "in": "query", "schema": schema })).unwrap();
         let names: Vec<_> = parameters.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! What the endpoints of every context are made of. Knows no context; `api` puts them together.
+//! What the endpoints of all contexts share. Nothing here knows a context; `api` collects the contexts.
 
 mod answer;
 mod caller;

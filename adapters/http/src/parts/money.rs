@@ -1,4 +1,4 @@
-//! Amounts of money, in the bodies of several contexts.
+//! Amounts of money. The bodies of several contexts have them.
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub(crate) struct MoneyBody {
     /// The amount in minor units of the currency: cents for EUR, yen for JPY.
     #[oai(validator(minimum(value = "0")))]
     pub(crate) amount: i64,
-    /// The currency, three letters of ISO 4217.
+    /// The ISO 4217 code of the currency, three capital letters.
     #[oai(validator(pattern = "^[A-Z]{3}$"))]
     pub(crate) currency: String,
 }
@@ -31,7 +31,7 @@ impl From<MoneyBody> for MoneyInput {
     }
 }
 
-/// An amount of euros, in examples.
+/// An amount of euros for examples. `amount` is in cents.
 pub(crate) fn example_money(amount: i64) -> Value {
     json!({ "amount": amount, "currency": "EUR" })
 }

@@ -1,4 +1,4 @@
-//! The answer of a list: a page, and where the next one is.
+//! The answer of a list: a page of items and the link to the next page.
 
 use super::answer::Answer;
 use poem_openapi::{
@@ -9,30 +9,30 @@ use poem_openapi::{
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// The page of a list.
+/// Facts about a page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 #[oai(rename = "Page")]
 pub(crate) struct PageInfo {
-    /// Names the place after this page; absent on the last one.
+    /// The `cursor` of the next page; absent on the last page.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next_cursor: Option<String>,
-    /// Whether more follow.
+    /// Whether another page follows.
     pub(crate) has_more: bool,
-    /// The number of items on all pages, with `count=exact`.
+    /// The number of items on all pages; only with `count=exact`.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total: Option<u64>,
 }
 
-/// Where a list and its next page are.
+/// The paths of a page and of the next page.
 #[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
 pub(crate) struct ListLinks {
-    /// This page.
+    /// The path of this page.
     #[oai(rename = "self")]
     #[serde(rename = "self")]
     pub(crate) this: String,
-    /// The next page, if there is one.
+    /// The path of the next page; absent on the last page.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) next: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) enum Listed<T: Type + Serialize> {
     Ok(Answer<ListBody<T>>),
 }
 
-/// A page of items. Its schema is called like theirs, with `List` behind: `ProductList` of `Product`.
+/// A page of items. The name of its schema is the name of the items' schema and `List`, for example `ProductList`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListBody<T> {
     pub(super) data: Vec<T>,
@@ -54,7 +54,7 @@ pub(crate) struct ListBody<T> {
     pub(super) links: ListLinks,
 }
 
-// poem-openapi's derive would call it after its own type and all parameters.
+// poem-openapi's derive would make the name of the schema from this type and its parameters.
 impl<T: Type> Type for ListBody<T> {
     const IS_REQUIRED: bool = true;
     type RawValueType = Self;
@@ -80,9 +80,9 @@ impl<T: Type> Type for ListBody<T> {
                 description: Some("A page of a list."),
                 required: vec!["data", "page", "links"],
                 properties: vec![
-                    ("data", described(<Vec<T>>::schema_ref(), "The items.")),
-                    ("page", described(PageInfo::schema_ref(), "The page.")),
-                    ("links", described(ListLinks::schema_ref(), "Where this page and the next are.")),
+                    ("data", described(<Vec<T>>::schema_ref(), "The items of this page.")),
+                    ("page", described(PageInfo::schema_ref(), "Facts about this page.")),
+                    ("links", described(ListLinks::schema_ref(), "The paths of this page and of the next page.")),
                 ],
                 ..MetaSchema::new("object")
             }

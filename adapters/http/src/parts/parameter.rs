@@ -1,4 +1,4 @@
-//! Parameters that document themselves.
+//! Parameters that describe themselves for the OpenAPI document.
 
 use crate::problem::{FieldError, Problem, code};
 use poem::{Request, RequestBody, Result};
@@ -10,12 +10,11 @@ use std::borrow::Cow;
 
 /// A value that is read from a header or from the query.
 pub(crate) trait Parameter: Sized + Send {
-    /// The part of the request that holds it.
+    /// The part of the request that has the value: a header or the query.
     const PLACE: MetaParamIn;
 
-    /// Its schema. poem-openapi calls a parameter like the argument of the endpoint and describes it with the comment of
-    /// the argument. So the schema carries name (`title`), description and example, and the document moves them to the
-    /// parameter.
+    /// The schema of the value, with the name of the parameter (`title`), its description and an example. The document
+    /// moves these three to the parameter. poem-openapi would take them from the argument of the endpoint.
     fn schema() -> MetaSchema;
 
     /// Reads the value from a request.
@@ -46,7 +45,7 @@ impl<'a, T: Parameter> ApiExtractor<'a> for Sent<T> {
     }
 }
 
-/// The problem of a parameter that is refused: 400.
+/// The problem of an invalid parameter: 400 with the name of the parameter and what is wrong with it.
 pub(crate) fn invalid(name: &str, detail: impl Into<Cow<'static, str>>) -> Problem {
     let detail = detail.into().into_owned();
     Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, detail))

@@ -1,33 +1,28 @@
-//! From errors of the application to problem documents: the one place that maps kinds to statuses.
+//! Turns errors of the application into problems.
 
 use crate::problem::{FieldError, Problem, code};
 use http::StatusCode;
 use skep_application::kernel::{AppError, ErrorKind};
 
-/// The status of a kind of error.
+/// The HTTP status of a kind of error.
+///
+/// # Panics
+/// If [`ErrorKind::http_status`] is not a valid status, which a test excludes.
+#[must_use]
 pub const fn status(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Denied => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
-        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    match StatusCode::from_u16(kind.http_status()) {
+        Ok(status) => status,
+        Err(_) => panic!("a kind has the number of a status"),
     }
 }
 
-/// The problem that an error of the application stands for. The source stays with it for the log.
+/// Makes a problem from an error of the application. An error of the store stays in it as the source, for the log.
 impl<E: AppError> From<E> for Problem {
     fn from(error: E) -> Self {
         let errors =
             error.fields().iter().map(|field| FieldError::at(field.pointer.clone(), field.code, field.detail.clone()));
         let mut problem = Self::new(status(error.kind()), error.code()).with_errors(errors.collect());
-        // Which rule denied it is for the log, not for the caller.
+        // The caller does not learn which rule denied the action.
         if error.code() != code::FORBIDDEN.name {
             problem = problem.with_detail(error.to_string());
         }

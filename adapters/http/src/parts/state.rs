@@ -1,4 +1,4 @@
-//! What every endpoint has at hand.
+//! The state that all endpoints share, and the settings that it is made from.
 
 use super::{
     cursor::Cursors,
@@ -7,18 +7,18 @@ use super::{
 use skep_application::App;
 use std::sync::Arc;
 
-/// What the API is told at start.
+/// The settings of the API.
 #[derive(Clone)]
 pub struct ApiConfig {
-    /// The key that authenticates cursors; the same on every instance.
+    /// The key that authenticates cursors. All instances need the same key.
     pub cursor_key: [u8; 32],
-    /// How often requests may come.
+    /// The limits of requests per address and per user.
     pub limits: RequestLimits,
     /// Whether `/api-docs` is served.
     pub docs: bool,
-    /// Renders the metrics in the text format of Prometheus, if they are served here.
+    /// Renders the metrics in the text format of Prometheus. With `None`, `/metrics` is answered 404.
     pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
-    /// The token that `/metrics` asks for, if it is not open.
+    /// The bearer token that `/metrics` requires. With `None`, it is open to every caller.
     pub metrics_token: Option<String>,
 }
 
@@ -28,9 +28,9 @@ impl std::fmt::Debug for ApiConfig {
     }
 }
 
-/// What every endpoint has at hand; poem carries it as `Data`.
+/// The state that all endpoints share. Requests carry it as an extension.
 pub struct State {
-    /// The use cases.
+    /// The use cases of all contexts.
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
     pub(crate) limiter: Arc<Limiter>,
@@ -38,7 +38,7 @@ pub struct State {
 }
 
 impl State {
-    /// `credentials` are the paths of the operations that take credentials.
+    /// Makes the state. `credentials` are the paths of the operations that take credentials.
     pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
         let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
         Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), config }

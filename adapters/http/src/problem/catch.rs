@@ -12,9 +12,9 @@ use poem_openapi::error::{
 };
 use std::{error::Error as StdError, fmt::Write as _};
 
-/// The problem that an error stands for.
+/// Makes a problem from an error of poem, poem-openapi or a handler.
 ///
-/// The text of an unknown error never reaches the client; it is kept as the source of a 5xx.
+/// The text of an unknown error never reaches the client. If the status is 5xx, the error is kept as the source.
 #[must_use]
 pub fn from_error(error: Error) -> Problem {
     let error = match error.downcast::<Problem>() {
@@ -47,7 +47,7 @@ pub fn from_error(error: Error) -> Problem {
     }
 }
 
-/// The problem of a body that could not be read: too large, too slow, or cut off.
+/// The problem of a body that could not be read because it is too large, too slow or incomplete.
 pub(crate) fn from_read_body(error: &ReadBodyError) -> Problem {
     match error {
         ReadBodyError::PayloadTooLarge => Problem::of(code::BODY_TOO_LARGE),
@@ -70,8 +70,7 @@ fn parameter(name: &str, reason: &str) -> Problem {
     Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, reason))
 }
 
-/// The response to an error, rendered as a problem unless the error carries a ready response.
-/// A failure of ours is logged here, once, with its source chain.
+/// Renders an error as a problem, unless it has a response already. A 5xx is logged here, once, with its sources.
 #[must_use]
 pub fn respond(error: Error, request_id: Option<&str>) -> Response {
     if error.is_from_response() {
@@ -82,7 +81,7 @@ pub fn respond(error: Error, request_id: Option<&str>) -> Response {
     problem.render(request_id)
 }
 
-/// Logs a problem that is our failure (5xx) with the chain of its sources.
+/// Logs a problem with the status 5xx, with the chain of its sources. Other problems are not logged.
 pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     if !problem.status().is_server_error() {
         return;
@@ -92,7 +91,7 @@ pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     let trace_id = crate::edge::current_trace_id();
     let trace_id = trace_id.as_deref();
     let cause = chain(problem);
-    // Being busy is an expected state; a 500 is a defect.
+    // A 500 is a defect. The others are expected, for example while the server is busy.
     if status == 500 {
         tracing::error!(status, code = problem.code(), request_id, trace_id, cause, "request failed");
     } else {
@@ -100,8 +99,8 @@ pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     }
 }
 
-/// The texts of the sources, outermost first, without the repetitions that transparent wrappers
-/// such as [`poem::Error`] make.
+/// The texts of the sources, outermost first. Transparent wrappers such as [`poem::Error`] repeat a text; it is written
+/// only once.
 fn chain(problem: &Problem) -> String {
     let mut text = String::new();
     let mut last = String::new();
@@ -118,10 +117,9 @@ fn chain(problem: &Problem) -> String {
     text
 }
 
-/// Wraps an endpoint so that each of its errors becomes a problem response.
+/// Wraps an endpoint, so that each of its errors becomes a problem response.
 ///
-/// The edge does this by itself; this is for endpoints that run under another server. Put it
-/// outermost.
+/// The edge does the same, so this is for endpoints under another server. It must be the outermost wrapper.
 pub fn catch_all<E>(endpoint: E) -> impl Endpoint<Output = Response>
 where
     E: Endpoint + 'static,
@@ -161,7 +159,7 @@ mod tests {
         assert_eq!(code_of(ReadBodyError::PayloadTooLarge), (413, "body_too_large"));
         assert_eq!(code_of(ReadBodyError::BodyHasBeenTaken), (500, "internal"));
         assert_eq!(code_of(ReadBodyError::Io(io::Error::other("reset"))), (400, "body_incomplete"));
-        // As poem wraps it: an I/O error inside an I/O error.
+        // poem wraps the fault in two I/O errors.
         for (fault, expected) in
             [(BodyFault::TooLarge, (413, "body_too_large")), (BodyFault::TimedOut, (408, "body_timeout"))]
         {

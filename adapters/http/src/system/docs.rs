@@ -1,5 +1,5 @@
-//! The OpenAPI document and a page that shows it. The page needs nothing from elsewhere and runs under a policy that
-//! allows nothing from elsewhere: its style and scripts are named by their hashes.
+//! The OpenAPI document, and a page that shows it. The page loads nothing from other servers, and its
+//! `Content-Security-Policy` allows only the scripts whose hashes it has.
 
 use crate::edge::Asset;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use poem::{Endpoint, Request, Response, Result};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-/// Answers the OpenAPI document.
+/// Answers with the OpenAPI document.
 pub(crate) struct Document(Asset);
 
 impl Document {
@@ -30,16 +30,23 @@ impl Endpoint for Document {
     }
 }
 
-/// Answers the page, which is Swagger UI as poem-openapi ships it.
+/// Answers with the page, which is the Swagger UI of poem-openapi.
 pub(crate) struct Docs {
     page: Asset,
     policy: HeaderValue,
 }
 
-/// A title of our own, a width for phones, and no icon, which would be asked for elsewhere.
+/// A title, a width for phones, and an empty icon, so that the page does not load one from another server.
 const HEAD: &str = "<title>Skep API</title>
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
     <link rel=\"icon\" href=\"data:,\">";
+
+/// What Swagger UI is started with besides its defaults: a lock is closed where an operation needs a token, and open where
+/// a token is optional. By default it is the other way round until the reader has entered a token.
+const LOCKS: &str = "SwaggerUIBundle({
+        plugins: [() => ({ statePlugins: { auth: { wrapSelectors: {
+            isAuthorized: () => (_, ways) => ways ? ways.every(way => !way.isEmpty()) : null,
+        } } } })],";
 
 impl Docs {
     pub(crate) fn new(document: &Value) -> Self {
@@ -48,13 +55,17 @@ impl Docs {
         let page = poem_openapi::OpenApiService::new((), "Skep", "1").swagger_ui_html();
         let empty = poem_openapi::OpenApiService::new((), "Skep", "1").spec();
         let page = page.replace(&empty, &text).replace("<title>Swagger UI</title>", HEAD);
+        // The last call is the one in the page; the others are in the bundle.
+        let (bundle, start) = page.rsplit_once("SwaggerUIBundle({").expect("the page starts Swagger UI");
+        let page = format!("{bundle}{LOCKS}{start}");
         let page = page.trim_start().replacen("<html charset=\"UTF-8\">", "<!doctype html>\n<html lang=\"en\">", 1);
         let policy = policy(&page);
         Self { page: Asset::new(page), policy }
     }
 }
 
-/// Allows exactly the inline scripts of the page. Styles are allowed inline, because Swagger UI sets them by script.
+/// The policy that allows only the inline scripts of the page. Inline styles are allowed, because scripts of Swagger UI
+/// set them.
 fn policy(page: &str) -> HeaderValue {
     let mut hashes = String::new();
     let mut rest = page;
@@ -87,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_holds_the_document_and_allows_its_two_scripts_alone() {
+    fn the_page_has_the_document_and_allows_only_its_two_scripts() {
         let docs = Docs::new(&serde_json::json!({ "openapi": "3.0.3", "info": { "title": "a </script> b" } }));
         let (page, policy) = (std::str::from_utf8(docs.page.plain()).unwrap(), docs.policy.to_str().unwrap());
         assert!(page.starts_with("<!doctype html>") && page.contains(HEAD) && page.contains("a <\\/script> b"));
@@ -95,7 +106,7 @@ mod tests {
         // The last script is the one with the document.
         let (_, last) = page.rsplit_once("<script>").unwrap();
         let (last, _) = last.split_once("</script>").unwrap();
-        assert!(last.contains("let spec = {"));
+        assert!(last.contains("let spec = {") && last.contains(LOCKS), "{last}");
         assert!(policy.contains(&STANDARD.encode(Sha256::digest(last))), "{policy}");
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"), "{policy}");
     }

@@ -1,4 +1,4 @@
-//! What operators and clients ask besides the API: health, readiness, keys, metrics, the document and its page.
+//! The endpoints beside the API: health, readiness, keys, metrics, the OpenAPI document and its page.
 
 mod docs;
 mod probes;
@@ -7,6 +7,6 @@ mod readiness;
 pub(crate) use docs::{Docs, Document};
 pub(crate) use probes::{Ready, health, jwks, metrics};
 
-/// The paths outside of the OpenAPI document; all serve GET.
+/// The paths that the OpenAPI document does not have. Each serves GET.
 pub(crate) const PATHS: &[&str] =
     &["/health", "/ready", "/metrics", "/.well-known/jwks.json", "/openapi.json", "/api-docs"];

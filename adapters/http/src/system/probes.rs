@@ -1,4 +1,4 @@
-//! Health, readiness, keys and metrics.
+//! The endpoints for health, readiness, keys and metrics.
 
 use super::readiness::Readiness;
 use crate::{
@@ -11,13 +11,14 @@ use serde_json::json;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 
-/// The process is alive. Asks nobody, so that a lost store does not make anybody restart it.
+/// Answers that the process is alive. It does not ask the store, so a supervisor does not restart the process because
+/// the store is down.
 #[handler]
 pub(crate) fn health() -> Response {
     Response::builder().content_type("application/json").body(json!({ "status": "ok" }).to_string())
 }
 
-/// The process can serve: its store answers, or did within the last second.
+/// Answers whether the store answers, or has answered within the last second.
 #[derive(Default)]
 pub(crate) struct Ready(Readiness);
 
@@ -35,7 +36,8 @@ impl Endpoint for Ready {
     }
 }
 
-/// The public keys of access tokens. They may be cached for five minutes, as long as a retired key is kept at least.
+/// Answers with the public keys of access tokens. They may be cached for five minutes: a retired key stays in the list
+/// for at least that long.
 #[handler]
 pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
     Response::builder()
@@ -44,7 +46,7 @@ pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
         .body(state.app.ports.tokens.jwks())
 }
 
-/// The metrics, to those who may see them.
+/// Answers with the metrics. A caller needs the metrics token, if one is configured.
 #[handler]
 pub(crate) fn metrics(request: &Request, Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
     let render = state.config.metrics.as_ref().ok_or_else(|| Problem::of(code::NOT_FOUND))?;

@@ -1,4 +1,4 @@
-//! Whether the store answers, asked at most once a second however often somebody wants to know.
+//! Whether the store answers. However many probes come, the store is asked at most once a second.
 
 use skep_application::{
     kernel::{Clock, StoreError},
@@ -7,30 +7,31 @@ use skep_application::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// How long an answer of the store stands.
-const STANDS: Duration = Duration::from_secs(1);
+/// The time for which an answer of the store is valid.
+const VALID_FOR: Duration = Duration::from_secs(1);
 
-/// When the store answered, and why it cannot be used if it cannot.
+/// The monotonic time of an answer of the store, and why the store cannot be used, if that is so.
 type Answer = (Duration, Option<String>);
 
-/// The last answer of the store.
+/// The last answer of the store, if it was asked.
 #[derive(Default)]
 pub(crate) struct Readiness(Arc<Mutex<Option<Answer>>>);
 
 impl Readiness {
-    /// Whether the store answers: now, or when it was last asked, if that is less than a second ago. Who comes while it
-    /// is being asked waits for the same answer; who hangs up meanwhile leaves the answer to the next.
+    /// Checks whether the store answers. If its last answer is less than a second old, the store is not asked again. A
+    /// caller that comes while the store is being asked waits for the same answer. If a caller leaves before the
+    /// answer, the next one gets it.
     ///
     /// # Errors
-    /// Why it does not.
+    /// The reason why the store cannot be used.
     pub(crate) async fn check(&self, store: Arc<dyn StoreHealth>, clock: Arc<dyn Clock>) -> Result<(), String> {
         let last = Arc::clone(&self.0).lock_owned().await;
         if let Some((asked, answer)) = &*last
-            && clock.monotonic().saturating_sub(*asked) < STANDS
+            && clock.monotonic().saturating_sub(*asked) < VALID_FOR
         {
             return answer.clone().map_or(Ok(()), Err);
         }
-        // A task of its own: probes give up after a second, and a store that is silent is silent for longer.
+        // In a separate task, because probes give up after a second, and a store may need longer to answer.
         let asked = tokio::spawn(ask(last, store, clock));
         asked.await.unwrap_or_else(|error| Err(format!("the check of the store ended early: {error}")))
     }
@@ -42,7 +43,7 @@ async fn ask(
     clock: Arc<dyn Clock>,
 ) -> Result<(), String> {
     let answer = store.check().await.map_err(|error| with_cause(&error));
-    // The time of the answer: a store that takes long to answer is not asked all the time.
+    // The time of the answer, not of the question, so that a slow store gets a pause too.
     *last = Some((clock.monotonic(), answer.clone().err()));
     answer
 }
@@ -66,7 +67,7 @@ mod tests {
     struct Store {
         asked: AtomicU32,
         is_away: AtomicBool,
-        /// Whether it keeps silent until it is told to speak.
+        /// Whether it waits for `speak` before it answers.
         is_silent: AtomicBool,
         speak: Notify,
     }
@@ -95,7 +96,7 @@ mod tests {
             readiness.check(store.clone(), clock.clone()).await.unwrap();
         }
         store.is_away.store(true, Ordering::SeqCst);
-        clock.advance(STANDS - Duration::from_micros(1));
+        clock.advance(VALID_FOR - Duration::from_micros(1));
         readiness.check(store.clone(), clock.clone()).await.unwrap();
         assert_eq!(store.asked.load(Ordering::SeqCst), 1);
         clock.advance(Duration::from_micros(1));
@@ -105,12 +106,12 @@ mod tests {
         }
         assert_eq!(store.asked.load(Ordering::SeqCst), 2);
         store.is_away.store(false, Ordering::SeqCst);
-        clock.advance(STANDS);
+        clock.advance(VALID_FOR);
         readiness.check(store.clone(), clock.clone()).await.unwrap();
     }
 
     #[tokio::test]
-    async fn who_comes_at_the_same_time_gets_the_same_answer() {
+    async fn probes_at_the_same_time_get_the_same_answer() {
         let (store, clock, readiness) = set_up();
         let check = || readiness.check(store.clone(), clock.clone());
         let (a, b, c) = tokio::join!(check(), check(), check());
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_hangs_up_leaves_the_answer_to_the_next() {
+    async fn the_answer_to_a_probe_that_left_is_for_the_next_probe() {
         let (store, clock, readiness) = set_up();
         store.is_silent.store(true, Ordering::SeqCst);
         for _ in 0..3 {

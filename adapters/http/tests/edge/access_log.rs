@@ -1,4 +1,4 @@
-//! What the log gets of a request, and what it must not get.
+//! The log lines of requests, and the data that must not be in them.
 
 use crate::support::{Gate, app, config};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use tracing::{
     subscriber::DefaultGuard,
 };
 
-/// Keeps the events of one target as `name=value` lists.
+/// Records the events of one target as lists of `name=value`.
 struct Recorder {
     target: &'static str,
     lines: Arc<Mutex<Vec<String>>>,
@@ -55,7 +55,7 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// The lines of the target from now on, on this thread.
+/// Records the events of the target on this thread until the guard is dropped.
 fn record(target: &'static str) -> (Arc<Mutex<Vec<String>>>, DefaultGuard) {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let recorder = Recorder { target, lines: Arc::clone(&lines) };
@@ -112,7 +112,7 @@ async fn an_unknown_path_does_not_reach_the_log() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_is_logged_without_a_status() {
+async fn a_request_whose_client_left_is_logged_with_status_0() {
     let (lines, _guard) = record("access");
     let edge = Edge::new(app(Arc::new(Gate::new())), config());
     let waiting = edge.handle(request("/gate"), peer());

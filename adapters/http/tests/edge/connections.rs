@@ -1,4 +1,4 @@
-//! Clients that are slow, silent or too many.
+//! Clients that are slow or silent, and too many clients.
 
 use crate::support::{BOUND, SHORT, TestServer, assert_problem, config, config_with, header, status};
 use std::time::Duration;
@@ -63,7 +63,7 @@ async fn a_connection_serves_many_requests() {
         client.send(&format!("{HEAD}Content-Length: 3\r\n\r\nabc")).await;
         assert_eq!(status(&client.read_until("length 3").await), 200);
     }
-    // Two in one go.
+    // Two pipelined requests.
     let request = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
     client.send(&format!("{request}{request}")).await;
     client.read_until("hello").await;
@@ -99,11 +99,11 @@ async fn a_dripped_body_is_408() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_answer_is_closed() {
+async fn a_client_that_does_not_read_its_answer_is_closed() {
     let server = TestServer::start(config_with(|limits| limits.response_stall = SHORT)).await;
     let mut client = server.connect().await;
     client.send("GET /huge HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    // The answer has begun; while nothing more is read, the server must give up.
+    // The answer has begun. The client reads no more of it, so the server must close the connection.
     client.read_until("\r\n\r\n").await;
     let closed = async {
         while client.0.write_all(b"\r\n").await.is_ok() {
@@ -114,7 +114,7 @@ async fn a_client_that_takes_no_answer_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_cap_is_answered_503() {
+async fn a_connection_above_the_limit_is_answered_503() {
     let mut config = config();
     config.limits.max_connections = 2;
     let server = TestServer::start(config).await;
@@ -131,7 +131,7 @@ async fn a_connection_over_the_cap_is_answered_503() {
     assert_eq!(status(&answer), 503);
     assert_eq!(header(&answer, "retry-after"), Some("1"));
 
-    // A slot that comes free is used again.
+    // When a connection ends, the next one is served.
     held.pop();
     let served = async {
         loop {

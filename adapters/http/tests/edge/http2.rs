@@ -33,7 +33,7 @@ async fn send(sender: &mut Sender, request: Request<Full<Bytes>>) -> (StatusCode
 }
 
 #[tokio::test]
-async fn requests_are_served_and_a_panic_spoils_only_its_own() {
+async fn a_panic_does_not_affect_other_requests_of_the_connection() {
     let server = TestServer::start(config()).await;
     let (mut sender, _connection) = connect(&server).await;
     let mut neighbor = sender.clone();

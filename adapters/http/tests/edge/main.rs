@@ -1,4 +1,4 @@
-//! The edge on a real listener, spoken to through raw sockets.
+//! The edge on a real listener, with clients on raw sockets.
 #![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
 mod access_log;

@@ -1,4 +1,4 @@
-//! Requests that must be refused, and the headers of those that are not.
+//! Requests that must be refused, and the headers of answers.
 
 use crate::support::{SHORT, TestServer, assert_problem, body, config, config_with, header, status};
 use skep_http::edge::{Cidr, TraceContext, TrustedProxies};
@@ -10,7 +10,7 @@ async fn answer(request: &str) -> String {
     TestServer::start(config()).await.exchange(request).await
 }
 
-/// A GET with these further header lines.
+/// The answer to a GET with these header lines.
 async fn get(path: &str, headers: &str) -> String {
     answer(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n")).await
 }
@@ -37,7 +37,7 @@ async fn a_chunked_body_alone_is_served_and_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn hosts_that_are_missing_doubled_or_wrong_are_400() {
+async fn missing_repeated_and_invalid_hosts_are_400() {
     for host in ["", "Host: a\r\nHost: b\r\n", "Host: a b\r\n", "Host: \r\n"] {
         let answer = answer(&format!("GET /hello HTTP/1.1\r\n{host}\r\n")).await;
         assert_problem(&answer, 400, "bad_request");
@@ -64,7 +64,7 @@ async fn oversized_heads_are_refused() {
         write!(many, "X-{index}: 1\r\n").unwrap();
     }
     assert_problem(&get("/hello", &many).await, 431, "headers_too_large");
-    // Beyond what is even buffered, the answer has no document.
+    // A head that does not fit into the buffer is refused by hyper, without a problem document.
     let huge = format!("X: {}\r\n", "a".repeat(100 << 10));
     let server = TestServer::start(config()).await;
     let mut client = server.connect().await;
@@ -73,15 +73,15 @@ async fn oversized_heads_are_refused() {
 }
 
 #[tokio::test]
-async fn a_body_too_large_is_413_announced_or_chunked() {
+async fn a_body_that_is_too_large_is_413_with_a_length_and_chunked() {
     let mut config = config();
     config.limits.max_body_bytes = 100_000;
     let server = TestServer::start(config).await;
     let head = "POST /length HTTP/1.1\r\nHost: a\r\n";
     let announced = format!("{head}Content-Length: 100001\r\n\r\n");
     assert_problem(&server.exchange(&announced).await, 413, "body_too_large");
-    // The client sends all of it, more than the sockets hold, before it reads: neither its
-    // sending nor the answer may be cut off.
+    // The client sends the whole body before it reads, and the buffers of the sockets cannot hold it. Neither the body
+    // nor the answer may be cut off.
     let sent = 7 << 20;
     let sent = format!("{head}Content-Length: {sent}\r\n\r\n{}", "a".repeat(sent));
     assert_problem(&server.exchange(&sent).await, 413, "body_too_large");
@@ -93,7 +93,7 @@ async fn a_body_too_large_is_413_announced_or_chunked() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_asks_for_does_not_decide_the_answer() {
+async fn a_body_that_the_handler_does_not_read_is_not_checked() {
     let answer =
         answer("POST /ignore HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\nabc").await;
     assert_eq!((status(&answer), body(&answer)), (200, "ignored"));
@@ -107,7 +107,7 @@ async fn methods_that_a_path_does_not_serve_are_405_with_allow() {
         ("HEAD", "/length", "POST, PUT, OPTIONS"),
         ("TRACE", "/hello", "GET, HEAD, OPTIONS"),
         ("BREW", "/nowhere", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
-        // Known to the application only.
+        // The table of routes does not have this path, but the application does.
         ("POST", "/gate", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
     ] {
         let answer = answer(&format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
@@ -132,7 +132,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn options_tells_the_methods() {
+async fn options_is_answered_with_the_methods_of_the_path() {
     let options = async |path: &str| answer(&format!("OPTIONS {path} HTTP/1.1\r\nHost: a\r\n{CLOSE}\r\n")).await;
     let answer = options("/hello").await;
     assert_eq!((status(&answer), body(&answer)), (204, ""));
@@ -151,7 +151,7 @@ async fn errors_of_the_application_are_problems() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_500_and_the_connection_lives() {
+async fn a_panic_is_a_500_and_the_connection_stays_open() {
     let server = TestServer::start(config()).await;
     let mut client = server.connect().await;
     client.send("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -179,7 +179,7 @@ async fn every_answer_has_the_security_headers() {
 }
 
 #[tokio::test]
-async fn request_ids_are_kept_if_safe_and_made_otherwise() {
+async fn safe_request_ids_are_kept_and_others_are_replaced() {
     let made = "00000000000000000000000000000007";
     let kept = get("/context", "X-Request-Id: my-id.1\r\n").await;
     assert_eq!(header(&kept, "x-request-id"), Some("my-id.1"));
@@ -202,7 +202,7 @@ async fn a_valid_traceparent_is_passed_on_and_returned() {
 }
 
 #[tokio::test]
-async fn a_missing_or_bad_trace_is_replaced_where_new_ones_are_made() {
+async fn a_missing_or_invalid_trace_is_replaced_if_the_edge_makes_new_ones() {
     let mut config = config();
     config.new_trace = Some(Arc::new(|| TraceContext { trace_id: 1, parent_id: 2, flags: 0 }));
     let server = TestServer::start(config).await;
@@ -217,7 +217,7 @@ async fn a_missing_or_bad_trace_is_replaced_where_new_ones_are_made() {
     ] {
         let answer = server.exchange(&format!("GET /context HTTP/1.1\r\nHost: a\r\n{CLOSE}{headers}\r\n")).await;
         assert_eq!((header(&answer, "traceparent"), header(&answer, "tracestate")), (Some(trace), state), "{headers}");
-        assert!(body(&answer).ends_with(&format!("trace={trace}")), "the application has the same");
+        assert!(body(&answer).ends_with(&format!("trace={trace}")), "the application gets the same trace");
     }
 }
 
@@ -266,9 +266,9 @@ async fn a_read_is_cut_at_its_deadline_and_a_change_is_not() {
     let change = "POST /change HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let mut client = server.connect().await;
     client.send(change).await;
-    // The read and the change.
+    // The read that was cut, and the change.
     server.wait_at_gate(2).await;
-    // A read that comes later is cut meanwhile, so the deadline of the change has passed.
+    // A later read is cut while the change waits, so the deadline of the change has passed.
     server.exchange("GET /gate HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     server.gate.open.add_permits(1);
     let done = client.read_to_end().await;

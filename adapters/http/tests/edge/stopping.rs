@@ -1,4 +1,4 @@
-//! How a server ends.
+//! Stopping a server.
 
 use crate::support::{BOUND, SHORT, TestServer, config, config_with, status};
 use skep_http::edge::DrainReport;
@@ -17,7 +17,7 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
     server.wait_at_gate(1).await;
 
     server.shutdown.cancel();
-    // Idle ones go first, while the request still runs.
+    // Connections without a request are closed while the request still runs.
     assert_eq!(idle.read_to_end().await, "");
     assert_eq!(silent.read_to_end().await, "");
     assert!(!server.running.is_finished());
@@ -30,7 +30,7 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
 }
 
 #[tokio::test]
-async fn half_a_head_does_not_hold_up_the_end() {
+async fn an_incomplete_head_does_not_delay_the_stop() {
     let server = TestServer::start(config_with(|limits| {
         limits.first_request = BOUND * 3;
         limits.header_read = BOUND * 3;
@@ -51,7 +51,7 @@ async fn half_a_head_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn nothing_new_is_accepted_while_draining() {
+async fn no_connection_is_accepted_while_draining() {
     let server = TestServer::start(config()).await;
     let mut busy = server.connect().await;
     busy.send(GATE).await;
@@ -64,7 +64,7 @@ async fn nothing_new_is_accepted_while_draining() {
 }
 
 #[tokio::test]
-async fn requests_over_the_drain_limit_are_cut_and_counted() {
+async fn requests_that_outlast_draining_are_cut_and_counted() {
     let server = TestServer::start(config_with(|limits| limits.drain = SHORT)).await;
     let mut first = server.connect().await;
     let mut second = server.connect().await;

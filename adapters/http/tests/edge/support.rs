@@ -1,4 +1,4 @@
-//! A small application behind the edge, and a client that says exactly what it is told to.
+//! A small application behind the edge, and a client that sends raw bytes.
 
 use futures_util::future::BoxFuture;
 use http::Method;
@@ -23,13 +23,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Far longer than any limit under test: reaching it is a failure.
+/// Much longer than any limit under test. A test that reaches it fails.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-/// Limits short enough to be reached; those not under test stay long.
+/// A limit that a test reaches. Limits that are not under test stay long.
 pub(crate) const SHORT: Duration = Duration::from_millis(200);
 
-/// A running server and the levers of its application.
+/// A running server, with the means to stop it and to open its gate.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: CancellationToken,
@@ -37,7 +37,7 @@ pub(crate) struct TestServer {
     pub(crate) gate: Arc<Gate>,
 }
 
-/// `GET /gate` and `POST /change` wait here until it is opened.
+/// `GET /gate` and `POST /change` wait at the gate until a permit is added to `open`.
 pub(crate) struct Gate {
     pub(crate) waiting: AtomicUsize,
     pub(crate) open: Semaphore,
@@ -60,7 +60,7 @@ pub(crate) fn config() -> EdgeConfig {
     config
 }
 
-/// The configuration with some limits of time changed.
+/// The settings of [`config`] with some timeouts changed.
 pub(crate) fn config_with(change: impl FnOnce(&mut Timeouts)) -> EdgeConfig {
     let mut config = config();
     change(&mut config.timeouts);
@@ -82,14 +82,14 @@ impl TestServer {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// Sends the text on a connection of its own and reads until the server closes.
+    /// Sends the text on a new connection and reads until the server closes it.
     pub(crate) async fn exchange(&self, text: &str) -> String {
         let mut client = self.connect().await;
         client.send(text).await;
         client.read_to_end().await
     }
 
-    /// Waits until so many requests wait at the gate.
+    /// Waits until `count` requests have reached the gate.
     pub(crate) async fn wait_at_gate(&self, count: usize) {
         tokio::time::timeout(BOUND, async {
             while self.gate.waiting.load(Ordering::SeqCst) != count {
@@ -115,7 +115,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .boxed()
 }
 
-/// Answers when the gate is open.
+/// An endpoint that answers when the gate has a permit for it.
 fn wait_at(gate: &Arc<Gate>) -> impl Fn(Request) -> BoxFuture<'static, &'static str> + Send + Sync + use<> {
     let gate = Arc::clone(gate);
     move |_| {
@@ -152,13 +152,13 @@ async fn failing(_: Request) -> Result<String> {
     Err(InternalServerError(std::io::Error::other("planted secret")))
 }
 
-/// More than the sockets of both sides can hold.
+/// Answers with more bytes than the buffers of both sockets can hold.
 async fn huge(_: Request) -> Result<Response, Error> {
     let body = Body::from_vec(vec![b'x'; 64 << 20]);
     Ok(Response::builder().status(StatusCode::OK).body(body))
 }
 
-/// A raw connection.
+/// A raw TCP connection to the server.
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
@@ -166,7 +166,7 @@ impl Client {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// Reads until the server closes, which it must within the bound.
+    /// Reads until the server closes the connection. Fails if it does not within [`BOUND`].
     pub(crate) async fn read_to_end(&mut self) -> String {
         let mut bytes = Vec::new();
         tokio::time::timeout(BOUND, self.0.read_to_end(&mut bytes))
@@ -176,7 +176,7 @@ impl Client {
         String::from_utf8(bytes).unwrap()
     }
 
-    /// Reads until the text is there, which it must be within the bound.
+    /// Reads until the received text ends with `end`. Fails if it does not within [`BOUND`].
     pub(crate) async fn read_until(&mut self, end: &str) -> String {
         let mut bytes = Vec::new();
         tokio::time::timeout(BOUND, async {

@@ -42,6 +42,19 @@ impl CategoryRepository for MemoryUnit {
         })
         .await
     }
+    async fn height(&mut self, id: CategoryId) -> Done<usize> {
+        self.run(|state| {
+            let mut level: Vec<_> = state.categories.get(id).map(|category| category.id).into_iter().collect();
+            let mut height = 0;
+            while !level.is_empty() && height <= Category::MAX_DEPTH {
+                let under = |category: &&Category| category.parent_id.is_some_and(|parent| level.contains(&parent));
+                level = state.categories.rows().filter(under).map(|category| category.id).collect();
+                height += 1;
+            }
+            Ok(height)
+        })
+        .await
+    }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         self.run(|state| state.categories.delete(category)).await
     }

@@ -17,7 +17,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Slug},
     shared::{Text, Version},
 };
-use std::slice::from_ref;
+use std::{collections::BTreeMap, iter::successors, slice::from_ref};
 
 #[derive(Serialize, Deserialize)]
 struct CategoryDoc {
@@ -29,6 +29,20 @@ struct CategoryDoc {
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
+}
+
+/// The levels of the tree at a category.
+#[derive(Deserialize)]
+struct HeightDoc {
+    height: i64,
+}
+
+impl Record for HeightDoc {
+    const COLLECTION: &'static str = CategoryDoc::COLLECTION;
+    type Entity = usize;
+    fn read(self) -> Result<usize, Unreadable> {
+        Ok(usize::try_from(self.height).unwrap_or(usize::MAX))
+    }
 }
 
 const PARENT: Reference = Reference {
@@ -100,19 +114,33 @@ impl CategoryRepository for MongoUnit {
         ];
         self.run(async |executor| {
             let found = executor.aggregate::<CategoryDoc>(pipeline).await?;
-            let mut lineage = vec![];
-            // The order of what is above is not defined.
-            let mut next = found.iter().find(|category| category.id == id);
-            while let Some(category) = next {
-                lineage.push(category.id);
-                next = found.iter().find(|above| Some(above.id) == category.parent_id);
-            }
+            // The documents above are returned in no order.
+            let parents: BTreeMap<_, _> = found.iter().map(|category| (category.id, category.parent_id)).collect();
+            let start = parents.contains_key(&id).then_some(id);
+            let line = successors(start, |id| parents.get(id).copied().flatten());
+            let lineage: Vec<_> = line.take(parents.len()).collect();
             // A unit that moves one of them meanwhile collides with this one.
             let held = record::ids(lineage.iter().chain([&moving]).map(|id| id.uuid()));
             executor.hold(CategoryDoc::COLLECTION, held.into_iter().map(Into::into).collect()).await?;
             Ok(lineage)
         })
         .await
+    }
+
+    async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError> {
+        let below = doc! {
+            "from": CategoryDoc::COLLECTION, "startWith": "$_id", "connectFromField": "_id", "as": "below",
+            "connectToField": "parent_id", "depthField": "depth", "maxDepth": Category::MAX_DEPTH as i64 - 1,
+        };
+        // A child has depth 0.
+        let height = doc! { "$add": [2_i64, { "$ifNull": [{ "$max": "$below.depth" }, -1_i64] }] };
+        let pipeline = vec![
+            doc! { "$match": { "_id": record::id(id.uuid()) } },
+            doc! { "$graphLookup": below },
+            doc! { "$project": { "_id": 0, "height": height } },
+        ];
+        let found = self.run(async |executor| executor.aggregate::<HeightDoc>(pipeline).await).await?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError> {

@@ -31,7 +31,7 @@ struct ProductDoc {
     created_at: DateTime,
     updated_at: DateTime,
     archived_at: Option<DateTime>,
-    /// Whether `archived_at` is null, in a form that a partial index can ask for.
+    /// Whether `archived_at` is null. A partial index cannot express that condition itself.
     on_sale: bool,
     version: i64,
 }
@@ -91,7 +91,7 @@ impl ProductRepository for MongoUnit {
         let level = vec![record::id(product.id.uuid()).into()];
         self.run(async |executor| {
             let version = executor.put::<ProductDoc>(product).await?;
-            // A unit that sells the product meanwhile saves its level: one of both has to be repeated.
+            // A unit that sells the product meanwhile saves its level, so one of both units is repeated.
             executor.hold(LevelDoc::COLLECTION, level).await?;
             Ok(version)
         })

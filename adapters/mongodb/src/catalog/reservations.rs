@@ -56,12 +56,12 @@ impl Record for ReservationDoc {
     }
 }
 
-/// The reservations of an order, by product.
+/// The reservations of an order, sorted by product.
 pub(super) fn of_order(order: OrderId) -> Query {
     Query::of(doc! { "order_id": record::id(order.uuid()) }).by(doc! { "product_id": 1 })
 }
 
-/// Active reservations of these products that expired, by product and the longest expired first.
+/// The active reservations of these products that have expired. Sorted by product, the longest expired first.
 pub(super) fn expired(ids: &[ProductId], now: Timestamp) -> Query {
     let filter = doc! {
         "product_id": { "$in": record::ids(ids.iter().map(|id| id.uuid())) },
@@ -71,7 +71,7 @@ pub(super) fn expired(ids: &[ProductId], now: Timestamp) -> Query {
     Query::of(filter).by(doc! { "product_id": 1, "expires_at": 1, "_id": 1 })
 }
 
-/// The end of a reservation, of which the store has no other yet.
+/// Ends a reservation that is still active in the store.
 pub(super) fn end(reservation: &Reservation) -> Update {
     let filter = doc! { "_id": record::id(reservation.id.uuid()), "state": ReservationState::Active.name() };
     let change = doc! { "state": reservation.state.name(), "ended_at": reservation.ended_at.map(date) };

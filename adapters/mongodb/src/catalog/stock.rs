@@ -1,4 +1,4 @@
-//! Stock levels and their ledger.
+//! Stock levels and the ledger of movements.
 
 use super::reservations::{self, ReservationDoc};
 use crate::{
@@ -105,8 +105,8 @@ impl Record for MovementDoc {
     }
 }
 
-/// Nothing is locked here: two units that save the same level collide, and one of them ends with `Retry` or `Stale`.
-/// The ascending order of ids matters only for the writers that queue in `locks.rs`.
+/// Reads lock nothing. Two units that save the same level collide, and one of them ends with `Retry` or `Stale`. The
+/// ascending order of ids matters only for the writers that queue in `locks.rs`.
 #[async_trait]
 impl StockRepository for MongoUnit {
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError> {
@@ -153,7 +153,7 @@ impl StockRepository for MongoUnit {
     }
 }
 
-/// A level with the product's place on the shelf, as the lookup joins them.
+/// A stock level, joined with the product's `on_sale`.
 #[derive(Deserialize)]
 struct StockViewDoc {
     #[serde(flatten)]

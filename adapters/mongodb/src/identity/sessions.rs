@@ -1,4 +1,4 @@
-//! Log-ins.
+//! The sessions of logged-in users.
 
 use super::users::roles;
 use crate::{
@@ -79,7 +79,7 @@ impl SessionRepository for MongoUnit {
     }
 }
 
-/// A session with its user's roles, as the lookup joins them.
+/// A session, joined with its user's roles.
 #[derive(Deserialize)]
 struct SessionViewDoc {
     #[serde(flatten)]

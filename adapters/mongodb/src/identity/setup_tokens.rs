@@ -1,4 +1,4 @@
-//! The one-time token of the set-up.
+//! The one-time setup token.
 
 use crate::{
     ops::Update,
@@ -13,7 +13,7 @@ use skep_application::{
     kernel::StoreError,
 };
 
-/// There is one at most, so it needs no id of its own.
+/// The id of the token. There is at most one.
 const ID: &str = "setup";
 
 #[derive(Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl SetupTokenRepository for MongoUnit {
         let update = Update::of(doc! { "_id": ID }, doc! { "$set": change }).or_insert();
         self.run(async |executor| match executor.update(TokenDoc::COLLECTION, vec![update]).await {
             Ok(_) => Ok(()),
-            // Two upserts at the first start both found nothing: the next attempt finds the other one's token.
+            // Two upserts at the first start both found nothing. The next attempt finds the token of the other one.
             Err(error @ StoreError::Duplicate { constraint: SETUP_TOKEN }) => Err(StoreError::Retry(error.into())),
             Err(other) => Err(other),
         })

@@ -1,4 +1,4 @@
-//! Accounts.
+//! The user accounts.
 
 use crate::{
     record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
@@ -32,7 +32,7 @@ struct UserDoc {
     version: i64,
 }
 
-/// The roles of these names.
+/// Parses the names of roles.
 pub(super) fn roles(names: &[String]) -> Result<Vec<Role>, Unreadable> {
     names.iter().map(|name| name.parse().map_err(|_| "unknown role")).collect()
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys.
+//! The idempotency keys of commands.
 
 use crate::{
     ops::{Query, Update},
@@ -16,13 +16,13 @@ struct KeyDoc {
     #[serde(rename = "_id")]
     id: KeyId,
     fingerprint: Binary,
-    /// The answer to the command; null until it has one. Only the claiming unit ever sees a null.
+    /// The answer to the command, or null while the command runs. Only the claiming unit can see a null.
     answer: Option<String>,
     created_at: DateTime,
     expires_at: DateTime,
 }
 
-/// The order of the fields is part of the identity: MongoDB compares embedded documents field by field.
+/// The order of the fields matters: MongoDB compares embedded documents field by field.
 #[derive(Clone, Serialize, Deserialize)]
 struct KeyId {
     principal: bson::Uuid,
@@ -87,7 +87,7 @@ impl KeyDoc {
 impl IdempotencyKeys for MongoUnit {
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
         self.run(async |executor| {
-            // Another unit was faster, after this one's snapshot: the next attempt sees what became of it.
+            // Another unit claimed the key after this unit's snapshot. The next attempt sees its result.
             let found = executor.insert_or_find(&KeyDoc::of(claim)).await.map_err(|error| match error {
                 StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
                 other => other,

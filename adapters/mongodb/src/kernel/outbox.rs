@@ -1,4 +1,4 @@
-//! The outbox.
+//! The outbox of domain events.
 
 use crate::{
     ops::Query,
@@ -76,8 +76,8 @@ impl Outbox for MongoUnit {
             if executor.by_id::<EventDoc>(event.uuid()).await?.is_some() {
                 return Ok(true);
             }
-            // A miss alone proves nothing. The trace of a row that came and went collides with a unit that has stored
-            // the event and is on its way, and with every unit that tries to while this one lasts.
+            // Not finding the event proves nothing. Inserting and deleting its row collides with a unit that has stored
+            // the event and is not committed yet, and with every unit that tries to store it while this one lasts.
             let id = record::id(event.uuid());
             let trace = RawDocumentBuf::try_from(&doc! { "_id": id }).map_err(StoreError::unreadable)?;
             executor.insert_raw(EventDoc::COLLECTION, vec![trace]).await.map_err(|error| match error {

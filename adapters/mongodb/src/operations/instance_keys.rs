@@ -1,4 +1,4 @@
-//! The keys of this deployment.
+//! The keys of this deployment: sealed, at most one for each purpose.
 
 use crate::{
     ops::Query,
@@ -60,9 +60,11 @@ impl InstanceKeys for MongoStore {
         if executor.find_one::<SealedKeyDoc>(of_purpose.clone()).await?.is_some() {
             return Ok(false);
         }
-        // One document, so no transaction: of several starters the index lets one through and answers the others at once.
+        // One document needs no transaction. If several instances start, the index accepts one key and refuses the
+        // others.
         let Err(error) = executor.add::<SealedKeyDoc>(from_ref(key)).await else { return Ok(true) };
-        // Whichever index it was, and also if only the answer was lost: what counts is whether the purpose has a key now.
+        // Another index may have been violated, or only the answer was lost. So this checks which key the purpose has
+        // now.
         let now = executor.find_one::<SealedKeyDoc>(of_purpose).await?;
         now.map_or(Err(error), |kept| Ok(kept == *key))
     }

@@ -1,4 +1,4 @@
-//! How a transaction ends, and how its session waits for what it has read.
+//! Ends transactions, and waits until their reads are durable.
 
 use super::executor::{Executor, bounded};
 use crate::{
@@ -10,11 +10,11 @@ use skep_application::kernel::{StoreError, UnitOutcome};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
-/// How long a commit is repeated when its answer is lost.
+/// How long a commit is repeated while its answer is lost.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Executor {
-    /// Commits; repeats it, on the same session and therefore safely, while the answer is lost.
+    /// Commits. Repeats the commit while its answer is lost, which is safe on the same session.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
         let committed = self.watch(Operation::Commit, async |this| this.commit_now().await).await;
         if committed.is_ok() {
@@ -48,44 +48,45 @@ impl Executor {
         }
     }
 
-    /// Ends what the server may still have open for this session: a transaction whose commit never arrived would hold
-    /// others up for a minute. What was committed stays. Nothing to report: the outcome is unknown either way.
+    /// Ends what may still be open on the server for this session. A transaction whose commit never arrived would block
+    /// others for a minute. Committed work stays. The result is ignored, because the outcome is unknown in any case.
     async fn kill(&self) {
         let command = doc! { "killSessions": [self.session.id().clone()] };
         let admin = self.session.client().database("admin");
         let _ = bounded(self.patience, admin.run_command(command)).await;
     }
 
-    /// Undoes everything.
+    /// Rolls the transaction back.
     pub(crate) async fn abort(mut self) {
         if self.sent && !self.answered {
-            // Cancelled before the driver learned that the server had started: it would not tell the server to stop.
+            // The caller was canceled before the driver knew that the server had started a transaction. Without
+            // another statement, the driver would not abort it on the server.
             let _ = self.prove().await;
         }
         if self.sent {
-            // The driver swallows every error here. A server that does not get the command aborts by itself.
+            // The driver ignores every error here. Without the command, the server aborts by itself.
             let command = self.observer.command(Operation::Abort, self.unit.as_ref());
             let _ = command.end(bounded(self.patience, self.session.abort_transaction()).await);
         }
     }
 
-    /// Reads nothing, which succeeds only if the transaction is still there.
+    /// Reads nothing. That succeeds only if the transaction is still open.
     async fn prove(&mut self) -> Result<(), StoreError> {
         self.count_none().await
     }
 
-    /// Waits until everything that this transaction has read is durable, and makes sure that it was not lost.
+    /// Waits until everything that this transaction has read is durable, and checks that it was not lost.
     ///
-    /// A snapshot is taken from what the primary has, which may be ahead of the majority. A read with majority concern
-    /// after the time of the last answer waits until the majority has it too. That the transaction is still there
-    /// afterwards proves that the primary was the same all the while, for a transaction ends with its primary's term.
+    /// A snapshot is taken from the primary's data, which may be ahead of the majority. A read with majority concern,
+    /// after the time of the last answer, waits until the majority has this data. If the transaction is still open
+    /// after that, the primary has not changed meanwhile, because a transaction ends with its primary's term.
     pub(crate) async fn settle_reads(&mut self) -> Result<(), StoreError> {
         self.settle_answers().await?;
         self.prove().await
     }
 
-    /// Waits until everything that the server has answered from is durable, also after an error that ended the
-    /// transaction: the row that a duplicate has met, say.
+    /// Waits until all data behind the server's answers is durable, even after an error that ended the transaction.
+    /// Such data is, for example, the row that a duplicate conflicts with.
     pub(crate) async fn settle_answers(&mut self) -> Result<(), StoreError> {
         let client = self.session.client();
         let mut outside =

@@ -19,19 +19,19 @@ pub(crate) struct Executor {
     pub(super) database: Database,
     pub(super) session: ClientSession,
     pub(super) patience: Duration,
-    /// Whether it runs a transaction, and of which kind.
+    /// The mode of the transaction, if it runs one.
     pub(super) mode: Option<TxMode>,
     /// Whether a statement was sent.
     pub(super) sent: bool,
     /// Whether a statement was answered.
     pub(super) answered: bool,
-    /// Whether something was written.
+    /// Whether a write was sent.
     pub(super) wrote: bool,
     pub(super) observer: Arc<Observer>,
     pub(super) unit: Option<WatchedUnit>,
 }
 
-/// Waits for the driver, but not longer than `patience`: it has no such limit of its own.
+/// Waits for the driver, but not longer than `patience`, because the driver has no such limit.
 pub(super) async fn bounded<T>(
     patience: Duration,
     call: impl IntoFuture<Output = DriverResult<T>>,
@@ -41,7 +41,7 @@ pub(super) async fn bounded<T>(
 }
 
 impl Executor {
-    /// A session that sees everything up to `latest`.
+    /// Starts a session that sees everything up to `latest`.
     pub(crate) async fn start(
         client: &Client,
         database: Database,
@@ -66,7 +66,7 @@ impl Executor {
         })
     }
 
-    /// Starts a transaction; the server learns of it with the first statement.
+    /// Starts a transaction. The server learns of it with the first statement.
     pub(crate) async fn transaction(mut self, mode: TxMode) -> Result<Self, StoreError> {
         self.unit = Some(self.observer.unit());
         let concern = WriteConcern::builder().w(Acknowledgment::Majority);
@@ -83,21 +83,21 @@ impl Executor {
         Ok(self)
     }
 
-    /// What the unit of work, if it is one, has come to.
+    /// Sets the outcome of the unit of work, if this is one.
     pub(crate) fn ends(&mut self, outcome: UnitOutcome) {
         if let Some(unit) = &mut self.unit {
             unit.ends(outcome);
         }
     }
 
-    /// An error is how the unit ends, unless it is a refusal.
+    /// Records an error as the outcome of the unit. A rollback, which follows a refusal, overrides it.
     pub(crate) fn remember<T>(&mut self, done: &Result<T, StoreError>) {
         if let Err(error) = done {
             self.ends(UnitOutcome::after(error));
         }
     }
 
-    /// Runs a command and notes how long it took and how it ended.
+    /// Runs a command, and records its duration and result.
     pub(super) async fn watch<T>(
         &mut self,
         operation: Operation,
@@ -109,13 +109,13 @@ impl Executor {
         done
     }
 
-    /// The server has answered a statement.
+    /// Records that the server has answered a statement.
     pub(super) fn answer<T>(&mut self, answer: DriverResult<T>) -> Result<T, StoreError> {
         self.answered = true;
         answer.map_err(error::of_statement)
     }
 
-    /// Whether something was written.
+    /// Whether a write was sent.
     pub(crate) fn wrote(&self) -> bool {
         self.wrote
     }
@@ -130,8 +130,8 @@ impl Executor {
         self.session.operation_time()
     }
 
-    /// Runs a command of the schema, outside of transactions; answers whether there was anything to do. `tolerated` are
-    /// codes that say that it was done before.
+    /// Runs a command that changes the schema, outside of transactions. `tolerated` are the error codes for "already
+    /// done". Returns whether there was anything to do.
     pub(crate) async fn define(&mut self, command: Document, tolerated: &[i32]) -> Result<bool, StoreError> {
         let call = self.database.run_command(command).session(&mut self.session);
         match bounded(self.patience.max(Duration::from_secs(60)), call).await? {
@@ -143,10 +143,10 @@ impl Executor {
         }
     }
 
-    /// Runs a command of the code of a migration, outside of transactions; answers what the server says, unless a write
-    /// in it has failed or was not confirmed by a majority.
+    /// Runs a command for the code of a migration, outside of transactions. Returns the server's answer, or an error if
+    /// one of its writes failed or was not confirmed by a majority.
     pub(crate) async fn command(&mut self, mut command: Document) -> Result<Document, StoreError> {
-        // Commands that only read refuse a write concern.
+        // Commands that only read do not accept a write concern.
         let reads = ["find", "getMore", "aggregate", "count", "distinct", "listCollections", "listIndexes"];
         if !command.keys().next().is_some_and(|name| reads.contains(&name.as_str())) {
             command.insert("writeConcern", doc! { "w": "majority" });

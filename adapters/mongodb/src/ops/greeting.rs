@@ -1,4 +1,4 @@
-//! What a server says of itself.
+//! Finds out the kind of a server.
 
 use super::executor::bounded;
 use crate::error;
@@ -7,17 +7,17 @@ use mongodb::Client;
 use skep_application::kernel::StoreError;
 use std::time::Duration;
 
-/// What a server says of itself.
+/// The kind of a server.
 pub(crate) enum Greeting {
-    /// It has transactions.
+    /// The server has transactions.
     Usable,
-    /// It is alone.
+    /// The server does not belong to a replica set.
     Standalone,
-    /// It belongs to a replica set that is not set up yet.
+    /// The server belongs to a replica set that is not initiated.
     NotInitiated,
 }
 
-/// Asks the server that can be written to, or the one that `client` is tied to, what it is.
+/// Asks the server that accepts writes, or the one that `client` is bound to.
 pub(crate) async fn greet(client: &Client, patience: Duration) -> Result<Greeting, StoreError> {
     let admin = client.database("admin");
     let call = admin.run_command(doc! { "hello": 1 });

@@ -1,17 +1,17 @@
-//! What is asked and what is changed.
+//! Queries, lists and updates.
 
 use crate::record::{self, date};
 use bson::{Bson, Document, doc};
 use skep_application::kernel::{PageRequest, Position, SortValue};
 use skep_domain::shared::Direction;
 
-/// A question.
+/// A query for documents of a collection.
 #[derive(Debug, Default)]
 pub(crate) struct Query {
     pub(super) filter: Document,
     pub(super) sort: Option<Document>,
     pub(super) limit: Option<i64>,
-    /// The fields to read besides the id, if not all.
+    /// The fields to read besides the id. `None` reads all.
     pub(super) projection: Option<Document>,
     /// The index to use, by name.
     pub(super) hint: Option<&'static str>,
@@ -22,41 +22,41 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// All that match.
+    /// All documents that match.
     pub(crate) fn of(filter: Document) -> Self {
         Self { filter, ..Self::default() }
     }
 
-    /// Sorted so.
+    /// Sets the sort order.
     pub(crate) fn by(self, sort: Document) -> Self {
         Self { sort: Some(sort), ..self }
     }
 
-    /// At most so many.
+    /// Sets the limit. Zero finds nothing.
     pub(crate) fn at_most(self, limit: impl Into<i64>) -> Self {
         Self { limit: Some(limit.into()), ..self }
     }
 
-    /// Only the id and these fields of each.
+    /// Reads only the id and these fields.
     pub(crate) fn only(self, fields: &[&str]) -> Self {
         let fields = fields.iter().chain(&["_id"]);
         Self { projection: Some(fields.map(|field| ((*field).to_owned(), 1_i32.into())).collect()), ..self }
     }
 }
 
-/// A field that a list is sorted by, and the index that has it, followed by the id.
+/// A field that a list is sorted by. Its index has the field, followed by the id.
 #[derive(Clone, Copy)]
 pub(crate) struct SortField {
     /// The name of the index.
     pub(crate) index: &'static str,
     /// The path of the field.
     pub(crate) field: &'static str,
-    /// The value of a position as it is stored, if it is of the type of this field.
+    /// Converts the key of a position for storing, if it has the type of this field.
     value: fn(&SortValue) -> Option<Bson>,
 }
 
 impl SortField {
-    /// A field with times.
+    /// A field that holds times.
     pub(crate) const fn time(index: &'static str, field: &'static str) -> Self {
         Self {
             index,
@@ -65,23 +65,23 @@ impl SortField {
         }
     }
 
-    /// A field with text.
+    /// A field that holds text.
     pub(crate) const fn text(index: &'static str, field: &'static str) -> Self {
         Self { index, field, value: |value| if let SortValue::Text(text) = value { Some(text.into()) } else { None } }
     }
 
-    /// A field with numbers.
+    /// A field that holds numbers.
     pub(crate) const fn number(index: &'static str, field: &'static str) -> Self {
         Self { index, field, value: |value| if let SortValue::Int(n) = value { Some((*n).into()) } else { None } }
     }
 }
 
-/// A list that is read page by page, along an index.
+/// A list that is read page by page along an index.
 pub(crate) struct List {
     by: SortField,
     filter: Document,
     direction: Direction,
-    /// The first fields of the index, before the one that the list is sorted by, and their values.
+    /// The leading fields of the index, before the one that the list is sorted by, with their values.
     within: Document,
 }
 
@@ -91,29 +91,29 @@ impl List {
         Self { by, filter: doc! {}, direction, within: doc! {} }
     }
 
-    /// Only the documents that match; for an index that has no others.
+    /// Restricts the list to the documents that match. The index must hold only those.
     pub(crate) fn only(mut self, filter: Document) -> Self {
         self.filter.extend(filter);
         self
     }
 
-    /// Only the documents with these values of the first fields of the index.
+    /// Restricts the list to the documents with these values of the leading index fields.
     pub(crate) fn within(self, values: Document) -> Self {
         Self { within: values.clone(), ..self.only(values) }
     }
 
-    /// What its documents match.
+    /// The filter that its documents match.
     pub(crate) fn filter(&self) -> &Document {
         &self.filter
     }
 
-    /// The index that it walks.
+    /// The name of the index that it reads along.
     pub(crate) fn index(&self) -> &'static str {
         self.by.index
     }
 
-    /// The rows of a page and one more, so that it shows whether more follow. `None` if the page starts after a position
-    /// of another type: no row follows it.
+    /// The query for a page and one more row, which shows whether others follow. `None` if the position is of another
+    /// type, and so belongs to another list.
     pub(crate) fn query(&self, page: &PageRequest) -> Option<Query> {
         let (way, field) = (if self.direction == Direction::Ascending { 1 } else { -1 }, self.by.field);
         let limit = i64::try_from(page.limit.get()).unwrap_or(i64::MAX - 1) + 1;
@@ -125,8 +125,8 @@ impl List {
         }
     }
 
-    /// From behind this row on. The start is a bound of the index: the server goes straight to the row, however deep it
-    /// is, and however many rows share its value.
+    /// Starts the query after this row. The start is a bound of the index, so the server goes straight to the row,
+    /// however deep it is and however many rows have the same value.
     fn after(&self, query: Query, position: &Position) -> Option<Query> {
         let (value, id) = ((self.by.value)(&position.key)?, record::id(position.id));
         let bound = |value: Bson, id: Bson| {
@@ -145,7 +145,7 @@ impl List {
     }
 }
 
-/// One change of one document.
+/// A change of one document.
 #[derive(Debug)]
 pub(crate) struct Update {
     pub(super) filter: Document,
@@ -154,12 +154,12 @@ pub(crate) struct Update {
 }
 
 impl Update {
-    /// A change of the document that matches.
+    /// Changes the document that matches.
     pub(crate) fn of(filter: Document, change: impl Into<Bson>) -> Self {
         Self { filter, change: change.into(), upsert: false }
     }
 
-    /// Inserts what does not exist.
+    /// Inserts the document if it does not exist.
     pub(crate) fn or_insert(self) -> Self {
         Self { upsert: true, ..self }
     }

@@ -16,10 +16,10 @@ use mongodb::{
 };
 use skep_application::kernel::StoreError;
 
-/// More rows than any unit of work asks for at once, so that an answer is one batch.
+/// More rows than any unit of work reads at once, so that an answer is one batch.
 const BATCH: u32 = 10_000;
 
-/// Reads one document.
+/// A function that converts one document.
 pub(crate) type Reader<T> = fn(&RawDocument) -> Result<T, StoreError>;
 
 /// Reads every document of an answer.
@@ -36,24 +36,24 @@ async fn drain<D, T>(
 }
 
 impl Executor {
-    /// The documents that match.
+    /// Finds the entities whose documents match.
     pub(crate) async fn find<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
         self.find_as(R::COLLECTION, query, decode::<R>).await
     }
 
-    /// The document that matches.
+    /// Finds the entity whose document matches.
     pub(crate) async fn find_one<R: Record>(&mut self, filter: Document) -> Result<Option<R::Entity>, StoreError> {
         Ok(self.find::<R>(Query::of(filter).at_most(1)).await?.pop())
     }
 
-    /// What `read` makes of the documents that match.
+    /// Finds the documents that match and converts them with `read`.
     pub(crate) async fn find_as<T>(
         &mut self,
         collection: &str,
         query: Query,
         read: Reader<T>,
     ) -> Result<Vec<T>, StoreError> {
-        // To the server, zero is no limit.
+        // The server takes zero as "no limit".
         if query.limit == Some(0) {
             return Ok(vec![]);
         }
@@ -82,7 +82,7 @@ impl Executor {
         self.answer(found)?.into_iter().collect()
     }
 
-    /// What the pipeline makes of `R`'s collection.
+    /// Runs the pipeline on `R`'s collection.
     pub(crate) async fn aggregate<R: Record>(&mut self, pipeline: Vec<Document>) -> Result<Vec<R::Entity>, StoreError> {
         self.watch(Operation::Aggregate, async |this| this.aggregate_now::<R>(pipeline).await).await
     }
@@ -100,7 +100,7 @@ impl Executor {
         self.answer(found)?.into_iter().collect()
     }
 
-    /// How many match.
+    /// Counts the documents that match.
     pub(crate) async fn count<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
         self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint).await).await
     }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use skep_application::kernel::{StoreError, TxMode};
 
 impl Executor {
-    /// Inserts the document, or answers the one that is there already with its id; one command. In a transaction only.
+    /// Inserts the document, or returns the existing one with its id, in one command. Only in a transaction.
     pub(crate) async fn insert_or_find<R: Record + Serialize>(
         &mut self,
         record: &R,
@@ -50,7 +50,7 @@ impl Executor {
         }
     }
 
-    /// Inserts the documents, by one command however many.
+    /// Inserts the documents, all in one command.
     pub(crate) async fn insert_raw(
         &mut self,
         collection: &str,
@@ -63,8 +63,8 @@ impl Executor {
         self.write(rawdoc! { "insert": collection, "documents": documents, "ordered": true }).await.map(|_| ())
     }
 
-    /// Makes the changes in this order, by one command however many; answers how many documents matched, the inserted
-    /// ones included.
+    /// Makes the changes in this order, all in one command. Returns the number of documents that matched or were
+    /// inserted.
     pub(crate) async fn update(&mut self, collection: &str, updates: Vec<Update>) -> Result<u64, StoreError> {
         if updates.is_empty() {
             return Ok(0);
@@ -75,20 +75,20 @@ impl Executor {
         self.write(RawDocumentBuf::try_from(&command).map_err(StoreError::unreadable)?).await
     }
 
-    /// Changes that each are of a document as it was read: `Stale` unless every one of them matches.
+    /// Makes the changes, each of which names the version that was read. `Stale` unless every one of them matches.
     pub(crate) async fn update_all(&mut self, collection: &str, updates: Vec<Update>) -> Result<(), StoreError> {
         let expected = updates.len() as u64;
         let matched = self.update(collection, updates).await?;
         if matched == expected { Ok(()) } else { Err(StoreError::Stale) }
     }
 
-    /// Deletes what matches; answers how many.
+    /// Deletes the documents that match, and returns their number.
     pub(crate) async fn delete(&mut self, collection: &str, filter: Document) -> Result<u64, StoreError> {
         let command = doc! { "delete": collection, "deletes": [{ "q": filter, "limit": 0 }] };
         self.write(RawDocumentBuf::try_from(&command).map_err(StoreError::unreadable)?).await
     }
 
-    /// Sends a write and reads `n` from its answer, in which errors of single documents hide behind `ok: 1`.
+    /// Sends a write and reads `n` from the answer. With `ok: 1`, single documents may still have failed.
     async fn write(&mut self, command: RawDocumentBuf) -> Result<u64, StoreError> {
         self.watch(Operation::Write, async |this| this.write_now(command).await).await
     }

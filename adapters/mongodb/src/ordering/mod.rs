@@ -1,3 +1,3 @@
-//! Orders.
+//! The orders of customers.
 
 mod orders;

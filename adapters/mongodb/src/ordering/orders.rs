@@ -1,4 +1,4 @@
-//! Orders, their lines within.
+//! The orders. Each document has its lines.
 
 use crate::{
     ops::{Executor, List, Query, SortField},
@@ -30,7 +30,7 @@ struct OrderDoc {
     number: String,
     customer_id: bson::Uuid,
     lines: Vec<LineDoc>,
-    /// How many, so that a page can be cut before its lines are read.
+    /// The number of lines, so that a page can be cut before its lines are read.
     line_count: i64,
     total: MoneyDoc,
     order_state: String,
@@ -123,7 +123,7 @@ impl Record for OrderDoc {
     }
 }
 
-/// What a page is cut by.
+/// The fields that decide where a page is cut.
 #[derive(Deserialize)]
 struct HeadDoc {
     #[serde(rename = "_id")]
@@ -155,7 +155,7 @@ impl OrderRepository for MongoUnit {
     }
 
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
-        // A unique index does not see two equal values within one document.
+        // A unique index does not compare values within one document.
         let mut products = HashSet::new();
         let is_unique = order.lines.iter().all(|line| products.insert(line.product_id));
         self.run(async |executor| {
@@ -170,7 +170,7 @@ impl OrderRepository for MongoUnit {
     }
 }
 
-/// What a scope says as a filter, and the index that lists within it; `None` if nothing lies within.
+/// The filter of a scope, and the index for its lists. `None` if the scope is empty.
 fn scoped(scope: Scope) -> Option<(Document, &'static str)> {
     match scope {
         Scope::All => Some((doc! {}, "orders_created_at_idx")),
@@ -179,7 +179,7 @@ fn scoped(scope: Scope) -> Option<(Document, &'static str)> {
     }
 }
 
-/// The orders with these heads, in their order. No order is ever deleted, and no line changes.
+/// Reads the orders with these heads, in their order. Orders are never deleted, and their lines never change.
 async fn complete(reader: &mut Executor, heads: &[Head]) -> Result<Vec<OrderView>, StoreError> {
     if heads.is_empty() {
         return Ok(vec![]);

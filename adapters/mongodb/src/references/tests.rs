@@ -66,10 +66,10 @@ fn under(parent: Option<&Node>) -> Node {
     Node { id: bson::Uuid::new().to_uuid_1(), parent: parent.map(|node| node.id), version: Version::FIRST }
 }
 
-/// A database of its own.
+/// A separate database for one test.
 struct Db(Arc<MongoStore>);
 
-/// Runs the test on a database with these roots, which is dropped afterwards, whatever happened.
+/// Runs the test on a database with these roots, and drops it in any case.
 async fn with_roots<const N: usize, Fut>(body: impl FnOnce(Arc<Db>, [Node; N]) -> Fut)
 where
     Fut: Future<Output = ()> + Send + 'static,
@@ -77,7 +77,7 @@ where
     let Some(url) = std::env::var("SKEP_TEST_MONGODB_URL").ok().filter(|url| !url.is_empty()) else {
         let required = std::env::var("SKEP_REQUIRE_STORES").is_ok_and(|stores| stores.contains("mongodb"));
         assert!(!required, "SKEP_REQUIRE_STORES names mongodb, but SKEP_TEST_MONGODB_URL is not set");
-        // Past the capture of the test runner, which would hide it.
+        // Written directly to stderr, because the test runner would capture it.
         std::io::stderr().lock().write_all(b"skipped: SKEP_TEST_MONGODB_URL is not set\n").unwrap();
         return;
     };
@@ -99,7 +99,7 @@ impl Db {
         Box::new(MongoUnit::new(transaction, vec![], Arc::default()))
     }
 
-    /// A unit whose snapshot is taken.
+    /// A unit that has taken its snapshot.
     async fn begun(&self) -> Box<MongoUnit> {
         let mut unit = self.begin().await;
         unit.by_id::<NodeDoc>(Uuid::nil()).await.unwrap();
@@ -118,7 +118,8 @@ impl Db {
         Self::end(unit, done).await
     }
 
-    /// A unit that is refused has freed what it wrote when this returns; one that is dropped frees it later.
+    /// After a refusal, the documents that the unit wrote are free when this returns. A dropped unit would free them
+    /// later.
     async fn end(unit: Box<MongoUnit>, done: Result<(), StoreError>) -> Result<(), StoreError> {
         if done.is_ok() {
             return unit.commit().await;
@@ -170,7 +171,7 @@ async fn an_entity_is_deleted_as_it_was_read_and_without_children() {
         let mut child = under(Some(&root));
         db.insert(&child).await.unwrap();
         is_referenced(db.delete(&root).await);
-        assert_eq!(db.find(&root).await, Some(root.clone()), "being referred to is no change");
+        assert_eq!(db.find(&root).await, Some(root.clone()), "a reference does not change the parent");
 
         let old = child.clone();
         child.parent = Some(other.id);
@@ -204,9 +205,9 @@ async fn one_unit_inserts_and_deletes_a_family() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn units_that_cross_collide_in_either_order_and_whether_or_not_the_first_has_ended() {
+async fn crossing_units_collide_in_either_order_even_after_the_first_has_ended() {
     with_roots(|db, [first, second, third, fourth]| async move {
-        // The child comes first and is still on its way, or stored after the snapshot of the deletion.
+        // The child comes first, and is either uncommitted or committed after the snapshot of the deletion.
         let mut inserting = db.begun().await;
         inserting.add::<NodeDoc>(&[under(Some(&first))]).await.unwrap();
         is_retry(db.delete(&first).await);
@@ -232,7 +233,8 @@ async fn units_that_cross_collide_in_either_order_and_whether_or_not_the_first_h
     .await;
 }
 
-/// Each move is right alone, both together would make a cycle, and they write no document in common but by holding.
+/// Each move alone is valid, and both together would make a cycle. The two units write to a common document only by
+/// holding it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_moves_that_hold_the_ancestors_they_have_read_do_not_make_a_cycle() {
     with_roots(|db, [a, b]| async move {
@@ -254,7 +256,7 @@ async fn two_moves_that_hold_the_ancestors_they_have_read_do_not_make_a_cycle() 
     .await;
 }
 
-/// Repeats it as a use case would.
+/// Repeats an attempt like a use case.
 async fn attempts<Fut: Future<Output = Result<(), StoreError>>>(attempt: impl Fn() -> Fut) -> Result<(), StoreError> {
     let started = Instant::now();
     loop {

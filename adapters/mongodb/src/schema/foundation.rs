@@ -1,4 +1,4 @@
-//! Everything that the first version had.
+//! The schema of the first version.
 
 use super::{Collection, Index, MongoSet, MongoStep, collection, index, unique};
 use bson::doc;
@@ -13,7 +13,7 @@ pub(super) const SET: MongoSet = MongoSet {
 
 const COLLECTIONS: &[Collection] = &[
     collection("users", &[unique("users_email_key", &["email"]), index("users_roles_idx", &["roles"])]),
-    // The last two for what is swept.
+    // The last two indexes are for the sweep.
     collection(
         "sessions",
         &[
@@ -43,7 +43,7 @@ const COLLECTIONS: &[Collection] = &[
         }),
         indexes: &[],
     },
-    // No index by product, as on the other stores: docs/adr/0014.
+    // Without an index by product, as on the other stores: docs/adr/0014.
     collection("stock_movements", &[]),
     Collection {
         name: "reservations",
@@ -71,7 +71,7 @@ const COLLECTIONS: &[Collection] = &[
     collection("instance_keys", &[unique("instance_keys_purpose_key", &["purpose"])]),
 ];
 
-/// A partial index cannot ask for a field that is null, so products say in a field of its own that they are on sale.
+/// A partial index cannot test whether a field is null, so products store in `on_sale` whether they are on sale.
 const fn on_sale(name: &'static str, keys: &'static [&'static str]) -> Index {
     Index { only: Some(|| doc! { "on_sale": true }), ..index(name, keys) }
 }

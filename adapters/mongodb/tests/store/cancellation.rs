@@ -1,4 +1,4 @@
-//! Callers who go away in the middle.
+//! Callers that are canceled.
 
 use crate::{
     samples,
@@ -13,8 +13,8 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Asks until no unit that has stored the event is on its way any more. The server ends a forgotten transaction after a
-/// minute; until then it holds up whoever wants the same document.
+/// Asks until no open unit has stored the event. The server ends a forgotten transaction after a minute. Until then it
+/// blocks every writer of the same document.
 async fn settle(db: &Db, event: EventId) -> bool {
     let started = Instant::now();
     loop {
@@ -29,7 +29,7 @@ async fn settle(db: &Db, event: EventId) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_is_cancelled_anywhere_holds_nobody_up() {
+async fn a_unit_that_is_canceled_anywhere_blocks_no_other_unit() {
     with_db(|db| async move {
         let unit = async |event: &OutboxEvent| {
             let mut tx = catalog(&db.store).await;
@@ -49,15 +49,15 @@ async fn a_unit_that_is_cancelled_anywhere_holds_nobody_up() {
     .await;
 }
 
-/// The driver does not know then that the server has started a transaction.
+/// The driver then does not know that the server has started a transaction.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_whose_first_statement_was_cancelled_ends_all_the_same() {
+async fn a_unit_whose_first_statement_was_canceled_still_ends() {
     with_db(|db| async move {
         let (sent, mut options) = (Arc::new(Notify::new()), db.options.clone());
-        let told = Arc::clone(&sent);
+        let notify = Arc::clone(&sent);
         options.on_command = Some(Arc::new(move |name: &str| {
             if name == "insert" {
-                told.notify_one();
+                notify.notify_one();
             }
         }));
         let store = MongoStore::connect(options, db.clock.clone()).await.unwrap();
@@ -77,7 +77,7 @@ async fn a_unit_whose_first_statement_was_cancelled_ends_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_whose_caller_went_away_is_carried_out_as_a_whole() {
+async fn a_commit_whose_caller_was_canceled_is_completed() {
     with_db(|db| async move {
         let events = [samples::event(), samples::event()];
         let mut tx = catalog(&db.store).await;

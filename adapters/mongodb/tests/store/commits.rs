@@ -1,4 +1,4 @@
-//! Commits that go wrong, made so by the server's own fail points.
+//! Failing commits, caused by the server's fail points.
 
 use crate::{
     samples,
@@ -10,7 +10,7 @@ use skep_application::{
     operations::StoreHealth as _,
 };
 
-/// Stores an event in a unit of its own.
+/// Stores an event in a separate unit.
 async fn store_event(db: &Db, event: &OutboxEvent) -> Result<(), StoreError> {
     let mut tx = catalog(&db.store).await;
     tx.outbox().append(event).await?;
@@ -25,9 +25,9 @@ async fn was_stored(db: &Db, event: &OutboxEvent) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_is_asked_for_again() {
+async fn a_commit_with_a_lost_answer_is_repeated() {
     let Some((_server, db)) = OwnServer::replica_set().await else { return };
-    // Once is hidden by the driver, twice by this store.
+    // The driver hides one lost answer, and this store hides two.
     for times in [1, 2, 3] {
         let event = samples::event();
         db.fail(&["commitTransaction"], doc! { "times": times }, doc! { "closeConnection": true }).await;
@@ -38,14 +38,14 @@ async fn a_lost_answer_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_never_arrives_is_unknown_and_blocks_nobody() {
+async fn a_commit_that_never_arrives_is_unknown_and_blocks_no_other_unit() {
     let Some((_server, db)) = OwnServer::replica_set().await else { return };
     let event = samples::event();
     db.fail(&["commitTransaction"], "alwaysOn", doc! { "closeConnection": true }).await;
     let error = store_event(&db, &event).await.unwrap_err();
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
     db.mend().await;
-    // The transaction was ended, so the question is answered at once and the event can be stored after all.
+    // The transaction was ended, so the query returns at once and the event can be stored after all.
     assert!(!was_stored(&db, &event).await);
     store_event(&db, &event).await.unwrap();
     assert_eq!(db.store.list_events(None, 10).await.unwrap(), [event]);
@@ -54,7 +54,7 @@ async fn a_commit_that_never_arrives_is_unknown_and_blocks_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_is_carried_out_without_an_answer_is_unknown_and_stored() {
     let Some((_server, db)) = OwnServer::replica_set().await else { return };
-    // Timed out; too few members to ever be confirmed.
+    // The confirmation timed out, or there are too few members for one.
     for code in [64, 100] {
         let event = samples::event();
         let unconfirmed = doc! { "writeConcernError": { "code": code, "errmsg": "not confirmed" } };
@@ -77,7 +77,7 @@ async fn a_commit_that_the_server_aborts_may_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn errors_of_statements_say_what_to_do() {
+async fn errors_of_statements_are_classified() {
     let Some((_server, db)) = OwnServer::replica_set().await else { return };
     type Check = fn(&StoreError) -> bool;
     let retry: Check = |error| matches!(error, StoreError::Retry(_));

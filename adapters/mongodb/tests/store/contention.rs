@@ -1,4 +1,4 @@
-//! Many who want the same.
+//! Many writers of the same documents.
 
 use crate::{
     samples::{self, at},
@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Real time and real randomness.
+/// The real clock and real randomness.
 struct World(Instant);
 
 impl Clock for World {
@@ -84,7 +84,7 @@ impl AppError for BuyError {
     }
 }
 
-/// Buys one piece, queueing on `contended`.
+/// Buys one unit of the product, and queues on `contended`.
 async fn buy(store: &MongoStore, product: ProductId, contended: &[Key]) -> Result<(), BuyError> {
     let order = OrderId::new(samples::uuid());
     run(&runtime(), None, |attempt: Attempt| async move {
@@ -143,12 +143,12 @@ async fn buyers_at_two_instances_sell_each_piece_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_queue_collisions_are_repeated() {
+async fn without_a_queue_colliding_units_are_repeated() {
     with_db(|db| async move { sell(vec![Arc::clone(&db.store)], 8, 4, false).await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn turns_pass_on_when_a_unit_is_dropped_refused_or_cancelled_while_waiting() {
+async fn turns_end_when_a_unit_is_dropped_refused_or_canceled_while_waiting() {
     with_db(|db| async move {
         let product = stock_up(&db.store, 5).await;
         let keys = [Key(product.id.uuid())];
@@ -170,7 +170,7 @@ async fn turns_pass_on_when_a_unit_is_dropped_refused_or_cancelled_while_waiting
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_unit_is_undone_before_the_next_in_line_starts() {
+async fn a_dropped_unit_is_rolled_back_before_the_next_one_starts() {
     with_db(|db| async move {
         let product = stock_up(&db.store, 5).await;
         let keys = [Key(product.id.uuid())];
@@ -179,7 +179,7 @@ async fn a_dropped_unit_is_undone_before_the_next_in_line_starts() {
             let levels = dropped.stock().find_many(&[product.id]).await.unwrap();
             dropped.stock().save_many(&levels).await.unwrap();
             drop(dropped);
-            // No collision with what the first one wrote: it is gone.
+            // It does not collide with the writes of the first unit, which are rolled back.
             let mut next = catalog_on(&db.store, &keys).await.unwrap();
             let levels = next.stock().find_many(&[product.id]).await.unwrap();
             next.stock().save_many(&levels).await.unwrap();

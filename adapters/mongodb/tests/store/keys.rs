@@ -1,4 +1,4 @@
-//! Idempotency keys and the mark of a unit: a unit that meets another unfinished unit fails with `Retry` and does not wait.
+//! Idempotency keys and outbox events: a unit that meets an open unit fails with `Retry` and does not wait.
 
 use crate::{
     samples,
@@ -14,7 +14,7 @@ async fn a_key_is_never_new_to_two_units_at_once() {
         assert_eq!(first.idempotency().claim(&claim).await.unwrap(), Claimed::New);
         let mut second = catalog(&db.store).await;
         assert!(matches!(second.idempotency().claim(&claim).await, Err(StoreError::Retry(_))));
-        // A unit whose snapshot is older than the commit meets it all the same.
+        // A unit whose snapshot is older than the commit still conflicts with it.
         let mut third = catalog(&db.store).await;
         third.products().find_many(&[]).await.unwrap();
         first.idempotency().fill(&claim, "{}").await.unwrap();
@@ -27,7 +27,7 @@ async fn a_key_is_never_new_to_two_units_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_mark_of_a_unit_settles_what_became_of_it() {
+async fn the_event_of_a_unit_settles_whether_it_was_committed() {
     with_db(|db| async move {
         let event = samples::event();
         let mut on_its_way = catalog(&db.store).await;
@@ -44,7 +44,7 @@ async fn the_mark_of_a_unit_settles_what_became_of_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_miss_nobody_else_stores_the_event_while_the_unit_lasts() {
+async fn after_a_miss_no_other_unit_can_store_the_event_while_the_unit_lasts() {
     with_db(|db| async move {
         let event = samples::event();
         let mut older = catalog(&db.store).await;
@@ -54,7 +54,7 @@ async fn after_a_miss_nobody_else_stores_the_event_while_the_unit_lasts() {
         assert!(matches!(older.outbox().append(&event).await, Err(StoreError::Retry(_))));
         let mut younger = catalog(&db.store).await;
         assert!(matches!(younger.outbox().append(&event).await, Err(StoreError::Retry(_))));
-        // The unit itself may, and then it is there once.
+        // The unit itself may store the event, and then it is there once.
         asking.outbox().append(&event).await.unwrap();
         asking.commit().await.unwrap();
         assert_eq!(db.store.list_events(None, 10).await.unwrap(), [event]);
@@ -63,7 +63,7 @@ async fn after_a_miss_nobody_else_stores_the_event_while_the_unit_lasts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_is_filled_only_by_who_claimed_it() {
+async fn a_key_is_filled_only_by_the_unit_that_claimed_it() {
     with_db(|db| async move {
         let mut tx = catalog(&db.store).await;
         assert!(matches!(tx.idempotency().fill(&samples::claim("key"), "{}").await, Err(StoreError::Corrupt(_))));

@@ -1,7 +1,7 @@
-//! The MongoDB store against a real server: `SKEP_TEST_MONGODB_URL` names a replica set. Without it every test says in one
-//! line that it was skipped, unless `SKEP_REQUIRE_STORES` names `mongodb`.
+//! The MongoDB store on a real server: `SKEP_TEST_MONGODB_URL` is the address of a replica set. Without it, every test
+//! prints that it was skipped, unless `SKEP_REQUIRE_STORES` names `mongodb`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+#![expect(clippy::unwrap_used, reason = "test helpers panic like tests")]
 
 mod cancellation;
 mod commits;

@@ -1,4 +1,4 @@
-//! Moving the schema.
+//! Migrations of the schema.
 
 use crate::support::{until, with_empty_db};
 use bson::{Bson, Document, doc};
@@ -7,7 +7,7 @@ use skep_mongodb::MongoStore;
 use std::{sync::Arc, time::Duration};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn up_applies_each_step_once_and_down_takes_it_back() {
+async fn up_applies_each_step_once_and_down_reverts_it() {
     with_empty_db(|db| async move {
         let before = db.store.status().await.unwrap();
         assert!(!before.is_empty() && before.iter().all(|step| step.applied_at.is_none()));
@@ -31,7 +31,7 @@ async fn up_applies_each_step_once_and_down_takes_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_eight_starters_one_moves_and_the_others_find_it_done() {
+async fn of_eight_instances_one_migrates_and_the_others_find_it_done() {
     with_empty_db(|db| async move {
         let mut starters = Vec::new();
         for _ in 0..8 {
@@ -49,7 +49,7 @@ async fn of_eight_starters_one_moves_and_the_others_find_it_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_that_was_left_half_done_is_completed() {
+async fn a_half_finished_step_is_completed() {
     with_empty_db(|db| async move {
         db.command(doc! { "create": "users" }).await;
         db.command(doc! { "create": "products", "validator": { "sku": { "$exists": true } } }).await;
@@ -60,9 +60,9 @@ async fn a_step_that_was_left_half_done_is_completed() {
     .await;
 }
 
-/// As 0.1.0 has stored it, and as it reads it.
+/// A record as 0.1.0 stored it, and one that it would read.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_without_a_set_is_of_the_foundation() {
+async fn a_record_without_a_set_belongs_to_the_foundation() {
     with_empty_db(|db| async move {
         db.store.up().await.unwrap();
         let old = doc! { "q": { "_id": 1_i64 }, "u": { "$unset": { "set": "", "step": "" } } };
@@ -85,9 +85,9 @@ fn lock(owner: Bson, expires_at: bson::DateTime) -> Document {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_starter_waits_for_the_one_before_and_gives_up_in_the_end() {
+async fn an_instance_waits_for_the_lease_and_finally_gives_up() {
     with_empty_db(|db| async move {
-        db.command(lock("somebody".into(), bson::DateTime::MAX)).await;
+        db.command(lock("another owner".into(), bson::DateTime::MAX)).await;
         let mut options = db.options.clone();
         options.migration_patience = Duration::from_millis(300);
         let impatient = MongoStore::connect(options, db.clock.clone()).await.unwrap();
@@ -104,12 +104,12 @@ async fn a_starter_waits_for_the_one_before_and_gives_up_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_lease_of_a_starter_that_died_runs_out() {
+async fn the_lease_of_a_crashed_instance_expires() {
     with_empty_db(|db| async move {
         let soon = bson::DateTime::now().saturating_add_millis(700);
-        db.command(lock("somebody who died".into(), soon)).await;
+        db.command(lock("a crashed owner".into(), soon)).await;
         assert!(!db.store.up().await.unwrap().is_empty());
-        until("the lease to be free", || async {
+        until("the free lease", || async {
             let locks = db.command(doc! { "find": "schema_locks" }).await;
             locks.to_string().contains("\"owner\": null")
         })

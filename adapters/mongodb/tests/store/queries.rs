@@ -1,4 +1,4 @@
-//! What the server does for lists.
+//! The server's work for lists.
 
 use crate::{
     samples::{self, at},
@@ -16,7 +16,7 @@ use skep_domain::{
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
-/// 25 products on sale with few different names, prices and times, and one that is archived.
+/// 25 products on sale with few different names, prices and times, and an archived one.
 async fn shelf(db: &Db) -> Vec<Product> {
     let names = ["Zebra", "apple", "Äpfel", "🐝", "a"];
     let mut products: Vec<Product> = (0..25_i64)
@@ -45,9 +45,9 @@ fn page(limit: i64, after: Option<Position>) -> PageRequest {
     PageRequest { limit: PageLimit::new(limit).unwrap(), after, count: true }
 }
 
-/// How many documents and keys the server looked at, by its own profiler.
+/// Counts the documents and keys that the server read, with its profiler.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deep_page_costs_what_the_first_one_costs() {
+async fn a_deep_page_costs_as_much_as_the_first_page() {
     with_db(|db| async move {
         let products = shelf(&db).await;
         db.command(doc! { "profile": 2 }).await;

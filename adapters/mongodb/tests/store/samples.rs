@@ -1,4 +1,4 @@
-//! Things to store.
+//! Sample entities to store.
 
 use skep_application::kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent};
 use skep_domain::{

@@ -1,4 +1,4 @@
-//! Which servers are accepted.
+//! The servers that are accepted.
 
 use crate::support::{OwnServer, with_empty_db};
 use skep_application::{kernel::StoreError, operations::StoreHealth as _, testing::FixedClock};
@@ -21,7 +21,7 @@ async fn a_standalone_server_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_away_is_no_reason_to_refuse() {
+async fn a_server_that_cannot_be_reached_is_accepted() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let store = connect(format!("mongodb://bee:secret@127.0.0.1:{port}/hive?replicaSet=rs0")).await.unwrap();
     assert_eq!(store.database(), "hive");

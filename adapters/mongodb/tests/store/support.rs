@@ -1,4 +1,4 @@
-//! A database of its own for each test, and servers of one's own for tests that hurt them.
+//! A database for each test, and separate servers for tests that damage them.
 
 use bson::{Document, doc};
 use mongodb::Client;
@@ -21,19 +21,19 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// Whether a missing server is a failure.
+/// Whether a missing server fails the test.
 fn required() -> bool {
     std::env::var("SKEP_REQUIRE_STORES").is_ok_and(|stores| stores.contains("mongodb"))
 }
 
 fn skip<T>(why: &str) -> Option<T> {
     assert!(!required(), "SKEP_REQUIRE_STORES names mongodb, but {why}");
-    // Past the capture of the test runner, which would hide it.
+    // Written directly to stderr, because the test runner would capture it.
     std::io::stderr().lock().write_all(format!("skipped: {why}\n").as_bytes()).unwrap();
     None
 }
 
-/// The shared server.
+/// The address of the shared server.
 fn url() -> Option<String> {
     match std::env::var("SKEP_TEST_MONGODB_URL") {
         Ok(url) if !url.is_empty() => Some(url),
@@ -49,7 +49,7 @@ pub(crate) struct Db {
     raw: Client,
 }
 
-/// Runs the test on a database of its own on the shared server, which is dropped afterwards, whatever happened.
+/// Runs the test on a separate database on the shared server, and drops it in any case.
 pub(crate) async fn with_db<Fut>(body: impl FnOnce(Arc<Db>) -> Fut)
 where
     Fut: Future<Output = ()> + Send + 'static,
@@ -60,7 +60,7 @@ where
     run(&db, body(Arc::clone(&db))).await;
 }
 
-/// The same without migrating.
+/// The same, without a migrated schema.
 pub(crate) async fn with_empty_db<Fut>(body: impl FnOnce(Arc<Db>) -> Fut)
 where
     Fut: Future<Output = ()> + Send + 'static,
@@ -95,35 +95,35 @@ impl Db {
         MongoStore::connect(self.options.clone(), self.clock.clone()).await.unwrap()
     }
 
-    /// Runs a command on this database, past the store.
-    #[expect(clippy::disallowed_methods, reason = "tests look behind the store's back")]
+    /// Runs a command on this database directly.
+    #[expect(clippy::disallowed_methods, reason = "tests bypass the store")]
     pub(crate) async fn command(&self, command: Document) -> Document {
         let name = self.options.database.as_deref().unwrap();
         self.raw.database(name).run_command(command).await.unwrap()
     }
 
-    /// Makes these commands of this store fail in this way, on a server of one's own only: there is one fail point for
-    /// the whole server.
-    #[expect(clippy::disallowed_methods, reason = "tests look behind the store's back")]
+    /// Makes these commands of this store fail. Only on a separate server, because a fail point is set for the whole
+    /// server.
+    #[expect(clippy::disallowed_methods, reason = "tests bypass the store")]
     pub(crate) async fn fail(&self, commands: &[&str], mode: impl Into<bson::Bson>, mut how: Document) {
         how.extend(doc! { "failCommands": commands, "appName": &self.options.app_name });
         let command = doc! { "configureFailPoint": "failCommand", "mode": mode.into(), "data": how };
         self.raw.database("admin").run_command(command).await.unwrap();
     }
 
-    /// Lets everything work again.
+    /// Turns the fail point off.
     pub(crate) async fn mend(&self) {
         self.fail(&[], "off", doc! {}).await;
     }
 
-    #[expect(clippy::disallowed_methods, reason = "tests look behind the store's back")]
+    #[expect(clippy::disallowed_methods, reason = "tests bypass the store")]
     async fn forget(&self) {
         let name = self.options.database.as_deref().unwrap();
         self.raw.database(name).drop().await.unwrap();
     }
 }
 
-/// A server of one's own, for tests that make it fail; stopped and removed when dropped.
+/// A separate server, for tests that make it fail. It is stopped and removed on drop.
 pub(crate) struct OwnServer {
     child: Child,
     pub(crate) port: u16,
@@ -131,7 +131,7 @@ pub(crate) struct OwnServer {
 }
 
 impl OwnServer {
-    /// A replica set of one with a database for the test.
+    /// Starts a replica set with one member, and makes a database for the test.
     pub(crate) async fn replica_set() -> Option<(Self, Db)> {
         let server = Self::start(&["--replSet", "rs0"]).await?;
         let direct = server.direct().await;
@@ -155,7 +155,7 @@ impl OwnServer {
         url()?;
         let binary = services().join("bin/mongod-6.0.5");
         if !binary.exists() {
-            return skip(&format!("{} is missing: scripts/services up brings it", binary.display()));
+            return skip(&format!("{} is missing: scripts/services up installs it", binary.display()));
         }
         let data = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -180,7 +180,7 @@ impl OwnServer {
         Client::with_uri_str(format!("mongodb://127.0.0.1:{}/?{options}", self.port)).await.unwrap()
     }
 
-    /// Stops it, as a crash would.
+    /// Kills the server, like a crash.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -194,19 +194,19 @@ impl Drop for OwnServer {
     }
 }
 
-/// Where `scripts/services` keeps what it downloads.
+/// The folder where `scripts/services` keeps its downloads.
 fn services() -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/tmp".into()));
     let cache = || std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home().join(".cache"), PathBuf::from);
     std::env::var_os("SKEP_TEST_SERVICES_DIR").map_or_else(|| cache().join("skep-test-services"), PathBuf::from)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests look behind the store's back")]
+#[expect(clippy::disallowed_methods, reason = "tests bypass the store")]
 pub(crate) async fn admin(client: &Client, command: Document) -> mongodb::error::Result<Document> {
     client.database("admin").run_command(command).await
 }
 
-/// Waits until it is so, for a minute at most.
+/// Waits until the condition holds, at most a minute.
 pub(crate) async fn until<Fut: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> Fut) {
     let start = Instant::now();
     while !is_so().await {
@@ -225,7 +225,7 @@ pub(crate) async fn catalog_on(store: &MongoStore, contended: &[Key]) -> Result<
     store.begin(TxMode::Write, contended).await
 }
 
-/// Stores a product with so many pieces.
+/// Stores a product with this many units on hand.
 pub(crate) async fn stock_up(store: &MongoStore, pieces: u32) -> skep_domain::catalog::Product {
     let product = crate::samples::product();
     let mut tx = catalog(store).await;

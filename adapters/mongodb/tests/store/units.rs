@@ -1,4 +1,4 @@
-//! Units of work: what the contract suite cannot see, because it knows the ports alone.
+//! Units of work, beyond the contract suite, which knows only the ports.
 
 use crate::{
     samples::{self, at},
@@ -9,7 +9,7 @@ use skep_application::{catalog::ProductQueries as _, kernel::StoreError};
 use skep_domain::{catalog::Product, shared::UserId};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_read_names_its_place() {
+async fn an_unreadable_document_is_named() {
     with_db(|db| async move {
         let product = stock_up(&db.store, 1).await;
         let id = bson::Uuid::from_uuid_1(product.id.uuid());
@@ -37,7 +37,7 @@ async fn the_server_itself_refuses_more_reserved_than_on_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn batches_are_one_command_however_long() {
+async fn a_batch_of_any_length_is_one_command() {
     with_db(|db| async move {
         let commands = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
         let mut options = db.options.clone();
@@ -73,7 +73,7 @@ async fn batches_are_one_command_however_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_whose_unit_was_lost_is_judged_anew() {
+async fn a_refusal_whose_transaction_was_lost_is_retried() {
     let Some((server, db)) = crate::support::OwnServer::replica_set().await else { return };
     let product = stock_up(&db.store, 1).await;
     let mut tx = catalog(&db.store).await;

@@ -1,4 +1,4 @@
-//! Connections that break, run out, are cancelled and come back.
+//! Connections that break, run out, are canceled and are reused.
 
 use crate::{
     proxy::Proxy,
@@ -17,7 +17,7 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 #[tokio::test]
-async fn connection_killed_between_statements_may_be_repeated() {
+async fn connection_killed_between_statements_is_a_retry() {
     with_database(async |test| {
         let database = test.with_items().await;
         let mut tx = begin(&database).await;
@@ -50,12 +50,12 @@ async fn connection_killed_before_its_commit_leaves_the_outcome_unknown() {
         let reader = database.begin(TxMode::Read, &[]).await.unwrap();
         test.kill().await;
         let error = reader.commit().await.unwrap_err();
-        assert!(matches!(error, StoreError::Retry(_)), "a reader has no outcome: {error:?}");
+        assert!(matches!(error, StoreError::Retry(_)), "a reading unit has no outcome: {error:?}");
 
         let refused = begin(&database).await;
         test.kill().await;
         let error = refused.rollback().await.unwrap_err();
-        assert!(matches!(error, StoreError::Retry(_)), "what it saw may be lost: {error:?}");
+        assert!(matches!(error, StoreError::Retry(_)), "the rows that it read may be lost: {error:?}");
     })
     .await;
 }
@@ -82,7 +82,7 @@ async fn commit_whose_answer_is_lost_is_unknown_and_may_be_stored() {
 }
 
 #[tokio::test]
-async fn silent_server_is_given_up_after_a_while() {
+async fn silent_server_is_given_up_after_the_answer_timeout() {
     with_database(async |test| {
         test.with_items().await;
         let proxy = Proxy::start(&test.url).await;
@@ -101,7 +101,7 @@ async fn silent_server_is_given_up_after_a_while() {
         assert!(matches!(commits, Err(StoreError::OutcomeUnknown(_))), "{commits:?}");
         assert!(matches!(inserts, Err(StoreError::Unavailable(_))), "{inserts:?}");
         assert!(matches!(reads, Err(StoreError::Unavailable(_))), "{reads:?}");
-        assert_eq!(database.pool_stats().size, 0, "no connection whose state is unknown is kept");
+        assert_eq!(database.pool_stats().size, 0, "a connection in an unknown state is not kept");
 
         proxy.pass_answers();
         assert_eq!(number(database.read(count_items(), vec![]).await.unwrap()), 1);
@@ -109,7 +109,8 @@ async fn silent_server_is_given_up_after_a_while() {
     .await;
 }
 
-/// What was said of each unit holds, while the server keeps ending connections. Goes on until some of them were felt.
+/// The reported outcome of each unit is true, while the server keeps ending connections. Runs until several units have
+/// failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outcomes_are_true_while_connections_are_killed() {
     const TASKS: i64 = 4;
@@ -118,19 +119,19 @@ async fn outcomes_are_true_while_connections_are_killed() {
     const KILLS: usize = 5;
     with_database(async |test| {
         let database = Arc::new(test.with_items().await);
-        let felt = Arc::new(AtomicUsize::new(0));
+        let hits = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
         for task in 0..TASKS {
-            let (database, felt) = (Arc::clone(&database), Arc::clone(&felt));
+            let (database, hits) = (Arc::clone(&database), Arc::clone(&hits));
             tasks.spawn(async move {
                 let mut outcomes = Vec::new();
                 for number in 0..AT_MOST {
-                    if number >= AT_LEAST && felt.load(Ordering::SeqCst) >= KILLS {
+                    if number >= AT_LEAST && hits.load(Ordering::SeqCst) >= KILLS {
                         break;
                     }
                     let id = task * AT_MOST + number;
                     let outcome = one_unit(&database, id).await;
-                    felt.fetch_add(usize::from(outcome.is_err()), Ordering::SeqCst);
+                    hits.fetch_add(usize::from(outcome.is_err()), Ordering::SeqCst);
                     outcomes.push((id, outcome));
                 }
                 outcomes
@@ -148,16 +149,16 @@ async fn outcomes_are_true_while_connections_are_killed() {
             let found = test.number(&format!("SELECT count(*) FROM items WHERE id = {id}")).await == 1;
             stored += i64::from(found);
             match outcome {
-                Ok(()) => assert!(found, "{id} was acknowledged and is lost"),
+                Ok(()) => assert!(found, "{id} was acknowledged and is missing"),
                 Err(StoreError::OutcomeUnknown(_)) => {}
                 Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
-                    assert!(!found, "{id} was undone and is here")
+                    assert!(!found, "{id} was rolled back and is stored")
                 }
                 Err(other) => panic!("{other:?}"),
             }
         }
-        let felt = felt.load(Ordering::SeqCst);
-        assert!(stored > 0 && felt > 0, "{stored} units were stored, {felt} were hit");
+        let hits = hits.load(Ordering::SeqCst);
+        assert!(stored > 0 && hits > 0, "{stored} units were stored, {hits} failed");
         eventually(async || database.pool_stats().size == database.pool_stats().idle).await;
     })
     .await;
@@ -171,7 +172,7 @@ async fn one_unit(database: &PostgresDatabase, id: i64) -> Result<(), StoreError
 }
 
 #[tokio::test]
-async fn server_that_ended_an_idle_transaction_has_certainly_not_committed_it() {
+async fn idle_transaction_that_the_server_ended_is_certainly_not_committed() {
     with_database(async |test| {
         test.with_items().await;
         let mut options = test.options();
@@ -188,7 +189,7 @@ async fn server_that_ended_an_idle_transaction_has_certainly_not_committed_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pooled_connections_that_the_server_closed_are_not_noticed() {
+async fn pooled_connections_that_the_server_closed_are_replaced_unnoticed() {
     with_database(async |test| {
         let database = Arc::new(test.with_items().await);
         for round in 0..3_i64 {
@@ -225,7 +226,7 @@ async fn pooled_connections_that_the_server_closed_are_not_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancelled_begins_leave_no_connection_stuck() {
+async fn canceled_begins_leave_no_connection_stuck() {
     with_database(async |test| {
         test.with_items().await;
         let mut options = test.options();
@@ -259,7 +260,7 @@ async fn cancelled_begins_leave_no_connection_stuck() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rush_on_a_new_pool_is_served() {
+async fn many_units_on_a_new_pool_are_all_served() {
     with_database(async |test| {
         let database = Arc::new(test.with_items().await);
         let mut tasks = JoinSet::new();
@@ -278,7 +279,7 @@ async fn rush_on_a_new_pool_is_served() {
 }
 
 #[tokio::test]
-async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
+async fn callers_wait_for_a_free_connection_and_are_then_refused() {
     with_database(async |test| {
         test.with_items().await;
         let mut options = test.options();
@@ -293,7 +294,7 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
         database.check().await.unwrap();
         let stats = database.pool_stats();
         assert_eq!((stats.size, stats.idle, stats.max), (2, 0, 2));
-        assert_eq!((stats.pending, stats.timeouts), (0, 2), "both have waited in vain");
+        assert_eq!((stats.pending, stats.timeouts), (0, 2), "both waited until their timeout");
 
         options.acquire_timeout = Duration::from_secs(20);
         let patient = Arc::new(PostgresDatabase::connect(&options).unwrap());
@@ -313,7 +314,7 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
 }
 
 #[tokio::test]
-async fn changed_table_is_met_with_new_connections() {
+async fn change_of_a_table_replaces_all_connections() {
     with_database(async |test| {
         let database = test.with_items().await;
         test.run("INSERT INTO items VALUES (1, 'bee')").await;
@@ -328,7 +329,7 @@ async fn changed_table_is_met_with_new_connections() {
         test.run("ALTER TABLE items ALTER COLUMN text TYPE VARCHAR(9)").await;
         let mut rows = database.read(all, vec![]).await.unwrap();
         assert_eq!((rows[0].int().unwrap(), rows[0].text().unwrap()), (1, "bee".to_owned()));
-        assert_eq!(database.pool_stats().size, 1, "the other one is replaced too");
+        assert_eq!(database.pool_stats().size, 1, "the other connection is closed too");
 
         test.run("ALTER TABLE items ALTER COLUMN text TYPE TEXT").await;
         let mut tx = begin(&database).await;

@@ -1,4 +1,4 @@
-//! The driver on a real server, which `SKEP_TEST_POSTGRES_URL` names.
+//! The driver on a real server, at the address `SKEP_TEST_POSTGRES_URL`.
 
 #[cfg(test)]
 mod connections;

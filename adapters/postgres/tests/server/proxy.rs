@@ -1,4 +1,4 @@
-//! Something between us and the server that can fall silent.
+//! A proxy in front of the server that can hold answers back.
 
 use std::{
     io,
@@ -19,9 +19,9 @@ const PASS: u8 = 0;
 const SWALLOW: u8 = 1;
 const CUT: u8 = 2;
 
-/// Passes everything on to the server of `url`, until it is told to keep the answers for itself.
+/// Passes everything on to the server of `url`, until it has to hold the answers back.
 pub(crate) struct Proxy {
-    /// The address to connect to instead.
+    /// The address of the proxy, in place of the server's.
     pub(crate) url: String,
     answers: Arc<AtomicU8>,
 }
@@ -37,12 +37,12 @@ impl Proxy {
         Self { url, answers }
     }
 
-    /// From now on what is sent arrives, but instead of the answer the connection breaks.
+    /// From now on requests arrive, but the connection breaks instead of an answer.
     pub(crate) fn cut_answers(&self) {
         self.answers.store(CUT, Ordering::SeqCst);
     }
 
-    /// From now on what is sent arrives, and nothing ever comes back.
+    /// From now on requests arrive, but no answer comes back.
     pub(crate) fn swallow_answers(&self) {
         self.answers.store(SWALLOW, Ordering::SeqCst);
     }

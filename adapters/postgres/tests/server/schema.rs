@@ -1,4 +1,4 @@
-//! Migrations under their lock.
+//! Migrations and the lock on the schema.
 
 use crate::support::{TestDatabase, count_items, eventually, insert_item, number, with_database};
 use skep_application::kernel::StoreError;
@@ -7,7 +7,7 @@ use skep_sql::{SqlDatabase, SqlSchema, Value};
 use std::{future::Future, pin::pin, time::Duration};
 use tokio::time::timeout;
 
-/// Each would fail if it was run twice.
+/// Each of these fails if it runs twice.
 const SCRIPTS: [&str; 3] = [
     "CREATE TABLE steps (step BIGINT); INSERT INTO steps VALUES (1);",
     "ALTER TABLE steps ADD COLUMN more TEXT; INSERT INTO steps VALUES (2, 'a;b');",
@@ -18,7 +18,7 @@ async fn schema(database: &PostgresDatabase) -> Box<dyn SqlSchema> {
     database.schema().await.unwrap()
 }
 
-/// What the runner does with a script, but for the record.
+/// Runs a script like the migration runner, without the record.
 async fn step(schema: &mut dyn SqlSchema, script: &str) -> Result<(), StoreError> {
     schema.begin().await?;
     match schema.script(script).await {
@@ -39,7 +39,7 @@ async fn locks(test: &TestDatabase) -> i64 {
 }
 
 #[tokio::test]
-async fn failed_script_leaves_nothing_and_the_lock_stays() {
+async fn failed_script_leaves_nothing_and_keeps_the_lock() {
     with_database(async |test| {
         let database = test.connect();
         let mut schema = schema(&database).await;
@@ -69,7 +69,7 @@ async fn statements_run_in_the_step_that_is_open() {
             schema.begin().await.unwrap();
             assert_eq!(schema.execute(insert_item(), vec![Value::Int(1), Value::Null]).await.unwrap(), 1);
             assert_eq!(number(schema.query(count_items(), vec![]).await.unwrap()), 1);
-            assert_eq!(test.items().await, 0, "nobody else sees it");
+            assert_eq!(test.items().await, 0, "other connections do not see it");
             if commits {
                 schema.commit().await.unwrap();
             } else {
@@ -84,7 +84,7 @@ async fn statements_run_in_the_step_that_is_open() {
         schema.execute(insert_item(), vec![Value::Int(2), Value::Null]).await.unwrap();
         drop(schema);
         eventually(async || locks(&test).await == 0).await;
-        assert_eq!(test.items().await, 1, "dropping undoes what is open");
+        assert_eq!(test.items().await, 1, "dropping rolls the open step back");
     })
     .await;
 }
@@ -104,17 +104,17 @@ async fn lock_is_held_until_the_schema_is_dropped() {
 }
 
 #[tokio::test]
-async fn lock_is_freed_by_whoever_is_cancelled_or_killed() {
+async fn lock_is_freed_by_a_canceled_call_and_by_a_killed_connection() {
     with_database(async |test| {
         let database = test.connect();
         let mut first = schema(&database).await;
-        assert!(timeout(Duration::from_millis(100), schema(&database)).await.is_err(), "it is held");
+        assert!(timeout(Duration::from_millis(100), schema(&database)).await.is_err(), "the schema is locked");
 
         let slow = "CREATE TABLE half (id BIGINT); SELECT pg_sleep(0.3);";
         first.begin().await.unwrap();
         cancel(first.script(slow)).await;
         let error = first.commit().await.unwrap_err();
-        assert!(matches!(error, StoreError::Unavailable(_)), "it has given up the lock: {error:?}");
+        assert!(matches!(error, StoreError::Unavailable(_)), "the lock is gone: {error:?}");
 
         let mut next = schema(&database).await;
         assert_eq!(test.number("SELECT count(*) FROM pg_tables WHERE tablename = 'half'").await, 0);

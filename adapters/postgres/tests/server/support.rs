@@ -1,4 +1,4 @@
-//! A database for each test, and statements made where they are used.
+//! A database for each test, and helpers that make statements.
 
 use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
@@ -17,19 +17,19 @@ use uuid::Uuid;
 pub(crate) struct TestDatabase {
     name: String,
     pub(crate) url: String,
-    /// Somebody else.
+    /// Another connection, which the driver does not know.
     other: Arc<Mutex<PgConnection>>,
 }
 
-/// Runs a test on a database of its own, and drops the database however the test ends. Without a server the test is
-/// skipped, unless `SKEP_REQUIRE_STORES` names `postgres`.
+/// Runs a test on a separate database, and drops the database in any case. Without a server the test is skipped, unless
+/// `SKEP_REQUIRE_STORES` names `postgres`.
 pub(crate) async fn with_database<Fut>(test: impl FnOnce(TestDatabase) -> Fut)
 where
     Fut: Future<Output = ()> + 'static,
 {
     let Ok(server) = env::var("SKEP_TEST_POSTGRES_URL") else {
         let required = env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
-        assert!(!required.contains("postgres"), "SKEP_REQUIRE_STORES asks for SKEP_TEST_POSTGRES_URL");
+        assert!(!required.contains("postgres"), "SKEP_REQUIRE_STORES needs SKEP_TEST_POSTGRES_URL");
         println!("skipped: SKEP_TEST_POSTGRES_URL is not set");
         return;
     };
@@ -58,7 +58,7 @@ async fn run(connection: &mut PgConnection, sql: String) {
 }
 
 impl TestDatabase {
-    /// The defaults, with more patience: a loaded machine takes its time to open connections.
+    /// The defaults with longer limits, because a busy machine opens connections slowly.
     pub(crate) fn options(&self) -> PostgresOptions {
         patient(&self.url)
     }
@@ -73,13 +73,13 @@ impl TestDatabase {
         self.connect()
     }
 
-    /// Runs a script as somebody else.
+    /// Runs a script on the other connection.
     pub(crate) async fn run(&self, sql: &str) {
         let mut other = self.other.lock().await;
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *other).await.unwrap();
     }
 
-    /// A number, as somebody else sees it.
+    /// Reads a number on the other connection.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.other.lock().await.fetch_one(AssertSqlSafe(sql.to_owned())).await.unwrap().get(0)
     }
@@ -88,35 +88,35 @@ impl TestDatabase {
         self.number("SELECT count(*) FROM items").await
     }
 
-    /// How many of our connections the server knows, in the given state.
+    /// The number of our connections in this state, as the server reports it.
     pub(crate) async fn connections(&self, state: &str) -> i64 {
         let ours = format!("datname = '{}' AND application_name = 'skep'", self.name);
         self.number(&format!("SELECT count(*) FROM pg_stat_activity WHERE {ours} AND state LIKE '{state}'")).await
     }
 
-    /// Has the server end all of our connections.
+    /// Makes the server end all of our connections.
     pub(crate) async fn kill_now(&self) {
         let ours = format!("datname = '{}' AND application_name = 'skep'", self.name);
         self.run(&format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")).await;
     }
 
-    /// Has the server end all of our connections, and waits until they are gone.
+    /// Makes the server end all of our connections, and waits until they are gone.
     pub(crate) async fn kill(&self) {
         self.kill_now().await;
         eventually(async || self.connections("%").await == 0).await;
     }
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !is().await {
-        assert!(Instant::now() < deadline, "did not happen");
+        assert!(Instant::now() < deadline, "the condition was never met");
         sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// A statement with a text of its own. It lives as long as the test.
+/// A statement with this text. It lives as long as the test program.
 pub(crate) fn statement(sql: &'static str, params: &'static [Kind], columns: &'static [Kind]) -> &'static Statement {
     Box::leak(Box::new(Statement { name: "test.item.verb", sql: Sql::Both(sql.into()), params, columns, batch: false }))
 }
@@ -142,13 +142,13 @@ pub(crate) async fn insert(tx: &mut Box<dyn SqlTransaction>, id: i64) -> Result<
     tx.execute(insert_item(), vec![Value::Int(id), Value::Null]).await
 }
 
-/// The number in the one row of an answer.
+/// The number in the only row of a result.
 pub(crate) fn number(mut rows: Vec<Row>) -> i64 {
     assert_eq!(rows.len(), 1);
     rows[0].int().unwrap()
 }
 
-/// Everything that an error says, in every way.
+/// Everything that an error shows in any format.
 pub(crate) fn everything(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut next = std::error::Error::source(error);

@@ -8,7 +8,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 
 #[tokio::test]
-async fn what_is_committed_is_seen_and_what_is_not_is_not() {
+async fn only_committed_rows_are_seen() {
     with_database(async |test| {
         let database = test.with_items().await;
         let mut tx = begin(&database).await;
@@ -24,7 +24,7 @@ async fn what_is_committed_is_seen_and_what_is_not_is_not() {
         let mut tx = begin(&database).await;
         insert(&mut tx, 2).await.unwrap();
         drop(tx);
-        // Waits for the dropped one, if that still has the key.
+        // Waits for the dropped transaction, if it still holds the key.
         let mut tx = begin(&database).await;
         insert(&mut tx, 2).await.unwrap();
         tx.commit().await.unwrap();
@@ -57,7 +57,7 @@ async fn reading_transaction_sees_one_state_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_isolation_level_that_the_server_prefers_does_not_count() {
+async fn the_server_cannot_choose_the_isolation_level() {
     with_database(async |test| {
         let name = test.url.rsplit_once('/').unwrap().1;
         test.run(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")).await;
@@ -73,7 +73,7 @@ async fn an_isolation_level_that_the_server_prefers_does_not_count() {
 }
 
 #[tokio::test]
-async fn nothing_works_after_an_error_and_nothing_is_stored() {
+async fn after_an_error_everything_is_refused_and_nothing_is_stored() {
     with_database(async |test| {
         let database = test.with_items().await;
         for fault in ["SELECT 1 / 0::bigint", "SELECT no_column"] {
@@ -97,7 +97,7 @@ async fn nothing_works_after_an_error_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn cancelled_statement_undoes_the_transaction() {
+async fn canceled_statement_undoes_the_transaction() {
     with_database(async |test| {
         let database = test.with_items().await;
         let mut tx = begin(&database).await;
@@ -109,7 +109,7 @@ async fn cancelled_statement_undoes_the_transaction() {
         eventually(async || database.pool_stats().idle == 1).await;
         assert_eq!(database.pool_stats().size, 1, "the connection has survived");
         assert_eq!(test.items().await, 0);
-        assert_eq!(number(database.read(count_items(), vec![]).await.unwrap()), 0, "and answers the right question");
+        assert_eq!(number(database.read(count_items(), vec![]).await.unwrap()), 0, "and gives the right answer");
     })
     .await;
 }
@@ -136,7 +136,7 @@ async fn duplicate_names_its_constraint() {
 }
 
 #[tokio::test]
-async fn commit_reports_what_was_deferred_to_it() {
+async fn commit_reports_a_deferred_violation() {
     with_database(async |test| {
         let database = test.with_items().await;
         test.run("CREATE TABLE later (id BIGINT CONSTRAINT orders_number_key UNIQUE DEFERRABLE INITIALLY DEFERRED)")
@@ -173,7 +173,7 @@ async fn errors_do_not_quote_rows() {
     .await;
 }
 
-/// Two transactions, each of which has locked a row of its own.
+/// Two transactions, each of which has locked one row.
 async fn two_with_locks(database: &PostgresDatabase) -> [Box<dyn skep_sql::SqlTransaction>; 2] {
     let mut both = [begin(database).await, begin(database).await];
     for (tx, id) in both.iter_mut().zip(1..) {
@@ -187,7 +187,7 @@ fn lock(tx: &mut Box<dyn skep_sql::SqlTransaction>, id: i64) -> impl Future<Outp
 }
 
 #[tokio::test]
-async fn waiting_too_long_for_a_lock_may_be_repeated() {
+async fn waiting_too_long_for_a_lock_is_retried() {
     with_database(async |test| {
         test.with_items().await;
         test.run("INSERT INTO items VALUES (1), (2)").await;
@@ -202,7 +202,7 @@ async fn waiting_too_long_for_a_lock_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn deadlock_is_repeated_by_one_and_won_by_the_other() {
+async fn of_two_deadlocked_units_one_is_retried_and_the_other_commits() {
     with_database(async |test| {
         let database = test.with_items().await;
         test.run("INSERT INTO items VALUES (1), (2)").await;
@@ -225,7 +225,7 @@ async fn deadlock_is_repeated_by_one_and_won_by_the_other() {
 }
 
 #[tokio::test]
-async fn slow_statement_is_stopped_and_not_repeated() {
+async fn slow_statement_is_stopped_and_not_retried() {
     with_database(async |test| {
         let mut options = test.options();
         options.statement_timeout = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Servers that are not there, not ours, or silent. These errors are read by whoever runs the program.
+//! Servers that do not exist, refuse us or do not answer. Operators read these errors.
 
 use crate::support::{begin, everything, patient, with_database};
 use skep_application::kernel::{StoreError, TxMode};
@@ -7,7 +7,7 @@ use skep_sql::SqlDatabase;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-/// What every way of using the database says.
+/// The errors of every way to use the database.
 async fn complaints(url: &str) -> Vec<String> {
     let mut options = PostgresOptions::new(url);
     options.acquire_timeout = Duration::from_secs(3);
@@ -32,13 +32,13 @@ fn with_password(url: &str, password: &str) -> String {
     url.to_string()
 }
 
-/// A port at which nobody listens.
+/// A port on which no server listens.
 async fn closed_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test]
-async fn wrong_password_and_wrong_database_are_told() {
+async fn wrong_password_and_wrong_database_are_reported() {
     with_database(async |test| {
         for text in complaints(&with_password(&test.url, "secret")).await {
             assert!(text.contains("password authentication failed") && text.contains("28P01"), "{text}");
@@ -63,7 +63,7 @@ async fn server_without_tls_is_refused_where_tls_is_required() {
 }
 
 #[tokio::test]
-async fn absent_servers_are_told_by_host_and_port() {
+async fn unreachable_servers_are_reported_by_host_and_port() {
     let port = closed_port().await;
     for text in complaints(&format!("postgres://me:secret@127.0.0.1:{port}/shop")).await {
         assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("refused"), "{text}");

@@ -1,4 +1,4 @@
-//! What goes in comes out.
+//! Values are read back as they were written.
 
 use crate::support::{TestDatabase, batch, begin, number, statement, with_database};
 use skep_application::kernel::StoreError;
@@ -67,7 +67,7 @@ fn corrupt<T>(result: Result<T, StoreError>) -> bool {
 }
 
 #[tokio::test]
-async fn every_kind_survives_one_by_one() {
+async fn every_kind_is_read_back_from_single_statements() {
     with_database(async |test| {
         let database = with_kinds(&test).await;
         let insert = statement(INSERT, KINDS, &[]);
@@ -82,7 +82,7 @@ async fn every_kind_survives_one_by_one() {
 }
 
 #[tokio::test]
-async fn every_kind_survives_in_a_batch_with_nulls_inside() {
+async fn every_kind_is_read_back_from_a_batch_with_nulls() {
     with_database(async |test| {
         let database = with_kinds(&test).await;
         let mut tx = begin(&database).await;
@@ -112,7 +112,7 @@ async fn lists_find_their_rows() {
 }
 
 #[tokio::test]
-async fn times_are_cut_to_milliseconds_and_held_within_the_years() {
+async fn times_are_truncated_to_milliseconds_and_limited_to_supported_years() {
     with_database(async |test| {
         let database = with_kinds(&test).await;
         let select = |sql| statement(sql, &[], &[Kind::Time]);
@@ -137,7 +137,7 @@ async fn times_are_cut_to_milliseconds_and_held_within_the_years() {
 }
 
 #[tokio::test]
-async fn statements_that_do_not_keep_their_word_are_refused() {
+async fn statements_that_differ_from_their_declaration_are_refused() {
     with_database(async |test| {
         let database = with_kinds(&test).await;
         let answer = async |sql, columns| database.read(statement(sql, &[], columns), vec![]).await;

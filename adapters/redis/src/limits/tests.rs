@@ -3,8 +3,8 @@ use std::{error::Error as _, sync::Arc};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Limits on the server of the tests, under a prefix of its own. Without a server `None`, or a failure where
-/// `SKEP_REQUIRE_STORES` names it.
+/// Limits on the test server, under a separate prefix. `None` without a server, or a failure if `SKEP_REQUIRE_STORES`
+/// names redis.
 fn server() -> Option<RedisLimits> {
     let Ok(url) = std::env::var("SKEP_TEST_REDIS_URL") else {
         let required = std::env::var("SKEP_REQUIRE_STORES").unwrap_or_default();
@@ -22,7 +22,7 @@ async fn milliseconds_to_live(limits: &RedisLimits, key: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn exactly_the_burst_is_allowed_and_keys_do_not_touch_each_other() {
+async fn exactly_the_burst_is_allowed_and_keys_are_independent() {
     let Some(limits) = server() else { return };
     limits.check().await.unwrap();
     let limit = Limit { burst: 3, period: HOUR };
@@ -38,12 +38,12 @@ async fn exactly_the_burst_is_allowed_and_keys_do_not_touch_each_other() {
 }
 
 #[tokio::test]
-async fn the_script_gives_the_numbers_of_the_shared_arithmetic() {
+async fn the_script_computes_the_same_numbers_as_the_kernel() {
     let Some(limits) = server() else { return };
     let mut now = 1_790_000_000_000_000_u64;
     let mut full_at = 0_u64;
     for step in 0..400_u64 {
-        // Changes of the limit and uneven waits, among them none at all.
+        // Changes of the limit, and uneven waits, some of them zero.
         let limit = match step / 100 {
             0 => Limit { burst: 7, period: Duration::from_secs(60) },
             1 => Limit { burst: 50, period: Duration::from_secs(86_400 * 365) },
@@ -60,7 +60,7 @@ async fn the_script_gives_the_numbers_of_the_shared_arithmetic() {
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_does_not_lock_anybody_out() {
+async fn a_clock_that_was_set_back_does_not_lock_callers_out() {
     let Some(limits) = server() else { return };
     let limit = Limit { burst: 1, period: Duration::from_secs(60) };
     let now = 1_790_000_000_000_000;
@@ -107,7 +107,7 @@ async fn of_200_tasks_of_two_instances_exactly_the_burst_is_allowed() {
 }
 
 #[tokio::test]
-async fn after_a_cut_and_without_the_script_it_goes_on() {
+async fn limits_work_again_after_a_broken_connection_and_a_lost_script() {
     let Some(limits) = server() else { return };
     let limit = Limit { burst: 100, period: HOUR };
     limits.take("a", limit).await.unwrap();
@@ -122,13 +122,13 @@ async fn after_a_cut_and_without_the_script_it_goes_on() {
     let mut failures = 0;
     while limits.take("a", limit).await.is_err() {
         failures += 1;
-        assert!(failures < 20, "it never came back");
+        assert!(failures < 20, "the connection never came back");
     }
 }
 
 #[tokio::test]
-async fn a_dead_address_is_unavailable_and_tells_no_password() {
-    // Bound and never accepted by anybody: dropping the listener leaves a port that refuses.
+async fn an_unreachable_address_is_unavailable_and_shows_no_password() {
+    // No one accepts connections on this port: dropping the listener leaves a port that refuses.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let limits = RedisLimits::connect(&format!("redis://skep:hunter2@127.0.0.1:{port}"), "p:").unwrap();
     for error in
@@ -146,7 +146,7 @@ async fn a_dead_address_is_unavailable_and_tells_no_password() {
 async fn a_server_that_never_answers_is_unavailable() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
-    // Accepts and then says nothing.
+    // Accepts connections and never answers.
     let server = tokio::spawn(async move {
         let mut kept = Vec::new();
         loop {

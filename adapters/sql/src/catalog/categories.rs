@@ -42,14 +42,27 @@ static LINEAGE: LazyLock<Statement> = LazyLock::new(|| {
     CATEGORIES.query("lineage", text, &[Kind::Uuid, Kind::Uuid], &[])
 });
 
+/// Looks one level deeper than the tree may be, and no further.
+static HEIGHT: Statement = Statement::both(
+    "catalog.category.height",
+    "WITH RECURSIVE below (id, level) AS (SELECT id, CAST(1 AS BIGINT) FROM categories WHERE id = $1 UNION ALL \
+     SELECT child.id, below.level + 1 FROM categories AS child JOIN below ON child.parent_id = below.id \
+     WHERE below.level <= $2) SELECT coalesce(max(level), 0) FROM below",
+    &[Kind::Uuid, Kind::Int],
+    &[Kind::Int],
+);
+
+/// How often [`LINEAGE`] looks again because a category was moved between its look and its lock.
+const LOOKS: usize = 8;
+
 static LIST: LazyLock<Pages> = LazyLock::new(|| {
-    // The columns are called like the keys.
+    // Each column has the name of its sort key.
     let sorts: Vec<_> = CategorySortKey::NAMES.iter().map(|column| (format!("list_by_{column}"), *column)).collect();
     Pages::new(&CATEGORIES, &Listed { condition: "", params: &[], sorts: &sorts, count: "count" })
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&CATEGORIES).statements(LIST.statements()).statements([&*LINEAGE])
+    Declared::table(&CATEGORIES).statements(LIST.statements()).statements([&*LINEAGE, &HEIGHT])
 }
 
 impl Stored for Category {
@@ -82,7 +95,7 @@ impl CategoryRepository for SqlUnit {
     }
 
     async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError> {
-        loop {
+        for _ in 0..LOOKS {
             let locked = self.rows(&LINEAGE, args![id.uuid(), moving.uuid()], Category::read).await?;
             let parents: BTreeMap<_, _> = locked.iter().map(|category| (category.id, category.parent_id)).collect();
             let (mut lineage, mut next) = (vec![], Some(id));
@@ -96,8 +109,16 @@ impl CategoryRepository for SqlUnit {
             if next.is_none() || lineage.is_empty() {
                 return Ok(lineage);
             }
-            // One was moved after the statement had looked, and before it was locked: the statement looks again.
+            // A category was moved after the statement had read it and before it was locked, so the statement runs
+            // again.
         }
+        self.remember(Err(StoreError::Retry("the lineage of a category kept changing".into())))
+    }
+
+    async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError> {
+        let most = Category::MAX_DEPTH as i64;
+        let height = self.row(&HEIGHT, args![id.uuid(), most], Row::int).await?;
+        Ok(height.and_then(|height| usize::try_from(height).ok()).unwrap_or_default())
     }
 
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError> {

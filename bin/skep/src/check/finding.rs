@@ -1,14 +1,14 @@
-//! What was found.
+//! The results of checks.
 
-/// How good or bad a finding is.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Level {
-    /// As it should be.
+    /// Nothing has to be done.
     Ok,
-    /// Works, but worth knowing.
+    /// The server would work, but the operator should know this.
     Note,
-    /// The server would not start, or not work.
+    /// The server would not start or would not work.
     Wrong,
 }
 
@@ -22,16 +22,15 @@ impl Level {
     }
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Finding {
-    /// What was looked at.
+    /// The check, for example `port`.
     pub(crate) name: &'static str,
-    /// How it is.
     pub(crate) level: Level,
-    /// What was found.
+    /// What the check has found.
     pub(crate) text: String,
-    /// What to do, if something has to be done.
+    /// What to do about it.
     pub(crate) remedy: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The folder, the secret and the disk.
+//! Checks of the data folder, the secret and the disk.
 
 use super::finding::Finding;
 use crate::{
@@ -14,16 +14,16 @@ use std::{
 };
 
 const MIB: u64 = 1024 * 1024;
-/// With less than this free, little more can be stored.
+/// Free bytes below which the server would soon fail to store anything.
 const TOO_LITTLE: u64 = 64 * MIB;
-/// With less than this free, it is time to look.
+/// Free bytes below which an operator should make room.
 const LITTLE: u64 = 1024 * MIB;
 
 pub(super) fn mode(path: &Path) -> io::Result<u32> {
     Ok(fs::metadata(path)?.permissions().mode() & 0o777)
 }
 
-/// The path itself, or the nearest folder above it that is there.
+/// The path itself, or the nearest folder above it that exists.
 fn nearest(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
@@ -37,58 +37,58 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
         let above = nearest(path);
         let may = access(&above, Access::WRITE_OK | Access::EXEC_OK);
         return vec![match may {
-            Ok(()) if above.is_dir() => Finding::ok(NAME, format!("{shown} will be made by the first start")),
+            Ok(()) if above.is_dir() => Finding::ok(NAME, format!("the first start will make {shown}")),
             Ok(()) => Finding::wrong(
                 NAME,
-                format!("{shown} cannot be made: {} is no folder", above.display()),
-                "name another one with SKEP_DATA_DIR",
+                format!("{shown} cannot be made, because {} is not a folder", above.display()),
+                "set SKEP_DATA_DIR to another folder",
             ),
             Err(error) => Finding::wrong(
                 NAME,
                 format!("{shown} cannot be made in {}: {error}", above.display()),
-                "make it and give it to the user that runs skep, or name another one with SKEP_DATA_DIR",
+                "make the folder and give it to the user that runs skep, or set SKEP_DATA_DIR to another folder",
             ),
         }];
     };
     if !found.is_dir() {
-        return vec![Finding::wrong(NAME, format!("{shown} is no folder"), "name another one with SKEP_DATA_DIR")];
+        return vec![Finding::wrong(NAME, format!("{shown} is not a folder"), "set SKEP_DATA_DIR to another folder")];
     }
     if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         let text = format!("{shown} cannot be used: {error}");
-        return vec![Finding::wrong(NAME, text, format!("give it to the user that runs skep: chown <user> {shown}"))];
+        return vec![Finding::wrong(NAME, text, format!("give it to the user that runs skep, with chown"))];
     }
     vec![match found.permissions().mode() & 0o077 {
-        0 => Finding::ok(NAME, format!("{shown}, for its owner alone")),
-        _ => Finding::note(NAME, format!("{shown} is open to other users"), format!("chmod 700 {shown}")),
+        0 => Finding::ok(NAME, format!("only its owner can read {shown}")),
+        _ => Finding::note(NAME, format!("other users can read {shown}"), format!("chmod 700 {shown}")),
     }]
 }
 
-/// The secret too, for looking at the keys in the store.
+/// Also returns the secret, for the check of the keys in the store.
 pub(super) fn secret(config: &Config) -> (Option<InstanceSecret>, Finding) {
     const NAME: &str = "secret";
     let own = config.data_dir.join(data_dir::SECRET);
     let path = config.secret_file.as_deref().unwrap_or(&own);
     let shown = path.display();
     match data_dir::read_secret(path) {
-        Ok(secret) => (Some(secret), Finding::ok(NAME, format!("{shown}, for its owner alone"))),
+        Ok(secret) => (Some(secret), Finding::ok(NAME, format!("only its owner can read {shown}"))),
         Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             let finding = if config.secret_file.is_some() {
-                let remedy = format!("make one: (umask 077; openssl rand -hex 32 > {shown})");
-                Finding::wrong(NAME, format!("{shown} is not there"), remedy)
+                let remedy = format!("make it: (umask 077; openssl rand -hex 32 > {shown})");
+                Finding::wrong(NAME, format!("{shown} does not exist"), remedy)
             } else {
-                Finding::ok(NAME, format!("{shown} will be made by the first start"))
+                Finding::ok(NAME, format!("the first start will make {shown}"))
             };
             (None, finding)
         }
         Err(DataDirError::Open(_)) => {
-            (None, Finding::wrong(NAME, format!("{shown} can be read by others"), format!("chmod 600 {shown}")))
+            (None, Finding::wrong(NAME, format!("other users can read {shown}"), format!("chmod 600 {shown}")))
         }
         Err(error @ DataDirError::NoSecret(_)) => {
-            let remedy = "put the right file back; a new secret cannot open the keys of an old store";
+            let remedy = "restore the file from a backup; a new secret cannot open the keys of an existing store";
             (None, Finding::wrong(NAME, error.to_string(), remedy))
         }
         Err(error) => {
-            let remedy = "make it readable for the user that runs skep, and for no one else";
+            let remedy = "make the file readable for the user that runs skep, and for no one else";
             (None, Finding::wrong(NAME, error.to_string(), remedy))
         }
     }
@@ -101,13 +101,15 @@ pub(super) fn disk(config: &Config) -> Finding {
     match statvfs(&path) {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let text = format!("{} MiB free at {shown}", free / MIB);
+            let text = format!("{} MiB are free at {shown}", free / MIB);
             match free {
-                _ if free < TOO_LITTLE => Finding::wrong(NAME, text, "make room: nothing can be stored on a full disk"),
-                _ if free < LITTLE => Finding::note(NAME, text, "make room soon"),
+                _ if free < TOO_LITTLE => {
+                    Finding::wrong(NAME, text, "free some space: nothing can be stored on a full disk")
+                }
+                _ if free < LITTLE => Finding::note(NAME, text, "free some space soon"),
                 _ => Finding::ok(NAME, text),
             }
         }
-        Err(error) => Finding::note(NAME, format!("{shown} does not say how much is free: {error}"), "look with df"),
+        Err(error) => Finding::note(NAME, format!("the free space at {shown} is unknown: {error}"), "check it with df"),
     }
 }

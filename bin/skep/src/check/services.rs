@@ -1,19 +1,19 @@
-//! The store and its schema, Redis, and the port.
+//! Checks of the store and its schema, Redis, and the port.
 
 use super::finding::{Finding, Level};
 use crate::{
-    causes::with_causes,
+    causes::{driver_error, with_causes},
     config::{Config, StoreChoice},
     data_dir::DataDir,
-    skep::system_runtime,
-    stores::OpenStore,
+    listen::{ListenError, listen},
+    stores::{self, OpenStore},
 };
 use skep_application::{
     kernel::BoxError,
     operations::{InstanceKeys, KeyPurpose},
 };
 use skep_crypto::{InstanceSecret, KeyRing};
-use skep_redis::RedisLimits;
+use skep_local::system_runtime;
 use std::{
     collections::BTreeSet,
     io,
@@ -22,19 +22,19 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::timeout,
 };
 
-/// How long a server may take to say anything.
+/// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The store, its schema, and whether its keys are sealed with our secret.
+/// Checks the store, its schema, and whether our secret opens its keys.
 pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> Vec<Finding> {
     const NAME: &str = "store";
     let data = DataDir::at(&config.data_dir);
     if config.store == StoreChoice::Sqlite && !data.database().exists() {
-        let text = format!("sqlite: {} will be made by the first start", data.database().display());
+        let text = format!("sqlite: the first start will make {}", data.database().display());
         return vec![Finding::ok(NAME, text)];
     }
     let name = config.store.name();
@@ -46,7 +46,7 @@ pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> V
     };
     let mut findings = vec![match store.store.check().await {
         Ok(()) => Finding::ok(NAME, format!("{name} answers")),
-        Err(error) => away(config, &error),
+        Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
         findings.push(schema(&store).await);
@@ -59,11 +59,11 @@ pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> V
 fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
     let name = config.store.name();
     let remedy = match config.store {
-        StoreChoice::Sqlite => "is the file whole, and does it belong to the user that runs skep?",
+        StoreChoice::Sqlite => "check that the file is complete and belongs to the user that runs skep",
         StoreChoice::Postgres(_) => {
-            "is the server up, and do host, port, user, password and database of DATABASE_URL fit?"
+            "check that the server runs, and host, port, user, password and database in DATABASE_URL"
         }
-        StoreChoice::Mongodb(_) => "is the server up and a replica set, and does MONGODB_URI fit?",
+        StoreChoice::Mongodb(_) => "check that the server runs and is a replica set, and the address in MONGODB_URI",
     };
     Finding::wrong("store", format!("{name} cannot be used: {}", with_causes(error, ": ")), remedy)
 }
@@ -72,29 +72,35 @@ async fn schema(store: &OpenStore) -> Finding {
     const NAME: &str = "schema";
     let status = match timeout(PATIENCE, store.store.status()).await {
         Ok(status) => status,
-        Err(_) => return Finding::wrong(NAME, "is locked: another instance moves it", "wait, and check again"),
+        Err(_) => return Finding::wrong(NAME, "another instance is changing it", "wait, and check again"),
     };
     match status {
         Ok(steps) => match steps.iter().filter(|step| step.applied_at.is_none()).count() {
-            0 => Finding::ok(NAME, format!("all {} migrations are applied", steps.len())),
-            missing if missing == steps.len() => Finding::ok(NAME, "empty; the first start makes it"),
+            0 => Finding::ok(NAME, "every migration is applied"),
+            missing if missing == steps.len() => {
+                Finding::ok(NAME, "the store is empty; the first start makes the schema")
+            }
             missing => Finding::note(
                 NAME,
-                format!("{missing} of {} migrations are missing", steps.len()),
-                "the next start applies them, or `skep migrate up`; make a backup first",
+                format!("migrations to apply: {missing} of {}", steps.len()),
+                "make a backup, then start the server or run `skep migrate up`",
             ),
         },
         Err(error) if error.is_newer() => {
-            Finding::wrong(NAME, error.to_string(), "run the program that moved it, or a newer one")
+            Finding::wrong(NAME, error.to_string(), "run the version of skep that changed it, or a newer one")
         }
-        Err(error) => Finding::wrong(NAME, with_causes(&error, ": "), "the store answers, but not about its schema"),
+        Err(error) => Finding::wrong(
+            NAME,
+            with_causes(&error, ": "),
+            "the store answers, but its schema cannot be read: see the cause",
+        ),
     }
 }
 
-/// Only if all keys are there: whoever opens some makes the rest, and nothing is to be changed.
+/// Opens the keys only if all exist: opening some would make the others, and a check changes nothing.
 async fn keys(store: &dyn InstanceKeys, secret: Option<&InstanceSecret>) -> Option<Finding> {
     const NAME: &str = "keys";
-    // Without a schema there are none, and the schema has been told.
+    // Without a schema there are no keys. The check of the schema has reported that.
     let keys = store.list_keys().await.ok()?;
     let purposes: BTreeSet<_> = keys.iter().map(|key| key.purpose.name()).collect();
     if purposes.is_empty() {
@@ -102,27 +108,27 @@ async fn keys(store: &dyn InstanceKeys, secret: Option<&InstanceSecret>) -> Opti
     }
     let remedy = "give every instance of this store the same secret, with SKEP_SECRET_FILE";
     let Some(secret) = secret else {
-        return Some(Finding::wrong(NAME, "the store has keys, and the secret that opens them is not here", remedy));
+        return Some(Finding::wrong(NAME, "the store has keys, but the secret that opens them is missing", remedy));
     };
     if purposes.len() < KeyPurpose::ALL.len() {
-        return Some(Finding::ok(NAME, "some are missing; the next start makes them"));
+        return Some(Finding::ok(NAME, "some keys are missing; the next start makes them"));
     }
     Some(match KeyRing::load_or_create(store, secret, &system_runtime()).await {
-        Ok(_) => Finding::ok(NAME, "the secret opens them"),
+        Ok(_) => Finding::ok(NAME, "the secret opens the keys"),
         Err(error) => Finding::wrong(NAME, with_causes(&error, ": "), remedy),
     })
 }
 
 pub(super) async fn redis(config: &Config) -> Option<Finding> {
     const NAME: &str = "redis";
-    let url = config.redis_url.as_ref()?;
-    let answer = async { Ok::<_, BoxError>(RedisLimits::connect(&url.0, "skep:limits:")?.check().await?) };
+    let redis = stores::redis(config)?;
+    let answer = async { Ok::<_, BoxError>(redis?.check().await.map_err(driver_error)?) };
     Some(match answer.await {
         Ok(()) => Finding::ok(NAME, "answers"),
         Err(error) => Finding::wrong(
             NAME,
             format!("cannot be used: {}", with_causes(&*error, ": ")),
-            "is the server up, and does REDIS_URL fit? Without it each instance counts rate limits by itself",
+            "check that the server runs, and REDIS_URL; without Redis each instance counts rate limits by itself",
         ),
     })
 }
@@ -130,30 +136,21 @@ pub(super) async fn redis(config: &Config) -> Option<Finding> {
 pub(super) async fn port(config: &Config) -> Finding {
     const NAME: &str = "port";
     let address = SocketAddr::new(config.host, config.port);
-    match TcpListener::bind(address).await {
-        Ok(_) if config.port == 0 => Finding::ok(NAME, "a free one will be taken"),
+    match listen(config).await {
+        Ok(_) if config.port == 0 => Finding::ok(NAME, "the server will listen on a free port"),
         Ok(_) => Finding::ok(NAME, format!("{address} is free")),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match timeout(PATIENCE, is_skep(address)).await {
-            Ok(Ok(true)) => Finding::note(
+        Err(error) if error.is_in_use() && matches!(timeout(PATIENCE, is_skep(address)).await, Ok(Ok(true))) => {
+            Finding::note(
                 NAME,
-                format!("a skep server runs on {address} already"),
-                "nothing, if it is the one you mean; a second one needs another PORT",
-            ),
-            _ => Finding::wrong(NAME, format!("{address} is taken by another program"), "stop that, or set PORT"),
-        },
-        Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-            Finding::wrong(NAME, format!("this machine has no address {}", config.host), "set HOST to one that it has")
+                format!("a skep server runs on {address}"),
+                "nothing, if it is the server that you mean; a second server needs another PORT",
+            )
         }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let remedy =
-                "set PORT to 1024 or above, or allow lower ones: setcap cap_net_bind_service=+ep on the program";
-            Finding::wrong(NAME, format!("may not listen on {address}"), remedy)
-        }
-        Err(error) => Finding::wrong(NAME, format!("cannot listen on {address}: {error}"), "set HOST and PORT"),
+        Err(ListenError { problem, remedy, .. }) => Finding::wrong(NAME, problem, remedy),
     }
 }
 
-/// Whether what listens there answers as our health endpoint does.
+/// Whether the program that listens there answers as our health endpoint does.
 async fn is_skep(address: SocketAddr) -> io::Result<bool> {
     let ip = match address.ip() {
         ip if !ip.is_unspecified() => ip,

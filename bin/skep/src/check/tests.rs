@@ -31,7 +31,7 @@ async fn a_place_that_was_served_from_is_fine_too() {
 }
 
 #[tokio::test]
-async fn a_wrong_configuration_is_told_fault_by_fault() {
+async fn a_wrong_configuration_is_reported_fault_by_fault() {
     let wrong = [("PORT", "x"), ("SKEP_DOCS", "maybe")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let findings = everything(Config::from_variables(wrong)).await;
     assert_eq!(worst(&findings), ["configuration", "configuration"]);
@@ -47,7 +47,7 @@ async fn every_wrong_thing_names_its_remedy() {
     let mut other = served.clone();
     other.port = taken.local_addr().unwrap().port();
     other.redis_url = Some(crate::config::Secret("redis://127.0.0.1:1".to_owned()));
-    // Closes what connects, as something that speaks no HTTP would.
+    // Closes each connection, as a program that does not speak HTTP would.
     tokio::spawn(async move { while taken.accept().await.is_ok() {} });
 
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
@@ -60,12 +60,12 @@ async fn every_wrong_thing_names_its_remedy() {
     let _ = fs::remove_file(served.data_dir.join("skep.db-wal"));
     let findings = everything(Ok(served)).await;
     assert_eq!(worst(&findings), ["secret", "store"], "{findings:?}");
-    let told = findings.iter().filter(|finding| finding.level != Level::Ok);
-    assert!(told.clone().count() > 0 && told.clone().all(|finding| finding.remedy.is_some()), "{findings:?}");
+    let found = findings.iter().filter(|finding| finding.level != Level::Ok);
+    assert!(found.clone().count() > 0 && found.clone().all(|finding| finding.remedy.is_some()), "{findings:?}");
 }
 
 #[tokio::test]
-async fn the_keys_of_another_secret_are_told() {
+async fn the_keys_of_another_secret_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder);
     Skep::builder().config(config.clone()).start().await.unwrap().close().await;

@@ -9,17 +9,18 @@ use clap::Args;
 use skep_application::kernel::BoxError;
 use std::process::ExitCode;
 
-/// Say whether the server could start here, and what is wrong if not.
+/// Find anything that would stop the start of the server, and what to do about it.
 ///
-/// Looks at the configuration, the data folder, the secret, the disk, the store and its schema, Redis, and the port.
-/// Changes nothing; may be run beside a running server.
+/// Checks the configuration, the data folder, the secret, the disk, the store and its schema, Redis, and the port.
+/// Changes nothing, and can run while a server runs.
 #[derive(Debug, Args)]
-#[command(after_long_help = "Exit codes: 0 nothing is wrong, 1 something is.
+#[command(after_long_help = "Exit codes: 0 if the server can start, 1 if something is wrong.
 
-With --json: {\"ok\": true, \"checks\": [{\"name\": \"port\", \"level\": \"ok\", \"text\": \"…\", \"remedy\": null}]};
-level is ok, note (works, but worth knowing) or wrong.")]
+With --json, the answer has the members \"ok\" and \"checks\". One of the checks looks like
+{\"name\": \"port\", \"level\": \"ok\", \"text\": \"127.0.0.1:8080 is free\", \"remedy\": null}
+The level is ok, note (the server can start, but you should know this) or wrong.")]
 pub(super) struct Check {
-    /// Answer as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }

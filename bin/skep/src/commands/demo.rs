@@ -9,34 +9,33 @@ use crate::{
 use clap::Args;
 use skep_application::kernel::BoxError;
 
-/// Fill an empty store with a believable shop.
+/// Fill an empty store with products, users and half a year of orders.
 ///
-/// Products, customers and half a year of orders are made by the same use cases that serve requests. The store must be
-/// one without products and users: the command refuses any other and changes nothing in it.
+/// The same use cases that serve requests make them. A store that has products or users is refused and not changed.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
-  skep demo                                               a small shop in the configured store
-  SKEP_DATA_DIR=./demo-data skep demo --orders 100000     a big one in a store of its own
-  SKEP_DATA_DIR=./demo-data skep serve                    look around in it")]
+  skep demo
+  SKEP_DATA_DIR=./demo-data skep demo --orders 100000
+  SKEP_DATA_DIR=./demo-data skep serve")]
 pub(super) struct Demo {
-    /// How many products.
+    /// The number of products.
     #[arg(long, value_name = "N", default_value_t = 200)]
     products: u32,
-    /// How many users, besides the admin.
+    /// The number of users, without the admin.
     #[arg(long, value_name = "N", default_value_t = 100)]
     users: u32,
-    /// How many orders.
+    /// The number of orders.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     orders: u32,
-    /// What the shop grows from: the same seed makes the same shop; a random one if not given.
+    /// The seed of the random numbers, itself random by default. The same seed makes the same shop.
     ///
-    /// On the same day it is the same down to the ids: the half year of its history ends with the day before.
+    /// On the same day even the ids are the same. The history of the shop ends with the day before.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
-    /// Read the password of all accounts from the first line of the standard input, instead of making one up.
+    /// Read the password of all accounts from the first line of the standard input. By default it is random.
     #[arg(long)]
     password_stdin: bool,
-    /// Tell what was made as JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -57,8 +56,11 @@ pub(super) async fn run(config: &Config, command: Demo) -> Result<(), BoxError> 
         return json(&made);
     }
     let Made { products, users, orders, cancelled, seed, password, log_ins } = made;
-    tell!("a shop of {products} products, {users} users and {orders} orders ({cancelled} called off) in {store}");
-    tell!("grown from --seed {seed}; every account has the password {password}");
+    tell!(
+        "made a shop in {store}: products {products}, users {users}, orders {orders}, of these cancelled {cancelled}"
+    );
+    tell!("--seed {seed} makes the same shop again");
+    tell!("accounts to log in with; each has the password {password}");
     for log_in in log_ins {
         tell!("  {:<40} {}", log_in.email, log_in.role);
     }

@@ -12,25 +12,25 @@ use skep_application::{
 /// What to do with the schema.
 #[derive(Debug, Subcommand)]
 pub(super) enum Migrate {
-    /// Apply every migration that is missing.
+    /// Apply every missing migration.
     Up,
-    /// Take migrations back, those that were applied last first, with all data in what they made.
+    /// Undo migrations, the newest first. This deletes all data in the tables that they made.
     ///
-    /// Without --set these are the last ones, whatever their set. A set that another was built on is refused.
+    /// Without --set, the newest migrations of all sets are undone. A set that another set depends on is refused.
     Down {
-        /// Only migrations of this set; `skep migrate status` shows the sets.
+        /// Undo only migrations of this set; `skep migrate status` shows the sets.
         #[arg(long, value_name = "NAME")]
         set: Option<String>,
-        /// How many.
+        /// How many migrations to undo.
         #[arg(long, default_value_t = 1)]
         steps: u32,
-        /// Do it: data is lost. Without this nothing is done.
+        /// Confirm that data may be deleted. Without this option nothing is done.
         #[arg(long)]
         yes: bool,
     },
-    /// Show which migrations are applied. Changes nothing.
+    /// Show which migrations are applied, and change nothing.
     Status {
-        /// Answer as JSON.
+        /// Print the result as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -41,16 +41,17 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
     let store = &foundation.store;
     match command {
         Migrate::Up => match store.store.up().await? {
-            applied if applied.is_empty() => tell!("nothing to apply: {} is up to date", store.name),
+            applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name),
             applied => applied.iter().for_each(|migration| tell!("applied   {}", line(migration))),
         },
         Migrate::Down { yes: false, set, steps } => {
             let of = set.map_or_else(String::new, |set| format!(" of the set {set}"));
-            let what = format!("the last {steps} migration(s){of}");
-            return Err(format!("taking back {what} deletes the data in them; add --yes to do it").into());
+            let what =
+                if steps == 1 { "the newest migration".to_owned() } else { format!("the newest {steps} migrations") };
+            return Err(format!("undoing {what}{of} deletes data: add --yes to confirm").into());
         }
         Migrate::Down { set, steps, yes: true } => match store.store.down(&Down { set, steps }).await? {
-            reverted if reverted.is_empty() => tell!("nothing to take back"),
+            reverted if reverted.is_empty() => tell!("no migration is applied, so nothing is reverted"),
             reverted => reverted.iter().for_each(|migration| tell!("reverted  {}", line(migration))),
         },
         Migrate::Status { json: true } => {

@@ -1,4 +1,4 @@
-//! `skep openapi` and `skep completions`: what needs no configuration and no store.
+//! `skep openapi` and `skep completions`, which need no configuration and no store.
 
 use super::{Cli, json};
 use clap::{Args, CommandFactory as _};
@@ -7,20 +7,20 @@ use skep_application::kernel::BoxError;
 
 /// Print the OpenAPI document.
 ///
-/// The same that a server answers at `/openapi.json`: feed it to a generator of clients.
+/// A server returns the same document at `/openapi.json`. Generators of clients read it.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Example:
   skep openapi > openapi.json")]
 pub(super) struct OpenApi {}
 
-/// Print completions for a shell.
+/// Print the script that completes commands in a shell.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   skep completions bash > ~/.local/share/bash-completion/completions/skep
   skep completions zsh  > ~/.zfunc/_skep
   skep completions fish > ~/.config/fish/completions/skep.fish")]
 pub(super) struct Completions {
-    /// Which shell.
+    /// The shell that reads the script.
     shell: Shell,
 }
 

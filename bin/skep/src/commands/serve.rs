@@ -3,7 +3,9 @@
 use crate::{
     Skep,
     config::Config,
+    listen::listen,
     telemetry::{Metrics, OpenTelemetry, Telemetry},
+    waiting::report_redis,
 };
 use skep_application::kernel::{Actor, BoxError, Runtime};
 use skep_http::{
@@ -11,27 +13,23 @@ use skep_http::{
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long browsers are told to insist on HTTPS: two years.
+/// How long browsers use HTTPS alone after an answer: two years.
 const HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
-/// How often what has expired is forgotten.
+/// How often expired rows are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
-/// How often metrics are tidied.
+/// How often the recorder of metrics drops what it no longer needs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let metrics = Metrics::start()?;
     let telemetry = Arc::new(Telemetry::start(&config.log_level, config.log_format, config.traces.as_ref())?);
-    let listener = TcpListener::bind(SocketAddr::new(config.host, config.port)).await.map_err(|source| {
-        BoxError::from(format!("cannot listen on {}: {source}", SocketAddr::new(config.host, config.port)))
-    })?;
+    let listener = listen(config).await?;
     let address = listener.local_addr()?;
     let url = config.base_url(address.port());
+    tokio::spawn(report_redis(config.clone()));
     let skep = Skep::builder().config(config.clone()).exclusive().start().await?;
     let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
@@ -43,7 +41,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {
-        tracing::error!(%error, "background work ended badly");
+        tracing::error!(%error, "the background work failed");
     }
     skep.close().await;
     telemetry.end().await;
@@ -52,7 +50,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
 }
 
 fn api_config(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> ApiConfig {
-    // To the world, metrics are served only to those who hold the token.
+    // Where other machines reach the server, metrics need the token.
     let served = config.metrics_token.is_some() || config.host.is_loopback();
     let (metrics, telemetry, gauges) = (metrics.clone(), telemetry.clone(), skep.gauges());
     let render = move || {
@@ -78,7 +76,7 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
     edge.hsts = url.starts_with("https://").then_some(HSTS);
     edge.routes = routes;
     edge.tracer = traced.then(|| Arc::new(OpenTelemetry) as Arc<dyn Tracer>);
-    // Zero is no id; of random numbers one in 2^64 is.
+    // A trace id or a span id of zero is invalid.
     let bits = move || random.bits().max(1);
     edge.new_trace = Some(Arc::new(move || TraceContext {
         trace_id: u128::from(bits()) << 64 | u128::from(bits()),
@@ -88,7 +86,9 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
     edge
 }
 
-/// The first thing that a newcomer reads.
+/// Prints the addresses of the server and, before the first admin exists, the command that makes one.
+///
+/// The command is refused as it stands: the e-mail address, the name and the password are empty.
 fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
     tell!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
     tell!("  API        {url}/api/v1");
@@ -99,15 +99,18 @@ fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: 
     tell!("  health     {url}/health, {url}/ready");
     if let Some(token) = token {
         tell!("");
-        tell!("There is no admin yet. Make one within 24 hours with this one-time token:");
-        tell!("  curl -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
-        tell!(
-            "    -d '{{\"token\":\"{token}\",\"email\":\"you@example.com\",\"password\":\"<15 characters or more>\",\"display_name\":\"You\"}}'"
-        );
+        let least = config.policies.passwords.min_chars();
+        tell!("There is no admin yet. Make one within 24 hours with this command. Before you run it, put your e-mail");
+        tell!("address, your name and a password of {least} characters or more between the empty quotes:");
+        tell!("");
+        tell!("  curl --fail-with-body -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
+        tell!("    -d '{{\"token\":\"{token}\",\"email\":\"\",\"display_name\":\"\",\"password\":\"\"}}'");
+        tell!("");
+        tell!("`skep user create` makes an admin, too: see `skep user create --help`.");
     }
 }
 
-/// Forgets what has expired, and keeps the metrics small.
+/// Deletes expired rows, and keeps the metrics small.
 async fn keep_tidy(
     app: Arc<skep_application::App>,
     metrics: Metrics,
@@ -122,23 +125,23 @@ async fn keep_tidy(
             _ = upkeep.tick() => metrics.run_upkeep(),
             _ = sweep.tick() => match app.sweep_expired.execute().await {
                 Ok(swept) if swept.is_empty() => {}
-                Ok(swept) => tracing::info!(%swept, "expired rows forgotten"),
-                Err(error) => tracing::warn!(%error, "expired rows could not be forgotten"),
+                Ok(swept) => tracing::info!(%swept, "deleted expired rows"),
+                Err(error) => tracing::warn!(%error, "could not delete expired rows"),
             },
         }
     }
     drop(telemetry);
 }
 
-/// The first signal lets running requests end; a second one of any kind ends the process as the system does.
+/// Waits for a signal. The first one lets running requests end, the second one ends the process with exit code 1.
 fn stop_on_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>, std::io::Error> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        tracing::info!("stopping: running requests may end");
+        tracing::info!("stopping: waiting for running requests");
         shutdown.cancel();
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        tracing::warn!("stopping at once");
+        tracing::warn!("a second signal: stopping at once, running requests are cut");
         std::process::exit(1);
     })
 }

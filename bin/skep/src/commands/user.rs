@@ -5,7 +5,7 @@ use crate::{Skep, config::Config};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{
-    identity::{AccountCommand, CreateUserCommand},
+    identity::{AccountInput, CreateUserCommand},
     kernel::{Actor, AppError as _, BoxError},
 };
 use skep_domain::access::Role;
@@ -15,24 +15,24 @@ use skep_domain::access::Role;
 pub(super) enum User {
     /// Make an account, for example the first admin.
     ///
-    /// Needs no token and no log-in: who may read the data folder or the address of the store is the operator.
+    /// Needs no token and no log-in: any user of this machine that can read the data folder and the settings may run it.
     #[command(after_long_help = "Example:
-  skep user create --email you@example.com --display-name You --role admin --password-stdin < password.txt")]
+  skep user create --role admin --email ada@example.com --display-name Ada --password-stdin")]
     Create {
-        /// The e-mail address to log in with.
+        /// The e-mail address that the user logs in with.
         #[arg(long, value_name = "ADDRESS")]
         email: String,
-        /// The name shown to others.
+        /// The name that other users see.
         #[arg(long, value_name = "NAME")]
         display_name: String,
-        /// admin or user.
+        /// What the account may do: admin or user.
         #[arg(long, default_value = "user")]
         role: Role,
-        /// Read the password from the first line of the standard input; the only way to give one, so that it shows in
-        /// no list of processes and no history.
+        /// Read the password from the first line of the standard input. An option with the password itself does not
+        /// exist, because the list of processes and the history of the shell would show it.
         #[arg(long, required = true)]
         password_stdin: bool,
-        /// Tell who was made as JSON.
+        /// Print the account as JSON.
         #[arg(long)]
         json: bool,
     },
@@ -40,7 +40,7 @@ pub(super) enum User {
 
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
     let User::Create { email, display_name, role, password_stdin: _, json: as_json } = command;
-    let account = AccountCommand { email, display_name, password: read_password()? };
+    let account = AccountInput { email, display_name, password: read_password()? };
     let skep = Skep::builder().config(config.clone()).start().await?;
     let command = CreateUserCommand { account, roles: vec![role] };
     let created = skep.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;
@@ -48,8 +48,9 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
     let user = created.map_err(|error| match error.fields() {
         [] => BoxError::from(error),
         fields => {
-            let text = |field: &skep_application::kernel::FieldError| {
-                format!("--{} {}", field.pointer.trim_start_matches('/').replace('_', "-"), field.detail)
+            let text = |field: &skep_application::kernel::FieldError| match field.pointer.trim_start_matches('/') {
+                "password" => format!("password: {}", field.detail),
+                name => format!("--{}: {}", name.replace('_', "-"), field.detail),
             };
             fields.iter().map(text).collect::<Vec<_>>().join("; ").into()
         }
@@ -58,6 +59,6 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
         let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
         return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));
     }
-    tell!("created {} {} ({})", user.id, user.email, role.name());
+    tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id);
     Ok(())
 }

@@ -1,15 +1,15 @@
-//! What is wrong with a configuration, and where.
+//! Faults of a configuration and their places.
 
 use std::{collections::BTreeMap, fmt};
 
-/// Where a value was found.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
-    /// In an environment variable.
+    /// An environment variable.
     Environment,
-    /// In the configuration file.
+    /// A line of the configuration file.
     File {
-        /// Its path, as it was named.
+        /// Its path, as `SKEP_CONFIG` has it.
         name: String,
         /// The line, counted from 1.
         line: usize,
@@ -25,14 +25,14 @@ impl fmt::Display for Location {
     }
 }
 
-/// One thing that is wrong.
+/// A setting that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The variable, or the key of the file.
     pub name: String,
-    /// Where it was found.
+    /// Where the setting is.
     pub place: Location,
-    /// What is wrong and what is expected.
+    /// What is wrong, and what is expected.
     pub text: String,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong with a configuration.
+/// All faults of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     /// At least one.
@@ -58,5 +58,5 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// What is set, by the name of the environment variable.
+/// The values that are set, by the name of the environment variable.
 pub(super) type Values = BTreeMap<&'static str, (String, Location)>;

@@ -1,4 +1,4 @@
-//! `skep.toml`: its keys, each with the line it stands on.
+//! `skep.toml`: its keys and their lines.
 
 use super::{
     fault::{Fault, Location, Values},
@@ -7,14 +7,14 @@ use super::{
 };
 use toml::de::{DeTable, DeValue};
 
-/// Reads the text of the file called `name`. What is unknown or has the wrong shape becomes a fault.
+/// Reads the text of the file called `name`. A key that is unknown or has the wrong shape becomes a fault.
 pub(super) fn read(settings: &'static [Setting], name: &str, text: &str, values: &mut Values, faults: &mut Vec<Fault>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut file = File { settings, name, text, values, faults };
     for error in errors {
         let at = error.span().map_or(0, |span| span.start);
-        // The message alone: what stands there may be a secret.
-        file.fault("the file", at, format!("is no TOML: {}", error.message()));
+        // Without the text at that place, which may be a secret.
+        file.fault("the file", at, format!("is not TOML: {}", error.message()));
     }
     file.table("", table.get_ref());
 }
@@ -66,7 +66,7 @@ impl File<'_> {
             let text = format!("expected {}, found {}", shape_in_words(setting), type_in_words(value));
             return self.fault(setting.key, at, text);
         };
-        // Set to nothing is not set, as in the environment.
+        // An empty value counts as not set, as in the environment.
         if !text.is_empty() {
             let place = self.place(at);
             self.values.insert(setting.name, (text, place));
@@ -74,7 +74,7 @@ impl File<'_> {
     }
 }
 
-/// The value as it would be written in the environment, which may always be written here too, as a string.
+/// The value as the environment has it. The file may have this form too, as a string.
 fn in_words(shape: Shape, value: &DeValue<'_>) -> Option<String> {
     match (shape, value) {
         (_, DeValue::String(text)) => Some(text.to_string()),
@@ -99,7 +99,7 @@ fn integer(number: &toml::de::DeInteger<'_>) -> Option<String> {
     i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
 }
 
-/// What the setting looks like in the file.
+/// The form of the setting in the file.
 fn shape_in_words(setting: &Setting) -> String {
     let form = setting.form;
     match setting.shape {

@@ -1,17 +1,18 @@
-//! The setting that was probably meant.
+//! The known setting that is most like an unknown one.
 
 use super::setting::Setting;
 
-/// The variable whose name differs least, if it is near.
+/// The variable with the most similar name, if one is similar.
 pub(super) fn nearest_name(settings: &[Setting], name: &str) -> Option<&'static str> {
-    // SKEP_PORT is PORT for who does not know which names have the prefix.
+    // Some names have the prefix and some do not: SKEP_PORT means PORT.
     let plain = name.strip_prefix("SKEP_").unwrap_or(name);
     let of = |setting: &Setting| distance(name, setting.name).min(distance(plain, setting.name));
     let (distance, near) = settings.iter().map(|setting| (of(setting), setting.name)).min()?;
-    (distance <= 3).then_some(near)
+    // Three changes make any short name another one.
+    (distance <= 3 && distance < plain.len()).then_some(near)
 }
 
-/// The key that was probably meant: one of the same last part, the key of a variable, or the one that differs least.
+/// The most similar key: one with the same last part, the key of this variable, or the one with the fewest differences.
 pub(super) fn nearest_key(settings: &'static [Setting], key: &str) -> Option<&'static str> {
     let last = key.rsplit('.').next().unwrap_or(key);
     let keys = || settings.iter().filter(|setting| !setting.key.is_empty());

@@ -1,19 +1,19 @@
-//! Forms that several settings have. `None` is a value of another form.
+//! Forms that several settings share. `None` means that the value has another form.
 
 use skep_application::kernel::Limit;
 use std::time::Duration;
 
-/// Seconds between these two.
+/// A number of seconds from `least` to `most`.
 pub(super) fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
     text.parse().ok().filter(|n| (least..=most).contains(n)).map(Duration::from_secs)
 }
 
-/// A number a minute.
+/// A limit per minute.
 pub(super) fn a_minute(text: &str) -> Option<Limit> {
     text.parse().ok().filter(|burst| *burst >= 1).map(|burst| Limit { burst, period: Duration::from_secs(60) })
 }
 
-/// One of these names.
+/// The value of one of these names.
 pub(super) fn one_of<T, const N: usize>(text: &str, values: [(&str, T); N]) -> Option<T> {
     values.into_iter().find(|(name, _)| *name == text).map(|(_, value)| value)
 }

@@ -1,4 +1,4 @@
-//! Reading values, from wherever they come, and collecting what is wrong with them.
+//! Reads values from the file and the environment, and collects faults.
 
 use super::{
     fault::{ConfigError, Fault, Location, Values},
@@ -16,8 +16,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The file, if there is one, overlaid by the environment. Variables that are not Skep's are ignored, unless they
-    /// start with `SKEP_`.
+    /// The file, if it exists, overlaid by the environment. Variables of other programs are ignored, unless they start
+    /// with `SKEP_`.
     pub(super) fn new(
         settings: &'static [Setting],
         config_file: Option<(&str, &str)>,
@@ -38,10 +38,10 @@ impl Source {
     fn variable(&mut self, name: &str, value: OsString) {
         if let Some(setting) = self.settings.iter().find(|setting| setting.name == name) {
             match value.into_string() {
-                // Set to nothing is not set, as compose files write it.
+                // An empty value counts as not set: compose files write it so.
                 Ok(value) if value.is_empty() => {}
                 Ok(value) => drop(self.values.insert(setting.name, (value, Location::Environment))),
-                Err(_) => self.fault(name, format!("is no UTF-8 text; expected {}", setting.form)),
+                Err(_) => self.fault(name, format!("is not UTF-8; expected {}", setting.form)),
             }
         } else if name.starts_with("SKEP_") && !FOR_TESTS.iter().any(|prefix| name.starts_with(prefix)) {
             let hint =
@@ -50,7 +50,7 @@ impl Source {
         }
     }
 
-    /// Notes that the setting called `name` is wrong.
+    /// Adds a fault of the setting called `name`.
     pub(super) fn fault(&mut self, name: &str, text: impl Into<String>) {
         let found = self.settings.iter().find(|setting| setting.name == name);
         let (name, place) = match (found, self.values.get(name)) {
@@ -78,7 +78,7 @@ impl Source {
         value
     }
 
-    /// The store: the one that is named, or the one whose address is set.
+    /// The store that `SKEP_STORE` names, or else the one with an address.
     pub(super) fn store(&mut self) -> StoreChoice {
         let address = |schemes: &'static [&'static str]| {
             move |text: &str| {
@@ -102,7 +102,7 @@ impl Source {
             }
             (Some(name), ..) => {
                 let address = setting(self.settings, if name == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" });
-                // An address that is there and wrong has been told already.
+                // A wrong address is a fault of its own.
                 if !self.values.contains_key(address.name) {
                     let text = format!("is {name}, but {} is not set; expected {}", address.name, address.form);
                     self.fault("SKEP_STORE", text);
@@ -112,7 +112,7 @@ impl Source {
         }
     }
 
-    /// How a setting is called where it was found, and where that is.
+    /// The name of a setting at its place, and the place.
     fn place(&self, name: &str) -> String {
         match self.values.get(name) {
             Some((_, place @ Location::File { .. })) => format!("{} ({place})", setting(self.settings, name).key),
@@ -125,14 +125,14 @@ impl Source {
     }
 }
 
-/// What the tests of Skep are told; a server that they start inherits it.
+/// Prefixes of the variables of Skep's tests. A server that a test starts inherits these variables.
 const FOR_TESTS: &[&str] = &["SKEP_TEST_", "SKEP_REQUIRE_", "SKEP_BLESS"];
 
-/// The value, or as much of it as may be shown: of an address its scheme, also where an address with a password, or
-/// settings of a connection with one, were put where none belongs.
+/// The part of a value that a message may show. Of a secret, that is the scheme of its address. The same holds for any
+/// value that looks like an address or a connection string with a password.
 fn found(setting: &Setting, text: &str) -> String {
-    let names_one = || ["password", "passwd", "pwd", "secret", "token"].iter().any(|word| has_word(text, word));
-    let has_password = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) || names_one();
+    let names_secret = || ["password", "passwd", "pwd", "secret", "token"].iter().any(|word| has_word(text, word));
+    let has_password = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@')) || names_secret();
     match (setting.secret || has_password, text.split_once(':')) {
         (false, _) => format!(", found {text:?}"),
         (true, Some((scheme, _))) if is_scheme(scheme) => format!(", found an address of {scheme}:"),
@@ -140,12 +140,12 @@ fn found(setting: &Setting, text: &str) -> String {
     }
 }
 
-/// Whether a text holds a word, in any case.
+/// Whether a text contains a word, in capitals or not.
 fn has_word(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }
 
-/// A few well-known ones; anything else may be the first half of a secret.
+/// Whether this is a well-known scheme. Any other text may be the first half of a secret.
 fn is_scheme(text: &str) -> bool {
     const KNOWN: &[&str] = &[
         "sqlite",
@@ -172,14 +172,14 @@ fn is_scheme(text: &str) -> bool {
     KNOWN.contains(&text)
 }
 
-/// What to do instead, where people are known to try something else.
+/// What to do instead, for mistakes that are common.
 fn advice(setting: &Setting, text: &str) -> &'static str {
     let sqlite = text.starts_with("sqlite:") || text.starts_with("file:");
     match setting.name {
         "DATABASE_URL" if sqlite => {
-            "; SQLite needs no address: leave it out, and name the folder of its file with SKEP_DATA_DIR"
+            "; SQLite needs no address: remove DATABASE_URL, and set SKEP_DATA_DIR to the folder of the SQLite file"
         }
-        "HOST" if text == "localhost" => "; 127.0.0.1 is the IPv4 one, ::1 the IPv6 one",
+        "HOST" if text == "localhost" => "; use 127.0.0.1 for IPv4 or ::1 for IPv6",
         _ => "",
     }
 }

@@ -1,6 +1,6 @@
-//! What a setting is.
+//! The declaration of a setting.
 
-/// How a setting may be written in `skep.toml`. In the environment every value is text.
+/// The type of a setting in `skep.toml`. In the environment every value is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// A string.
@@ -22,17 +22,17 @@ pub struct Setting {
     pub name: &'static str,
     /// The key in `skep.toml`, `section.key`; empty if only the environment has it.
     pub key: &'static str,
-    /// How it is written in `skep.toml`.
+    /// Its type in `skep.toml`.
     pub shape: Shape,
-    /// What it is if nothing is said, as in the environment; empty if it is then not set.
+    /// The value if it is not set, as the environment has it; empty without a default.
     pub default: &'static str,
-    /// What is expected, to be read after "expected".
+    /// The expected form. Messages have it after the word "expected".
     pub form: &'static str,
-    /// A value that can be used, as in the environment.
+    /// A valid value, as the environment has it.
     pub example: &'static str,
-    /// What it does.
+    /// What it sets.
     pub doc: &'static str,
-    /// Whether its value must not be shown.
+    /// Whether messages must not show its value.
     pub secret: bool,
 }
 
@@ -58,13 +58,13 @@ impl Setting {
     }
 }
 
-/// The one of these settings with this environment variable.
+/// Finds the setting with this environment variable.
 ///
 /// # Panics
-/// If there is none: every name that is read is in the table, and the tests read them all.
+/// If the table has no such setting. The tests read every setting.
 pub(super) fn setting(settings: &'static [Setting], name: &str) -> &'static Setting {
     settings.iter().find(|setting| setting.name == name).expect("every setting that is read is in the table")
 }
 
-/// What a number of calls a minute is expected to be.
-pub(super) const A_MINUTE: &str = "a number a minute, at least 1";
+/// The form of a limit per minute.
+pub(super) const A_MINUTE: &str = "a number per minute, at least 1";

@@ -11,7 +11,7 @@ fn read_file(text: &str, variables: &[(&str, &str)]) -> Result<Config, ConfigErr
 }
 
 /// Every fault as the program prints it.
-fn told(error: &ConfigError) -> Vec<String> {
+fn printed(error: &ConfigError) -> Vec<String> {
     error.faults.iter().map(ToString::to_string).collect()
 }
 
@@ -30,7 +30,7 @@ fn nothing_is_needed() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_faults_are_reported_together() {
     let wrong = [("PORT", "eighty"), ("SKEP_PORT", "1"), ("SKEP_DOCS", "maybe"), ("HOST", "localhost")];
     let mut names = faults(&wrong);
     names.sort();
@@ -38,7 +38,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
-fn an_unknown_setting_is_told_with_the_nearest_name() {
+fn an_unknown_setting_is_reported_with_the_nearest_name() {
     let error = read(&[("SKEP_DATADIR", "x")]).unwrap_err();
     assert!(error.to_string().contains("did you mean SKEP_DATA_DIR?"), "{error}");
 }
@@ -97,7 +97,7 @@ fn the_environment_wins_over_the_file() {
     let config = read_file(file, &[("PORT", "9001")]).unwrap();
     assert_eq!((config.port, config.docs), (9001, false));
     assert!(matches!(config.store, StoreChoice::Postgres(_)));
-    // Set to nothing is not set: the file still counts.
+    // An empty variable counts as not set, so the value of the file holds.
     assert_eq!(read_file(file, &[("PORT", "")]).unwrap().port, 9000);
 }
 
@@ -114,9 +114,9 @@ fn the_file_has_arrays_tables_and_switches() {
 #[test]
 fn what_is_wrong_in_the_file_is_told_with_its_line() {
     let file = "[server]\nprot = 9000\nport = true\n\n[store]\nconnections = 1\n[serve]\nhost = 'x'\n";
-    let told = told(&read_file(file, &[("SKEP_DOCS", "maybe")]).unwrap_err());
+    let faults = printed(&read_file(file, &[("SKEP_DOCS", "maybe")]).unwrap_err());
     assert_eq!(
-        told,
+        faults,
         [
             "serve (skep.toml line 7): there is no such setting; did you mean server?",
             "server.port (skep.toml line 3): expected a number from 0 to 65535, found a boolean",
@@ -129,18 +129,18 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
 
 #[test]
 fn a_variable_in_the_file_and_a_key_without_its_section_are_recognized() {
-    let told = told(&read_file("DATABASE_URL = 'postgres://h/d'\nport = 1\nserver = 2\n", &[]).unwrap_err());
-    assert!(told[0].ends_with("did you mean store.database_url?"), "{told:?}");
-    assert!(told[1].ends_with("did you mean server.port?"), "{told:?}");
-    assert!(told[2].ends_with("expected a section, written [server]"), "{told:?}");
+    let faults = printed(&read_file("DATABASE_URL = 'postgres://h/d'\nport = 1\nserver = 2\n", &[]).unwrap_err());
+    assert!(faults[0].ends_with("did you mean store.database_url?"), "{faults:?}");
+    assert!(faults[1].ends_with("did you mean server.port?"), "{faults:?}");
+    assert!(faults[2].ends_with("expected a section, written [server]"), "{faults:?}");
 }
 
 #[test]
 fn a_file_that_is_no_toml_is_told_without_what_stands_there() {
     let error = read_file("[redis]\nurl = 'redis://:hunter2@h\n", &[("PORT", "x")]).unwrap_err();
-    let told = told(&error);
-    assert!(told[0].starts_with("the file (skep.toml line 2): is no TOML"), "{told:?}");
-    assert!(told.iter().any(|fault| fault.starts_with("PORT (environment)")), "{told:?}");
+    let faults = printed(&error);
+    assert!(faults[0].starts_with("the file (skep.toml line 2): is not TOML"), "{faults:?}");
+    assert!(faults.iter().any(|fault| fault.starts_with("PORT (environment)")), "{faults:?}");
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
@@ -189,7 +189,7 @@ fn a_prefix_too_many_is_recognized() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_no_utf8_is_told_if_it_is_ours() {
+fn a_variable_of_ours_that_is_not_utf8_is_reported() {
     use std::os::unix::ffi::OsStringExt as _;
     let bad = || OsString::from_vec(vec![0xff]);
     let variables =
@@ -214,8 +214,8 @@ fn every_default_and_every_example_can_be_read() {
 
 #[test]
 fn a_slip_in_the_log_level_is_no_target() {
-    for good in ["off", "WARN", "info,skep_http=debug", "warn,skep_http::edge=trace"] {
-        assert_eq!(read(&[("LOG_LEVEL", good)]).unwrap().log_level, good);
+    for valid in ["off", "WARN", "info,skep_http=debug", "warn,skep_http::edge=trace"] {
+        assert_eq!(read(&[("LOG_LEVEL", valid)]).unwrap().log_level, valid);
     }
     for bad in ["inof", "info,skep_http", "debug=", "info;debug", "skep_http=loud", "3"] {
         assert_eq!(faults(&[("LOG_LEVEL", bad)]), ["LOG_LEVEL"], "{bad}");

@@ -1,6 +1,6 @@
-//! What some settings are read as.
+//! The types of some settings.
 
-/// Which store holds the data.
+/// The store of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
     /// A file in the data folder.
@@ -21,9 +21,26 @@ impl StoreChoice {
             Self::Mongodb(_) => "mongodb",
         }
     }
+
+    /// The server of the store; SQLite does not have one.
+    pub(crate) const fn server(&self) -> Option<StoreServer> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres(_) => Some(StoreServer { name: "PostgreSQL", setting: "DATABASE_URL" }),
+            Self::Mongodb(_) => Some(StoreServer { name: "MongoDB", setting: "MONGODB_URI" }),
+        }
+    }
 }
 
-/// A value that is not to be shown.
+/// A server that holds the data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoreServer {
+    pub(crate) name: &'static str,
+    /// The environment variable with its address.
+    pub(crate) setting: &'static str,
+}
+
+/// A value that no message shows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
 
@@ -33,22 +50,22 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people at a terminal.
+    /// Text for people.
     Human,
     /// A JSON object per line.
     Json,
 }
 
-/// Where traces go.
+/// The collector of traces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traces {
-    /// The collector: an `http://` address without a path, to which `/v1/traces` is added.
+    /// An `http://` address without a path. Traces go to `/v1/traces` there.
     pub endpoint: String,
-    /// What this deployment is called there.
+    /// The name of this deployment in traces.
     pub service_name: String,
-    /// How many of a hundred traces that begin here are recorded.
+    /// The percentage of traces that are recorded.
     pub percent: u8,
 }

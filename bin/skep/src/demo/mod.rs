@@ -1,5 +1,5 @@
-//! A believable shop of any size, made by the use cases: what they refuse is not in it, and what they do besides,
-//! events, reservations, the ledger of the stock, is there as in any other.
+//! A believable shop of any size. The use cases make it, so it obeys their rules and has events, reservations and a
+//! ledger of the stock like any other shop.
 
 mod past;
 mod shop;
@@ -10,7 +10,7 @@ use shop::{Dice, Shop};
 use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
-    identity::{AccountCommand, CreateUserCommand, HashError, PasswordHasher},
+    identity::{AccountInput, CreateUserCommand, HashError, PasswordHasher, RegisterUserCommand},
     kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
 };
@@ -21,12 +21,12 @@ use skep_domain::{
 use std::{borrow::Cow, sync::Arc};
 use tokio::sync::OnceCell;
 
-/// How much is under way at once: enough for a store to commit many at a time, and few enough to hold in memory.
+/// How many use cases run at once: enough for a store to commit many together, and few enough to hold in memory.
 const AT_ONCE: usize = 64;
 const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
 const ADMIN: &str = "admin@example.com";
 
-/// How big the shop is to be.
+/// The size of a shop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) products: u32,
@@ -34,7 +34,7 @@ pub(crate) struct Size {
     pub(crate) orders: u32,
 }
 
-/// What was made.
+/// A shop that was made.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct Made {
     pub(crate) products: u32,
@@ -44,28 +44,28 @@ pub(crate) struct Made {
     pub(crate) seed: u64,
     /// The password of every account.
     pub(crate) password: String,
-    /// The admin first, then some of the customers.
+    /// The admin, then some of the customers.
     pub(crate) log_ins: Vec<LogIn>,
 }
 
-/// An account to look around with.
+/// An account that can log in.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct LogIn {
     pub(crate) email: String,
     pub(crate) role: &'static str,
 }
 
-/// Why there is no shop.
+/// Why a shop was not made, or not completely.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DemoError {
     #[error(
-        "the store is in use: it has products or users already; a demo wants one of its own, for example with \
+        "the store is in use, because it has products or users: fill another one, for example with \
          SKEP_DATA_DIR=./demo-data"
     )]
     InUse,
-    #[error("orders need at least one product and one user")]
+    #[error("orders need at least one product and one user: raise --products and --users, or set --orders 0")]
     NobodyToOrder,
-    #[error("the demo stopped at {what}; what it has made so far stays in the store")]
+    #[error("the demo stopped at {what}; the store keeps what was made before")]
     Stopped {
         what: Cow<'static, str>,
         #[source]
@@ -73,7 +73,7 @@ pub(crate) enum DemoError {
     },
 }
 
-/// Hashes the one password of the demo once, however many accounts have it.
+/// Hashes the password of the demo once for all accounts.
 struct OneHash {
     real: Arc<dyn PasswordHasher>,
     hash: OnceCell<String>,
@@ -90,8 +90,7 @@ impl PasswordHasher for OneHash {
     }
 }
 
-/// Fills the store of these ports. Products, customers and orders are made one kind after the other, each kind by many
-/// at a time.
+/// Fills the store of these ports: first the products, then the customers, then the orders.
 pub(crate) async fn fill(
     ports: &Ports,
     policies: Policies,
@@ -105,7 +104,7 @@ pub(crate) async fn fill(
     if in_use(ports).await.map_err(stopped("asking whether the store is empty"))? {
         return Err(DemoError::InUse);
     }
-    // The shop's history ends with yesterday, so that the same seed makes the same shop all day.
+    // The history ends with yesterday, so that the same seed makes the same shop all day.
     let today = ports.runtime.clock.now().as_millis() / DAY_MILLIS * DAY_MILLIS;
     let until = Timestamp::from_millis(today).unwrap_or(Timestamp::MIN);
     let shop = Shop { products: size.products, customers: size.users, orders: size.orders, seed, until };
@@ -123,7 +122,7 @@ pub(crate) async fn fill(
     Ok(Made { products, users, orders, cancelled, seed, password: demo.password, log_ins })
 }
 
-/// Whether anything was ever made in it: everything that is leaves an event.
+/// Whether the store has ever been used. Every change leaves an event.
 async fn in_use(ports: &Ports) -> Result<bool, BoxError> {
     if !ports.store.list_events(None, 1).await?.is_empty() {
         return Ok(true);
@@ -146,8 +145,8 @@ struct Demo {
 }
 
 impl Demo {
-    fn account(&self, email: String, display_name: String) -> AccountCommand {
-        AccountCommand { email, password: self.password.clone(), display_name }
+    fn account(&self, email: String, display_name: String) -> AccountInput {
+        AccountInput { email, password: self.password.clone(), display_name }
     }
 
     async fn admin(&self) -> Result<Actor, BoxError> {
@@ -172,7 +171,6 @@ impl Demo {
                     description: product.description,
                     price: MoneyInput { amount: product.price, currency: "EUR".to_owned() },
                     stock: Some(i64::from(demand) + i64::from(product.left)),
-                    idempotency_key: None,
                 };
                 let create = self.app.catalog.create_product.execute(admin, command);
                 let made = past::at(product.at, Dice::of(self.shop.seed, 11, number), create).await;
@@ -189,7 +187,7 @@ impl Demo {
             let bar = &bar;
             async move {
                 let customer = self.shop.customer(number);
-                let command = self.account(customer.email, customer.display_name);
+                let command = RegisterUserCommand { account: self.account(customer.email, customer.display_name) };
                 let visitor = Actor::anonymous("skep demo");
                 let register = self.app.identity.register_user.execute(&visitor, command);
                 let made = past::at(customer.at, Dice::of(self.shop.seed, 12, number), register).await;
@@ -200,7 +198,7 @@ impl Demo {
         stream::iter(0..self.shop.customers).map(make).buffered(AT_ONCE).try_collect().await
     }
 
-    /// Answers how many of them were called off.
+    /// Returns the number of cancelled orders.
     async fn orders(&self, products: &[ProductId], customers: &[Actor]) -> Result<u32, DemoError> {
         let bar = progress("orders", self.shop.orders);
         let make = |number: u32| {
@@ -217,31 +215,30 @@ impl Demo {
 
     async fn order(&self, number: u32, products: &[ProductId], customers: &[Actor]) -> Result<bool, BoxError> {
         let order = self.shop.order(number);
-        let none = "the shop orders what it does not have";
+        let none = "an order of the demo names a product or a user that does not exist";
         let customer = customers.get(usize::try_from(order.customer)?).ok_or(none)?;
         let line = |(product, pieces): (u32, u32)| {
             let product_id = *products.get(usize::try_from(product).ok()?)?;
             Some(OrderLineInput { product_id, quantity: i64::from(pieces) })
         };
         let lines: Option<Vec<_>> = order.lines.into_iter().map(line).collect();
-        let command = PlaceOrderCommand { lines: lines.ok_or(none)?, idempotency_key: None };
+        let command = PlaceOrderCommand { lines: lines.ok_or(none)? };
         let place = self.app.ordering.place_order.execute(customer, command);
         let placed = past::at(order.at, Dice::of(self.shop.seed, 13, number), place).await?;
         let Some(cancelled_at) = order.cancelled_at else { return Ok(false) };
-        let command =
-            CancelOrderCommand { order_id: placed.id, precondition: Precondition::Missing, idempotency_key: None };
+        let command = CancelOrderCommand { order_id: placed.id, precondition: Precondition::Missing };
         let cancel = self.app.ordering.cancel_order.execute(customer, command);
         past::at(cancelled_at, Dice::of(self.shop.seed, 14, number), cancel).await?;
         Ok(true)
     }
 }
 
-/// Somebody whom the operator lets act without a log-in.
+/// A user that acts without a log-in, on behalf of the operator.
 fn actor(id: UserId, roles: Vec<Role>) -> Actor {
     Actor::user(id, SessionId::new(uuid::Uuid::nil()), roles, "skep demo")
 }
 
-/// A bar on the standard error, if that is a terminal.
+/// A progress bar on the standard error, if it is a terminal.
 fn progress(what: &'static str, count: u32) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:>9} {bar:40} {human_pos}/{human_len}  {elapsed}, {eta} left");
     let bar = ProgressBar::new(u64::from(count)).with_message(what);

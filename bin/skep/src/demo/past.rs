@@ -1,5 +1,5 @@
-//! A runtime for the past: inside of [`at`], the wall clock stands at the moment that is told, and identifiers and
-//! randomness come from dice, so that what a use case makes depends on nothing else.
+//! A runtime for the past: inside of [`at`], the wall clock stands at a given moment, and identifiers and random numbers
+//! come from dice. The result of a use case depends on these alone.
 
 use super::shop::Dice;
 use skep_application::kernel::{Clock, IdGenerator, Random, Runtime};
@@ -33,7 +33,7 @@ fn throw() -> Option<u64> {
 
 struct Past(Runtime);
 
-/// The runtime that is now outside of [`at`], and then inside of it. Waiting is always real.
+/// The runtime `now` outside of [`at`], and the given moment inside of it. Waiting is always real.
 pub(super) fn runtime(now: &Runtime) -> Runtime {
     let past = Arc::new(Past(now.clone()));
     Runtime { clock: past.clone(), ids: past.clone(), random: past, sleeper: now.sleeper.clone() }
@@ -65,7 +65,7 @@ impl Random for Past {
         throw().unwrap_or_else(|| self.0.random.bits())
     }
 
-    /// A secret is never from dice.
+    /// Secrets never come from dice.
     fn secret(&self) -> [u8; 32] {
         self.0.random.secret()
     }

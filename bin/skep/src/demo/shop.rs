@@ -1,16 +1,16 @@
-//! What a shop of any size consists of: each product, customer and order is made from the seed and its number alone, so
-//! nothing has to be kept, and the same seed makes the same shop.
+//! The content of a shop. Each product, customer and order follows from the seed and its number alone, so nothing is kept
+//! in memory, and the same seed makes the same shop.
 
 use skep_domain::shared::Timestamp;
 
-/// How long the shop has been open.
+/// How long before the end of its history the shop opened.
 const HISTORY_MILLIS: i64 = 180 * 24 * 60 * 60 * 1000;
-/// How long its shelves were filled before that.
+/// How long before its opening the first products were made.
 const PREPARATION_MILLIS: i64 = 30 * 24 * 60 * 60 * 1000;
-/// One order in so many is called off.
+/// One of so many orders is cancelled.
 const CANCELLED_ONE_IN: u64 = 25;
 
-/// The sizes of a shop, and what it grows from.
+/// The size of a shop, and the seed of its content.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shop {
     pub(super) products: u32,
@@ -28,7 +28,7 @@ pub(super) struct Product {
     pub(super) description: String,
     /// In cents.
     pub(super) price: i64,
-    /// Pieces that are left when every order has taken its own.
+    /// Pieces that are left after all orders.
     pub(super) left: u32,
 }
 
@@ -40,11 +40,11 @@ pub(super) struct Customer {
 
 pub(super) struct Order {
     pub(super) at: Timestamp,
-    /// By number.
+    /// The number of the customer.
     pub(super) customer: u32,
-    /// Products by number, each once, and pieces.
+    /// Numbers of products, each once, with the pieces.
     pub(super) lines: Vec<(u32, u32)>,
-    /// When it was called off, if it was.
+    /// When the order was cancelled.
     pub(super) cancelled_at: Option<Timestamp>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Order {
 pub(super) struct Dice(u64);
 
 impl Dice {
-    /// The dice of one thing: of its kind, and its number.
+    /// The dice of the thing with this kind and number.
     pub(super) fn of(seed: u64, kind: u64, number: u32) -> Self {
         let mut dice = Self(seed ^ kind.wrapping_mul(0xd6e8_feb8_6659_fd93));
         dice.0 = dice.next() ^ u64::from(number);
@@ -68,7 +68,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 up to, not including, `end`, which is at least 1.
+    /// A number from 0 up to, not including, `end`, which is at least 1.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         u64::try_from((u128::from(self.next()) * u128::from(end)) >> 64).unwrap_or_default()
     }
@@ -83,7 +83,7 @@ impl Dice {
     }
 }
 
-/// A kind of thing on the shelves: what it is, its code, what it is like, its sizes, and the price of the smallest.
+/// A kind of product: its name, its code, its varieties, its sizes, and the price of the smallest.
 struct Kind {
     what: &'static str,
     code: &'static str,
@@ -203,7 +203,7 @@ const LAST_NAMES: &[&str] = &[
 ];
 
 impl Shop {
-    /// The moment that is this part of the history.
+    /// The moment at this share of the history.
     fn moment(&self, number: u32, of: u32, dice: &mut Dice) -> Timestamp {
         let step = HISTORY_MILLIS / i64::from(of.max(1)).max(1);
         let within = i64::try_from(dice.below(u64::try_from(step.max(1)).unwrap_or(1))).unwrap_or_default();
@@ -211,7 +211,7 @@ impl Shop {
         self.opened().plus_millis(i64::try_from(passed).unwrap_or_default() + within)
     }
 
-    /// When the shop opened: all products are on its shelves by then.
+    /// When the shop opened. All products exist by then.
     pub(super) fn opened(&self) -> Timestamp {
         self.until.plus_millis(-HISTORY_MILLIS)
     }
@@ -219,7 +219,7 @@ impl Shop {
     pub(super) fn product(&self, number: u32) -> Product {
         let mut dice = Dice::of(self.seed, 1, number);
         let kind = &KINDS[index(number, KINDS.len())];
-        // Every combination of a kind comes once before the first one comes again.
+        // Every combination of a kind comes once before the first one is repeated.
         let nth = usize::try_from(number).unwrap_or_default() / KINDS.len();
         let (temper, size) = (nth % kind.tempers.len(), nth / kind.tempers.len());
         let (series, size) = (size / kind.sizes.len(), size % kind.sizes.len());
@@ -251,7 +251,7 @@ impl Shop {
     pub(super) fn order(&self, number: u32) -> Order {
         let mut dice = Dice::of(self.seed, 3, number);
         let at = self.moment(number, self.orders, &mut dice);
-        // Who had registered by then: customers came at an even pace, the first before the first order.
+        // The customers that had registered by then. They came at an even pace, the first one before the first order.
         let known = u64::from(number) * u64::from(self.customers) / u64::from(self.orders.max(1));
         let customer = u32::try_from(dice.below(known.max(1))).unwrap_or_default();
         let mut lines: Vec<(u32, u32)> = vec![];
@@ -266,15 +266,15 @@ impl Shop {
         Order { at, customer, lines, cancelled_at: cancelled.then(|| at.plus_millis(later)) }
     }
 
-    /// A product; a few are bought far more often than the rest.
+    /// Draws a product. A few products are bought far more often than the rest.
     fn popular(&self, dice: &mut Dice) -> u32 {
         let last = u64::from(self.products.max(1));
         let reach = 1 + dice.below(last);
-        // A number below one that is itself drawn favors the low ones, which are of all kinds.
+        // The upper end is random, too, which favors low numbers. These are products of all kinds.
         u32::try_from(dice.below(reach)).unwrap_or_default()
     }
 
-    /// How many pieces of each product all orders take together.
+    /// The pieces of each product in all orders together.
     pub(super) fn demand(&self) -> Vec<u32> {
         let mut demand = vec![0_u32; usize::try_from(self.products).unwrap_or_default()];
         for (product, pieces) in (0..self.orders).flat_map(|number| self.order(number).lines) {
@@ -328,7 +328,7 @@ mod tests {
         for number in 0..shop.orders {
             let order = shop.order(number);
             let registered = shop.customer(order.customer).at;
-            // The first customer is the one exception: somebody has to be the first.
+            // The first customer is an exception, because the first order needs one.
             assert!(registered <= order.at || order.customer == 0, "{number}");
             assert!(order.at <= shop.until && !order.lines.is_empty());
         }

@@ -59,7 +59,7 @@ async fn a_store_in_use_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn orders_need_somebody_and_something() {
+async fn orders_need_a_user_and_a_product() {
     let folder = tempfile::tempdir().unwrap();
     let skep = open(&folder).await;
     for size in [Size { products: 0, users: 1, orders: 1 }, Size { products: 1, users: 0, orders: 1 }] {

@@ -1,7 +1,7 @@
-//! Sending spans to a collector by OTLP over HTTP, without ever making a request wait.
+//! Sends spans to a collector by OTLP over HTTP. A request never waits for that.
 //!
-//! Spans that have ended go into a queue of fixed length; when it is full they are lost and counted. A task takes them
-//! out in batches and sends them over plain HTTP/1.1, to a collector nearby: there is no TLS here.
+//! Spans that have ended go into a queue of fixed length. When it is full, they are lost and counted. A task takes them out
+//! in batches and sends them over plain HTTP/1.1 without TLS, to a collector nearby.
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -22,17 +22,17 @@ use tokio::{
     time::timeout,
 };
 
-/// Spans that may wait to be sent.
+/// The most spans that wait to be sent.
 const QUEUE: usize = 4_096;
-/// Spans that are sent at once.
+/// The most spans of a batch.
 const BATCH: usize = 512;
 /// How long the first span of a batch waits for others.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long the collector may take for a batch.
+/// How long the collector may take to answer a batch.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the end of the process waits for the last batches.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
-/// The most bytes of an answer of the collector that are read.
+/// The most bytes that are read of an answer of the collector.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// The queue of spans.
@@ -58,7 +58,7 @@ impl Queue {
         let sending = Sending { exporter, exported: count("exported"), lost: count("lost"), is_away: false };
         tokio::spawn(async move {
             sending.run(receiver, stopping).await;
-            // Nobody listens any more if the end was not waited for.
+            // The receiver is gone if the end was not waited for.
             let _ = done.send(());
         });
         let ending = Ending { stop: Mutex::new(Some(stop)), stopped: tokio::sync::Mutex::new(Some(stopped)) };
@@ -67,7 +67,7 @@ impl Queue {
 }
 
 impl Ending {
-    /// Sends what is in the queue, for a moment, and ends.
+    /// Sends the spans in the queue, for a short time, and ends the task.
     pub(super) async fn end(&self) {
         let stop = self.stop.lock().ok().and_then(|mut stop| stop.take());
         if let Some(stop) = stop {
@@ -159,7 +159,10 @@ impl Sending {
             Some(error) => {
                 self.lost.increment(count);
                 if !std::mem::replace(&mut self.is_away, true) {
-                    tracing::warn!(error, "the collector of traces does not take spans; they are lost until it does");
+                    tracing::warn!(
+                        error,
+                        "the collector of traces does not accept spans: check OTEL_EXPORTER_OTLP_ENDPOINT. Spans are lost until it does"
+                    );
                 }
             }
         }

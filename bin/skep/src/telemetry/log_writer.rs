@@ -1,4 +1,4 @@
-//! Where log lines go.
+//! The writer of log lines.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -10,27 +10,27 @@ use std::{
     time::Duration,
 };
 
-/// How long lines are gathered after a write. Under load it saves a system call and a wake-up for almost every line; the
-/// first line after a pause is written at once.
+/// How long lines are collected after a write. Under load this saves a system call and a wake-up for almost every line.
+/// The first line after a pause is written at once.
 const GATHER: Duration = Duration::from_millis(1);
-/// How much is written at once, bytes.
+/// The most bytes of one write.
 const BATCH: usize = 64 * 1024;
 
-/// Writes what was handed over since the last flush at once, and then lets lines gather. For a writer thread of its own,
-/// which flushes when it has nothing more to write. What cannot be written, because the disk is full, is kept for later
-/// as far as it fits into one write; lines beyond that are lost and counted.
+/// Writes all lines since the last flush together, and then collects lines for a while. It needs a writer thread of its
+/// own, which flushes when it has nothing more to write. Lines that cannot be written, because the disk is full, are kept
+/// for later as far as they fit into one write. Lines beyond that are lost and counted.
 pub(crate) struct LogWriter<W: Write> {
     lines: BufWriter<W>,
     lost: Arc<AtomicU64>,
 }
 
 impl<W: Write> LogWriter<W> {
-    /// Writes to this.
+    /// A writer to this output.
     pub(crate) fn new(to: W) -> Self {
         Self { lines: BufWriter::with_capacity(BATCH, to), lost: Arc::default() }
     }
 
-    /// Counts the lines that could not be written.
+    /// The number of lines that could not be written.
     pub(crate) fn lost(&self) -> Arc<AtomicU64> {
         self.lost.clone()
     }
@@ -39,7 +39,7 @@ impl<W: Write> LogWriter<W> {
 impl<W: Write> Write for LogWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.lines.write(bytes);
-        // A line comes as a whole, and is tried again only after an interruption.
+        // The caller passes whole lines, and repeats a call only after an interruption.
         if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
     use std::sync::{Arc, Mutex};
 
-    /// Remembers each write.
+    /// Keeps each write.
     #[derive(Clone, Default)]
     struct Writes(Arc<Mutex<Vec<String>>>);
 
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(*writes.0.lock().unwrap(), ["one\ntwo\n", "three\n"]);
     }
 
-    /// A disk that is full, until it is not.
+    /// A disk that is full until the flag is cleared.
     #[derive(Clone, Default)]
     struct Disk {
         is_full: Arc<std::sync::atomic::AtomicBool>,

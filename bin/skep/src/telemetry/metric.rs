@@ -1,18 +1,18 @@
-//! What a metric is.
+//! The declaration of a metric.
 
-/// What kind of number it is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only grows, until the process ends.
+    /// A number that only grows while the process runs.
     Counter,
-    /// Goes up and down.
+    /// A number that goes up and down.
     Gauge,
-    /// Counts values in buckets.
+    /// Counts of values in buckets.
     Histogram,
 }
 
 impl Kind {
-    /// The name, as Prometheus has it.
+    /// The name of the kind in Prometheus.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,8 +28,8 @@ impl Kind {
 pub enum When {
     /// From the start.
     Always,
-    /// When there is something to tell.
-    Told,
+    /// From the first event that it counts.
+    Counted,
     /// From the first read or write of the store.
     Used,
     /// With the SQLite store, from the first write.
@@ -38,40 +38,40 @@ pub enum When {
     Sql,
     /// With `OTEL_EXPORTER_OTLP_ENDPOINT`.
     Traced,
-    /// Where the system tells it.
+    /// On systems that report it.
     System,
 }
 
 impl When {
-    /// For the document.
+    /// The text for the documentation.
     #[must_use]
     pub const fn text(self) -> &'static str {
         match self {
             Self::Always => "",
-            Self::Told => "once it happens",
+            Self::Counted => "once it happens",
             Self::Used => "once the store is used",
             Self::Sqlite => "SQLite, once something is written",
             Self::Sql => "SQLite and PostgreSQL",
             Self::Traced => "with traces",
-            Self::System => "where the system tells",
+            Self::System => "on systems that report it",
         }
     }
 }
 
-/// A metric.
+/// A number that `/metrics` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
-    /// The name.
+    /// The name in Prometheus.
     pub name: &'static str,
-    /// What kind of number it is.
+    /// Counter, gauge or histogram.
     pub kind: Kind,
-    /// The unit; empty if things are counted.
+    /// The unit; empty for a count.
     pub unit: &'static str,
-    /// The names of its labels.
+    /// The names of the labels.
     pub labels: &'static [&'static str],
     /// When it is printed.
     pub when: When,
-    /// What it says.
+    /// What it measures.
     pub help: &'static str,
 }
 

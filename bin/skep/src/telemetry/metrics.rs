@@ -1,4 +1,4 @@
-//! Counting: the recorder, what is read when somebody asks, and the text that is answered.
+//! The recorder of metrics, and the text that `/metrics` returns.
 
 use super::{
     metric::{Kind, When},
@@ -8,13 +8,13 @@ use metrics::{Counter, Unit};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
-/// The buckets of durations, in seconds: what OpenTelemetry recommends for requests, and two below, because ours are quick.
+/// The buckets of durations of requests, in seconds: those that OpenTelemetry recommends, and two lower ones.
 const REQUESTS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
-/// Of what the store does, in seconds: SQLite answers within microseconds.
+/// The buckets of durations in the store, in seconds. SQLite answers within microseconds.
 const STORE: &[f64] =
     &[0.000_005, 0.000_01, 0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0];
-/// Of the units in a group.
+/// The buckets of units of work in a group.
 const UNITS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 const STORE_DURATIONS: &[&str] = &[
@@ -23,7 +23,7 @@ const STORE_DURATIONS: &[&str] = &[
     "skep_sqlite_commit_duration_seconds",
 ];
 
-/// Counts, for as long as the process lives.
+/// The recorder of the process.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     handle: PrometheusHandle,
@@ -32,7 +32,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Installs the recorder. Comes before everything that counts: most ask for their handles once.
+    /// Installs the recorder. Call this before anything counts, because most code asks for its handles once.
     pub(crate) fn start() -> Result<Self, BuildError> {
         let mut builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), REQUESTS)?;
@@ -46,20 +46,20 @@ impl Metrics {
         Ok(Self { handle, process: Collector::default(), lost_lines: metrics::counter!("skep_log_lines_lost_total") })
     }
 
-    /// The text that Prometheus reads. `lost_lines` are the log lines that were not written.
+    /// Renders the text that Prometheus reads. `lost_lines` is the number of log lines that were not written.
     pub(crate) fn render(&self, lost_lines: u64) -> String {
         self.lost_lines.absolute(lost_lines);
         self.process.collect();
         self.handle.render()
     }
 
-    /// Keeps them small; to be called every few seconds.
+    /// Drops what is no longer needed. Call this every few seconds.
     pub(crate) fn run_upkeep(&self) {
         self.handle.run_upkeep();
     }
 }
 
-/// Says of every metric what it is, and shows those that have no labels from the start.
+/// Describes every metric, and shows those without labels from the start.
 fn describe() {
     for metric in METRICS.iter() {
         let unit = match metric.unit {
@@ -78,18 +78,19 @@ fn describe() {
     }
 }
 
-/// How a pool of connections is used, as every store tells it.
+/// The use of a pool of connections, as every store reports it.
 pub(crate) struct Pool {
     pub(crate) name: &'static str,
     pub(crate) used: usize,
     pub(crate) idle: usize,
     pub(crate) max: usize,
-    /// How many wait for a connection, and how many have waited in vain since the start; `None` where that is not known.
+    /// How many callers wait for a connection, and how many have waited in vain since the start; `None` if the driver does
+    /// not count them.
     pub(crate) waiting: Option<(usize, u64)>,
 }
 
 impl Pool {
-    /// Tells the recorder.
+    /// Passes the numbers to the recorder.
     pub(crate) fn record(&self) {
         const POOL: &str = "db_client_connection_pool_name";
         for (state, count) in [("used", self.used), ("idle", self.idle)] {
@@ -104,7 +105,7 @@ impl Pool {
     }
 }
 
-/// A count as a gauge has it; exact up to 2^53.
+/// A count as the value of a gauge; exact up to 2^53.
 #[expect(clippy::cast_precision_loss, reason = "nothing is counted that far")]
 pub(crate) fn number(count: usize) -> f64 {
     count as f64

@@ -1,5 +1,5 @@
-//! Every metric there is: the one table that descriptions, `docs/guides/observe.md` and the tests share. A context that
-//! counts something has a file of its own and a line in [`PARTS`].
+//! The table of all metrics. The recorder, `docs/guides/observe.md` and the tests use it. A context with metrics has a file
+//! of its own and a line in [`PARTS`].
 
 mod identity;
 mod program;
@@ -11,5 +11,5 @@ use std::sync::LazyLock;
 
 const PARTS: &[&[Metric]] = &[requests::METRICS, store::METRICS, identity::METRICS, program::METRICS];
 
-/// Every metric, in the order in which they are documented.
+/// All metrics, in the order of the documentation.
 pub static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(|| PARTS.concat());

@@ -1,4 +1,4 @@
-//! Traces: from the spans of the program to those of OpenTelemetry.
+//! Traces: makes spans of OpenTelemetry from the spans of the program.
 
 use super::export::{Ending, PlainHttp, Queue};
 use crate::config::Traces;
@@ -17,16 +17,16 @@ use tracing::{Span, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer, Registry, filter::filter_fn};
 
-/// The target of every span that is meant for traces.
+/// The target of every span that goes into traces.
 const SPANS: &str = "skep::spans";
 
-/// What records traces.
+/// The recorder of traces.
 pub(super) struct Recording {
     provider: SdkTracerProvider,
     ending: Ending,
 }
 
-/// The layer of a subscriber.
+/// A layer of a subscriber, of any type.
 pub(super) type BoxLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
 impl Recording {
@@ -62,15 +62,15 @@ impl Recording {
         Ok((Self { provider, ending }, Box::new(layer)))
     }
 
-    /// Sends what was recorded, for a moment.
+    /// Sends the recorded spans, for a short time.
     pub(super) async fn end(&self) {
         self.ending.end().await;
-        // Nothing is left in it: it only gives its processor up.
+        // The provider has no spans left. Shutting it down drops its processor.
         let _ = self.provider.shutdown();
     }
 }
 
-/// Ties requests to the traces of their callers.
+/// Connects requests to the traces of their callers.
 #[derive(Debug)]
 pub(crate) struct OpenTelemetry;
 
@@ -84,7 +84,7 @@ impl Tracer for OpenTelemetry {
                 true,
                 state.and_then(|state| state.parse().ok()).unwrap_or_default(),
             );
-            // It fails only where nothing is recorded.
+            // This fails only if nothing is recorded.
             let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(remote));
         }
         let context = span.context();

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 
 const INTRODUCTION: &str = "# Actions
 
-Everything that can be done, and by whom. This page is generated from the declarations in `domain/src/*/actions.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+Every action, and the callers that may do it. This page is generated from the declarations in `domain/src/*/actions.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
-Audiences are, each including those after it: everyone, also without an account; account, every caller with one; staff, the people who work in the shop; admin, the people who run it. The access context maps them to roles: the role `user` is account, the role `admin` is admin and staff.
+There are four audiences. Each one includes the audiences after it: `everyone` are all callers, also those without an account; `account` are callers with an account; `staff` are the people who work in the shop; `admin` are the people who run it. The access context maps audiences to roles: the role `user` is in `account`, the role `admin` is in `staff` and `admin`.
 
-*Own* is who may do it to what is their own, *others* who may do it to the things of everybody. *Operations* are those of the API that ask for the action; where there are none, a use case asks for it by itself.
+*Own* is the audience that may do it to its own things. *Others* is the audience that may do it to the things of all users. *Operations* are the operations of the API that need the action. An action without operations is checked by a use case alone.
 ";
 
 const fn name(audience: Audience) -> &'static str {
@@ -27,7 +27,7 @@ fn row(text: &mut String, action: Action) {
     let operations = Api::operations().filter(|operation| operation.action == Some(action));
     let operations: Vec<String> = operations.map(|operation| format!("`{}`", operation.id)).collect();
     let operations = if operations.is_empty() { "—".to_owned() } else { operations.join(", ") };
-    let (own, others) = (name(action.own()), action.others().map_or("nobody", name));
+    let (own, others) = (name(action.own()), action.others().map_or("no one", name));
     let _ = writeln!(text, "| `{}` | {own} | {others} | {operations} |", action.name());
 }
 

@@ -7,15 +7,15 @@ use std::fmt::Write as _;
 
 const INTRODUCTION: &str = "# The command line
 
-What `skep help <command>` says of each command. This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+The help of each command, as `skep help` prints it. This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
 | exit code | means |
 | --- | --- |
-| 0 | done; of `check`: nothing is wrong |
-| 1 | it could not be done, and the standard error says why; of `check`: something is wrong |
-| 2 | it was called wrongly |
+| 0 | success; for `check`: nothing is wrong |
+| 1 | failure, with the reason on the standard error; for `check`: something is wrong |
+| 2 | wrong arguments |
 
-What a command answers goes to the standard output, everything else to the standard error; with `--json` the answer is one JSON document.
+The result of a command goes to the standard output, and everything else to the standard error. With `--json`, the result is one JSON document.
 ";
 
 fn describe(text: &mut String, command: &mut Command, name: &str) {

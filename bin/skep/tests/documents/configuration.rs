@@ -6,14 +6,14 @@ use std::{ffi::OsString, fmt::Write as _};
 
 const INTRODUCTION: &str = "# Configuration
 
-Nothing has to be configured: without any setting Skep listens on the loopback and keeps its data in `./skep-data`. This page is generated from the settings themselves: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+Every setting has a default or is optional. Without any setting, Skep listens on the loopback and keeps its data in `./skep-data`. This page is generated from the settings: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
 Settings come from two places:
 
-1. `skep.toml` in the working directory, or the file that `SKEP_CONFIG` names. Keys have sections, as `server.port`.
-2. Environment variables. They win. A variable that is set to nothing counts as not set.
+1. `skep.toml` in the working directory, or the file that `SKEP_CONFIG` names. Keys are in sections: `server.port` is `port` in the section `[server]`.
+2. Environment variables. They win over the file. An empty variable counts as not set.
 
-Whatever is wrong stops the start, all at once: each fault with its name, where it stands, what was found unless it is a secret, what is expected, and the setting that was probably meant. Unknown keys of the file and unknown variables that start with `SKEP_` are faults. `skep check` tells the same, and whether the store, Redis, the disk and the port can be used.
+A wrong setting stops the start. All faults are reported together. Each report has the name of the setting, its place, the found value unless it is a secret, the expected form, and for an unknown name the most similar one. Unknown keys of the file and unknown variables that start with `SKEP_` are faults. `skep check` reports the same faults. It also checks the store, Redis, the disk and the port.
 
 ```text
 $ PORT=eighty SKEP_DATADIR=/tmp DATABASE_URL=sqlite://shop.db skep
@@ -23,12 +23,12 @@ const WRONG: &[(&str, &str)] = &[("PORT", "eighty"), ("SKEP_DATADIR", "/tmp"), (
 
 const RULES: &str = "```
 
-What belongs together:
+Settings that depend on each other:
 
-- **Another address than the loopback** needs `PUBLIC_URL`, and `/metrics` is then served only with `SKEP_METRICS_TOKEN`. `SKEP_DOCS=off` takes the page of the API away.
-- **One store**: it follows from the one address that is set. With both addresses set, `SKEP_STORE` must say which. SQLite has no address.
-- **Several instances** on one store need the same secret: the same file, named with `SKEP_SECRET_FILE`. Another secret is refused, because it cannot open the keys in the store.
-- **Secrets** are `DATABASE_URL`, `MONGODB_URI`, `REDIS_URL` and `SKEP_METRICS_TOKEN`. They are never shown. A `skep.toml` that has one should be for its owner alone: `chmod 600 skep.toml`.
+- **`HOST`**: any address except the loopback needs `PUBLIC_URL`. `/metrics` is then served only with `SKEP_METRICS_TOKEN`. `SKEP_DOCS=off` removes the page `/api-docs`.
+- **The store**: the setting with an address selects it. If `DATABASE_URL` and `MONGODB_URI` are both set, `SKEP_STORE` must select one. SQLite needs no address. A start waits for a store that does not answer; `SKEP_START_TIMEOUT` limits that.
+- **Several instances** on one store need the same secret: set `SKEP_SECRET_FILE` to the same file. Another secret is refused, because it cannot open the keys in the store.
+- **Secrets** are `DATABASE_URL`, `MONGODB_URI`, `REDIS_URL` and `SKEP_METRICS_TOKEN`. No message shows them. Only the owner should be able to read a `skep.toml` with a secret: `chmod 600 skep.toml`.
 
 ## Every setting
 ";
@@ -41,7 +41,7 @@ fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{text}`") }
 }
 
-/// The value as it is written in the file.
+/// The value in the form of the file.
 fn in_toml(setting: &Setting, value: &str) -> String {
     let items = || value.split(',').filter(|item| !item.is_empty());
     match setting.shape {
@@ -64,7 +64,7 @@ fn table(text: &mut String) {
     for setting in SETTINGS.iter() {
         let section = section(setting);
         if last != Some(section) {
-            let title = if section.is_empty() { "the file itself".to_owned() } else { format!("[{section}]") };
+            let title = if section.is_empty() { "The file".to_owned() } else { format!("[{section}]") };
             let _ = write!(text, "\n### {title}\n\n| variable | in skep.toml | default | meaning | expected |\n");
             text.push_str("| --- | --- | --- | --- | --- |\n");
             last = Some(section);
@@ -100,7 +100,7 @@ fn the_settings() {
     table(&mut text);
     let _ = write!(
         text,
-        "\n## A whole skep.toml\n\nEvery key, with its default or an example.\n\n```toml\n{}```\n",
+        "\n## A whole skep.toml\n\nEvery key, with its default, or an example if it has none.\n\n```toml\n{}```\n",
         whole_file()
     );
     assert_document("docs/configuration.md", &text);
@@ -108,7 +108,7 @@ fn the_settings() {
 
 #[test]
 fn the_environment() {
-    let mut text = "# Every environment variable of Skep, commented out: the defaults, or an example where there is none.\n\
+    let mut text = "# Every environment variable of Skep, commented out, with its default, or an example if it has none.\n\
                     # For compose (env_file), systemd (EnvironmentFile) or a shell (set -a; . ./.env). Skep does not read\n\
                     # this file by itself. Generated: SKEP_BLESS=1 cargo test -p skep\n"
         .to_owned();
@@ -129,7 +129,7 @@ fn every_line_of_the_whole_file_can_be_used() {
             continue;
         };
         let variables = [("PUBLIC_URL", "https://h"), ("DATABASE_URL", "postgres://h/d"), ("SKEP_STORE", "postgres")];
-        // What the file itself says is not to be hidden by a variable.
+        // A variable must not hide the setting of the file.
         let variables =
             variables.into_iter().filter(|(name, _)| !setting.starts_with("mongodb") || *name == "PUBLIC_URL");
         let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));

@@ -30,21 +30,21 @@ Every error of the API is a problem document ([RFC 9457](https://www.rfc-editor.
 }
 ```
 
-Decide by `code`: it is stable. `detail` is for people and may change. `errors` names every place that is wrong: `pointer` is a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the body, `parameter` the name of a parameter. `request_id` is in the server's log; quote it when you report something.
+Programs should use `code`, which is stable. `detail` is for people and may change. `errors` has every wrong place: `pointer` is a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the body, and `parameter` is the name of a parameter. The log of the server has the `request_id`; include it when you report a problem.
 
-429 and 503 come with `Retry-After`, in seconds. A repeat is safe with the same `Idempotency-Key`.
+429 and 503 have `Retry-After`, in seconds. A repeat with the same `Idempotency-Key` is safe.
 
 This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a test fails when a code of the sources has no declaration. Problems come from the declarations of refusals (`refusal!`).
 
 ## Problems
 
-*Kind* is what the application calls it; — where the edge answers before the application is asked.
+*Kind* is the kind of the refusal in the application. It is — if the edge answers before the application is called.
 
 | code | status | kind | meaning | where |
 | --- | --- | --- | --- | --- |
 ";
 
-/// Where the codes occur that more operations have than their use cases can say.
+/// The places of codes that more operations have than their use cases declare.
 const ANYWHERE: &[(&str, &str)] = &[
     ("forbidden", "operations with a token"),
     ("idempotency_key_reused", "operations with `Idempotency-Key`"),
@@ -61,7 +61,7 @@ const ANYWHERE: &[(&str, &str)] = &[
     ("validation_failed", "operations with a body"),
 ];
 
-/// What the use cases behind the operations declare, with the operation, and what is declared for all of them.
+/// The declared refusals with their operation. Refusals without an operation are declared for all.
 fn declared() -> impl Iterator<Item = (&'static Refusal, Option<&'static str>)> {
     let own = Api::operations().flat_map(|operation| operation.refusals.iter().map(|one| (one, Some(operation.id))));
     own.chain(StoreError::REFUSALS.iter().chain(AuthenticateError::REFUSALS).map(|one| (one, None)))
@@ -72,25 +72,29 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("below_minimum", "The total of the order is below the minimum of its currency.", "`/lines`"),
     ("contains_email", "The password contains the e-mail address.", "`/password`"),
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
-    ("insufficient_stock", "Fewer pieces are there than were asked for.", "`/lines/n/quantity`"),
-    ("invalid_email", "Is no e-mail address that can be used.", "`/email`"),
-    ("invalid_slug", "Is no slug: 1 to 100 lowercase letters and digits, with single hyphens between them.", "`/slug`"),
-    ("invalid_sku", "Is no SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
+    ("insufficient_stock", "Fewer pieces are available than were ordered.", "`/lines/n/quantity`"),
+    ("invalid_email", "Is not a valid e-mail address.", "`/email`"),
+    (
+        "invalid_slug",
+        "Is not a slug: 1 to 100 lowercase letters and digits, with single hyphens between them.",
+        "`/slug`",
+    ),
+    ("invalid_sku", "Is not a SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
     ("invalid_text", "Is empty, too long, or has characters that cannot be shown.", "texts"),
-    ("invalid_type", "Is of another JSON type than expected.", "any place"),
-    ("invalid_value", "Is a value that is not among the expected ones.", "any place"),
-    ("missing_field", "Is required, and missing.", "any place"),
-    ("out_of_range", "Is a number that is too small or too large.", "numbers"),
+    ("invalid_type", "Has another JSON type than expected.", "any place"),
+    ("invalid_value", "Is not one of the expected values.", "any place"),
+    ("missing_field", "Is required but missing.", "any place"),
+    ("out_of_range", "Is too small or too large.", "numbers"),
     ("required", "Must not be null.", "`change_product`, `rename_category`"),
-    ("too_common", "Is among the passwords that are guessed first.", "`/password`"),
+    ("too_common", "Is a password that is easy to guess.", "`/password`"),
     ("too_few", "Has too few items.", "`/lines`"),
     ("too_long", "Has too many characters.", "`/password`"),
     ("too_many", "Has too many items.", "`/lines`"),
     ("too_short", "Has too few characters.", "`/password`"),
-    ("unknown_currency", "Is no currency of ISO 4217 that prices can have.", "`/price/currency`"),
-    ("unknown_field", "There is no such field.", "any place"),
-    ("unknown_category", "There is no such category.", "`/parent_id`"),
-    ("unknown_product", "There is no such product on sale.", "`/lines/n/product_id`"),
+    ("unknown_currency", "Is not a currency of ISO 4217 that prices can have.", "`/price/currency`"),
+    ("unknown_field", "The field does not exist.", "any place"),
+    ("unknown_category", "The category does not exist.", "`/parent_id`"),
+    ("unknown_product", "The product does not exist or is not on sale.", "`/lines/n/product_id`"),
 ];
 
 const KINDS: &[ErrorKind] = &[
@@ -145,14 +149,12 @@ fn the_errors() {
     for ((status, code), (kind, meaning, from)) in rows {
         let _ = writeln!(text, "| `{code}` | {status} | {kind} | {meaning} | {from} |");
     }
-    text.push_str("\n## Places\n\nThe `code` of an entry in `errors`. A problem that is about one place repeats its own code there.\n\n");
+    text.push_str("\n## Places\n\nThe `code` of an entry in `errors`. A problem with one wrong place repeats its own code there.\n\n");
     text.push_str("| code | meaning | where |\n| --- | --- | --- |\n");
     for (code, meaning, place) in FIELDS {
         let _ = writeln!(text, "| `{code}` | {meaning} | {place} |");
     }
-    text.push_str(
-        "\n## Kinds\n\nThe one mapping from the application's kinds to statuses.\n\n| kind | status |\n| --- | --- |\n",
-    );
+    text.push_str("\n## Kinds\n\nThe status of each kind of refusal.\n\n| kind | status |\n| --- | --- |\n");
     for kind in KINDS {
         let _ = writeln!(text, "| {} | {} |", name(*kind), status(*kind).as_u16());
     }

@@ -9,23 +9,23 @@ use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 const INTRODUCTION: &str = "# Events
 
-An event is stored in the outbox together with the change that it reports: both or neither. This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+An event is stored in the outbox together with the change that it reports: both are stored, or neither is. This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
-Beside the payload an event has an id, which orders events, its name, the aggregate and the version of the aggregate after the change, the account that caused it, the request id and the trace context of the request, and the time.
+Besides its payload an event has: an id, which orders events; its name; the aggregate, and its version after the change; the account that caused it; the id and the trace context of the request; and the time.
 
-- Every field of a payload is always there. There are no others.
-- A payload carries identifiers, never an e-mail address, a name or a postal address, so that a person can be erased.
-- A published event never changes. A payload with another shape is a new event: its name ends in the next version.
+- A payload always has all of its fields and no others.
+- A payload has identifiers, and never an e-mail address, a name or a postal address, so that the data of a person can be deleted.
+- A published event never changes. A payload with another shape is a new event, whose name ends in the next version.
 
 Each event has a JSON Schema (draft 2020-12) of its payload.
 
-Names in the guides that mean one of these events:
+Names in the guides, and the events that they mean:
 
 | name in guides | event |
 | --- | --- |
 ";
 
-/// The names that guides use, for the events that exist.
+/// The names of events in the guides.
 const IN_GUIDES: &[(&str, &str)] = &[("user:registered", "identity.user_registered.v1")];
 
 /// The kind of a field in words.
@@ -141,7 +141,7 @@ fn no_schema_is_left_over() {
     assert_eq!(files, known);
 }
 
-/// What is wrong with a value, by the keywords that our schemas use. Another keyword is a fault.
+/// The faults of a value, by the keywords of our schemas. An unknown keyword is a fault.
 fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut found = vec![];
     for (keyword, rule) in schema.as_object().unwrap() {
@@ -236,7 +236,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
         assert_eq!(faults(&schema, &payload, &event.name), Vec::<String>::new());
         recorded.insert(event.name);
 
-        // The check is none unless it finds what is wrong.
+        // The check itself must find faults.
         let mut more = payload.clone();
         more["email"] = json!("ada@example.com");
         assert!(!faults(&schema, &more, "").is_empty());

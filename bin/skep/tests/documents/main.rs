@@ -1,4 +1,4 @@
-//! The documents that are made from the code are what the code says now. `SKEP_BLESS=1 cargo test -p skep` rewrites them.
+//! The generated documents match the code. `SKEP_BLESS=1 cargo test -p skep` rewrites them.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,6 +8,7 @@ mod configuration;
 mod errors;
 mod events;
 mod metrics;
+mod readme;
 mod scan;
 
 use std::{fs, path::PathBuf};
@@ -16,7 +17,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("SKEP_ROOT"))
 }
 
-/// Compares, or rewrites.
+/// Compares the file with the wanted text, or rewrites it.
 fn assert_document(path: &str, wanted: &str) {
     let file = root().join(path);
     if std::env::var_os("SKEP_BLESS").is_some() {

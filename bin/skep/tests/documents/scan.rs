@@ -1,4 +1,4 @@
-//! Finds the codes of errors in the sources, so that none can be missing from the list.
+//! Finds the codes of errors in the sources, so that the list is complete.
 
 use std::{
     collections::BTreeMap,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The codes that were found, each with the files that have it.
+/// Codes with the files that have them.
 pub(crate) type Found = BTreeMap<String, Vec<String>>;
 
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -44,7 +44,7 @@ fn note(found: &mut Found, code: &str, file: &str) {
     }
 }
 
-/// What stands between the bracket that `text` starts with and its partner.
+/// The text between the bracket at its start and the matching one.
 fn bracketed(text: &str) -> &str {
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -65,7 +65,7 @@ fn bracketed(text: &str) -> &str {
     text
 }
 
-/// The texts of the literals that look like codes.
+/// The string literals that look like codes.
 fn literals(text: &str) -> impl Iterator<Item = &str> {
     let looks = |text: &&str| text.len() > 2 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     text.split('"').skip(1).step_by(2).filter(looks)
@@ -90,7 +90,7 @@ fn arguments(inside: &str) -> Vec<&str> {
     list
 }
 
-/// The bodies of functions whose name is or ends in `code`.
+/// The bodies of functions with a name that ends in `code`.
 fn code_functions(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("code(").filter_map(|(at, _)| {
         let before = text[..at].trim_end_matches(|c: char| c.is_ascii_lowercase() || c == '_');
@@ -100,7 +100,7 @@ fn code_functions(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The codes that stand in the sources themselves: what `fn code` answers, and what problems are made with.
+/// The codes in the sources: results of `fn code`, and arguments of constructors of problems.
 pub(crate) fn problems(folder: &str) -> Found {
     let mut found = Found::new();
     for (file, text) in read(folder) {
@@ -119,7 +119,7 @@ pub(crate) fn problems(folder: &str) -> Found {
     found
 }
 
-/// The codes that refusals are declared with.
+/// The codes in declarations of refusals.
 pub(crate) fn declared(folder: &str) -> Found {
     let mut found = Found::new();
     for (file, text) in read(folder) {
@@ -136,7 +136,7 @@ pub(crate) fn declared(folder: &str) -> Found {
     found
 }
 
-/// The codes of the places in `errors`.
+/// The codes of places in `errors`.
 pub(crate) fn fields(folder: &str) -> Found {
     let mut found = Found::new();
     for (file, text) in read(folder) {
@@ -159,13 +159,13 @@ pub(crate) fn fields(folder: &str) -> Found {
                     .for_each(|code| note(&mut found, code, &file));
             }
         }
-        // What serde refuses: a code and its text.
+        // Refusals of serde: a code and its text.
         for (at, _) in text.match_indices("-> (&'static str, String) {") {
             let body = bracketed(&text[at + text[at..].find('{').unwrap()..]);
             for (at, _) in body.match_indices("(\"") {
                 let code = body[at + 2..].split('"').next().unwrap();
-                let told = body[at + 2 + code.len() + 1..].starts_with(',');
-                literals(&format!("\"{code}\"")).filter(|_| told).for_each(|code| note(&mut found, code, &file));
+                let is_found = body[at + 2 + code.len() + 1..].starts_with(',');
+                literals(&format!("\"{code}\"")).filter(|_| is_found).for_each(|code| note(&mut found, code, &file));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The invariants of stock (I1, I3 to I8, I10) under random sequences of operations.
+//! The invariants of one stock level (I1, I2, I4 to I8) under random sequences of operations.
 
 use super::*;
 use proptest::prelude::*;
@@ -67,7 +67,7 @@ proptest! {
                     let was = *reservation;
                     match level.end(id, reservation, end, at(now)) {
                         Some(movement) => {
-                            // I6: ended once, from active; I8: nothing committed expires
+                            // I6: only an active reservation ends. I8: it does not expire before its time.
                             prop_assert_eq!(was.state, ReservationState::Active);
                             prop_assert!(end != ReservationState::Expired || !was.holds(at(now)));
                             ledger.push(movement);
@@ -85,14 +85,14 @@ proptest! {
             // I5
             prop_assert_eq!(i64::from(level.on_hand), ledger.iter().map(|m| m.on_hand_delta).sum::<i64>());
             prop_assert_eq!(i64::from(level.reserved), ledger.iter().map(|m| m.reserved_delta).sum::<i64>());
-            // I7: a reservation past its time gives its pieces back to whoever asks
+            // I7: a reservation past its time no longer holds its pieces.
             for reservation in &held {
                 prop_assert!(!reservation.holds(at(now)) || reservation.expires_at.is_none_or(|end| at(now) < end));
             }
         }
     }
 
-    /// I2 as a sequence: of N buyers of one piece of K, the first K succeed.
+    /// I2, one buyer after the other: if N buyers want one piece each and there are K, the first K succeed.
     #[test]
     fn as_many_succeed_as_there_are_pieces(buyers in 0u32..100, pieces in 0u32..100) {
         let mut level = StockLevel::empty(product(), at(0));

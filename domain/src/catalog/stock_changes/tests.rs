@@ -106,7 +106,7 @@ proptest! {
                 prop_assert_eq!(ended, given_up.iter().map(|r| r.id).collect::<Vec<_>>());
                 prop_assert!(changes.ended.iter().all(|r| r.state == ReservationState::Expired));
             }
-            // Nothing partial: the refusal is all there is. What expires was given up first.
+            // The refusal comes alone, without partial changes. It counts the pieces of expired reservations as free.
             Err(Shortages(short)) => {
                 prop_assert!(!short.is_empty());
                 prop_assert_eq!(short, shortages(&after_expiry, &lines));
@@ -114,9 +114,9 @@ proptest! {
         }
     }
 
-    /// A line is short if the lines before it and the line itself need more than there is.
+    /// A line is short if it needs more than the lines before it have left.
     #[test]
-    fn what_is_short_needs_more_than_there_is((levels, _) in stock(), lines in lines()) {
+    fn a_line_is_short_if_it_needs_more_than_is_left((levels, _) in stock(), lines in lines()) {
         let short = shortages(&levels, &lines);
         prop_assert!(short.iter().all(|short| short.requested > short.available));
         let needed = |level: &StockLevel| lines.iter().filter(|l| l.0 == level.product_id).map(|l| l.1).sum::<u32>();
@@ -126,7 +126,7 @@ proptest! {
 
     /// I6, I9: each active reservation gives its pieces back once; the others stay as they are.
     #[test]
-    fn a_release_gives_back_what_is_still_held((levels, held) in stock()) {
+    fn a_release_gives_back_the_active_reservations((levels, held) in stock()) {
         let changes = StockChanges::release(levels.clone(), held.clone(), at(NOW), &mut counter()).unwrap();
         assert_adds_up(&levels, &changes)?;
         let active: Vec<_> = held.iter().filter(|r| r.state == ReservationState::Active).map(|r| r.id).collect();

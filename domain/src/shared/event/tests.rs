@@ -1,4 +1,4 @@
-//! Payloads are as their descriptions say.
+//! Payloads match their descriptions.
 
 #![expect(unreachable_pub, reason = "the macro declares what a context publishes")]
 
@@ -32,22 +32,22 @@ const MONEY: &[Field] = &[
     Field { name: "currency", kind: Kind::Currency, doc: "" },
 ];
 
-/// The payload is this JSON, which is as the event's description says.
+/// Asserts that the event's payload is this JSON and matches the event's description.
 pub(crate) fn assert_payload<E: Event + Debug>(event: &E, aggregate_id: Uuid, payload: &Value) {
     assert_eq!((serde_json::to_value(event).unwrap(), event.aggregate_id()), (payload.clone(), aggregate_id));
-    assert!(fits(E::KIND, payload), "{payload} is not as {} is described", E::NAME);
+    assert!(fits(E::KIND, payload), "{payload} does not match the description of {}", E::NAME);
     let described = crate::events().find(|described| described.name == E::NAME).unwrap();
     assert_eq!(E::KIND, Kind::Object(described.fields));
     let id = &payload[described.aggregate];
     assert_eq!(*id, json!(aggregate_id), "{} is the id of the aggregate", described.aggregate);
 }
 
-const BEES: Field = Field { name: "bees", kind: Kind::Optional(&Kind::Integer), doc: "The bees in it." };
+const BEES: Field = Field { name: "bees", kind: Kind::Optional(&Kind::Integer), doc: "The number of bees." };
 
 events! {
-    /// A part.
+    /// A cell of a comb.
     Cell {
-        /// The bees in it.
+        /// The number of bees.
         bees: Option<i64>,
     }
 }
@@ -56,14 +56,14 @@ events! {
     /// A hive was
     /// counted.
     HiveCounted = "bees.hive_counted.v1" of hive_id {
-        /// The hive.
+        /// The counted hive.
         hive_id: crate::shared::EventId,
         /// When
         /// it was counted.
         at: crate::shared::Timestamp,
         /// Whether it hums.
         hums: bool,
-        /// Its cells.
+        /// The cells that were counted.
         cells: Vec<Cell>,
     }
 }
@@ -78,7 +78,7 @@ fn an_event_is_described_by_its_declaration() {
 }
 
 #[test]
-fn a_payload_that_is_not_as_described_is_caught() {
+fn a_payload_that_differs_from_its_description_is_caught() {
     let id = "00000000-0000-0000-0000-000000000001";
     let good = json!({ "hive_id": id, "at": "2026-11-21T09:30:00.000Z", "hums": true, "cells": [{ "bees": null }] });
     assert!(fits(HiveCounted::KIND, &good));

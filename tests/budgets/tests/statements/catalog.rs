@@ -1,4 +1,4 @@
-//! Products and their stock.
+//! Requests of products and stock.
 
 use super::{World, with};
 use serde_json::json;

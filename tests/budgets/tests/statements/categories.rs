@@ -1,4 +1,4 @@
-//! Categories.
+//! Requests of categories.
 
 use super::{World, with};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Identity, and those who use the other contexts after it.
+//! Requests of identity, and the users for the other contexts.
 
 use super::{Costs, World, with};
 use skep_budgets::Server;

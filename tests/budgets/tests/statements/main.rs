@@ -1,5 +1,5 @@
 //! Statements per request: `cargo test -p skep-budgets --test statements`. Every operation of the OpenAPI document has a
-//! line; the same request has the same statements however many lines an order or rows a page has.
+//! line. The number of lines of an order, or of rows of a page, does not change the statements.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
@@ -18,10 +18,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 const SECTION: Section =
     Section { name: "statements", bless: "SKEP_BLESS=1 scripts/test -p skep-budgets --test statements" };
-/// The engines, as columns: how many, and which.
+/// The columns: the number of statements of each engine, and their names.
 const HEADS: [&str; 5] = ["request", "SQL", "MongoDB", "SQL statements", "MongoDB commands"];
 
-/// What a context asks for, one context a line. Later ones use what earlier ones have made.
+/// The requests of each context, one context per line. Later contexts use the data of earlier ones.
 const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(catalog::ask(world)), //
     |world| Box::pin(categories::ask(world)),
@@ -30,7 +30,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
 
 type Asked<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// The server, those who use it, and what that costs.
+/// The server, its users, and the cost of their requests.
 struct World {
     server: Server,
     admin: Buyer,
@@ -40,7 +40,7 @@ struct World {
     costs: Costs,
 }
 
-/// The statements of every request, by name, in order.
+/// The name and the statements of every request, in order.
 #[derive(Default)]
 struct Costs(Vec<(String, Vec<String>)>);
 
@@ -50,7 +50,7 @@ impl Costs {
         self.0.push((name.to_owned(), reply.statements.clone()));
     }
 
-    /// The same request with more lines or rows: it costs the same.
+    /// Checks that the same request with more lines or rows costs the same.
     fn same(&self, name: &str, more: &str, reply: &Reply) {
         let (_, few) = self.0.iter().find(|(other, _)| other == name).unwrap();
         assert_eq!(*few, reply.statements, "{name} with {more}");
@@ -61,11 +61,11 @@ impl Costs {
     }
 }
 
-fn with<'a>(who: &'a Buyer, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    [&[("authorization", who.token.as_str())], more].concat()
+fn with<'a>(buyer: &'a Buyer, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [&[("authorization", buyer.token.as_str())], more].concat()
 }
 
-/// Every operation of the document has a line.
+/// Checks that every operation of the document has a line.
 fn assert_complete(costs: &Costs) {
     let document = skep_http::Api::document();
     let paths = document["paths"].as_object().unwrap();
@@ -79,7 +79,7 @@ fn assert_complete(costs: &Costs) {
     let counted: BTreeSet<String> =
         costs.0.iter().map(|(name, _)| name.split(',').next().unwrap().to_owned()).collect();
     assert!(operations.len() > 10, "the document is read");
-    assert_eq!(counted, operations, "every operation has a line, and no line is of another");
+    assert_eq!(counted, operations, "every operation has a line, and every line has an operation");
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn statements_per_request_are_those_of_the_table() {
     }
     let sqlite = by_store.get("sqlite").unwrap();
     if let Some(postgres) = by_store.get("postgres") {
-        assert_eq!(sqlite.0, postgres.0, "both SQL engines are asked the same");
+        assert_eq!(sqlite.0, postgres.0, "both SQL engines run the same statements");
     }
     let mongodb = by_store.get("mongodb");
     if mongodb.is_none() || !by_store.contains_key("postgres") {
-        println!("not tried on every store: a server is not named");
-        assert!(!Section::is_blessed(), "the table is made of all stores");
+        println!("not tried on every store: the address of a server is not set");
+        assert!(!Section::is_blessed(), "the table needs all stores");
     }
     let mut table = Table::with(&HEADS);
     for (name, sql) in &sqlite.0 {

@@ -1,4 +1,4 @@
-//! Orders.
+//! Requests of orders.
 
 use super::{World, with};
 use serde_json::Value;

@@ -1,7 +1,7 @@
-//! Clients generated from the OpenAPI document, each used against the built binary: `cargo test -p skep-clients`.
+//! Clients generated from the OpenAPI document, used against the built binary: `cargo test -p skep-clients`.
 //!
-//! The TypeScript client needs node and npm. Where they are missing, or where npm reaches no registry outside of CI, it is
-//! listed as ignored, with the reason.
+//! The TypeScript client needs node and npm. If they are missing, its test is ignored, with the reason. Outside of CI,
+//! it is also ignored if npm reaches no registry.
 
 mod guide;
 mod rust;
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = vec![
         trial("rust::places_an_order", rust::the_client_places_an_order),
-        trial("guide::is_what_is_tested", guide::every_block_is_part_of_what_is_tested),
+        trial("guide::is_tested", guide::every_block_is_part_of_a_tested_file),
     ];
     let installed = if arguments.list { Err("not looked for".to_owned()) } else { typescript::install() };
     trials.push(match installed {

@@ -1,4 +1,4 @@
-//! The Rust client.
+//! A program that uses the Rust client.
 
 use skep_clients::{Client, Error, types};
 use skep_journeys::{Deployment, Store};
@@ -36,12 +36,12 @@ async fn buy(url: &str, setup_token: &str) -> Result<types::Order, Box<dyn std::
     let line = types::OrderLineRequest { product_id: product.id, quantity: 2 };
     let basket = types::PlaceOrderRequest { lines: vec![line] };
     let order = client.place_order().idempotency_key("my-first-order").body(basket.clone()).send().await?;
-    // The same key again is the same order.
+    // The same key gives the same order.
     let again = client.place_order().idempotency_key("my-first-order").body(basket).send().await?;
     assert_eq!(again.id, order.id);
     let order = client.get_order().id(order.id).send().await?.into_inner();
 
-    // What is refused is a problem document with a type.
+    // A refusal is a problem document with a type.
     let all = types::OrderLineRequest { product_id: product.id, quantity: 100 };
     let refused = client.place_order().body(types::PlaceOrderRequest { lines: vec![all] }).send().await;
     match refused {

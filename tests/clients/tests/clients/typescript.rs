@@ -1,4 +1,4 @@
-//! The TypeScript client: a small project beside this, installed and run in the target folder.
+//! The TypeScript client: a small project in `typescript/`, installed and run in the target folder.
 
 use skep_journeys::{Deployment, Store};
 use std::{
@@ -35,10 +35,10 @@ pub(crate) fn has_node() -> bool {
     is_there("node") && is_there("npm")
 }
 
-/// Puts the project into the target folder and installs what its lock file names, unless that was done already.
+/// Copies the project into the target folder and installs the packages of its lock file, if they are not there yet.
 ///
 /// # Errors
-/// What is missing.
+/// A text that says what is missing.
 pub(crate) fn install() -> Result<(), String> {
     if !has_node() {
         return Err("node or npm is not installed".to_owned());
@@ -70,7 +70,7 @@ pub(crate) fn the_client_places_an_order() {
     let setup_token = server.setup_token().expect("a token for the set-up is printed");
     let url = format!("http://{}", server.address());
     let output = run("node", &["dist/place-order.js", &url, &setup_token]).expect("an order");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.contains("over 39.98 EUR") && told.contains("refused: insufficient_stock"), "{told}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("over 39.98 EUR") && printed.contains("refused: insufficient_stock"), "{printed}");
     server.stop();
 }

@@ -31,7 +31,9 @@ clauses! { clauses of "categories" on dyn Categories, with [
         references::clauses::<Category>("categories", &["CategoryRepository 1"]),
     ]:
     the_lineage_leads_to_the_top,
+    the_height_is_that_of_the_longest_path,
     of_crossing_moves_one_is_not_stored ["CategoryRepository 2"],
+    a_place_gets_no_deeper_while_a_unit_looks ["CategoryRepository 2"],
 }
 
 type Given = clause::Given<dyn Categories>;
@@ -94,7 +96,7 @@ impl Versioned for Category {
     fn alter(&mut self, round: i64) -> Checked {
         self.name = Text::line(&format!("Round {round}"), 200)?;
         self.slug = Slug::parse(&format!("round-{round}-{}", self.id.uuid().simple()))?;
-        // Its own id is the only other one that is known to exist.
+        // The category becomes its own parent, because no other id is known to exist here.
         self.parent_id = (round % 2 == 1).then_some(self.id);
         self.updated_at = sample::at(100 * round);
         Ok(())
@@ -187,7 +189,26 @@ async fn the_lineage_leads_to_the_top(given: &Given) -> Checked {
     equal(lineage(CategoryId::new(world::uuid())).await?, vec![])
 }
 
-/// Moves a category unless it would be under itself; tells whether it was moved.
+async fn the_height_is_that_of_the_longest_path(given: &Given) -> Checked {
+    let mut line: Vec<Category> = vec![put_sample(&*given.store).await?];
+    for depth in 0..=Category::MAX_DEPTH {
+        line.push(category(Some(line[depth].id))?);
+    }
+    let height = async |id| commit!(given.store, tx => tx.categories().height(id).await?);
+    put(&*given.store, &line[1..3]).await?;
+    put(&*given.store, &[category(Some(line[0].id))?, category(Some(line[1].id))?]).await?;
+    for (at, expected) in [(0, 3), (1, 2), (2, 1), (3, 0)] {
+        equal(height(line[at].id).await?, expected)?;
+    }
+    for child in &line[3..] {
+        put(&*given.store, &[child.clone()]).await?;
+    }
+    equal(height(line[2].id).await?, Category::MAX_DEPTH)?;
+    equal(height(line[1].id).await?, Category::MAX_DEPTH + 1)?;
+    equal(height(line[0].id).await?, Category::MAX_DEPTH + 1)
+}
+
+/// Moves a category unless that would make a cycle. Returns whether it was moved.
 async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Result<bool, StoreError> {
     commit!(store, tx => {
         let lineage = tx.categories().lineage(under, id).await?;
@@ -201,8 +222,7 @@ async fn moved(store: &dyn Categories, id: CategoryId, under: CategoryId) -> Res
     })
 }
 
-/// Each root is moved under the child of the next one, all at once. If all of the moves were stored, they would be a
-/// cycle.
+/// Moves each root under a child of the next root, all at once. If every move were stored, there would be a cycle.
 async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
     for count in [2, 3, 2, 3, 2, 3] {
         let (mut roots, mut children): (Vec<Category>, Vec<_>) = (vec![], vec![]);
@@ -230,6 +250,44 @@ async fn of_crossing_moves_one_is_not_stored(given: &Given) -> Checked {
             under += usize::from(found.is_some_and(|root| root.parent_id.is_some()));
         }
         equal((done, under), (count - 1, count - 1))?;
+    }
+    Ok(())
+}
+
+/// One unit moves a category with a child under another one, and one puts a third level under the child. Each keeps to
+/// three levels as it sees the tree, so only one of them may be stored.
+async fn a_place_gets_no_deeper_while_a_unit_looks(given: &Given) -> Checked {
+    const LEVELS: usize = 3;
+    for _ in 0..6 {
+        let (top, moving): (Category, Category) = (put_sample(&*given.store).await?, put_sample(&*given.store).await?);
+        let child = category(Some(moving.id))?;
+        put(&*given.store, &[child.clone()]).await?;
+        let grandchild = category(Some(child.id))?;
+        let start = Arc::new(tokio::sync::Barrier::new(2));
+        let (store, ready) = (given.store.clone(), start.clone());
+        let moves = tokio::spawn(async move {
+            ready.wait().await;
+            commit!(store, tx => {
+                let depth = tx.categories().lineage(top.id, moving.id).await?.len();
+                let fits = depth + tx.categories().height(moving.id).await? <= LEVELS;
+                if fits {
+                    tx.categories().save(&Category { parent_id: Some(top.id), ..moving.clone() }).await?;
+                }
+                fits
+            })
+        });
+        let (store, ready) = (given.store.clone(), start);
+        let grows = tokio::spawn(async move {
+            ready.wait().await;
+            commit!(store, tx => {
+                let fits = tx.categories().lineage(child.id, grandchild.id).await?.len() < LEVELS;
+                if fits {
+                    tx.categories().insert(&grandchild).await?;
+                }
+                fits
+            })
+        });
+        equal(usize::from(moves.await??) + usize::from(grows.await??), 1)?;
     }
     Ok(())
 }

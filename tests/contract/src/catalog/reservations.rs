@@ -38,7 +38,7 @@ async fn hold(given: &Given, reservations: &[Reservation]) -> Checked {
     Ok(())
 }
 
-/// The reservation as it is after its end.
+/// A copy of the reservation that ended at `now`.
 fn ended(reservation: &Reservation, state: ReservationState, now: Timestamp) -> Reservation {
     let mut level =
         StockLevel { reserved: reservation.quantity, ..sample::level(reservation.product_id, reservation.quantity) };
@@ -108,7 +108,7 @@ async fn what_has_expired_is_listed(given: &Given) -> Checked {
     hold(given, &[elsewhere, over]).await?;
     products.reverse();
     let found = expired(given, &products, now, 100).await?;
-    holds(found.is_sorted_by_key(|reservation| reservation.product_id), "listed by product")?;
+    holds(found.is_sorted_by_key(|reservation| reservation.product_id), "the list is sorted by product")?;
     let sorted = |reservations: &[Reservation]| {
         let mut ids: Vec<_> = reservations.iter().map(|reservation| reservation.id).collect();
         ids.sort();

@@ -79,7 +79,7 @@ async fn many_levels_are_found_by_one_call(given: &Given) -> Checked {
     let ids = shelf(given, 300).await?;
     let asked: Vec<_> = ids.iter().rev().copied().chain([sample::product_id(), ids[3], ids[3]]).collect();
     let expected: Vec<_> = ids.iter().map(|id| sample::level(*id, 10)).collect();
-    holds(levels(given, &asked).await? == expected, "each that exists is found once")?;
+    holds(levels(given, &asked).await? == expected, "each existing level is found once")?;
     equal(levels(given, &[]).await?, vec![])?;
     equal(levels(given, &[sample::product_id()]).await?, vec![])
 }
@@ -121,10 +121,10 @@ async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
     stale(tx.stock().save_many(&changed).await)?;
     refused(tx.commit().await, "a commit after an error")?;
     equal(levels(given, &ids).await?, now.clone())?;
-    // The store may still be undoing the refused unit: the next writer gets `Retry` until that is done.
+    // The store may still be undoing the refused unit. Until that is done, the next writer gets `Retry` and repeats.
     commit!(given.store, tx => tx.stock().save_many(&now[0..1]).await?)?;
     now[0].version = now[0].version.next();
-    // One that is not there is as stale as one that has moved on.
+    // A missing level is stale, like a level with a newer version.
     let gone = StockLevel { version: Version::FIRST, ..sample::level(sample::product_id(), 1) };
     let mut tx = units::write(&*given.store).await?;
     stale(tx.stock().save_many(&[now[0], gone]).await)?;
@@ -144,7 +144,8 @@ async fn a_batch_of_nothing_is_nothing(given: &Given) -> Checked {
     equal(levels(given, &ids).await?, vec![sample::level(ids[0], 10)])
 }
 
-/// Each writer reads, adds one and saves. A writer that reads at the same moment waits or gets `Retry` or `Stale`.
+/// Each writer reads the level, adds one piece and saves. A writer that collides with another waits, or gets `Stale` or
+/// `Retry`.
 async fn no_piece_is_lost_among_many_writers(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     let start = Arc::new(tokio::sync::Barrier::new(8));
@@ -242,7 +243,7 @@ async fn the_ledger_survives_in_order(given: &Given) -> Checked {
             created_at: sample::at(number),
         });
     }
-    // Written in another order than they happened.
+    // The rows are not appended in the order in which they happened.
     commit!(given.store, tx => tx.stock().append_movements(&[rows[2], rows[0]]).await?)?;
     commit!(given.store, tx => tx.stock().append_movements(&[rows[3], rows[1]]).await?)?;
     equal(ledger(given, ids[0]).await?, rows.clone())?;
@@ -276,7 +277,7 @@ async fn the_ledger_is_kept_by_product(given: &Given) -> Checked {
         let mut found = ledger(given, id).await?;
         found.sort_by_key(|row| row.on_hand_delta);
         let expected: Vec<_> = rows.iter().filter(|row| row.product_id == id).copied().collect();
-        holds(found == expected, "every row is with its product")?;
+        holds(found == expected, "the ledger of a product has its rows and no others")?;
     }
     equal(ledger(given, sample::product_id()).await?, vec![])
 }
@@ -312,15 +313,16 @@ async fn a_batch_is_one_statement(given: &Given) -> Checked {
     holds(taken[2] <= taken[1], format!("2 rows take {} round trips, 200 take {}", taken[1], taken[2]))
 }
 
-/// Which version of the level a unit found, and which price of the product after it.
+/// The version of the level that a unit found, and the price of the product at the end of the unit.
 type Found = (Version, i64);
 
-/// Finds the level, reads the product, and saves the one or the other; again until it is stored.
+/// Finds the level, reads the product, and saves either the product at a higher price or the level. Repeats until the
+/// save is stored.
 async fn sell_or_raise(store: Arc<dyn Stock>, product: ProductId, raises: bool) -> Checked<Found> {
     loop {
         let done = commit!(store, tx => {
             let level = tx.stock().find_many(&[product]).await?.pop().ok_or(StoreError::Stale)?;
-            // Others come in between, if they can.
+            // Lets another unit change the product here, if the store permits it.
             tokio::task::yield_now().await;
             let mut found = tx.products().find(product).await?.ok_or(StoreError::Stale)?;
             let price = found.price.amount();
@@ -339,8 +341,9 @@ async fn sell_or_raise(store: Arc<dyn Stock>, product: ProductId, raises: bool) 
     }
 }
 
-/// Each sale makes the next version of the level, each raise the next price: whatever the order of the units, a sale at a
-/// later version than that of a raise is at its price or a higher one, and a sale at an earlier version at a lower one.
+/// Each sale saves the next version of the level, and each raise saves the next price. A sale that found the version of
+/// a raise, or a later one, must see the price of that raise or a higher one. A sale that found an earlier version must
+/// see a lower price.
 async fn a_product_stays_as_it_is_while_its_stock_is_held(given: &Given) -> Checked {
     let product = shelf(given, 1).await?[0];
     let tasks: Vec<_> = [true, false, true, false, true, false]

@@ -42,7 +42,7 @@ async fn stock_of_an_archived_product_is_not_on_sale(given: &Given) -> Checked {
 
 async fn stock_without_its_product_is_none(given: &Given) -> Checked {
     let level = sample::level(sample::product_id(), 3);
-    // A store with foreign keys refuses it, which is as good.
+    // A store with foreign keys refuses the insert, which satisfies the clause as well.
     let _stored_or_refused = commit!(given.store, tx => tx.stock().insert(&level).await?);
     equal(given.store.queries().find_stock(level.product_id).await?, None)
 }

@@ -114,7 +114,7 @@ async fn racing_units_end_a_session_once(given: &Given) -> Checked {
     equal(ended, 1)
 }
 
-/// Stores sessions, and their user.
+/// Stores a user with one session for each pair of expiry and revocation.
 async fn start(store: &dyn Sessions, ends: &[(Timestamp, Option<Timestamp>)]) -> Checked<Vec<Session>> {
     let user = sample::user()?;
     sample::sign_up(store, &user).await?;
@@ -136,7 +136,7 @@ async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {
     Ok(commit!(given.store, tx => tx.sessions().sweep(until, limit).await?)?)
 }
 
-/// The places of the sessions that are there.
+/// The indexes of the sessions that are still stored. A session that was changed is an error.
 async fn left(store: &dyn Sessions, sessions: &[Session]) -> Checked<Vec<usize>> {
     Ok(look!(store, tx => {
         let mut left = Vec::new();

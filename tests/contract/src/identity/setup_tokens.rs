@@ -58,7 +58,7 @@ async fn a_deleted_token_is_gone(given: &Given) -> Checked {
     equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, Some(token(2, sample::at(2))))
 }
 
-/// As instances do that start at the same time, over none and over one.
+/// Instances that start at the same time do this, with or without a stored token.
 async fn of_eight_that_replace_it_at_once_one_is_left(given: &Given) -> Checked {
     let second = given.second().await?;
     for round in 0..4 {
@@ -75,7 +75,7 @@ async fn of_eight_that_replace_it_at_once_one_is_left(given: &Given) -> Checked 
             task.await??;
         }
         let left = some(look!(given.store, tx => tx.setup_tokens().find().await?)?, "the token")?;
-        holds((0..8).any(|number| left == token(number, sample::at(i64::from(number)))), "it is one of theirs")?;
+        holds((0..8).any(|number| left == token(number, sample::at(i64::from(number)))), "one of the eight is left")?;
         if round % 2 == 0 {
             commit!(given.store, tx => tx.setup_tokens().delete().await?)?;
         }

@@ -136,7 +136,7 @@ async fn a_user_is_found_by_its_address(given: &Given) -> Checked {
     Ok(())
 }
 
-/// Folding is the domain's business; a store must not fold once more.
+/// The domain folds addresses; a store must not fold them again.
 async fn addresses_are_compared_byte_by_byte(given: &Given) -> Checked {
     for address in ["strasse@example.com", "STRASSE@example.com", "straße@example.com", "strasse @example.com"] {
         let user = User { email: Email::stored(address.to_owned()), ..sample::user()? };
@@ -158,7 +158,7 @@ async fn roles_can_be_looked_for(given: &Given) -> Checked {
         });
         seen.push(found?);
     }
-    holds(seen == [(false, false), (true, false), (true, true)], format!("roles as they come: {seen:?}"))
+    holds(seen == [(false, false), (true, false), (true, true)], format!("roles of stored users: {seen:?}"))
 }
 
 async fn credentials_are_those_of_the_address(given: &Given) -> Checked {

@@ -30,7 +30,7 @@ type Given = clause::Given<dyn Keys>;
 
 pub(super) const ANSWER: &str = "{\"z\":1.0, \"a\":9007199254740993,\"name\":\"🐝 é \\u0000 \\\"\\\\\"}";
 
-/// Claims a key and answers, as a use case does.
+/// Claims a key and, if it is new, fills in the answer, as a use case does.
 pub(super) async fn answer(store: &dyn Keys, claim: &IdempotencyClaim, text: &str) -> Result<Claimed, StoreError> {
     commit!(store, tx => {
         let claimed = tx.idempotency().claim(claim).await?;
@@ -150,10 +150,10 @@ async fn race(given: &Given, claim: &IdempotencyClaim, count: usize) -> Checked<
     Ok(answers)
 }
 
-/// One is new; all the others replay its answer.
+/// Checks that one claim is new and that all the others replay its answer.
 fn check_race(answers: &[(String, Claimed)]) -> Checked {
     let new: Vec<_> = answers.iter().filter(|(_, claimed)| *claimed == Claimed::New).collect();
-    let [(text, _)] = new[..] else { return Err(Failure::new(format!("{} claims were new", new.len()))) };
+    let [(text, _)] = new[..] else { return Err(Failure::new(format!("one claim must be new, found {}", new.len()))) };
     let others = answers.iter().filter(|(_, claimed)| *claimed == replay(text)).count();
     equal(others, answers.len() - 1)
 }
@@ -176,7 +176,7 @@ async fn parallel_claims_of_an_expired_key_are_new_once(given: &Given) -> Checke
     Ok(())
 }
 
-/// The first claimant gives up. The one that waits for it is the first then.
+/// The unit of the first claim is undone. The claim that waited for it is new then.
 async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
     for rolled_back in [true, false] {
         let claim = sample::claim("given up")?;
@@ -200,7 +200,7 @@ async fn a_claim_after_an_undone_one_is_new(given: &Given) -> Checked {
     Ok(())
 }
 
-/// Keys that expire 1 ms apart, from `first` on.
+/// Stores keys that expire 1 ms apart, the first of them at `first`.
 pub(super) async fn keys(store: &dyn Keys, first: Timestamp, count: i64) -> Checked<Vec<IdempotencyClaim>> {
     let day = 24 * 60 * 60 * 1000;
     let mut claims = Vec::new();
@@ -230,7 +230,7 @@ async fn what_has_expired_is_swept(given: &Given) -> Checked {
     equal(sweep(given, first.plus_millis(4), 100).await?, 5)?;
     equal(sweep(given, first.plus_millis(4), 100).await?, 0)?;
     for (number, claim) in claims.iter().enumerate() {
-        // As of its own time every key would still hold.
+        // Each claim's own time is before its expiry, so a key is new only if it was swept.
         let expected = if number < 5 { Claimed::New } else { replay("{}") };
         equal(peek(&*given.store, claim).await?, expected)?;
     }

@@ -41,7 +41,7 @@ async fn values_survive(given: &Given) -> Checked {
         request_id: "🐝 req \"1\"".into(),
         traceparent: Some(traceparent),
         occurred_at: Timestamp::MAX,
-        // Kept as text: neither the order of names, nor spaces, nor the writing of numbers may change.
+        // The payload is kept as text: the order of names, spaces and the format of numbers must not change.
         payload: format!(
             "{{\"z\": 1.0, \"a\":9007199254740993,  \"$b\": \"{}\", \"a\": null}}",
             "é🐝\\u0000".repeat(9_000)
@@ -141,28 +141,28 @@ async fn settling_leaves_no_trace(given: &Given) -> Checked {
     equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }
 
-/// An attempt that is still on its way may reach its statement only after it was asked for.
+/// A late attempt may append its event after another unit has settled that event as not stored. The append must fail.
 async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Checked {
     let event = sample::event();
-    let mut asker = units::write(&*given.store).await?;
-    equal(asker.outbox().settle(event.id).await?, false)?;
+    let mut settling = units::write(&*given.store).await?;
+    equal(settling.outbox().settle(event.id).await?, false)?;
     let mut late = {
         let (second, event) = (given.second().await?, event.clone());
         tokio::spawn(async move { commit!(second, tx => tx.outbox().append(&event).await?) })
     };
-    // That it does not get through is what is expected here, so a moment must do.
+    // The late append is expected to wait, so a short timeout is enough.
     if let Ok(early) = tokio::time::timeout(Duration::from_millis(300), &mut late).await {
         match early? {
             Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
-                asker.outbox().append(&event).await?;
-                asker.commit().await?;
+                settling.outbox().append(&event).await?;
+                settling.commit().await?;
                 return equal(given.store.queries().list_events(None, 10).await?, vec![event]);
             }
-            other => return Err(Failure::new(format!("stored while its asker lasted: {other:?}"))),
+            other => return Err(Failure::new(format!("the append did not wait: {other:?}"))),
         }
     }
-    asker.outbox().append(&event).await?;
-    asker.commit().await?;
+    settling.outbox().append(&event).await?;
+    settling.commit().await?;
     duplicate(late.await?, skep_application::kernel::constraints::EVENT_ID)?;
     equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }

@@ -1,4 +1,4 @@
-//! Many are found by one call.
+//! One call finds many entities.
 
 use super::{Batched, begin, put};
 use crate::{
@@ -42,7 +42,7 @@ async fn many_are_found_by_one_call<E: Batched>(given: &Given<E::Store>) -> Chec
     ids.reverse();
     let found = find_many::<E>(&*given.store, &ids).await?;
     equal(found.len(), entities.len())?;
-    holds(entities.iter().all(|entity| found.contains(entity)), "each that exists is found once")?;
+    holds(entities.iter().all(|entity| found.contains(entity)), "each existing entity is found once")?;
     equal(find_many::<E>(&*given.store, &[]).await?, vec![])?;
     equal(find_many::<E>(&*given.store, &[other]).await?, vec![])
 }
@@ -57,5 +57,5 @@ async fn finding_many_takes_a_fixed_number_of_round_trips<E: Batched>(given: &Gi
         taken.push(given.faults().round_trips() - before);
         equal(found.len(), count)?;
     }
-    holds(taken[2] <= taken[1] + 1, format!("1 takes {} round trips, 100 take {}", taken[1], taken[2]))
+    holds(taken[2] <= taken[1] + 1, format!("finding 1 takes {} round trips, finding 100 takes {}", taken[1], taken[2]))
 }

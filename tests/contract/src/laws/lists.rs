@@ -36,29 +36,29 @@ clauses! { scoped<E: Listed>:
 
 const DIRECTIONS: [Direction; 2] = [Direction::Ascending, Direction::Descending];
 
-/// Every order of the list.
+/// Every sort key in both directions.
 fn orders<E: Listed>() -> impl Iterator<Item = (E::Sort, Direction)> {
     E::SORTS.iter().flat_map(|sort| DIRECTIONS.map(|direction| (*sort, direction)))
 }
 
-/// Some order of the list.
+/// One order of the list, for trials in which the order does not matter.
 fn an_order<E: Listed>() -> Checked<(E::Sort, Direction)> {
     some(orders::<E>().next(), "a sort key")
 }
 
-/// The order of two places: by their keys, and by their ids among equals.
+/// Compares two positions by their keys, and by their ids if the keys are equal.
 fn compare(one: &Position, other: &Position) -> Ordering {
     let keys = match (&one.key, &other.key) {
         (SortValue::Time(one), SortValue::Time(other)) => one.cmp(other),
         (SortValue::Int(one), SortValue::Int(other)) => one.cmp(other),
         (SortValue::Text(one), SortValue::Text(other)) => one.as_bytes().cmp(other.as_bytes()),
-        // Of one list, all are of one type; if not, no order of the rows is right.
+        // The keys of one list have one type. If they do not, no order of the rows is right.
         _ => Ordering::Equal,
     };
     keys.then(one.id.cmp(&other.id))
 }
 
-/// The rows as they are to be listed.
+/// The rows in the order in which the list must return them.
 fn sorted<E: Listed>(entities: &[E], (sort, direction): (E::Sort, Direction)) -> Vec<E::Row> {
     let mut rows: Vec<_> = entities.iter().map(E::row).collect();
     rows.sort_by(|one, other| compare(&E::place(sort, one), &E::place(sort, other)));
@@ -87,7 +87,7 @@ impl<E: Listed> Reader<E> {
         Ok(E::list(store, self.scope, sort, direction, &self.request).await?)
     }
 
-    /// Reads a page; `false` if it was the last.
+    /// Reads the next page and checks it. Returns `false` if it was the last.
     async fn turn(&mut self, given: &Given<E::Store>) -> Checked<bool> {
         let page = self.page(&*given.store).await?;
         holds(page.items.len() <= self.request.limit.get(), "a page has at most its limit")?;
@@ -111,7 +111,7 @@ impl<E: Listed> Reader<E> {
     }
 }
 
-/// Entities with few different sort keys, not stored in the order of any of them.
+/// Stores entities that share a few sort keys, in an order that differs from that of every key.
 async fn common<E: Listed>(given: &Given<E::Store>, count: i64, change: impl Fn(&mut E)) -> Checked<Vec<E>> {
     let mut entities = Vec::new();
     for number in 0..count {
@@ -139,7 +139,7 @@ async fn every_row_is_on_one_page_in_every_order<E: Listed>(given: &Given<E::Sto
         let expected = sorted(&entities, order);
         for limit in [1, 4, 10, 30, 100] {
             let seen = Reader::<E>::new(Scope::All, order, limit)?.read_all(given).await?;
-            holds(seen == expected, format!("{order:?} by pages of {limit}: {seen:?}"))?;
+            holds(seen == expected, format!("{order:?} by pages of {limit}: found {seen:?}"))?;
         }
     }
     Ok(())
@@ -155,7 +155,7 @@ async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Give
         let mut reader = Reader::<E>::new(Scope::All, order, 4)?;
         let mut pages = 0;
         while reader.turn(given).await? {
-            // In the end nothing comes any more.
+            // New rows come during the first pages only, so that the list has an end.
             if pages < 4 {
                 let coming =
                     [E::common(&*given.store, pages * 11).await?, E::common(&*given.store, pages * 5 + 1).await?];
@@ -164,7 +164,7 @@ async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Give
                 there.extend(coming);
             }
             if let Some(gone) = doomed.pop() {
-                // If it cannot leave, it stays, and may be listed or not.
+                // An entity that cannot leave may be listed or not.
                 leave(given, &gone).await?;
             }
             pages += 1;
@@ -175,7 +175,7 @@ async fn every_row_is_on_one_page_while_rows_come_and_go<E: Listed>(given: &Give
         seen.dedup();
         equal(seen.len(), reader.rows.len())?;
         let stayed: Vec<_> = reader.rows.into_iter().filter(|row| expected.contains(row)).collect();
-        holds(stayed == expected, format!("{order:?}: what was there and stayed is listed once, in order"))?;
+        holds(stayed == expected, format!("{order:?}: each row that stayed all the time is listed once, in order"))?;
         for gone in &doomed {
             leave(given, gone).await?;
         }
@@ -189,10 +189,10 @@ async fn extreme_keys_are_sorted_and_paged<E: Listed>(given: &Given<E::Store>) -
     put(&*given.store, &entities).await?;
     for order in orders::<E>() {
         let expected = sorted(&entities, order);
-        // The first page and the next ones may be read by different statements: both see every key.
+        // An adapter may read the first page and the later pages by different statements. The two limits try both.
         for limit in [3, 100] {
             let seen = Reader::<E>::new(Scope::All, order, limit)?.read_all(given).await?;
-            holds(seen == expected, format!("{order:?} by {limit}: {seen:?}, expected {expected:?}"))?;
+            holds(seen == expected, format!("{order:?} by pages of {limit}: found {seen:?}, expected {expected:?}"))?;
         }
     }
     Ok(())
@@ -292,7 +292,7 @@ async fn a_scope_applies_before_paging_and_counting<E: Listed>(given: &Given<E::
         reader.request.count = true;
         let page = reader.page(&*given.store).await?;
         equal((page.total, &page.items[..]), (Some(7), &expected[..5]))?;
-        // The count is of all pages, whichever is read.
+        // Each page has the total of all pages.
         reader.request.after = page.next;
         let page = reader.page(&*given.store).await?;
         equal((page.total, page.next, &page.items[..]), (Some(7), None, &expected[5..]))?;

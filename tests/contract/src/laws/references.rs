@@ -1,4 +1,4 @@
-//! An entity refers to what is there, and what is referred to stays.
+//! A parent exists, and a parent with children cannot be deleted.
 
 use super::{Versioned, begin, put, put_sample, save, stored};
 use crate::{
@@ -10,18 +10,18 @@ use async_trait::async_trait;
 use skep_application::kernel::{Constraint, StoreError, Transaction as _};
 use std::{slice::from_ref, sync::Arc};
 
-/// An entity that can be deleted, and that can be under another one of its kind.
+/// An entity that can be deleted, and that can have a parent of its own kind.
 #[async_trait]
 pub(crate) trait Child: Versioned {
-    /// The rule that the other one exists.
+    /// The rule that the parent exists.
     const PARENT: Constraint;
-    /// Puts it under this one.
+    /// Sets the parent.
     fn under(&mut self, parent: Self::Id);
-    /// Deletes it by the repository.
+    /// Deletes the entity through its repository.
     async fn delete(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
 }
 
-/// The clauses of every [`Child`], as trials of the numbered clauses `proves`.
+/// The clauses of every [`Child`]. Those about parents are the trials of the numbered clauses `proves`.
 pub(crate) fn clauses<E: Child>(subject: &'static str, proves: &'static [&'static str]) -> Vec<Clause<E::Store>> {
     children::<E>(subject).into_iter().map(|clause| Clause { proves, ..clause }).chain(deletes::<E>(subject)).collect()
 }
@@ -46,7 +46,7 @@ async fn delete<E: Child>(store: &E::Store, entity: &E) -> Result<(), StoreError
     .await
 }
 
-/// A new entity, not stored yet, under this one.
+/// A new entity under `parent`, not stored yet.
 async fn child<E: Child>(store: &E::Store, parent: E::Id) -> Checked<E> {
     let mut child = E::sample(store).await?;
     child.under(parent);
@@ -76,7 +76,7 @@ async fn what_has_children_cannot_be_deleted<E: Child>(given: &Given<E::Store>) 
     equal(stored::<E>(&*given.store, top.id()).await?, None)
 }
 
-/// Units that were aborted are repeated, so in the end the loser learns why.
+/// Aborted units are repeated, so that the loser ends with the violated rule.
 async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(given: &Given<E::Store>) -> Checked {
     for _ in 0..10 {
         let top: E = put_sample(&*given.store).await?;
@@ -94,7 +94,7 @@ async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(
         let deleted = delete(&*given.store, &top).await;
         match (inserted.await?, deleted) {
             (Ok(()), refused) | (refused, Ok(())) => referenced(refused, E::PARENT)?,
-            both => return Err(Failure::new(format!("neither is stored: {both:?}"))),
+            both => return Err(Failure::new(format!("neither of the two is stored: {both:?}"))),
         }
         let there = stored::<E>(&*given.store, top.id()).await?.is_some();
         equal(stored::<E>(&*given.store, id).await?.is_some(), there)?;

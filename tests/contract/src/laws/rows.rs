@@ -1,4 +1,4 @@
-//! What is inserted is found again, and values that are taken are refused.
+//! An inserted entity is found again, and a taken value is refused.
 
 use super::{Entity, Unique, begin, put, put_sample, stored};
 use crate::{

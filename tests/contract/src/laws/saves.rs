@@ -1,4 +1,4 @@
-//! A save stores a change over the version that was read, and over no other one.
+//! A save stores a change only over the version that was read.
 
 use super::{Versioned, begin, put_sample, save, stored};
 use crate::{
@@ -11,7 +11,7 @@ use skep_application::kernel::{StoreError, Transaction as _};
 use skep_domain::shared::Version;
 use std::{sync::Arc, time::Duration};
 
-/// The clauses of every [`Versioned`] entity, those of [`super::rows`] among them.
+/// The clauses of every [`Versioned`] entity, including those of [`super::rows`].
 pub(crate) fn clauses<E: Versioned>(subject: &'static str) -> Vec<Clause<E::Store>> {
     let can_collide = E::UNIQUE.iter().any(|unique| unique.on_save);
     let taking = if can_collide { taking::<E>(subject) } else { vec![] };
@@ -35,7 +35,7 @@ async fn a_save_stores_every_field_and_answers_the_next_version<E: Versioned>(gi
     for round in 1..=3 {
         let before = entity.clone();
         entity.alter(round)?;
-        holds(entity != before, "a change changes something")?;
+        holds(entity != before, "`alter` changes the entity")?;
         let version = save(&*given.store, &entity).await?;
         equal(Some(version), Version::new(round + 1))?;
         *entity.version() = version;
@@ -116,8 +116,8 @@ async fn change<E: Versioned>(store: &E::Store, id: E::Id, round: i64) -> Result
 const WRITERS: i64 = 4;
 const CHANGES: i64 = 5;
 
-/// Several writers change one entity several times each, and begin again when they are late. Every change gets a version
-/// of its own.
+/// Several writers change one entity several times each, and repeat a change that was stale. Every change gets a
+/// different version.
 async fn no_change_is_lost_among_many_writers<E: Versioned>(given: &Given<E::Store>) -> Checked {
     let entity: E = put_sample(&*given.store).await?;
     let start = Arc::new(tokio::sync::Barrier::new(usize::try_from(WRITERS)?));
@@ -132,7 +132,7 @@ async fn no_change_is_lost_among_many_writers<E: Versioned>(given: &Given<E::Sto
                     match change::<E>(&*store, id, number * CHANGES + round).await {
                         Ok(version) => break versions.push(version),
                         Err(StoreError::Stale) if tokio::time::Instant::now() < until => {
-                            // Not all at the same pace again.
+                            // A random pause, so that the same writers do not collide again.
                             tokio::time::sleep(Duration::from_millis(world::random() % 10)).await;
                         }
                         Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! Query ports show what is stored, at once and to whom it belongs.
+//! Query ports show stored entities at once, and only within the scope.
 
 use super::{Owned, Shown, put, put_sample, save};
 use crate::{

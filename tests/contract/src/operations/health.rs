@@ -36,12 +36,12 @@ async fn a_store_whose_server_is_away_says_so(given: &Given) -> Checked {
     given.faults().mend().await
 }
 
-/// Waits until the store has found its server again.
+/// Waits until the store has reconnected to its server.
 pub(super) async fn found_again(store: &(impl StoreHealth + ?Sized)) -> Checked {
     let until = tokio::time::Instant::now() + units::REPEATS;
     while store.check().await.is_err() {
         if tokio::time::Instant::now() > until {
-            return Err(Failure::new("the store does not find its server again"));
+            return Err(Failure::new("the store does not reconnect to its server"));
         }
         tokio::time::sleep(units::PAUSE).await;
     }

@@ -26,7 +26,7 @@ clauses! { clauses of "migrations" on dyn Schema:
 
 type Given = clause::Given<dyn Schema>;
 
-/// The set that [`crate::Instance::hosted`] brings.
+/// The name of the set that [`crate::Instance::hosted`] adds.
 const HOSTED: &str = "suite";
 
 /// A step by its set and number.
@@ -49,7 +49,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// The steps, none of them without a name or out of turn: set by set, each from 1 without gaps.
+/// Checks that every step has a name and that each set counts its steps from 1 without gaps. Returns the steps.
 fn check_steps(steps: &[MigrationStatus]) -> Checked<Vec<Place>> {
     holds(!steps.is_empty(), "there are steps")?;
     holds(steps.iter().all(|step| is_name(&step.name) && is_name(&step.set)), "every name is in snake_case")?;
@@ -64,20 +64,20 @@ fn check_steps(steps: &[MigrationStatus]) -> Checked<Vec<Place>> {
     Ok(expected)
 }
 
-/// The store works.
+/// Checks that the store can be written and read.
 async fn check_use(store: &Arc<dyn Schema>) -> Checked {
     let id = world::uuid();
     store.put(id).await?;
-    holds(store.has(id).await?, "what was put is there")
+    holds(store.has(id).await?, "the new entities are stored")
 }
 
 async fn up_applies_every_step_in_order(given: &Given) -> Checked {
     let before = given.store.migrations().status().await?;
     let known = check_steps(&before)?;
-    holds(before.iter().all(|step| step.applied_at.is_none()), "nothing is applied to a new store")?;
+    holds(before.iter().all(|step| step.applied_at.is_none()), "no step is applied to a new store")?;
     let applied = given.store.migrations().up().await?;
     equal(places(&applied), known)?;
-    holds(applied.iter().all(|step| step.applied_at.is_some()), "what was applied says when")?;
+    holds(applied.iter().all(|step| step.applied_at.is_some()), "every applied step has its time")?;
     equal(given.store.migrations().status().await?, applied.clone())?;
     equal(given.second().await?.migrations().status().await?, applied)?;
     check_use(&given.store).await
@@ -90,7 +90,7 @@ async fn up_again_changes_nothing(given: &Given) -> Checked {
     equal(given.store.migrations().up().await?, vec![])?;
     equal(given.second().await?.migrations().up().await?, vec![])?;
     equal(given.store.migrations().status().await?, before)?;
-    holds(given.store.has(id).await?, "what was stored is there")
+    holds(given.store.has(id).await?, "the stored entities are still there")
 }
 
 async fn eight_instances_that_start_at_once_all_find_it_done(given: &Given) -> Checked {
@@ -112,7 +112,7 @@ async fn eight_instances_that_start_at_once_all_find_it_done(given: &Given) -> C
         applied.extend(places(&done?));
         holds(
             instance.migrations().status().await?.iter().all(|step| step.applied_at.is_some()),
-            "every starter finds it done",
+            "every instance finds all steps applied",
         )?;
         check_use(&instance).await?;
     }
@@ -126,7 +126,7 @@ async fn down_takes_back_the_newest_steps(given: &Given) -> Checked {
     for left in (0..known.len()).rev() {
         let taken = given.store.migrations().down(&Down::newest(1)).await?;
         equal(places(&taken), vec![known[left].clone()])?;
-        holds(taken[0].applied_at.is_none(), "what was taken back is not applied")?;
+        holds(taken[0].applied_at.is_none(), "a step that was taken back is not applied")?;
         equal(applied(&given.store.migrations().status().await?), known[..left].to_vec())?;
     }
     equal(given.store.migrations().down(&Down::newest(1)).await?, vec![])
@@ -137,9 +137,9 @@ async fn down_and_up_again_makes_an_empty_store(given: &Given) -> Checked {
     given.store.put(id).await?;
     let steps = given.store.migrations().status().await?;
     let expected: Vec<Place> = places(&steps).into_iter().rev().collect();
-    // More than there are is all.
+    // A number beyond that of the steps takes back all of them.
     equal(places(&given.store.migrations().down(&Down::newest(1_000)).await?), expected)?;
-    holds(given.store.migrations().status().await?.iter().all(|step| step.applied_at.is_none()), "nothing is applied")?;
+    holds(given.store.migrations().status().await?.iter().all(|step| step.applied_at.is_none()), "no step is applied")?;
     equal(places(&given.store.migrations().up().await?), places(&steps))?;
     for store in [&given.store, &given.second().await?] {
         equal(store.has(id).await?, false)?;
@@ -156,7 +156,7 @@ async fn a_host_brings_a_set_that_runs_after_ours(given: &Given) -> Checked {
     equal(places(&host.migrations().up().await?), all)?;
     equal(host.migrations().up().await?, vec![])?;
     check_use(&host).await?;
-    // The next version of the program brings one more.
+    // The next version of the program adds one more step.
     let host = given.hosted(2).await?;
     equal(applied(&host.migrations().status().await?), [ours.clone(), hosted(&[1])].concat())?;
     equal(places(&host.migrations().up().await?), hosted(&[2]))?;
@@ -173,7 +173,7 @@ async fn a_step_that_fails_is_not_recorded_and_keeps_those_before_it(given: &Giv
         }
         equal(applied(&host.migrations().status().await?), [ours.clone(), hosted(&[1, 2])].concat())?;
     }
-    // What went wrong keeps no other program out, and the lock is free.
+    // After the failure the lock is free, and another instance can use the store.
     let mended = given.hosted(2).await?;
     equal(mended.migrations().up().await?, vec![])?;
     check_use(&mended).await
@@ -189,13 +189,13 @@ async fn down_takes_back_the_set_it_names(given: &Given) -> Checked {
     equal(places(&host.migrations().up().await?), hosted(&[2]))?;
     equal(places(&host.migrations().down(&Down::of(HOSTED, 9)).await?), hosted(&[2, 1]))?;
     equal(host.migrations().down(&Down::of(HOSTED, 1)).await?, vec![])?;
-    match host.migrations().down(&Down::of("nobodys", 1)).await {
-        Err(MigrationError::NoSuchSet { set, .. }) => equal(set, "nobodys".to_owned())?,
+    match host.migrations().down(&Down::of("unknown", 1)).await {
+        Err(MigrationError::NoSuchSet { set, .. }) => equal(set, "unknown".to_owned())?,
         other => return Err(Failure::new(format!("expected no such set, found {other:?}"))),
     }
-    // Nothing is left of the host: the program that does not know it accepts the store again.
+    // The host's set is gone, so a program that does not know the set accepts the store again.
     equal(applied(&given.store.migrations().status().await?), ours)?;
-    holds(given.store.has(id).await?, "what was stored is there")
+    holds(given.store.has(id).await?, "the stored entities are still there")
 }
 
 async fn a_set_that_another_is_built_on_stays(given: &Given) -> Checked {
@@ -211,7 +211,7 @@ async fn a_set_that_another_is_built_on_stays(given: &Given) -> Checked {
     check_use(&host).await
 }
 
-/// Every method refuses the store.
+/// Calls every method and returns the refusals.
 async fn refusals(store: &Arc<dyn Schema>) -> Checked<Vec<MigrationError>> {
     let results = [
         store.migrations().up().await,

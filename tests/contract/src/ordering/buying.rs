@@ -1,4 +1,4 @@
-//! Buying, by the use case that Skep runs, so that a store is judged by what it is for.
+//! Placing orders through the use case that Skep runs.
 
 use super::{Sale, opener};
 use crate::{
@@ -33,7 +33,7 @@ clauses! { clauses of "place_order" on dyn Sale:
 
 type Given = clause::Given<dyn Sale>;
 
-/// Everything that an order is made of, as stored.
+/// Checks that an order is stored with its level, reservation, movement and event, and nothing else.
 async fn check_whole(given: &Given, view: &OrderView, product: &Product, pieces: u32) -> Checked {
     equal(given.store.ordering().find_order(Scope::All, view.id).await?.as_ref(), Some(view))?;
     let (order, levels, reservations, movements) = look!(given.store, tx => {
@@ -93,12 +93,12 @@ async fn nothing_is_stored_without_the_rest(given: &Given) -> Checked {
     let shop = Shop::of(opener(given)).with_key("none of it")?.with_patience(Duration::from_millis(300));
     given.faults().break_commits(CommitFault::Aborted).await?;
     let outcome = shop.place(&[(product.id, 3)]).await;
-    holds(matches!(outcome, Err(PlaceOrderError::Store(_))), format!("reported as the store's: {outcome:?}"))?;
+    holds(matches!(outcome, Err(PlaceOrderError::Store(_))), format!("the store's error is reported: {outcome:?}"))?;
     check_nothing(given, &shop, &product).await?;
     given.faults().mend().await
 }
 
-/// The answer is lost, the use case looks, and finds its order.
+/// The answer of the commit is lost. The use case looks for its order and finds it.
 async fn finds_again(given: &Given, key: Option<&str>) -> Checked {
     let product = a_product(given, 10).await?;
     let mut shop = Shop::of(opener(given));
@@ -116,7 +116,7 @@ async fn finds_again(given: &Given, key: Option<&str>) -> Checked {
     check_whole(given, &view, &product, 3).await
 }
 
-/// Waits until a commit was lost.
+/// Waits until a commit is lost.
 async fn lost(given: &Given) -> Checked {
     let until = tokio::time::Instant::now() + units::REPEATS;
     while given.faults().lost_commits() == 0 {
@@ -151,11 +151,11 @@ async fn a_refusal_changes_nothing(given: &Given) -> Checked {
     let product = a_product(given, 2).await?;
     let shop = Shop::of(opener(given)).with_key("too many")?;
     let outcome = shop.place(&[(product.id, 3)]).await;
-    holds(matches!(outcome, Err(PlaceOrderError::InsufficientStock(_))), format!("short is said: {outcome:?}"))?;
+    holds(matches!(outcome, Err(PlaceOrderError::InsufficientStock(_))), format!("shortage is reported: {outcome:?}"))?;
     check_nothing(given, &shop, &product).await?;
     let gone = sample::product()?;
     let outcome = shop.place(&[(product.id, 1), (gone.id, 1)]).await;
-    holds(matches!(outcome, Err(PlaceOrderError::Invalid(_))), format!("unknown is said: {outcome:?}"))?;
+    holds(matches!(outcome, Err(PlaceOrderError::Invalid(_))), format!("an unknown product is invalid: {outcome:?}"))?;
     check_nothing(given, &shop, &product).await
 }
 
@@ -168,7 +168,7 @@ async fn sixty_four_buyers_get_thirty_two_pieces(given: &Given) -> Checked {
     check_stock(given, &product, 32).await
 }
 
-/// The level, the ledger and the reservations tell the same.
+/// Checks that the level, the ledger and the orders agree.
 async fn check_stock(given: &Given, product: &Product, sold: u32) -> Checked {
     let stock = some(sample::level_of(&*given.store, product.id).await?, "the stock")?;
     equal((stock.reserved, stock.version.get()), (sold, i64::from(sold) + 1))?;

@@ -1,4 +1,4 @@
-//! `OrderRepository`, and `OrderQueries` as far as the laws go.
+//! `OrderRepository`, and the laws of `OrderQueries`.
 
 use super::{Orders, OrdersUnit};
 use crate::{
@@ -138,7 +138,7 @@ impl Listed for Order {
 
     async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
         let lines = vec![sample::line(&sample::product()?, 1)?, sample::line(&sample::product()?, 2)?];
-        // Three at each moment, of which ids break the tie.
+        // Three orders share each time, so that their ids break the tie.
         sample::order_of(sample::user_id(), lines, sample::at(number / 3 * 10))
     }
 
@@ -188,7 +188,7 @@ fn lines(count: usize) -> Checked<Vec<OrderLine>> {
     for _ in 0..count {
         products.push(sample::product()?);
     }
-    // In an order that neither ids nor codes have.
+    // Sorted neither by id nor by SKU.
     products.sort_by_key(|product| product.id.uuid().as_bytes()[15]);
     products.iter().zip(1..).map(|(product, quantity)| sample::line(product, quantity)).collect()
 }
@@ -198,7 +198,7 @@ async fn a_thousand_lines_survive_in_order(given: &Given) -> Checked {
     put(&*given.store, from_ref(&order)).await?;
     let found = some(stored(given, &order).await?, "the order")?;
     equal(found.lines.len(), 1_000)?;
-    holds(found == order, "the lines are as they were placed")
+    holds(found == order, "the lines are stored as they were placed")
 }
 
 async fn a_product_has_one_line_of_an_order(given: &Given) -> Checked {

@@ -1,4 +1,4 @@
-//! `OrderQueries`: pages of great orders.
+//! `OrderQueries`: pages of large orders.
 
 use super::Orders;
 use crate::{
@@ -25,7 +25,7 @@ clauses! { clauses of "order_queries" on dyn Orders:
 
 type Given = clause::Given<dyn Orders>;
 
-/// Orders with so many lines, one after the other.
+/// Stores an order for each number of lines, each one millisecond later than the one before.
 async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Checked<Vec<Order>> {
     let mut orders = Vec::new();
     for (lines, place) in numbers.iter().zip(0..) {
@@ -37,7 +37,7 @@ async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Check
     Ok(orders)
 }
 
-/// How many orders each page has.
+/// The number of orders on each page.
 async fn lengths(given: &Given, scope: Scope, direction: Direction, limit: i64) -> Checked<Vec<usize>> {
     let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: true };
     let mut lengths = Vec::new();
@@ -78,7 +78,7 @@ async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
                 let page = given.store.queries().list_orders(Scope::All, direction, &request).await?;
                 rows.extend(page.items);
                 request.after = page.next;
-                holds(rows.len() <= orders.len(), "no order comes twice")?;
+                holds(rows.len() <= orders.len(), "no order is listed twice")?;
                 if request.after.is_none() {
                     break;
                 }
@@ -86,8 +86,8 @@ async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
             if direction == Direction::Descending {
                 rows.reverse();
             }
-            holds(rows.len() == orders.len(), "every order is there")?;
-            holds(rows.iter().zip(&orders).all(|(row, order)| *row == OrderView::from(order)), "rows are whole")?;
+            holds(rows.len() == orders.len(), "every order is listed")?;
+            holds(rows.iter().zip(&orders).all(|(row, order)| *row == OrderView::from(order)), "orders are complete")?;
         }
     }
     Ok(())
@@ -101,7 +101,7 @@ async fn a_page_that_is_cut_takes_no_more_round_trips(given: &Given) -> Checked 
         let before = given.faults().round_trips();
         let page = given.store.queries().list_orders(Scope::All, Direction::Ascending, &request).await?;
         taken.push(given.faults().round_trips() - before);
-        holds(page.next.is_some(), "the page is cut")?;
+        holds(page.next.is_some(), "the page is cut short")?;
     }
-    holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, a page that is cut {}", taken[1], taken[2]))
+    holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, a page cut short {}", taken[1], taken[2]))
 }

@@ -1,4 +1,4 @@
-//! Commands that are sent more than once, by the use case that Skep runs.
+//! Commands that are sent more than once, through the use case that Skep runs.
 
 use super::Sale;
 use crate::{
@@ -75,7 +75,7 @@ async fn another_command_with_the_key_is_refused(given: &Given) -> Checked {
     let shop = Shop::of(super::opener(given)).with_key("mine")?;
     shop.place(&[(product.id, 2)]).await?;
     let other = shop.place(&[(product.id, 3)]).await;
-    holds(matches!(other, Err(PlaceOrderError::KeyReused(_))), format!("said to be reused: {other:?}"))?;
+    holds(matches!(other, Err(PlaceOrderError::KeyReused(_))), format!("the reused key is reported: {other:?}"))?;
     equal(orders(given).await?.len(), 1)?;
     equal(sample::level_of(&*given.store, product.id).await?.map(|stock| stock.reserved), Some(2))
 }
@@ -84,7 +84,7 @@ async fn a_refused_command_leaves_its_key_free(given: &Given) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     let shop = Shop::of(super::opener(given)).with_key("patience")?;
-    holds(shop.place(&[(product.id, 2)]).await.is_err(), "one is not two")?;
+    holds(shop.place(&[(product.id, 2)]).await.is_err(), "two pieces are refused while there is one")?;
     commit!(given.store, tx => {
         let levels = tx.stock().find_many(&[product.id]).await?;
         let more: Vec<_> = levels.iter().map(|level| StockLevel { on_hand: 2, ..*level }).collect();
@@ -99,6 +99,6 @@ async fn the_key_of_another_customer_is_another_key(given: &Given) -> Checked {
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 10).await?;
     let one = Shop::of(super::opener(given)).with_key("same")?.place(&[(product.id, 1)]).await?;
     let other = Shop::of(super::opener(given)).with_key("same")?.place(&[(product.id, 1)]).await?;
-    holds(one.id != other.id, "both have an order")?;
+    holds(one.id != other.id, "each customer has an order")?;
     equal(orders(given).await?.len(), 2)
 }

@@ -1,4 +1,4 @@
-//! Callers who hang up.
+//! Callers that hang up: they drop a future before it is ready.
 
 use super::CatalogUnits;
 use crate::{
@@ -28,7 +28,7 @@ async fn store_new(store: &dyn CatalogUnits, product: &Product, event: &OutboxEv
     tx.commit().await
 }
 
-/// Waits until the unit is over, and looks whether it was stored: as a whole or not at all.
+/// Waits until the unit has ended and returns whether it was stored. A unit that is stored in part is an error.
 async fn is_whole(store: &dyn CatalogUnits, product: &Product, event: &OutboxEvent) -> Checked<bool> {
     let (settled, level, found) = commit!(store, tx => {
         let settled = tx.outbox().settle(event.id).await?;
@@ -47,7 +47,7 @@ async fn a_caller_may_hang_up_at_any_await(given: &Given) -> Checked {
         let stored = is_whole(&*given.store, &product, &event).await?;
         match outcome {
             None => {
-                // Nothing is held: the same unit can be stored now, unless it was.
+                // The dropped unit holds nothing. If it was not stored, the same unit can be stored now.
                 if !stored {
                     commit!(given.store, tx => {
                         tx.products().insert(&product).await?;
@@ -78,7 +78,7 @@ async fn a_caller_may_hang_up_during_commit(given: &Given) -> Checked {
         if let Some(Ok(())) = outcome {
             holds(stored, "an acknowledged unit is stored")?;
         }
-        // What was stored stays so, and what was not stays out.
+        // The outcome does not change later.
         equal(is_whole(&*given.store, &product, &event).await?, stored)?;
     }
     Ok(())
@@ -91,7 +91,7 @@ async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked
         let mut holder = units::write(&*given.store).await?;
         let levels = holder.stock().find_many(&[product.id]).await?;
         holder.stock().save_many(&levels).await?;
-        // Waiters for the writer or the row, all of whom give up, some before the holder ends and some after.
+        // These units wait for the writer or the row. Each hangs up after 0 to 11 waits.
         let waiter = |waits| {
             let (store, id) = (given.store.clone(), product.id);
             tokio::spawn(async move {
@@ -122,8 +122,8 @@ async fn a_caller_may_hang_up_while_waiting_for_a_turn(given: &Given) -> Checked
     Ok(())
 }
 
-/// Units that a store commits together: all of them hang up in `commit`, and the next one must still get its turn, from
-/// this instance and from another.
+/// A store may commit these units together. Even if every caller hangs up, the next unit must get its turn, on this
+/// instance and on another.
 async fn a_group_ends_even_if_every_caller_hangs_up(given: &Given) -> Checked {
     for round in 0..12 {
         let start = Arc::new(tokio::sync::Barrier::new(8));

@@ -1,4 +1,4 @@
-//! Commits that fail, and commits whose outcome is unknown.
+//! Commits that fail, and commits with an unknown outcome.
 
 use super::CatalogUnits;
 use crate::{
@@ -27,7 +27,7 @@ clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
 
 type Given = clause::Given<dyn CatalogUnits>;
 
-/// Begins and works as always, and answers what `commit` said.
+/// Writes a product, its level and an event in one unit, and returns the result of `commit`.
 async fn store_new(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<Result<(), StoreError>> {
     let mut tx = units::write(&*given.store).await?;
     tx.products().insert(product).await?;
@@ -36,7 +36,7 @@ async fn store_new(given: &Given, product: &Product, event: &OutboxEvent) -> Che
     Ok(tx.commit().await)
 }
 
-/// Looks, by another instance, whether the unit was stored: as a whole or not at all.
+/// Returns whether another instance finds the unit stored. A unit that is stored in part is an error.
 async fn is_stored(given: &Given, product: &Product, event: &OutboxEvent) -> Checked<bool> {
     let second = given.second().await?;
     let events = second.events().list_events(None, 1_000).await?;
@@ -81,7 +81,7 @@ fn unknown(outcome: &Result<(), StoreError>) -> Checked {
     }
 }
 
-/// Asks in a unit of its own, again while the answer is not final yet.
+/// Settles the event in a separate unit, and repeats while the answer is not final.
 async fn settled(given: &Given, event: EventId) -> Checked<bool> {
     Ok(commit!(given.store, tx => tx.outbox().settle(event).await?)?)
 }
@@ -112,7 +112,7 @@ async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given
     given.faults().mend().await?;
     equal(settled(given, event.id).await?, false)?;
     holds(!is_stored(given, &product, &event).await?, "the unit is not stored")?;
-    // The attempt is run again as it was, and looks for its mark first.
+    // The same attempt runs again, and settles its event first.
     let before = commit!(given.store, tx => {
         let before = tx.outbox().settle(event.id).await?;
         tx.products().insert(&product).await?;
@@ -125,15 +125,15 @@ async fn an_unknown_commit_without_effect_is_settled_as_not_stored(given: &Given
     equal(given.store.events().list_events(None, 10).await?, vec![event])
 }
 
-/// The commit of a client that died can land seconds later. A unit that
-/// asks meanwhile waits, or keeps it from landing. It never answers "no" before a commit that still lands.
+/// The commit of a dead client can arrive seconds later. A unit that settles its event before then must wait for that
+/// commit or prevent it. It must not answer `false` if the commit is stored afterwards.
 async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
     given.faults().break_commits(CommitFault::LostOnItsWay).await?;
     unknown(&store_new(given, &product, &event).await?)?;
     let second = given.second().await?;
     let mut asking = tokio::spawn(ask(second, event.id));
-    // That there is no answer yet is what is expected here, so a moment must do.
+    // Settling may wait for the commit, so a short timeout is enough to see that it does.
     match tokio::time::timeout(Duration::from_millis(400), &mut asking).await {
         Err(_) => {
             given.faults().mend().await?;
@@ -145,9 +145,9 @@ async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checke
         Ok(early) => {
             let (answer, mut tx) = early??;
             equal(answer, false)?;
-            // The answer stands while its unit lasts, whatever arrives now, and the attempt can be run again in it.
+            // While its unit is open, the answer holds even if the commit arrives now. The unit can repeat the attempt.
             let late = given.faults().mend().await;
-            holds(!is_stored(given, &product, &event).await?, format!("nothing is stored late ({late:?})"))?;
+            holds(!is_stored(given, &product, &event).await?, format!("the late commit stores nothing ({late:?})"))?;
             tx.products().insert(&product).await?;
             tx.stock().insert(&sample::level(product.id, 3)).await?;
             tx.outbox().append(&event).await?;
@@ -157,7 +157,7 @@ async fn settling_is_final_while_a_commit_is_on_its_way(given: &Given) -> Checke
     }
 }
 
-/// Asks until the answer is final; the unit that asked is open still.
+/// Settles the event until the answer is final. Returns the answer with its unit, which is still open.
 async fn ask(store: Arc<dyn CatalogUnits>, event: EventId) -> Result<(bool, Box<dyn CatalogTx>), StoreError> {
     let until = tokio::time::Instant::now() + units::REPEATS;
     loop {
@@ -175,7 +175,7 @@ async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
     let (product, event) = (sample::product()?, sample::event());
     given.faults().fill().await?;
     let mut stored = 0;
-    // A store may have some room left that it does not give back; every unit takes a little of it.
+    // A store may have some space left that the fault cannot take. Each unit uses up a little of it.
     let (lost, error) = loop {
         let (fresh, event) = (sample::product()?, sample::event());
         let mut tx = units::write(&*given.store).await?;
@@ -196,7 +196,7 @@ async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
             Err(error) => break ((fresh, event), error),
         }
     };
-    holds(matches!(error, StoreError::Full(_)), format!("full is reported as full, not as {error:?}"))?;
+    holds(matches!(error, StoreError::Full(_)), format!("a full store reports `Full`, not {error:?}"))?;
     given.faults().mend().await?;
     equal(given.store.catalog().find_product(lost.0.id).await?, None)?;
     holds(
@@ -208,5 +208,5 @@ async fn a_full_store_says_so_and_stores_nothing(given: &Given) -> Checked {
         tx.stock().insert(&sample::level(product.id, 3)).await?;
         tx.outbox().append(&event).await?;
     })?;
-    holds(is_stored(given, &product, &event).await?, "with room again units are stored again")
+    holds(is_stored(given, &product, &event).await?, "units are stored once there is space again")
 }

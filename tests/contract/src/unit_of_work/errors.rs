@@ -36,7 +36,7 @@ async fn an_error_kills_the_unit(given: &Given) -> Checked {
     refused(tx.commit().await, "a commit after an error")
 }
 
-/// PostgreSQL answers "ok" to a commit that rolled back, and SQLite would commit the rest.
+/// After an error, PostgreSQL acknowledges a commit but rolls back, and SQLite would commit the rest.
 async fn an_error_kills_the_commit(given: &Given) -> Checked {
     let (product, fresh, event) = (sample::product()?, sample::product()?, sample::event());
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
@@ -48,7 +48,7 @@ async fn an_error_kills_the_commit(given: &Given) -> Checked {
         skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT,
     )?;
     match tx.commit().await {
-        Err(StoreError::Retry(_)) => return Err(Failure::new("the commit invites to a repeat of what cannot succeed")),
+        Err(StoreError::Retry(_)) => return Err(Failure::new("the commit invites a repeat that cannot succeed")),
         result => refused(result, "a commit after an error")?,
     }
     equal(given.store.catalog().find_product(fresh.id).await?, None)?;
@@ -74,7 +74,7 @@ async fn an_error_leaves_nothing(given: &Given) -> Checked {
         tx.products().insert(&other).await?;
         duplicate(tx.products().insert(&product).await, skep_application::catalog::constraints::PRODUCT_ID)?;
         if rolled_back {
-            // A duplicate may be a refusal, and ends like one.
+            // A duplicate may be a refusal, so it can end with `rollback`.
             tx.rollback().await?;
         } else {
             drop(tx);
@@ -85,8 +85,7 @@ async fn an_error_leaves_nothing(given: &Given) -> Checked {
     sample::stock_up(&*given.store, &[other], 1).await
 }
 
-/// Units that are committed together, as a store may do it, share nothing else: half of these fail, and each of the
-/// others is stored exactly if its commit said so.
+/// A store may commit these units together. Half of them fail, and all the others must be stored.
 async fn neighbors_survive_an_error(given: &Given) -> Checked {
     let taken = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&taken), 1).await?;
@@ -128,7 +127,7 @@ async fn a_cut_connection_is_reported_and_gets_over(given: &Given) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     given.faults().cut_connections().await?;
-    // A pool may notice at the first use only; nothing has happened then, and soon there is a new connection.
+    // A pool may notice the cut only at the next use. Nothing has happened then, and a new connection follows.
     let until = tokio::time::Instant::now() + units::REPEATS;
     loop {
         match given.store.catalog().find_product(product.id).await {
@@ -146,7 +145,7 @@ async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checke
     tx.products().insert(&product).await?;
     tx.outbox().append(&event).await?;
     given.faults().cut_connections().await?;
-    // A driver may hide the cut where the unit lives on in the server; else the unit is over and says so.
+    // If the unit lives on in the server, a driver may hide the cut. Otherwise the unit has ended and reports an error.
     let outcome = match tx.stock().insert(&sample::level(product.id, 1)).await {
         Ok(()) => tx.commit().await,
         Err(error) => {
@@ -160,7 +159,7 @@ async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checke
             holds(given.store.catalog().find_stock(product.id).await?.is_some(), "its stock is stored")
         }
         Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
-            // By another instance, because a pool may still be finding out what it has lost.
+            // Another instance looks, because the pool of this one may still hold dead connections.
             let second = given.second().await?;
             equal(second.catalog().find_product(product.id).await?, None)?;
             commit!(second, tx => {

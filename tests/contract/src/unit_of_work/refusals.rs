@@ -1,4 +1,4 @@
-//! Units that end because the answer is no.
+//! Units that end with a refusal.
 
 use super::CatalogUnits;
 use crate::{
@@ -20,8 +20,8 @@ clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
 
 type Given = clause::Given<dyn CatalogUnits>;
 
-/// A caller that is refused because of a row must find that row everywhere: a store that lets a unit see rows of another one
-/// that is not committed yet (group commit) waits for it.
+/// A caller that is refused because of a row must find that row everywhere. If a store shows a unit the rows of another
+/// unit that is not committed yet (group commit), `rollback` waits for that commit.
 async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
     let second = given.second().await?;
     for _ in 0..30 {
@@ -45,7 +45,7 @@ async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
                 match tx.rollback().await {
                     Ok(()) if seen => holds(
                         second.catalog().find_product(product.id).await?.is_some(),
-                        "what a refusal has seen is stored",
+                        "the row that a refusal rests on is stored",
                     ),
                     Ok(()) | Err(StoreError::Retry(_)) => Ok(()),
                     Err(error) => Err(Failure::from(error)),
@@ -59,7 +59,7 @@ async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
     Ok(())
 }
 
-/// As above, but the row that was seen is lost: then `rollback` must not say `Ok`.
+/// Like the trial above, but the row that was seen is lost, so `rollback` must not return `Ok`.
 async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checked {
     given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..20 {
@@ -89,7 +89,7 @@ async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checke
     given.faults().mend().await
 }
 
-/// Units without the fault among units with it: each is stored exactly if its commit said so.
+/// The fault may hit only the units that append an event. Each unit is stored if and only if its commit returned `Ok`.
 async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
     given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..10 {
@@ -110,7 +110,7 @@ async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
         for task in tasks {
             let (id, committed) = match task.await? {
                 Ok(outcome) => outcome,
-                // A neighbor took the unit along before it came to its commit.
+                // A failed neighbor in its group aborted the unit before its commit.
                 Err(StoreError::Retry(_)) => continue,
                 Err(error) => return Err(error.into()),
             };

@@ -25,14 +25,14 @@ pub(super) enum End {
     RollBack,
 }
 
-/// Holds a row, lets go of it, and takes it again; often, so that what is not given back runs out.
+/// Locks a row and frees it many times, so that a lock or connection that is not given back is noticed.
 async fn frees(given: &Given, end: End) -> Checked {
     let product = sample::product()?;
     sample::stock_up(&*given.store, std::slice::from_ref(&product), 1).await?;
     for round in 0..80_u32 {
         let mut tx = units::write(&*given.store).await?;
         let levels = tx.stock().find_many(&[product.id]).await?;
-        // A unit that was dropped may take a moment to be undone in the store.
+        // The store may still be undoing a unit that was dropped before.
         match (tx.stock().save_many(&raised(&levels)).await, end) {
             (Ok(()) | Err(StoreError::Retry(_)), End::Drop) => drop(tx),
             (Ok(()), End::RollBack) => tx.rollback().await?,
@@ -80,7 +80,7 @@ async fn an_undone_unit_gives_old_values_back(given: &Given) -> Checked {
         let changed = Product { price: sample::euros(1)?, ..product.clone() };
         match (tx.products().save(&changed).await, end) {
             (Ok(_), End::RollBack) => tx.rollback().await?,
-            // A unit that was dropped just before may take a moment to be undone in the store.
+            // The store may still be undoing a unit that was dropped before.
             (Ok(_) | Err(StoreError::Retry(_)), _) => drop(tx),
             (Err(error), _) => return Err(error.into()),
         }

@@ -1,4 +1,4 @@
-//! What is visible to whom, and when.
+//! When the writes of a unit become visible, and to which readers.
 
 use super::CatalogUnits;
 use crate::{
@@ -40,7 +40,7 @@ async fn nothing_is_visible_before_commit(given: &Given) -> Checked {
     Ok(())
 }
 
-/// Readers with a snapshot of their own, or a replica that lags, are caught by doing it often.
+/// Many rounds catch readers that have an old snapshot or read from a replica that lags.
 async fn a_commit_is_visible_at_once_every_time(given: &Given) -> Checked {
     let second = given.second().await?;
     for round in 0..50 {
@@ -93,7 +93,7 @@ async fn a_hint_changes_nothing(given: &Given) -> Checked {
             tx.commit().await?;
         }
     }
-    // Two that name both, in opposite order, must not wait for each other.
+    // Two writers that name both keys in opposite order must not deadlock.
     let takes = |hint: Vec<Key>| {
         let store = given.store.clone();
         async move {

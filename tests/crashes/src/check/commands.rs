@@ -1,4 +1,4 @@
-//! Everything that was acknowledged is there, everything that is there was asked for, and nothing is there twice.
+//! Every acknowledged change is stored, every stored change was sent, and no change is stored twice.
 
 use super::{
     Findings, Index,
@@ -16,11 +16,13 @@ use uuid::Uuid;
 pub(super) fn check(state: &State, index: &Index<'_>, ledger: &Ledger, findings: &mut Findings) {
     for row in &state.keys {
         let sent = ledger.entries.get(&row.key).filter(|entry| is_of(row, entry));
-        findings.holds(sent.is_some(), || format!("the store knows the key {}, which nobody has sent so", row.key));
+        findings.holds(sent.is_some(), || {
+            format!("the store has the key {}, but no client sent it with this command", row.key)
+        });
         if let Some(entry) = sent {
             let answer = parsed(row.answer.as_deref().unwrap_or_default());
             let is_true = is_true(&answer, &entry.command, index);
-            findings.holds(is_true, || format!("the key {} has an answer that the store does not bear out", row.key));
+            findings.holds(is_true, || format!("the stored answer of the key {} contradicts the store", row.key));
         }
     }
     for (key, entry) in &ledger.entries {
@@ -33,7 +35,7 @@ fn is_of(row: &KeyRow, entry: &Entry) -> bool {
     row.principal == entry.principal && row.use_case == entry.command.use_case()
 }
 
-/// Whether what the store would answer to a repeat is so.
+/// Whether the stored answer to the command agrees with the state.
 fn is_true(answer: &Value, command: &Command, index: &Index<'_>) -> bool {
     match command {
         Command::Place(lines) => {
@@ -63,7 +65,7 @@ fn order_of<'i>(answer: &Value, index: &'i Index<'_>) -> Option<(&'i Order, &'i 
     Some((order, index.lines.get(&order.id)?))
 }
 
-/// Whether a view of an order, as stored or as answered, shows this order with these lines.
+/// Whether a view of an order, stored or received, shows this order with these lines.
 fn shows(view: &Value, order: &Order, lines: &[&Line]) -> bool {
     let money = |value: &Value| (value["amount"].as_i64(), value["currency"].as_str().map(str::to_owned));
     let of = |amount: i64| (Some(amount), Some(order.currency.clone()));
@@ -85,21 +87,21 @@ fn shows(view: &Value, order: &Order, lines: &[&Line]) -> bool {
         && shown.iter().zip(&lines).all(is_line)
 }
 
-/// Whether what a client knows of its command is so.
+/// Checks that the state agrees with the outcome that the client knows.
 fn settled(key: &str, entry: &Entry, index: &Index<'_>, findings: &mut Findings) {
     let rows = index.keys.get(key).map(Vec::as_slice).unwrap_or_default();
-    findings.holds(rows.len() <= 1, || format!("the store knows the key {key} {} times", rows.len()));
+    findings.holds(rows.len() <= 1, || format!("the store has the key {key} {} times", rows.len()));
     match &entry.outcome {
         Outcome::Acknowledged { body, version } => {
             let stored = rows.first().and_then(|row| row.answer.as_deref()).map(parsed).unwrap_or_default();
             let is_kept = stored["version"] == *version && is_answered(body, &stored, &entry.command, index);
-            findings.holds(is_kept, || format!("{key} was acknowledged and is not there as it was told: {body}"));
+            findings.holds(is_kept, || format!("{key} was acknowledged but is not stored as answered: {body}"));
         }
         Outcome::Refused { problem } => {
-            findings.holds(rows.is_empty(), || format!("{key} was refused ({problem}) and done all the same"));
+            findings.holds(rows.is_empty(), || format!("{key} was refused ({problem}) but executed"));
         }
         Outcome::Unanswered if matches!(entry.command, Command::Place(_)) => match rows {
-            // Whether it is whole was checked with all others.
+            // The check of all orders covers its completeness.
             [] => findings.not_found += 1,
             _ => findings.found += 1,
         },
@@ -107,19 +109,19 @@ fn settled(key: &str, entry: &Entry, index: &Index<'_>, findings: &mut Findings)
     }
 }
 
-/// Whether an answer tells what the store has kept of it.
+/// Whether an answer agrees with the stored answer and with the order.
 fn is_answered(body: &Value, stored: &Value, command: &Command, index: &Index<'_>) -> bool {
     match command {
         Command::Place(_) | Command::Cancel(_) => {
-            let told = (&body["id"], &body["status"]);
+            let answered = (&body["id"], &body["status"]);
             let Some((order, lines)) = order_of(body, index) else { return false };
-            told == (&stored["id"], &stored["status"]) && shows(body, order, lines)
+            answered == (&stored["id"], &stored["status"]) && shows(body, order, lines)
         }
         Command::SetStock(..) => (&body["on_hand"], &body["reserved"]) == (&stored["on_hand"], &stored["reserved"]),
     }
 }
 
-/// Nothing has happened twice, or without somebody who asked for it.
+/// Checks that each change has exactly one command that caused it.
 fn caused(state: &State, index: &Index<'_>, findings: &mut Findings) {
     let mut placed: BTreeMap<Uuid, usize> = BTreeMap::new();
     let mut cancelled: BTreeSet<Uuid> = BTreeSet::new();
@@ -139,12 +141,14 @@ fn caused(state: &State, index: &Index<'_>, findings: &mut Findings) {
         let keys = placed.get(&order.id).copied().unwrap_or_default();
         findings.holds(keys == 1, || format!("order {} was placed by {keys} keys", order.id));
         let is_asked = orders::is_cancelled(order) == cancelled.contains(&order.id);
-        findings.holds(is_asked, || format!("order {} is {}, its keys say otherwise", order.id, order.order_state));
+        findings.holds(is_asked, || format!("order {} is {}, but its keys disagree", order.id, order.order_state));
     }
     for level in &state.levels {
         for event in events_of(index, level.product_id, "stock") {
             let is_asked = counted.contains(&(level.product_id, event.aggregate_version));
-            findings.holds(is_asked, || format!("nobody counted product {} so: {}", level.product_id, event.payload));
+            findings.holds(is_asked, || {
+                format!("no stored answer matches this count of product {}: {}", level.product_id, event.payload)
+            });
         }
     }
 }

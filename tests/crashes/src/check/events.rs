@@ -1,4 +1,4 @@
-//! The outbox agrees with the state: one event for each change, versions without gaps.
+//! The outbox agrees with the state: it has one event for each change, and versions without gaps.
 
 use super::{Findings, Index, id_at, orders, parsed};
 use crate::state::{Event, Level, Line, Order, State};
@@ -8,17 +8,17 @@ use uuid::Uuid;
 pub(super) fn check(state: &State, index: &Index<'_>, findings: &mut Findings) {
     for order in &state.orders {
         let events = events_of(index, order.id, "order");
-        let told: Vec<(i64, &str)> =
+        let found: Vec<(i64, &str)> =
             events.iter().map(|event| (event.aggregate_version, event.name.as_str())).collect();
         let mut expected = vec![(1, "ordering.order_placed.v1")];
         if orders::is_cancelled(order) {
             expected.push((2, "ordering.order_cancelled.v1"));
         }
-        findings.holds(told == expected, || format!("order {} has the events {told:?}, not {expected:?}", order.id));
+        findings.holds(found == expected, || format!("order {} has the events {found:?}, not {expected:?}", order.id));
         let lines = index.lines.get(&order.id).map(Vec::as_slice).unwrap_or_default();
         if let Some(placed) = events.first() {
-            let is_told = tells(&parsed(&placed.payload), order, lines);
-            findings.holds(is_told, || format!("the event of order {} tells of another order", order.id));
+            let is_right = describes(&parsed(&placed.payload), order, lines);
+            findings.holds(is_right, || format!("the event of order {} describes another order", order.id));
         }
     }
     for level in &state.levels {
@@ -29,50 +29,50 @@ pub(super) fn check(state: &State, index: &Index<'_>, findings: &mut Findings) {
             "order" => index.orders.contains_key(id),
             _ => state.levels.iter().any(|level| level.product_id == *id),
         };
-        findings.holds(is_there, || format!("an event tells of the {kind} {id}, which is not there"));
+        findings.holds(is_there, || format!("an event refers to the {kind} {id}, which does not exist"));
     }
 }
 
-/// The events of a thing, by version.
+/// The events of an aggregate, by version.
 pub(super) fn events_of<'s>(index: &Index<'s>, id: Uuid, kind: &'static str) -> Vec<&'s Event> {
     let mut events = index.events.get(&(id, kind)).cloned().unwrap_or_default();
     events.sort_by_key(|event| event.aggregate_version);
     events
 }
 
-fn tells(payload: &Value, order: &Order, lines: &[&Line]) -> bool {
-    let mut told: Vec<(Uuid, i64)> = payload["lines"]
+fn describes(payload: &Value, order: &Order, lines: &[&Line]) -> bool {
+    let mut described: Vec<(Uuid, i64)> = payload["lines"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|line| (id_at(line, "product_id"), line["quantity"].as_i64().unwrap_or_default()))
         .collect();
-    told.sort_unstable();
+    described.sort_unstable();
     let total = (payload["total"]["amount"].as_i64(), payload["total"]["currency"].as_str());
     id_at(payload, "order_id") == order.id
         && id_at(payload, "customer_id") == order.customer_id
         && total == (Some(order.total_amount), Some(order.currency.as_str()))
-        && told == orders::ordered(lines)
+        && described == orders::ordered(lines)
 }
 
-/// A count of the stock has an event, with the version that came out; a sale has none of its own here.
+/// Checks that each stock count has an event with the resulting version. Sales have no stock event.
 fn adjustments(level: &Level, index: &Index<'_>, findings: &mut Findings) {
     let product = level.product_id;
     let created = events_of(index, product, "product");
     let is_new =
         matches!(created[..], [event] if event.aggregate_version == 1 && event.name == "catalog.product_created.v1");
-    findings.holds(is_new, || format!("product {product} was not created once"));
+    findings.holds(is_new, || format!("product {product} does not have exactly one creation event"));
     let events = events_of(index, product, "stock");
     let moved = index.moved.get(&product).map(Vec::as_slice).unwrap_or_default();
     let counted = moved.iter().filter(|movement| movement.kind == "adjustment").count();
-    // The first count came with the product and is told with it.
+    // The event of the product includes the first count.
     findings.holds(events.len() + 1 == counted, || {
-        format!("the stock of product {product} was counted {counted} times, of which {} are told", events.len() + 1)
+        format!("the stock of product {product} was counted {counted} times, but has {} events", events.len() + 1)
     });
     let versions: Vec<i64> = events.iter().map(|event| event.aggregate_version).collect();
     let is_rising = versions.is_sorted_by(|a, b| a < b) && versions.iter().all(|v| (2..=level.version).contains(v));
     findings.holds(is_rising, || {
-        format!("the counts of product {product} at version {} are told as {versions:?}", level.version)
+        format!("product {product} is at version {}, but its counts have the versions {versions:?}", level.version)
     });
     let on_hand = on_hand_at(index, product, level.version);
     findings.holds(on_hand == Some(level.on_hand), || {
@@ -80,7 +80,7 @@ fn adjustments(level: &Level, index: &Index<'_>, findings: &mut Findings) {
     });
 }
 
-/// How many pieces were on hand when the level of a product had this version, as its events say: only counts change it.
+/// How many pieces were on hand at this version of the level, according to the events. Only counts change this number.
 pub(super) fn on_hand_at(index: &Index<'_>, product: Uuid, version: i64) -> Option<i64> {
     let counts = events_of(index, product, "stock");
     let last = counts.into_iter().rev().find(|event| event.aggregate_version <= version);

@@ -1,4 +1,4 @@
-//! Compares what a store holds with itself and with what its clients know.
+//! Checks that the contents of a store are consistent and agree with the ledger of its clients.
 
 mod commands;
 mod events;
@@ -13,21 +13,21 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// How many things were looked at, each of which could have been wrong.
+    /// How many conditions were checked.
     pub checks: u64,
-    /// What is wrong.
+    /// A description of each condition that did not hold.
     pub faults: Vec<String>,
-    /// Orders of which the client got no answer, and that are there.
+    /// Unanswered orders that are stored.
     pub found: u64,
-    /// Orders of which the client got no answer, and that are not there.
+    /// Unanswered orders that are not stored.
     pub not_found: u64,
 }
 
 impl Findings {
-    /// Notes one check, and its fault if it does not hold.
+    /// Counts a check, and records the fault if the condition does not hold.
     pub(crate) fn holds(&mut self, holds: bool, fault: impl FnOnce() -> String) {
         self.checks += 1;
         if !holds {
@@ -36,8 +36,8 @@ impl Findings {
     }
 }
 
-/// Checks everything that holds in a store between any two units of work, and that everything in it was asked for, and
-/// that everything that was acknowledged is in it.
+/// Checks that the state is consistent, as it must be between any two units of work, that every change in it was sent,
+/// and that every acknowledged change is in it.
 #[must_use]
 pub fn check(state: &State, ledger: &Ledger) -> Findings {
     let index = Index::of(state);
@@ -49,18 +49,17 @@ pub fn check(state: &State, ledger: &Ledger) -> Findings {
     findings
 }
 
-/// The rows of a state, by what they belong to.
+/// The rows of a state, grouped by their owners.
 struct Index<'s> {
     orders: BTreeMap<Uuid, &'s Order>,
     lines: BTreeMap<Uuid, Vec<&'s Line>>,
     reservations: BTreeMap<Uuid, Vec<&'s Reservation>>,
-    /// By order; those that are for none are left out.
+    /// By order, without the movements that belong to no order.
     moved_for: BTreeMap<Uuid, Vec<&'s Movement>>,
     /// By product.
     moved: BTreeMap<Uuid, Vec<&'s Movement>>,
-    /// By what it happened to, and the name of the kind of thing: a product and its stock share their id.
+    /// By aggregate and its kind, because a product and its stock share their id.
     events: BTreeMap<(Uuid, &'static str), Vec<&'s Event>>,
-    /// By key.
     keys: BTreeMap<&'s str, Vec<&'s KeyRow>>,
 }
 
@@ -78,7 +77,7 @@ impl<'s> Index<'s> {
     }
 }
 
-/// The kind of thing that an event tells of; none for those that have nothing to do with orders.
+/// The kind of aggregate of an event, or `None` if the event has nothing to do with orders.
 fn kind_of(event: &str) -> Option<&'static str> {
     [("ordering.order_", "order"), ("catalog.stock_", "stock"), ("catalog.product_", "product")]
         .into_iter()
@@ -95,12 +94,12 @@ fn group<'s, T, K: Ord>(rows: &'s [T], key: impl Fn(&'s T) -> Option<K>) -> BTre
     groups
 }
 
-/// A JSON text as a value; null if it is none, which then equals nothing that is expected.
+/// A JSON text as a value, or null if it is not JSON. No expected value is null.
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// An id in a JSON value; nil if there is none.
+/// The id in a member of a JSON value, or the nil id if it is missing.
 fn id_at(value: &Value, name: &str) -> Uuid {
     value[name].as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Orders are whole: lines, sums, reservations and movements.
+//! Orders are complete: lines, sums, reservations and movements.
 
 use super::{Findings, Index};
 use crate::state::{Line, Order, State};
@@ -23,7 +23,7 @@ pub(super) fn check(state: &State, index: &Index<'_>, findings: &mut Findings) {
     ];
     for (what, owners) in strays {
         for owner in owners {
-            findings.holds(ids.contains(owner), || format!("order {owner} has {what} and is not there itself"));
+            findings.holds(ids.contains(owner), || format!("order {owner} has {what} but does not exist"));
         }
     }
 }
@@ -43,7 +43,7 @@ fn adds_up(order: &Order, lines: &[&Line], findings: &mut Findings) {
     let version = if is_cancelled(order) { 2 } else { 1 };
     let state = (order.order_state.as_str(), order.version);
     let is_known = ["open", "cancelled"].contains(&state.0) && state.1 == version;
-    findings.holds(is_known, || format!("order {} cannot be {state:?}", order.id));
+    findings.holds(is_known, || format!("order {} has the impossible state {state:?}", order.id));
 }
 
 /// The pieces of each product, as a sorted list.
@@ -60,7 +60,7 @@ pub(super) fn ordered(lines: &[&Line]) -> Vec<(Uuid, i64)> {
 fn is_reserved(order: &Order, lines: &[&Line], index: &Index<'_>, findings: &mut Findings) {
     let reservations = index.reservations.get(&order.id).map(Vec::as_slice).unwrap_or_default();
     let reserved = pieces(reservations.iter().map(|reservation| (reservation.product_id, reservation.quantity)));
-    findings.holds(reserved == ordered(lines), || format!("order {} is not reserved as it was ordered", order.id));
+    findings.holds(reserved == ordered(lines), || format!("order {} has reservations unlike its lines", order.id));
     let state = if is_cancelled(order) { "released" } else { "active" };
     for reservation in reservations {
         let is_right = reservation.state == state && reservation.ended_at.is_some() == is_cancelled(order);
@@ -75,12 +75,12 @@ fn is_moved(order: &Order, lines: &[&Line], index: &Index<'_>, findings: &mut Fi
     for movement in index.moved_for.get(&order.id).map(Vec::as_slice).unwrap_or_default() {
         by_kind.entry(&movement.kind).or_default().push((movement.product_id, movement.reserved_delta));
         let is_right = movement.on_hand_delta == 0;
-        findings.holds(is_right, || format!("order {} moved pieces that have not left the house", order.id));
+        findings.holds(is_right, || format!("order {} changed the number of pieces on hand", order.id));
     }
     let mut expected = BTreeMap::from([("allocation", ordered(lines))]);
     if is_cancelled(order) {
         expected.insert("release", pieces(ordered(lines).into_iter().map(|(product, count)| (product, -count))));
     }
     let moved: BTreeMap<&str, _> = by_kind.into_iter().map(|(kind, items)| (kind, pieces(items.into_iter()))).collect();
-    findings.holds(moved == expected, || format!("order {} has moved {moved:?}, not {expected:?}", order.id));
+    findings.holds(moved == expected, || format!("order {} has the movements {moved:?}, not {expected:?}", order.id));
 }

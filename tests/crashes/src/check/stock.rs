@@ -29,10 +29,10 @@ pub(super) fn check(state: &State, index: &Index<'_>, findings: &mut Findings) {
         findings.holds(is_within, || {
             format!("product {product} has {} reserved of {} on hand", level.reserved, level.on_hand)
         });
-        // Every unit that changes a level writes one movement of it; the first makes it with its first version.
+        // Every unit that changes a level writes one movement for it. The first one creates the level at version 1.
         let changes = i64::try_from(moved.len()).unwrap_or(i64::MAX);
         findings.holds(changes == level.version, || {
-            format!("product {product} has moved {changes} times and is at version {}", level.version)
+            format!("product {product} has {changes} movements but is at version {}", level.version)
         });
     }
     let products: BTreeSet<Uuid> = state.levels.iter().map(|level| level.product_id).collect();

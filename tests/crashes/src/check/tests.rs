@@ -1,4 +1,4 @@
-//! A state that is right, and what is found when a flaw is planted into it.
+//! A correct state has no faults, and each flaw that is planted into it is found.
 
 use super::*;
 use crate::{
@@ -11,11 +11,11 @@ const BUYER: Uuid = Uuid::from_u128(1);
 const ADMIN: Uuid = Uuid::from_u128(2);
 const HONEY: Uuid = Uuid::from_u128(10);
 const WAX: Uuid = Uuid::from_u128(11);
-/// Stands, two lines.
+/// An open order with two lines.
 const OPEN: Uuid = Uuid::from_u128(20);
-/// Was called off.
+/// A cancelled order.
 const CANCELLED: Uuid = Uuid::from_u128(21);
-/// Its client got no answer.
+/// An order whose client got no answer.
 const UNANSWERED: Uuid = Uuid::from_u128(22);
 
 /// Builds a state and its ledger command by command, as the program would.
@@ -91,6 +91,7 @@ impl Story {
             let level = self.level(product_id);
             (level.reserved, level.version) = (level.reserved + quantity, level.version + 1);
         }
+        let command = Command::Place(lines.to_vec());
         let total = lines.iter().map(|(product, quantity)| price(*product) * quantity).sum();
         self.state.orders.push(Order {
             id,
@@ -101,10 +102,10 @@ impl Story {
             currency: "EUR".into(),
             version: 1,
         });
-        let told: Vec<Value> = lines.iter().map(|(id, n)| json!({ "product_id": id, "quantity": n })).collect();
-        let payload = json!({ "order_id": id, "customer_id": BUYER, "total": money(total), "lines": told });
+        let lines: Vec<Value> = lines.iter().map(|(id, n)| json!({ "product_id": id, "quantity": n })).collect();
+        let payload = json!({ "order_id": id, "customer_id": BUYER, "total": money(total), "lines": lines });
         self.event("ordering.order_placed.v1", id, 1, &payload);
-        self.sent(key, BUYER, Command::Place(lines.to_vec()), &self.view(id, "pending"));
+        self.sent(key, BUYER, command, &self.view(id, "pending"));
     }
 
     fn cancel(&mut self, key: &str, id: Uuid) {
@@ -135,9 +136,9 @@ impl Story {
         (level.on_hand, level.version) = (on_hand, level.version + 1);
         let (version, reserved) = (level.version, level.reserved);
         self.moved(product, "adjustment", delta, 0, None);
-        let told = json!({ "product_id": product, "on_hand": on_hand, "reserved": reserved });
-        self.event("catalog.stock_adjusted.v1", product, version, &told);
-        let mut answer = told;
+        let payload = json!({ "product_id": product, "on_hand": on_hand, "reserved": reserved });
+        self.event("catalog.stock_adjusted.v1", product, version, &payload);
+        let mut answer = payload;
         answer["version"] = json!(version);
         self.sent(key, ADMIN, Command::SetStock(product, on_hand), &answer);
     }
@@ -173,14 +174,14 @@ fn right() -> Story {
 }
 
 #[test]
-fn what_is_right_has_no_fault() {
+fn a_correct_state_has_no_fault() {
     let findings = right().check();
     assert_eq!(findings.faults, Vec::<String>::new());
     assert_eq!((findings.found, findings.not_found), (1, 1));
     assert!(findings.checks > 60, "{}", findings.checks);
 }
 
-/// Takes an order away with everything that belongs to it, as if its unit of work had never been.
+/// Removes an order with everything that belongs to it, as if its unit of work had never run.
 fn forget(story: &mut Story, id: Uuid) {
     let state = &mut story.state;
     for reservation in state.reservations.iter().filter(|reservation| reservation.order_id == id) {
@@ -206,24 +207,24 @@ fn an_unacknowledged_order_may_be_missing_and_an_acknowledged_one_may_not() {
     assert!(matches!(&faults[..], [fault] if fault.starts_with("open was acknowledged")), "{faults:?}");
 }
 
-/// A flaw, and what is said of it.
+/// The name of a flaw, a function that plants it, and a part of the expected fault.
 type Flaw = (&'static str, fn(&mut Story), &'static str);
 
 const FLAWS: &[Flaw] = &[
-    ("lost cancellation", |s| s.state.keys.retain(|row| row.key != "cancel"), "is cancelled, its keys say otherwise"),
-    ("lost count", |s| s.state.keys.retain(|row| row.key != "count"), "nobody counted product"),
+    ("lost cancellation", |s| s.state.keys.retain(|row| row.key != "cancel"), "is cancelled, but its keys disagree"),
+    ("lost count", |s| s.state.keys.retain(|row| row.key != "count"), "no stored answer matches"),
     ("half order: no lines", |s| s.state.lines.retain(|line| line.order_id != UNANSWERED), "has no lines"),
     ("half order: a line is missing", |s| drop(s.state.lines.remove(1)), "do not add up"),
-    ("half order: no reservation", |s| drop(s.state.reservations.remove(0)), "is not reserved as it was ordered"),
-    ("half order: reserved less", |s| s.state.reservations[0].quantity -= 1, "is not reserved as it was ordered"),
-    ("half order: no movement", |s| s.state.movements.retain(|m| m.order_id != Some(UNANSWERED)), "has moved"),
-    ("half order: no order", |s| s.state.orders.retain(|order| order.id != UNANSWERED), "is not there itself"),
+    ("half order: no reservation", |s| drop(s.state.reservations.remove(0)), "has reservations unlike its lines"),
+    ("half order: reserved less", |s| s.state.reservations[0].quantity -= 1, "has reservations unlike its lines"),
+    ("half order: no movement", |s| s.state.movements.retain(|m| m.order_id != Some(UNANSWERED)), "has the movements"),
+    ("half order: no order", |s| s.state.orders.retain(|order| order.id != UNANSWERED), "but does not exist"),
     ("half order: no key", |s| s.state.keys.retain(|row| row.key != "unanswered"), "was placed by 0 keys"),
-    ("half order: no answer", |s| s.state.keys[0].answer = None, "does not bear out"),
+    ("half order: no answer", |s| s.state.keys[0].answer = None, "contradicts the store"),
     ("wrong total", |s| s.state.orders[0].total_amount += 1, "do not add up"),
     ("wrong price", |s| s.state.lines[0].unit_price += 1, "a line of order"),
     (
-        "other price than told",
+        "other price than answered",
         |s| {
             let line = &mut s.state.lines[0];
             (line.unit_price, line.total) = (line.unit_price + 1, line.total + line.quantity);
@@ -237,9 +238,9 @@ const FLAWS: &[Flaw] = &[
             let Command::Place(lines) = &mut s.ledger.entries.get_mut("unanswered").unwrap().command else { panic!() };
             lines[0].1 = 4;
         },
-        "does not bear out",
+        "contradicts the store",
     ),
-    ("double order: one key, two rows", |s| s.state.keys.push(s.state.keys[0].clone()), "knows the key open 2 times"),
+    ("double order: one key, two rows", |s| s.state.keys.push(s.state.keys[0].clone()), "has the key open 2 times"),
     (
         "double order: another without a key",
         |s| {
@@ -250,20 +251,20 @@ const FLAWS: &[Flaw] = &[
         "was placed by 0 keys",
     ),
     (
-        "order that nobody sent",
+        "order that no client sent",
         |s| {
             s.place("again", Uuid::from_u128(30), &[(WAX, 1)]);
             s.ledger.entries.remove("again");
         },
-        "which nobody has sent",
+        "but no client sent it",
     ),
     ("double number", |s| s.state.orders[1].number = s.state.orders[0].number.clone(), "same number"),
     (
-        "refused and done",
+        "refused but executed",
         |s| {
             s.outcome("unanswered", Outcome::Refused { problem: "503 store_unavailable".into() });
         },
-        "refused (503 store_unavailable) and done",
+        "refused (503 store_unavailable) but executed",
     ),
     (
         "cancelled, reservation held",
@@ -274,19 +275,23 @@ const FLAWS: &[Flaw] = &[
         "holds a reservation that is active",
     ),
     (
-        "cancelled, not acknowledged as told",
+        "acknowledged as cancelled, but open",
         |s| {
             let order = &mut s.state.orders[1];
             (order.order_state, order.version) = ("open".into(), 1);
         },
-        "the key cancel has an answer that the store does not bear out",
+        "the stored answer of the key cancel contradicts the store",
     ),
     ("wrong stock on hand", |s| s.level(WAX).on_hand += 1, "on hand, its movements say"),
     ("wrong stock reserved", |s| s.level(WAX).reserved -= 1, "reserved, its reservations say"),
     ("more reserved than there is", |s| s.level(WAX).on_hand = 2, "6 reserved of 2"),
-    ("stock changed twice in one version", |s| s.level(WAX).version -= 1, "and is at version"),
-    ("movement of nothing", |s| s.moved(Uuid::from_u128(40), "adjustment", 0, 0, None), "has movements and no stock"),
-    ("pieces left the house", |s| s.state.movements[2].on_hand_delta = -1, "have not left the house"),
+    ("stock changed twice in one version", |s| s.level(WAX).version -= 1, "but is at version"),
+    (
+        "movement without stock",
+        |s| s.moved(Uuid::from_u128(40), "adjustment", 0, 0, None),
+        "has movements and no stock",
+    ),
+    ("order with pieces shipped", |s| s.state.movements[2].on_hand_delta = -1, "changed the number of pieces on hand"),
     ("missing event of an order", |s| s.state.events.retain(|e| e.aggregate_id != UNANSWERED), "has the events []"),
     (
         "missing event of a cancellation",
@@ -298,17 +303,17 @@ const FLAWS: &[Flaw] = &[
     (
         "event of another order",
         |s| s.state.events[2].payload = s.state.events[3].payload.clone(),
-        "tells of another order",
+        "describes another order",
     ),
     (
         "event of no order",
         |s| s.event("ordering.order_placed.v1", Uuid::from_u128(50), 1, &json!({})),
-        "which is not there",
+        "which does not exist",
     ),
     (
         "missing event of a count",
         |s| s.state.events.retain(|e| e.name != "catalog.stock_adjusted.v1"),
-        "of which 1 are told",
+        "was counted 2 times, but has 1 events",
     ),
     (
         "event of a count with a wrong number",

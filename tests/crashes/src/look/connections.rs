@@ -4,26 +4,26 @@ use super::{block_on, mongodb};
 use skep_journeys::{Deployment, Server};
 use std::{collections::BTreeSet, fs, io};
 
-/// The connections of a server, known by their ports.
+/// The connections of a server, identified by their local ports.
 pub(crate) struct Connections {
     ports: Vec<u16>,
 }
 
 impl Connections {
-    /// Those that it has now.
+    /// Reads the connections that the server has now.
     ///
     /// # Panics
-    /// The system does not tell.
+    /// If the system does not list the sockets.
     #[track_caller]
     pub(crate) fn of(server: &Server) -> Self {
-        Self { ports: ports(server.id()).expect("the system tells the sockets of a child") }
+        Self { ports: ports(server.id()).expect("the system lists the sockets of a child") }
     }
 
-    /// Ends what the server has left open in its store, now that it was killed. PostgreSQL notices that by itself, and
-    /// SQLite has nobody else who could wait.
+    /// Ends the transactions that the killed server has left open in its store. PostgreSQL does this by itself, and on
+    /// SQLite no other process could wait for them.
     ///
     /// # Panics
-    /// The store does not answer.
+    /// If the store does not answer.
     #[track_caller]
     pub(crate) fn end_abandoned(&self, deployment: &Deployment) {
         if let Some((_, address)) = deployment.settings().find(|(name, _)| name == "MONGODB_URI") {
@@ -36,7 +36,7 @@ impl Connections {
 fn ports(process: u32) -> io::Result<Vec<u16>> {
     let mut sockets = BTreeSet::new();
     for entry in fs::read_dir(format!("/proc/{process}/fd"))? {
-        // One that was closed meanwhile is gone.
+        // A descriptor may have been closed since the folder was read.
         if let Ok(target) = fs::read_link(entry?.path()) {
             let inode = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']'));
             sockets.extend(inode.map(str::to_owned));

@@ -1,4 +1,4 @@
-//! A direct look into a store, past the program's own code: its tables as they are.
+//! Reads the tables of a store directly, without the program's code.
 
 mod connections;
 mod mongodb;
@@ -11,10 +11,10 @@ use std::path::Path;
 
 pub(crate) use connections::Connections;
 
-/// Everything that the store of the deployment holds, at one instant. Servers may run on it.
+/// Reads the store of the deployment in one snapshot. Servers may run on it.
 ///
 /// # Panics
-/// The store does not answer, or its tables are not what the schema says.
+/// If the store does not answer, or its tables do not match the schema.
 #[must_use]
 #[track_caller]
 pub fn look(deployment: &Deployment) -> State {

@@ -1,4 +1,4 @@
-//! The collections of MongoDB, as if they were the tables of the SQL stores.
+//! Reads the collections of MongoDB as rows of the SQL tables.
 
 use crate::state::State;
 use mongodb::{
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub(super) async fn look(address: &str) -> Result<State> {
     let client = Client::with_uri_str(address).await?;
-    // One snapshot for all that follows.
+    // All reads below share one snapshot.
     let mut session = client.start_session().snapshot(true).await?;
     let (mut orders, mut lines) = (vec![], vec![]);
     for order in rows(&client, &mut session, "orders").await? {
@@ -23,7 +23,7 @@ pub(super) async fn look(address: &str) -> Result<State> {
         let found = rows(&client, &mut session, name).await?;
         others.push(found.into_iter().map(row_of).collect());
     }
-    // At once: it would wait for sessions and cursors that still live here.
+    // Immediate, because it would otherwise wait for the session and cursors that are still in scope.
     client.shutdown().immediate(true).await;
     let [reservations, levels, movements, events, keys] = others.try_into().expect("one list for each collection");
     Ok(State::read([orders, lines, reservations, levels, movements, events, keys]))
@@ -39,13 +39,13 @@ async fn rows(client: &Client, session: &mut ClientSession, name: &str) -> Resul
     Ok(found)
 }
 
-/// The columns of the SQL tables from the fields of a document.
+/// Turns a document into a row with the columns of the SQL table.
 fn row_of(document: Value) -> Value {
     let Value::Object(mut fields) = document else { return document };
     match fields.remove("_id") {
-        // The identity of a key is a document of its own.
+        // The id of an idempotency key is a document.
         Some(Value::Object(id)) => fields.extend(id),
-        // A level is identified by its product; nobody looks at the other ids under this name.
+        // The id of a stock level is its product. In other rows, no check reads this column.
         Some(id) => {
             fields.entry("product_id").or_insert_with(|| id.clone());
             fields.insert("id".to_owned(), id);
@@ -91,11 +91,11 @@ fn value_of(value: &Bson) -> Value {
     }
 }
 
-/// Ends the transactions that a process has left open which was killed, known by the ports from which it had connected.
-/// The server does that by itself when they are as old as it lets them get, which is a minute unless configured.
+/// Ends the transactions that a killed process has left open. The local ports of its connections identify them. The
+/// server would end them by itself when they reach their maximum age, a minute by default.
 ///
 /// # Errors
-/// The server does not answer.
+/// If the server does not answer.
 pub(super) async fn end_abandoned(address: &str, ports: &[u16]) -> Result<()> {
     let client = Client::with_uri_str(address).await?;
     let admin = client.database("admin");

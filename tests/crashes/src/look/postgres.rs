@@ -1,4 +1,4 @@
-//! The tables of PostgreSQL.
+//! Reads the tables of PostgreSQL.
 
 use crate::state::{State, TABLES, Table};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 pub(super) async fn look(address: &str) -> sqlx::Result<State> {
     let mut connection = PgConnection::connect(address).await?;
-    // One snapshot for all that follows.
+    // All reads below share one snapshot.
     sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut connection).await?;
     let mut found = vec![];
     for table in &TABLES {

@@ -1,4 +1,4 @@
-//! The tables of SQLite.
+//! Reads the tables of SQLite.
 
 use crate::state::{State, TABLES, Table};
 use rusqlite::{Connection, OpenFlags, Transaction};

@@ -1,16 +1,16 @@
-//! The store is away.
+//! The store is unreachable.
 
 use skep_crashes::{Fault, Plan, endure};
 use skep_journeys::{Deployment, Store, Wire};
 use std::{process, sync::atomic::AtomicBool, sync::atomic::Ordering};
 
-/// Its connections are cut, and new ones are refused.
+/// Cuts the connections to the store and refuses new ones.
 pub(crate) fn cut(store: &Store) {
     away(store, Wire::cut);
 }
 
-/// It takes connections and never answers, as one that was stopped (SIGSTOP) or lies behind a broken network. What was
-/// sent meanwhile reaches it in the end, when those who sent it have long given up.
+/// Makes the store accept connections and never answer, like a stopped process (SIGSTOP) or a broken network. At the
+/// end it receives all requests, long after their senders have given up.
 pub(crate) fn silent(store: &Store) {
     away(store, Wire::freeze);
 }

@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// A file system in memory that is soon full.
+/// A small file system in memory.
 struct Disk {
     at: PathBuf,
 }
@@ -29,7 +29,7 @@ impl Disk {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("filler-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let mut filler = File::create(self.at.join(name)).expect("a file");
-        // By and by smaller, until not a page is left.
+        // Writes smaller and smaller pieces until no page is free.
         for size in [1 << 16, 1 << 12, 1] {
             while filler.write(&vec![0xbe; size]).is_ok_and(|written| written > 0) {}
         }
@@ -46,7 +46,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Lazily, because a process may be ending still.
+        // Lazily, because a process may not have ended yet.
         Command::new("umount").arg("--lazy").arg(&self.at).output().ok();
     }
 }
@@ -57,8 +57,8 @@ pub(crate) fn can_mount() -> bool {
     Disk::mount(&folder.path().join("disk")).is_some()
 }
 
-/// Database, log and temporary files on one small disk, which fills up under load: what would change something is
-/// refused, reads and sorted lists go on, and with some space everything does.
+/// Fills the small disk with the database, log and temporary files under load. Changes are refused, reads and sorted
+/// lists work, and when space is freed everything works again.
 pub(crate) fn disk(store: &Store) {
     let mut deployment = Deployment::new(store);
     let data = deployment.path("data");
@@ -75,7 +75,7 @@ pub(crate) fn disk(store: &Store) {
 /// Log lines that cannot be written stop no request, and are counted.
 pub(crate) fn log_lines(store: &Store) {
     let deployment = Deployment::new(store);
-    // Where the first server logs.
+    // The log file of the first server.
     symlink("/dev/full", deployment.path("0.err")).expect("a link");
     let server = deployment.start();
     let visitor = server.visitor();
@@ -86,14 +86,14 @@ pub(crate) fn log_lines(store: &Store) {
         (server.metric("skep_log_lines_lost_total") > 0.0).then_some(())
     });
     visitor.get("/ready").send().expect(200);
-    // Not in order: its log can be read without end.
+    // A graceful stop would read the log, and `/dev/full` never ends.
     server.kill();
 }
 
-/// A server that cannot print its welcome serves all the same.
+/// A server that cannot print its welcome still serves.
 pub(crate) fn output(store: &Store) {
     let deployment = Deployment::new(store);
-    // It cannot say where it listens, so it is told, and another program may have that port a moment later.
+    // The server cannot print its address, so the test chooses the port. Another program may take it first.
     let serves = || {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
         let mut command = Command::new(skep_journeys::skep());

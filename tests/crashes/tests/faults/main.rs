@@ -1,8 +1,8 @@
-//! Faults under load on the built binary, which goes on and comes back by itself: `cargo test -p skep-crashes`.
+//! Faults under load on the built binary, which keeps running and recovers by itself: `cargo test -p skep-crashes`.
 //!
-//! The store is away: refused and cut connections, and a store that takes connections and says nothing. The disk of
-//! SQLite is full: a small file system in memory, which root may mount; others do it in a user namespace of their own, to
-//! which the whole program moves (`unshare -rm`). `SKEP_TEST_FAULT_SECONDS=60` makes each fault last at least that long.
+//! The store is unreachable: it refuses and cuts connections, or accepts them and never answers. The disk of SQLite is
+//! full: it is a small file system in memory, which root may mount. For other users the whole test program moves to a
+//! user namespace (`unshare -rm`). `SKEP_TEST_FAULT_SECONDS=60` makes each fault last at least that long.
 
 mod away;
 mod full;
@@ -26,10 +26,10 @@ const TESTS: [(&str, &str, Test); 7] = [
     ("sqlite", "output_on_a_full_disk", full::output),
 ];
 
-/// Set in the namespace.
+/// The variable that marks a program inside the namespace.
 const INSIDE: &str = "SKEP_TEST_IN_NAMESPACE";
 
-/// Why no file system can be mounted here; none if it can.
+/// The reason why no file system can be mounted here, or `None` if one can.
 fn no_mounts() -> Option<&'static str> {
     (!full::can_mount()).then_some("neither root nor user namespaces: no small disk can be mounted")
 }
@@ -59,7 +59,7 @@ fn trial(store: &'static str, name: &str, test: Test, required: &str) -> Trial {
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     if !full::can_mount() && env::var_os(INSIDE).is_none() {
-        // Nothing that this program reaches over the network changes by that.
+        // The new namespace does not change the network.
         let this = env::current_exe().expect("this program has a path");
         let mut inside = Command::new("unshare");
         inside.arg("-rm").arg(this).args(env::args_os().skip(1)).env(INSIDE, "1");

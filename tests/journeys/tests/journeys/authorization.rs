@@ -1,4 +1,4 @@
-//! Who may do what: every operation of the live document, asked by every kind of caller, against a table.
+//! Authorization: every kind of caller calls every operation of the live document, and a table has the statuses.
 
 pub(crate) mod operations;
 mod table;
@@ -9,7 +9,7 @@ use crate::{
     shop::{PRODUCTS, Shop},
     tokens::{claims, decode, encode, expired, issue, part},
 };
-use operations::{Asks, Operation};
+use operations::{Operation, Token};
 use serde_json::json;
 use skep_application::identity::AccessClaims;
 use skep_journeys::{Client, Deployment, Store};
@@ -17,12 +17,12 @@ use table::{CALLERS, Row, TABLE, WORTHLESS, read};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("authorization::matrix", every_caller_gets_what_the_table_says),
-    Journey::new("authorization::rule", what_does_not_agree_is_caught),
-    Journey::new("authorization::members", nobody_sets_what_is_not_theirs_to_set),
-    Journey::new("authorization::metrics_token", metrics_are_for_who_has_their_token),
+    Journey::new("authorization::rule", a_wrong_table_is_caught),
+    Journey::new("authorization::members", no_caller_sets_protected_members),
+    Journey::new("authorization::metrics_token", metrics_need_their_own_token),
 ];
 
-/// Answers outside of the document, each on a path of its own.
+/// The paths that the document does not describe.
 const SYSTEM: [&str; 6] = ["/health", "/ready", "/metrics", "/.well-known/jwks.json", "/openapi.json", "/api-docs"];
 
 fn every_caller_gets_what_the_table_says(store: &Store) {
@@ -39,8 +39,8 @@ fn every_caller_gets_what_the_table_says(store: &Store) {
     shop.server.stop();
 }
 
-/// The rule itself: a table or a document that is wrong is caught.
-fn what_does_not_agree_is_caught(store: &Store) {
+/// The check itself: a wrong table is caught.
+fn a_wrong_table_is_caught(store: &Store) {
     let shop = Shop::open(store);
     let callers = callers(&shop);
     let document = shop.server.visitor().contract().document().clone();
@@ -58,7 +58,7 @@ fn what_does_not_agree_is_caught(store: &Store) {
         (with(""), "get_order has no line"),
         (with(&format!("{good}\nread_minds 401 401 401 401 401 401 403 403 403")), "the table has read_minds"),
         (with("get_order 401 401 401 401 401 401 200 200 200"), "get_order by other: 200 in the table"),
-        (with("get_order 200 401 401 401 401 401 404 200 200"), "the document asks Everybody for a token"),
+        (with("get_order 200 401 401 401 401 401 404 200 200"), "the document says that a token is Required"),
         (with("get_order 401 401 401 200 401 401 404 200 200"), "get_order by expired: 200 in the table"),
         (with(good).replacen("GET /metrics", "GET /secrets", 1), "GET /metrics has no line"),
         (with("get_order 401 401 401 401 401 401 404 200 403"), "the audiences of its action do not make this row"),
@@ -68,11 +68,11 @@ fn what_does_not_agree_is_caught(store: &Store) {
         assert!(found.iter().any(|fault| fault.contains(text)), "{text}: {found:?}");
     }
     shop.server.stop();
-    what_is_blessed_is_as_committed(&Operation::all(&document));
+    a_blessed_table_is_the_committed_one(&Operation::all(&document));
 }
 
-/// Lines come back where they stand, a line too many goes, and nothing else changes.
-fn what_is_blessed_is_as_committed(operations: &[Operation]) {
+/// Blessing restores a missing line in its place, removes a line without an operation, and changes nothing else.
+fn a_blessed_table_is_the_committed_one(operations: &[Operation]) {
     let committed = read(TABLE);
     let tag = |name: &str| operations.iter().find(|operation| operation.name == name).map(|one| one.tag.clone());
     let row =
@@ -82,7 +82,7 @@ fn what_is_blessed_is_as_committed(operations: &[Operation]) {
     let names = TABLE.lines().filter_map(|line| line.split_whitespace().next());
     let last: std::collections::BTreeMap<_, _> = names.filter_map(|name| Some((tag(name)?, name))).collect();
     assert!(last.len() > 2, "several tags: {last:?}");
-    // The last of each tag.
+    // The last line of each tag is missing.
     for name in last.into_values() {
         let without: String =
             TABLE.lines().filter(|line| !line.starts_with(name)).map(|line| format!("{line}\n")).collect();
@@ -92,7 +92,7 @@ fn what_is_blessed_is_as_committed(operations: &[Operation]) {
     assert_eq!(table::blessed(&surplus, &found), TABLE);
 }
 
-/// The rows as the server answers, with the tags of the operations.
+/// The rows that the server's answers make, with the tags of the operations.
 fn measured(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Operation]) -> Vec<(String, String, Row)> {
     let owner = owner(callers);
     let mut found = vec![];
@@ -116,7 +116,7 @@ fn system_row(callers: &[(&'static str, Client)], path: &str) -> Row {
     callers.iter().map(|(caller, client)| (*caller, client.get(path).send().status)).collect()
 }
 
-/// Everything in which the server, its document and the table do not agree.
+/// The differences between the server, its document and the table.
 fn faults(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Operation], table: &str) -> Vec<String> {
     let table = read(table);
     let (mut faults, mut asked) = (vec![], vec![]);
@@ -143,11 +143,11 @@ fn faults(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Operati
         asked.push(name);
     }
     let surplus = table.keys().filter(|name| !asked.contains(name));
-    faults.extend(surplus.map(|name| format!("the table has {name}, and the server has not")));
+    faults.extend(surplus.map(|name| format!("the table has {name}, and the server does not")));
     faults
 }
 
-/// Asks for the operation as every caller, and tells what is not as the row says. What is refused changes nothing.
+/// Calls the operation as every caller, and returns the differences from the row. A refused call must change nothing.
 fn walk(shop: &Shop, operation: &Operation, callers: &[(&'static str, Client)], row: &Row) -> Vec<String> {
     let owner = owner(callers);
     let (allowed, refused): (Vec<_>, Vec<_>) = callers.iter().partition(|(caller, _)| row[caller] < 400);
@@ -156,7 +156,7 @@ fn walk(shop: &Shop, operation: &Operation, callers: &[(&'static str, Client)], 
     let mut faults: Vec<String> =
         refused.iter().flat_map(|(caller, client)| ask(operation, caller, client, &scene, row[caller])).collect();
     if scene.state(&shop.admin) != before {
-        faults.push(format!("{} was refused, and has changed something", operation.name));
+        faults.push(format!("{} was refused, but changed something", operation.name));
     }
     for (caller, client) in allowed {
         faults.extend(ask(operation, caller, client, &Scene::new(shop, owner), row[caller]));
@@ -180,18 +180,18 @@ fn ask(operation: &Operation, caller: &str, client: &Client, scene: &Scene, expe
     faults
 }
 
-/// What the document says of credentials is what the row says.
+/// Checks that the document and the row say the same about tokens.
 fn agrees_with_document(operation: &Operation, row: &Row) -> Option<String> {
     let is_refused = |caller: &&str| row[*caller] == 401;
-    let expected = match operation.asks {
-        Asks::Nobody => !CALLERS.iter().any(is_refused),
-        Asks::WhoSendsAToken => row["anonymous"] != 401 && WORTHLESS.iter().all(is_refused),
-        Asks::Everybody => row["anonymous"] == 401 && WORTHLESS.iter().all(is_refused),
+    let expected = match operation.token {
+        Token::Ignored => !CALLERS.iter().any(is_refused),
+        Token::Optional => row["anonymous"] != 401 && WORTHLESS.iter().all(is_refused),
+        Token::Required => row["anonymous"] == 401 && WORTHLESS.iter().all(is_refused),
     };
     let members = ["other", "owner", "admin"];
     let fits = expected && !members.iter().any(is_refused);
     (!fits).then(|| {
-        format!("{}: the document asks {:?} for a token, the table says {row:?}", operation.name, operation.asks)
+        format!("{}: the document says that a token is {:?}, the table says {row:?}", operation.name, operation.token)
     })
 }
 
@@ -202,9 +202,9 @@ fn callers(shop: &Shop) -> Vec<(&'static str, Client)> {
     let none = encode(&json!({ "typ": "at+jwt", "alg": "none" }));
     let forged = format!("{none}.{}.", part(shop.admin.token(), 1));
     assert_eq!(decode(part(&forged, 1))["sub"], of_admin.user_id.to_string());
-    // There are sessions, but not this one.
+    // No session has this id.
     let ended = AccessClaims { session_id: of_admin.user_id.to_string().parse().expect("an id"), ..of_admin };
-    // Another deployment that calls itself the same.
+    // Another deployment with the same public URL.
     let stranger = Deployment::new(&Store::Sqlite);
     let client = |caller: &'static str| match caller {
         "anonymous" => visitor.clone(),
@@ -220,11 +220,11 @@ fn callers(shop: &Shop) -> Vec<(&'static str, Client)> {
     CALLERS.iter().map(|caller| (*caller, client(caller))).collect()
 }
 
-/// Members that a body must not have, whoever sends it.
-const NOT_THEIRS: [&str; 10] =
+/// Members that no caller may set in a body.
+const PROTECTED: [&str; 10] =
     ["id", "role", "roles", "is_admin", "owner_id", "user_id", "email_verified", "version", "created_at", "total"];
 
-fn nobody_sets_what_is_not_theirs_to_set(store: &Store) {
+fn no_caller_sets_protected_members(store: &Store) {
     let shop = Shop::open(store);
     let document = shop.server.visitor().contract().document().clone();
     let owner = shop.user("owner");
@@ -232,18 +232,18 @@ fn nobody_sets_what_is_not_theirs_to_set(store: &Store) {
     let before = scene.state(&shop.admin);
     let mut tried = 0;
     for operation in Operation::all(&document).iter().filter(|operation| operation.has_body()) {
-        for member in NOT_THEIRS {
+        for member in PROTECTED {
             let call = operation.call_with(&shop.admin, &scene, |body| body[member] = json!(1));
             call.send().refused(422, "validation_failed").at(&format!("/{member}"), "unknown_field");
             tried += 1;
         }
     }
-    assert!(tried >= 7 * NOT_THEIRS.len(), "{tried}");
+    assert!(tried >= 7 * PROTECTED.len(), "{tried}");
     assert_eq!(scene.state(&shop.admin), before);
     shop.server.stop();
 }
 
-fn metrics_are_for_who_has_their_token(store: &Store) {
+fn metrics_need_their_own_token(store: &Store) {
     let mut deployment = Deployment::new(store);
     let token = "a-token-for-metrics-alone";
     deployment.set("SKEP_METRICS_TOKEN", token);

@@ -1,4 +1,4 @@
-//! Bad input: each gets its exact problem, never a 5xx, and changes nothing.
+//! Bad input: each request gets its exact problem, never a 5xx, and changes nothing.
 
 mod bodies;
 mod credentials;
@@ -8,22 +8,22 @@ use crate::{Journey, shop::Shop};
 use skep_journeys::Call;
 
 pub(crate) const JOURNEYS: &[Journey] = &[
-    Journey::new("bad_input::texts", bodies::texts_that_are_no_json),
+    Journey::new("bad_input::texts", bodies::texts_that_are_not_json),
     Journey::new("bad_input::shapes", bodies::values_that_do_not_fit),
     Journey::new("bad_input::rules", bodies::values_that_are_refused),
     Journey::new("bad_input::credentials", credentials::tokens_that_are_worthless),
     Journey::new("bad_input::parameters", requests::parameters_and_headers),
     Journey::new("bad_input::methods", requests::methods_and_media_types),
     Journey::new("bad_input::http", requests::requests_that_break_http),
-    Journey::new("bad_input::order_of_checks", requests::the_first_of_several_faults_is_told),
+    Journey::new("bad_input::order_of_checks", requests::the_first_of_several_faults_is_reported),
 ];
 
 const JSON: &str = "application/json";
 
-/// Requests, each with the problem that has to be its answer, as [`skep_journeys::Answer::problem`] writes it.
+/// Requests, each with the expected problem in the form of [`skep_journeys::Answer::problem`].
 type Cases<'c> = Vec<(Call<'c>, &'static str)>;
 
-/// Sends every request; each answer is as expected, and the shop is as before.
+/// Sends every request. Expects the problem of each, and a shop that has not changed.
 #[track_caller]
 fn are_refused(shop: &Shop, cases: Cases<'_>) {
     let before = shop.state();

@@ -1,4 +1,4 @@
-//! The edge of the built binary, met by clients that are slow, silent, too many or confusing.
+//! The edge of the built binary against clients that are slow, silent, too many or confusing.
 
 mod heads;
 mod http2;
@@ -14,10 +14,10 @@ const fn edge(name: &'static str, run: fn(&Store)) -> Journey {
 }
 
 pub(crate) const JOURNEYS: &[Journey] = &[
-    edge("edge::slow", slow::whoever_is_too_slow_is_cut_and_others_are_served),
+    edge("edge::slow", slow::slow_clients_are_cut_and_others_are_served),
     edge("edge::smuggling", smuggling::one_request_is_never_read_as_two),
     edge("edge::heads", heads::heads_and_bodies_that_are_too_large),
-    edge("edge::methods", heads::methods_and_what_they_answer),
+    edge("edge::methods", heads::methods_and_their_answers),
     edge("edge::headers", heads::every_answer_has_the_security_headers),
     edge("edge::cors", heads::an_origin_is_allowed_by_name_or_not_at_all),
     edge("edge::idle", many::requests_go_on_beside_idle_connections),
@@ -25,7 +25,8 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     edge("edge::http2_floods", http2::floods_are_cut_and_others_are_served),
 ];
 
-/// A deployment that gives its clients little time. Not less: a client of ours may have to wait for a core.
+/// A deployment with short timeouts for clients. They are not shorter because our own clients may have to wait for a
+/// core.
 fn in_a_hurry(store: &Store) -> Deployment {
     let mut deployment = Deployment::new(store);
     for name in ["HEADER", "BODY", "IDLE", "STALL"] {

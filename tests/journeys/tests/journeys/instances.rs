@@ -16,21 +16,25 @@ use std::{
 };
 
 pub(crate) const JOURNEYS: &[Journey] = &[
-    Journey::new("instances::agree", what_one_writes_the_other_reads).needing(Needs::Server),
-    Journey::new("instances::share_buyers", buyers_of_both_get_exactly_what_is_there).needing(Needs::Server),
+    Journey::new("instances::agree", a_write_at_one_is_read_at_the_other).needing(Needs::Server),
+    Journey::new("instances::share_buyers", buyers_at_both_get_each_piece_once).needing(Needs::Server),
     Journey::new("instances::one_is_killed", the_other_goes_on).needing(Needs::Server),
 ];
 
-fn what_one_writes_the_other_reads(store: &Store) {
+fn a_write_at_one_is_read_at_the_other(store: &Store) {
     let shop = Shop::open(store);
     let second = shop.deployment.start_second();
     let (ada, there) = (shop.user("ada"), second.visitor());
     let ada_there = second.known(&ada);
-    assert_eq!(ada_there.get(PROFILE).send().ok().body, ada.get(PROFILE).send().ok().body, "a token is good on both");
+    assert_eq!(
+        ada_there.get(PROFILE).send().ok().body,
+        ada.get(PROFILE).send().ok().body,
+        "a token is accepted by both"
+    );
     assert_eq!(log_in(&second, "ada").get(PROFILE).send().ok().status, 200);
     let honey = shop.product("HONEY", 100, 1_000);
     for n in 0..20 {
-        // To and fro: each write shows on the other instance in the very next request.
+        // The instances take turns. The next request to the other instance must show the write.
         let (writer, reader) = if n % 2 == 0 { (&shop.server, &second) } else { (&second, &shop.server) };
         let admin = writer.known(&shop.admin);
         let changed = admin.patch(path(&honey)).if_match("*").json(json!({ "name": format!("Honey {n}") })).send().ok();
@@ -42,18 +46,18 @@ fn what_one_writes_the_other_reads(store: &Store) {
         assert_eq!(reader.known(&ada).get(target).send().ok().body, order.body);
         let again =
             reader.known(&ada).post(ORDERS).key(&format!("k{n}")).json(basket(&[(&honey, 1)])).send().expect(201);
-        assert_eq!(again.body, order.body, "a key that one knows the other knows");
+        assert_eq!(again.body, order.body, "both know the key");
         assert_eq!(stock_seen_by(&reader.known(&shop.admin), &honey), (1_000, n + 1));
     }
     let page = ada.get(format!("{ORDERS}?limit=7")).send().ok();
     let next = page.text("/links/next");
-    assert_eq!(ada_there.get(&next).send().ok().body, ada.get(&next).send().ok().body, "a cursor is good on both");
+    assert_eq!(ada_there.get(&next).send().ok().body, ada.get(&next).send().ok().body, "a cursor works on both");
     assert_eq!(all(&there, PRODUCTS).len(), 1);
     second.stop();
     shop.server.stop();
 }
 
-fn buyers_of_both_get_exactly_what_is_there(store: &Store) {
+fn buyers_at_both_get_each_piece_once(store: &Store) {
     let shop = Shop::open(store);
     let second = shop.deployment.start_second();
     let buyers = shop.users(16);
@@ -70,7 +74,7 @@ fn buyers_of_both_get_exactly_what_is_there(store: &Store) {
     shop.server.stop();
 }
 
-/// The orders of buyers by their keys; none where no answer came.
+/// The orders of buyers by their keys; `None` if the buyer got no answer.
 #[derive(Default)]
 struct Ledger {
     orders: Mutex<BTreeMap<String, Option<Value>>>,
@@ -100,9 +104,9 @@ fn the_other_goes_on(store: &Store) {
     });
     let mut orders = dying.orders.into_inner().expect("not poisoned");
     let unanswered = orders.values().filter(|order| order.is_none()).count();
-    assert!(unanswered > 0, "buyers of the one that was killed were waiting");
+    assert!(unanswered > 0, "no buyer was waiting for the killed instance");
     orders.extend(living.orders.into_inner().expect("not poisoned"));
-    // Whoever got no answer asks again, elsewhere, with the same key.
+    // Buyers without an answer repeat the call at the other instance, with the same key.
     for (key, order) in &mut orders {
         let n: usize = key.split('-').next().and_then(|n| n.parse().ok()).expect("a number");
         let again = insist(&shop.server.known(&buyers[n]).post(ORDERS).key(key).json(cart.clone()));
@@ -111,27 +115,27 @@ fn the_other_goes_on(store: &Store) {
     let listed = all(&shop.admin, &format!("{ORDERS}?limit=100"));
     let by_id = |order: &Value| (id_of(order).to_owned(), order.clone());
     let listed: BTreeMap<String, Value> = listed.iter().map(by_id).collect();
-    let told: BTreeMap<String, Value> = orders.values().flatten().map(by_id).collect();
-    assert_eq!(listed, told, "every order once, as it was told, and whole");
+    let answered: BTreeMap<String, Value> = orders.values().flatten().map(by_id).collect();
+    assert_eq!(listed, answered, "every order once, and as it was answered");
     let count = i64::try_from(listed.len()).expect("a number");
     assert_eq!((shop.stock(&honey), shop.stock(&wax)), ((100_000, 2 * count), (100_000, count)));
     shop.admin.put(stock_path(&honey)).if_match("*").json(json!({ "on_hand": 100_001 })).send().expect(200);
     shop.server.stop();
 }
 
-/// Asks until the order is placed. What the one that was killed has left open holds its rows until the server ends it,
-/// which MongoDB does when a transaction is as old as it may get.
+/// Repeats the call until the order is placed. The open transactions of the killed instance keep their locks until the
+/// database server ends them. MongoDB does that when they reach their maximum age.
 #[track_caller]
 fn insist(order: &Call<'_>) -> Value {
-    let placed = wait_for("the store to end what was left open", || {
+    let placed = wait_for("the store to end the open transactions", || {
         let answer = order.clone().send();
-        let is_told_to_wait = answer.status == 503 && answer.header("retry-after").is_some();
-        (!is_told_to_wait).then_some(answer)
+        let must_wait = answer.status == 503 && answer.header("retry-after").is_some();
+        (!must_wait).then_some(answer)
     });
     placed.expect(201).json()
 }
 
-/// Places orders until there are enough, or the server is gone.
+/// Places orders until there are enough or the server is gone.
 fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
     for round in 0.. {
         if ledger.enough.load(Ordering::SeqCst) {
@@ -139,7 +143,7 @@ fn buy(client: &Client, n: usize, cart: &Value, ledger: &Ledger) {
         }
         let key = format!("{n}-{round}");
         let answer = client.post(ORDERS).key(&key).json(cart.clone()).try_send();
-        // Whoever meets what the one that was killed has left open is told to come back.
+        // A call that meets an open transaction of the killed instance gets a 503.
         let order = answer.ok().map(|answer| match answer.status {
             503 => insist(&client.post(ORDERS).key(&key).json(cart.clone())),
             _ => answer.expect(201).json(),

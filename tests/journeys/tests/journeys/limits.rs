@@ -15,7 +15,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
 
 const FALLBACK: &str = "skep_rate_limit_fallback_total";
 
-/// The address of Redis, or the variable that would name it.
+/// The address of Redis, or the name of the variable that is not set.
 pub(crate) fn redis() -> Result<String, &'static str> {
     env::var("SKEP_TEST_REDIS_URL").map_err(|_| "SKEP_TEST_REDIS_URL")
 }
@@ -27,7 +27,7 @@ fn log_ins_to_one_account_are_limited(store: &Store) {
     shop.user("ada");
     let start = Instant::now();
     let log_in = || shop.server.visitor().post(LOGIN).json(credentials("ada")).send();
-    // One was hers; every 20 s another one is allowed.
+    // `shop.user` used the first of three attempts. Every 20 s another one is allowed.
     let allowed = (0_u64..).take_while(|_| log_in().status == 200).count();
     let refilled = usize::try_from(start.elapsed().as_secs() / 20 + 1).expect("a number");
     assert!((2..=2 + refilled).contains(&allowed), "{allowed}");
@@ -53,7 +53,7 @@ fn two_instances_count_together(store: &Store) {
     let there = second.known(&here);
     let start = Instant::now();
     let mut allowed = 0;
-    // In turn, until one refuses.
+    // Requests alternate between the instances until one refuses.
     let refused = loop {
         let client = if allowed % 2 == 0 { &here } else { &there };
         let answer = client.get(PROFILE).send();
@@ -63,7 +63,7 @@ fn two_instances_count_together(store: &Store) {
         allowed += 1;
     };
     assert!(refused.header("retry-after").is_some() && refused.header("ratelimit").is_some(), "{refused:?}");
-    // Each for itself would have allowed 12; every 10 s one more is allowed.
+    // Without a shared limit, the two would allow 12. Every 10 s one more is allowed.
     let refilled = start.elapsed().as_secs() / 10 + 1;
     assert!((6..=6 + refilled).contains(&allowed), "{allowed} were allowed");
     assert_eq!(first.metric(FALLBACK) + second.metric(FALLBACK), 0.0);
@@ -76,13 +76,13 @@ fn requests_go_on_without_redis(store: &Store) {
     let mut deployment = Deployment::new(store);
     deployment.set("REDIS_URL", through);
     wire.cut();
-    // It is not there when the server starts,
+    // Redis is away when the server starts.
     let shop = Shop::open_on(deployment);
     let ada = shop.user("ada");
     let ask = || ada.get(PRODUCTS).send().expect(200);
     ask();
     assert!(shop.server.metric(FALLBACK) > 0.0);
-    // comes,
+    // Redis comes back.
     wire.mend();
     let is_shared = || {
         let before = shop.server.metric(FALLBACK);
@@ -90,7 +90,7 @@ fn requests_go_on_without_redis(store: &Store) {
         (shop.server.metric(FALLBACK) == before).then_some(())
     };
     wait_for("limits to be shared", is_shared);
-    // goes, and comes again.
+    // Redis goes away and comes back again.
     wire.cut();
     let before = shop.server.metric(FALLBACK);
     (0..20).for_each(|_| drop(ask()));

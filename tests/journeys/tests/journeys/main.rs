@@ -1,7 +1,7 @@
-//! Journeys: the built binary as a process on each store, used over HTTP: `cargo test -p skep-journeys`.
+//! Journeys use the built binary over HTTP, as a process on each store: `cargo test -p skep-journeys`.
 //!
-//! A store whose server is not named (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`) is listed
-//! as ignored, with the reason; `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` makes it a failure.
+//! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
+//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` they fail.
 
 mod authorization;
 mod bad_input;
@@ -11,11 +11,13 @@ mod limits;
 mod observability;
 mod openapi;
 mod operator;
+mod readme;
 mod restart;
 mod scene;
 mod shop;
 mod shutdown;
 mod slice;
+mod start;
 mod store_away;
 mod tokens;
 
@@ -23,7 +25,7 @@ use libtest_mimic::{Arguments, Trial};
 use skep_journeys::Store;
 use std::{env, process::ExitCode};
 
-/// A story that is told on every store.
+/// A test of the binary that runs on every store.
 #[derive(Clone, Copy)]
 pub(crate) struct Journey {
     name: &'static str,
@@ -31,18 +33,18 @@ pub(crate) struct Journey {
     run: fn(&Store),
 }
 
-/// What a journey needs besides a store.
+/// The servers that a journey needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {
-    /// Nothing.
+    /// Any store.
     Nothing,
-    /// Nothing, and no other store than SQLite tells more: it is not about the store.
+    /// SQLite only. The journey does not depend on the store.
     NoServer,
     /// A store on a server, which several instances can share.
     Server,
-    /// Redis.
+    /// Any store, and Redis.
     Redis,
-    /// Both.
+    /// A store on a server, and Redis.
     ServerAndRedis,
 }
 
@@ -75,6 +77,8 @@ fn journeys() -> Vec<Journey> {
         bad_input::JOURNEYS,
         authorization::JOURNEYS,
         openapi::JOURNEYS,
+        readme::JOURNEYS,
+        start::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,
         shutdown::JOURNEYS,
@@ -87,7 +91,7 @@ fn journeys() -> Vec<Journey> {
     parts.concat()
 }
 
-/// The trial of a journey, or a note that something is missing for it.
+/// The trial of a journey. If a server is missing, the trial is ignored with the reason, or fails if it is required.
 fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
     let full = format!("{name}::{}", journey.name);
     let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
@@ -120,7 +124,7 @@ fn main() -> ExitCode {
     let trials = trials.collect();
     if !arguments.list {
         stores.iter().filter_map(|store| Store::named(store).ok()).for_each(|store| store.sweep());
-        // Built before the clock of the first journey runs.
+        // Built here, so that the first journey does not wait for the build.
         skep_journeys::skep();
     }
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -2,7 +2,7 @@
 
 use crate::{
     Journey,
-    authorization::operations::{Asks, Operation},
+    authorization::operations::{Operation, Token},
     scene::Scene,
     shop::{PASSWORD, PRODUCTS, REGISTER, Shop, product},
 };
@@ -11,35 +11,35 @@ use skep_journeys::{Answer, Store, faults};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("openapi::every_operation", every_operation_answers_as_documented),
-    Journey::new("openapi::system_endpoints", what_operators_ask_is_answered),
+    Journey::new("openapi::system_endpoints", system_endpoints_answer_operators),
 ];
 
-/// Every answer of every journey is checked against the document; this one sees that each operation gives each of its
+/// Every journey checks every answer against the document. This one checks that each operation gives each of its
 /// documented answers.
 fn every_operation_answers_as_documented(store: &Store) {
     let shop = Shop::open(store);
     let (owner, visitor) = (shop.user("owner"), shop.server.visitor());
     let worthless = visitor.with_token("x.y.z");
     for operation in Operation::all(visitor.contract().document()) {
-        // The set-up is closed, and was answered when the shop was opened.
+        // Set-up is closed by now. It was answered when the shop was opened.
         for client in [&shop.admin, &owner] {
             operation.call(client, &Scene::new(&shop, &owner)).send();
         }
         let scene = Scene::new(&shop, &owner);
-        let refused = match operation.asks {
-            Asks::Nobody => operation.call_with(&visitor, &scene, |body| *body = json!({})),
-            Asks::WhoSendsAToken | Asks::Everybody => operation.call(&worthless, &scene),
+        let refused = match operation.token {
+            Token::Ignored => operation.call_with(&visitor, &scene, |body| *body = json!({})),
+            Token::Optional | Token::Required => operation.call(&worthless, &scene),
         };
         assert!((400..500).contains(&refused.send().status), "{}", operation.name);
     }
     let contract = visitor.contract();
-    // The contract is the document that was just served.
+    // The contract is the document that the server serves.
     assert_eq!(visitor.get("/openapi.json").send().ok().json(), *contract.document());
-    // Errors are all of one shape, so that of them one for each operation will do.
+    // All errors have one shape, so one per operation is enough.
     let is_due = |answer: &String| answer.ends_with(" default") || answer.contains(" 2");
     let seen = contract.seen();
     let unseen: Vec<String> = contract.promised().difference(&seen).filter(|answer| is_due(answer)).cloned().collect();
-    assert!(unseen.is_empty(), "documented, and never answered: {unseen:?}");
+    assert!(unseen.is_empty(), "documented but never answered: {unseen:?}");
     examples_are_accepted(&shop, contract.document());
     shop.server.stop();
 }
@@ -61,7 +61,7 @@ fn examples_are_accepted(shop: &Shop, document: &Value) {
     shop.server.visitor().post(REGISTER).json(example).send().expect(201);
 }
 
-fn what_operators_ask_is_answered(store: &Store) {
+fn system_endpoints_answer_operators(store: &Store) {
     let shop = Shop::open(store);
     let visitor = shop.server.visitor();
     let get = |path: &str| visitor.get(path).send().expect(200);
@@ -70,7 +70,7 @@ fn what_operators_ask_is_answered(store: &Store) {
     assert_eq!(get("/ready").json()["status"], "ready");
     let keys = get("/.well-known/jwks.json").json();
     assert_eq!((&keys["keys"][0]["kty"], &keys["keys"][0]["crv"]), (&json!("OKP"), &json!("Ed25519")));
-    assert!(keys["keys"][0]["d"].is_null(), "the private half stays here");
+    assert!(keys["keys"][0]["d"].is_null(), "the private key is not shown");
     let docs = get("/api-docs");
     assert!(kind(&docs).starts_with("text/html") && docs.header("content-security-policy").is_some());
     assert!(kind(&get("/metrics")).starts_with("text/plain"));
@@ -85,7 +85,7 @@ fn what_operators_ask_is_answered(store: &Store) {
     let limited = visitor.get(PRODUCTS).send();
     assert!(limited.header("ratelimit").is_some() && limited.header("ratelimit-policy").is_some());
 
-    // Nothing that is secret is in the log.
+    // The log has no secrets.
     let ada = shop.user("ada");
     ada.post(PRODUCTS).json(product("X", 1, 1)).send().refused(403, "forbidden");
     let log = shop.server.log();

@@ -1,4 +1,4 @@
-//! What an operator does at the command line.
+//! An operator at the command line.
 
 use crate::{
     Journey, Needs,
@@ -9,15 +9,15 @@ use skep_journeys::{Deployment, Output, Store};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
-    Journey::new("operator::makes_users", users_are_made_beside_a_running_server),
+    Journey::new("operator::makes_users", users_are_created_beside_a_running_server),
     Journey::new("operator::migrates", the_schema_is_moved),
     Journey::new("operator::second_server", one_server_per_data_folder),
-    Journey::new("operator::configuration", every_fault_of_the_configuration_is_told),
-    Journey::new("operator::lost_secret", a_lost_secret_is_told),
+    Journey::new("operator::configuration", every_fault_of_the_configuration_is_reported),
+    Journey::new("operator::lost_secret", a_lost_secret_is_reported),
     Journey::new("operator::other_secret", an_instance_with_another_secret_refuses).needing(Needs::Server),
 ];
 
-fn users_are_made_beside_a_running_server(store: &Store) {
+fn users_are_created_beside_a_running_server(store: &Store) {
     let deployment = Deployment::new(store);
     let server = deployment.start();
     let create = |name: &str, role: &str, password: &str| -> Output {
@@ -29,7 +29,7 @@ fn users_are_made_beside_a_running_server(store: &Store) {
     assert!(create("grace", "admin", PASSWORD).ok().contains("grace@example.com"));
     create("ada", "user", PASSWORD).ok();
     create("ada", "user", PASSWORD).refused(&["has an account"]);
-    create("bob", "user", "short").refused(&["--password", "15"]);
+    create("bob", "user", "short").refused(&["password: must have at least 15"]);
     create("bob", "user", "").refused(&["no password"]);
     let (grace, ada) = (log_in(&server, "grace"), log_in(&server, "ada"));
     assert_eq!(ada.get(PROFILE).send().ok().json()["roles"], json!(["user"]));
@@ -57,11 +57,11 @@ fn the_schema_is_moved(store: &Store) {
     migrate(&["down", "--steps", &steps]).refused(&["--yes"]);
     migrate(&["down", "--set", "foundation"]).refused(&["--yes", "foundation"]);
     migrate(&["down", "--set", "cellar", "--yes"]).refused(&["cellar", "the sets are foundation"]);
-    assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("applied")), "nothing is taken back yet");
+    assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("applied")), "nothing is reverted yet");
     assert_eq!(migrate(&["down", "--steps", &steps, "--yes"]).ok().matches("reverted").count(), count);
     assert!(migrate(&["status"]).ok().lines().all(|line| line.contains("missing")));
     let server = deployment.start();
-    assert!(server.setup_token().is_some() && all(&server.visitor(), PRODUCTS).is_empty(), "as on the first day");
+    assert!(server.setup_token().is_some() && all(&server.visitor(), PRODUCTS).is_empty(), "the store is empty again");
     server.stop();
 }
 
@@ -71,13 +71,13 @@ fn one_server_per_data_folder(store: &Store) {
     let mode = |name: &str| fs::metadata(data.join(name)).expect("a file").permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("instance.secret")), (0o700, 0o600));
     let second = shop.deployment.run(&["serve"], "", &[]);
-    second.refused(&["another server runs on the data folder", &data.display().to_string()]);
+    second.refused(&["another server uses the data folder", &data.display().to_string()]);
     shop.product("HONEY", 1, 1);
     shop.server.stop();
     shop.deployment.start().stop();
 }
 
-fn every_fault_of_the_configuration_is_told(store: &Store) {
+fn every_fault_of_the_configuration_is_reported(store: &Store) {
     let deployment = Deployment::new(store);
     let wrong = [
         ("PORT", "eighty"),
@@ -95,12 +95,12 @@ fn every_fault_of_the_configuration_is_told(store: &Store) {
     deployment.run(&[], "", &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "")]).refused(&["PUBLIC_URL"]);
     let two = [("DATABASE_URL", "postgres://h/d"), ("MONGODB_URI", "mongodb://h/d"), ("SKEP_STORE", "")];
     deployment.run(&["migrate", "status"], "", &two).refused(&["SKEP_STORE", "DATABASE_URL", "MONGODB_URI"]);
-    assert!(!deployment.path("data").exists(), "nothing is made");
+    assert!(!deployment.path("data").exists(), "no data folder is created");
     let usage = deployment.run(&["serve", "--prot", "1"], "", &[]);
     assert_eq!(usage.code, Some(2), "{usage:?}");
 }
 
-fn a_lost_secret_is_told(store: &Store) {
+fn a_lost_secret_is_reported(store: &Store) {
     let shop = Shop::open(store);
     let Shop { server, deployment, .. } = shop;
     server.stop();

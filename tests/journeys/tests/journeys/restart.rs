@@ -22,9 +22,9 @@ fn everything_is_as_it_was(store: &Store) {
     let seen = |admin: &Client, ada: &Client| -> Vec<(u16, Vec<u8>, Option<String>)> {
         let targets = [PROFILE, PRODUCTS, ORDERS, &order, &path(&products[1]), &stock_path(&products[1]), &next];
         let admins = [PROFILE, ORDERS, &stock_path(&products[1])];
-        let told = |answer: Answer| (answer.status, answer.body.clone(), answer.header("etag").map(str::to_owned));
+        let parts = |answer: Answer| (answer.status, answer.body.clone(), answer.header("etag").map(str::to_owned));
         let of = |client: &Client, targets: &[&str]| {
-            targets.iter().map(|target| told(client.get(*target).send().ok())).collect::<Vec<_>>()
+            targets.iter().map(|target| parts(client.get(*target).send().ok())).collect::<Vec<_>>()
         };
         [of(ada, &targets), of(admin, &admins)].concat()
     };
@@ -35,7 +35,7 @@ fn everything_is_as_it_was(store: &Store) {
     let server = deployment.start();
     assert_eq!(server.setup_token(), None, "there is an admin");
     let (admin, ada) = (server.known(&admin), server.known(&ada));
-    assert_eq!(seen(&admin, &ada), before, "tokens and cursors are good, and all is there");
+    assert_eq!(seen(&admin, &ada), before, "tokens and cursors still work, and nothing is lost");
     let again = place(&ada).expect(201);
     assert_eq!((&again.body, all(&ada, ORDERS).len()), (&placed.body, 1), "the key is known");
     log_in(&server, "ada").post(format!("{order}/cancel")).send().expect(200);

@@ -1,4 +1,4 @@
-//! One thing of every kind, for requests that are about any of them.
+//! One resource of every kind, as the targets of requests.
 
 use crate::{
     shop::{Shop, count},
@@ -11,7 +11,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// The ids of one new thing of every kind, by collection.
+/// The ids of one new resource of every kind, by collection.
 #[derive(Default)]
 pub(crate) struct Scene(BTreeMap<&'static str, String>);
 
@@ -19,14 +19,14 @@ fn things() -> impl Iterator<Item = &'static Thing> {
     CONTEXTS.iter().flat_map(|context| context.things)
 }
 
-/// A name that nothing else has.
+/// A name that no other resource has.
 pub(crate) fn unique(name: &str) -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Scene {
-    /// A new thing of every kind; the later ones may be made of the earlier ones.
+    /// Makes a new resource of every kind. A later one may refer to an earlier one.
     #[track_caller]
     pub(crate) fn new(shop: &Shop, owner: &Client) -> Self {
         let mut scene = Self::default();
@@ -37,18 +37,18 @@ impl Scene {
         scene
     }
 
-    /// The id of the thing in this collection.
+    /// The id of the resource in this collection.
     pub(crate) fn id(&self, collection: &str) -> &str {
         self.0.get(collection).unwrap_or_else(|| panic!("no context has a thing in {collection}"))
     }
 
-    /// The path with the id of the thing that it is about.
+    /// The path of this template, with the id of the scene's resource.
     pub(crate) fn path(&self, template: &str) -> String {
         let Some((collection, _)) = template.split_once("/{") else { return template.to_owned() };
         template.replace("{id}", self.id(collection))
     }
 
-    /// All that an admin sees of these things, and how many of each kind there are.
+    /// Everything that an admin sees of these resources, and the number of resources of each kind.
     pub(crate) fn state(&self, admin: &Client) -> Vec<Value> {
         let mut state = vec![];
         for thing in things() {

@@ -1,4 +1,4 @@
-//! A shop to tell stories about: a deployment with a server, an admin, users and products.
+//! The shop of the journeys: a deployment with a server, an admin, users and products.
 
 use serde_json::{Value, json};
 use skep_journeys::{Answer, Client, Deployment, Server, Store};
@@ -15,7 +15,7 @@ pub(crate) const PASSWORD: &str = "bees build hexagons";
 pub(crate) struct Shop {
     pub(crate) server: Server,
     pub(crate) admin: Client,
-    // Last, so that the server is gone before its database.
+    // The last field, so that the server is dropped before its database.
     pub(crate) deployment: Deployment,
 }
 
@@ -34,7 +34,7 @@ impl Shop {
         Self { server, admin, deployment }
     }
 
-    /// A new user, logged in.
+    /// Registers a user and logs in.
     #[track_caller]
     pub(crate) fn user(&self, name: &str) -> Client {
         self.server.visitor().post(REGISTER).json(account(name)).send().ok();
@@ -46,13 +46,13 @@ impl Shop {
         (0..count).map(|n| self.user(&format!("user{n}"))).collect()
     }
 
-    /// A new product; its id.
+    /// Creates a product and returns its id.
     #[track_caller]
     pub(crate) fn product(&self, sku: &str, cents: i64, stock: i64) -> String {
         self.admin.post(PRODUCTS).json(product(sku, cents, stock)).send().expect(201).text("/id")
     }
 
-    /// On hand and reserved.
+    /// The pieces on hand and the reserved pieces.
     #[track_caller]
     pub(crate) fn stock(&self, product: &str) -> (i64, i64) {
         stock_seen_by(&self.admin, product)
@@ -64,7 +64,7 @@ impl Shop {
         count(&self.admin, ORDERS)
     }
 
-    /// All that can be told of the shop: every product, its stock, every order.
+    /// The state of the shop: every product with its stock, and every order.
     #[track_caller]
     pub(crate) fn state(&self) -> Vec<Value> {
         let mut state = all(&self.admin, &format!("{PRODUCTS}?sort=sku&limit=100"));
@@ -93,7 +93,7 @@ pub(crate) fn account(name: &str) -> Value {
     json!({ "email": email(name), "password": PASSWORD, "display_name": name })
 }
 
-/// The set-up of the admin grace.
+/// The body of a set-up with the admin Grace.
 pub(crate) fn with_token(token: &str) -> Value {
     json!({ "token": token, "email": email("grace"), "password": PASSWORD, "display_name": "Grace" })
 }
@@ -129,7 +129,7 @@ pub(crate) fn stock_of(client: &Client, product: &str) -> Answer {
     client.get(stock_path(product)).send().ok()
 }
 
-/// On hand and reserved.
+/// The pieces on hand and the reserved pieces.
 #[track_caller]
 pub(crate) fn stock_seen_by(admin: &Client, product: &str) -> (i64, i64) {
     let stock = stock_of(admin, product);
@@ -142,13 +142,13 @@ pub(crate) fn count(client: &Client, list: &str) -> i64 {
     client.get(format!("{list}?limit=1&count=exact")).send().ok().number("/page/total")
 }
 
-/// Everything in a list, by following its links.
+/// All items of a list, read by following its links.
 #[track_caller]
 pub(crate) fn all(client: &Client, target: &str) -> Vec<Value> {
     pages(client, target).into_iter().flatten().collect()
 }
 
-/// The pages of a list, by following its links.
+/// The pages of a list, read by following its links.
 #[track_caller]
 pub(crate) fn pages(client: &Client, target: &str) -> Vec<Vec<Value>> {
     let mut pages = vec![];

@@ -16,11 +16,11 @@ use std::{
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("shutdown::under_load", |store| no_request_in_flight_is_lost(store, "TERM")),
-    // What Ctrl-C at a terminal sends.
+    // The signal that Ctrl-C sends.
     Journey::new("shutdown::interrupted", |store| no_request_in_flight_is_lost(store, "INT")),
 ];
 
-/// What buyers have seen.
+/// The answers and failures that buyers have seen.
 #[derive(Default)]
 struct Seen {
     placed: Mutex<BTreeSet<String>>,
@@ -38,7 +38,7 @@ fn no_request_in_flight_is_lost(store: &Store, signal: &str) {
     thread::scope(|scope| {
         for (n, buyer) in buyers.iter().enumerate() {
             let (seen, honey) = (&seen, &honey);
-            // Half of them keep their connection, the others come with a new one each time.
+            // Half of the buyers keep their connection; the others open a new one for each order.
             scope.spawn(move || buy(buyer, honey, n % 2 == 0, seen));
         }
         wait_for("orders", || (seen.answers.load(Ordering::SeqCst) >= 100).then_some(()));
@@ -48,14 +48,14 @@ fn no_request_in_flight_is_lost(store: &Store, signal: &str) {
     let exit = server.wait();
     assert_eq!(exit.code, Some(0), "{}", exit.log);
     let lost = seen.lost.into_inner().expect("not poisoned");
-    assert!(lost.is_empty(), "sent before the signal and never answered: {lost:?}");
+    assert!(lost.is_empty(), "sent before the signal but never answered: {lost:?}");
 
     let server = deployment.start();
     let admin = server.known(&admin);
     let listed: BTreeSet<String> =
         all(&admin, &format!("{ORDERS}?limit=100")).iter().map(|order| id_of(order).to_owned()).collect();
     let placed = seen.placed.into_inner().expect("not poisoned");
-    assert!(placed.is_subset(&listed), "acknowledged and not there: {:?}", placed.difference(&listed));
+    assert!(placed.is_subset(&listed), "acknowledged but not stored: {:?}", placed.difference(&listed));
     let count = i64::try_from(listed.len()).expect("a number");
     assert_eq!(stock_seen_by(&admin, &honey), (1_000_000, count));
     server.stop();
@@ -73,7 +73,7 @@ fn buy(buyer: &Client, product: &str, keeps: bool, seen: &Seen) {
             return;
         };
         let sent = connection.send(&bytes);
-        // Read after the request is sent: then all of it was on its way before the signal.
+        // The flag is read after sending. If it is not set, the whole request was sent before the signal.
         let is_in_flight = sent.is_ok() && !seen.signalled.load(Ordering::SeqCst);
         match connection.receive(false) {
             Ok(answer) => {

@@ -1,6 +1,6 @@
-//! The slice: accounts, products, stock and orders, as a visitor, a user and an admin meet them.
+//! The slice: accounts, products, stock and orders, as a visitor, a user and an admin use them.
 //!
-//! Each context has a file here, and says in it all that journeys have to know of it.
+//! Each context has a file here, with everything that journeys need to know about it.
 
 mod accounts;
 mod catalog;
@@ -14,7 +14,7 @@ use crate::{Journey, scene::Scene, shop::Shop};
 use serde_json::Value;
 use skep_journeys::Client;
 
-/// Every context, one a line.
+/// Every context, one per line.
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     catalog::CONTEXT,
@@ -22,30 +22,30 @@ pub(crate) const CONTEXTS: &[Context] = &[
     orders::CONTEXT,
 ];
 
-/// Makes a value of a member of a body.
+/// Makes the value of a member of a body from a unique name.
 type Member = fn(String) -> Value;
-/// Makes a whole body.
+/// Makes a complete body for a scene.
 type Body = fn(&Scene) -> Value;
 
-/// What a context adds to the journeys.
+/// The part that a context adds to the journeys.
 pub(crate) struct Context {
-    /// Its stories.
+    /// The journeys of the context.
     pub(crate) journeys: &'static [Journey],
-    /// What its paths name by an id.
+    /// The resources that its paths name by an id.
     pub(crate) things: &'static [Thing],
-    /// Members of bodies whose value may stand in one thing only, and such a value of a name that nobody has.
+    /// Members of bodies whose value must be unique, and a function that makes an unused value.
     pub(crate) unique: &'static [(&'static str, Member)],
-    /// Operations whose documented example is not right for a scene, and the body that is.
+    /// Operations whose documented example does not fit a scene, and a body that does.
     pub(crate) bodies: &'static [(&'static str, Body)],
 }
 
-/// Something that paths name by an id.
+/// A kind of resource that paths name by an id.
 pub(crate) struct Thing {
     /// The path of its collection.
     pub(crate) collection: &'static str,
-    /// What lies below its path and belongs to it, for example `/stock`.
+    /// The paths below its own that belong to it, for example `/stock`.
     pub(crate) parts: &'static [&'static str],
-    /// Makes a new one, on behalf of the owner of the scene if it is somebody's; answers its id.
+    /// Creates one and returns its id. If the resource has an owner, it is the owner of the scene.
     pub(crate) make: fn(&Shop, &Client, &Scene) -> String,
 }
 

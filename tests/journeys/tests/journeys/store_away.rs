@@ -31,7 +31,7 @@ fn requests_are_refused_until_it_is_back(store: &Store) {
 
     wire.mend();
     wait_for("the server to be ready", || (visitor.get("/ready").send().status == 200).then_some(()));
-    assert_eq!(place("first").expect(201).body, first.body, "what was acknowledged is there");
+    assert_eq!(place("first").expect(201).body, first.body, "the acknowledged order is stored");
     place("second").expect(201);
     assert_eq!((shop.order_count(), shop.stock(&honey)), (2, (10, 2)));
     shop.server.stop();

@@ -1,4 +1,4 @@
-//! Access tokens as only the deployment itself could make them, whatever they say, and their parts.
+//! Access tokens with any claims, signed by the deployment, and the parts of a token.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use skep_journeys::Deployment;
 
 const MINUTE: i64 = 60_000;
 
-/// A token that this deployment signs, whatever it says.
+/// A token with these claims, signed with the key of this deployment.
 pub(crate) fn issue(deployment: &Deployment, claims: &AccessClaims) -> String {
     let config = Config::from_variables(deployment.settings()).expect("a configuration");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
@@ -21,7 +21,7 @@ pub(crate) fn issue(deployment: &Deployment, claims: &AccessClaims) -> String {
     })
 }
 
-/// What a token says.
+/// The claims of a token.
 pub(crate) fn claims(token: &str) -> AccessClaims {
     let payload = decode(part(token, 1));
     let text = |name: &str| payload[name].as_str().expect("a text");
@@ -35,13 +35,13 @@ pub(crate) fn claims(token: &str) -> AccessClaims {
     }
 }
 
-/// The same, for an hour that is over since a minute.
+/// The same claims, for an hour that ended a minute ago.
 pub(crate) fn expired(claims: &AccessClaims) -> AccessClaims {
     let now = claims.issued_at;
     AccessClaims { issued_at: now.plus_millis(-61 * MINUTE), expires_at: now.plus_millis(-MINUTE), ..*claims }
 }
 
-/// The same, for an hour that begins in ten minutes.
+/// The same claims, for an hour that begins in ten minutes.
 pub(crate) fn early(claims: &AccessClaims) -> AccessClaims {
     let now = claims.issued_at;
     let (issued_at, expires_at) = (now.plus_millis(10 * MINUTE), now.plus_millis(70 * MINUTE));

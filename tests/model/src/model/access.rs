@@ -1,18 +1,18 @@
-//! Who may do what, as one table.
+//! The permissions of each role.
 
 use super::Step;
 use crate::call::Answer;
 use skep_application::kernel::{Actor, ErrorKind, Principal};
 use skep_domain::{access::Role, shared::UserId};
 
-/// What it takes to do something.
+/// The permission that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Right {
-    /// Visitors have it, and everybody with a role.
+    /// For visitors and every user with a role.
     Look,
-    /// Everybody with a role has it.
+    /// For every user with a role.
     Shop,
-    /// Admins have it.
+    /// For admins.
     Manage,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn has(actor: &Actor, right: Right) -> bool {
     check(actor, right).is_ok()
 }
 
-/// Whether the actor may know of an order of this customer.
+/// Whether the actor may see the orders of this customer.
 pub(super) fn sees_order(actor: &Actor, customer: UserId) -> bool {
     has(actor, Right::Manage) || actor.user_id() == Some(customer)
 }

@@ -22,14 +22,14 @@ use skep_domain::{
     shared::{Currency, Money, Patch, ProductId, Text, Timestamp, Version},
 };
 
-/// The most pieces of one product.
+/// The maximum number of pieces of a product.
 const MOST: i64 = 1_000_000_000;
 
 pub(super) fn pieces(count: i64) -> Option<u32> {
     u32::try_from(count).ok().filter(|_| count <= MOST)
 }
 
-/// The version must be named, and be that one.
+/// Requires a precondition that the current version meets.
 fn require(precondition: &Precondition, current: Version) -> Step<()> {
     match precondition {
         Precondition::Missing => Err(Answer::refusal(ErrorKind::PreconditionRequired, "precondition_required")),
@@ -37,7 +37,7 @@ fn require(precondition: &Precondition, current: Version) -> Step<()> {
     }
 }
 
-/// If the version is named, it must be that one.
+/// Accepts a missing precondition, or one that the current version meets.
 fn allow(precondition: &Precondition, current: Version) -> Step<()> {
     let meets = match precondition {
         Precondition::Missing | Precondition::Any => true,
@@ -53,7 +53,7 @@ fn price(faults: &mut Faults, input: &MoneyInput) -> Option<Money> {
     Some(Money::new(amount?, currency?))
 }
 
-/// A field of a patch that must not be emptied.
+/// Reads a field of a patch that must not be null.
 fn set<T>(faults: &mut Faults, pointer: &str, field: &Patch<T>) -> Option<T>
 where
     T: Clone,
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// The product as the patch makes it.
+/// Applies the patch to the product.
 fn patched(product: &Product, patch: &ProductPatch) -> Step<Product> {
     let (mut changed, mut faults) = (product.clone(), Faults::default());
     if let Some(sku) = set(&mut faults, "/sku", &patch.sku) {
@@ -246,7 +246,7 @@ impl Model {
 }
 
 impl Shelf {
-    /// Books a change of the stock, whose numbers are set already but for what is reserved.
+    /// Records a movement and updates the stock. The caller has already set `on_hand`.
     pub(super) fn moved(
         &mut self,
         kind: MovementKind,

@@ -26,8 +26,8 @@ impl Model {
         let mut faults = Faults::default();
         let email = faults.read("/email", "invalid_email", Email::parse(email));
         let name = faults.read("/display_name", "invalid_text", Text::line(name, DISPLAY_NAME_MAX));
-        let nobody = Email::stored(String::new());
-        if let Err(refusal) = PasswordPolicy::default().judge(password, email.as_ref().unwrap_or(&nobody)) {
+        let no_email = Email::stored(String::new());
+        if let Err(refusal) = PasswordPolicy::default().judge(password, email.as_ref().unwrap_or(&no_email)) {
             let code = match refusal {
                 PasswordRefusal::TooShort { .. } => "too_short",
                 PasswordRefusal::TooLong => "too_long",
@@ -52,7 +52,7 @@ impl Model {
             updated_at: now.at,
             version: Version::FIRST,
         };
-        // An identifier that is taken gives an answer that differs: the one that is there already.
+        // If the id is taken, the model answers with the existing user, so the answers differ.
         let user = self.stored.users.entry(id).or_insert(user).clone();
         self.passwords.insert(id, password.to_owned());
         let payload = json!({ "user_id": id, "roles": user.roles });

@@ -1,16 +1,16 @@
 //! Idempotency keys.
 
-use super::{Model, Now, Step, owner_of, without_key};
+use super::{Model, Now, Step, owner_of};
 use crate::call::{Answer, Call, Command};
 use skep_application::{kernel::ErrorKind, kernel::Swept};
 use skep_domain::shared::Timestamp;
 
-/// 24 h, in milliseconds.
+/// How long a key is stored: 24 h in milliseconds.
 const KEPT: i64 = 86_400_000;
-/// A week, in milliseconds.
+/// In milliseconds.
 const WEEK: i64 = 7 * 86_400_000;
 
-/// What a key stands for.
+/// The stored command and answer of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     command: Command,
@@ -19,10 +19,10 @@ pub(super) struct Kept {
 }
 
 impl Model {
-    /// Carries out a command once per key: a refusal is not kept.
+    /// Executes a command once per key. Refusals are not stored.
     pub(super) fn once(&mut self, now: &Now<'_>, call: &Call, work: impl FnOnce(&mut Self) -> Step) -> Step {
-        let Some((use_case, key)) = call.command.key() else { return work(self) };
-        let (owner, command) = (owner_of(now.actor, use_case, key), without_key(call));
+        let Some((use_case, key)) = call.key() else { return work(self) };
+        let (owner, command) = (owner_of(now.actor, use_case, key), call.command.clone());
         if let Some(kept) = self.keys.get(&owner).filter(|kept| now.at < kept.expires_at) {
             if kept.command == command {
                 return Ok(kept.answer.clone());
@@ -35,7 +35,7 @@ impl Model {
         Ok(answer)
     }
 
-    /// Forgets the keys whose time is over, and the sessions that ended a week ago.
+    /// Deletes the expired keys, and the sessions that ended a week ago.
     pub(super) fn sweep(&mut self, at: Timestamp) -> Swept {
         let before = (self.keys.len(), self.sessions.len());
         self.keys.retain(|_, kept| at < kept.expires_at);

@@ -4,7 +4,7 @@ use skep_application::kernel::{Page, PageRequest, Position, SortValue};
 use skep_domain::shared::Direction;
 use std::cmp::Ordering;
 
-/// The order of two places of one list; `None` if they are of different lists.
+/// Compares two positions of a list. Returns `None` if they belong to different lists.
 fn compare(a: &Position, b: &Position) -> Option<Ordering> {
     let keys = match (&a.key, &b.key) {
         (SortValue::Time(a), SortValue::Time(b)) => a.cmp(b),
@@ -15,12 +15,12 @@ fn compare(a: &Position, b: &Position) -> Option<Ordering> {
     Some(keys.then(a.id.cmp(&b.id)))
 }
 
-/// The kind of a sort key: a position of another kind belongs to another list.
+/// Whether the position has the kind of sort key that this list has. Otherwise it belongs to another list.
 pub(super) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
     after.as_ref().is_none_or(|after| std::mem::discriminant(&after.key) == std::mem::discriminant(sample))
 }
 
-/// The page of a list of all rows.
+/// Sorts all rows and returns the requested page.
 pub(super) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, request: &PageRequest) -> Page<T> {
     let total = request.count.then(|| u64::try_from(all.len()).unwrap_or(u64::MAX));
     let mut rows = all;

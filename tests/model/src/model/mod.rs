@@ -1,6 +1,6 @@
-//! The slice once more: maps in memory, one step per call.
+//! The application as a plain model: maps in memory, one step per call.
 
-#![expect(clippy::result_large_err, reason = "a refusal is an answer, and a model is not in a hurry")]
+#![expect(clippy::result_large_err, reason = "a refusal is an answer, and the model need not be fast")]
 
 mod access;
 mod catalog;
@@ -22,19 +22,19 @@ use skep_domain::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What a system made up while it answered, which no model can know: it is taken from the answer.
+/// The values that a system generates for an answer. The model cannot predict them and takes them from the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Fresh {
-    /// The identifier of what is new.
+    /// The id of the new row.
     pub(crate) id: Uuid,
     /// The number of a new order.
     pub(crate) number: Option<OrderNumber>,
-    /// A new token.
+    /// The access token of a new session.
     pub(crate) token: String,
 }
 
 impl Fresh {
-    /// What is new in an answer.
+    /// Reads the generated values from an answer.
     pub(crate) fn of(answer: &Answer) -> Self {
         match answer {
             Answer::User(user) => Self { id: user.id.uuid(), ..Self::default() },
@@ -48,7 +48,7 @@ impl Fresh {
     }
 }
 
-/// When something is done, and by whom.
+/// The circumstances of a call: its actor, its time and the generated values.
 struct Now<'a> {
     actor: &'a Actor,
     at: Timestamp,
@@ -58,10 +58,10 @@ struct Now<'a> {
 /// An answer, or the refusal that ends the step.
 type Step<T = Answer> = Result<T, Answer>;
 
-/// The state of the slice.
+/// The whole state of the application.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Model {
-    /// What a store shows.
+    /// The part that ports show.
     pub(crate) stored: EndState,
     passwords: BTreeMap<UserId, String>,
     sessions: BTreeMap<SessionId, (UserId, Timestamp)>,
@@ -69,13 +69,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// Carries out a call at a time, and answers it. What the system made up is taken from its answer, if it is really
-    /// new.
+    /// Executes a call at a time and returns the expected answer. Generated values are taken from the answer of the
+    /// system, if they are really new.
     pub fn step(&mut self, call: &Call, at: Timestamp, seen: &Answer) -> Answer {
         self.step_with(call, at, &Fresh::of(seen))
     }
 
-    /// Carries out a call with what the system made up.
+    /// Executes a call with these generated values.
     pub(crate) fn step_with(&mut self, call: &Call, at: Timestamp, fresh: &Fresh) -> Answer {
         let now = Now { actor: &call.actor, at, fresh };
         let answer = match &call.command {
@@ -99,13 +99,13 @@ impl Model {
         answer.unwrap_or_else(|refusal| refusal)
     }
 
-    /// What a store would show.
+    /// The state that the ports of a store would show.
     #[must_use]
     pub fn end_state(&self) -> &EndState {
         &self.stored
     }
 
-    /// How many idempotency keys are kept.
+    /// How many idempotency keys are stored.
     #[must_use]
     pub fn kept_keys(&self) -> usize {
         self.keys.len()
@@ -128,7 +128,7 @@ impl Model {
     }
 }
 
-/// Kept in order, so that states that were reached on different ways are equal.
+/// Inserts the item in order, so that the sequence of the calls does not affect the comparison of states.
 fn insert_sorted<T: Ord>(sorted: &mut Vec<T>, item: T) {
     let place = sorted.partition_point(|other| *other <= item);
     sorted.insert(place, item);
@@ -138,7 +138,7 @@ fn not_found() -> Answer {
     Answer::refusal(ErrorKind::NotFound, "not_found")
 }
 
-/// What is wrong with the fields of a command.
+/// Pointer, code and text of the wrong fields of a command.
 #[derive(Default)]
 struct Faults(Vec<(String, &'static str, String)>);
 
@@ -156,22 +156,7 @@ impl Faults {
     }
 }
 
-/// The call without its key: two calls are the same command if nothing else differs.
-pub(crate) fn without_key(call: &Call) -> Command {
-    let mut command = call.command.clone();
-    match &mut command {
-        Command::CreateProduct(command) => command.idempotency_key = None,
-        Command::ChangeProduct(command) => command.idempotency_key = None,
-        Command::ArchiveProduct(command) => command.idempotency_key = None,
-        Command::SetStock(command) => command.idempotency_key = None,
-        Command::PlaceOrder(command) => command.idempotency_key = None,
-        Command::CancelOrder(command) => command.idempotency_key = None,
-        _ => {}
-    }
-    command
-}
-
-/// To whom a key belongs.
+/// The owner of a key: the user and the use case.
 fn owner_of(actor: &Actor, use_case: &'static str, key: &IdempotencyKey) -> (Uuid, &'static str, String) {
     (actor.user_id().map_or(Uuid::nil(), UserId::uuid), use_case, key.as_str().to_owned())
 }

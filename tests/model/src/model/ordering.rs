@@ -21,7 +21,7 @@ use skep_domain::{
     shared::{Direction, Money, OrderId, ProductId, Timestamp, Version},
 };
 
-/// A product of a basket: how many pieces, and the line that named it first.
+/// A product of a basket: the number of pieces and the first line with this product.
 struct Item {
     product: ProductId,
     quantity: u32,
@@ -51,7 +51,7 @@ fn basket(lines: &[OrderLineInput]) -> Step<Vec<Item>> {
 }
 
 impl Model {
-    /// The lines at today's prices, and their sum.
+    /// Prices the lines and returns them with their sum.
     fn priced(&self, items: &[Item]) -> Step<(Vec<OrderLineView>, Money)> {
         let mut lines: Vec<OrderLineView> = vec![];
         let mut sum: Option<Money> = None;
@@ -85,7 +85,7 @@ impl Model {
         sum.map(|sum| (lines, sum)).ok_or_else(not_found)
     }
 
-    /// Enough of everything is there.
+    /// Checks that enough pieces of every product are available.
     fn suffices(&self, items: &[Item]) -> Step<()> {
         let short = items.iter().filter_map(|item| {
             let available = self.stored.shelves.get(&item.product).map_or(0, |shelf| shelf.stock.available);
@@ -133,11 +133,11 @@ impl Model {
                 claims.push(Claim { product, quantity, state: "active", made_at: now.at, ended_at: None });
             }
             claims.sort();
-            let told = order.lines.iter().map(|line| {
+            let lines = order.lines.iter().map(|line| {
                 json!({ "product_id": line.product_id, "quantity": line.quantity, "unit_price": line.unit_price })
             });
-            let told: Vec<_> = told.collect();
-            let payload = json!({ "order_id": id, "customer_id": customer_id, "total": total, "lines": told });
+            let lines: Vec<_> = lines.collect();
+            let payload = json!({ "order_id": id, "customer_id": customer_id, "total": total, "lines": lines });
             model.tell(now, "ordering.order_placed.v1", (id.uuid(), Version::FIRST), now.at, &payload);
             model.stored.orders.insert(id, Sold { order: order.clone(), claims });
             Ok(Answer::Order(order))

@@ -1,5 +1,5 @@
-//! Some buyers in a process of their own, for `tests/processes.rs`: says `ready`, waits for a line, lets them in, and tells
-//! how it ended as a line of JSON.
+//! A process with some buyers, for `tests/processes.rs`. It prints `ready`, waits for a line, lets the buyers order,
+//! and prints their results as a line of JSON.
 //!
 //! `suite-buyers postgres ADDRESS PRODUCT COUNT`, `suite-buyers mongodb ADDRESS DATABASE PRODUCT COUNT`.
 
@@ -33,8 +33,8 @@ async fn main() -> Result<(), Failure> {
     line.await??;
     let cart: ProductId = product.parse()?;
     let sales = Sales::of(store, &[vec![cart]], count.parse()?).await?;
-    let told = serde_json::json!({ "placed": sales.placed, "short": sales.short, "failed": sales.failed });
-    writeln!(output, "{told}")?;
+    let result = serde_json::json!({ "placed": sales.placed, "short": sales.short, "failed": sales.failed });
+    writeln!(output, "{result}")?;
     if let Some(store) = mongodb {
         store.close().await;
     }

@@ -1,4 +1,4 @@
-//! The tables of both engines, as their own catalogs tell after all migrations, against the declarations of the
+//! The tables of both engines after all migrations, read from the engines' catalogs, against the declarations of the
 //! repositories.
 
 use crate::{Postgres, sqlite};
@@ -7,10 +7,10 @@ use skep_sql::{Kind, Shape, tables};
 use sqlx::{Executor as _, PgConnection, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What an engine knows of a table, or what is declared of it.
+/// A table, as an engine has it or as it is declared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Facts {
-    /// By name: the type, and whether it may be NULL.
+    /// The type of each column, and whether it may be NULL, by name.
     columns: BTreeMap<String, (String, bool)>,
     /// The uniqueness rules by name, with `primary` or `unique` and their columns.
     rules: BTreeSet<(String, &'static str, String)>,
@@ -20,7 +20,7 @@ struct Facts {
 
 type Catalog = BTreeMap<String, Facts>;
 
-/// What one of the two has and the other lacks, in words.
+/// The differences between the two, one text each.
 fn differences(declared: &Catalog, found: &Catalog) -> Vec<String> {
     fn lines(catalog: &Catalog) -> BTreeSet<String> {
         let mut lines = BTreeSet::new();
@@ -58,10 +58,11 @@ fn declared(type_of: fn(Kind) -> &'static str) -> Catalog {
     tables().iter().map(facts).collect()
 }
 
-/// The record of the migrations belongs to their runner.
+/// The table that records migrations. Their runner creates it, so no repository declares it.
 const RUNNERS: &str = "schema_migrations";
 
-/// The text of a statement that made a table, as SQLite keeps it, has the names that its pragmas lack.
+/// The name of a constraint in the statement that created a table. SQLite keeps the statement, and its pragmas do not
+/// have the names.
 fn name_in(text: &str, what: &str) -> String {
     let named = text.split("CONSTRAINT ").skip(1).find_map(|rest| {
         let (name, rule) = rest.split_once(' ')?;
@@ -70,7 +71,7 @@ fn name_in(text: &str, what: &str) -> String {
     named.unwrap_or_else(|| format!("no name for {what}"))
 }
 
-/// The rows of a text without parameters, each value as text.
+/// The rows of a statement without parameters, each value as text.
 fn rows<const N: usize>(connection: &Sqlite, text: &str) -> Vec<[String; N]> {
     let mut statement = connection.prepare(text).unwrap();
     let rows = statement.query_map([], |row| Ok(std::array::from_fn(|at| row.get::<_, String>(at).unwrap())));
@@ -150,7 +151,7 @@ async fn postgres_catalog(connection: &mut PgConnection) -> Catalog {
 fn postgres_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Time => "timestamp with time zone",
-        // Compared byte by byte, as SQLite does.
+        // The collation that compares byte by byte, as SQLite does.
         Kind::Text => "text C",
         other => other.postgres(),
     }
@@ -172,7 +173,7 @@ async fn postgresql_has_the_declared_tables() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Scripts that each make one thing differ from the declaration, in words that both engines know.
+/// Scripts that both engines understand. Each makes one difference from the declaration, which follows it.
 const DEVIATIONS: [(&str, &str); 7] = [
     (
         "CREATE TABLE surplus (id BIGINT NOT NULL, CONSTRAINT surplus_pkey PRIMARY KEY (id))",
@@ -201,7 +202,7 @@ fn is_noticed(found: &[String], expected: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_as_declared_is_noticed_on_sqlite() {
+async fn a_table_that_differs_from_its_declaration_is_noticed_on_sqlite() {
     for (script, expected) in DEVIATIONS {
         let (_folder, connection) = sqlite().await;
         connection.execute_batch(script).unwrap();
@@ -211,7 +212,7 @@ async fn a_table_that_is_not_as_declared_is_noticed_on_sqlite() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_not_as_declared_is_noticed_on_postgresql() {
+async fn a_table_that_differs_from_its_declaration_is_noticed_on_postgresql() {
     let Some(mut postgres) = Postgres::start("deviations").await else { return };
     let mut unnoticed = vec![];
     for (script, expected) in DEVIATIONS {
@@ -227,7 +228,7 @@ async fn a_table_that_is_not_as_declared_is_noticed_on_postgresql() {
     assert!(unnoticed.is_empty(), "{unnoticed:#?}");
 }
 
-/// The other way round: whatever is taken from a declaration, or said wrongly in it, is noticed.
+/// The reverse: every omission or mistake in a declaration is noticed.
 #[tokio::test]
 async fn a_wrong_declaration_is_noticed() {
     let (_folder, connection) = sqlite().await;

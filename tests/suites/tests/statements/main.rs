@@ -1,7 +1,7 @@
 //! Every SQL statement fits both engines, and both engines have the tables that the repositories declare.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
-#![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
+#![expect(clippy::print_stdout, reason = "the run shows which stores were not tried")]
 
 mod catalog;
 mod references;
@@ -22,7 +22,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// A migrated SQLite database; the folder goes when it is dropped.
+/// A migrated SQLite database. The folder is removed when it is dropped.
 async fn sqlite_store() -> (TempDir, SqlStore) {
     let folder = TempDir::new().unwrap();
     let options = SqliteOptions::new(folder.path().join("skep.db"));
@@ -32,7 +32,7 @@ async fn sqlite_store() -> (TempDir, SqlStore) {
     (folder, store)
 }
 
-/// The same, as another program sees it.
+/// A migrated SQLite database, opened as another program would.
 async fn sqlite() -> (TempDir, Sqlite) {
     let (folder, _) = sqlite_store().await;
     let connection = Sqlite::open(folder.path().join("skep.db")).unwrap();
@@ -40,7 +40,7 @@ async fn sqlite() -> (TempDir, Sqlite) {
     (folder, connection)
 }
 
-/// A migrated PostgreSQL database of its own; `None` without a server, unless it is required.
+/// A new, migrated PostgreSQL database.
 struct Postgres {
     admin: PgConnection,
     name: String,
@@ -88,7 +88,7 @@ fn postgres_type(kind: Kind) -> &'static str {
     }
 }
 
-/// The kinds of columns are checked on PostgreSQL; that the tables are alike, in `catalog`.
+/// The kinds of columns are checked on PostgreSQL only; `catalog` checks that both engines have the same tables.
 #[tokio::test]
 async fn every_statement_prepares_on_sqlite_with_its_declared_parameters() {
     let (_folder, connection) = sqlite().await;
@@ -117,7 +117,7 @@ async fn every_statement_prepares_on_sqlite_with_its_declared_parameters() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// What PostgreSQL finds in a statement that is not as declared.
+/// The differences between a statement's declaration and its form on PostgreSQL.
 async fn faults(connection: &mut PgConnection, statement: &Statement) -> Vec<String> {
     let text = AssertSqlSafe(statement.text(Engine::Postgres).to_owned()).into_sql_str();
     let prepared = match connection.prepare(text).await {
@@ -156,8 +156,8 @@ async fn every_statement_prepares_on_postgresql_with_its_declared_parameters() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// Of every index but those of primary keys: its table, whether it is unique, its columns. Their names differ, because
-/// SQLite names those of constraints itself.
+/// Every index except those of primary keys: its table, whether it is unique, and its columns. The names are left out
+/// because SQLite names the indexes of constraints itself.
 type Indexes = BTreeSet<(String, bool, Vec<String>)>;
 
 fn by_name(rows: impl IntoIterator<Item = (String, String, bool, String)>) -> Indexes {

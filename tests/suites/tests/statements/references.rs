@@ -1,4 +1,4 @@
-//! A reference to a row that does not exist is refused by its name, on both engines.
+//! A reference to a row that does not exist is refused with the name of its constraint, on both engines.
 
 use crate::{Postgres, sqlite_store};
 use skep_application::{
@@ -21,7 +21,7 @@ fn refused(result: Result<(), StoreError>) -> String {
     }
 }
 
-/// Every unit is rolled back as after a refusal.
+/// Stores rows with a broken reference. Every unit is rolled back.
 async fn check(store: &SqlStore) {
     let now = Timestamp::MIN;
     let session = Session {

@@ -1,4 +1,4 @@
-//! The table at the end: ports × clauses for each store.
+//! The table at the end: the clauses of each port that hold on each store.
 
 use std::{
     collections::BTreeMap,
@@ -6,17 +6,17 @@ use std::{
     time::Duration,
 };
 
-/// How a trial ended.
+/// The result of a trial.
 pub(crate) enum Outcome {
-    /// The clause holds; notes worth telling.
+    /// The clause holds. The notes are printed.
     Holds(Vec<String>),
-    /// It does not.
+    /// The clause does not hold.
     Fails,
-    /// The store cannot be put through it, for this reason.
+    /// The clause cannot be tried on the store, for this reason.
     NotApplicable(String),
 }
 
-/// How many of the slowest trials are worth a line.
+/// The number of slowest trials that are printed.
 const SLOWEST: usize = 12;
 
 #[derive(Default, Clone, Copy)]
@@ -73,7 +73,7 @@ impl Summary {
         self.counts().notes.push(format!("{store} was not tried: {reason}"));
     }
 
-    #[expect(clippy::print_stdout, reason = "the table is what is asked for")]
+    #[expect(clippy::print_stdout, reason = "the table is the result of the run")]
     pub(crate) fn print(&self) {
         let mut counts = self.counts();
         counts.stores.sort_by_key(|store| {

@@ -1,4 +1,4 @@
-//! Argon2id alone, at the cost that the server has.
+//! Argon2id alone, with the cost parameters of the server.
 
 use super::{super::Fault, Looped};
 use argon2::{
@@ -13,7 +13,7 @@ use std::{
 
 const PASSWORD: &[u8] = b"correct horse battery staple";
 
-/// Verifies a password over and over, as a log-in does.
+/// Verifies a password repeatedly, as log-ins do.
 pub(super) fn verify(threads: usize, time: Duration) -> Result<Looped, Fault> {
     let stored = Argon2::default().hash_password(PASSWORD).map_err(|error| error.to_string())?.to_string();
     let before = super::super::process::cpu(std::process::id())?;

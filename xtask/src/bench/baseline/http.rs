@@ -1,4 +1,4 @@
-//! The least that serves an answer, with hyper alone and with poem-openapi.
+//! The smallest servers that serve an answer, with hyper alone and with poem-openapi.
 
 use super::super::Fault;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use poem_openapi::{
 use std::{convert::Infallible, fs, io::Write as _, net::SocketAddr, path};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-/// An answer that the server has given, to be given again.
+/// An answer of the server, for repeated use.
 #[derive(Clone)]
 struct Canned {
     headers: HeaderMap,
@@ -32,19 +32,21 @@ impl Canned {
         let bytes = fs::read(file)?;
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
-        let httparse::Status::Complete(head) = response.parse(&bytes)? else { return Err("half an answer".into()) };
+        let httparse::Status::Complete(head) = response.parse(&bytes)? else {
+            return Err("the answer is incomplete".into());
+        };
         let mut kept = HeaderMap::new();
         for header in response.headers.iter() {
             kept.append(HeaderName::from_bytes(header.name.as_bytes())?, HeaderValue::from_bytes(header.value)?);
         }
-        // Both servers write these by themselves.
+        // Both servers add these headers.
         kept.remove(CONTENT_LENGTH);
         kept.remove(DATE);
         Ok(Self { headers: kept, body: Bytes::copy_from_slice(&bytes[head..]) })
     }
 }
 
-fn tell(address: SocketAddr) -> std::io::Result<()> {
+fn print(address: SocketAddr) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "{address}")?;
     out.flush()
@@ -54,7 +56,7 @@ pub(super) fn serve_hyper(answer: &path::Path) -> Result<(), Fault> {
     let canned = Canned::read(answer)?;
     Runtime::new()?.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        tell(listener.local_addr()?)?;
+        print(listener.local_addr()?)?;
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
@@ -64,7 +66,7 @@ pub(super) fn serve_hyper(answer: &path::Path) -> Result<(), Fault> {
                 *response.headers_mut() = canned.headers.clone();
                 async move { Ok::<_, Infallible>(response) }
             });
-            // A client that hangs up is no fault.
+            // A client that hangs up is not a fault.
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     })
@@ -74,7 +76,7 @@ struct Api(Canned);
 
 #[OpenApi]
 impl Api {
-    /// The answer, whatever the product.
+    /// The same answer for every product.
     #[oai(path = "/api/v1/products/:id", method = "get")]
     async fn get(&self, id: Path<String>) -> ApiResponse<Binary<Bytes>> {
         let status = if id.0.is_empty() { StatusCode::NOT_FOUND } else { StatusCode::OK };
@@ -88,7 +90,7 @@ impl Api {
 
 pub(super) fn serve_poem(answer: &path::Path) -> Result<(), Fault> {
     let mut canned = Canned::read(answer)?;
-    // Its payload has one by itself.
+    // The payload adds this header.
     canned.headers.remove(CONTENT_TYPE);
     Runtime::new()?.block_on(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
@@ -96,7 +98,7 @@ pub(super) fn serve_poem(answer: &path::Path) -> Result<(), Fault> {
         let address = listener.local_addr()?;
         let acceptor = poem::listener::TcpAcceptor::from_std(listener)?;
         let service = OpenApiService::new(Api(canned), "limit", "1").boxed();
-        tell(address)?;
+        print(address)?;
         poem::Server::new_with_acceptor(acceptor).run(service).await?;
         Ok(())
     })

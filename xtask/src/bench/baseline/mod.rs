@@ -1,4 +1,4 @@
-//! What the machine can do: the least that has to happen for an answer or a commit, each as a process of its own.
+//! The limits of the machine: the least work for an answer or a commit, each measured in a separate process.
 
 mod argon;
 mod http;
@@ -22,33 +22,33 @@ use std::{
 pub(crate) enum Baseline {
     /// Serve one answer with hyper alone.
     Hyper {
-        /// The answer, head and body.
+        /// The file with the answer, head and body.
         answer: PathBuf,
     },
     /// Serve one answer from an endpoint of poem-openapi.
     Poem {
-        /// The answer, head and body.
+        /// The file with the answer, head and body.
         answer: PathBuf,
     },
     /// Place orders with plain statements on one thread, `synchronous=FULL`.
     SqliteOrders {
-        /// A database that the server has migrated and that has products.
+        /// A database that the server has migrated and filled with products.
         database: PathBuf,
-        /// How many share a COMMIT.
+        /// The number of orders that share a COMMIT.
         #[arg(long)]
         per_commit: u32,
-        /// How long.
+        /// The duration of the loop, in seconds.
         #[arg(long)]
         seconds: f64,
     },
     /// Read pages of products with a plain statement on one thread.
     SqliteList {
-        /// A database that the server has migrated and that has products.
+        /// A database that the server has migrated and filled with products.
         database: PathBuf,
-        /// With the statement that counts them all.
+        /// Also run the statement that counts all products.
         #[arg(long)]
         count: bool,
-        /// How long.
+        /// The duration of the loop, in seconds.
         #[arg(long)]
         seconds: f64,
     },
@@ -56,7 +56,7 @@ pub(crate) enum Baseline {
     MongodbFill {
         /// The address, with the database.
         address: String,
-        /// How many.
+        /// The number of products.
         #[arg(long)]
         products: u64,
     },
@@ -64,28 +64,28 @@ pub(crate) enum Baseline {
     MongodbOrders {
         /// The address, with the database.
         address: String,
-        /// How many products are in stock.
+        /// The number of products in stock.
         #[arg(long)]
         products: u64,
-        /// How many connections, each with an order under way.
+        /// The number of connections. Each places one order at a time.
         #[arg(long)]
         connections: u32,
-        /// How long.
+        /// The duration of the loop, in seconds.
         #[arg(long)]
         seconds: f64,
     },
     /// Verify passwords.
     Argon2 {
-        /// On so many threads.
+        /// The number of threads.
         #[arg(long)]
         threads: usize,
-        /// How long.
+        /// The duration of the loop, in seconds.
         #[arg(long)]
         seconds: f64,
     },
 }
 
-/// What a loop has come to.
+/// The result of a loop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Looped {
     pub(crate) per_second: f64,
@@ -96,29 +96,29 @@ pub(crate) struct Looped {
 /// Runs a baseline in this process.
 ///
 /// # Errors
-/// It cannot be run.
+/// If it cannot be run.
 pub(crate) fn run(baseline: &Baseline) -> Result<(), Fault> {
     match baseline {
         Baseline::Hyper { answer } => http::serve_hyper(answer),
         Baseline::Poem { answer } => http::serve_poem(answer),
         Baseline::SqliteOrders { database, per_commit, seconds } => {
-            tell(sqlite::orders(database, *per_commit, Duration::from_secs_f64(*seconds))?)
+            print(sqlite::orders(database, *per_commit, Duration::from_secs_f64(*seconds))?)
         }
         Baseline::SqliteList { database, count, seconds } => {
-            tell(sqlite::list(database, *count, Duration::from_secs_f64(*seconds))?)
+            print(sqlite::list(database, *count, Duration::from_secs_f64(*seconds))?)
         }
         Baseline::MongodbFill { address, products } => mongodb::fill(address, *products),
         Baseline::MongodbOrders { address, products, connections, seconds } => {
-            tell(mongodb::orders(address, *products, *connections, Duration::from_secs_f64(*seconds))?)
+            print(mongodb::orders(address, *products, *connections, Duration::from_secs_f64(*seconds))?)
         }
-        Baseline::Argon2 { threads, seconds } => tell(argon::verify(*threads, Duration::from_secs_f64(*seconds))?),
+        Baseline::Argon2 { threads, seconds } => print(argon::verify(*threads, Duration::from_secs_f64(*seconds))?),
     }
 }
 
-/// Runs a baseline in a process of its own; what it prints.
+/// Runs a baseline in a new process and returns its output.
 ///
 /// # Errors
-/// It cannot be run.
+/// If it cannot be run.
 pub(crate) fn apart(arguments: &[&str]) -> Result<String, Fault> {
     let output = Command::new(std::env::current_exe()?).arg("baseline").args(arguments).output()?;
     if output.status.success() {
@@ -127,10 +127,10 @@ pub(crate) fn apart(arguments: &[&str]) -> Result<String, Fault> {
     Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
 }
 
-/// Runs a baseline that is a loop, in a process of its own.
+/// Runs a baseline that is a loop in a new process.
 ///
 /// # Errors
-/// It cannot be run.
+/// If it cannot be run.
 pub(crate) fn looped(arguments: &[&str]) -> Result<Looped, Fault> {
     let text = apart(arguments)?;
     let mut numbers = text.split_whitespace().map(str::parse::<f64>);
@@ -138,12 +138,12 @@ pub(crate) fn looped(arguments: &[&str]) -> Result<Looped, Fault> {
     Ok(Looped { per_second, cpu_per_1000 })
 }
 
-fn tell(looped: Looped) -> Result<(), Fault> {
+fn print(looped: Looped) -> Result<(), Fault> {
     writeln!(std::io::stdout(), "{} {}", looped.per_second, looped.cpu_per_1000)?;
     Ok(())
 }
 
-/// Counts the rounds of a loop and what they cost; `round` answers how many it has done.
+/// Counts the rounds of a loop and their CPU time. `round` returns the number of rounds that it has done.
 fn count(time: Duration, mut round: impl FnMut() -> Result<u64, Fault>) -> Result<Looped, Fault> {
     let before = super::process::cpu(std::process::id())?;
     let (start, mut rounds) = (Instant::now(), 0);

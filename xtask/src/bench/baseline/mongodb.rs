@@ -1,4 +1,4 @@
-//! What MongoDB alone can do: the writes of an order in a transaction, sent by the driver from a plain loop.
+//! The limit of MongoDB alone: the writes of an order in a transaction, sent by the driver from a plain loop.
 
 use super::{super::Fault, Looped};
 use mongodb::{
@@ -23,7 +23,7 @@ fn id(number: u128) -> Bson {
     bson::Uuid::from_bytes(number.to_be_bytes()).into()
 }
 
-/// Puts this many products in stock.
+/// Creates the stock levels of this many products.
 pub(super) fn fill(address: &str, products: u64) -> Result<(), Fault> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let client = Client::with_uri_str(address).await?;
@@ -40,7 +40,7 @@ pub(super) fn fill(address: &str, products: u64) -> Result<(), Fault> {
     })
 }
 
-/// Places orders from as many tasks as there are connections.
+/// Places orders from one task per connection.
 pub(super) fn orders(address: &str, products: u64, connections: u32, time: Duration) -> Result<Looped, Fault> {
     let before = super::super::process::cpu(std::process::id())?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -83,14 +83,14 @@ struct Order {
 impl Order {
     fn draw(number: u64, products: u64) -> Self {
         let first = rand::rng().random_range(0..products);
-        // Far from each other, and different where there are enough.
+        // The products are far apart, and different if there are enough.
         let at = |nth: u64| u128::from((first + nth * (products / LINES).max(1)) % products);
         let bits = u128::from(rand::random::<u64>());
         let key = uuid::Uuid::from_u128(rand::random()).to_string();
         Self { number: u128::from(number) << 64 | bits, key, products: (0..LINES).map(at).collect() }
     }
 
-    /// False: it met another one and is to be tried again.
+    /// Returns `false` if the order conflicted with another one and must be tried again.
     async fn place(&self, database: &Database, session: &mut ClientSession) -> mongodb::error::Result<bool> {
         let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
         session.start_transaction().read_concern(ReadConcern::snapshot()).write_concern(majority).await?;

@@ -1,4 +1,4 @@
-//! What PostgreSQL alone can do: the plain statements of an order, sent by pgbench.
+//! The limit of PostgreSQL alone: the plain statements of an order, sent by pgbench.
 
 use super::super::{Fault, stand::Stand};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, process::Command, time::Duration};
 const NINE: &str = include_str!("../../../pgbench/order.sql");
 const LEDGER: &str = include_str!("../../../pgbench/ledger.sql");
 
-/// A database with the tables of the server and as many products.
+/// A database with the tables of the server and the same number of products.
 pub(crate) struct Pgbench<'s> {
     stand: &'s Stand,
     address: String,
@@ -16,10 +16,10 @@ pub(crate) struct Pgbench<'s> {
 }
 
 impl<'s> Pgbench<'s> {
-    /// Makes the tables and fills them.
+    /// Creates the tables and fills them.
     ///
     /// # Errors
-    /// It cannot.
+    /// If the store has no address, or if a statement fails.
     pub(crate) fn fill(stand: &'s Stand, products: usize) -> Result<Self, Fault> {
         stand.migrate()?;
         let address = stand.address().ok_or("this store has no address")?;
@@ -39,10 +39,10 @@ impl<'s> Pgbench<'s> {
         Ok(Self { stand, address, products, runs: 0 })
     }
 
-    /// Orders a second, with as many connections as the server has.
+    /// The orders per second with this number of connections.
     ///
     /// # Errors
-    /// There is no pgbench, or it fails.
+    /// If pgbench is missing or fails.
     pub(crate) fn run(&mut self, connections: u32, with_ledger: bool, time: Duration) -> Result<f64, Fault> {
         let script = self.stand.folder().join("order.sql");
         let ledger = if with_ledger { LEDGER } else { "" };
@@ -52,7 +52,7 @@ impl<'s> Pgbench<'s> {
             .args(["--no-vacuum", "--protocol=prepared", "--jobs=2", &format!("--client={connections}")])
             .args([format!("--time={}", time.as_secs().max(1)), format!("--file={}", script.display())])
             .args(["-D", "n=0", "-D", &format!("products={}", self.products)])
-            // No two runs make the same orders.
+            // Each run makes other ids of orders.
             .args(["-D", &format!("start={}", self.runs * 1_000_000_000_000)])
             .arg(&self.address)
             .output()
@@ -67,7 +67,7 @@ impl<'s> Pgbench<'s> {
     }
 }
 
-/// On the PATH, or where Debian keeps it; the newest.
+/// The newest version in Debian's folder, or the one on the PATH.
 fn program() -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let kept = versions.map(|version| version.path().join("bin").join("pgbench")).filter(|path| path.exists());

@@ -1,4 +1,4 @@
-//! What SQLite alone can do: the statements of the server in a plain loop, on one thread, without anything around them.
+//! The limit of SQLite alone: the statements of the server in a plain loop, on one thread.
 
 use super::{super::Fault, Looped};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
@@ -34,7 +34,7 @@ const LIST: &str = "SELECT id, sku, name, description, price_amount, price_curre
      archived_at, version FROM products WHERE archived_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 21";
 const COUNT: &str = "SELECT count(*) FROM products WHERE archived_at IS NULL";
 
-/// As the server sets its connections up, but SQLite moves its log by itself.
+/// Opens a connection with the settings of the server, except that SQLite runs its own checkpoints.
 fn open(database: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(database, flags)?;
@@ -47,7 +47,7 @@ fn open(database: &Path) -> Result<Connection, Fault> {
     Ok(db)
 }
 
-/// Places orders.
+/// Places orders in a loop.
 pub(super) fn orders(database: &Path, per_commit: u32, time: Duration) -> Result<Looped, Fault> {
     let mut db = open(database)?;
     let products: Vec<Uuid> = {
@@ -68,15 +68,15 @@ pub(super) fn orders(database: &Path, per_commit: u32, time: Duration) -> Result
 struct Orders {
     products: Vec<Uuid>,
     next: u64,
-    /// As long as what the server keeps.
+    /// A text as long as the answers that the server keeps.
     answer: String,
     payload: String,
 }
 
 impl Orders {
-    /// Identifiers that grow with time, as the server's do.
+    /// An id that grows with time, as those of the server do.
     fn id(&mut self) -> [u8; 16] {
-        // The time stands above the version, which takes the place of bits that are to count.
+        // The counter stands in the bits above the version, because setting the version overwrites bits.
         self.next += 1;
         let high = (u128::from(self.next) << 80) | u128::from(rand::random::<u64>());
         *uuid::Builder::from_u128(high).with_version(uuid::Version::SortRand).as_uuid().as_bytes()
@@ -91,7 +91,7 @@ impl Orders {
         let mut drawn = [[0_u8; 16]; LINES];
         let first = rand::random_range(0..self.products.len());
         for (nth, id) in drawn.iter_mut().enumerate() {
-            // Far from each other, and different where there are enough.
+            // The products are far apart, and different if there are enough.
             let at = (first + nth * (self.products.len() / LINES).max(1)) % self.products.len();
             *id = *self.products[at].as_bytes();
         }
@@ -115,7 +115,7 @@ impl Orders {
                 line.version
             ])?;
             if saved != 1 {
-                return Err("a level was changed by somebody else".into());
+                return Err("a level was changed by another writer".into());
             }
         }
         for line in &lines {
@@ -154,7 +154,7 @@ impl Orders {
         Ok(())
     }
 
-    /// Reads what is ordered, and how much there is of it.
+    /// Reads the products of an order and their stock levels.
     fn lines(db: &Transaction<'_>, products: [[u8; 16]; LINES]) -> Result<Vec<Line>, Fault> {
         let [a, b, c] = products;
         let mut found = db.prepare_cached(LEVELS)?;
@@ -186,7 +186,7 @@ struct Line {
     version: i64,
 }
 
-/// Reads the newest products, 20 and one that tells whether there are more.
+/// Reads the newest 20 products, and one more that shows whether there is a next page.
 pub(super) fn list(database: &Path, with_count: bool, time: Duration) -> Result<Looped, Fault> {
     let db = open(database)?;
     super::count(time, || {

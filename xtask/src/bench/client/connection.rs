@@ -1,4 +1,4 @@
-//! One connection.
+//! A connection of a load, which parses answers with little work.
 
 use std::{
     io::{self, ErrorKind, Read as _, Write as _},
@@ -6,19 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Enough for an answer of any scenario to be read at once.
+/// The first size of the buffer. Any answer of a scenario fits.
 const ROOM: usize = 32 << 10;
 const MAX_HEADERS: usize = 32;
-/// For connections that wait; those of a load never do.
+/// The timeout of blocking connections. Connections of a load do not block.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection of a load.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) stream: TcpStream,
-    /// The load that it belongs to, by number.
+    /// The number of the load that it belongs to.
     pub(super) load: usize,
-    /// What is still to be sent.
+    /// The bytes that are still to be sent.
     pub(super) output: Vec<u8>,
     pub(super) flight: Option<Flight>,
     is_driven: bool,
@@ -30,11 +30,11 @@ pub(super) struct Connection {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flight {
     pub(super) tag: u64,
-    /// When it was sent, or should have been.
+    /// When it was sent, or when it was due.
     pub(super) since: Instant,
 }
 
-/// An answer that has come.
+/// An answer in the buffer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -42,12 +42,12 @@ pub(super) struct Reply {
     length: usize,
 }
 
-/// What a read has led to.
+/// The result of a read.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
-    /// There is an answer; it stays in the buffer until [`Connection::consume`].
+    /// A complete answer. It stays in the buffer until [`Connection::consume`].
     Answer(Reply),
-    /// It has not come yet.
+    /// The answer is not complete yet.
     More,
 }
 
@@ -63,7 +63,7 @@ impl Connection {
         Ok(Self { stream, load, output: vec![], flight: None, is_driven, input: vec![0; ROOM], filled: 0 })
     }
 
-    /// Sends as much as the socket takes; the rest stays.
+    /// Sends as much as the socket accepts, and keeps the rest.
     pub(super) fn write(&mut self) -> io::Result<()> {
         let mut sent = 0;
         while sent < self.output.len() {
@@ -82,7 +82,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads once.
+    /// Reads once from the socket.
     pub(super) fn read(&mut self) -> io::Result<Step> {
         if self.filled == self.input.len() {
             self.input.resize(self.input.len() * 2, 0);
@@ -95,7 +95,7 @@ impl Connection {
                     break;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // On a connection that waits this is the timeout.
+                // On a blocking connection, this error is the timeout.
                 Err(error) if error.kind() == ErrorKind::WouldBlock && self.is_driven => return Ok(Step::More),
                 Err(error) => return Err(error),
             }
@@ -103,7 +103,7 @@ impl Connection {
         parse(&self.input[..self.filled]).map(|reply| reply.map_or(Step::More, Step::Answer))
     }
 
-    /// Whether the last read may have left something behind.
+    /// Whether the buffer is full, so that the socket may have more bytes.
     pub(super) fn is_full(&self) -> bool {
         self.filled == self.input.len()
     }
@@ -112,12 +112,12 @@ impl Connection {
         &self.input[reply.head..reply.head + reply.length]
     }
 
-    /// The whole answer, and where its body begins.
+    /// The bytes of the answer, and the offset of its body.
     pub(super) fn bytes(&self, reply: Reply) -> (&[u8], usize) {
         (&self.input[..reply.head + reply.length], reply.head)
     }
 
-    /// Makes room for the next answer. One request at a time: nothing follows.
+    /// Empties the buffer. Nothing follows the answer, because only one request is in flight.
     pub(super) fn consume(&mut self) {
         self.filled = 0;
     }
@@ -127,7 +127,7 @@ fn parse(input: &[u8]) -> io::Result<Option<Reply>> {
     let wrong = |what: &str| io::Error::new(ErrorKind::InvalidData, what.to_owned());
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
-    let parsed = response.parse(input).map_err(|error| wrong(&format!("the answer is no HTTP: {error}")))?;
+    let parsed = response.parse(input).map_err(|error| wrong(&format!("the answer is not HTTP: {error}")))?;
     let httparse::Status::Complete(head) = parsed else { return Ok(None) };
     let status = response.code.unwrap_or_default();
     let length = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
@@ -138,7 +138,7 @@ fn parse(input: &[u8]) -> io::Result<Option<Reply>> {
     let length: usize = length.ok_or_else(|| wrong("the answer has no length"))?;
     let whole = head + length;
     if input.len() > whole {
-        return Err(wrong("more was answered than asked"));
+        return Err(wrong("the answer has more bytes than its length"));
     }
     Ok((input.len() == whole).then_some(Reply { status, head, length }))
 }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_there_when_its_last_byte_is() {
+    fn an_answer_is_complete_with_its_last_byte() {
         let text = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
         assert!((0..text.len()).all(|end| parse(&text[..end]).unwrap().is_none()));
         let reply = parse(text).unwrap().unwrap();
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_refused() {
+    fn an_invalid_answer_is_refused() {
         for text in [&b"hello there\r\n\r\n"[..], b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\nx"] {
             assert!(parse(text).is_err());
         }

@@ -1,5 +1,5 @@
-//! Drives loads: a closed loop sends the next request when an answer has come, an open one at its own pace, whatever the
-//! answers do.
+//! Drives loads. A closed loop sends the next request when an answer has arrived. An open loop sends requests at a
+//! fixed pace.
 
 use super::{
     super::Fault,
@@ -21,28 +21,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Latencies beyond are counted as this one, in nanoseconds.
+/// The longest latency that is recorded, in nanoseconds. Longer ones count as this.
 const LONGEST: u64 = 120_000_000_000;
-/// How long answers are waited for after the window.
+/// The time to wait for answers after the window.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a client that was refused waits.
+/// The time that a refused client waits before its next request.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How requests are sent.
+/// The pace of the requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pace {
-    /// So many are under way at any time.
+    /// A constant number of requests is in flight.
     Closed {
-        /// How many.
+        /// The number of requests in flight.
         in_flight: usize,
     },
-    /// So many are sent a second, evenly. Those that are due while all connections wait are sent when one is free, and
-    /// their latency is counted from when they were due.
+    /// Requests are sent at even intervals. A request that is due while all connections wait is sent when one is free,
+    /// and its latency counts from the time when it was due.
     Open {
-        /// How many.
+        /// The number of requests per second.
         per_second: f64,
-        /// How many connections there are.
+        /// The number of connections.
         connections: usize,
     },
 }
@@ -54,30 +54,30 @@ pub(crate) struct Load<'s> {
     pub(crate) source: &'s mut dyn Source,
 }
 
-/// When is measured.
+/// The time in which answers are measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
-    /// Before it.
+    /// The time before the window, which is not measured.
     pub(crate) warm_up: Duration,
     pub(crate) length: Duration,
 }
 
-/// What a load has come to.
+/// The results of a load.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
     /// Answers in the window.
     pub(crate) answers: u64,
-    /// Answers in all, in the window or not.
+    /// All answers, in the window or not.
     pub(crate) total: u64,
-    /// How long the window was.
+    /// The length of the window.
     pub(crate) seconds: f64,
-    /// In nanoseconds.
+    /// Latencies in nanoseconds.
     pub(crate) latency: Histogram<u64>,
     /// Requests that a busy server refused, in the window or not.
     pub(crate) refused: u64,
     /// Answers that were not as expected, in the window or not.
     pub(crate) wrong: u64,
-    /// What was wrong with the first.
+    /// What was wrong with the first wrong answer.
     pub(crate) first_wrong: Option<String>,
 }
 
@@ -89,28 +89,28 @@ impl Measured {
 
 struct Running<'l, 's> {
     load: &'l mut Load<'s>,
-    /// Connections that wait for nothing.
+    /// Connections without a request in flight.
     free: Vec<usize>,
-    /// Connections whose last request was refused, and when they may ask again.
+    /// Connections whose last request was refused, and the time when they may send the next.
     paused: VecDeque<(Instant, usize)>,
-    /// How many requests of an open loop were due so far.
+    /// The number of requests that were sent or given up.
     sent: u32,
     is_exhausted: bool,
     measured: Measured,
 }
 
-/// What is told when the window opens, and when it closes.
+/// Code that runs when the window opens and when it closes.
 pub(crate) trait Observer {
-    /// The window opens.
+    /// Called when the window opens.
     fn open(&mut self);
-    /// The window closes.
+    /// Called when the window closes.
     fn close(&mut self);
 }
 
 /// Runs these loads at the same time, until the window is over or all sources are exhausted.
 ///
 /// # Errors
-/// A server cannot be reached, hangs up, answers what is no HTTP, or not at all.
+/// If a server cannot be reached, hangs up, or answers with something that is not HTTP.
 pub(crate) fn run(loads: &mut [Load<'_>], window: Window, observer: &mut dyn Observer) -> Result<Vec<Measured>, Fault> {
     let mut engine = Engine::open(loads, window)?;
     engine.drive(observer)?;
@@ -204,7 +204,7 @@ impl<'l, 's> Engine<'l, 's> {
         }
     }
 
-    /// Gives up on what has no answer, and counts it as answered only now.
+    /// Gives up on requests without an answer. Each counts as wrong, with the latency until now.
     fn abandon(&mut self, now: Instant) {
         let late = |measured: &mut Measured, since: Instant| {
             measured.wrong += 1;
@@ -225,7 +225,7 @@ impl<'l, 's> Engine<'l, 's> {
         }
     }
 
-    /// Whether nothing is to be sent any more.
+    /// Whether no more requests are to be sent.
     fn is_over(&self, now: Instant) -> bool {
         self.running.iter().all(|running| match running.load.pace {
             _ if running.is_exhausted => true,
@@ -234,7 +234,7 @@ impl<'l, 's> Engine<'l, 's> {
         })
     }
 
-    /// Sends what is due; when the next is due that can be sent then.
+    /// Sends all due requests. Returns the time when the next one can be sent, if it is known.
     fn send_due(&mut self, now: Instant) -> Result<Option<Instant>, Fault> {
         let mut next: Option<Instant> = None;
         for number in 0..self.running.len() {
@@ -275,7 +275,7 @@ impl<'l, 's> Engine<'l, 's> {
         Ok(())
     }
 
-    /// A connection can be written or read.
+    /// Continues a connection that can be written or read.
     fn advance(&mut self, at: usize) -> Result<(), Fault> {
         let connection = &mut self.connections[at];
         if !connection.output.is_empty() {
@@ -285,7 +285,7 @@ impl<'l, 's> Engine<'l, 's> {
         let reply = loop {
             match connection.read()? {
                 Step::Answer(reply) => break reply,
-                // The buffer was full: there may be more already.
+                // The buffer was full, so the socket may have more bytes already.
                 Step::More if connection.is_full() => {}
                 Step::More => return Ok(()),
             }
@@ -299,7 +299,7 @@ impl<'l, 's> Engine<'l, 's> {
         self.under_way -= 1;
         if outcome == Ok(Outcome::Refused) {
             running.measured.refused += 1;
-            // It may have more to ask than it thought.
+            // The source may repeat the refused request.
             running.is_exhausted = false;
             running.paused.push_back((now + PAUSE, at));
             return Ok(());
@@ -315,7 +315,7 @@ impl<'l, 's> Engine<'l, 's> {
             running.measured.latency.saturating_record(took);
         }
         running.measured.total += 1;
-        // What an overloaded server answers too late is no throughput.
+        // Answers after the window do not count as throughput.
         running.measured.answers += u64::from(is_in(now));
         if is_paced || now >= self.close || running.is_exhausted {
             running.free.push(at);
@@ -326,7 +326,7 @@ impl<'l, 's> Engine<'l, 's> {
 }
 
 impl Running<'_, '_> {
-    /// Lets those who have waited long enough ask again.
+    /// Frees the connections whose pause is over.
     fn resume(&mut self, now: Instant) {
         while let Some((_, at)) = self.paused.pop_front_if(|(until, _)| *until <= now) {
             self.free.push(at);

@@ -1,9 +1,9 @@
-//! Which product next, and names for what is new.
+//! Random choices of products, and random ids.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::rc::Rc;
 
-/// Identifiers of products, drawn uniformly.
+/// Ids of products, drawn uniformly.
 #[derive(Debug, Clone)]
 pub(crate) struct Ids {
     known: Rc<[String]>,
@@ -11,29 +11,29 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Draws from these, of which there is at least one; the same seed draws the same.
+    /// Draws from these ids, at least one. The same seed makes the same draws.
     pub(crate) fn new(known: Rc<[String]>, seed: u64) -> Self {
         Self { known, dice: SmallRng::seed_from_u64(seed) }
     }
 
-    /// Draws from the first of them alone.
+    /// Draws only from the first `count` ids.
     pub(crate) fn of_first(self, count: usize) -> Self {
         let count = count.clamp(1, self.known.len());
         Self { known: self.known[..count].into(), ..self }
     }
 
-    /// One of them, and its number.
+    /// One id, and its number.
     pub(crate) fn draw(&mut self) -> (usize, &str) {
         let at = self.dice.random_range(0..self.known.len());
         (at, &self.known[at])
     }
 
-    /// The one with this number.
+    /// The id with this number.
     pub(crate) fn at(&self, number: usize) -> &str {
         &self.known[number]
     }
 
-    /// This many of them, each once; fewer if there are not as many.
+    /// The numbers of `count` different ids, or of all ids if there are fewer.
     pub(crate) fn distinct(&mut self, count: usize) -> Vec<usize> {
         let count = count.min(self.known.len());
         let mut drawn = Vec::with_capacity(count);

@@ -1,7 +1,7 @@
-//! The load: many connections driven by one thread, each with one request under way at a time.
+//! The load: many connections driven by one thread, each with one request in flight at a time.
 //!
-//! Its cycles are the server's loss, since both run on the same machine: requests are bytes made beforehand, answers are
-//! read just far enough to tell whether they are right.
+//! The client takes CPU time from the server, because both run on the same machine. So requests are prepared as bytes,
+//! and answers are parsed only as far as needed to check them.
 
 mod connection;
 mod engine;
@@ -14,28 +14,28 @@ use super::Fault;
 use connection::{Connection, Step};
 use std::net::SocketAddr;
 
-/// What a load asks for, and what it expects.
+/// The requests of a load, and the checks of their answers.
 pub(crate) trait Source {
-    /// Appends the next request; its tag comes back with the answer. None: there is no more to ask.
+    /// Appends the next request and returns its tag, which comes back with the answer. `None` after the last request.
     fn request(&mut self, out: &mut Vec<u8>) -> Option<u64>;
 
-    /// Judges an answer.
+    /// Checks an answer.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A text that says what is wrong with it.
     fn answer(&mut self, tag: u64, answer: &Answer<'_>) -> Result<Outcome, String>;
 }
 
-/// What an answer comes to.
+/// The meaning of an answer that is not wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// What was asked for was done.
+    /// The request was carried out.
     Done,
-    /// The server is busy and says so. Whoever asked waits a little before the next request; this one is not counted.
+    /// The server is busy. The client pauses before its next request, and this one does not count as an answer.
     Refused,
 }
 
-/// An answer, while it is in the buffer.
+/// An answer in the buffer of its connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answer<'b> {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ impl Answer<'_> {
     /// Expects a status.
     ///
     /// # Errors
-    /// It is another one; the body may tell why.
+    /// If the status is another one. The text has the start of the body.
     pub(crate) fn expect(&self, status: u16) -> Result<(), String> {
         if self.status == status {
             return Ok(());
@@ -58,13 +58,13 @@ impl Answer<'_> {
     /// The body as JSON.
     ///
     /// # Errors
-    /// It is none.
+    /// If the body is not JSON.
     pub(crate) fn json(&self) -> Result<serde_json::Value, String> {
-        serde_json::from_slice(self.body).map_err(|error| format!("the body is no JSON: {error}"))
+        serde_json::from_slice(self.body).map_err(|error| format!("the body is not JSON: {error}"))
     }
 }
 
-/// The bytes of a request. `head` is what follows the method and the target: lines that end with `\r\n`.
+/// The bytes of a request. `head` has more header lines, each ending with `\r\n`.
 pub(crate) fn bytes(method: &str, target: &str, head: &str, body: Option<&str>) -> Vec<u8> {
     let body =
         body.map(|body| format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
@@ -72,29 +72,29 @@ pub(crate) fn bytes(method: &str, target: &str, head: &str, body: Option<&str>) 
     format!("{method} {target} HTTP/1.1\r\nHost: bench.test\r\n{head}{rest}").into_bytes()
 }
 
-/// The header that shows a token.
+/// The header line with a token.
 pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// A connection that waits for each answer, for what is not measured. Gives up after a minute.
+/// A blocking connection for requests that are not measured. It gives up after a minute.
 #[derive(Debug)]
 pub(crate) struct Talk(Connection);
 
-/// An answer on such a connection.
+/// An answer on a blocking connection.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) status: u16,
-    /// Head and body as they came.
+    /// The bytes of head and body.
     pub(crate) bytes: Vec<u8>,
     head: usize,
 }
 
 impl Talk {
-    /// Connects.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// Nobody listens.
+    /// If no server listens.
     pub(crate) fn open(address: SocketAddr) -> Result<Self, Fault> {
         Ok(Self(Connection::open(address, 0, false)?))
     }
@@ -102,7 +102,7 @@ impl Talk {
     /// Sends a request and waits for its answer.
     ///
     /// # Errors
-    /// There is none.
+    /// If there is no answer.
     pub(crate) fn ask(&mut self, request: &[u8]) -> Result<Said, Fault> {
         self.0.output.extend_from_slice(request);
         self.0.write()?;
@@ -118,7 +118,7 @@ impl Talk {
 }
 
 impl Said {
-    /// The body.
+    /// The bytes of the body.
     pub(crate) fn body(&self) -> &[u8] {
         &self.bytes[self.head..]
     }
@@ -126,12 +126,12 @@ impl Said {
     /// The body as JSON.
     ///
     /// # Errors
-    /// It is none.
+    /// If the body is not JSON.
     pub(crate) fn json(&self) -> Result<serde_json::Value, Fault> {
         Ok(serde_json::from_slice(self.body())?)
     }
 
-    /// A header; the name is in lower case.
+    /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let head = std::str::from_utf8(&self.bytes[..self.head]).ok()?;
         let of = |line: &str| {
@@ -144,17 +144,17 @@ impl Said {
     /// Expects a status.
     ///
     /// # Errors
-    /// It is another one.
+    /// If the status is another one.
     pub(crate) fn expect(self, status: u16) -> Result<Self, Fault> {
         Answer { status: self.status, body: self.body() }.expect(status)?;
         Ok(self)
     }
 }
 
-/// One request on a connection of its own.
+/// Sends one request on a new connection.
 ///
 /// # Errors
-/// There is no answer.
+/// If there is no answer.
 pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Result<Said, Fault> {
     Talk::open(address)?.ask(request)
 }

@@ -1,4 +1,4 @@
-//! Changes beside a load, and whether whoever reads after one sees it.
+//! Changes during a load. Each is read afterwards and must be visible.
 
 use crate::bench::{
     Fault,
@@ -16,34 +16,34 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Products that are changed at an even pace, from a thread of its own.
+/// Changes of products at an even pace, made by a separate thread.
 #[derive(Debug)]
 pub(crate) struct Changes {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Changed, String>>,
 }
 
-/// What came of them.
+/// The results of the changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Changed {
     pub(crate) per_second: f64,
-    /// Changes that were read afterwards, from every instance, and were there.
+    /// The number of changes that were visible on every instance.
     pub(crate) seen: u64,
 }
 
 struct Changer {
     head: String,
     products: Vec<String>,
-    /// The first makes the changes.
+    /// Connections to the instances. The first one makes the changes.
     instances: Vec<Talk>,
     made: u64,
 }
 
 impl Changes {
-    /// Starts to make so many a second, and to read each from all of these instances.
+    /// Starts to make `per_second` changes per second, and to read each on all of these instances.
     ///
     /// # Errors
-    /// One of them cannot be reached.
+    /// If an instance cannot be reached.
     pub(crate) fn start(
         instances: &[SocketAddr],
         admin: &str,
@@ -66,10 +66,10 @@ impl Changes {
         Ok(Self { stop, thread })
     }
 
-    /// Ends them.
+    /// Stops making changes.
     ///
     /// # Errors
-    /// A change was refused, or somebody did not see it.
+    /// If a change was refused, or was not visible on an instance.
     pub(crate) fn stop(self) -> Result<Changed, Fault> {
         self.stop.store(true, Ordering::Relaxed);
         Ok(self.thread.join().map_err(|_| "the changes panicked")??)
@@ -81,13 +81,13 @@ impl Changer {
         let id = &self.products[rand::rng().random_range(0..self.products.len())];
         let target = format!("/api/v1/products/{id}");
         let read = bytes("GET", &target, "", None);
-        let [first, ..] = &mut self.instances[..] else { return Err("nobody to ask".into()) };
+        let [first, ..] = &mut self.instances[..] else { return Err("there is no instance".into()) };
         let before = first.ask(&read)?.expect(200)?;
         let etag = before.header("etag").ok_or("a product without an entity tag")?;
         let product = before.json()?;
         let name = format!("Linden honey, change {}", self.made);
         let head = format!("{}If-Match: {etag}\r\n", self.head);
-        // A whole product and a part of one, in turns.
+        // Changes alternate between a whole product and a part of one.
         let (method, body) = if self.made.is_multiple_of(2) {
             let [sku, description, price] = ["sku", "description", "price"].map(|member| product[member].clone());
             ("PUT", json!({ "sku": sku, "name": name, "description": description, "price": price }))

@@ -1,4 +1,4 @@
-//! Lists of products.
+//! Measurements of lists of products.
 
 use super::{Course, IN_FLIGHT, sources::Same};
 use crate::bench::{
@@ -12,9 +12,9 @@ use serde_json::Value;
 use std::net::SocketAddr;
 
 const FIRST: &str = "/api/v1/products?limit=20";
-/// The sizes between which a page must not become slower.
+/// The number of rows that the grown list is compared with.
 const FEW: usize = 1_000;
-/// Few enough to be answered at once, so that the latency is that of the list and not of the queue before it.
+/// So few requests in flight that none has to queue. The latency is then that of the list alone.
 const AT_EASE: usize = 2;
 
 impl Course<'_> {
@@ -41,7 +41,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// Whether pages become slower where there are more rows, in shops of their own.
+    /// Measures whether pages become slower with more rows, in a separate shop.
     pub(super) fn growth(&mut self, rows: usize) -> Result<(), Fault> {
         let stand = self.stand.another()?;
         let shop = Shop::open(&stand, FEW, 0)?;
@@ -86,7 +86,7 @@ fn deep_page(address: SocketAddr, all: usize) -> Result<String, Fault> {
     loop {
         let body = talk.ask(&bytes("GET", &target, "", None))?.expect(200)?.json()?;
         passed += body["data"].as_array().map_or(0, Vec::len);
-        let cursor = body["page"]["next_cursor"].as_str().ok_or("the list is shorter than what was made")?;
+        let cursor = body["page"]["next_cursor"].as_str().ok_or("the list has fewer products than were created")?;
         if passed * 2 >= all {
             return Ok(format!("{FIRST}&cursor={cursor}"));
         }

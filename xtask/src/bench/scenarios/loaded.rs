@@ -1,4 +1,4 @@
-//! Reads while others write, and while others log in; log-ins.
+//! Reads during orders and during log-ins, and log-ins alone.
 
 use super::{
     Course, IN_FLIGHT,
@@ -13,7 +13,7 @@ use crate::bench::{
 };
 
 const READS_A_SECOND: f64 = 5_000.0;
-/// More than any fill makes.
+/// The first number of new products. It is greater than the numbers of filled ones.
 const NEW: usize = 100_000_000;
 
 impl Course<'_> {
@@ -80,7 +80,7 @@ impl Course<'_> {
     pub(super) fn log_ins_alone(&mut self) -> Result<(), Fault> {
         let what = "log in, 16 in flight";
         let figures = self.closed(what, 16, &mut self.log_ins())?;
-        // As many as the server hashes with.
+        // The number of threads on which the server hashes.
         let cores = std::thread::available_parallelism()?.get();
         let threads = cores.saturating_sub(1).max(1).to_string();
         let seconds = self.length().as_secs_f64().to_string();

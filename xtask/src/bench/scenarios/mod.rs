@@ -1,4 +1,4 @@
-//! The scenarios, in the order in which one leaves the store as the next expects it.
+//! The scenarios. Their order matters, because later ones use the state that earlier ones leave.
 
 mod changes;
 mod lists;
@@ -20,7 +20,7 @@ use clap::ValueEnum;
 use skep_journeys::Store;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// Requests under way at once.
+/// Requests in flight at once.
 const IN_FLIGHT: usize = 64;
 
 /// A group of measurements.
@@ -30,7 +30,7 @@ pub(crate) enum Scenario {
     Product,
     /// Read pages of 20: the first, a deep one, one with an exact count.
     List,
-    /// Make products.
+    /// Create products.
     Create,
     /// Place orders of three lines, each with a key.
     Order,
@@ -40,17 +40,17 @@ pub(crate) enum Scenario {
     Queue,
     /// Log in.
     Login,
-    /// Start, and do nothing.
+    /// Start the server and leave it idle.
     Start,
-    /// Pages of a thousand rows and of a million, in a shop of its own; takes minutes.
+    /// Pages of lists with a thousand and a million rows, in a separate shop. Takes minutes.
     Growth,
 }
 
-/// A store, its shop, and what is known about it so far.
+/// A store, its shop, and the results so far.
 pub(crate) struct Course<'r> {
     stand: &'r Stand,
     shop: Shop,
-    /// Another instance, where the store allows one.
+    /// Another instance on the same store; `None` until it is needed, and always on SQLite.
     second: Option<Process>,
     window: Window,
     report: &'r mut Report,
@@ -63,7 +63,7 @@ impl<'r> Course<'r> {
     /// Fills a shop on this store.
     ///
     /// # Errors
-    /// It cannot be filled.
+    /// If it cannot be filled.
     pub(crate) fn open(
         stand: &'r Stand,
         products: usize,
@@ -78,10 +78,10 @@ impl<'r> Course<'r> {
         Ok(Self { stand, shop, second: None, window, report, copy, orders_per_second: None })
     }
 
-    /// Measures; `rows` is how many a list grows to.
+    /// Measures a scenario. `rows` is the number of rows to which a list grows.
     ///
     /// # Errors
-    /// The server or a limit cannot be started, or is gone.
+    /// If the server or a limit cannot be started or ends early.
     pub(crate) fn run(&mut self, scenario: Scenario, rows: usize) -> Result<(), Fault> {
         match scenario {
             Scenario::Product => self.products(),
@@ -104,7 +104,7 @@ impl<'r> Course<'r> {
         matches!(self.stand.store(), Store::Sqlite)
     }
 
-    /// A second instance on the same store, started when it is first asked for; none on SQLite.
+    /// The address of a second instance on the same store. It is started on the first call; `None` on SQLite.
     fn second(&mut self) -> Result<Option<SocketAddr>, Fault> {
         if self.second.is_none() && !self.is_sqlite() {
             self.second = Some(self.stand.start_second()?);
@@ -112,13 +112,13 @@ impl<'r> Course<'r> {
         Ok(self.second.as_ref().map(Process::address))
     }
 
-    /// A closed loop against the server.
+    /// Runs a closed loop against the server.
     fn closed(&mut self, what: &str, in_flight: usize, source: &mut dyn Source) -> Result<Figures, Fault> {
         let load = Load { address: self.shop.address(), pace: Pace::Closed { in_flight }, source };
         self.mixed(&[what], &mut [load]).map(|mut figures| figures.swap_remove(0))
     }
 
-    /// Loads against the server at the same time, at least one.
+    /// Runs one or more loads against the server at the same time.
     fn mixed(&mut self, whats: &[&str], loads: &mut [Load<'_>]) -> Result<Vec<Figures>, Fault> {
         let (figures, cost) = measure(&self.shop.server, loads, self.window)?;
         for (what, figures) in whats.iter().zip(&figures) {
@@ -137,7 +137,7 @@ impl<'r> Course<'r> {
         self.report.rows.push(Row { store, what: what.to_owned(), figures: figures.clone(), cost });
     }
 
-    /// A closed loop against one of our own servers.
+    /// Runs a closed loop against a server of this program.
     fn limit(&mut self, what: &str, server: &Process, source: &mut dyn Source) -> Result<Figures, Fault> {
         let pace = Pace::Closed { in_flight: IN_FLIGHT };
         let loads = &mut [Load { address: server.address(), pace, source }];
@@ -177,7 +177,7 @@ impl<'r> Course<'r> {
         self.target(what, &format!("p99 under {most} ms"), measured, Some(met));
     }
 
-    /// A scenario could not be measured.
+    /// Records that a scenario could not be measured.
     pub(crate) fn failed(&mut self, scenario: Scenario, fault: &Fault) {
         let (store, what) = (self.store(), format!("{scenario:?}").to_lowercase());
         self.report.faults.push(report::Fault { store, what, fault: fault.to_string() });
@@ -186,7 +186,7 @@ impl<'r> Course<'r> {
     /// Stops the servers.
     ///
     /// # Errors
-    /// One does not stop.
+    /// If one does not stop.
     pub(crate) fn close(mut self) -> Result<(), Fault> {
         if let Some(second) = &mut self.second {
             second.stop()?;

@@ -1,4 +1,4 @@
-//! Orders.
+//! Measurements of orders.
 
 use super::{Course, IN_FLIGHT, sources::Orders};
 use crate::bench::{
@@ -10,17 +10,17 @@ use rusqlite::{Connection, OpenFlags};
 use skep_journeys::Store;
 use std::path::PathBuf;
 
-/// How many connections the server opens unless told otherwise.
+/// The default number of connections that the server opens.
 const CONNECTIONS: u32 = 32;
 /// The products of a small shop, or of a sale.
 const FEW: usize = 100;
-/// As many as the server lets share a COMMIT at most.
+/// The greatest number of orders for which the server makes one COMMIT.
 const GROUP: &str = "64";
 
-/// Copies the database of a server that runs.
+/// Copies the database of a running server.
 ///
 /// # Errors
-/// It cannot be read, or the disk is full.
+/// If the database cannot be read, or if the disk is full.
 pub(super) fn copy(stand: &Stand) -> Result<PathBuf, Fault> {
     let copy = stand.folder().join("copy.db");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -1,4 +1,4 @@
-//! Reads of single products.
+//! Measurements of reads of single products.
 
 use super::{Course, IN_FLIGHT, changes::Changes, sources::Reads};
 use crate::bench::{
@@ -27,7 +27,7 @@ impl Course<'_> {
         fs::write(&answer, ask(self.shop.address(), &read)?.expect(200)?.bytes)?;
         for (name, what) in [("hyper", "bare hyper handler"), ("poem", "empty poem-openapi endpoint")] {
             let server = Process::own(&["baseline", name, &answer.display().to_string()])?;
-            // All products have the same answer there: only statuses are looked at.
+            // These servers give the same answer for all products, so only statuses are checked.
             let limit = self.limit(what, &server, &mut Unread(Reads::new(self.shop.ids(2), &[])))?;
             for (read, figures) in [("get product", &anonymous), ("get product, token", &with_token)] {
                 let ratio = self.ratio(read, figures.per_second, what, limit.per_second, None);
@@ -39,7 +39,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// With tokens, while products change.
+    /// Reads with tokens while products change.
     fn with_changes(&mut self) -> Result<Figures, Fault> {
         let mut instances = vec![self.shop.address()];
         instances.extend(self.second()?);
@@ -64,7 +64,7 @@ impl Course<'_> {
     }
 }
 
-/// Reads whose bodies nobody looks at.
+/// Reads whose bodies are not checked.
 struct Unread(Reads);
 
 impl Source for Unread {

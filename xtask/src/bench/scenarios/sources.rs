@@ -1,4 +1,4 @@
-//! What the loads ask.
+//! The requests of the loads.
 
 use crate::bench::{
     client::{Answer, Ids, Outcome, Source, bearer, bytes, fresh_uuid},
@@ -6,19 +6,19 @@ use crate::bench::{
 };
 use std::rc::Rc;
 
-/// One answer in so many has its body looked at.
+/// The body of one in this many answers is checked.
 const SAMPLE: u64 = 128;
 
 /// Reads of single products, drawn uniformly, by visitors or by these users in turn.
 pub(crate) struct Reads {
     ids: Ids,
-    /// What follows the target, one for each user.
+    /// The bytes after the target, for each user.
     heads: Vec<Vec<u8>>,
     asked: u64,
 }
 
 impl Reads {
-    /// Without tokens these are visitors.
+    /// Reads by users with these tokens, or by visitors if the list is empty.
     pub(crate) fn new(ids: Ids, tokens: &[String]) -> Self {
         let head = |token: String| format!(" HTTP/1.1\r\nHost: bench.test\r\n{token}\r\n").into_bytes();
         let mut heads: Vec<_> = tokens.iter().map(|token| head(bearer(token))).collect();
@@ -37,7 +37,7 @@ impl Source for Reads {
         out.extend_from_slice(id.as_bytes());
         let users = self.heads.len() as u64;
         out.extend_from_slice(&self.heads[usize::try_from(self.asked % users).unwrap_or_default()]);
-        // Which product, and whether to look.
+        // The number of the product, and whether its body is checked.
         Some((at as u64) << 1 | u64::from(self.asked.is_multiple_of(SAMPLE)))
     }
 
@@ -54,7 +54,7 @@ impl Source for Reads {
     }
 }
 
-/// The same request over and over; a sample of the bodies is looked at.
+/// The same request, repeated. A sample of the bodies is checked.
 pub(crate) struct Same<'c> {
     request: Vec<u8>,
     check: Box<dyn Fn(&serde_json::Value) -> bool + 'c>,
@@ -62,7 +62,7 @@ pub(crate) struct Same<'c> {
 }
 
 impl<'c> Same<'c> {
-    /// Whether a body is as expected is for `check` to say.
+    /// `check` returns whether a body is as expected.
     pub(crate) fn new(request: Vec<u8>, check: impl Fn(&serde_json::Value) -> bool + 'c) -> Self {
         Self { request, check: Box::new(check), asked: 0 }
     }
@@ -87,7 +87,7 @@ impl Source for Same<'_> {
     }
 }
 
-/// Log-ins of customers in turn.
+/// Log-ins of the customers in turn.
 pub(crate) struct LogIns {
     requests: Vec<Vec<u8>>,
     asked: usize,
@@ -107,7 +107,7 @@ impl Source for LogIns {
     }
 
     fn answer(&mut self, _: u64, answer: &Answer<'_>) -> Result<Outcome, String> {
-        // The queue before the hashers is full.
+        // The queue for hashing is full.
         if answer.status == 503 {
             return Ok(Outcome::Refused);
         }
@@ -117,14 +117,14 @@ impl Source for LogIns {
     }
 }
 
-/// New products.
+/// Requests that create products.
 pub(crate) struct Creates {
     head: String,
     next: usize,
 }
 
 impl Creates {
-    /// By this admin, from this number on.
+    /// Products by this admin, starting with this number.
     pub(crate) fn new(admin: &str, next: usize) -> Self {
         Self { head: bearer(admin), next }
     }
@@ -150,16 +150,16 @@ impl Source for Creates {
     }
 }
 
-/// Orders of three lines of one piece, each with a key of its own, by customers in turn.
+/// Orders of three lines of one piece, each with a new key, by the customers in turn.
 pub(crate) struct Orders {
     ids: Ids,
     heads: Vec<String>,
     asked: u64,
-    /// How many were acknowledged.
+    /// The number of acknowledged orders.
     pub(crate) placed: u64,
 }
 
-/// Lines of an order.
+/// The number of lines of an order.
 const LINES: usize = 3;
 
 impl Orders {

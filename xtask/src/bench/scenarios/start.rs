@@ -1,4 +1,4 @@
-//! Starting, and doing nothing.
+//! Measurements of the start and of an idle server.
 
 use super::Course;
 use crate::bench::{
@@ -11,7 +11,7 @@ use std::{
 };
 
 const STARTS: usize = 5;
-/// After a start, before it counts as idle.
+/// The time after a start until the server counts as idle.
 const SETTLE: Duration = Duration::from_secs(1);
 
 impl Course<'_> {
@@ -34,7 +34,7 @@ impl Course<'_> {
         let used = cpu_exact(id)?.saturating_sub(before);
         let share = used.as_secs_f64() / start.elapsed().as_secs_f64() * 100.0;
         let megabytes = |line: &str| Ok::<_, Fault>(memory(id, line)? as f64 / 1e6);
-        // What is mapped from files, the program above all, the kernel may drop and read again.
+        // The kernel can drop pages that are mapped from files, mostly those of the program, and read them again.
         let (resident, own) = (megabytes("VmRSS")?, megabytes("RssAnon")?);
         let measured = format!("{resident:.1} MB resident, {own:.1} MB of it not from files");
         self.target("idle memory", "under 40 MB", measured, Some(resident < 40.0));

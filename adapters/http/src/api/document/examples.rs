@@ -1,4 +1,4 @@
-//! Examples of bodies that belong to no context. The others are in the `document.rs` of their context.
+//! Examples of bodies that no context owns. The others are in the `document.rs` of their context.
 
 use super::name_of;
 use crate::parts::{Schemas, example_money};
@@ -13,7 +13,7 @@ pub(super) fn add(document: &mut Value) {
     }
 }
 
-/// The schema of each list, with a last page that holds the example of its item.
+/// The name of the schema of each list, with an example: a last page with one item.
 fn lists(document: &Value) -> impl Iterator<Item = (String, Value)> {
     let schemas = &document["components"]["schemas"];
     let paths = document["paths"].as_object().into_iter().flatten();

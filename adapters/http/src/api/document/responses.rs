@@ -1,5 +1,5 @@
-//! The problems that operations answer with. Most follow from what an operation asks for; the others are the refusals
-//! that its use case declares.
+//! The problems that operations answer with. Most follow from the parameters, the body and the action of an operation.
+//! The others are the refusals that its use case declares.
 
 use super::{of, operations_mut};
 use crate::{
@@ -16,7 +16,7 @@ use skep_application::{
 };
 use skep_domain::shared::Audience;
 
-/// The responses that operations share: the name, and the codes with which it comes. The first is its example.
+/// The responses that operations share: the name of each and its codes. The first code is in its example.
 const SHARED: &[(&str, &[Code])] = &[
     ("BadRequest", &[code::MALFORMED_JSON, code::DUPLICATE_KEY, code::INVALID_PARAMETER]),
     ("Unauthorized", &[declared(InvalidToken::REFUSALS, 0), declared(Denied::REFUSALS, 0)]),
@@ -52,7 +52,7 @@ pub(super) fn describe(document: &mut Value) {
         }
     }
     let any = json!({
-        "description": "Any other error: a problem document (RFC 9457)",
+        "description": "Any other error, as a problem document (RFC 9457)",
         "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
     for operation in operations_mut(document) {
@@ -62,7 +62,7 @@ pub(super) fn describe(document: &mut Value) {
     }
 }
 
-/// What this operation can be answered, by what it asks for.
+/// The statuses of problems that follow from the parameters, the body and the action of an operation.
 fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16> {
     let asks = |place: &str, name: Option<&str>| {
         let parameters = operation.get("parameters").and_then(Value::as_array).into_iter().flatten();
@@ -78,7 +78,7 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.contains_key("security")),
-        // An account alone is not enough, not even for one's own things.
+        // The action needs a role, even for the caller's own things.
         (403, known.and_then(|known| known.action).is_some_and(|action| action.own() > Audience::Account)),
         (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
         (412, if_match),
@@ -115,7 +115,7 @@ fn is_shared(code: &Code) -> bool {
     SHARED.iter().flat_map(|(_, codes)| *codes).any(|shared| shared.name == code.name)
 }
 
-/// The response with these codes of one status, with the first as an example.
+/// The response with these codes, all of one status. Its example has the first code.
 fn problem(codes: impl Iterator<Item = Code>) -> Value {
     let codes: Vec<Code> = codes.collect();
     let status = codes[0].status;
@@ -133,12 +133,13 @@ fn problem(codes: impl Iterator<Item = Code>) -> Value {
         } },
     });
     let header = match status.as_u16() {
-        401 => {
-            Some(("WWW-Authenticate", json!({ "description": "The scheme: Bearer.", "schema": { "type": "string" } })))
-        }
+        401 => Some((
+            "WWW-Authenticate",
+            json!({ "description": "The scheme, `Bearer`.", "schema": { "type": "string" } }),
+        )),
         429 | 503 => Some((
             "Retry-After",
-            json!({ "description": "Seconds to wait.", "schema": { "type": "integer", "minimum": 1 } }),
+            json!({ "description": "The seconds to wait.", "schema": { "type": "integer", "minimum": 1 } }),
         )),
         _ => None,
     };

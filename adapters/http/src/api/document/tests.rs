@@ -2,10 +2,10 @@ use crate::{
     Api,
     api::{Operation, status},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use skep_domain::{
     access::{Resource, Subject, decide},
-    shared::Audience,
+    shared::{Action, Audience},
 };
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     })
 }
 
-/// What every `$ref` below leads to must be there.
+/// Collects every `$ref` in the value.
 fn references<'d>(value: &'d Value, found: &mut Vec<&'d str>) {
     match value {
         Value::Object(fields) => {
@@ -44,13 +44,13 @@ fn every_reference_leads_somewhere() {
     }
 }
 
-/// What operations do. Another verb is a decision: an SDK makes a method of it.
+/// The verbs of operations. Think before you add one: an SDK makes a method of each operation.
 const VERBS: &[&str] = &[
     "archive", "cancel", "change", "create", "delete", "get", "list", "move", "place", "register", "rename", "replace",
     "set",
 ];
 
-/// Names that are no verb and noun, because the usual word for it is a verb in two parts.
+/// Names that are phrasal verbs instead of a verb and a noun.
 const PHRASES: &[&str] = &["log_in", "set_up"];
 
 fn is_verb_and_noun(name: &str) -> bool {
@@ -60,7 +60,7 @@ fn is_verb_and_noun(name: &str) -> bool {
 }
 
 #[test]
-fn a_name_that_is_no_verb_and_noun_is_caught() {
+fn a_name_that_is_not_a_verb_and_a_noun_is_caught() {
     for name in ["orders", "order_place", "placeOrder", "place_", "place_Order", "fetch_order", ""] {
         assert!(!is_verb_and_noun(name), "{name}");
     }
@@ -77,7 +77,7 @@ fn operations_have_names_tags_summaries_and_problems() {
         assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{name}");
         let answers = |status: &str| !operation["responses"][status].is_null();
         assert!(answers("default") && answers("429") && answers("503"), "{name}");
-        // The own profile is gone when the account is.
+        // A profile is gone when its account is gone.
         assert_eq!(answers("404"), path.contains('{') || name == "get_profile", "{name}");
         assert_eq!(answers("428"), matches!(method, "put" | "patch"), "{name}");
         let credentials = operation["security"].is_array() || name == "log_in";
@@ -94,9 +94,9 @@ fn operations_have_names_tags_summaries_and_problems() {
     }
 }
 
-/// Nobody overwrites a version that they have not seen: what changes a thing that is there can name its version.
+/// With `If-Match`, a client does not overwrite a version that it has not seen.
 #[test]
-fn every_change_of_a_thing_that_is_there_takes_if_match() {
+fn every_change_of_an_existing_resource_takes_if_match() {
     let document = document();
     let mut changes = 0;
     for (path, method, operation) in operations(&document).filter(|(path, ..)| path.contains('{')) {
@@ -109,24 +109,42 @@ fn every_change_of_a_thing_that_is_there_takes_if_match() {
     assert!(changes >= 5, "{changes}");
 }
 
-/// What the document says of tokens is what the access rules say of the operation's action.
+/// The document agrees with the access rules about tokens.
 #[test]
 fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
     let document = document();
     let known: Vec<&Operation> = Api::operations().collect();
-    assert_eq!(known.len(), operations(&document).count(), "an operation without a line, or a line without operation");
+    assert_eq!(known.len(), operations(&document).count(), "each operation has a line in its context");
     for (_, _, operation) in operations(&document) {
         let id = operation["operationId"].as_str().unwrap();
         let mut lines = known.iter().filter(|known| known.id == id);
         let (Some(known), None) = (lines.next(), lines.next()) else { panic!("{id} has not one line in its context") };
         let is_open = known.action.map(|action| decide(Subject::Visitor, action, Resource::Any).is_ok());
-        let token = operation["security"].as_array().map(|ways| ways.contains(&serde_json::json!({})));
-        assert_eq!(token, is_open, "{id}");
+        // No `security`: a token is ignored. The empty way comes first: a token is optional.
+        let ways =
+            is_open.map(|is_open| if is_open { json!([{}, { "bearer": [] }]) } else { json!([{ "bearer": [] }]) });
+        assert_eq!(operation.get("security"), ways.as_ref(), "{id}");
         assert_eq!(known.takes_credentials, known.action.is_none(), "{id}");
     }
 }
 
-/// The response of an operation, wherever it stands.
+/// The description agrees with the access rules about the callers.
+#[test]
+fn the_description_of_an_operation_says_which_callers_may_call_it() {
+    let document = document();
+    for (_, _, operation) in operations(&document) {
+        let known = Api::operations().find(|known| operation["operationId"] == known.id).unwrap();
+        let expected = match known.action.map(Action::own) {
+            None | Some(Audience::Everyone) => "Anyone ",
+            Some(Audience::Account) => "Needs an account.",
+            Some(Audience::Staff | Audience::Admin) => "Needs the role `admin`.",
+        };
+        let words: Vec<&str> = operation["description"].as_str().unwrap_or_default().split_whitespace().collect();
+        assert!(words.join(" ").contains(expected), "{}: {words:?}", known.id);
+    }
+}
+
+/// The response of an operation, in the operation itself or in the components.
 fn answer<'d>(document: &'d Value, operation: &'d Value, status: &str) -> Option<&'d Value> {
     let response = operation["responses"].get(status)?;
     match response["$ref"].as_str() {
@@ -143,7 +161,7 @@ fn every_refusal_of_an_operation_is_documented() {
         let known = Api::operations().find(|known| operation["operationId"] == known.id).unwrap();
         for refusal in known.refusals {
             let Some(answer) = answer(&document, operation, status(refusal.kind).as_str()) else {
-                // If-Match may be left out there, and an account alone is enough.
+                // The refusal cannot occur: If-Match may be missing, or the action needs no role.
                 let is_optional = refusal.code == "precondition_required" && !matches!(method, "put" | "patch");
                 let needs_no_role = ["forbidden", "unauthenticated"].contains(&refusal.code)
                     && known.action.is_some_and(|action| action.own() <= Audience::Account);
@@ -158,9 +176,9 @@ fn every_refusal_of_an_operation_is_documented() {
     assert!(seen > 40, "{seen}");
 }
 
-/// What an operation asks of a caller can be wrong, so its use case says so, and the other way round.
+/// A use case declares a refusal of a header or a role exactly if its operation takes the header or needs the role.
 #[test]
-fn the_refusals_of_a_use_case_are_those_of_what_its_operation_asks_for() {
+fn the_refusals_of_a_use_case_fit_the_headers_of_its_operation() {
     let document = document();
     for (path, _, operation) in operations(&document) {
         let known = Api::operations().find(|known| operation["operationId"] == known.id).unwrap();
@@ -181,7 +199,7 @@ fn the_refusals_of_a_use_case_are_those_of_what_its_operation_asks_for() {
 }
 
 #[test]
-fn request_bodies_are_closed_and_answers_are_open() {
+fn request_bodies_refuse_unknown_fields_and_answers_may_get_new_ones() {
     let document = document();
     for (_, _, operation) in operations(&document) {
         for (_, media) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
@@ -194,7 +212,7 @@ fn request_bodies_are_closed_and_answers_are_open() {
     assert!(document["components"]["schemas"]["Product"]["additionalProperties"].is_null());
 }
 
-/// The part of a schema that an example can break: types, required members and members that are not documented.
+/// Checks the example against the schema: types, required members and undocumented members.
 fn judge(document: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = match schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str()) {
         Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
@@ -214,7 +232,7 @@ fn judge(document: &Value, schema: &Value, value: &Value, at: &str) {
         ("array", Value::Array(items)) => items.iter().for_each(|item| judge(document, &schema["items"], item, at)),
         (_, Value::Null) if schema["nullable"] == true => {}
         ("string", Value::String(_)) | ("integer", Value::Number(_)) | ("boolean", Value::Bool(_)) => {}
-        (kind, value) => panic!("{at}: {value} is no {kind}"),
+        (kind, value) => panic!("{at}: {value} is not of type {kind}"),
     }
 }
 

@@ -15,19 +15,19 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LOGIN_ATTEMPTS", "limits.login_attempts", Shape::Number)
         .default("10")
         .form(A_MINUTE, "10")
-        .doc("Log-ins a minute to one account."),
+        .doc("The most log-ins per minute to one account."),
     Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
         .default("15")
         .form("a number from 8 to 64", "15")
-        .doc("The least number of characters of a password."),
+        .doc("The shortest password, in characters."),
     Setting::new("SKEP_TOKEN_LIFETIME", "identity.token_lifetime", Shape::Number)
         .default("3600")
         .form("seconds from 60 to 3600", "900")
-        .doc("How long an access token is good."),
+        .doc("How long an access token is valid."),
     Setting::new("SKEP_SESSION_LIFETIME", "identity.session_lifetime", Shape::Number)
         .default("2592000")
         .form("seconds from 60 to 31536000", "2592000")
-        .doc("How long a session is good."),
+        .doc("How long a session is valid."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {

@@ -13,7 +13,7 @@ pub(super) const ORDERING: ContextSettings = ContextSettings { settings: SETTING
 
 const SETTINGS: &[Setting] = &[Setting::new("SKEP_MINIMUM_ORDERS", "ordering.minimum_orders", Shape::Amounts)
     .form("currencies and minor units like EUR:1000,JPY:500", "EUR:1000,JPY:500")
-    .doc("The smallest total of an order, per currency.")];
+    .doc("The smallest total of an order, for each currency.")];
 
 fn read(source: &mut Source, policies: &mut Policies) {
     policies.minimum_orders = source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum));

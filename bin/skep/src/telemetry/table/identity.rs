@@ -5,9 +5,9 @@ use crate::telemetry::metric::{Metric, counter, gauge};
 pub(super) const METRICS: &[Metric] = &[
     gauge("skep_password_hash_running", "Passwords that are being hashed."),
     gauge("skep_password_hash_waiting", "Passwords that wait for a hasher."),
-    gauge("skep_password_hash_workers", "How many passwords may be hashed at once."),
+    gauge("skep_password_hash_workers", "The number of passwords that may be hashed at the same time."),
     counter(
         "skep_password_hash_rejected_total",
-        "Passwords that were not hashed because too many waited, or waited too long.",
+        "Passwords that were not hashed because too many waited or the wait was too long.",
     ),
 ];

@@ -1,4 +1,4 @@
-//! The operations of the OpenAPI document, and how to ask for each in a way that is right but for who asks.
+//! The operations of the OpenAPI document, with a valid request for each.
 
 use crate::{
     scene::{Scene, unique},
@@ -7,24 +7,24 @@ use crate::{
 use serde_json::{Value, json};
 use skep_journeys::{Call, Client};
 
-/// Whose token an operation looks at, by its `security`.
+/// The use of a token by an operation, as its `security` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asks {
-    /// Nobody's: it ignores them.
-    Nobody,
-    /// That of whoever sends one.
-    WhoSendsAToken,
-    /// Everybody's.
-    Everybody,
+pub(crate) enum Token {
+    /// The operation does not look at a token.
+    Ignored,
+    /// A token may be missing, but one that is sent must be valid.
+    Optional,
+    /// A valid token must be sent.
+    Required,
 }
 
 /// An operation of the document.
 pub(crate) struct Operation {
     pub(crate) name: String,
-    /// The part of the document that it stands in.
+    /// The first tag, by which the document groups operations.
     pub(crate) tag: String,
-    pub(crate) asks: Asks,
-    /// The statuses that it documents, each by itself.
+    pub(crate) token: Token,
+    /// The keys of its responses: statuses, and `default`.
     pub(crate) answers: Vec<String>,
     method: String,
     path: String,
@@ -43,10 +43,10 @@ impl Operation {
     }
 
     fn read(document: &Value, method: &str, path: &str, operation: &Value) -> Self {
-        let asks = match operation["security"].as_array() {
-            None => Asks::Nobody,
-            Some(ways) if ways.contains(&json!({})) => Asks::WhoSendsAToken,
-            Some(_) => Asks::Everybody,
+        let token = match operation["security"].as_array() {
+            None => Token::Ignored,
+            Some(ways) if ways.contains(&json!({})) => Token::Optional,
+            Some(_) => Token::Required,
         };
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str();
@@ -54,7 +54,7 @@ impl Operation {
         Self {
             name: operation["operationId"].as_str().expect("a name").to_owned(),
             tag: operation["tags"][0].as_str().expect("a tag").to_owned(),
-            asks,
+            token,
             answers: operation["responses"].as_object().expect("responses").keys().cloned().collect(),
             method: method.to_ascii_uppercase(),
             path: path.to_owned(),
@@ -67,17 +67,17 @@ impl Operation {
         self.body.is_some()
     }
 
-    /// Whether its path names a thing by an id.
+    /// Whether its path has an id.
     pub(crate) fn names_a_thing(&self) -> bool {
         self.path.contains('{')
     }
 
-    /// A request that nothing is wrong with, but perhaps who sends it.
+    /// A valid request, which only the client's rights can make fail.
     pub(crate) fn call<'c>(&'c self, client: &'c Client, scene: &Scene) -> Call<'c> {
         self.call_with(client, scene, |_| {})
     }
 
-    /// The same with another body.
+    /// The same request with a changed body.
     pub(crate) fn call_with<'c>(
         &'c self,
         client: &'c Client,
@@ -94,7 +94,7 @@ impl Operation {
         call.json(body)
     }
 
-    /// Makes the example of a body fit the scene: codes and addresses that are free, things that are there.
+    /// Makes the example of a body fit the scene, with unused codes and addresses and with ids that exist.
     fn fill(&self, body: &mut Value, scene: &Scene) {
         let bodies = CONTEXTS.iter().flat_map(|context| context.bodies);
         if let Some((_, right)) = bodies.into_iter().find(|(name, _)| *name == self.name) {

@@ -1,10 +1,10 @@
-//! The table: a line an operation, a column a kind of caller.
+//! The table: a line per operation and a column per kind of caller.
 //!
-//! The file is what people read and review. `SKEP_BLESS=1 cargo test -p skep-journeys sqlite::authorization::matrix`
-//! writes it anew as the server answers: a new operation gets its line behind those of its tag, an operation that is
-//! gone loses it, and everything else of the file stays.
+//! People read and review the file. `SKEP_BLESS=1 cargo test -p skep-journeys sqlite::authorization::matrix` rewrites
+//! it from the server's answers. The line of a new operation is added after the other lines of its tag, the line of a
+//! removed operation is removed, and everything else stays.
 
-use super::operations::{Asks, Operation};
+use super::operations::{Operation, Token};
 use skep_domain::{
     access::{Action, Resource, Role, Subject, decide},
     shared::UserId,
@@ -16,16 +16,16 @@ use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};
 pub(super) const CALLERS: [&str; 9] =
     ["anonymous", "garbage", "forged", "expired", "foreign", "ended", "other", "owner", "admin"];
 
-/// The kinds of caller whose token is worthless; in everything but what is wrong with it, it is an admin's.
+/// The kinds of caller with a worthless token. Apart from its flaw, it is the token of an admin.
 pub(super) const WORTHLESS: [&str; 5] = ["garbage", "forged", "expired", "foreign", "ended"];
 
-/// The statuses of a row, by caller.
+/// The status that each caller gets.
 pub(super) type Row = BTreeMap<&'static str, u16>;
 
-/// The committed table.
+/// The table as committed.
 pub(super) const TABLE: &str = include_str!("table.txt");
 
-/// The names and rows of a table; a name may have spaces.
+/// The names and rows of a table. A name may have spaces.
 pub(super) fn read(table: &str) -> BTreeMap<String, Row> {
     let mut lines = table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
     let heads: Vec<&str> = lines.next().expect("the heads of the columns").split_whitespace().collect();
@@ -40,7 +40,7 @@ fn row(line: &str) -> (String, Row) {
     (words[..at].join(" "), CALLERS.into_iter().zip(words[at..].iter().map(status)).collect())
 }
 
-/// A row as a line, its statuses below the heads of the columns.
+/// A row as a line, with each status below the head of its column.
 fn line(name: &str, row: &Row) -> String {
     let mut line = format!("{name:<28}");
     for caller in CALLERS {
@@ -49,7 +49,7 @@ fn line(name: &str, row: &Row) -> String {
     line
 }
 
-/// The table as it would be with these rows: name, tag and statuses.
+/// The table with these rows: name, tag and statuses.
 pub(super) fn blessed(table: &str, found: &[(String, String, Row)]) -> String {
     let tag_of = |line: &str| {
         let is_row = line.split_whitespace().count() > CALLERS.len() && !line.starts_with(['#', ' ']);
@@ -77,15 +77,16 @@ pub(super) fn blessed(table: &str, found: &[(String, String, Row)]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Writes the table.
+/// Writes the table to its file.
 pub(super) fn write(table: &str) {
     let path = PathBuf::from(env!("SKEP_ROOT")).join("tests/journeys/tests/journeys/authorization/table.txt");
     std::fs::write(path, table).expect("the table can be written");
 }
 
-/// What the row of an operation with this action is: a worthless token is 401 where tokens are looked at, and so is
-/// a visitor who needs an account; what a role alone forbids is 403, and another's thing is 404. Whoever may do it is
-/// answered `done`. What no path names by an id (a list, a new order, the own profile) is the caller's own.
+/// The row of an operation with this action. A worthless token gets 401 unless tokens are ignored, and a visitor gets
+/// 401 if the action needs an account. A caller without a sufficient role gets 403, and 404 for a resource of another
+/// user. A caller that may do the action gets `done`. If the path has no id (a list, a new order, a profile), the
+/// resource belongs to the caller.
 fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
     let decided = |number: u128, role: Role| {
         let id = user(number);
@@ -98,7 +99,7 @@ fn by_audience(operation: &Operation, action: Action, done: u16) -> Row {
         }
     };
     let status = |caller: &str| match caller {
-        _ if operation.asks == Asks::Nobody => done,
+        _ if operation.token == Token::Ignored => done,
         "anonymous" if decide(Subject::Visitor, action, Resource::Any).is_ok() => done,
         "other" => decided(OWNER + 1, Role::User),
         "owner" => decided(OWNER, Role::User),
@@ -114,8 +115,8 @@ fn user(number: u128) -> UserId {
     UserId::new(uuid::Uuid::from_u128(number))
 }
 
-/// Whether the row is what the audiences of the operation's action make it. An operation without an action answers
-/// everybody alike.
+/// Whether the row follows from the audiences of the operation's action. An operation without an action gives every
+/// caller the same status.
 pub(super) fn is_of_its_action(operation: &Operation, row: &Row) -> bool {
     let Some(known) = Api::operations().find(|known| known.id == operation.name) else { return false };
     match known.action {

@@ -1,4 +1,4 @@
-//! Bodies.
+//! Bodies that are not JSON, do not fit their schema or break a rule.
 
 use super::{Cases, JSON, are_refused};
 use crate::shop::{ORDERS, PASSWORD, PRODUCTS, REGISTER, Shop, basket, path, stock_path};
@@ -7,13 +7,13 @@ use skep_journeys::{Client, Store};
 
 const UNKNOWN: &str = "019a9d3c-5a00-7000-8000-000000000001";
 
-/// What `text` becomes with the id of a product in place of `ID`, as the body of an order.
+/// Makes requests for orders. The body is a text in which `ID` stands for the id of a product.
 fn ordering<'c>(client: &'c Client, product: &str) -> impl Fn(&str) -> skep_journeys::Call<'c> {
     let product = product.to_owned();
     move |text| client.post(ORDERS).text(JSON, text.replace("ID", &product))
 }
 
-pub(crate) fn texts_that_are_no_json(store: &Store) {
+pub(crate) fn texts_that_are_not_json(store: &Store) {
     let shop = Shop::open(store);
     let ada = shop.user("ada");
     let honey = shop.product("HONEY", 1999, 10);
@@ -148,7 +148,7 @@ pub(crate) fn values_that_are_refused(store: &Store) {
             (order(&[(&honey, 1), (&gold, -1)]), r#"422 validation_failed "/lines/1/quantity" out_of_range"#),
             (order(&[(&honey, i64::MAX)]), r#"422 validation_failed "/lines/0/quantity" out_of_range"#),
             (order(&[(&honey, 1), (UNKNOWN, 1)]), r#"422 validation_failed "/lines/1/product_id" unknown_product"#),
-            // An id that cannot be read is judged like any other that names nothing.
+            // An id that cannot be parsed gets the answer of an unknown id.
             (order(&[(&honey, 1), ("nope", 1)]), r#"422 validation_failed "/lines/1/product_id" unknown_product"#),
             (
                 order(&[("nope", 1), (&honey, 1), ("", 1)]),

@@ -15,7 +15,11 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
     let visitor = shop.server.visitor();
     let honey = shop.product("HONEY", 1999, 10);
     let good = ada.token().to_owned();
-    assert_eq!(accepted_with(&shop, &issue(&shop.deployment, &claims(&good))), 200, "what is issued here is good");
+    assert_eq!(
+        accepted_with(&shop, &issue(&shop.deployment, &claims(&good))),
+        200,
+        "a token that is issued here is valid"
+    );
 
     let (head, rest) = good.split_once('.').expect("three parts");
     let (payload, signature) = rest.split_once('.').expect("three parts");
@@ -24,7 +28,7 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
     let mut admin = decode(payload);
     admin["sub"] = decode(part(shop.admin.token(), 1))["sub"].clone();
     let ended = AccessClaims { session_id: claims(shop.admin.token()).session_id, ..claims(&good) };
-    // Another deployment that calls itself the same.
+    // Another deployment with the same public URL.
     let stranger = Deployment::new(&Store::Sqlite);
     let tokens = [
         "x".to_owned(),
@@ -48,7 +52,7 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
     let mut cases: Cases<'_> = vec![];
     for token in tokens {
         let header = format!("Bearer {token}");
-        // A public path as well: who sends a token must send a good one.
+        // On a public path as well, a token that is sent must be valid.
         for call in [visitor.get(PROFILE), visitor.get(PRODUCTS), visitor.post(ORDERS).json(basket(&[(&honey, 1)]))] {
             cases.push((call.header("Authorization", &header), "401 invalid_token"));
         }
@@ -59,7 +63,7 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
     cases.push((visitor.get(PROFILE), "401 unauthenticated"));
     cases.push((ada.get(PROFILE).header("Authorization", format!("Bearer {good}")), "400 bad_request"));
     are_refused(&shop, cases);
-    assert_eq!(accepted_with(&shop, &good), 200, "the good one is as good as before");
+    assert_eq!(accepted_with(&shop, &good), 200, "the valid token is still accepted");
     shop.server.stop();
 }
 

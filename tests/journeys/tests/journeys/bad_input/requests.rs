@@ -1,4 +1,4 @@
-//! Everything about a request but its body.
+//! Every part of a request except its body.
 
 use super::{Cases, JSON, are_refused};
 use crate::shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, REGISTER, Shop, account, basket, path, product, stock_path};
@@ -159,7 +159,7 @@ pub(crate) fn requests_that_break_http(store: &Store) {
     for (request, expected) in &raw {
         let answer = shop.server.connect().exchange(request.as_bytes());
         let answer = answer.unwrap_or_else(|error| panic!("no answer, expected {expected}: {error}"));
-        // Any call of this kind will do: what is checked is that the answer is a problem document.
+        // The call is not the one that was sent. It only checks that the answer is a problem document.
         let answer = ada.post(ORDERS).check(answer);
         assert_eq!(answer.problem(), *expected, "{answer:?}");
     }
@@ -173,7 +173,7 @@ pub(crate) fn requests_that_break_http(store: &Store) {
     shop.server.stop();
 }
 
-pub(crate) fn the_first_of_several_faults_is_told(store: &Store) {
+pub(crate) fn the_first_of_several_faults_is_reported(store: &Store) {
     let shop = Shop::open(store);
     let (admin, ada, visitor) = (&shop.admin, shop.user("ada"), shop.server.visitor());
     let honey = shop.product("HONEY", 1999, 10);

@@ -32,13 +32,13 @@ pub(crate) fn heads_and_bodies_that_are_too_large(store: &Store) {
         assert_eq!(answer.problem(), expected, "{answer:?}");
         assert_eq!(answer.header("connection"), Some("close"), "{answer:?}");
     }
-    // Beyond what is even buffered, there is a status and no document.
+    // A head that is larger than the buffer gets a status without a problem document.
     let huge = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(200 << 10));
     assert_eq!(shop.server.connect().exchange(huge.as_bytes()).expect("an answer").status, 431);
     shop.server.stop();
 }
 
-pub(crate) fn methods_and_what_they_answer(store: &Store) {
+pub(crate) fn methods_and_their_answers(store: &Store) {
     let shop = Shop::open(store);
     let (visitor, ada) = (shop.server.visitor(), shop.user("ada"));
     let honey = path(&shop.product("HONEY", 1999, 10));
@@ -48,8 +48,8 @@ pub(crate) fn methods_and_what_they_answer(store: &Store) {
         (LOGIN, "POST, OPTIONS"),
         ("/health", "GET, HEAD, OPTIONS"),
     ] {
-        let told = visitor.call("OPTIONS", target).send().expect(204);
-        assert_eq!((sorted(&told), told.body.len()), (words(allow), 0), "{target}");
+        let answer = visitor.call("OPTIONS", target).send().expect(204);
+        assert_eq!((sorted(&answer), answer.body.len()), (words(allow), 0), "{target}");
         for method in ["TRACE", "BREW", "get"] {
             let refused = visitor.call(method, target).send().refused(405, "method_not_allowed");
             assert_eq!(sorted(&refused), words(allow), "{method} {target}");
@@ -58,9 +58,9 @@ pub(crate) fn methods_and_what_they_answer(store: &Store) {
     visitor.call("OPTIONS", "/nowhere").send().refused(404, "not_found");
     for target in [PRODUCTS, &honey, "/health", "/openapi.json", "/nowhere", ORDERS] {
         let (head, get) = (visitor.call("HEAD", target).send(), visitor.get(target).send());
-        let told = |answer: &Answer, name: &str| answer.header(name).map(str::to_owned);
+        let header = |answer: &Answer, name: &str| answer.header(name).map(str::to_owned);
         for name in ["content-length", "content-type", "etag"] {
-            assert_eq!(told(&head, name), told(&get, name), "{name} of {target}");
+            assert_eq!(header(&head, name), header(&get, name), "{name} of {target}");
         }
         assert_eq!(head.status, get.status, "{target}");
     }

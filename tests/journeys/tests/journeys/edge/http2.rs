@@ -12,7 +12,7 @@ use skep_journeys::{Connection, PATIENCE, Store};
 use std::{io, net::SocketAddr, thread};
 use tokio::{net::TcpStream, time::timeout};
 
-/// What an HTTP/2 client says first.
+/// The first bytes that an HTTP/2 client sends.
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const DATA: u8 = 0;
@@ -30,17 +30,17 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// The preface and no settings of our own.
+/// The preface and an empty SETTINGS frame.
 pub(super) fn greeting() -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
 }
 
-/// `GET /` of `http://a`, from the static table of HPACK.
+/// `GET http://a/`, from the static table of HPACK.
 const GET: &[u8] = &[0x82, 0x84, 0x86, 0x41, 1, b'a'];
-/// `POST /` of `http://a`.
+/// `POST http://a/`.
 const POST: &[u8] = &[0x83, 0x84, 0x86, 0x41, 1, b'a'];
 
-/// A whole request.
+/// A complete GET request on this stream.
 pub(super) fn request(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, GET)
 }
@@ -49,7 +49,7 @@ fn cancelled(stream: u32) -> Vec<u8> {
     [request(stream), frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
 }
 
-/// Sends the pieces, as long as the server takes them, and waits until it hangs up.
+/// Sends the pieces as long as the server accepts them, and waits until the server hangs up.
 fn flood(connection: &mut Connection, pieces: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
     connection.send(&greeting())?;
     for piece in pieces {
@@ -60,7 +60,7 @@ fn flood(connection: &mut Connection, pieces: impl Iterator<Item = Vec<u8>>) -> 
     connection.rest().map(drop)
 }
 
-/// A client that sends without end; whether the server hung up.
+/// A client that sends without end. It returns an error if the server does not hang up.
 type Flood = fn(&mut Connection) -> io::Result<()>;
 
 const FLOODS: &[(&str, Flood)] = &[

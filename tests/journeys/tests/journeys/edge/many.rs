@@ -4,13 +4,13 @@ use crate::shop::{ORDERS, PRODUCTS, Shop, basket};
 use skep_journeys::{Connection, Deployment, Store, wait_for};
 
 const IDLE: usize = 500;
-/// More than the idle ones, so that there is room for those that work.
+/// More than the idle connections, so that there is room for active ones.
 const CAP: usize = 520;
 
 pub(crate) fn requests_go_on_beside_idle_connections(store: &Store) {
     let mut deployment = Deployment::new(store);
     deployment.set("SKEP_MAX_CONNECTIONS", CAP.to_string());
-    // Until this journey is over.
+    // Longer than this journey takes.
     deployment.set("SKEP_IDLE_TIMEOUT", "3600");
     let shop = Shop::open_on(deployment);
     let ada = shop.user("ada");
@@ -27,7 +27,7 @@ pub(crate) fn requests_go_on_beside_idle_connections(store: &Store) {
     }
     assert_eq!(shop.stock(&honey), (100, 50));
 
-    // Over the cap, a newcomer is told so and not left waiting.
+    // A connection over the cap gets an answer at once instead of waiting.
     let full = wait_for("the cap to be reached", || {
         let mut connection = shop.server.connect();
         let answer = connection.exchange(&get.bytes()).expect("an answer");
@@ -35,17 +35,17 @@ pub(crate) fn requests_go_on_beside_idle_connections(store: &Store) {
             held.push(connection);
             return None;
         }
-        assert!(connection.rest().is_ok(), "and then hung up on");
+        assert!(connection.rest().is_ok(), "the server hangs up after the answer");
         Some(answer)
     });
     assert!((CAP - 5..=CAP).contains(&held.len()), "{} were open", held.len());
     let full = full.refused(503, "unavailable");
     assert!(full.header("retry-after").is_some() && full.header("connection") == Some("close"), "{full:?}");
-    // Those who are in are served as before.
+    // Connections under the cap are served as before.
     for connection in &mut held {
         get.check(connection.exchange(&get.bytes()).expect("an answer")).expect(200);
     }
-    // A place that comes free is taken again.
+    // A new connection gets a place that has become free.
     held.truncate(IDLE);
     wait_for("a place", || ada.connect().ok()?.exchange(&get.bytes()).ok().filter(|answer| answer.status == 200));
     drop(held);

@@ -1,14 +1,14 @@
-//! Clients that send too slowly, or take too slowly what they are sent.
+//! Clients that send too slowly, or read their answers too slowly.
 
 use super::{http2, in_a_hurry};
 use crate::shop::{LOGIN, PRODUCTS, Shop};
 use skep_journeys::{Connection, Store, wait_for};
 use std::{io, thread, time::Duration};
 
-/// How often a client that drips sends a byte: well within any wait for the next one.
+/// The pause between two bytes of a dripping client. It is shorter than every timeout for a single read.
 const DRIP: Duration = Duration::from_millis(100);
 
-/// A client that means no good: what it does until the server hangs up, and what it was answered meanwhile.
+/// A hostile client. It runs until the server hangs up, and returns the bytes that it received.
 type Client = fn(&mut Connection) -> io::Result<Vec<u8>>;
 
 const CLIENTS: &[(&str, Client)] = &[
@@ -33,7 +33,7 @@ const CLIENTS: &[(&str, Client)] = &[
     ("stalled chunk", |connection| says(connection, body("Transfer-Encoding: chunked\r\n\r\n5\r\n{").as_bytes())),
     ("dripping body", |connection| drips(connection, body("Content-Length: 100000\r\n\r\n{").as_bytes())),
     ("takes no answer", |connection| {
-        // Each is 1 MB and more, together more than the sockets of both sides hold.
+        // Each answer is over 1 MB. Together they are more than the socket buffers of both sides hold.
         connection.send("GET /api-docs HTTP/1.1\r\nHost: a\r\n\r\n".repeat(40).as_bytes())?;
         until_cut(connection, b"\r\n");
         Ok(vec![])
@@ -52,7 +52,7 @@ fn says(connection: &mut Connection, bytes: &[u8]) -> io::Result<Vec<u8>> {
     connection.rest()
 }
 
-/// Goes on to send a byte at a time until the server no longer takes it.
+/// Sends one byte at a time until the server no longer accepts it.
 fn drips(connection: &mut Connection, start: &[u8]) -> io::Result<Vec<u8>> {
     connection.send(start)?;
     wait_for("the server to hang up on a client that drips", || {
@@ -66,7 +66,7 @@ fn until_cut(connection: &mut Connection, bytes: &[u8]) {
     wait_for("the server to hang up", || connection.send(bytes).is_err().then_some(()));
 }
 
-pub(crate) fn whoever_is_too_slow_is_cut_and_others_are_served(store: &Store) {
+pub(crate) fn slow_clients_are_cut_and_others_are_served(store: &Store) {
     let shop = Shop::open_on(in_a_hurry(store));
     let visitor = shop.server.visitor();
     let ends = thread::scope(|scope| {
@@ -87,7 +87,7 @@ pub(crate) fn whoever_is_too_slow_is_cut_and_others_are_served(store: &Store) {
     for (name, end) in ends {
         let said = end.unwrap_or_else(|error| panic!("{name}: left open: {error}"));
         let said = String::from_utf8_lossy(&said);
-        // A request that has begun is told why it ends; a dripping client may be cut before it reads that.
+        // A request that has begun gets a 408. A dripping client may be cut before it reads that.
         if name.starts_with("stalled") {
             assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("\"code\":\"body_timeout\""), "{name}: {said}");
         } else if !name.starts_with("dripping") {

@@ -1,13 +1,13 @@
-//! Requests that two servers in a row could read differently: here one request is one, or none.
+//! Requests that two servers in a row could parse differently. This server reads each as one request or refuses it.
 
 use super::in_a_hurry;
 use crate::shop::{ORDERS, PRODUCTS, Shop, basket};
 use skep_journeys::{Server, Store};
 
-/// What an attacker wants to be read as a request of its own.
+/// The bytes that an attacker wants the server to read as a second request.
 const HIDDEN: &str = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Headers of a POST, each refused because its end can be read in two ways, or because it is no header.
+/// Headers of a POST. Each is refused because the end of the request is ambiguous, or because a header is invalid.
 const FRAMINGS: &[&str] = &[
     "Content-Length: 4\r\nTransfer-Encoding: chunked",
     "Transfer-Encoding: chunked\r\nContent-Length: 4",
@@ -37,7 +37,7 @@ const FRAMINGS: &[&str] = &[
     "Host: b",
 ];
 
-/// Chunked bodies that are none.
+/// Invalid chunked bodies.
 const CHUNKS: &[&str] = &[
     "x\r\n\r\n",
     "-1\r\n",
@@ -49,7 +49,7 @@ const CHUNKS: &[&str] = &[
     "\r\n",
 ];
 
-/// Request lines that are none, or that ask for what this server is not.
+/// Request lines that are invalid, or that name another server.
 const LINES: &[&str] = &[
     "GET  /health HTTP/1.1",
     "GET /health",
@@ -83,7 +83,7 @@ pub(crate) fn one_request_is_never_read_as_two(store: &Store) {
         is_refused_at_once(&shop.server, &format!("{line}\r\nHost: a\r\n\r\n{HIDDEN}"));
     }
     assert_eq!(shop.state(), before, "nothing is changed");
-    // What is good is read as what it is: two requests in one go are two.
+    // Two valid requests that are sent together are read as two.
     let list = format!("GET {PRODUCTS} HTTP/1.1\r\nHost: a\r\n\r\n");
     let answers = all_that_is_said(&shop.server, &format!("{list}{HIDDEN}"));
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
@@ -92,7 +92,7 @@ pub(crate) fn one_request_is_never_read_as_two(store: &Store) {
     shop.server.stop();
 }
 
-/// One answer at most, a refusal, and then the connection is closed: what follows is not read.
+/// Expects one answer, a refusal, and that the connection is closed without reading what follows.
 #[track_caller]
 fn is_refused_at_once(server: &Server, request: &str) {
     let said = all_that_is_said(server, request);
@@ -103,7 +103,7 @@ fn is_refused_at_once(server: &Server, request: &str) {
 #[track_caller]
 fn all_that_is_said(server: &Server, request: &str) -> String {
     let mut connection = server.connect();
-    // It may be refused before all of it is sent.
+    // The server may hang up before everything is sent.
     let _ = connection.send(request.as_bytes());
     let said = connection.rest().unwrap_or_else(|error| panic!("{request:?} left the connection open: {error}"));
     String::from_utf8_lossy(&said).into_owned()

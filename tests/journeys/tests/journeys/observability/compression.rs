@@ -1,11 +1,11 @@
-//! Answers in gzip.
+//! Answers that are compressed with gzip.
 
 use crate::shop::{LOGIN, PRODUCTS, Shop, credentials, path};
 use flate2::read::GzDecoder;
 use skep_journeys::{Answer, Client, Store};
 use std::io::Read as _;
 
-pub(super) fn large_answers_are_compressed_for_who_wants_it(store: &Store) {
+pub(super) fn large_answers_are_compressed_on_request(store: &Store) {
     let shop = Shop::open(store);
     let visitor = shop.server.visitor();
     let products: Vec<String> = (0..20).map(|n| shop.product(&format!("HONEY-{n}"), 1999, 10)).collect();
@@ -34,7 +34,7 @@ pub(super) fn large_answers_are_compressed_for_who_wants_it(store: &Store) {
             assert_eq!(answer.header("content-encoding"), None, "{target} {accept}");
         }
     }
-    // Small, an error, and one with a secret.
+    // A small answer, an error, and an answer with a secret.
     for answer in [
         visitor.get("/health").header("Accept-Encoding", "gzip").send().ok(),
         visitor.get("/no/such/path").header("Accept-Encoding", "gzip").send().expect(404),
@@ -42,7 +42,8 @@ pub(super) fn large_answers_are_compressed_for_who_wants_it(store: &Store) {
     ] {
         assert_eq!(answer.header("content-encoding"), None, "{answer:?}");
     }
-    // Who refuses plain answers gets a small one compressed, with a tag of its own that a change takes.
+    // A client that refuses plain answers gets even a small one compressed. Its entity tag is a separate one, and
+    // `If-Match` accepts it.
     let one = path(&products[0]);
     let plain = visitor.get(&one).send().ok();
     let packed = connection_get(&visitor, &one, "gzip, identity;q=0");
@@ -60,7 +61,7 @@ pub(super) fn large_answers_are_compressed_for_who_wants_it(store: &Store) {
     shop.server.stop();
 }
 
-/// Without a look at the contract, which knows plain bodies only.
+/// Sends a request without checking the contract, which knows only plain bodies.
 #[track_caller]
 fn connection_get(client: &Client, target: &str, accept: &str) -> Answer {
     let request = client.get(target).header("Accept-Encoding", accept).bytes();

@@ -1,11 +1,11 @@
-//! `/metrics` prints what the table says, and nothing else.
+//! `/metrics` prints the metrics of the table and no others.
 
 use crate::shop::{ORDERS, PRODUCTS, PROFILE, REGISTER, Shop, account, basket};
 use skep::telemetry::{METRICS, Metric, When};
 use skep_journeys::{Server, Store, wait_for};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A family as it was printed.
+/// A family of metrics as printed.
 #[derive(Default)]
 struct Family {
     help: String,
@@ -13,7 +13,7 @@ struct Family {
     labels: BTreeSet<String>,
 }
 
-pub(super) fn the_table_and_what_is_printed_agree(store: &Store) {
+pub(super) fn the_table_and_the_printed_metrics_agree(store: &Store) {
     let shop = Shop::open(store);
     let ada = shop.user("ada");
     let honey = shop.product("HONEY", 1999, 10);
@@ -26,7 +26,7 @@ pub(super) fn the_table_and_what_is_printed_agree(store: &Store) {
     let families = families(&printed(&shop.server));
     for (name, family) in &families {
         let metric = METRICS.iter().find(|metric| metric.name == name);
-        let metric = metric.unwrap_or_else(|| panic!("{name} is printed and not in the table"));
+        let metric = metric.unwrap_or_else(|| panic!("{name} is printed but not in the table"));
         assert_eq!((metric.kind.name(), metric.help), (&*family.kind, &*family.help), "{name}");
         let labels: BTreeSet<String> = metric.labels.iter().map(|label| (*label).to_owned()).collect();
         assert_eq!(labels, family.labels, "the labels of {name}");
@@ -35,11 +35,11 @@ pub(super) fn the_table_and_what_is_printed_agree(store: &Store) {
         When::Always | When::Used => true,
         When::Sqlite => *store == Store::Sqlite,
         When::Sql => !matches!(store, Store::Mongodb(_)),
-        When::Told | When::Traced | When::System => false,
+        When::Counted | When::Traced | When::System => false,
     };
     let missing: Vec<_> =
         METRICS.iter().filter(is_expected).filter(|metric| !families.contains_key(metric.name)).collect();
-    assert!(missing.is_empty(), "in the table and not printed: {missing:?}");
+    assert!(missing.is_empty(), "in the table but not printed: {missing:?}");
 
     let text = printed(&shop.server);
     let value = |start: &str| -> f64 {
@@ -51,12 +51,13 @@ pub(super) fn the_table_and_what_is_printed_agree(store: &Store) {
         let lines = lines.filter(|line| line.contains(&format!("outcome=\"{outcome}\"")));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
     };
-    // Set-up, ada, two log-ins, a product and an order at least; the order that is too large, the name that is taken.
+    // Committed: at least set-up, ada, two log-ins, a product and an order. Rolled back: the order that is too large,
+    // and the address that is taken.
     assert!(units("committed") >= 6.0 && units("rolled_back") >= 2.0, "{text}");
     assert_eq!(units("failed"), 0.0, "{text}");
     assert!(value("db_client_connection_max") >= 1.0 && value("process_resident_memory_bytes") > 1e6, "{text}");
     wait_for("the last request to be over", || {
-        // The one that asks is one.
+        // The request that asks counts itself.
         (shop.server.metric("http_server_active_requests") == 1.0).then_some(())
     });
     assert!(value("http_server_open_connections") >= 1.0);
@@ -86,7 +87,7 @@ fn families(text: &str) -> BTreeMap<String, Family> {
                 .iter()
                 .filter_map(|suffix| name.strip_suffix(suffix))
                 .find(|name| families.contains_key(*name))
-                .unwrap_or_else(|| panic!("{line} is of no family"))
+                .unwrap_or_else(|| panic!("{line} has no family"))
                 .to_owned();
             let names = labels.split("=\"").filter_map(|part| part.rsplit(['{', ',', '"']).next());
             let names = names.filter(|name| !name.is_empty() && *name != "le" && *name != "}").map(str::to_owned);

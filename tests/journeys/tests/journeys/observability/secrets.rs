@@ -1,4 +1,4 @@
-//! Secrets are planted everywhere, and looked for in everything that is told.
+//! Secrets are planted everywhere and searched for in everything that the server shows.
 
 use crate::shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, REGISTER, SETUP, basket, path, product};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -14,33 +14,33 @@ const REDIS: &str = "planted-redis-password-08aa";
 const DATABASE: &str = "planted-database-password-77e1";
 const EMAIL: &str = "planted-address-3b9d@example.com";
 
-/// What was planted, and what was told.
+/// The planted secrets, and the texts that must not have them.
 struct Search {
     planted: Vec<(&'static str, String)>,
-    told: Vec<(String, String)>,
+    shown: Vec<(String, String)>,
 }
 
 impl Search {
-    /// The answer may be told to others than its caller, as an error report.
+    /// Sends a call whose answer must not have a secret. Callers may pass an answer on, for example as an error report.
     #[track_caller]
     fn answered(&mut self, call: Call<'_>, status: u16) -> Answer {
         let answer = call.send().expect(status);
-        self.told.push((format!("{answer:?}"), String::from_utf8_lossy(&answer.body).into_owned()));
+        self.shown.push((format!("{answer:?}"), String::from_utf8_lossy(&answer.body).into_owned()));
         answer
     }
 
     #[track_caller]
     fn finds_nothing(&self) {
-        for (place, text) in &self.told {
+        for (place, text) in &self.shown {
             for (name, secret) in &self.planted {
                 let found = text.find(secret).map(|at| text[..at].lines().last().unwrap_or_default());
-                assert!(found.is_none(), "the {name} is told by {place}, after {found:?}");
+                assert!(found.is_none(), "{place} shows the {name} after {found:?}");
             }
         }
     }
 }
 
-pub(super) fn no_secret_is_told(store: &Store) {
+pub(super) fn no_secret_is_shown(store: &Store) {
     for format in ["human", "json"] {
         a_whole_life(store, format);
     }
@@ -50,7 +50,7 @@ pub(super) fn no_secret_is_told(store: &Store) {
 fn a_whole_life(store: &Store, format: &str) {
     let collector = Collector::start();
     let mut deployment = Deployment::new(store);
-    // Redis is away all the time, and says so in the log.
+    // Redis is always away, so the log reports its address.
     let redis = format!("redis://:{REDIS}@127.0.0.1:1");
     for (name, value) in [
         ("LOG_LEVEL", "trace"),
@@ -63,7 +63,7 @@ fn a_whole_life(store: &Store, format: &str) {
     }
     let wire = (*store != Store::Sqlite).then(|| Wire::to_the_store_of(&mut deployment));
     let server = deployment.start();
-    let mut search = Search { planted: planted(&deployment), told: vec![] };
+    let mut search = Search { planted: planted(&deployment), shown: vec![] };
 
     let setup = server.setup_token().expect("a token");
     let token = live(&server, &setup, &mut search);
@@ -71,22 +71,22 @@ fn a_whole_life(store: &Store, format: &str) {
         lose_the_store(&server, &wire, &token, &mut search);
     }
     let metrics = server.visitor().with_token(METRICS).get("/metrics").send().ok();
-    search.told.push(("/metrics".to_owned(), String::from_utf8_lossy(&metrics.body).into_owned()));
+    search.shown.push(("/metrics".to_owned(), String::from_utf8_lossy(&metrics.body).into_owned()));
 
     search.planted.push(("access token", token.clone()));
     search.planted.push(("signature of the token", token.rsplit('.').next().expect("a signature").to_owned()));
     wait_for("spans", || collector.spans().iter().any(|span| span.name == "POST /api/v1/orders").then_some(()));
     server.terminate();
     let out = server.out();
-    // The standard output is where the token for the set-up is handed over, once.
+    // The standard output shows the token for set-up, once.
     assert_eq!(out.matches(&setup).count(), 1, "{out}");
-    search.told.push(("the standard output".to_owned(), out.replace(&setup, "")));
-    search.planted.push(("token for the set-up", setup));
+    search.shown.push(("the standard output".to_owned(), out.replace(&setup, "")));
+    search.planted.push(("token for set-up", setup));
     let exit = server.wait();
-    assert!(exit.log.contains("TRACE") && exit.log.contains("access"), "the most talkative log");
-    search.told.push((format!("the log ({format})"), exit.log.clone()));
-    search.told.push(("the spans".to_owned(), String::from_utf8_lossy(&collector.bytes()).into_owned()));
-    // No secret, but nobody's business either.
+    assert!(exit.log.contains("TRACE") && exit.log.contains("access"), "the log has every level");
+    search.shown.push((format!("the log ({format})"), exit.log.clone()));
+    search.shown.push(("the spans".to_owned(), String::from_utf8_lossy(&collector.bytes()).into_owned()));
+    // An e-mail address is not a secret, but it does not belong in the log.
     assert!(!exit.log.contains(EMAIL), "an address is in the log");
     search.finds_nothing();
 }
@@ -113,7 +113,7 @@ fn account(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password, "display_name": "Grace" })
 }
 
-/// Everything that can be done, right and wrong; answers the access token.
+/// Makes every kind of call, valid and invalid. Returns the access token.
 fn live(server: &Server, setup: &str, search: &mut Search) -> String {
     let visitor = server.visitor();
     let with = |token: &str| {
@@ -129,7 +129,7 @@ fn live(server: &Server, setup: &str, search: &mut Search) -> String {
     search.answered(visitor.post(LOGIN).json(credentials(WRONG)), 401);
     let token = visitor.post(LOGIN).json(credentials(PASSWORD)).send().ok().text("/access_token");
 
-    // Bodies that are wrong in every way, with a secret where it does not belong.
+    // Invalid bodies of every kind, with a secret in the wrong place.
     search.answered(visitor.post(LOGIN).json(json!({ "email": PASSWORD, "password": [PASSWORD] })), 422);
     search.answered(visitor.post(LOGIN).json(json!({ "email": EMAIL, "password": PASSWORD, "x": WRONG })), 422);
     search.answered(visitor.post(LOGIN).text("application/json", format!("{{\"password\": \"{PASSWORD}\", ")), 400);
@@ -148,7 +148,7 @@ fn live(server: &Server, setup: &str, search: &mut Search) -> String {
     search.answered(grace.patch(path(&honey)).if_match("*").json(json!({ "name": [PASSWORD] })), 422);
     search.answered(grace.get(PROFILE), 200);
 
-    // Secrets at other places than theirs.
+    // Secrets in the wrong parts of a request.
     search.answered(visitor.get(format!("{PRODUCTS}?access_token={token}")), 400);
     search.answered(visitor.get(format!("{PRODUCTS}?cursor={WRONG}")), 400);
     search.answered(visitor.get(format!("/no/such/{PASSWORD}?password={PASSWORD}")), 404);
@@ -175,7 +175,7 @@ fn wrong_configurations(store: &Store) {
     let deployment = Deployment::new(store);
     let mut search = Search {
         planted: vec![("password of the database", DATABASE.to_owned()), ("password of redis", REDIS.to_owned())],
-        told: vec![],
+        shown: vec![],
     };
     let postgres = format!("postgres://skep:{DATABASE}@127.0.0.1:1/skep");
     let mongodb = format!("mongodb://skep:{DATABASE}@127.0.0.1:1/skep?replicaSet=rs0");
@@ -195,12 +195,12 @@ fn wrong_configurations(store: &Store) {
         for arguments in [&["serve"][..], &["check"], &["check", "--json"], &["migrate", "status"]] {
             let output = deployment.run(arguments, "", &settings);
             assert_eq!(output.code, Some(1), "{arguments:?} {wrong:?} {output:?}");
-            search.told.push((format!("{arguments:?} {wrong:?}"), format!("{}{}", output.out, output.err)));
+            search.shown.push((format!("{arguments:?} {wrong:?}"), format!("{}{}", output.out, output.err)));
         }
     }
     let file = format!("[store]\ndatabase_url = \"{postgres}\"\npassword = \"{DATABASE}\"\n[redis]\nurl = '{redis}\n");
     fs::write(deployment.path("skep.toml"), file).expect("a file");
     let output = deployment.run(&["serve"], "", &clear);
-    search.told.push(("a broken file".to_owned(), format!("{}{}", output.out, output.err)));
+    search.shown.push(("a broken file".to_owned(), format!("{}{}", output.out, output.err)));
     search.finds_nothing();
 }

@@ -1,4 +1,4 @@
-//! Traces, as a collector gets them.
+//! Traces as a collector receives them.
 
 use crate::shop::{ORDERS, PRODUCTS, PROFILE, Shop, basket};
 use skep_journeys::{Collector, Deployment, Span, Store, wait_for};
@@ -70,7 +70,7 @@ pub(super) fn every_request_is_a_trace(store: &Store) {
         spans.iter().filter(|span| span.parent_id != CALLER && !ids.contains(&&*span.parent_id)).collect();
     assert!(orphans.is_empty(), "{orphans:?}");
 
-    // What the request left in the outbox names the same span.
+    // The event in the outbox names the same span.
     if let Some(url) = postgres {
         let found = traceparents(&url);
         assert!(found.contains(&context), "{context} is not among {found:?}");
@@ -89,12 +89,12 @@ fn bad_contexts_are_replaced(shop: &Shop, collector: &Collector) {
     let spans = collector.trace(&context[3..35]);
     let server = only(&spans, |span| span.kind == 2);
     assert_eq!((&*server.parent_id, &*server.name), ("", "GET /api/v1/users/me"));
-    // Not sampled by its caller: not recorded.
+    // The caller does not sample this request, so it is not recorded.
     let other = "0af7651916cd43dd8448eb211c80319c";
     shop.admin.get(PROFILE).header("traceparent", format!("00-{other}-{CALLER}-00")).send().ok();
     let last = shop.admin.get("/no/such/path").send().expect(404).header("traceparent").expect("a trace").to_owned();
     let spans = collector.trace(&last[3..35]);
-    assert_eq!(only(&spans, |span| span.kind == 2).name, "GET", "a path that is no route names nothing");
+    assert_eq!(only(&spans, |span| span.kind == 2).name, "GET", "a path without a route adds no name");
     assert!(collector.spans().iter().all(|span| span.trace_id != other));
     // The log has the same trace.
     wait_for("the line of the request", || {
@@ -122,8 +122,8 @@ fn traceparents(url: &str) -> Vec<String> {
     })
 }
 
-pub(super) fn a_collector_that_is_away_or_silent_holds_nobody_up(store: &Store) {
-    // Nobody listens on a port that was just given back.
+pub(super) fn a_collector_that_is_away_or_silent_delays_no_request(store: &Store) {
+    // No process listens on a port that was just released.
     let away = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent_at = silent.local_addr().expect("an address");
@@ -144,7 +144,7 @@ pub(super) fn a_collector_that_is_away_or_silent_holds_nobody_up(store: &Store) 
         assert_eq!(
             (exit.code, exit.log.matches("collector of traces").count()),
             (Some(0), 1),
-            "told once: {}",
+            "logged once: {}",
             exit.log
         );
     }

@@ -1,4 +1,4 @@
-//! Registration, logging in, the set-up and one's own profile.
+//! Set-up, registration, log-in and profile.
 
 use super::Context;
 use crate::{
@@ -38,16 +38,16 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let user = visitor.with_token(answer.text("/access_token"));
     let profile = user.get(PROFILE).send().expect(200);
-    assert_eq!(profile.json(), ada, "the profile is what the registration answered");
+    assert_eq!(profile.json(), ada, "the profile equals the answer to the registration");
     assert_eq!(profile.etag(), "\"1\"");
 
     let wrong = json!({ "email": "ada@example.com", "password": format!("{PASSWORD}!") });
     let wrong = visitor.post(LOGIN).json(wrong).send().refused(401, "invalid_credentials");
-    let unknown = visitor.post(LOGIN).json(credentials("nobody")).send().refused(401, "invalid_credentials");
-    let told = |answer: &skep_journeys::Answer| (answer.json()["title"].clone(), answer.json()["detail"].clone());
-    assert_eq!(told(&wrong), told(&unknown), "which of both was wrong is not told");
+    let unknown = visitor.post(LOGIN).json(credentials("stranger")).send().refused(401, "invalid_credentials");
+    let shown = |answer: &skep_journeys::Answer| (answer.json()["title"].clone(), answer.json()["detail"].clone());
+    assert_eq!(shown(&wrong), shown(&unknown), "the answer does not show which of the two was wrong");
 
-    // A stale token in the header does not keep anybody from logging in.
+    // A worthless token in the header does not prevent a log-in.
     visitor.with_token("worthless").post(LOGIN).json(credentials("ada")).send().expect(200);
     let shop = Shop { admin: log_in(&server, "grace"), server, deployment };
     assert_eq!(shop.order_count(), 0);

@@ -12,8 +12,8 @@ use std::cmp::Ordering;
 
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
-        Journey::new("slice::a_catalogue_is_kept", products_are_created_changed_and_archived),
-        Journey::new("slice::a_catalogue_is_listed", every_product_once_in_every_order),
+        Journey::new("slice::a_catalog_is_kept", products_are_created_changed_and_archived),
+        Journey::new("slice::a_catalog_is_listed", every_product_once_in_every_order),
         Journey::new("slice::stock", stock_is_counted_and_shown),
     ],
     things: &[Thing {
@@ -60,7 +60,7 @@ pub(crate) fn products_are_created_changed_and_archived(store: &Store) {
     );
     merge(json!({ "name": null })).send().refused(422, "validation_failed").at("/name", "required");
     let same = merge(json!({})).send().expect(200);
-    assert_eq!((same.etag(), same.body), (in_yen.etag(), in_yen.body), "nothing changed, nothing moves");
+    assert_eq!((same.etag(), same.body), (in_yen.etag(), in_yen.body), "without a change, the version stays");
     ada.patch(&at).if_match("*").json(json!({ "name": "x" })).send().refused(403, "forbidden");
 
     ada.delete(&at).send().refused(403, "forbidden");
@@ -80,7 +80,7 @@ pub(crate) fn every_product_once_in_every_order(store: &Store) {
     let shop = Shop::open(store);
     let visitor = shop.server.visitor();
     for n in 0..23 {
-        // Neither names nor prices ascend with the time, and many prices are equal.
+        // Neither names nor prices follow the order of creation, and many prices are equal.
         shop.product(&format!("SKU-{:02}", n * 7 % 23), 100 + n % 4, 1);
     }
     let total = 23;
@@ -102,7 +102,7 @@ pub(crate) fn every_product_once_in_every_order(store: &Store) {
     shop.server.stop();
 }
 
-/// Where a product is in a list by this key: products with the same key are in the order of their ids.
+/// The sort key of a product in a list by `key`. Products with equal keys are sorted by their ids.
 fn place(product: &Value, key: &str) -> (i64, String, String) {
     let (number, text) = match key {
         "price" => (product["price"]["amount"].as_i64().expect("an amount"), ""),
@@ -111,7 +111,7 @@ fn place(product: &Value, key: &str) -> (i64, String, String) {
     (number, text.to_owned(), id_of(product).to_owned())
 }
 
-/// What was there before the first page was read, and stays, appears exactly once.
+/// A product that exists before the first page is read, and is not archived, appears exactly once.
 fn list_moves_under_a_reader(shop: &Shop, visitor: &Client) {
     let before = all(visitor, &format!("{PRODUCTS}?sort=sku&limit=100"));
     let first = visitor.get(format!("{PRODUCTS}?sort=sku&limit=10")).send().ok().json();
@@ -145,7 +145,7 @@ pub(crate) fn stock_is_counted_and_shown(store: &Store) {
     set(admin, 5, "\"9\"").refused(412, "precondition_failed");
     set(&ada, 5, "*").refused(403, "forbidden");
     assert_eq!(set(admin, 25, "\"1\"").expect(200).etag(), "\"2\"");
-    assert_eq!(set(admin, 25, "\"2\"").expect(200).etag(), "\"2\"", "the same count moves nothing");
+    assert_eq!(set(admin, 25, "\"2\"").expect(200).etag(), "\"2\"", "the same count changes nothing");
     assert_eq!(visitor.get(path(&id)).send().ok().etag(), "\"1\"", "the product is as it was");
 
     ada.post(crate::shop::ORDERS).json(crate::shop::basket(&[(&id, 20)])).send().expect(201);

@@ -1,4 +1,4 @@
-//! Categories.
+//! Categories and their tree.
 
 use super::{Context, Thing};
 use crate::{
@@ -14,8 +14,9 @@ const CATEGORIES: &str = "/api/v1/categories";
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::categories", categories_are_created_renamed_and_deleted),
-        Journey::new("slice::categories_by_strangers", what_strangers_send_is_refused),
+        Journey::new("slice::categories_by_strangers", invalid_and_forbidden_calls_are_refused),
         Journey::new("slice::categories_are_moved", categories_are_moved_without_cycles),
+        Journey::new("slice::the_category_tree_is_bounded", the_tree_has_at_most_sixteen_levels),
         Journey::new("slice::categories_are_listed", every_category_once_in_every_order),
     ],
     things: &[Thing { collection: CATEGORIES, parts: &[], make: |shop, _, _| make(shop, &unique("scene"), None) }],
@@ -48,7 +49,7 @@ fn categories_are_created_renamed_and_deleted(store: &Store) {
     let rename = |etag: &str, body: Value| admin.patch(at(&child)).if_match(etag).json(body).send();
     let renamed = rename("\"1\"", json!({ "slug": "lime" })).expect(200);
     assert_eq!((renamed.etag().as_str(), renamed.text("/name").as_str()), ("\"2\"", "Of linden"));
-    assert_eq!(rename("*", json!({ "slug": "lime" })).expect(200).etag(), "\"2\"", "the same moves nothing");
+    assert_eq!(rename("*", json!({ "slug": "lime" })).expect(200).etag(), "\"2\"", "the same values change nothing");
     rename("*", json!({ "slug": "honey" })).refused(409, "slug_taken");
 
     admin.delete(at(&top)).send().refused(409, "category_has_children");
@@ -63,7 +64,7 @@ fn categories_are_created_renamed_and_deleted(store: &Store) {
     shop.server.stop();
 }
 
-fn what_strangers_send_is_refused(store: &Store) {
+fn invalid_and_forbidden_calls_are_refused(store: &Store) {
     let shop = Shop::open(store);
     let (admin, visitor, ada) = (&shop.admin, shop.server.visitor(), shop.user("ada"));
     let id = make(&shop, "honey", None);
@@ -98,7 +99,7 @@ fn categories_are_moved_without_cycles(store: &Store) {
     let to = |id: &str, parent: Value| admin.post(format!("{}/move", at(id))).json(json!({ "parent_id": parent }));
     let moved = to(&child, json!(other)).if_match("\"1\"").send().expect(200);
     assert_eq!((moved.text("/parent_id"), moved.etag().as_str()), (other.clone(), "\"2\""));
-    assert_eq!(to(&child, json!(other)).send().expect(200).etag(), "\"2\"", "the same place moves nothing");
+    assert_eq!(to(&child, json!(other)).send().expect(200).etag(), "\"2\"", "the same place changes nothing");
     to(&child, Value::Null).if_match("\"1\"").send().refused(412, "precondition_failed");
     for under in [&other, &child] {
         to(&other, json!(under)).send().refused(409, "category_cycle");
@@ -109,6 +110,22 @@ fn categories_are_moved_without_cycles(store: &Store) {
     ada.post(format!("{}/move", at(&child))).json(json!({ "parent_id": null })).send().refused(403, "forbidden");
     assert_eq!(to(&child, Value::Null).send().expect(200).json()["parent_id"], Value::Null);
     to(&other, json!(child)).send().expect(200);
+    shop.server.stop();
+}
+
+fn the_tree_has_at_most_sixteen_levels(store: &Store) {
+    let shop = Shop::open(store);
+    let mut line = vec![make(&shop, "level-1", None)];
+    for level in 2..=16 {
+        line.push(make(&shop, &format!("level-{level}"), line.last().map(String::as_str)));
+    }
+    let deeper = json!({ "name": "Level 17", "slug": "level-17", "parent_id": line[15] });
+    shop.admin.post(CATEGORIES).json(deeper).send().refused(409, "category_too_deep");
+    let top = make(&shop, "top", None);
+    let to = |id: &str, parent: &str| shop.admin.post(format!("{}/move", at(id))).json(json!({ "parent_id": parent }));
+    to(&line[0], &top).send().refused(409, "category_too_deep");
+    to(&line[1], &top).send().expect(200);
+    to(&top, &line[0]).send().refused(409, "category_too_deep");
     shop.server.stop();
 }
 

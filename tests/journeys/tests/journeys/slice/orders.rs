@@ -1,4 +1,4 @@
-//! Orders, one after the other.
+//! Orders, placed one after the other.
 
 use super::{Context, Thing, rush};
 use crate::{
@@ -11,8 +11,8 @@ use skep_journeys::{Answer, Store};
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::orders", prices_are_snapshotted_and_stock_is_reserved),
-        Journey::new("slice::orders_are_private", nobody_sees_the_orders_of_others),
-        Journey::new("slice::repeats", a_repeat_with_a_key_is_answered_alike),
+        Journey::new("slice::orders_are_private", no_user_sees_the_orders_of_others),
+        Journey::new("slice::repeats", a_repeat_with_a_key_gets_the_same_answer),
         Journey::new("slice::buyers", rush::sixty_four_buyers_of_thirty_two_pieces),
         Journey::new("slice::repeats_at_once", rush::fifty_repeats_at_once_are_one_order),
         Journey::new("slice::opposite_carts", rush::carts_in_opposite_order),
@@ -78,11 +78,11 @@ pub(crate) fn prices_are_snapshotted_and_stock_is_reserved(store: &Store) {
     let gone = ada.post(ORDERS).json(basket(&[(&wax, 1), (&honey, 1)])).send();
     gone.refused(422, "validation_failed").at("/lines/1/product_id", "unknown_product");
     let mine = all(&ada, ORDERS);
-    assert_eq!(mine, [next.json(), cancelled.json()], "newest first, and the archived product still in them");
+    assert_eq!(mine, [next.json(), cancelled.json()], "newest first, with the archived product");
     shop.server.stop();
 }
 
-pub(crate) fn nobody_sees_the_orders_of_others(store: &Store) {
+pub(crate) fn no_user_sees_the_orders_of_others(store: &Store) {
     let shop = Shop::open(store);
     let (ada, bob) = (shop.user("ada"), shop.user("bob"));
     let honey = shop.product("HONEY", 1999, 10);
@@ -90,7 +90,7 @@ pub(crate) fn nobody_sees_the_orders_of_others(store: &Store) {
     let at = format!("{ORDERS}/{}", order.text("/id"));
     let other = bob.get(&at).send().refused(404, "not_found");
     let missing = bob.get(format!("{ORDERS}/019a9d3c-5a00-7000-8000-000000000001")).send().refused(404, "not_found");
-    assert_eq!(other.json()["detail"], missing.json()["detail"], "that there is one is not told");
+    assert_eq!(other.json()["detail"], missing.json()["detail"], "the answer does not show that the order exists");
     bob.post(format!("{at}/cancel")).send().refused(404, "not_found");
     assert!(all(&bob, ORDERS).is_empty());
     shop.server.visitor().get(ORDERS).send().refused(401, "unauthenticated");
@@ -102,7 +102,7 @@ pub(crate) fn nobody_sees_the_orders_of_others(store: &Store) {
     shop.server.stop();
 }
 
-pub(crate) fn a_repeat_with_a_key_is_answered_alike(store: &Store) {
+pub(crate) fn a_repeat_with_a_key_gets_the_same_answer(store: &Store) {
     let shop = Shop::open(store);
     let (admin, ada, bob) = (&shop.admin, shop.user("ada"), shop.user("bob"));
     let create = |sku: &str| admin.post(PRODUCTS).key("create").json(product(sku, 1999, 10)).send();
@@ -111,7 +111,7 @@ pub(crate) fn a_repeat_with_a_key_is_answered_alike(store: &Store) {
     let place = |quantity| ada.post(ORDERS).key("place").json(basket(&[(&honey, quantity)])).send();
     let order = alike(3, || place(2).expect(201));
     place(3).refused(422, "idempotency_key_reused");
-    // Before what is wrong with an id, whether it can be read or not.
+    // A reused key is refused before an unknown or unparsable id.
     for id in ["019a9d3c-5a00-7000-8000-000000000001", "nope"] {
         let other = ada.post(ORDERS).key("place").json(basket(&[(id, 3)])).send();
         other.refused(422, "idempotency_key_reused");
@@ -130,9 +130,9 @@ pub(crate) fn a_repeat_with_a_key_is_answered_alike(store: &Store) {
     let cancel = format!("{ORDERS}/{}/cancel", order.text("/id"));
     alike(2, || ada.post(&cancel).key("c").send().expect(200));
     alike(2, || admin.delete(&at).key("d").send().expect(204));
-    assert_eq!(place(2).expect(201).body, order.body, "the answer of then, whatever has happened since");
+    assert_eq!(place(2).expect(201).body, order.body, "the first answer, whatever has happened since");
 
-    // A refusal that changed nothing is not kept: a repeat is judged anew.
+    // A refusal is not kept, so a repeat is decided again.
     let wax = shop.product("WAX", 450, 0);
     let try_wax = || ada.post(ORDERS).key("wax").json(basket(&[(&wax, 1)])).send();
     try_wax().refused(409, "insufficient_stock");
@@ -141,7 +141,7 @@ pub(crate) fn a_repeat_with_a_key_is_answered_alike(store: &Store) {
     shop.server.stop();
 }
 
-/// Asks several times; the answers are the same to the byte.
+/// Makes a call several times and expects the same answer, byte by byte.
 #[track_caller]
 fn alike(times: usize, ask: impl Fn() -> Answer) -> Answer {
     let first = ask();

@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many orders at once.
 
 use crate::shop::{ORDERS, Shop, all, basket, id_of};
 use skep_journeys::{Answer, Store};
@@ -10,7 +10,7 @@ pub(crate) fn sixty_four_buyers_of_thirty_two_pieces(store: &Store) {
     let honey = shop.product("HONEY", 1999, 32);
     let start = Instant::now();
     let answers = at_once(64, |n| buyers[n].post(ORDERS).json(basket(&[(&honey, 1)])).send());
-    tell(&format!("{}: 64 buyers at once for 32 pieces: {} ms", store.name(), start.elapsed().as_millis()));
+    print(&format!("{}: 64 buyers at once for 32 pieces: {} ms", store.name(), start.elapsed().as_millis()));
     let (placed, short): (Vec<Answer>, Vec<Answer>) = answers.into_iter().partition(|answer| answer.status == 201);
     for answer in &short {
         answer.clone().refused(409, "insufficient_stock").at("/lines/0/quantity", "insufficient_stock");
@@ -47,7 +47,7 @@ pub(crate) fn carts_in_opposite_order(store: &Store) {
     shop.server.stop();
 }
 
-/// Asks from as many threads, released together.
+/// Calls `ask` from `count` threads, which start together.
 #[track_caller]
 pub(crate) fn at_once<T: Send>(count: usize, ask: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(count);
@@ -65,7 +65,7 @@ pub(crate) fn at_once<T: Send>(count: usize, ask: impl Fn(usize) -> T + Sync) ->
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the time is what the run is asked to show")]
-fn tell(text: &str) {
+#[expect(clippy::print_stdout, reason = "the run shows how long the rush took")]
+fn print(text: &str) {
     println!("{text}");
 }

@@ -1,0 +1,71 @@
+//! The rules with a number: `docs/invariants.md` has a row for each number that a comment cites, and no other rows.
+
+use crate::SourceFile;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A row of `docs/invariants.md`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invariant {
+    /// A letter for the subject and a count, for example `I1`.
+    pub number: String,
+    /// The functions in the last column that test it.
+    pub tests: Vec<String>,
+}
+
+/// The rows of the page that start with a number.
+#[must_use]
+pub fn invariants(page: &str) -> Vec<Invariant> {
+    let rows = page.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.trim_end_matches('|').split('|').map(str::trim).collect();
+        let number = cells.first().filter(|cell| is_number(cell))?;
+        // Every second part of a cell is code.
+        let code = cells.last()?.split('`').skip(1).step_by(2);
+        let is_function = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        let tests = code.filter(is_function).map(str::to_owned).collect();
+        Some(Invariant { number: (*number).to_owned(), tests })
+    });
+    rows.collect()
+}
+
+/// The numbers that comments cite, each with the first file that cites it.
+#[must_use]
+pub fn cited_invariants(files: &[SourceFile]) -> BTreeMap<String, String> {
+    let mut cited = BTreeMap::new();
+    for file in files {
+        let comments = file.text.lines().filter_map(|line| line.split_once("//")).map(|(_, comment)| comment);
+        let words = comments.flat_map(|comment| comment.split(|c: char| !c.is_alphanumeric()));
+        for number in words.filter(|word| is_number(word)) {
+            cited.entry(number.to_owned()).or_insert_with(|| file.path.clone());
+        }
+    }
+    cited
+}
+
+fn is_number(word: &str) -> bool {
+    let count = word.strip_prefix(['C', 'I', 'M', 'O']);
+    count.is_some_and(|count| !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Cited numbers without a row, rows that are repeated or not cited, and rows whose tests do not exist.
+#[must_use]
+pub fn invariant_violations(files: &[SourceFile], page: &str) -> Vec<String> {
+    let (rows, cited) = (invariants(page), cited_invariants(files));
+    let mut violations = vec![];
+    let mut stated = BTreeSet::new();
+    for Invariant { number, tests } in &rows {
+        if !stated.insert(number) {
+            violations.push(format!("{number} has two rows"));
+        }
+        if !cited.contains_key(number) {
+            violations.push(format!("no comment cites {number}"));
+        }
+        if tests.is_empty() {
+            violations.push(format!("{number} names no test"));
+        }
+        let is_missing = |test: &&String| !files.iter().any(|file| file.text.contains(&format!("fn {test}(")));
+        violations.extend(tests.iter().filter(is_missing).map(|test| format!("{number} names {test}, not a function")));
+    }
+    let unstated = cited.iter().filter(|(number, _)| !stated.contains(number));
+    violations.extend(unstated.map(|(number, path)| format!("{path} cites {number}, which has no row")));
+    violations
+}

@@ -1,0 +1,92 @@
+//! A start that cannot go on says why, what to do, and how long it waits.
+
+use crate::{Journey, Needs};
+use skep_journeys::{Deployment, Store, Wire, wait_for};
+use std::net::{Ipv4Addr, TcpListener};
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("start::port_in_use", a_port_in_use_is_named).needing(Needs::NoServer),
+    Journey::new("start::store_comes", the_start_waits_for_the_store).needing(Needs::Server),
+    Journey::new("start::store_silent", a_silent_store_is_reported).needing(Needs::Server),
+    Journey::new("start::store_stays_away", the_start_gives_up).needing(Needs::Server),
+    Journey::new("start::store_refuses", a_refusal_ends_the_start_at_once).needing(Needs::Server),
+    Journey::new("start::redis_away", an_absent_redis_is_reported).needing(Needs::NoServer),
+];
+
+/// The setting with the address of the store.
+fn setting(store: &Store) -> &'static str {
+    if store.name() == "postgres" { "DATABASE_URL" } else { "MONGODB_URI" }
+}
+
+fn a_port_in_use_is_named(store: &Store) {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = other.local_addr().expect("an address").port().to_string();
+    let deployment = Deployment::new(store);
+    let output = deployment.run(&["serve"], "", &[("PORT", &port)]);
+    assert!(output.out.is_empty(), "{output:?}");
+    output.refused(&["in use", "set PORT", &port]);
+    let checked = deployment.run(&["check"], "", &[("PORT", &port)]);
+    assert!(checked.code == Some(1) && checked.out.contains("set PORT"), "{checked:?}");
+}
+
+fn the_start_waits_for_the_store(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let wire = Wire::to_the_store_of(&mut deployment);
+    wire.cut();
+    let starting = deployment.begin_start();
+    wait_for("a warning", || starting.log().contains(setting(store)).then_some(()));
+    assert!(starting.out().is_empty(), "nothing is served yet: {}", starting.out());
+    wire.mend();
+    let server = starting.finish();
+    assert!(server.log().contains("answers, the start goes on"), "{}", server.log());
+    assert!(server.setup_token().is_some());
+    server.stop();
+}
+
+fn a_silent_store_is_reported(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let wire = Wire::to_the_store_of(&mut deployment);
+    wire.freeze();
+    let starting = deployment.begin_start();
+    wait_for("a warning", || starting.log().contains(setting(store)).then_some(()));
+    wire.mend();
+    starting.finish().stop();
+}
+
+fn the_start_gives_up(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let wire = Wire::to_the_store_of(&mut deployment);
+    wire.cut();
+    deployment.set("SKEP_START_TIMEOUT", "1");
+    for command in [&["serve"][..], &["migrate", "status"]] {
+        let output = deployment.run(command, "", &[]);
+        assert!(output.out.is_empty(), "{output:?}");
+        output.refused(&["did not answer within 1 s", setting(store), "SKEP_START_TIMEOUT"]);
+    }
+}
+
+fn a_refusal_ends_the_start_at_once(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let (name, address) = deployment.settings().find(|(name, _)| name == setting(store)).expect("an address");
+    let (_, rest) = address.split_once("://").expect("a scheme");
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let scheme = if store.name() == "postgres" { "postgres" } else { "mongodb" };
+    deployment.set(&name, format!("{scheme}://stranger:hunter2@{host}"));
+    // The test would run out of patience if the start waited that long.
+    deployment.set("SKEP_START_TIMEOUT", "3600");
+    let output = deployment.run(&["serve"], "", &[]);
+    assert!(!output.err.contains("hunter2"), "{output:?}");
+    output.refused(&["cannot be used", setting(store)]);
+}
+
+fn an_absent_redis_is_reported(store: &Store) {
+    // Nothing listens behind this wire.
+    let wire = Wire::to("127.0.0.1:1");
+    let mut deployment = Deployment::new(store);
+    deployment.set("REDIS_URL", format!("redis://:hunter2@{}", wire.address()));
+    let server = deployment.start();
+    wait_for("a warning", || server.log().contains("REDIS_URL").then_some(()));
+    let log = server.log();
+    assert!(log.contains(&wire.address().to_string()) && !log.contains("hunter2"), "{log}");
+    server.stop();
+}
