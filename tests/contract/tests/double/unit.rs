@@ -281,6 +281,9 @@ impl CategoryRepository for FlawedUnit {
     async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Done<Vec<CategoryId>> {
         through!(self, CategoryRepository::lineage(id, moving))
     }
+    async fn height(&mut self, id: CategoryId) -> Done<usize> {
+        through!(self, CategoryRepository::height(id))
+    }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         through!(self, CategoryRepository::delete(category))
     }
