@@ -128,11 +128,12 @@ impl CategoryRepository for MongoUnit {
     }
 
     async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError> {
+        // A child has depth 0, so this looks one level deeper than the tree may be.
+        let deepest = i64::try_from(Category::MAX_DEPTH).unwrap_or(i64::MAX) - 1;
         let below = doc! {
             "from": CategoryDoc::COLLECTION, "startWith": "$_id", "connectFromField": "_id", "as": "below",
-            "connectToField": "parent_id", "depthField": "depth", "maxDepth": Category::MAX_DEPTH as i64 - 1,
+            "connectToField": "parent_id", "depthField": "depth", "maxDepth": deepest,
         };
-        // A child has depth 0.
         let height = doc! { "$add": [2_i64, { "$ifNull": [{ "$max": "$below.depth" }, -1_i64] }] };
         let pipeline = vec![
             doc! { "$match": { "_id": record::id(id.uuid()) } },

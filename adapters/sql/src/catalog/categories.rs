@@ -116,7 +116,7 @@ impl CategoryRepository for SqlUnit {
     }
 
     async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError> {
-        let most = Category::MAX_DEPTH as i64;
+        let most = i64::try_from(Category::MAX_DEPTH).unwrap_or(i64::MAX);
         let height = self.row(&HEIGHT, args![id.uuid(), most], Row::int).await?;
         Ok(height.and_then(|height| usize::try_from(height).ok()).unwrap_or_default())
     }
