@@ -1,4 +1,4 @@
-//! What a driver does. SQLite and PostgreSQL implement these traits and nothing else.
+//! The traits of a driver. SQLite and PostgreSQL implement these and nothing else.
 
 use super::{Engine, Row, Statement, Value};
 use async_trait::async_trait;
@@ -7,15 +7,15 @@ use skep_application::kernel::{Key, StoreError, TxMode};
 /// Runs statements. Every method checks its arguments with [`Statement::check`] and classifies the driver's errors.
 #[async_trait]
 pub trait SqlConnection: Send {
-    /// Runs a statement; answers the number of rows it changed.
+    /// Runs a statement and returns the number of rows that it changed.
     async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError>;
-    /// Runs a batch statement for every row; answers the number of rows it changed in all. Nothing for no rows.
+    /// Runs a batch statement for every row and returns the total number of changed rows. Without rows, nothing runs.
     async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError>;
-    /// Runs a statement; answers its rows.
+    /// Runs a statement and returns its rows.
     async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError>;
 }
 
-/// A transaction. Dropping it undoes it.
+/// A transaction. Dropping it rolls it back.
 #[async_trait]
 pub trait SqlTransaction: SqlConnection {
     /// As [`skep_application::kernel::Transaction::commit`].
@@ -24,33 +24,33 @@ pub trait SqlTransaction: SqlConnection {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// The schema of a database, locked against every other instance until it is dropped.
+/// The schema of a database, locked against every other instance until this is dropped.
 ///
-/// Statements run alone, or between `begin` and `commit` in the transaction of a step. Dropping undoes the step that is
-/// open.
+/// Statements run alone, or between `begin` and `commit` in the transaction of a step. Dropping rolls back an open
+/// step.
 #[async_trait]
 pub trait SqlSchema: SqlConnection {
-    /// Opens a step.
+    /// Opens the transaction of a step.
     async fn begin(&mut self) -> Result<(), StoreError>;
     /// Runs a script of any number of statements in the step, however long it takes.
     async fn script(&mut self, script: &str) -> Result<(), StoreError>;
-    /// Ends the step; durable when it is answered. After an error the step is undone.
+    /// Commits the step. It is durable when this returns. After an error the step is rolled back.
     async fn commit(&mut self) -> Result<(), StoreError>;
-    /// Undoes the step.
+    /// Rolls the step back.
     async fn rollback(&mut self) -> Result<(), StoreError>;
 }
 
 /// A database of one engine.
 #[async_trait]
 pub trait SqlDatabase: Send + Sync {
-    /// Which engine it is.
+    /// The engine, which selects the text of a statement.
     fn engine(&self) -> Engine;
-    /// Opens a transaction. SQLite: write transactions queue fairly for the one writer. PostgreSQL: read committed for
-    /// writing, one snapshot for reading.
+    /// Opens a transaction. On SQLite, write transactions queue fairly for the one writer. On PostgreSQL, writing uses
+    /// read committed, and reading uses one snapshot.
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError>;
-    /// Runs one reading statement outside of any transaction; sees everything that was committed before.
+    /// Runs one reading statement outside of any transaction. It sees everything that was committed before.
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError>;
-    /// Locks the schema. Waits for another instance that holds it, up to a minute.
+    /// Locks the schema. Waits up to one minute for another instance that holds the lock.
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError>;
     /// As [`skep_application::operations::StoreHealth::check`].
     async fn check(&self) -> Result<(), StoreError>;

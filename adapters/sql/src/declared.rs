@@ -1,4 +1,4 @@
-//! What the contexts declare: their tables and their statements.
+//! The tables and statements that the contexts declare.
 
 use super::{
     Statement, Value, catalog, identity, kernel, operations, ordering,
@@ -8,7 +8,7 @@ use super::{
 use skep_application::kernel::Constraint;
 use std::sync::LazyLock;
 
-/// Tables and statements. Each file of a context answers its own.
+/// Tables and statements. Each file of a context returns its own.
 #[derive(Default)]
 pub(crate) struct Declared {
     tables: Vec<&'static Shape>,
@@ -22,13 +22,13 @@ impl Declared {
         Self { tables: vec![shape], statements: shape.offered.iter().map(|(_, statement)| statement).collect() }
     }
 
-    /// Statements with a text of their own.
+    /// Adds statements with a handwritten text.
     pub(crate) fn statements(mut self, statements: impl IntoIterator<Item = &'static Statement>) -> Self {
         self.statements.extend(statements);
         self
     }
 
-    /// Both of these.
+    /// Joins both declarations.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.tables.extend(other.tables);
         self.statements(other.statements)
@@ -43,33 +43,33 @@ static ALL: LazyLock<Declared> = LazyLock::new(|| {
         .and(operations::declared())
 });
 
-/// Every table that the repositories write, for tests that compare them with the catalogs of both engines.
+/// Every table that the repositories write. Tests compare them with the catalogs of both engines.
 #[must_use]
 pub fn tables() -> &'static [&'static Shape] {
     &ALL.tables
 }
 
-/// Every statement that the repositories and queries run, for tests that prepare each on both engines.
+/// Every statement that the repositories and queries run. Tests prepare each of them on both engines.
 #[must_use]
 pub fn statements() -> &'static [&'static Statement] {
     &ALL.statements
 }
 
-/// The uniqueness rule with this name.
+/// Finds the uniqueness rule whose index or key has this name.
 #[must_use]
 pub fn unique_rule(name: &str) -> Option<Constraint> {
     let rules = tables().iter().flat_map(|table| table.rules());
     rules.map(|rule| rule.constraint).find(|constraint| constraint.name() == name)
 }
 
-/// The foreign key with this name.
+/// Finds the foreign key with this constraint name.
 #[must_use]
 pub fn foreign_key(name: &str) -> Option<Constraint> {
     let references = tables().iter().flat_map(|table| &table.references);
     references.map(|reference| reference.constraint).find(|constraint| constraint.name() == name)
 }
 
-/// The uniqueness rule that SQLite speaks of in its message `UNIQUE constraint failed: table.column, …`, or
+/// Finds the uniqueness rule that SQLite names in its message `UNIQUE constraint failed: table.column, …`, or
 /// `… failed: index 'name'` for an index on an expression.
 #[must_use]
 pub fn unique_rule_by_message(message: &str) -> Option<Constraint> {
@@ -84,11 +84,11 @@ pub fn unique_rule_by_message(message: &str) -> Option<Constraint> {
     Some(rule.constraint)
 }
 
-/// The foreign key that a statement broke, on an engine that says only that one is broken. It is asked for in the same
-/// transaction, right after the statement failed, by an engine with one writer: nothing has changed since.
+/// Finds the foreign key that a statement broke, for an engine that only reports that one is broken (SQLite). Call it
+/// in the same transaction, right after the statement failed: with one writer, nothing has changed since.
 ///
-/// Known for the statements that follow from a table's declaration. `exists` tells whether a text with one parameter
-/// finds a row.
+/// Knows only the statements that are generated from a table's declaration. `exists` returns whether a text with one
+/// parameter finds a row.
 pub fn broken_foreign_key(
     statement: &'static Statement,
     args: &[Value],
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_that_use_cases_know_belongs_to_a_table() {
+    fn every_constraint_that_use_cases_know_belongs_to_a_table() {
         for constraint in skep_application::constraints() {
             assert_eq!(unique_rule(constraint.name()), Some(constraint), "{}", constraint.name());
         }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_rules_and_no_two_tables_have_one_name() {
+    fn rules_and_tables_have_unique_names() {
         let rules = tables().iter().flat_map(|table| table.rules().map(|rule| rule.constraint));
         let references =
             tables().iter().flat_map(|table| table.references.iter().map(|reference| reference.constraint));

@@ -1,5 +1,5 @@
 //! Everything that both SQL engines share: statements, repositories, queries and the migration runner, written once
-//! against the narrow [`SqlDatabase`]. `skep-sqlite` and `skep-postgres` are drivers beneath it.
+//! against the narrow [`SqlDatabase`]. `skep-sqlite` and `skep-postgres` are the drivers.
 
 mod catalog;
 mod database;

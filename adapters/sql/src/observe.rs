@@ -1,8 +1,7 @@
-//! What operators see of the store: how long statements and units of work take and how they end, as metrics and as
-//! spans.
+//! Metrics and spans of the store: how long statements and units of work take, and how they end.
 //!
-//! On the way of a statement nothing is allocated and no lock is taken. A statement of SQLite inside of a unit of work
-//! takes about as long as two looks at the clock, so there the unit is timed and not each of its statements.
+//! Watching a statement allocates nothing and takes no lock. On SQLite, a statement inside a unit of work takes about
+//! as long as reading the clock twice, so only the unit is timed there, not each of its statements.
 
 use super::{Engine, Statement, statements};
 use metrics::Histogram;
@@ -14,18 +13,18 @@ use std::{
 };
 use tracing::{Instrument as _, Span, field::Empty};
 
-/// What is counted of one database.
+/// The metrics of one database.
 pub(crate) struct Observer {
-    /// As OpenTelemetry calls the engine.
+    /// The engine's name in OpenTelemetry.
     system: &'static str,
-    /// Whether statements inside of units of work are timed too.
+    /// Whether statements inside units of work are timed too.
     times_all: bool,
-    /// By the address of the statement, sorted.
+    /// Address, name and timer of each declared statement, sorted by address.
     operations: Vec<(usize, &'static str, OnceLock<Histogram>)>,
     units: [Histogram; UnitOutcome::ALL.len()],
 }
 
-/// The span of an operation, a child of the one that the parent names, or else of the current one.
+/// The span of an operation: a child of `parent` if it is given, else of the current span.
 macro_rules! operation_span {
     ($system:expr, $name:expr $(, parent: $parent:expr)?) => {
         tracing::info_span!(
@@ -43,7 +42,7 @@ macro_rules! operation_span {
 }
 
 impl Observer {
-    /// The recorder of metrics has to be installed before: it is asked for every handle once.
+    /// Install the metrics recorder before: it is asked only once for each handle.
     pub(crate) fn new(engine: Engine) -> Arc<Self> {
         let (system, times_all) = match engine {
             Engine::Sqlite => ("sqlite", false),
@@ -59,7 +58,7 @@ impl Observer {
         Arc::new(Self { system, times_all, operations, units })
     }
 
-    /// Runs a statement outside of units of work.
+    /// Runs a statement outside of any unit of work.
     pub(crate) async fn read<T>(
         &self,
         statement: &'static Statement,
@@ -70,7 +69,7 @@ impl Observer {
         self.run(span, self.operation(statement), work).await
     }
 
-    /// Runs an operation in its span, and times it if there is somewhere to write the time.
+    /// Runs an operation in its span, and times it if there is a histogram.
     async fn run<T>(
         &self,
         span: Span,
@@ -88,13 +87,13 @@ impl Observer {
         done
     }
 
-    /// Where the statement stands among the declared ones.
+    /// Finds the index of the statement in `operations`.
     fn at(&self, statement: &'static Statement) -> Result<usize, usize> {
         self.operations.binary_search_by_key(&address(statement), |(address, ..)| *address)
     }
 
-    /// A statement that its context does not declare would be neither timed nor tried on both engines. Tests of this
-    /// crate have statements of their own.
+    /// Panics in debug builds if no context declares the statement: it would be neither timed nor tested on both
+    /// engines. This crate's tests have undeclared statements, called `test.…`.
     fn expect_declared(&self, statement: &'static Statement) {
         let known = self.at(statement).is_ok() || statement.name.starts_with("test.");
         debug_assert!(known, "{} is not declared by its context", statement.name);
@@ -109,7 +108,8 @@ impl Observer {
         Some(times.get_or_init(make))
     }
 
-    /// Counts what is a fault of the store; a row that exists already or was changed meanwhile is none.
+    /// Records the error in the span, and counts it if the store is at fault. Unique-key conflicts, broken references
+    /// and stale versions are not counted.
     fn note(&self, span: &Span, error: &StoreError) {
         let kind = kind(error);
         span.record("error.type", kind);
@@ -121,7 +121,7 @@ impl Observer {
         metrics::counter!("skep_store_errors_total", &labels).increment(1);
     }
 
-    /// Begins to watch a unit of work.
+    /// Starts watching a unit of work.
     pub(crate) fn unit(self: &Arc<Self>) -> WatchedUnit {
         let span = tracing::info_span!(
             target: "skep::spans",
@@ -152,7 +152,7 @@ fn kind(error: &StoreError) -> &'static str {
     }
 }
 
-/// A unit of work that is being watched. How it ended is counted when this is dropped.
+/// A unit of work that is being watched. Its duration and its outcome are recorded on drop.
 pub(crate) struct WatchedUnit {
     observer: Arc<Observer>,
     started: Instant,
@@ -175,7 +175,7 @@ impl WatchedUnit {
         done
     }
 
-    /// Runs what begins the unit.
+    /// Runs `work`, which begins the unit.
     pub(crate) async fn begin<T>(
         &mut self,
         work: impl Future<Output = Result<T, StoreError>>,
@@ -186,7 +186,7 @@ impl WatchedUnit {
         done
     }
 
-    /// Runs what ends the unit, as `outcome` if it succeeds.
+    /// Runs `work`, which ends the unit. `outcome` counts if it succeeds.
     pub(crate) async fn end(
         mut self,
         outcome: UnitOutcome,
@@ -202,7 +202,7 @@ impl WatchedUnit {
         done
     }
 
-    /// Remembers an error, by which the unit ends unless it is a refusal.
+    /// Remembers the error as the outcome of the unit. A rollback, which follows a refusal, overrides it.
     pub(crate) fn remember(&mut self, error: Option<&StoreError>) {
         if let Some(error) = error {
             self.outcome = UnitOutcome::after(error);

@@ -1,4 +1,4 @@
-//! Pages by keyset: the statements of a list, and which of them reads a page.
+//! Keyset pagination: the statements of a list, and the choice of the one that reads a page.
 
 use super::{Kind, Row, SqlStore, Statement, Value, shape::Shape, stored::Stored};
 use skep_application::kernel::{Page, PageRequest, Position, SortValue, StoreError};
@@ -11,15 +11,15 @@ pub(crate) struct Pages {
     count: Statement,
 }
 
-/// What a list is made of.
+/// The declaration of a list.
 pub(crate) struct Listed<'a> {
-    /// What every row must meet; empty for nothing. As in [`Shape::query`].
+    /// The condition on every row, as in [`Shape::query`], or an empty text.
     pub(crate) condition: &'a str,
     /// The kinds of the parameters in the condition.
     pub(crate) params: &'a [Kind],
-    /// The verbs of the lists, each with the column that it is sorted by; among equals by `id`.
+    /// The verbs of the lists, each with the column that sorts it. Equal rows are sorted by `id`.
     pub(crate) sorts: &'a [(String, &'static str)],
-    /// The verb that counts the rows.
+    /// The verb of the statement that counts the rows.
     pub(crate) count: &'a str,
 }
 
@@ -33,7 +33,7 @@ struct List {
 }
 
 impl Pages {
-    /// Only for lists that live as long as the program, because names and parameters do.
+    /// Builds the statements. Only for lists that live as long as the program, because names and parameters are leaked.
     pub(crate) fn new(table: &Shape, listed: &Listed<'_>) -> Self {
         let directions = [Direction::Ascending, Direction::Descending];
         let sorts = listed.sorts.iter().flat_map(|sort| directions.map(|direction| (sort, direction)));
@@ -47,7 +47,7 @@ impl Pages {
         self.lists.iter().flat_map(|list| [&list.first, &list.next]).chain([&self.count])
     }
 
-    /// Reads a page of the list that is sorted by a column. `place` is the position of a row in it.
+    /// Reads a page of the list that is sorted by a column. `place` returns the position of a row in the list.
     pub(crate) async fn page<T: Stored>(
         &'static self,
         store: &SqlStore,
@@ -63,8 +63,8 @@ impl Pages {
         Ok(Page::of(rows, request, total, place))
     }
 
-    /// Reads the rows of a page of the list that is sorted by a column, and one more to see whether others follow; nothing if
-    /// the position is one of another list.
+    /// Reads the rows of a page of the list that is sorted by a column, and one more to see whether others follow.
+    /// `None` if the position belongs to another list.
     pub(crate) async fn rows<T>(
         &'static self,
         store: &SqlStore,
@@ -80,7 +80,7 @@ impl Pages {
         }
     }
 
-    /// The number of all rows, if the request asks for it.
+    /// Counts all rows, if the request asks for it.
     pub(crate) async fn total(
         &'static self,
         store: &SqlStore,
@@ -97,7 +97,7 @@ fn filter(conditions: &[&str]) -> String {
 }
 
 impl List {
-    /// Builds both statements: of the first page, and of a page after some row.
+    /// Builds both statements: for the first page, and for a page after a row.
     fn new(table: &Shape, listed: &Listed<'_>, verb: &str, column: &'static str, direction: Direction) -> Self {
         let (way, order, after) = match direction {
             Direction::Ascending => ("up", "ASC", ">"),
@@ -122,8 +122,8 @@ impl List {
         }
     }
 
-    /// The statement and the arguments that read a page, and one row more to see whether others follow; `None` if the
-    /// position is one of another list.
+    /// The statement and the arguments that read a page, and one more row to see whether others follow. `None` if the
+    /// position belongs to another list.
     fn page(&self, mut args: Vec<Value>, request: &PageRequest) -> Option<(&Statement, Vec<Value>)> {
         let mut statement = &self.first;
         if let Some(Position { key, id }) = &request.after {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_page_starts_nowhere_and_reads_one_row_more() {
+    fn the_first_page_has_no_position_and_reads_one_extra_row() {
         let list = list("", &[], Direction::Ascending);
         let (statement, args) = list.page(vec![], &request(None)).unwrap();
         let text = "SELECT id, name FROM rows ORDER BY name ASC, id ASC LIMIT $1";
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_of_another_list_is_no_page() {
+    fn a_position_of_another_list_reads_no_page() {
         let list = list("", &[], Direction::Ascending);
         assert!(list.page(vec![], &request(Some(SortValue::Int(1)))).is_none());
         assert!(list.page(vec![], &request(Some(SortValue::Time(Timestamp::MIN)))).is_none());

@@ -1,4 +1,4 @@
-//! What a table is in the database, and the statements that follow from it.
+//! A table as the database sees it, and the statements that are generated from it.
 
 use super::{
     Kind, Sql, Statement, Value,
@@ -7,14 +7,14 @@ use super::{
 use skep_application::kernel::{Constraint, StoreError};
 use std::borrow::Cow;
 
-/// A table as it was declared: the same on both engines, and compared with the catalogs of both by a test.
+/// A declared table. It is the same on both engines, and a test compares it with the catalogs of both.
 #[derive(Debug)]
 pub struct Shape {
-    /// Its name.
+    /// The table's name in the database.
     pub name: &'static str,
-    /// `context.entity`, which the names of its statements begin with.
+    /// `context.entity`, the first part of the names of its statements.
     pub prefix: &'static str,
-    /// Its columns, in the order in which rows are written and read.
+    /// The columns, in the order in which rows are written and read.
     pub columns: Vec<Column>,
     /// The name of the primary key, whose columns are those with [`Role::Key`].
     pub key: Constraint,
@@ -22,84 +22,84 @@ pub struct Shape {
     pub unique: Vec<Rule>,
     /// The foreign keys.
     pub references: Vec<Reference>,
-    /// What its statement is called that stores new rows.
+    /// The last part of the name of the statement that stores new rows.
     pub(crate) insert_verb: &'static str,
-    /// The statements that were made for it.
+    /// The generated statements.
     pub(crate) offered: Vec<(Verb, Statement)>,
 }
 
-/// What a table is asked for, by a statement that follows from its declaration.
+/// A statement that can be generated from a table's declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
-    /// One row, by its key.
+    /// Reads one row by its key.
     Find,
-    /// The rows with these keys, in no order.
+    /// Reads the rows with these keys, in no order.
     FindMany,
-    /// A new row.
+    /// Stores a new row.
     Insert,
-    /// New rows, in one statement.
+    /// Stores new rows, in one statement.
     InsertMany,
-    /// A row that was changed, if nobody else has saved it since it was read.
+    /// Stores a changed row, if its version is still the one that was read.
     Save,
-    /// Rows that were changed, in one statement.
+    /// Stores changed rows, in one statement.
     SaveMany,
-    /// A row to delete, if nobody else has saved it since it was read.
+    /// Deletes a row, if its version is still the one that was read.
     Delete,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Its name.
+    /// The column's name in the database.
     pub name: &'static str,
     /// The kind of its values.
     pub kind: Kind,
-    /// Whether it may be NULL.
+    /// Whether the column may be NULL.
     pub nullable: bool,
-    /// When it is written.
+    /// When the column is written.
     pub role: Role,
 }
 
-/// When a column is written.
+/// When a column is written, and whether it belongs to the primary key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// With the row; part of the primary key.
+    /// Written with the row, and part of the primary key.
     Key,
-    /// With the row, and never again.
+    /// Written with the row, and never again.
     Fixed,
-    /// With the row, and again whenever it is saved.
+    /// Written with the row and by each save.
     Saved,
-    /// With the row; each save requires the version that was read and adds one to it.
+    /// Written with the row. Each save requires the version that was read, and adds one to it.
     Version,
 }
 
 /// A uniqueness rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Its name.
+    /// The rule, named after its index or key.
     pub constraint: Constraint,
     /// The columns, in the order of the index.
     pub columns: Vec<&'static str>,
 }
 
-/// A foreign key: the column holds the `id` of a row of another table, or of the same.
+/// A foreign key: the column holds the `id` of a row in another table or in the same one.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference {
-    /// Its name.
+    /// The foreign key's name in the database.
     pub constraint: Constraint,
-    /// The column that refers.
+    /// The column that holds the id.
     pub column: &'static str,
-    /// The table that is referred to, by its column `id`.
+    /// The table whose column `id` is referred to.
     pub table: &'static str,
 }
 
 impl Shape {
-    /// The names of the columns, as they stand behind `SELECT`.
+    /// The names of the columns, separated by commas, for a `SELECT`.
     pub(crate) fn columns(&self) -> String {
         self.qualified("")
     }
 
-    /// The same, each behind `qualifier`: an alias with its dot, or nothing.
+    /// The names of the columns, each after `qualifier`: an alias with its dot, or nothing.
     fn qualified(&self, qualifier: &str) -> String {
         list(self.columns.iter().map(|column| format!("{qualifier}{}", column.name)))
     }
@@ -109,7 +109,7 @@ impl Shape {
         self.columns.iter().map(|column| column.kind).collect()
     }
 
-    /// The kind of a column.
+    /// The kind of the column with this name.
     pub(crate) fn kind(&self, column: &str) -> Kind {
         let found = self.columns.iter().find(|candidate| candidate.name == column);
         found.unwrap_or_else(|| panic!("{} has no column {column}", self.name)).kind
@@ -129,7 +129,7 @@ impl Shape {
         self.columns.iter().filter(move |column| column.role == role)
     }
 
-    /// The one column of the primary key.
+    /// The column of a primary key that has only one.
     fn only_key(&self) -> &Column {
         let keys: Vec<_> = self.keys().collect();
         let [key] = keys[..] else { panic!("{} has a key of {} columns", self.name, keys.len()) };
@@ -140,12 +140,13 @@ impl Shape {
         self.of(Role::Version).next().unwrap_or_else(|| panic!("{} has no version", self.name))
     }
 
-    /// Reads rows: the columns of the table and whatever else the text selects, of the kinds `more`.
+    /// Makes a statement that reads rows: the columns of the table, then the other columns of the text, of the kinds
+    /// `more`.
     ///
-    /// The text is written once for both engines. In it
-    /// - `{*}` stands for the columns, `{alias.*}` for those of an alias;
-    /// - `{in $1}` follows a column and means: one of the ids in this parameter;
-    /// - `{for update}` locks the rows where there are several writers.
+    /// The text is written once for both engines. It may contain
+    /// - `{*}` for the columns, and `{alias.*}` for the columns of an alias;
+    /// - `{in $1}` after a column, for "is one of the ids in this parameter";
+    /// - `{for update}`, which locks the rows on an engine with several writers.
     pub(crate) fn query(&self, verb: &str, text: &str, params: &[Kind], more: &[Kind]) -> Statement {
         Statement {
             name: self.statement_name(verb),
@@ -156,14 +157,14 @@ impl Shape {
         }
     }
 
-    /// Changes rows, or reads what is no row of the table: `columns` are the kinds of the answer. The text is as in
-    /// [`Shape::query`].
+    /// Makes a statement that changes rows, or that does not return rows of the table. `columns` are the kinds of the
+    /// result. The text is as in [`Shape::query`].
     pub(crate) fn command(&self, verb: &str, text: &str, params: &[Kind], columns: &'static [Kind]) -> Statement {
         let (name, sql) = (self.statement_name(verb), self.sql(text));
         Statement { name, sql, params: params.to_vec().leak(), columns, batch: false }
     }
 
-    /// Names live as long as the program: a statement is made once.
+    /// Leaks the name: a statement is made once and lives as long as the program.
     fn statement_name(&self, verb: &str) -> &'static str {
         format!("{}.{verb}", self.prefix).leak()
     }
@@ -182,10 +183,10 @@ impl Shape {
         self.offered.push((verb, made));
     }
 
-    /// The statement for a verb.
+    /// The generated statement for a verb.
     ///
     /// # Errors
-    /// `Corrupt` if the declaration does not offer it: it is a fault of ours.
+    /// `Corrupt` if the declaration does not offer the verb, which is a fault of our code.
     pub(crate) fn statement(&'static self, verb: Verb) -> Result<&'static Statement, StoreError> {
         let found = self.offered.iter().find(|(offered, _)| *offered == verb);
         let missing = || StoreError::Corrupt(format!("the table {} does not offer {verb:?}", self.name).into());
@@ -209,7 +210,7 @@ impl Shape {
         self.command(self.insert_verb, &text, &self.kinds(), &[])
     }
 
-    /// SQLite runs the text for every row, PostgreSQL once with an array for each column.
+    /// SQLite runs the text for each row, PostgreSQL once with an array for each column.
     fn insert_many(&self) -> Statement {
         let one = self.insert();
         let arrays = arrays(&self.kinds());
@@ -251,7 +252,7 @@ impl Shape {
         self.command("delete", &text, &[key.kind, version.kind], &[])
     }
 
-    /// Where the columns stand whose values a save names: the key, what is saved, the version that was read.
+    /// The positions of the columns that a save binds: the key, the saved columns, the version that was read.
     pub(crate) fn saved(&self) -> impl Iterator<Item = usize> {
         let in_role = |role| move |(at, column): (usize, &Column)| (column.role == role).then_some(at);
         [Role::Key, Role::Saved, Role::Version]
@@ -263,7 +264,7 @@ impl Shape {
         self.saved().map(|at| self.columns[at].kind).collect()
     }
 
-    /// The text of each engine.
+    /// Makes the text of each engine.
     fn sql(&self, text: &str) -> Sql {
         let (mut sqlite, mut postgres, mut why) = (String::new(), String::new(), None);
         let mut rest = text;
@@ -296,8 +297,9 @@ impl Shape {
         }
     }
 
-    /// Which reference is broken by a statement that was made for this table, given its arguments: for an engine that
-    /// says only that one is. `referring` are all tables; `exists` tells whether a text with one parameter finds a row.
+    /// Finds the reference that a generated statement of this table broke, given its arguments, for an engine that only
+    /// reports that one is broken. `referring` are all tables. `exists` returns whether a text with one parameter finds
+    /// a row.
     pub(crate) fn broken_reference(
         &self,
         verb: Verb,
@@ -310,7 +312,7 @@ impl Shape {
                 referring.iter().flat_map(|shape| shape.references.iter().map(|reference| (shape.name, reference)));
             let mut ours = all.filter(|(_, reference)| reference.table == self.name);
             let found = ours.find(|(table, reference)| {
-                // A row that refers to itself does not keep itself from being deleted.
+                // A row that refers to itself can be deleted.
                 let others = if *table == self.name { " AND id <> $1" } else { "" };
                 exists(&format!("SELECT 1 FROM {table} WHERE {} = $1{others}", reference.column), &args[0])
             });
@@ -321,7 +323,7 @@ impl Shape {
         let found = self.references.iter().find(|reference| {
             let at = written.iter().position(|at| self.columns[*at].name == reference.column);
             at.and_then(|at| args.get(at)).is_some_and(|value| {
-                // Nor does a new row that refers to itself refer to nothing.
+                // A new row may refer to itself.
                 let itself = reference.table == self.name && Some(value) == args.first();
                 *value != Value::Null
                     && !itself

@@ -1,10 +1,10 @@
-//! Statements: a text, and what goes in and comes out.
+//! Statements: a text, with the kinds of its parameters and columns.
 
 use super::{Kind, Value};
 use skep_application::kernel::StoreError;
 use std::borrow::Cow;
 
-/// One of the two engines.
+/// The SQL engine of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// SQLite.
@@ -16,42 +16,42 @@ pub enum Engine {
 /// The text of a statement. Parameters are `$1`, `$2`, … on both engines.
 #[derive(Debug, Clone)]
 pub enum Sql {
-    /// The same for both.
+    /// One text for both engines.
     Both(Cow<'static, str>),
-    /// The engines differ here, for a reason.
+    /// A text for each engine, with the reason.
     Per {
         /// For SQLite.
         sqlite: Cow<'static, str>,
         /// For PostgreSQL.
         postgres: Cow<'static, str>,
-        /// Why one text does not serve both; read by people alone.
+        /// Why one text does not work on both. It is written for readers of the code.
         why: &'static str,
     },
 }
 
-/// Why a statement differs that takes a list of ids.
-pub(crate) const A_LIST: &str = "a list of ids is a table of its own in SQLite, and an array in PostgreSQL";
-/// Why a statement differs that locks rows.
+/// Why a statement with a list of ids differs.
+pub(crate) const A_LIST: &str = "a list of ids is a table-valued function in SQLite, and an array in PostgreSQL";
+/// Why a statement that locks rows differs.
 pub(crate) const A_LOCK: &str = "SQLite has one writer; PostgreSQL has several, which lock rows against each other";
-/// Why a statement differs that deletes what is over.
+/// Why a statement that deletes expired rows differs.
 pub(crate) const A_SWEEP: &str =
-    "several instances sweep PostgreSQL at once: each takes the rows that no other has locked";
-/// Why a statement differs that is run for many rows.
-pub(crate) const A_BATCH: &str = "SQLite runs the text for every row, PostgreSQL once with an array for each parameter";
+    "several instances sweep PostgreSQL at once, and each skips the rows that another one has locked";
+/// Why a batch statement differs.
+pub(crate) const A_BATCH: &str = "SQLite runs the text for each row, PostgreSQL once with an array for each parameter";
 
-/// A statement that both engines can prepare. Declared once, as a static.
+/// A statement that both engines can prepare. It is declared once, as a static.
 #[derive(Debug)]
 pub struct Statement {
     /// `context.entity.verb`, for spans, metrics and errors.
     pub name: &'static str,
-    /// The text.
+    /// The text, or one for each engine.
     pub sql: Sql,
-    /// The kinds of the parameters of one row. For a batch PostgreSQL gets an array of each (`unnest($1, $2, …)`), while
-    /// SQLite runs its text once for every row.
+    /// The kinds of the parameters. In a batch these are the parameters of one row: PostgreSQL gets an array of each
+    /// (`unnest($1, $2, …)`), and SQLite runs its text once for each row.
     pub params: &'static [Kind],
-    /// The kinds of the columns of the answer.
+    /// The kinds of the columns of the result.
     pub columns: &'static [Kind],
-    /// Whether it is run with [`super::SqlConnection::execute_many`].
+    /// Whether it runs with [`super::SqlConnection::execute_many`].
     pub batch: bool,
 }
 
@@ -67,7 +67,7 @@ impl Statement {
         Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false }
     }
 
-    /// A statement whose text differs, for SQLite and for PostgreSQL, and why.
+    /// A statement with a text for each engine, and the reason why they differ.
     #[must_use]
     pub const fn per(
         name: &'static str,
@@ -80,7 +80,7 @@ impl Statement {
         Self { name, sql, params, columns, batch: false }
     }
 
-    /// A statement for many rows: SQLite runs its text for each, PostgreSQL once with an array per parameter.
+    /// A statement for many rows. SQLite runs its text for each row, PostgreSQL once with an array for each parameter.
     #[must_use]
     pub const fn batch(
         name: &'static str,
@@ -91,7 +91,7 @@ impl Statement {
         Self { name, sql, params, columns: &[], batch: true }
     }
 
-    /// The text for an engine.
+    /// The text for this engine.
     #[must_use]
     pub fn text(&self, engine: Engine) -> &str {
         match (&self.sql, engine) {
@@ -101,11 +101,11 @@ impl Statement {
         }
     }
 
-    /// Refuses arguments that are not of the declared number and kinds: SQLite binds NULL for a missing one and
-    /// PostgreSQL accepts surplus ones in silence.
+    /// Refuses arguments of another number or of other kinds than declared. SQLite would bind NULL for a missing
+    /// argument, and PostgreSQL would silently accept surplus ones.
     ///
     /// # Errors
-    /// `Corrupt`, naming the statement: it is a fault of ours.
+    /// `Corrupt`, which names the statement. It is a fault of our code.
     pub fn check(&self, args: &[Value]) -> Result<(), StoreError> {
         let fits = args.len() == self.params.len() && args.iter().zip(self.params).all(|(arg, kind)| arg.is(*kind));
         if fits { Ok(()) } else { Err(StoreError::Corrupt(format!("{}: wrong arguments", self.name).into())) }

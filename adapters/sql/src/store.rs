@@ -7,7 +7,7 @@ use skep_application::{
 };
 use std::sync::Arc;
 
-/// Everything that Skep stores, in one SQL database; a [`skep_application::Store`].
+/// All data of Skep in one SQL database. Implements [`skep_application::Store`].
 #[derive(Clone)]
 pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
@@ -17,19 +17,18 @@ pub struct SqlStore {
 }
 
 impl SqlStore {
-    /// A store in this database. The clock tells when migrations were applied. Whoever records metrics installs the
-    /// recorder before.
+    /// A store in this database. The clock provides the time at which a migration is applied. Install a metrics
+    /// recorder, if there is one, before this call.
     #[must_use]
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
         let observer = Observer::new(database.engine());
         Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), observer }
     }
 
-    /// The same store for a program that brings migrations of its own: its sets run after ours, in this order. Their
-    /// tables are its own.
+    /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their tables.
     ///
     /// # Errors
-    /// `Misdeclared`: for example, one of the names is taken.
+    /// `Misdeclared`, for example if a name is already in use.
     pub fn with_sets(mut self, sets: &[SqlSet]) -> Result<Self, MigrationError> {
         self.schedule = Arc::new(Schedule::clone(&self.schedule).and(sets)?);
         Ok(self)
@@ -57,7 +56,7 @@ impl SqlStore {
         rows.pop().map(|mut row| read(&mut row)).transpose()
     }
 
-    /// Reads a number of rows.
+    /// Runs a statement that counts rows.
     pub(crate) async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         let count = self.row(statement, args, Row::int).await?;
         let count = count.and_then(|count| u64::try_from(count).ok());

@@ -1,4 +1,4 @@
-//! Reading back what was written, and saying where it cannot be read.
+//! Reads stored values back, and reports the place of a value that cannot be read.
 
 use super::Row;
 use skep_application::kernel::StoreError;
@@ -8,40 +8,40 @@ use skep_domain::{
 };
 use std::fmt::Display;
 
-/// What a row of a table holds, read from its columns in their order.
+/// A value that is read from the columns of a table's row, in their order.
 pub(crate) trait Stored: Sized {
-    /// Reads the columns of the table, and leaves what follows them.
+    /// Reads the columns of the table, and leaves the columns after them.
     ///
     /// # Errors
-    /// `Corrupt`, with the place, if a value cannot be one.
+    /// `Corrupt`, with the place, if a column holds an invalid value.
     fn read(row: &mut Row) -> Result<Self, StoreError>;
 }
 
-/// A row, for the errors about it: its table and its id.
+/// A row's table and id, for errors about it.
 pub(crate) struct RowId<I>(pub(crate) &'static str, pub(crate) I);
 
 impl<I: Display> RowId<I> {
-    /// The value of a column, if it could be read.
+    /// Returns the value of a column, or `Corrupt` if it could not be read.
     pub(crate) fn read<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| StoreError::corrupt(self.0, &self.1, &format!("{column} cannot be read")))
     }
 
-    /// A number of pieces.
+    /// Converts a quantity.
     pub(crate) fn count(&self, column: &str, value: i64) -> Result<u32, StoreError> {
         self.read(column, u32::try_from(value).ok())
     }
 
-    /// A version.
+    /// Converts the value of the column `version`.
     pub(crate) fn version(&self, value: i64) -> Result<Version, StoreError> {
         self.read("version", Version::new(value))
     }
 
-    /// A currency.
+    /// Parses an ISO 4217 code.
     pub(crate) fn currency(&self, column: &str, code: &str) -> Result<Currency, StoreError> {
         self.read(column, code.parse().ok())
     }
 
-    /// Roles, separated by commas; no text for none.
+    /// Parses roles that are separated by commas. `None` means no roles.
     pub(crate) fn roles(&self, names: Option<&str>) -> Result<Vec<Role>, StoreError> {
         let names = names.into_iter().flat_map(|names| names.split(','));
         let mut roles =
@@ -51,7 +51,7 @@ impl<I: Display> RowId<I> {
     }
 }
 
-/// Arguments of a statement.
+/// The arguments of a statement, each converted to a `Value`.
 macro_rules! args {
     ($($arg:expr),* $(,)?) => { vec![$($crate::Value::from($arg)),*] };
 }

@@ -1,4 +1,4 @@
-//! A table, declared once: what an entity's row holds, and how it is found, written and read.
+//! A table, declared once: the columns of an entity's row, and how rows are found, written and read.
 
 use super::{
     Kind, SqlStore, SqlUnit, Value,
@@ -24,9 +24,9 @@ use uuid::Uuid;
 /// ```
 pub(crate) struct Table<E: 'static> {
     shape: Shape,
-    /// Where the value of each column comes from.
+    /// For each column, the function that takes its value from the entity.
     sources: Vec<Source<E>>,
-    /// The columns that a save names, in the order of its parameters.
+    /// The columns whose values a save binds, in the order of its parameters.
     saved: Vec<usize>,
 }
 
@@ -53,7 +53,8 @@ impl<E> std::ops::Deref for Table<E> {
 
 /// The declaration.
 impl<E> Table<E> {
-    /// A table, what its statements are called (`context.entity`), and the name of its primary key.
+    /// A table without columns. `prefix` (`context.entity`) starts the names of its statements, and `key` names its
+    /// primary key.
     pub(crate) fn new(name: &'static str, prefix: &'static str, key: Constraint) -> Self {
         let (columns, unique, references, offered) = (vec![], vec![], vec![], vec![]);
         let shape = Shape { name, prefix, columns, key, unique, references, insert_verb: "insert", offered };
@@ -71,7 +72,7 @@ impl<E> Table<E> {
         self.with(name, kind, Role::Key, Source::Value(value))
     }
 
-    /// A column that is written once.
+    /// A column that is written with the row and never again.
     pub(crate) fn fixed(self, name: &'static str, kind: Kind, value: fn(&E) -> Value) -> Self {
         self.with(name, kind, Role::Fixed, Source::Value(value))
     }
@@ -81,18 +82,18 @@ impl<E> Table<E> {
         self.with(name, kind, Role::Saved, Source::Value(value))
     }
 
-    /// The column declared last may be NULL.
+    /// Lets the column that was declared last be NULL.
     pub(crate) fn nullable(mut self) -> Self {
         self.shape.columns.last_mut().expect("a column comes before").nullable = true;
         self
     }
 
-    /// The column `version`.
+    /// The column `version`, which each save checks and increments.
     pub(crate) fn version(self, version: fn(&E) -> Version) -> Self {
         self.with("version", Kind::Int, Role::Version, Source::Version(version))
     }
 
-    /// A uniqueness rule beside the primary key.
+    /// A uniqueness rule in addition to the primary key.
     pub(crate) fn unique(mut self, constraint: Constraint, columns: &[&'static str]) -> Self {
         self.shape.unique.push(Rule { constraint, columns: columns.to_vec() });
         self
@@ -104,13 +105,13 @@ impl<E> Table<E> {
         self
     }
 
-    /// Rows are only ever added: the statement that stores them is called `append`.
+    /// Declares that rows are only added. The statement that stores them is then called `append`.
     pub(crate) fn grows(mut self) -> Self {
         self.shape.insert_verb = "append";
         self
     }
 
-    /// Ends the declaration: makes the statements for these verbs. Others are refused when they are asked for.
+    /// Ends the declaration and generates the statements for these verbs. Other verbs fail when they are used.
     pub(crate) fn offers(mut self, verbs: &[Verb]) -> Self {
         self.saved = self.shape.saved().collect();
         for verb in verbs {
@@ -120,7 +121,7 @@ impl<E> Table<E> {
     }
 }
 
-/// The work. All of it is done in a unit of work; queries take the statements ([`Shape::statement`]) instead.
+/// The operations. They run in a unit of work. Queries use the statements ([`Shape::statement`]) directly.
 impl<E> Table<E> {
     /// The values of a row, in the order of the columns.
     pub(crate) fn row_of(&self, entity: &E) -> Vec<Value> {
@@ -139,7 +140,7 @@ impl<E> Table<E> {
         version.unwrap_or(Version::FIRST)
     }
 
-    /// Stores a new row. `Referenced` if it refers to a row that does not exist; so do all that write.
+    /// Stores a new row. Every write fails with `Referenced` if the row refers to one that does not exist.
     pub(crate) async fn insert(&'static self, unit: &mut SqlUnit, entity: &E) -> Result<(), StoreError> {
         unit.change(self.statement(Verb::Insert)?, self.row_of(entity)).await?;
         Ok(())
@@ -152,22 +153,22 @@ impl<E> Table<E> {
         Ok(())
     }
 
-    /// Stores a row that was changed, and answers its new version. `Stale` if the stored version is another one.
+    /// Stores a changed row and returns its new version. `Stale` if the stored version is not the one that was read.
     pub(crate) async fn save(&'static self, unit: &mut SqlUnit, entity: &E) -> Result<Version, StoreError> {
         let saved = unit.change(self.statement(Verb::Save)?, self.saved_of(entity)).await?;
         unit.all_or_stale(saved, 1)?;
         Ok(self.version_of(entity).next())
     }
 
-    /// Stores rows that were changed, in one statement; all of them, or the unit fails with `Stale`.
+    /// Stores changed rows in one statement. If one of them is stale, the unit fails with `Stale`.
     pub(crate) async fn save_many(&'static self, unit: &mut SqlUnit, entities: &[E]) -> Result<(), StoreError> {
         let rows = entities.iter().map(|entity| self.saved_of(entity)).collect();
         let saved = unit.change_many(self.statement(Verb::SaveMany)?, rows).await?;
         unit.all_or_stale(saved, entities.len())
     }
 
-    /// Deletes a row that was read in this version. `Referenced` if another row refers to it, `Stale` if the stored
-    /// version is another one.
+    /// Deletes a row. `Referenced` if another row refers to it, `Stale` if the stored version is not the one that was
+    /// read.
     pub(crate) async fn delete(&'static self, unit: &mut SqlUnit, entity: &E) -> Result<(), StoreError> {
         let key = self.sources[self.saved[0]].of(entity);
         let args = vec![key, self.version_of(entity).into()];
@@ -176,19 +177,19 @@ impl<E> Table<E> {
     }
 }
 
-/// A table whose rows are not written from one entity: their values are given with the statement.
+/// A table whose rows do not come from one entity. Their values are passed with the statement.
 impl Table<()> {
     /// A column of the primary key.
     pub(crate) fn given_key(self, name: &'static str, kind: Kind) -> Self {
         self.key(name, kind, |()| Value::Null)
     }
 
-    /// A column that is written once.
+    /// A column that is written with the row and never again.
     pub(crate) fn given(self, name: &'static str, kind: Kind) -> Self {
         self.fixed(name, kind, |()| Value::Null)
     }
 
-    /// Stores new rows, in one statement. Each has a value for every column, in their order.
+    /// Stores new rows in one statement. Each row has a value for every column, in the order of the columns.
     pub(crate) async fn insert_rows(
         &'static self,
         unit: &mut SqlUnit,
@@ -200,7 +201,7 @@ impl Table<()> {
 }
 
 impl<E: Stored> Table<E> {
-    /// Reads the row with this key, if there is one.
+    /// Finds the row with this key.
     pub(crate) async fn find(
         &'static self,
         unit: &mut SqlUnit,
@@ -214,7 +215,7 @@ impl<E: Stored> Table<E> {
         unit.rows(self.statement(Verb::FindMany)?, vec![keys.into()], E::read).await
     }
 
-    /// Reads the row with this key outside of any unit of work, if there is one.
+    /// Finds the row with this key outside of any unit of work.
     pub(crate) async fn look_up(
         &'static self,
         store: &SqlStore,

@@ -1,4 +1,4 @@
-//! A database that writes down what it is asked and answers from a script.
+//! A fake database that logs each call and answers from a script.
 
 use super::{
     Engine, Row, SqlConnection, SqlDatabase, SqlSchema, SqlSet, SqlStep, SqlStore, SqlTransaction, SqlWork, Statement,
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// What the next statement answers. Without a script everything succeeds: one row changed, or none found.
+/// The result of the next statement. Without a script every statement succeeds: it changes one row, or finds none.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Changed(u64),
@@ -32,7 +32,7 @@ struct Inner {
     log: Mutex<Vec<String>>,
 }
 
-/// The database; clones are the same one.
+/// The fake database. Clones share their script and log.
 #[derive(Clone, Default)]
 pub(crate) struct Fake(Arc<Inner>);
 
@@ -40,7 +40,7 @@ const fn step(name: &'static str, up: &'static str, down: &'static str) -> Migra
     MigrationStep { name, work: SqlStep { up: SqlWork::both(up), down: SqlWork::both(down) } }
 }
 
-/// The migrations of the fake; one whose script is `broken` fails.
+/// The migrations of the fake. The one with the script `broken` fails.
 pub(crate) const SETS: &[SqlSet] = &[
     SqlSet { name: "foundation", after: &[], steps: &[step("all", "up all", "down all")] },
     SqlSet {
@@ -76,14 +76,14 @@ impl Fake {
         SqlStore::new(Arc::new(self.clone()), Arc::new(At(1_000)))
     }
 
-    /// A store with the migrations of the fake.
+    /// A store with these migrations.
     pub(crate) fn store_with(&self, sets: &[SqlSet]) -> SqlStore {
         let mut store = self.store();
         store.schedule = Arc::new(Schedule::new(sets));
         store
     }
 
-    /// What was asked since the last time, by the names of the statements.
+    /// Takes the names of the statements and calls since the last `log`.
     pub(crate) fn log(&self) -> Vec<String> {
         std::mem::take(&mut self.0.log.lock().unwrap())
     }

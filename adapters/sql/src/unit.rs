@@ -1,11 +1,11 @@
-//! The one unit of work of both SQL engines; every repository is implemented on it, in the file of its context.
+//! The unit of work of both SQL engines. Each repository is implemented on it, in the file of its context.
 
 use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, Transaction, TxMode, UnitOutcome};
 
-/// A unit of work. It remembers its first error, and that a call of it was cancelled, and refuses everything after it
-/// but [`Transaction::rollback`], with which a refusal that rests on a `Duplicate` ends.
+/// A unit of work. After its first error or a cancelled call it refuses everything except [`Transaction::rollback`],
+/// which ends a refusal that was caused by a `Duplicate` or `Referenced`.
 pub struct SqlUnit {
     transaction: Box<dyn SqlTransaction>,
     mode: TxMode,
@@ -19,12 +19,12 @@ impl SqlUnit {
         Self { transaction, mode, failed: false, watched }
     }
 
-    /// Whether rows that are read are to be locked, where the engine has such locks.
+    /// Whether reads lock their rows, on an engine with row locks.
     pub(crate) fn writes(&self) -> bool {
         self.mode == TxMode::Write
     }
 
-    /// Runs a statement; answers the number of rows it changed.
+    /// Runs a statement and returns the number of rows that it changed.
     pub(crate) async fn change(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         self.enter()?;
         let changed = self.watched.statement(statement, self.transaction.execute(statement, args)).await?;
@@ -32,7 +32,7 @@ impl SqlUnit {
         Ok(changed)
     }
 
-    /// Runs a batch statement; answers the number of rows it changed in all. No rows, no statement.
+    /// Runs a batch statement and returns the total number of changed rows. Without rows, no statement runs.
     pub(crate) async fn change_many(
         &mut self,
         statement: &'static Statement,
@@ -76,20 +76,20 @@ impl SqlUnit {
         Ok(read)
     }
 
-    /// Changes exactly `wanted` rows, or the unit fails with `Stale`.
+    /// Fails the unit with `Stale` unless `changed` is `wanted`.
     pub(crate) fn all_or_stale(&mut self, changed: u64, wanted: usize) -> Result<(), StoreError> {
         let all = u64::try_from(wanted).is_ok_and(|wanted| wanted == changed);
         self.remember(if all { Ok(()) } else { Err(StoreError::Stale) })
     }
 
-    /// Remembers an error that was found outside of a statement.
+    /// Fails the unit if the result is an error, which no statement reported.
     pub(crate) fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.failed |= result.is_err();
         self.watched.remember(result.as_ref().err());
         result
     }
 
-    /// Counts as failed until the call is through, so that an error and a cancelled call need no code of their own.
+    /// Marks the unit as failed until the call has finished. An error and a cancelled call then need no further code.
     fn enter(&mut self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::after_error());

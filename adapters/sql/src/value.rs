@@ -1,4 +1,4 @@
-//! The values that pass between repositories and drivers.
+//! The values that repositories and drivers exchange.
 
 use skep_application::kernel::StoreError;
 use skep_domain::shared::{
@@ -9,45 +9,46 @@ use uuid::Uuid;
 /// A value of a parameter or a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// No value. Bound with the kind that the statement declares, because an untyped NULL fails on PostgreSQL.
+    /// No value. A driver binds it with the kind that the statement declares, because an untyped NULL fails on
+    /// PostgreSQL.
     Null,
-    /// BOOLEAN; INTEGER 0 or 1 on SQLite.
+    /// BOOLEAN on PostgreSQL, INTEGER 0 or 1 on SQLite.
     Bool(bool),
-    /// BIGINT; INTEGER.
+    /// BIGINT on PostgreSQL, INTEGER on SQLite.
     Int(i64),
-    /// TEXT.
+    /// TEXT on both engines.
     Text(String),
-    /// BYTEA; BLOB.
+    /// BYTEA on PostgreSQL, BLOB on SQLite.
     Bytes(Vec<u8>),
-    /// UUID; BLOB of 16 bytes.
+    /// UUID on PostgreSQL, a BLOB of 16 bytes on SQLite.
     Uuid(Uuid),
-    /// TIMESTAMPTZ; INTEGER milliseconds since 1970.
+    /// TIMESTAMPTZ on PostgreSQL, INTEGER milliseconds since 1970 on SQLite.
     Time(Timestamp),
     /// A list of UUIDs, for `= ANY($n)` and `IN rarray($n)`.
     Uuids(Vec<Uuid>),
 }
 
-/// The kind of a parameter or a column.
+/// The kind of a parameter or a column, named after the variant of [`Value`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// [`Value::Bool`].
+    /// Holds [`Value::Bool`].
     Bool,
-    /// [`Value::Int`].
+    /// Holds [`Value::Int`].
     Int,
-    /// [`Value::Text`].
+    /// Holds [`Value::Text`].
     Text,
-    /// [`Value::Bytes`].
+    /// Holds [`Value::Bytes`].
     Bytes,
-    /// [`Value::Uuid`].
+    /// Holds [`Value::Uuid`].
     Uuid,
-    /// [`Value::Time`].
+    /// Holds [`Value::Time`].
     Time,
-    /// [`Value::Uuids`]; parameters only.
+    /// Holds [`Value::Uuids`]. For parameters only.
     Uuids,
 }
 
 impl Kind {
-    /// The type of PostgreSQL.
+    /// The type in PostgreSQL.
     #[must_use]
     pub const fn postgres(self) -> &'static str {
         match self {
@@ -61,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// The type of a column of SQLite. A list is a pointer and no column.
+    /// The type of a column in SQLite. A list is bound as a pointer and has no column type.
     #[must_use]
     pub const fn sqlite(self) -> &'static str {
         match self {
@@ -73,7 +74,7 @@ impl Kind {
 }
 
 impl Value {
-    /// Whether this value may stand where `kind` is declared. NULL may stand anywhere.
+    /// Whether this value may be used for `kind`. NULL may be used for every kind.
     #[must_use]
     pub const fn is(&self, kind: Kind) -> bool {
         matches!(
@@ -156,7 +157,7 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-/// A row of an answer, read from left to right: each reader takes the next column.
+/// A row of a result, read from left to right: each reader takes the next column.
 #[derive(Debug)]
 pub struct Row {
     statement: &'static str,
@@ -179,7 +180,7 @@ macro_rules! readers {
                 }
 
                 $(#[$doc])*
-                /// Or NULL.
+                /// Returns `None` for NULL.
                 ///
                 /// # Errors
                 /// `Corrupt` if the next column is of another kind.
@@ -196,22 +197,22 @@ macro_rules! readers {
 }
 
 readers! {
-    #[doc = "A truth value."]
+    #[doc = "Reads a boolean."]
     bool, optional_bool: Bool -> bool,
-    #[doc = "A number."]
+    #[doc = "Reads an integer."]
     int, optional_int: Int -> i64,
-    #[doc = "Text."]
+    #[doc = "Reads a text."]
     text, optional_text: Text -> String,
-    #[doc = "Bytes."]
+    #[doc = "Reads bytes."]
     bytes, optional_bytes: Bytes -> Vec<u8>,
-    #[doc = "A UUID."]
+    #[doc = "Reads a UUID."]
     uuid, optional_uuid: Uuid -> Uuid,
-    #[doc = "A time."]
+    #[doc = "Reads a time."]
     time, optional_time: Time -> Timestamp,
 }
 
 impl Row {
-    /// A row of the answer to `statement`.
+    /// A row of the result of `statement`, which errors name.
     #[must_use]
     pub fn new(statement: &'static str, values: Vec<Value>) -> Self {
         Self { statement, values: values.into_iter() }

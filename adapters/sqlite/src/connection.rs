@@ -1,4 +1,4 @@
-//! How connections are opened and set up.
+//! Opens and configures connections.
 
 use crate::{
     errors::{during, is_busy},
@@ -13,19 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Statements that a connection keeps prepared: more than the program has.
+/// The number of prepared statements that a connection caches: more than the program has.
 const STATEMENTS: usize = 512;
 /// The longest text, blob or row, in bytes.
 const LONGEST_VALUE: i32 = 64 << 20;
-/// A log that grew beyond this, because a reader stood in the way, is cut back to it, in bytes.
+/// A log that grew beyond this because of a reader is truncated to this size, in bytes.
 const LONGEST_IDLE_LOG: i64 = 64 << 20;
-/// Negative: KiB.
+/// In KiB: SQLite reads a negative size so.
 const WRITER_CACHE: i64 = -32_768;
 const READER_CACHE: i64 = -8_192;
 
-/// Creates the file if it is missing, for its owner alone; the log beside it takes over the mode.
+/// Creates the file if it is missing, readable only by its owner. The log beside it gets the same mode.
 ///
-/// Never opens one that exists: closing it would drop the locks that this process' other connections hold on it.
+/// Never opens an existing file: closing it would drop the locks that this process' other connections hold on it.
 pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -39,11 +39,11 @@ pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The connection that writes. It never waits by itself for another process: that would block an async thread.
+/// Opens the connection that writes. Its statements never wait for another process, which would block an async thread.
 pub(crate) fn open_writer(options: &SqliteOptions) -> Result<Connection, StoreError> {
     let deadline = Instant::now() + options.busy_deadline;
     loop {
-        // SQLite does not wait by itself while another process switches the new file to its log.
+        // SQLite does not wait by itself while another process switches a new file to its log.
         match try_open_writer(options) {
             Err(error) if is_busy(&error) && Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(5));
@@ -59,14 +59,14 @@ fn try_open_writer(options: &SqliteOptions) -> rusqlite::Result<Connection> {
     set_synchronous(&db, options.synchronous)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.pragma_update(None, "cache_size", WRITER_CACHE)?;
-    // The log is moved by `writer::checkpointer`.
+    // `writer::checkpointer` moves the log.
     db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     db.pragma_update_and_check(None, "journal_size_limit", LONGEST_IDLE_LOG, |_| Ok(()))?;
     restrict(&db)?;
     Ok(db)
 }
 
-/// What moves the write-ahead log into the file, beside the connection that writes.
+/// Opens the connection and the file with which the write-ahead log is moved, while the writer goes on.
 pub(crate) fn open_log_mover(options: &SqliteOptions) -> Result<LogMover, StoreError> {
     let open = || {
         let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -91,8 +91,9 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| during("opening the database", error))
 }
 
-/// A connection that changes the schema, off the async threads, so it may wait. Foreign keys are off, or else dropping
-/// a table that is about to be replaced would delete the rows that point to it; the step checks them at its end.
+/// Opens a connection that changes the schema. It runs off the async threads, so it may wait. Foreign keys are off,
+/// because otherwise dropping a table that is being replaced would delete the rows that refer to it. The step checks
+/// them at its end.
 pub(crate) fn open_schema(options: &SqliteOptions) -> Result<Connection, StoreError> {
     let open = || {
         let db = open(&options.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -108,13 +109,13 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(Duration::ZERO)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Savepoints keep old pages in memory instead of a file. No memory-mapped reading: a failing disk would then end
-    // the process (SIGBUS) instead of a statement.
+    // Savepoints keep old pages in memory instead of a file. Memory-mapped reading stays off: with it, a failing disk
+    // would end the process (SIGBUS) instead of a statement.
     db.pragma_update(None, "temp_store", "memory")?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    // The log is emptied by `close` alone, which knows whether it may be.
+    // Only `close` empties the log, because only it knows whether that is safe.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // A statement keeps its plan whatever values it is given: without this, some are planned anew at every run.
+    // A statement keeps its plan for all values. Without this, SQLite would plan some statements again at every run.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     array::load_module(&db)?;
     Ok(db)
@@ -123,7 +124,8 @@ fn open(path: &Path, mode: OpenFlags) -> rusqlite::Result<Connection> {
 fn set_synchronous(db: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     match synchronous {
         Synchronous::Full => {
-            // Where fsync leaves the data in the drive's cache (macOS), this does not; elsewhere it changes nothing.
+            // On macOS, fsync leaves the data in the drive's cache, and `fullfsync` does not. Elsewhere it has no
+            // effect.
             db.pragma_update(None, "fullfsync", true)?;
             db.pragma_update(None, "synchronous", "full")
         }

@@ -1,4 +1,4 @@
-//! The database: its one writer and its readers.
+//! The database: its writer and its readers.
 
 use crate::{
     connection,
@@ -21,12 +21,12 @@ use std::{
     time::Duration,
 };
 
-/// How long a health check may take.
+/// The limit of a health check.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
 
-/// A database in one file. A clone is the same database.
+/// A database in one file. Clones share the database.
 ///
-/// Before the process ends, call [`SqliteDatabase::close`]: it waits for what is being committed.
+/// Call [`SqliteDatabase::close`] before the process ends: it waits for open commits.
 #[derive(Clone)]
 pub struct SqliteDatabase {
     writer: Arc<WriteQueue>,
@@ -41,16 +41,17 @@ impl std::fmt::Debug for SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Opens the database, and creates its file with mode 0600 if it is missing. Blocks for as long as the disk takes,
-    /// and up to the busy deadline while another process sets a new file up: call it once, at the start.
+    /// Opens the database. Creates its file with mode 0600 if it is missing. Blocks for as long as the disk takes, and
+    /// up to the busy deadline while another process initializes a new file. Call it once, at the start.
     ///
     /// # Errors
-    /// `Unavailable` if the folder is missing or the file cannot be used; `Full`; `Corrupt` if it is no database.
+    /// `Unavailable` if the folder is missing or the file cannot be used; `Full`; `Corrupt` if the file is not a
+    /// database.
     pub fn open(mut options: SqliteOptions) -> Result<Self, StoreError> {
-        // Absolute, so that a path is never taken for one of SQLite's URIs, and the current folder may change.
+        // An absolute path is never read as one of SQLite's URIs, and stays valid if the current folder changes.
         options.path = std::path::absolute(&options.path).map_err(unavailable)?;
         connection::create(&options.path)?;
-        // The writer first: it makes the log that readers need.
+        // The writer opens first: it creates the log that readers need.
         let connection = connection::open_writer(&options)?;
         let readers = Readers::open(&options)?;
         let watched = Arc::downgrade(&readers);
@@ -64,26 +65,26 @@ impl SqliteDatabase {
         Ok(Self { writer, readers, options: Arc::new(options) })
     }
 
-    /// What the writer has done since the database was opened.
+    /// Counts of the writer's work since the database was opened.
     #[must_use]
     pub fn stats(&self) -> WriterStats {
         self.writer.stats()
     }
 
-    /// How the one connection that writes is used, and who queues for it.
+    /// Usage of the one connection that writes, and the length of its queue.
     #[must_use]
     pub fn writer_stats(&self) -> PoolStats {
         self.writer.pool_stats()
     }
 
-    /// How the connections that read are used.
+    /// Usage of the connections that read.
     #[must_use]
     pub fn reader_stats(&self) -> PoolStats {
         self.readers.stats()
     }
 
     /// Refuses new units, waits for those that are open or queued (each at most for the unit limit), ends the last
-    /// group, and moves the write-ahead log into the file. Afterwards everything answers `Unavailable`.
+    /// group, and moves the write-ahead log into the file. Every later call fails with `Unavailable`.
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close();
@@ -106,7 +107,7 @@ impl SqlDatabase for SqliteDatabase {
         Engine::Sqlite
     }
 
-    /// There is one writer, so `contended` tells nothing new.
+    /// Ignores `contended`: there is only one writer.
     async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
         Ok(match mode {
             TxMode::Write => Box::new(WriteUnit::begin(&self.writer).await?),
@@ -122,7 +123,7 @@ impl SqlDatabase for SqliteDatabase {
         Ok(Box::new(SqliteSchema::lock(&self.options).await?))
     }
 
-    /// The file answers, is still the one at its path, and its folder can be written to.
+    /// Checks that the file can be read, is still the one at its path, and that its folder can be written to.
     async fn check(&self) -> Result<(), StoreError> {
         let look = async {
             let reader = self.readers.take().await?;
@@ -150,8 +151,8 @@ fn look(mut reader: Reader, path: &Path) -> Result<(), StoreError> {
     probe_folder(path)
 }
 
-/// Makes an empty file beside the database and removes it again. The database itself must not be opened for this:
-/// closing it would drop the locks that this process holds on it.
+/// Creates an empty file beside the database and removes it. The database itself must not be opened here: closing it
+/// would drop the locks that this process holds on it.
 fn probe_folder(database: &Path) -> Result<(), StoreError> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let mut path = database.as_os_str().to_owned();
@@ -178,7 +179,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test(flavor = "multi_thread")]
-    async fn every_file_is_its_owners_alone() {
+    async fn every_file_is_accessible_only_to_its_owner() {
         use std::os::unix::fs::PermissionsExt;
         let fixture = Fixture::new();
         fixture.unit_with(1).await.commit().await.unwrap();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_opened_says_why() {
+    fn a_file_that_cannot_be_opened_reports_why() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(kind(&open(folder.path().join("missing/test.db"))), "unavailable");
         assert_eq!(kind(&open(folder.path())), "unavailable");
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_name_like_an_address_is_a_file() {
+    async fn a_path_that_looks_like_a_uri_is_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let db = open(folder.path().join("file:a?mode=memory")).unwrap();
         db.check().await.unwrap();
@@ -220,13 +221,13 @@ mod tests {
         std::fs::remove_file(fixture.path()).unwrap();
         assert_eq!(kind(&fixture.db.check().await), "unavailable");
         std::fs::write(fixture.path(), "").unwrap();
-        assert_eq!(kind(&fixture.db.check().await), "unavailable", "another file in its place");
+        assert_eq!(kind(&fixture.db.check().await), "unavailable", "another file has replaced it");
         std::fs::remove_dir_all(fixture.path().parent().unwrap()).unwrap();
         assert_eq!(kind(&fixture.db.check().await), "unavailable");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_was_committed_is_there_after_opening_again() {
+    async fn committed_units_are_there_after_reopening() {
         let fixture = Fixture::new();
         fixture.unit_with(1).await.commit().await.unwrap();
         fixture.db.close().await;

@@ -1,22 +1,22 @@
-//! SQLite's errors, as the application speaks of them.
+//! Translates the errors of SQLite into those of the application.
 
 use rusqlite::{Error, ErrorCode, ffi};
 use skep_application::kernel::{Constraint, StoreError};
 use skep_sql::unique_rule_by_message;
 use std::sync::Arc;
 
-/// What an error of SQLite means, before it is known when it happened.
+/// The class of an SQLite error, before it is known in which step it happened.
 #[derive(Debug, PartialEq, Eq)]
 enum Class {
-    /// A uniqueness rule that the schema names.
+    /// A uniqueness rule of the schema was violated.
     Duplicate(Constraint),
-    /// Another connection stood in the way.
+    /// Another connection holds a lock.
     Busy,
     Full,
-    /// The disk failed: before a COMMIT nothing is stored, during one nobody knows.
+    /// The disk failed. Before a COMMIT nothing is stored, during a COMMIT the outcome is unknown.
     Io,
     Unavailable,
-    /// The file is damaged, or a statement of ours is wrong.
+    /// The file is damaged, or one of our statements is wrong.
     Fault,
 }
 
@@ -37,7 +37,7 @@ fn class(error: &Error) -> Class {
         | ErrorCode::SchemaChanged => Class::Busy,
         ErrorCode::DiskFull => Class::Full,
         ErrorCode::SystemIoFailure => Class::Io,
-        // A statement that ran for too long.
+        // The statement ran for too long.
         ErrorCode::OperationInterrupted
         | ErrorCode::CannotOpen
         | ErrorCode::OutOfMemory
@@ -47,28 +47,28 @@ fn class(error: &Error) -> Class {
     }
 }
 
-/// Which rule was met. SQLite tells only the columns, or the name when the index is on an expression.
+/// The violated rule. SQLite reports only the columns, or the name of an index on an expression.
 fn duplicate(error: &Error) -> Option<Constraint> {
     let Error::SqliteFailure(_, Some(message)) = error else { return None };
     unique_rule_by_message(message)
 }
 
-/// Whether a row would refer to none. SQLite does not say by which foreign key.
+/// Whether a foreign key was violated. SQLite does not report which one.
 pub(crate) fn is_foreign_key(error: &Error) -> bool {
     matches!(error, Error::SqliteFailure(failure, _) if failure.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
-/// Whether another connection stood in the way, so that waiting helps.
+/// Whether another connection holds a lock, so that waiting helps.
 pub(crate) fn is_busy(error: &Error) -> bool {
     class(error) == Class::Busy
 }
 
-/// Whether nothing was lost by it, so that the same can be tried again: not so after a failed write or sync.
+/// Whether the operation can be repeated without a loss. After a failed write or sync it cannot.
 pub(crate) fn is_passing(error: &Error) -> bool {
     matches!(class(error), Class::Busy | Class::Full | Class::Unavailable)
 }
 
-/// A failed step that is not a COMMIT: certainly nothing of the unit is stored. `step` is the statement's name.
+/// The error of a failed step that is not a COMMIT: nothing of the unit is stored. `step` is the statement's name.
 pub(crate) fn during(step: &'static str, error: Error) -> StoreError {
     let class = class(&error);
     let cause = Box::new(StepFailed { step, source: error });
@@ -81,12 +81,12 @@ pub(crate) fn during(step: &'static str, error: Error) -> StoreError {
     }
 }
 
-/// A fault of ours in a statement, or a value in the file that cannot be.
+/// An error in one of our statements, or an invalid value in the file.
 pub(crate) fn fault(statement: &'static str, what: impl std::fmt::Display) -> StoreError {
     StoreError::Corrupt(format!("{statement}: {what}").into())
 }
 
-/// A step in which SQLite failed.
+/// The step in which SQLite failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{step} failed")]
 struct StepFailed {
@@ -94,7 +94,7 @@ struct StepFailed {
     source: Error,
 }
 
-/// Why a whole group of units is not, or perhaps not, stored. Everybody in the group is told the same.
+/// Why a whole group of units is not stored, or may not be. Every unit of the group gets the same error.
 #[derive(Debug, Clone)]
 pub(crate) struct Loss {
     kind: LossKind,
@@ -111,12 +111,12 @@ enum LossKind {
 }
 
 impl Loss {
-    /// Certainly rolled back, through no fault of those who are told.
+    /// The group was rolled back, and none of the receivers caused it.
     pub(crate) fn aborted(why: &'static str) -> Self {
         Self { kind: LossKind::Aborted, cause: reason(why) }
     }
 
-    /// Stored or not, nobody can say.
+    /// It is unknown whether the group is stored.
     pub(crate) fn unknown(why: &'static str) -> Self {
         Self { kind: LossKind::Unknown, cause: reason(why) }
     }
@@ -134,7 +134,7 @@ impl Loss {
         Self { kind, cause: Arc::new(StepFailed { step: "the shared commit", source: error }) }
     }
 
-    /// What somebody hears who wanted to commit.
+    /// The error for a unit that waits for its commit.
     pub(crate) fn for_commit(self) -> StoreError {
         let cause = Box::new(self.cause);
         match self.kind {
@@ -146,7 +146,7 @@ impl Loss {
         }
     }
 
-    /// What somebody hears who refused on the strength of rows that are now gone, or may be: judge anew.
+    /// The error for a refusal that relied on rows that are gone, or may be gone: the command runs again.
     pub(crate) fn for_refusal(self) -> StoreError {
         StoreError::Retry(Box::new(self.cause))
     }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_has_its_meaning_in_a_statement_and_in_the_commit() {
+    fn every_code_is_classified_in_a_statement_and_in_the_commit() {
         for (code, statement, commit) in [
             (5, "retry", "retry"),
             (6, "retry", "retry"),

@@ -1,12 +1,12 @@
-//! SQLite beneath `skep-sql`: one file, one writer, a few readers.
+//! The SQLite driver for `skep-sql`: one file, one writer, a few readers.
 //!
-//! Statements run inline on the async thread, because SQLite answers most of them within microseconds and handing them
-//! to another thread costs far more. Everything that waits for a disk or for another process does so elsewhere: the
-//! shared COMMIT on a thread of its own, a busy file in an async sleep.
+//! Statements run inline on the async thread, because SQLite executes most of them within microseconds, and handing
+//! them to another thread costs far more. Waiting for a disk or for another process happens elsewhere: the shared
+//! COMMIT runs on its own thread, and a busy file is retried after an async sleep.
 //!
-//! **Group commit.** A writing unit of work is a savepoint of a transaction that it shares with those before and after
-//! it; `commit` returns when the shared COMMIT is on disk. So an acknowledged unit survives a power cut
-//! ([`Synchronous::Full`]) while many of them share one `fdatasync`.
+//! **Group commit.** Several writing units of work share one transaction, and each of them is a savepoint of it.
+//! `commit` returns when the shared COMMIT is on disk. So an acknowledged unit survives a power cut
+//! ([`Synchronous::Full`]), while many units share one `fdatasync`.
 
 mod connection;
 mod database;

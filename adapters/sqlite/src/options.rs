@@ -1,39 +1,39 @@
-//! What can be chosen about a database.
+//! The options of a database.
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-/// What an acknowledged write survives.
+/// Which failures an acknowledged write survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Synchronous {
-    /// A power cut: every shared COMMIT waits for the disk.
+    /// Survives a power cut: every shared COMMIT waits for the disk.
     #[default]
     Full,
-    /// The end of the process, however violent; a power cut may take the last commits, never consistency.
+    /// Survives any end of the process. A power cut may lose the last commits, but never consistency.
     Normal,
 }
 
-/// How a database is opened.
+/// The options with which a database is opened.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// The database file. It is created, for its owner alone, if it is missing; its folder must exist, and must be on a
-    /// local disk: the write-ahead log needs memory that processes share.
+    /// The database file. If it is missing, it is created with access only for its owner. Its folder must exist and be
+    /// on a local disk, because the write-ahead log needs memory that processes share.
     pub path: PathBuf,
-    /// What an acknowledged write survives. Default: [`Synchronous::Full`].
+    /// Which failures an acknowledged write survives. Default: [`Synchronous::Full`].
     pub synchronous: Synchronous,
-    /// The most units of work that share one COMMIT; 1 gives each its own. Default: 64.
+    /// The most units of work that share one COMMIT. With 1, each unit gets its own. Default: 64.
     pub group_size: usize,
-    /// How long a group takes in more units while others queue; when nobody queues it ends at once. Default: 2 ms.
+    /// How long a group accepts more units while others queue. With an empty queue it ends at once. Default: 2 ms.
     pub group_age: Duration,
-    /// Connections for reading; the most reading units that are open at once. Default: one per core.
+    /// The number of connections that read, and so of reading units that are open at once. Default: one per core.
     pub readers: usize,
-    /// How long to wait for the writer, for a reader, and for another process that writes, before the store counts as
-    /// unavailable. Default: 5 s.
+    /// How long to wait for the writer, for a reader, or for another process that writes, before the call fails with
+    /// `Unavailable`. Default: 5 s.
     pub busy_deadline: Duration,
-    /// The longest that a reading statement may run; then it is interrupted, and the store counts as unavailable.
-    /// Default: 5 s.
+    /// The longest time that a reading statement may run. It is then interrupted, and the call fails with
+    /// `Unavailable`. Default: 5 s.
     pub read_limit: Duration,
-    /// The longest that a unit of work may stay open. An older one is undone, its next call answers `Retry`, and its
-    /// connection is free for the next. Default: 5 s.
+    /// The longest time that a unit of work may stay open. After it, the unit is rolled back, its next call fails with
+    /// `Retry`, and its connection is free. Default: 5 s.
     pub unit_limit: Duration,
 }
 

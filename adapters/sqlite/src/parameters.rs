@@ -1,7 +1,7 @@
-//! `$N` parameters. To SQLite `$2` is a name, and names are numbered by first appearance: `SELECT $2, $1` would bind the
-//! first argument to `$2`, without an error. `?2` is what it says.
+//! Parameters `$N`. SQLite takes `$2` as a name and numbers names by first appearance, so `SELECT $2, $1` would bind
+//! the first argument to `$2` without an error. It takes `?2` as number 2.
 
-/// The text with every `$N` turned into `?N`; what stands in strings, quoted names and comments stays as it is.
+/// Replaces every `$N` by `?N`, except in strings, quoted names and comments.
 pub(crate) fn numbered(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
@@ -21,10 +21,10 @@ pub(crate) fn numbered(text: &str) -> String {
     result
 }
 
-/// Where the token that `text` begins with ends: a whole string, quoted name or comment, or a single character.
+/// The end of the first token of `text`: a whole string, quoted name or comment, or a single character.
 fn token_end(text: &str) -> usize {
     let (skip, terminator) = match text.as_bytes() {
-        // A doubled quote ends one string and begins the next, which comes to the same.
+        // A doubled quote counts as the end of one string and the start of the next, with the same result.
         [b'\'', ..] => (1, "'"),
         [b'"', ..] => (1, "\""),
         [b'`', ..] => (1, "`"),
@@ -41,14 +41,14 @@ mod tests {
     use super::numbered;
 
     #[test]
-    fn parameters_are_numbered_by_their_number() {
+    fn parameters_keep_their_number() {
         assert_eq!(numbered("SELECT $2, $1 WHERE a IN rarray($12)"), "SELECT ?2, ?1 WHERE a IN rarray(?12)");
         assert_eq!(numbered("a - $1 / $2 -> '$.x'"), "a - ?1 / ?2 -> '$.x'");
         assert_eq!(numbered("no parameter"), "no parameter");
     }
 
     #[test]
-    fn strings_names_and_comments_stay_as_they_are() {
+    fn strings_names_and_comments_are_not_changed() {
         for kept in ["'$1 it''s $2'", "\"a$1\"\"$2\"", "`$1`", "[$1]", "-- $1", "/* $1 ' */", "'$1 open", "/* $1 open"]
         {
             assert_eq!(numbered(kept), kept);

@@ -16,15 +16,15 @@ use std::{
 };
 use tokio::sync::{Semaphore, TryAcquireError};
 
-/// The pool.
+/// The pool of connections that read.
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Session>>,
-    /// One for each connection that may be in use.
+    /// One permit for each connection that may be in use.
     permits: Semaphore,
     max: usize,
     waiting: Waiting,
-    /// The reading units that are open, with their starts.
+    /// The open reading units, with the time when each began.
     units: Mutex<Vec<(Weak<Slot>, Instant)>>,
     busy_deadline: Duration,
     read_limit: Duration,
@@ -49,7 +49,7 @@ impl Readers {
         }))
     }
 
-    /// Takes a connection out of the pool; waits for one until the deadline.
+    /// Takes a connection out of the pool. Waits for a free one until the deadline.
     pub(crate) async fn take(self: &Arc<Self>) -> Result<Reader, StoreError> {
         let permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
@@ -75,8 +75,8 @@ impl Readers {
         Ok(Reader { session: Some(session), pool: Arc::clone(self) })
     }
 
-    /// Runs one reading statement. A file that is busy, which readers meet only while another process recovers or
-    /// leaves it, is asked again until the deadline.
+    /// Runs one reading statement. If the file is busy, it tries again until the deadline. Readers find the file busy
+    /// only while another process recovers or closes it.
     pub(crate) async fn read<T>(
         self: &Arc<Self>,
         mut work: impl FnMut(&mut Session) -> Result<T, StoreError>,
@@ -94,14 +94,14 @@ impl Readers {
         }
     }
 
-    /// Closes the idle connections, and the others when they come back.
+    /// Closes the idle connections. The others are closed when they are put back.
     pub(crate) fn close(&self) {
         self.permits.close();
         lock(&self.idle).clear();
     }
 
-    /// Takes the connections from units that are too old: a forgotten one would keep the write-ahead log from being
-    /// emptied, and others from reading.
+    /// Takes the connections from units that are too old. A forgotten unit would keep the write-ahead log from being
+    /// emptied, and would block other readers.
     pub(crate) fn expire(&self) {
         let mut old = Vec::new();
         lock(&self.units).retain(|(slot, since)| {
@@ -123,7 +123,7 @@ impl Readers {
         self.waiting.stats(self.max, used)
     }
 
-    /// How many connections are in the pool.
+    /// The number of free connections in the pool.
     #[cfg(test)]
     pub(crate) fn idle(&self) -> usize {
         lock(&self.idle).len()
@@ -131,7 +131,7 @@ impl Readers {
 
     fn put_back(&self, session: Session) {
         if session.in_transaction() && session.control("ROLLBACK").is_err() {
-            // Dropped instead; the next one who finds none idle opens another.
+            // The session is dropped. The next caller that finds no idle connection opens a new one.
         } else if !self.permits.is_closed() {
             lock(&self.idle).push(session);
         }
@@ -139,7 +139,7 @@ impl Readers {
     }
 }
 
-/// A connection out of the pool, for the time of its life.
+/// A connection that was taken out of the pool. Dropping it puts it back.
 pub(crate) struct Reader {
     session: Option<Session>,
     pool: Arc<Readers>,
@@ -161,7 +161,7 @@ impl Drop for Reader {
 
 type Slot = Mutex<Option<Reader>>;
 
-/// A reading unit of work: everything in it sees the state that its first statement saw.
+/// A reading unit of work. All its statements see the state that the first one saw.
 pub(crate) struct ReadUnit {
     slot: Arc<Slot>,
     failed: bool,
@@ -180,7 +180,7 @@ impl ReadUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        // Until the opposite is proved: a panic counts.
+        // Counts as failed until the work has succeeded, so that a panic counts too.
         self.failed = true;
         let mut slot = lock(&self.slot);
         let reader = slot.as_mut().ok_or_else(|| StoreError::Retry("the unit of work was open for too long".into()))?;
@@ -193,7 +193,7 @@ impl ReadUnit {
         if self.failed { Err(StoreError::after_error()) } else { self.end() }
     }
 
-    /// What it has read was durable, because other connections see nothing else.
+    /// Ends the unit. Everything that it read was durable, because other connections see nothing else.
     pub(crate) fn end(self) -> Result<(), StoreError> {
         match lock(&self.slot).take() {
             Some(_) => Ok(()),
@@ -203,7 +203,7 @@ impl ReadUnit {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing under these locks is left half done by a panic.
+    // A panic leaves nothing half done under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_reader_that_comes_back_is_fresh() {
+    async fn a_reader_that_is_put_back_has_no_open_transaction() {
         let fixture = Fixture::with(|options| options.readers = 1);
         let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
         assert_eq!(count(&mut *reading).await, 0);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn readers_that_are_all_in_use_are_waited_for() {
+    async fn a_read_waits_for_a_free_connection() {
         let fixture = Fixture::with(|options| {
             options.readers = 1;
             options.busy_deadline = SHORT;
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_read_that_does_not_end_is_interrupted() {
+    async fn a_read_beyond_the_limit_is_interrupted() {
         static ENDLESS: Statement = statement(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
             &[],
@@ -278,7 +278,7 @@ mod tests {
             options.read_limit = SHORT;
         });
         assert_eq!(kind(&fixture.db.read(&ENDLESS, vec![]).await), "unavailable");
-        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "the next one has its whole time");
+        assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "the next statement has the whole limit");
         let mut unit = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
         assert_eq!(kind(&unit.query(&ENDLESS, vec![]).await), "unavailable");
     }
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn a_committed_write_is_read_by_everybody() {
+    async fn a_committed_write_is_seen_by_every_reader() {
         let fixture = Fixture::with(|options| options.readers = 3);
         let mut tasks = Vec::new();
         for _ in 0..16 {

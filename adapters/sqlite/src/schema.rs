@@ -1,8 +1,8 @@
-//! The schema, locked while it is moved.
+//! The schema, locked while it is migrated.
 //!
-//! The lock is a file beside the database, held with `flock`: it outlasts the transaction of each step, so that no
-//! other instance comes between two of them, and the system frees it when the process ends. Every step is a
-//! transaction of its own, durable when it is answered.
+//! The lock is a file beside the database, held with `flock`. It outlasts the transaction of each step, so that no
+//! other instance can migrate between two steps, and the system releases it when the process ends. Every step is its
+//! own transaction, and durable when its commit returns.
 
 use crate::{
     connection::open_schema,
@@ -20,17 +20,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait for another instance that moves the schema.
+/// How long to wait for another instance that is migrating the schema.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The locked schema. The connection and the lock travel together, so that a step whose caller was cancelled still
-/// holds the lock until it is over.
+/// The locked schema. The connection and the lock move together, so that a step whose caller was cancelled holds the
+/// lock until it has ended.
 pub(crate) struct SqliteSchema(Option<Box<Locked>>);
 
 struct Locked {
     session: Session,
-    /// Unlocks when it is dropped, which fields are in their order: after the connection.
+    /// Released on drop. Fields are dropped in their order, so this happens after the connection is closed.
     _lock: File,
 }
 
@@ -52,7 +52,7 @@ impl SqliteSchema {
         Ok(Self(Some(Box::new(Locked { session, _lock: file }))))
     }
 
-    /// Runs `work` where it may take long.
+    /// Runs `work` on a thread where it may block.
     async fn run<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
@@ -122,7 +122,7 @@ fn failed(error: rusqlite::Error) -> StoreError {
     during("migration", error)
 }
 
-/// Some errors end the transaction by themselves.
+/// Some errors already end the transaction.
 fn undo(session: &Session) -> Result<(), StoreError> {
     if session.in_transaction() { session.control("ROLLBACK").map_err(failed) } else { Ok(()) }
 }
@@ -134,9 +134,9 @@ fn still_open(session: &Session) -> Result<(), StoreError> {
     Err(StoreError::Corrupt("the step ends the transaction that it runs in".into()))
 }
 
-/// What a statement of the step did not check: rows that point nowhere, because foreign keys are off meanwhile; tables
-/// that refer to one that is gone; and a foreign key that is checked only at COMMIT, which would fail the COMMIT of a
-/// whole group of units.
+/// Checks what the statements of the step did not: dangling references (foreign keys are off during a step), references
+/// to a dropped table, and deferred foreign keys. A deferred key is checked only at COMMIT, and would fail the COMMIT
+/// of a whole group of units.
 fn check(db: &Connection) -> Result<(), StoreError> {
     let dangling: Option<String> = db
         .query_row("SELECT \"table\" FROM pragma_foreign_key_check", [], |row| row.get(0))

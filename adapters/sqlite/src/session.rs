@@ -1,4 +1,4 @@
-//! A connection that runs declared statements: binds by kind, answers by kind, and classifies what fails.
+//! A connection that runs declared statements. It binds arguments and reads columns by kind, and classifies errors.
 
 use crate::{
     errors::{during, fault, is_foreign_key},
@@ -16,16 +16,16 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A connection with the texts of its statements.
+/// A connection, with the SQLite texts of its statements.
 pub(crate) struct Session {
     db: Connection,
-    /// By the address of the statement: statics have one each.
+    /// By the address of the statement, which is unique for each static.
     texts: HashMap<usize, String>,
-    /// When the statement that runs has begun; watched from within SQLite where statements have a limit.
+    /// When the running statement began. With a limit, SQLite's progress handler compares it with the clock.
     started: Option<Arc<Mutex<Instant>>>,
 }
 
-/// How many steps of SQLite's machine lie between two looks at the clock: well below a millisecond.
+/// The number of SQLite's machine steps between two reads of the clock: well below a millisecond.
 const STEPS_BETWEEN_LOOKS: std::ffi::c_int = 10_000;
 
 impl Session {
@@ -33,7 +33,7 @@ impl Session {
         Self { db, texts: HashMap::new(), started: None }
     }
 
-    /// A connection whose queries are interrupted when they have run for so long.
+    /// A connection that interrupts a query that runs longer than `limit`.
     pub(crate) fn with_limit(mut db: Connection, limit: Duration) -> Result<Self, StoreError> {
         let started = Arc::new(Mutex::new(Instant::now()));
         let watched = started.clone();
@@ -46,7 +46,7 @@ impl Session {
         &self.db
     }
 
-    /// Runs one of the texts that control transactions.
+    /// Runs a statement that controls transactions.
     pub(crate) fn control(&self, text: &'static str) -> rusqlite::Result<()> {
         self.begin_clock();
         self.db.prepare_cached(text)?.execute([]).map(drop)
@@ -56,11 +56,11 @@ impl Session {
         !self.db.is_autocommit()
     }
 
-    /// Runs a statement; answers the number of rows that it changed.
+    /// Runs a statement and returns the number of rows that it changed.
     pub(crate) fn execute(&mut self, statement: &'static Statement, args: &[Value]) -> Result<u64, StoreError> {
         statement.check(args)?;
         if statement.batch {
-            return Err(fault(statement.name, "a batch statement is run with execute_many"));
+            return Err(fault(statement.name, "a batch statement must run with execute_many"));
         }
         let mut prepared = self.prepare(statement)?;
         let done = execute_with(&mut prepared, args);
@@ -68,7 +68,7 @@ impl Session {
         done.map_err(|error| self.failure(statement, args, error))
     }
 
-    /// Runs a batch statement for every row, until the first error.
+    /// Runs a batch statement for each row, until the first error.
     pub(crate) fn execute_many(
         &mut self,
         statement: &'static Statement,
@@ -97,19 +97,19 @@ impl Session {
         Ok(changed)
     }
 
-    /// Runs a statement; answers its rows.
+    /// Runs a statement and returns its rows.
     pub(crate) fn query(&mut self, statement: &'static Statement, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         statement.check(args)?;
         self.begin_clock();
         let mut prepared = self.prepare(statement)?;
         if prepared.column_count() != statement.columns.len() {
-            return Err(fault(statement.name, "answers another number of columns than it declares"));
+            return Err(fault(statement.name, "returns another number of columns than it declares"));
         }
         bind(&mut prepared, args).map_err(|error| during(statement.name, error))?;
         let mut rows = prepared.raw_query();
         let mut answer = Vec::new();
         while let Some(row) = rows.next().map_err(|error| during(statement.name, error))? {
-            // Not collected: through a `Result` the length is not known before, and the list would grow thrice.
+            // Not `collect`: through a `Result` it does not know the length, and the list would grow three times.
             let mut values = Vec::with_capacity(statement.columns.len());
             for (at, kind) in statement.columns.iter().enumerate() {
                 values.push(read(statement, row, at, *kind)?);
@@ -119,8 +119,8 @@ impl Session {
         Ok(answer)
     }
 
-    /// What a failed statement means. SQLite does not say which foreign key is broken, so it is looked up: the failed
-    /// statement alone is undone, and nobody else writes.
+    /// Translates the error of a failed statement. SQLite does not report which foreign key is violated, so it is
+    /// looked up. Only the failed statement is undone, and there is no other writer, so the rows are still the same.
     fn failure(&self, statement: &'static Statement, args: &[Value], error: Error) -> StoreError {
         if is_foreign_key(&error) && self.in_transaction() {
             let mut failed = None;
@@ -131,7 +131,7 @@ impl Session {
                 })
             });
             match (failed, broken) {
-                // The lookup was interrupted, for example, so that nobody knows which key it was.
+                // The lookup failed, for example by an interrupt, so the key is not known.
                 (Some(error), _) => return during(statement.name, error),
                 (None, Some(constraint)) => return StoreError::Referenced { constraint },
                 (None, None) => {}
@@ -147,8 +147,8 @@ impl Session {
         Ok(prepared.raw_query().next()?.is_some())
     }
 
-    /// What runs from now on has its whole time. SQLite counts the steps of a statement over all its runs, so even the
-    /// shortest is looked at now and then.
+    /// Restarts the clock for the next statement. SQLite counts the steps of a cached statement over all its runs, so
+    /// even a short run may reach the check.
     fn begin_clock(&self) {
         if let Some(started) = &self.started {
             *started.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -194,7 +194,7 @@ fn bind_one(prepared: &mut rusqlite::Statement<'_>, number: usize, value: &Value
     }
 }
 
-/// A column of the answer. SQLite keeps no types of ours, so each value is checked against the declared kind.
+/// Reads a column of the result. SQLite does not store our kinds, so each value is checked against the declared kind.
 fn read(statement: &'static Statement, row: &rusqlite::Row<'_>, at: usize, kind: Kind) -> Result<Value, StoreError> {
     use types::ValueRef::{Blob, Integer, Null, Text};
     let found = row.get_ref(at).map_err(|error| during(statement.name, error))?;
@@ -208,7 +208,7 @@ fn read(statement: &'static Statement, row: &rusqlite::Row<'_>, at: usize, kind:
         (Kind::Time, Integer(millis)) => Timestamp::from_millis(millis).ok().map(Value::Time),
         _ => None,
     };
-    value.ok_or_else(|| fault(statement.name, format_args!("column {} is no {kind:?}", at + 1)))
+    value.ok_or_else(|| fault(statement.name, format_args!("column {} is not a {kind:?}", at + 1)))
 }
 
 #[cfg(test)]
@@ -229,7 +229,7 @@ mod tests {
         statement("SELECT a_bool, an_int, a_text, a_blob, a_uuid, a_time FROM kinds", &[], ALL_KINDS);
 
     #[tokio::test]
-    async fn every_kind_survives_and_parameters_go_by_their_number() {
+    async fn every_kind_is_read_back_and_parameters_bind_by_number() {
         let fixture = Fixture::new();
         let mut unit = fixture.unit().await;
         let id = Uuid::from_u128(u128::MAX - 5);
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn null_is_nothing_else() {
+    async fn null_is_read_only_as_an_optional_value() {
         let fixture = Fixture::new();
         let mut unit = fixture.unit().await;
         unit.execute(&STORE, vec![Value::Null; 6]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Both kinds of units, as `skep-sql` sees them.
+//! Implements the traits of `skep-sql` for both kinds of units.
 
 use crate::{readers::ReadUnit, writer::WriteUnit};
 use async_trait::async_trait;

@@ -1,23 +1,23 @@
-//! How the connections are used.
+//! Usage of the connections.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// How the connections of one kind are used now.
+/// The current usage of the connections of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolStats {
-    /// How many are in use.
+    /// Connections that are in use.
     pub used: usize,
-    /// How many nobody uses.
+    /// Connections that are free.
     pub idle: usize,
-    /// How many there may be.
+    /// The most connections that can be in use.
     pub max: usize,
-    /// How many callers wait for one.
+    /// Callers that wait for a connection.
     pub pending: usize,
-    /// How many callers have waited in vain since the start.
+    /// Callers that gave up waiting, since the database was opened.
     pub timeouts: u64,
 }
 
-/// Counts those who wait.
+/// Counts the callers that wait for a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     now: AtomicUsize,
@@ -25,13 +25,13 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Counts one who waits, until what is answered is dropped.
+    /// Counts a waiting caller until the result is dropped.
     pub(crate) fn one(&self) -> One<'_> {
         self.now.fetch_add(1, Ordering::Relaxed);
         One(&self.now)
     }
 
-    /// Somebody has waited for too long.
+    /// Counts a caller that has waited for too long.
     pub(crate) fn was_in_vain(&self) {
         self.in_vain.fetch_add(1, Ordering::Relaxed);
     }
@@ -47,7 +47,7 @@ impl Waiting {
     }
 }
 
-/// One who waits.
+/// A waiting caller, counted until it is dropped.
 pub(crate) struct One<'a>(&'a AtomicUsize);
 
 impl Drop for One<'_> {

@@ -56,7 +56,7 @@ static HEIGHT: Statement = Statement::both(
 const LOOKS: usize = 8;
 
 static LIST: LazyLock<Pages> = LazyLock::new(|| {
-    // The columns are called like the keys.
+    // Each column has the name of its sort key.
     let sorts: Vec<_> = CategorySortKey::NAMES.iter().map(|column| (format!("list_by_{column}"), *column)).collect();
     Pages::new(&CATEGORIES, &Listed { condition: "", params: &[], sorts: &sorts, count: "count" })
 });
@@ -109,7 +109,8 @@ impl CategoryRepository for SqlUnit {
             if next.is_none() || lineage.is_empty() {
                 return Ok(lineage);
             }
-            // One was moved after the statement had looked, and before it was locked: the statement looks again.
+            // A category was moved after the statement had read it and before it was locked, so the statement runs
+            // again.
         }
         self.remember(Err(StoreError::Retry("the lineage of a category kept changing".into())))
     }

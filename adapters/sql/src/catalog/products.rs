@@ -1,4 +1,4 @@
-//! The products, and the lists of those on sale.
+//! The products, and the lists of products on sale.
 
 use crate::{
     Kind, Row, SqlStore, SqlUnit,

@@ -60,7 +60,7 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM stock_levels WHERE product_id {in $1} ORDER BY product_id";
     LEVELS.query("list", text, &[Kind::Uuids], &[])
 });
-/// PostgreSQL sorts first and locks then, so every unit locks in the order of the ids.
+/// PostgreSQL sorts before it locks, so every unit locks in the order of the ids.
 static LOCK: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM stock_levels WHERE product_id {in $1} ORDER BY product_id {for update}";
     LEVELS.query("lock", text, &[Kind::Uuids], &[])
@@ -78,7 +78,7 @@ static LIST_RESERVATIONS: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM reservations WHERE order_id = $1 ORDER BY product_id, id";
     RESERVATIONS.query("list", text, &[Kind::Uuid], &[])
 });
-/// The conditions on `state` and for NULL are those of the partial index.
+/// The conditions on `state` and for NULL are those of the partial index, so that it is used.
 static LIST_EXPIRED: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM reservations WHERE state = 'active' AND expires_at IS NOT NULL \
         AND product_id {in $1} AND expires_at <= $2 ORDER BY product_id, expires_at, id LIMIT $3";
@@ -107,7 +107,7 @@ impl Stored for StockLevel {
         let product_id = ProductId::new(row.uuid()?);
         let row_id = RowId("stock_levels", product_id);
         let (on_hand, reserved) = (row_id.count("on_hand", row.int()?)?, row_id.count("reserved", row.int()?)?);
-        // More reserved than there are would underflow wherever `available` is computed.
+        // If more were reserved than is on hand, `available` would underflow.
         let reserved = row_id.read("reserved", (reserved <= on_hand).then_some(reserved))?;
         Ok(Self { product_id, on_hand, reserved, updated_at: row.time()?, version: row_id.version(row.int()?)? })
     }

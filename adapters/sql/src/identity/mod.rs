@@ -1,4 +1,4 @@
-//! Accounts, log-ins and the set-up.
+//! Users, sessions and the setup token.
 
 mod sessions;
 mod setup_tokens;

@@ -1,4 +1,4 @@
-//! The log-ins.
+//! The sessions of logged-in users.
 
 use super::users::ROLES_OF_USER;
 use crate::{
@@ -50,7 +50,7 @@ static SWEEP: Statement = Statement::per(
     &[Kind::Time, Kind::Int],
     &[],
 );
-/// Runs at every request: two reads by key. The join drops a session without a user.
+/// Runs for every request and reads two rows by key. The join leaves out a session without a user.
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
     let text = ["SELECT {sessions.*}, ", ROLES_OF_USER, join].concat();

@@ -1,4 +1,4 @@
-//! The one-time token of the set-up: one row, or none.
+//! The one-time setup token: at most one row.
 
 use crate::{
     Kind, Row, SqlUnit, Statement,
@@ -23,7 +23,7 @@ static TOKENS: LazyLock<Table<SetupToken>> = LazyLock::new(|| {
 
 static FIND: LazyLock<Statement> =
     LazyLock::new(|| TOKENS.query("find", "SELECT {*} FROM setup_tokens WHERE id = 1", &[], &[]));
-/// Of two that redeem the token at once, the second waits on PostgreSQL, and then finds none.
+/// If two callers redeem the token at once on PostgreSQL, the second waits for the first and then finds no token.
 static LOCK: LazyLock<Statement> =
     LazyLock::new(|| TOKENS.query("lock", "SELECT {*} FROM setup_tokens WHERE id = 1 {for update}", &[], &[]));
 static REPLACE: LazyLock<Statement> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! The accounts, each with its roles.
+//! The user accounts, each with its roles.
 
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement,
@@ -39,7 +39,7 @@ static ROLES: LazyLock<Table<(UserId, Role)>> = LazyLock::new(|| {
         .offers(&[Verb::InsertMany])
 });
 
-/// The roles of a user as one column, where `users` is read.
+/// The roles of a user as one column of a query on `users`.
 pub(super) const ROLES_OF_USER: &str =
     "(SELECT string_agg(role, ',') FROM user_roles WHERE user_roles.user_id = users.id)";
 
@@ -98,7 +98,7 @@ fn read_credentials(row: &mut Row) -> Result<Credentials, StoreError> {
     Ok(Credentials { user_id: UserId::new(row.uuid()?), password_hash: row.text()? })
 }
 
-/// A row for each role, however often it is named.
+/// One row for each role, even if it is listed twice.
 fn role_rows(user: &User) -> Vec<(UserId, Role)> {
     let roles: BTreeSet<Role> = user.roles.iter().copied().collect();
     roles.into_iter().map(|role| (user.id, role)).collect()
@@ -135,7 +135,7 @@ impl UserRepository for SqlUnit {
 #[async_trait]
 impl UserQueries for SqlStore {
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError> {
-        // A user is its own owner, so the scope is decided without the row.
+        // A user owns itself, so the scope can be checked without reading the row.
         if !scope.admits(id) {
             return Ok(None);
         }

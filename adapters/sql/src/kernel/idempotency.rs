@@ -1,4 +1,4 @@
-//! The idempotency keys.
+//! The idempotency keys of commands.
 
 use crate::{Kind, Row, SqlUnit, Statement, Value, declared::Declared, statement::A_SWEEP, stored::args, table::Table};
 use async_trait::async_trait;
@@ -19,8 +19,8 @@ static KEYS: LazyLock<Table<IdempotencyClaim>> = LazyLock::new(|| {
         .offers(&[])
 });
 
-/// One statement decides: the key is new, or expired and taken over, or (no row changed) somebody's. A claim of a
-/// parallel unit holds it up until that unit is over.
+/// One statement decides. It inserts a new key, or takes over an expired one, or changes no row because the key is in
+/// use. It waits for a parallel unit that has claimed the key.
 static CLAIM: LazyLock<Statement> = LazyLock::new(|| {
     let text = "INSERT INTO idempotency_keys ({*}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (principal, use_case, key) DO UPDATE \
@@ -75,11 +75,11 @@ impl IdempotencyKeys for SqlUnit {
             return Ok(Claimed::New);
         }
         let found = match self.row(&FIND, key(claim), read).await? {
-            // It was there a moment ago.
+            // The claim has just found it.
             None => Err(StoreError::Retry("the idempotency key was swept meanwhile".into())),
             Some((fingerprint, _)) if fingerprint != claim.fingerprint => Ok(Claimed::Mismatch),
             Some((_, Some(answer))) => Ok(Claimed::Replay(answer)),
-            // Nobody sees the claim of a unit that is not over, so some unit was committed without an answer.
+            // Other units cannot see the claim of an open unit, so a unit was committed without an answer.
             Some((_, None)) => Err(StoreError::corrupt("idempotency_keys", claim.use_case, "answer is missing")),
         };
         self.remember(found)

@@ -1,4 +1,4 @@
-//! What every context has: idempotency keys and the outbox.
+//! The tables that every context uses: idempotency keys and the outbox.
 
 mod idempotency;
 mod outbox;

@@ -1,4 +1,4 @@
-//! The outbox.
+//! The outbox of domain events.
 
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement,
@@ -31,7 +31,8 @@ static EVENTS: LazyLock<Table<OutboxEvent>> = LazyLock::new(|| {
         .offers(&[Verb::Insert])
 });
 
-/// Holds the place of the event: waits for a unit that is about to store it, and while this unit lasts nobody else can.
+/// Reserves the event's id. Waits for a unit that is about to store the event, and keeps others out until this unit
+/// ends.
 static HOLD: Statement = Statement::both(
     "kernel.outbox_event.hold",
     "INSERT INTO outbox (id, name, aggregate_id, aggregate_version, request_id, occurred_at, payload) \
@@ -81,7 +82,7 @@ impl Outbox for SqlUnit {
         if self.change(&HOLD, args![event, Timestamp::MIN]).await? == 0 {
             return Ok(true);
         }
-        // The deleted row keeps the place until the unit ends, and the unit may store the event itself.
+        // Until the unit ends, the deleted row still keeps others out. The unit itself may store the event.
         self.change(&DELETE, args![event]).await?;
         Ok(false)
     }

@@ -1,4 +1,4 @@
-//! The keys of this deployment.
+//! The keys of this deployment: sealed, at most one for each purpose.
 
 use crate::{
     Kind, Row, SqlStore, Statement,

@@ -1,4 +1,4 @@
-//! Keeping the store running: keys, schema, health.
+//! Operation of the store: keys, migrations and health.
 
 mod instance_keys;
 mod migrations;

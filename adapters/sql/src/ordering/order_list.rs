@@ -1,4 +1,4 @@
-//! The lists of orders, by time of placing: of all customers, and of one.
+//! The lists of orders by the time of placing: of all customers, and of one.
 
 use super::orders::{ORDERS, OrderRow, complete};
 use crate::{
@@ -44,7 +44,7 @@ pub(super) async fn run(
     let Some(orders) = pages.rows(store, by, args.clone(), request, OrderRow::read).await? else {
         return Ok(Page::empty(request));
     };
-    // Cut before the lines are read.
+    // Cuts the page before the lines are read.
     let place = |row: &OrderRow| OrderView::from(&row.order).position();
     let page = Page::fitting(orders, request, None, place, LINES_PER_PAGE, |row| row.line_count);
     let items = complete(store, page.items).await?;

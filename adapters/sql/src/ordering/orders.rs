@@ -37,7 +37,7 @@ pub(super) static ORDERS: LazyLock<Table<Order>> = LazyLock::new(|| {
         .unique(constraints::ORDER_NUMBER, &["number"])
         .offers(&[Verb::Insert, Verb::Save])
 });
-/// A line is written from its order, so its values are given with the statement.
+/// A line is written from its order, so its values are passed with the statement.
 static LINES: LazyLock<Table<()>> = LazyLock::new(|| {
     Table::<()>::new("order_lines", "ordering.order_line", constraints::ORDER_LINE)
         .given_key("order_id", Kind::Uuid)
@@ -68,13 +68,13 @@ pub(super) fn declared() -> Declared {
     orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
 
-/// An order, still without its lines.
+/// An order without its lines.
 pub(super) struct OrderRow {
     pub(super) order: Order,
     pub(super) line_count: usize,
 }
 
-/// A line that does not know its order's currency yet.
+/// A line without the currency, which its order holds.
 struct LineRow {
     order_id: OrderId,
     product_id: ProductId,
@@ -149,7 +149,7 @@ fn with_lines(orders: Vec<OrderRow>, lines: Vec<LineRow>) -> Result<Vec<Order>, 
     orders.into_iter().map(complete).collect()
 }
 
-/// Reads the lines of orders that were read without, in one statement.
+/// Reads the lines of these orders, in one statement.
 pub(super) async fn complete(store: &SqlStore, orders: Vec<OrderRow>) -> Result<Vec<OrderView>, StoreError> {
     if orders.is_empty() {
         return Ok(vec![]);

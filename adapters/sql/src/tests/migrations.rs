@@ -1,5 +1,5 @@
-//! The runner of the migrations, on a database that writes down what it is asked. What engines do with it is proven by
-//! the contract suite and by `tests/upgrades`.
+//! The migration runner, on a fake database that logs each call. The contract suite and `tests/upgrades` test it on
+//! real engines.
 
 use crate::{
     SqlConnection, SqlSet, SqlStep, SqlWork, Statement, Value,
@@ -16,7 +16,7 @@ fn count(count: i64) -> Answer {
     Answer::Rows(vec![vec![Value::Int(count)]])
 }
 
-/// The answers to what the runner asks first, when these steps are applied.
+/// The first answers to the runner if these steps are applied.
 fn having(steps: &[(&str, i64)]) -> Vec<Answer> {
     if steps.is_empty() {
         return vec![count(0)];
@@ -30,7 +30,7 @@ fn having(steps: &[(&str, i64)]) -> Vec<Answer> {
 const READS: [&str; 2] = ["operations.migration.columns", "operations.migration.list"];
 
 #[tokio::test]
-async fn up_applies_what_is_missing_and_keeps_what_came_before_a_failure() {
+async fn up_applies_missing_steps_and_keeps_those_before_a_failure() {
     let fake = Fake::answering(having(&[("foundation", 1)]).into_iter().chain([count(2)]));
     let error = fake.store_with(SETS).up().await.unwrap_err();
     let MigrationError::Failed { set, number: 2, name, .. } = &error else { panic!("{error}") };
@@ -43,12 +43,12 @@ async fn up_applies_what_is_missing_and_keeps_what_came_before_a_failure() {
 }
 
 #[tokio::test]
-async fn a_table_without_sets_is_the_foundations_and_changes_with_the_next_step() {
+async fn a_table_without_sets_counts_as_the_foundation_and_is_upgraded_by_the_next_step() {
     let old = || vec![count(1), Answer::Rows(vec![vec![Value::Int(1), Value::Time(at(7))]])];
     let fake = Fake::answering(old());
     let status = fake.store_with(SETS).status().await.unwrap();
     assert_eq!((status[0].set.as_str(), status[0].applied_at), ("foundation", Some(at(7))));
-    assert_eq!(fake.log(), [READS[0], "operations.migration.list_without_sets"], "asking changes nothing");
+    assert_eq!(fake.log(), [READS[0], "operations.migration.list_without_sets"], "status changes nothing");
 
     let fake = Fake::answering(old().into_iter().chain([count(1)]));
     fake.store_with(SETS).up().await.unwrap_err();
@@ -58,19 +58,19 @@ async fn a_table_without_sets_is_the_foundations_and_changes_with_the_next_step(
 }
 
 #[tokio::test]
-async fn up_does_nothing_when_all_is_there() {
+async fn up_does_nothing_when_all_steps_are_applied() {
     let fake = Fake::answering(having(&[("foundation", 1), ("catalog", 1), ("catalog", 2)]));
     assert_eq!(fake.store_with(SETS).up().await.unwrap(), []);
     assert_eq!(fake.log(), READS);
 }
 
 #[tokio::test]
-async fn down_takes_back_what_was_applied_last_first() {
+async fn down_reverts_the_newest_step_first() {
     let all = [("foundation", 1), ("catalog", 1), ("catalog", 2)];
     let fake = Fake::answering(having(&all).into_iter().chain([count(2), Answer::Changed(1), count(2)]));
     let done = fake.store_with(SETS).down(&Down::of("catalog", 2)).await.unwrap();
-    let told: Vec<_> = done.iter().map(|step| (step.set.as_str(), step.number, step.applied_at)).collect();
-    assert_eq!(told, [("catalog", 2, None), ("catalog", 1, None)]);
+    let reverted: Vec<_> = done.iter().map(|step| (step.set.as_str(), step.number, step.applied_at)).collect();
+    assert_eq!(reverted, [("catalog", 2, None), ("catalog", 1, None)]);
     let log = fake.log();
     assert!(log.iter().filter(|line| line.starts_with("down")).eq(["down third", "down second"]), "{log:?}");
     assert_eq!(log.iter().filter(|line| *line == "operations.migration.delete").count(), 2);
@@ -82,7 +82,7 @@ async fn down_takes_back_what_was_applied_last_first() {
 }
 
 #[tokio::test]
-async fn a_step_whose_record_is_gone_is_not_taken_back() {
+async fn a_step_whose_record_is_gone_is_not_reverted() {
     let fake = Fake::answering(having(&[("foundation", 1)]).into_iter().chain([count(2), Answer::Changed(0)]));
     fake.store_with(SETS).down(&Down::newest(1)).await.unwrap_err();
     assert_eq!(fake.log().last().map(String::as_str), Some("rollback"));
@@ -115,7 +115,7 @@ fn careless(
 }
 
 #[tokio::test]
-async fn code_that_hides_an_error_fails_all_the_same() {
+async fn code_that_hides_an_error_still_fails() {
     const CODE: &[SqlSet] = &[SqlSet {
         name: "foundation",
         after: &[],
@@ -130,14 +130,14 @@ async fn code_that_hides_an_error_fails_all_the_same() {
 }
 
 #[test]
-fn a_host_may_not_take_the_name_of_a_set_of_ours() {
+fn a_host_cannot_reuse_the_name_of_a_built_in_set() {
     let store = Fake::default().store();
     let host = |name| SqlSet { name, after: &["foundation"], steps: &[] };
     assert!(store.clone().with_sets(&[host("reviews")]).is_ok());
     assert!(matches!(store.with_sets(&[host("foundation")]), Err(MigrationError::Misdeclared(_))));
 }
 
-/// The scripts of every step that has any, by file.
+/// The declared scripts by their file names.
 fn declared() -> BTreeMap<String, &'static str> {
     let mut files = BTreeMap::new();
     for set in OURS {
@@ -156,7 +156,7 @@ fn declared() -> BTreeMap<String, &'static str> {
 }
 
 #[test]
-fn every_script_is_that_of_the_step_it_is_named_after() {
+fn every_script_file_belongs_to_the_step_in_its_name() {
     let mut found = BTreeMap::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     for set in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {

@@ -1,5 +1,4 @@
-//! What can be said of the repositories without an engine. That the statements do what they should is told by the
-//! contract, on both engines.
+//! Tests of the repositories without an engine. The contract suite tests the statements on both engines.
 
 mod migrations;
 mod observe;

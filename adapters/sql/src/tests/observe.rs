@@ -1,4 +1,4 @@
-//! What is counted of units of work and reads.
+//! Metrics of units of work and of reads.
 
 use crate::testing::{Answer, Fake, at};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -18,7 +18,7 @@ fn level() -> StockLevel {
     StockLevel::empty(ProductId::new(Uuid::from_u128(1)), at(0))
 }
 
-/// How many units ended in each way, after one in which the statement was answered so.
+/// The number of units by outcome, after one unit whose statement gets these answers.
 async fn outcomes(answers: impl IntoIterator<Item = Answer>, end: End) -> String {
     let recorder = PrometheusBuilder::new().build_recorder();
     let _installed = metrics::set_default_local_recorder(&recorder);
@@ -76,7 +76,7 @@ async fn units_are_counted_by_how_they_end() {
     for error in [StoreError::Retry("serialization".into()), StoreError::Stale] {
         assert_eq!(outcomes(fails(error), End::Drop).await, "retried 1");
     }
-    // No row was changed, because somebody else was quicker.
+    // No row was changed, because another unit was faster.
     assert_eq!(outcomes([Answer::Changed(0)], End::Drop).await, "retried 1");
     assert_eq!(outcomes(fails(StoreError::Unavailable("away".into())), End::Drop).await, "failed 1");
     assert_eq!(outcomes(fails(StoreError::Full("disk".into())), End::Commit).await, "failed 1");

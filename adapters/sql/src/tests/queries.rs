@@ -1,4 +1,4 @@
-//! Which statements the queries choose, and how many.
+//! The statements that the queries choose, and their number.
 
 use crate::{
     Value,
@@ -19,7 +19,7 @@ use skep_domain::{
 };
 use uuid::Uuid;
 
-/// An order with so many lines.
+/// An order with this many lines.
 pub(super) fn order(lines: u32) -> Order {
     let price = Money::new(5, "EUR".parse().unwrap());
     let line = |n: u32| OrderLine {
@@ -34,7 +34,7 @@ pub(super) fn order(lines: u32) -> Order {
     Order::place(id, OrderNumber::from_random(1), customer, (1..=lines).map(line).collect(), at(5)).unwrap()
 }
 
-/// An order as it is stored.
+/// An order as a stored row.
 pub(super) fn order_row(order: &Order) -> Vec<Value> {
     vec![
         order.id.into(),
@@ -74,7 +74,7 @@ fn request(limit: i64, after: Option<SortValue>, count: bool) -> PageRequest {
 }
 
 #[test]
-fn it_is_a_whole_store() {
+fn the_sql_store_implements_every_port() {
     fn is_store(_: &dyn Store) {}
     is_store(&Fake::default().store());
 }
@@ -98,7 +98,7 @@ async fn a_page_of_orders_takes_two_statements_and_a_third_to_count() {
     assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
 }
 
-/// Only the lines of orders that are on the page are read.
+/// The lines of orders that were cut from the page are not read.
 #[tokio::test]
 async fn a_page_is_cut_before_its_lines_are_read() {
     let (mut first, second) = (order(LINES_PER_PAGE.try_into().unwrap()), order(1));
@@ -111,7 +111,7 @@ async fn a_page_is_cut_before_its_lines_are_read() {
 }
 
 #[tokio::test]
-async fn an_order_without_some_of_its_lines_is_corrupt() {
+async fn an_order_with_missing_lines_is_corrupt() {
     let order = order(3);
     let fake = Fake::answering([Answer::Rows(vec![order_row(&order)]), Answer::Rows(line_rows(&order)[..2].to_vec())]);
     let found = fake.store().find_order(Scope::All, order.id).await;
@@ -128,7 +128,7 @@ async fn a_page_without_orders_takes_one_statement() {
 }
 
 #[tokio::test]
-async fn what_is_out_of_scope_is_not_read() {
+async fn rows_out_of_scope_are_not_read() {
     let fake = Fake::default();
     let (store, order) = (fake.store(), order(1));
     let page = store.list_orders(Scope::None, Direction::Ascending, &request(20, None, true)).await.unwrap();

@@ -7,14 +7,14 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// The numbers of the parameters in a text, each as often as it stands there.
+/// The parameter numbers in a text, with repetitions.
 fn parameters(text: &str) -> Vec<usize> {
     let numbers = text.split('$').skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap());
     numbers.map(|number| number.parse().unwrap()).collect()
 }
 
 #[test]
-fn names_are_unique_and_tell_context_entity_and_verb() {
+fn names_are_unique_and_consist_of_context_entity_and_verb() {
     let names: BTreeSet<_> = statements().iter().map(|statement| statement.name).collect();
     assert_eq!(names.len(), statements().len());
     for name in names {
@@ -24,9 +24,9 @@ fn names_are_unique_and_tell_context_entity_and_verb() {
     }
 }
 
-/// Which matters on SQLite, where a missing argument is NULL, and on PostgreSQL, where one too many is none.
+/// SQLite binds NULL for a missing argument, and PostgreSQL accepts surplus arguments.
 #[test]
-fn every_declared_parameter_is_used_on_both_engines_and_no_other() {
+fn exactly_the_declared_parameters_are_used_on_both_engines() {
     for statement in statements() {
         for engine in [Engine::Sqlite, Engine::Postgres] {
             let used: BTreeSet<_> = parameters(statement.text(engine)).into_iter().collect();
@@ -46,7 +46,7 @@ fn a_batch_has_plain_parameters_no_columns_and_an_array_of_each_on_postgres() {
     }
 }
 
-/// What is wrong with the difference between the texts of both engines.
+/// The fault in the difference between the two texts, if there is one.
 fn undue_difference(statement: &Statement) -> Option<&'static str> {
     let Sql::Per { sqlite, postgres, why } = &statement.sql else {
         return statement.batch.then_some("a batch has one text");

@@ -1,4 +1,4 @@
-//! What follows from the declaration of a table.
+//! Statements and values that follow from the declaration of a table.
 
 use crate::{
     Engine, Kind, Statement, Value,
@@ -98,7 +98,7 @@ fn a_batch_has_an_array_for_each_column_on_postgres() {
 }
 
 #[test]
-fn own_texts_take_the_columns_of_the_table() {
+fn handwritten_texts_use_the_columns_of_the_table() {
     let text = "SELECT {note.*}, 1 FROM notes AS note WHERE book_id {in $1} ORDER BY id {for update}";
     let statement = NOTES.query("lock", text, &[Kind::Uuids], &[Kind::Int]);
     let columns = "SELECT note.id, note.book_id, note.title, note.version, note.parent_id, 1 FROM notes AS note";
@@ -139,13 +139,13 @@ async fn a_row_is_saved_and_deleted_in_the_version_that_was_read() {
 }
 
 #[test]
-fn what_a_table_does_not_offer_is_refused() {
+fn a_verb_that_a_table_does_not_offer_is_refused() {
     let error = NOTES.statement(Verb::SaveMany).unwrap_err();
     let StoreError::Corrupt(why) = error else { panic!("{error:?}") };
     assert_eq!(why.to_string(), "the table notes does not offer SaveMany");
 }
 
-/// As SQLite asks: `rows` are the ids that each text with one parameter finds.
+/// Looks up a broken reference as SQLite does. `rows` lists, for a text with one parameter, the ids that it finds.
 fn broken(verb: Verb, args: &[Value], rows: &[(&str, u128)]) -> Option<Constraint> {
     let all: &[&'static Shape] = &[&NOTES];
     NOTES.broken_reference(verb, args, all, &mut |text, value| {
@@ -154,7 +154,7 @@ fn broken(verb: Verb, args: &[Value], rows: &[(&str, u128)]) -> Option<Constrain
 }
 
 #[test]
-fn a_broken_reference_is_found_by_looking() {
+fn a_broken_reference_is_found_by_reading_the_rows() {
     let (book, parent) = ("SELECT 1 FROM books WHERE id = $1", "SELECT 1 FROM notes WHERE id = $1");
     let child = "SELECT 1 FROM notes WHERE parent_id = $1 AND id <> $1";
     let written = NOTES.row_of(&note());

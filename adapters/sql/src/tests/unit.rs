@@ -1,4 +1,4 @@
-//! The unit of work: its memory for errors, and what the repositories make of the answers.
+//! The unit of work: how it remembers errors, and how the repositories interpret results.
 
 use super::queries::{order, order_row};
 use crate::{
@@ -44,7 +44,7 @@ fn is_after_error(error: StoreError) -> bool {
 }
 
 #[tokio::test]
-async fn after_an_error_of_the_driver_everything_is_refused_but_a_rollback() {
+async fn after_a_driver_error_only_a_rollback_is_accepted() {
     let duplicate = || {
         Answer::Fails(StoreError::Duplicate { constraint: skep_application::catalog::constraints::STOCK_LEVEL_PRODUCT })
     };
@@ -63,7 +63,7 @@ async fn after_an_error_of_the_driver_everything_is_refused_but_a_rollback() {
 }
 
 #[tokio::test]
-async fn a_stale_version_spoils_the_unit() {
+async fn a_stale_version_fails_the_unit() {
     let fake = Fake::answering([Answer::Changed(1)]);
     let mut tx = unit(&fake, TxMode::Write).await;
     let other = StockLevel::empty(ProductId::new(Uuid::from_u128(9)), at(0));
@@ -81,7 +81,7 @@ async fn a_reservation_that_ended_meanwhile_is_stale() {
 }
 
 #[tokio::test]
-async fn a_row_that_cannot_be_read_names_its_place_and_spoils_the_unit() {
+async fn an_unreadable_row_is_named_and_fails_the_unit() {
     let row = |reserved: i64, version: i64| {
         let row: [Value; 5] = [product().into(), 1_i64.into(), reserved.into(), at(0).into(), version.into()];
         Answer::Rows(vec![row.into()])
@@ -98,7 +98,7 @@ async fn a_row_that_cannot_be_read_names_its_place_and_spoils_the_unit() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_spoils_the_unit() {
+async fn a_cancelled_call_fails_the_unit() {
     let fake = Fake::answering([Answer::Hangs]);
     let mut tx = unit(&fake, TxMode::Write).await;
     {
@@ -114,7 +114,7 @@ async fn a_cancelled_call_spoils_the_unit() {
 }
 
 #[tokio::test]
-async fn levels_are_locked_only_where_something_is_written() {
+async fn stock_levels_are_locked_only_in_a_writing_unit() {
     let fake = Fake::default();
     for (mode, statement) in [(TxMode::Read, "catalog.stock_level.list"), (TxMode::Write, "catalog.stock_level.lock")] {
         let mut tx: Box<dyn CatalogTx> = fake.store().begin(mode, &[]).await.unwrap();
@@ -124,7 +124,7 @@ async fn levels_are_locked_only_where_something_is_written() {
 }
 
 #[tokio::test]
-async fn a_claim_is_new_answered_another_commands_or_gone() {
+async fn a_claim_is_new_replayed_mismatched_or_swept() {
     let row = |fingerprint: u8, answer: Option<&str>| {
         Answer::Rows(vec![vec![vec![fingerprint; 32].into(), answer.map(str::to_owned).into()]])
     };
@@ -144,7 +144,7 @@ async fn a_claim_is_new_answered_another_commands_or_gone() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_claim_is_our_fault() {
+async fn filling_an_unclaimed_key_is_corrupt() {
     let fake = Fake::answering([Answer::Changed(0)]);
     let mut tx = unit(&fake, TxMode::Write).await;
     assert!(matches!(tx.idempotency().fill(&claim(), "{}").await, Err(StoreError::Corrupt(_))));
@@ -179,7 +179,7 @@ async fn an_order_without_lines_is_corrupt() {
     assert!(matches!(tx.orders().find(order(1).id).await, Err(StoreError::Corrupt(_))));
 }
 
-/// As many statements for a hundred lines as for one, and no more than ten.
+/// A hundred lines need as many statements as one line.
 #[tokio::test]
 async fn placing_an_order_takes_ten_statements_however_many_lines_it_has() {
     for lines in [1, 3, 100] {

@@ -17,7 +17,7 @@ fn without_deferred_keys() -> Fixture {
     fixture
 }
 
-/// What the runner does with a script, but for the record.
+/// Runs a script like the migration runner, without the record.
 async fn step(schema: &mut dyn SqlSchema, script: &str) -> Result<(), StoreError> {
     schema.begin().await?;
     match schema.script(script).await {
@@ -52,7 +52,7 @@ async fn statements_run_in_the_step_that_is_open() {
         schema.begin().await.unwrap();
         assert_eq!(schema.execute(&INSERT, user(1)).await.unwrap(), 1);
         assert_eq!(schema.query(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 1);
-        assert!(fixture.ids().is_empty(), "nobody else sees it");
+        assert!(fixture.ids().is_empty(), "other connections do not see it");
         if commits {
             schema.commit().await.unwrap();
         } else {
@@ -63,7 +63,7 @@ async fn statements_run_in_the_step_that_is_open() {
     schema.begin().await.unwrap();
     schema.execute(&INSERT, user(2)).await.unwrap();
     drop(schema);
-    assert_eq!(fixture.ids(), [1], "dropping undoes what is open");
+    assert_eq!(fixture.ids(), [1], "dropping rolls the open step back");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn foreign_keys_are_checked_at_the_end_of_a_step_and_never_deferred() {
     let kept: i64 = fixture.outside().query_row("SELECT count(*) FROM b", [], |row| row.get(0)).unwrap();
     assert_eq!(kept, 1);
     let orphaned = step(&mut *schema, "DELETE FROM b; DROP TABLE a;").await;
-    assert_eq!(kind(&orphaned), "corrupt", "an empty table refers to it still");
+    assert_eq!(kind(&orphaned), "corrupt", "an empty table still refers to it");
     let deferred = "CREATE TABLE d (a_id INTEGER REFERENCES a (id) DEFERRABLE INITIALLY DEFERRED) STRICT;";
     assert_eq!(kind(&step(&mut *schema, deferred).await), "corrupt");
     step(&mut *schema, "DROP TABLE b; DROP TABLE a;").await.unwrap();
@@ -95,14 +95,14 @@ async fn the_schema_is_locked_against_other_instances() {
     let mut waiting = Box::pin(other.schema());
     assert!(poll_once(&mut waiting).is_none());
     step(&mut *schema, "CREATE TABLE a (x INTEGER) STRICT;").await.unwrap();
-    assert!(poll_once(&mut waiting).is_none(), "between two steps");
+    assert!(poll_once(&mut waiting).is_none(), "the lock is held between two steps");
     drop(schema);
     let mut schema = waiting.await.unwrap();
-    assert_eq!(kind(&step(&mut *schema, "CREATE TABLE a (x INTEGER) STRICT;").await), "corrupt", "it is there");
+    assert_eq!(kind(&step(&mut *schema, "CREATE TABLE a (x INTEGER) STRICT;").await), "corrupt", "it exists");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_step_whose_caller_was_cancelled_is_undone_and_ends_the_lock() {
+async fn a_cancelled_step_is_rolled_back_and_releases_the_lock() {
     let fixture = without_deferred_keys();
     let mut schema = fixture.db.schema().await.unwrap();
     schema.begin().await.unwrap();

@@ -1,12 +1,12 @@
-//! Who moves the write-ahead log into the file, and when.
+//! Moves the write-ahead log into the file (checkpoints).
 //!
-//! A thread moves it while units go on. But SQLite begins the log anew only if all of it has been moved, which never is
-//! so while units are committed all the time: the last short rest is moved between two groups. Moving the whole of it
-//! there, as SQLite does by itself, would hold up every unit of that moment for tens of milliseconds.
+//! A thread moves the log while units go on. But SQLite restarts the log only after all of it has been moved, which
+//! never happens while units are committed all the time. So the last short part is moved between two groups. Moving the
+//! whole log there, as SQLite does by default, would delay every waiting unit by tens of milliseconds.
 //!
-//! What SQLite counts as moved while units go on it has not synced. The thread does that, so that the rest has little to
-//! sync, and **a sync that fails ends all moving until the next start**: the kernel may have dropped what it could not
-//! write, SQLite would not write it again, and the log, which still has all of it, would be begun anew.
+//! SQLite counts pages as moved that it has not synced. The thread syncs the file, so that the rest has little to sync.
+//! **After a failed sync, nothing is moved until the next start.** The kernel may have dropped the pages that it could
+//! not write. SQLite would not write them again, and would restart the log, which still holds all of them.
 
 use super::group::Log;
 use crate::errors::is_passing;
@@ -21,24 +21,24 @@ use std::{
     thread::JoinHandle,
 };
 
-/// The log is moved when so many pages (of 4 KiB) in it are not in the file. The more, the rarer is a page that every
-/// unit touches written to the file, and the longer takes the first start after a kill.
+/// The log is moved when it has this many pages (of 4 KiB) that are not in the file. A higher limit writes a page that
+/// every unit touches less often, and makes the first start after a kill slower.
 const LONG: i64 = 4_000;
-/// So few are moved between two groups.
+/// At most this many pages are moved between two groups.
 const SHORT: i64 = 400;
-/// After so many rounds of the thread, the rest is moved between two groups, however long it is: units come quicker than
-/// the thread is.
+/// After this many rounds of the thread, the rest is moved between two groups, however long it is: units write faster
+/// than the thread moves.
 const ROUNDS: u32 = 4;
 
-/// What the log is moved with, beside the connection that writes.
+/// The connection and the file that move the log, apart from the connection that writes.
 pub(crate) struct LogMover {
     pub(crate) db: Connection,
-    /// The database, to be synced. Never closed: closing any descriptor of a file drops the locks that this process has
-    /// on it.
+    /// The database, opened for syncing. It is never closed: closing any descriptor of a file drops the locks that this
+    /// process holds on it.
     pub(crate) file: &'static File,
 }
 
-/// See the module's documentation.
+/// Decides when the log is moved, and owns the thread that moves it. See the module's documentation.
 pub(super) struct Checkpointer {
     thread: Option<JoinHandle<()>>,
     rounds: Option<mpsc::Sender<()>>,
@@ -46,7 +46,7 @@ pub(super) struct Checkpointer {
     plan: Plan,
 }
 
-/// What the thread tells.
+/// The state that the thread shares with the checkpointer.
 #[derive(Default)]
 struct Shared {
     is_at_work: AtomicBool,
@@ -54,7 +54,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Whether a move that has failed may be tried again: a full disk has lost nothing.
+    /// Logs a failed move, and decides whether the next one may be tried. A full disk has lost nothing.
     fn judge(&self, moved: Result<(), Box<dyn std::error::Error>>) {
         let Err(error) = moved else { return };
         if error.downcast_ref().is_some_and(is_passing) {
@@ -74,18 +74,18 @@ impl Checkpointer {
     pub(super) fn start(mover: LogMover) -> std::io::Result<Self> {
         let (rounds, wanted) = mpsc::channel::<()>();
         let shared = Arc::<Shared>::default();
-        let told = Arc::clone(&shared);
+        let state = Arc::clone(&shared);
         let work = move || {
             for () in wanted {
-                told.judge(move_log(&mover.db).and_then(|()| Ok(mover.file.sync_data()?)));
-                told.is_at_work.store(false, Ordering::Release);
+                state.judge(move_log(&mover.db).and_then(|()| Ok(mover.file.sync_data()?)));
+                state.is_at_work.store(false, Ordering::Release);
             }
         };
         let thread = std::thread::Builder::new().name("skep-sqlite-checkpoint".to_owned()).spawn(work)?;
         Ok(Self { thread: Some(thread), rounds: Some(rounds), shared, plan: Plan::default() })
     }
 
-    /// Looks at the log after a COMMIT; whether its rest is to be moved now, before the next unit.
+    /// Looks at the log after a COMMIT. Returns whether its rest must be moved now, before the next unit.
     pub(super) fn look(&mut self, log: Log) -> bool {
         let is_there = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
         if self.has_given_up() || is_there && self.shared.is_at_work.load(Ordering::Acquire) {
@@ -96,23 +96,23 @@ impl Checkpointer {
             Step::Rest => true,
             Step::Round => {
                 self.shared.is_at_work.store(true, Ordering::Release);
-                // Without the thread all of it is moved at once, as SQLite does by itself.
+                // Without the thread, all of the log is moved at once, as SQLite does by default.
                 !is_there || self.rounds.as_ref().is_none_or(|rounds| rounds.send(()).is_err())
             }
         }
     }
 
-    /// Moves the rest, as far as readers let it, on the connection that writes.
+    /// Moves the rest, as far as readers allow, on the connection that writes.
     pub(super) fn move_rest(&mut self, writer: &Connection) {
         self.shared.judge(move_log(writer));
     }
 
-    /// The log as it is after its rest was moved.
+    /// Records the log after its rest was moved.
     pub(super) fn rest_is_moved(&mut self, log: Log) {
         self.plan.last = Some(log);
     }
 
-    /// Ends the thread; whether the log may be emptied.
+    /// Ends the thread. Returns whether the log may be emptied.
     pub(super) fn stop(mut self) -> bool {
         self.join();
         !self.has_given_up()
@@ -125,7 +125,7 @@ impl Checkpointer {
     fn join(&mut self) {
         self.rounds = None;
         if let Some(thread) = self.thread.take() {
-            // A panic in it has been told.
+            // The panic hook has already reported a panic in the thread.
             let _ = thread.join();
         }
     }
@@ -137,27 +137,27 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Moves what no reader needs any more; never waits for anybody.
+/// Moves the pages that no reader needs. Never waits for a lock.
 fn move_log(db: &Connection) -> Result<(), Box<dyn std::error::Error>> {
     Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
-    /// The log is not long enough yet.
+    /// The log is too short.
     Nothing,
-    /// A round of the thread.
+    /// The thread moves the log.
     Round,
-    /// The rest, between two groups.
+    /// The rest is moved between two groups.
     Rest,
 }
 
-/// What to do next with a log of this length.
+/// Decides what to do next with a log of a given length.
 #[derive(Debug, Default)]
 struct Plan {
-    /// How many rounds the thread has done since the log was long.
+    /// The rounds of the thread since the log became long.
     rounds: u32,
-    /// The log after its rest was moved last, unless it has begun anew since.
+    /// The log after its rest was last moved, unless it has restarted since.
     last: Option<Log>,
 }
 
@@ -177,13 +177,13 @@ impl Plan {
         Step::Round
     }
 
-    /// How much has to be left to be moved.
+    /// The least number of pages left for which the log is moved.
     fn due(&self) -> i64 {
         match self.last {
             None => LONG,
-            // All was moved, but a reader kept the log from beginning anew: soon again.
+            // All was moved, but a reader kept the log from restarting, so it is moved again soon.
             Some(last) if last.left() == 0 => SHORT,
-            // A reader needs what it has not moved, perhaps still.
+            // A reader needed the pages that are left, and may still need them.
             Some(last) => last.left() + LONG,
         }
     }
@@ -198,20 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn the_thread_moves_most_of_it_and_the_rest_is_moved_between_two_groups() {
+    fn the_thread_moves_most_of_the_log_and_the_rest_is_moved_between_two_groups() {
         let mut plan = Plan::default();
         assert_eq!(plan.next(log(LONG - 1, 0)), Step::Nothing);
         assert_eq!(plan.next(log(LONG, 0)), Step::Round);
         assert_eq!(plan.next(log(LONG + 900, LONG)), Step::Round);
         assert_eq!(plan.next(log(LONG + 1_200, LONG + 900)), Step::Rest);
         plan.last = Some(log(LONG + 1_200, LONG + 1_200));
-        // It begins anew.
+        // The log restarts.
         assert_eq!(plan.next(log(SHORT, 0)), Step::Nothing);
         assert_eq!(plan.next(log(LONG, 0)), Step::Round);
     }
 
     #[test]
-    fn units_that_are_quicker_than_the_thread_are_held_up_in_the_end() {
+    fn units_that_outpace_the_thread_finally_wait_for_it() {
         let mut plan = Plan::default();
         for round in 0..i64::from(ROUNDS) {
             assert_eq!(plan.next(log(LONG * (round + 1), LONG * round)), Step::Round);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reader_needs_is_tried_now_and_then_and_moved_in_rounds_when_it_has_gone() {
+    fn pages_that_a_reader_needs_are_retried_and_moved_in_rounds_after_it() {
         let mut plan = Plan::default();
         assert_eq!(plan.next(log(LONG, 0)), Step::Round);
         for _ in 1..ROUNDS {
@@ -230,7 +230,7 @@ mod tests {
         plan.last = Some(log(LONG, 10));
         assert_eq!(plan.next(log(LONG + 500, 10)), Step::Nothing);
         assert_eq!(plan.next(log(2 * LONG, 10)), Step::Round);
-        // It has gone, and units went on: what they wrote meanwhile is not the rest yet.
+        // The reader has gone. The units that were committed meanwhile wrote more than a rest.
         assert_eq!(plan.next(log(3 * LONG, 2 * LONG)), Step::Round);
         assert_eq!(plan.next(log(3 * LONG + SHORT, 3 * LONG)), Step::Rest);
         plan.last = Some(log(3 * LONG + SHORT, 3 * LONG + SHORT));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_was_moved_but_did_not_begin_anew_is_moved_again_soon() {
+    fn a_log_that_was_moved_but_did_not_restart_is_moved_again_soon() {
         let mut plan = Plan { rounds: 0, last: Some(log(5_000, 5_000)) };
         assert_eq!(plan.next(log(5_000 + SHORT - 1, 5_000)), Step::Nothing);
         assert_eq!(plan.next(log(5_000 + SHORT, 5_000)), Step::Round);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_thread_all_is_moved_at_once_and_after_a_failed_sync_nothing() {
+    fn without_its_thread_the_log_is_moved_at_once_and_after_a_failed_sync_not_at_all() {
         let file = tempfile::tempfile().unwrap();
         let mover = LogMover { db: Connection::open_in_memory().unwrap(), file: Box::leak(Box::new(file)) };
         let mut checkpointer = Checkpointer::start(mover).unwrap();

@@ -1,4 +1,4 @@
-//! The thread that waits for the disk.
+//! The commit thread, which waits for the disk.
 
 use super::{
     checkpointer::{Checkpointer, LogMover},
@@ -15,16 +15,16 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// What the thread is asked for.
+/// A task for the thread.
 pub(super) enum Job {
-    /// End the group and pass the writer on.
+    /// Ends the group and passes the writer on.
     Commit(Box<GroupWriter>),
-    /// End the group, empty the log, close the connection, and stop.
+    /// Ends the group, empties the log, closes the connection, and stops.
     Close(Box<GroupWriter>, oneshot::Sender<()>),
 }
 
-/// Starts the thread; `mover` moves the write-ahead log. It ends with [`Job::Close`], or when the queue is gone. Every
-/// `tick` it looks for units that are too old, and calls `housekeeping`.
+/// Starts the thread. It ends with [`Job::Close`], or when the queue is dropped. `mover` moves the write-ahead log.
+/// Every `tick` the thread takes the writer from a unit that is too old, and calls `housekeeping`.
 pub(super) fn start(
     jobs: Receiver<Job>,
     queue: &Arc<WriteQueue>,
@@ -54,7 +54,7 @@ fn run(
                 if let Some(queue) = queue.upgrade() {
                     queue.finish(ended);
                 }
-                // Its thread would stand in the way.
+                // The checkpointer's thread would keep the log from being emptied.
                 if checkpointer.stop() {
                     writer.empty_log();
                 }
@@ -75,7 +75,8 @@ fn run(
     }
 }
 
-/// The writer goes on first, so that the next unit runs while this group's are told; unless the log is to be moved.
+/// Ends the group and passes the writer on before the group's callers are answered, so that the next unit can run. If
+/// the rest of the log has to be moved, the callers are answered first.
 fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>, checkpointer: &mut Checkpointer) {
     let ended = end_group(&mut writer);
     let Some(queue) = queue.upgrade() else { return ended.tell() };
@@ -92,16 +93,16 @@ fn commit(mut writer: Box<GroupWriter>, queue: &Weak<WriteQueue>, checkpointer: 
     }
 }
 
-/// How long the log is; told to the metrics.
+/// Reads the length of the log, and records it as a metric.
 fn log_of(writer: &GroupWriter, queue: &WriteQueue) -> Option<Log> {
     let log = writer.log();
     if let Err(error) = &log {
-        tracing::warn!(%error, "the length of the write-ahead log is not known");
+        tracing::warn!(%error, "the length of the write-ahead log cannot be read");
     }
     log.ok().inspect(|log| queue.note(*log))
 }
 
-/// Ends the group; a panic in it ends the group as well.
+/// Ends the group, even if that panics.
 pub(super) fn end_group(writer: &mut GroupWriter) -> Ended {
     catch_unwind(AssertUnwindSafe(|| writer.end_group())).unwrap_or_else(|_| {
         tracing::error!("a shared commit panicked");

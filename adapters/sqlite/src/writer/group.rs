@@ -15,56 +15,56 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// How a shared COMMIT ended.
+/// The outcome of a shared COMMIT.
 pub(super) type Verdict = Result<(), Loss>;
-/// Where somebody waits for it.
+/// The channel on which a caller waits for the outcome.
 pub(super) type Answer = oneshot::Sender<Verdict>;
 
 /// The length of the write-ahead log, in pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Log {
     pub(super) pages: i64,
-    /// How many of them are in the file, too.
+    /// The number of these pages that are also in the file.
     pub(super) moved: i64,
 }
 
 impl Log {
-    /// How many are not.
+    /// The number of pages that are not in the file yet.
     pub(super) fn left(self) -> i64 {
         self.pages - self.moved
     }
 }
 
-/// A group that has ended: who is to be told what.
+/// A group that has ended, with its verdict and the callers that wait for it.
 pub(super) struct Ended {
     pub(super) verdict: Verdict,
-    /// How many units wanted to be stored; the other answers are refusals.
+    /// The number of units to be stored. The other answers are refusals.
     pub(super) units: u64,
-    /// How long the COMMIT took, if one was tried.
+    /// How long the COMMIT took, if it was tried.
     pub(super) took: Option<Duration>,
     answers: Vec<Answer>,
 }
 
 impl Ended {
-    /// Whether anybody waits to be told.
+    /// Whether a caller waits for the verdict.
     pub(super) fn is_answered(&self) -> bool {
         !self.answers.is_empty()
     }
 
     pub(super) fn tell(self) {
         for answer in self.answers {
-            // Who hung up meanwhile was cancelled: its unit has ended as a whole all the same.
+            // If the receiver is gone, its caller was cancelled. Its unit was committed or rolled back regardless.
             let _ = answer.send(self.verdict.clone());
         }
     }
 }
 
-/// See the module's documentation.
+/// The connection that writes, with its open transaction and the callers that wait for the COMMIT.
 pub(super) struct GroupWriter {
     session: Session,
-    /// The guard against a COMMIT at any other place than [`Self::end_group`].
+    /// Allows a COMMIT only within [`Self::end_group`].
     may_commit: Arc<AtomicBool>,
-    /// When the shared transaction was opened, if one is open.
+    /// When the open shared transaction began.
     opened_at: Option<Instant>,
     /// Whether a unit's savepoint is open.
     unit_is_open: bool,
@@ -91,8 +91,7 @@ impl GroupWriter {
         })
     }
 
-    /// Opens the savepoint of a unit, and before it the shared transaction if none is open. Busy when another process
-    /// writes.
+    /// Opens the savepoint of a unit, after the shared transaction if none is open. Busy while another process writes.
     pub(super) fn begin_unit(&mut self) -> rusqlite::Result<()> {
         if self.opened_at.is_none() {
             if self.session.in_transaction() {
@@ -107,8 +106,8 @@ impl GroupWriter {
         begun
     }
 
-    /// Runs what the open unit asks for. When SQLite ends the whole transaction in it, everybody in the group is told
-    /// at once, and nothing can be written after it.
+    /// Runs the statements of the open unit. If SQLite ends the whole transaction meanwhile, every caller in the group
+    /// gets the error at once, and the unit can write nothing more.
     pub(super) fn run<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if !self.unit_is_open {
             return Err(StoreError::after_error());
@@ -120,7 +119,7 @@ impl GroupWriter {
         result
     }
 
-    /// Closes the savepoint of the open unit, so that what it wrote is part of the shared transaction.
+    /// Closes the savepoint of the open unit. Its writes then belong to the shared transaction.
     pub(super) fn keep_unit(&mut self, answer: Answer) -> rusqlite::Result<()> {
         self.session.control("RELEASE unit")?;
         self.unit_is_open = false;
@@ -129,7 +128,7 @@ impl GroupWriter {
         Ok(())
     }
 
-    /// Undoes the open unit, if there is one.
+    /// Rolls the open unit back, if there is one.
     pub(super) fn undo_unit(&mut self) {
         if !self.unit_is_open {
             return;
@@ -137,13 +136,13 @@ impl GroupWriter {
         self.unit_is_open = false;
         let undone = self.session.control("ROLLBACK TO unit").and_then(|()| self.session.control("RELEASE unit"));
         if undone.is_err() {
-            // Half of it may still be there: better nobody's work than this.
-            self.abandon(Loss::aborted("a neighbor could not be undone"));
+            // Part of the unit may still be there, so the whole group is rolled back.
+            self.abandon(Loss::aborted("another unit of the group could not be rolled back"));
         }
         self.notice_the_end();
     }
 
-    /// Lets somebody wait for the COMMIT who read rows of this group.
+    /// Adds a caller that read rows of this group and waits for their COMMIT.
     pub(super) fn join(&mut self, answer: Answer) {
         self.answers.push(answer);
     }
@@ -153,19 +152,19 @@ impl GroupWriter {
         self.opened_at.is_some()
     }
 
-    /// Whether anybody waits for the COMMIT.
+    /// Whether a caller waits for the COMMIT.
     pub(super) fn is_awaited(&self) -> bool {
         !self.answers.is_empty()
     }
 
-    /// Whether the group has to end now, although others queue to join it.
+    /// Whether the group must end now, even if other units queue to join it.
     pub(super) fn is_due(&self, size: usize, age: Duration) -> bool {
         self.is_awaited()
             && (self.answers.len() >= size || self.opened_at.is_none_or(|opened_at| opened_at.elapsed() >= age))
     }
 
-    /// Ends the shared transaction, by COMMIT if anybody waits for it. Waits for the disk. The answers are not sent yet,
-    /// so that the writer can be passed on first.
+    /// Ends the shared transaction, by COMMIT if a caller waits for it. Blocks until it is on disk. The answers are not
+    /// sent yet, so that the writer can be passed on first.
     pub(super) fn end_group(&mut self) -> Ended {
         if !self.is_awaited() {
             self.roll_back();
@@ -202,41 +201,41 @@ impl GroupWriter {
         self.ended(Err(loss))
     }
 
-    /// How long the write-ahead log is.
+    /// Reads the length of the write-ahead log.
     pub(super) fn log(&self) -> rusqlite::Result<Log> {
         let db = self.session.db();
         db.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?
             .query_row([], |row| Ok(Log { pages: row.get(1)?, moved: row.get(2)? }))
     }
 
-    /// The connection itself, between two groups.
+    /// The connection, for use between two groups.
     pub(super) fn db(&self) -> &Connection {
         self.session.db()
     }
 
-    /// Moves the write-ahead log into the file and empties it; best effort, nothing depends on it.
+    /// Moves the write-ahead log into the file and empties it. Only logs a failure, because nothing depends on it.
     pub(super) fn empty_log(&self) {
         let moved = self.session.db().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = moved {
-            tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");
+            tracing::warn!(%error, "the last checkpoint failed, and the next start repeats it");
         }
     }
 
-    /// Rolls the group back and tells it so.
+    /// Rolls the group back and answers its callers.
     fn abandon(&mut self, loss: Loss) {
         self.roll_back();
         self.ended(Err(loss)).tell();
     }
 
-    /// Whether SQLite has ended the transaction by itself, as it does after some errors. Then all that was in it is
-    /// gone, and who waits is told.
+    /// Whether SQLite has ended the transaction by itself, as it does after some errors. Everything in it is then gone,
+    /// and the waiting callers get the error.
     fn notice_the_end(&mut self) -> bool {
         if self.opened_at.is_none() || self.session.in_transaction() {
             return false;
         }
         self.unit_is_open = false;
         if self.is_awaited() {
-            tracing::warn!(units = self.units, "SQLite rolled a whole group of units back");
+            tracing::warn!(units = self.units, "SQLite rolled back a whole group of units");
         }
         self.ended(Err(Loss::aborted("SQLite rolled back the transaction that the unit was part of"))).tell();
         true
@@ -262,7 +261,7 @@ impl GroupWriter {
     }
 }
 
-/// SQLite turns every COMMIT that the hook does not allow into a ROLLBACK.
+/// Installs a commit hook: SQLite turns every COMMIT that it does not allow into a ROLLBACK.
 fn db_with_guard(mut db: Connection, may_commit: Arc<AtomicBool>) -> rusqlite::Result<Connection> {
     db.commit_hook(Some(move || !may_commit.load(Ordering::Relaxed)))?;
     Ok(db)

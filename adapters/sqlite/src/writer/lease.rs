@@ -1,10 +1,10 @@
-//! The right to use the writer, for one unit.
+//! One unit's right to use the writer.
 
 use super::{group::GroupWriter, queue::WriteQueue};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where a leased writer stands. The unit uses it here, and the commit thread takes it from here when the unit is too
-/// old, so that a unit that is alive but forgotten cannot hold it for ever.
+/// Holds a leased writer. The unit uses it here, and the commit thread takes it from here when the unit is too old, so
+/// that a forgotten unit cannot hold it forever.
 pub(super) struct Slot(Mutex<Option<Box<GroupWriter>>>);
 
 impl Slot {
@@ -13,7 +13,7 @@ impl Slot {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<GroupWriter>>> {
-        // Poisoned by a statement that panicked: the unit is marked as failed, and undoing it is still right.
+        // Poisoned by a statement that panicked. The unit is marked as failed, and rolling it back is still correct.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -22,7 +22,7 @@ impl Slot {
     }
 }
 
-/// Gives the writer back when it is dropped, after undoing the unit that is open on it.
+/// Owns the writer for one unit. On drop it rolls the open unit back and releases the writer.
 pub(super) struct Lease {
     slot: Arc<Slot>,
     queue: Arc<WriteQueue>,
@@ -37,17 +37,17 @@ impl Lease {
         &self.queue
     }
 
-    /// The lease is not too old although it is older.
+    /// Restarts the age of the lease.
     pub(super) fn renew(&self) {
         self.queue.renew(&self.slot);
     }
 
-    /// Uses the writer; `None` if it was taken away.
+    /// Uses the writer. `None` if it was taken away.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut GroupWriter) -> T) -> Option<T> {
         self.slot.lock().as_deref_mut().map(work)
     }
 
-    /// Takes the writer out, for who will release it himself; `None` if it was taken away.
+    /// Detaches the writer, which the caller must then release. `None` if it was taken away.
     pub(super) fn take(&self) -> Option<Box<GroupWriter>> {
         self.slot.take()
     }

@@ -1,4 +1,4 @@
-//! Who has the writer, and who gets it next.
+//! The queue of units for the one writer.
 
 use super::{
     checkpointer::LogMover,
@@ -25,10 +25,10 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// What the writer has done since the database was opened.
+/// Counts of the writer's work since the database was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriterStats {
-    /// Units of work that are stored.
+    /// Units of work that were stored.
     pub units: u64,
     /// Groups of units for which a shared COMMIT was tried.
     pub groups: u64,
@@ -46,17 +46,17 @@ struct Counters {
     expired: AtomicU64,
 }
 
-/// See the module's documentation.
+/// Owns the idle writer, and the queue of units that wait for it.
 pub(crate) struct WriteQueue {
     state: Mutex<State>,
     committer: mpsc::Sender<Job>,
     counters: Counters,
     waiting: Waiting,
-    /// Units of each group that was stored.
+    /// The number of units in each stored group.
     group_units: Histogram,
-    /// How long each shared COMMIT took.
+    /// The duration of each shared COMMIT.
     commits: Histogram,
-    /// Pages of the write-ahead log that are not in the file yet.
+    /// The pages of the write-ahead log that are not in the file yet.
     log_pages: Gauge,
     group_size: usize,
     group_age: Duration,
@@ -66,20 +66,20 @@ pub(crate) struct WriteQueue {
 
 #[derive(Default)]
 struct State {
-    /// The writer, while nobody needs it. Nobody queues then, and no transaction is open.
+    /// The idle writer. The queue is then empty, and no transaction is open.
     resting: Option<Box<GroupWriter>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
-    /// The last lease, and when it began.
+    /// The last lease, and the time since when it counts.
     lease: Option<(Arc<Slot>, Instant)>,
-    /// No new units.
+    /// New units are refused.
     closed: bool,
-    /// The writer is closed too, or about to be.
+    /// The writer is closed, or about to be.
     gone: bool,
 }
 
 impl WriteQueue {
-    /// Starts the commit thread; `mover` moves the write-ahead log. `housekeeping` is called by that thread several
-    /// times within each unit limit.
+    /// Starts the commit thread. `mover` moves the write-ahead log. The thread calls `housekeeping` several times
+    /// within each unit limit.
     pub(crate) fn start(
         db: Connection,
         mover: LogMover,
@@ -125,7 +125,7 @@ impl WriteQueue {
         self.busy_deadline
     }
 
-    /// Waits for the writer, until `deadline`.
+    /// Waits for the writer until `deadline`.
     pub(super) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, StoreError> {
         let granted = match self.request(false)? {
             Request::Granted(lease) => return Ok(lease),
@@ -143,7 +143,7 @@ impl WriteQueue {
     }
 
     /// Refuses new units, waits for those that are queued or open (each at most for the unit limit), ends the last
-    /// group, and empties the write-ahead log. Can be repeated; may be cancelled.
+    /// group, and empties the write-ahead log. May be repeated and cancelled.
     pub(crate) async fn close(self: &Arc<Self>) {
         self.lock().closed = true;
         let lease = match self.request(true) {
@@ -187,8 +187,8 @@ impl WriteQueue {
         }
     }
 
-    /// Passes the writer on: to the commit thread if its group is due, else to the next in the queue, else to the commit
-    /// thread if anybody waits for a COMMIT, else to rest.
+    /// Passes the writer on: to the commit thread if its group is due, else to the next unit in the queue, else to the
+    /// commit thread if a caller waits for a COMMIT. Otherwise the writer becomes idle.
     pub(super) fn release(self: &Arc<Self>, mut writer: Box<GroupWriter>) {
         loop {
             if writer.is_due(self.group_size, self.group_age) {
@@ -203,7 +203,7 @@ impl WriteQueue {
                 drop(state);
                 match next.send(lease) {
                     Ok(()) => return,
-                    // It hung up this very moment.
+                    // The receiver was dropped at this moment.
                     Err(lease) => match lease.take() {
                         Some(back) => writer = back,
                         None => return,
@@ -227,18 +227,18 @@ impl WriteQueue {
         if let Err(mpsc::SendError(Job::Commit(mut writer) | Job::Close(mut writer, _))) =
             self.committer.send(Job::Commit(writer))
         {
-            // The thread is gone only after `close`; nobody is to wait in vain all the same.
+            // The thread ends only after `close`. Callers that still wait get their answer here.
             self.finish(committer::end_group(&mut writer));
         }
     }
 
-    /// Notes how long the log is.
+    /// Records the length of the log.
     #[expect(clippy::cast_precision_loss, reason = "a log of 2^52 pages does not fit on any disk")]
     pub(super) fn note(&self, log: Log) {
         self.log_pages.set(log.left() as f64);
     }
 
-    /// Counts a group and tells everybody in it.
+    /// Counts a group and answers all its callers.
     pub(super) fn finish(&self, ended: Ended) {
         if ended.verdict.is_ok() {
             self.counters.units.fetch_add(ended.units, Ordering::Relaxed);
@@ -279,7 +279,7 @@ impl WriteQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many queue for the writer, without those that hung up.
+    /// The number of queued callers that still wait.
     #[cfg(test)]
     pub(super) fn queued(&self) -> usize {
         self.lock().waiting.iter().filter(|waiting| !waiting.is_closed()).count()

@@ -16,19 +16,19 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// The first pause when another process writes; it doubles up to the longest.
+/// The first pause while another process writes. It doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
-/// A savepoint of the shared transaction. Dropping it undoes it.
+/// A writing unit of work: a savepoint of the shared transaction. Dropping it rolls it back.
 pub(crate) struct WriteUnit {
     lease: Lease,
-    /// The first error is remembered: everything after it is refused.
+    /// Set by the first error. Every later call is refused.
     failed: bool,
 }
 
 impl WriteUnit {
-    /// Queues for the writer and opens a unit. While another process writes it waits its turn, without blocking.
+    /// Queues for the writer and opens a unit. Waits without blocking while another process writes.
     pub(crate) async fn begin(queue: &Arc<WriteQueue>) -> Result<Self, StoreError> {
         let deadline = Instant::now() + queue.busy_deadline();
         let lease = queue.acquire(deadline).await?;
@@ -49,12 +49,12 @@ impl WriteUnit {
         }
     }
 
-    /// Runs statements.
+    /// Runs statements on the writer's connection.
     pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        // Until the opposite is proved: a panic counts.
+        // Counts as failed until the work has succeeded, so that a panic counts too.
         self.failed = true;
         let done = self.lease.with(|writer| writer.run(work)).ok_or_else(expired)??;
         self.failed = false;
@@ -67,7 +67,7 @@ impl WriteUnit {
         self.lease.with(|writer| writer.before_commit = Some(Box::new(probe)));
     }
 
-    /// Waits until the unit is on disk together with its group.
+    /// Commits the unit, and returns when its group is on disk.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         if self.failed {
             return Err(StoreError::after_error());
@@ -83,13 +83,13 @@ impl WriteUnit {
         hear(verdict).await.map_err(Loss::for_commit)
     }
 
-    /// Undoes the unit. If it may have read what others in the group have written, it waits until that is on disk.
+    /// Rolls the unit back. If it may have read rows that others in its group wrote, it waits until those are on disk.
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {
         let mut writer = self.lease.take().ok_or_else(expired)?;
         writer.undo_unit();
         if !writer.is_open() {
             self.lease.queue().release(writer);
-            return Err(StoreError::Retry("what the unit read was rolled back".into()));
+            return Err(StoreError::Retry("the rows that the unit read were rolled back".into()));
         }
         if !writer.is_awaited() {
             self.lease.queue().release(writer);
@@ -103,7 +103,7 @@ impl WriteUnit {
 }
 
 async fn hear(verdict: oneshot::Receiver<Verdict>) -> Verdict {
-    verdict.await.unwrap_or_else(|_| Err(Loss::unknown("nobody answered for the shared commit")))
+    verdict.await.unwrap_or_else(|_| Err(Loss::unknown("the shared commit ended without an answer")))
 }
 
 fn expired() -> StoreError {

@@ -1,5 +1,5 @@
-//! What the system is asked for, and when: the order of writes, syncs and answers, and disks that fail. The program
-//! runs itself under strace, as the workload, and reads the trace or makes system calls fail.
+//! The order of writes, syncs and answers, and failing disks. The program runs itself under strace, as the workload,
+//! and reads the trace or makes system calls fail.
 
 #![expect(clippy::unwrap_used, reason = "a test, which clippy does not see without the standard harness")]
 
@@ -19,7 +19,7 @@ fn main() {
         return workload.run();
     }
     let trials = vec![
-        Trial::test("every_answer_comes_after_the_sync_of_what_it_answers_for", answers_come_after_the_sync),
+        Trial::test("every_answer_comes_after_the_sync_of_its_unit", answers_come_after_the_sync),
         Trial::test("without_full_synchronous_nothing_is_synced_before_an_answer", normal_does_not_sync),
         Trial::test("a_sync_that_fails_leaves_the_outcome_unknown", a_failed_sync),
         Trial::test("after_a_failed_sync_of_the_file_the_log_keeps_everything", a_failed_sync_of_the_file),
@@ -49,7 +49,7 @@ fn answers_come_after_the_sync() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The same check fails where it has to.
+/// Shows that the check above can fail.
 fn normal_does_not_sync() -> Result<(), Failed> {
     let run = Run::new("normal", &["-e", "trace=fdatasync,fsync,pwrite64,write"])?;
     let calls = run.calls()?;
@@ -66,13 +66,14 @@ fn a_failed_sync() -> Result<(), Failed> {
     run.expect("commit unknown, neighbor unknown, refusal retry")
 }
 
-/// The kernel may have dropped what it could not write, and says so once: then only the log has it.
+/// The kernel may have dropped the pages that it could not write, and reports that only once. Only the log still has
+/// them.
 fn a_failed_sync_of_the_file() -> Result<(), Failed> {
     let run = Run::new("long", &["-e", "trace=fdatasync,fsync", "-e", "inject=fdatasync,fsync:error=EIO:when=1"])?;
     if !run.trace()?.contains("(INJECTED)") {
         return Err("the file was never synced".into());
     }
-    // As if nothing had come to the file.
+    // As if no page had reached the file.
     let after = run.folder.path().join("after.db");
     std::fs::copy(run.before(), &after)?;
     std::fs::copy(run.folder.path().join("trace.db-wal"), run.folder.path().join("after.db-wal"))?;
@@ -103,7 +104,7 @@ impl Run {
         let mut strace = Command::new("strace");
         strace.args(["-f", "-y", "-s", "8192", "-o"]).arg(folder.path().join("trace"));
         if workload == "fail" {
-            // Only what is done to the log fails.
+            // Only calls on the log fail.
             strace.arg("-P").arg(folder.path().join("trace.db-wal"));
         }
         if workload == "long" {
@@ -128,7 +129,7 @@ impl Run {
         self.folder.path().join("trace.db")
     }
 
-    /// The database as it was before the workload.
+    /// A copy of the database from before the workload.
     fn before(&self) -> PathBuf {
         self.folder.path().join("before.db")
     }
@@ -141,7 +142,7 @@ impl Run {
         Ok(String::from_utf8_lossy(&std::fs::read(self.folder.path().join("trace"))?).into_owned())
     }
 
-    /// Where a unit's row first went to the log, and where its answer was announced.
+    /// The positions of the first write of a unit's row to the log, and of the announcement of its answer.
     fn written_and_answered(&self, calls: &[Call], unit: usize) -> Result<(usize, usize), Failed> {
         let (row, answer) = (workload::row(unit), workload::answer(unit));
         let written = calls.iter().position(|call| matches!(call, Call::Write(text) if text.contains(&row)));
@@ -154,6 +155,6 @@ impl Run {
 
     fn expect(&self, said: &str) -> Result<(), Failed> {
         let output = String::from_utf8_lossy(&self.output.stderr);
-        if output.contains(said) { Ok(()) } else { Err(format!("expected {said:?}, heard {output:?}").into()) }
+        if output.contains(said) { Ok(()) } else { Err(format!("expected {said:?}, got {output:?}").into()) }
     }
 }

@@ -1,23 +1,23 @@
-//! Reading what strace wrote.
+//! Parses the output of strace.
 
 use std::collections::HashMap;
 
-/// A system call that matters here, at the time of its end (for writes and announcements: of its start).
+/// A system call of interest, at the time of its end. Writes and announcements count at their start.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// A write to the write-ahead log, with its bytes as strace shows them.
     Write(String),
     /// A sync of the write-ahead log that succeeded.
     Sync,
-    /// A write to the standard error output.
+    /// A write to standard error.
     Say(String),
 }
 
-/// The calls in their order. A sync counts where it ended, everything else where it began: to the disadvantage of the
-/// program in both cases.
+/// The calls in their order. A sync counts when it ended, every other call when it began, which is the stricter reading
+/// in both cases.
 pub(crate) fn read(trace: &str) -> Vec<Call> {
     let mut calls = Vec::new();
-    // What each thread has begun and not ended.
+    // For each thread, the sync that has begun and not ended, if any.
     let mut unfinished: HashMap<&str, bool> = HashMap::new();
     for line in trace.lines() {
         let Some((thread, call)) = line.split_once(' ') else { continue };
@@ -42,7 +42,7 @@ pub(crate) fn read(trace: &str) -> Vec<Call> {
     calls
 }
 
-/// The sync after the last of the writes that `written` belongs to: those up to the next sync.
+/// The first sync after the writes that `written` belongs to.
 pub(crate) fn sync_after_last_write(calls: &[Call], written: usize) -> Option<usize> {
     calls.iter().skip(written).position(|call| matches!(call, Call::Sync)).map(|after| written + after)
 }

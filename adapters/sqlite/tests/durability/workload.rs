@@ -1,4 +1,4 @@
-//! What runs under strace.
+//! The workloads that run under strace.
 
 use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::{Kind, Sql, SqlDatabase, SqlTransaction, Statement, Value};
@@ -12,7 +12,7 @@ use std::{
 };
 use tokio::sync::Barrier;
 
-/// Says which workload to run.
+/// The environment variable that names the workload.
 pub(crate) const ENVIRONMENT: &str = "TRACE_WORKLOAD";
 
 const TASKS: usize = 16;
@@ -35,17 +35,17 @@ static COUNT: Statement = Statement {
     batch: false,
 };
 
-/// What a unit writes.
+/// The body of a unit's row.
 pub(crate) fn row(unit: usize) -> String {
     format!("[row {unit:04}]")
 }
 
-/// What is announced before anything else happens with a unit's answer.
+/// The line that announces a unit's answer, before anything else is done with it.
 pub(crate) fn answer(unit: usize) -> String {
     format!("[answered {unit:04}]\n")
 }
 
-/// Makes the database, without a log, before anything is traced.
+/// Creates the database without a log, before tracing starts.
 pub(crate) fn prepare(database: &Path) {
     runtime().block_on(async {
         let db = open(database, Synchronous::Full);
@@ -58,7 +58,7 @@ pub(crate) fn prepare(database: &Path) {
     });
 }
 
-/// How many units another start finds.
+/// The number of rows that the next start finds.
 pub(crate) fn stored(database: &Path) -> i64 {
     runtime()
         .block_on(async { open(database, Synchronous::Full).read(&COUNT, vec![]).await.unwrap()[0].int().unwrap() })
@@ -87,7 +87,7 @@ impl Workload {
     }
 }
 
-/// Tasks that begin together, round after round; each announces its answer as soon as it has it.
+/// Runs tasks that begin together, round after round. Each announces its answer as soon as it arrives.
 async fn write_and_announce(db: SqliteDatabase) {
     let barrier = Arc::new(Barrier::new(TASKS));
     let mut tasks = Vec::new();
@@ -107,7 +107,7 @@ async fn write_and_announce(db: SqliteDatabase) {
     }
 }
 
-/// Units that fill the log, and a proper end.
+/// Runs units that fill the log, and closes the database.
 async fn write_much(db: SqliteDatabase) {
     for _ in 0..LONG {
         unit_with(&db, "x".repeat(400 << 10)).await.commit().await.unwrap();
@@ -115,7 +115,7 @@ async fn write_much(db: SqliteDatabase) {
     db.close().await;
 }
 
-/// One group of a unit, its neighbor, and a refusal that has seen both; its COMMIT fails.
+/// Runs one group of a unit, its neighbor, and a refusal that has seen both. Its COMMIT fails.
 async fn fail(db: SqliteDatabase) {
     let unit = unit_with(&db, row(1)).await;
     // They queue, so that they share the group.
@@ -147,19 +147,19 @@ async fn unit_with(db: &SqliteDatabase, body: String) -> Box<dyn SqlTransaction>
 fn open(path: &Path, synchronous: Synchronous) -> SqliteDatabase {
     let mut options = SqliteOptions::new(path);
     options.synchronous = synchronous;
-    // strace slows everything down; only an empty queue ends a group.
+    // strace slows everything down. Only an empty queue ends a group.
     options.group_age = Duration::from_secs(3600);
     options.unit_limit = Duration::from_secs(60);
     options.busy_deadline = Duration::from_secs(60);
     SqliteDatabase::open(options).unwrap()
 }
 
-/// One thread, so that who yields lets the others go first.
+/// One thread, so that a task that yields lets the others run first.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// In one system call.
+/// Writes the text in one system call.
 fn say(text: &str) {
     std::io::stderr().write_all(text.as_bytes()).unwrap();
 }

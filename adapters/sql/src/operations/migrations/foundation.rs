@@ -1,4 +1,4 @@
-//! Everything that the first version had.
+//! The schema of the first version.
 
 use super::{SqlSet, SqlStep, SqlWork};
 use skep_application::operations::{FOUNDATION, MigrationStep};

@@ -1,4 +1,4 @@
-//! The migrations of both engines, and what runs them.
+//! The migrations of both engines, and their runner.
 
 mod foundation;
 mod record;
@@ -14,22 +14,22 @@ use skep_application::{
 };
 use std::{future::Future, pin::Pin};
 
-/// The sets of this program, in the order in which they run: one line for each.
+/// The sets of this program, in the order in which they run.
 pub(crate) const SETS: &[SqlSet] = &[foundation::SET, crate::catalog::migrations::SET];
 
 /// A set of migrations, the same for both engines.
 pub type SqlSet = MigrationSet<SqlStep>;
 
-/// What a step does, and what takes it back. Each runs in one transaction with the record of the step.
+/// The work of a step, and the work that reverts it. Each runs in one transaction with the record of the step.
 #[derive(Debug, Clone, Copy)]
 pub struct SqlStep {
-    /// Applies it.
+    /// Applies the step.
     pub up: SqlWork,
-    /// Takes it back.
+    /// Reverts the step.
     pub down: SqlWork,
 }
 
-/// One way of a step.
+/// One direction of a step.
 #[derive(Debug, Clone, Copy)]
 pub enum SqlWork {
     /// A script of any number of statements, one for each engine.
@@ -39,18 +39,18 @@ pub enum SqlWork {
         /// For PostgreSQL.
         postgres: &'static str,
     },
-    /// Code, for what SQL alone cannot say. It reads and writes in batches: an answer is in memory as a whole.
+    /// Code, for changes that SQL cannot express. Read and write in batches: a result is held in memory as a whole.
     Code(SqlCode),
 }
 
-/// Code of a step. It runs statements of its own in the transaction of the step, and leaves the transaction alone.
+/// Code of a step. It runs its statements in the transaction of the step, and neither commits nor rolls back.
 ///
-/// After the first error of a statement the step fails, also if the code goes on.
+/// The step fails after the first error of a statement, even if the code ignores it.
 pub type SqlCode =
     for<'a> fn(&'a mut dyn SqlConnection) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 impl SqlWork {
-    /// Nothing to do.
+    /// Does nothing.
     pub const NOTHING: Self = Self::both("");
 
     /// A script that is the same for both engines.
@@ -60,15 +60,15 @@ impl SqlWork {
     }
 }
 
-/// The connection that code is given. It remembers an error, and that a call was cancelled: PostgreSQL would answer Ok
-/// to the commit of a transaction that it has undone, and SQLite would keep half of it.
+/// The connection that is passed to code. It remembers an error and a cancelled call. Without that, PostgreSQL would
+/// return Ok for the commit of a transaction that it has rolled back, and SQLite would keep half of the step.
 struct StepConnection<'a> {
     schema: &'a mut dyn SqlSchema,
     failed: bool,
 }
 
 impl StepConnection<'_> {
-    /// Counts as failed until the call is through.
+    /// Marks the connection as failed until the call has finished.
     fn enter(&mut self) -> Result<(), StoreError> {
         if std::mem::replace(&mut self.failed, true) { Err(StoreError::after_error()) } else { Ok(()) }
     }
@@ -100,7 +100,7 @@ impl SqlConnection for StepConnection<'_> {
     }
 }
 
-/// Does the work and changes the record, together or not at all.
+/// Does the work and changes the record, both or neither.
 async fn run(
     schema: &mut dyn SqlSchema,
     engine: Engine,
@@ -128,7 +128,7 @@ async fn run(
     match done.await {
         Ok(()) => schema.commit().await,
         Err(error) => {
-            // If that fails too, the connection is closed, which undoes the step as well.
+            // If the rollback fails too, the connection is closed, which also undoes the step.
             let _ = schema.rollback().await;
             Err(error)
         }
@@ -136,8 +136,8 @@ async fn run(
 }
 
 impl SqlStore {
-    /// Locks the schema against the other instances and reads what is applied. A schema that a newer program made is
-    /// left alone.
+    /// Locks the schema against other instances and returns the applied steps. Fails, and changes nothing, if a newer
+    /// program has migrated the schema.
     async fn lock_schema(&self) -> Result<(Box<dyn SqlSchema>, Vec<AppliedStep>), MigrationError> {
         let mut schema = self.database.schema().await?;
         let applied = applied(&mut *schema).await?;
@@ -169,7 +169,7 @@ impl Migrations for SqlStore {
             let record = Change::Remove { position };
             let reverted = run(&mut *schema, self.database.engine(), &step, record).await;
             reverted.map_err(|error| step.failed(error))?;
-            tracing::info!(set = step.set, number = step.number, name = step.name, "migration taken back");
+            tracing::info!(set = step.set, number = step.number, name = step.name, "migration reverted");
             done.push(step.status(None));
         }
         Ok(done)

@@ -1,9 +1,9 @@
-//! The record of the steps that were applied: the table `schema_migrations`.
+//! The record of the applied steps: the table `schema_migrations`.
 //!
-//! The first builds of 0.1 had no sets: their table has `number`, `name` and `applied_at`, and they refuse a database
-//! whose greatest `number` is above the ones they know. So `number` still counts every step, now over all sets, and the
-//! set and the number within it are columns that were added. A program without sets can use the table as long as only
-//! the foundation is applied, and refuses it from the next step on.
+//! The first builds of 0.1 had no sets. Their table has the columns `number`, `name` and `applied_at`, and they refuse
+//! a database whose greatest `number` is above those they know. So `number` still counts every step, now over all sets.
+//! The set, and the step's number in it, are added columns. A program without sets can use the table while only the
+//! foundation is applied, and refuses it from the next step on.
 
 use super::SqlStep;
 use crate::{
@@ -18,10 +18,10 @@ use skep_application::{
 };
 use skep_domain::shared::Timestamp;
 
-/// How many of two columns the table has: one is of a program without sets.
+/// Counts these two columns: 0 without the table, 1 if a program without sets made it.
 static COLUMNS: Statement = Statement::per(
     "operations.migration.columns",
-    "each engine describes its tables in a catalog of its own",
+    "each engine describes its tables in its own catalog",
     (
         "SELECT count(*) FROM pragma_table_info('schema_migrations') WHERE name IN ('number', 'set_name')",
         "SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations') \
@@ -51,8 +51,8 @@ static INSERT: Statement = Statement::both(
 static DELETE: Statement =
     Statement::both("operations.migration.delete", "DELETE FROM schema_migrations WHERE number = $1", &[Int], &[]);
 
-/// The table as the first version made it, and then what the sets brought. All that is there before is of the
-/// foundation, and of its first step.
+/// Creates the table of the first version if it is missing, then adds the columns for sets. Existing rows belong to the
+/// foundation's first step.
 const CREATE: (&str, &str) = (
     "CREATE TABLE IF NOT EXISTS schema_migrations (
         number INTEGER NOT NULL PRIMARY KEY,
@@ -73,12 +73,12 @@ const CREATE: (&str, &str) = (
     CREATE UNIQUE INDEX schema_migrations_step_key ON schema_migrations (set_name, step);",
 );
 
-/// What happens to the record together with a step.
+/// The change to the record that belongs to a step.
 #[derive(Clone, Copy)]
 pub(super) enum Change {
     /// The step is applied.
     Insert { position: i64, now: Timestamp },
-    /// The step is taken back.
+    /// The step is reverted.
     Remove { position: i64 },
 }
 
@@ -88,7 +88,7 @@ impl Change {
     }
 }
 
-/// Every step that is applied. Changes nothing, whoever made the table.
+/// Returns every applied step. Changes nothing, and can read the tables with and without sets.
 pub(super) async fn applied(schema: &mut dyn SqlSchema) -> Result<Vec<AppliedStep>, StoreError> {
     match columns(schema).await? {
         0 => Ok(vec![]),
@@ -108,7 +108,7 @@ pub(super) async fn applied(schema: &mut dyn SqlSchema) -> Result<Vec<AppliedSte
     }
 }
 
-/// Changes the record in the step that is open. Brings the table up to date first.
+/// Changes the record within the open step. Adds missing columns first.
 pub(super) async fn change(
     schema: &mut dyn SqlSchema,
     engine: Engine,
@@ -130,7 +130,7 @@ pub(super) async fn change(
 
 async fn columns(schema: &mut dyn SqlSchema) -> Result<i64, StoreError> {
     let found = rows(schema, &COLUMNS, Row::int).await?;
-    found.first().copied().ok_or_else(|| StoreError::Corrupt("no answer about the record of migrations".into()))
+    found.first().copied().ok_or_else(|| StoreError::Corrupt("schema_migrations cannot be described".into()))
 }
 
 async fn rows<T>(

@@ -1,4 +1,4 @@
-//! Any caller may go away at any await.
+//! A caller may be cancelled at any await.
 
 use crate::{
     SqliteDatabase,
@@ -15,13 +15,13 @@ use std::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_ends_even_if_every_caller_hangs_up() {
+async fn a_group_ends_even_if_every_caller_is_cancelled() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
     let mut a = Box::pin(a.commit());
     assert!(poll_once(&mut a).is_none());
-    // B has been given the writer and has not looked yet.
+    // B owns the writer, and its task has not been polled since.
     drop(a);
     drop(b);
     until("the group is stored", || fixture.ids() == [1]).await;
@@ -29,7 +29,7 @@ async fn a_group_ends_even_if_every_caller_hangs_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_hangs_up_in_the_queue_is_passed_over() {
+async fn a_caller_that_is_cancelled_in_the_queue_is_skipped() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -45,7 +45,7 @@ async fn who_hangs_up_in_the_queue_is_passed_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_ends_if_everybody_behind_it_hangs_up() {
+async fn a_group_ends_if_every_queued_caller_is_cancelled() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -56,7 +56,7 @@ async fn a_group_ends_if_everybody_behind_it_hangs_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_refusal_holds_nobody_up() {
+async fn a_cancelled_refusal_does_not_delay_other_units() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -71,7 +71,7 @@ async fn a_cancelled_refusal_holds_nobody_up() {
 }
 
 #[test]
-fn a_group_ends_although_the_runtime_stops() {
+fn a_group_ends_even_if_the_runtime_stops() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let fixture = Fixture::new();
     let first = runtime();
@@ -89,7 +89,7 @@ fn a_group_ends_although_the_runtime_stops() {
     assert_eq!(fixture.ids(), [1, 2]);
 }
 
-/// A unit of two rows that is given up at its `limit`-th await; answers whether its commit was acknowledged.
+/// Writes two rows in a unit and drops it at its `limit`-th await. Returns whether its commit was acknowledged.
 async fn pair(db: SqliteDatabase, id: i64, limit: u32) -> bool {
     let mut unit = pin!(async {
         let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
@@ -112,7 +112,7 @@ async fn pair(db: SqliteDatabase, id: i64, limit: u32) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_storm_of_cancellations_parts_no_unit_and_loses_no_acknowledged_one() {
+async fn cancellations_split_no_unit_and_lose_no_acknowledged_one() {
     let fixture = Fixture::with(|options| options.group_age = std::time::Duration::from_millis(1));
     let mut tasks = Vec::new();
     for task in 0..32_i64 {

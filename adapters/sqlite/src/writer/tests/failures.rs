@@ -1,4 +1,4 @@
-//! SQLite ends the transaction, the disk is full, a statement or the COMMIT fails or panics.
+//! Failures: SQLite ends the transaction, the disk is full, a statement or the COMMIT fails or panics.
 
 use crate::testing::{
     COUNT, DANGLING, Fixture, INSERT, INSERT_OR_ROLLBACK, batch, count, insert, kind, statement, user,
@@ -8,7 +8,7 @@ use skep_sql::{Kind, SqlConnection, SqlDatabase, Statement, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_told_committed_after_sqlite_rolled_the_group_back() {
+async fn no_commit_is_acknowledged_after_sqlite_rolled_the_group_back() {
     let fixture = Fixture::new();
     fixture.unit_with(0).await.commit().await.unwrap();
     let a = fixture.unit_with(1).await;
@@ -16,15 +16,15 @@ async fn nobody_is_told_committed_after_sqlite_rolled_the_group_back() {
     let a = tokio::spawn(a.commit());
     let mut b = b.await.unwrap();
     assert_eq!(kind(&b.execute(&INSERT_OR_ROLLBACK, user(0)).await), "duplicate");
-    assert_eq!(kind(&a.await.unwrap()), "retry", "as soon as it is known");
-    assert_eq!(kind(&insert(&mut b, 2).await), "unavailable", "nothing is written after it");
+    assert_eq!(kind(&a.await.unwrap()), "retry", "the answer comes at once");
+    assert_eq!(kind(&insert(&mut b, 2).await), "unavailable", "nothing is written after the rollback");
     assert_eq!(kind(&b.commit().await), "unavailable");
     fixture.unit_with(3).await.commit().await.unwrap();
     assert_eq!(fixture.ids(), [0, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_rests_on_a_lost_row_is_judged_anew() {
+async fn a_refusal_that_relies_on_a_lost_row_is_retried() {
     let fixture = Fixture::new();
     fixture.unit_with(0).await.commit().await.unwrap();
     let a = fixture.unit_with(1).await;
@@ -57,7 +57,7 @@ async fn a_batch_stops_where_sqlite_ended_the_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stray_commit_stores_nothing() {
+async fn a_commit_outside_of_end_group_stores_nothing() {
     static COMMIT: Statement = statement("COMMIT", &[], &[]);
     static ROLLBACK: Statement = statement("ROLLBACK", &[], &[]);
     for stray in [&COMMIT, &ROLLBACK] {
@@ -77,7 +77,7 @@ async fn a_stray_commit_stores_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_finds_the_disk_full_takes_its_group_along() {
+async fn a_unit_that_finds_the_disk_full_fails_its_group() {
     let fixture = Fixture::new();
     let mut limit = fixture.unit().await;
     let limited = limit.run(|session| {
@@ -93,7 +93,7 @@ async fn a_unit_that_finds_the_disk_full_takes_its_group_along() {
     let mut b = b.await.unwrap();
     let large = vec![Value::Int(2), Value::Text("x".repeat(100_000))];
     assert_eq!(kind(&b.execute(&INSERT, large).await), "full");
-    // SQLite has rolled the whole transaction back; what fits is stored at the next attempt.
+    // SQLite has rolled back the whole transaction. A unit that fits is stored at the next attempt.
     assert_eq!(kind(&a.await.unwrap()), "retry");
     assert_eq!(kind(&b.commit().await), "unavailable");
     fixture.unit_with(1).await.commit().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_unit_that_finds_the_disk_full_takes_its_group_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_fails_is_told_to_all_and_stores_nothing() {
+async fn a_failed_commit_is_reported_to_all_callers_and_stores_nothing() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -139,7 +139,7 @@ async fn a_unit_whose_statement_panicked_cannot_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_before_the_commit_aborts_the_group_and_spares_the_writer() {
+async fn a_panic_before_the_commit_aborts_the_group_and_not_the_writer() {
     let fixture = Fixture::new();
     let mut a = fixture.unit_with(1).await;
     a.before_commit(|| panic!("made by the test"));
@@ -154,7 +154,7 @@ async fn a_panic_before_the_commit_aborts_the_group_and_spares_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_statement_of_a_reader_hurts_nobody() {
+async fn a_failed_statement_of_a_reader_affects_no_other_unit() {
     static NONSENSE: Statement = statement("SELECT nothing FROM nowhere", &[], &[Kind::Int]);
     let fixture = Fixture::new();
     assert_eq!(kind(&fixture.db.read(&NONSENSE, vec![]).await), "corrupt");

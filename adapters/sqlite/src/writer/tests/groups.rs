@@ -1,11 +1,11 @@
-//! Who shares a COMMIT, and who waits for it.
+//! Which units share a COMMIT, and which wait for it.
 
 use crate::testing::{COUNT, Fixture, INCREMENT, count, insert, kind, poll_once, until};
 use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::SqlDatabase;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_is_visible_to_itself_at_once_and_to_others_after_its_commit() {
+async fn a_unit_sees_its_rows_at_once_and_others_see_them_after_the_commit() {
     let fixture = Fixture::new();
     let mut unit = fixture.unit_with(1).await;
     assert_eq!(count(&mut unit).await, 1);
@@ -35,7 +35,7 @@ async fn units_that_queue_share_one_commit() {
     let b = fixture.queue().await;
     let mut a = Box::pin(a.commit());
     assert!(poll_once(&mut a).is_none());
-    assert_eq!(fixture.ids(), [1], "a is answered only with b");
+    assert_eq!(fixture.ids(), [1], "a is answered only together with b");
     let mut b = b.await.unwrap();
     assert!(poll_once(&mut a).is_none());
     insert(&mut b, 3).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_full_group_ends_before_the_next_unit_begins() {
     let c = fixture.queue().await;
     insert(&mut b, 2).await.unwrap();
     let b = tokio::spawn(b.commit());
-    // C holds the writer, and the others hear all the same.
+    // C holds the writer, and the other units still get their answers.
     let c = c.await.unwrap();
     a.await.unwrap().unwrap();
     b.await.unwrap().unwrap();
@@ -76,7 +76,7 @@ async fn an_old_group_ends_before_the_next_unit_begins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_of_one_share_nothing() {
+async fn a_group_size_of_one_gives_each_unit_its_commit() {
     let fixture = Fixture::with(|options| options.group_size = 1);
     let mut tasks = Vec::new();
     for id in 0..20 {
@@ -115,7 +115,7 @@ async fn sixty_four_tasks_count_exactly() {
     for task in tasks {
         task.await.unwrap();
     }
-    // In every task, 15 of 25.
+    // Each task commits 15 of its 25 units.
     assert_eq!(fixture.counter().await, 64 * 15);
     until("all are counted", || fixture.db.stats().units == 64 * 15).await;
     let stats = fixture.db.stats();
@@ -124,7 +124,7 @@ async fn sixty_four_tasks_count_exactly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_constraint_error_hurts_only_its_own_unit() {
+async fn a_constraint_error_fails_only_its_own_unit() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -146,7 +146,7 @@ async fn a_constraint_error_hurts_only_its_own_unit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_waits_for_the_rows_it_rests_on() {
+async fn a_refusal_waits_for_the_rows_it_relies_on() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -154,7 +154,7 @@ async fn a_refusal_waits_for_the_rows_it_rests_on() {
     assert!(poll_once(&mut a).is_none());
     let mut b = b.await.unwrap();
     let c = fixture.queue().await;
-    // What makes it refuse may also be an error of its own.
+    // An error of a statement may also be the cause of the refusal.
     assert_eq!(kind(&insert(&mut b, 1).await), "duplicate");
     let mut refusal = Box::pin(b.rollback());
     assert!(poll_once(&mut refusal).is_none(), "the row of a is not stored yet");
@@ -165,7 +165,7 @@ async fn a_refusal_waits_for_the_rows_it_rests_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_that_rests_on_stored_rows_is_answered_at_once() {
+async fn a_refusal_that_relies_on_stored_rows_is_answered_at_once() {
     let fixture = Fixture::new();
     fixture.unit_with(1).await.commit().await.unwrap();
     until("the group is counted", || fixture.db.stats().commits == 1).await;

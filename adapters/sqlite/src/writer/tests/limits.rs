@@ -1,4 +1,4 @@
-//! Another process that writes, units that are too old, and the end.
+//! Another writing process, units that are too old, and closing.
 
 use crate::{
     testing::{Fixture, count, insert, kind, poll_once, until},
@@ -13,14 +13,14 @@ use std::{
 
 const SHORT: Duration = Duration::from_millis(40);
 
-/// Lets the unit that has the writer be too old.
+/// Makes the unit that owns the writer too old.
 fn expire(fixture: &Fixture) {
     fixture.db.writer().expire_older_than(Duration::ZERO);
 }
 
-/// On one thread: a begin that blocked it would wait for ever for the task that frees the file.
+/// On a single thread: a begin that blocked would wait forever for the task that releases the file.
 #[tokio::test]
-async fn another_process_that_writes_is_waited_for_without_blocking() {
+async fn a_unit_waits_for_another_writing_process_without_blocking() {
     let fixture = Fixture::new();
     let other = fixture.outside();
     other.execute_batch("BEGIN IMMEDIATE; INSERT INTO users VALUES (1, 'other')").unwrap();
@@ -43,7 +43,7 @@ async fn another_process_that_writes_is_waited_for_without_blocking() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_process_that_does_not_stop_makes_the_store_unavailable() {
+async fn another_process_that_keeps_the_lock_makes_the_store_unavailable() {
     let fixture = Fixture::with(|options| options.busy_deadline = SHORT);
     let other = fixture.outside();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -56,7 +56,7 @@ async fn another_process_that_does_not_stop_makes_the_store_unavailable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_queues_for_too_long_is_told_so() {
+async fn a_caller_that_queues_for_too_long_gets_unavailable() {
     let fixture = Fixture::with(|options| options.busy_deadline = SHORT);
     let a = fixture.unit_with(1).await;
     assert_eq!(kind(&fixture.db.begin(TxMode::Write, &[]).await), "unavailable");
@@ -82,7 +82,7 @@ async fn a_forgotten_unit_loses_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn age_is_looked_at_without_being_asked() {
+async fn old_units_expire_without_another_call() {
     let fixture = Fixture::with(|options| options.unit_limit = SHORT);
     let forgotten = fixture.unit().await;
     until("the unit is too old", || fixture.db.stats().expired == 1).await;
@@ -91,7 +91,7 @@ async fn age_is_looked_at_without_being_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forgotten_unit_neither_commits_nor_refuses() {
+async fn a_forgotten_unit_can_neither_commit_nor_roll_back() {
     let fixture = Fixture::new();
     for end in ["commit", "rollback"] {
         let unit = fixture.unit_with(1).await;
@@ -116,7 +116,7 @@ async fn a_forgotten_unit_does_not_keep_its_group_from_ending() {
     assert_eq!(kind(&b.rollback().await), "retry");
 }
 
-/// The writer was given to a task that never looks: it is taken back from the channel.
+/// The writer was sent to a task that never reads it. It is taken back out of the channel.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_begin_that_is_never_polled_again_loses_the_writer() {
     let fixture = Fixture::new();
@@ -133,13 +133,13 @@ async fn a_begin_that_is_never_polled_again_loses_the_writer() {
     assert_eq!(fixture.db.stats().expired, 1);
     match poll_once(&mut sleeper) {
         Some(begun) => assert_eq!(kind(&begun), "retry"),
-        None => panic!("it was given the writer"),
+        None => panic!("the begin received the writer"),
     }
     assert_eq!(fixture.ids(), [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn closing_waits_for_those_who_came_before() {
+async fn closing_waits_for_earlier_units() {
     let fixture = Fixture::new();
     let a = fixture.unit_with(1).await;
     let b = fixture.queue().await;
@@ -149,7 +149,7 @@ async fn closing_waits_for_those_who_came_before() {
         closed.store(true, Ordering::SeqCst);
     };
     let ours = async {
-        until("no more units are taken", || {
+        until("new units are refused", || {
             matches!(poll_once(&mut Box::pin(WriteUnit::begin(fixture.db.writer()))), Some(Err(_)))
         })
         .await;

@@ -1,4 +1,4 @@
-//! The traps of group commit, and of a writer that is shared.
+//! Tests of group commit and of the shared writer.
 
 mod cancellation;
 mod failures;
