@@ -29,6 +29,26 @@ pub enum ErrorKind {
     Internal,
 }
 
+impl ErrorKind {
+    /// The HTTP status of a response with this error.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::Invalid => 422,
+            Self::Unauthenticated => 401,
+            Self::Denied => 403,
+            Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::PreconditionRequired => 428,
+            Self::Stale => 412,
+            Self::RateLimited => 429,
+            Self::Unavailable => 503,
+            Self::StorageFull => 507,
+            Self::Internal => 500,
+        }
+    }
+}
+
 /// One field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {

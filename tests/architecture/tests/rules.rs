@@ -35,6 +35,11 @@ const ALLOWED: &[Allowed] = &[
         ],
         outside: None,
     },
+    Allowed {
+        package: "embed-axum",
+        inside: &["skep", "skep-application", "skep-domain", "skep-sql", "skep-sqlite"],
+        outside: None,
+    },
     Allowed { package: "skep-contract", inside: INNER, outside: None },
     Allowed { package: "skep-architecture", inside: &[], outside: Some(&["serde_json"]) },
 ];

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "what was not tried, and how long it took, is worth a line")]
 
 mod catalog;
+mod host;
 mod references;
 
 use rusqlite::Connection as Sqlite;
