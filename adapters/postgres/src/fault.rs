@@ -99,7 +99,7 @@ impl Fault {
         Self { place, text, constraint: None, meaning: Meaning::Unavailable, link: Link::Lost }
     }
 
-    /// What the use case is told of a failed statement. It learns the rule that was violated if that is declared.
+    /// The error that a use case gets for a failed statement. It names the violated rule if that is declared.
     pub(crate) fn of_statement(self, statement: &Statement, declared: &Declared) -> StoreError {
         let name = self.constraint.as_deref().unwrap_or_default();
         let duplicate = declared.unique_rule(name).filter(|_| self.meaning == Meaning::Duplicate);
@@ -111,7 +111,7 @@ impl Fault {
         }
     }
 
-    /// What the use case is told of anything else.
+    /// The error that a use case gets for anything else.
     pub(crate) fn into_store_error(self) -> StoreError {
         match self.meaning {
             Meaning::Retry => StoreError::Retry(self.into()),
@@ -121,7 +121,7 @@ impl Fault {
         }
     }
 
-    /// What the use case is told when a COMMIT that may have written failed.
+    /// The error that a use case gets when a COMMIT that may have written failed.
     pub(crate) fn of_commit(self, declared: &Declared) -> StoreError {
         static COMMIT: Statement = Statement::both("commit", "COMMIT", &[], &[]);
         match self.link {

@@ -190,7 +190,7 @@ impl Shape {
 
     /// Makes the statement for a verb.
     pub(crate) fn offer(&mut self, verb: Verb) {
-        let made = match verb {
+        let mut made = match verb {
             Verb::Find => self.find(),
             Verb::FindMany => self.find_many(),
             Verb::Insert => self.insert(),
@@ -199,6 +199,10 @@ impl Shape {
             Verb::SaveMany => self.save_many(),
             Verb::Delete => self.delete(),
         };
+        // A table that stores one row and many rows has a name for each.
+        if self.offered.iter().any(|(_, other)| other.name == made.name) {
+            made.name = format!("{}_{}", made.name, if made.batch { "many" } else { "one" }).leak();
+        }
         self.offered.push((verb, made));
     }
 

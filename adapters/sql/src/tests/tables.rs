@@ -96,6 +96,16 @@ fn a_batch_has_an_array_for_each_column_on_postgres() {
 }
 
 #[test]
+fn a_table_that_stores_one_row_and_many_has_a_name_for_each() {
+    let names = |verbs: &[Verb]| {
+        let table: &'static Table<Note> = Box::leak(Box::new(notes().offers(verbs)));
+        verbs.iter().map(|verb| table.statement(*verb).unwrap().name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[Verb::Insert, Verb::InsertMany]), ["test.note.insert", "test.note.insert_many"]);
+    assert_eq!(names(&[Verb::SaveMany, Verb::Save]), ["test.note.save", "test.note.save_one"]);
+}
+
+#[test]
 fn handwritten_texts_use_the_columns_of_the_table() {
     let text = "SELECT {note.*}, 1 FROM notes AS note WHERE book_id {in $1} ORDER BY id {for update}";
     let statement = NOTES.query("lock", text, &[Kind::Uuids], &[Kind::Int]);

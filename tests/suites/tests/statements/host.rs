@@ -24,12 +24,9 @@ use skep_domain::{
 use skep_local::{OsRandom, SystemClock, TokioSleeper, UuidV7};
 use skep_sql::{
     Declared, Kind, Listed, Pages, Row, RowId, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Statement, Stored, Table,
-    Value, Verb, args,
+    Verb, args,
 };
-use std::{
-    fmt::Debug,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
 
 /// A note on a category of ours, and perhaps under another note.
@@ -198,7 +195,7 @@ fn note(number: u128, title: &str) -> Note {
     Note { id: Uuid::from_u128(number), category, parent: None, title: title.to_owned(), version: Version::FIRST }
 }
 
-fn told<T: Debug>(result: Result<T, StoreError>) -> String {
+fn answer<T>(result: Result<T, StoreError>) -> String {
     match result {
         Ok(_) => "ok".to_owned(),
         Err(StoreError::Duplicate { constraint }) => format!("duplicate {}", constraint.name()),
@@ -210,11 +207,11 @@ fn told<T: Debug>(result: Result<T, StoreError>) -> String {
 }
 
 /// The answer of one call in a unit of its own. The unit is rolled back, as after a refusal.
-async fn tried<T: Debug>(store: &SqlStore, call: impl AsyncFnOnce(&mut SqlUnit) -> Result<T, StoreError>) -> String {
+async fn tried<T>(store: &SqlStore, call: impl AsyncFnOnce(&mut SqlUnit) -> Result<T, StoreError>) -> String {
     let mut unit = Box::new(store.open(TxMode::Write, &[]).await.unwrap());
-    let answer = told(call(&mut unit).await);
+    let answered = answer(call(&mut unit).await);
     unit.rollback().await.unwrap();
-    answer
+    answered
 }
 
 /// The store with the host's tables, in which category 1 has the notes 1 and 2, and note 1 has note 3 and a tag.
@@ -432,7 +429,7 @@ impl Command for Writing {
         Ok(Note { id: call.new_id(), category, parent: None, title, version: Version::FIRST })
     }
 
-    async fn load(&self, plan: &Note, unit: &mut dyn NoteTx) -> Result<(Category, Resource), WriteNoteError> {
+    async fn load(&self, plan: &Note, unit: &mut Self::Unit) -> Result<(Category, Resource), WriteNoteError> {
         let category = unit.categories().find(plan.category).await?.ok_or(NotFound("category"))?;
         Ok((category, Resource::Any))
     }
@@ -440,7 +437,7 @@ impl Command for Writing {
     async fn write(
         &self,
         plan: &Note,
-        unit: &mut dyn NoteTx,
+        unit: &mut Self::Unit,
         category: Authorized<'_, Category>,
     ) -> Result<Uuid, WriteNoteError> {
         unit.notes().insert(plan).await?;
@@ -454,9 +451,9 @@ struct Sums;
 
 impl Fingerprints for Sums {
     fn fingerprint(&self, command: &[u8]) -> [u8; 32] {
-        let mut sums = [0; 32];
+        let mut sums = [0_u8; 32];
         for (at, byte) in command.iter().enumerate() {
-            sums[at % 32] = u8::wrapping_add(sums[at % 32].rotate_left(1), *byte);
+            sums[at % 32] = sums[at % 32].rotate_left(1).wrapping_add(*byte);
         }
         sums
     }
