@@ -6,8 +6,6 @@
 
 mod app;
 pub mod catalog;
-#[cfg(test)]
-mod fixtures;
 pub mod identity;
 pub mod kernel;
 pub mod operations;

@@ -5,9 +5,11 @@ mod fallback_limits;
 mod ids;
 mod limits;
 mod random;
+mod runtime;
 
 pub use clock::{SystemClock, TokioSleeper};
 pub use fallback_limits::{FALLBACK_METRIC, FallbackLimits};
 pub use ids::UuidV7;
 pub use limits::LocalLimits;
 pub use random::OsRandom;
+pub use runtime::system_runtime;

@@ -1,11 +1,8 @@
 //! Taking a product off the shelf.
 
 use super::{CatalogTx, on_sale};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Key, KeyReused, NotFound, Precondition, Unmet, use_case_error,
-};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
-    access::Resource,
     catalog::{Product, actions, events::ProductArchived},
     shared::{Action, ProductId},
 };
@@ -17,9 +14,6 @@ pub struct ArchiveProductCommand {
     pub product_id: ProductId,
     /// The version that must still be there, if any is named.
     pub precondition: Precondition,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 use_case_error! {
@@ -46,23 +40,15 @@ impl Command for ArchiveProduct {
     const NAME: &'static str = "catalog.archive_product";
     const ACTION: Action = actions::MANAGE_PRODUCT;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([input.product_id.uuid()]);
         Ok(input)
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.product_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Product, Resource), Self::Error> {
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
         // The stock comes first. While this unit has it, no order of the product goes on, so no later order has it.
         unit.stock().find_many(&[plan.product_id]).await?;
-        let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
-        Ok((product, Resource::Any))
+        Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
     }
 
     async fn write(

@@ -1,70 +1,49 @@
 //! Reading categories.
 
 use super::{CategoryQueries, CategorySort};
-use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, permit, use_case_error};
+use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader};
 use skep_domain::catalog::{Category, CategoryId, actions};
 use std::sync::Arc;
 
-use_case_error! {
-    /// Why a category is not shown.
-    GetCategoryError {
-        Denied(Denied),
-        NotFound(NotFound),
-    }
-}
-
-use_case_error! {
-    /// Why categories are not listed.
-    ListCategoriesError {
-        Denied(Denied),
-    }
-}
-
 /// Shows a category.
-pub struct GetCategory {
-    categories: Arc<dyn CategoryQueries>,
-}
+pub struct GetCategory(Reader<dyn CategoryQueries>);
 
 impl GetCategory {
     /// Shows categories of this store.
     #[must_use]
     pub fn new(categories: Arc<dyn CategoryQueries>) -> Self {
-        Self { categories }
+        Self(Reader::new(actions::READ_CATEGORY, categories))
     }
 
-    /// The category.
+    /// Reads the category.
     ///
     /// # Errors
-    /// [`GetCategoryError`].
-    pub async fn execute(&self, actor: &Actor, id: CategoryId) -> Result<Category, GetCategoryError> {
-        permit(actor, actions::READ_CATEGORY)?;
-        Ok(self.categories.find_category(id).await?.ok_or(NotFound("category"))?)
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor, id: CategoryId) -> Result<Category, GetError> {
+        Ok(self.0.open(actor)?.find_category(id).await?.ok_or(NotFound("category"))?)
     }
 }
 
 /// Lists categories.
-pub struct ListCategories {
-    categories: Arc<dyn CategoryQueries>,
-}
+pub struct ListCategories(Reader<dyn CategoryQueries>);
 
 impl ListCategories {
     /// Lists categories of this store.
     #[must_use]
     pub fn new(categories: Arc<dyn CategoryQueries>) -> Self {
-        Self { categories }
+        Self(Reader::new(actions::READ_CATEGORY, categories))
     }
 
-    /// A page of the categories.
+    /// Reads a page of the categories.
     ///
     /// # Errors
-    /// [`ListCategoriesError`].
+    /// [`ListError`].
     pub async fn execute(
         &self,
         actor: &Actor,
         sort: CategorySort,
         page: &PageRequest,
-    ) -> Result<Page<Category>, ListCategoriesError> {
-        permit(actor, actions::READ_CATEGORY)?;
-        Ok(self.categories.list_categories(sort, page).await?)
+    ) -> Result<Page<Category>, ListError> {
+        Ok(self.0.open(actor)?.list_categories(sort, page).await?)
     }
 }

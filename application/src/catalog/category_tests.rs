@@ -2,32 +2,36 @@
 
 use super::{
     constraints::{CATEGORY_ID, CATEGORY_PARENT, CATEGORY_SLUG},
-    fixtures::{Shelf, category_id, script},
     *,
 };
 use crate::{
-    fixtures::{actor, admin, away, code, commands, endings, key, obeys_the_frame, told, user, visitor},
+    catalog::MockCategoryQueries,
     kernel::{Command, PageRequest, Precondition, StoreError},
-    testing::{Ending, MockCategoryQueries, Scripted},
+    testing::*,
 };
 use serde_json::json;
 use skep_domain::{
-    catalog::CategoryId,
+    catalog::{Category, CategoryId},
     shared::{Direction, Patch, Version},
 };
 use std::sync::Arc;
+
+/// A shelf with one category, and nothing else.
+fn one() -> Shelf {
+    Shelf { category: Some(category(1)), ..Shelf::default() }
+}
 
 async fn run<C: Command<Unit = dyn CatalogTx>>(
     tx: MockCatalogTx,
     command: C,
     input: C::Input,
 ) -> Result<C::Answer, C::Error> {
-    commands(&script([tx])).of(command).execute(&admin(), input).await
+    use_case(command, &Scripted::of([tx])).execute(&admin(), input).await
 }
 
 fn create() -> CreateCategoryCommand {
     let (name, slug) = ("Honey".to_owned(), "honey".to_owned());
-    CreateCategoryCommand { name, slug, parent_id: Some(category_id(1)), idempotency_key: key() }
+    CreateCategoryCommand { name, slug, parent_id: Some(category_id(1)) }
 }
 
 fn rename(name: &str, slug: &str) -> RenameCategoryCommand {
@@ -36,30 +40,32 @@ fn rename(name: &str, slug: &str) -> RenameCategoryCommand {
         precondition: Precondition::version(Version::FIRST),
         name: Patch::Set(name.to_owned()),
         slug: Patch::Set(slug.to_owned()),
-        idempotency_key: key(),
     }
 }
 
 fn delete(precondition: Precondition) -> DeleteCategoryCommand {
-    DeleteCategoryCommand { category_id: category_id(1), precondition, idempotency_key: key() }
+    DeleteCategoryCommand { category_id: category_id(1), precondition }
 }
 
 #[tokio::test]
 async fn a_new_category_is_stored_under_its_parent_and_one_event_tells_of_it() {
     let shelf = on_level(1);
     let category = run(shelf.open(), CreateCategory, create()).await.unwrap();
-    assert_eq!(category, shelf.seen.categories.one());
-    assert_eq!(shelf.seen.lineages.one(), (category_id(1), category.id));
+    assert_eq!(category, shelf.seen.one("categories.insert"));
+    assert_eq!(shelf.seen.one::<(CategoryId, CategoryId)>("categories.find_lineage"), (category_id(1), category.id));
     assert_eq!((category.slug.as_str(), category.parent_id), ("honey", Some(category_id(1))));
-    assert_eq!(shelf.seen.events.one().name, "catalog.category_created.v1");
-    assert_eq!(shelf.told(), json!({ "category_id": category.id, "slug": "honey", "parent_id": category_id(1) }));
+    assert_eq!(shelf.seen.event().name, "catalog.category_created.v1");
+    assert_eq!(
+        shelf.seen.payload(),
+        json!({ "category_id": category.id, "slug": "honey", "parent_id": category_id(1) })
+    );
 }
 
 #[tokio::test]
 async fn everything_that_is_wrong_with_a_new_one_is_told_at_once_before_anything_is_read() {
     let wrong = CreateCategoryCommand { name: " ".to_owned(), slug: "Honey".to_owned(), ..create() };
-    let refusal = commands(&Scripted::untouched()).of(CreateCategory).execute(&admin(), wrong).await;
-    assert_eq!(told(&refusal), ("validation_failed", vec![("/name", "invalid_text"), ("/slug", "invalid_slug")]));
+    let refusal = use_case(CreateCategory, &Scripted::untouched()).execute(&admin(), wrong).await;
+    assert_eq!(problem(&refusal), ("validation_failed", vec![("/name", "invalid_text"), ("/slug", "invalid_slug")]));
 }
 
 #[tokio::test]
@@ -72,9 +78,9 @@ async fn what_the_store_refuses_is_told_and_rolled_back() {
         let mut tx = shelf.looking();
         tx.categories.expect_insert().times(1).return_once(|_| Err(error));
         let refused = run(tx, CreateCategory, create()).await;
-        assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![ending]));
+        assert_eq!((problem(&refused), shelf.seen.endings()), (refusal, vec![ending]));
     }
-    let shelf = Shelf::with_category();
+    let shelf = one();
     let mut tx = shelf.looking();
     let taken = StoreError::Duplicate { constraint: CATEGORY_SLUG };
     tx.categories.expect_save().times(1).return_once(|_| Err(taken));
@@ -83,28 +89,27 @@ async fn what_the_store_refuses_is_told_and_rolled_back() {
     let referenced = StoreError::Referenced { constraint: CATEGORY_PARENT };
     tx.categories.expect_delete().times(1).return_once(|_| Err(referenced));
     assert_eq!(code(&run(tx, DeleteCategory, delete(Precondition::Missing)).await), "category_has_children");
-    assert_eq!(endings(&shelf.seen.endings), [Ending::RolledBack; 2]);
+    assert_eq!(shelf.seen.endings(), [Ending::RolledBack; 2]);
 }
 
 #[tokio::test]
 async fn a_new_name_or_slug_moves_the_version_and_one_event_tells_of_it() {
-    let honey = Shelf::with_category().category.unwrap();
+    let honey = category(1);
     for (change, expected) in [
         (rename("Wax", "wax"), ("Wax", "wax")),
         (RenameCategoryCommand { slug: Patch::Keep, ..rename("Wax", "") }, ("Wax", "honey")),
         (RenameCategoryCommand { name: Patch::Keep, ..rename("", "wax") }, ("Honey", "wax")),
     ] {
-        let shelf = Shelf::with_category();
+        let shelf = one();
         let category = run(shelf.open(), RenameCategory, change).await.unwrap();
         assert_eq!((category.name.as_str(), category.slug.as_str()), expected);
-        assert_eq!((category.version, shelf.seen.categories.one().version), (honey.version.next(), honey.version));
-        assert_eq!(shelf.seen.events.one().name, "catalog.category_renamed.v1");
-        assert_eq!(shelf.told(), json!({ "category_id": honey.id, "slug": expected.1 }));
+        let saved: Category = shelf.seen.one("categories.save");
+        assert_eq!((category.version, saved.version), (honey.version.next(), honey.version));
+        assert_eq!(shelf.seen.event().name, "catalog.category_renamed.v1");
+        assert_eq!(shelf.seen.payload(), json!({ "category_id": honey.id, "slug": expected.1 }));
     }
-    let shelf = Shelf::with_category();
-    let mut tx = shelf.looking();
-    shelf.seen.noted.answers(&mut tx.idempotency);
-    assert_eq!(run(tx, RenameCategory, rename("Honey", "honey")).await.unwrap(), honey, "the same name moves nothing");
+    let same = run(one().looking(), RenameCategory, rename("Honey", "honey")).await;
+    assert_eq!(same.unwrap(), honey, "the same name moves nothing");
 }
 
 #[tokio::test]
@@ -112,32 +117,32 @@ async fn not_found_comes_before_the_precondition_and_that_before_the_values() {
     let wrong = |precondition| RenameCategoryCommand { precondition, name: Patch::Clear, ..rename("", "A") };
     let ask = async |shelf: Shelf, precondition| run(shelf.looking(), RenameCategory, wrong(precondition)).await;
     assert_eq!(code(&ask(Shelf::default(), Precondition::Missing).await), "not_found");
-    assert_eq!(code(&ask(Shelf::with_category(), Precondition::Missing).await), "precondition_required");
+    assert_eq!(code(&ask(one(), Precondition::Missing).await), "precondition_required");
     let other = Precondition::version(Version::FIRST.next());
-    assert_eq!(code(&ask(Shelf::with_category(), other.clone()).await), "precondition_failed");
-    let refusal = ask(Shelf::with_category(), Precondition::Any).await;
-    assert_eq!(told(&refusal), ("validation_failed", vec![("/name", "required"), ("/slug", "invalid_slug")]));
+    assert_eq!(code(&ask(one(), other.clone()).await), "precondition_failed");
+    let refusal = ask(one(), Precondition::Any).await;
+    assert_eq!(problem(&refusal), ("validation_failed", vec![("/name", "required"), ("/slug", "invalid_slug")]));
     // To delete, a precondition may be missing.
     let ask = async |shelf: Shelf, precondition| code(&run(shelf.open(), DeleteCategory, delete(precondition)).await);
     assert_eq!(ask(Shelf::default(), other.clone()).await, "not_found");
-    assert_eq!(ask(Shelf::with_category(), other).await, "precondition_failed");
-    assert_eq!(ask(Shelf::with_category(), Precondition::version(Version::FIRST)).await, "ok");
+    assert_eq!(ask(one(), other).await, "precondition_failed");
+    assert_eq!(ask(one(), Precondition::version(Version::FIRST)).await, "ok");
 }
 
 #[tokio::test]
 async fn a_deleted_category_is_gone_and_one_event_tells_of_it() {
-    let shelf = Shelf::with_category();
+    let shelf = one();
     run(shelf.open(), DeleteCategory, delete(Precondition::Missing)).await.unwrap();
-    assert_eq!(Some(shelf.seen.categories.one()), shelf.category);
-    let event = shelf.seen.events.one();
+    assert_eq!(Some(shelf.seen.one("categories.delete")), shelf.category);
+    let event = shelf.seen.event();
     assert_eq!((event.name.as_str(), event.aggregate_version), ("catalog.category_deleted.v1", Version::FIRST.next()));
-    assert_eq!(shelf.told(), json!({ "category_id": category_id(1), "slug": "honey" }));
+    assert_eq!(shelf.seen.payload(), json!({ "category_id": category_id(1), "slug": "honey" }));
 }
 
 #[tokio::test]
 async fn everybody_sees_categories_and_nobody_else_before_anything_is_read() {
     let mut queries = MockCategoryQueries::new();
-    queries.expect_find_category().returning(|id| Ok(Shelf::with_category().category.filter(|found| found.id == id)));
+    queries.expect_find_category().returning(|id| Ok(one().category.filter(|found| found.id == id)));
     queries.expect_list_categories().times(1).returning(|_, _| Err(away()));
     let queries: Arc<dyn CategoryQueries> = Arc::new(queries);
     let (get, list) = (GetCategory::new(queries.clone()), ListCategories::new(queries));
@@ -153,12 +158,12 @@ async fn everybody_sees_categories_and_nobody_else_before_anything_is_read() {
 
 fn move_to(parent: Option<u64>) -> MoveCategoryCommand {
     let (category_id, parent_id) = (category_id(1), parent.map(category_id));
-    MoveCategoryCommand { category_id, parent_id, precondition: Precondition::Missing, idempotency_key: key() }
+    MoveCategoryCommand { category_id, parent_id, precondition: Precondition::Missing }
 }
 
 /// A shelf whose category is under another.
 fn under(parent: u64) -> Shelf {
-    let mut shelf = Shelf::with_category();
+    let mut shelf = one();
     shelf.category.as_mut().unwrap().parent_id = Some(category_id(parent));
     shelf
 }
@@ -170,23 +175,21 @@ fn on_level(depth: usize) -> Shelf {
 
 #[tokio::test]
 async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
-    for (shelf, to) in [(Shelf::with_category(), Some(2)), (under(3), Some(2)), (under(3), None)] {
+    for (shelf, to) in [(one(), Some(2)), (under(3), Some(2)), (under(3), None)] {
         let shelf = Shelf { lineage: on_level(2).lineage, ..shelf };
         let category = run(shelf.open(), MoveCategory, move_to(to)).await.unwrap();
         let looked = to.map(|parent| (category_id(parent), category_id(1)));
-        assert_eq!(shelf.seen.lineages.all(), Vec::from_iter(looked));
+        assert_eq!(shelf.seen.all::<(CategoryId, CategoryId)>("categories.find_lineage"), Vec::from_iter(looked));
         assert_eq!((category.parent_id, category.version), (to.map(category_id), Version::FIRST.next()));
-        assert_eq!(shelf.seen.events.one().name, "catalog.category_moved.v1");
-        assert_eq!(shelf.told(), json!({ "category_id": category.id, "parent_id": to.map(category_id) }));
+        assert_eq!(shelf.seen.event().name, "catalog.category_moved.v1");
+        assert_eq!(shelf.seen.payload(), json!({ "category_id": category.id, "parent_id": to.map(category_id) }));
     }
 }
 
 #[tokio::test]
 async fn the_same_place_moves_nothing() {
     let shelf = Shelf { lineage: on_level(1).lineage, ..under(2) };
-    let mut tx = shelf.looking();
-    shelf.seen.noted.answers(&mut tx.idempotency);
-    assert_eq!(Some(run(tx, MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
+    assert_eq!(Some(run(shelf.looking(), MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
 }
 
 #[tokio::test]
@@ -195,9 +198,9 @@ async fn a_parent_must_exist_and_not_be_under_the_category() {
         (vec![], ("validation_failed", vec![("/parent_id", "unknown_category")])),
         (vec![category_id(2), category_id(1)], ("category_cycle", vec![])),
     ] {
-        let shelf = Shelf { lineage, ..Shelf::with_category() };
+        let shelf = Shelf { lineage, ..one() };
         let refused = run(shelf.looking(), MoveCategory, move_to(Some(2))).await;
-        assert_eq!((told(&refused), endings(&shelf.seen.endings)), (refusal, vec![Ending::RolledBack]));
+        assert_eq!((problem(&refused), shelf.seen.endings()), (refusal, vec![Ending::RolledBack]));
     }
     assert_eq!(code(&run(Shelf::default().looking(), MoveCategory, move_to(None)).await), "not_found");
     let stale = MoveCategoryCommand { precondition: Precondition::version(Version::FIRST.next()), ..move_to(None) };
@@ -216,7 +219,7 @@ async fn the_tree_has_at_most_sixteen_levels() {
     for (depth, height, expected) in
         [(15, 1, "ok"), (13, 3, "ok"), (13, 4, "category_too_deep"), (1, 17, "category_too_deep")]
     {
-        let shelf = Shelf { lineage: on_level(depth).lineage, height, ..Shelf::with_category() };
+        let shelf = Shelf { lineage: on_level(depth).lineage, height, ..one() };
         let code = code(&run(shelf.open(), MoveCategory, move_to(Some(2))).await);
         assert_eq!(code, expected, "{height} levels under level {depth}");
     }
@@ -227,7 +230,7 @@ async fn the_tree_has_at_most_sixteen_levels() {
 #[tokio::test]
 async fn obey_the_frame_of_commands() {
     obeys_the_frame(&on_level(1), || CreateCategory, &admin(), create).await;
-    obeys_the_frame(&Shelf::with_category(), || RenameCategory, &admin(), || rename("Wax", "wax")).await;
-    obeys_the_frame(&Shelf::with_category(), || DeleteCategory, &admin(), || delete(Precondition::Missing)).await;
+    obeys_the_frame(&one(), || RenameCategory, &admin(), || rename("Wax", "wax")).await;
+    obeys_the_frame(&one(), || DeleteCategory, &admin(), || delete(Precondition::Missing)).await;
     obeys_the_frame(&under(2), || MoveCategory, &admin(), || move_to(None)).await;
 }

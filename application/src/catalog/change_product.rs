@@ -1,19 +1,13 @@
 //! Changing a product, in part or as a whole.
 
-use super::{
-    CatalogTx, MoneyInput, SkuTaken,
-    create_product::{price_amount, price_currency, sku_taken},
-    on_sale,
-};
+use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, on_sale, product_fields};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet,
-    use_case_error,
+    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
 use serde::{Serialize, Serializer};
 use skep_domain::{
-    access::Resource,
-    catalog::{DESCRIPTION_MAX, NAME_MAX, Product, ProductChange, Sku, actions, events::ProductChanged},
-    shared::{Action, Currency, Money, Patch, ProductId, Text},
+    catalog::{Product, ProductChange, actions, events::ProductChanged},
+    shared::{Action, Currency, Money, Patch, ProductId},
 };
 
 /// What to change of a product, as typed. A replacement as a whole sets every field.
@@ -68,9 +62,6 @@ pub struct ChangeProductCommand {
     pub precondition: Precondition,
     /// The change.
     pub patch: ProductPatch,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 use_case_error! {
@@ -123,24 +114,16 @@ impl Command for ChangeProduct {
     const NAME: &'static str = "catalog.change_product";
     const ACTION: Action = actions::MANAGE_PRODUCT;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
-        let ChangeProductCommand { product_id, precondition, patch, .. } = input;
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        let ChangeProductCommand { product_id, precondition, patch } = input;
+        call.contend([product_id.uuid()]);
         Ok(ChangeProductPlan { product_id, precondition, change: checked(patch) })
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.product_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Product, Resource), Self::Error> {
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
         // The stock comes first. While this unit has it, orders of the product wait, so none mixes old and new values.
         unit.stock().find_many(&[plan.product_id]).await?;
-        let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
-        Ok((product, Resource::Any))
+        Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
     }
 
     async fn write(
@@ -154,7 +137,8 @@ impl Command for ChangeProduct {
         let (now, change) = (product.now(), plan.change.clone()?.of(product.price));
         let changed = product.change(change, now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
-            product.version = unit.products().save(&product).await.map_err(sku_taken::<ChangeProductError>)?;
+            let saved = unit.products().save(&product).await;
+            product.version = saved.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
             let event = ProductChanged::of(&product);
             product.record(unit.outbox(), &event, product.version, product.updated_at).await?;
         }
@@ -164,34 +148,20 @@ impl Command for ChangeProduct {
 
 fn checked(patch: ProductPatch) -> Result<Change, Invalid> {
     let mut invalid = Invalid::default();
-    let sku = required(&mut invalid, "/sku", patch.sku);
-    let sku = sku.and_then(|sku| invalid.check("/sku", "invalid_sku", Sku::parse(&sku)));
-    let name = required(&mut invalid, "/name", patch.name);
-    let name = name.and_then(|name| invalid.check("/name", "invalid_text", Text::line(&name, NAME_MAX)));
+    let sku = invalid.required("/sku", patch.sku).and_then(|text| product_fields::sku(&mut invalid, &text));
+    let name = invalid.required("/name", patch.name).and_then(|text| product_fields::name(&mut invalid, &text));
     let description = match patch.description {
         Patch::Keep => Patch::Keep,
         Patch::Clear => Patch::Clear,
-        Patch::Set(text) => {
-            let text = invalid.check("/description", "invalid_text", Text::block(&text, DESCRIPTION_MAX));
-            text.map_or(Patch::Keep, Patch::Set)
-        }
+        Patch::Set(text) => product_fields::description(&mut invalid, &text).map_or(Patch::Keep, Patch::Set),
     };
-    let price = required(&mut invalid, "/price", patch.price).unwrap_or_default();
-    let currency = required(&mut invalid, "/price/currency", price.currency);
-    let currency = currency.and_then(|code| price_currency(&mut invalid, &code));
-    let amount = required(&mut invalid, "/price/amount", price.amount);
-    let amount = amount.and_then(|amount| price_amount(&mut invalid, amount));
+    let price = invalid.required("/price", patch.price).unwrap_or_default();
+    let currency = invalid.required("/price/currency", price.currency);
+    let currency = currency.and_then(|code| product_fields::currency(&mut invalid, &code));
+    let amount = invalid.required("/price/amount", price.amount);
+    let amount = amount.and_then(|amount| product_fields::amount(&mut invalid, amount));
     let product = ProductChange { sku, name, description, price: None };
-    if invalid.errors.is_empty() { Ok(Change { product, amount, currency }) } else { Err(invalid) }
-}
-
-/// A field that cannot be emptied.
-pub(super) fn required<T>(invalid: &mut Invalid, pointer: &str, field: Patch<T>) -> Option<T> {
-    match field {
-        Patch::Keep => None,
-        Patch::Clear => invalid.check(pointer, "required", Err("must not be null")),
-        Patch::Set(value) => Some(value),
-    }
+    invalid.finish(Change { product, amount, currency })
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! Creating a category.
 
-use super::{CatalogTx, constraints};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, StoreError, refusal, use_case_error,
-};
+use super::{CatalogTx, SlugTaken, category_fields, constraints::CATEGORY_SLUG};
+use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, StoreError, refusal, use_case_error};
 use skep_domain::{
-    access::Resource,
-    catalog::{Category, CategoryId, NAME_MAX, Slug, actions, events::CategoryCreated},
-    shared::{Action, Text},
+    catalog::{Category, CategoryId, actions, events::CategoryCreated},
+    shared::Action,
 };
 
 /// A category, as typed.
@@ -19,14 +16,6 @@ pub struct CreateCategoryCommand {
     pub slug: String,
     /// The category that it is to be under; `None` for the top.
     pub parent_id: Option<CategoryId>,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
-}
-
-refusal! {
-    /// Another category has this slug.
-    SlugTaken = Conflict, "slug_taken";
 }
 
 refusal! {
@@ -59,23 +48,17 @@ impl Command for CreateCategory {
     const NAME: &'static str = "catalog.create_category";
     const ACTION: Action = actions::MANAGE_CATEGORY;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend(input.parent_id.map(CategoryId::uuid));
         let mut invalid = Invalid::default();
-        let (name, slug) = (name(&mut invalid, &input.name), slug(&mut invalid, &input.slug));
+        let name = category_fields::name(&mut invalid, &input.name);
+        let slug = category_fields::slug(&mut invalid, &input.slug);
         let (Some(name), Some(slug)) = (name, slug) else { return Err(invalid.into()) };
         Ok(Category::create(CategoryId::new(call.new_id()), name, slug, input.parent_id, call.now))
     }
 
-    fn contended(category: &Self::Plan) -> Vec<Key> {
-        category.parent_id.iter().map(|id| Key(id.uuid())).collect()
-    }
-
-    async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
-        Ok(((), Resource::Any))
+    async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<(), Self::Error> {
+        Ok(())
     }
 
     async fn write(
@@ -90,22 +73,12 @@ impl Command for CreateCategory {
                 return Err(CategoryTooDeep.into());
             }
         }
-        unit.categories().insert(category).await.map_err(slug_taken::<CreateCategoryError>)?;
+        unit.categories().insert(category).await.map_err(CATEGORY_SLUG.refused::<Self::Error>(SlugTaken))?;
         let event =
             CategoryCreated { category_id: category.id, slug: category.slug.clone(), parent_id: category.parent_id };
         authorized.record(unit.outbox(), &event, category.version, category.created_at).await?;
         Ok(category.clone())
     }
-}
-
-/// Reads a name as typed, or notes what is wrong with it.
-pub(super) fn name(invalid: &mut Invalid, name: &str) -> Option<Text> {
-    invalid.check("/name", "invalid_text", Text::line(name, NAME_MAX))
-}
-
-/// Reads a slug as typed, or notes what is wrong with it.
-pub(super) fn slug(invalid: &mut Invalid, slug: &str) -> Option<Slug> {
-    invalid.check("/slug", "invalid_slug", Slug::parse(slug))
 }
 
 /// The lineage of the category that `id` is to be under, held until the unit ends.
@@ -119,12 +92,4 @@ pub(super) async fn lineage_of_parent<E: From<Invalid> + From<StoreError>>(
         return Err(Invalid::one("/parent_id", "unknown_category", "there is no such category").into());
     }
     Ok(lineage)
-}
-
-/// The store tells who of several was first with a slug.
-pub(super) fn slug_taken<E: From<SlugTaken> + From<StoreError>>(error: StoreError) -> E {
-    match error {
-        StoreError::Duplicate { constraint: constraints::CATEGORY_SLUG } => SlugTaken.into(),
-        error => error.into(),
-    }
 }

@@ -1,26 +1,11 @@
 //! Putting a product on the shelf, with its first stock.
 
-use super::{CatalogTx, constraints};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, KeyReused, StoreError, refusal, use_case_error,
-};
+use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, product_fields};
+use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
 use skep_domain::{
-    access::Resource,
-    catalog::{
-        DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Product, Sku, StockLevel, StockMovement, StockRefusal, actions,
-        events::ProductCreated,
-    },
-    shared::{Action, Currency, Money, MovementId, ProductId, Text},
+    catalog::{Product, StockLevel, StockMovement, actions, events::ProductCreated},
+    shared::{Action, MovementId, ProductId},
 };
-
-/// An amount of money, as typed.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct MoneyInput {
-    /// Minor units.
-    pub amount: i64,
-    /// Three letters of ISO 4217.
-    pub currency: String,
-}
 
 /// A product and its first stock, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,14 +20,6 @@ pub struct CreateProductCommand {
     pub price: MoneyInput,
     /// Pieces on hand; 0 if nothing is said.
     pub stock: Option<i64>,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
-}
-
-refusal! {
-    /// Another product, perhaps an archived one, has this SKU.
-    SkuTaken = Conflict, "sku_taken";
 }
 
 use_case_error! {
@@ -76,21 +53,16 @@ impl Command for CreateProduct {
     const NAME: &'static str = "catalog.create_product";
     const ACTION: Action = actions::MANAGE_PRODUCT;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let mut invalid = Invalid::default();
-        let sku = invalid.check("/sku", "invalid_sku", Sku::parse(&input.sku));
-        let name = invalid.check("/name", "invalid_text", Text::line(&input.name, NAME_MAX));
-        let description = Text::block(&input.description, DESCRIPTION_MAX);
-        let description = invalid.check("/description", "invalid_text", description);
-        let price = price(&mut invalid, &input.price);
+        let sku = product_fields::sku(&mut invalid, &input.sku);
+        let name = product_fields::name(&mut invalid, &input.name);
+        let description = product_fields::description(&mut invalid, &input.description);
+        let price = product_fields::price(&mut invalid, &input.price);
         let id = ProductId::new(call.new_id());
         let mut level = StockLevel::empty(id, call.now);
         let movement_id = MovementId::new(call.new_id());
-        let count = on_hand(input.stock.unwrap_or(0));
+        let count = product_fields::on_hand(input.stock.unwrap_or(0));
         let movement = count.and_then(|count| level.set_on_hand(movement_id, count, call.now));
         let movement = invalid.check("/stock", "out_of_range", movement);
         let (Some(sku), Some(name), Some(description), Some(price), Some(movement)) =
@@ -103,8 +75,8 @@ impl Command for CreateProduct {
         Ok(CreateProductPlan { product, level, movement })
     }
 
-    async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
-        Ok(((), Resource::Any))
+    async fn load(&self, _: &Self::Plan, _: &mut Self::Unit) -> Result<(), Self::Error> {
+        Ok(())
     }
 
     async fn write(
@@ -114,7 +86,7 @@ impl Command for CreateProduct {
         authorized: Authorized<'_, ()>,
     ) -> Result<Product, Self::Error> {
         let CreateProductPlan { product, level, movement } = plan;
-        unit.products().insert(product).await.map_err(sku_taken::<CreateProductError>)?;
+        unit.products().insert(product).await.map_err(PRODUCT_SKU.refused::<Self::Error>(SkuTaken))?;
         unit.stock().insert(level).await?;
         if let Some(movement) = movement {
             unit.stock().append_movements(std::slice::from_ref(movement)).await?;
@@ -123,36 +95,6 @@ impl Command for CreateProduct {
         authorized.record(unit.outbox(), &event, product.version, product.created_at).await?;
         Ok(product.clone())
     }
-}
-
-/// The store tells who of several was first with a SKU.
-pub(super) fn sku_taken<E: From<SkuTaken> + From<StoreError>>(error: StoreError) -> E {
-    match error {
-        StoreError::Duplicate { constraint: constraints::PRODUCT_SKU } => SkuTaken.into(),
-        error => error.into(),
-    }
-}
-
-/// Reads a price as typed, or notes what is wrong with it.
-fn price(invalid: &mut Invalid, input: &MoneyInput) -> Option<Money> {
-    let currency = price_currency(invalid, &input.currency);
-    let amount = price_amount(invalid, input.amount);
-    Some(Money::new(amount?, currency?))
-}
-
-/// Reads the currency of a price as typed, or notes what is wrong with it.
-pub(super) fn price_currency(invalid: &mut Invalid, code: &str) -> Option<Currency> {
-    invalid.check("/price/currency", "unknown_currency", code.parse())
-}
-
-/// Reads the amount of a price as typed, or notes what is wrong with it.
-pub(super) fn price_amount(invalid: &mut Invalid, amount: i64) -> Option<i64> {
-    invalid.check("/price/amount", "out_of_range", if amount < 0 { Err("must not be negative") } else { Ok(amount) })
-}
-
-/// Reads a count of pieces as typed.
-pub(super) fn on_hand(count: i64) -> Result<u32, StockRefusal> {
-    u32::try_from(count).ok().filter(|count| *count <= MAX_QUANTITY).ok_or(StockRefusal::OutOfRange)
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! Deleting a category.
 
-use super::{CatalogTx, constraints};
+use super::{CatalogTx, constraints::CATEGORY_PARENT};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Key, KeyReused, NotFound, Precondition, StoreError, Unmet,
-    refusal, use_case_error,
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Category, CategoryId, actions, events::CategoryDeleted},
     shared::Action,
 };
@@ -18,9 +16,6 @@ pub struct DeleteCategoryCommand {
     pub category_id: CategoryId,
     /// The version that must still be there, if any is named.
     pub precondition: Precondition,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 refusal! {
@@ -53,21 +48,13 @@ impl Command for DeleteCategory {
     const NAME: &'static str = "catalog.delete_category";
     const ACTION: Action = actions::MANAGE_CATEGORY;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([input.category_id.uuid()]);
         Ok(input)
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.category_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Category, Resource), Self::Error> {
-        let category = unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?;
-        Ok((category, Resource::Any))
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Category, Self::Error> {
+        Ok(unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?)
     }
 
     async fn write(
@@ -77,10 +64,8 @@ impl Command for DeleteCategory {
         category: Authorized<'_, Category>,
     ) -> Result<(), Self::Error> {
         plan.precondition.allow(category.version)?;
-        unit.categories().delete(&category).await.map_err(|error| match error {
-            StoreError::Referenced { constraint: constraints::CATEGORY_PARENT } => CategoryHasChildren.into(),
-            error => DeleteCategoryError::from(error),
-        })?;
+        let deleted = unit.categories().delete(&category).await;
+        deleted.map_err(CATEGORY_PARENT.refused::<Self::Error>(CategoryHasChildren))?;
         let event = CategoryDeleted { category_id: category.id, slug: category.slug.clone() };
         Ok(category.record(unit.outbox(), &event, category.version.next(), category.now()).await?)
     }

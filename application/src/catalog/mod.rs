@@ -1,6 +1,7 @@
 //! The use cases and queries of the catalog.
 
 mod archive_product;
+mod category_fields;
 mod category_queries;
 #[cfg(test)]
 mod category_tests;
@@ -9,23 +10,24 @@ pub mod constraints;
 mod create_category;
 mod create_product;
 mod delete_category;
-#[cfg(test)]
-mod fixtures;
 mod move_category;
 mod ports;
+mod product_fields;
 mod queries;
 mod rename_category;
 mod set_stock;
 
 pub use archive_product::{ArchiveProduct, ArchiveProductCommand, ArchiveProductError};
-pub use category_queries::{GetCategory, GetCategoryError, ListCategories, ListCategoriesError};
+pub use category_fields::SlugTaken;
+pub use category_queries::{GetCategory, ListCategories};
 pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError, MoneyPatch, ProductPatch};
-pub use create_category::{CreateCategory, CreateCategoryCommand, CreateCategoryError, SlugTaken};
-pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError, MoneyInput, SkuTaken};
+pub use create_category::{CategoryTooDeep, CreateCategory, CreateCategoryCommand, CreateCategoryError};
+pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError};
 pub use delete_category::{CategoryHasChildren, DeleteCategory, DeleteCategoryCommand, DeleteCategoryError};
 pub use move_category::{CategoryCycle, MoveCategory, MoveCategoryCommand, MoveCategoryError};
 pub use ports::*;
-pub use queries::{GetProduct, GetProductError, GetStock, GetStockError, ListProducts, ListProductsError, StockDetail};
+pub use product_fields::{MoneyInput, SkuTaken};
+pub use queries::{GetProduct, GetStock, ListProducts, StockDetail};
 pub use rename_category::{RenameCategory, RenameCategoryCommand, RenameCategoryError};
 pub use set_stock::{SetStock, SetStockCommand, SetStockError, StockBelowReserved};
 
@@ -72,17 +74,17 @@ impl Catalog {
         let commands =
             Commands::<dyn CatalogTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         Self {
-            create_product: commands.of(CreateProduct),
-            change_product: commands.of(ChangeProduct),
-            archive_product: commands.of(ArchiveProduct),
-            set_stock: commands.of(SetStock),
+            create_product: UseCase::new(CreateProduct, &commands),
+            change_product: UseCase::new(ChangeProduct, &commands),
+            archive_product: UseCase::new(ArchiveProduct, &commands),
+            set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),
             list_products: ListProducts::new(ports.store.clone()),
             get_stock: GetStock::new(ports.store.clone()),
-            create_category: commands.of(CreateCategory),
-            rename_category: commands.of(RenameCategory),
-            move_category: commands.of(MoveCategory),
-            delete_category: commands.of(DeleteCategory),
+            create_category: UseCase::new(CreateCategory, &commands),
+            rename_category: UseCase::new(RenameCategory, &commands),
+            move_category: UseCase::new(MoveCategory, &commands),
+            delete_category: UseCase::new(DeleteCategory, &commands),
             get_category: GetCategory::new(ports.store.clone()),
             list_categories: ListCategories::new(ports.store.clone()),
         }

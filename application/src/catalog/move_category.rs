@@ -5,11 +5,9 @@ use super::{
     create_category::{CategoryTooDeep, lineage_of_parent},
 };
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet, refusal,
-    use_case_error,
+    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Category, CategoryId, actions, events::CategoryMoved},
     shared::Action,
 };
@@ -23,9 +21,6 @@ pub struct MoveCategoryCommand {
     pub parent_id: Option<CategoryId>,
     /// The version that must still be there, if any is named.
     pub precondition: Precondition,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 refusal! {
@@ -60,21 +55,13 @@ impl Command for MoveCategory {
     const NAME: &'static str = "catalog.move_category";
     const ACTION: Action = actions::MANAGE_CATEGORY;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([Some(input.category_id), input.parent_id].into_iter().flatten().map(CategoryId::uuid));
         Ok(input)
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        [Some(plan.category_id), plan.parent_id].into_iter().flatten().map(|id| Key(id.uuid())).collect()
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Category, Resource), Self::Error> {
-        let category = unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?;
-        Ok((category, Resource::Any))
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Category, Self::Error> {
+        Ok(unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?)
     }
 
     async fn write(

@@ -1,15 +1,16 @@
 //! The ports of the catalog.
 
-use crate::kernel::{Page, PageRequest, Position, Sort, SortValue, StoreError, context};
+use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
+    access::Resource,
     catalog::{Category, CategoryId, Product, Reservation, StockLevel, StockMovement},
     shared::{OrderId, ProductId, Timestamp, Version, named},
 };
 
 context! {
     /// All that a command of the catalog may touch.
-    unit CatalogTx mocked by MockCatalogTx of CatalogMocks {
+    unit CatalogTx {
         /// The products.
         products: ProductRepository by MockProductRepository,
         /// The stock of the products.
@@ -17,8 +18,23 @@ context! {
         /// The categories.
         categories: CategoryRepository by MockCategoryRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockCatalogTx of CatalogMocks
     /// Everything that a store does for the catalog.
     store CatalogStore: ProductQueries, StockQueries, CategoryQueries
+}
+
+/// The shop owns its products and categories: the role alone decides.
+impl Guarded for Product {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
+}
+
+impl Guarded for Category {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
 }
 
 /// The products, inside a unit of work. Published to ordering.
@@ -37,7 +53,7 @@ pub trait ProductRepository: Send {
 
 /// Stock levels, reservations and the ledger, inside a unit of work. Published to ordering.
 ///
-/// 1. Between `find_many` and the end of the unit nobody else saves these levels: another unit waits, or one of both
+/// 1. Between `find_many` and the end of the unit no other unit saves these levels: it waits, or one of both
 ///    ends with `Stale` or `Retry`.
 /// 2. Rows are locked in ascending order of their ids, whatever order is asked for, so that units cannot deadlock (I10).
 /// 3. Each batch is one statement, however many rows it has.
@@ -51,7 +67,7 @@ pub trait StockRepository: Send {
     /// Stores the level of a new product. `Duplicate` of `StockLevelProduct`.
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError>;
     /// Stores changed levels over the versions they were read with; every version becomes the next. `Stale` if any was
-    /// saved by somebody else.
+    /// saved by another unit.
     async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError>;
     /// Writes rows of the ledger. `Duplicate` of `MovementId`.
     async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError>;
@@ -122,7 +138,7 @@ pub struct StockView {
     pub on_hand: u32,
     /// Pieces that orders claim.
     pub reserved: u32,
-    /// Pieces that can be had.
+    /// Pieces that a customer can order.
     pub available: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -150,7 +166,7 @@ impl StockView {
 
 /// Reads stock levels.
 ///
-/// 1. A level whose product is not there is none.
+/// 1. A level whose product does not exist counts as missing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockQueries: Send + Sync {

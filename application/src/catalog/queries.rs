@@ -1,84 +1,55 @@
-//! Reading the catalogue.
+//! Reading products and stock.
 
 use super::{ProductQueries, ProductSort, StockQueries, StockView};
-use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, permit, use_case_error};
+use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader, permit};
 use skep_domain::{
     catalog::{Product, actions},
     shared::ProductId,
 };
 use std::sync::Arc;
 
-use_case_error! {
-    /// Why a product is not shown.
-    GetProductError {
-        Denied(Denied),
-        NotFound(NotFound),
-    }
-}
-
-use_case_error! {
-    /// Why products are not listed.
-    ListProductsError {
-        Denied(Denied),
-    }
-}
-
-use_case_error! {
-    /// Why stock is not shown.
-    GetStockError {
-        Denied(Denied),
-        NotFound(NotFound),
-    }
-}
-
 /// Shows a product.
-pub struct GetProduct {
-    products: Arc<dyn ProductQueries>,
-}
+pub struct GetProduct(Reader<dyn ProductQueries>);
 
 impl GetProduct {
     /// Shows products of this store.
     #[must_use]
     pub fn new(products: Arc<dyn ProductQueries>) -> Self {
-        Self { products }
+        Self(Reader::new(actions::READ_PRODUCT, products))
     }
 
-    /// The product.
+    /// Reads the product. An archived one is found only by an actor who may see archived ones.
     ///
     /// # Errors
-    /// [`GetProductError`]; an archived one is found only by those who may see archived ones.
-    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<Product, GetProductError> {
-        permit(actor, actions::READ_PRODUCT)?;
-        let product = self.products.find_product(id).await?;
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<Product, GetError> {
+        let product = self.0.open(actor)?.find_product(id).await?;
         let visible = |product: &Product| product.archived_at.is_none() || sees_archived(actor);
         Ok(product.filter(visible).ok_or(NotFound("product"))?)
     }
 }
 
 /// Lists products.
-pub struct ListProducts {
-    products: Arc<dyn ProductQueries>,
-}
+pub struct ListProducts(Reader<dyn ProductQueries>);
 
 impl ListProducts {
     /// Lists products of this store.
     #[must_use]
     pub fn new(products: Arc<dyn ProductQueries>) -> Self {
-        Self { products }
+        Self(Reader::new(actions::READ_PRODUCT, products))
     }
 
-    /// A page of the products that are on sale.
+    /// Reads a page of the products that are on sale.
     ///
     /// # Errors
-    /// [`ListProductsError`].
+    /// [`ListError`].
     pub async fn execute(
         &self,
         actor: &Actor,
         sort: ProductSort,
         page: &PageRequest,
-    ) -> Result<Page<Product>, ListProductsError> {
-        permit(actor, actions::READ_PRODUCT)?;
-        Ok(self.products.list_products(sort, page).await?)
+    ) -> Result<Page<Product>, ListError> {
+        Ok(self.0.open(actor)?.list_products(sort, page).await?)
     }
 }
 
@@ -87,7 +58,7 @@ impl ListProducts {
 pub enum StockDetail {
     /// All of it.
     Full(StockView),
-    /// How many can be had.
+    /// How many a customer can order.
     Availability(StockView),
 }
 
@@ -102,24 +73,21 @@ impl StockDetail {
 }
 
 /// Shows stock.
-pub struct GetStock {
-    stock: Arc<dyn StockQueries>,
-}
+pub struct GetStock(Reader<dyn StockQueries>);
 
 impl GetStock {
     /// Shows stock of this store.
     #[must_use]
     pub fn new(stock: Arc<dyn StockQueries>) -> Self {
-        Self { stock }
+        Self(Reader::new(actions::READ_AVAILABILITY, stock))
     }
 
-    /// How much of the product there is.
+    /// Reads the stock of the product.
     ///
     /// # Errors
-    /// [`GetStockError`].
-    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<StockDetail, GetStockError> {
-        permit(actor, actions::READ_AVAILABILITY)?;
-        let stock = self.stock.find_stock(id).await?;
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<StockDetail, GetError> {
+        let stock = self.0.open(actor)?.find_stock(id).await?;
         let stock = stock.filter(|stock| stock.on_sale || sees_archived(actor)).ok_or(NotFound("product"))?;
         let full = permit(actor, actions::MANAGE_STOCK).is_ok();
         Ok(if full { StockDetail::Full(stock) } else { StockDetail::Availability(stock) })

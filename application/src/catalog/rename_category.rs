@@ -1,16 +1,10 @@
 //! Giving a category another name or slug.
 
-use super::{
-    CatalogTx, SlugTaken,
-    change_product::required,
-    create_category::{name, slug, slug_taken},
-};
+use super::{CatalogTx, SlugTaken, category_fields, constraints::CATEGORY_SLUG};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, Unmet,
-    use_case_error,
+    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Category, CategoryId, Slug, actions, events::CategoryRenamed},
     shared::{Action, Patch, Text},
 };
@@ -26,9 +20,6 @@ pub struct RenameCategoryCommand {
     pub name: Patch<String>,
     /// The name in addresses, as typed.
     pub slug: Patch<String>,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 use_case_error! {
@@ -65,25 +56,17 @@ impl Command for RenameCategory {
     const NAME: &'static str = "catalog.rename_category";
     const ACTION: Action = actions::MANAGE_CATEGORY;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        let RenameCategoryCommand { category_id, precondition, name, slug } = input;
+        call.contend([category_id.uuid()]);
         let mut invalid = Invalid::default();
-        let new_name = required(&mut invalid, "/name", input.name).and_then(|text| name(&mut invalid, &text));
-        let new_slug = required(&mut invalid, "/slug", input.slug).and_then(|text| slug(&mut invalid, &text));
-        let change = if invalid.errors.is_empty() { Ok((new_name, new_slug)) } else { Err(invalid) };
-        Ok(RenameCategoryPlan { category_id: input.category_id, precondition: input.precondition, change })
+        let name = invalid.required("/name", name).and_then(|text| category_fields::name(&mut invalid, &text));
+        let slug = invalid.required("/slug", slug).and_then(|text| category_fields::slug(&mut invalid, &text));
+        Ok(RenameCategoryPlan { category_id, precondition, change: invalid.finish((name, slug)) })
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.category_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Category, Resource), Self::Error> {
-        let category = unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?;
-        Ok((category, Resource::Any))
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Category, Self::Error> {
+        Ok(unit.categories().find(plan.category_id).await?.ok_or(NotFound("category"))?)
     }
 
     async fn write(
@@ -95,7 +78,8 @@ impl Command for RenameCategory {
         plan.precondition.require(category.version)?;
         let (now, (name, slug)) = (category.now(), plan.change.clone()?);
         if category.rename(name, slug, now) {
-            category.version = unit.categories().save(&category).await.map_err(slug_taken::<RenameCategoryError>)?;
+            let saved = unit.categories().save(&category).await;
+            category.version = saved.map_err(CATEGORY_SLUG.refused::<Self::Error>(SlugTaken))?;
             let event = CategoryRenamed { category_id: category.id, slug: category.slug.clone() };
             category.record(unit.outbox(), &event, category.version, category.updated_at).await?;
         }

@@ -1,9 +1,9 @@
 //! Setting how many of a product are on hand, after counting.
 
-use super::{CatalogTx, StockView, create_product::on_hand, on_sale};
+use super::{CatalogTx, StockView, on_sale, product_fields};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Invalid, Key, KeyReused, NotFound, Precondition, StoreError,
-    Unmet, refusal, use_case_error,
+    Authorized, Call, Command, Denied, Guarded, Invalid, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal,
+    use_case_error,
 };
 use skep_domain::{
     access::Resource,
@@ -20,9 +20,6 @@ pub struct SetStockCommand {
     pub precondition: Precondition,
     /// Pieces in the house, the reserved ones included.
     pub on_hand: i64,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 refusal! {
@@ -56,37 +53,42 @@ pub struct SetStockPlan {
     movement_id: MovementId,
 }
 
+/// A product and its level.
+pub struct CountedProduct {
+    level: StockLevel,
+    product: Product,
+}
+
+impl Guarded for CountedProduct {
+    fn resource(&self) -> Resource {
+        self.product.resource()
+    }
+}
+
 impl Command for SetStock {
     type Unit = dyn CatalogTx;
     type Input = SetStockCommand;
     type Plan = SetStockPlan;
-    type Target = (StockLevel, Product);
+    type Target = CountedProduct;
     type Answer = StockView;
     type Error = SetStockError;
 
     const NAME: &'static str = "catalog.set_stock";
     const ACTION: Action = actions::MANAGE_STOCK;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        let SetStockCommand { product_id, precondition, on_hand } = input;
+        call.contend([product_id.uuid()]);
+        let (on_hand, movement_id) = (product_fields::on_hand(on_hand), MovementId::new(call.new_id()));
+        Ok(SetStockPlan { product_id, precondition, on_hand, movement_id })
     }
 
-    async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
-        let SetStockCommand { product_id, precondition, on_hand: count, .. } = input;
-        let movement_id = MovementId::new(call.new_id());
-        Ok(SetStockPlan { product_id, precondition, on_hand: on_hand(count), movement_id })
-    }
-
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.product_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Self::Target, Resource), Self::Error> {
-        // The stock comes first: while this unit has it, nobody archives the product.
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<CountedProduct, Self::Error> {
+        // The stock comes first: while this unit has it, no other unit archives the product.
         let level = unit.stock().find_many(&[plan.product_id]).await?.pop();
         let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
         let level = level.ok_or_else(|| StoreError::corrupt("stock_levels", plan.product_id, "missing"))?;
-        Ok(((level, product), Resource::Any))
+        Ok(CountedProduct { level, product })
     }
 
     async fn write(
@@ -96,7 +98,7 @@ impl Command for SetStock {
         mut target: Authorized<'_, Self::Target>,
     ) -> Result<StockView, Self::Error> {
         let now = target.now();
-        let (level, product) = &mut *target;
+        let CountedProduct { level, product } = &mut *target;
         on_sale(product)?;
         plan.precondition.require(level.version)?;
         let count = plan.on_hand.map_err(invalid)?;
@@ -108,11 +110,10 @@ impl Command for SetStock {
             unit.stock().save_many(std::slice::from_ref(level)).await?;
             unit.stock().append_movements(&[movement]).await?;
             level.version = level.version.next();
-            let (level, _) = &*target;
+            let level = &target.level;
             target.record(unit.outbox(), &StockAdjusted::of(level), level.version, level.updated_at).await?;
         }
-        let (level, product) = &*target;
-        Ok(StockView::of(level, product.is_on_sale()))
+        Ok(StockView::of(&target.level, target.product.is_on_sale()))
     }
 }
 

@@ -16,7 +16,7 @@ impl From<TokenError> for InvalidToken {
 }
 
 use_case_error! {
-    /// Why nobody was recognized.
+    /// Why no user was recognized.
     AuthenticateError {
         InvalidToken(InvalidToken),
     }

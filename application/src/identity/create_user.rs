@@ -1,6 +1,6 @@
-//! Making an account for somebody, with roles: the operator's command.
+//! Making an account with roles for another user: the operator's command.
 
-use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, UserView};
+use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView};
 use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};
 use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use_case_error! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateUserCommand {
     /// The account.
-    pub account: AccountCommand,
+    pub account: AccountInput,
     /// The roles besides that of every user.
     pub roles: Vec<Role>,
 }

@@ -1,39 +1,28 @@
-//! One's own profile.
+//! The actor's own profile.
 
 use super::{UserQueries, UserView};
-use crate::kernel::{Actor, Denied, NotFound, account, permit, scope, use_case_error};
+use crate::kernel::{Actor, GetError, NotFound, Reader, account};
 use skep_domain::identity::actions;
 use std::sync::Arc;
 
-use_case_error! {
-    /// Why no profile is shown.
-    GetProfileError {
-        Denied(Denied),
-        NotFound(NotFound),
-    }
-}
-
 /// Shows profiles.
-pub struct GetProfile {
-    users: Arc<dyn UserQueries>,
-}
+pub struct GetProfile(Reader<dyn UserQueries>);
 
 impl GetProfile {
     /// Shows profiles of this store.
     #[must_use]
     pub fn new(users: Arc<dyn UserQueries>) -> Self {
-        Self { users }
+        Self(Reader::new(actions::READ_PROFILE, users))
     }
 
-    /// The actor's own profile.
+    /// Reads the actor's own profile.
     ///
     /// # Errors
-    /// [`GetProfileError`].
-    pub async fn execute(&self, actor: &Actor) -> Result<UserView, GetProfileError> {
-        permit(actor, actions::READ_PROFILE)?;
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor) -> Result<UserView, GetError> {
+        let (users, scope) = self.0.scoped(actor)?;
         let id = account(actor, actions::READ_PROFILE)?;
-        let user = self.users.find_user(scope(actor, actions::READ_PROFILE), id).await?;
-        Ok(user.ok_or(NotFound("user"))?)
+        Ok(users.find_user(scope, id).await?.ok_or(NotFound("user"))?)
     }
 }
 

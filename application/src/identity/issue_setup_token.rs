@@ -1,4 +1,4 @@
-//! The token with which the first admin is made, printed at every start as long as there is none.
+//! The token with which the first admin is made, printed at every start as long as no admin exists.
 
 use super::{IdentityTx, OneTimeSecrets, SetupToken};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};

@@ -1,12 +1,11 @@
 //! Logging in with a password.
 
 use super::{
-    AccessClaims, AccessTokens, Credentials, HashError, HasherBusy, IdentityTx, PasswordHasher, SessionPolicy,
-    UserQueries,
+    AccessClaims, AccessTokens, Accounts, Credentials, HashError, HasherBusy, IdentityTx, SessionPolicy, UserQueries,
 };
 use crate::kernel::{
-    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, Runtime, StoreError, TooManyAttempts, TxMode,
-    refusal, run, use_case_error,
+    Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, StoreError, TooManyAttempts, TxMode, refusal, run,
+    use_case_error,
 };
 use skep_domain::{
     identity::{PasswordPolicy, Session, events::UserLoggedIn},
@@ -29,7 +28,7 @@ impl std::fmt::Debug for LogInCommand {
     }
 }
 
-/// What somebody who logged in gets.
+/// What a user that logged in gets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogInAnswer {
     /// A signed access token.
@@ -50,7 +49,7 @@ refusal! {
 }
 
 use_case_error! {
-    /// Why nobody was logged in.
+    /// Why no user was logged in.
     LogInError {
         InvalidCredentials(InvalidCredentials),
         TooManyAttempts(TooManyAttempts),
@@ -69,25 +68,31 @@ impl From<HashError> for LogInError {
 
 /// Logs users in.
 pub struct LogIn {
-    /// Opens units of work.
-    pub store: Arc<dyn Begin<dyn IdentityTx>>,
-    /// Finds the account.
-    pub users: Arc<dyn UserQueries>,
-    /// Checks the password.
-    pub hasher: Arc<dyn PasswordHasher>,
-    /// Signs the token.
-    pub tokens: Arc<dyn AccessTokens>,
-    /// Counts the attempts.
-    pub limits: Arc<dyn RateLimits>,
-    /// Hides the address in the name of its counter.
-    pub fingerprints: Arc<dyn Fingerprints>,
-    /// How long it lasts.
-    pub policy: SessionPolicy,
-    /// Time and identifiers.
-    pub runtime: Runtime,
+    store: Arc<dyn Begin<dyn IdentityTx>>,
+    users: Arc<dyn UserQueries>,
+    accounts: Accounts,
+    tokens: Arc<dyn AccessTokens>,
+    limits: Arc<dyn RateLimits>,
+    fingerprints: Arc<dyn Fingerprints>,
+    policy: SessionPolicy,
 }
 
 impl LogIn {
+    /// Logs users of this store in. `limits` counts the attempts; `fingerprints` hide the address in the name of its
+    /// counter.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Begin<dyn IdentityTx>>,
+        users: Arc<dyn UserQueries>,
+        accounts: Accounts,
+        tokens: Arc<dyn AccessTokens>,
+        limits: Arc<dyn RateLimits>,
+        fingerprints: Arc<dyn Fingerprints>,
+        policy: SessionPolicy,
+    ) -> Self {
+        Self { store, users, accounts, tokens, limits, fingerprints, policy }
+    }
+
     /// Starts a session.
     ///
     /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists;
@@ -108,21 +113,22 @@ impl LogIn {
             None => None,
         };
         let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-        let right = self.hasher.verify(command.password, hash).await?;
+        let right = self.accounts.hasher.verify(command.password, hash).await?;
         let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
-        let now = self.runtime.clock.now();
-        let session_id = SessionId::new(self.runtime.ids.next());
+        let runtime = &self.accounts.runtime;
+        let now = runtime.clock.now();
+        let session_id = SessionId::new(runtime.ids.next());
         let session = Session::start(session_id, credentials.user_id, now, millis(self.policy.session_lifetime));
-        let event_id = EventId::new(self.runtime.ids.next());
+        let event_id = EventId::new(runtime.ids.next());
         let (session, credentials) = (&session, &credentials);
-        run(&self.runtime, actor.deadline, |attempt| async move {
+        run(runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
             let result = start(&mut *tx, actor, session, credentials, event_id, &attempt).await;
             attempt.end(tx, result).await
         })
         .await?;
         let expires_at = now.plus_millis(millis(self.policy.token_lifetime)).min(session.expires_at);
-        let token_id = self.runtime.ids.next();
+        let token_id = runtime.ids.next();
         let user_id = credentials.user_id;
         let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
         let access_token = self.tokens.issue(&claims).map_err(StoreError::unreadable)?;
@@ -131,7 +137,7 @@ impl LogIn {
     }
 
     /// Counted before the password is looked at, so that no burst of guesses gets past (ASVS 15.4.2). A counter that is
-    /// away stops nobody.
+    /// away stops no one.
     async fn check_attempts(&self, email: &Email) -> Result<(), LogInError> {
         let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
         let key = name[..16].iter().fold("login:account:".to_owned(), |key, byte| key + &format!("{byte:02x}"));
@@ -157,8 +163,8 @@ async fn start(
     let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == verified.password_hash);
     let user = user.ok_or(InvalidCredentials)?;
     tx.sessions().insert(session).await?;
-    let told = UserLoggedIn::of(session);
-    let mut event = OutboxEvent::of(event_id, &told, Version::FIRST, actor, session.created_at)?;
+    let logged_in = UserLoggedIn::of(session);
+    let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
     event.actor_id = Some(user.id);
     Ok(tx.outbox().append(&event).await?)
 }

@@ -3,8 +3,6 @@
 mod authenticate;
 pub mod constraints;
 mod create_user;
-#[cfg(test)]
-mod fixtures;
 mod get_profile;
 mod issue_setup_token;
 mod log_in;
@@ -17,17 +15,18 @@ mod sweep_sessions;
 
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
-pub use get_profile::{GetProfile, GetProfileError};
+pub use get_profile::GetProfile;
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use log_in::{InvalidCredentials, LogIn, LogInAnswer, LogInCommand, LogInError};
-pub use new_account::{AccountCommand, Accounts, EmailTaken, HasherBusy, NewAccountError};
+pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
 pub use ports::*;
-pub use register_user::{RegisterUser, RegisterUserError};
+pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError};
 pub use session_policy::SessionPolicy;
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use sweep_sessions::SweepSessions;
 
 use crate::app::{Policies, Ports};
+
 /// The use cases of identity.
 pub struct Identity {
     /// Registers a user.
@@ -38,7 +37,7 @@ pub struct Identity {
     pub authenticate: Authenticate,
     /// Shows one's own profile.
     pub get_profile: GetProfile,
-    /// Makes an account for somebody else.
+    /// Makes an account for another user.
     pub create_user: CreateUser,
     /// Makes the first admin.
     pub set_up: SetUp,
@@ -52,17 +51,9 @@ impl Identity {
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
         let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits } = ports.clone();
         let passwords = policies.passwords;
-        let accounts = Accounts { hasher: hasher.clone(), passwords, runtime: runtime.clone() };
-        let log_in = LogIn {
-            store: store.clone(),
-            users: store.clone(),
-            hasher,
-            tokens: tokens.clone(),
-            limits,
-            fingerprints,
-            policy: policies.sessions,
-            runtime: runtime.clone(),
-        };
+        let accounts = Accounts { hasher, passwords, runtime: runtime.clone() };
+        let (users, passwords, sessions) = (store.clone(), accounts.clone(), policies.sessions);
+        let log_in = LogIn::new(store.clone(), users, passwords, tokens.clone(), limits, fingerprints, sessions);
         Self {
             register_user: RegisterUser::new(store.clone(), accounts.clone()),
             log_in,

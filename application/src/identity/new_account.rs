@@ -1,4 +1,4 @@
-//! What making an account has in common, whoever makes it: registration, set-up, the operator.
+//! What registration, set-up and the operator's command have in common: making an account.
 
 use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
 use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 /// What a new account is made of, as typed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AccountCommand {
+pub struct AccountInput {
     /// The address.
     pub email: String,
     /// The password.
@@ -20,9 +20,9 @@ pub struct AccountCommand {
     pub display_name: String,
 }
 
-impl std::fmt::Debug for AccountCommand {
+impl std::fmt::Debug for AccountInput {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountCommand").finish_non_exhaustive()
+        f.debug_struct("AccountInput").finish_non_exhaustive()
     }
 }
 
@@ -76,7 +76,7 @@ pub(super) struct NewAccount {
 
 impl Accounts {
     /// Checks every field, hashes the password, makes the ids.
-    pub(super) async fn prepare(&self, command: AccountCommand, roles: &[Role]) -> Result<NewAccount, NewAccountError> {
+    pub(super) async fn prepare(&self, command: AccountInput, roles: &[Role]) -> Result<NewAccount, NewAccountError> {
         let mut invalid = Invalid::default();
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
         let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);

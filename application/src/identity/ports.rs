@@ -10,7 +10,7 @@ use skep_domain::{
 
 context! {
     /// All that a command of identity may touch.
-    unit IdentityTx mocked by MockIdentityTx of IdentityMocks {
+    unit IdentityTx {
         /// The accounts.
         users: UserRepository by MockUserRepository,
         /// The log-ins.
@@ -18,6 +18,8 @@ context! {
         /// The one-time token of the set-up.
         setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockIdentityTx of IdentityMocks
     /// Everything that a store does for identity.
     store IdentityStore: UserQueries, SessionQueries
 }
@@ -41,7 +43,7 @@ pub trait UserRepository: Send {
 /// The log-ins, inside a unit of work.
 ///
 /// 1. `sweep` forgets sessions that expired, or were revoked, at or before a time: never another one, and never more
-///    than it is told.
+///    than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -66,7 +68,7 @@ pub struct SetupToken {
 
 /// The set-up token, inside a unit of work.
 ///
-/// 1. Of units that `replace` it at the same time, each is stored or told `Retry`, and the last one's token is left.
+/// 1. Of units that `replace` it at the same time, each is stored or gets `Retry`, and the last one's token is left.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SetupTokenRepository: Send {

@@ -1,6 +1,6 @@
-//! The set-up: whoever holds the one-time token becomes the first admin, and the door closes for ever.
+//! The set-up: the holder of the one-time token becomes the first admin, and the set-up is closed permanently.
 
-use super::{AccountCommand, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
+use super::{AccountInput, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
 use crate::kernel::{Actor, Attempt, Begin, TxMode, refusal, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ pub struct SetUpCommand {
     /// The token, as printed at the start.
     pub token: String,
     /// The account.
-    pub account: AccountCommand,
+    pub account: AccountInput,
 }
 
 impl std::fmt::Debug for SetUpCommand {
@@ -59,7 +59,7 @@ impl SetUp {
     /// [`SetUpError`].
     pub async fn execute(&self, actor: &Actor, command: SetUpCommand) -> Result<UserView, SetUpError> {
         let hash = self.secrets.hash(&command.token);
-        // Looked at before the password is hashed, so that nobody without the token can keep the hashers busy.
+        // Looked at before the password is hashed, so that no caller without the token can keep the hashers busy.
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Read, &[]).await?;
             let result = self.check(&mut *tx, &hash).await;
@@ -93,7 +93,7 @@ impl SetUp {
     }
 
     async fn check(&self, tx: &mut dyn IdentityTx, hash: &[u8; 32]) -> Result<(), SetUpError> {
-        // The token first: whoever redeems it at the same time holds it until there is an admin.
+        // The token first: a caller that redeems it at the same time holds it until there is an admin.
         let token = tx.setup_tokens().find().await?;
         if tx.users().any_with_role(Role::Admin).await? {
             return Err(SetupClosed.into());

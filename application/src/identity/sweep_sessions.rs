@@ -36,19 +36,22 @@ impl Sweep for SweepSessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Endings, MockIdentityTx, Scripted, fixed_runtime};
+    use crate::{
+        identity::MockIdentityTx,
+        testing::{Scripted, fixed_runtime},
+    };
 
     #[tokio::test]
     async fn sessions_are_forgotten_a_week_after_their_end() {
         let runtime = fixed_runtime().0;
         let now = runtime.clock.now();
-        let mut unit = MockIdentityTx::noting(&Endings::default());
+        let mut unit = MockIdentityTx::default();
         let week_ago = now.plus_millis(-KEPT_MILLIS);
         unit.sessions
             .expect_sweep()
             .withf(move |until, limit| (*until, *limit) == (week_ago, 5))
             .returning(|_, _| Ok(3));
-        let sweep = SweepSessions::new(Scripted::new([Ok(Box::new(unit) as Box<dyn IdentityTx>)]));
+        let sweep = SweepSessions::new(Scripted::of([unit]));
         let swept: Result<u64, StoreError> =
             crate::kernel::run(&runtime, None, |attempt| sweep.batch(attempt, now, 5)).await;
         assert_eq!(swept.unwrap(), 3);

@@ -12,6 +12,26 @@ use skep_domain::{
 use std::ops::{Deref, DerefMut};
 use uuid::Uuid;
 
+/// Something that an actor is judged on. An entity says once whose it is, and every command that loads it is judged so.
+pub trait Guarded: Send {
+    /// The thing as the decision sees it: [`Resource::OwnedBy`] a user, or [`Resource::Any`] if the role alone decides.
+    fn resource(&self) -> Resource;
+}
+
+/// Nothing that exists yet: the role alone decides.
+impl Guarded for () {
+    fn resource(&self) -> Resource {
+        Resource::Any
+    }
+}
+
+/// An account, and so whatever is to belong to it.
+impl Guarded for UserId {
+    fn resource(&self) -> Resource {
+        Resource::OwnedBy(*self)
+    }
+}
+
 /// The proof that the actor of a call may do an action to the target: the thing that the command has loaded. Only the
 /// frame of commands makes it, and everything that a command writes comes from it: the target, the time and the event.
 #[derive(Debug)]
@@ -139,17 +159,16 @@ pub(super) fn judge(actor: &Actor, action: Action, resource: Resource) -> Result
 ///
 /// # Errors
 /// [`Denied`].
-pub(super) fn authorize<'a, T>(
+pub(super) fn authorize<'a, T: Guarded>(
     call: &'a Call<'a>,
     action: Action,
     target: T,
-    resource: Resource,
 ) -> Result<Authorized<'a, T>, Denied> {
-    judge(call.actor, action, resource)?;
+    judge(call.actor, action, target.resource())?;
     Ok(Authorized { action, target, call })
 }
 
-/// The rows of a list that somebody may see. Every store compiles it into the query, before paging and counting.
+/// The rows of a list that an actor may see. Every store compiles it into the query, before paging and counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every row.
@@ -176,8 +195,8 @@ impl Scope {
 #[must_use]
 pub fn scope(actor: &Actor, action: Action) -> Scope {
     // Asks about a resource whose owner no user is. If that is allowed, ownership does not matter.
-    let nobody = UserId::new(Uuid::max());
-    if decide(actor.subject(), action, Resource::OwnedBy(nobody)).is_ok() {
+    let stranger = UserId::new(Uuid::max());
+    if decide(actor.subject(), action, Resource::OwnedBy(stranger)).is_ok() {
         return Scope::All;
     }
     match actor.subject() {

@@ -1,4 +1,4 @@
-//! Who asks.
+//! The caller of a use case.
 
 use skep_domain::{
     access::{Role, Subject},
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// On whose behalf something is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
-    /// Somebody without credentials.
+    /// A caller without credentials.
     Anonymous,
     /// A user with a session.
     User {
@@ -25,8 +25,8 @@ pub enum Principal {
     System,
 }
 
-/// Who asks, from where and until when. Built by a transport from verified credentials; first parameter of every use
-/// case and query.
+/// The caller, and for how long it waits. A transport makes it from verified credentials; it is the first parameter of
+/// every use case and query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     /// On whose behalf.
@@ -42,7 +42,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Somebody without credentials.
+    /// A caller without credentials.
     #[must_use]
     pub fn anonymous(request_id: impl Into<String>) -> Self {
         Self::of(Principal::Anonymous, request_id)

@@ -36,9 +36,31 @@ pub struct Attempt {
 /// starts after it, and one that waits or works at the deadline is dropped, and so undone. One that has come to
 /// [`Attempt::end`] ends, however long it takes: a commit is never cut.
 ///
+/// [`UseCase`](super::UseCase) does this for every command. A use case that is no command calls it itself:
+///
+/// ```
+/// use skep_application::{identity::IdentityTx, kernel::{Actor, Begin, Runtime, StoreError, TxMode, run}};
+///
+/// async fn forget_setup_token(
+///     store: &dyn Begin<dyn IdentityTx>,
+///     runtime: &Runtime,
+///     actor: &Actor,
+/// ) -> Result<(), StoreError> {
+///     run(runtime, actor.deadline, |attempt| async move {
+///         let mut unit = store.begin(TxMode::Write, &[]).await?;
+///         let deleted = unit.setup_tokens().delete().await;
+///         attempt.end(unit, deleted).await
+///     })
+///     .await
+/// }
+/// ```
+///
+/// An attempt that appends an event asks [`settle`](super::Outbox::settle) first if `after_unknown` is set. One that does
+/// the same thing twice with the same result needs no event.
+///
 /// # Errors
-/// The attempt's refusal or error; `Unavailable` when it gave up, `OutcomeUnknown` when nobody knows: after an unknown
-/// outcome no other error of the store is told, because each says that nothing was changed.
+/// The attempt's refusal or error; `Unavailable` when it gave up, `OutcomeUnknown` when it cannot know: after an unknown
+/// outcome no other error of the store is returned, because each says that nothing was changed.
 pub async fn run<T, E, Fut>(
     runtime: &Runtime,
     deadline: Option<Duration>,

@@ -13,16 +13,13 @@
 //! 7. Aborted attempts are repeated, as [`run`] says.
 
 use super::{
-    Actor, AppError, Attempt, Authorized, Begin, Claimed, Denied, ErrorKind, Fingerprints, IdempotencyClaim,
+    Actor, AppError, Attempt, Authorized, Begin, Claimed, Denied, ErrorKind, Fingerprints, Guarded, IdempotencyClaim,
     IdempotencyKey, Key, KeyReused, Runtime, StoreError, TxMode, UnitOfWork,
     access::{authorize, judge},
     permit, run,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use skep_domain::{
-    access::Resource,
-    shared::{Action, EventId, Timestamp},
-};
+use skep_domain::shared::{Action, EventId, Timestamp};
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError},
@@ -36,6 +33,7 @@ pub struct Call<'a> {
     /// The time of the call, for data.
     pub now: Timestamp,
     pub(super) event_id: EventId,
+    contended: Vec<Key>,
     runtime: &'a Runtime,
 }
 
@@ -46,6 +44,11 @@ impl std::fmt::Debug for Call<'_> {
 }
 
 impl Call<'_> {
+    /// Names ids that other writers may want at the same time. Each attempt passes them to [`Begin::begin`].
+    pub fn contend(&mut self, ids: impl IntoIterator<Item = Uuid>) {
+        self.contended.extend(ids.into_iter().map(Key));
+    }
+
     /// A new identifier.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
@@ -59,8 +62,11 @@ impl Call<'_> {
     }
 }
 
-/// A use case that changes something: three steps over the unit of work of its context. It holds whatever ports and
-/// settings its plan needs beside the store.
+/// A use case that changes something: three steps over the unit of work of its context. The type holds the ports and
+/// settings that its plan needs beside the store. [`UseCase`] runs it.
+///
+/// An implementation writes its unit as `&mut Self::Unit`: the lifetime of `&mut dyn OrderingTx` would be another one.
+/// `tests/own_use_case.rs` of this crate is a whole example: a command of a program that embeds Skep.
 pub trait Command: Send + Sync {
     /// The unit of work of the context, for example `dyn OrderingTx`.
     type Unit: UnitOfWork + ?Sized + 'static;
@@ -68,8 +74,8 @@ pub trait Command: Send + Sync {
     type Input: Serialize + Send + Sync;
     /// What is made of it before the first attempt.
     type Plan: Send + Sync;
-    /// What the actor is judged on, loaded in the unit.
-    type Target: Send;
+    /// What the actor is judged on, loaded in the unit; `()` for a command that makes something new.
+    type Target: Guarded;
     /// The answer. Its JSON is kept with the idempotency key.
     type Answer: Serialize + DeserializeOwned + Send;
     /// Why it is refused.
@@ -82,22 +88,18 @@ pub trait Command: Send + Sync {
     /// The action that shows the target. Without it the actor learns [`Command::hidden`], not that the target exists.
     const SEEN_BY: Action = Self::ACTION;
 
-    /// The idempotency key, if the caller has given one.
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey>;
-
-    /// Checks values, makes ids and times, hashes a password. Nothing has been read, and the unit is not open yet.
+    /// Checks values, makes ids and times, hashes a password, and names the ids that others may want at the same time
+    /// ([`Call::contend`]). Nothing has been read, and the unit is not open yet.
     ///
     /// # Errors
     /// A refusal that needs no look at what is stored.
-    fn plan(&self, call: &Call<'_>, input: Self::Input)
-    -> impl Future<Output = Result<Self::Plan, Self::Error>> + Send;
+    fn plan(
+        &self,
+        call: &mut Call<'_>,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Plan, Self::Error>> + Send;
 
-    /// Ids that other writers may want at the same time; see [`Begin::begin`].
-    fn contended(_plan: &Self::Plan) -> Vec<Key> {
-        vec![]
-    }
-
-    /// Loads what the actor is judged on, and says as which resource.
+    /// Loads what the actor is judged on.
     ///
     /// # Errors
     /// `NotFound`; the store's.
@@ -105,7 +107,7 @@ pub trait Command: Send + Sync {
         &self,
         plan: &Self::Plan,
         unit: &mut Self::Unit,
-    ) -> impl Future<Output = Result<(Self::Target, Resource), Self::Error>> + Send;
+    ) -> impl Future<Output = Result<Self::Target, Self::Error>> + Send;
 
     /// Applies the rules and writes. A unit that changes anything records exactly one event ([`Authorized::record`]).
     ///
@@ -144,12 +146,6 @@ impl<Tx: UnitOfWork + ?Sized + 'static> Commands<Tx> {
     pub fn new(store: Arc<dyn Begin<Tx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
         Self { store, fingerprints, runtime }
     }
-
-    /// The use case of a command.
-    #[must_use]
-    pub fn of<C: Command<Unit = Tx>>(&self, command: C) -> UseCase<C> {
-        UseCase { commands: self.clone(), command }
-    }
 }
 
 /// A command that can be carried out.
@@ -168,23 +164,44 @@ struct Planned<'a, C: Command> {
 }
 
 impl<C: Command> UseCase<C> {
+    /// The use case of a command.
+    #[must_use]
+    pub fn new(command: C, commands: &Commands<C::Unit>) -> Self {
+        Self { command, commands: commands.clone() }
+    }
+
     /// Carries the command out.
     ///
     /// # Errors
     /// The error of the command. Nothing was changed, unless it is the store's `OutcomeUnknown`.
     pub async fn execute(&self, actor: &Actor, input: C::Input) -> Result<C::Answer, C::Error> {
+        self.execute_once(actor, None, input).await
+    }
+
+    /// Carries the command out once per key, however often it is sent: a repeat gets the same answer. Without a key it is
+    /// [`UseCase::execute`].
+    ///
+    /// # Errors
+    /// The error of the command. Nothing was changed, unless it is the store's `OutcomeUnknown`; with a key the command
+    /// can then be sent again.
+    pub async fn execute_once(
+        &self,
+        actor: &Actor,
+        key: Option<&IdempotencyKey>,
+        input: C::Input,
+    ) -> Result<C::Answer, C::Error> {
         permit(actor, C::ACTION)?;
         let Commands { fingerprints, runtime, .. } = &self.commands;
-        let call = Call { actor, now: runtime.clock.now(), event_id: EventId::new(runtime.ids.next()), runtime };
-        let key = C::idempotency_key(&input);
-        let claim = IdempotencyClaim::of(actor, C::NAME, key, &input, &**fingerprints, call.now)?;
-        let plan = self.command.plan(&call, input).await?;
+        let (now, event_id) = (runtime.clock.now(), EventId::new(runtime.ids.next()));
+        let mut call = Call { actor, now, event_id, contended: vec![], runtime };
+        let claim = IdempotencyClaim::of(actor, C::NAME, key, &input, &**fingerprints, now)?;
+        let plan = self.command.plan(&mut call, input).await?;
         let planned = Planned { call: &call, claim, plan, answered: Mutex::default() };
         run(runtime, actor.deadline, |attempt| self.attempt(&planned, attempt)).await
     }
 
     async fn attempt(&self, planned: &Planned<'_, C>, attempt: Attempt) -> Result<C::Answer, C::Error> {
-        let mut unit = self.commands.store.begin(TxMode::Write, &C::contended(&planned.plan)).await?;
+        let mut unit = self.commands.store.begin(TxMode::Write, &planned.call.contended).await?;
         let answer = match self.work(planned, &mut *unit, &attempt).await {
             Ok(answer) => answer,
             Err(error) => return attempt.end(unit, Err(error)).await,
@@ -227,9 +244,9 @@ impl<C: Command> UseCase<C> {
                 stored.ok_or_else(|| StoreError::corrupt("outbox", call.event_id, "recorded by another unit"))?;
             serde_json::from_str(&stored).map_err(StoreError::unreadable)?
         } else {
-            let (target, resource) = self.command.load(plan, unit).await?;
-            judge(call.actor, C::SEEN_BY, resource).map_err(C::hidden)?;
-            let authorized = authorize(call, C::ACTION, target, resource)?;
+            let target = self.command.load(plan, unit).await?;
+            judge(call.actor, C::SEEN_BY, target.resource()).map_err(C::hidden)?;
+            let authorized = authorize(call, C::ACTION, target)?;
             self.command.write(plan, unit, authorized).await?
         };
         if let Some(claim) = claim {
@@ -245,7 +262,7 @@ impl<C: Command> UseCase<C> {
     /// loads nothing: its caller is judged by role alone, as the first time.
     async fn check_still_seen(&self, actor: &Actor, plan: &C::Plan, unit: &mut C::Unit) -> Result<(), C::Error> {
         match self.command.load(plan, unit).await {
-            Ok((_, resource)) => judge(actor, C::SEEN_BY, resource).map_err(C::hidden),
+            Ok(target) => judge(actor, C::SEEN_BY, target.resource()).map_err(C::hidden),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }

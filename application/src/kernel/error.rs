@@ -1,6 +1,7 @@
 //! What every error of the application can say of itself.
 
 use super::{BoxError, Refusal, StoreError, Unmet};
+use skep_domain::shared::Patch;
 
 /// The kinds of errors; a transport maps each to one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +18,7 @@ pub enum ErrorKind {
     Conflict,
     /// A precondition is asked for.
     PreconditionRequired,
-    /// Somebody else changed it meanwhile.
+    /// Another caller changed it meanwhile.
     Stale,
     /// Too often.
     RateLimited,
@@ -30,7 +31,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The HTTP status of a response with this error.
+    /// The HTTP status of an answer that reports an error of this kind.
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
@@ -90,6 +91,23 @@ impl Invalid {
         value: Result<T, E>,
     ) -> Option<T> {
         value.map_err(|error| self.errors.push(FieldError::new(pointer, code, error))).ok()
+    }
+
+    /// The new value of a field that cannot be emptied, if there is one; notes an attempt to empty it.
+    pub fn required<T>(&mut self, pointer: &str, field: Patch<T>) -> Option<T> {
+        match field {
+            Patch::Keep => None,
+            Patch::Clear => self.check(pointer, "required", Err("must not be null")),
+            Patch::Set(value) => Some(value),
+        }
+    }
+
+    /// The value, if nothing is wrong.
+    ///
+    /// # Errors
+    /// Everything that was noted.
+    pub fn finish<T>(self, value: T) -> Result<T, Self> {
+        if self.errors.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 

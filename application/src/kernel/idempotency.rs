@@ -41,7 +41,7 @@ impl IdempotencyKey {
 /// The claim of one command on one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyClaim {
-    /// Whose key: a user's id, or nil.
+    /// The owner of the key: a user's id, or nil.
     pub principal: Uuid,
     /// The use case, for example `ordering.place_order`.
     pub use_case: &'static str,
@@ -82,7 +82,7 @@ impl IdempotencyClaim {
 /// What a claim found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// Nobody had the key: go on, and [`IdempotencyKeys::fill`] it with the answer.
+    /// The key is new: go on, and [`IdempotencyKeys::fill`] it with the answer.
     New,
     /// The same command was carried out: this is its answer, byte for byte.
     Replay(String),

@@ -12,6 +12,7 @@ mod limits;
 mod outbox;
 mod page;
 mod precondition;
+mod reader;
 mod refusal;
 mod runtime;
 mod store;
@@ -19,7 +20,7 @@ mod sweep;
 mod unit_of_work;
 mod unit_outcome;
 
-pub use access::{Authorized, Denied, Scope, account, permit, scope};
+pub use access::{Authorized, Denied, Guarded, Scope, account, permit, scope};
 pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};
 pub use command::{Call, Command, Commands, UseCase};
@@ -31,15 +32,13 @@ pub use limits::{Gcra, Limit, RateLimits, Verdict};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};
 pub use precondition::{Precondition, Unmet};
-pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError};
+pub use reader::{GetError, ListError, Reader};
+pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, flatten, refusal, use_case_error};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
 pub use sweep::{Sweep, Swept};
-pub use unit_of_work::{Begin, Key, Serves, Transaction, TxMode, UnitOfWork, Units};
+pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Units, context};
 pub use unit_outcome::UnitOutcome;
-
-pub(crate) use refusal::{flatten, refusal, use_case_error};
-pub(crate) use unit_of_work::context;
 
 #[cfg(any(test, feature = "testing"))]
 pub use idempotency::{MockFingerprints, MockIdempotencyKeys};

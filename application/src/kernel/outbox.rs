@@ -1,4 +1,4 @@
-//! The outbox: events that are stored with the change they tell of, and told afterwards.
+//! The outbox: events that are stored with the change they report, and delivered afterwards.
 
 use super::{Actor, StoreError};
 use async_trait::async_trait;

@@ -33,18 +33,44 @@ impl fmt::Display for Refusal {
 }
 
 /// Declares a refusal: its type, its message, its kind and its code, and the description in `REFUSALS`. The doc comment
-/// is the meaning.
+/// is the meaning. The crate that uses the macro depends on thiserror.
 ///
-/// Without data, `refusal! { /// Meaning. SkuTaken = Conflict, "sku_taken"; }`. The message is the meaning. With data,
-/// the fields follow the name and the message follows the code, as `thiserror` reads it. Methods of [`AppError`] may
-/// follow.
+/// Without data, the message is the meaning. With data, the fields follow the name and the message follows the code, as
+/// `thiserror` reads it. Methods of [`AppError`](crate::kernel::AppError) may follow.
+///
+/// ```
+/// use skep_application::{kernel::{AppError, ErrorKind}, refusal};
+/// use std::time::Duration;
+///
+/// refusal! {
+///     /// Another product has this SKU.
+///     SkuTaken = Conflict, "sku_taken";
+/// }
+///
+/// refusal! {
+///     /// The printer is busy; come back after `Retry-After`.
+///     PrinterBusy {
+///         /// The number of pages before this one.
+///         pub pages: u32,
+///     } = Unavailable, "printer_busy", "{pages} pages are waiting";
+///     fn retry_after(&self) -> Option<Duration> {
+///         Some(Duration::from_secs(self.pages.into()))
+///     }
+/// }
+///
+/// assert_eq!(SkuTaken.to_string(), "another product has this SKU");
+/// assert_eq!((SkuTaken.code(), SkuTaken.kind().http_status()), ("sku_taken", 409));
+/// assert_eq!(PrinterBusy { pages: 3 }.to_string(), "3 pages are waiting");
+/// assert_eq!(PrinterBusy::REFUSALS[0].kind, ErrorKind::Unavailable);
+/// ```
+#[macro_export]
 macro_rules! refusal {
     ($(#[doc = $doc:literal])+ $name:ident = $kind:ident, $code:literal; $($method:item)*) => {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
         #[error("{}", Self::REFUSALS[0])]
         pub struct $name;
-        $crate::kernel::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
+        $crate::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
     };
     (
         $(#[doc = $doc:literal])+
@@ -55,7 +81,7 @@ macro_rules! refusal {
         #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
         #[error($message $(, $value)*)]
         pub struct $name { $($fields)+ }
-        $crate::kernel::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
+        $crate::refusal! { @ $name = $kind, $code, concat!($($doc),+); $($method)* }
     };
     (@ $name:ident = $kind:ident, $code:literal, $meaning:expr; $($method:item)*) => {
         impl $name {
@@ -74,7 +100,7 @@ macro_rules! refusal {
         }
     };
 }
-pub(crate) use refusal;
+pub use refusal;
 
 impl Invalid {
     /// The description of this refusal.
@@ -193,8 +219,10 @@ impl AppError for Unmet {
     }
 }
 
-/// All of these lists, one after the other.
-pub(crate) const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N] {
+/// All of these lists, one after the other. For `use_case_error!`.
+#[doc(hidden)]
+#[must_use]
+pub const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N] {
     let mut flat = [Refusal::new(ErrorKind::Internal, "", ""); N];
     let (mut list, mut at, mut next) = (0, 0, 0);
     while next < N {
@@ -232,8 +260,30 @@ impl<E: UseCaseError> AppError for E {
     }
 }
 
-/// Declares the error of a use case: an enum with a variant for every refusal it knows, each wrapping an error that
-/// speaks for itself, and `Store` for the rest.
+/// Declares the error of a use case: an enum with a variant for every refusal that it can return, each wrapping an error
+/// that speaks for itself, and `Store` for the rest. `?` makes it of each of them. The crate that uses the macro depends on
+/// thiserror.
+///
+/// ```
+/// use skep_application::{kernel::{AppError, Denied, NotFound, StoreError}, use_case_error};
+///
+/// use_case_error! {
+///     /// Why the label was not printed.
+///     PrintLabelError {
+///         Denied(Denied),
+///         NotFound(NotFound),
+///     }
+/// }
+///
+/// fn find(label: Result<Option<u32>, StoreError>) -> Result<u32, PrintLabelError> {
+///     Ok(label?.ok_or(NotFound("label"))?)
+/// }
+///
+/// assert_eq!(find(Ok(None)).unwrap_err().code(), "not_found");
+/// assert_eq!(find(Err(StoreError::Stale)).unwrap_err().code(), "precondition_failed");
+/// assert_eq!(PrintLabelError::REFUSALS.len(), 3, "unauthenticated, forbidden, not_found");
+/// ```
+#[macro_export]
 macro_rules! use_case_error {
     ($(#[$doc:meta])* $name:ident { $($variant:ident($refusal:ty)),+ $(,)? }) => {
         $(#[$doc])*
@@ -269,7 +319,7 @@ macro_rules! use_case_error {
         }
     };
 }
-pub(crate) use use_case_error;
+pub use use_case_error;
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ pub trait IdGenerator: Send + Sync {
     fn next(&self) -> Uuid;
 }
 
-/// Makes random numbers that nobody can guess.
+/// Makes random numbers that no one can guess.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Random: Send + Sync {
     /// 64 random bits.

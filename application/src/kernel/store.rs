@@ -19,7 +19,7 @@ pub enum StoreError {
         /// The rule that was met.
         constraint: Constraint,
     },
-    /// Somebody saved the aggregate after it was read. Nothing was changed.
+    /// Another unit saved the aggregate after it was read. Nothing was changed.
     #[error("the stored version is another one")]
     Stale,
     /// Certainly aborted: the attempt may be run again at once.
@@ -69,11 +69,44 @@ impl Constraint {
     pub const fn name(self) -> &'static str {
         self.0
     }
+
+    /// Makes a refusal of the violation of this rule, for `map_err`. Any other error stays the store's.
+    ///
+    /// ```
+    /// # use skep_application::catalog::{CreateCategoryError, SlugTaken, constraints::CATEGORY_SLUG};
+    /// # fn example(stored: Result<(), skep_application::kernel::StoreError>) -> Result<(), CreateCategoryError> {
+    /// stored.map_err(CATEGORY_SLUG.refused::<CreateCategoryError>(SlugTaken))
+    /// # }
+    /// ```
+    pub fn refused<E: From<StoreError>>(self, refusal: impl Into<E>) -> impl FnOnce(StoreError) -> E {
+        move |error| match error {
+            StoreError::Duplicate { constraint } | StoreError::Referenced { constraint } if constraint == self => {
+                refusal.into()
+            }
+            error => error.into(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::{
+        AppError as _, GetError, NotFound,
+        constraints::{EVENT_ID, IDEMPOTENCY_KEY},
+    };
+
+    #[test]
+    fn a_violation_of_its_own_rule_alone_becomes_the_refusal() {
+        for (error, code) in [
+            (StoreError::Duplicate { constraint: IDEMPOTENCY_KEY }, "not_found"),
+            (StoreError::Referenced { constraint: IDEMPOTENCY_KEY }, "not_found"),
+            (StoreError::Duplicate { constraint: EVENT_ID }, "internal"),
+            (StoreError::Stale, "precondition_failed"),
+        ] {
+            assert_eq!(IDEMPOTENCY_KEY.refused::<GetError>(NotFound("key"))(error).code(), code);
+        }
+    }
 
     #[test]
     fn an_inconsistency_names_its_place() {

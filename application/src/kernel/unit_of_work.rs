@@ -50,7 +50,9 @@ pub trait Transaction: Send {
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// A unit of work, as far as every context needs it. Each context declares its own with `context!`.
+/// A unit of work, as far as every context needs it. Each context declares its own with [`context!`](crate::context), and
+/// a use case reaches through it only what the context lists. The frame of commands uses the two methods; a use case that
+/// calls [`run`](super::run) itself appends its event with `outbox`.
 pub trait UnitOfWork: Transaction {
     /// The idempotency keys.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
@@ -90,36 +92,64 @@ pub trait Units: Send + Sync {
     fn open(&self, mode: TxMode, contended: &[Key]) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 }
 
-/// A unit of work that can be handed out as the unit of a context.
-pub trait Serves<Tx: ?Sized> {
+/// The unit of work of a context, made of a concrete unit. `context!` implements it for the unit of its context.
+pub trait FromUnit<U> {
     /// The unit, as the context knows it.
-    fn serve(self) -> Box<Tx>;
+    fn from_unit(unit: U) -> Box<Self>;
 }
 
-impl<U: Transaction + IdempotencyKeys + Outbox + 'static> Serves<dyn UnitOfWork> for U {
-    fn serve(self) -> Box<dyn UnitOfWork> {
-        Box::new(self)
+impl<U: UnitOfWork + 'static> FromUnit<U> for dyn UnitOfWork {
+    fn from_unit(unit: U) -> Box<Self> {
+        Box::new(unit)
     }
 }
 
 #[async_trait]
-impl<Tx: ?Sized + 'static, S: Units> Begin<Tx> for S
-where
-    S::Unit: Serves<Tx>,
-{
+impl<Tx: FromUnit<S::Unit> + ?Sized + 'static, S: Units> Begin<Tx> for S {
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError> {
-        Ok(self.open(mode, contended).await?.serve())
+        Ok(Tx::from_unit(self.open(mode, contended).await?))
     }
 }
 
 /// Declares a context: the trait of its unit of work, which every unit with these repositories implements; [`Begin`] of
 /// it for every store; the sum of what a store does for the context; and for tests a unit made of mocks.
+///
+/// A program that embeds Skep declares contexts of its own with it, over repositories of ours and of its own. It names the
+/// mocks behind a `cfg` of its own, and at least one of the repositories is its own. A store then needs only the
+/// repositories that it does not have yet: `impl ReviewRepository for SqlUnit`.
+///
+/// ```
+/// use skep_application::{catalog::ProductRepository, context};
+///
+/// #[async_trait::async_trait]
+/// pub trait ReviewRepository: Send {
+///     async fn insert(&mut self, text: &str) -> Result<(), skep_application::kernel::StoreError>;
+/// }
+///
+/// #[async_trait::async_trait]
+/// pub trait ReviewQueries: Send + Sync {}
+///
+/// context! {
+///     /// All that a command of reviews may touch.
+///     unit ReviewTx {
+///         /// The products.
+///         products: ProductRepository by MockProductRepository,
+///         /// The reviews.
+///         reviews: ReviewRepository by MockReviewRepository,
+///     }
+///     #[cfg(test)]
+///     mocks MockReviewTx of ReviewMocks
+///     /// Everything that a store does for reviews.
+///     store ReviewStore: ReviewQueries
+/// }
+/// ```
+#[macro_export]
 macro_rules! context {
     (
         $(#[$unit_doc:meta])*
-        unit $unit:ident mocked by $mock:ident of $mocks:ident {
-            $($(#[$part_doc:meta])* $part:ident: $repository:ident by $mocked:ident),+ $(,)?
-        }
+        unit $unit:ident { $($(#[$part_doc:meta])* $part:ident: $repository:ident by $mocked:ident),+ $(,)? }
+        #[$when:meta]
+        mocks $mock:ident of $mocks:ident
         $(#[$store_doc:meta])*
         store $store:ident: $($query:ident),+ $(,)?
     ) => {
@@ -133,23 +163,23 @@ macro_rules! context {
         {
             $(fn $part(&mut self) -> &mut dyn $repository { self })+
         }
-        impl<U: $unit + 'static> $crate::kernel::Serves<dyn $unit> for U {
-            fn serve(self) -> Box<dyn $unit> { Box::new(self) }
+        impl<U: $unit + 'static> $crate::kernel::FromUnit<U> for dyn $unit {
+            fn from_unit(unit: U) -> Box<Self> { Box::new(unit) }
         }
         $(#[$store_doc])*
         pub trait $store: $crate::kernel::Begin<dyn $unit> $(+ $query)+ {}
         impl<S: $crate::kernel::Begin<dyn $unit> $(+ $query)+> $store for S {}
         /// The mocks of which the unit of work of a test is made.
-        #[cfg(any(test, feature = "testing"))]
+        #[$when]
         #[derive(Default)]
         pub struct $mocks { $($(#[$part_doc])* pub $part: $mocked),+ }
         /// A unit of work made of mocks.
-        #[cfg(any(test, feature = "testing"))]
+        #[$when]
         pub type $mock = $crate::testing::MockUnit<$mocks>;
-        #[cfg(any(test, feature = "testing"))]
+        #[$when]
         impl $unit for $mock {
             $(fn $part(&mut self) -> &mut dyn $repository { &mut self.parts.$part })+
         }
     };
 }
-pub(crate) use context;
+pub use context;

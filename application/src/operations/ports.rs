@@ -48,7 +48,7 @@ pub trait InstanceKeys: Send + Sync {
     /// Every key, oldest first.
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError>;
     /// Keeps the key unless there is one of its purpose already; answers whether it was kept. Of several instances that
-    /// start at once, one is told `true`.
+    /// start at once, one gets `true`.
     async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
 }
 

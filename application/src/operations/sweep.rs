@@ -24,7 +24,7 @@ impl SweepExpired {
     /// Sweeps, batch by batch, until nothing expired is left; answers how much was forgotten.
     ///
     /// # Errors
-    /// The store's, the first one. The other kinds were swept all the same, and what was forgotten stays forgotten.
+    /// The store's, the first one. The other kinds were still swept, and what was forgotten stays forgotten.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let mut failed = Ok(());

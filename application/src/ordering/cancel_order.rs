@@ -2,11 +2,9 @@
 
 use super::{OrderView, OrderingTx};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, IdempotencyKey, Key, KeyReused, NotFound, Precondition, StoreError, Unmet,
-    refusal, use_case_error,
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::StockChanges,
     ordering::{InvalidTransition, Order, Trigger, actions, events::OrderCancelled},
     shared::{Action, OrderId, ProductId},
@@ -21,9 +19,6 @@ pub struct CancelOrderCommand {
     /// it, have stored answers without it.
     #[serde(skip)]
     pub precondition: Precondition,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 refusal! {
@@ -61,22 +56,13 @@ impl Command for CancelOrder {
     const ACTION: Action = actions::CANCEL_ORDER;
     const SEEN_BY: Action = actions::READ_ORDER;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, _: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([input.order_id.uuid()]);
         Ok(input)
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        vec![Key(plan.order_id.uuid())]
-    }
-
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<(Order, Resource), Self::Error> {
-        let order = unit.orders().find(plan.order_id).await?.ok_or(NotFound("order"))?;
-        let owner = Resource::OwnedBy(order.customer_id);
-        Ok((order, owner))
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Order, Self::Error> {
+        Ok(unit.orders().find(plan.order_id).await?.ok_or(NotFound("order"))?)
     }
 
     async fn write(

@@ -4,8 +4,6 @@
 
 mod cancel_order;
 pub mod constraints;
-#[cfg(test)]
-mod fixtures;
 mod place_order;
 mod ports;
 mod queries;
@@ -13,7 +11,7 @@ mod queries;
 pub use cancel_order::{CancelOrder, CancelOrderCommand, CancelOrderError, NotCancellable};
 pub use place_order::{InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
 pub use ports::*;
-pub use queries::{GetOrder, GetOrderError, ListOrders, ListOrdersError};
+pub use queries::{GetOrder, ListOrders};
 
 use crate::{
     app::Ports,
@@ -40,8 +38,8 @@ impl Ordering {
         let commands =
             Commands::<dyn OrderingTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         Self {
-            place_order: commands.of(PlaceOrder { minimums }),
-            cancel_order: commands.of(CancelOrder),
+            place_order: UseCase::new(PlaceOrder::new(minimums), &commands),
+            cancel_order: UseCase::new(CancelOrder, &commands),
             get_order: GetOrder::new(ports.store.clone()),
             list_orders: ListOrders::new(ports.store.clone()),
         }

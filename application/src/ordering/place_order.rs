@@ -3,11 +3,9 @@
 
 use super::{OrderView, OrderingTx, constraints};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, FieldError, IdempotencyKey, Invalid, Key, KeyReused, StoreError, account,
-    refusal, use_case_error,
+    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Claim, Shortage, StockChanges, StockLevel, StockRefusal, shortages},
     ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal, actions, events::OrderPlaced},
     shared::{Action, Money, OrderId, ProductId, UserId},
@@ -21,9 +19,6 @@ const EXPIRED_AT_ONCE: u32 = 1_000;
 pub struct PlaceOrderCommand {
     /// The lines, 1 to 1,000; lines of one product are summed.
     pub lines: Vec<OrderLineInput>,
-    /// Makes the command happen once, however often it is sent.
-    #[serde(skip)]
-    pub idempotency_key: Option<IdempotencyKey>,
 }
 
 /// A line of what to order.
@@ -59,8 +54,7 @@ use_case_error! {
 /// Places orders for the actor.
 #[derive(Debug, Default)]
 pub struct PlaceOrder {
-    /// Refuses orders below these totals, one per currency. A currency that is not named has no minimum.
-    pub minimums: Vec<Money>,
+    minimums: Vec<Money>,
 }
 
 /// A basket, and the order that it becomes.
@@ -75,44 +69,38 @@ impl Command for PlaceOrder {
     type Unit = dyn OrderingTx;
     type Input = PlaceOrderCommand;
     type Plan = PlaceOrderPlan;
-    type Target = ();
+    type Target = UserId;
     type Answer = OrderView;
     type Error = PlaceOrderError;
 
     const NAME: &'static str = "ordering.place_order";
     const ACTION: Action = actions::PLACE_ORDER;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, call: &Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let customer = account(call.actor, Self::ACTION)?;
         let lines: Vec<(ProductId, i64)> = input.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
         let basket = Basket::new(&lines).map_err(invalid_basket)?;
-        Ok(PlaceOrderPlan { order_id: OrderId::new(call.new_id()), customer, products: basket.product_ids(), basket })
+        let products = basket.product_ids();
+        call.contend(products.iter().map(|product| product.uuid()));
+        Ok(PlaceOrderPlan { order_id: OrderId::new(call.new_id()), customer, products, basket })
     }
 
-    fn contended(plan: &Self::Plan) -> Vec<Key> {
-        plan.products.iter().map(|product| Key(product.uuid())).collect()
-    }
-
-    async fn load(&self, plan: &Self::Plan, _: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
-        Ok(((), Resource::OwnedBy(plan.customer)))
+    async fn load(&self, plan: &Self::Plan, _: &mut Self::Unit) -> Result<UserId, Self::Error> {
+        Ok(plan.customer)
     }
 
     async fn write(
         &self,
         plan: &Self::Plan,
         unit: &mut Self::Unit,
-        authorized: Authorized<'_, ()>,
+        authorized: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
-        // The stock comes first: while this unit has it, nobody changes a price or archives a product.
+        // The stock comes first: while this unit has it, no other unit changes a price or archives a product.
         let levels = unit.stock().find_many(&plan.products).await?;
         let products = unit.products().find_many(&plan.products).await?;
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
         let number = OrderNumber::from_random(authorized.random_bits());
-        let order = Order::place(plan.order_id, number, plan.customer, lines, authorized.now());
+        let order = Order::place(plan.order_id, number, *authorized, lines, authorized.now());
         let order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
         self.check_minimum(&order)?;
         let stock = reserve(unit, &plan.basket, &order, levels, &authorized).await?;
@@ -129,6 +117,12 @@ impl Command for PlaceOrder {
 }
 
 impl PlaceOrder {
+    /// Refuses orders below these totals, one per currency. A currency that is not named has no minimum.
+    #[must_use]
+    pub const fn new(minimums: Vec<Money>) -> Self {
+        Self { minimums }
+    }
+
     fn check_minimum(&self, order: &Order) -> Result<(), Invalid> {
         let is_above =
             |minimum: &&Money| minimum.currency() == order.total.currency() && minimum.amount() > order.total.amount();
@@ -144,7 +138,7 @@ async fn reserve(
     basket: &Basket,
     order: &Order,
     levels: Vec<StockLevel>,
-    authorized: &Authorized<'_, ()>,
+    authorized: &Authorized<'_, UserId>,
 ) -> Result<StockChanges, PlaceOrderError> {
     let lines: Vec<_> = order.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
     let mut short: Vec<_> = shortages(&levels, &lines).into_iter().map(|shortage| shortage.product_id).collect();

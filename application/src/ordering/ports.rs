@@ -4,10 +4,11 @@
 use crate::catalog::{MockProductRepository, MockStockRepository};
 use crate::{
     catalog::{ProductRepository, StockRepository},
-    kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError, context},
+    kernel::{Guarded, Page, PageRequest, Position, Scope, SortValue, StoreError, context},
 };
 use async_trait::async_trait;
 use skep_domain::{
+    access::Resource,
     catalog::Sku,
     ordering::{Order, OrderNumber},
     shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, UserId, Version},
@@ -15,7 +16,7 @@ use skep_domain::{
 
 context! {
     /// All that a command of ordering may touch.
-    unit OrderingTx mocked by MockOrderingTx of OrderingMocks {
+    unit OrderingTx {
         /// The orders.
         orders: OrderRepository by MockOrderRepository,
         /// The products, published by the catalog: prices are read inside the unit.
@@ -23,8 +24,17 @@ context! {
         /// The stock, published by the catalog.
         stock: StockRepository by MockStockRepository,
     }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockOrderingTx of OrderingMocks
     /// Everything that a store does for ordering.
     store OrderingStore: OrderQueries
+}
+
+/// An order belongs to its customer.
+impl Guarded for Order {
+    fn resource(&self) -> Resource {
+        Resource::OwnedBy(self.customer_id)
+    }
 }
 
 /// The orders, inside a unit of work.
@@ -64,7 +74,7 @@ pub struct OrderView {
     pub id: OrderId,
     /// The number for people.
     pub number: OrderNumber,
-    /// Who placed it.
+    /// The user that placed it.
     pub customer_id: UserId,
     /// The status, by name.
     pub status: String,

@@ -1,77 +1,56 @@
 //! Reading orders.
 
 use super::{OrderQueries, OrderView};
-use crate::kernel::{Actor, Denied, NotFound, Page, PageRequest, Scope, permit, scope, use_case_error};
+use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader, Scope};
 use skep_domain::{
     ordering::actions,
     shared::{Direction, OrderId},
 };
 use std::sync::Arc;
 
-use_case_error! {
-    /// Why an order is not shown.
-    GetOrderError {
-        Denied(Denied),
-        NotFound(NotFound),
-    }
-}
-
-use_case_error! {
-    /// Why orders are not listed.
-    ListOrdersError {
-        Denied(Denied),
-    }
-}
-
 /// Shows an order.
-pub struct GetOrder {
-    orders: Arc<dyn OrderQueries>,
-}
+pub struct GetOrder(Reader<dyn OrderQueries>);
 
 impl GetOrder {
     /// Shows orders of this store.
     #[must_use]
     pub fn new(orders: Arc<dyn OrderQueries>) -> Self {
-        Self { orders }
+        Self(Reader::new(actions::READ_ORDER, orders))
     }
 
-    /// The order.
+    /// Reads the order. The order of another customer is not found.
     ///
     /// # Errors
-    /// [`GetOrderError`]; somebody else's order is not found.
-    pub async fn execute(&self, actor: &Actor, id: OrderId) -> Result<OrderView, GetOrderError> {
-        permit(actor, actions::READ_ORDER)?;
-        let order = self.orders.find_order(scope(actor, actions::READ_ORDER), id).await?;
-        Ok(order.ok_or(NotFound("order"))?)
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor, id: OrderId) -> Result<OrderView, GetError> {
+        let (orders, scope) = self.0.scoped(actor)?;
+        Ok(orders.find_order(scope, id).await?.ok_or(NotFound("order"))?)
     }
 }
 
 /// Lists orders.
-pub struct ListOrders {
-    orders: Arc<dyn OrderQueries>,
-}
+pub struct ListOrders(Reader<dyn OrderQueries>);
 
 impl ListOrders {
     /// Lists orders of this store.
     #[must_use]
     pub fn new(orders: Arc<dyn OrderQueries>) -> Self {
-        Self { orders }
+        Self(Reader::new(actions::READ_ORDER, orders))
     }
 
-    /// A page of the orders that the actor may see: one's own, or all of them.
+    /// Reads a page of the orders that the actor may see: the actor's, or all of them.
     ///
     /// # Errors
-    /// [`ListOrdersError`].
+    /// [`ListError`].
     pub async fn execute(
         &self,
         actor: &Actor,
         direction: Direction,
         page: &PageRequest,
-    ) -> Result<Page<OrderView>, ListOrdersError> {
-        permit(actor, actions::READ_ORDER)?;
-        match scope(actor, actions::READ_ORDER) {
-            Scope::None => Ok(Page::empty(page)),
-            scope => Ok(self.orders.list_orders(scope, direction, page).await?),
+    ) -> Result<Page<OrderView>, ListError> {
+        match self.0.scoped(actor)? {
+            (_, Scope::None) => Ok(Page::empty(page)),
+            (orders, scope) => Ok(orders.list_orders(scope, direction, page).await?),
         }
     }
 }

@@ -1,24 +1,40 @@
-//! Doubles for tests: a mock of every port (`Mock…`, beside the port), a mock unit of work per context, stores that
-//! follow a script, clocks that stand still and identifiers that count.
+//! Doubles and samples for tests: clocks that stand still, identifiers that count, stores that follow a script, actors
+//! and entities, and for each context a world made of mocks.
+//!
+//! The mock of a port is beside the port: `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`], [`House`]) holds
+//! entities; its units of work find them, and [`Seen`] notes what was done. A test narrows a unit down by expectations of
+//! its own.
+//!
+//! ```
+//! use skep_application::{ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand}, testing::*};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let shop = Shop { products: vec![product(1, eur(500))], levels: vec![level(1, 10)], ..Shop::default() };
+//! let place_order = use_case(PlaceOrder::default(), &Scripted::of([shop.open()]));
+//! let lines = vec![OrderLineInput { product_id: product_id(1), quantity: 3 }];
+//! let order = place_order.execute(&user(1), PlaceOrderCommand { lines }).await.unwrap();
+//! assert_eq!(order.total, eur(1_500));
+//! assert_eq!(shop.seen.event().name, "ordering.order_placed.v1");
+//! # }
+//! ```
 
+mod catalog;
+mod frame;
+mod identity;
+mod ordering;
 mod runtime;
+mod samples;
+mod seen;
 mod store;
 
-pub use crate::{
-    catalog::{
-        CatalogMocks, MockCatalogTx, MockCategoryQueries, MockCategoryRepository, MockProductQueries,
-        MockProductRepository, MockStockQueries, MockStockRepository,
-    },
-    identity::{
-        IdentityMocks, MockAccessTokens, MockIdentityTx, MockOneTimeSecrets, MockPasswordHasher, MockSessionQueries,
-        MockSessionRepository, MockSetupTokenRepository, MockUserQueries, MockUserRepository,
-    },
-    kernel::{
-        MockClock, MockFingerprints, MockIdGenerator, MockIdempotencyKeys, MockOutbox, MockOutboxQueries, MockRandom,
-        MockRateLimits, MockSleeper,
-    },
-    operations::{MockInstanceKeys, MockMigrations, MockStoreHealth},
-    ordering::{MockOrderQueries, MockOrderRepository, MockOrderingTx, OrderingMocks},
-};
+pub use catalog::Shelf;
+pub use frame::{World, obeys_the_frame, use_case};
+pub use identity::{ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing};
+pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
-pub use store::{Ending, Endings, MockBareUnit, MockUnit, Scripted};
+pub use samples::{
+    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, key, level, order, order_id, problem,
+    product, product_id, unknown, user, user_id, visitor,
+};
+pub use seen::Seen;
+pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

@@ -1,4 +1,4 @@
-//! Time that stands still until it is told to go on, and identifiers that count.
+//! Time that stands still until a test moves it, and identifiers that count.
 
 use crate::kernel::{Clock, IdGenerator, Random, Runtime, Sleeper};
 use async_trait::async_trait;

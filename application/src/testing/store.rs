@@ -1,7 +1,9 @@
 //! Mock units of work, and a store that hands them out by a script.
 
+use super::{Seen, away};
 use crate::kernel::{
-    Begin, IdempotencyKeys, Key, MockIdempotencyKeys, MockOutbox, Outbox, StoreError, Transaction, TxMode, UnitOfWork,
+    Begin, FromUnit, IdempotencyKeys, Key, MockIdempotencyKeys, MockOutbox, Outbox, StoreError, Transaction, TxMode,
+    UnitOfWork,
 };
 use async_trait::async_trait;
 use std::{
@@ -21,9 +23,6 @@ pub enum Ending {
     Dropped,
 }
 
-/// What happened to units of work, in order.
-pub type Endings = Arc<Mutex<Vec<Ending>>>;
-
 /// A unit of work that is made of mocks: those of a context, and those that every context has. The mocks of the context
 /// are reached directly, as in `unit.products.expect_find()`.
 #[derive(Default)]
@@ -38,17 +37,16 @@ pub struct MockUnit<Mocks> {
     pub commit_error: Option<StoreError>,
     /// What `rollback` answers, if not `Ok`.
     pub rollback_error: Option<StoreError>,
-    /// Where the ending is noted.
-    pub endings: Endings,
+    seen: Seen,
     ended: bool,
 }
 
 impl<Mocks: Default> MockUnit<Mocks> {
-    /// A unit of work whose ending is noted here.
+    /// A unit of work whose ending is noted here, and in which each call fails the test.
     #[must_use]
-    pub fn noting(endings: &Endings) -> Self {
+    pub fn noting(seen: &Seen) -> Self {
         let mut unit = Self::default();
-        unit.endings = endings.clone();
+        unit.seen = seen.clone();
         unit
     }
 }
@@ -70,7 +68,7 @@ impl<Mocks> MockUnit<Mocks> {
 
     fn note(&mut self, ending: Ending) {
         self.ended = true;
-        self.endings.lock().expect("no holder panics").push(ending);
+        self.seen.note_ending(ending);
     }
 }
 
@@ -119,23 +117,43 @@ impl<Mocks: Send> UnitOfWork for MockUnit<Mocks> {
 /// A unit of work without any repository of a context.
 pub type MockBareUnit = MockUnit<()>;
 
-/// A store that answers each `begin` with the next unit of work of its script, and panics when there is none.
+/// A store that answers each `begin` with the next unit of work of its script, and panics at the end of the script.
 pub struct Scripted<Tx: ?Sized> {
     script: Mutex<VecDeque<Result<Box<Tx>, StoreError>>>,
     begun: Mutex<Vec<(TxMode, Vec<Key>)>>,
 }
 
+/// More units of work than attempts are made before [`run`](crate::kernel::run) gives up.
+pub const ENOUGH: usize = 300;
+
 impl<Tx: ?Sized> Scripted<Tx> {
-    /// A store with this script.
+    /// A store that answers with these units of work, for example [`MockUnit`]s.
     #[must_use]
-    pub fn new(script: impl IntoIterator<Item = Result<Box<Tx>, StoreError>>) -> Arc<Self> {
-        Arc::new(Self { script: Mutex::new(script.into_iter().collect()), begun: Mutex::default() })
+    pub fn of<U>(units: impl IntoIterator<Item = U>) -> Arc<Self>
+    where
+        Tx: FromUnit<U>,
+    {
+        Self::new(units.into_iter().map(Tx::from_unit).map(Ok))
+    }
+
+    /// A store that is away permanently after these units of work.
+    #[must_use]
+    pub fn then_away<U>(units: impl IntoIterator<Item = U>) -> Arc<Self>
+    where
+        Tx: FromUnit<U>,
+    {
+        let units = units.into_iter().map(Tx::from_unit).map(Ok);
+        Self::new(units.chain(std::iter::repeat_with(|| Err(away())).take(ENOUGH)))
     }
 
     /// A store that is never to be asked.
     #[must_use]
     pub fn untouched() -> Arc<Self> {
         Self::new([])
+    }
+
+    fn new(script: impl IntoIterator<Item = Result<Box<Tx>, StoreError>>) -> Arc<Self> {
+        Arc::new(Self { script: Mutex::new(script.into_iter().collect()), begun: Mutex::default() })
     }
 
     /// How many units of work were not asked for.

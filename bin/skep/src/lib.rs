@@ -13,7 +13,7 @@ pub mod telemetry;
 pub mod testing;
 
 pub use data_dir::DataDirError;
-pub use skep::{Builder, Gauges, ISSUER, Skep, StartError, system_runtime};
+pub use skep::{Builder, Gauges, ISSUER, Skep, StartError};
 
 /// The guide to embedding, compiled.
 #[cfg(doctest)]

@@ -22,7 +22,7 @@ use skep_application::{
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
-use skep_local::{OsRandom, SystemClock, TokioSleeper, UuidV7};
+use skep_local::system_runtime;
 use std::sync::Arc;
 
 /// Whom access tokens name as their issuer if the server has no public address: not its own, which may be another one at
@@ -86,18 +86,6 @@ impl Foundation {
             }
         };
         Ok(Self { store, data, runtime })
-    }
-}
-
-/// The real clocks, identifiers and randomness.
-#[must_use]
-pub fn system_runtime() -> Runtime {
-    let clock = Arc::new(SystemClock::new());
-    Runtime {
-        clock: clock.clone(),
-        ids: Arc::new(UuidV7::new(clock)),
-        random: Arc::new(OsRandom),
-        sleeper: Arc::new(TokioSleeper),
     }
 }
 

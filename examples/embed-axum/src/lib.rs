@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::identity::{AccountCommand, LogInCommand};
 use skep_application::kernel::{Actor, AppError, Authorized, BoxError, Call, Command, Commands, Constraint};
-use skep_application::kernel::{IdempotencyKey, Serves, StoreError, UseCase};
+use skep_application::kernel::{FromUnit, IdempotencyKey, StoreError, UseCase};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 use skep_application::ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
 use skep_application::ordering::{OrderView, OrderingTx};
-use skep_domain::{access::Resource, shared::Action, shared::OrderId, shared::ProductId};
+use skep_domain::shared::{Action, OrderId, ProductId, UserId};
 use skep_sql::{Declared, Kind, Row, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Stored, Table, Verb};
 use skep_sqlite::SqliteDatabase;
 use std::sync::{Arc, LazyLock};
@@ -50,9 +50,9 @@ impl GiftTx for SqlUnit {
         GIFTS.insert(self, gift).await
     }
 }
-impl Serves<dyn GiftTx> for SqlUnit {
-    fn serve(self) -> Box<dyn GiftTx> {
-        Box::new(self)
+impl FromUnit<SqlUnit> for dyn GiftTx {
+    fn from_unit(unit: SqlUnit) -> Box<Self> {
+        Box::new(unit)
     }
 }
 
@@ -63,28 +63,25 @@ impl Command for OrderGift {
     type Unit = dyn GiftTx;
     type Input = (PlaceOrderCommand, String);
     type Plan = (<PlaceOrder as Command>::Plan, String);
-    type Target = ();
+    type Target = UserId;
     type Answer = OrderView;
     type Error = PlaceOrderError;
     const NAME: &'static str = "shop.order_gift";
     const ACTION: Action = PlaceOrder::ACTION;
 
-    fn idempotency_key(input: &Self::Input) -> Option<&IdempotencyKey> {
-        PlaceOrder::idempotency_key(&input.0)
-    }
-    async fn plan(&self, call: &Call<'_>, (order, message): Self::Input) -> Result<Self::Plan, Self::Error> {
+    async fn plan(&self, call: &mut Call<'_>, (order, message): Self::Input) -> Result<Self::Plan, Self::Error> {
         Ok((self.0.plan(call, order).await?, message))
     }
-    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<((), Resource), Self::Error> {
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<UserId, Self::Error> {
         self.0.load(&plan.0, unit).await
     }
     async fn write(
         &self,
         plan: &Self::Plan,
         unit: &mut Self::Unit,
-        caller: Authorized<'_, ()>,
+        customer: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
-        let order = self.0.write(&plan.0, unit, caller).await?;
+        let order = self.0.write(&plan.0, unit, customer).await?;
         unit.insert_gift(&Gift(order.id, plan.1.clone())).await?;
         Ok(order)
     }
@@ -101,12 +98,12 @@ pub struct Shop {
 impl Shop {
     /// Starts Skep on this database, and brings the tables of both up to date. The caller closes the database.
     pub async fn start(config: Config, database: &SqliteDatabase) -> Result<Arc<Self>, BoxError> {
-        let store = SqlStore::new(Arc::new(database.clone()), skep::system_runtime().clock);
+        let store = SqlStore::new(Arc::new(database.clone()), skep_local::system_runtime().clock);
         let store = store.with_sets(&[SET])?.with_tables(Declared::table(&GIFTS))?;
         let skep = Skep::builder().config(config).store(Arc::new(store.clone())).start().await?;
         let (fingerprints, runtime) = (skep.app.ports.fingerprints.clone(), skep.app.ports.runtime.clone());
-        let commands = Commands::new(Arc::new(store.clone()), fingerprints, runtime);
-        Ok(Arc::new(Self { skep, order_gift: commands.of(OrderGift(PlaceOrder::default())), store }))
+        let commands = Commands::<dyn GiftTx>::new(Arc::new(store.clone()), fingerprints, runtime);
+        Ok(Arc::new(Self { skep, order_gift: UseCase::new(OrderGift(PlaceOrder::default()), &commands), store }))
     }
 
     /// The account behind the token of a log-in, or a visitor.
@@ -162,10 +159,10 @@ struct GiftOrder {
 
 async fn order_gift(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(gift): Json<GiftOrder>) -> Answer {
     let key = headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default()));
-    let idempotency_key = key.transpose().map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
+    let key = key.transpose().map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
     let lines = gift.lines.into_iter().map(|(product_id, quantity)| OrderLineInput { product_id, quantity }).collect();
-    let input = (PlaceOrderCommand { lines, idempotency_key }, gift.message);
-    let order = shop.order_gift.execute(&shop.caller(&headers).await?, input).await;
+    let (actor, input) = (shop.caller(&headers).await?, (PlaceOrderCommand { lines }, gift.message));
+    let order = shop.order_gift.execute_once(&actor, key.as_ref(), input).await;
     Ok(Json(json!(order.map_err(refused)?)))
 }
 

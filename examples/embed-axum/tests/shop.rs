@@ -69,7 +69,6 @@ async fn shop() -> (TempDir, Arc<Shop>, Value) {
         description: String::new(),
         price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
         stock: Some(2),
-        idempotency_key: None,
     };
     let product = shop.skep.app.catalog.create_product.execute(&Actor::system("test"), product).await.unwrap();
     (folder, shop, json!(product.id))

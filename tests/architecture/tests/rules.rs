@@ -37,7 +37,7 @@ const ALLOWED: &[Allowed] = &[
     },
     Allowed {
         package: "embed-axum",
-        inside: &["skep", "skep-application", "skep-domain", "skep-sql", "skep-sqlite"],
+        inside: &["skep", "skep-application", "skep-domain", "skep-local", "skep-sql", "skep-sqlite"],
         outside: None,
     },
     Allowed { package: "skep-contract", inside: INNER, outside: None },

@@ -29,10 +29,9 @@ impl Shop {
     /// A customer of their own.
     pub(crate) fn of(store: &Arc<dyn Store>) -> Self {
         let runtime = world::runtime();
-        let place_order = Arc::new(
-            Commands::<dyn OrderingTx>::new(store.clone(), Arc::new(PlainFingerprints), runtime.clone())
-                .of(PlaceOrder::default()),
-        );
+        let fingerprints = Arc::new(PlainFingerprints);
+        let commands = Commands::<dyn OrderingTx>::new(store.clone(), fingerprints, runtime.clone());
+        let place_order = Arc::new(UseCase::new(PlaceOrder::default(), &commands));
         let session = SessionId::new(world::uuid());
         Self {
             place_order,
@@ -62,8 +61,8 @@ impl Shop {
 
     pub(crate) async fn place(&self, lines: &[(ProductId, i64)]) -> Result<OrderView, PlaceOrderError> {
         let line = |&(product_id, quantity): &(ProductId, i64)| OrderLineInput { product_id, quantity };
-        let command = PlaceOrderCommand { lines: lines.iter().map(line).collect(), idempotency_key: self.key.clone() };
-        self.place_order.execute(&self.actor, command).await
+        let command = PlaceOrderCommand { lines: lines.iter().map(line).collect() };
+        self.place_order.execute_once(&self.actor, self.key.as_ref(), command).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
-    identity::{AccountCommand, LogInAnswer, LogInCommand},
+    identity::{AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand},
     kernel::{Actor, AppError, Clock as _, ErrorKind},
 };
 use skep_domain::shared::Timestamp;
@@ -86,10 +86,10 @@ impl System for Application {
     async fn call(&self, call: &Call) -> Answer {
         let App { identity, catalog, ordering, .. } = &self.app;
         let deadline = self.patience.map(|patience| self.clock.monotonic() + patience);
-        let actor = &Actor { deadline, ..call.actor.clone() };
+        let (actor, key) = (&Actor { deadline, ..call.actor.clone() }, call.key.as_ref());
         match call.command.clone() {
             Command::Register { email, password, display_name } => {
-                let command = AccountCommand { email, password, display_name };
+                let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
                 told(identity.register_user.execute(actor, command).await, Answer::User)
             }
             Command::LogIn { email, password } => {
@@ -98,22 +98,28 @@ impl System for Application {
             Command::Authenticate(token) => told(identity.authenticate.execute(&token).await, Answer::Principal),
             Command::GetProfile => told(identity.get_profile.execute(actor).await, Answer::User),
             Command::CreateProduct(command) => {
-                told(catalog.create_product.execute(actor, command).await, Answer::Product)
+                told(catalog.create_product.execute_once(actor, key, command).await, Answer::Product)
             }
             Command::ChangeProduct(command) => {
-                told(catalog.change_product.execute(actor, command).await, Answer::Product)
+                told(catalog.change_product.execute_once(actor, key, command).await, Answer::Product)
             }
             Command::ArchiveProduct(command) => {
-                told(catalog.archive_product.execute(actor, command).await, |()| Answer::Done)
+                told(catalog.archive_product.execute_once(actor, key, command).await, |()| Answer::Done)
             }
-            Command::SetStock(command) => told(catalog.set_stock.execute(actor, command).await, Answer::StockSet),
+            Command::SetStock(command) => {
+                told(catalog.set_stock.execute_once(actor, key, command).await, Answer::StockSet)
+            }
             Command::GetProduct(id) => told(catalog.get_product.execute(actor, id).await, Answer::Product),
             Command::GetStock(id) => told(catalog.get_stock.execute(actor, id).await, Answer::Stock),
             Command::ListProducts(sort, page) => {
                 told(catalog.list_products.execute(actor, sort, &page).await, Answer::Products)
             }
-            Command::PlaceOrder(command) => told(ordering.place_order.execute(actor, command).await, Answer::Order),
-            Command::CancelOrder(command) => told(ordering.cancel_order.execute(actor, command).await, Answer::Order),
+            Command::PlaceOrder(command) => {
+                told(ordering.place_order.execute_once(actor, key, command).await, Answer::Order)
+            }
+            Command::CancelOrder(command) => {
+                told(ordering.cancel_order.execute_once(actor, key, command).await, Answer::Order)
+            }
             Command::GetOrder(id) => told(ordering.get_order.execute(actor, id).await, Answer::Order),
             Command::ListOrders(direction, page) => {
                 told(ordering.list_orders.execute(actor, direction, &page).await, Answer::Orders)

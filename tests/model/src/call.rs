@@ -66,19 +66,18 @@ pub enum Command {
 }
 
 impl Command {
-    /// The idempotency key, and the use case to which it belongs.
+    /// The use case to which an idempotency key belongs, if the command takes one.
     #[must_use]
-    pub fn key(&self) -> Option<(&'static str, &IdempotencyKey)> {
-        let (use_case, key) = match self {
-            Self::CreateProduct(command) => ("create_product", &command.idempotency_key),
-            Self::ChangeProduct(command) => ("change_product", &command.idempotency_key),
-            Self::ArchiveProduct(command) => ("archive_product", &command.idempotency_key),
-            Self::SetStock(command) => ("set_stock", &command.idempotency_key),
-            Self::PlaceOrder(command) => ("place_order", &command.idempotency_key),
-            Self::CancelOrder(command) => ("cancel_order", &command.idempotency_key),
-            _ => return None,
-        };
-        key.as_ref().map(|key| (use_case, key))
+    pub const fn use_case(&self) -> Option<&'static str> {
+        match self {
+            Self::CreateProduct(_) => Some("create_product"),
+            Self::ChangeProduct(_) => Some("change_product"),
+            Self::ArchiveProduct(_) => Some("archive_product"),
+            Self::SetStock(_) => Some("set_stock"),
+            Self::PlaceOrder(_) => Some("place_order"),
+            Self::CancelOrder(_) => Some("cancel_order"),
+            _ => None,
+        }
     }
 }
 
@@ -89,6 +88,16 @@ pub struct Call {
     pub actor: Actor,
     /// What.
     pub command: Command,
+    /// The idempotency key, for a command that takes one.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Call {
+    /// The idempotency key, and the use case to which it belongs.
+    #[must_use]
+    pub fn key(&self) -> Option<(&'static str, &IdempotencyKey)> {
+        self.command.use_case().zip(self.key.as_ref())
+    }
 }
 
 /// A started session.

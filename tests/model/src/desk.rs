@@ -90,7 +90,12 @@ impl Desk {
             Operation::Again(back) if !self.calls.is_empty() => {
                 self.calls[self.calls.len().saturating_sub(back).min(self.calls.len() - 1)].clone()
             }
-            _ => Call { actor: self.actor(step.who), command: self.command(step) },
+            _ => {
+                let command = self.command(step);
+                let key = step.key.filter(|_| command.use_case().is_some());
+                let key = key.and_then(|n| IdempotencyKey::parse(&format!("key {n}")).ok());
+                Call { actor: self.actor(step.who), command, key }
+            }
         };
         self.calls.push(call.clone());
         call
@@ -191,7 +196,6 @@ impl Desk {
     }
 
     fn command(&self, step: &Step) -> Command {
-        let idempotency_key = step.key.and_then(|n| IdempotencyKey::parse(&format!("key {n}")).ok());
         match &step.what {
             Operation::Register(email, password, name) => Command::Register {
                 email: pooled(EMAILS, *email),
@@ -212,7 +216,6 @@ impl Desk {
                 description: pooled(NAMES, *price),
                 price: money(*price),
                 stock: *stock,
-                idempotency_key,
             }),
             Operation::Change(which, condition, [sku, name, description, price]) => {
                 let product_id = self.product(*which);
@@ -225,20 +228,19 @@ impl Desk {
                         description: patch(*description, |n| pooled(NAMES, n)),
                         price: patch(*price, price_patch),
                     },
-                    idempotency_key,
                 })
             }
             Operation::Archive(which, condition) => {
                 let product_id = self.product(*which);
                 let precondition = Self::condition(*condition, self.versions.get(&product_id).copied());
-                Command::ArchiveProduct(ArchiveProductCommand { product_id, precondition, idempotency_key })
+                Command::ArchiveProduct(ArchiveProductCommand { product_id, precondition })
             }
             Operation::SetStock(which, condition, quantity) => {
                 let product_id = self.product(*which);
                 let seen = self.stock.get(&product_id).map(|stock| stock.version);
                 let precondition = Self::condition(*condition, seen);
                 let on_hand = self.quantity(product_id, *quantity);
-                Command::SetStock(SetStockCommand { product_id, precondition, on_hand, idempotency_key })
+                Command::SetStock(SetStockCommand { product_id, precondition, on_hand })
             }
             Operation::GetProduct(which) => Command::GetProduct(self.product(*which)),
             Operation::GetStock(which) => Command::GetStock(self.product(*which)),
@@ -251,12 +253,11 @@ impl Desk {
                     let product_id = self.product(*which);
                     OrderLineInput { product_id, quantity: self.quantity(product_id, *quantity) }
                 });
-                Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect(), idempotency_key })
+                Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect() })
             }
             Operation::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
                 order_id: self.order(*which),
                 precondition: Precondition::Missing,
-                idempotency_key,
             }),
             Operation::GetOrder(which) => Command::GetOrder(self.order(*which)),
             Operation::Sweep => Command::SweepExpired,

@@ -104,7 +104,7 @@ impl Double {
 
     /// Without its key.
     fn keyless(call: &Call) -> Call {
-        Call { command: crate::model::without_key(call), ..call.clone() }
+        Call { key: None, ..call.clone() }
     }
 
     /// Any version will do.
@@ -207,7 +207,7 @@ impl System for Double {
                 *lock(&self.model) = copy;
                 answer
             }
-            Some(Flaw::RacesKeys) if call.command.key().is_some() => {
+            Some(Flaw::RacesKeys) if call.key().is_some() => {
                 let known = {
                     let mut copy = lock(&self.model).clone();
                     let keys = copy.kept_keys();

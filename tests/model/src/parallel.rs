@@ -75,9 +75,8 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
             description: String::new(),
             price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
             stock: Some(stock),
-            idempotency_key: None,
         };
-        Call { actor: admin.clone(), command: Command::CreateProduct(command) }
+        Call { actor: admin.clone(), command: Command::CreateProduct(command), key: None }
     };
     let first = Step {
         pause: 0,

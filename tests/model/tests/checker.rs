@@ -36,16 +36,16 @@ fn person(n: usize) -> Actor {
 }
 
 fn buy(n: usize, product: ProductId, quantity: i64, key: Option<&str>) -> Call {
-    let idempotency_key = key.map(|key| IdempotencyKey::parse(key).unwrap());
+    let key = key.map(|key| IdempotencyKey::parse(key).unwrap());
     let lines = vec![OrderLineInput { product_id: product, quantity }];
-    Call { actor: person(n), command: Command::PlaceOrder(PlaceOrderCommand { lines, idempotency_key }) }
+    Call { actor: person(n), command: Command::PlaceOrder(PlaceOrderCommand { lines }), key }
 }
 
 fn rename(product: &Product, name: &str) -> Call {
     let patch = ProductPatch { name: Patch::Set(name.to_owned()), ..ProductPatch::default() };
     let precondition = Precondition::version(product.version);
-    let command = ChangeProductCommand { product_id: product.id, precondition, patch, idempotency_key: None };
-    Call { actor: person(0), command: Command::ChangeProduct(command) }
+    let command = ChangeProductCommand { product_id: product.id, precondition, patch };
+    Call { actor: person(0), command: Command::ChangeProduct(command), key: None }
 }
 
 /// A shop with so many pieces of one product, and the model of it.
@@ -65,9 +65,8 @@ impl Shop {
             description: String::new(),
             price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
             stock: Some(pieces),
-            idempotency_key: None,
         };
-        let call = Call { actor: person(0), command: Command::CreateProduct(command) };
+        let call = Call { actor: person(0), command: Command::CreateProduct(command), key: None };
         let mut model = Model::default();
         let now = Double::honest().now();
         // The model takes identifiers from answers: this is one whose only truth is its identifier.

@@ -52,10 +52,10 @@ async fn change(
     product_id: ProductId,
     patch: ProductPatch,
     Sent(precondition): IfMatch,
-    Sent(idempotency_key): RepeatKey,
+    Sent(key): RepeatKey,
 ) -> Result<Shown<ProductBody>, Problem> {
-    let command = ChangeProductCommand { product_id, precondition, patch, idempotency_key };
-    Ok(shown(caller.app().catalog.change_product.execute(&caller.actor, command).await?))
+    let command = ChangeProductCommand { product_id, precondition, patch };
+    Ok(shown(caller.app().catalog.change_product.execute_once(&caller.actor, key.as_ref(), command).await?))
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Catalog")]
@@ -65,11 +65,11 @@ impl CatalogApi {
     async fn create(
         &self,
         caller: SignedIn,
-        key: RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<CreateProductRequest>,
     ) -> Result<Created<ProductBody>, Problem> {
-        let command = body.0.command(key.0);
-        let product = caller.app().catalog.create_product.execute(&caller.actor, command).await?;
+        let create = &caller.app().catalog.create_product;
+        let product = create.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
         Ok(Created::at(path_of(PRODUCTS, product.id, ""), product.version, product))
     }
 
@@ -129,10 +129,10 @@ impl CatalogApi {
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Done, Problem> {
-        let command = ArchiveProductCommand { product_id: id.0, precondition, idempotency_key };
-        caller.app().catalog.archive_product.execute(&caller.actor, command).await?;
+        let command = ArchiveProductCommand { product_id: id.0, precondition };
+        caller.app().catalog.archive_product.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Done::Done)
     }
 
@@ -152,11 +152,11 @@ impl CatalogApi {
         caller: SignedIn,
         Path(id): Path<Id<ProductId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<SetStockRequest>,
     ) -> Result<Shown<StockBody>, Problem> {
-        let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand, idempotency_key };
-        let view = caller.app().catalog.set_stock.execute(&caller.actor, command).await?;
+        let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand };
+        let view = caller.app().catalog.set_stock.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(stock(StockDetail::Full(view)))
     }
 }

@@ -111,13 +111,13 @@ impl CategoryApi {
     async fn create(
         &self,
         caller: SignedIn,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<CreateCategoryRequest>,
     ) -> Result<Created<CategoryBody>, Problem> {
         let CreateCategoryRequest { name, slug, parent_id } = body.0;
         let parent_id = parent_id.map(|id| id.0);
-        let command = CreateCategoryCommand { name, slug, parent_id, idempotency_key };
-        let category = caller.app().catalog.create_category.execute(&caller.actor, command).await?;
+        let command = CreateCategoryCommand { name, slug, parent_id };
+        let category = caller.app().catalog.create_category.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Created::at(path_of(CATEGORIES, category.id, ""), category.version, category))
     }
 
@@ -145,12 +145,12 @@ impl CategoryApi {
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: MergePatch<RenameCategoryRequest>,
     ) -> Result<Shown<CategoryBody>, Problem> {
         let (name, slug) = (patch(body.0.name), patch(body.0.slug));
-        let command = RenameCategoryCommand { category_id: id.0, precondition, name, slug, idempotency_key };
-        Ok(shown(caller.app().catalog.rename_category.execute(&caller.actor, command).await?))
+        let command = RenameCategoryCommand { category_id: id.0, precondition, name, slug };
+        Ok(shown(caller.app().catalog.rename_category.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Move a category
@@ -162,12 +162,12 @@ impl CategoryApi {
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<MoveCategoryRequest>,
     ) -> Result<Shown<CategoryBody>, Problem> {
         let (category_id, parent_id) = (id.0, body.0.parent_id.map(|id| id.0));
-        let command = MoveCategoryCommand { category_id, parent_id, precondition, idempotency_key };
-        Ok(shown(caller.app().catalog.move_category.execute(&caller.actor, command).await?))
+        let command = MoveCategoryCommand { category_id, parent_id, precondition };
+        Ok(shown(caller.app().catalog.move_category.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Delete a category
@@ -179,10 +179,10 @@ impl CategoryApi {
         caller: SignedIn,
         Path(id): Path<Id<CategoryId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Done, Problem> {
-        let command = DeleteCategoryCommand { category_id: id.0, precondition, idempotency_key };
-        caller.app().catalog.delete_category.execute(&caller.actor, command).await?;
+        let command = DeleteCategoryCommand { category_id: id.0, precondition };
+        caller.app().catalog.delete_category.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Done::Done)
     }
 }

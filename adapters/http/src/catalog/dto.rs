@@ -3,10 +3,7 @@
 use crate::parts::{Id, MoneyBody, SelfLink, path_of};
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
-use skep_application::{
-    catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail},
-    kernel::IdempotencyKey,
-};
+use skep_application::catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail};
 use skep_domain::{
     catalog::Product,
     shared::{Patch, ProductId},
@@ -34,10 +31,9 @@ pub(super) struct CreateProductRequest {
     stock: Option<i64>,
 }
 
-impl CreateProductRequest {
-    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> CreateProductCommand {
-        let Self { sku, name, description, price, stock } = self;
-        CreateProductCommand { sku, name, description, price: price.into(), stock, idempotency_key }
+impl From<CreateProductRequest> for CreateProductCommand {
+    fn from(CreateProductRequest { sku, name, description, price, stock }: CreateProductRequest) -> Self {
+        Self { sku, name, description, price: price.into(), stock }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
-use skep_application::identity::{AccountCommand, LogInAnswer, LogInCommand, SetUpCommand, UserView};
+use skep_application::identity::{
+    AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand, SetUpCommand, UserView,
+};
 use skep_domain::shared::UserId;
 
 /// A registration.
@@ -18,9 +20,9 @@ pub(super) struct RegisterRequest {
     display_name: String,
 }
 
-impl From<RegisterRequest> for AccountCommand {
+impl From<RegisterRequest> for RegisterUserCommand {
     fn from(RegisterRequest { email, password, display_name }: RegisterRequest) -> Self {
-        Self { email, password, display_name }
+        Self { account: AccountInput { email, password, display_name } }
     }
 }
 
@@ -56,7 +58,7 @@ pub(super) struct SetUpRequest {
 
 impl From<SetUpRequest> for SetUpCommand {
     fn from(SetUpRequest { token, email, password, display_name }: SetUpRequest) -> Self {
-        Self { token, account: AccountCommand { email, password, display_name } }
+        Self { token, account: AccountInput { email, password, display_name } }
     }
 }
 

@@ -33,11 +33,11 @@ impl OrderingApi {
     async fn place(
         &self,
         caller: SignedIn,
-        key: RepeatKey,
+        Sent(key): RepeatKey,
         body: Strict<PlaceOrderRequest>,
     ) -> Result<Created<OrderBody>, Problem> {
-        let command = body.0.command(key.0);
-        let order = caller.app().ordering.place_order.execute(&caller.actor, command).await?;
+        let place = &caller.app().ordering.place_order;
+        let order = place.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
         Ok(Created::at(path_of(ORDERS, order.id, ""), order.version, order))
     }
 
@@ -67,9 +67,9 @@ impl OrderingApi {
         caller: SignedIn,
         Path(id): Path<Id<OrderId>>,
         Sent(precondition): IfMatch,
-        Sent(idempotency_key): RepeatKey,
+        Sent(key): RepeatKey,
     ) -> Result<Shown<OrderBody>, Problem> {
-        let command = CancelOrderCommand { order_id: id.0, precondition, idempotency_key };
-        Ok(shown(caller.app().ordering.cancel_order.execute(&caller.actor, command).await?))
+        let command = CancelOrderCommand { order_id: id.0, precondition };
+        Ok(shown(caller.app().ordering.cancel_order.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 }

@@ -3,10 +3,7 @@
 use crate::parts::{Id, MoneyBody, SelfLink, path_of};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
-use skep_application::{
-    kernel::IdempotencyKey,
-    ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
-};
+use skep_application::ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand};
 use skep_domain::shared::{OrderId, ProductId};
 
 /// The path of the orders.
@@ -30,10 +27,10 @@ pub(super) struct OrderLineRequest {
     quantity: i64,
 }
 
-impl PlaceOrderRequest {
-    pub(super) fn command(self, idempotency_key: Option<IdempotencyKey>) -> PlaceOrderCommand {
+impl From<PlaceOrderRequest> for PlaceOrderCommand {
+    fn from(request: PlaceOrderRequest) -> Self {
         let line = |line: OrderLineRequest| OrderLineInput { product_id: line.product_id.0, quantity: line.quantity };
-        PlaceOrderCommand { lines: self.lines.into_iter().map(line).collect(), idempotency_key }
+        Self { lines: request.lines.into_iter().map(line).collect() }
     }
 }
 

@@ -1,23 +1,18 @@
-//! From errors of the application to problem documents: the one place that maps kinds to statuses.
+//! From errors of the application to problem documents.
 
 use crate::problem::{FieldError, Problem, code};
 use http::StatusCode;
 use skep_application::kernel::{AppError, ErrorKind};
 
 /// The status of a kind of error.
+///
+/// # Panics
+/// If the kind's number is not that of a status, which no kind's is.
+#[must_use]
 pub const fn status(kind: ErrorKind) -> StatusCode {
-    match kind {
-        ErrorKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        ErrorKind::Denied => StatusCode::FORBIDDEN,
-        ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        ErrorKind::Conflict => StatusCode::CONFLICT,
-        ErrorKind::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-        ErrorKind::Stale => StatusCode::PRECONDITION_FAILED,
-        ErrorKind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        ErrorKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    match StatusCode::from_u16(kind.http_status()) {
+        Ok(status) => status,
+        Err(_) => panic!("a kind has the number of a status"),
     }
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    fixtures::{actor, admin, away, code, eur, level, product, product_id, user, visitor},
-    testing::{MockProductQueries, MockStockQueries},
+    catalog::{MockProductQueries, MockStockQueries},
+    testing::*,
 };
 use skep_domain::shared::{Direction, Timestamp};
 
@@ -52,14 +52,14 @@ async fn only_an_admin_sees_more_of_the_stock_than_what_can_be_had() {
 
 #[tokio::test]
 async fn denied_before_anything_is_read() {
-    let nobody = actor(1, &[]);
+    let powerless = actor(1, &[]);
     let products: Arc<dyn ProductQueries> = Arc::new(MockProductQueries::new());
     let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };
-    assert_eq!(code(&GetProduct::new(products.clone()).execute(&nobody, product_id(1)).await), "forbidden");
-    let listed = ListProducts::new(products).execute(&nobody, sort, &PageRequest::default()).await;
+    assert_eq!(code(&GetProduct::new(products.clone()).execute(&powerless, product_id(1)).await), "forbidden");
+    let listed = ListProducts::new(products).execute(&powerless, sort, &PageRequest::default()).await;
     assert_eq!(code(&listed), "forbidden");
     let stock = GetStock::new(Arc::new(MockStockQueries::new()));
-    assert_eq!(code(&stock.execute(&nobody, product_id(1)).await), "forbidden");
+    assert_eq!(code(&stock.execute(&powerless, product_id(1)).await), "forbidden");
 }
 
 #[tokio::test]

@@ -1,10 +1,5 @@
 use super::*;
-use crate::{
-    fixtures::{actor, away, code, user, user_id, visitor},
-    identity::fixtures::ada,
-    kernel::Scope,
-    testing::MockUserQueries,
-};
+use crate::{identity::MockUserQueries, kernel::Scope, testing::*};
 
 #[tokio::test]
 async fn everybody_sees_the_own_profile_and_asks_for_no_other() {

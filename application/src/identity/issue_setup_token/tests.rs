@@ -1,9 +1,7 @@
 use super::*;
-use crate::{
-    fixtures::{ENOUGH, aborted, code, endings, unknown, user, visitor},
-    identity::fixtures::{House, Units, script, then_away},
-    testing::{Ending, MockOneTimeSecrets, Scripted, fixed_runtime},
-};
+use crate::{identity::MockOneTimeSecrets, testing::*};
+
+type Units = std::sync::Arc<Scripted<dyn IdentityTx>>;
 
 fn issue_setup_token(units: &Units) -> IssueSetupToken {
     let mut secrets = MockOneTimeSecrets::new();
@@ -18,18 +16,18 @@ async fn issue(units: &Units) -> Result<Option<String>, IssueSetupTokenError> {
 #[tokio::test]
 async fn a_new_token_is_good_for_a_day_and_only_its_hash_is_kept() {
     let house = House::default();
-    assert_eq!(issue(&script([house.open()])).await.unwrap().as_deref(), Some("token"));
+    assert_eq!(issue(&Scripted::of([house.open()])).await.unwrap().as_deref(), Some("token"));
     let expires_at = fixed_runtime().0.clock.now().plus_millis(24 * 60 * 60 * 1000);
-    assert_eq!(house.seen.tokens.one(), SetupToken { hash: [7; 32], expires_at });
-    assert_eq!(endings(&house.seen.endings), [Ending::Committed]);
+    assert_eq!(house.seen.one::<SetupToken>("setup_tokens.replace"), SetupToken { hash: [7; 32], expires_at });
+    assert_eq!(house.seen.endings(), [Ending::Committed]);
 }
 
 #[tokio::test]
 async fn none_is_issued_once_there_is_an_admin_and_the_old_one_is_forgotten() {
     let house = House { has_admin: true, ..House::default() };
-    assert_eq!(issue(&script([house.open()])).await.unwrap(), None);
-    assert_eq!(house.seen.calls.all(), ["users.any_with_role", "setup_tokens.delete"]);
-    assert_eq!(house.seen.tokens.all(), []);
+    assert_eq!(issue(&Scripted::of([house.open()])).await.unwrap(), None);
+    assert_eq!(house.seen.calls(), ["users.any_with_role", "setup_tokens.delete"]);
+    assert_eq!(house.seen.all::<SetupToken>("setup_tokens.replace"), []);
 }
 
 #[tokio::test]
@@ -42,15 +40,15 @@ async fn denied_before_anything_is_read() {
 #[tokio::test]
 async fn an_aborted_or_unknown_commit_is_repeated_with_the_same_token() {
     let house = House::default();
-    issue(&script([house.failing(aborted()), house.failing(unknown()), house.open()])).await.unwrap();
-    let tokens = house.seen.tokens.all();
+    issue(&Scripted::of([house.failing(aborted()), house.failing(unknown()), house.open()])).await.unwrap();
+    let tokens = house.seen.all::<SetupToken>("setup_tokens.replace");
     assert_eq!(tokens, [tokens[0]; 3]);
 }
 
 #[tokio::test]
 async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
     let house = House::default();
-    let units = script((0..ENOUGH).map(|_| house.failing(aborted())));
+    let units = Scripted::of((0..ENOUGH).map(|_| house.failing(aborted())));
     assert_eq!(code(&issue(&units).await), "store_unavailable");
-    assert_eq!(code(&issue(&then_away([house.failing(unknown())])).await), "outcome_unknown");
+    assert_eq!(code(&issue(&Scripted::then_away([house.failing(unknown())])).await), "outcome_unknown");
 }

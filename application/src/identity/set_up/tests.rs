@@ -1,14 +1,12 @@
 use super::*;
 use crate::{
-    fixtures::{ENOUGH, aborted, code, endings, told, unknown, visitor},
-    identity::{
-        SetupToken,
-        fixtures::{House, Units, account, accounts, ada, hashing, script, then_away},
-    },
+    identity::{MockOneTimeSecrets, MockPasswordHasher, SetupToken},
     kernel::{AppError as _, ErrorKind, StoreError},
-    testing::{Ending, MockOneTimeSecrets, MockPasswordHasher},
+    testing::*,
 };
-use skep_domain::shared::Timestamp;
+use skep_domain::{identity::User, shared::Timestamp};
+
+type Units = std::sync::Arc<Scripted<dyn IdentityTx>>;
 
 const TOKEN: &str = "the-printed-token";
 
@@ -47,7 +45,7 @@ async fn redeem(units: &Units) -> Result<UserView, SetUpError> {
 #[tokio::test]
 async fn whoever_holds_the_token_becomes_the_first_admin_and_the_token_is_forgotten() {
     let house = house();
-    let units = script([house.looking(), house.open()]);
+    let units = Scripted::of([house.looking(), house.open()]);
     let view = redeem(&units).await.unwrap();
     assert_eq!(view.roles, [Role::Admin, Role::User]);
     let calls = [
@@ -59,10 +57,10 @@ async fn whoever_holds_the_token_becomes_the_first_admin_and_the_token_is_forgot
         "users.insert",
         "outbox.append",
     ];
-    assert_eq!(house.seen.calls.all(), calls, "looked at, then locked first in the unit that writes");
+    assert_eq!(house.seen.calls(), calls, "looked at, then locked first in the unit that writes");
     assert_eq!(units.begun(), [(TxMode::Read, vec![]), (TxMode::Write, vec![])]);
-    assert_eq!(house.seen.events.one().name, "identity.user_registered.v1");
-    house.assert_events_name_nobody();
+    assert_eq!(house.seen.event().name, "identity.user_registered.v1");
+    house.assert_events_name_no_person();
 }
 
 #[tokio::test]
@@ -71,9 +69,9 @@ async fn a_token_that_is_wrong_expired_used_or_missing_is_refused_before_anythin
     let expired = SetupToken { hash: hash(TOKEN), expires_at: runtime.clock.now() };
     let of = |token| House { token, ..House::default() };
     for (house, typed) in [(house(), "wrong"), (of(Some(expired)), TOKEN), (of(None), TOKEN), (of(None), "")] {
-        let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), command(typed)).await;
+        let refusal = set_up(&Scripted::of([house.looking()]), hashing(0)).execute(&visitor(), command(typed)).await;
         assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("setup_token_invalid", ErrorKind::Denied));
-        assert_eq!(endings(&house.seen.endings), [Ending::RolledBack]);
+        assert_eq!(house.seen.endings(), [Ending::RolledBack]);
     }
 }
 
@@ -81,7 +79,7 @@ async fn a_token_that_is_wrong_expired_used_or_missing_is_refused_before_anythin
 async fn closed_once_there_is_an_admin_whatever_the_token() {
     for token in [None, house().token] {
         let house = House { has_admin: true, token, ..House::default() };
-        let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), command(TOKEN)).await;
+        let refusal = set_up(&Scripted::of([house.looking()]), hashing(0)).execute(&visitor(), command(TOKEN)).await;
         assert_eq!((code(&refusal), refusal.unwrap_err().kind()), ("setup_closed", ErrorKind::Conflict));
     }
 }
@@ -89,15 +87,15 @@ async fn closed_once_there_is_an_admin_whatever_the_token() {
 #[tokio::test]
 async fn the_slower_of_two_finds_it_closed_and_nothing_is_written() {
     let (before, after) = (house(), House { has_admin: true, ..House::default() });
-    assert_eq!(code(&redeem(&script([before.looking(), after.looking()])).await), "setup_closed");
-    assert_eq!(endings(&after.seen.endings), [Ending::RolledBack]);
+    assert_eq!(code(&redeem(&Scripted::of([before.looking(), after.looking()])).await), "setup_closed");
+    assert_eq!(after.seen.endings(), [Ending::RolledBack]);
 }
 
 #[tokio::test]
 async fn a_token_that_was_replaced_meanwhile_is_refused() {
     let (before, mut after) = (house(), house());
     after.token.as_mut().unwrap().hash = hash("another");
-    assert_eq!(code(&redeem(&script([before.looking(), after.looking()])).await), "setup_token_invalid");
+    assert_eq!(code(&redeem(&Scripted::of([before.looking(), after.looking()])).await), "setup_token_invalid");
 }
 
 #[tokio::test]
@@ -105,19 +103,19 @@ async fn what_is_wrong_with_the_account_is_told_only_to_the_holder_of_the_token(
     let house = house();
     let mut wrong = command(TOKEN);
     wrong.account.email = "ada".to_owned();
-    let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), wrong.clone()).await;
-    assert_eq!(told(&refusal), ("validation_failed", vec![("/email", "invalid_email")]));
+    let refusal = set_up(&Scripted::of([house.looking()]), hashing(0)).execute(&visitor(), wrong.clone()).await;
+    assert_eq!(problem(&refusal), ("validation_failed", vec![("/email", "invalid_email")]));
     wrong.token = "wrong".to_owned();
-    let refusal = set_up(&script([house.looking()]), hashing(0)).execute(&visitor(), wrong).await;
+    let refusal = set_up(&Scripted::of([house.looking()]), hashing(0)).execute(&visitor(), wrong).await;
     assert_eq!(code(&refusal), "setup_token_invalid");
 }
 
 #[tokio::test]
 async fn an_address_that_is_taken_leaves_the_token_good() {
     let house = House { user: Some(ada()), ..house() };
-    let refusal = redeem(&script([house.looking(), house.open()])).await;
+    let refusal = redeem(&Scripted::of([house.looking(), house.open()])).await;
     assert_eq!(code(&refusal), "email_taken");
-    assert_eq!(endings(&house.seen.endings), [Ending::Committed, Ending::RolledBack]);
+    assert_eq!(house.seen.endings(), [Ending::Committed, Ending::RolledBack]);
 }
 
 #[tokio::test]
@@ -127,39 +125,40 @@ async fn the_slower_of_two_who_take_one_address_finds_it_taken_and_the_unit_roll
     tx.setup_tokens.expect_delete().times(1).returning(|| Ok(()));
     let taken = StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL };
     tx.users.expect_insert().times(1).return_once(|_| Err(taken));
-    assert_eq!(code(&redeem(&script([house.looking(), tx])).await), "email_taken");
-    assert_eq!(endings(&house.seen.endings), [Ending::Committed, Ending::RolledBack]);
+    assert_eq!(code(&redeem(&Scripted::of([house.looking(), tx])).await), "email_taken");
+    assert_eq!(house.seen.endings(), [Ending::Committed, Ending::RolledBack]);
 }
 
 #[tokio::test]
 async fn an_aborted_commit_is_repeated_with_the_same_ids() {
     let house = house();
-    redeem(&script([house.looking(), house.failing(aborted()), house.open()])).await.unwrap();
-    let (users, events) = (house.seen.users.all(), house.seen.events.all());
+    redeem(&Scripted::of([house.looking(), house.failing(aborted()), house.open()])).await.unwrap();
+    let (users, events) = (house.seen.all::<User>("users.insert"), house.seen.events());
     assert_eq!((&users[0], &events[0]), (&users[1], &events[1]));
 }
 
 #[tokio::test]
 async fn an_unknown_outcome_that_was_stored_is_a_success_although_the_set_up_is_closed_by_now() {
     let (before, stored) = (house(), House { has_admin: true, ..House::default() });
-    let view = redeem(&script([before.looking(), before.failing(unknown()), stored.after_a_hit()])).await.unwrap();
-    assert_eq!(view, UserView::from(&before.seen.users.one()));
+    let view =
+        redeem(&Scripted::of([before.looking(), before.failing(unknown()), stored.after_a_hit()])).await.unwrap();
+    assert_eq!(view, UserView::from(&before.seen.one::<User>("users.insert")));
 }
 
 #[tokio::test]
 async fn an_unknown_outcome_that_was_not_stored_is_written_again_with_the_same_ids() {
     let house = house();
-    redeem(&script([house.looking(), house.failing(unknown()), house.after_a_miss()])).await.unwrap();
-    let (users, events) = (house.seen.users.all(), house.seen.events.all());
+    redeem(&Scripted::of([house.looking(), house.failing(unknown()), house.after_a_miss()])).await.unwrap();
+    let (users, events) = (house.seen.all::<User>("users.insert"), house.seen.events());
     assert_eq!((&users[0], &events[0]), (&users[1], &events[1]));
 }
 
 #[tokio::test]
 async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
     let house = house();
-    let units = script(std::iter::once(house.looking()).chain((0..ENOUGH).map(|_| house.failing(aborted()))));
+    let units = Scripted::of(std::iter::once(house.looking()).chain((0..ENOUGH).map(|_| house.failing(aborted()))));
     assert_eq!(code(&redeem(&units).await), "store_unavailable");
-    let units = then_away([house.looking(), house.failing(unknown())]);
+    let units = Scripted::then_away([house.looking(), house.failing(unknown())]);
     assert_eq!(code(&redeem(&units).await), "outcome_unknown");
 }
 

@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    fixtures::{actor, admin, user, user_id, visitor},
-    kernel::AppError,
-};
+use crate::{kernel::AppError, testing::*};
 use skep_domain::{access::Role, catalog, ordering};
 
 #[test]

@@ -1,13 +1,12 @@
 use super::*;
 use crate::{
-    catalog::GetProductError,
-    fixtures::{Recorded, aborted, away, code, endings, unknown},
-    kernel::{Clock as _, NotFound},
-    testing::{Ending, Endings, FixedRandom, MockBareUnit, MockSleeper, fixed_runtime},
+    kernel::GetError,
+    kernel::{Clock as _, MockSleeper, NotFound},
+    testing::*,
 };
 use std::{collections::VecDeque, sync::Arc};
 
-type Outcome = Result<&'static str, GetProductError>;
+type Outcome = Result<&'static str, GetError>;
 
 /// Runs attempts with these outcomes; answers the last one and which attempts were made.
 async fn run_all(outcomes: impl IntoIterator<Item = Outcome>) -> (Outcome, Vec<Attempt>) {
@@ -68,11 +67,11 @@ async fn a_store_that_comes_back_after_an_unknown_outcome_is_asked() {
 #[tokio::test]
 async fn an_unknown_outcome_is_not_covered_up_by_another_error() {
     for error in [StoreError::Full("no space".into()), StoreError::corrupt("a", 1, "b")] {
-        let told = error.to_string();
+        let shown = error.to_string();
         let (result, _) = run_all([store(unknown()), store(error)]).await;
         assert_eq!(code(&result), "outcome_unknown");
         let cause = std::error::Error::source(result.unwrap_err().store_error().unwrap()).unwrap().to_string();
-        assert_eq!(cause, told, "the last error is kept as the cause");
+        assert_eq!(cause, shown, "the last error is kept as the cause");
     }
 }
 
@@ -87,8 +86,8 @@ async fn never(deadline: Option<Duration>, errors: impl Fn(u32) -> StoreError) -
 #[tokio::test]
 async fn gives_up_five_seconds_after_the_start_or_at_an_earlier_deadline() {
     let close = |gave_up: Duration, deadline: Duration| gave_up < deadline && gave_up + LONGEST_PAUSE >= deadline;
-    let (told, gave_up) = never(None, |_| aborted()).await;
-    assert!(told == "store_unavailable" && close(gave_up, PATIENCE), "{told} after {gave_up:?}");
+    let (shown, gave_up) = never(None, |_| aborted()).await;
+    assert!(shown == "store_unavailable" && close(gave_up, PATIENCE), "{shown} after {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(1_000)), |_| aborted()).await;
     assert!(close(gave_up, PATIENCE), "a later deadline prolongs nothing: {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(101)), |_| aborted()).await;
@@ -108,7 +107,7 @@ async fn no_attempt_starts_after_the_deadline() {
 #[tokio::test]
 async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     let (runtime, clock) = fixed_runtime();
-    let noted = Endings::default();
+    let noted = Seen::default();
     let waiting = |_: Attempt| {
         let tx = unit(&noted);
         async move {
@@ -118,7 +117,7 @@ async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     };
     let result = run(&runtime, Some(Duration::from_secs(1)), waiting).await;
     assert_eq!((code(&result), clock.monotonic()), ("store_unavailable", Duration::from_secs(1)));
-    assert_eq!(endings(&noted), [Ending::Dropped]);
+    assert_eq!(noted.endings(), [Ending::Dropped]);
 }
 
 #[tokio::test]
@@ -130,7 +129,7 @@ async fn what_was_unknown_before_the_deadline_is_unknown_after_it() {
     assert_eq!(code(&result.await), "outcome_unknown");
 }
 
-/// Commits when it is told to.
+/// Commits when it is shown to.
 struct Slow(tokio::sync::oneshot::Receiver<()>);
 
 #[async_trait::async_trait]
@@ -180,16 +179,16 @@ async fn once_unknown_stays_unknown_when_patience_ends() {
 /// The pauses, in microseconds, of a run whose random numbers have these bits.
 async fn pauses(bits: u64) -> Vec<u128> {
     let (mut runtime, clock) = fixed_runtime();
-    let waited: Recorded<u128> = Recorded::default();
+    let waited = Seen::default();
     let seen = waited.clone();
     let mut sleeper = MockSleeper::new();
     sleeper.expect_sleep().returning(move |pause| {
-        seen.push(pause.as_micros());
+        seen.note("sleep", &[pause.as_micros()]);
         clock.advance(pause);
     });
     (runtime.random, runtime.sleeper) = (Arc::new(FixedRandom(bits)), Arc::new(sleeper));
     let _: Outcome = run(&runtime, None, |_| std::future::ready(store(aborted()))).await;
-    waited.all()
+    waited.all("sleep")
 }
 
 #[tokio::test]
@@ -203,25 +202,25 @@ fn first() -> Attempt {
     Attempt { number: 1, after_unknown: false, ending: Arc::default() }
 }
 
-fn unit(noted: &Endings) -> Box<MockBareUnit> {
+fn unit(noted: &Seen) -> Box<MockBareUnit> {
     Box::new(MockBareUnit::noting(noted))
 }
 
 #[tokio::test]
 async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     assert_eq!(first().end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
     assert_eq!(code(&first().end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
     assert_eq!(code(&first().end(unit(&noted), store(away())).await), "store_unavailable");
-    assert_eq!(endings(&noted), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
+    assert_eq!(noted.endings(), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
 }
 
 #[tokio::test]
 async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     let lost = Box::new(MockBareUnit::noting(&noted).with_commit_error(unknown()));
     assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
     let lost = Box::new(MockBareUnit::noting(&noted).with_rollback_error(aborted()));
     let result = first().end(lost, Outcome::Err(NotFound("bee").into())).await;
-    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged anew");
+    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged again");
 }

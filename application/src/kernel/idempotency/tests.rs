@@ -1,12 +1,9 @@
 use super::*;
-use crate::{
-    fixtures::{fingerprints, key, user, visitor},
-    kernel::Actor,
-};
+use crate::{kernel::Actor, testing::*};
 
 fn claim_of(actor: &Actor, command: &serde_json::Value) -> IdempotencyClaim {
     let now = Timestamp::from_millis(5).unwrap();
-    IdempotencyClaim::of(actor, "test.case", key().as_ref(), command, &*fingerprints(), now).unwrap().unwrap()
+    IdempotencyClaim::of(actor, "test.case", Some(&key()), command, &*fingerprints(), now).unwrap().unwrap()
 }
 
 fn claim() -> IdempotencyClaim {

@@ -55,10 +55,10 @@ fn sets_run_in_their_order_and_the_hosts_last() {
     assert_eq!((next_position(&[]), next_position(&some)), (1, 4));
 
     let status = schedule().status(&some);
-    let told: Vec<_> = status.iter().map(|step| (step.set.as_str(), step.applied_at.is_some())).collect();
+    let shown: Vec<_> = status.iter().map(|step| (step.set.as_str(), step.applied_at.is_some())).collect();
     let expected =
         [("foundation", true), ("catalog", true), ("catalog", false), ("identity", true), ("reviews", false)];
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
 }
 
 #[test]

@@ -1,11 +1,8 @@
 use super::*;
-use crate::{
-    fixtures::{ENOUGH, aborted, away, code, endings, unknown},
-    testing::{Ending, Endings, MockBareUnit, Scripted, fixed_runtime},
-};
+use crate::testing::*;
 
 /// A unit of work that finds so many expired keys.
-fn sweeping(keys: u64, noted: &Endings) -> MockBareUnit {
+fn sweeping(keys: u64, noted: &Seen) -> MockBareUnit {
     let mut unit = MockBareUnit::noting(noted);
     let now = fixed_runtime().0.clock.now();
     unit.idempotency
@@ -16,18 +13,17 @@ fn sweeping(keys: u64, noted: &Endings) -> MockBareUnit {
 }
 
 async fn sweep(units: impl IntoIterator<Item = MockBareUnit>) -> Result<Swept, StoreError> {
-    let script = Scripted::new(units.into_iter().map(|unit| Ok(Box::new(unit) as Box<dyn UnitOfWork>)));
-    SweepExpired::new(vec![Arc::new(SweepIdempotencyKeys::new(script))], fixed_runtime().0).execute().await
+    SweepExpired::new(vec![Arc::new(SweepIdempotencyKeys::new(Scripted::of(units)))], fixed_runtime().0).execute().await
 }
 
 #[tokio::test]
 async fn sweeps_batch_by_batch_until_nothing_expired_is_left() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     let full = u64::from(BATCH);
     let swept = sweep([full, full, 7].map(|keys| sweeping(keys, &noted))).await.unwrap();
     assert_eq!(swept, Swept::from([("idempotency keys", 2 * full + 7)]));
     assert_eq!(swept.to_string(), "1007 idempotency keys");
-    assert_eq!(endings(&noted), [Ending::Committed; 3]);
+    assert_eq!(noted.endings(), [Ending::Committed; 3]);
     assert!(sweep([sweeping(0, &noted)]).await.unwrap().is_empty());
 }
 
@@ -65,7 +61,7 @@ async fn a_kind_that_cannot_be_swept_leaves_the_others_to_be_swept() {
 
 #[tokio::test]
 async fn a_batch_that_was_aborted_or_whose_outcome_is_unknown_is_swept_again() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     let aborted = sweeping(5, &noted).with_commit_error(aborted());
     let unknown = sweeping(5, &noted).with_commit_error(unknown());
     let swept = sweep([aborted, unknown, sweeping(5, &noted)]).await.unwrap();
@@ -74,7 +70,7 @@ async fn a_batch_that_was_aborted_or_whose_outcome_is_unknown_is_swept_again() {
 
 #[tokio::test]
 async fn gives_up_when_patience_ends_and_tells_of_a_store_that_is_away() {
-    let noted = Endings::default();
+    let noted = Seen::default();
     let units = (0..ENOUGH).map(|_| sweeping(1, &noted).with_commit_error(aborted()));
     assert_eq!(code(&sweep(units.collect::<Vec<_>>()).await), "store_unavailable");
     assert_eq!(code(&sweep([sweeping(1, &noted).with_commit_error(away())]).await), "store_unavailable");

@@ -1,12 +1,5 @@
 use super::*;
-use crate::{
-    fixtures::{actor, admin, away, code, user, user_id, visitor},
-    testing::{MockOrderQueries, SeqIds},
-};
-
-fn order_id() -> OrderId {
-    OrderId::new(SeqIds::nth(1))
-}
+use crate::{ordering::MockOrderQueries, testing::*};
 
 #[tokio::test]
 async fn an_order_is_looked_for_within_the_scope_of_the_actor() {
@@ -15,9 +8,9 @@ async fn an_order_is_looked_for_within_the_scope_of_the_actor() {
         orders
             .expect_find_order()
             .times(1)
-            .withf(move |s, id| (*s, *id) == (scope, order_id()))
+            .withf(move |s, id| (*s, *id) == (scope, order_id(1)))
             .returning(|_, _| Ok(None));
-        assert_eq!(code(&GetOrder::new(Arc::new(orders)).execute(&actor, order_id()).await), "not_found");
+        assert_eq!(code(&GetOrder::new(Arc::new(orders)).execute(&actor, order_id(1)).await), "not_found");
     }
 }
 
@@ -41,7 +34,7 @@ async fn orders_are_listed_within_the_scope_of_the_actor() {
 async fn denied_before_anything_is_read() {
     let orders: Arc<dyn OrderQueries> = Arc::new(MockOrderQueries::new());
     for (actor, expected) in [(visitor(), "unauthenticated"), (actor(1, &[]), "forbidden")] {
-        assert_eq!(code(&GetOrder::new(orders.clone()).execute(&actor, order_id()).await), expected);
+        assert_eq!(code(&GetOrder::new(orders.clone()).execute(&actor, order_id(1)).await), expected);
         let listed = ListOrders::new(orders.clone());
         let listed = listed.execute(&actor, Direction::Ascending, &PageRequest::default()).await;
         assert_eq!(code(&listed), expected);
@@ -52,5 +45,5 @@ async fn denied_before_anything_is_read() {
 async fn a_store_that_is_away_is_not_a_missing_order() {
     let mut orders = MockOrderQueries::new();
     orders.expect_find_order().times(1).returning(|_, _| Err(away()));
-    assert_eq!(code(&GetOrder::new(Arc::new(orders)).execute(&user(1), order_id()).await), "store_unavailable");
+    assert_eq!(code(&GetOrder::new(Arc::new(orders)).execute(&user(1), order_id(1)).await), "store_unavailable");
 }

@@ -5,7 +5,6 @@ use crate::{
     causes::with_causes,
     config::{Config, StoreChoice},
     data_dir::DataDir,
-    skep::system_runtime,
     stores::OpenStore,
 };
 use skep_application::{
@@ -13,6 +12,7 @@ use skep_application::{
     operations::{InstanceKeys, KeyPurpose},
 };
 use skep_crypto::{InstanceSecret, KeyRing};
+use skep_local::system_runtime;
 use skep_redis::RedisLimits;
 use std::{
     collections::BTreeSet,

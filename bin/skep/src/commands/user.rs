@@ -5,7 +5,7 @@ use crate::{Skep, config::Config};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{
-    identity::{AccountCommand, CreateUserCommand},
+    identity::{AccountInput, CreateUserCommand},
     kernel::{Actor, AppError as _, BoxError},
 };
 use skep_domain::access::Role;
@@ -40,7 +40,7 @@ pub(super) enum User {
 
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
     let User::Create { email, display_name, role, password_stdin: _, json: as_json } = command;
-    let account = AccountCommand { email, display_name, password: read_password()? };
+    let account = AccountInput { email, display_name, password: read_password()? };
     let skep = Skep::builder().config(config.clone()).start().await?;
     let command = CreateUserCommand { account, roles: vec![role] };
     let created = skep.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;

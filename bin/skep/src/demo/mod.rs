@@ -10,7 +10,7 @@ use shop::{Dice, Shop};
 use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
-    identity::{AccountCommand, CreateUserCommand, HashError, PasswordHasher},
+    identity::{AccountInput, CreateUserCommand, HashError, PasswordHasher, RegisterUserCommand},
     kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
 };
@@ -146,8 +146,8 @@ struct Demo {
 }
 
 impl Demo {
-    fn account(&self, email: String, display_name: String) -> AccountCommand {
-        AccountCommand { email, password: self.password.clone(), display_name }
+    fn account(&self, email: String, display_name: String) -> AccountInput {
+        AccountInput { email, password: self.password.clone(), display_name }
     }
 
     async fn admin(&self) -> Result<Actor, BoxError> {
@@ -172,7 +172,6 @@ impl Demo {
                     description: product.description,
                     price: MoneyInput { amount: product.price, currency: "EUR".to_owned() },
                     stock: Some(i64::from(demand) + i64::from(product.left)),
-                    idempotency_key: None,
                 };
                 let create = self.app.catalog.create_product.execute(admin, command);
                 let made = past::at(product.at, Dice::of(self.shop.seed, 11, number), create).await;
@@ -189,7 +188,7 @@ impl Demo {
             let bar = &bar;
             async move {
                 let customer = self.shop.customer(number);
-                let command = self.account(customer.email, customer.display_name);
+                let command = RegisterUserCommand { account: self.account(customer.email, customer.display_name) };
                 let visitor = Actor::anonymous("skep demo");
                 let register = self.app.identity.register_user.execute(&visitor, command);
                 let made = past::at(customer.at, Dice::of(self.shop.seed, 12, number), register).await;
@@ -224,12 +223,11 @@ impl Demo {
             Some(OrderLineInput { product_id, quantity: i64::from(pieces) })
         };
         let lines: Option<Vec<_>> = order.lines.into_iter().map(line).collect();
-        let command = PlaceOrderCommand { lines: lines.ok_or(none)?, idempotency_key: None };
+        let command = PlaceOrderCommand { lines: lines.ok_or(none)? };
         let place = self.app.ordering.place_order.execute(customer, command);
         let placed = past::at(order.at, Dice::of(self.shop.seed, 13, number), place).await?;
         let Some(cancelled_at) = order.cancelled_at else { return Ok(false) };
-        let command =
-            CancelOrderCommand { order_id: placed.id, precondition: Precondition::Missing, idempotency_key: None };
+        let command = CancelOrderCommand { order_id: placed.id, precondition: Precondition::Missing };
         let cancel = self.app.ordering.cancel_order.execute(customer, command);
         past::at(cancelled_at, Dice::of(self.shop.seed, 14, number), cancel).await?;
         Ok(true)

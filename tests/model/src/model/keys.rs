@@ -1,6 +1,6 @@
 //! Idempotency keys.
 
-use super::{Model, Now, Step, owner_of, without_key};
+use super::{Model, Now, Step, owner_of};
 use crate::call::{Answer, Call, Command};
 use skep_application::{kernel::ErrorKind, kernel::Swept};
 use skep_domain::shared::Timestamp;
@@ -21,8 +21,8 @@ pub(super) struct Kept {
 impl Model {
     /// Carries out a command once per key: a refusal is not kept.
     pub(super) fn once(&mut self, now: &Now<'_>, call: &Call, work: impl FnOnce(&mut Self) -> Step) -> Step {
-        let Some((use_case, key)) = call.command.key() else { return work(self) };
-        let (owner, command) = (owner_of(now.actor, use_case, key), without_key(call));
+        let Some((use_case, key)) = call.key() else { return work(self) };
+        let (owner, command) = (owner_of(now.actor, use_case, key), call.command.clone());
         if let Some(kept) = self.keys.get(&owner).filter(|kept| now.at < kept.expires_at) {
             if kept.command == command {
                 return Ok(kept.answer.clone());

@@ -156,21 +156,6 @@ impl Faults {
     }
 }
 
-/// The call without its key: two calls are the same command if nothing else differs.
-pub(crate) fn without_key(call: &Call) -> Command {
-    let mut command = call.command.clone();
-    match &mut command {
-        Command::CreateProduct(command) => command.idempotency_key = None,
-        Command::ChangeProduct(command) => command.idempotency_key = None,
-        Command::ArchiveProduct(command) => command.idempotency_key = None,
-        Command::SetStock(command) => command.idempotency_key = None,
-        Command::PlaceOrder(command) => command.idempotency_key = None,
-        Command::CancelOrder(command) => command.idempotency_key = None,
-        _ => {}
-    }
-    command
-}
-
 /// To whom a key belongs.
 fn owner_of(actor: &Actor, use_case: &'static str, key: &IdempotencyKey) -> (Uuid, &'static str, String) {
     (actor.user_id().map_or(Uuid::nil(), UserId::uuid), use_case, key.as_str().to_owned())

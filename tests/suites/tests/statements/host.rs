@@ -6,22 +6,23 @@ use async_trait::async_trait;
 use serde::Serialize;
 use skep_application::{
     catalog::{CategoryRepository, constraints::CATEGORY_PARENT},
+    context,
     kernel::{
-        Actor, AppError, Authorized, Begin, Call, Command, Commands, Constraint, Denied, Fingerprints, IdempotencyKey,
-        KeyReused, NotFound, OutboxQueries as _, Page, PageRequest, Position, Runtime, Serves, SortValue, StoreError,
-        Transaction as _, TxMode, UnitOfWork, Units as _, UseCase, UseCaseError,
+        Actor, Authorized, Begin as _, Call, Command, Commands, Constraint, Denied, Fingerprints, IdempotencyKey,
+        KeyReused, NotFound, OutboxQueries as _, Page, PageRequest, Position, SortValue, StoreError, Transaction as _,
+        TxMode, Units as _, UseCase,
     },
     operations::{FOUNDATION, MigrationStep, Migrations as _},
+    use_case_error,
 };
 use skep_domain::{
-    access::Resource,
     catalog::{Category, CategoryId, Slug},
     shared::{
         Action, Described, Direction, Event, Field, Kind as FieldKind, PageLimit, SessionId, Text, Timestamp, UserId,
         Version,
     },
 };
-use skep_local::{OsRandom, SystemClock, TokioSleeper, UuidV7};
+use skep_local::system_runtime;
 use skep_sql::{
     Declared, Kind, Listed, Pages, Row, RowId, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Statement, Stored, Table,
     Verb, args,
@@ -163,25 +164,30 @@ impl NoteRepository for SqlUnit {
     }
 }
 
-/// One repository of ours and one of the host.
-trait NoteTx: UnitOfWork {
-    fn categories(&mut self) -> &mut dyn CategoryRepository;
-    fn notes(&mut self) -> &mut dyn NoteRepository;
+#[async_trait]
+trait NoteQueries: Send + Sync {
+    async fn find_note(&self, id: Uuid) -> Result<Option<Note>, StoreError>;
 }
 
-impl NoteTx for SqlUnit {
-    fn categories(&mut self) -> &mut dyn CategoryRepository {
-        self
-    }
-    fn notes(&mut self) -> &mut dyn NoteRepository {
-        self
+#[async_trait]
+impl NoteQueries for SqlStore {
+    async fn find_note(&self, id: Uuid) -> Result<Option<Note>, StoreError> {
+        NOTES.look_up(self, id).await
     }
 }
 
-impl Serves<dyn NoteTx> for SqlUnit {
-    fn serve(self) -> Box<dyn NoteTx> {
-        Box::new(self)
+context! {
+    /// One repository of ours and one of the host.
+    unit NoteTx {
+        /// The categories.
+        categories: CategoryRepository by MockCategoryRepository,
+        /// The notes.
+        notes: NoteRepository by MockNoteRepository,
     }
+    #[cfg(any())]
+    mocks MockNoteTx of NoteMocks
+    /// Everything that a store does for notes.
+    store NoteStore: NoteQueries
 }
 
 fn category(number: u128) -> Category {
@@ -366,8 +372,6 @@ async fn a_list_has_pages(store: &SqlStore) {
 struct WriteNote {
     category: CategoryId,
     title: String,
-    #[serde(skip)]
-    idempotency_key: Option<IdempotencyKey>,
 }
 
 #[derive(Serialize)]
@@ -386,23 +390,12 @@ impl Event for NoteWritten {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-enum WriteNoteError {
-    Denied(#[from] Denied),
-    NotFound(#[from] NotFound),
-    KeyReused(#[from] KeyReused),
-    Store(#[from] StoreError),
-}
-
-impl UseCaseError for WriteNoteError {
-    fn inner(&self) -> &dyn AppError {
-        match self {
-            Self::Denied(error) => error,
-            Self::NotFound(error) => error,
-            Self::KeyReused(error) => error,
-            Self::Store(error) => error,
-        }
+use_case_error! {
+    /// The refusals of a note.
+    WriteNoteError {
+        Denied(Denied),
+        NotFound(NotFound),
+        KeyReused(KeyReused),
     }
 }
 
@@ -420,18 +413,13 @@ impl Command for Writing {
     const NAME: &'static str = "suite.write_note";
     const ACTION: Action = Action::account("suite.note.write");
 
-    fn idempotency_key(input: &WriteNote) -> Option<&IdempotencyKey> {
-        input.idempotency_key.as_ref()
-    }
-
-    async fn plan(&self, call: &Call<'_>, input: WriteNote) -> Result<Note, WriteNoteError> {
-        let WriteNote { category, title, .. } = input;
+    async fn plan(&self, call: &mut Call<'_>, input: WriteNote) -> Result<Note, WriteNoteError> {
+        let WriteNote { category, title } = input;
         Ok(Note { id: call.new_id(), category, parent: None, title, version: Version::FIRST })
     }
 
-    async fn load(&self, plan: &Note, unit: &mut Self::Unit) -> Result<(Category, Resource), WriteNoteError> {
-        let category = unit.categories().find(plan.category).await?.ok_or(NotFound("category"))?;
-        Ok((category, Resource::Any))
+    async fn load(&self, plan: &Note, unit: &mut Self::Unit) -> Result<Category, WriteNoteError> {
+        Ok(unit.categories().find(plan.category).await?.ok_or(NotFound("category"))?)
     }
 
     async fn write(
@@ -460,50 +448,42 @@ impl Fingerprints for Sums {
 }
 
 fn writing(store: &SqlStore) -> UseCase<Writing> {
-    let clock = Arc::new(SystemClock::new());
-    let runtime = Runtime {
-        clock: clock.clone(),
-        ids: Arc::new(UuidV7::new(clock)),
-        random: Arc::new(OsRandom),
-        sleeper: Arc::new(TokioSleeper),
-    };
-    let store: Arc<dyn Begin<dyn NoteTx>> = Arc::new(store.clone());
-    Commands::new(store, Arc::new(Sums), runtime).of(Writing)
+    let store: Arc<dyn NoteStore> = Arc::new(store.clone());
+    UseCase::new(Writing, &Commands::<dyn NoteTx>::new(store, Arc::new(Sums), system_runtime()))
 }
 
 async fn a_use_case_over_both_is_carried_out_once(store: &SqlStore) {
     let store = filled(store).await;
     let writing = writing(&store);
     let actor = Actor::user(UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)), vec![], "request");
-    let input = |number, title: &str, key: &str| WriteNote {
-        category: category(number).id,
-        title: title.to_owned(),
-        idempotency_key: Some(IdempotencyKey::parse(key).unwrap()),
+    let write = async |actor: &Actor, number, title: &str, key: &str| {
+        let input = WriteNote { category: category(number).id, title: title.to_owned() };
+        writing.execute_once(actor, Some(&IdempotencyKey::parse(key).unwrap()), input).await
     };
     let events = async || store.list_events(None, 10).await.unwrap();
 
-    let id = writing.execute(&actor, input(1, "four", "first")).await.unwrap();
-    assert_eq!(writing.execute(&actor, input(1, "four", "first")).await.unwrap(), id, "the kept answer");
+    let id = write(&actor, 1, "four", "first").await.unwrap();
+    assert_eq!(write(&actor, 1, "four", "first").await.unwrap(), id, "the kept answer");
     let recorded = events().await;
     assert_eq!(recorded.len(), 1);
     assert_eq!((recorded[0].name.as_str(), recorded[0].aggregate_id), ("suite.note_written.v1", id));
-    let note = NOTES.look_up(&store, id).await.unwrap().unwrap();
+    let note = store.find_note(id).await.unwrap().unwrap();
     assert_eq!((note.title.as_str(), note.version), ("four", Version::FIRST));
 
-    let reused = writing.execute(&actor, input(1, "five", "first")).await.unwrap_err();
+    let reused = write(&actor, 1, "five", "first").await.unwrap_err();
     assert!(matches!(reused, WriteNoteError::KeyReused(_)), "{reused:?}");
-    let missing = writing.execute(&actor, input(9, "five", "second")).await.unwrap_err();
+    let missing = write(&actor, 9, "five", "second").await.unwrap_err();
     assert!(matches!(missing, WriteNoteError::NotFound(_)), "{missing:?}");
-    let visitor = writing.execute(&Actor::anonymous("request"), input(1, "five", "third")).await.unwrap_err();
+    let visitor = write(&Actor::anonymous("request"), 1, "five", "third").await.unwrap_err();
     assert!(matches!(visitor, WriteNoteError::Denied(_)), "{visitor:?}");
-    let taken = writing.execute(&actor, input(1, "four", "fourth")).await.unwrap_err();
+    let taken = write(&actor, 1, "four", "fourth").await.unwrap_err();
     let constraint = match taken {
         WriteNoteError::Store(StoreError::Duplicate { constraint }) => constraint,
         other => panic!("{other:?}"),
     };
     assert_eq!(constraint, NOTE_TITLE);
     assert_eq!(events().await.len(), 1, "a refusal leaves nothing");
-    writing.execute(&actor, input(1, "five", "fourth")).await.unwrap();
+    write(&actor, 1, "five", "fourth").await.unwrap();
     assert_eq!(events().await.len(), 2, "nor does it use up its key");
 }
 

@@ -1,0 +1,61 @@
+//! A catalog made of mocks.
+
+use super::{MockUnit, Seen, World};
+use crate::catalog::CatalogMocks;
+use skep_domain::catalog::{Category, CategoryId, Product, StockLevel};
+
+/// A catalog with a product, its stock and a category.
+#[derive(Clone, Default)]
+pub struct Shelf {
+    /// The product.
+    pub product: Option<Product>,
+    /// The level of the product.
+    pub level: Option<StockLevel>,
+    /// The category.
+    pub category: Option<Category>,
+    /// The lineage of any category.
+    pub lineage: Vec<CategoryId>,
+    /// The height of any category.
+    pub height: usize,
+    /// What was done.
+    pub seen: Seen,
+}
+
+impl World for Shelf {
+    type Mocks = CatalogMocks;
+
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn looking(&self) -> MockUnit<CatalogMocks> {
+        let (seen, lineage, height) = (self.seen.clone(), self.lineage.clone(), self.height);
+        let mut unit: MockUnit<CatalogMocks> = seen.looking();
+        let products = Vec::from_iter(self.product.clone());
+        unit.products.expect_find().returning(seen.finds("products.find", products, |product| product.id));
+        let levels = Vec::from_iter(self.level);
+        unit.stock.expect_find_many().returning(seen.finds_many("stock.find_many", levels, |level| level.product_id));
+        let categories = Vec::from_iter(self.category.clone());
+        unit.categories.expect_find().returning(seen.finds("categories.find", categories, |category| category.id));
+        unit.categories.expect_height().returning(move |_| Ok(height));
+        unit.categories.expect_lineage().returning(move |id, moving| {
+            seen.note("categories.find_lineage", &[(id, moving)]);
+            Ok(lineage.clone())
+        });
+        unit
+    }
+
+    fn open(&self) -> MockUnit<CatalogMocks> {
+        let (mut unit, seen) = (self.looking(), &self.seen);
+        unit.products.expect_insert().returning(seen.stores("products.insert"));
+        unit.products.expect_save().returning(seen.saves("products.save", |product: &Product| product.version));
+        unit.stock.expect_insert().returning(seen.stores("stock.insert"));
+        unit.stock.expect_save_many().returning(seen.stores_many("stock.save_many"));
+        unit.stock.expect_append_movements().returning(seen.stores_many("stock.append_movements"));
+        unit.categories.expect_insert().returning(seen.stores("categories.insert"));
+        unit.categories.expect_save().returning(seen.saves("categories.save", |category: &Category| category.version));
+        unit.categories.expect_delete().returning(seen.stores("categories.delete"));
+        seen.writes(&mut unit);
+        unit
+    }
+}

@@ -1,0 +1,138 @@
+//! Accounts made of mocks.
+
+use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
+use crate::identity::{AccountInput, Accounts, IdentityMocks, MockPasswordHasher, SetupToken};
+use skep_domain::{
+    access::Role,
+    identity::{DISPLAY_NAME_MAX, PasswordPolicy, User},
+    shared::{Email, Text, Timestamp},
+};
+use std::sync::Arc;
+
+/// The address of Ada.
+pub const ADDRESS: &str = "ada@example.com";
+/// The display name of Ada.
+pub const NAME: &str = "Ada Lovelace";
+/// The password of Ada.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// A house with an account and a set-up token.
+#[derive(Clone, Default)]
+pub struct House {
+    /// The account.
+    pub user: Option<User>,
+    /// Whether an account is an admin's.
+    pub has_admin: bool,
+    /// The token of the set-up.
+    pub token: Option<SetupToken>,
+    /// What was done.
+    pub seen: Seen,
+}
+
+impl World for House {
+    type Mocks = IdentityMocks;
+
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn looking(&self) -> MockUnit<IdentityMocks> {
+        let (seen, user, has_admin, token) = (self.seen.clone(), self.user.clone(), self.has_admin, self.token);
+        let mut unit: MockUnit<IdentityMocks> = seen.looking();
+        let users = Vec::from_iter(self.user.clone());
+        unit.users.expect_find().returning(seen.finds("users.find", users, |user| user.id));
+        unit.users.expect_find_by_email().returning(move |email| Ok(user.clone().filter(|user| user.email == *email)));
+        let noted = seen.clone();
+        unit.users.expect_any_with_role().returning(move |role| {
+            noted.note("users.any_with_role", &[role]);
+            Ok(has_admin && role == Role::Admin)
+        });
+        unit.setup_tokens.expect_find().returning(move || {
+            seen.note::<()>("setup_tokens.find", &[]);
+            Ok(token)
+        });
+        unit
+    }
+
+    fn open(&self) -> MockUnit<IdentityMocks> {
+        let (mut unit, seen) = (self.looking(), self.seen.clone());
+        unit.users.expect_insert().returning(seen.stores("users.insert"));
+        unit.sessions.expect_insert().returning(seen.stores("sessions.insert"));
+        unit.setup_tokens.expect_replace().returning(seen.stores("setup_tokens.replace"));
+        seen.writes(&mut unit);
+        unit.setup_tokens.expect_delete().returning(move || {
+            seen.note::<()>("setup_tokens.delete", &[]);
+            Ok(())
+        });
+        unit
+    }
+}
+
+impl House {
+    /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
+    #[must_use]
+    pub fn after_a_miss(&self) -> MockUnit<IdentityMocks> {
+        let mut unit = self.open();
+        unit.outbox.expect_settle().times(1..).returning(|_| Ok(false));
+        unit
+    }
+
+    /// A unit of work that finds the earlier one stored, and in which each write fails the test.
+    #[must_use]
+    pub fn after_a_hit(&self) -> MockUnit<IdentityMocks> {
+        let mut unit = self.looking();
+        unit.outbox.expect_settle().times(1).returning(|_| Ok(true));
+        unit
+    }
+
+    /// Checks that no address, name, password or hash is in any event.
+    ///
+    /// # Panics
+    /// If one is.
+    pub fn assert_events_name_no_person(&self) {
+        for event in self.seen.events() {
+            let shown = format!("{event:?}").to_lowercase();
+            for secret in ["ada", "lovelace", "example.com", "horse", "argon"] {
+                assert!(!shown.contains(secret), "{secret} in {shown}");
+            }
+        }
+    }
+}
+
+/// The account of Ada, who is user 1.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn ada() -> User {
+    let email = Email::parse(ADDRESS).expect("an address");
+    let name = Text::line(NAME, DISPLAY_NAME_MAX).expect("a name");
+    User::register(user_id(1), email, name, &[], hash_of(PASSWORD), Timestamp::MIN)
+}
+
+/// The hash that [`hashing`] makes of a password.
+#[must_use]
+pub fn hash_of(password: &str) -> String {
+    format!("$argon2id${password}")
+}
+
+/// The account of Ada, as typed.
+#[must_use]
+pub fn account() -> AccountInput {
+    AccountInput { email: ADDRESS.to_owned(), password: PASSWORD.to_owned(), display_name: NAME.to_owned() }
+}
+
+/// Hashes exactly so many passwords.
+#[must_use]
+pub fn hashing(times: usize) -> MockPasswordHasher {
+    let mut hasher = MockPasswordHasher::new();
+    hasher.expect_hash().times(times).returning(|password| Ok(hash_of(&password)));
+    hasher
+}
+
+/// Makes accounts with this hasher, in a fixed runtime.
+#[must_use]
+pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
+    let (runtime, clock) = fixed_runtime();
+    (Accounts { hasher: Arc::new(hasher), passwords: PasswordPolicy::default(), runtime }, clock)
+}

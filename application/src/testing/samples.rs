@@ -1,0 +1,165 @@
+//! Actors, entities and errors. The number of a sample is all that distinguishes it from the others of its kind.
+
+use super::SeqIds;
+use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
+use skep_domain::{
+    access::Role,
+    catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
+    ordering::{Basket, Order, OrderNumber},
+    shared::{Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
+};
+use std::sync::Arc;
+
+/// The account of the `n`th user.
+#[must_use]
+pub fn user_id(n: u64) -> UserId {
+    UserId::new(SeqIds::nth(1_000 + n))
+}
+
+/// The `n`th user, with these roles.
+#[must_use]
+pub fn actor(n: u64, roles: &[Role]) -> Actor {
+    Actor::user(user_id(n), SessionId::new(SeqIds::nth(2_000 + n)), roles.to_vec(), "request-1")
+}
+
+/// The `n`th user, with the role of each account.
+#[must_use]
+pub fn user(n: u64) -> Actor {
+    actor(n, &[Role::User])
+}
+
+/// User 99, who is an admin.
+#[must_use]
+pub fn admin() -> Actor {
+    actor(99, &[Role::Admin, Role::User])
+}
+
+/// A caller without an account.
+#[must_use]
+pub fn visitor() -> Actor {
+    Actor::anonymous("request-1")
+}
+
+/// An idempotency key.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn key() -> IdempotencyKey {
+    IdempotencyKey::parse("key-1").expect("a valid key")
+}
+
+/// The attempt was aborted and can be repeated.
+#[must_use]
+pub fn aborted() -> StoreError {
+    StoreError::Retry("aborted".into())
+}
+
+/// The commit may be stored or not.
+#[must_use]
+pub fn unknown() -> StoreError {
+    StoreError::OutcomeUnknown("the connection was lost".into())
+}
+
+/// The store does not answer.
+#[must_use]
+pub fn away() -> StoreError {
+    StoreError::Unavailable("no server answers".into())
+}
+
+/// Fingerprints that differ for different commands: a checksum, not an HMAC.
+#[must_use]
+pub fn fingerprints() -> Arc<dyn Fingerprints> {
+    let mut fingerprints = MockFingerprints::new();
+    fingerprints.expect_fingerprint().returning(|command| {
+        let sum = command.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+        let mut fingerprint = [0; 32];
+        fingerprint[..8].copy_from_slice(&sum.to_be_bytes());
+        fingerprint
+    });
+    Arc::new(fingerprints)
+}
+
+/// An amount in cents.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn eur(amount: i64) -> Money {
+    Money::new(amount, "EUR".parse().expect("a currency"))
+}
+
+fn text(text: &str) -> Text {
+    Text::line(text, NAME_MAX).expect("a text")
+}
+
+/// The id of the `n`th product.
+#[must_use]
+pub fn product_id(n: u64) -> ProductId {
+    ProductId::new(SeqIds::nth(3_000 + n))
+}
+
+/// The `n`th product: honey with the SKU `honey-n`.
+///
+/// # Panics
+/// If a product cannot have this price.
+#[must_use]
+pub fn product(n: u64, price: Money) -> Product {
+    let sku = Sku::parse(&format!("honey-{n}")).expect("a SKU");
+    Product::create(product_id(n), sku, text("Honey"), text("Sweet"), price, Timestamp::MIN).expect("a price")
+}
+
+/// The level of the `n`th product; nothing is reserved.
+#[must_use]
+pub fn level(n: u64, on_hand: u32) -> StockLevel {
+    StockLevel { on_hand, ..StockLevel::empty(product_id(n), Timestamp::MIN) }
+}
+
+/// The id of the `n`th category.
+#[must_use]
+pub fn category_id(n: u64) -> CategoryId {
+    CategoryId::new(SeqIds::nth(4_000 + n))
+}
+
+/// The `n`th category, at the top of the tree. The first one has the slug `honey`, the others `honey-n`.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn category(n: u64) -> Category {
+    let slug = if n == 1 { "honey".to_owned() } else { format!("honey-{n}") };
+    let slug = Slug::parse(&slug).expect("a slug");
+    Category::create(category_id(n), text("Honey"), slug, None, Timestamp::MIN)
+}
+
+/// The id of the `n`th order.
+#[must_use]
+pub fn order_id(n: u64) -> OrderId {
+    OrderId::new(SeqIds::nth(5_000 + n))
+}
+
+/// The `n`th order, placed by a user: so many pieces of each product.
+///
+/// # Panics
+/// If the lines cannot be an order.
+#[must_use]
+pub fn order(n: u64, customer: UserId, lines: &[(&Product, i64)]) -> Order {
+    let basket: Vec<_> = lines.iter().map(|(product, quantity)| (product.id, *quantity)).collect();
+    let products: Vec<_> = lines.iter().map(|(product, _)| (*product).clone()).collect();
+    let lines = Basket::new(&basket).expect("a basket").price(&products).expect("lines with prices");
+    let order = Order::place(order_id(n), OrderNumber::from_random(n), customer, lines, Timestamp::MIN);
+    order.expect("lines that add up")
+}
+
+/// The code of the error, and the fields that it names, each with its code; `ok` if there is no error.
+pub fn problem<T>(result: &Result<T, impl AppError>) -> (&'static str, Vec<(&str, &'static str)>) {
+    match result {
+        Ok(_) => ("ok", vec![]),
+        Err(error) => (error.code(), error.fields().iter().map(|field| (field.pointer.as_str(), field.code)).collect()),
+    }
+}
+
+/// The code of the error; `ok` if there is no error.
+pub fn code<T>(result: &Result<T, impl AppError>) -> &'static str {
+    problem(result).0
+}
