@@ -288,8 +288,9 @@ async fn using_all_connections_makes_others_wait_and_then_refuses_them() {
         options.acquire_timeout = Duration::from_secs(3);
         let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
         let (one, two) = (begin(&database).await, begin(&database).await);
+        let declared = declared();
         let (begins, reads) =
-            tokio::join!(database.begin(TxMode::Write, &[], &declared()), database.read(count_items(), vec![]));
+            tokio::join!(database.begin(TxMode::Write, &[], &declared), database.read(count_items(), vec![]));
         for error in [begins.err().unwrap(), reads.err().unwrap()] {
             assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
         }

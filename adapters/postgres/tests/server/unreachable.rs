@@ -12,8 +12,9 @@ async fn complaints(url: &str) -> Vec<String> {
     let mut options = PostgresOptions::new(url);
     options.acquire_timeout = Duration::from_secs(3);
     let database = PostgresDatabase::connect(&options).unwrap();
+    let declared = declared();
     let (checks, begins, schema) =
-        tokio::join!(database.check(), database.begin(TxMode::Write, &[], &declared()), database.schema());
+        tokio::join!(database.check(), database.begin(TxMode::Write, &[], &declared), database.schema());
     let errors = [checks.unwrap_err(), begins.err().unwrap(), schema.err().unwrap()];
     assert!(!format!("{database:?}{options:?}").contains("secret"));
     let mut texts = Vec::new();
