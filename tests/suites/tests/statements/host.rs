@@ -16,6 +16,7 @@ use skep_application::{
     use_case_error,
 };
 use skep_domain::{
+    access::Role,
     catalog::{Category, CategoryId, Slug},
     shared::{
         Action, Described, Direction, Event, Field, Kind as FieldKind, PageLimit, SessionId, Text, Timestamp, UserId,
@@ -455,7 +456,7 @@ fn writing(store: &SqlStore) -> UseCase<Writing> {
 async fn a_use_case_over_both_is_carried_out_once(store: &SqlStore) {
     let store = filled(store).await;
     let writing = writing(&store);
-    let actor = Actor::user(UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)), vec![], "request");
+    let actor = Actor::user(UserId::new(Uuid::from_u128(1)), SessionId::NIL, vec![Role::User], "request");
     let write = async |actor: &Actor, number, title: &str, key: &str| {
         let input = WriteNote { category: category(number).id, title: title.to_owned() };
         writing.execute_once(actor, Some(&IdempotencyKey::parse(key).unwrap()), input).await
