@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::identity::{AccountCommand, LogInCommand};
 use skep_application::kernel::{Actor, AppError, Authorized, BoxError, Call, Command, Commands, Constraint};
-use skep_application::kernel::{FromUnit, IdempotencyKey, StoreError, UseCase};
+use skep_application::kernel::{FromUnit, IdempotencyKey, Invalid, StoreError, UseCase};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 use skep_application::ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
 use skep_application::ordering::{OrderView, OrderingTx};
-use skep_domain::shared::{Action, OrderId, ProductId, UserId};
+use skep_domain::shared::{Action, OrderId, ProductId, Text, UserId};
 use skep_sql::{Declared, Kind, Row, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Stored, Table, Verb};
 use skep_sqlite::SqliteDatabase;
 use std::sync::{Arc, LazyLock};
 
 /// The message that goes with an order. Its id is that of the order.
-struct Gift(OrderId, String);
+struct Gift(OrderId, Text);
 
 const TABLE: &str = "CREATE TABLE gifts (id UUID NOT NULL, message TEXT NOT NULL, \
     CONSTRAINT gifts_pkey PRIMARY KEY (id), CONSTRAINT gifts_id_fkey FOREIGN KEY (id) REFERENCES orders (id))";
@@ -35,7 +35,7 @@ static GIFTS: LazyLock<Table<Gift>> = LazyLock::new(|| {
 
 impl Stored for Gift {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
-        Ok(Self(OrderId::new(row.uuid()?), row.text()?))
+        Ok(Self(OrderId::new(row.uuid()?), Text::stored(row.text()?)))
     }
 }
 
@@ -62,7 +62,7 @@ struct OrderGift(PlaceOrder);
 impl Command for OrderGift {
     type Unit = dyn GiftTx;
     type Input = (PlaceOrderCommand, String);
-    type Plan = (<PlaceOrder as Command>::Plan, String);
+    type Plan = (<PlaceOrder as Command>::Plan, Text);
     type Target = UserId;
     type Answer = OrderView;
     type Error = PlaceOrderError;
@@ -70,6 +70,7 @@ impl Command for OrderGift {
     const ACTION: Action = PlaceOrder::ACTION;
 
     async fn plan(&self, call: &mut Call<'_>, (order, message): Self::Input) -> Result<Self::Plan, Self::Error> {
+        let message = Text::line(&message, 200).map_err(|error| Invalid::one("/message", "invalid", error))?;
         Ok((self.0.plan(call, order).await?, message))
     }
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<UserId, Self::Error> {

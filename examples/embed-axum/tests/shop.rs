@@ -104,6 +104,8 @@ async fn a_refused_order_stores_nothing() {
     let ada = Client::log_in(&shop, "ada").await;
     let (status, refusal) = ada.order("first", &product, 3).await;
     assert_eq!(status, 409, "{refusal}");
+    let long = json!({ "lines": [[product, 1]], "message": "x".repeat(201) });
+    assert_eq!(ada.send(Request::post("/orders"), long).await.0, 422);
     let forged = Client { token: Some("forged".to_owned()), ..Client::new(&shop) };
     assert_eq!(forged.order("first", &product, 1).await.0, 401);
     assert_eq!(placed(&shop).await, 0);
