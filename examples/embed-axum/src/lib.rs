@@ -6,7 +6,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router, http::HeaderMap, http::StatusCode};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
-use skep_application::identity::{AccountCommand, LogInCommand};
+use skep_application::identity::{AccountInput, LogInCommand, RegisterUserCommand};
 use skep_application::kernel::{Actor, AppError, Authorized, BoxError, Call, Command, Commands, Constraint};
 use skep_application::kernel::{FromUnit, IdempotencyKey, Invalid, StoreError, UseCase};
 use skep_application::operations::{FOUNDATION, MigrationStep};
@@ -141,7 +141,7 @@ struct Account {
 
 async fn register(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(account): Json<Account>) -> Answer {
     let Account { email, password, display_name } = account;
-    let command = AccountCommand { email, password, display_name };
+    let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
     let user = shop.skep.app.identity.register_user.execute(&shop.caller(&headers).await?, command).await;
     Ok(Json(json!(user.map_err(refused)?)))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use skep::config::Config;
 use skep_application::{
     catalog::{CreateProductCommand, MoneyInput},
-    kernel::{Actor, OutboxQueries as _},
+    kernel::Actor,
 };
 use skep_sqlite::{SqliteDatabase, SqliteOptions};
 use std::sync::Arc;

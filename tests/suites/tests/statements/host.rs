@@ -180,9 +180,9 @@ impl NoteQueries for SqlStore {
 context! {
     /// One repository of ours and one of the host.
     unit NoteTx {
-        /// The categories.
+        /// The categories, which notes are on.
         categories: CategoryRepository by MockCategoryRepository,
-        /// The notes.
+        /// The notes of this program.
         notes: NoteRepository by MockNoteRepository,
     }
     #[cfg(any())]
