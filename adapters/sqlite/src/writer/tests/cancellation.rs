@@ -2,7 +2,7 @@
 
 use crate::{
     SqliteDatabase,
-    testing::{Fixture, insert, kind, poll_once, until},
+    testing::{Fixture, declared, insert, kind, poll_once, until},
 };
 use skep_application::kernel::TxMode;
 use skep_sql::SqlDatabase;

@@ -1,7 +1,7 @@
 //! Another writing process, units that are too old, and closing.
 
 use crate::{
-    testing::{Fixture, count, insert, kind, poll_once, until},
+    testing::{Fixture, count, declared, insert, kind, poll_once, until},
     writer::WriteUnit,
 };
 use skep_application::kernel::TxMode;
