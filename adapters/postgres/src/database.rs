@@ -11,8 +11,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
-use skep_sql::{Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
-use std::time::Duration;
+use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
@@ -89,9 +89,14 @@ impl SqlDatabase for PostgresDatabase {
     }
 
     /// Ignores `contended`: PostgreSQL queues writers on the rows themselves.
-    async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+    async fn begin(
+        &self,
+        mode: TxMode,
+        _contended: &[Key],
+        declared: &Arc<Declared>,
+    ) -> Result<Box<dyn SqlTransaction>, StoreError> {
         let lease = self.open(mode).await.map_err(Fault::into_store_error)?;
-        Ok(Box::new(PostgresTransaction::new(lease, mode, self.answer_timeout)))
+        Ok(Box::new(PostgresTransaction::new(lease, mode, Arc::clone(declared), self.answer_timeout)))
     }
 
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {

@@ -2,8 +2,8 @@
 //!
 //! | SQLSTATE | meaning | why |
 //! | --- | --- | --- |
-//! | 23505 | `Duplicate` | the constraint is one of ours; `Corrupt` if it is not |
-//! | 23001, 23503 | `Referenced` | the foreign key is one of ours; `Corrupt` if it is not |
+//! | 23505 | `Duplicate` | a table declares the constraint; `Corrupt` if none does |
+//! | 23001, 23503 | `Referenced` | the statement can break the foreign key; `Corrupt` if it cannot |
 //! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server rolled back |
 //! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
 //! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone; if the server is down, the next `begin` returns `Unavailable` |
@@ -15,14 +15,15 @@
 //!
 //! Only the text of an error is kept, never its detail: details quote rows, and rows contain e-mail addresses.
 
-use skep_application::kernel::{Constraint, StoreError};
+use skep_application::kernel::StoreError;
+use skep_sql::{Declared, Statement};
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 use std::{borrow::Cow, time::Duration};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    Duplicate(Constraint),
-    Referenced(Constraint),
+    Duplicate,
+    Referenced,
     Retry,
     Unavailable,
     Full,
@@ -48,27 +49,31 @@ pub(crate) enum Link {
 pub(crate) struct Fault {
     place: Cow<'static, str>,
     text: String,
+    /// The violated constraint, if it is one.
+    constraint: Option<String>,
     pub(crate) meaning: Meaning,
     pub(crate) link: Link,
 }
 
 impl Fault {
     pub(crate) fn new(place: impl Into<Cow<'static, str>>, text: impl Into<String>, meaning: Meaning) -> Self {
-        Self { place: place.into(), text: text.into(), meaning, link: Link::Works }
+        Self { place: place.into(), text: text.into(), constraint: None, meaning, link: Link::Works }
     }
 
     /// No answer came in time.
     pub(crate) fn silence(place: impl Into<Cow<'static, str>>, after: Duration) -> Self {
         let text = format!("no answer within {after:?}");
-        Self { place: place.into(), text, meaning: Meaning::Unavailable, link: Link::Lost }
+        Self { place: place.into(), text, constraint: None, meaning: Meaning::Unavailable, link: Link::Lost }
     }
 
     /// An error that sqlx reported for a statement on an open connection.
     pub(crate) fn of(place: impl Into<Cow<'static, str>>, error: &sqlx::Error) -> Self {
         let place = place.into();
+        let mut constraint = None;
         let (text, meaning, link) = match error {
             sqlx::Error::Database(error) => match error.try_downcast_ref::<PgDatabaseError>() {
                 Some(error) => {
+                    constraint = error.constraint().map(str::to_owned);
                     let (meaning, link) = judge(error);
                     (format!("{} ({})", error.message(), error.code()), meaning, link)
                 }
@@ -80,7 +85,7 @@ impl Fault {
             sqlx::Error::Configuration(error) => (error.to_string(), Meaning::Unavailable, Link::Lost),
             other => (other.to_string(), Meaning::Corrupt, Link::Works),
         };
-        Self { place, text, meaning, link }
+        Self { place, text, constraint, meaning, link }
     }
 
     /// An error that sqlx reported while it opened a connection. The store cannot be used, whatever the error is. The
@@ -97,26 +102,37 @@ impl Fault {
             sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Link::Unfit,
             _ => Link::Lost,
         };
-        Self { place, text, meaning: Meaning::Unavailable, link }
+        Self { place, text, constraint: None, meaning: Meaning::Unavailable, link }
     }
 
-    /// The error for the use case.
-    pub(crate) fn into_store_error(self) -> StoreError {
-        match self.meaning {
-            Meaning::Duplicate(constraint) => StoreError::Duplicate { constraint },
-            Meaning::Referenced(constraint) => StoreError::Referenced { constraint },
-            Meaning::Retry => StoreError::Retry(self.into()),
-            Meaning::Unavailable => StoreError::Unavailable(self.into()),
-            Meaning::Full => StoreError::Full(self.into()),
-            Meaning::Corrupt => StoreError::Corrupt(self.into()),
+    /// The error that a use case gets for a failed statement. It names the violated rule if that is declared.
+    pub(crate) fn of_statement(self, statement: &Statement, declared: &Declared) -> StoreError {
+        let name = self.constraint.as_deref().unwrap_or_default();
+        let duplicate = declared.unique_rule(name).filter(|_| self.meaning == Meaning::Duplicate);
+        let referenced = declared.foreign_key(statement, name).filter(|_| self.meaning == Meaning::Referenced);
+        match (duplicate, referenced) {
+            (Some(constraint), _) => StoreError::Duplicate { constraint },
+            (None, Some(constraint)) => StoreError::Referenced { constraint },
+            (None, None) => self.into_store_error(),
         }
     }
 
-    /// The error for the use case after a failed COMMIT that may have written.
-    pub(crate) fn of_commit_into_store_error(self) -> StoreError {
+    /// The error that a use case gets for anything else.
+    pub(crate) fn into_store_error(self) -> StoreError {
+        match self.meaning {
+            Meaning::Retry => StoreError::Retry(self.into()),
+            Meaning::Unavailable => StoreError::Unavailable(self.into()),
+            Meaning::Full => StoreError::Full(self.into()),
+            Meaning::Duplicate | Meaning::Referenced | Meaning::Corrupt => StoreError::Corrupt(self.into()),
+        }
+    }
+
+    /// The error that a use case gets when a COMMIT that may have written failed.
+    pub(crate) fn of_commit(self, declared: &Declared) -> StoreError {
+        static COMMIT: Statement = Statement::both("commit", "COMMIT", &[], &[]);
         match self.link {
             Link::Lost => StoreError::OutcomeUnknown(self.into()),
-            Link::Works | Link::Unfit | Link::Outdated => self.into_store_error(),
+            Link::Works | Link::Unfit | Link::Outdated => self.of_statement(&COMMIT, declared),
         }
     }
 }
@@ -138,8 +154,8 @@ pub fn is_refusal(error: &StoreError) -> bool {
 fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
     let fatal = matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
     let (meaning, link) = match error.code() {
-        "23505" => (duplicate(error.constraint()), Link::Works),
-        "23001" | "23503" => (referenced(error.constraint()), Link::Works),
+        "23505" => (Meaning::Duplicate, Link::Works),
+        "23001" | "23503" => (Meaning::Referenced, Link::Works),
         // The server translates the message of the error, but not the name of the routine.
         "0A000" if error.routine() == Some("RevalidateCachedQuery") => (Meaning::Retry, Link::Outdated),
         "26000" => (Meaning::Retry, Link::Outdated),
@@ -169,17 +185,12 @@ fn by_class(code: &str) -> (Meaning, Link) {
     }
 }
 
-fn duplicate(constraint: Option<&str>) -> Meaning {
-    constraint.and_then(skep_sql::unique_rule).map_or(Meaning::Corrupt, Meaning::Duplicate)
-}
-
-fn referenced(constraint: Option<&str>) -> Meaning {
-    constraint.and_then(skep_sql::foreign_key).map_or(Meaning::Corrupt, Meaning::Referenced)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use skep_application::kernel::Constraint;
+    use skep_sql::{Kind, Table, Value};
+    use std::sync::LazyLock;
 
     #[test]
     fn lost_connections_are_retried_and_slow_statements_are_not() {
@@ -191,21 +202,40 @@ mod tests {
     }
 
     #[test]
-    fn duplicate_of_an_unknown_constraint_is_corrupt() {
-        assert_eq!(
-            duplicate(Some("users_email_key")),
-            Meaning::Duplicate(skep_application::identity::constraints::USER_EMAIL)
-        );
-        assert_eq!(duplicate(Some("another_key")), Meaning::Corrupt);
-        assert_eq!(duplicate(None), Meaning::Corrupt);
-    }
-
-    #[test]
-    fn violation_of_an_unknown_reference_is_corrupt() {
-        let key = skep_sql::foreign_key("order_lines_order_id_fkey").unwrap();
-        assert_eq!(referenced(Some("order_lines_order_id_fkey")), Meaning::Referenced(key));
-        assert_eq!(referenced(Some("users_email_key")), Meaning::Corrupt);
-        assert_eq!(referenced(None), Meaning::Corrupt);
+    fn only_a_declared_rule_that_the_statement_can_violate_is_named() {
+        const ID: Constraint = Constraint::new("cells_pkey");
+        const COMB: Constraint = Constraint::new("cells_comb_id_fkey");
+        static CELLS: LazyLock<Table<()>> = LazyLock::new(|| {
+            let cells = Table::<()>::new("cells", "test.cell", ID).key("id", Kind::Uuid, |()| Value::Null);
+            let cells = cells.fixed("comb_id", Kind::Uuid, |()| Value::Null).references(COMB, "comb_id", "combs");
+            cells.offers(&[])
+        });
+        static READ: Statement = Statement::both("test.cell.read", "SELECT 1", &[], &[Kind::Int]);
+        static WRITE: Statement =
+            Statement::both("test.cell.write", "", &[Kind::Uuid], &[]).writes("cells", &[(1, "comb_id")]);
+        let declared = Declared::table(&CELLS);
+        let answer = |meaning, name: Option<&str>, statement: &Statement| {
+            let mut fault = Fault::new("x", "violated", meaning);
+            fault.constraint = name.map(str::to_owned);
+            match fault.of_statement(statement, &declared) {
+                StoreError::Duplicate { constraint } => format!("duplicate {}", constraint.name()),
+                StoreError::Referenced { constraint } => format!("referenced {}", constraint.name()),
+                StoreError::Corrupt(cause) => cause.to_string(),
+                other => format!("{other:?}"),
+            }
+        };
+        for (meaning, name, statement, expected) in [
+            (Meaning::Duplicate, Some("cells_pkey"), &READ, "duplicate cells_pkey"),
+            (Meaning::Duplicate, Some("cells_comb_id_fkey"), &WRITE, "x: violated"),
+            (Meaning::Duplicate, Some("another_key"), &WRITE, "x: violated"),
+            (Meaning::Duplicate, None, &WRITE, "x: violated"),
+            (Meaning::Referenced, Some("cells_comb_id_fkey"), &WRITE, "referenced cells_comb_id_fkey"),
+            (Meaning::Referenced, Some("cells_comb_id_fkey"), &READ, "x: violated"),
+            (Meaning::Referenced, Some("cells_pkey"), &WRITE, "x: violated"),
+            (Meaning::Corrupt, Some("cells_pkey"), &WRITE, "x: violated"),
+        ] {
+            assert_eq!(answer(meaning, name, statement), expected, "{meaning:?} {name:?}");
+        }
     }
 
     #[test]
@@ -221,11 +251,11 @@ mod tests {
     #[test]
     fn only_a_lost_connection_leaves_a_commit_unknown() {
         let broken = sqlx::Error::Io(std::io::ErrorKind::UnexpectedEof.into());
-        assert!(matches!(Fault::of("x", &broken).of_commit_into_store_error(), StoreError::OutcomeUnknown(_)));
+        assert!(matches!(Fault::of("x", &broken).of_commit(&Declared::default()), StoreError::OutcomeUnknown(_)));
         assert!(matches!(Fault::of("x", &broken).into_store_error(), StoreError::Retry(_)));
         let silent = Fault::silence("x", Duration::from_secs(1));
-        assert!(matches!(silent.of_commit_into_store_error(), StoreError::OutcomeUnknown(_)));
+        assert!(matches!(silent.of_commit(&Declared::default()), StoreError::OutcomeUnknown(_)));
         let refused = Fault::new("x", "no", Meaning::Full);
-        assert!(matches!(refused.of_commit_into_store_error(), StoreError::Full(_)));
+        assert!(matches!(refused.of_commit(&Declared::default()), StoreError::Full(_)));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::StoreError;
-use skep_sql::{Row, SqlConnection, SqlSchema, Statement, Value};
+use skep_sql::{Declared, Row, SqlConnection, SqlSchema, Statement, Value};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, postgres::PgArguments};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -111,7 +111,7 @@ impl SqlSchema for PostgresSchema {
         let mut raw = self.take()?;
         // If the connection is lost, the transaction is rolled back and the lock is free.
         let committed = answered("schema.commit", None, simple(&mut raw, "COMMIT")).await;
-        committed.map_err(Fault::of_commit_into_store_error)?;
+        committed.map_err(|fault| fault.of_commit(&Declared::default()))?;
         self.connection = Some(raw);
         Ok(())
     }

@@ -8,8 +8,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, TxMode};
-use skep_sql::{Row, SqlConnection, SqlTransaction, Statement, Value};
-use std::time::Duration;
+use skep_sql::{Declared, Row, SqlConnection, SqlTransaction, Statement, Value};
+use std::{sync::Arc, time::Duration};
 
 /// The statement that begins a transaction. It sets the isolation level, because a server may have another default. It
 /// does not set READ WRITE, so that a server that was made read-only stays so.
@@ -30,20 +30,26 @@ pub(crate) struct PostgresTransaction {
     /// The connection after the server has refused a statement. It can only be rolled back.
     refused: Option<Lease>,
     mode: TxMode,
+    declared: Arc<Declared>,
     answer_timeout: Option<Duration>,
 }
 
 impl PostgresTransaction {
     /// A transaction on a connection on which `BEGIN` was sent.
-    pub(crate) fn new(lease: Lease, mode: TxMode, answer_timeout: Option<Duration>) -> Self {
-        Self { lease: Some(lease), refused: None, mode, answer_timeout }
+    pub(crate) fn new(lease: Lease, mode: TxMode, declared: Arc<Declared>, answer_timeout: Option<Duration>) -> Self {
+        Self { lease: Some(lease), refused: None, mode, declared, answer_timeout }
     }
 
     fn take(&mut self) -> Result<Lease, StoreError> {
         self.lease.take().ok_or_else(StoreError::after_error)
     }
 
-    fn bring_back<T>(&mut self, lease: Lease, done: Result<T, Fault>) -> Result<T, StoreError> {
+    fn bring_back<T>(
+        &mut self,
+        statement: &'static Statement,
+        lease: Lease,
+        done: Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         match done {
             Ok(done) => {
                 self.lease = Some(lease);
@@ -51,7 +57,7 @@ impl PostgresTransaction {
             }
             Err(fault) if fault.link == Link::Works => {
                 self.refused = Some(lease);
-                Err(fault.into_store_error())
+                Err(fault.of_statement(statement, &self.declared))
             }
             Err(fault) => {
                 lease.end(fault.link);
@@ -67,7 +73,7 @@ impl SqlConnection for PostgresTransaction {
         let mut lease = self.take()?;
         let arguments = values::bind(statement, args)?;
         let done = answered(statement.name, self.answer_timeout, execute(lease.raw(), statement, arguments)).await;
-        self.bring_back(lease, done)
+        self.bring_back(statement, lease, done)
     }
 
     async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
@@ -75,10 +81,10 @@ impl SqlConnection for PostgresTransaction {
         let empty = rows.is_empty();
         let arguments = values::bind_rows(statement, rows)?;
         if empty {
-            return self.bring_back(lease, Ok(0));
+            return self.bring_back(statement, lease, Ok(0));
         }
         let done = answered(statement.name, self.answer_timeout, execute(lease.raw(), statement, arguments)).await;
-        self.bring_back(lease, done)
+        self.bring_back(statement, lease, done)
     }
 
     async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
@@ -87,9 +93,9 @@ impl SqlConnection for PostgresTransaction {
         let done = answered(statement.name, self.answer_timeout, fetch(lease.raw(), statement, arguments)).await;
         let rows = match done {
             Ok(rows) => values::rows(statement, &rows)?,
-            Err(fault) => return self.bring_back(lease, Err(fault)),
+            Err(fault) => return self.bring_back(statement, lease, Err(fault)),
         };
-        self.bring_back(lease, Ok(rows))
+        self.bring_back(statement, lease, Ok(rows))
     }
 }
 
@@ -106,7 +112,7 @@ impl SqlTransaction for PostgresTransaction {
                 lease.end(fault.link);
                 Err(match self.mode {
                     TxMode::Read => fault.into_store_error(),
-                    TxMode::Write => fault.of_commit_into_store_error(),
+                    TxMode::Write => fault.of_commit(&self.declared),
                 })
             }
         }

@@ -1,8 +1,9 @@
 //! The traits of a driver. SQLite and PostgreSQL implement these and nothing else.
 
-use super::{Engine, Row, Statement, Value};
+use super::{Declared, Engine, Row, Statement, Value};
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
+use std::sync::Arc;
 
 /// Runs statements. Every method checks its arguments with [`Statement::check`] and classifies the driver's errors.
 #[async_trait]
@@ -47,7 +48,14 @@ pub trait SqlDatabase: Send + Sync {
     fn engine(&self) -> Engine;
     /// Opens a transaction. On SQLite, write transactions queue fairly for the one writer. On PostgreSQL, writing uses
     /// read committed, and reading uses one snapshot.
-    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError>;
+    ///
+    /// `declared` names the rules that a statement violates. A violation of any other rule is `Corrupt`.
+    async fn begin(
+        &self,
+        mode: TxMode,
+        contended: &[Key],
+        declared: &Arc<Declared>,
+    ) -> Result<Box<dyn SqlTransaction>, StoreError>;
     /// Runs one reading statement outside of any transaction. It sees everything that was committed before.
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError>;
     /// Locks the schema. Waits up to one minute for another instance that holds the lock.

@@ -1,111 +1,196 @@
-//! The tables and statements that the contexts declare.
+//! What is declared of tables and statements, by this crate and by a program that has tables of its own.
 
 use super::{
-    Statement, Value, catalog, identity, kernel, operations, ordering,
-    shape::{Shape, Verb},
+    Effect, Statement, Value, catalog, identity, kernel, operations, ordering,
+    shape::{Reference, Shape},
     table::Table,
 };
 use skep_application::kernel::Constraint;
-use std::sync::LazyLock;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
-/// Tables and statements. Each file of a context returns its own.
-#[derive(Default)]
-pub(crate) struct Declared {
+/// Tables and statements. Each file of a context returns its own, and so does a program with tables of its own
+/// ([`SqlStore::with_tables`](crate::SqlStore::with_tables)).
+///
+/// A driver gets the declarations of its store with each transaction. From them it finds the rule that a failed
+/// statement has violated.
+#[derive(Debug, Clone, Default)]
+pub struct Declared {
     tables: Vec<&'static Shape>,
     statements: Vec<&'static Statement>,
 }
 
+/// The declarations do not fit together. The text names the table or the statement and the fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the tables of this program do not fit together: {0}")]
+pub struct Misdeclared(String);
+
+/// Building.
 impl Declared {
     /// A table, with the statements that it offers.
-    pub(crate) fn table<E>(table: &'static Table<E>) -> Self {
+    #[must_use]
+    pub fn table<E>(table: &'static Table<E>) -> Self {
         let shape: &'static Shape = table;
         Self { tables: vec![shape], statements: shape.offered.iter().map(|(_, statement)| statement).collect() }
     }
 
     /// Adds statements with a handwritten text.
-    pub(crate) fn statements(mut self, statements: impl IntoIterator<Item = &'static Statement>) -> Self {
+    #[must_use]
+    pub fn statements(mut self, statements: impl IntoIterator<Item = &'static Statement>) -> Self {
         self.statements.extend(statements);
         self
     }
 
     /// Joins both declarations.
-    pub(crate) fn and(mut self, other: Self) -> Self {
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
         self.tables.extend(other.tables);
         self.statements(other.statements)
     }
+
+    /// Fails with the first name that occurs twice, or that stands for no table or column.
+    pub(crate) fn check(&self) -> Result<(), Misdeclared> {
+        let mut names = BTreeSet::new();
+        let statements = self.statements.iter().map(|statement| ("the statement", statement.name));
+        let tables = self.tables.iter().map(|table| ("the table", table.name));
+        let rules = self.tables.iter().flat_map(|table| table.rules()).map(|rule| rule.constraint);
+        let keys = self.references().map(|(_, reference)| reference.constraint);
+        let rules = rules.chain(keys).map(|rule| ("the rule", rule.name()));
+        if let Some((what, name)) = statements.chain(tables).chain(rules).find(|named| !names.insert(*named)) {
+            return Err(Misdeclared(format!("{what} {name} is declared twice")));
+        }
+        for table in &self.tables {
+            let ruled = table.rules().flat_map(|rule| if rule.columns.is_empty() { vec![""] } else { rule.columns });
+            let mut named = ruled.chain(table.references.iter().map(|reference| reference.column));
+            if let Some(missing) = named.find(|name| !table.has(name)) {
+                return Err(Misdeclared(format!("a rule of {} is on \"{missing}\", which is no column", table.name)));
+            }
+        }
+        let has_id = |name: &str| self.tables.iter().any(|table| table.name == name && table.has("id"));
+        match self.references().find(|(_, reference)| !has_id(reference.table)) {
+            Some((table, Reference { column, table: target, .. })) => {
+                Err(Misdeclared(format!("{}.{column} refers to {target}.id, which is not declared", table.name)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Every statement, those that tables offer too. A program's own test may prepare each of them.
+    pub fn all(&self) -> impl Iterator<Item = &'static Statement> {
+        self.statements.iter().copied()
+    }
+
+    /// The foreign keys, each with the table that has it.
+    fn references(&self) -> impl Iterator<Item = (&'static Shape, &'static Reference)> {
+        self.tables.iter().flat_map(|table| table.references.iter().map(move |reference| (*table, reference)))
+    }
 }
 
-static ALL: LazyLock<Declared> = LazyLock::new(|| {
-    kernel::declared()
-        .and(identity::declared())
-        .and(catalog::declared())
-        .and(ordering::declared())
-        .and(operations::declared())
+/// Naming the rule that a failed statement has violated, for drivers.
+impl Declared {
+    /// Finds the uniqueness rule whose index or key has this name.
+    #[must_use]
+    pub fn unique_rule(&self, name: &str) -> Option<Constraint> {
+        let rules = self.tables.iter().flat_map(|table| table.rules());
+        rules.map(|rule| rule.constraint).find(|constraint| constraint.name() == name)
+    }
+
+    /// Finds the uniqueness rule that SQLite names in its message `UNIQUE constraint failed: table.column, …`, or
+    /// `… failed: index 'name'` for an index on an expression.
+    #[must_use]
+    pub fn unique_rule_by_message(&self, message: &str) -> Option<Constraint> {
+        if let Some(index) = message.split('\'').nth(1) {
+            return self.unique_rule(index);
+        }
+        let listed = message.rsplit_once(": ").map_or(message, |(_, listed)| listed).trim();
+        let columns: Vec<_> = listed.split(", ").map(|column| column.split_once('.')).collect::<Option<_>>()?;
+        let table = self.tables.iter().find(|table| columns.iter().all(|(of, _)| *of == table.name))?;
+        let mut rules = table.rules();
+        let rule = rules.find(|rule| rule.columns.iter().eq(columns.iter().map(|(_, column)| column)))?;
+        Some(rule.constraint)
+    }
+
+    /// Finds the foreign key with this name among those that the statement can break. Others do not count, although
+    /// PostgreSQL names them: SQLite names none, and both engines answer alike.
+    #[must_use]
+    pub fn foreign_key(&self, statement: &Statement, name: &str) -> Option<Constraint> {
+        let mut breakable = self.references().filter(|(table, reference)| match statement.effect {
+            Effect::None => false,
+            Effect::Writes { table: written, columns } => {
+                table.name == written && columns.iter().any(|(_, column)| *column == reference.column)
+            }
+            Effect::Deletes { table: deleted, .. } => reference.table == deleted,
+        });
+        let (_, reference) = breakable.find(|(_, reference)| reference.constraint.name() == name)?;
+        Some(reference.constraint)
+    }
+
+    /// Finds the foreign key that a statement broke, for an engine that only reports that one is broken (SQLite). Call
+    /// it in the same transaction, right after the statement failed: with one writer, nothing has changed since.
+    ///
+    /// `args` are those of the failed row. `exists` returns whether a text with one parameter finds a row.
+    pub fn broken_foreign_key(
+        &self,
+        statement: &Statement,
+        args: &[Value],
+        exists: &mut dyn FnMut(&str, &Value) -> bool,
+    ) -> Option<Constraint> {
+        let value = |parameter: usize| args.get(parameter.checked_sub(1)?);
+        let mut references = self.references();
+        let (_, broken) = match statement.effect {
+            Effect::None => None,
+            Effect::Writes { table: written, columns } => {
+                let of = |name: &str| columns.iter().find(|(_, column)| *column == name).and_then(|(n, _)| value(*n));
+                references.filter(|(table, _)| table.name == written).find(|(_, reference)| {
+                    of(reference.column).is_some_and(|value| {
+                        // A new row may refer to itself.
+                        let itself = reference.table == written && of("id") == Some(value);
+                        let text = format!("SELECT 1 FROM {} WHERE id = $1", reference.table);
+                        *value != Value::Null && !itself && !exists(&text, value)
+                    })
+                })
+            }
+            Effect::Deletes { table: deleted, id } => {
+                let id = value(id)?;
+                references.find(|(table, reference)| {
+                    // A row that refers to itself can be deleted.
+                    let others = if table.name == deleted { " AND id <> $1" } else { "" };
+                    let text = format!("SELECT 1 FROM {} WHERE {} = $1{others}", table.name, reference.column);
+                    reference.table == deleted && exists(&text, id)
+                })
+            }
+        }?;
+        Some(broken.constraint)
+    }
+}
+
+static OURS: LazyLock<Arc<Declared>> = LazyLock::new(|| {
+    let contexts = kernel::declared().and(identity::declared()).and(catalog::declared()).and(ordering::declared());
+    Arc::new(contexts.and(operations::declared()))
 });
+
+/// The declarations of this crate, with which each store begins.
+pub(crate) fn ours() -> Arc<Declared> {
+    Arc::clone(&OURS)
+}
 
 /// Every table that the repositories write. Tests compare them with the catalogs of both engines.
 #[must_use]
 pub fn tables() -> &'static [&'static Shape] {
-    &ALL.tables
+    &OURS.tables
 }
 
 /// Every statement that the repositories and queries run. Tests prepare each of them on both engines.
 #[must_use]
 pub fn statements() -> &'static [&'static Statement] {
-    &ALL.statements
-}
-
-/// Finds the uniqueness rule whose index or key has this name.
-#[must_use]
-pub fn unique_rule(name: &str) -> Option<Constraint> {
-    let rules = tables().iter().flat_map(|table| table.rules());
-    rules.map(|rule| rule.constraint).find(|constraint| constraint.name() == name)
-}
-
-/// Finds the foreign key with this constraint name.
-#[must_use]
-pub fn foreign_key(name: &str) -> Option<Constraint> {
-    let references = tables().iter().flat_map(|table| &table.references);
-    references.map(|reference| reference.constraint).find(|constraint| constraint.name() == name)
-}
-
-/// Finds the uniqueness rule that SQLite names in its message `UNIQUE constraint failed: table.column, …`, or
-/// `… failed: index 'name'` for an index on an expression.
-#[must_use]
-pub fn unique_rule_by_message(message: &str) -> Option<Constraint> {
-    if let Some(index) = message.split('\'').nth(1) {
-        return unique_rule(index);
-    }
-    let listed = message.rsplit_once(": ").map_or(message, |(_, listed)| listed).trim();
-    let columns: Vec<_> = listed.split(", ").map(|column| column.split_once('.')).collect::<Option<_>>()?;
-    let table = tables().iter().find(|table| columns.iter().all(|(of, _)| *of == table.name))?;
-    let mut rules = table.rules();
-    let rule = rules.find(|rule| rule.columns.iter().eq(columns.iter().map(|(_, column)| column)))?;
-    Some(rule.constraint)
-}
-
-/// Finds the foreign key that a statement broke, for an engine that only reports that one is broken (SQLite). Call it
-/// in the same transaction, right after the statement failed: with one writer, nothing has changed since.
-///
-/// Knows only the statements that are generated from a table's declaration. `exists` returns whether a text with one
-/// parameter finds a row.
-pub fn broken_foreign_key(
-    statement: &'static Statement,
-    args: &[Value],
-    exists: &mut dyn FnMut(&str, &Value) -> bool,
-) -> Option<Constraint> {
-    let made_for = |table: &&'static Shape| -> Option<Verb> {
-        let mut offered = table.offered.iter();
-        offered.find(|(_, offered)| std::ptr::eq(offered, statement)).map(|(verb, _)| *verb)
-    };
-    let (table, verb) = tables().iter().find_map(|table| Some((table, made_for(table)?)))?;
-    table.broken_reference(verb, args, tables(), exists)
+    &OURS.statements
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn every_uniqueness_rule_is_found_by_its_columns() {
@@ -113,50 +198,27 @@ mod tests {
             for rule in table.rules() {
                 let listed: Vec<_> = rule.columns.iter().map(|column| format!("{}.{column}", table.name)).collect();
                 let message = format!("UNIQUE constraint failed: {}", listed.join(", "));
-                assert_eq!(unique_rule_by_message(&message), Some(rule.constraint), "{message}");
+                assert_eq!(OURS.unique_rule_by_message(&message), Some(rule.constraint), "{message}");
                 let message = format!("UNIQUE constraint failed: index '{}'", rule.constraint.name());
-                assert_eq!(unique_rule_by_message(&message), Some(rule.constraint), "{message}");
+                assert_eq!(OURS.unique_rule_by_message(&message), Some(rule.constraint), "{message}");
             }
         }
         for unknown in ["users.nothing", "nothing.id", "users", "", "users.id, orders.id", "index 'nothing_key'"] {
-            assert_eq!(unique_rule_by_message(&format!("UNIQUE constraint failed: {unknown}")), None, "{unknown}");
+            assert_eq!(OURS.unique_rule_by_message(&format!("UNIQUE constraint failed: {unknown}")), None, "{unknown}");
         }
     }
 
     #[test]
     fn every_constraint_that_use_cases_know_belongs_to_a_table() {
         for constraint in skep_application::constraints() {
-            assert_eq!(unique_rule(constraint.name()), Some(constraint), "{}", constraint.name());
+            assert_eq!(OURS.unique_rule(constraint.name()), Some(constraint), "{}", constraint.name());
         }
-        assert_eq!(unique_rule("users_email_ke"), None);
-        assert_eq!(foreign_key("sessions_user_id_fkey").map(Constraint::name), Some("sessions_user_id_fkey"));
-        assert_eq!(foreign_key("users_email_key"), None);
+        assert_eq!(OURS.unique_rule("users_email_ke"), None);
+        assert_eq!(OURS.unique_rule("sessions_user_id_fkey"), None);
     }
 
     #[test]
-    fn rules_and_tables_have_unique_names() {
-        let rules = tables().iter().flat_map(|table| table.rules().map(|rule| rule.constraint));
-        let references =
-            tables().iter().flat_map(|table| table.references.iter().map(|reference| reference.constraint));
-        let names: Vec<_> = rules.chain(references).map(|constraint| constraint.name()).collect();
-        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
-        let names: BTreeSet<_> = tables().iter().map(|table| table.name).collect();
-        assert_eq!(names.len(), tables().len());
-    }
-
-    #[test]
-    fn rules_and_references_name_columns_that_exist() {
-        for table in tables() {
-            let has = |wanted: &&str| table.columns.iter().any(|column| column.name == *wanted);
-            assert!(
-                table.rules().all(|rule| !rule.columns.is_empty() && rule.columns.iter().all(has)),
-                "{}",
-                table.name
-            );
-            for reference in &table.references {
-                let target = tables().iter().find(|target| target.name == reference.table);
-                assert!(has(&reference.column) && target.is_some(), "{} {reference:?}", table.name);
-            }
-        }
+    fn our_declarations_fit_together() {
+        assert_eq!(OURS.check(), Ok(()));
     }
 }

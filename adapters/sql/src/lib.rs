@@ -23,10 +23,13 @@ mod unit;
 mod value;
 
 pub use database::{SqlConnection, SqlDatabase, SqlSchema, SqlTransaction};
-pub use declared::{broken_foreign_key, foreign_key, statements, tables, unique_rule, unique_rule_by_message};
+pub use declared::{Declared, Misdeclared, statements, tables};
 pub use operations::{SqlCode, SqlSet, SqlStep, SqlWork};
-pub use shape::{Column, Reference, Role, Rule, Shape};
-pub use statement::{Engine, Sql, Statement};
+pub use page::{Listed, Pages};
+pub use shape::{Column, Reference, Role, Rule, Shape, Verb};
+pub use statement::{Effect, Engine, Sql, Statement};
 pub use store::SqlStore;
+pub use stored::{RowId, Stored};
+pub use table::Table;
 pub use unit::SqlUnit;
 pub use value::{Kind, Row, Value};

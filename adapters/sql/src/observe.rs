@@ -3,7 +3,7 @@
 //! Watching a statement allocates nothing and takes no lock. On SQLite, a statement inside a unit of work takes about
 //! as long as reading the clock twice, so only the unit is timed there, not each of its statements.
 
-use super::{Engine, Statement, statements};
+use super::{Declared, Engine, Statement};
 use metrics::Histogram;
 use skep_application::kernel::{StoreError, UnitOutcome};
 use std::{
@@ -43,13 +43,13 @@ macro_rules! operation_span {
 
 impl Observer {
     /// Install the metrics recorder before: it is asked only once for each handle.
-    pub(crate) fn new(engine: Engine) -> Arc<Self> {
+    pub(crate) fn new(engine: Engine, declared: &Declared) -> Arc<Self> {
         let (system, times_all) = match engine {
             Engine::Sqlite => ("sqlite", false),
             Engine::Postgres => ("postgresql", true),
         };
-        let mut operations: Vec<_> =
-            statements().iter().map(|statement| (address(statement), statement.name, OnceLock::new())).collect();
+        let named = |statement: &'static Statement| (address(statement), statement.name, OnceLock::new());
+        let mut operations: Vec<_> = declared.all().map(named).collect();
         operations.sort_unstable_by_key(|(address, ..)| *address);
         let units = std::array::from_fn(|outcome| {
             let labels = [("db_system_name", system), ("outcome", UnitOutcome::ALL[outcome].name())];
@@ -92,11 +92,12 @@ impl Observer {
         self.operations.binary_search_by_key(&address(statement), |(address, ..)| *address)
     }
 
-    /// Panics in debug builds if no context declares the statement: it would be neither timed nor tested on both
-    /// engines. This crate's tests have undeclared statements, called `test.…`.
+    /// Panics in debug builds if the statement is not declared: it would not be timed, a statement of ours would not be
+    /// tested on both engines, and the rules of a host's table would not be named. This crate's tests have undeclared
+    /// statements, called `test.…`.
     fn expect_declared(&self, statement: &'static Statement) {
         let known = self.at(statement).is_ok() || statement.name.starts_with("test.");
-        debug_assert!(known, "{} is not declared by its context", statement.name);
+        debug_assert!(known, "{} is not declared: a host passes its tables to with_tables", statement.name);
     }
 
     fn operation(&self, statement: &'static Statement) -> Option<&Histogram> {

@@ -6,21 +6,21 @@ use skep_domain::shared::Direction;
 
 /// A list that can be read in pages, in several orders and both directions, and counted. Its statements are called
 /// `context.entity.list…_up_first`, and so on.
-pub(crate) struct Pages {
+pub struct Pages {
     lists: Vec<List>,
     count: Statement,
 }
 
 /// The declaration of a list.
-pub(crate) struct Listed<'a> {
-    /// The condition on every row, as in [`Shape::query`], or an empty text.
-    pub(crate) condition: &'a str,
+pub struct Listed<'a> {
+    /// The condition on every row, as in [`Shape::query`], or an empty text. An `OR` is in parentheses.
+    pub condition: &'a str,
     /// The kinds of the parameters in the condition.
-    pub(crate) params: &'a [Kind],
+    pub params: &'a [Kind],
     /// The verbs of the lists, each with the column that sorts it. Equal rows are sorted by `id`.
-    pub(crate) sorts: &'a [(String, &'static str)],
+    pub sorts: &'a [(String, &'static str)],
     /// The verb of the statement that counts the rows.
-    pub(crate) count: &'a str,
+    pub count: &'a str,
 }
 
 /// A list in one order.
@@ -33,8 +33,13 @@ struct List {
 }
 
 impl Pages {
-    /// Builds the statements. Only for lists that live as long as the program, because names and parameters are leaked.
-    pub(crate) fn new(table: &Shape, listed: &Listed<'_>) -> Self {
+    /// Builds the statements, once, in a static: their names and kinds live as long as the program. The table has a
+    /// column `id`.
+    ///
+    /// # Panics
+    /// If a column that sorts does not exist.
+    #[must_use]
+    pub fn new(table: &Shape, listed: &Listed<'_>) -> Self {
         let directions = [Direction::Ascending, Direction::Descending];
         let sorts = listed.sorts.iter().flat_map(|sort| directions.map(|direction| (sort, direction)));
         let lists =
@@ -43,12 +48,18 @@ impl Pages {
         Self { lists, count: table.command(listed.count, &text, listed.params, &[Kind::Int]) }
     }
 
-    pub(crate) fn statements(&self) -> impl Iterator<Item = &Statement> {
+    /// Every statement of the list, for [`Declared::statements`](crate::Declared::statements).
+    pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.lists.iter().flat_map(|list| [&list.first, &list.next]).chain([&self.count])
     }
 
-    /// Reads a page of the list that is sorted by a column. `place` returns the position of a row in the list.
-    pub(crate) async fn page<T: Stored>(
+    /// Reads a page of the list that is sorted by a column, and counts all rows if the request asks for it. `args` are
+    /// those of the condition, and `place` returns the position of a row in the list. A position of another list is an
+    /// empty page.
+    ///
+    /// # Errors
+    /// Those of a driver. `Corrupt` if a row cannot be read.
+    pub async fn page<T: Stored>(
         &'static self,
         store: &SqlStore,
         by: (&'static str, Direction),

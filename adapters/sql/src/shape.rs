@@ -1,7 +1,7 @@
 //! A table as the database sees it, and the statements that are generated from it.
 
 use super::{
-    Kind, Sql, Statement, Value,
+    Effect, Kind, Sql, Statement,
     statement::{A_BATCH, A_LIST, A_LOCK},
 };
 use skep_application::kernel::{Constraint, StoreError};
@@ -28,9 +28,9 @@ pub struct Shape {
     pub(crate) offered: Vec<(Verb, Statement)>,
 }
 
-/// A statement that can be generated from a table's declaration.
+/// A statement that can be generated from a table's declaration ([`Table::offers`](crate::Table::offers)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verb {
+pub enum Verb {
     /// Reads one row by its key.
     Find,
     /// Reads the rows with these keys, in no order.
@@ -104,9 +104,15 @@ impl Shape {
         list(self.columns.iter().map(|column| format!("{qualifier}{}", column.name)))
     }
 
-    /// The kinds of the columns.
-    pub(crate) fn kinds(&self) -> Vec<Kind> {
+    /// The kinds of the columns, in their order: those of the parameters of a handwritten text that writes a whole row.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<Kind> {
         self.columns.iter().map(|column| column.kind).collect()
+    }
+
+    /// Whether there is a column with this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|column| column.name == name)
     }
 
     /// The kind of the column with this name.
@@ -147,21 +153,34 @@ impl Shape {
     /// - `{*}` for the columns, and `{alias.*}` for the columns of an alias;
     /// - `{in $1}` after a column, for "is one of the ids in this parameter";
     /// - `{for update}`, which locks the rows on an engine with several writers.
-    pub(crate) fn query(&self, verb: &str, text: &str, params: &[Kind], more: &[Kind]) -> Statement {
+    ///
+    /// It is made once, in a static, because its name and kinds live as long as the program. Its name is the table's
+    /// prefix and `verb`.
+    ///
+    /// # Panics
+    /// If the text has anything else in braces.
+    #[must_use]
+    pub fn query(&self, verb: &str, text: &str, params: &[Kind], more: &[Kind]) -> Statement {
         Statement {
             name: self.statement_name(verb),
             sql: self.sql(text),
             params: params.to_vec().leak(),
             columns: [&self.kinds(), more].concat().leak(),
             batch: false,
+            effect: Effect::None,
         }
     }
 
     /// Makes a statement that changes rows, or that does not return rows of the table. `columns` are the kinds of the
-    /// result. The text is as in [`Shape::query`].
-    pub(crate) fn command(&self, verb: &str, text: &str, params: &[Kind], columns: &'static [Kind]) -> Statement {
+    /// result. The text is as in [`Shape::query`]. A text that can break a foreign key says so with
+    /// [`Statement::writes`] or [`Statement::deletes`].
+    ///
+    /// # Panics
+    /// As [`Shape::query`].
+    #[must_use]
+    pub fn command(&self, verb: &str, text: &str, params: &[Kind], columns: &'static [Kind]) -> Statement {
         let (name, sql) = (self.statement_name(verb), self.sql(text));
-        Statement { name, sql, params: params.to_vec().leak(), columns, batch: false }
+        Statement { name, sql, params: params.to_vec().leak(), columns, batch: false, effect: Effect::None }
     }
 
     /// Leaks the name: a statement is made once and lives as long as the program.
@@ -171,7 +190,7 @@ impl Shape {
 
     /// Makes the statement for a verb.
     pub(crate) fn offer(&mut self, verb: Verb) {
-        let made = match verb {
+        let mut made = match verb {
             Verb::Find => self.find(),
             Verb::FindMany => self.find_many(),
             Verb::Insert => self.insert(),
@@ -180,6 +199,10 @@ impl Shape {
             Verb::SaveMany => self.save_many(),
             Verb::Delete => self.delete(),
         };
+        // A table that stores one row and many rows has a name for each.
+        if self.offered.iter().any(|(_, other)| other.name == made.name) {
+            made.name = format!("{}_{}", made.name, if made.batch { "many" } else { "one" }).leak();
+        }
         self.offered.push((verb, made));
     }
 
@@ -208,6 +231,7 @@ impl Shape {
         let values = list((1..=self.columns.len()).map(|number| format!("${number}")));
         let text = format!("INSERT INTO {} ({{*}}) VALUES ({values})", self.name);
         self.command(self.insert_verb, &text, &self.kinds(), &[])
+            .writes(self.name, self.numbered(0..self.columns.len()))
     }
 
     /// SQLite runs the text for each row, PostgreSQL once with an array for each column.
@@ -221,24 +245,24 @@ impl Shape {
     fn save(&self) -> Statement {
         let (key, version) = (self.only_key(), self.version());
         let sets: Vec<_> =
-            (2..).zip(self.of(Role::Saved)).map(|(n, column)| format!("{} = ${n}", column.name)).collect();
+            (2..).zip(self.of(Role::Saved)).map(|(n, column)| format!("{} = ${n}, ", column.name)).collect();
         let last = sets.len() + 2;
         let text = format!(
-            "UPDATE {} SET {}, {version} = {version} + 1 WHERE {} = $1 AND {version} = ${last}",
+            "UPDATE {} SET {}{version} = {version} + 1 WHERE {} = $1 AND {version} = ${last}",
             self.name,
-            sets.join(", "),
+            sets.concat(),
             key.name,
             version = version.name,
         );
-        self.command("save", &text, &self.saved_kinds(), &[])
+        self.command("save", &text, &self.saved_kinds(), &[]).writes(self.name, self.numbered(self.saved()))
     }
 
     fn save_many(&self) -> Statement {
         let (key, version) = (self.only_key().name, self.version().name);
-        let sets = list(self.of(Role::Saved).map(|column| format!("{0} = saved.{0}", column.name)));
+        let sets: String = self.of(Role::Saved).map(|column| format!("{0} = saved.{0}, ", column.name)).collect();
         let names = list(self.saved().map(|at| self.columns[at].name.to_owned()));
         let many = format!(
-            "UPDATE {} AS stored SET {sets}, {version} = stored.{version} + 1 FROM unnest({}) AS saved ({names}) \
+            "UPDATE {} AS stored SET {sets}{version} = stored.{version} + 1 FROM unnest({}) AS saved ({names}) \
              WHERE stored.{key} = saved.{key} AND stored.{version} = saved.{version}",
             self.name,
             arrays(&self.saved_kinds()),
@@ -249,7 +273,14 @@ impl Shape {
     fn delete(&self) -> Statement {
         let (key, version) = (self.only_key(), self.version());
         let text = format!("DELETE FROM {} WHERE {} = $1 AND {} = $2", self.name, key.name, version.name);
-        self.command("delete", &text, &[key.kind, version.kind], &[])
+        let delete = self.command("delete", &text, &[key.kind, version.kind], &[]);
+        // Foreign keys refer to a column `id`.
+        if key.name == "id" { delete.deletes(self.name, 1) } else { delete }
+    }
+
+    /// The names of these columns with the numbers of the parameters that they are written from.
+    fn numbered(&self, columns: impl Iterator<Item = usize>) -> &'static [(usize, &'static str)] {
+        (1..).zip(columns).map(|(number, at)| (number, self.columns[at].name)).collect::<Vec<_>>().leak()
     }
 
     /// The positions of the columns that a save binds: the key, the saved columns, the version that was read.
@@ -295,42 +326,6 @@ impl Shape {
             None => Sql::Both(Cow::Owned(sqlite)),
             Some(why) => Sql::Per { sqlite: Cow::Owned(sqlite), postgres: Cow::Owned(postgres), why },
         }
-    }
-
-    /// Finds the reference that a generated statement of this table broke, given its arguments, for an engine that only
-    /// reports that one is broken. `referring` are all tables. `exists` returns whether a text with one parameter finds
-    /// a row.
-    pub(crate) fn broken_reference(
-        &self,
-        verb: Verb,
-        args: &[Value],
-        referring: &[&'static Self],
-        exists: &mut dyn FnMut(&str, &Value) -> bool,
-    ) -> Option<Constraint> {
-        if verb == Verb::Delete {
-            let all =
-                referring.iter().flat_map(|shape| shape.references.iter().map(|reference| (shape.name, reference)));
-            let mut ours = all.filter(|(_, reference)| reference.table == self.name);
-            let found = ours.find(|(table, reference)| {
-                // A row that refers to itself can be deleted.
-                let others = if *table == self.name { " AND id <> $1" } else { "" };
-                exists(&format!("SELECT 1 FROM {table} WHERE {} = $1{others}", reference.column), &args[0])
-            });
-            return found.map(|(_, reference)| reference.constraint);
-        }
-        let saves = matches!(verb, Verb::Save | Verb::SaveMany);
-        let written: Vec<_> = if saves { self.saved().collect() } else { (0..self.columns.len()).collect() };
-        let found = self.references.iter().find(|reference| {
-            let at = written.iter().position(|at| self.columns[*at].name == reference.column);
-            at.and_then(|at| args.get(at)).is_some_and(|value| {
-                // A new row may refer to itself.
-                let itself = reference.table == self.name && Some(value) == args.first();
-                *value != Value::Null
-                    && !itself
-                    && !exists(&format!("SELECT 1 FROM {} WHERE id = $1", reference.table), value)
-            })
-        });
-        found.map(|reference| reference.constraint)
     }
 }
 

@@ -53,6 +53,31 @@ pub struct Statement {
     pub columns: &'static [Kind],
     /// Whether it runs with [`super::SqlConnection::execute_many`].
     pub batch: bool,
+    /// The foreign keys that it can break.
+    pub effect: Effect,
+}
+
+/// What a statement writes, as far as foreign keys depend on it. SQLite reports only that a foreign key is broken: the
+/// driver looks for the one, with the arguments of the statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It can break no foreign key.
+    None,
+    /// Inserts or updates rows.
+    Writes {
+        /// The table that is written.
+        table: &'static str,
+        /// The numbers of parameters, from 1, with the columns that they go to. Columns without a foreign key may be
+        /// left out, except the `id` of a row that can refer to itself.
+        columns: &'static [(usize, &'static str)],
+    },
+    /// Deletes a row.
+    Deletes {
+        /// The table that the row is deleted from.
+        table: &'static str,
+        /// The number of the parameter, from 1, that is the row's `id`.
+        id: usize,
+    },
 }
 
 impl Statement {
@@ -64,7 +89,7 @@ impl Statement {
         params: &'static [Kind],
         columns: &'static [Kind],
     ) -> Self {
-        Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false }
+        Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false, effect: Effect::None }
     }
 
     /// A statement with a text for each engine, and the reason why they differ.
@@ -77,7 +102,7 @@ impl Statement {
         columns: &'static [Kind],
     ) -> Self {
         let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why };
-        Self { name, sql, params, columns, batch: false }
+        Self { name, sql, params, columns, batch: false, effect: Effect::None }
     }
 
     /// A statement for many rows. SQLite runs its text for each row, PostgreSQL once with an array for each parameter.
@@ -88,7 +113,27 @@ impl Statement {
         params: &'static [Kind],
     ) -> Self {
         let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why: A_BATCH };
-        Self { name, sql, params, columns: &[], batch: true }
+        Self { name, sql, params, columns: &[], batch: true, effect: Effect::None }
+    }
+
+    /// The same statement, which inserts or updates rows of `table` and can break its foreign keys. `columns` are the
+    /// numbers of parameters with the columns that they go to, as in [`Effect::Writes`].
+    ///
+    /// A violation is then `Referenced`. Without this, it is `Corrupt`.
+    #[must_use]
+    pub const fn writes(mut self, table: &'static str, columns: &'static [(usize, &'static str)]) -> Self {
+        self.effect = Effect::Writes { table, columns };
+        self
+    }
+
+    /// The same statement, which deletes the row of `table` whose `id` is the parameter with this number, and can break
+    /// the foreign keys that refer to it.
+    ///
+    /// A violation is then `Referenced`. Without this, it is `Corrupt`.
+    #[must_use]
+    pub const fn deletes(mut self, table: &'static str, id: usize) -> Self {
+        self.effect = Effect::Deletes { table, id };
+        self
     }
 
     /// The text for this engine.

@@ -1,6 +1,9 @@
 //! The store: units of work and queries over one database.
 
-use super::{Row, SqlDatabase, SqlSet, SqlStep, SqlUnit, Statement, Value, observe::Observer, operations::SETS};
+use super::{
+    Declared, Misdeclared, Row, SqlDatabase, SqlSet, SqlStep, SqlUnit, Statement, Value, declared::ours,
+    observe::Observer, operations::SETS,
+};
 use skep_application::{
     kernel::{Clock, Key, StoreError, TxMode, Units},
     operations::{MigrationError, Schedule},
@@ -13,6 +16,7 @@ pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schedule: Arc<Schedule<SqlStep>>,
+    declared: Arc<Declared>,
     observer: Arc<Observer>,
 }
 
@@ -21,8 +25,9 @@ impl SqlStore {
     /// recorder, if there is one, before this call.
     #[must_use]
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
-        let observer = Observer::new(database.engine());
-        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), observer }
+        let declared = ours();
+        let observer = Observer::new(database.engine(), &declared);
+        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), declared, observer }
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their tables.
@@ -34,8 +39,26 @@ impl SqlStore {
         Ok(self)
     }
 
-    /// Reads rows, outside of any unit of work.
-    pub(crate) async fn rows<T>(
+    /// Adds the tables of a host program, with their statements. The store then names their rules in `Duplicate` and
+    /// `Referenced`, also where a deletion of ours meets a row of theirs, and times their statements. Install a metrics
+    /// recorder, if there is one, before this call.
+    ///
+    /// # Errors
+    /// [`Misdeclared`], for example if a table or a rule has the name of one of ours.
+    pub fn with_tables(mut self, tables: Declared) -> Result<Self, Misdeclared> {
+        let declared = Declared::clone(&self.declared).and(tables);
+        declared.check()?;
+        self.observer = Observer::new(self.database.engine(), &declared);
+        self.declared = Arc::new(declared);
+        Ok(self)
+    }
+
+    /// Runs a reading statement outside of any unit of work, and reads its rows. `read` takes the declared columns from
+    /// left to right.
+    ///
+    /// # Errors
+    /// Those of a driver, and that of `read`.
+    pub async fn rows<T>(
         &self,
         statement: &'static Statement,
         args: Vec<Value>,
@@ -45,8 +68,11 @@ impl SqlStore {
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
 
-    /// Reads a row, if there is one.
-    pub(crate) async fn row<T>(
+    /// Runs a reading statement outside of any unit of work, and reads its only row, if there is one.
+    ///
+    /// # Errors
+    /// As [`SqlStore::rows`].
+    pub async fn row<T>(
         &self,
         statement: &'static Statement,
         args: Vec<Value>,
@@ -57,7 +83,10 @@ impl SqlStore {
     }
 
     /// Runs a statement that counts rows.
-    pub(crate) async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+    ///
+    /// # Errors
+    /// As [`SqlStore::rows`]. `Corrupt` if the answer is not a count.
+    pub async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         let count = self.row(statement, args, Row::int).await?;
         let count = count.and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| StoreError::Corrupt(format!("{}: no number", statement.name).into()))
@@ -69,7 +98,7 @@ impl Units for SqlStore {
 
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
         let mut watched = self.observer.unit();
-        let transaction = watched.begin(self.database.begin(mode, contended)).await?;
+        let transaction = watched.begin(self.database.begin(mode, contended, &self.declared)).await?;
         Ok(SqlUnit::new(transaction, mode, watched))
     }
 }

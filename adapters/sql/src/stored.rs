@@ -8,8 +8,8 @@ use skep_domain::{
 };
 use std::fmt::Display;
 
-/// A value that is read from the columns of a table's row, in their order.
-pub(crate) trait Stored: Sized {
+/// A value that is read from the columns of a table's row, in the order of their declaration.
+pub trait Stored: Sized {
     /// Reads the columns of the table, and leaves the columns after them.
     ///
     /// # Errors
@@ -17,22 +17,31 @@ pub(crate) trait Stored: Sized {
     fn read(row: &mut Row) -> Result<Self, StoreError>;
 }
 
-/// A row's table and id, for errors about it.
-pub(crate) struct RowId<I>(pub(crate) &'static str, pub(crate) I);
+/// A row's table and id, for errors about its values.
+pub struct RowId<I>(pub &'static str, pub I);
 
 impl<I: Display> RowId<I> {
     /// Returns the value of a column, or `Corrupt` if it could not be read.
-    pub(crate) fn read<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
+    ///
+    /// # Errors
+    /// `Corrupt`, which names the row and the column.
+    pub fn read<T>(&self, column: &str, value: Option<T>) -> Result<T, StoreError> {
         value.ok_or_else(|| StoreError::corrupt(self.0, &self.1, &format!("{column} cannot be read")))
     }
 
     /// Converts a quantity.
-    pub(crate) fn count(&self, column: &str, value: i64) -> Result<u32, StoreError> {
+    ///
+    /// # Errors
+    /// `Corrupt`, which names the row and the column.
+    pub fn count(&self, column: &str, value: i64) -> Result<u32, StoreError> {
         self.read(column, u32::try_from(value).ok())
     }
 
     /// Converts the value of the column `version`.
-    pub(crate) fn version(&self, value: i64) -> Result<Version, StoreError> {
+    ///
+    /// # Errors
+    /// `Corrupt`, which names the row and the column.
+    pub fn version(&self, value: i64) -> Result<Version, StoreError> {
         self.read("version", Version::new(value))
     }
 
@@ -51,8 +60,8 @@ impl<I: Display> RowId<I> {
     }
 }
 
-/// The arguments of a statement, each converted to a `Value`.
+/// The arguments of a statement, each converted to a [`Value`](crate::Value).
+#[macro_export]
 macro_rules! args {
     ($($arg:expr),* $(,)?) => { vec![$($crate::Value::from($arg)),*] };
 }
-pub(crate) use args;

@@ -1,8 +1,8 @@
 //! A fake database that logs each call and answers from a script.
 
 use super::{
-    Engine, Row, SqlConnection, SqlDatabase, SqlSchema, SqlSet, SqlStep, SqlStore, SqlTransaction, SqlWork, Statement,
-    Value,
+    Declared, Engine, Row, SqlConnection, SqlDatabase, SqlSchema, SqlSet, SqlStep, SqlStore, SqlTransaction, SqlWork,
+    Statement, Value,
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -181,7 +181,12 @@ impl SqlDatabase for Fake {
         Engine::Sqlite
     }
 
-    async fn begin(&self, _mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+    async fn begin(
+        &self,
+        _mode: TxMode,
+        _contended: &[Key],
+        _declared: &Arc<Declared>,
+    ) -> Result<Box<dyn SqlTransaction>, StoreError> {
         Ok(Box::new(self.clone()))
     }
 

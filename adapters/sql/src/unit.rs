@@ -19,13 +19,18 @@ impl SqlUnit {
         Self { transaction, mode, failed: false, watched }
     }
 
-    /// Whether reads lock their rows, on an engine with row locks.
-    pub(crate) fn writes(&self) -> bool {
+    /// Whether the unit was opened for writing. Reads of rows that are changed later lock them then, on an engine with
+    /// row locks.
+    #[must_use]
+    pub fn writes(&self) -> bool {
         self.mode == TxMode::Write
     }
 
-    /// Runs a statement and returns the number of rows that it changed.
-    pub(crate) async fn change(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
+    /// Runs a statement and returns the number of rows that it changed. Every error ends the unit.
+    ///
+    /// # Errors
+    /// `Duplicate` and `Referenced` of a declared rule. Those of a driver.
+    pub async fn change(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
         self.enter()?;
         let changed = self.watched.statement(statement, self.transaction.execute(statement, args)).await?;
         self.failed = false;
@@ -33,7 +38,10 @@ impl SqlUnit {
     }
 
     /// Runs a batch statement and returns the total number of changed rows. Without rows, no statement runs.
-    pub(crate) async fn change_many(
+    ///
+    /// # Errors
+    /// As [`SqlUnit::change`].
+    pub async fn change_many(
         &mut self,
         statement: &'static Statement,
         rows: Vec<Vec<Value>>,
@@ -48,8 +56,11 @@ impl SqlUnit {
         Ok(changed)
     }
 
-    /// Reads rows.
-    pub(crate) async fn rows<T>(
+    /// Runs a statement and reads its rows. `read` takes the declared columns from left to right.
+    ///
+    /// # Errors
+    /// Those of a driver, and that of `read`.
+    pub async fn rows<T>(
         &mut self,
         statement: &'static Statement,
         args: Vec<Value>,
@@ -62,8 +73,11 @@ impl SqlUnit {
         Ok(read)
     }
 
-    /// Reads a row, if there is one.
-    pub(crate) async fn row<T>(
+    /// Runs a statement and reads its only row, if there is one.
+    ///
+    /// # Errors
+    /// As [`SqlUnit::rows`].
+    pub async fn row<T>(
         &mut self,
         statement: &'static Statement,
         args: Vec<Value>,
@@ -76,14 +90,20 @@ impl SqlUnit {
         Ok(read)
     }
 
-    /// Fails the unit with `Stale` unless `changed` is `wanted`.
-    pub(crate) fn all_or_stale(&mut self, changed: u64, wanted: usize) -> Result<(), StoreError> {
+    /// Fails the unit unless as many rows were changed as were wanted.
+    ///
+    /// # Errors
+    /// `Stale`.
+    pub fn all_or_stale(&mut self, changed: u64, wanted: usize) -> Result<(), StoreError> {
         let all = u64::try_from(wanted).is_ok_and(|wanted| wanted == changed);
         self.remember(if all { Ok(()) } else { Err(StoreError::Stale) })
     }
 
-    /// Fails the unit if the result is an error that was found outside of a statement.
-    pub(crate) fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Fails the unit if the result is an error that a repository found itself. Nothing of the unit is stored then.
+    ///
+    /// # Errors
+    /// That of the result.
+    pub fn remember<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.failed |= result.is_err();
         self.watched.remember(result.as_ref().err());
         result

@@ -11,7 +11,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::kernel::{BoxError, Key, StoreError, TxMode};
-use skep_sql::{Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     path::Path,
     sync::{
@@ -108,9 +108,14 @@ impl SqlDatabase for SqliteDatabase {
     }
 
     /// Ignores `contended`: there is only one writer.
-    async fn begin(&self, mode: TxMode, _contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
+    async fn begin(
+        &self,
+        mode: TxMode,
+        _contended: &[Key],
+        declared: &Arc<Declared>,
+    ) -> Result<Box<dyn SqlTransaction>, StoreError> {
         Ok(match mode {
-            TxMode::Write => Box::new(WriteUnit::begin(&self.writer).await?),
+            TxMode::Write => Box::new(WriteUnit::begin(&self.writer, declared).await?),
             TxMode::Read => Box::new(ReadUnit::begin(&self.readers).await?),
         })
     }

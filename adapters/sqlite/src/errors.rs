@@ -1,22 +1,19 @@
 //! Translates the errors of SQLite into those of the application.
 
 use rusqlite::{Error, ErrorCode, ffi};
-use skep_application::kernel::{Constraint, StoreError};
-use skep_sql::unique_rule_by_message;
+use skep_application::kernel::StoreError;
 use std::sync::Arc;
 
 /// The class of an SQLite error, before it is known in which step it happened.
 #[derive(Debug, PartialEq, Eq)]
 enum Class {
-    /// A uniqueness rule of the schema was violated.
-    Duplicate(Constraint),
     /// Another connection holds a lock.
     Busy,
     Full,
     /// The disk failed. Before a COMMIT nothing is stored, during a COMMIT the outcome is unknown.
     Io,
     Unavailable,
-    /// The file is damaged, or one of our statements is wrong.
+    /// The file is damaged, a statement is wrong, or a rule is violated that no table declares.
     Fault,
 }
 
@@ -24,12 +21,6 @@ fn class(error: &Error) -> Class {
     let (Error::SqliteFailure(failure, _) | Error::SqlInputError { error: failure, .. }) = error else {
         return Class::Fault;
     };
-    match failure.extended_code {
-        ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-            return duplicate(error).map_or(Class::Fault, Class::Duplicate);
-        }
-        _ => {}
-    }
     match failure.code {
         ErrorCode::DatabaseBusy
         | ErrorCode::DatabaseLocked
@@ -47,10 +38,12 @@ fn class(error: &Error) -> Class {
     }
 }
 
-/// The violated rule. SQLite reports only the columns, or the name of an index on an expression.
-fn duplicate(error: &Error) -> Option<Constraint> {
-    let Error::SqliteFailure(_, Some(message)) = error else { return None };
-    unique_rule_by_message(message)
+/// The message, if a uniqueness rule or a key was violated. It names only the columns, or the index if that is on an
+/// expression.
+pub(crate) fn duplicate(error: &Error) -> Option<&str> {
+    let Error::SqliteFailure(failure, Some(message)) = error else { return None };
+    let unique = [ffi::SQLITE_CONSTRAINT_UNIQUE, ffi::SQLITE_CONSTRAINT_PRIMARYKEY, ffi::SQLITE_CONSTRAINT_ROWID];
+    unique.contains(&failure.extended_code).then_some(message)
 }
 
 /// Whether a foreign key was violated. SQLite does not report which one.
@@ -73,7 +66,6 @@ pub(crate) fn during(step: &'static str, error: Error) -> StoreError {
     let class = class(&error);
     let cause = Box::new(StepFailed { step, source: error });
     match class {
-        Class::Duplicate(constraint) => StoreError::Duplicate { constraint },
         Class::Busy => StoreError::Retry(cause),
         Class::Full => StoreError::Full(cause),
         Class::Io | Class::Unavailable => StoreError::Unavailable(cause),
@@ -129,7 +121,7 @@ impl Loss {
             Class::Busy => LossKind::Aborted,
             Class::Full => LossKind::Full,
             Class::Unavailable => LossKind::Unavailable,
-            Class::Duplicate(_) | Class::Fault => LossKind::Fault,
+            Class::Fault => LossKind::Fault,
         };
         Self { kind, cause: Arc::new(StepFailed { step: "the shared commit", source: error }) }
     }
@@ -209,21 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_names_its_rule() {
-        for (code, message, expected) in [
-            (2067, "UNIQUE constraint failed: users.email", skep_application::identity::constraints::USER_EMAIL),
-            (1555, "UNIQUE constraint failed: orders.id", skep_application::ordering::constraints::ORDER_ID),
-            (
-                2067,
-                "UNIQUE constraint failed: index 'orders_number_key'",
-                skep_application::ordering::constraints::ORDER_NUMBER,
-            ),
-        ] {
-            let error = during("test", failure(code, Some(message)));
-            assert!(matches!(error, StoreError::Duplicate { constraint } if constraint == expected), "{message}");
+    fn only_a_violated_uniqueness_rule_is_a_duplicate() {
+        let message = "UNIQUE constraint failed: users.email";
+        for (code, found) in [(2067, true), (1555, true), (2579, true), (787, false), (1299, false), (13, false)] {
+            assert_eq!(duplicate(&failure(code, Some(message))), found.then_some(message), "{code}");
         }
-        let unnamed = during("test", failure(2067, Some("UNIQUE constraint failed: unheard.of")));
-        assert_eq!(kind(&unnamed), "corrupt");
+        assert_eq!(duplicate(&failure(2067, None)), None);
+        assert_eq!(kind(&during("test", failure(2067, Some(message)))), "corrupt", "no table declares the rule");
     }
 
     #[test]

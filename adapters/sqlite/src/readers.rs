@@ -9,6 +9,7 @@ use crate::{
     stats::{PoolStats, Waiting},
 };
 use skep_application::kernel::StoreError;
+use skep_sql::Declared;
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -189,6 +190,14 @@ impl ReadUnit {
         Ok(done)
     }
 
+    /// Runs statements, all of which fail if they write. No rule is violated, so none is declared.
+    pub(crate) fn change<T>(
+        &mut self,
+        work: impl FnOnce(&mut Session, &Declared) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(|session| work(session, &Declared::default()))
+    }
+
     pub(crate) fn commit(self) -> Result<(), StoreError> {
         if self.failed { Err(StoreError::after_error()) } else { self.end() }
     }
@@ -214,7 +223,7 @@ fn closed() -> StoreError {
 #[cfg(test)]
 mod tests {
     use crate::PoolStats;
-    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, insert, kind, statement, until};
+    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, declared, insert, kind, statement, until};
     use skep_application::kernel::TxMode;
     use skep_sql::{Kind, SqlDatabase, Statement};
     use std::time::Duration;
@@ -224,13 +233,13 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_reading_unit_sees_one_state_and_writes_nothing() {
         let fixture = Fixture::new();
-        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reading = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(count(&mut *reading).await, 0);
         fixture.unit_with(1).await.commit().await.unwrap();
         assert_eq!(count(&mut *reading).await, 0);
         assert_eq!(fixture.db.read(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 1);
         reading.commit().await.unwrap();
-        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reading = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(count(&mut *reading).await, 1);
         assert_ne!(kind(&insert(&mut *reading, 2).await), "ok");
         assert_eq!(kind(&reading.query(&COUNT, vec![]).await), "unavailable", "an error ends the unit");
@@ -241,12 +250,12 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_reader_that_is_put_back_has_no_open_transaction() {
         let fixture = Fixture::with(|options| options.readers = 1);
-        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reading = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(count(&mut *reading).await, 0);
         drop(reading);
         fixture.unit_with(1).await.commit().await.unwrap();
         assert_eq!(fixture.db.read(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 1);
-        let mut reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reading = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(count(&mut *reading).await, 1);
         reading.rollback().await.unwrap();
     }
@@ -257,7 +266,7 @@ mod tests {
             options.readers = 1;
             options.busy_deadline = SHORT;
         });
-        let reading = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let reading = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "unavailable");
         let (read, ()) = tokio::join!(fixture.db.read(&COUNT, vec![]), async { drop(reading) });
         assert_eq!(kind(&read), "ok");
@@ -279,7 +288,7 @@ mod tests {
         });
         assert_eq!(kind(&fixture.db.read(&ENDLESS, vec![]).await), "unavailable");
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "the next statement has the whole limit");
-        let mut unit = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut unit = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(kind(&unit.query(&ENDLESS, vec![]).await), "unavailable");
     }
 
@@ -289,11 +298,11 @@ mod tests {
             options.readers = 1;
             options.unit_limit = SHORT;
         });
-        let mut forgotten = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let mut forgotten = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok");
         assert_eq!(kind(&forgotten.query(&COUNT, vec![]).await), "retry");
         drop(forgotten);
-        let unit = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+        let unit = fixture.begin(TxMode::Read).await.unwrap();
         until("the unit has been ended", || fixture.db.readers().idle() == 1).await;
         assert_eq!(kind(&unit.commit().await), "retry");
     }
@@ -306,7 +315,7 @@ mod tests {
             let db = fixture.db.clone();
             tasks.push(tokio::spawn(async move {
                 for _ in 0..20 {
-                    let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+                    let mut unit = db.begin(TxMode::Write, &[], &declared()).await.unwrap();
                     unit.execute(&INCREMENT, vec![]).await.unwrap();
                     let written = unit.query(&COUNTER, vec![]).await.unwrap()[0].int().unwrap();
                     unit.commit().await.unwrap();

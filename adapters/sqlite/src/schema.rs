@@ -13,7 +13,7 @@ use crate::{
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 use skep_application::kernel::StoreError;
-use skep_sql::{Row, SqlConnection, SqlSchema, Statement, Value};
+use skep_sql::{Declared, Row, SqlConnection, SqlSchema, Statement, Value};
 use std::{
     fs::{File, OpenOptions, TryLockError},
     path::{Path, PathBuf},
@@ -73,11 +73,11 @@ impl SqliteSchema {
 #[async_trait]
 impl SqlConnection for SqliteSchema {
     async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
-        self.run(move |session| session.execute(statement, &args)).await
+        self.run(move |session| session.execute(statement, &args, &Declared::default())).await
     }
 
     async fn execute_many(&mut self, statement: &'static Statement, rows: Vec<Vec<Value>>) -> Result<u64, StoreError> {
-        self.run(move |session| session.execute_many(statement, &rows)).await
+        self.run(move |session| session.execute_many(statement, &rows, &Declared::default())).await
     }
 
     async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {

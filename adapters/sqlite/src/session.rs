@@ -1,13 +1,13 @@
 //! A connection that runs declared statements. It binds arguments and reads columns by kind, and classifies errors.
 
 use crate::{
-    errors::{during, fault, is_foreign_key},
+    errors::{duplicate, during, fault, is_foreign_key},
     parameters::numbered,
 };
 use rusqlite::{CachedStatement, Connection, Error, types};
 use skep_application::kernel::StoreError;
 use skep_domain::shared::Timestamp;
-use skep_sql::{Engine, Kind, Row, Statement, Value, broken_foreign_key};
+use skep_sql::{Declared, Engine, Kind, Row, Statement, Value};
 use std::{
     collections::HashMap,
     rc::Rc,
@@ -56,8 +56,13 @@ impl Session {
         !self.db.is_autocommit()
     }
 
-    /// Runs a statement and returns the number of rows that it changed.
-    pub(crate) fn execute(&mut self, statement: &'static Statement, args: &[Value]) -> Result<u64, StoreError> {
+    /// Runs a statement and returns the number of rows that it changed. `declared` names the rules that it violates.
+    pub(crate) fn execute(
+        &mut self,
+        statement: &'static Statement,
+        args: &[Value],
+        declared: &Declared,
+    ) -> Result<u64, StoreError> {
         statement.check(args)?;
         if statement.batch {
             return Err(fault(statement.name, "a batch statement must run with execute_many"));
@@ -65,7 +70,7 @@ impl Session {
         let mut prepared = self.prepare(statement)?;
         let done = execute_with(&mut prepared, args);
         drop(prepared);
-        done.map_err(|error| self.failure(statement, args, error))
+        done.map_err(|error| self.failure(statement, args, declared, error))
     }
 
     /// Runs a batch statement for each row, until the first error.
@@ -73,6 +78,7 @@ impl Session {
         &mut self,
         statement: &'static Statement,
         rows: &[Vec<Value>],
+        declared: &Declared,
     ) -> Result<u64, StoreError> {
         if !statement.batch {
             return Err(fault(statement.name, "not a batch statement"));
@@ -86,7 +92,7 @@ impl Session {
                 Ok(count) => changed += count,
                 Err(error) => {
                     drop(prepared);
-                    return Err(self.failure(statement, row, error));
+                    return Err(self.failure(statement, row, declared, error));
                 }
             }
         }
@@ -119,12 +125,16 @@ impl Session {
         Ok(answer)
     }
 
-    /// Translates the error of a failed statement. SQLite does not report which foreign key is violated, so it is
-    /// looked up. Only the failed statement is undone, and there is no other writer, so the rows are still the same.
-    fn failure(&self, statement: &'static Statement, args: &[Value], error: Error) -> StoreError {
+    /// Translates the error of a failed statement, and names the declared rule that it violates. SQLite does not report
+    /// which foreign key that is, so it is looked up. Only the failed statement is undone, and there is no other writer,
+    /// so the rows are still the same.
+    fn failure(&self, statement: &'static Statement, args: &[Value], declared: &Declared, error: Error) -> StoreError {
+        if let Some(constraint) = duplicate(&error).and_then(|message| declared.unique_rule_by_message(message)) {
+            return StoreError::Duplicate { constraint };
+        }
         if is_foreign_key(&error) && self.in_transaction() {
             let mut failed = None;
-            let broken = broken_foreign_key(statement, args, &mut |text, value| {
+            let broken = declared.broken_foreign_key(statement, args, &mut |text, value| {
                 self.finds(text, value).unwrap_or_else(|error| {
                     failed = Some(error);
                     false

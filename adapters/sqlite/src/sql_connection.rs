@@ -10,7 +10,7 @@ macro_rules! sql_connection {
         #[async_trait]
         impl SqlConnection for $unit {
             async fn execute(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
-                self.run(|session| session.execute(statement, &args))
+                self.change(|session, declared| session.execute(statement, &args, declared))
             }
 
             async fn execute_many(
@@ -18,7 +18,7 @@ macro_rules! sql_connection {
                 statement: &'static Statement,
                 rows: Vec<Vec<Value>>,
             ) -> Result<u64, StoreError> {
-                self.run(|session| session.execute_many(statement, &rows))
+                self.change(|session, declared| session.execute_many(statement, &rows, declared))
             }
 
             async fn query(&mut self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {

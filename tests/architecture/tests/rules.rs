@@ -36,6 +36,11 @@ const ALLOWED: &[Allowed] = &[
         ],
         outside: None,
     },
+    Allowed {
+        package: "embed-axum",
+        inside: &["skep", "skep-application", "skep-domain", "skep-local", "skep-sql", "skep-sqlite"],
+        outside: None,
+    },
     Allowed { package: "skep-contract", inside: INNER, outside: None },
     Allowed {
         package: "own-adapter",

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use skep_application::kernel::{Key, StoreError, TxMode};
-use skep_sql::{Engine, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use skep_sql::{Declared, Engine, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     borrow::Cow,
     sync::{Arc, OnceLock},
@@ -32,6 +32,7 @@ impl SqlFlaw {
             params: statement.params,
             columns: statement.columns,
             batch: statement.batch,
+            effect: statement.effect,
         })
     }
 }
@@ -76,8 +77,13 @@ impl SqlDatabase for FlawedDatabase {
     fn engine(&self) -> Engine {
         self.inner.engine()
     }
-    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn SqlTransaction>, StoreError> {
-        let inner = self.inner.begin(mode, contended).await?;
+    async fn begin(
+        &self,
+        mode: TxMode,
+        contended: &[Key],
+        declared: &Arc<Declared>,
+    ) -> Result<Box<dyn SqlTransaction>, StoreError> {
+        let inner = self.inner.begin(mode, contended, declared).await?;
         Ok(Box::new(FlawedTransaction { inner, statements: self.statements.clone() }))
     }
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {

@@ -2,7 +2,9 @@
 
 use crate::{
     proxy::Proxy,
-    support::{begin, count_items, eventually, insert, insert_item, number, patient, statement, with_database},
+    support::{
+        begin, count_items, declared, eventually, insert, insert_item, number, patient, statement, with_database,
+    },
 };
 use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::PostgresDatabase;
@@ -47,7 +49,7 @@ async fn connection_killed_before_its_commit_leaves_the_outcome_unknown() {
         assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error:?}");
         assert_eq!(test.items().await, 0);
 
-        let reader = database.begin(TxMode::Read, &[]).await.unwrap();
+        let reader = database.begin(TxMode::Read, &[], &declared()).await.unwrap();
         test.kill().await;
         let error = reader.commit().await.unwrap_err();
         assert!(matches!(error, StoreError::Retry(_)), "a reading unit has no outcome: {error:?}");
@@ -165,7 +167,7 @@ async fn outcomes_are_true_while_connections_are_killed() {
 }
 
 async fn one_unit(database: &PostgresDatabase, id: i64) -> Result<(), StoreError> {
-    let mut tx = database.begin(TxMode::Write, &[]).await?;
+    let mut tx = database.begin(TxMode::Write, &[], &declared()).await?;
     insert(&mut tx, id).await?;
     tx.query(count_items(), vec![]).await?;
     tx.commit().await
@@ -235,7 +237,7 @@ async fn canceled_begins_leave_no_connection_stuck() {
         for round in 0..800_u64 {
             let begins = Arc::clone(&database);
             let task = tokio::spawn(async move {
-                let mut tx = begins.begin(TxMode::Write, &[]).await?;
+                let mut tx = begins.begin(TxMode::Write, &[], &declared()).await?;
                 tx.execute(insert_item(), vec![Value::Int(1), Value::Null]).await
             });
             for _ in 0..round % 40 {
@@ -246,7 +248,7 @@ async fn canceled_begins_leave_no_connection_stuck() {
         }
         let mut all = Vec::new();
         for _ in 0..8 {
-            all.push(database.begin(TxMode::Write, &[]).await.unwrap());
+            all.push(database.begin(TxMode::Write, &[], &declared()).await.unwrap());
         }
         assert_eq!(test.connections("%").await, 8);
         for tx in all {
@@ -287,7 +289,9 @@ async fn callers_wait_for_a_free_connection_and_are_then_refused() {
         options.acquire_timeout = Duration::from_secs(3);
         let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
         let (one, two) = (begin(&database).await, begin(&database).await);
-        let (begins, reads) = tokio::join!(database.begin(TxMode::Write, &[]), database.read(count_items(), vec![]));
+        let declared = declared();
+        let (begins, reads) =
+            tokio::join!(database.begin(TxMode::Write, &[], &declared), database.read(count_items(), vec![]));
         for error in [begins.err().unwrap(), reads.err().unwrap()] {
             assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
         }

@@ -1,16 +1,39 @@
 //! A database for each test, and helpers that make statements.
 
-use skep_application::kernel::{StoreError, TxMode};
+use skep_application::kernel::{Constraint, StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
-use skep_sql::{Kind, Row, Sql, SqlDatabase, SqlTransaction, Statement, Value};
+use skep_sql::{Declared, Effect, Kind, Row, Sql, SqlDatabase, SqlTransaction, Statement, Table, Value};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _};
-use std::{env, fmt::Write as _, future::Future, sync::Arc, time::Duration};
+use std::{
+    env,
+    fmt::Write as _,
+    future::Future,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 use tokio::{
     sync::Mutex,
     task::{LocalSet, spawn_local},
     time::{Instant, sleep},
 };
 use uuid::Uuid;
+
+pub(crate) const ITEM_ID: Constraint = Constraint::new("items_pkey");
+pub(crate) const ITEM_TEXT: Constraint = Constraint::new("items_text_key");
+
+static ITEMS: LazyLock<Table<()>> = LazyLock::new(|| {
+    Table::<()>::new("items", "test.item", ITEM_ID)
+        .key("id", Kind::Int, |()| Value::Null)
+        .column("text", Kind::Text, |()| Value::Null)
+        .nullable()
+        .unique(ITEM_TEXT, &["text"])
+        .offers(&[])
+});
+
+/// The rules of [`TestDatabase::with_items`].
+pub(crate) fn declared() -> Arc<Declared> {
+    Arc::new(Declared::table(&ITEMS))
+}
 
 /// A database that exists for one test.
 #[derive(Clone)]
@@ -69,7 +92,7 @@ impl TestDatabase {
 
     /// A database with a table `items (id BIGINT, text TEXT)`.
     pub(crate) async fn with_items(&self) -> PostgresDatabase {
-        self.run("CREATE TABLE items (id BIGINT CONSTRAINT products_pkey PRIMARY KEY, text TEXT)").await;
+        self.run("CREATE TABLE items (id BIGINT CONSTRAINT items_pkey PRIMARY KEY, text TEXT)").await;
         self.connect()
     }
 
@@ -118,12 +141,26 @@ pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) {
 
 /// A statement with this text. It lives as long as the test program.
 pub(crate) fn statement(sql: &'static str, params: &'static [Kind], columns: &'static [Kind]) -> &'static Statement {
-    Box::leak(Box::new(Statement { name: "test.item.verb", sql: Sql::Both(sql.into()), params, columns, batch: false }))
+    Box::leak(Box::new(Statement {
+        name: "test.item.verb",
+        sql: Sql::Both(sql.into()),
+        params,
+        columns,
+        batch: false,
+        effect: Effect::None,
+    }))
 }
 
 pub(crate) fn batch(sql: &'static str, params: &'static [Kind]) -> &'static Statement {
     let sql = Sql::Both(sql.into());
-    Box::leak(Box::new(Statement { name: "test.item.batch", sql, params, columns: &[], batch: true }))
+    Box::leak(Box::new(Statement {
+        name: "test.item.batch",
+        sql,
+        params,
+        columns: &[],
+        batch: true,
+        effect: Effect::None,
+    }))
 }
 
 pub(crate) fn insert_item() -> &'static Statement {
@@ -135,7 +172,7 @@ pub(crate) fn count_items() -> &'static Statement {
 }
 
 pub(crate) async fn begin(database: &PostgresDatabase) -> Box<dyn SqlTransaction> {
-    database.begin(TxMode::Write, &[]).await.unwrap()
+    database.begin(TxMode::Write, &[], &declared()).await.unwrap()
 }
 
 pub(crate) async fn insert(tx: &mut Box<dyn SqlTransaction>, id: i64) -> Result<u64, StoreError> {

@@ -1,6 +1,8 @@
 //! Transactions and their errors.
 
-use crate::support::{begin, count_items, eventually, everything, insert, number, statement, with_database};
+use crate::support::{
+    ITEM_ID, ITEM_TEXT, begin, count_items, declared, eventually, everything, insert, number, statement, with_database,
+};
 use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::PostgresDatabase;
 use skep_sql::{Kind, SqlDatabase, Value};
@@ -38,7 +40,7 @@ async fn only_committed_rows_are_seen() {
 async fn reading_transaction_sees_one_state_and_writes_nothing() {
     with_database(async |test| {
         let database = test.with_items().await;
-        let mut reader = database.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reader = database.begin(TxMode::Read, &[], &declared()).await.unwrap();
         assert_eq!(number(reader.query(count_items(), vec![]).await.unwrap()), 0);
         test.run("INSERT INTO items VALUES (1)").await;
         assert_eq!(number(reader.query(count_items(), vec![]).await.unwrap()), 0);
@@ -49,7 +51,7 @@ async fn reading_transaction_sees_one_state_and_writes_nothing() {
         test.run("INSERT INTO items VALUES (2)").await;
         assert_eq!(number(writer.query(count_items(), vec![]).await.unwrap()), 2);
 
-        let mut reader = database.begin(TxMode::Read, &[]).await.unwrap();
+        let mut reader = database.begin(TxMode::Read, &[], &declared()).await.unwrap();
         assert!(insert(&mut reader, 3).await.is_err());
         assert_eq!(test.items().await, 2);
     })
@@ -64,7 +66,7 @@ async fn the_server_cannot_choose_the_isolation_level() {
         let database = test.connect();
         let show = statement("SELECT current_setting('transaction_isolation')", &[], &[Kind::Text]);
         for (mode, level) in [(TxMode::Write, "read committed"), (TxMode::Read, "repeatable read")] {
-            let mut tx = database.begin(mode, &[]).await.unwrap();
+            let mut tx = database.begin(mode, &[], &declared()).await.unwrap();
             assert_eq!(tx.query(show, vec![]).await.unwrap()[0].text().unwrap(), level);
             tx.rollback().await.unwrap();
         }
@@ -118,12 +120,11 @@ async fn canceled_statement_undoes_the_transaction() {
 async fn duplicate_names_its_constraint() {
     with_database(async |test| {
         let database = test.with_items().await;
-        test.run("CREATE UNIQUE INDEX users_email_key ON items (text); CREATE TABLE odd (id BIGINT PRIMARY KEY)").await;
+        test.run("CREATE UNIQUE INDEX items_text_key ON items (text); CREATE TABLE odd (id BIGINT PRIMARY KEY)").await;
         test.run("INSERT INTO items VALUES (1, 'bee'); INSERT INTO odd VALUES (1)").await;
-        for (sql, constraint) in [
-            ("INSERT INTO items VALUES (1)", skep_application::catalog::constraints::PRODUCT_ID),
-            ("INSERT INTO items VALUES (2, 'bee')", skep_application::identity::constraints::USER_EMAIL),
-        ] {
+        for (sql, constraint) in
+            [("INSERT INTO items VALUES (1)", ITEM_ID), ("INSERT INTO items VALUES (2, 'bee')", ITEM_TEXT)]
+        {
             let mut tx = begin(&database).await;
             let error = tx.execute(statement(sql, &[], &[]), vec![]).await.unwrap_err();
             assert!(matches!(error, StoreError::Duplicate { constraint: found } if found == constraint), "{error:?}");
@@ -139,20 +140,13 @@ async fn duplicate_names_its_constraint() {
 async fn commit_reports_a_deferred_violation() {
     with_database(async |test| {
         let database = test.with_items().await;
-        test.run("CREATE TABLE later (id BIGINT CONSTRAINT orders_number_key UNIQUE DEFERRABLE INITIALLY DEFERRED)")
-            .await;
+        test.run("CREATE TABLE later (id BIGINT CONSTRAINT items_text_key UNIQUE DEFERRABLE INITIALLY DEFERRED)").await;
         let mut tx = begin(&database).await;
         let insert = statement("INSERT INTO later VALUES (1)", &[], &[]);
         tx.execute(insert, vec![]).await.unwrap();
         tx.execute(insert, vec![]).await.unwrap();
         let error = tx.commit().await.unwrap_err();
-        assert!(
-            matches!(
-                error,
-                StoreError::Duplicate { constraint: skep_application::ordering::constraints::ORDER_NUMBER }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, StoreError::Duplicate { constraint: ITEM_TEXT }), "{error:?}");
         assert_eq!(test.number("SELECT count(*) FROM later").await, 0);
     })
     .await;

@@ -1,6 +1,6 @@
 //! Servers that do not exist, refuse us or do not answer. Operators read these errors.
 
-use crate::support::{begin, everything, patient, with_database};
+use crate::support::{begin, declared, everything, patient, with_database};
 use skep_application::kernel::{StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::SqlDatabase;
@@ -12,8 +12,9 @@ async fn complaints(url: &str) -> Vec<String> {
     let mut options = PostgresOptions::new(url);
     options.acquire_timeout = Duration::from_secs(3);
     let database = PostgresDatabase::connect(&options).unwrap();
+    let declared = declared();
     let (checks, begins, schema) =
-        tokio::join!(database.check(), database.begin(TxMode::Write, &[]), database.schema());
+        tokio::join!(database.check(), database.begin(TxMode::Write, &[], &declared), database.schema());
     let errors = [checks.unwrap_err(), begins.err().unwrap(), schema.err().unwrap()];
     assert!(!format!("{database:?}{options:?}").contains("secret"));
     let mut texts = Vec::new();
@@ -95,7 +96,7 @@ async fn server_that_comes_up_while_begin_waits_is_used() {
         let (server, name) = rest.split_once('/').unwrap();
         let options = patient(&format!("{user}@127.0.0.1:{port}/{name}"));
         let database = PostgresDatabase::connect(&options).unwrap();
-        let begins = tokio::spawn(async move { database.begin(TxMode::Write, &[]).await?.commit().await });
+        let begins = tokio::spawn(async move { database.begin(TxMode::Write, &[], &declared()).await?.commit().await });
         tokio::task::yield_now().await;
         let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let server = server.to_owned();

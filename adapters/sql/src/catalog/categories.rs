@@ -1,11 +1,11 @@
 //! The categories.
 
 use crate::{
-    Kind, Row, SqlStore, SqlUnit, Statement,
+    Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     page::{Listed, Pages},
     shape::Verb,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

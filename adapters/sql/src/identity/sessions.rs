@@ -2,11 +2,11 @@
 
 use super::users::ROLES_OF_USER;
 use crate::{
-    Kind, Row, SqlStore, SqlUnit, Statement,
+    Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     shape::Verb,
     statement::A_SWEEP,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

@@ -1,9 +1,9 @@
 //! The one-time setup token: at most one row.
 
 use crate::{
-    Kind, Row, SqlUnit, Statement,
+    Kind, Row, SqlUnit, Statement, args,
     declared::Declared,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

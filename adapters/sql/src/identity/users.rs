@@ -1,10 +1,10 @@
 //! The user accounts, each with its roles.
 
 use crate::{
-    Kind, Row, SqlStore, SqlUnit, Statement,
+    Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     shape::Verb,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

@@ -1,6 +1,6 @@
 //! The idempotency keys of commands.
 
-use crate::{Kind, Row, SqlUnit, Statement, Value, declared::Declared, statement::A_SWEEP, stored::args, table::Table};
+use crate::{Kind, Row, SqlUnit, Statement, Value, args, declared::Declared, statement::A_SWEEP, table::Table};
 use async_trait::async_trait;
 use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKeys, StoreError, constraints};
 use skep_domain::shared::Timestamp;

@@ -1,9 +1,9 @@
 //! The keys of this deployment: sealed, at most one for each purpose.
 
 use crate::{
-    Kind, Row, SqlStore, Statement,
+    Kind, Row, SqlStore, Statement, args,
     declared::Declared,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

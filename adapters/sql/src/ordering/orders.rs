@@ -1,11 +1,11 @@
 //! The orders, each with its lines.
 
 use crate::{
-    Kind, Row, SqlStore, SqlUnit, Statement,
+    Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     ordering::order_list,
     shape::Verb,
-    stored::{RowId, Stored, args},
+    stored::{RowId, Stored},
     table::Table,
 };
 use async_trait::async_trait;

@@ -1,9 +1,7 @@
 //! Statements and values that follow from the declaration of a table.
 
 use crate::{
-    Engine, Kind, Statement, Value,
-    shape::{Shape, Verb},
-    stored::args,
+    Declared, Engine, Kind, Statement, Value, Verb, args,
     table::Table,
     testing::{Answer, Fake},
 };
@@ -98,6 +96,16 @@ fn a_batch_has_an_array_for_each_column_on_postgres() {
 }
 
 #[test]
+fn a_table_that_stores_one_row_and_many_has_a_name_for_each() {
+    let names = |verbs: &[Verb]| {
+        let table: &'static Table<Note> = Box::leak(Box::new(notes().offers(verbs)));
+        verbs.iter().map(|verb| table.statement(*verb).unwrap().name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[Verb::Insert, Verb::InsertMany]), ["test.note.insert", "test.note.insert_many"]);
+    assert_eq!(names(&[Verb::SaveMany, Verb::Save]), ["test.note.save", "test.note.save_one"]);
+}
+
+#[test]
 fn handwritten_texts_use_the_columns_of_the_table() {
     let text = "SELECT {note.*}, 1 FROM notes AS note WHERE book_id {in $1} ORDER BY id {for update}";
     let statement = NOTES.query("lock", text, &[Kind::Uuids], &[Kind::Int]);
@@ -146,28 +154,82 @@ fn a_verb_that_a_table_does_not_offer_is_refused() {
 }
 
 /// Looks up a broken reference as SQLite does. `rows` lists, for a text with one parameter, the ids that it finds.
-fn broken(verb: Verb, args: &[Value], rows: &[(&str, u128)]) -> Option<Constraint> {
-    let all: &[&'static Shape] = &[&NOTES];
-    NOTES.broken_reference(verb, args, all, &mut |text, value| {
+fn broken(statement: &Statement, args: &[Value], rows: &[(&str, u128)]) -> Option<Constraint> {
+    Declared::table(&NOTES).broken_foreign_key(statement, args, &mut |text, value| {
         rows.iter().any(|(of, id)| *of == text && Value::from(Uuid::from_u128(*id)) == *value)
     })
 }
 
+const HAS_BOOK: &str = "SELECT 1 FROM books WHERE id = $1";
+const HAS_PARENT: &str = "SELECT 1 FROM notes WHERE id = $1";
+const HAS_CHILD: &str = "SELECT 1 FROM notes WHERE parent_id = $1 AND id <> $1";
+
 #[test]
 fn a_broken_reference_is_found_by_reading_the_rows() {
-    let (book, parent) = ("SELECT 1 FROM books WHERE id = $1", "SELECT 1 FROM notes WHERE id = $1");
-    let child = "SELECT 1 FROM notes WHERE parent_id = $1 AND id <> $1";
+    let [insert, save, delete] = [Verb::Insert, Verb::Save, Verb::Delete].map(|verb| NOTES.statement(verb).unwrap());
+    let (book, parent, child) = (HAS_BOOK, HAS_PARENT, HAS_CHILD);
     let written = NOTES.row_of(&note());
-    assert_eq!(broken(Verb::Insert, &written, &[(parent, 2)]), Some(BOOK));
-    assert_eq!(broken(Verb::Insert, &written, &[(book, 1)]), Some(PARENT));
-    assert_eq!(broken(Verb::Insert, &written, &[(book, 1), (parent, 2)]), None);
+    assert_eq!(broken(insert, &written, &[(parent, 2)]), Some(BOOK));
+    assert_eq!(broken(insert, &written, &[(book, 1)]), Some(PARENT));
+    assert_eq!(broken(insert, &written, &[(book, 1), (parent, 2)]), None);
     let root = NOTES.row_of(&Note { parent: None, ..note() });
-    assert_eq!(broken(Verb::Insert, &root, &[(book, 1)]), None, "NULL refers to nothing");
+    assert_eq!(broken(insert, &root, &[(book, 1)]), None, "NULL refers to nothing");
     let own_parent = NOTES.row_of(&Note { parent: Some(note().id), ..note() });
-    assert_eq!(broken(Verb::Insert, &own_parent, &[(book, 1)]), None, "a row may refer to itself");
+    assert_eq!(broken(insert, &own_parent, &[(book, 1)]), None, "a row may refer to itself");
     let saved = NOTES.saved_of(&note());
-    assert_eq!(broken(Verb::Save, &saved, &[]), Some(PARENT), "the book is not saved");
+    assert_eq!(broken(save, &saved, &[]), Some(PARENT), "the book is not saved");
     let deleted: [Value; 2] = [note().id.into(), note().version.into()];
-    assert_eq!(broken(Verb::Delete, &deleted, &[(child, 1)]), Some(PARENT));
-    assert_eq!(broken(Verb::Delete, &deleted, &[(child, 7)]), None);
+    assert_eq!(broken(delete, &deleted, &[(child, 1)]), Some(PARENT));
+    assert_eq!(broken(delete, &deleted, &[(child, 7)]), None);
+}
+
+#[test]
+fn a_handwritten_text_can_break_only_what_it_says() {
+    let text = "UPDATE notes SET parent_id = $1 WHERE title = $2";
+    let silent = || NOTES.command("hang", text, &[Kind::Uuid, Kind::Text], &[]);
+    let hang = silent().writes("notes", &[(1, "parent_id")]);
+    let purge =
+        NOTES.command("purge", "DELETE FROM notes WHERE title = $1 AND id = $2", &[Kind::Text, Kind::Uuid], &[]);
+    let purge = purge.deletes("notes", 2);
+    let id = Value::from(note().id);
+    assert_eq!(broken(&silent(), &[id.clone(), "honey".into()], &[]), None);
+    assert_eq!(broken(&hang, &[id.clone(), "honey".into()], &[]), Some(PARENT));
+    assert_eq!(broken(&hang, &[id.clone(), "honey".into()], &[(HAS_PARENT, 1)]), None);
+    assert_eq!(broken(&purge, &["honey".into(), id], &[(HAS_CHILD, 1)]), Some(PARENT));
+    // PostgreSQL names the key, and gets the same answer.
+    let declared = Declared::table(&NOTES);
+    let named = |statement: &Statement, key: Constraint| declared.foreign_key(statement, key.name());
+    assert_eq!([named(&silent(), PARENT), named(&hang, PARENT), named(&hang, BOOK)], [None, Some(PARENT), None]);
+    assert_eq!([named(&purge, PARENT), named(&purge, BOOK), named(&purge, TITLE)], [Some(PARENT), None, None]);
+}
+
+#[test]
+fn a_declaration_that_does_not_fit_is_refused_and_named() {
+    let refusal = |tables: Declared| match Fake::default().store().with_tables(tables) {
+        Ok(_) => "fits".to_owned(),
+        Err(error) => error.to_string().split_once(": ").unwrap().1.to_owned(),
+    };
+    let table = |name, prefix, key| {
+        Table::<Note>::new(name, prefix, Constraint::new(key)).key("id", Kind::Uuid, |note| note.id.into())
+    };
+    let declared = |table: Table<Note>| Declared::table(Box::leak(Box::new(table.offers(&[Verb::Insert]))));
+    let pens = || table("pens", "test.pen", "pens_pkey");
+    const PEN: Constraint = Constraint::new("pens_user_id_fkey");
+    for (tables, expected) in [
+        (declared(pens()), "fits"),
+        (declared(table("users", "test.pen", "pens_pkey")), "the table users is declared twice"),
+        (declared(table("pens", "identity.user", "pens_pkey")), "the statement identity.user.insert is declared twice"),
+        (declared(table("pens", "test.pen", "users_pkey")), "the rule users_pkey is declared twice"),
+        (declared(pens()).and(declared(pens())), "the statement test.pen.insert is declared twice"),
+        (declared(pens().unique(PEN, &["ink"])), "a rule of pens is on \"ink\", which is no column"),
+        (declared(pens().references(PEN, "user_id", "users")), "a rule of pens is on \"user_id\", which is no column"),
+        (declared(pens().references(PEN, "id", "users")), "fits"),
+        (declared(pens().references(PEN, "id", "inks")), "pens.id refers to inks.id, which is not declared"),
+        (
+            declared(pens().references(PEN, "id", "stock_levels")),
+            "pens.id refers to stock_levels.id, which is not declared",
+        ),
+    ] {
+        assert_eq!(refusal(tables), expected);
+    }
 }

@@ -10,6 +10,7 @@ use crate::{
     session::Session,
 };
 use skep_application::kernel::StoreError;
+use skep_sql::Declared;
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -23,19 +24,21 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 /// A writing unit of work: a savepoint of the shared transaction. Dropping it rolls it back.
 pub(crate) struct WriteUnit {
     lease: Lease,
+    declared: Arc<Declared>,
     /// Set by the first error. Every later call is refused.
     failed: bool,
 }
 
 impl WriteUnit {
-    /// Queues for the writer and opens a unit. Waits without blocking while another process writes.
-    pub(crate) async fn begin(queue: &Arc<WriteQueue>) -> Result<Self, StoreError> {
+    /// Queues for the writer and opens a unit. Waits without blocking while another process writes. `declared` names the
+    /// rules that its statements violate.
+    pub(crate) async fn begin(queue: &Arc<WriteQueue>, declared: &Arc<Declared>) -> Result<Self, StoreError> {
         let deadline = Instant::now() + queue.busy_deadline();
         let lease = queue.acquire(deadline).await?;
         let mut pause = FIRST_PAUSE;
         loop {
             match lease.with(GroupWriter::begin_unit).ok_or_else(expired)? {
-                Ok(()) => return Ok(Self { lease, failed: false }),
+                Ok(()) => return Ok(Self { lease, declared: Arc::clone(declared), failed: false }),
                 Err(error) if is_busy(&error) => {
                     if Instant::now() + pause >= deadline {
                         return Err(StoreError::Unavailable(Box::new(error)));
@@ -49,14 +52,23 @@ impl WriteUnit {
         }
     }
 
-    /// Runs statements on the writer's connection.
+    /// Reads on the writer's connection.
     pub(crate) fn run<T>(&mut self, work: impl FnOnce(&mut Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.change(|session, _| work(session))
+    }
+
+    /// Runs statements on the writer's connection.
+    pub(crate) fn change<T>(
+        &mut self,
+        work: impl FnOnce(&mut Session, &Declared) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if self.failed {
             return Err(StoreError::after_error());
         }
         // Counts as failed until the work has succeeded, so that a panic counts too.
         self.failed = true;
-        let done = self.lease.with(|writer| writer.run(work)).ok_or_else(expired)??;
+        let declared = &*self.declared;
+        let done = self.lease.with(|writer| writer.run(|session| work(session, declared))).ok_or_else(expired)??;
         self.failed = false;
         Ok(done)
     }

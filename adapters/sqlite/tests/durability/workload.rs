@@ -1,7 +1,7 @@
 //! The workloads that run under strace.
 
 use skep_application::kernel::{StoreError, TxMode};
-use skep_sql::{Kind, Sql, SqlDatabase, SqlTransaction, Statement, Value};
+use skep_sql::{Effect, Kind, Sql, SqlDatabase, SqlTransaction, Statement, Value};
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use std::{
     borrow::Cow,
@@ -26,6 +26,7 @@ static INSERT: Statement = Statement {
     params: &[Kind::Text],
     columns: &[],
     batch: false,
+    effect: Effect::None,
 };
 static COUNT: Statement = Statement {
     name: "trace.row.count",
@@ -33,6 +34,7 @@ static COUNT: Statement = Statement {
     params: &[],
     columns: &[Kind::Int],
     batch: false,
+    effect: Effect::None,
 };
 
 /// The body of a unit's row.
@@ -127,7 +129,7 @@ async fn fail(db: SqliteDatabase) {
     let refusal = tokio::spawn({
         let db = db.clone();
         async move {
-            let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+            let mut unit = db.begin(TxMode::Write, &[], &Arc::default()).await.unwrap();
             assert_eq!(unit.query(&COUNT, vec![]).await.unwrap()[0].int().unwrap(), 2);
             unit.rollback().await
         }
@@ -139,7 +141,7 @@ async fn fail(db: SqliteDatabase) {
 }
 
 async fn unit_with(db: &SqliteDatabase, body: String) -> Box<dyn SqlTransaction> {
-    let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+    let mut unit = db.begin(TxMode::Write, &[], &Arc::default()).await.unwrap();
     unit.execute(&INSERT, vec![Value::Text(body)]).await.unwrap();
     unit
 }

@@ -9,8 +9,7 @@ use super::SqlStep;
 use crate::{
     Engine,
     Kind::{Int, Text, Time},
-    Row, SqlConnection, SqlSchema, Statement,
-    stored::args,
+    Row, SqlConnection, SqlSchema, Statement, args,
 };
 use skep_application::{
     kernel::StoreError,

@@ -2,7 +2,7 @@
 
 use crate::{
     SqliteDatabase,
-    testing::{Fixture, insert, kind, poll_once, until},
+    testing::{Fixture, declared, insert, kind, poll_once, until},
 };
 use skep_application::kernel::TxMode;
 use skep_sql::SqlDatabase;
@@ -92,7 +92,7 @@ fn a_group_ends_even_if_the_runtime_stops() {
 /// Writes two rows in a unit and drops it at its `limit`-th await. Returns whether its commit was acknowledged.
 async fn pair(db: SqliteDatabase, id: i64, limit: u32) -> bool {
     let mut unit = pin!(async {
-        let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+        let mut unit = db.begin(TxMode::Write, &[], &declared()).await.unwrap();
         tokio::task::yield_now().await;
         insert(&mut *unit, id).await.unwrap();
         tokio::task::yield_now().await;

@@ -1,7 +1,7 @@
 //! Failures: SQLite ends the transaction, the disk is full, a statement or the COMMIT fails or panics.
 
 use crate::testing::{
-    COUNT, DANGLING, Fixture, INSERT, INSERT_OR_ROLLBACK, batch, count, insert, kind, statement, user,
+    COUNT, DANGLING, Fixture, INSERT, INSERT_OR_ROLLBACK, batch, count, declared, insert, kind, statement, user,
 };
 use skep_application::kernel::StoreError;
 use skep_sql::{Kind, SqlConnection, SqlDatabase, Statement, Value};
@@ -127,7 +127,7 @@ async fn a_unit_whose_statement_panicked_cannot_commit() {
     let mut unit = fixture.unit().await;
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         unit.run(|session| -> Result<(), StoreError> {
-            session.execute(&INSERT, &user(1))?;
+            session.execute(&INSERT, &user(1), &declared())?;
             panic!("made by the test")
         })
     }));

@@ -1,6 +1,6 @@
 //! Which units share a COMMIT, and which wait for it.
 
-use crate::testing::{COUNT, Fixture, INCREMENT, count, insert, kind, poll_once, until};
+use crate::testing::{COUNT, Fixture, INCREMENT, USER_ID, count, declared, insert, kind, poll_once, until};
 use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::SqlDatabase;
 
@@ -82,7 +82,7 @@ async fn a_group_size_of_one_gives_each_unit_its_commit() {
     for id in 0..20 {
         let db = fixture.db.clone();
         tasks.push(tokio::spawn(async move {
-            let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+            let mut unit = db.begin(TxMode::Write, &[], &declared()).await.unwrap();
             insert(&mut *unit, id).await.unwrap();
             unit.commit().await.unwrap();
         }));
@@ -102,7 +102,7 @@ async fn sixty_four_tasks_count_exactly() {
         let db = fixture.db.clone();
         tasks.push(tokio::spawn(async move {
             for round in 0..25 {
-                let mut unit = db.begin(TxMode::Write, &[]).await.unwrap();
+                let mut unit = db.begin(TxMode::Write, &[], &declared()).await.unwrap();
                 unit.execute(&INCREMENT, vec![]).await.unwrap();
                 match (task + round) % 5 {
                     0 => drop(unit),
@@ -132,13 +132,7 @@ async fn a_constraint_error_fails_only_its_own_unit() {
     let mut b = b.await.unwrap();
     insert(&mut b, 2).await.unwrap();
     let duplicate = insert(&mut b, 1).await;
-    assert!(
-        matches!(
-            duplicate,
-            Err(StoreError::Duplicate { constraint: skep_application::identity::constraints::USER_ID })
-        ),
-        "{duplicate:?}"
-    );
+    assert!(matches!(duplicate, Err(StoreError::Duplicate { constraint: USER_ID })), "{duplicate:?}");
     assert_eq!(kind(&insert(&mut b, 3).await), "unavailable", "an error ends the unit");
     assert_eq!(kind(&b.commit().await), "unavailable");
     a.await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! Another writing process, units that are too old, and closing.
 
 use crate::{
-    testing::{Fixture, count, insert, kind, poll_once, until},
+    testing::{Fixture, count, declared, insert, kind, poll_once, until},
     writer::WriteUnit,
 };
 use skep_application::kernel::TxMode;
@@ -47,9 +47,9 @@ async fn another_process_that_keeps_the_lock_makes_the_store_unavailable() {
     let fixture = Fixture::with(|options| options.busy_deadline = SHORT);
     let other = fixture.outside();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    assert_eq!(kind(&fixture.db.begin(TxMode::Write, &[]).await), "unavailable");
-    assert_eq!(kind(&fixture.db.begin(TxMode::Write, &[]).await), "unavailable");
-    fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+    assert_eq!(kind(&fixture.begin(TxMode::Write).await), "unavailable");
+    assert_eq!(kind(&fixture.begin(TxMode::Write).await), "unavailable");
+    fixture.begin(TxMode::Read).await.unwrap();
     other.execute_batch("ROLLBACK").unwrap();
     fixture.unit_with(1).await.commit().await.unwrap();
     assert_eq!(fixture.ids(), [1]);
@@ -59,7 +59,7 @@ async fn another_process_that_keeps_the_lock_makes_the_store_unavailable() {
 async fn a_caller_that_queues_for_too_long_gets_unavailable() {
     let fixture = Fixture::with(|options| options.busy_deadline = SHORT);
     let a = fixture.unit_with(1).await;
-    assert_eq!(kind(&fixture.db.begin(TxMode::Write, &[]).await), "unavailable");
+    assert_eq!(kind(&fixture.begin(TxMode::Write).await), "unavailable");
     a.commit().await.unwrap();
     assert_eq!(fixture.ids(), [1]);
 }
@@ -150,7 +150,7 @@ async fn closing_waits_for_earlier_units() {
     };
     let ours = async {
         until("new units are refused", || {
-            matches!(poll_once(&mut Box::pin(WriteUnit::begin(fixture.db.writer()))), Some(Err(_)))
+            matches!(poll_once(&mut Box::pin(WriteUnit::begin(fixture.db.writer(), &declared()))), Some(Err(_)))
         })
         .await;
         let a = tokio::spawn(a.commit());
@@ -161,8 +161,8 @@ async fn closing_waits_for_earlier_units() {
         a.await.unwrap().unwrap();
     };
     tokio::join!(close, ours);
-    assert_eq!(kind(&fixture.db.begin(TxMode::Write, &[]).await), "unavailable");
-    assert_eq!(kind(&fixture.db.begin(TxMode::Read, &[]).await), "unavailable");
+    assert_eq!(kind(&fixture.begin(TxMode::Write).await), "unavailable");
+    assert_eq!(kind(&fixture.begin(TxMode::Read).await), "unavailable");
     assert_eq!(kind(&fixture.db.check().await), "unavailable");
     fixture.db.close().await;
     let log = fixture.path().with_extension("db-wal");

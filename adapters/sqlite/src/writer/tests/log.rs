@@ -86,7 +86,7 @@ async fn the_log_restarts_although_units_never_pause() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_keeps_its_snapshot_and_the_log_restarts_after_it() {
     let fixture = fixture().await;
-    let mut reader = fixture.db.begin(TxMode::Read, &[]).await.unwrap();
+    let mut reader = fixture.begin(TxMode::Read).await.unwrap();
     let mut seen = async || reader.query(&READ, vec![]).await.unwrap().remove(0).int().unwrap();
     assert_eq!(seen().await, 0);
     let mut before = 0;
