@@ -33,7 +33,7 @@ impl Guarded for UserId {
 }
 
 /// The proof that the actor of a call may do an action to the target, which is the resource that the command loaded.
-/// Only the command frame can make it. A command takes the target, the time and the event that it writes from it.
+/// Only the command frame can make it. A command gets the target, the time and the id of its event only from it.
 #[derive(Debug)]
 pub struct Authorized<'a, T> {
     action: Action,
@@ -112,7 +112,7 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// The refusals without credentials and without permission.
+    /// The refusals of a caller without credentials and of a caller without permission.
     pub const REFUSALS: &[Refusal] = &[
         Refusal::new(
             ErrorKind::Unauthenticated,

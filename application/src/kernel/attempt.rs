@@ -1,4 +1,4 @@
-//! Attempts: runs a unit of work again after an abort, and after an unknown outcome only once that is settled.
+//! Repeats a unit of work that was aborted, or that has an unknown outcome.
 
 use super::{AppError, Runtime, StoreError, Transaction};
 use std::{
@@ -36,7 +36,7 @@ pub struct Attempt {
 /// starts after that. An attempt that waits or works at the caller's deadline is dropped and so undone. An attempt that
 /// has reached [`Attempt::end`] runs to its end, however long that takes: a commit is never cut off.
 ///
-/// [`UseCase`](super::UseCase) calls it for every command. A use case that is not a command calls it directly:
+/// [`UseCase`](super::UseCase) calls this function for every command. A use case that is not a command calls it itself:
 ///
 /// ```
 /// use skep_application::{identity::IdentityTx, kernel::{Actor, Begin, Runtime, StoreError, TxMode, run}};

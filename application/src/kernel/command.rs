@@ -76,7 +76,8 @@ pub trait Command: Send + Sync {
     type Input: Serialize + Send + Sync;
     /// The checked input, with the ids and times made before the first attempt.
     type Plan: Send + Sync;
-    /// The resource that the actor is authorized on, loaded in the unit. It is `()` if the command creates a resource.
+    /// The resource that the actor is authorized on, loaded in the unit. A command that creates a resource has the
+    /// `UserId` of its owner, or `()` if the role alone decides.
     type Target: Guarded;
     /// The result for the caller. Its JSON is kept with the idempotency key.
     type Answer: Serialize + DeserializeOwned + Send;
@@ -151,7 +152,7 @@ impl<Tx: UnitOfWork + ?Sized + 'static> Commands<Tx> {
     }
 }
 
-/// A command together with everything that is needed to run it.
+/// A command, and everything that is needed to run it.
 pub struct UseCase<C: Command> {
     commands: Commands<C::Unit>,
     command: C,
@@ -261,8 +262,8 @@ impl<C: Command> UseCase<C> {
 
     /// Checks that the actor may see the resource as it is now, because the stored answer describes it. A command that
     /// gives its target to another owner is therefore not answered again. If the target no longer exists, nothing needs
-    /// protection, and the caller gets the answer again. A command that creates a resource loads nothing, so the role
-    /// alone decides, as it did the first time.
+    /// protection, and the caller gets the answer again. A command that creates a resource loads none, so the actor is
+    /// judged as it was the first time.
     async fn check_still_seen(&self, actor: &Actor, plan: &C::Plan, unit: &mut C::Unit) -> Result<(), C::Error> {
         match self.command.load(plan, unit).await {
             Ok(target) => judge(actor, C::SEEN_BY, target.resource()).map_err(C::hidden),
