@@ -140,14 +140,17 @@ mod tests {
     proptest! {
         /// Following `next` from page to page returns every row once, in order, and ends.
         #[test]
-        fn pages_add_up_to_the_list(rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10, budget in 0_usize..30) {
+        fn pages_add_up_to_the_list(
+            rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10, budget in 0_usize..30
+        ) {
             let rows: Vec<i64> = rows.into_iter().collect();
             let (mut seen, mut after) = (vec![], None);
             loop {
                 let rest = rows.iter().filter(|row| after.is_none_or(|after| **row > after)).copied();
                 let request = request(limit, false);
                 let rows = rest.take(request.limit.get() + 1).collect();
-                let page = Page::fitting(rows, &request, None, place, budget, |row| usize::from(row.to_be_bytes()[7] % 20));
+                let size = |row: &i64| usize::from(row.to_be_bytes()[7] % 20);
+                let page = Page::fitting(rows, &request, None, place, budget, size);
                 seen.extend(page.items);
                 match page.next {
                     Some(Position { key: SortValue::Int(last), .. }) => after = Some(last),
