@@ -1,4 +1,4 @@
-//! All use cases of Skep over one set of ports: what a transport or an embedding program holds.
+//! All use cases of Skep over one set of ports. A transport or an embedding program holds them as an [`App`].
 
 use crate::{
     Store,
@@ -11,12 +11,12 @@ use crate::{
 use skep_domain::{identity::PasswordPolicy, shared::Money};
 use std::sync::Arc;
 
-/// What the use cases are built on.
+/// The adapters that the use cases are built on.
 #[derive(Clone)]
 pub struct Ports {
-    /// The store of every context.
+    /// The store, shared by all contexts.
     pub store: Arc<dyn Store>,
-    /// Time, identifiers, randomness.
+    /// Time, identifiers and randomness.
     pub runtime: Runtime,
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
@@ -24,24 +24,24 @@ pub struct Ports {
     pub tokens: Arc<dyn AccessTokens>,
     /// Fingerprints commands.
     pub fingerprints: Arc<dyn Fingerprints>,
-    /// Makes one-time tokens.
+    /// Creates and compares one-time tokens.
     pub secrets: Arc<dyn OneTimeSecrets>,
-    /// Counts attempts.
+    /// Counts requests and login attempts.
     pub limits: Arc<dyn RateLimits>,
 }
 
-/// The rules that a deployment may choose.
+/// The rules that a deployment can configure.
 #[derive(Debug, Clone, Default)]
 pub struct Policies {
-    /// What passwords must be like.
+    /// The rules for new passwords.
     pub passwords: PasswordPolicy,
-    /// How long log-ins last.
+    /// How long sessions and access tokens last, and how often a login may be tried.
     pub sessions: SessionPolicy,
-    /// The smallest order, per currency.
+    /// The smallest total of an order, one amount per currency.
     pub minimum_orders: Vec<Money>,
 }
 
-/// Everything Skep does.
+/// The use cases of Skep, grouped by context.
 pub struct App {
     /// The use cases of identity.
     pub identity: Identity,
@@ -49,14 +49,14 @@ pub struct App {
     pub catalog: Catalog,
     /// The use cases of ordering.
     pub ordering: Ordering,
-    /// Forgets what has expired.
+    /// Deletes expired rows of all contexts.
     pub sweep_expired: SweepExpired,
-    /// What it is all built on.
+    /// The ports that the use cases are built on.
     pub ports: Ports,
 }
 
 impl App {
-    /// Builds every use case.
+    /// Builds every use case from these ports and policies.
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let sweeps: Vec<Arc<dyn Sweep>> = vec![

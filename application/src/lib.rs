@@ -1,8 +1,8 @@
-//! What Skep does: use cases and queries over ports.
+//! The use cases and queries of Skep, and the ports that they use.
 //!
-//! A use case holds its ports as `Arc<dyn …>`, takes an [`kernel::Actor`] first and a command second, and answers with
-//! a view or an error of its own. Nothing here knows a database, a socket or a clock: those are adapters behind the
-//! traits of `ports.rs` in each context and of [`kernel`].
+//! A use case holds its ports as `Arc<dyn …>`. It takes a [`kernel::Actor`] first and a command second, and returns a
+//! view or its own error. Databases, sockets and clocks are adapters. They implement the traits of [`kernel`] and of
+//! each context's `ports.rs`.
 
 mod app;
 pub mod catalog;
@@ -17,7 +17,7 @@ pub mod testing;
 pub use app::{App, Policies, Ports};
 pub use store::Store;
 
-/// Every uniqueness rule of every context.
+/// The uniqueness rules of all contexts.
 pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
     let contexts = [
         kernel::constraints::ALL,
@@ -41,7 +41,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_constraint_is_found_by_its_name_which_no_other_has() {
+    fn every_constraint_is_found_by_its_unique_name() {
         assert!(constraints().all(|constraint| constraint_named(constraint.name()) == Some(constraint)));
         let names: BTreeSet<_> = constraints().map(kernel::Constraint::name).collect();
         assert_eq!(names.len(), constraints().count());

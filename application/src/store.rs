@@ -1,8 +1,8 @@
-//! Everything that one store does.
+//! The store of all contexts.
 
 use crate::{catalog::CatalogStore, identity::IdentityStore, operations::OperationsStore, ordering::OrderingStore};
 
-/// Everything that one store does, as the composition root hands it out. It upcasts to the part of each context.
+/// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
 pub trait Store: OperationsStore + IdentityStore + CatalogStore + OrderingStore {}
 
 impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore> Store for S {}

@@ -1,11 +1,11 @@
-//! From an access token to who asks.
+//! Finds the user that an access token stands for.
 
 use super::{AccessTokens, SessionQueries, TokenError};
 use crate::kernel::{Principal, Runtime, refusal, use_case_error};
 use std::sync::Arc;
 
 refusal! {
-    /// The access token has expired, is not one of this server's, or its session has ended; log in again.
+    /// The access token is not valid or has expired, or its session has ended; log in again.
     InvalidToken = Unauthenticated, "invalid_token";
 }
 
@@ -16,13 +16,13 @@ impl From<TokenError> for InvalidToken {
 }
 
 use_case_error! {
-    /// Why no user was recognized.
+    /// The reason why no user was found.
     AuthenticateError {
         InvalidToken(InvalidToken),
     }
 }
 
-/// Recognizes users by their access tokens.
+/// Finds the user that an access token stands for.
 pub struct Authenticate {
     tokens: Arc<dyn AccessTokens>,
     sessions: Arc<dyn SessionQueries>,
@@ -30,14 +30,14 @@ pub struct Authenticate {
 }
 
 impl Authenticate {
-    /// Recognizes users of this store.
+    /// Makes the use case. It finds sessions in `sessions`.
     #[must_use]
     pub fn new(tokens: Arc<dyn AccessTokens>, sessions: Arc<dyn SessionQueries>, runtime: Runtime) -> Self {
         Self { tokens, sessions, runtime }
     }
 
-    /// The user behind the token, with the roles that the account has now. Whether the session still stands is read from
-    /// the store every time, so that its end holds on the very next request, on every instance.
+    /// Returns the user that the token stands for, with the present roles of the account. The session is read from the
+    /// store every time, so that the end of a session takes effect with the next request, on every instance.
     ///
     /// # Errors
     /// [`AuthenticateError`].

@@ -2,14 +2,14 @@
 
 use crate::kernel::Constraint;
 
-/// The id of a user.
+/// The id of a user is unique.
 pub const USER_ID: Constraint = Constraint::new("users_pkey");
-/// The e-mail address of a user.
+/// An e-mail address has at most one account.
 pub const USER_EMAIL: Constraint = Constraint::new("users_email_key");
-/// The id of a session.
+/// The id of a session is unique.
 pub const SESSION_ID: Constraint = Constraint::new("sessions_pkey");
-/// At most one set-up token.
+/// There is at most one setup token.
 pub const SETUP_TOKEN: Constraint = Constraint::new("setup_tokens_pkey");
 
-/// Every rule.
+/// The uniqueness rules of identity.
 pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, SESSION_ID, SETUP_TOKEN];

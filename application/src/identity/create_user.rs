@@ -1,4 +1,4 @@
-//! Making an account with roles for another user: the operator's command.
+//! Creates an account with roles for another user. This is the operator's command.
 
 use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView};
 use crate::kernel::{Actor, Begin, Denied, TxMode, permit, run, use_case_error};
@@ -6,36 +6,36 @@ use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
 
 use_case_error! {
-    /// Why no account was made.
+    /// The reason why no account was created.
     CreateUserError {
         Denied(Denied),
         Account(NewAccountError),
     }
 }
 
-/// An account and its roles.
+/// The input for an account with roles, not checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateUserCommand {
-    /// The account.
+    /// The account to create.
     pub account: AccountInput,
-    /// The roles besides that of every user.
+    /// The roles in addition to `user`, which every account has.
     pub roles: Vec<Role>,
 }
 
-/// Makes accounts for others.
+/// Creates accounts, with roles, for other users.
 pub struct CreateUser {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     accounts: Accounts,
 }
 
 impl CreateUser {
-    /// Makes accounts in this store.
+    /// Makes the use case. It stores accounts in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, accounts: Accounts) -> Self {
         Self { store, accounts }
     }
 
-    /// Makes the account.
+    /// Creates the account, on behalf of Skep itself or an admin.
     ///
     /// # Errors
     /// [`CreateUserError`].

@@ -5,17 +5,17 @@ use crate::kernel::{Actor, GetError, NotFound, Reader, account};
 use skep_domain::identity::actions;
 use std::sync::Arc;
 
-/// Shows profiles.
+/// Shows the profile of the actor.
 pub struct GetProfile(Reader<dyn UserQueries>);
 
 impl GetProfile {
-    /// Shows profiles of this store.
+    /// Makes the use case. It reads users through `users`.
     #[must_use]
     pub fn new(users: Arc<dyn UserQueries>) -> Self {
         Self(Reader::new(actions::READ_PROFILE, users))
     }
 
-    /// Reads the actor's own profile.
+    /// Returns the account of the actor.
     ///
     /// # Errors
     /// [`GetError`].

@@ -1,21 +1,21 @@
-//! The token with which the first admin is made, printed at every start as long as no admin exists.
+//! Issues the token for creating the first admin. Each start without an admin prints a new one.
 
 use super::{IdentityTx, OneTimeSecrets, SetupToken};
 use crate::kernel::{Actor, Begin, Denied, Runtime, StoreError, TxMode, permit, run, use_case_error};
 use skep_domain::{access::Role, identity::actions};
 use std::sync::Arc;
 
-/// How long a set-up token is good: 24 h, in milliseconds.
+/// How long a setup token is valid, in milliseconds: 24 hours.
 const GOOD_FOR_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 use_case_error! {
-    /// Why no token was issued.
+    /// The reason why no token was issued.
     IssueSetupTokenError {
         Denied(Denied),
     }
 }
 
-/// Issues set-up tokens.
+/// Issues setup tokens, on behalf of Skep itself or an admin.
 pub struct IssueSetupToken {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     secrets: Arc<dyn OneTimeSecrets>,
@@ -23,13 +23,13 @@ pub struct IssueSetupToken {
 }
 
 impl IssueSetupToken {
-    /// Issues tokens for this store.
+    /// Makes the use case. It stores the hashes of tokens in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, secrets: Arc<dyn OneTimeSecrets>, runtime: Runtime) -> Self {
         Self { store, secrets, runtime }
     }
 
-    /// A new token in place of the one before; `None` once there is an admin.
+    /// Replaces the token by a new one and returns it. If there is an admin, deletes the token and returns `None`.
     ///
     /// # Errors
     /// [`IssueSetupTokenError`].
@@ -47,7 +47,7 @@ impl IssueSetupToken {
     }
 }
 
-/// Putting the same token in place twice is the same as once, so an unknown outcome needs no mark.
+/// Storing the same token twice has the same result as storing it once, so an unknown outcome needs no event to settle.
 async fn issue(tx: &mut dyn IdentityTx, token: &SetupToken) -> Result<bool, StoreError> {
     if tx.users().any_with_role(Role::Admin).await? {
         tx.setup_tokens().delete().await?;

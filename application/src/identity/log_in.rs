@@ -1,4 +1,4 @@
-//! Logging in with a password.
+//! Logs a user in with a password.
 
 use super::{
     AccessClaims, AccessTokens, Accounts, Credentials, HashError, HasherBusy, IdentityTx, SessionPolicy, UserQueries,
@@ -13,12 +13,12 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// An address and a password, as typed.
+/// The input of a login, not checked yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogInCommand {
-    /// The address.
+    /// The e-mail address of the account.
     pub email: String,
-    /// The password.
+    /// The password, in plain text.
     pub password: String,
 }
 
@@ -28,12 +28,12 @@ impl std::fmt::Debug for LogInCommand {
     }
 }
 
-/// What a user that logged in gets.
+/// The access token for a user that has logged in.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogInAnswer {
-    /// A signed access token.
+    /// The access token, signed.
     pub access_token: String,
-    /// How long it is good.
+    /// How long the token is valid.
     pub expires_in: Duration,
 }
 
@@ -44,12 +44,12 @@ impl std::fmt::Debug for LogInAnswer {
 }
 
 refusal! {
-    /// The e-mail address or the password is wrong; which of them is not told.
+    /// The e-mail address or the password is wrong.
     InvalidCredentials = Unauthenticated, "invalid_credentials";
 }
 
 use_case_error! {
-    /// Why no user was logged in.
+    /// The reason why no user was logged in.
     LogInError {
         InvalidCredentials(InvalidCredentials),
         TooManyAttempts(TooManyAttempts),
@@ -66,7 +66,7 @@ impl From<HashError> for LogInError {
     }
 }
 
-/// Logs users in.
+/// Checks a password, starts a session and issues an access token.
 pub struct LogIn {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     users: Arc<dyn UserQueries>,
@@ -78,8 +78,7 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Logs users of this store in. `limits` counts the attempts; `fingerprints` hide the address in the name of its
-    /// counter.
+    /// Makes the use case. `limits` counts the attempts. `fingerprints` hides the address in the name of its counter.
     #[must_use]
     pub fn new(
         store: Arc<dyn Begin<dyn IdentityTx>>,
@@ -93,10 +92,11 @@ impl LogIn {
         Self { store, users, accounts, tokens, limits, fingerprints, policy }
     }
 
-    /// Starts a session.
+    /// Checks the password and starts a session.
     ///
-    /// Every way to a refusal verifies exactly one password, so that the time does not tell whether the account exists;
-    /// only a password that no account can have, being too long, is refused without.
+    /// The refusal does not say whether the address or the password is wrong. Each refusal verifies exactly one
+    /// password, so that the time does not reveal whether the account exists. The exception is a password that is too
+    /// long for any account: it is refused without being verified.
     ///
     /// # Errors
     /// [`LogInError`].
@@ -136,8 +136,8 @@ impl LogIn {
         Ok(LogInAnswer { access_token, expires_in: Duration::from_millis(u64::try_from(lasts).unwrap_or_default()) })
     }
 
-    /// Counted before the password is looked at, so that no burst of guesses gets past (ASVS 15.4.2). A counter that is
-    /// away stops no one.
+    /// Counts the attempt before the password is verified, so that parallel guesses cannot exceed the limit (ASVS
+    /// 15.4.2). If the counter does not answer, the login goes on.
     async fn check_attempts(&self, email: &Email) -> Result<(), LogInError> {
         let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
         let key = name[..16].iter().fold("login:account:".to_owned(), |key, byte| key + &format!("{byte:02x}"));
@@ -148,7 +148,7 @@ impl LogIn {
     }
 }
 
-/// Stores the session, unless the password was changed or the account is gone since it was verified.
+/// Stores the session, unless the password has changed or the account no longer exists.
 async fn start(
     tx: &mut dyn IdentityTx,
     actor: &Actor,

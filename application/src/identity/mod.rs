@@ -1,4 +1,4 @@
-//! The use cases and queries of identity.
+//! The use cases, queries and ports of identity.
 
 mod authenticate;
 pub mod constraints;
@@ -27,26 +27,26 @@ pub use sweep_sessions::SweepSessions;
 
 use crate::app::{Policies, Ports};
 
-/// The use cases of identity.
+/// The use cases of identity, for accounts and sessions.
 pub struct Identity {
-    /// Registers a user.
+    /// Creates an account with a password, for anyone.
     pub register_user: RegisterUser,
-    /// Logs a user in.
+    /// Starts a session and issues an access token.
     pub log_in: LogIn,
-    /// Recognizes a user by an access token.
+    /// Turns an access token into a user.
     pub authenticate: Authenticate,
-    /// Shows one's own profile.
+    /// Shows the profile of the actor.
     pub get_profile: GetProfile,
-    /// Makes an account for another user.
+    /// Creates an account, with roles, for another user.
     pub create_user: CreateUser,
-    /// Makes the first admin.
+    /// Creates the first admin.
     pub set_up: SetUp,
-    /// Issues the token for the set-up.
+    /// Issues the token for creating the first admin.
     pub issue_setup_token: IssueSetupToken,
 }
 
 impl Identity {
-    /// The use cases over these ports.
+    /// Builds the use cases on these ports.
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
         let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits } = ports.clone();

@@ -1,4 +1,4 @@
-//! What registration, set-up and the operator's command have in common: making an account.
+//! Creates accounts, for registration, the setup and the operator's command.
 
 use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
 use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
@@ -9,14 +9,14 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
-/// What a new account is made of, as typed.
+/// The fields of a new account, not checked yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AccountInput {
-    /// The address.
+    /// The e-mail address that the user logs in with.
     pub email: String,
-    /// The password.
+    /// The password, in plain text.
     pub password: String,
-    /// The name shown to others.
+    /// The name that other users see.
     pub display_name: String,
 }
 
@@ -27,12 +27,12 @@ impl std::fmt::Debug for AccountInput {
 }
 
 refusal! {
-    /// The e-mail address has an account.
+    /// An account with this e-mail address already exists.
     EmailTaken = Conflict, "email_taken";
 }
 
 refusal! {
-    /// Too many passwords are being checked; come back after `Retry-After`.
+    /// The server is checking too many passwords at once; try again after the time in `Retry-After`.
     HasherBusy = Unavailable, "hashers_busy";
     fn retry_after(&self) -> Option<Duration> {
         Some(Duration::from_secs(1))
@@ -40,7 +40,7 @@ refusal! {
 }
 
 use_case_error! {
-    /// Why no account was made.
+    /// The reason why no account was created.
     NewAccountError {
         Invalid(Invalid),
         EmailTaken(EmailTaken),
@@ -57,31 +57,31 @@ impl From<HashError> for NewAccountError {
     }
 }
 
-/// Makes accounts.
+/// Creates accounts from checked input.
 #[derive(Clone)]
 pub struct Accounts {
     /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// What passwords must be like.
+    /// The rules for new passwords.
     pub passwords: PasswordPolicy,
     /// Time and identifiers.
     pub runtime: Runtime,
 }
 
-/// An account that is ready to be stored, and the event that tells of it.
+/// An account that is ready to be stored, and the id of the event that reports it.
 pub(super) struct NewAccount {
     user: User,
     event_id: EventId,
 }
 
 impl Accounts {
-    /// Checks every field, hashes the password, makes the ids.
+    /// Checks every field, hashes the password and makes the ids.
     pub(super) async fn prepare(&self, command: AccountInput, roles: &[Role]) -> Result<NewAccount, NewAccountError> {
         let mut invalid = Invalid::default();
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
         let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);
         let display_name = invalid.check("/display_name", "invalid_text", display_name);
-        // An address that is wrong cannot be part of the password; everything else can still be judged.
+        // If the address is invalid, the password is still checked, except for whether it contains the address.
         let unknown = Email::stored(String::new());
         if let Err(refusal) = self.passwords.judge(&command.password, email.as_ref().unwrap_or(&unknown)) {
             invalid.errors.push(crate::kernel::FieldError::new("/password", password_code(refusal), refusal));
@@ -97,7 +97,7 @@ impl Accounts {
 }
 
 impl NewAccount {
-    /// The account, if an earlier attempt has stored it after all.
+    /// Returns the account if an earlier attempt has stored it after all.
     pub(super) async fn find_landed(
         &self,
         tx: &mut dyn IdentityTx,
@@ -128,7 +128,8 @@ impl NewAccount {
     }
 }
 
-/// Two that register one address at once both find it free; the store tells them apart.
+/// Turns the store's error into a refusal. Two calls that register the same address at once both find it free, and the
+/// store rejects one of them.
 fn taken(error: StoreError) -> NewAccountError {
     match error {
         StoreError::Duplicate { constraint: constraints::USER_EMAIL } => EmailTaken.into(),

@@ -9,93 +9,94 @@ use skep_domain::{
 };
 
 context! {
-    /// All that a command of identity may touch.
+    /// The repositories that a command of identity may use.
     unit IdentityTx {
-        /// The accounts.
+        /// Finds and stores accounts.
         users: UserRepository by MockUserRepository,
-        /// The log-ins.
+        /// Finds, stores and ends sessions.
         sessions: SessionRepository by MockSessionRepository,
-        /// The one-time token of the set-up.
+        /// Finds and replaces the one-time token of the setup.
         setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockIdentityTx of IdentityMocks
-    /// Everything that a store does for identity.
+    /// A store of identity.
     store IdentityStore: UserQueries, SessionQueries
 }
 
-/// The accounts, inside a unit of work.
+/// Accounts, inside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send {
-    /// The user with this id.
+    /// Finds the user with this id.
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
-    /// The user with this address.
+    /// Finds the user with this address.
     async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError>;
     /// Whether any account has this role.
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError>;
-    /// Stores a new user. `Duplicate` of `UserId` or `UserEmail`.
+    /// Stores a new user. Returns `Duplicate` of `USER_ID` or `USER_EMAIL` if the id or the address is taken.
     async fn insert(&mut self, user: &User) -> Result<(), StoreError>;
-    /// Stores a changed user over the version it was read with, and answers the new version. `Stale`, `Duplicate`.
+    /// Stores a changed user over the version that it was read with, and returns the new version. Returns `Stale` if
+    /// the stored version has changed, or `Duplicate` of `USER_EMAIL`.
     async fn save(&mut self, user: &User) -> Result<Version, StoreError>;
 }
 
-/// The log-ins, inside a unit of work.
+/// Sessions, inside a unit of work.
 ///
-/// 1. `sweep` forgets sessions that expired, or were revoked, at or before a time: never another one, and never more
-///    than its limit.
+/// 1. `sweep` deletes only sessions that expired or were revoked at or before `until`, and never more than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
-    /// The session with this id.
+    /// Finds the session with this id.
     async fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
-    /// Stores a new session. `Duplicate` of `SessionId`.
+    /// Stores a new session. Returns `Duplicate` of `SESSION_ID` if the id is taken.
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
-    /// Ends the session, unless it has ended; answers whether it did now.
+    /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
-    /// Forgets at most `limit` sessions that expired or were revoked at or before `until`; answers how many.
+    /// Deletes at most `limit` sessions that expired or were revoked at or before `until`, and returns how many.
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// The token with which the first admin is made. Only its hash is kept, and one at most.
+/// The token for creating the first admin. At most one is stored, and only as a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetupToken {
-    /// SHA-256 of the token.
+    /// The SHA-256 of the token.
     pub hash: [u8; 32],
-    /// From when on it is worthless.
+    /// The time from which on the token is not valid.
     pub expires_at: Timestamp,
 }
 
-/// The set-up token, inside a unit of work.
+/// The setup token, inside a unit of work.
 ///
-/// 1. Of units that `replace` it at the same time, each is stored or gets `Retry`, and the last one's token is left.
+/// 1. If several units `replace` the token at the same time, each is stored or gets `Retry`. The token of the last one
+///    remains.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SetupTokenRepository: Send {
-    /// The token, if there is one.
+    /// Finds the token, if there is one.
     async fn find(&mut self) -> Result<Option<SetupToken>, StoreError>;
-    /// Keeps this token instead of the one before.
+    /// Stores this token in place of any earlier one.
     async fn replace(&mut self, token: &SetupToken) -> Result<(), StoreError>;
-    /// Forgets the token.
+    /// Deletes the token, if there is one.
     async fn delete(&mut self) -> Result<(), StoreError>;
 }
 
-/// A user, as shown to those who may see it.
+/// A user, as shown to callers that may see it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UserView {
-    /// The identifier.
+    /// The id of the account.
     pub id: UserId,
-    /// The address.
+    /// The address that the user logs in with.
     pub email: Email,
-    /// The name.
+    /// The name that other users see.
     pub display_name: Text,
-    /// The roles.
+    /// The roles of the account, without repetition.
     pub roles: Vec<Role>,
-    /// When the account was made.
+    /// The time at which the account was created.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// The version.
+    /// The version, for preconditions.
     pub version: Version,
 }
 
@@ -113,12 +114,12 @@ impl From<&User> for UserView {
     }
 }
 
-/// What a log-in is checked against.
+/// The account and the password hash that a login is checked against.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The account.
+    /// The id of the account.
     pub user_id: UserId,
-    /// The hash of its password.
+    /// The hash of the account's password, in the PHC string format.
     pub password_hash: String,
 }
 
@@ -132,16 +133,16 @@ impl std::fmt::Debug for Credentials {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {
-    /// The user with this id, if it lies within the scope.
+    /// Finds the user with this id, if the scope includes it.
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError>;
-    /// What a log-in with this address is checked against.
+    /// Finds the credentials of the account with this address.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError>;
 }
 
-/// A session and what its user may do, read together at every request.
+/// A session and the roles of its user, which each request reads together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
-    /// The session.
+    /// The stored session, which may have ended.
     pub session: Session,
     /// The roles that its user has now.
     pub roles: Vec<Role>,
@@ -151,54 +152,54 @@ pub struct SessionView {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionQueries: Send + Sync {
-    /// The session with this id and the roles of its user, by one indexed read. A revocation that was committed shows at
-    /// once.
+    /// Finds the session with this id and the roles of its user, with one indexed read. The result reflects every
+    /// committed revocation.
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError>;
 }
 
-/// Why a password cannot be hashed or verified.
+/// The reason why a password cannot be hashed or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum HashError {
     /// All hashers are busy and the queue is full.
     #[error("too many passwords are being hashed")]
     Busy,
-    /// Our fault, or a stored hash that cannot be read.
+    /// The hasher failed, or a stored hash cannot be read.
     #[error("password hashing failed")]
     Failed(#[source] BoxError),
 }
 
-/// Hashes passwords, slowly on purpose and a few at a time.
+/// Hashes passwords, deliberately slowly and only a few at a time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// The hash of the password with a fresh salt, in the PHC string format.
+    /// Hashes the password with a new salt, in the PHC string format.
     async fn hash(&self, password: String) -> Result<String, HashError>;
-    /// Whether the password is the one of the hash. Without a hash the answer is `false` and takes as long as any other.
+    /// Checks the password against the hash. Without a hash the answer is `false`, and takes as long as any other.
     async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError>;
 }
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessClaims {
-    /// The account (`sub`).
+    /// The account that the token stands for (`sub`).
     pub user_id: UserId,
-    /// The log-in (`sid`).
+    /// The session that the token belongs to (`sid`).
     pub session_id: SessionId,
-    /// Names the token (`jti`).
+    /// The unique id of the token (`jti`).
     pub token_id: uuid::Uuid,
-    /// When it was issued (`iat`), to the second.
+    /// The time of issue (`iat`), in whole seconds.
     pub issued_at: Timestamp,
-    /// From when on it is worthless (`exp`), to the second.
+    /// The time from which on the token is not valid (`exp`), in whole seconds.
     pub expires_at: Timestamp,
 }
 
-/// Why a token is worthless.
+/// The reason why a token is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It was good once.
+    /// The token was valid, and has expired.
     #[error("the token has expired")]
     Expired,
-    /// It is not one of ours, or not whole.
+    /// The token is malformed, was changed, or is not for this server.
     #[error("the token is not valid")]
     Invalid,
 }
@@ -206,27 +207,27 @@ pub enum TokenError {
 /// Signs and verifies access tokens (RFC 9068, signed with Ed25519).
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait AccessTokens: Send + Sync {
-    /// The signed token.
+    /// Signs a token with these claims.
     ///
     /// # Errors
-    /// Why it cannot be signed, which is our fault.
+    /// The reason why it cannot be signed, which is an internal error.
     fn issue(&self, claims: &AccessClaims) -> Result<String, BoxError>;
-    /// What the token says, if the signature, the issuer, the audience, the type and the time are right.
+    /// Returns the claims of the token, if its signature, issuer, audience, type and time are valid.
     ///
     /// # Errors
     /// [`TokenError`].
     fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, TokenError>;
-    /// The public keys as a JSON Web Key Set (RFC 7517).
+    /// Returns the public keys as a JSON Web Key Set (RFC 7517).
     fn jwks(&self) -> String;
 }
 
-/// Makes tokens that are shown once and kept as a hash.
+/// Generates tokens that are shown once and stored only as a hash.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait OneTimeSecrets: Send + Sync {
-    /// A fresh token of 256 random bits as text for people, and its hash.
+    /// Generates a token of 256 random bits. Returns it as text that people can type, and its hash.
     fn generate(&self) -> (String, [u8; 32]);
-    /// The hash of a token as typed.
+    /// Hashes a token as the user typed it.
     fn hash(&self, token: &str) -> [u8; 32];
-    /// Whether two hashes are equal, in constant time.
+    /// Compares two hashes in constant time.
     fn same(&self, a: &[u8; 32], b: &[u8; 32]) -> bool;
 }

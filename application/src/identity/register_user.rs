@@ -1,41 +1,41 @@
-//! Registration, open to everybody.
+//! Registration, which is open to anyone.
 
 use super::{AccountInput, Accounts, IdentityTx, NewAccountError, UserView};
 use crate::kernel::{Actor, Begin, TxMode, run, use_case_error};
 use std::sync::Arc;
 
-/// A registration, as typed.
+/// The input of a registration, not checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterUserCommand {
-    /// The account.
+    /// The account to create.
     pub account: AccountInput,
 }
 
 use_case_error! {
-    /// Why no user was registered.
+    /// The reason why no user was registered.
     RegisterUserError {
         Account(NewAccountError),
     }
 }
 
-/// Registers users.
+/// Creates an account for any caller.
 pub struct RegisterUser {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     accounts: Accounts,
 }
 
 impl RegisterUser {
-    /// Registers users in this store.
+    /// Makes the use case. It stores accounts in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, accounts: Accounts) -> Self {
         Self { store, accounts }
     }
 
-    /// Makes an account without any special role.
+    /// Creates an account that has only the role `user`.
     ///
     /// # Errors
-    /// [`RegisterUserError`]. `EmailTaken` reveals that the address has an account; that is the price of registering
-    /// without a mailer.
+    /// [`RegisterUserError`]. `EmailTaken` reveals that the address has an account. That cannot be avoided without
+    /// sending mail.
     pub async fn execute(&self, actor: &Actor, command: RegisterUserCommand) -> Result<UserView, RegisterUserError> {
         let account = self.accounts.prepare(command.account, &[]).await?;
         let (store, account) = (&self.store, &account);

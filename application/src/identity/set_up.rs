@@ -1,16 +1,16 @@
-//! The set-up: the holder of the one-time token becomes the first admin, and the set-up is closed permanently.
+//! The setup. A caller with the one-time token becomes the first admin, which closes the setup permanently.
 
 use super::{AccountInput, Accounts, IdentityTx, NewAccountError, OneTimeSecrets, UserView, new_account::NewAccount};
 use crate::kernel::{Actor, Attempt, Begin, TxMode, refusal, run, use_case_error};
 use skep_domain::access::Role;
 use std::sync::Arc;
 
-/// The token and the account of the first admin.
+/// The input of a setup, not checked yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SetUpCommand {
-    /// The token, as printed at the start.
+    /// The token that the server printed when it started.
     pub token: String,
-    /// The account.
+    /// The account of the first admin.
     pub account: AccountInput,
 }
 
@@ -21,17 +21,17 @@ impl std::fmt::Debug for SetUpCommand {
 }
 
 refusal! {
-    /// There is an admin already.
+    /// An admin already exists.
     SetupClosed = Conflict, "setup_closed";
 }
 
 refusal! {
-    /// The token is wrong or older than 24 hours; every start without an admin prints a new one.
+    /// The token is wrong or older than 24 hours; the server prints a new one at each start without an admin.
     SetupTokenInvalid = Denied, "setup_token_invalid";
 }
 
 use_case_error! {
-    /// Why no admin was made.
+    /// The reason why no admin was created.
     SetUpError {
         SetupClosed(SetupClosed),
         SetupTokenInvalid(SetupTokenInvalid),
@@ -39,7 +39,7 @@ use_case_error! {
     }
 }
 
-/// Makes the first admin.
+/// Creates the first admin, for a caller that has the setup token.
 pub struct SetUp {
     store: Arc<dyn Begin<dyn IdentityTx>>,
     secrets: Arc<dyn OneTimeSecrets>,
@@ -47,19 +47,19 @@ pub struct SetUp {
 }
 
 impl SetUp {
-    /// Sets this store up.
+    /// Makes the use case. It finds the token and stores the account in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>, secrets: Arc<dyn OneTimeSecrets>, accounts: Accounts) -> Self {
         Self { store, secrets, accounts }
     }
 
-    /// Makes the first admin and forgets the token.
+    /// Creates the first admin and deletes the token.
     ///
     /// # Errors
     /// [`SetUpError`].
     pub async fn execute(&self, actor: &Actor, command: SetUpCommand) -> Result<UserView, SetUpError> {
         let hash = self.secrets.hash(&command.token);
-        // Looked at before the password is hashed, so that no caller without the token can keep the hashers busy.
+        // Check the token before hashing the password, so that a caller without the token cannot keep the hashers busy.
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Read, &[]).await?;
             let result = self.check(&mut *tx, &hash).await;
@@ -93,7 +93,7 @@ impl SetUp {
     }
 
     async fn check(&self, tx: &mut dyn IdentityTx, hash: &[u8; 32]) -> Result<(), SetUpError> {
-        // The token first: a caller that redeems it at the same time holds it until there is an admin.
+        // Read the token first. A unit that uses it at the same time keeps it locked until the admin is stored.
         let token = tx.setup_tokens().find().await?;
         if tx.users().any_with_role(Role::Admin).await? {
             return Err(SetupClosed.into());

@@ -1,4 +1,4 @@
-//! Forgetting sessions some time after their end.
+//! Deletes sessions some time after their end.
 
 use super::IdentityTx;
 use crate::kernel::{Attempt, Begin, StoreError, Sweep, TxMode};
@@ -6,14 +6,14 @@ use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-/// How long a session is kept after its end: a week, in milliseconds.
+/// How long a session is kept after its end, in milliseconds: 7 days.
 const KEPT_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Forgets sessions that ended a week ago.
+/// Deletes sessions that ended at least 7 days ago.
 pub struct SweepSessions(Arc<dyn Begin<dyn IdentityTx>>);
 
 impl SweepSessions {
-    /// Sweeps the sessions of this store.
+    /// Makes the sweep for the sessions in `store`.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn IdentityTx>>) -> Self {
         Self(store)
@@ -42,7 +42,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn sessions_are_forgotten_a_week_after_their_end() {
+    async fn sessions_are_deleted_a_week_after_their_end() {
         let runtime = fixed_runtime().0;
         let now = runtime.clock.now();
         let mut unit = MockIdentityTx::default();

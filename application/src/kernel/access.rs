@@ -1,8 +1,8 @@
-//! Permission, and the proof of it.
+//! Authorization, and the proof of it.
 //!
-//! [`permit`] comes before anything is read: what a role alone forbids is denied there. What a command does to a loaded
-//! resource is judged by the frame of commands alone ([`super::UseCase`]), which makes the [`Authorized`] that the
-//! writing half of a command takes. Lists get a [`Scope`].
+//! Call [`permit`] before anything is read: it denies what the role alone forbids. Only the command frame
+//! ([`super::UseCase`]) judges what a command does to a loaded resource. It makes the [`Authorized`] that
+//! [`write`](super::Command::write) takes. Lists take a [`Scope`].
 
 use super::{Actor, Call, ErrorKind, Outbox, OutboxEvent, Refusal, StoreError};
 use skep_domain::{
@@ -12,28 +12,28 @@ use skep_domain::{
 use std::ops::{Deref, DerefMut};
 use uuid::Uuid;
 
-/// Something that an actor is judged on. An entity says once whose it is, and every command that loads it is judged so.
+/// A resource that an actor is authorized on. An entity states its owner once, for every command that loads it.
 pub trait Guarded: Send {
-    /// The thing as the decision sees it: [`Resource::OwnedBy`] a user, or [`Resource::Any`] if the role alone decides.
+    /// Returns [`Resource::OwnedBy`] a user, or [`Resource::Any`] if the role alone decides.
     fn resource(&self) -> Resource;
 }
 
-/// Nothing that exists yet: the role alone decides.
+/// For a resource that does not exist yet: the role alone decides.
 impl Guarded for () {
     fn resource(&self) -> Resource {
         Resource::Any
     }
 }
 
-/// An account, and so whatever is to belong to it.
+/// For an account, or for a resource that will belong to it.
 impl Guarded for UserId {
     fn resource(&self) -> Resource {
         Resource::OwnedBy(*self)
     }
 }
 
-/// The proof that the actor of a call may do an action to the target: the thing that the command has loaded. Only the
-/// frame of commands makes it, and everything that a command writes comes from it: the target, the time and the event.
+/// The proof that the actor of a call may do an action to the target, which is the resource that the command loaded.
+/// Only the command frame can make it. A command gets the target, the time and the id of its event only from it.
 #[derive(Debug)]
 pub struct Authorized<'a, T> {
     action: Action,
@@ -61,7 +61,7 @@ impl<T> Authorized<'_, T> {
         self.action
     }
 
-    /// The target, to be answered.
+    /// Gives up the proof and returns the target, for the answer.
     #[must_use]
     pub fn into_target(self) -> T {
         self.target
@@ -73,23 +73,23 @@ impl<T> Authorized<'_, T> {
         self.call.now
     }
 
-    /// A new identifier. Attempts do not share it: an identifier by which others find something is made in the plan.
+    /// Generates an identifier. Each attempt gets another one. Identifiers that clients use are made in the plan.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         self.call.new_id()
     }
 
-    /// Random bits for a number that the next attempt draws again.
+    /// Generates 64 random bits. Each attempt gets others.
     #[must_use]
     pub fn random_bits(&self) -> u64 {
         self.call.random_bits()
     }
 
-    /// Appends the event of this unit of work. It is the mark by which the unit is recognized after an unknown outcome,
-    /// so a unit that changes anything appends exactly one.
+    /// Appends the event of this unit of work. After an unknown outcome, the unit is recognized by its event. A unit
+    /// that changes anything therefore appends exactly one.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's error.
     pub async fn record<E: Event>(
         &self,
         outbox: &mut dyn Outbox,
@@ -101,28 +101,28 @@ impl<T> Authorized<'_, T> {
     }
 }
 
-/// The action is not allowed. Which rule denied it is for the log; the caller learns 401 or 403.
+/// The action is not allowed. The rule that denied it is for the log; the caller learns only 401 or 403.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{} is denied: {denial}", action.name())]
 pub struct Denied {
-    /// What was asked for.
+    /// The action that was denied.
     pub action: Action,
-    /// Why not.
+    /// The rule that denied it.
     pub denial: Denial,
 }
 
 impl Denied {
-    /// The descriptions of these refusals.
+    /// The refusals of a caller without credentials and of a caller without permission.
     pub const REFUSALS: &[Refusal] = &[
         Refusal::new(
             ErrorKind::Unauthenticated,
             "unauthenticated",
-            "An access token is required: `Authorization: Bearer …`.",
+            "The request needs an access token: `Authorization: Bearer …`.",
         ),
-        Refusal::new(ErrorKind::Denied, "forbidden", "No role of the account allows it."),
+        Refusal::new(ErrorKind::Denied, "forbidden", "No role of the account allows the action."),
     ];
 
-    /// Whether credentials are missing, or do not suffice.
+    /// Returns the refusal for missing credentials, or the one for insufficient permission.
     pub(super) const fn refusal(&self) -> &'static Refusal {
         match self.denial {
             Denial::NeedsAccount => &Self::REFUSALS[0],
@@ -131,7 +131,7 @@ impl Denied {
     }
 }
 
-/// Denies what no resource could allow, before anything is read.
+/// Denies an action that the actor may not do to any resource. It is called before anything is read.
 ///
 /// # Errors
 /// [`Denied`].
@@ -139,7 +139,7 @@ pub fn permit(actor: &Actor, action: Action) -> Result<(), Denied> {
     judge(actor, action, Resource::Any)
 }
 
-/// The account of the actor, for what only an account can do.
+/// Returns the account of the actor, for an action that only an account can do.
 ///
 /// # Errors
 /// [`Denied`] if the actor has none.
@@ -147,7 +147,7 @@ pub fn account(actor: &Actor, action: Action) -> Result<UserId, Denied> {
     actor.user_id().ok_or(Denied { action, denial: Denial::NeedsAccount })
 }
 
-/// The whole decision, with the resource at hand.
+/// Decides whether the actor may do the action to this resource.
 ///
 /// # Errors
 /// [`Denied`].
@@ -155,7 +155,7 @@ pub(super) fn judge(actor: &Actor, action: Action, resource: Resource) -> Result
     decide(actor.subject(), action, resource).map_err(|denial| Denied { action, denial })
 }
 
-/// The whole decision, and the proof of it.
+/// Decides whether the actor may do the action to the target, and returns the proof.
 ///
 /// # Errors
 /// [`Denied`].
@@ -168,7 +168,7 @@ pub(super) fn authorize<'a, T: Guarded>(
     Ok(Authorized { action, target, call })
 }
 
-/// The rows of a list that an actor may see. Every store compiles it into the query, before paging and counting.
+/// The rows of a list that an actor may see. Every store applies it in the query, before paging and counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Every row.
@@ -180,7 +180,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether a row of this owner lies within.
+    /// Whether the scope includes the rows of this owner.
     #[must_use]
     pub fn admits(self, owner: UserId) -> bool {
         match self {
@@ -191,10 +191,10 @@ impl Scope {
     }
 }
 
-/// The rows to which the actor may do `action`.
+/// Returns the rows to which the actor may do `action`.
 #[must_use]
 pub fn scope(actor: &Actor, action: Action) -> Scope {
-    // Asks about a resource whose owner no user is. If that is allowed, ownership does not matter.
+    // Ask about a resource whose owner is not a user. If that is allowed, ownership does not matter.
     let stranger = UserId::new(Uuid::max());
     if decide(actor.subject(), action, Resource::OwnedBy(stranger)).is_ok() {
         return Scope::All;

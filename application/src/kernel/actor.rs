@@ -7,54 +7,54 @@ use skep_domain::{
 use std::time::Duration;
 use uuid::Uuid;
 
-/// On whose behalf something is done.
+/// The party that a call acts for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// A caller without credentials.
     Anonymous,
     /// A user with a session.
     User {
-        /// The account.
+        /// The id of the account.
         id: UserId,
-        /// The log-in.
+        /// The session of the access token.
         session: SessionId,
-        /// The roles that the account has now.
+        /// The roles of the account, read with the request.
         roles: Vec<Role>,
     },
-    /// Skep itself: set-up, commands of the operator, background work.
+    /// Skep itself: setup, commands of the operator, and background work.
     System,
 }
 
-/// The caller, and for how long it waits. A transport makes it from verified credentials; it is the first parameter of
-/// every use case and query.
+/// The caller, and how long it waits. A transport makes it from verified credentials. It is the first parameter of use
+/// cases and queries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// On whose behalf.
+    /// The party that the call acts for.
     pub principal: Principal,
-    /// The user behind an impersonation.
+    /// The user that acts as the principal, if the call is impersonated.
     pub impersonator: Option<UserId>,
-    /// Names the request in logs, events and problem documents.
+    /// The id of the request in logs, events and problem documents.
     pub request_id: String,
     /// The W3C trace context of the request.
     pub traceparent: Option<String>,
-    /// When the caller stops waiting, by the monotonic clock.
+    /// The time at which the caller stops waiting, on the monotonic clock.
     pub deadline: Option<Duration>,
 }
 
 impl Actor {
-    /// A caller without credentials.
+    /// Makes a caller without credentials.
     #[must_use]
     pub fn anonymous(request_id: impl Into<String>) -> Self {
         Self::of(Principal::Anonymous, request_id)
     }
 
-    /// Skep itself.
+    /// Makes the actor for work that Skep does itself.
     #[must_use]
     pub fn system(request_id: impl Into<String>) -> Self {
         Self::of(Principal::System, request_id)
     }
 
-    /// A user with a session.
+    /// Makes a user with a session.
     #[must_use]
     pub fn user(id: UserId, session: SessionId, roles: Vec<Role>, request_id: impl Into<String>) -> Self {
         Self::of(Principal::User { id, session, roles }, request_id)
@@ -64,7 +64,7 @@ impl Actor {
         Self { principal, impersonator: None, request_id: request_id.into(), traceparent: None, deadline: None }
     }
 
-    /// The user, if it is one.
+    /// The id of the user, if the principal is a user.
     #[must_use]
     pub const fn user_id(&self) -> Option<UserId> {
         match &self.principal {
@@ -73,13 +73,13 @@ impl Actor {
         }
     }
 
-    /// What idempotency keys belong to: the user's id, or nil for Skep itself and visitors.
+    /// The owner of the actor's idempotency keys: the user's id, or nil for visitors and Skep itself.
     #[must_use]
     pub fn principal_id(&self) -> Uuid {
         self.user_id().map_or(Uuid::nil(), UserId::uuid)
     }
 
-    /// The actor as the decision sees it.
+    /// Converts the actor into the subject of an access decision.
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         match &self.principal {

@@ -1,4 +1,4 @@
-//! Running a unit of work until it is over: again when it was aborted, and with care when its outcome is unknown.
+//! Repeats a unit of work that was aborted, or that has an unknown outcome.
 
 use super::{AppError, Runtime, StoreError, Transaction};
 use std::{
@@ -12,31 +12,31 @@ use std::{
     time::Duration,
 };
 
-/// How long attempts are repeated, if the caller has no earlier deadline.
+/// How long attempts are repeated unless the caller has an earlier deadline.
 const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// One attempt: which it is, and how it ends.
+/// One attempt of [`run`], which [`Attempt::end`] ends.
 #[derive(Debug)]
 pub struct Attempt {
-    /// Counts from 1.
+    /// The number of the attempt, counted from 1.
     pub number: u32,
-    /// An earlier attempt may have been stored: look for its mark first ([`super::Outbox::settle`]).
+    /// Whether an earlier attempt may have been stored. If so, look for its event first ([`super::Outbox::settle`]).
     pub after_unknown: bool,
-    /// Whether its unit is being ended, from when on nothing cuts it short.
+    /// Whether the unit is being ended. From then on, the deadline no longer cuts it off.
     ending: Arc<AtomicBool>,
 }
 
-/// Runs `attempt` until it has a result: again, after a growing pause with jitter, while it is aborted, stale or its
-/// outcome is unknown; after an unknown outcome also while the store is away. Ids and times are made before, so that
-/// every attempt is the same unit of work.
+/// Runs `attempt` until it has a result. It is repeated, after a growing pause with jitter, if it was aborted, if a
+/// version was stale, or if the outcome is unknown. After an unknown outcome it is also repeated while the store is
+/// unavailable. Make ids and times before the first attempt, so that every attempt is the same unit of work.
 ///
-/// Gives up 5 s after the start, or at the caller's `deadline` (of the monotonic clock) if that is earlier: no attempt
-/// starts after it, and one that waits or works at the deadline is dropped, and so undone. One that has come to
-/// [`Attempt::end`] ends, however long it takes: a commit is never cut.
+/// Gives up 5 s after the start, or at the caller's `deadline` (of the monotonic clock) if that is earlier. No attempt
+/// starts after that. An attempt that waits or works at the caller's deadline is dropped and so undone. An attempt that
+/// has reached [`Attempt::end`] runs to its end, however long that takes: a commit is never cut off.
 ///
-/// [`UseCase`](super::UseCase) does this for every command. A use case that is no command calls it itself:
+/// [`UseCase`](super::UseCase) calls this function for every command. A use case that is not a command calls it itself:
 ///
 /// ```
 /// use skep_application::{identity::IdentityTx, kernel::{Actor, Begin, Runtime, StoreError, TxMode, run}};
@@ -55,12 +55,12 @@ pub struct Attempt {
 /// }
 /// ```
 ///
-/// An attempt that appends an event asks [`settle`](super::Outbox::settle) first if `after_unknown` is set. One that does
-/// the same thing twice with the same result needs no event.
+/// An attempt that appends an event asks [`settle`](super::Outbox::settle) first if `after_unknown` is set. An attempt
+/// that has the same result when it is done twice needs no event.
 ///
 /// # Errors
-/// The attempt's refusal or error; `Unavailable` when it gave up, `OutcomeUnknown` when it cannot know: after an unknown
-/// outcome no other error of the store is returned, because each says that nothing was changed.
+/// The attempt's refusal or error, or `Unavailable` when it gave up. After an unknown outcome, the only error of the
+/// store is `OutcomeUnknown`, because any other error would claim that nothing was changed.
 pub async fn run<T, E, Fut>(
     runtime: &Runtime,
     deadline: Option<Duration>,
@@ -82,11 +82,11 @@ where
             Err(error) => error,
         };
         match error.store_error() {
-            // A refusal is only met after the unknown outcome was settled.
+            // After an unknown outcome, an attempt is refused only once that outcome is settled.
             None => return Err(error),
             Some(StoreError::OutcomeUnknown(_)) => after_unknown = true,
             Some(StoreError::Retry(_) | StoreError::Stale) => {}
-            // The store that died over a commit is often back before the caller has lost patience.
+            // A store that failed during a commit is often back before the caller gives up.
             Some(StoreError::Unavailable(_)) if after_unknown => {}
             Some(_) if after_unknown => return Err(given_up(error, true)),
             Some(_) => return Err(error),
@@ -101,7 +101,7 @@ where
     }
 }
 
-/// Runs an attempt until the caller's deadline, or until it is over if it is ending by then.
+/// Runs an attempt until the caller's deadline. An attempt that is already ending then runs to its end.
 async fn until<T, E, Fut>(
     runtime: &Runtime,
     deadline: Option<Duration>,
@@ -129,7 +129,8 @@ where
     .await
 }
 
-/// Once an outcome was unknown, an error of a later attempt does not make it known. The last error is kept as the cause.
+/// Makes the error for giving up. An unknown outcome stays unknown, whatever a later attempt returned. The last error
+/// is kept as the source.
 fn given_up<E: AppError + From<StoreError>>(error: E, unknown: bool) -> E {
     match error.store_error() {
         Some(StoreError::OutcomeUnknown(_)) => error,
@@ -139,11 +140,11 @@ fn given_up<E: AppError + From<StoreError>>(error: E, unknown: bool) -> E {
 }
 
 impl Attempt {
-    /// Closes the attempt. A result is committed; a refusal rolls back and waits for what it saw; an error of the store
-    /// drops the unit.
+    /// Ends the attempt. A result is committed. A refusal rolls back, and waits until everything that the unit has read
+    /// is durable. An error of the store drops the unit.
     ///
     /// # Errors
-    /// The attempt's own, or the store's from ending it.
+    /// The error in `result`, or the store's error from ending the unit.
     pub async fn end<Tx, T, E>(&self, tx: Box<Tx>, result: Result<T, E>) -> Result<T, E>
     where
         Tx: Transaction + ?Sized,

@@ -1,16 +1,18 @@
-//! The frame of every command: what happens once, however often it is sent and attempted.
+//! The frame that runs commands, so that each happens once, however often it is sent and attempted.
 //!
-//! A command has three steps of its own. Everything around them is here:
+//! A command implements three steps. The frame does everything around them:
 //!
-//! 1. What a role alone forbids is denied before anything is read.
+//! 1. It denies what the role alone forbids, before anything is read.
 //! 2. [`Command::plan`] checks values and makes ids and times, once. Every attempt is the same unit of work.
-//! 3. An attempt opens a unit, claims the idempotency key, and answers a repeat with the stored answer, if the resource
-//!    that [`Command::load`] names may still be seen as it is now.
-//! 4. After an unknown outcome an attempt asks whether the earlier unit was stored. If so, its answer is given.
-//! 5. [`Command::load`] names the resource. The actor is judged on it, and only then [`Command::write`] runs.
-//! 6. The answer is kept with the key, in the same unit. A result is committed; a refusal rolls back; an error of the
-//!    store drops the unit.
-//! 7. Aborted attempts are repeated, as [`run`] says.
+//! 3. An attempt opens a unit and claims the idempotency key. A repeat gets the stored answer if the actor may still
+//!    see the resource that [`Command::load`] loads.
+//! 4. After an unknown outcome, an attempt asks whether the earlier unit was stored. If so, it returns the answer of
+//!    that unit.
+//! 5. [`Command::load`] loads the resource. The frame authorizes the actor on it, and only then runs
+//!    [`Command::write`].
+//! 6. The answer is kept with the key, in the same unit. A result is committed, a refusal rolls back, and an error of
+//!    the store drops the unit.
+//! 7. Aborted attempts are repeated, as [`run`] describes.
 
 use super::{
     Actor, AppError, Attempt, Authorized, Begin, Claimed, Denied, ErrorKind, Fingerprints, Guarded, IdempotencyClaim,
@@ -26,11 +28,11 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A call of a command: what is made once and stays the same in every attempt.
+/// A call of a command. Its values are made once and stay the same in every attempt.
 pub struct Call<'a> {
-    /// The caller.
+    /// The caller that every attempt acts for.
     pub actor: &'a Actor,
-    /// The time of the call, for data.
+    /// The time of the call, to be stored in data.
     pub now: Timestamp,
     pub(super) event_id: EventId,
     contended: Vec<Key>,
@@ -44,65 +46,67 @@ impl std::fmt::Debug for Call<'_> {
 }
 
 impl Call<'_> {
-    /// Names ids that other writers may want at the same time. Each attempt passes them to [`Begin::begin`].
+    /// Adds ids that other writers may want at the same time. Each attempt passes them to [`Begin::begin`].
     pub fn contend(&mut self, ids: impl IntoIterator<Item = Uuid>) {
         self.contended.extend(ids.into_iter().map(Key));
     }
 
-    /// A new identifier.
+    /// Generates an identifier.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         self.runtime.ids.next()
     }
 
-    /// 64 random bits.
+    /// Generates 64 random bits.
     #[must_use]
     pub fn random_bits(&self) -> u64 {
         self.runtime.random.bits()
     }
 }
 
-/// A use case that changes something: three steps over the unit of work of its context. The type holds the ports and
-/// settings that its plan needs beside the store. [`UseCase`] runs it.
+/// A use case that changes something, as three steps over the unit of work of its context. The type holds the ports and
+/// settings that its plan needs besides the store. [`UseCase`] runs it.
 ///
-/// An implementation writes its unit as `&mut Self::Unit`: the lifetime of `&mut dyn OrderingTx` would be another one.
-/// `tests/own_use_case.rs` of this crate is a whole example: a command of a program that embeds Skep.
+/// An implementation must write its unit as `&mut Self::Unit`, because `&mut dyn OrderingTx` has another lifetime.
+/// `tests/own_use_case.rs` of this crate has a complete example, a command of a program that embeds Skep.
 pub trait Command: Send + Sync {
     /// The unit of work of the context, for example `dyn OrderingTx`.
     type Unit: UnitOfWork + ?Sized + 'static;
-    /// What the caller says. Its JSON is the fingerprint of the command for idempotency keys.
+    /// The caller's input. The fingerprint for idempotency keys is made from its JSON.
     type Input: Serialize + Send + Sync;
-    /// What is made of it before the first attempt.
+    /// The checked input, with the ids and times made before the first attempt.
     type Plan: Send + Sync;
-    /// What the actor is judged on, loaded in the unit; `()` for a command that makes something new.
+    /// The resource that the actor is authorized on, loaded in the unit. A command that creates a resource has the
+    /// `UserId` of its owner, or `()` if the role alone decides.
     type Target: Guarded;
-    /// The answer. Its JSON is kept with the idempotency key.
+    /// The result for the caller. Its JSON is kept with the idempotency key.
     type Answer: Serialize + DeserializeOwned + Send;
-    /// Why it is refused.
+    /// The refusals of this command, and the store's errors.
     type Error: AppError + From<StoreError> + From<Denied> + From<KeyReused> + Send;
 
-    /// The name of the use case, `context.verb_entity`. Idempotency keys of different use cases are different keys.
+    /// The name of the use case, `context.verb_entity`. Each use case has separate idempotency keys.
     const NAME: &'static str;
-    /// The action that the actor must be allowed.
+    /// The action that the actor must be allowed to do.
     const ACTION: Action;
-    /// The action that shows the target. Without it the actor learns [`Command::hidden`], not that the target exists.
+    /// The action that shows the target. An actor without it gets [`Command::hidden`] and does not learn that the
+    /// target exists.
     const SEEN_BY: Action = Self::ACTION;
 
-    /// Checks values, makes ids and times, hashes a password, and names the ids that others may want at the same time
-    /// ([`Call::contend`]). Nothing has been read, and the unit is not open yet.
+    /// Checks values, makes ids and times, and names the ids that other writers may want at the same time
+    /// ([`Call::contend`]). Nothing has been read yet, and no unit is open.
     ///
     /// # Errors
-    /// A refusal that needs no look at what is stored.
+    /// A refusal that does not depend on stored data.
     fn plan(
         &self,
         call: &mut Call<'_>,
         input: Self::Input,
     ) -> impl Future<Output = Result<Self::Plan, Self::Error>> + Send;
 
-    /// Loads what the actor is judged on.
+    /// Loads the resource that the actor is authorized on.
     ///
     /// # Errors
-    /// `NotFound`; the store's.
+    /// `NotFound`, or the store's error.
     fn load(
         &self,
         plan: &Self::Plan,
@@ -112,7 +116,7 @@ pub trait Command: Send + Sync {
     /// Applies the rules and writes. A unit that changes anything records exactly one event ([`Authorized::record`]).
     ///
     /// # Errors
-    /// A refusal, and then nothing is changed; the store's.
+    /// A refusal, which undoes all changes, or the store's error.
     fn write(
         &self,
         plan: &Self::Plan,
@@ -120,14 +124,14 @@ pub trait Command: Send + Sync {
         target: Authorized<'_, Self::Target>,
     ) -> impl Future<Output = Result<Self::Answer, Self::Error>> + Send;
 
-    /// The refusal of an actor who may not see the target.
+    /// Returns the refusal for an actor that may not see the target.
     #[must_use]
     fn hidden(denied: Denied) -> Self::Error {
         denied.into()
     }
 }
 
-/// What every command of a context is run on.
+/// The store, the fingerprints and the runtime that every command of a context runs on.
 pub struct Commands<Tx: ?Sized> {
     store: Arc<dyn Begin<Tx>>,
     fingerprints: Arc<dyn Fingerprints>,
@@ -141,49 +145,49 @@ impl<Tx: ?Sized> Clone for Commands<Tx> {
 }
 
 impl<Tx: UnitOfWork + ?Sized + 'static> Commands<Tx> {
-    /// Runs commands on this store.
+    /// Prepares to run commands on this store.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<Tx>>, fingerprints: Arc<dyn Fingerprints>, runtime: Runtime) -> Self {
         Self { store, fingerprints, runtime }
     }
 }
 
-/// A command that can be carried out.
+/// A command, and everything that is needed to run it.
 pub struct UseCase<C: Command> {
     commands: Commands<C::Unit>,
     command: C,
 }
 
-/// What all attempts of a call share.
+/// The values that all attempts of a call share.
 struct Planned<'a, C: Command> {
     call: &'a Call<'a>,
     claim: Option<IdempotencyClaim>,
     plan: C::Plan,
-    /// The answer of an attempt whose commit failed, as JSON, in case the commit was stored after all.
+    /// The answer, as JSON, of an attempt that could not commit, in case the commit was stored after all.
     answered: Mutex<Option<String>>,
 }
 
 impl<C: Command> UseCase<C> {
-    /// The use case of a command.
+    /// Combines a command with the store that it runs on.
     #[must_use]
     pub fn new(command: C, commands: &Commands<C::Unit>) -> Self {
         Self { command, commands: commands.clone() }
     }
 
-    /// Carries the command out.
+    /// Runs the command.
     ///
     /// # Errors
-    /// The error of the command. Nothing was changed, unless it is the store's `OutcomeUnknown`.
+    /// The error of the command. Nothing was changed, unless the error is the store's `OutcomeUnknown`.
     pub async fn execute(&self, actor: &Actor, input: C::Input) -> Result<C::Answer, C::Error> {
         self.execute_once(actor, None, input).await
     }
 
-    /// Carries the command out once per key, however often it is sent: a repeat gets the same answer. Without a key it is
-    /// [`UseCase::execute`].
+    /// Runs the command once per key, however often it is sent. A repeat gets the same answer. Without a key it does
+    /// the same as [`UseCase::execute`].
     ///
     /// # Errors
-    /// The error of the command. Nothing was changed, unless it is the store's `OutcomeUnknown`; with a key the command
-    /// can then be sent again.
+    /// The error of the command. Nothing was changed, unless the error is the store's `OutcomeUnknown`. With a key the
+    /// command can then be sent again.
     pub async fn execute_once(
         &self,
         actor: &Actor,
@@ -229,7 +233,7 @@ impl<C: Command> UseCase<C> {
                 Claimed::New => {}
                 Claimed::Mismatch => return Err(KeyReused.into()),
                 Claimed::Replay(answer) => {
-                    // The attempt whose outcome was unknown was authorized, in this very call.
+                    // After an unknown outcome, an earlier attempt of this call was already authorized.
                     if !attempt.after_unknown {
                         self.check_still_seen(call.actor, plan, unit).await?;
                     }
@@ -237,7 +241,7 @@ impl<C: Command> UseCase<C> {
                 }
             }
         }
-        // Settled before anything is read: what is read after it is not older than the earlier attempt.
+        // Settle before reading anything, so that no later read is older than the earlier attempt.
         let answer = if attempt.after_unknown && unit.outbox().settle(call.event_id).await? {
             let stored = answered.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let stored =
@@ -256,10 +260,10 @@ impl<C: Command> UseCase<C> {
         Ok(answer)
     }
 
-    /// A stored answer tells of the resource that the command loads, so it is given again only to an actor who may see
-    /// that resource as it is now. A command that gives its target away is therefore not answered again. If the target is
-    /// gone, nothing is left to be seen, and the caller gets the answer that it had. A command that makes something new
-    /// loads nothing: its caller is judged by role alone, as the first time.
+    /// Checks that the actor may see the resource as it is now, because the stored answer describes it. A command that
+    /// gives its target to another owner is therefore not answered again. If the target no longer exists, nothing needs
+    /// protection, and the caller gets the answer again. A command that creates a resource loads none, so the actor is
+    /// judged as it was the first time.
     async fn check_still_seen(&self, actor: &Actor, plan: &C::Plan, unit: &mut C::Unit) -> Result<(), C::Error> {
         match self.command.load(plan, unit).await {
             Ok(target) => judge(actor, C::SEEN_BY, target.resource()).map_err(C::hidden),

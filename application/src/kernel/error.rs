@@ -1,37 +1,37 @@
-//! What every error of the application can say of itself.
+//! The interface that all errors of the application share.
 
 use super::{BoxError, Refusal, StoreError, Unmet};
 use skep_domain::shared::Patch;
 
-/// The kinds of errors; a transport maps each to one status.
+/// The kinds of errors. A transport maps each to one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The command itself is wrong; sending it again is useless.
+    /// The input is not valid. Sending it again has the same result.
     Invalid,
     /// Credentials are missing or wrong.
     Unauthenticated,
-    /// Not allowed.
+    /// The actor may not do this.
     Denied,
-    /// There is no such thing, or none that the actor may know of.
+    /// The resource does not exist, or the actor may not see it.
     NotFound,
-    /// The state of things does not allow it now.
+    /// The present state of the data does not allow it.
     Conflict,
-    /// A precondition is asked for.
+    /// The caller must name the version that its change is based on.
     PreconditionRequired,
-    /// Another caller changed it meanwhile.
+    /// The resource has changed since the caller read it.
     Stale,
-    /// Too often.
+    /// The caller has reached a rate limit.
     RateLimited,
-    /// Try again later: a store or a resource is away or busy.
+    /// A store or a resource does not answer or is busy. The caller may try again later.
     Unavailable,
-    /// No space is left.
+    /// The store has no space left.
     StorageFull,
-    /// Our fault.
+    /// The server failed, and not because of the input.
     Internal,
 }
 
 impl ErrorKind {
-    /// The HTTP status of an answer that reports an error of this kind.
+    /// The HTTP status of a response with an error of this kind.
     #[must_use]
     pub const fn http_status(self) -> u16 {
         match self {
@@ -50,40 +50,40 @@ impl ErrorKind {
     }
 }
 
-/// One field that is wrong.
+/// One invalid field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// Where in the command, as a JSON pointer (RFC 6901); empty for the whole.
+    /// The place in the command, as a JSON pointer (RFC 6901). Empty for the whole command.
     pub pointer: String,
     /// A stable code in `snake_case`.
     pub code: &'static str,
-    /// For people, lower case.
+    /// The fault, in words for people. Starts with a lowercase letter.
     pub detail: String,
 }
 
 impl FieldError {
-    /// A field error whose text is that of the domain's refusal.
+    /// Makes a field error with the text of `detail`, which is usually a refusal of the domain.
     #[must_use]
     pub fn new(pointer: impl Into<String>, code: &'static str, detail: impl std::fmt::Display) -> Self {
         Self { pointer: pointer.into(), code, detail: detail.to_string() }
     }
 }
 
-/// Everything that is wrong with a command, all at once.
+/// All invalid fields of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Invalid {
-    /// The fields; never empty in an error.
+    /// The invalid fields. Never empty in an error.
     pub errors: Vec<FieldError>,
 }
 
 impl Invalid {
-    /// One wrong field.
+    /// Makes the error for one invalid field.
     #[must_use]
     pub fn one(pointer: impl Into<String>, code: &'static str, detail: impl std::fmt::Display) -> Self {
         Self { errors: vec![FieldError::new(pointer, code, detail)] }
     }
 
-    /// Takes the value, or notes what is wrong with it.
+    /// Returns the value, or records its error.
     pub fn check<T, E: std::fmt::Display>(
         &mut self,
         pointer: &str,
@@ -93,7 +93,7 @@ impl Invalid {
         value.map_err(|error| self.errors.push(FieldError::new(pointer, code, error))).ok()
     }
 
-    /// The new value of a field that cannot be emptied, if there is one; notes an attempt to empty it.
+    /// Returns the new value of a field that cannot be empty, if there is one. Records an error if it is cleared.
     pub fn required<T>(&mut self, pointer: &str, field: Patch<T>) -> Option<T> {
         match field {
             Patch::Keep => None,
@@ -102,10 +102,10 @@ impl Invalid {
         }
     }
 
-    /// The value, if nothing is wrong.
+    /// Returns the value if no error was recorded.
     ///
     /// # Errors
-    /// Everything that was noted.
+    /// All errors that were recorded.
     pub fn finish<T>(self, value: T) -> Result<T, Self> {
         if self.errors.is_empty() { Ok(value) } else { Err(self) }
     }
@@ -113,19 +113,19 @@ impl Invalid {
 
 /// An error of a use case or query.
 pub trait AppError: std::error::Error + Send + Sync + 'static {
-    /// What kind it is.
+    /// The kind, which decides the status of a response.
     fn kind(&self) -> ErrorKind;
-    /// Its stable code in `snake_case`.
+    /// The stable code, in `snake_case`.
     fn code(&self) -> &'static str;
-    /// The fields that are wrong, if it is about fields.
+    /// The invalid fields, if the error is about fields.
     fn fields(&self) -> &[FieldError] {
         &[]
     }
-    /// The store's error, if it is one; anything else is a refusal.
+    /// The store's error, if it is one. Any other error is a refusal.
     fn store_error(&self) -> Option<&StoreError> {
         None
     }
-    /// When it is worth another try, if that is known.
+    /// The time to wait before another try, if it is known.
     fn retry_after(&self) -> Option<std::time::Duration> {
         None
     }
@@ -146,7 +146,7 @@ impl AppError for StoreError {
 }
 
 impl StoreError {
-    /// The descriptions of what callers learn of the store's errors. A stale version is described by [`Unmet`].
+    /// The refusals that callers see for a store's errors. [`Unmet`] has the one for a stale version.
     pub const REFUSALS: &[Refusal] = &[
         Refusal::new(
             ErrorKind::Unavailable,
@@ -156,11 +156,15 @@ impl StoreError {
         Refusal::new(
             ErrorKind::Unavailable,
             "outcome_unknown",
-            "The store went away during the commit: it may or may not have been done. Repeat with the same \
-             `Idempotency-Key`.",
+            "The store did not confirm the commit, so the change may or may not be stored. Repeat the request with the \
+             same `Idempotency-Key`.",
         ),
         Refusal::new(ErrorKind::StorageFull, "storage_full", "No space is left in the store. Nothing was changed."),
-        Refusal::new(ErrorKind::Internal, "internal", "The server failed; its log has the `request_id`."),
+        Refusal::new(
+            ErrorKind::Internal,
+            "internal",
+            "The server failed; its log has the cause under the `request_id`.",
+        ),
     ];
 
     const fn refusal(&self) -> &'static Refusal {
@@ -174,7 +178,7 @@ impl StoreError {
         }
     }
 
-    /// A row that cannot be read back into what it was made of.
+    /// Makes a [`StoreError::Corrupt`] for a value that cannot be decoded or encoded.
     pub fn unreadable(cause: impl Into<BoxError>) -> Self {
         Self::Corrupt(cause.into())
     }

@@ -1,14 +1,14 @@
-//! Idempotency keys: a command that is sent twice with one key happens once and gets one answer.
+//! Idempotency keys. A command that is sent twice with one key happens once, and both calls get the same answer.
 
 use super::{Actor, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use uuid::Uuid;
 
-/// How long a key is kept: 24 h, in milliseconds.
+/// How long a key is kept, in milliseconds: 24 hours.
 const KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
-/// A key that the caller made up for one command: 1 to 255 printable ASCII characters.
+/// A key that the caller chose for one command: 1 to 255 printable ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -18,7 +18,7 @@ pub struct IdempotencyKey(String);
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
-    /// Reads a key.
+    /// Checks the length and the characters of a key.
     ///
     /// # Errors
     /// [`InvalidIdempotencyKey`].
@@ -31,33 +31,33 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key.
+    /// The text of the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The claim of one command on one key.
+/// The claim of a command on an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyClaim {
-    /// The owner of the key: a user's id, or nil.
+    /// The owner of the key: a user's id, or nil for visitors and Skep itself.
     pub principal: Uuid,
     /// The use case, for example `ordering.place_order`.
     pub use_case: &'static str,
-    /// The key.
+    /// The key that the caller sent.
     pub key: IdempotencyKey,
-    /// An HMAC over the whole command.
+    /// An HMAC of the whole command.
     pub fingerprint: [u8; 32],
-    /// When it is claimed.
+    /// The time of the claim.
     pub now: Timestamp,
 }
 
 impl IdempotencyClaim {
-    /// The claim of `actor` for `command`, if it has a key. `command` is serialized whole, ids included.
+    /// Makes the claim of `actor` for `command`, if there is a key. The fingerprint covers all fields, ids included.
     ///
     /// # Errors
-    /// `Corrupt` if the command cannot be serialized, which no command of ours does.
+    /// `Corrupt` if the command cannot be serialized. All commands of Skep can.
     pub fn of(
         actor: &Actor,
         use_case: &'static str,
@@ -72,45 +72,46 @@ impl IdempotencyClaim {
         Ok(Some(Self { principal: actor.principal_id(), use_case, key: key.clone(), fingerprint, now }))
     }
 
-    /// From when on the key is forgotten.
+    /// The time from which on the key counts as unused.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         self.now.plus_millis(KEPT_MILLIS)
     }
 }
 
-/// What a claim found.
+/// The result of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// The key is new: go on, and [`IdempotencyKeys::fill`] it with the answer.
+    /// The key is new. Run the command, then store its answer with [`IdempotencyKeys::fill`].
     New,
-    /// The same command was carried out: this is its answer, byte for byte.
+    /// The same command was already run. This is its answer, byte for byte.
     Replay(String),
-    /// Another command was carried out with this key.
+    /// Another command was already run with this key.
     Mismatch,
 }
 
-/// The keys, inside a unit of work, so that no crash can part a key from the change it stands for.
+/// The keys, inside a unit of work, so that no crash can separate a key from the change that it stands for.
 ///
-/// 1. `claim` is the unit's first statement and `fill` its last; a unit that is undone leaves no key.
-/// 2. A parallel claim of the same key waits until the first unit is over, or fails with `Retry`; it is never `New` too.
-/// 3. A key whose 24 h are over is `New` again.
-/// 4. Keys of other principals and other use cases are other keys.
+/// 1. `claim` is the unit's first statement and `fill` its last. A unit that is undone leaves no key.
+/// 2. A parallel claim of the same key waits until the first unit has ended, or fails with `Retry`. Two parallel claims
+///    are never both `New`.
+/// 3. A key is `New` again after 24 hours.
+/// 4. The same text is a separate key for each principal and each use case.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdempotencyKeys: Send {
-    /// Claims the key.
+    /// Claims the key for this command, unless it was already used.
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError>;
-    /// Keeps the answer with the claimed key.
+    /// Stores the answer with the claimed key.
     async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Result<(), StoreError>;
-    /// Forgets at most `limit` keys that expired at or before `now`; answers how many.
+    /// Deletes at most `limit` keys that expired at or before `now`, and returns how many.
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// Makes fingerprints of commands, with a key of this deployment, so that a stored fingerprint tells nothing.
+/// Makes fingerprints of commands with a secret key of the deployment, so that a stored fingerprint reveals nothing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Fingerprints: Send + Sync {
-    /// An HMAC-SHA-256.
+    /// Returns the HMAC-SHA-256 of `command`.
     fn fingerprint(&self, command: &[u8]) -> [u8; 32];
 }
 

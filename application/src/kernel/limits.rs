@@ -1,4 +1,4 @@
-//! How often things may be done.
+//! Rate limits.
 
 mod gcra;
 
@@ -8,39 +8,39 @@ use std::time::Duration;
 
 pub use gcra::Gcra;
 
-/// How often something may be done.
+/// A rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// So many times at once, and in every `period` on average.
+    /// The number of calls that are allowed at once, and in each `period` on average.
     pub burst: u32,
     /// The time in which an empty bucket becomes full again.
     pub period: Duration,
 }
 
-/// What a limit says.
+/// The decision of a limiter on one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whether it may be done now. If not, nothing was taken.
+    /// Whether the call is allowed. A refused call takes nothing from the bucket.
     pub allowed: bool,
-    /// How many more times at once.
+    /// The number of further calls that are allowed at once.
     pub remaining: u32,
-    /// When it may be done again; zero if it may be done at once.
+    /// The time until the next call is allowed. Zero if it is allowed at once.
     pub retry_after: Duration,
-    /// When the whole burst is there again.
+    /// The time until the whole burst is available again.
     pub reset_after: Duration,
 }
 
-/// Counts how often things are done, by the generic cell rate algorithm (a bucket that leaks at an even pace).
+/// Limits the rate of calls by the generic cell rate algorithm (a bucket that leaks at an even pace).
 ///
 /// 1. Of any number of calls at once with one key, exactly `burst` are allowed, then one every `period / burst`.
-/// 2. Keys do not touch each other; a refused call takes nothing.
-/// 3. Time is the limiter's own; keys that are full again are forgotten.
+/// 2. Keys do not affect each other, and a refused call takes nothing.
+/// 3. The limiter measures time with its own clock. It forgets a key when the whole burst is available again.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimits: Send + Sync {
     /// Takes one from the bucket of `key`.
     ///
     /// # Errors
-    /// `Unavailable` if the shared counter cannot be asked; the caller decides what then.
+    /// `Unavailable` if the shared counter does not answer. The caller then decides whether to go on.
     async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError>;
 }

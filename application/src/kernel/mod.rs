@@ -1,4 +1,4 @@
-//! What every use case is made of: units of work, attempts, the actor, access, time and identifiers, idempotency, the
+//! The parts that use cases share: units of work, attempts, the actor, access, time and identifiers, idempotency, the
 //! outbox, pages and errors.
 
 mod access;

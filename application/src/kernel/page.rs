@@ -1,46 +1,46 @@
-//! Pages of lists, by keyset: a page starts after the last row of the one before, wherever that row is by now.
+//! Pages of lists, by keyset. A page starts after the sort key and the id of the last row of the page before.
 
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use uuid::Uuid;
 
-/// The value of the sort key of a row.
+/// The value of a row's sort key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SortValue {
-    /// A time.
+    /// A time, compared in milliseconds.
     Time(Timestamp),
     /// Text, compared byte by byte.
     Text(String),
-    /// A number.
+    /// A signed integer.
     Int(i64),
 }
 
-/// The place of a row in a sorted list: its sort key, and its id among equals.
+/// The position of a row in a sorted list: its sort key, and its id among rows with the same key.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Position {
-    /// The sort key.
+    /// The value of the sort key.
     pub key: SortValue,
-    /// The id.
+    /// The id of the row.
     pub id: Uuid,
 }
 
-/// How a list is sorted: by a key, and by id among equals, both in the same direction.
+/// The order of a list: by a key, and then by id. Both have the same direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sort<K> {
-    /// By what.
+    /// The field to sort by.
     pub key: K,
-    /// Which way.
+    /// Ascending or descending.
     pub direction: Direction,
 }
 
-/// Which page is asked for.
+/// The part of a list that the caller wants.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PageRequest {
-    /// The greatest number of rows.
+    /// The largest number of rows on the page.
     pub limit: PageLimit,
-    /// The row that it starts after; none for the first page.
+    /// The row after which the page starts. `None` for the first page.
     pub after: Option<Position>,
-    /// Whether all rows are to be counted.
+    /// Whether to count the rows of all pages.
     pub count: bool,
 }
 
@@ -48,23 +48,23 @@ pub struct PageRequest {
 /// exactly one page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The rows.
+    /// The rows, in the order of the list.
     pub items: Vec<T>,
-    /// The last row's place, if more follow.
+    /// The position of the last row, if more rows follow.
     pub next: Option<Position>,
-    /// The number of rows on all pages, if it was asked for.
+    /// The number of rows on all pages, if it was requested.
     pub total: Option<u64>,
 }
 
 impl<T> Page<T> {
-    /// The page of `rows`, of which the store was asked for one more than the limit to see whether more follow.
+    /// Makes a page of `rows`. The store reads one row more than the limit, which shows whether more rows follow.
     #[must_use]
     pub fn of(rows: Vec<T>, request: &PageRequest, total: Option<u64>, place: impl Fn(&T) -> Position) -> Self {
         Self::fitting(rows, request, total, place, usize::MAX, |_| 0)
     }
 
-    /// The same, for rows of which some are much greater than others: it ends before the sizes of its rows add up to
-    /// more than `budget`, but has one row at least.
+    /// Makes a page like [`Page::of`], for rows of very different sizes. The page ends before the sizes of its rows add
+    /// up to more than `budget`, but has at least one row.
     #[must_use]
     pub fn fitting(
         mut rows: Vec<T>,
@@ -87,7 +87,7 @@ impl<T> Page<T> {
         Self { items: rows, next, total }
     }
 
-    /// A page without rows.
+    /// Makes a page without rows.
     #[must_use]
     pub fn empty(request: &PageRequest) -> Self {
         Self { items: vec![], next: None, total: request.count.then_some(0) }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_more_than_the_limit_means_that_more_follow_and_is_not_shown() {
+    fn a_row_beyond_the_limit_means_that_more_follow_and_is_not_on_the_page() {
         let page = Page::of(vec![1, 2, 3], &request(2, false), None, place);
         assert_eq!((page.items, page.next), (vec![1, 2], Some(place(&2))));
         let last = Page::of(vec![1, 2], &request(2, true), Some(2), place);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_ends_before_its_rows_add_up_to_more_than_the_budget_but_has_one() {
+    fn a_page_ends_before_its_rows_exceed_the_budget_but_has_at_least_one() {
         let fitting = |rows: &[i64], limit| {
             let size = |row: &i64| usize::try_from(*row).unwrap();
             let page = Page::fitting(rows.to_vec(), &request(limit, false), None, place, 10, size);
@@ -124,7 +124,7 @@ mod tests {
         };
         assert_eq!(fitting(&[4, 6, 1], 5), (vec![4, 6], Some(place(&6))));
         assert_eq!(fitting(&[4, 6], 5), (vec![4, 6], None));
-        assert_eq!(fitting(&[4, 7, 1], 5), (vec![4], Some(place(&4))), "what comes behind does not move up");
+        assert_eq!(fitting(&[4, 7, 1], 5), (vec![4], Some(place(&4))), "a smaller row behind it does not move up");
         assert_eq!(fitting(&[11, 1], 5), (vec![11], Some(place(&11))));
         assert_eq!(fitting(&[11], 5), (vec![11], None));
         assert_eq!(fitting(&[1, 1, 1], 2), (vec![1, 1], Some(place(&1))));
@@ -132,22 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_counts_only_if_asked() {
+    fn an_empty_page_has_a_total_only_if_it_was_requested() {
         assert_eq!(Page::<i64>::empty(&request(1, false)).total, None);
         assert_eq!(Page::<i64>::empty(&request(1, true)).total, Some(0));
     }
 
     proptest! {
-        /// Following `next` from page to page shows every row once, in order, and ends.
+        /// Following `next` from page to page returns every row once, in order, and ends.
         #[test]
-        fn pages_add_up_to_the_list(rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10, budget in 0_usize..30) {
+        fn pages_add_up_to_the_list(
+            rows in prop::collection::btree_set(any::<i64>(), 0..40), limit in 1_i64..10, budget in 0_usize..30
+        ) {
             let rows: Vec<i64> = rows.into_iter().collect();
             let (mut seen, mut after) = (vec![], None);
             loop {
                 let rest = rows.iter().filter(|row| after.is_none_or(|after| **row > after)).copied();
                 let request = request(limit, false);
                 let rows = rest.take(request.limit.get() + 1).collect();
-                let page = Page::fitting(rows, &request, None, place, budget, |row| usize::from(row.to_be_bytes()[7] % 20));
+                let size = |row: &i64| usize::from(row.to_be_bytes()[7] % 20);
+                let page = Page::fitting(rows, &request, None, place, budget, size);
                 seen.extend(page.items);
                 match page.next {
                     Some(Position { key: SortValue::Int(last), .. }) => after = Some(last),

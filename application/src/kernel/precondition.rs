@@ -1,35 +1,35 @@
-//! `If-Match`, without HTTP.
+//! Preconditions on the version of a resource, such as those of the HTTP header `If-Match`.
 
 use skep_domain::shared::Version;
 
-/// What the caller says of the version it has seen.
+/// The versions that the caller accepts for a change.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub enum Precondition {
-    /// Nothing.
+    /// The caller named no version.
     Missing,
-    /// Any version will do.
+    /// The caller accepts any version.
     Any,
-    /// One of these. There may be none, if what the caller has seen is no version of ours.
+    /// The caller accepts one of these. The list is empty if the caller named only texts that are not versions.
     OneOf(Vec<Version>),
 }
 
-/// Why a precondition does not hold.
+/// The reason why a precondition does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmet {
-    /// It is asked for, and missing.
+    /// The precondition is required, and is missing.
     Required,
-    /// The thing has another version by now.
+    /// The resource has another version now.
     Failed,
 }
 
 impl Precondition {
-    /// This version.
+    /// Makes the precondition that the resource has this version.
     #[must_use]
     pub fn version(seen: Version) -> Self {
         Self::OneOf(vec![seen])
     }
 
-    /// Judges a required precondition against the version at hand.
+    /// Checks a required precondition against the current version.
     ///
     /// # Errors
     /// [`Unmet`].
@@ -40,7 +40,7 @@ impl Precondition {
         }
     }
 
-    /// Judges a precondition that may be missing.
+    /// Checks a precondition that may be missing against the current version.
     ///
     /// # Errors
     /// [`Unmet::Failed`].
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_missing_precondition_may_be_allowed_and_not_be_required() {
+    fn require_and_allow_differ_only_for_a_missing_precondition() {
         let (current, before) = (Version::FIRST.next(), Version::FIRST);
         let after = current.next();
         for (precondition, required, allowed) in [

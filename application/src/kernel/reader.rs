@@ -1,11 +1,11 @@
-//! Reading: what the use cases that show and list things share.
+//! The part that use cases for reading share.
 
 use super::{Actor, Denied, NotFound, Scope, permit, scope, use_case_error};
 use skep_domain::shared::Action;
 use std::sync::Arc;
 
 use_case_error! {
-    /// Why a thing is not shown.
+    /// The reason why a resource is not shown.
     GetError {
         Denied(Denied),
         NotFound(NotFound),
@@ -13,26 +13,27 @@ use_case_error! {
 }
 
 use_case_error! {
-    /// Why a list is not shown.
+    /// The reason why a list is not shown.
     ListError {
         Denied(Denied),
     }
 }
 
-/// A port for reading, behind an action: an actor who may not read gets no port, so nothing is read before the permission.
+/// A port for reading, guarded by an action. An actor that may not do the action does not get the port, so nothing is
+/// read before the check.
 pub struct Reader<Q: ?Sized> {
     action: Action,
     queries: Arc<Q>,
 }
 
 impl<Q: ?Sized> Reader<Q> {
-    /// Reads for actors to whom the action is allowed.
+    /// Guards `queries` with `action`.
     #[must_use]
     pub fn new(action: Action, queries: Arc<Q>) -> Self {
         Self { action, queries }
     }
 
-    /// The port, for reading what every such actor may see.
+    /// Returns the port, for data that every actor with this action may see.
     ///
     /// # Errors
     /// [`Denied`] if no role of the actor allows the action.
@@ -41,7 +42,7 @@ impl<Q: ?Sized> Reader<Q> {
         Ok(&self.queries)
     }
 
-    /// The port, and the rows that the actor may see.
+    /// Returns the port, and the rows that the actor may see.
     ///
     /// # Errors
     /// [`Denied`] if no role of the actor allows the action.

@@ -1,28 +1,28 @@
-//! Refusals: how one is declared, those that many use cases share, and how a use case's error is put together of them.
+//! Refusals: the macros that declare a refusal and the error of a use case, and the refusals that many use cases share.
 
 use super::{AppError, Denied, ErrorKind, FieldError, Invalid, StoreError, Unmet};
 use std::{fmt, time::Duration};
 
-/// A refusal, as messages and documents are made from it.
+/// The description of a refusal. Messages and documents are made from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// The stable code, in `snake_case`.
     pub code: &'static str,
-    /// The kind. A transport maps it to a status.
+    /// The kind, which a transport maps to a status.
     pub kind: ErrorKind,
-    /// What it means: one or more sentences for the caller, in Markdown.
+    /// The meaning, in one or more sentences for the caller, in Markdown.
     pub meaning: &'static str,
 }
 
 impl Refusal {
-    /// A refusal of this kind. The meaning may begin with a space, as a doc comment does.
+    /// Describes a refusal. The meaning may begin with a space, as a doc comment does.
     #[must_use]
     pub const fn new(kind: ErrorKind, code: &'static str, meaning: &'static str) -> Self {
         Self { code, kind, meaning: meaning.trim_ascii() }
     }
 }
 
-/// The meaning as a message: it starts in lower case, ends without a period, and has no marks of Markdown.
+/// Writes the meaning as a message. It starts with a lowercase letter, has no period at the end, and no backticks.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.meaning.strip_suffix('.').unwrap_or(self.meaning);
@@ -32,11 +32,11 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Declares a refusal: its type, its message, its kind and its code, and the description in `REFUSALS`. The doc comment
-/// is the meaning. The crate that uses the macro depends on thiserror.
+/// Declares a refusal with its type, message, kind and code, and its description in `REFUSALS`. The doc comment is the
+/// meaning. The crate that uses the macro must depend on thiserror.
 ///
-/// Without data, the message is the meaning. With data, the fields follow the name and the message follows the code, as
-/// `thiserror` reads it. Methods of [`AppError`](crate::kernel::AppError) may follow.
+/// If the refusal has no fields, its message is the meaning. Otherwise the fields follow the name, and a message in the
+/// format of `thiserror` follows the code. Methods of [`AppError`](crate::kernel::AppError) may follow.
 ///
 /// ```
 /// use skep_application::{kernel::{AppError, ErrorKind}, refusal};
@@ -48,7 +48,7 @@ impl fmt::Display for Refusal {
 /// }
 ///
 /// refusal! {
-///     /// The printer is busy; come back after `Retry-After`.
+///     /// The printer is busy; try again after the time in `Retry-After`.
 ///     PrinterBusy {
 ///         /// The number of pages before this one.
 ///         pub pages: u32,
@@ -105,12 +105,12 @@ pub use refusal;
 impl Invalid {
     /// The description of this refusal.
     pub const REFUSALS: &[Refusal] =
-        &[Refusal::new(ErrorKind::Invalid, "validation_failed", "Values are refused; `errors` names each place.")];
+        &[Refusal::new(ErrorKind::Invalid, "validation_failed", "Some values are invalid; `errors` lists the places.")];
 }
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the command is not valid")
+        f.write_str("some values are invalid")
     }
 }
 
@@ -137,18 +137,15 @@ impl AppError for Denied {
     }
 }
 
-/// There is no such thing, or none that the actor may know of. It is named, for the message.
+/// The resource does not exist, or the actor may not see it. The value is the noun for the message, such as `product`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such {0}")]
 pub struct NotFound(pub &'static str);
 
 impl NotFound {
     /// The description of this refusal.
-    pub const REFUSALS: &[Refusal] = &[Refusal::new(
-        ErrorKind::NotFound,
-        "not_found",
-        "There is no such thing, or none that the caller may know of.",
-    )];
+    pub const REFUSALS: &[Refusal] =
+        &[Refusal::new(ErrorKind::NotFound, "not_found", "The resource does not exist, or the caller may not see it.")];
 }
 
 impl AppError for NotFound {
@@ -161,14 +158,15 @@ impl AppError for NotFound {
 }
 
 refusal! {
-    /// The `Idempotency-Key` was used for another command; take a new one.
+    /// The `Idempotency-Key` was already used for a different request; send a new key.
     KeyReused = Invalid, "idempotency_key_reused";
 }
 
 refusal! {
-    /// There were too many requests from the address, by the user, or to the account; come back after `Retry-After`.
+    /// There were too many requests from the address, by the user, or for the account; try again after the time in
+    /// `Retry-After`.
     TooManyAttempts {
-        /// The time after which it may be tried again.
+        /// The time until the next attempt is allowed.
         pub retry_after: Duration,
     } = RateLimited, "rate_limited", "too many attempts";
     fn retry_after(&self) -> Option<Duration> {
@@ -177,17 +175,17 @@ refusal! {
 }
 
 impl Unmet {
-    /// The descriptions of these refusals.
+    /// The refusals of a missing precondition and of one that does not hold.
     pub const REFUSALS: &[Refusal] = &[
         Refusal::new(
             ErrorKind::PreconditionRequired,
             "precondition_required",
-            "`If-Match` is missing. It must name the version that the change is based on.",
+            "The request needs an `If-Match` header with the version that the change is based on.",
         ),
         Refusal::new(
             ErrorKind::Stale,
             "precondition_failed",
-            "It was changed since the version in `If-Match`; read it again.",
+            "The resource has changed since the version in `If-Match`; read it again.",
         ),
     ];
 
@@ -202,8 +200,8 @@ impl Unmet {
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Required => "the version that the change is based on must be named",
-            Self::Failed => "it was changed since that version",
+            Self::Required => "the request must name the version that the change is based on",
+            Self::Failed => "the resource has changed since that version",
         })
     }
 }
@@ -219,7 +217,7 @@ impl AppError for Unmet {
     }
 }
 
-/// All of these lists, one after the other. For `use_case_error!`.
+/// Joins these lists into one, for `use_case_error!`.
 #[doc(hidden)]
 #[must_use]
 pub const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N] {
@@ -236,9 +234,9 @@ pub const fn flatten<const N: usize>(lists: &[&[Refusal]]) -> [Refusal; N] {
     flat
 }
 
-/// The error of a use case. It says what the error within it says.
+/// The error of a use case. It forwards each method of [`AppError`] to the error inside it.
 pub trait UseCaseError: std::error::Error + Send + Sync + 'static {
-    /// The refusal, or the store's error.
+    /// The refusal or the store's error that it wraps.
     fn inner(&self) -> &dyn AppError;
 }
 
@@ -260,15 +258,15 @@ impl<E: UseCaseError> AppError for E {
     }
 }
 
-/// Declares the error of a use case: an enum with a variant for every refusal that it can return, each wrapping an error
-/// that speaks for itself, and `Store` for the rest. `?` makes it of each of them. The crate that uses the macro depends on
+/// Declares the error of a use case. It is an enum with a variant for each refusal that the use case can return, and
+/// `Store` for the store's errors. The `?` operator converts each of them. The crate that uses the macro must depend on
 /// thiserror.
 ///
 /// ```
 /// use skep_application::{kernel::{AppError, Denied, NotFound, StoreError}, use_case_error};
 ///
 /// use_case_error! {
-///     /// Why the label was not printed.
+///     /// The reason why the label was not printed.
 ///     PrintLabelError {
 ///         Denied(Denied),
 ///         NotFound(NotFound),
@@ -300,8 +298,8 @@ macro_rules! use_case_error {
         }
 
         impl $name {
-            /// The descriptions of its refusals, those of errors within it too. The store's errors are not among them;
-            /// see [`StoreError::REFUSALS`]($crate::kernel::StoreError::REFUSALS).
+            /// The descriptions of its refusals, including those of the errors that it wraps. The store's errors are
+            /// not included; see [`StoreError::REFUSALS`]($crate::kernel::StoreError::REFUSALS).
             pub const REFUSALS: &[$crate::kernel::Refusal] = {
                 const FLAT: [$crate::kernel::Refusal; 0 $(+ <$refusal>::REFUSALS.len())+] =
                     $crate::kernel::flatten(&[$(<$refusal>::REFUSALS),+]);
@@ -330,41 +328,42 @@ mod tests {
     };
 
     #[test]
-    fn a_use_cases_error_says_what_its_refusal_says() {
+    fn the_error_of_a_use_case_forwards_to_its_refusal() {
         let invalid = ChangeProductError::from(Invalid::one("/name", "too_long", "Must Be Short"));
         assert_eq!((invalid.kind(), invalid.code()), (ErrorKind::Invalid, "validation_failed"));
         assert_eq!(invalid.fields(), [FieldError::new("/name", "too_long", "Must Be Short")]);
-        assert_eq!(invalid.to_string(), "the command is not valid");
+        assert_eq!(invalid.to_string(), "some values are invalid");
         let late = Duration::from_secs(3);
         assert_eq!(LogInError::from(TooManyAttempts { retry_after: late }).retry_after(), Some(late));
         assert!(ChangeProductError::from(NotFound("bee")).store_error().is_none(), "a refusal");
     }
 
     #[test]
-    fn a_wrapped_use_cases_error_is_seen_through() {
+    fn the_error_of_a_use_case_forwards_through_a_wrapped_one() {
         let refusal = CreateUserError::from(NewAccountError::from(EmailTaken));
         assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Conflict, "email_taken"));
         let error = CreateUserError::from(NewAccountError::from(StoreError::Stale));
-        assert!(matches!(error.store_error(), Some(StoreError::Stale)), "so that it is tried again");
+        assert!(matches!(error.store_error(), Some(StoreError::Stale)), "it must be tried again");
     }
 
     #[test]
-    fn a_use_cases_error_knows_its_refusals_and_those_within_it() {
+    fn the_error_of_a_use_case_lists_its_refusals_and_those_of_wrapped_errors() {
         let codes = |refusals: &[Refusal]| refusals.iter().map(|refusal| refusal.code).collect::<Vec<_>>();
         let account = ["validation_failed", "email_taken", "hashers_busy"];
         assert_eq!(codes(NewAccountError::REFUSALS), account);
         assert_eq!(codes(CreateUserError::REFUSALS), [&["unauthenticated", "forbidden"], &account[..]].concat());
         let unmet = ["precondition_required", "precondition_failed"];
-        assert!(codes(ChangeProductError::REFUSALS).windows(2).any(|codes| codes == unmet), "in their order");
+        assert!(codes(ChangeProductError::REFUSALS).windows(2).any(|codes| codes == unmet), "in the declared order");
     }
 
     #[test]
-    fn what_a_refusal_means_is_said_once() {
+    fn the_message_of_a_refusal_is_its_meaning() {
         let [taken] = EmailTaken::REFUSALS else { panic!("one") };
         assert_eq!((taken.code, taken.kind), (EmailTaken.code(), EmailTaken.kind()));
-        assert_eq!(taken.meaning, "The e-mail address has an account.");
-        assert_eq!(EmailTaken.to_string(), "the e-mail address has an account");
-        assert_eq!(KeyReused.to_string(), "the Idempotency-Key was used for another command; take a new one");
+        assert_eq!(taken.meaning, "An account with this e-mail address already exists.");
+        assert_eq!(EmailTaken.to_string(), "an account with this e-mail address already exists");
+        let message = "the Idempotency-Key was already used for a different request; send a new key";
+        assert_eq!(KeyReused.to_string(), message);
         for unmet in [Unmet::Required, Unmet::Failed] {
             let refusal = unmet.refusal();
             assert_eq!((refusal.kind, refusal.code), (unmet.kind(), unmet.code()));
@@ -372,10 +371,10 @@ mod tests {
     }
 
     #[test]
-    fn the_stores_error_keeps_its_cause() {
+    fn an_error_of_the_store_keeps_its_source_and_hides_it_from_callers() {
         let error = ChangeProductError::from(StoreError::Unavailable("refused by 10.0.0.1".into()));
         assert_eq!((error.kind(), error.code()), (ErrorKind::Unavailable, "store_unavailable"));
-        assert_eq!(error.to_string(), "the store is unavailable", "callers learn nothing of the network");
+        assert_eq!(error.to_string(), "the store is unavailable", "callers do not see addresses of the network");
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "refused by 10.0.0.1");
     }
 }

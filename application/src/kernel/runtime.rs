@@ -1,41 +1,41 @@
-//! What the application takes from the world besides stores: time, identifiers, randomness.
+//! The ports for time, identifiers and randomness.
 
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
 use uuid::Uuid;
 
-/// The two clocks.
+/// Tells the time by two clocks.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Clock: Send + Sync {
-    /// The time of day, for data. It may jump.
+    /// The time of day, to be stored in data. It may jump.
     fn now(&self) -> Timestamp;
-    /// The time since some fixed moment, for deadlines. It never goes back.
+    /// The time since a fixed moment, for deadlines. It never goes back.
     fn monotonic(&self) -> Duration;
 }
 
-/// Makes identifiers.
+/// Generates identifiers.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait IdGenerator: Send + Sync {
-    /// A new UUID, version 7 outside of tests.
+    /// Returns a new UUID. Outside of tests, its version is 7.
     fn next(&self) -> Uuid;
 }
 
-/// Makes random numbers that no one can guess.
+/// Generates random numbers that cannot be guessed.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 pub trait Random: Send + Sync {
-    /// 64 random bits.
+    /// Returns 64 random bits.
     fn bits(&self) -> u64;
-    /// 256 random bits, for secrets.
+    /// Returns 256 random bits, for secrets.
     fn secret(&self) -> [u8; 32];
-    /// A number from 0 up to, not including, 1.
+    /// Returns a number of at least 0 and less than 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
     fn fraction(&self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
-/// Waits.
+/// Waits for a given time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Sleeper: Send + Sync {
@@ -43,14 +43,14 @@ pub trait Sleeper: Send + Sync {
     async fn sleep(&self, duration: Duration);
 }
 
-/// All of it, as every use case holds it.
+/// The ports for time, identifiers and randomness, as use cases hold them.
 #[derive(Clone)]
 pub struct Runtime {
-    /// The clocks.
+    /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// The maker of identifiers.
+    /// Generates identifiers.
     pub ids: Arc<dyn IdGenerator>,
-    /// The source of randomness.
+    /// Generates random numbers.
     pub random: Arc<dyn Random>,
     /// Waits between attempts.
     pub sleeper: Arc<dyn Sleeper>,

@@ -1,64 +1,64 @@
-//! What can go wrong in a store, and the uniqueness rules that it keeps.
+//! The errors of stores, and the rules of the schema that they enforce.
 
-/// A cause of any type, kept for the log.
+/// An error of any type, kept as the source of another one for the log.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong in a store. Adapters classify; use cases never look at a driver's error.
+/// An error of a store. Adapters classify the errors of their drivers; a use case never looks at a driver's error.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A row with this value exists already. Nothing was changed.
+    /// A row with this value already exists. Nothing was changed.
     #[error("duplicate value for {}", constraint.name())]
     Duplicate {
-        /// The rule that was met.
+        /// The rule that was violated.
         constraint: Constraint,
     },
-    /// A reference between rows would point nowhere: the row that it names does not exist, or the row that was to be
-    /// deleted is still referred to. Nothing was changed.
+    /// A reference between rows would be broken: the row that it names does not exist, or a row to be deleted is still
+    /// referenced. Nothing was changed.
     #[error("the reference {} is violated", constraint.name())]
     Referenced {
-        /// The rule that was met.
+        /// The rule that was violated.
         constraint: Constraint,
     },
     /// Another unit saved the aggregate after it was read. Nothing was changed.
-    #[error("the stored version is another one")]
+    #[error("the stored version has changed")]
     Stale,
-    /// Certainly aborted: the attempt may be run again at once.
-    #[error("aborted, may be repeated")]
+    /// The unit was aborted and certainly changed nothing. The attempt may be run again at once.
+    #[error("the unit of work was aborted and can be retried")]
     Retry(#[source] BoxError),
-    /// The commit was sent and no answer came: it may be stored, or be stored in a moment, or never.
+    /// The commit was sent, but no answer came. The unit may be stored now, in a moment, or never.
     #[error("the outcome of the commit is unknown")]
     OutcomeUnknown(#[source] BoxError),
-    /// The store does not answer, or has no connection to spare. Nothing was changed.
+    /// The store does not answer, or has no free connection. Nothing was changed.
     #[error("the store is unavailable")]
     Unavailable(#[source] BoxError),
-    /// No space is left. Nothing was changed.
+    /// The store has no space left. Nothing was changed.
     #[error("the store is full")]
     Full(#[source] BoxError),
-    /// The store holds or answers something that cannot be.
+    /// The store contains or returned invalid data, or our own code cannot encode a value.
     #[error("the store is inconsistent")]
     Corrupt(#[source] BoxError),
 }
 
 impl StoreError {
-    /// [`StoreError::Corrupt`] with the place of the fault: `what` is wrong with row `id` of `table`.
+    /// Makes a [`StoreError::Corrupt`] that names the place: `what` is wrong with row `id` of `table`.
     pub fn corrupt(table: &str, id: impl std::fmt::Display, what: &str) -> Self {
         Self::Corrupt(format!("{table} {id}: {what}").into())
     }
 
-    /// A use of a unit of work after its first error.
+    /// The error of every call to a unit of work after its first error.
     #[must_use]
     pub fn after_error() -> Self {
         Self::Unavailable("the unit of work has failed before".into())
     }
 }
 
-/// A uniqueness rule of the schema. Its name is the name of the index or key in every store. The rules of a context
-/// stand in its `constraints` module; [`crate::constraints`] has them all.
+/// A uniqueness rule or a reference of the schema, with the name that its index or key has in every store. The
+/// `constraints` module of a context declares its rules. [`crate::constraints`] lists all uniqueness rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Constraint(&'static str);
 
 impl Constraint {
-    /// The rule whose index or key has this name.
+    /// Declares the rule whose index or key has this name.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(name)
@@ -70,7 +70,7 @@ impl Constraint {
         self.0
     }
 
-    /// Makes a refusal of the violation of this rule, for `map_err`. Any other error stays the store's.
+    /// Turns a violation of this rule into `refusal`, for `map_err`. Any other error remains the store's.
     ///
     /// ```
     /// # use skep_application::catalog::{CreateCategoryError, SlugTaken, constraints::CATEGORY_SLUG};
@@ -97,7 +97,7 @@ mod tests {
     };
 
     #[test]
-    fn a_violation_of_its_own_rule_alone_becomes_the_refusal() {
+    fn only_a_violation_of_this_rule_becomes_the_refusal() {
         for (error, code) in [
             (StoreError::Duplicate { constraint: IDEMPOTENCY_KEY }, "not_found"),
             (StoreError::Referenced { constraint: IDEMPOTENCY_KEY }, "not_found"),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inconsistency_names_its_place() {
+    fn a_corruption_names_its_place() {
         let StoreError::Corrupt(cause) = StoreError::corrupt("orders", 7, "no lines") else { panic!("another error") };
         assert_eq!(cause.to_string(), "orders 7: no lines");
     }

@@ -1,36 +1,36 @@
-//! Rows that are forgotten some time after they expired.
+//! The interface for deleting expired rows.
 
 use super::{Attempt, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::collections::BTreeMap;
 
-/// Forgets the expired rows of one kind. Each context has one for every kind of row that expires.
+/// Deletes the expired rows of one kind. Each context has one `Sweep` for every kind of row that expires.
 #[async_trait]
 pub trait Sweep: Send + Sync {
-    /// The rows, in the plural, for the log.
+    /// The kind of rows, in the plural, for the log.
     fn name(&self) -> &'static str;
 
-    /// Forgets at most `limit` rows in a unit of work of its own, which it ends with the attempt; answers how many.
+    /// Deletes at most `limit` rows in a separate unit of work, which it ends with `attempt`, and returns how many.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's error.
     async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// How many rows of each kind were forgotten.
+/// The number of deleted rows of each kind.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Swept(BTreeMap<&'static str, u64>);
 
 impl Swept {
-    /// Counts forgotten rows of a kind.
+    /// Adds to the number of deleted rows of a kind.
     pub fn add(&mut self, name: &'static str, rows: u64) {
         if rows > 0 {
             *self.0.entry(name).or_default() += rows;
         }
     }
 
-    /// Whether nothing was forgotten.
+    /// Whether no row was deleted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,18 +1,19 @@
-//! Units of work and what can go wrong in them.
+//! Units of work, and the contract that every store keeps.
 //!
 //! A use case opens a unit of work for its context (`Begin<dyn OrderingTx>`), works through the repositories that the
-//! context's trait names, and ends it. The contract, clause by clause (each is a trial of `skep-contract`):
+//! context's trait lists, and ends the unit. `skep-contract` has a trial for each clause of the contract:
 //!
-//! 1. What a unit wrote is visible to itself at once, and to every reader when `commit` has returned `Ok`, not before.
-//! 2. A unit that is dropped or rolled back leaves nothing behind and frees whatever it held.
-//! 3. A unit remembers its first error and refuses everything after it, `commit` included. Only `rollback` still works:
-//!    a `Duplicate` or `Referenced` may be a refusal, and ends like one.
-//! 4. `commit` returns `Ok` only if everything is stored as durably as the store is configured to.
-//! 5. `Retry` means: certainly nothing happened, the attempt may be run again. `OutcomeUnknown` means that it may or may
-//!    not have been stored, and may still be on its way; see [`crate::kernel::Outbox::settle`].
-//! 6. Any caller may be cancelled at any await: the unit is undone, or was committed as a whole.
-//! 7. `rollback` is how a refusal ends. When it has returned `Ok`, what the unit read was durable; otherwise the refusal
-//!    must be judged again.
+//! 1. A unit sees its own writes at once. Every reader sees them once `commit` has returned `Ok`, and not before.
+//! 2. A unit that is dropped or rolled back leaves no changes behind and releases everything that it held.
+//! 3. A unit remembers its first error and refuses every later call, including `commit`. Only `rollback` still works,
+//!    because a `Duplicate` or `Referenced` may become a refusal, and a refusal ends with `rollback`.
+//! 4. `commit` returns `Ok` only if everything is stored, as durably as the store is configured.
+//! 5. `Retry` means that certainly nothing was changed and that the attempt may be run again. `OutcomeUnknown` means
+//!    that the unit may or may not be stored, and that its commit may still be running; see
+//!    [`crate::kernel::Outbox::settle`].
+//! 6. A caller may be canceled at any await. The unit is then undone, or was already committed as a whole.
+//! 7. A refusal ends with `rollback`. If it returns `Ok`, everything that the unit read was durable. Otherwise the
+//!    refusal must be judged again.
 
 use super::{IdempotencyKeys, Outbox, StoreError};
 use async_trait::async_trait;
@@ -22,41 +23,41 @@ use uuid::Uuid;
 /// Whether a unit of work may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TxMode {
-    /// Reads one consistent state and writes nothing.
+    /// The unit sees one consistent state and writes nothing.
     Read,
-    /// Reads and writes.
+    /// The unit may read and write.
     Write,
 }
 
-/// The id of something that many writers want at once. It is a hint at `begin`: an adapter may queue writers on it, or
+/// The id of a row that many writers may want at once. It is a hint for `begin`: an adapter may queue writers on it or
 /// ignore it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub Uuid);
 
-/// Ends a unit of work. Dropping it undoes it and is for errors and cancellation; a refusal ends with
+/// Ends a unit of work. Errors and cancellation drop the unit, which undoes it. A refusal ends with
 /// [`Transaction::rollback`].
 #[async_trait]
 pub trait Transaction: Send {
-    /// Stores everything, together.
+    /// Stores all changes of the unit together.
     ///
     /// # Errors
-    /// Everything but `Duplicate`, `Referenced` and `Stale`, which come from the statements.
+    /// All except `Duplicate`, `Referenced` and `Stale`, which come from the statements.
     async fn commit(self: Box<Self>) -> Result<(), StoreError>;
 
-    /// Undoes everything, and waits until what the unit has read is durable.
+    /// Undoes all changes, and waits until everything that the unit has read is durable.
     ///
     /// # Errors
-    /// `Retry` if what it read was lost: the refusal must be judged again. `Unavailable`.
+    /// `Retry` if something that the unit read was lost; the refusal must then be judged again. `Unavailable`.
     async fn rollback(self: Box<Self>) -> Result<(), StoreError>;
 }
 
-/// A unit of work, as far as every context needs it. Each context declares its own with [`context!`](crate::context), and
-/// a use case reaches through it only what the context lists. The frame of commands uses the two methods; a use case that
-/// calls [`run`](super::run) itself appends its event with `outbox`.
+/// The part of a unit of work that every context needs. Each context declares its own unit with
+/// [`context!`](crate::context), and a use case can reach only the repositories that it lists. The command frame uses
+/// both methods. A use case that calls [`run`](super::run) directly appends its event with `outbox`.
 pub trait UnitOfWork: Transaction {
-    /// The idempotency keys.
+    /// Claims idempotency keys within this unit.
     fn idempotency(&mut self) -> &mut dyn IdempotencyKeys;
-    /// The outbox.
+    /// Appends events within this unit.
     fn outbox(&mut self) -> &mut dyn Outbox;
 }
 
@@ -72,29 +73,29 @@ impl<U: Transaction + IdempotencyKeys + Outbox> UnitOfWork for U {
 /// Opens units of work of one kind, for example `Begin<dyn OrderingTx>`.
 #[async_trait]
 pub trait Begin<Tx: ?Sized + 'static>: Send + Sync {
-    /// Opens a unit of work. `contended` are ids that the command already knows and that other writers may want too.
+    /// Opens a unit of work. `contended` lists ids that the command already knows and that other writers may want too.
     ///
     /// # Errors
     /// `Unavailable`, `Retry`, `Full`.
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError>;
 }
 
-/// What a store implements once: it opens its one concrete unit of work, which implements every repository. The store
-/// then has [`Begin`] for the unit of every context.
+/// Opens the one concrete unit of work of a store, which implements every repository. A store implements this trait
+/// once, and then has [`Begin`] for the unit of every context.
 pub trait Units: Send + Sync {
-    /// The unit of work.
+    /// The concrete unit of work of this store.
     type Unit: Transaction + IdempotencyKeys + Outbox + 'static;
 
-    /// Opens a unit of work, as [`Begin::begin`] says.
+    /// Opens a unit of work, as [`Begin::begin`] describes.
     ///
     /// # Errors
     /// `Unavailable`, `Retry`, `Full`.
     fn open(&self, mode: TxMode, contended: &[Key]) -> impl Future<Output = Result<Self::Unit, StoreError>> + Send;
 }
 
-/// The unit of work of a context, made of a concrete unit. `context!` implements it for the unit of its context.
+/// Converts a store's concrete unit into the unit of work of a context. `context!` implements it for that unit.
 pub trait FromUnit<U> {
-    /// The unit, as the context knows it.
+    /// Hides the concrete type of the unit behind the trait of the context.
     fn from_unit(unit: U) -> Box<Self>;
 }
 
@@ -111,12 +112,13 @@ impl<Tx: FromUnit<S::Unit> + ?Sized + 'static, S: Units> Begin<Tx> for S {
     }
 }
 
-/// Declares a context: the trait of its unit of work, which every unit with these repositories implements; [`Begin`] of
-/// it for every store; the sum of what a store does for the context; and for tests a unit made of mocks.
+/// Declares a context. The macro generates the trait of its unit of work, which every unit with these repositories
+/// implements, and [`Begin`] of that trait for every store. It also generates the trait of a store of the context, and
+/// a unit made of mocks for tests.
 ///
-/// A program that embeds Skep declares contexts of its own with it, over repositories of ours and of its own. It names the
-/// mocks behind a `cfg` of its own, and at least one of the repositories is its own. A store then needs only the
-/// repositories that it does not have yet: `impl ReviewRepository for SqlUnit`.
+/// A program that embeds Skep declares its contexts with this macro, over repositories of Skep and at least one of its
+/// own. It puts the mocks behind a `cfg` of its choice. A store then needs only the repositories that it does not have
+/// yet: `impl ReviewRepository for SqlUnit`.
 ///
 /// ```
 /// use skep_application::{catalog::ProductRepository, context};
@@ -130,7 +132,7 @@ impl<Tx: FromUnit<S::Unit> + ?Sized + 'static, S: Units> Begin<Tx> for S {
 /// pub trait ReviewQueries: Send + Sync {}
 ///
 /// context! {
-///     /// All that a command of reviews may touch.
+///     /// The repositories that a command of reviews may use.
 ///     unit ReviewTx {
 ///         /// The products.
 ///         products: ProductRepository by MockProductRepository,
@@ -139,7 +141,7 @@ impl<Tx: FromUnit<S::Unit> + ?Sized + 'static, S: Units> Begin<Tx> for S {
 ///     }
 ///     #[cfg(test)]
 ///     mocks MockReviewTx of ReviewMocks
-///     /// Everything that a store does for reviews.
+///     /// A store of reviews.
 ///     store ReviewStore: ReviewQueries
 /// }
 /// ```
@@ -169,7 +171,7 @@ macro_rules! context {
         $(#[$store_doc])*
         pub trait $store: $crate::kernel::Begin<dyn $unit> $(+ $query)+ {}
         impl<S: $crate::kernel::Begin<dyn $unit> $(+ $query)+> $store for S {}
-        /// The mocks of which the unit of work of a test is made.
+        /// The mocks that the unit of work of a test is made of.
         #[$when]
         #[derive(Default)]
         pub struct $mocks { $($(#[$part_doc])* pub $part: $mocked),+ }

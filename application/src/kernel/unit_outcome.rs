@@ -1,24 +1,24 @@
-//! How a unit of work ended, as every store tells its operators.
+//! The outcomes of units of work, in the metrics and spans of every store.
 
 use super::StoreError;
 use skep_domain::shared::named;
 
 named! {
-    /// How a unit of work ended: a label of metrics and spans. `ALL` is in the order of the numbers.
+    /// How a unit of work ended, as a label of metrics and spans. `ALL` is in the order of the discriminants.
     UnitOutcome {
-        /// It is stored.
+        /// It was stored.
         Committed = "committed",
         /// It was undone because of a refusal.
         RolledBack = "rolled_back",
-        /// It was aborted in a way that lets the use case try again.
+        /// It was aborted, and the use case may try again.
         Retried = "retried",
-        /// It was undone because of an error, or its caller has gone.
+        /// It was undone because of an error, or because its caller was canceled.
         Failed = "failed",
     }
 }
 
 impl UnitOutcome {
-    /// How a unit ends in which this error was met.
+    /// Returns the outcome of a unit in which this error occurred.
     #[must_use]
     pub const fn after(error: &StoreError) -> Self {
         match error {

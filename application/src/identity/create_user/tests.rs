@@ -17,7 +17,7 @@ async fn create(units: &Units) -> Result<UserView, CreateUserError> {
 }
 
 #[tokio::test]
-async fn the_account_has_its_roles_and_one_event_tells_of_it() {
+async fn the_account_has_its_roles_and_one_event_reports_it() {
     let house = House::default();
     let view = create(&Scripted::of([house.open()])).await.unwrap();
     assert_eq!(view.roles, [Role::Admin, Role::User]);
@@ -26,7 +26,7 @@ async fn the_account_has_its_roles_and_one_event_tells_of_it() {
 }
 
 #[tokio::test]
-async fn an_admin_may_do_it_too_and_is_named_in_the_event() {
+async fn an_admin_may_create_accounts_too_and_is_named_in_the_event() {
     let house = House::default();
     let use_case = create_user(&Scripted::of([house.open()]), hashing(1));
     let view = use_case.execute(&admin(), command(&[])).await.unwrap();
@@ -42,7 +42,7 @@ async fn denied_before_anything_is_hashed_or_read() {
 }
 
 #[tokio::test]
-async fn the_slower_of_two_finds_the_address_taken_and_the_unit_rolled_back() {
+async fn the_slower_of_two_accounts_with_one_address_is_refused_and_rolled_back() {
     let house = House::default();
     let mut tx = house.looking();
     let taken = StoreError::Duplicate { constraint: crate::identity::constraints::USER_EMAIL };
@@ -60,7 +60,7 @@ async fn an_aborted_commit_is_repeated_with_the_same_ids() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_answered_by_looking() {
+async fn after_an_unknown_outcome_the_account_is_written_again_only_if_it_was_not_stored() {
     let house = House::default();
     create(&Scripted::of([house.failing(unknown()), house.after_a_hit()])).await.unwrap();
     assert_eq!(house.seen.all::<User>("users.insert").len(), 1, "stored: nothing is written again");
@@ -70,7 +70,7 @@ async fn an_unknown_outcome_is_answered_by_looking() {
 }
 
 #[tokio::test]
-async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
+async fn gives_up_after_five_seconds_and_an_unknown_outcome_stays_unknown() {
     let house = House::default();
     let units = Scripted::of((0..ENOUGH).map(|_| house.failing(aborted())));
     assert_eq!(code(&create(&units).await), "store_unavailable");

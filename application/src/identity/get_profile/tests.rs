@@ -2,7 +2,7 @@ use super::*;
 use crate::{identity::MockUserQueries, kernel::Scope, testing::*};
 
 #[tokio::test]
-async fn everybody_sees_the_own_profile_and_asks_for_no_other() {
+async fn a_user_sees_their_own_profile_and_no_other_is_read() {
     let mut users = MockUserQueries::new();
     let own =
         |scope: &Scope, id: &skep_domain::shared::UserId| (*scope, *id) == (Scope::OwnedBy(user_id(1)), user_id(1));
@@ -20,7 +20,7 @@ async fn denied_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_gone_is_not_found_and_a_store_that_is_away_is_told() {
+async fn a_missing_account_is_not_found_and_an_unavailable_store_is_reported() {
     let mut users = MockUserQueries::new();
     users.expect_find_user().times(1).returning(|_, _| Ok(None));
     assert_eq!(code(&GetProfile::new(Arc::new(users)).execute(&user(1)).await), "not_found");

@@ -14,7 +14,7 @@ async fn issue(units: &Units) -> Result<Option<String>, IssueSetupTokenError> {
 }
 
 #[tokio::test]
-async fn a_new_token_is_good_for_a_day_and_only_its_hash_is_kept() {
+async fn a_new_token_is_valid_for_a_day_and_only_its_hash_is_stored() {
     let house = House::default();
     assert_eq!(issue(&Scripted::of([house.open()])).await.unwrap().as_deref(), Some("token"));
     let expires_at = fixed_runtime().0.clock.now().plus_millis(24 * 60 * 60 * 1000);
@@ -23,7 +23,7 @@ async fn a_new_token_is_good_for_a_day_and_only_its_hash_is_kept() {
 }
 
 #[tokio::test]
-async fn none_is_issued_once_there_is_an_admin_and_the_old_one_is_forgotten() {
+async fn if_there_is_an_admin_no_token_is_issued_and_the_old_one_is_deleted() {
     let house = House { has_admin: true, ..House::default() };
     assert_eq!(issue(&Scripted::of([house.open()])).await.unwrap(), None);
     assert_eq!(house.seen.calls(), ["users.any_with_role", "setup_tokens.delete"]);
@@ -46,7 +46,7 @@ async fn an_aborted_or_unknown_commit_is_repeated_with_the_same_token() {
 }
 
 #[tokio::test]
-async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
+async fn gives_up_after_five_seconds_and_an_unknown_outcome_stays_unknown() {
     let house = House::default();
     let units = Scripted::of((0..ENOUGH).map(|_| house.failing(aborted())));
     assert_eq!(code(&issue(&units).await), "store_unavailable");

@@ -10,7 +10,7 @@ type Units = std::sync::Arc<Scripted<dyn IdentityTx>>;
 
 const TOKEN: &str = "the-printed-token";
 
-/// The hash of a token is its length.
+/// A hash that has only the length of the token.
 fn hash(token: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     hash[0] = u8::try_from(token.len()).unwrap();
@@ -24,7 +24,7 @@ fn secrets() -> Arc<dyn OneTimeSecrets> {
     Arc::new(secrets)
 }
 
-/// A new house, whose token was printed.
+/// A house without an admin, whose setup token is [`TOKEN`].
 fn house() -> House {
     let token = SetupToken { hash: hash(TOKEN), expires_at: Timestamp::MAX };
     House { token: Some(token), ..House::default() }
@@ -43,7 +43,7 @@ async fn redeem(units: &Units) -> Result<UserView, SetUpError> {
 }
 
 #[tokio::test]
-async fn whoever_holds_the_token_becomes_the_first_admin_and_the_token_is_forgotten() {
+async fn a_caller_with_the_token_becomes_the_first_admin_and_the_token_is_deleted() {
     let house = house();
     let units = Scripted::of([house.looking(), house.open()]);
     let view = redeem(&units).await.unwrap();
@@ -57,7 +57,7 @@ async fn whoever_holds_the_token_becomes_the_first_admin_and_the_token_is_forgot
         "users.insert",
         "outbox.append",
     ];
-    assert_eq!(house.seen.calls(), calls, "looked at, then locked first in the unit that writes");
+    assert_eq!(house.seen.calls(), calls, "the token is read, and then locked first in the unit that writes");
     assert_eq!(units.begun(), [(TxMode::Read, vec![]), (TxMode::Write, vec![])]);
     assert_eq!(house.seen.event().name, "identity.user_registered.v1");
     house.assert_events_name_no_person();
@@ -76,7 +76,7 @@ async fn a_token_that_is_wrong_expired_used_or_missing_is_refused_before_anythin
 }
 
 #[tokio::test]
-async fn closed_once_there_is_an_admin_whatever_the_token() {
+async fn the_setup_is_closed_if_there_is_an_admin_with_or_without_a_token() {
     for token in [None, house().token] {
         let house = House { has_admin: true, token, ..House::default() };
         let refusal = set_up(&Scripted::of([house.looking()]), hashing(0)).execute(&visitor(), command(TOKEN)).await;
@@ -85,21 +85,21 @@ async fn closed_once_there_is_an_admin_whatever_the_token() {
 }
 
 #[tokio::test]
-async fn the_slower_of_two_finds_it_closed_and_nothing_is_written() {
+async fn the_slower_of_two_setups_is_refused_and_nothing_is_written() {
     let (before, after) = (house(), House { has_admin: true, ..House::default() });
     assert_eq!(code(&redeem(&Scripted::of([before.looking(), after.looking()])).await), "setup_closed");
     assert_eq!(after.seen.endings(), [Ending::RolledBack]);
 }
 
 #[tokio::test]
-async fn a_token_that_was_replaced_meanwhile_is_refused() {
+async fn a_token_that_is_replaced_during_the_setup_is_refused() {
     let (before, mut after) = (house(), house());
     after.token.as_mut().unwrap().hash = hash("another");
     assert_eq!(code(&redeem(&Scripted::of([before.looking(), after.looking()])).await), "setup_token_invalid");
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_account_is_told_only_to_the_holder_of_the_token() {
+async fn invalid_fields_are_reported_only_to_a_caller_with_the_token() {
     let house = house();
     let mut wrong = command(TOKEN);
     wrong.account.email = "ada".to_owned();
@@ -111,7 +111,7 @@ async fn what_is_wrong_with_the_account_is_told_only_to_the_holder_of_the_token(
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_leaves_the_token_good() {
+async fn an_address_that_is_taken_leaves_the_token_valid() {
     let house = House { user: Some(ada()), ..house() };
     let refusal = redeem(&Scripted::of([house.looking(), house.open()])).await;
     assert_eq!(code(&refusal), "email_taken");
@@ -119,7 +119,7 @@ async fn an_address_that_is_taken_leaves_the_token_good() {
 }
 
 #[tokio::test]
-async fn the_slower_of_two_who_take_one_address_finds_it_taken_and_the_unit_rolled_back() {
+async fn the_slower_of_two_accounts_with_one_address_is_refused_and_rolled_back() {
     let house = house();
     let mut tx = house.looking();
     tx.setup_tokens.expect_delete().times(1).returning(|| Ok(()));
@@ -138,7 +138,7 @@ async fn an_aborted_commit_is_repeated_with_the_same_ids() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_that_was_stored_is_a_success_although_the_set_up_is_closed_by_now() {
+async fn after_an_unknown_outcome_a_stored_admin_is_returned_although_the_setup_is_now_closed() {
     let (before, stored) = (house(), House { has_admin: true, ..House::default() });
     let view =
         redeem(&Scripted::of([before.looking(), before.failing(unknown()), stored.after_a_hit()])).await.unwrap();
@@ -146,7 +146,7 @@ async fn an_unknown_outcome_that_was_stored_is_a_success_although_the_set_up_is_
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_that_was_not_stored_is_written_again_with_the_same_ids() {
+async fn after_an_unknown_outcome_a_missing_admin_is_written_again_with_the_same_ids() {
     let house = house();
     redeem(&Scripted::of([house.looking(), house.failing(unknown()), house.after_a_miss()])).await.unwrap();
     let (users, events) = (house.seen.all::<User>("users.insert"), house.seen.events());
@@ -154,7 +154,7 @@ async fn an_unknown_outcome_that_was_not_stored_is_written_again_with_the_same_i
 }
 
 #[tokio::test]
-async fn gives_up_when_patience_ends_and_unknown_stays_unknown() {
+async fn gives_up_after_five_seconds_and_an_unknown_outcome_stays_unknown() {
     let house = house();
     let units = Scripted::of(std::iter::once(house.looking()).chain((0..ENOUGH).map(|_| house.failing(aborted()))));
     assert_eq!(code(&redeem(&units).await), "store_unavailable");

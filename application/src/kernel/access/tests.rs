@@ -3,7 +3,7 @@ use crate::{kernel::AppError, testing::*};
 use skep_domain::{access::Role, catalog, ordering};
 
 #[test]
-fn a_visitor_is_told_to_log_in_and_a_user_that_it_is_forbidden() {
+fn a_visitor_is_unauthenticated_and_a_user_is_forbidden() {
     let denied = permit(&visitor(), ordering::actions::PLACE_ORDER).unwrap_err();
     assert_eq!((AppError::kind(&denied), AppError::code(&denied)), (ErrorKind::Unauthenticated, "unauthenticated"));
     let denied = permit(&user(1), catalog::actions::MANAGE_PRODUCT).unwrap_err();
@@ -12,7 +12,7 @@ fn a_visitor_is_told_to_log_in_and_a_user_that_it_is_forbidden() {
 }
 
 #[test]
-fn what_a_role_alone_allows_is_still_judged_with_the_resource_at_hand() {
+fn an_action_that_the_role_allows_is_still_judged_on_the_loaded_resource() {
     assert!(permit(&user(1), ordering::actions::READ_ORDER).is_ok());
     assert!(judge(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(1))).is_ok());
     let denied = judge(&user(1), ordering::actions::READ_ORDER, Resource::OwnedBy(user_id(2))).unwrap_err();
@@ -20,7 +20,7 @@ fn what_a_role_alone_allows_is_still_judged_with_the_resource_at_hand() {
 }
 
 #[test]
-fn lists_show_all_to_an_admin_the_own_rows_to_a_user_and_none_to_others() {
+fn an_admin_lists_all_rows_a_user_their_own_and_other_callers_none() {
     assert_eq!(scope(&admin(), ordering::actions::READ_ORDER), Scope::All);
     assert_eq!(scope(&Actor::system("cli"), ordering::actions::READ_ORDER), Scope::All);
     assert_eq!(scope(&user(1), ordering::actions::READ_ORDER), Scope::OwnedBy(user_id(1)));
@@ -29,7 +29,7 @@ fn lists_show_all_to_an_admin_the_own_rows_to_a_user_and_none_to_others() {
     assert_eq!(scope(&visitor(), catalog::actions::READ_PRODUCT), Scope::All);
 }
 
-/// A list shows a row exactly if the row alone would be shown.
+/// A list includes a row exactly if the actor may do the action to that row alone.
 #[test]
 fn a_scope_admits_what_the_decision_allows() {
     let actors = [visitor(), actor(1, &[]), user(1), actor(1, &[Role::Admin]), admin(), Actor::system("cli")];

@@ -8,7 +8,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 type Outcome = Result<&'static str, GetError>;
 
-/// Runs attempts with these outcomes; answers the last one and which attempts were made.
+/// Runs attempts with these outcomes, and returns the result and the attempts that were made.
 async fn run_all(outcomes: impl IntoIterator<Item = Outcome>) -> (Outcome, Vec<Attempt>) {
     let mut outcomes: VecDeque<_> = outcomes.into_iter().collect();
     let mut made = vec![];
@@ -25,7 +25,7 @@ fn store(error: StoreError) -> Outcome {
 }
 
 #[tokio::test]
-async fn an_abort_or_a_stale_version_is_tried_again() {
+async fn an_aborted_attempt_or_a_stale_version_is_tried_again() {
     let (result, made) = run_all([store(aborted()), store(StoreError::Stale), Ok("done")]).await;
     assert_eq!(result.unwrap(), "done");
     let numbers: Vec<_> = made.iter().map(|attempt| (attempt.number, attempt.after_unknown)).collect();
@@ -33,7 +33,7 @@ async fn an_abort_or_a_stale_version_is_tried_again() {
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_every_further_attempt_looks_first() {
+async fn after_an_unknown_outcome_every_further_attempt_knows_about_it() {
     let (result, made) = run_all([store(unknown()), store(aborted()), Ok("done")]).await;
     assert_eq!(result.unwrap(), "done");
     assert_eq!(made.iter().map(|attempt| attempt.after_unknown).collect::<Vec<_>>(), [false, true, true]);
@@ -44,11 +44,11 @@ async fn a_refusal_is_final() {
     let (result, made) = run_all([Err(NotFound("bee").into())]).await;
     assert_eq!((code(&result), made.len()), ("not_found", 1));
     let (result, _) = run_all([store(unknown()), Err(NotFound("bee").into())]).await;
-    assert_eq!(code(&result), "not_found", "judged after the outcome was settled");
+    assert_eq!(code(&result), "not_found", "the outcome was settled before");
 }
 
 #[tokio::test]
-async fn what_no_repetition_mends_is_told_at_once() {
+async fn an_error_that_repeating_cannot_fix_is_returned_at_once() {
     let full = || StoreError::Full("no space".into());
     for (error, expected) in
         [(away(), "store_unavailable"), (full(), "storage_full"), (StoreError::corrupt("a", 1, "b"), "internal")]
@@ -58,24 +58,24 @@ async fn what_no_repetition_mends_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_store_that_comes_back_after_an_unknown_outcome_is_asked() {
+async fn after_an_unknown_outcome_attempts_go_on_until_the_store_is_back() {
     let (result, made) = run_all([store(unknown()), store(away()), store(away()), Ok("found")]).await;
     assert_eq!((result.unwrap(), made.len()), ("found", 4));
 }
 
-/// Each of these errors says that nothing was changed, which is not known here.
+/// Each of these errors claims that nothing was changed. That is not known after an unknown outcome.
 #[tokio::test]
-async fn an_unknown_outcome_is_not_covered_up_by_another_error() {
+async fn an_unknown_outcome_is_not_hidden_by_another_error() {
     for error in [StoreError::Full("no space".into()), StoreError::corrupt("a", 1, "b")] {
         let shown = error.to_string();
         let (result, _) = run_all([store(unknown()), store(error)]).await;
         assert_eq!(code(&result), "outcome_unknown");
         let cause = std::error::Error::source(result.unwrap_err().store_error().unwrap()).unwrap().to_string();
-        assert_eq!(cause, shown, "the last error is kept as the cause");
+        assert_eq!(cause, shown, "the last error is kept as the source");
     }
 }
 
-/// Never succeeds; answers the code and when it gave up.
+/// Runs attempts that never succeed. Returns the code of the error, and the time after which `run` gave up.
 async fn never(deadline: Option<Duration>, errors: impl Fn(u32) -> StoreError) -> (&'static str, Duration) {
     let (runtime, clock) = fixed_runtime();
     clock.advance(Duration::from_secs(100));
@@ -89,7 +89,7 @@ async fn gives_up_five_seconds_after_the_start_or_at_an_earlier_deadline() {
     let (shown, gave_up) = never(None, |_| aborted()).await;
     assert!(shown == "store_unavailable" && close(gave_up, PATIENCE), "{shown} after {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(1_000)), |_| aborted()).await;
-    assert!(close(gave_up, PATIENCE), "a later deadline prolongs nothing: {gave_up:?}");
+    assert!(close(gave_up, PATIENCE), "a later deadline does not extend the time: {gave_up:?}");
     let (_, gave_up) = never(Some(Duration::from_secs(101)), |_| aborted()).await;
     assert!(close(gave_up, Duration::from_secs(1)), "{gave_up:?}");
 }
@@ -107,9 +107,9 @@ async fn no_attempt_starts_after_the_deadline() {
 #[tokio::test]
 async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     let (runtime, clock) = fixed_runtime();
-    let noted = Seen::default();
+    let seen = Seen::default();
     let waiting = |_: Attempt| {
-        let tx = unit(&noted);
+        let tx = unit(&seen);
         async move {
             let _tx = tx;
             std::future::pending::<Outcome>().await
@@ -117,11 +117,11 @@ async fn an_attempt_that_waits_at_the_deadline_is_dropped() {
     };
     let result = run(&runtime, Some(Duration::from_secs(1)), waiting).await;
     assert_eq!((code(&result), clock.monotonic()), ("store_unavailable", Duration::from_secs(1)));
-    assert_eq!(noted.endings(), [Ending::Dropped]);
+    assert_eq!(seen.endings(), [Ending::Dropped]);
 }
 
 #[tokio::test]
-async fn what_was_unknown_before_the_deadline_is_unknown_after_it() {
+async fn an_outcome_that_was_unknown_before_the_deadline_stays_unknown() {
     let (runtime, _) = fixed_runtime();
     let result = run(&runtime, Some(Duration::from_secs(1)), |attempt| async move {
         if attempt.number == 1 { store(unknown()) } else { std::future::pending().await }
@@ -129,7 +129,7 @@ async fn what_was_unknown_before_the_deadline_is_unknown_after_it() {
     assert_eq!(code(&result.await), "outcome_unknown");
 }
 
-/// Commits when it is shown to.
+/// Commits when the channel gets a message.
 struct Slow(tokio::sync::oneshot::Receiver<()>);
 
 #[async_trait::async_trait]
@@ -143,7 +143,7 @@ impl Transaction for Slow {
 }
 
 #[tokio::test]
-async fn an_attempt_that_is_ending_at_the_deadline_ends() {
+async fn an_attempt_that_is_ending_at_the_deadline_runs_to_its_end() {
     for outcome in [|| Outcome::Ok("done"), || Outcome::Err(NotFound("bee").into())] {
         let (runtime, clock) = fixed_runtime();
         let (go, slow) = tokio::sync::oneshot::channel();
@@ -156,7 +156,7 @@ async fn an_attempt_that_is_ending_at_the_deadline_ends() {
         clock.advance(Duration::from_secs(2));
         let polled_late =
             std::future::poll_fn(|context| Poll::Ready(running.as_mut().poll(context).is_pending())).await;
-        assert!(polled && polled_late, "it is ended, not cut");
+        assert!(polled && polled_late, "it is not cut off");
         go.send(()).unwrap();
         let (expected, found) = (outcome(), running.await);
         assert_eq!(found.map_err(|error| error.to_string()), expected.map_err(|error| error.to_string()));
@@ -164,19 +164,19 @@ async fn an_attempt_that_is_ending_at_the_deadline_ends() {
 }
 
 #[tokio::test]
-async fn a_store_that_stays_stale_is_busy_not_the_callers_fault() {
+async fn versions_that_stay_stale_are_reported_as_an_unavailable_store() {
     assert_eq!(never(None, |_| StoreError::Stale).await.0, "store_unavailable");
 }
 
 #[tokio::test]
-async fn once_unknown_stays_unknown_when_patience_ends() {
+async fn an_unknown_outcome_stays_unknown_when_run_gives_up() {
     let first_unknown = |then: fn() -> StoreError| move |n| if n == 1 { unknown() } else { then() };
     assert_eq!(never(None, first_unknown(aborted)).await.0, "outcome_unknown");
     assert_eq!(never(None, first_unknown(away)).await.0, "outcome_unknown");
     assert_eq!(never(None, |_| unknown()).await.0, "outcome_unknown");
 }
 
-/// The pauses, in microseconds, of a run whose random numbers have these bits.
+/// Returns the pauses, in microseconds, of a run that gets these bits as random numbers.
 async fn pauses(bits: u64) -> Vec<u128> {
     let (mut runtime, clock) = fixed_runtime();
     let waited = Seen::default();
@@ -192,7 +192,7 @@ async fn pauses(bits: u64) -> Vec<u128> {
 }
 
 #[tokio::test]
-async fn pauses_double_up_to_a_ceiling_with_jitter_around_each() {
+async fn pauses_double_up_to_a_limit_and_each_has_jitter() {
     let (short, long) = (pauses(0).await, pauses(u64::MAX).await);
     assert_eq!(short[..8], [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 50_000, 50_000]);
     assert_eq!(long[..8], [3_000, 6_000, 12_000, 24_000, 48_000, 96_000, 150_000, 150_000]);
@@ -202,25 +202,25 @@ fn first() -> Attempt {
     Attempt { number: 1, after_unknown: false, ending: Arc::default() }
 }
 
-fn unit(noted: &Seen) -> Box<MockBareUnit> {
-    Box::new(MockBareUnit::noting(noted))
+fn unit(seen: &Seen) -> Box<MockBareUnit> {
+    Box::new(MockBareUnit::noting(seen))
 }
 
 #[tokio::test]
 async fn a_result_is_committed_a_refusal_rolled_back_and_an_error_dropped() {
-    let noted = Seen::default();
-    assert_eq!(first().end(unit(&noted), Outcome::Ok("done")).await.unwrap(), "done");
-    assert_eq!(code(&first().end(unit(&noted), Outcome::Err(NotFound("bee").into())).await), "not_found");
-    assert_eq!(code(&first().end(unit(&noted), store(away())).await), "store_unavailable");
-    assert_eq!(noted.endings(), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
+    let seen = Seen::default();
+    assert_eq!(first().end(unit(&seen), Outcome::Ok("done")).await.unwrap(), "done");
+    assert_eq!(code(&first().end(unit(&seen), Outcome::Err(NotFound("bee").into())).await), "not_found");
+    assert_eq!(code(&first().end(unit(&seen), store(away())).await), "store_unavailable");
+    assert_eq!(seen.endings(), [Ending::Committed, Ending::RolledBack, Ending::Dropped]);
 }
 
 #[tokio::test]
-async fn an_error_of_the_ending_takes_the_place_of_what_was_found() {
-    let noted = Seen::default();
-    let lost = Box::new(MockBareUnit::noting(&noted).with_commit_error(unknown()));
+async fn an_error_from_ending_the_unit_replaces_the_result() {
+    let seen = Seen::default();
+    let lost = Box::new(MockBareUnit::noting(&seen).with_commit_error(unknown()));
     assert_eq!(code(&first().end(lost, Outcome::Ok("done")).await), "outcome_unknown");
-    let lost = Box::new(MockBareUnit::noting(&noted).with_rollback_error(aborted()));
+    let lost = Box::new(MockBareUnit::noting(&seen).with_rollback_error(aborted()));
     let result = first().end(lost, Outcome::Err(NotFound("bee").into())).await;
-    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "to be judged again");
+    assert!(matches!(result.unwrap_err().store_error(), Some(StoreError::Retry(_))), "it must be judged again");
 }

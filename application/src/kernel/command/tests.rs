@@ -13,7 +13,7 @@ use skep_domain::{
 };
 
 use_case_error! {
-    /// Why nothing was painted.
+    /// The reason why nothing was painted.
     PaintError {
         Denied(Denied),
         KeyReused(KeyReused),
@@ -27,7 +27,8 @@ struct PaintCommand {
     color: &'static str,
 }
 
-/// Paints a thing of `owner`, if it exists, in a color that is not `refused` by the rules.
+/// Paints a thing that belongs to `owner`. Without an owner, the thing does not exist. The color `none` is not valid,
+/// and the rules forbid the color `refused`.
 #[derive(Clone)]
 struct Paint {
     owner: Option<UserId>,
@@ -60,7 +61,7 @@ impl Command for Paint {
     async fn plan(&self, call: &mut Call<'_>, input: PaintCommand) -> Result<Self::Plan, PaintError> {
         self.steps.note::<()>("plan", &[]);
         if input.color == "none" {
-            return Err(Invalid::one("/color", "unknown_color", "is no color").into());
+            return Err(Invalid::one("/color", "unknown_color", "is not a color").into());
         }
         let id = call.new_id();
         call.contend([id]);
@@ -110,14 +111,14 @@ fn open(seen: &Seen) -> MockBareUnit {
     unit
 }
 
-/// A unit that finds an earlier one stored, or not.
+/// A unit that finds that an earlier one is stored, or is not.
 fn settling(seen: &Seen, stored: bool) -> MockBareUnit {
     let mut unit = if stored { seen.looking() } else { open(seen) };
     unit.outbox.expect_settle().times(1).returning(move |_| Ok(stored));
     unit
 }
 
-/// A unit in which the claim of a key finds this.
+/// A unit in which the claim of a key has this result.
 fn claimed(seen: &Seen, claimed: Claimed) -> MockBareUnit {
     let mut unit = MockBareUnit::noting(seen);
     unit.idempotency.expect_claim().times(1).return_once(move |_| Ok(claimed));
@@ -152,14 +153,14 @@ async fn the_key_is_claimed_first_and_filled_last_and_one_event_is_recorded_in_b
 }
 
 #[tokio::test]
-async fn without_a_key_the_keys_are_left_alone() {
+async fn without_a_key_no_key_is_claimed() {
     let noted = Seen::default();
     run_on(&Scripted::of([open(&noted)]), &paint()).await.unwrap();
     assert_eq!(noted.calls(), ["outbox.append"]);
 }
 
 #[tokio::test]
-async fn what_a_role_alone_forbids_is_denied_before_the_plan() {
+async fn an_action_that_the_role_forbids_is_denied_before_the_plan() {
     let paint = paint();
     for (actor, expected) in [(visitor(), "unauthenticated"), (actor(1, &[]), "forbidden")] {
         let refusal = use_case(paint.clone(), &Scripted::untouched()).execute(&actor, blue()).await;
@@ -168,26 +169,26 @@ async fn what_a_role_alone_forbids_is_denied_before_the_plan() {
 }
 
 #[tokio::test]
-async fn what_the_plan_refuses_opens_no_unit() {
+async fn a_refusal_of_the_plan_opens_no_unit() {
     let refusal = run_once(&Scripted::untouched(), &paint(), "none").await;
     assert_eq!(code(&refusal), "validation_failed");
 }
 
 #[tokio::test]
-async fn a_target_that_the_actor_may_not_see_looks_like_one_that_is_not_there() {
+async fn a_target_that_the_actor_may_not_see_looks_like_a_missing_one() {
     let noted = Seen::default();
-    let somebody_elses = Paint { owner: Some(user_id(2)), ..paint() };
+    let other_owner = Paint { owner: Some(user_id(2)), ..paint() };
     let missing = Paint { owner: None, ..paint() };
     let mut refusals = vec![];
-    for paint in [&somebody_elses, &missing] {
+    for paint in [&other_owner, &missing] {
         let refusal = run_once(&Scripted::of([noted.looking::<()>()]), paint, "blue").await.unwrap_err();
         refusals.push((refusal.code(), refusal.to_string()));
         assert_eq!(paint.steps.calls(), ["plan", "load"], "nothing is written");
     }
     assert_eq!((refusals[0].0, &refusals[0]), ("not_found", &refusals[1]));
     assert_eq!(noted.endings(), [Ending::RolledBack; 2]);
-    let everybodys = use_case(somebody_elses, &Scripted::of([open(&noted)])).execute(&admin(), blue()).await;
-    assert_eq!(code(&everybodys), "ok");
+    let by_admin = use_case(other_owner, &Scripted::of([open(&noted)])).execute(&admin(), blue()).await;
+    assert_eq!(code(&by_admin), "ok");
 }
 
 #[tokio::test]
@@ -218,7 +219,7 @@ async fn an_aborted_attempt_is_repeated_as_the_same_unit_of_work() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_was_stored_after_all_is_not_repeated_and_its_answer_is_given() {
+async fn an_attempt_that_was_stored_after_all_is_not_repeated_and_its_answer_is_returned() {
     for key in [None, Some(key())] {
         let (noted, paint) = (Seen::default(), paint());
         let mut second = settling(&noted, true);
@@ -243,7 +244,7 @@ async fn an_attempt_that_was_not_stored_is_written_again_as_the_same_unit_of_wor
 }
 
 #[tokio::test]
-async fn an_event_of_another_unit_is_our_fault() {
+async fn an_event_of_another_unit_does_not_settle_the_outcome() {
     let noted = Seen::default();
     let lost = {
         let mut unit = noted.looking::<()>();
@@ -254,7 +255,7 @@ async fn an_event_of_another_unit_is_our_fault() {
 }
 
 #[tokio::test]
-async fn gives_up_when_patience_ends() {
+async fn gives_up_after_five_seconds() {
     let noted = Seen::default();
     let units = Scripted::of((0..ENOUGH).map(|_| open(&noted).with_commit_error(aborted())));
     assert_eq!(code(&run_on(&units, &paint()).await), "store_unavailable");
@@ -272,7 +273,7 @@ async fn an_unknown_outcome_stays_unknown_when_the_store_does_not_come_back() {
     );
 }
 
-/// Replays this stored answer to user 1, when the thing belongs to `owner` by now.
+/// Replays this stored answer to user 1. The thing now belongs to `owner`.
 async fn replay(answer: &str, owner: Option<UserId>, noted: &Seen) -> (Result<(u32, Uuid), PaintError>, Paint) {
     let paint = Paint { owner, ..paint() };
     let units = Scripted::of([claimed(noted, Claimed::Replay(answer.to_owned()))]);
@@ -280,7 +281,7 @@ async fn replay(answer: &str, owner: Option<UserId>, noted: &Seen) -> (Result<(u
 }
 
 #[tokio::test]
-async fn a_stored_answer_is_given_again_byte_for_byte_and_nothing_is_written() {
+async fn a_stored_answer_is_returned_byte_for_byte_and_nothing_is_written() {
     let noted = Seen::default();
     let stored = "[7,\"00000000-0000-0000-0000-000000000009\"]";
     let (again, paint) = replay(stored, Some(user_id(1)), &noted).await;
@@ -289,17 +290,17 @@ async fn a_stored_answer_is_given_again_byte_for_byte_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_stored_answer_is_given_again_only_while_its_resource_may_be_seen() {
+async fn a_stored_answer_is_returned_only_to_an_actor_that_may_see_the_resource() {
     let noted = Seen::default();
     let stored = "[7,\"00000000-0000-0000-0000-000000000009\"]";
     let (refused, _) = replay(stored, Some(user_id(2)), &noted).await;
     assert_eq!((code(&refused), noted.endings()), ("not_found", vec![Ending::RolledBack]));
     let (again, _) = replay(stored, None, &noted).await;
-    assert_eq!(again.unwrap().0, 7, "the caller that deleted it gets the answer again");
+    assert_eq!(again.unwrap().0, 7, "the resource is deleted, so the caller gets the answer again");
 }
 
 #[tokio::test]
-async fn a_stored_answer_that_cannot_be_read_is_our_fault() {
+async fn a_stored_answer_that_cannot_be_read_is_an_internal_error() {
     for stored in ["", "\"seven\"", "[7] 8"] {
         let (again, _) = replay(stored, Some(user_id(1)), &Seen::default()).await;
         assert_eq!(code(&again), "internal", "{stored}");

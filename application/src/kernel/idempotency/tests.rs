@@ -30,7 +30,7 @@ fn a_key_belongs_to_its_principal_and_is_kept_for_a_day() {
 }
 
 #[test]
-fn the_fingerprint_is_over_the_command() {
+fn the_fingerprint_depends_on_the_command() {
     let (one, two) = (serde_json::json!({ "n": 1 }), serde_json::json!({ "n": 2 }));
     let of = |command| claim_of(&user(1), command).fingerprint;
     assert_eq!(of(&one), of(&one));

@@ -3,14 +3,15 @@
 use super::{Limit, Verdict};
 use std::time::Duration;
 
-/// Longer periods count as ten years: sums with the time of day stay exact in the double floats of a Redis script.
+/// Longer periods count as ten years, so that sums with the time of day stay exact in the double-precision numbers of a
+/// Redis script.
 const LONGEST_PERIOD: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The generic cell rate algorithm for one limit, in whole microseconds.
 ///
-/// A key has a debt: the time until its whole burst is there again. Each call adds one interval to it, and is refused
-/// where that would exceed the capacity; time takes it back at an even pace. A limiter only has to remember when a key
-/// is without debt again.
+/// A key has a debt, which is the time until its whole burst is available again. Each call adds one interval to the
+/// debt, and is refused if the debt would then exceed the capacity. The debt decreases as time passes. A limiter only
+/// has to remember the time at which the debt of a key is zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gcra {
     interval: u64,
@@ -18,8 +19,8 @@ pub struct Gcra {
 }
 
 impl Gcra {
-    /// The interval is `period / burst`, rounded up: never more is allowed than the limit says. A burst of zero allows
-    /// nothing.
+    /// Makes the algorithm for a limit. The interval is `period / burst`, rounded up so that the limit is never
+    /// exceeded. A burst of zero allows no call.
     #[must_use]
     pub fn new(limit: Limit) -> Self {
         let period = u64::try_from(limit.period.min(LONGEST_PERIOD).as_micros()).unwrap_or(u64::MAX);
@@ -28,29 +29,29 @@ impl Gcra {
         Self { interval, capacity: interval * burst }
     }
 
-    /// The time between two calls at the even pace, in microseconds; at least 1.
+    /// The time between two calls at an even pace, in microseconds. At least 1.
     #[must_use]
     pub const fn interval_micros(self) -> u64 {
         self.interval
     }
 
-    /// The greatest debt of a key, in microseconds.
+    /// The largest debt of a key, in microseconds.
     #[must_use]
     pub const fn capacity_micros(self) -> u64 {
         self.capacity
     }
 
-    /// Whether a key with this debt may take one, and its debt afterwards.
+    /// Returns whether a call is allowed with this debt, and the debt after it.
     ///
-    /// A debt over the capacity, left by a greater limit of before or by a clock that was set back, counts as the
-    /// capacity.
+    /// A debt above the capacity counts as the capacity. It can come from an earlier, larger limit, or from a clock
+    /// that was set back.
     #[must_use]
     pub fn take(self, debt_micros: u64) -> (bool, u64) {
         let debt = debt_micros.min(self.capacity);
         if debt + self.interval <= self.capacity { (true, debt + self.interval) } else { (false, debt) }
     }
 
-    /// The verdict on a call that left this debt.
+    /// Returns the verdict on a call, given the debt after it.
     #[must_use]
     pub fn verdict(self, allowed: bool, debt_micros: u64) -> Verdict {
         let free = self.capacity.saturating_sub(debt_micros);
@@ -73,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn the_burst_is_there_at_once_and_the_rest_at_an_even_pace() {
+    fn the_burst_is_allowed_at_once_and_then_calls_at_an_even_pace() {
         let gcra = gcra(3, Duration::from_secs(60));
         let mut debt = 0;
         for remaining in [2, 1, 0] {
@@ -115,7 +116,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_verdict_tells_when_the_next_call_is_allowed(
+        fn retry_after_is_the_time_until_the_next_call_is_allowed(
             burst in 1_u32..50, period in 1_u64..10_000_000, debt in 0_u64..20_000_000
         ) {
             let gcra = gcra(burst, Duration::from_micros(period));
