@@ -1,5 +1,5 @@
-//! A use case of a program that embeds Skep: a context of its own, over a repository of ours and one of its own. A
-//! customer reviews a product.
+//! A use case of a program that embeds Skep: a customer reviews a product. The program has its own context, which uses
+//! a repository of Skep and one of the program.
 
 use serde::{Deserialize, Serialize};
 use skep_application::{
@@ -23,13 +23,13 @@ use skep_domain::{
 };
 use uuid::Uuid;
 
-// The action. An account may do it.
+// The action. Each account may perform it.
 
 const WRITE_REVIEW: Action = Action::account("reviews.review.write");
 
 // The entity, and its event.
 
-/// What a customer says of a product.
+/// The opinion of a customer about a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     id: Uuid,
@@ -57,10 +57,10 @@ impl Event for ReviewWritten {
 
 // The ports.
 
-/// A review per customer and product.
+/// A customer has at most one review of a product.
 const REVIEW_AUTHOR: Constraint = Constraint::new("reviews_author_key");
 
-/// The reviews, inside a unit of work.
+/// Writes reviews inside a unit of work.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait::async_trait]
 pub trait ReviewRepository: Send {
@@ -68,27 +68,27 @@ pub trait ReviewRepository: Send {
     async fn insert(&mut self, review: &Review) -> Result<(), StoreError>;
 }
 
-/// Reads reviews.
+/// Reads reviews outside a unit of work.
 #[async_trait::async_trait]
 pub trait ReviewQueries: Send + Sync {}
 
 context! {
-    /// All that a command of reviews may touch.
+    /// The repositories that a command of reviews can use.
     unit ReviewTx {
-        /// The products, published by the catalog.
+        /// The products of the catalog.
         products: ProductRepository by MockProductRepository,
-        /// The reviews.
+        /// The reviews of all products.
         reviews: ReviewRepository by MockReviewRepository,
     }
     #[cfg(test)]
     mocks MockReviewTx of ReviewMocks
-    /// Everything that a store does for reviews.
+    /// The ports of a store that read reviews.
     store ReviewStore: ReviewQueries
 }
 
 // The use case.
 
-/// A review, as typed.
+/// A review, not yet checked.
 #[derive(Serialize)]
 pub struct WriteReviewCommand {
     product_id: ProductId,
@@ -96,12 +96,12 @@ pub struct WriteReviewCommand {
 }
 
 refusal! {
-    /// The customer has reviewed the product before.
+    /// The customer has already reviewed the product.
     ReviewedBefore = Conflict, "reviewed_before";
 }
 
 use_case_error! {
-    /// Why no review was written.
+    /// Why the review was not written.
     WriteReviewError {
         Denied(Denied),
         Invalid(Invalid),
@@ -111,10 +111,10 @@ use_case_error! {
     }
 }
 
-/// Writes reviews.
+/// Writes a review of a product that is on sale.
 struct WriteReview;
 
-/// What the actor is judged on: a review belongs to its author, the product to the shop.
+/// The target of the authorization: the review belongs to its author.
 struct Reviewed {
     author: UserId,
     product: Product,
@@ -169,7 +169,7 @@ impl Command for WriteReview {
 
 // The tests.
 
-/// A shop with one product, made of mocks.
+/// The mock world of reviews.
 #[derive(Default)]
 struct Reviews {
     product: Option<Product>,
@@ -238,9 +238,9 @@ async fn obeys_the_frame_of_commands() {
     obeys_the_frame(&reviews(), || WriteReview, &user(1), || command("Sweet")).await;
 }
 
-/// What is no command calls `run` itself: it begins a unit, works, and ends it with the attempt.
+/// Code that is not a command calls `run` itself. It begins a unit, does its work, and ends the unit with the attempt.
 #[tokio::test]
-async fn an_attempt_is_repeated_until_it_is_over() {
+async fn an_aborted_attempt_is_repeated() {
     let reviews = reviews();
     let store = Scripted::<dyn ReviewTx>::of([reviews.failing(aborted()), reviews.open()]);
     let review = &Review {

@@ -61,7 +61,7 @@ impl Outbox for MemoryUnit {
         .await
     }
 
-    /// Final at once: no other unit that writes is open.
+    /// The answer is final, because no other writing unit is open.
     async fn settle(&mut self, event: EventId) -> Done<bool> {
         self.run(|state| Ok(state.events.contains_key(&event))).await
     }

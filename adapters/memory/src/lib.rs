@@ -1,14 +1,14 @@
-//! A store in memory, for tests and for programs that need no more.
+//! A store in memory, for tests and for programs without a database.
 //!
-//! It keeps every clause of every port that the stores in databases keep (`skep-contract` proves it), and its units of
-//! work are real: a unit sees one state, is stored as a whole or not at all, and is refused when a version has moved on.
+//! It keeps the same clauses of the ports as the stores with a database (`skep-contract` proves it). Its units of work
+//! are real: a unit sees one state, is stored completely or not at all, and fails if a version that it saves is stale.
 //!
-//! What it is not:
-//! - Nothing outlives the process. `commit` is as durable as the memory.
-//! - One unit of work writes at a time; the others wait for their turn. A task that opens a second writing unit while it
-//!   holds one waits forever.
-//! - A writing unit copies each table that it changes. That is quick for thousands of rows, and slow for millions.
-//! - It keeps every event and every row until a caller deletes them. [`MemoryStore::set_capacity`] sets a bound.
+//! Limits:
+//! - All data is lost when the process ends.
+//! - One unit of work writes at a time; the others wait for their turn. A task that opens a second writing unit while
+//!   it holds one waits forever.
+//! - A writing unit copies each table that it changes. That is fast for thousands of rows and slow for millions.
+//! - Events and rows stay until a caller deletes them. [`MemoryStore::set_capacity`] limits their number.
 //!
 //! # Example
 //!
@@ -48,8 +48,8 @@
 //!
 //! # Entities
 //!
-//! An entity joins by a [`Table`] in [`State`] and its [`Rules`], which are a few lines, and its ports in one line per
-//! method. See `catalog/categories.rs`.
+//! A new entity needs a [`Table`] in [`State`], its [`Rules`], and its ports with one line per method. See
+//! `catalog/categories.rs`.
 
 mod catalog;
 mod identity;

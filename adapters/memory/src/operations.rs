@@ -1,4 +1,4 @@
-//! Steps of the schema, keys of the deployment, health.
+//! Migrations, keys of the deployment, health.
 
 use crate::{Done, MemoryStore, State, store::MemoryUnit};
 use async_trait::async_trait;
@@ -10,21 +10,21 @@ use skep_application::{
     },
 };
 
-/// What a step does. The tables are there without any, so that most steps do nothing; one of a program that embeds the
-/// store may prepare what the program keeps elsewhere.
+/// The work of a migration step. The tables exist without any step, so most steps do nothing. A program that embeds the
+/// store can use a step to prepare data that it keeps elsewhere.
 pub type MemoryStep = fn() -> Result<(), StoreError>;
 
-/// Steps of a program that embeds the store.
+/// Migration steps of a program that embeds the store.
 pub type MemorySet = MigrationSet<MemoryStep>;
 
 pub(crate) const SETS: &[MemorySet] =
     &[MemorySet { name: FOUNDATION, after: &[], steps: &[MigrationStep { name: "tables", work: || Ok(()) }] }];
 
 impl MemoryStore {
-    /// The same store, with the steps of a program that embeds it, which run after its own.
+    /// Adds the steps of a program that embeds the store. They run after those of the store.
     ///
     /// # Errors
-    /// `Misdeclared`.
+    /// `Misdeclared` if a name is not valid or not unique, or a set names a later one in `after`.
     pub fn with_sets(self, sets: &[MemorySet]) -> Result<Self, MigrationError> {
         let Self { memory, schedule, clock } = self;
         Ok(Self { memory, schedule: schedule.and(sets)?, clock })
@@ -36,7 +36,7 @@ impl MemoryStore {
         Ok(applied)
     }
 
-    /// Changes the state while no unit of work writes.
+    /// Changes the state in a separate unit of work.
     async fn change<T>(&self, work: impl FnOnce(&mut State) -> Done<T>) -> Done<T> {
         let mut unit: MemoryUnit = self.open(TxMode::Write, &[]).await?;
         let done = unit.run(work).await?;
@@ -62,7 +62,7 @@ impl Migrations for MemoryStore {
         Ok(done)
     }
 
-    /// Without any step the store is empty.
+    /// When the last step is reverted, the store becomes empty.
     async fn down(&self, which: &Down) -> Result<Vec<MigrationStatus>, MigrationError> {
         let _turn = self.turn().await;
         let back = self.schedule.back(&self.applied()?, which)?;

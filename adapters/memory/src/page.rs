@@ -1,10 +1,10 @@
-//! Pages of rows that are in memory.
+//! Pages of rows in memory.
 
 use skep_application::kernel::{Page, PageRequest, Position, SortValue};
 use skep_domain::shared::Direction;
 use std::cmp::Ordering;
 
-/// The keys of one sort are of one type; `None` for others.
+/// Compares two sort keys. Returns `None` if their types differ.
 fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
     match (one, other) {
         (SortValue::Time(one), SortValue::Time(other)) => Some(one.cmp(other)),
@@ -14,8 +14,9 @@ fn compare(one: &SortValue, other: &SortValue) -> Option<Ordering> {
     }
 }
 
-/// The page of these rows, in any order, that is asked for: sorted by `place`, and no longer than `budget` of `size`
-/// (`usize::MAX` and `|_| 0` where rows are all of one size). A position of another type than the rows' is an empty page.
+/// Sorts the rows by `place` and returns the requested page. The sizes of its rows add up to at most `budget`, but it
+/// has at least one row if there is one. Pass `usize::MAX` and `|_| 0` for rows without a size. The page is empty if
+/// the key of the requested position has another type than the keys of the rows.
 pub fn page<T>(
     rows: impl IntoIterator<Item = T>,
     place: impl Fn(&T) -> Position,

@@ -1,4 +1,4 @@
-//! All that a store keeps.
+//! The data of a store.
 
 use crate::table::{Shared, Table};
 use skep_application::{
@@ -15,50 +15,50 @@ use skep_domain::{
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// All that a store keeps, at one moment. A copy is cheap: it shares every table until one of both changes it.
+/// The data of a store at one moment. A clone is cheap: it shares each table until one of the two changes it.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// The accounts.
+    /// Accounts, by id.
     pub users: Table<User>,
-    /// The log-ins.
+    /// Sessions, by id; each is a log-in.
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
-    /// The token of the set-up.
+    /// The token that allows the setup, if one was issued.
     pub setup_token: Option<SetupToken>,
-    /// The products, archived ones too.
+    /// Products, including archived ones.
     pub products: Table<Product>,
     /// The tree of categories.
     pub categories: Table<Category>,
-    /// How much of each product there is.
+    /// The stock level of each product.
     pub levels: Table<StockLevel>,
     /// The ledger, in the order in which it was written.
     pub movements: Shared<Vec<StockMovement>>,
-    /// What orders have claimed, also after its end.
+    /// Reservations, including those that have ended.
     pub reservations: Shared<BTreeMap<ReservationId, Reservation>>,
-    /// The orders, with their lines.
+    /// Orders with their lines.
     pub orders: Table<Order>,
-    /// The idempotency keys, by principal, use case and key.
+    /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
-    /// The outbox.
+    /// The outbox: all events, by id.
     pub events: Shared<BTreeMap<EventId, OutboxEvent>>,
-    /// The sealed keys of the deployment.
+    /// Sealed keys of the deployment.
     pub instance_keys: Shared<Vec<SealedKey>>,
-    /// The records of the steps of the schema that were applied.
+    /// Records of the migration steps that are applied.
     pub applied: Shared<Vec<AppliedStep>>,
 }
 
-/// An idempotency key that is claimed.
+/// A claimed idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// Tells the command that claimed it from others.
+    /// Distinguishes the command that claimed the key from other commands.
     pub fingerprint: [u8; 32],
-    /// What the command answered.
+    /// The answer of the command, as JSON; empty until the command has set it.
     pub answer: String,
-    /// From when on the key may be claimed again.
+    /// The time from which the key can be claimed again.
     pub expires_at: Timestamp,
 }
 
 impl State {
-    /// How many rows all tables have.
+    /// The number of rows, not counting sealed keys and records of migrations.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.users.len()

@@ -12,15 +12,15 @@ use std::sync::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// What the instances of one store share.
+/// The data that all instances of a store share.
 pub(crate) struct Memory {
     state: RwLock<State>,
-    /// The turn of the one unit that writes.
+    /// Held by the only unit that may write.
     turn: Arc<Mutex<()>>,
     capacity: AtomicUsize,
 }
 
-/// A store in memory. A clone is another instance on the same data.
+/// A store in memory. A clone is another instance with the same data.
 #[derive(Clone)]
 pub struct MemoryStore {
     pub(crate) memory: Arc<Memory>,
@@ -29,8 +29,8 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store. The clock dates the steps of the schema. The store works before they are applied, too: `up` only
-    /// records them.
+    /// An empty store. The clock dates the records of migration steps. The store also works before they are applied:
+    /// `up` only records them.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let capacity = AtomicUsize::new(usize::MAX);
@@ -38,19 +38,19 @@ impl MemoryStore {
         Self { memory: Arc::new(memory), schedule: Schedule::new(operations::SETS), clock }
     }
 
-    /// All that is stored now. Later changes do not show in it.
+    /// A copy of all data that is stored now.
     #[must_use]
     pub fn state(&self) -> State {
         self.memory.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces all that is stored, for example by what [`MemoryStore::state`] has answered before. A unit of work that
-    /// is open does not see it, and puts its own state in place of this one if it commits.
+    /// Replaces all data, for example by an earlier copy from [`MemoryStore::state`]. An open unit of work does not see
+    /// the new data, and overwrites it if it commits.
     pub fn restore(&self, state: State) {
         *self.memory.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    /// Refuses, as `Full`, each commit that adds rows if there are more than `rows` of them afterwards, in all tables.
+    /// Limits the number of rows in all tables. A commit that adds rows and goes over the limit fails with `Full`.
     pub fn set_capacity(&self, rows: usize) {
         self.memory.capacity.store(rows, Ordering::SeqCst);
     }
@@ -61,7 +61,7 @@ impl MemoryStore {
     }
 }
 
-/// A unit of work: its own copy of the state, and the turn if it may write.
+/// A unit of work. It has its own copy of the state, and holds the turn if it may write.
 pub struct MemoryUnit {
     store: MemoryStore,
     draft: State,
@@ -79,17 +79,17 @@ impl Units for MemoryStore {
 }
 
 impl MemoryUnit {
-    /// What the unit sees.
+    /// The data that the unit sees, including its own changes.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.draft
     }
 
-    /// Runs a statement on what the unit sees. It lets other tasks run first, as a statement on a wire does, so that
-    /// tests with this store meet the same interleavings.
+    /// Runs a statement on the data of the unit. It yields to other tasks first, as a statement to a server does, so
+    /// that tests with this store have the same interleavings.
     ///
     /// # Errors
-    /// What `work` answers, which ends the unit; and everything after it.
+    /// The error of `work`. After it, each further call fails as well.
     pub async fn run<T>(&mut self, work: impl FnOnce(&mut State) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if self.failed {
             return Err(StoreError::after_error());

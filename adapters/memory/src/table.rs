@@ -1,4 +1,4 @@
-//! A table of versioned rows in memory: all that most entities need.
+//! A table of versioned rows in memory. Most entities need nothing else.
 
 use skep_application::kernel::{Constraint, StoreError};
 use skep_domain::shared::Version;
@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-/// A value that copies share until one of them changes it.
+/// A value that clones share until one of them changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shared<T>(Arc<T>);
 
@@ -25,29 +25,29 @@ impl<T: Clone> DerefMut for Shared<T> {
     }
 }
 
-/// A rule that two rows together would break.
+/// A uniqueness rule, and whether two rows together break it.
 pub type Clash<R> = (Constraint, fn(&R, &R) -> bool);
-/// A reference to a row of the same table, and the rule that it exists.
+/// The rule that the parent of a row exists, and the key of the parent in the same table.
 pub type Parent<R> = (Constraint, fn(&R) -> Option<<R as Row>::Key>);
 
-/// What a [`Table`] has to know of its rows.
+/// How a [`Table`] reads its rows, and which rules they follow.
 pub struct Rules<R: Row> {
-    /// The rule that a key is taken once.
+    /// The rule that no two rows have the same key.
     pub key_is_unique: Constraint,
-    /// The key of a row.
+    /// Returns the key of a row.
     pub key: fn(&R) -> R::Key,
-    /// Where a row keeps its version.
+    /// Returns the version of a row, to read or change it.
     pub version: fn(&mut R) -> &mut Version,
-    /// Further values that are taken once.
+    /// The rules about other unique values.
     pub unique: &'static [Clash<R>],
-    /// What a row is under, where rows of one table form a tree.
+    /// The parent of a row, if the rows form a tree.
     pub parent: Option<Parent<R>>,
-    /// What is stored when the first row is saved over the second one, the stored row.
+    /// Returns the row to store when the first row is saved over the second one, which is stored.
     pub saved: fn(&R, &R) -> R,
 }
 
 impl<R: Row> Rules<R> {
-    /// Rows with a key and a version. A save stores every field.
+    /// Rules for rows with a key and a version only. A save stores all fields.
     #[must_use]
     pub const fn of(key_is_unique: Constraint, key: fn(&R) -> R::Key, version: fn(&mut R) -> &mut Version) -> Self {
         Self { key_is_unique, key, version, unique: &[], parent: None, saved: |row, _| row.clone() }
@@ -56,13 +56,13 @@ impl<R: Row> Rules<R> {
 
 /// An entity that a [`Table`] keeps.
 pub trait Row: Clone + Send + Sync + 'static {
-    /// What it is found by.
+    /// The type of the key.
     type Key: Ord + Copy + Send + Sync;
-    /// What the table has to know of it.
+    /// How a table reads this entity, and which rules it follows.
     const RULES: Rules<Self>;
 }
 
-/// Rows by their keys, under their [`Rules`]. A copy is cheap: it shares the rows until one of both changes.
+/// Rows by their keys, under their [`Rules`]. A clone is cheap: it shares the rows until one of the two changes.
 #[derive(Debug, Clone)]
 pub struct Table<R: Row>(Shared<BTreeMap<R::Key, R>>);
 
@@ -83,12 +83,12 @@ impl<R: Row> Table<R> {
         self.0.get(&key)
     }
 
-    /// Every row, by key.
+    /// All rows, in the order of their keys.
     pub fn rows(&self) -> btree_map::Values<'_, R::Key, R> {
         self.0.values()
     }
 
-    /// Those of these rows that exist, by key.
+    /// The existing rows with these keys, in the order of the keys.
     #[must_use]
     pub fn many(&self, keys: &[R::Key]) -> Vec<R> {
         let mut keys = keys.to_vec();
@@ -97,19 +97,19 @@ impl<R: Row> Table<R> {
         keys.into_iter().filter_map(|key| self.get(key).cloned()).collect()
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no row.
+    /// Whether the table has no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Stores a new row, in the version that it has.
+    /// Stores a new row with the version that it has.
     ///
     /// # Errors
     /// `Duplicate`, `Referenced`.
@@ -122,7 +122,7 @@ impl<R: Row> Table<R> {
         Ok(())
     }
 
-    /// Stores a changed row over the version that it was read with, and answers the new version.
+    /// Replaces the version that was read, and returns the new version.
     ///
     /// # Errors
     /// `Stale`, `Duplicate`, `Referenced`.
@@ -136,7 +136,7 @@ impl<R: Row> Table<R> {
         Ok(version)
     }
 
-    /// Deletes a row in the version that it was read with.
+    /// Deletes the version that was read.
     ///
     /// # Errors
     /// `Stale`, `Referenced`.
@@ -151,14 +151,14 @@ impl<R: Row> Table<R> {
         Ok(())
     }
 
-    /// The stored row, if it has the version of this one.
+    /// The stored row, if it has the same version as this one.
     fn unchanged(&self, row: &R) -> Result<&R, StoreError> {
         let version = |row: &R| *(R::RULES.version)(&mut row.clone());
         let stored = self.get((R::RULES.key)(row)).ok_or(StoreError::Stale)?;
         if version(stored) == version(row) { Ok(stored) } else { Err(StoreError::Stale) }
     }
 
-    /// Whether the row may stand among the others.
+    /// Checks the row against the unique values and parents of the others.
     fn check(&self, row: &R) -> Result<(), StoreError> {
         let key = (R::RULES.key)(row);
         for (constraint, clash) in R::RULES.unique {

@@ -1,4 +1,4 @@
-//! Taking a product off the shelf.
+//! Archiving a product, so that it is no longer on sale.
 
 use super::{CatalogTx, on_sale};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
@@ -7,12 +7,12 @@ use skep_domain::{
     shared::{Action, ProductId},
 };
 
-/// Which product to take off the shelf.
+/// Which product to archive.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ArchiveProductCommand {
-    /// The product.
+    /// The product to archive.
     pub product_id: ProductId,
-    /// The version that must still be there, if any is named.
+    /// The version that the product must still have, if the caller names one.
     pub precondition: Precondition,
 }
 
@@ -26,7 +26,7 @@ use_case_error! {
     }
 }
 
-/// Archives products. Orders that name the product stay as they are. A product that is archived already is not found.
+/// Archives products. Orders of the product stay as they are. An archived product counts as not found.
 pub struct ArchiveProduct;
 
 impl Command for ArchiveProduct {
@@ -46,7 +46,7 @@ impl Command for ArchiveProduct {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
-        // The stock comes first. While this unit has it, no order of the product goes on, so no later order has it.
+        // Find the stock first: from then on no other unit can place an order of the product.
         unit.stock().find_many(&[plan.product_id]).await?;
         Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
     }

@@ -11,12 +11,12 @@ refusal! {
     SlugTaken = Conflict, "slug_taken";
 }
 
-/// Reads a name, or notes what is wrong with it.
+/// Parses a name, or adds an error to `invalid`.
 pub(super) fn name(invalid: &mut Invalid, text: &str) -> Option<Text> {
     invalid.check("/name", "invalid_text", Text::line(text, NAME_MAX))
 }
 
-/// Reads a slug, or notes what is wrong with it.
+/// Parses a slug, or adds an error to `invalid`.
 pub(super) fn slug(invalid: &mut Invalid, text: &str) -> Option<Slug> {
     invalid.check("/slug", "invalid_slug", Slug::parse(text))
 }

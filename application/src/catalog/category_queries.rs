@@ -5,17 +5,17 @@ use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Rea
 use skep_domain::catalog::{Category, CategoryId, actions};
 use std::sync::Arc;
 
-/// Shows a category.
+/// Returns one category to any actor that may read categories.
 pub struct GetCategory(Reader<dyn CategoryQueries>);
 
 impl GetCategory {
-    /// Shows categories of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(categories: Arc<dyn CategoryQueries>) -> Self {
         Self(Reader::new(actions::READ_CATEGORY, categories))
     }
 
-    /// Reads the category.
+    /// Reads the category with this id.
     ///
     /// # Errors
     /// [`GetError`].
@@ -24,11 +24,11 @@ impl GetCategory {
     }
 }
 
-/// Lists categories.
+/// Returns pages of categories to any actor that may read them.
 pub struct ListCategories(Reader<dyn CategoryQueries>);
 
 impl ListCategories {
-    /// Lists categories of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(categories: Arc<dyn CategoryQueries>) -> Self {
         Self(Reader::new(actions::READ_CATEGORY, categories))

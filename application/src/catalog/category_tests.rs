@@ -1,4 +1,4 @@
-//! The use cases of categories, with mocks only.
+//! Tests of the use cases of categories, with mocks only.
 
 use super::{
     constraints::{CATEGORY_ID, CATEGORY_PARENT, CATEGORY_SLUG},
@@ -16,7 +16,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// A shelf with one category, and nothing else.
+/// A shelf with one category and nothing else.
 fn one() -> Shelf {
     Shelf { category: Some(category(1)), ..Shelf::default() }
 }
@@ -48,7 +48,7 @@ fn delete(precondition: Precondition) -> DeleteCategoryCommand {
 }
 
 #[tokio::test]
-async fn a_new_category_is_stored_under_its_parent_and_one_event_tells_of_it() {
+async fn a_new_category_is_stored_under_its_parent_with_one_event() {
     let shelf = on_level(1);
     let category = run(shelf.open(), CreateCategory, create()).await.unwrap();
     assert_eq!(category, shelf.seen.one("categories.insert"));
@@ -62,14 +62,14 @@ async fn a_new_category_is_stored_under_its_parent_and_one_event_tells_of_it() {
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_new_one_is_told_at_once_before_anything_is_read() {
+async fn all_invalid_fields_are_reported_at_once_before_anything_is_read() {
     let wrong = CreateCategoryCommand { name: " ".to_owned(), slug: "Honey".to_owned(), ..create() };
     let refusal = use_case(CreateCategory, &Scripted::untouched()).execute(&admin(), wrong).await;
     assert_eq!(problem(&refusal), ("validation_failed", vec![("/name", "invalid_text"), ("/slug", "invalid_slug")]));
 }
 
 #[tokio::test]
-async fn what_the_store_refuses_is_told_and_rolled_back() {
+async fn a_conflict_in_the_store_is_reported_and_the_unit_rolled_back() {
     for (error, refusal, ending) in [
         (StoreError::Duplicate { constraint: CATEGORY_SLUG }, ("slug_taken", vec![]), Ending::RolledBack),
         (StoreError::Duplicate { constraint: CATEGORY_ID }, ("internal", vec![]), Ending::Dropped),
@@ -93,7 +93,7 @@ async fn what_the_store_refuses_is_told_and_rolled_back() {
 }
 
 #[tokio::test]
-async fn a_new_name_or_slug_moves_the_version_and_one_event_tells_of_it() {
+async fn a_new_name_or_slug_raises_the_version_and_records_one_event() {
     let honey = category(1);
     for (change, expected) in [
         (rename("Wax", "wax"), ("Wax", "wax")),
@@ -109,11 +109,11 @@ async fn a_new_name_or_slug_moves_the_version_and_one_event_tells_of_it() {
         assert_eq!(shelf.seen.payload(), json!({ "category_id": honey.id, "slug": expected.1 }));
     }
     let same = run(one().looking(), RenameCategory, rename("Honey", "honey")).await;
-    assert_eq!(same.unwrap(), honey, "the same name moves nothing");
+    assert_eq!(same.unwrap(), honey, "the same name and slug change nothing");
 }
 
 #[tokio::test]
-async fn not_found_comes_before_the_precondition_and_that_before_the_values() {
+async fn not_found_is_reported_before_the_precondition_and_the_precondition_before_the_values() {
     let wrong = |precondition| RenameCategoryCommand { precondition, name: Patch::Clear, ..rename("", "A") };
     let ask = async |shelf: Shelf, precondition| run(shelf.looking(), RenameCategory, wrong(precondition)).await;
     assert_eq!(code(&ask(Shelf::default(), Precondition::Missing).await), "not_found");
@@ -122,7 +122,7 @@ async fn not_found_comes_before_the_precondition_and_that_before_the_values() {
     assert_eq!(code(&ask(one(), other.clone()).await), "precondition_failed");
     let refusal = ask(one(), Precondition::Any).await;
     assert_eq!(problem(&refusal), ("validation_failed", vec![("/name", "required"), ("/slug", "invalid_slug")]));
-    // To delete, a precondition may be missing.
+    // A deletion needs no precondition.
     let ask = async |shelf: Shelf, precondition| code(&run(shelf.open(), DeleteCategory, delete(precondition)).await);
     assert_eq!(ask(Shelf::default(), other.clone()).await, "not_found");
     assert_eq!(ask(one(), other).await, "precondition_failed");
@@ -130,7 +130,7 @@ async fn not_found_comes_before_the_precondition_and_that_before_the_values() {
 }
 
 #[tokio::test]
-async fn a_deleted_category_is_gone_and_one_event_tells_of_it() {
+async fn a_category_is_deleted_with_one_event() {
     let shelf = one();
     run(shelf.open(), DeleteCategory, delete(Precondition::Missing)).await.unwrap();
     assert_eq!(Some(shelf.seen.one("categories.delete")), shelf.category);
@@ -140,7 +140,7 @@ async fn a_deleted_category_is_gone_and_one_event_tells_of_it() {
 }
 
 #[tokio::test]
-async fn everybody_sees_categories_and_nobody_else_before_anything_is_read() {
+async fn visitors_and_users_see_categories_and_an_actor_without_roles_is_refused_first() {
     let mut queries = MockCategoryQueries::new();
     queries.expect_find_category().returning(|id| Ok(one().category.filter(|found| found.id == id)));
     queries.expect_list_categories().times(1).returning(|_, _| Err(away()));
@@ -161,20 +161,20 @@ fn move_to(parent: Option<u64>) -> MoveCategoryCommand {
     MoveCategoryCommand { category_id, parent_id, precondition: Precondition::Missing }
 }
 
-/// A shelf whose category is under another.
+/// A shelf whose category is under another category.
 fn under(parent: u64) -> Shelf {
     let mut shelf = one();
     shelf.category.as_mut().unwrap().parent_id = Some(category_id(parent));
     shelf
 }
 
-/// A shelf on which any parent is on this level.
+/// A shelf on which each parent is on this level of the tree.
 fn on_level(depth: usize) -> Shelf {
     Shelf { lineage: (2..).map(category_id).take(depth).collect(), ..Shelf::default() }
 }
 
 #[tokio::test]
-async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
+async fn a_move_changes_the_parent_and_records_one_event() {
     for (shelf, to) in [(one(), Some(2)), (under(3), Some(2)), (under(3), None)] {
         let shelf = Shelf { lineage: on_level(2).lineage, ..shelf };
         let category = run(shelf.open(), MoveCategory, move_to(to)).await.unwrap();
@@ -187,7 +187,7 @@ async fn a_move_changes_the_parent_and_one_event_tells_of_it() {
 }
 
 #[tokio::test]
-async fn the_same_place_moves_nothing() {
+async fn a_move_to_the_same_parent_changes_nothing() {
     let shelf = Shelf { lineage: on_level(1).lineage, ..under(2) };
     assert_eq!(Some(run(shelf.looking(), MoveCategory, move_to(Some(2))).await.unwrap()), shelf.category);
 }

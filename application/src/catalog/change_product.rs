@@ -10,25 +10,25 @@ use skep_domain::{
     shared::{Action, Currency, Money, Patch, ProductId},
 };
 
-/// What to change of a product, as typed. A replacement as a whole sets every field.
+/// A change to a product, not yet checked. A full replacement sets every field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProductPatch {
-    /// The shop's own code.
+    /// The shop's own code for the product.
     pub sku: Patch<String>,
-    /// The name.
+    /// The new name.
     pub name: Patch<String>,
     /// The description; may be cleared.
     pub description: Patch<String>,
-    /// What one piece costs.
+    /// The price of one piece.
     pub price: Patch<MoneyPatch>,
 }
 
-/// What to change of an amount of money, as typed: its absent part stays as it is (RFC 7396).
+/// A change to an amount of money, not yet checked. An absent part stays as it is (RFC 7396).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MoneyPatch {
-    /// Minor units.
+    /// The amount in minor units, such as cents.
     pub amount: Patch<i64>,
-    /// Three letters of ISO 4217.
+    /// A currency code of ISO 4217: three letters.
     pub currency: Patch<String>,
 }
 
@@ -38,7 +38,7 @@ impl From<MoneyInput> for MoneyPatch {
     }
 }
 
-/// Stored fingerprints of commands are over these lists.
+/// Stored fingerprints of commands are computed from these lists, so their form must not change.
 impl Serialize for ProductPatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         (&self.sku, &self.name, &self.description, &self.price).serialize(serializer)
@@ -54,13 +54,13 @@ impl Serialize for MoneyPatch {
 /// Which product to change, from which version, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangeProductCommand {
-    /// The product.
+    /// The product to change.
     #[serde(rename = "id")]
     pub product_id: ProductId,
     /// The version that the change is based on.
     #[serde(rename = "if")]
     pub precondition: Precondition,
-    /// The change.
+    /// The fields to change.
     pub patch: ProductPatch,
 }
 
@@ -76,18 +76,18 @@ use_case_error! {
     }
 }
 
-/// Changes products. A change of nothing moves no version. An archived product is not found.
+/// Changes products. A change that alters no value keeps the version. An archived product counts as not found.
 pub struct ChangeProduct;
 
 /// A checked change.
 pub struct ChangeProductPlan {
     product_id: ProductId,
     precondition: Precondition,
-    /// `write` reports invalid values, after it has compared the version of the product.
+    /// `write` reports invalid values only after it has compared the version of the product.
     change: Result<Change, Invalid>,
 }
 
-/// The change, but for the parts of the price that stay.
+/// The checked values. The price is in two parts, because each part may stay as it is.
 #[derive(Clone)]
 struct Change {
     product: ProductChange,
@@ -96,7 +96,7 @@ struct Change {
 }
 
 impl Change {
-    /// The change of a product with this price.
+    /// Fills in the parts of the price that stay.
     fn of(self, price: Money) -> ProductChange {
         let merged = Money::new(self.amount.unwrap_or(price.amount()), self.currency.unwrap_or(price.currency()));
         ProductChange { price: Some(merged), ..self.product }
@@ -121,7 +121,7 @@ impl Command for ChangeProduct {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
-        // The stock comes first. While this unit has it, orders of the product wait, so none mixes old and new values.
+        // Find the stock first: orders of the product then wait, so no order mixes old and new values.
         unit.stock().find_many(&[plan.product_id]).await?;
         Ok(unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?)
     }

@@ -16,7 +16,7 @@ pub const RESERVATION_ID: Constraint = Constraint::new("reservations_pkey");
 pub const CATEGORY_ID: Constraint = Constraint::new("categories_pkey");
 /// The slug of a category.
 pub const CATEGORY_SLUG: Constraint = Constraint::new("categories_slug_key");
-/// The parent of a category exists. It is the name of a foreign key, where the store has such, and not one of [`ALL`].
+/// The parent of a category exists. In stores with foreign keys it names one. It is not in [`ALL`].
 pub const CATEGORY_PARENT: Constraint = Constraint::new("categories_parent_id_fkey");
 
 /// Every uniqueness rule.

@@ -7,19 +7,19 @@ use skep_domain::{
     shared::Action,
 };
 
-/// A category, as typed.
+/// A category to create, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CreateCategoryCommand {
-    /// The name.
+    /// The name for people.
     pub name: String,
-    /// The name in addresses.
+    /// The name in URLs; unique.
     pub slug: String,
-    /// The category that it is to be under; `None` for the top.
+    /// The parent category; `None` for a category at the top of the tree.
     pub parent_id: Option<CategoryId>,
 }
 
 refusal! {
-    /// The tree of categories would have more than 16 levels.
+    /// The tree of categories may have at most 16 levels.
     CategoryTooDeep = Conflict, "category_too_deep";
 }
 
@@ -34,7 +34,7 @@ use_case_error! {
     }
 }
 
-/// Creates categories.
+/// Creates categories, each at the top of the tree or under another category.
 pub struct CreateCategory;
 
 impl Command for CreateCategory {
@@ -81,7 +81,7 @@ impl Command for CreateCategory {
     }
 }
 
-/// The lineage of the category that `id` is to be under, held until the unit ends.
+/// Reads the lineage of `parent`, under which `id` is about to be put. No other unit changes it until this one ends.
 pub(super) async fn lineage_of_parent<E: From<Invalid> + From<StoreError>>(
     unit: &mut dyn CatalogTx,
     parent: CategoryId,

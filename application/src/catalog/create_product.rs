@@ -1,4 +1,4 @@
-//! Putting a product on the shelf, with its first stock.
+//! Creating a product with its first stock.
 
 use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, product_fields};
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, use_case_error};
@@ -7,18 +7,18 @@ use skep_domain::{
     shared::{Action, MovementId, ProductId},
 };
 
-/// A product and its first stock, as typed.
+/// A product to create and its first stock, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CreateProductCommand {
-    /// The shop's own code.
+    /// The shop's own code for the product; unique.
     pub sku: String,
-    /// The name.
+    /// The name for people.
     pub name: String,
-    /// The description, possibly empty.
+    /// The description; may be empty.
     pub description: String,
-    /// What one piece costs.
+    /// The price of one piece.
     pub price: MoneyInput,
-    /// Pieces on hand; 0 if nothing is said.
+    /// The pieces on hand; 0 by default.
     pub stock: Option<i64>,
 }
 
@@ -32,7 +32,7 @@ use_case_error! {
     }
 }
 
-/// Creates products.
+/// Creates products, each with its stock level.
 pub struct CreateProduct;
 
 /// A checked product with its first stock.

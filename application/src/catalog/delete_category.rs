@@ -12,14 +12,14 @@ use skep_domain::{
 /// Which category to delete.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DeleteCategoryCommand {
-    /// The category.
+    /// The category to delete.
     pub category_id: CategoryId,
-    /// The version that must still be there, if any is named.
+    /// The version that the category must still have, if the caller names one.
     pub precondition: Precondition,
 }
 
 refusal! {
-    /// Other categories are under this one; move or delete them first.
+    /// The category has subcategories; move or delete them first.
     CategoryHasChildren = Conflict, "category_has_children";
 }
 
@@ -34,7 +34,7 @@ use_case_error! {
     }
 }
 
-/// Deletes categories that no other category is under.
+/// Deletes categories that have no subcategories.
 pub struct DeleteCategory;
 
 impl Command for DeleteCategory {

@@ -39,36 +39,36 @@ use skep_domain::catalog::Product;
 
 /// The use cases of the catalog.
 pub struct Catalog {
-    /// Creates a product.
+    /// Creates a product with its first stock.
     pub create_product: UseCase<CreateProduct>,
-    /// Changes a product.
+    /// Changes some or all fields of a product.
     pub change_product: UseCase<ChangeProduct>,
-    /// Archives a product.
+    /// Archives a product, so that it is no longer on sale.
     pub archive_product: UseCase<ArchiveProduct>,
-    /// Sets the stock of a product.
+    /// Sets the counted pieces of a product.
     pub set_stock: UseCase<SetStock>,
-    /// Shows a product.
+    /// Returns one product.
     pub get_product: GetProduct,
-    /// Lists products.
+    /// Returns a page of the products on sale.
     pub list_products: ListProducts,
-    /// Shows the stock of a product.
+    /// Returns the stock of one product.
     pub get_stock: GetStock,
-    /// Creates a category.
+    /// Creates a category, possibly under another one.
     pub create_category: UseCase<CreateCategory>,
-    /// Renames a category.
+    /// Gives a category another name or slug.
     pub rename_category: UseCase<RenameCategory>,
-    /// Moves a category.
+    /// Puts a category under another one, or at the top.
     pub move_category: UseCase<MoveCategory>,
-    /// Deletes a category.
+    /// Deletes a category without subcategories.
     pub delete_category: UseCase<DeleteCategory>,
-    /// Shows a category.
+    /// Returns one category.
     pub get_category: GetCategory,
-    /// Lists categories.
+    /// Returns a page of categories.
     pub list_categories: ListCategories,
 }
 
 impl Catalog {
-    /// The use cases over these ports.
+    /// Builds the use cases over these ports.
     #[must_use]
     pub fn new(ports: &Ports) -> Self {
         let commands =
@@ -91,7 +91,7 @@ impl Catalog {
     }
 }
 
-/// To change an archived product is like changing one that does not exist.
+/// Refuses an archived product as not found.
 fn on_sale(product: &Product) -> Result<(), NotFound> {
     if product.is_on_sale() { Ok(()) } else { Err(NotFound("product")) }
 }

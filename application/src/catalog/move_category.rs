@@ -12,19 +12,19 @@ use skep_domain::{
     shared::Action,
 };
 
-/// Which category to move, and where to.
+/// Which category to move, and its new parent.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MoveCategoryCommand {
-    /// The category.
+    /// The category to move.
     pub category_id: CategoryId,
-    /// The category that it is to be under; `None` for the top.
+    /// The new parent category; `None` for the top of the tree.
     pub parent_id: Option<CategoryId>,
-    /// The version that must still be there, if any is named.
+    /// The version that the category must still have, if the caller names one.
     pub precondition: Precondition,
 }
 
 refusal! {
-    /// The category would be under itself.
+    /// A category cannot be moved under itself or one of its subcategories.
     CategoryCycle = Conflict, "category_cycle";
 }
 
@@ -41,7 +41,7 @@ use_case_error! {
     }
 }
 
-/// Moves categories with all that is under them. The same place moves no version.
+/// Moves categories together with their subcategories. If the parent stays the same, so does the version.
 pub struct MoveCategory;
 
 impl Command for MoveCategory {

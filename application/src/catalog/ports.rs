@@ -9,22 +9,22 @@ use skep_domain::{
 };
 
 context! {
-    /// All that a command of the catalog may touch.
+    /// The repositories that a command of the catalog can use.
     unit CatalogTx {
-        /// The products.
+        /// Products, archived or not.
         products: ProductRepository by MockProductRepository,
-        /// The stock of the products.
+        /// Stock levels, reservations and the ledger.
         stock: StockRepository by MockStockRepository,
-        /// The categories.
+        /// The tree of categories.
         categories: CategoryRepository by MockCategoryRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockCatalogTx of CatalogMocks
-    /// Everything that a store does for the catalog.
+    /// The ports of a store that read the catalog.
     store CatalogStore: ProductQueries, StockQueries, CategoryQueries
 }
 
-/// The shop owns its products and categories: the role alone decides.
+/// Products and categories belong to the shop, so the role alone decides.
 impl Guarded for Product {
     fn resource(&self) -> Resource {
         Resource::Any
@@ -37,41 +37,42 @@ impl Guarded for Category {
     }
 }
 
-/// The products, inside a unit of work. Published to ordering.
+/// Reads and writes products inside a unit of work. Ordering uses it, too.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait ProductRepository: Send {
     /// The product with this id, archived or not.
     async fn find(&mut self, id: ProductId) -> Result<Option<Product>, StoreError>;
-    /// Those of these products that exist, archived or not, in any order. One statement, however many.
+    /// The existing products with these ids, archived or not, in any order. One statement for any number of ids.
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<Product>, StoreError>;
     /// Stores a new product. `Duplicate` of `ProductId` or `ProductSku`.
     async fn insert(&mut self, product: &Product) -> Result<(), StoreError>;
-    /// Stores a changed product over the version it was read with, and answers the new version. `Stale`, `Duplicate`.
+    /// Replaces the version that was read, and returns the new version. `Stale`, `Duplicate`.
     async fn save(&mut self, product: &Product) -> Result<Version, StoreError>;
 }
 
-/// Stock levels, reservations and the ledger, inside a unit of work. Published to ordering.
+/// Reads and writes stock levels, reservations and the ledger inside a unit of work. Ordering uses it, too.
 ///
-/// 1. Between `find_many` and the end of the unit no other unit saves these levels: it waits, or one of both
-///    ends with `Stale` or `Retry`.
-/// 2. Rows are locked in ascending order of their ids, whatever order is asked for, so that units cannot deadlock (I10).
-/// 3. Each batch is one statement, however many rows it has.
-/// 4. What 1 says holds for the products of these levels too: if the units that save products find their levels first,
-///    a unit that found a level before it read the product sees what the product is until the unit ends.
+/// 1. Between `find_many` and the end of the unit, no other unit saves these levels. The other unit waits, or one of
+///    the two ends with `Stale` or `Retry`.
+/// 2. Rows are locked in ascending order of their ids, in whatever order the ids are passed, so that units cannot
+///    deadlock (I10).
+/// 3. Each batch is one statement for any number of rows.
+/// 4. Clause 1 also protects the products of these levels, if each unit finds the level before it reads or saves the
+///    product: a product then stays as it was read until the unit ends.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockRepository: Send {
-    /// The levels of these products, in any order; to be changed in this unit.
+    /// The levels of these products, in any order. The unit may then change them.
     async fn find_many(&mut self, ids: &[ProductId]) -> Result<Vec<StockLevel>, StoreError>;
     /// Stores the level of a new product. `Duplicate` of `StockLevelProduct`.
     async fn insert(&mut self, level: &StockLevel) -> Result<(), StoreError>;
-    /// Stores changed levels over the versions they were read with; every version becomes the next. `Stale` if any was
-    /// saved by another unit.
+    /// Replaces the versions that were read; the version of each level increases by one. `Stale` if another unit has
+    /// saved one of them.
     async fn save_many(&mut self, levels: &[StockLevel]) -> Result<(), StoreError>;
-    /// Writes rows of the ledger. `Duplicate` of `MovementId`.
+    /// Adds rows to the ledger. `Duplicate` of `MovementId`.
     async fn append_movements(&mut self, movements: &[StockMovement]) -> Result<(), StoreError>;
-    /// The ledger of a product, oldest first. For audits: it may read the whole ledger, of all products.
+    /// The ledger of a product, oldest first. For audits only: it may scan the ledger of all products.
     async fn list_movements(&mut self, product: ProductId) -> Result<Vec<StockMovement>, StoreError>;
     /// Stores new reservations. `Duplicate` of `ReservationId`.
     async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
@@ -84,20 +85,20 @@ pub trait StockRepository: Send {
         now: Timestamp,
         limit: u32,
     ) -> Result<Vec<Reservation>, StoreError>;
-    /// Stores the end of reservations. `Stale` if any is not active any more in the store (I6, I8).
+    /// Stores the end of reservations. `Stale` if one of them is no longer active in the store (I6, I8).
     async fn end_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
 }
 
 named! {
-    /// What products can be sorted by; every key has an index. Callers use the name.
+    /// The keys that products can be sorted by. Each has an index. Clients pass the name.
     ProductSortKey {
         /// The time of creation.
         CreatedAt = "created_at",
-        /// The name, byte by byte.
+        /// The name, compared byte by byte.
         Name = "name",
-        /// The SKU, byte by byte.
+        /// The SKU, compared byte by byte.
         Sku = "sku",
-        /// The amount of the price in minor units, whatever the currency.
+        /// The amount of the price in minor units. The currency does not count.
         Price = "price",
     }
 }
@@ -116,33 +117,33 @@ impl ProductSortKey {
     }
 }
 
-/// How products are sorted.
+/// The sort key and direction of a list of products.
 pub type ProductSort = Sort<ProductSortKey>;
 
-/// Reads products.
+/// Reads products outside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait ProductQueries: Send + Sync {
     /// The product with this id, archived or not.
     async fn find_product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
-    /// A page of the products that are on sale. A position whose key is of another type than the sort's is an empty page.
+    /// A page of the products on sale. It is empty if the key of the position has another type than the sort key.
     async fn list_products(&self, sort: ProductSort, page: &PageRequest) -> Result<Page<Product>, StoreError>;
 }
 
-/// How much of a product there is, as shown.
+/// The stock of a product, as use cases return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct StockView {
-    /// The product.
+    /// The product that the stock is of.
     pub product_id: ProductId,
-    /// Pieces in the house.
+    /// The pieces in the warehouse, including the reserved ones.
     pub on_hand: u32,
-    /// Pieces that orders claim.
+    /// The pieces that orders have reserved.
     pub reserved: u32,
-    /// Pieces that a customer can order.
+    /// The pieces that a customer can order.
     pub available: u32,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The version.
+    /// The version of the stock level, not of the product.
     pub version: Version,
     /// Whether the product is on sale.
     pub on_sale: bool,
@@ -164,7 +165,7 @@ impl StockView {
     }
 }
 
-/// Reads stock levels.
+/// Reads stock levels outside a unit of work.
 ///
 /// 1. A level whose product does not exist counts as missing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -174,13 +175,14 @@ pub trait StockQueries: Send + Sync {
     async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError>;
 }
 
-/// The categories, inside a unit of work.
+/// Reads and writes categories inside a unit of work.
 ///
-/// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist, `delete` if a category
-///    is under this one. Of two crossing units never both commit; the other one gets `Referenced` or `Retry`.
-/// 2. From `lineage` to the end of the unit, no other unit moves a category that it has returned, or the category
-///    `moving`, and no other unit gets a lineage with one of them: one of the two units waits and sees what the other has
-///    done, or ends with `Retry` or `Stale`. So the depth of the lineage and the height of `moving` stay as read.
+/// 1. `insert` and `save` fail with `Referenced` of `CATEGORY_PARENT` if the parent does not exist. `delete` fails with
+///    it if the category has subcategories. If two concurrent units conflict in this way, at most one of them commits;
+///    the other one gets `Referenced` or `Retry`.
+/// 2. From `lineage` to the end of the unit, no other unit moves a category of the returned lineage or the category
+///    `moving`, and no other unit gets a lineage with one of them. One of the two units waits and sees the changes of
+///    the other, or ends with `Retry` or `Stale`. So the depth of the lineage and the height of `moving` stay as read.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CategoryRepository: Send {
@@ -188,25 +190,24 @@ pub trait CategoryRepository: Send {
     async fn find(&mut self, id: CategoryId) -> Result<Option<Category>, StoreError>;
     /// Stores a new category. `Duplicate` of `CATEGORY_ID` or `CATEGORY_SLUG`, `Referenced`.
     async fn insert(&mut self, category: &Category) -> Result<(), StoreError>;
-    /// Stores a changed category over the version it was read with, and answers the new version. `Stale`, `Duplicate`,
-    /// `Referenced`.
+    /// Replaces the version that was read, and returns the new version. `Stale`, `Duplicate`, `Referenced`.
     async fn save(&mut self, category: &Category) -> Result<Version, StoreError>;
-    /// The ids of this category and of all that it is under, from itself to the top; empty if it does not exist. A unit
-    /// reads it before it puts the category `moving`, which may be a new one, under this category.
+    /// The ids of this category and its ancestors, up to the top of the tree; empty if it does not exist. A unit calls
+    /// this before it puts the category `moving`, which may be a new one, under this category.
     async fn lineage(&mut self, id: CategoryId, moving: CategoryId) -> Result<Vec<CategoryId>, StoreError>;
-    /// The levels of the tree at this category, itself included: 1 if nothing is under it, 0 if it does not exist. A tree
-    /// with more levels than [`Category::MAX_DEPTH`] counts as one level more than that.
+    /// The number of levels from this category down, including its own: 1 without subcategories, 0 if the category does
+    /// not exist. The count stops at [`Category::MAX_DEPTH`] plus 1.
     async fn height(&mut self, id: CategoryId) -> Result<usize, StoreError>;
-    /// Deletes a category in the version it was read with. `Stale`, `Referenced`.
+    /// Deletes the version that was read. `Stale`, `Referenced`.
     async fn delete(&mut self, category: &Category) -> Result<(), StoreError>;
 }
 
 named! {
-    /// What categories can be sorted by; every key has an index. Callers use the name.
+    /// The keys that categories can be sorted by. Each has an index. Clients pass the name.
     CategorySortKey {
         /// The time of creation.
         CreatedAt = "created_at",
-        /// The name, byte by byte.
+        /// The name, compared byte by byte.
         Name = "name",
     }
 }
@@ -223,15 +224,15 @@ impl CategorySortKey {
     }
 }
 
-/// How categories are sorted.
+/// The sort key and direction of a list of categories.
 pub type CategorySort = Sort<CategorySortKey>;
 
-/// Reads categories.
+/// Reads categories outside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait CategoryQueries: Send + Sync {
     /// The category with this id.
     async fn find_category(&self, id: CategoryId) -> Result<Option<Category>, StoreError>;
-    /// A page of the categories. A position whose key is of another type than the sort's is an empty page.
+    /// A page of the categories. It is empty if the key of the position has another type than the sort key.
     async fn list_categories(&self, sort: CategorySort, page: &PageRequest) -> Result<Page<Category>, StoreError>;
 }

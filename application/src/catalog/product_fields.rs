@@ -6,53 +6,53 @@ use skep_domain::{
     shared::{Currency, Money, Text},
 };
 
-/// An amount of money, as typed.
+/// An amount of money, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MoneyInput {
-    /// Minor units.
+    /// The amount in minor units, such as cents.
     pub amount: i64,
-    /// Three letters of ISO 4217.
+    /// A currency code of ISO 4217: three letters.
     pub currency: String,
 }
 
 refusal! {
-    /// Another product, perhaps an archived one, has this SKU.
+    /// Another product has this SKU. The product may be archived.
     SkuTaken = Conflict, "sku_taken";
 }
 
-/// Reads a SKU, or notes what is wrong with it.
+/// Parses a SKU, or adds an error to `invalid`.
 pub(super) fn sku(invalid: &mut Invalid, text: &str) -> Option<Sku> {
     invalid.check("/sku", "invalid_sku", Sku::parse(text))
 }
 
-/// Reads a name, or notes what is wrong with it.
+/// Parses a name, or adds an error to `invalid`.
 pub(super) fn name(invalid: &mut Invalid, text: &str) -> Option<Text> {
     invalid.check("/name", "invalid_text", Text::line(text, NAME_MAX))
 }
 
-/// Reads a description, or notes what is wrong with it.
+/// Parses a description, or adds an error to `invalid`.
 pub(super) fn description(invalid: &mut Invalid, text: &str) -> Option<Text> {
     invalid.check("/description", "invalid_text", Text::block(text, DESCRIPTION_MAX))
 }
 
-/// Reads a price, or notes what is wrong with it.
+/// Parses a price, or adds an error to `invalid` for each part that is wrong.
 pub(super) fn price(invalid: &mut Invalid, input: &MoneyInput) -> Option<Money> {
     let currency = currency(invalid, &input.currency);
     let amount = amount(invalid, input.amount);
     Some(Money::new(amount?, currency?))
 }
 
-/// Reads the currency of a price, or notes what is wrong with it.
+/// Parses the currency of a price, or adds an error to `invalid`.
 pub(super) fn currency(invalid: &mut Invalid, code: &str) -> Option<Currency> {
     invalid.check("/price/currency", "unknown_currency", code.parse())
 }
 
-/// Reads the amount of a price, or notes what is wrong with it.
+/// Checks the amount of a price, or adds an error to `invalid`.
 pub(super) fn amount(invalid: &mut Invalid, amount: i64) -> Option<i64> {
     invalid.check("/price/amount", "out_of_range", if amount < 0 { Err("must not be negative") } else { Ok(amount) })
 }
 
-/// Reads a count of pieces.
+/// Checks a number of pieces.
 pub(super) fn on_hand(count: i64) -> Result<u32, StockRefusal> {
     u32::try_from(count).ok().filter(|count| *count <= MAX_QUANTITY).ok_or(StockRefusal::OutOfRange)
 }

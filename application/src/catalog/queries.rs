@@ -8,17 +8,17 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// Shows a product.
+/// Returns one product. Archived products are for admins only.
 pub struct GetProduct(Reader<dyn ProductQueries>);
 
 impl GetProduct {
-    /// Shows products of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(products: Arc<dyn ProductQueries>) -> Self {
         Self(Reader::new(actions::READ_PRODUCT, products))
     }
 
-    /// Reads the product. An archived one is found only by an actor who may see archived ones.
+    /// Reads the product with this id. An archived product counts as not found unless the actor may read archived ones.
     ///
     /// # Errors
     /// [`GetError`].
@@ -29,11 +29,11 @@ impl GetProduct {
     }
 }
 
-/// Lists products.
+/// Returns pages of the products on sale.
 pub struct ListProducts(Reader<dyn ProductQueries>);
 
 impl ListProducts {
-    /// Lists products of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(products: Arc<dyn ProductQueries>) -> Self {
         Self(Reader::new(actions::READ_PRODUCT, products))
@@ -53,17 +53,17 @@ impl ListProducts {
     }
 }
 
-/// How much of a product there is, as far as the actor may know.
+/// The stock of a product, as far as the actor may see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockDetail {
-    /// All of it.
+    /// The actor may see all numbers.
     Full(StockView),
-    /// How many a customer can order.
+    /// The actor may see only `available`.
     Availability(StockView),
 }
 
 impl StockDetail {
-    /// The stock.
+    /// The numbers, including those that the actor may not see.
     #[must_use]
     pub const fn view(&self) -> &StockView {
         match self {
@@ -72,17 +72,17 @@ impl StockDetail {
     }
 }
 
-/// Shows stock.
+/// Returns the stock of one product.
 pub struct GetStock(Reader<dyn StockQueries>);
 
 impl GetStock {
-    /// Shows stock of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(stock: Arc<dyn StockQueries>) -> Self {
         Self(Reader::new(actions::READ_AVAILABILITY, stock))
     }
 
-    /// Reads the stock of the product.
+    /// Reads the stock of the product with this id.
     ///
     /// # Errors
     /// [`GetError`].

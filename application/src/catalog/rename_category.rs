@@ -9,16 +9,16 @@ use skep_domain::{
     shared::{Action, Patch, Text},
 };
 
-/// Which category to rename, from which version, and how. What is not typed is kept; nothing can be cleared.
+/// Which category to rename, from which version, and how. An absent field stays as it is. No field can be cleared.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RenameCategoryCommand {
-    /// The category.
+    /// The category to rename.
     pub category_id: CategoryId,
     /// The version that the change is based on.
     pub precondition: Precondition,
-    /// The name, as typed.
+    /// The new name, not yet checked.
     pub name: Patch<String>,
-    /// The name in addresses, as typed.
+    /// The new name in URLs, not yet checked.
     pub slug: Patch<String>,
 }
 
@@ -34,14 +34,14 @@ use_case_error! {
     }
 }
 
-/// Renames categories. The same name moves no version.
+/// Renames categories. A change that alters no value keeps the version.
 pub struct RenameCategory;
 
 /// A checked change.
 pub struct RenameCategoryPlan {
     category_id: CategoryId,
     precondition: Precondition,
-    /// `write` reports invalid values, after it has compared the version of the category.
+    /// `write` reports invalid values only after it has compared the version of the category.
     change: Result<(Option<Text>, Option<Slug>), Invalid>,
 }
 

@@ -1,4 +1,4 @@
-//! Setting how many of a product are on hand, after counting.
+//! Setting the pieces of a product that are on hand, after a count.
 
 use super::{CatalogTx, StockView, on_sale, product_fields};
 use crate::kernel::{
@@ -11,21 +11,21 @@ use skep_domain::{
     shared::{Action, MovementId, ProductId},
 };
 
-/// How many pieces are on hand.
+/// The counted pieces of a product.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct SetStockCommand {
-    /// The product.
+    /// The product that was counted.
     pub product_id: ProductId,
     /// The version of the stock that the count is based on.
     pub precondition: Precondition,
-    /// Pieces in the house, the reserved ones included.
+    /// The pieces in the warehouse, including the reserved ones.
     pub on_hand: i64,
 }
 
 refusal! {
-    /// Orders have reserved more pieces than that.
+    /// The stock cannot be lower than the number of reserved pieces.
     StockBelowReserved {
-        /// The numbers.
+        /// [`StockRefusal::BelowReserved`], with the number of reserved pieces.
         refusal: StockRefusal,
     } = Conflict, "stock_below_reserved", "{}: {refusal}", Self::REFUSALS[0];
 }
@@ -42,10 +42,10 @@ use_case_error! {
     }
 }
 
-/// Sets stock. The same count as before moves no version. The stock of an archived product is not found.
+/// Sets stock. An unchanged count keeps the version. The stock of an archived product counts as not found.
 pub struct SetStock;
 
-/// A counted level, and the id of the row of the ledger that tells of it.
+/// The count, and the id of the row that it adds to the ledger.
 pub struct SetStockPlan {
     product_id: ProductId,
     precondition: Precondition,
@@ -53,7 +53,7 @@ pub struct SetStockPlan {
     movement_id: MovementId,
 }
 
-/// A product and its level.
+/// A product and its stock level.
 pub struct CountedProduct {
     level: StockLevel,
     product: Product,
@@ -84,7 +84,7 @@ impl Command for SetStock {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<CountedProduct, Self::Error> {
-        // The stock comes first: while this unit has it, no other unit archives the product.
+        // Find the stock first: from then on no other unit can archive the product.
         let level = unit.stock().find_many(&[plan.product_id]).await?.pop();
         let product = unit.products().find(plan.product_id).await?.ok_or(NotFound("product"))?;
         let level = level.ok_or_else(|| StoreError::corrupt("stock_levels", plan.product_id, "missing"))?;

@@ -1,4 +1,4 @@
-//! Keeping Skep running: schema, health, keys of the deployment, forgetting what has expired.
+//! Operating Skep: migrations, health, keys of the deployment, and the deletion of expired rows.
 
 pub mod constraints;
 mod migrations;

@@ -5,19 +5,19 @@ use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::{Timestamp, named};
 
-/// Tells whether a store can be used now.
+/// Checks whether a store is usable.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Answers within 2 s.
+    /// Returns `Ok` if the store is usable. Takes at most 2 s.
     ///
     /// # Errors
-    /// Why the store cannot be used.
+    /// The reason why the store is not usable.
     async fn check(&self) -> Result<(), StoreError>;
 }
 
 named! {
-    /// What a key of this deployment is for. The name is stored.
+    /// The purposes of the keys of this deployment. Stores keep the name.
     KeyPurpose {
         /// Signs access tokens (Ed25519).
         AccessTokens = "access_tokens",
@@ -31,13 +31,13 @@ named! {
 /// A key of this deployment, sealed with the secret of its instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKey {
-    /// Names the key, for example in the `kid` of a token: at most 64 characters.
+    /// Identifies the key, for example in the `kid` of a token. At most 64 characters.
     pub id: String,
-    /// What it is for.
+    /// The only use of the key.
     pub purpose: KeyPurpose,
     /// The key material, encrypted and authenticated.
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// When the key was generated.
     pub created_at: Timestamp,
 }
 
@@ -45,14 +45,14 @@ pub struct SealedKey {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait InstanceKeys: Send + Sync {
-    /// Every key, oldest first.
+    /// All keys, oldest first.
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError>;
-    /// Keeps the key unless there is one of its purpose already; answers whether it was kept. Of several instances that
-    /// start at once, one gets `true`.
+    /// Stores the key unless a key of the same purpose exists, and returns whether it was stored. If several instances
+    /// start at once, exactly one gets `true`.
     async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
 }
 
-/// Everything that a store does whatever the context.
+/// The ports of a store that belong to no other context.
 pub trait OperationsStore: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth {}
 
 impl<S: Begin<dyn UnitOfWork> + OutboxQueries + InstanceKeys + Migrations + StoreHealth> OperationsStore for S {}

@@ -1,69 +1,70 @@
-//! The order of migrations, so that every store moves its schema in the same way.
+//! The order of migrations. All stores use it, so that they apply and revert steps in the same order.
 
 use super::{Down, MigrationError, MigrationStatus};
 use crate::kernel::StoreError;
 use skep_domain::shared::Timestamp;
 
-/// The set of everything that was there before there were sets. A record without a set is of this one.
+/// The oldest set: the steps from the time before sets existed. A record without a set belongs to it.
 pub const FOUNDATION: &str = "foundation";
 
 /// The longest name of a set or a step, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// One part of a schema, in steps; `W` is what a step does to a store of some kind.
+/// A part of a schema, as a list of steps. `W` is the type of the work, which depends on the kind of store.
 #[derive(Debug, Clone, Copy)]
 pub struct MigrationSet<W: 'static> {
-    /// In `snake_case`, at most 64 characters. No two sets of a program have the same.
+    /// In `snake_case`, at most 64 characters; unique within a program.
     pub name: &'static str,
-    /// The earlier sets whose tables this one refers to. While its steps are applied, those are not taken back.
+    /// The earlier sets whose tables this set refers to. Their steps cannot be reverted while later steps of this set
+    /// are applied.
     pub after: &'static [&'static str],
-    /// In order; the first has the number 1. Steps that were released are never changed, only more are added.
+    /// In order; the first step has the number 1. Never change a released step; add a new one.
     pub steps: &'static [MigrationStep<W>],
 }
 
 /// One step of a set.
 #[derive(Debug, Clone, Copy)]
 pub struct MigrationStep<W> {
-    /// What it does, in `snake_case`, at most 64 characters.
+    /// What the step does, in `snake_case`, at most 64 characters.
     pub name: &'static str,
-    /// How.
+    /// The change to the schema.
     pub work: W,
 }
 
-/// The record of a step that a store has.
+/// The record of an applied step in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedStep {
-    /// Counts from 1 over all sets, in the order in which steps were applied.
+    /// Counts from 1 over all sets, in the order in which the steps were applied.
     pub position: i64,
-    /// The set.
+    /// The set that the step belongs to.
     pub set: String,
     /// The number within the set.
     pub number: i64,
-    /// When it was applied.
+    /// When the step was applied.
     pub applied_at: Timestamp,
 }
 
-/// A step that the program knows, and its place.
+/// A step that the program knows, with its set and number.
 #[derive(Debug)]
 pub struct ScheduledStep<W: 'static> {
-    /// The set.
+    /// The set that the step belongs to.
     pub set: &'static str,
     /// The number within the set.
     pub number: i64,
-    /// What it does.
+    /// What the step does.
     pub name: &'static str,
-    /// How.
+    /// The change to the schema.
     pub work: &'static W,
 }
 
 impl<W> ScheduledStep<W> {
-    /// Its line in the status of the schema.
+    /// The status of the step in a store.
     #[must_use]
     pub fn status(&self, applied_at: Option<Timestamp>) -> MigrationStatus {
         MigrationStatus { set: self.set.to_owned(), number: self.number, name: self.name.to_owned(), applied_at }
     }
 
-    /// The error that reports its failure.
+    /// The error that reports a failure of the step.
     #[must_use]
     pub fn failed(&self, source: StoreError) -> MigrationError {
         MigrationError::Failed { set: self.set.to_owned(), number: self.number, name: self.name.to_owned(), source }
@@ -77,30 +78,31 @@ pub struct Schedule<W: 'static> {
 }
 
 impl<W: Copy> Schedule<W> {
-    /// These sets, in this order.
+    /// Starts a schedule with these sets, in this order. They are not checked.
     #[must_use]
     pub fn new(sets: &[MigrationSet<W>]) -> Self {
         Self { sets: sets.to_vec() }
     }
 
-    /// These and then `more`.
+    /// Appends more sets, and checks all of them.
     ///
     /// # Errors
-    /// `Misdeclared`: a name is taken or not valid, or a set names one in `after` that does not come before it.
+    /// `Misdeclared`: a name is not valid or not unique, or `after` names a set that does not come earlier.
     pub fn and(mut self, more: &[MigrationSet<W>]) -> Result<Self, MigrationError> {
         self.sets.extend_from_slice(more);
         for (at, set) in self.sets.iter().enumerate() {
             let earlier = &self.sets[..at];
             let fault = |text: String| Err(MigrationError::Misdeclared(text));
-            if let Some(name) = std::iter::once(set.name).chain(set.steps.iter().map(|step| step.name)).find(is_no_name)
+            if let Some(name) =
+                std::iter::once(set.name).chain(set.steps.iter().map(|step| step.name)).find(is_invalid_name)
             {
-                return fault(format!("{name:?} is no name in snake_case of at most {LONGEST_NAME} characters"));
+                return fault(format!("{name:?} is not a name in snake_case of at most {LONGEST_NAME} characters"));
             }
             if earlier.iter().any(|other| other.name == set.name) {
                 return fault(format!("two sets are named {}", set.name));
             }
             if let Some(after) = set.after.iter().find(|name| earlier.iter().all(|other| other.name != **name)) {
-                return fault(format!("the set {} is to come after {after}, which does not come before it", set.name));
+                return fault(format!("the set {} must come after {after}, which does not come before it", set.name));
             }
         }
         Ok(self)
@@ -120,7 +122,7 @@ impl<W: Copy> Schedule<W> {
         self.sets.iter().flat_map(of_set)
     }
 
-    /// Refuses a store with steps that this program does not know.
+    /// Refuses a store that has steps which this program does not know.
     ///
     /// # Errors
     /// `Newer` or `UnknownSet`.
@@ -141,24 +143,24 @@ impl<W: Copy> Schedule<W> {
         Ok(())
     }
 
-    /// The steps that the store lacks, in order.
+    /// The steps that are not applied, in order.
     #[must_use]
     pub fn missing(&self, applied: &[AppliedStep]) -> Vec<ScheduledStep<W>> {
         self.steps().filter(|step| record(applied, step).is_none()).collect()
     }
 
-    /// Every step.
+    /// The status of all steps, in order.
     #[must_use]
     pub fn status(&self, applied: &[AppliedStep]) -> Vec<MigrationStatus> {
         self.steps().map(|step| step.status(record(applied, &step).map(|found| found.applied_at))).collect()
     }
 
-    /// The steps to take back, in order, each with the position of its record. Those that were applied last go first:
-    /// a step may rest on any that was there before it.
+    /// The steps to revert, in order, each with the position of its record. The step that was applied last comes first,
+    /// because a step may depend on any earlier one.
     ///
     /// # Errors
-    /// `NoSuchSet`; `Needed` if a step of a set that comes after the named one was applied later than the oldest of
-    /// these steps.
+    /// `NoSuchSet`. `Needed` if a set has the named set in `after`, and one of its steps was applied later than the
+    /// oldest of these steps.
     pub fn back(&self, applied: &[AppliedStep], which: &Down) -> Result<Vec<(ScheduledStep<W>, i64)>, MigrationError> {
         if let Some(set) = which.set.as_ref().filter(|set| self.sets.iter().all(|known| known.name != **set)) {
             let known = self.sets.iter().map(|set| set.name).collect::<Vec<_>>().join(", ");
@@ -184,7 +186,7 @@ impl<W: Copy> Schedule<W> {
     }
 }
 
-/// The position of the next step.
+/// The position of the step that is applied next.
 #[must_use]
 pub fn next_position(applied: &[AppliedStep]) -> i64 {
     applied.iter().map(|step| step.position).max().unwrap_or(0) + 1
@@ -194,7 +196,7 @@ fn record<'a, W>(applied: &'a [AppliedStep], step: &ScheduledStep<W>) -> Option<
     applied.iter().find(|found| found.set == step.set && found.number == step.number)
 }
 
-fn is_no_name(name: &&str) -> bool {
+fn is_invalid_name(name: &&str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(fits)
 }

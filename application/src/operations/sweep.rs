@@ -1,14 +1,14 @@
-//! Forgetting what has expired.
+//! Deleting expired rows.
 
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, Sweep, Swept, TxMode, UnitOfWork, run};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-/// Rows per unit of work, so that no sweep holds writers up.
+/// The greatest number of rows per unit of work, so that a sweep does not block writers for long.
 const BATCH: u32 = 500;
 
-/// Forgets the expired rows of all contexts.
+/// Deletes the expired rows of all contexts.
 pub struct SweepExpired {
     sweeps: Vec<Arc<dyn Sweep>>,
     runtime: Runtime,
@@ -21,10 +21,10 @@ impl SweepExpired {
         Self { sweeps, runtime }
     }
 
-    /// Sweeps, batch by batch, until nothing expired is left; answers how much was forgotten.
+    /// Deletes in batches until no expired row is left, and returns the number of deleted rows of each kind.
     ///
     /// # Errors
-    /// The store's, the first one. The other kinds were still swept, and what was forgotten stays forgotten.
+    /// The first error of the store. The other kinds are still swept, and deleted rows stay deleted.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let mut failed = Ok(());
@@ -46,11 +46,11 @@ impl SweepExpired {
     }
 }
 
-/// Forgets idempotency keys whose 24 h are over.
+/// Deletes idempotency keys after their 24 hours.
 pub struct SweepIdempotencyKeys(Arc<dyn Begin<dyn UnitOfWork>>);
 
 impl SweepIdempotencyKeys {
-    /// Sweeps the keys of this store.
+    /// Deletes from this store.
     #[must_use]
     pub fn new(store: Arc<dyn Begin<dyn UnitOfWork>>) -> Self {
         Self(store)

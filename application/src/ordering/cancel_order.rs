@@ -1,4 +1,4 @@
-//! Calling an order off: what it had reserved goes back on the shelf in the same commit.
+//! Cancelling an order. The same commit releases the stock that the order had reserved.
 
 use super::{OrderView, OrderingTx};
 use crate::kernel::{
@@ -10,27 +10,27 @@ use skep_domain::{
     shared::{Action, OrderId, ProductId},
 };
 
-/// Which order to call off.
+/// Which order to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CancelOrderCommand {
-    /// The order.
+    /// The order to cancel.
     pub order_id: OrderId,
-    /// The version that must still be there, if any is named. Not in the fingerprint: released programs, which ignored
-    /// it, have stored answers without it.
+    /// The version that the order must still have, if the caller names one. It is not part of the fingerprint, because
+    /// released programs ignored it and have stored fingerprints without it.
     #[serde(skip)]
     pub precondition: Precondition,
 }
 
 refusal! {
-    /// The order has come too far to be cancelled.
+    /// The order has been shipped or delivered, so it cannot be cancelled.
     NotCancellable {
-        /// The transition.
+        /// The status of the order, and the trigger that it does not allow.
         refusal: InvalidTransition,
     } = Conflict, "invalid_transition", "{refusal}";
 }
 
 use_case_error! {
-    /// Why an order was not called off.
+    /// Why the order was not cancelled.
     CancelOrderError {
         Denied(Denied),
         NotFound(NotFound),
@@ -40,8 +40,8 @@ use_case_error! {
     }
 }
 
-/// Cancels orders. An order that is cancelled already is answered as it is. An order that the actor may not see is not
-/// found.
+/// Cancels orders. An order that is already cancelled is returned as it is. An order that the actor may not see counts
+/// as not found.
 pub struct CancelOrder;
 
 impl Command for CancelOrder {
@@ -87,8 +87,8 @@ impl Command for CancelOrder {
     }
 }
 
-/// Ends what the order still holds (I9). Levels are locked first, in order, and reservations are read after that, so that
-/// none can have ended meanwhile.
+/// Releases the active reservations of the order (I9). It locks the levels, in order, and then reads the reservations
+/// again, because another unit may have ended one of them before the lock.
 async fn release(unit: &mut dyn OrderingTx, order: &Authorized<'_, Order>) -> Result<(), StoreError> {
     let held = unit.stock().list_reservations(order.id).await?;
     let mut products: Vec<ProductId> = held.iter().map(|reservation| reservation.product_id).collect();

@@ -6,7 +6,7 @@ use crate::kernel::Constraint;
 pub const ORDER_ID: Constraint = Constraint::new("orders_pkey");
 /// The number of an order.
 pub const ORDER_NUMBER: Constraint = Constraint::new("orders_number_key");
-/// A product once per order.
+/// An order has at most one line per product.
 pub const ORDER_LINE: Constraint = Constraint::new("order_lines_pkey");
 
 /// Every rule.

@@ -1,6 +1,6 @@
 //! The use cases and queries of ordering.
 //!
-//! Uses `catalog`: prices and stock are read and changed by its published repositories.
+//! Uses `catalog`: its repositories read prices, and read and change stock.
 
 mod cancel_order;
 pub mod constraints;
@@ -21,18 +21,18 @@ use skep_domain::shared::Money;
 
 /// The use cases of ordering.
 pub struct Ordering {
-    /// Places an order.
+    /// Places an order and reserves its stock.
     pub place_order: UseCase<PlaceOrder>,
-    /// Cancels an order.
+    /// Cancels an order and releases its stock.
     pub cancel_order: UseCase<CancelOrder>,
-    /// Shows an order.
+    /// Returns one order.
     pub get_order: GetOrder,
-    /// Lists orders.
+    /// Returns a page of orders.
     pub list_orders: ListOrders,
 }
 
 impl Ordering {
-    /// The use cases over these ports. `minimums` are the smallest totals of orders, one per currency.
+    /// Builds the use cases over these ports. `minimums` are the smallest totals of orders, one per currency.
     #[must_use]
     pub fn new(ports: &Ports, minimums: Vec<Money>) -> Self {
         let commands =

@@ -1,5 +1,5 @@
-//! Placing an order: prices are snapshotted, stock is reserved, and order, event and idempotency key are stored in one
-//! commit, or none of it.
+//! Placing an order. The order keeps the prices of the moment and reserves stock. One commit stores the order, the
+//! reservations, the event and the idempotency key.
 
 use super::{OrderView, OrderingTx, constraints};
 use crate::kernel::{
@@ -11,29 +11,29 @@ use skep_domain::{
     shared::{Action, Money, OrderId, ProductId, UserId},
 };
 
-/// How many expired reservations one order clears away at most.
+/// The greatest number of expired reservations that one order ends.
 const EXPIRED_AT_ONCE: u32 = 1_000;
 
-/// What to order.
+/// The products to order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PlaceOrderCommand {
-    /// The lines, 1 to 1,000; lines of one product are summed.
+    /// 1 to 1,000 lines. Lines of the same product are added up.
     pub lines: Vec<OrderLineInput>,
 }
 
-/// A line of what to order.
+/// A product and a quantity to order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct OrderLineInput {
-    /// The product.
+    /// The product to order.
     pub product_id: ProductId,
     /// The number of pieces, at least 1.
     pub quantity: i64,
 }
 
 refusal! {
-    /// Fewer pieces are there than were asked for; `errors` names each line. Nothing was changed.
+    /// Fewer pieces are available than the order asks for; `errors` names the lines. Nothing was changed.
     InsufficientStock {
-        /// A field for each line that is short.
+        /// One entry for each product with too few pieces. It names the first line of the product.
         pub lines: Vec<FieldError>,
     } = Conflict, "insufficient_stock", "{}", Self::REFUSALS[0];
     fn fields(&self) -> &[FieldError] {
@@ -42,7 +42,7 @@ refusal! {
 }
 
 use_case_error! {
-    /// Why no order was placed.
+    /// Why the order was not placed.
     PlaceOrderError {
         Denied(Denied),
         Invalid(Invalid),
@@ -51,13 +51,13 @@ use_case_error! {
     }
 }
 
-/// Places orders for the actor.
+/// Places orders. The actor becomes the customer.
 #[derive(Debug, Default)]
 pub struct PlaceOrder {
     minimums: Vec<Money>,
 }
 
-/// A basket, and the order that it becomes.
+/// A basket, with the id of the order that it becomes.
 pub struct PlaceOrderPlan {
     order_id: OrderId,
     customer: UserId,
@@ -95,7 +95,7 @@ impl Command for PlaceOrder {
         unit: &mut Self::Unit,
         authorized: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
-        // The stock comes first: while this unit has it, no other unit changes a price or archives a product.
+        // Find the stock first: from then on no other unit can change a price or archive a product.
         let levels = unit.stock().find_many(&plan.products).await?;
         let products = unit.products().find_many(&plan.products).await?;
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
@@ -117,7 +117,7 @@ impl Command for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// Refuses orders below these totals, one per currency. A currency that is not named has no minimum.
+    /// Refuses orders below these totals, one per currency. A currency that is not listed has no minimum.
     #[must_use]
     pub const fn new(minimums: Vec<Money>) -> Self {
         Self { minimums }
@@ -131,8 +131,8 @@ impl PlaceOrder {
     }
 }
 
-/// Reserves every line, or none (I3). Where some are short, reservations that have expired give up their pieces first.
-/// Nothing is written yet.
+/// Reserves all lines or none (I3). If a product has too few pieces, its expired reservations are ended first. Writes
+/// nothing yet.
 async fn reserve(
     unit: &mut dyn OrderingTx,
     basket: &Basket,
@@ -152,7 +152,7 @@ async fn reserve(
     Ok(reserved.map_err(|short| insufficient(&short.0, basket))?)
 }
 
-/// Names each short line by the first line of its product, as sent.
+/// Reports each product with too few pieces at its first line in the request.
 fn insufficient(short: &[Shortage], basket: &Basket) -> InsufficientStock {
     let field = |shortage: &Shortage| {
         let place = basket.line_of(shortage.product_id).unwrap_or_default();
@@ -162,7 +162,7 @@ fn insufficient(short: &[Shortage], basket: &Basket) -> InsufficientStock {
     InsufficientStock { lines: short.iter().map(field).collect() }
 }
 
-/// A number that another order has already: the next attempt draws another.
+/// Repeats the attempt if another order has the same number; the next attempt draws another one.
 fn draw_again(error: StoreError) -> StoreError {
     match error {
         StoreError::Duplicate { constraint: constraints::ORDER_NUMBER } => StoreError::Retry(error.into()),

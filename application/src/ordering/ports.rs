@@ -15,18 +15,18 @@ use skep_domain::{
 };
 
 context! {
-    /// All that a command of ordering may touch.
+    /// The repositories that a command of ordering can use.
     unit OrderingTx {
-        /// The orders.
+        /// Orders with their lines.
         orders: OrderRepository by MockOrderRepository,
-        /// The products, published by the catalog: prices are read inside the unit.
+        /// The products of the catalog. An order takes its prices from them.
         products: ProductRepository by MockProductRepository,
-        /// The stock, published by the catalog.
+        /// The stock of the catalog. An order reserves and releases pieces.
         stock: StockRepository by MockStockRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockOrderingTx of OrderingMocks
-    /// Everything that a store does for ordering.
+    /// The ports of a store that read orders.
     store OrderingStore: OrderQueries
 }
 
@@ -37,56 +37,56 @@ impl Guarded for Order {
     }
 }
 
-/// The orders, inside a unit of work.
+/// Reads and writes orders inside a unit of work.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Send {
-    /// The order with this id, its lines in the order in which they were placed.
+    /// The order with this id. Its lines are in the order in which they were placed.
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
     /// Stores a new order with its lines, in a fixed number of statements. `Duplicate` of `OrderId` or `OrderNumber`.
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError>;
-    /// Stores the progress of an order over the version it was read with, and answers the new version; lines and totals
-    /// never change. `Stale`.
+    /// Replaces the status of the version that was read, and returns the new version. Lines and totals never change.
+    /// `Stale`.
     async fn save(&mut self, order: &Order) -> Result<Version, StoreError>;
 }
 
-/// A line of an order, as shown.
+/// A line of an order, as use cases return it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderLineView {
-    /// The product.
+    /// The product that was ordered.
     pub product_id: ProductId,
-    /// Its code then.
+    /// The SKU when the order was placed.
     pub sku: Sku,
-    /// Its name then.
+    /// The name of the product when the order was placed.
     pub name: Text,
     /// The number of pieces.
     pub quantity: u32,
-    /// What one piece cost then.
+    /// The price of one piece when the order was placed.
     pub unit_price: Money,
     /// `quantity` times `unit_price`.
     pub total: Money,
 }
 
-/// An order, as shown; also what an idempotency key keeps.
+/// An order, as use cases return it. Idempotency keys store this form.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderView {
-    /// The identifier.
+    /// The id in URLs and events.
     pub id: OrderId,
-    /// The number for people.
+    /// The number for people, such as on an invoice; unique.
     pub number: OrderNumber,
-    /// The user that placed it.
+    /// The user that placed the order.
     pub customer_id: UserId,
-    /// The status, by name.
+    /// The name of the status, such as `pending`.
     pub status: String,
-    /// The lines.
+    /// In the order in which they were placed.
     pub lines: Vec<OrderLineView>,
     /// The sum of the lines.
     pub total: Money,
-    /// When it was placed.
+    /// When the order was placed.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When the order last changed.
     pub updated_at: Timestamp,
-    /// The version.
+    /// Increases by one with each change.
     pub version: Version,
 }
 
@@ -115,27 +115,27 @@ impl From<&Order> for OrderView {
 }
 
 impl OrderView {
-    /// The place of the order in a list that is sorted by the time of placing.
+    /// The place of the order in a list that is sorted by `created_at`.
     #[must_use]
     pub fn position(&self) -> Position {
         Position { key: SortValue::Time(self.created_at), id: self.id.uuid() }
     }
 }
 
-/// The greatest number of lines on one page of orders: as many as one order can have.
+/// The greatest number of lines on one page of orders. One order can have as many.
 pub const LINES_PER_PAGE: usize = 1_000;
 
-/// Reads orders.
+/// Reads orders outside a unit of work.
 ///
-/// 1. A page of orders has as many as fit: no more than its limit, and no more than [`LINES_PER_PAGE`] lines in all,
-///    but one order at least. If more follow, it says so, however short it is.
+/// 1. A page has as many orders as fit: at most its limit, and at most [`LINES_PER_PAGE`] lines in total, but at least
+///    one order. If more orders follow, the page says so, even if it has fewer orders than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderQueries: Send + Sync {
-    /// The order with this id, if it lies within the scope.
+    /// The order with this id, if the scope includes it.
     async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError>;
-    /// A page of the orders within the scope, by time of placing and id; in a fixed number of statements. A position
-    /// whose key is not a time is an empty page.
+    /// A page of the orders in the scope, sorted by `created_at` and id. Takes a fixed number of statements. The page
+    /// is empty if the key of the position is not a time.
     async fn list_orders(
         &self,
         scope: Scope,

@@ -8,17 +8,17 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// Shows an order.
+/// Returns one order. Users find only their own orders; admins find all.
 pub struct GetOrder(Reader<dyn OrderQueries>);
 
 impl GetOrder {
-    /// Shows orders of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(orders: Arc<dyn OrderQueries>) -> Self {
         Self(Reader::new(actions::READ_ORDER, orders))
     }
 
-    /// Reads the order. The order of another customer is not found.
+    /// Reads the order with this id. An order that the actor may not see counts as not found.
     ///
     /// # Errors
     /// [`GetError`].
@@ -28,17 +28,17 @@ impl GetOrder {
     }
 }
 
-/// Lists orders.
+/// Returns pages of orders. Users see only their own orders; admins see all.
 pub struct ListOrders(Reader<dyn OrderQueries>);
 
 impl ListOrders {
-    /// Lists orders of this store.
+    /// Reads from this store.
     #[must_use]
     pub fn new(orders: Arc<dyn OrderQueries>) -> Self {
         Self(Reader::new(actions::READ_ORDER, orders))
     }
 
-    /// Reads a page of the orders that the actor may see: the actor's, or all of them.
+    /// Reads a page of the orders that the actor may see.
     ///
     /// # Errors
     /// [`ListError`].

@@ -1,4 +1,4 @@
-//! A catalog made of mocks.
+//! The mock world of the catalog.
 
 use super::{MockUnit, Seen, World};
 use crate::catalog::CatalogMocks;
@@ -7,17 +7,17 @@ use skep_domain::catalog::{Category, CategoryId, Product, StockLevel};
 /// A catalog with a product, its stock and a category.
 #[derive(Clone, Default)]
 pub struct Shelf {
-    /// The product.
+    /// The only product, if there is one.
     pub product: Option<Product>,
-    /// The level of the product.
+    /// The stock level of the product.
     pub level: Option<StockLevel>,
-    /// The category.
+    /// The only category, if there is one.
     pub category: Option<Category>,
-    /// The lineage of any category.
+    /// The answer to each call of `lineage`.
     pub lineage: Vec<CategoryId>,
-    /// The height of any category.
+    /// The answer to each call of `height`.
     pub height: usize,
-    /// What was done.
+    /// The calls that the units of work have received.
     pub seen: Seen,
 }
 

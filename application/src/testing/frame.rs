@@ -1,41 +1,41 @@
-//! Running commands over worlds made of mocks, and what the frame of commands rests on.
+//! Runs commands over mock worlds, and checks the rules that the frame of commands relies on.
 
 use super::{Ending, MockUnit, Scripted, Seen, aborted, actor, code, fingerprints, fixed_runtime, key, visitor};
 use crate::kernel::{Actor, Command, Commands, FromUnit, StoreError, TxMode, UseCase};
 use std::sync::Arc;
 
-/// What a context has, made of mocks.
+/// The entities of a context, and mock units of work that find them.
 pub trait World {
     /// The mocks of the context.
     type Mocks: Send + 'static;
 
-    /// What was done in the units of work.
+    /// The calls that the units of work have received.
     fn seen(&self) -> &Seen;
 
-    /// A unit of work that finds what the world has, and in which each write fails the test.
+    /// A unit of work that finds the entities of the world. Each write fails the test.
     fn looking(&self) -> MockUnit<Self::Mocks>;
 
-    /// A unit of work that finds what the world has, and in which each write succeeds.
+    /// A unit of work that finds the entities of the world. Each write succeeds.
     fn open(&self) -> MockUnit<Self::Mocks>;
 
-    /// A unit of work in which everything succeeds but the commit.
+    /// A unit of work in which each call succeeds except the commit.
     fn failing(&self, error: StoreError) -> MockUnit<Self::Mocks> {
         self.open().with_commit_error(error)
     }
 }
 
-/// The use case of a command over this store, in a fixed runtime.
+/// Builds the use case of a command over this store, in a fixed runtime.
 #[must_use]
 pub fn use_case<C: Command>(command: C, store: &Arc<Scripted<C::Unit>>) -> UseCase<C> {
     UseCase::new(command, &Commands::new(store.clone(), fingerprints(), fixed_runtime().0))
 }
 
-/// Checks what the frame of commands rests on and cannot enforce: a command names its action, makes the ids by which
-/// others find something in its plan, and records one event; its answer can be kept and read back. `actor` may carry the
-/// command out, and `input` changes something in the world.
+/// Checks the rules that the frame of commands relies on but cannot enforce. A command names its action, generates the
+/// ids in its event and its answer in `plan`, and records one event. Its answer can be stored and read back. `actor`
+/// must be allowed to run the command, and `input` must change something in the world.
 ///
 /// # Panics
-/// If one of these does not hold.
+/// If the command breaks one of these rules.
 pub async fn obeys_the_frame<W: World, C: Command>(
     world: &W,
     command: impl Fn() -> C,
@@ -57,7 +57,7 @@ pub async fn obeys_the_frame<W: World, C: Command>(
     let answer = serde_json::to_string(&answer.ok()).expect("an answer is JSON");
     let events = seen.events();
     assert_eq!((events.len(), &events[0]), (2, &events[1]), "both attempts record the same event");
-    assert_eq!(seen.answers(), [answer.clone(), answer.clone()], "the answer is kept as it is given");
+    assert_eq!(seen.answers(), [answer.clone(), answer.clone()], "the stored answer is the returned one");
     let (calls, claims) = (seen.calls(), seen.claims());
     assert_eq!((calls.first(), calls.last()), (Some(&"claim"), Some(&"fill")));
     assert_eq!((claims.len(), &claims[0]), (2, &claims[1]));

@@ -1,4 +1,4 @@
-//! Accounts made of mocks.
+//! The mock world of identity.
 
 use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
 use crate::identity::{AccountInput, Accounts, IdentityMocks, MockPasswordHasher, SetupToken};
@@ -9,23 +9,23 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// The address of Ada.
+/// The email address of Ada.
 pub const ADDRESS: &str = "ada@example.com";
-/// The display name of Ada.
+/// The display name of the sample user.
 pub const NAME: &str = "Ada Lovelace";
-/// The password of Ada.
+/// The password of the sample user.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// A house with an account and a set-up token.
+/// An account and a setup token.
 #[derive(Clone, Default)]
 pub struct House {
-    /// The account.
+    /// The only account, if there is one.
     pub user: Option<User>,
-    /// Whether an account is an admin's.
+    /// Whether some account has the role `admin`.
     pub has_admin: bool,
-    /// The token of the set-up.
+    /// The setup token, if one was issued.
     pub token: Option<SetupToken>,
-    /// What was done.
+    /// The calls that the units of work have received.
     pub seen: Seen,
 }
 
@@ -69,7 +69,7 @@ impl World for House {
 }
 
 impl House {
-    /// A unit of work in which everything succeeds, after an earlier one that is known not to have been stored.
+    /// A unit of work in which each call succeeds, and which finds that the earlier attempt was not stored.
     #[must_use]
     pub fn after_a_miss(&self) -> MockUnit<IdentityMocks> {
         let mut unit = self.open();
@@ -77,7 +77,7 @@ impl House {
         unit
     }
 
-    /// A unit of work that finds the earlier one stored, and in which each write fails the test.
+    /// A unit of work that finds that the earlier attempt was stored. Each write fails the test.
     #[must_use]
     pub fn after_a_hit(&self) -> MockUnit<IdentityMocks> {
         let mut unit = self.looking();
@@ -85,10 +85,10 @@ impl House {
         unit
     }
 
-    /// Checks that no address, name, password or hash is in any event.
+    /// Checks that no event contains an address, name, password or hash.
     ///
     /// # Panics
-    /// If one is.
+    /// If an event contains one.
     pub fn assert_events_name_no_person(&self) {
         for event in self.seen.events() {
             let shown = format!("{event:?}").to_lowercase();
@@ -99,7 +99,7 @@ impl House {
     }
 }
 
-/// The account of Ada, who is user 1.
+/// The account of Ada, user 1.
 ///
 /// # Panics
 /// Never.
@@ -116,13 +116,13 @@ pub fn hash_of(password: &str) -> String {
     format!("$argon2id${password}")
 }
 
-/// The account of Ada, as typed.
+/// The input that creates the account of Ada.
 #[must_use]
 pub fn account() -> AccountInput {
     AccountInput { email: ADDRESS.to_owned(), password: PASSWORD.to_owned(), display_name: NAME.to_owned() }
 }
 
-/// Hashes exactly so many passwords.
+/// A hasher that must be called exactly `times` times.
 #[must_use]
 pub fn hashing(times: usize) -> MockPasswordHasher {
     let mut hasher = MockPasswordHasher::new();
@@ -130,7 +130,7 @@ pub fn hashing(times: usize) -> MockPasswordHasher {
     hasher
 }
 
-/// Makes accounts with this hasher, in a fixed runtime.
+/// Builds [`Accounts`] with this hasher, in a fixed runtime.
 #[must_use]
 pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
     let (runtime, clock) = fixed_runtime();

@@ -1,9 +1,9 @@
-//! Doubles and samples for tests: clocks that stand still, identifiers that count, stores that follow a script, actors
-//! and entities, and for each context a world made of mocks.
+//! Doubles and samples for tests: a clock that a test moves, ids that count, stores that follow a script, actors and
+//! entities, and a mock world for each context.
 //!
-//! The mock of a port is beside the port: `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`], [`House`]) holds
-//! entities; its units of work find them, and [`Seen`] notes what was done. A test narrows a unit down by expectations of
-//! its own.
+//! The mock of a port is beside the port, such as `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`] or
+//! [`House`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A test can add expectations
+//! to a unit.
 //!
 //! ```
 //! use skep_application::{ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand}, testing::*};

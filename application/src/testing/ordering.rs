@@ -1,4 +1,4 @@
-//! A shop made of mocks.
+//! The mock world of ordering.
 
 use super::{MockUnit, Seen, World};
 use crate::ordering::OrderingMocks;
@@ -10,15 +10,15 @@ use skep_domain::{
 /// A shop with products, their stock and an order.
 #[derive(Clone, Default)]
 pub struct Shop {
-    /// The products.
+    /// All products that exist.
     pub products: Vec<Product>,
-    /// The levels of the products.
+    /// The stock levels of the products.
     pub levels: Vec<StockLevel>,
-    /// The reservations of the order.
+    /// All reservations that exist.
     pub reservations: Vec<Reservation>,
-    /// The order.
+    /// The only order, if there is one.
     pub order: Option<Order>,
-    /// What was done.
+    /// The calls that the units of work have received.
     pub seen: Seen,
 }
 

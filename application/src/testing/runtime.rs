@@ -1,4 +1,4 @@
-//! Time that stands still until a test moves it, and identifiers that count.
+//! A clock that a test moves, and ids that count.
 
 use crate::kernel::{Clock, IdGenerator, Random, Runtime, Sleeper};
 use async_trait::async_trait;
@@ -12,7 +12,7 @@ use std::{
 };
 use uuid::Uuid;
 
-/// A clock that stands still at 2026-01-01T00:00:00Z until [`FixedClock::advance`].
+/// A clock that starts at 2026-01-01T00:00:00Z and moves only when a test calls its methods.
 #[derive(Debug)]
 pub struct FixedClock(Mutex<(Timestamp, Duration)>);
 
@@ -24,14 +24,14 @@ impl Default for FixedClock {
 }
 
 impl FixedClock {
-    /// Both clocks go on by `duration`.
+    /// Moves the wall clock and the monotonic clock forward by `duration`.
     pub fn advance(&self, duration: Duration) {
         let mut times = self.0.lock().expect("no holder panics");
         times.0 = times.0.plus_millis(i64::try_from(duration.as_millis()).expect("tests wait for days at most"));
         times.1 += duration;
     }
 
-    /// The wall clock jumps; the monotonic one does not.
+    /// Sets the wall clock. The monotonic clock stays as it is.
     pub fn jump_to(&self, now: Timestamp) {
         self.0.lock().expect("no holder panics").0 = now;
     }
@@ -46,12 +46,12 @@ impl Clock for FixedClock {
     }
 }
 
-/// Identifiers that count from 1.
+/// Generates the ids 1, 2, 3 and so on.
 #[derive(Debug, Default)]
 pub struct SeqIds(AtomicU64);
 
 impl SeqIds {
-    /// The `n`th identifier, from 1.
+    /// The `n`th id; the first one is 1.
     #[must_use]
     pub fn nth(n: u64) -> Uuid {
         Uuid::from_u128(u128::from(n))
@@ -64,7 +64,7 @@ impl IdGenerator for SeqIds {
     }
 }
 
-/// Always the same bits.
+/// Returns these bits each time.
 #[derive(Debug, Default)]
 pub struct FixedRandom(pub u64);
 
@@ -77,7 +77,7 @@ impl Random for FixedRandom {
     }
 }
 
-/// Does not wait: the clock goes on instead.
+/// Moves the clock forward and does not wait.
 #[derive(Debug)]
 pub struct SkippingSleeper(pub Arc<FixedClock>);
 
@@ -88,7 +88,7 @@ impl Sleeper for SkippingSleeper {
     }
 }
 
-/// All four, around one clock.
+/// A runtime of these four doubles, and its clock.
 #[must_use]
 pub fn fixed_runtime() -> (Runtime, Arc<FixedClock>) {
     let clock = Arc::new(FixedClock::default());

@@ -1,4 +1,4 @@
-//! Actors, entities and errors. The number of a sample is all that distinguishes it from the others of its kind.
+//! Sample actors, entities and errors. Samples of one kind differ only in what follows from their number.
 
 use super::SeqIds;
 use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
@@ -10,7 +10,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// The account of the `n`th user.
+/// The id of the `n`th user.
 #[must_use]
 pub fn user_id(n: u64) -> UserId {
     UserId::new(SeqIds::nth(1_000 + n))
@@ -22,13 +22,13 @@ pub fn actor(n: u64, roles: &[Role]) -> Actor {
     Actor::user(user_id(n), SessionId::new(SeqIds::nth(2_000 + n)), roles.to_vec(), "request-1")
 }
 
-/// The `n`th user, with the role of each account.
+/// The `n`th user, with the role `user`.
 #[must_use]
 pub fn user(n: u64) -> Actor {
     actor(n, &[Role::User])
 }
 
-/// User 99, who is an admin.
+/// User 99, with the role `admin`.
 #[must_use]
 pub fn admin() -> Actor {
     actor(99, &[Role::Admin, Role::User])
@@ -40,7 +40,7 @@ pub fn visitor() -> Actor {
     Actor::anonymous("request-1")
 }
 
-/// An idempotency key.
+/// A valid idempotency key.
 ///
 /// # Panics
 /// Never.
@@ -49,25 +49,25 @@ pub fn key() -> IdempotencyKey {
     IdempotencyKey::parse("key-1").expect("a valid key")
 }
 
-/// The attempt was aborted and can be repeated.
+/// An error after which the attempt is repeated.
 #[must_use]
 pub fn aborted() -> StoreError {
     StoreError::Retry("aborted".into())
 }
 
-/// The commit may be stored or not.
+/// An error of a commit that may or may not be stored.
 #[must_use]
 pub fn unknown() -> StoreError {
     StoreError::OutcomeUnknown("the connection was lost".into())
 }
 
-/// The store does not answer.
+/// An error of a store that does not answer.
 #[must_use]
 pub fn away() -> StoreError {
     StoreError::Unavailable("no server answers".into())
 }
 
-/// Fingerprints that differ for different commands: a checksum, not an HMAC.
+/// Fingerprints that differ for different commands. Each is a checksum, not an HMAC.
 #[must_use]
 pub fn fingerprints() -> Arc<dyn Fingerprints> {
     let mut fingerprints = MockFingerprints::new();
@@ -109,7 +109,7 @@ pub fn product(n: u64, price: Money) -> Product {
     Product::create(product_id(n), sku, text("Honey"), text("Sweet"), price, Timestamp::MIN).expect("a price")
 }
 
-/// The level of the `n`th product; nothing is reserved.
+/// The stock level of the `n`th product, without reservations.
 #[must_use]
 pub fn level(n: u64, on_hand: u32) -> StockLevel {
     StockLevel { on_hand, ..StockLevel::empty(product_id(n), Timestamp::MIN) }
@@ -121,7 +121,7 @@ pub fn category_id(n: u64) -> CategoryId {
     CategoryId::new(SeqIds::nth(4_000 + n))
 }
 
-/// The `n`th category, at the top of the tree. The first one has the slug `honey`, the others `honey-n`.
+/// The `n`th category, at the top of the tree. The slug of the first one is `honey`, that of the others `honey-n`.
 ///
 /// # Panics
 /// Never.
@@ -138,10 +138,10 @@ pub fn order_id(n: u64) -> OrderId {
     OrderId::new(SeqIds::nth(5_000 + n))
 }
 
-/// The `n`th order, placed by a user: so many pieces of each product.
+/// The `n`th order of a user. A line is a product and its number of pieces.
 ///
 /// # Panics
-/// If the lines cannot be an order.
+/// If the lines do not make a valid order.
 #[must_use]
 pub fn order(n: u64, customer: UserId, lines: &[(&Product, i64)]) -> Order {
     let basket: Vec<_> = lines.iter().map(|(product, quantity)| (product.id, *quantity)).collect();
@@ -151,7 +151,7 @@ pub fn order(n: u64, customer: UserId, lines: &[(&Product, i64)]) -> Order {
     order.expect("lines that add up")
 }
 
-/// The code of the error, and the fields that it names, each with its code; `ok` if there is no error.
+/// The code of the error, and its fields with their codes; `ok` if there is no error.
 pub fn problem<T>(result: &Result<T, impl AppError>) -> (&'static str, Vec<(&str, &'static str)>) {
     match result {
         Ok(_) => ("ok", vec![]),

@@ -1,4 +1,4 @@
-//! What was done in units of work that are made of mocks.
+//! Records the calls that mock units of work receive.
 
 use super::{Ending, MockUnit};
 use crate::kernel::{Claimed, IdempotencyClaim, MockIdempotencyKeys, OutboxEvent, StoreError};
@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// The calls of a world's units of work, in order, with the values that they were given. A call is named
-/// `repository.method`. Clones share what they have seen.
+/// The calls to the units of work of a world, in order, with their arguments. A call is named `repository.method`.
+/// Clones share one record.
 ///
-/// The methods that return a closure are for `returning` of a mock: `categories.expect_insert().returning(seen.stores(…))`.
+/// Pass the methods that return a closure to `returning` of a mock, as in
+/// `categories.expect_insert().returning(seen.stores(…))`.
 #[derive(Clone, Default)]
 pub struct Seen(Arc<Mutex<State>>);
 
@@ -27,7 +28,7 @@ impl Seen {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a call and the values that it was given.
+    /// Records a call and its arguments.
     pub fn note<T: Clone + Send + 'static>(&self, call: &'static str, values: &[T]) {
         self.state().calls.push((call, Box::new(values.to_vec())));
     }
@@ -36,16 +37,16 @@ impl Seen {
         self.state().endings.push(ending);
     }
 
-    /// The names of all calls.
+    /// The names of all calls, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<&'static str> {
         self.state().calls.iter().map(|(call, _)| *call).collect()
     }
 
-    /// The values that the calls of this name were given.
+    /// The arguments of all calls with this name.
     ///
     /// # Panics
-    /// If they were of another type.
+    /// If they are of another type.
     #[must_use]
     pub fn all<T: Clone + 'static>(&self, call: &str) -> Vec<T> {
         let state = self.state();
@@ -54,10 +55,10 @@ impl Seen {
         values.flat_map(|(_, values)| of_type(&**values)).collect()
     }
 
-    /// The only value that the calls of this name were given.
+    /// The only argument of all calls with this name.
     ///
     /// # Panics
-    /// If there are more or none, or it is of another type.
+    /// If there is not exactly one, or it is of another type.
     #[must_use]
     pub fn one<T: Clone + 'static>(&self, call: &str) -> T {
         let [value] =
@@ -71,7 +72,7 @@ impl Seen {
         self.all("outbox.append")
     }
 
-    /// The only event.
+    /// The only event that was appended to the outbox.
     #[must_use]
     pub fn event(&self) -> OutboxEvent {
         self.one("outbox.append")
@@ -80,36 +81,36 @@ impl Seen {
     /// The payload of the only event.
     ///
     /// # Panics
-    /// If there is another number of events.
+    /// If there is not exactly one event.
     #[must_use]
     pub fn payload(&self) -> serde_json::Value {
         serde_json::from_str(&self.event().payload).expect("a payload is JSON")
     }
 
-    /// The claims of idempotency keys.
+    /// The idempotency keys that were claimed.
     #[must_use]
     pub fn claims(&self) -> Vec<IdempotencyClaim> {
         self.all("claim")
     }
 
-    /// The answers that were kept with idempotency keys.
+    /// The answers that were stored with idempotency keys.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         self.all("fill")
     }
 
-    /// How units of work were ended.
+    /// How each unit of work ended, in order.
     #[must_use]
     pub fn endings(&self) -> Vec<Ending> {
         self.state().endings.clone()
     }
 
-    /// From now on each claim of a key finds this answer.
+    /// Makes each later claim of a key find this answer.
     pub fn replay(&self, answer: &str) {
         self.state().replayed = Some(answer.to_owned());
     }
 
-    /// A unit of work that claims keys, and in which each other call fails the test.
+    /// A unit of work that can claim keys. Each other call fails the test.
     #[must_use]
     pub fn looking<Mocks: Default>(&self) -> MockUnit<Mocks> {
         let mut unit = MockUnit::noting(self);
@@ -117,7 +118,7 @@ impl Seen {
         unit
     }
 
-    /// Claims of keys find this; if nothing is given, what was named by [`Seen::replay`], or that the key is new.
+    /// Sets the result of claims. With `None`, it is the answer of [`Seen::replay`], or else that the key is new.
     pub fn claims_find(&self, keys: &mut MockIdempotencyKeys, found: Option<Claimed>) {
         let seen = self.clone();
         keys.expect_claim().returning(move |claim| {
@@ -127,7 +128,7 @@ impl Seen {
         });
     }
 
-    /// Lets a unit of work keep answers with idempotency keys.
+    /// Lets a unit of work store answers with idempotency keys.
     pub fn keeps_answers<Mocks>(&self, unit: &mut MockUnit<Mocks>) {
         let seen = self.clone();
         unit.idempotency.expect_fill().returning(move |_, answer| {
@@ -136,13 +137,13 @@ impl Seen {
         });
     }
 
-    /// Lets a unit of work keep answers and append events.
+    /// Lets a unit of work store answers and append events.
     pub fn writes<Mocks>(&self, unit: &mut MockUnit<Mocks>) {
         unit.outbox.expect_append().returning(self.stores("outbox.append"));
         self.keeps_answers(unit);
     }
 
-    /// Finds the thing that has the id.
+    /// Records the call, and finds the thing with the id.
     pub fn finds<Id: Copy + PartialEq + Send + 'static, T: Clone + Send + 'static>(
         &self,
         call: &'static str,
@@ -153,7 +154,7 @@ impl Seen {
         move |id| Ok(find(&[id])?.pop())
     }
 
-    /// Finds the things that have these ids.
+    /// Records the call, and finds the things with these ids.
     pub fn finds_many<Id: Copy + PartialEq + Send + 'static, T: Clone + Send + 'static>(
         &self,
         call: &'static str,
@@ -167,7 +168,7 @@ impl Seen {
         }
     }
 
-    /// Stores the thing.
+    /// Records the call with the thing, and succeeds.
     pub fn stores<T: Clone + Send + 'static>(
         &self,
         call: &'static str,
@@ -179,7 +180,7 @@ impl Seen {
         }
     }
 
-    /// Stores the things.
+    /// Records the call with the things, and succeeds.
     pub fn stores_many<T: Clone + Send + 'static>(
         &self,
         call: &'static str,
@@ -191,7 +192,7 @@ impl Seen {
         }
     }
 
-    /// Stores the thing over its version, and answers the next one.
+    /// Records the call with the thing, and returns the version after its own.
     pub fn saves<T: Clone + Send + 'static>(
         &self,
         call: &'static str,

@@ -1,4 +1,4 @@
-//! Mock units of work, and a store that hands them out by a script.
+//! Mock units of work, and a store that returns them in the order of a script.
 
 use super::{Seen, away};
 use crate::kernel::{
@@ -12,37 +12,37 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// How a mock unit of work was ended.
+/// How a mock unit of work ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// `commit` was called.
     Committed,
     /// `rollback` was called.
     RolledBack,
-    /// Neither: it was dropped.
+    /// The unit was dropped without either call.
     Dropped,
 }
 
-/// A unit of work that is made of mocks: those of a context, and those that every context has. The mocks of the context
-/// are reached directly, as in `unit.products.expect_find()`.
+/// A unit of work made of mocks: those of a context, and those that all contexts share. The mocks of the context are
+/// fields of the unit, as in `unit.products.expect_find()`.
 #[derive(Default)]
 pub struct MockUnit<Mocks> {
-    /// The mocks of the context.
+    /// The repositories of the context.
     pub parts: Mocks,
-    /// The idempotency keys.
+    /// The mock that claims idempotency keys.
     pub idempotency: MockIdempotencyKeys,
-    /// The outbox.
+    /// The mock that events are appended to.
     pub outbox: MockOutbox,
-    /// What `commit` answers, if not `Ok`.
+    /// The error that `commit` returns; `None` means success.
     pub commit_error: Option<StoreError>,
-    /// What `rollback` answers, if not `Ok`.
+    /// The error that `rollback` returns; `None` means success.
     pub rollback_error: Option<StoreError>,
     seen: Seen,
     ended: bool,
 }
 
 impl<Mocks: Default> MockUnit<Mocks> {
-    /// A unit of work whose ending is noted here, and in which each call fails the test.
+    /// A unit of work that records its ending in `seen`. Each call fails the test.
     #[must_use]
     pub fn noting(seen: &Seen) -> Self {
         let mut unit = Self::default();
@@ -52,14 +52,14 @@ impl<Mocks: Default> MockUnit<Mocks> {
 }
 
 impl<Mocks> MockUnit<Mocks> {
-    /// The same, but `commit` answers this.
+    /// Makes `commit` return this error.
     #[must_use]
     pub fn with_commit_error(mut self, error: StoreError) -> Self {
         self.commit_error = Some(error);
         self
     }
 
-    /// The same, but `rollback` answers this.
+    /// Makes `rollback` return this error.
     #[must_use]
     pub fn with_rollback_error(mut self, error: StoreError) -> Self {
         self.rollback_error = Some(error);
@@ -114,20 +114,20 @@ impl<Mocks: Send> UnitOfWork for MockUnit<Mocks> {
     }
 }
 
-/// A unit of work without any repository of a context.
+/// A unit of work without the repositories of a context.
 pub type MockBareUnit = MockUnit<()>;
 
-/// A store that answers each `begin` with the next unit of work of its script, and panics at the end of the script.
+/// A store that returns the next unit of work of its script from each `begin`. It panics after the last one.
 pub struct Scripted<Tx: ?Sized> {
     script: Mutex<VecDeque<Result<Box<Tx>, StoreError>>>,
     begun: Mutex<Vec<(TxMode, Vec<Key>)>>,
 }
 
-/// More units of work than attempts are made before [`run`](crate::kernel::run) gives up.
+/// More units of work than [`run`](crate::kernel::run) uses before it gives up.
 pub const ENOUGH: usize = 300;
 
 impl<Tx: ?Sized> Scripted<Tx> {
-    /// A store that answers with these units of work, for example [`MockUnit`]s.
+    /// A store that returns these units of work, for example [`MockUnit`]s.
     #[must_use]
     pub fn of<U>(units: impl IntoIterator<Item = U>) -> Arc<Self>
     where
@@ -136,7 +136,7 @@ impl<Tx: ?Sized> Scripted<Tx> {
         Self::new(units.into_iter().map(Tx::from_unit).map(Ok))
     }
 
-    /// A store that is away permanently after these units of work.
+    /// A store that returns these units of work, and then fails with [`away`] each time.
     #[must_use]
     pub fn then_away<U>(units: impl IntoIterator<Item = U>) -> Arc<Self>
     where
@@ -146,7 +146,7 @@ impl<Tx: ?Sized> Scripted<Tx> {
         Self::new(units.chain(std::iter::repeat_with(|| Err(away())).take(ENOUGH)))
     }
 
-    /// A store that is never to be asked.
+    /// A store on which `begin` must not be called.
     #[must_use]
     pub fn untouched() -> Arc<Self> {
         Self::new([])
@@ -156,13 +156,13 @@ impl<Tx: ?Sized> Scripted<Tx> {
         Arc::new(Self { script: Mutex::new(script.into_iter().collect()), begun: Mutex::default() })
     }
 
-    /// How many units of work were not asked for.
+    /// The number of units of work that are left in the script.
     #[must_use]
     pub fn left(&self) -> usize {
         self.script.lock().expect("no holder panics").len()
     }
 
-    /// What the units of work were asked for with: whether they may write, and what they contend for.
+    /// The arguments of each `begin`: whether the unit may write, and the keys that it contends for.
     #[must_use]
     pub fn begun(&self) -> Vec<(TxMode, Vec<Key>)> {
         self.begun.lock().expect("no holder panics").clone()
@@ -173,6 +173,6 @@ impl<Tx: ?Sized> Scripted<Tx> {
 impl<Tx: ?Sized + Send + 'static> Begin<Tx> for Scripted<Tx> {
     async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<Tx>, StoreError> {
         self.begun.lock().expect("no holder panics").push((mode, contended.to_vec()));
-        self.script.lock().expect("no holder panics").pop_front().expect("a unit of work that the script does not have")
+        self.script.lock().expect("no holder panics").pop_front().expect("the script has another unit of work")
     }
 }

@@ -1,8 +1,8 @@
-//! Two adapters that a program brings itself. The tests put both through the clauses that are about them.
+//! Two adapters of a program that embeds Skep. The tests run the clauses of their ports.
 
-/// A rate limiter.
+/// A rate limiter in memory.
 pub mod limits;
-/// A store of products that has nothing else.
+/// A store with products only.
 pub mod products;
 #[cfg(test)]
 mod tests;

@@ -3,14 +3,14 @@ use skep_application::kernel::{Clock, Gcra, Limit, RateLimits, StoreError, Verdi
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::Mutex;
 
-/// Counts in one map. `Gcra` does the arithmetic; the adapter remembers when each key is without debt again.
+/// Counts calls in one map. `Gcra` does the arithmetic. The adapter stores the time at which each key is free of debt.
 pub struct OwnLimits {
     clock: Arc<dyn Clock>,
     free_at: Mutex<HashMap<String, u64>>,
 }
 
 impl OwnLimits {
-    /// Counts by the monotonic clock.
+    /// Builds a limiter that uses the monotonic clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, free_at: Mutex::default() }
     }

@@ -10,14 +10,14 @@ use tokio::sync::{Mutex, OwnedMutexGuard, RwLock};
 
 type Done<T> = Result<T, StoreError>;
 
-/// Products in one table, which knows keys, versions and unique values. One unit of work writes at a time.
+/// Products in one table, which checks keys, versions and unique values. One unit of work writes at a time.
 #[derive(Clone, Default)]
 pub struct OwnProducts {
     rows: Arc<RwLock<Table<Product>>>,
     turn: Arc<Mutex<()>>,
 }
 
-/// A unit of work: its own copy of the rows, and the turn if it may write.
+/// A unit of work. It has its own copy of the rows, and holds the turn if it may write.
 pub struct OwnUnit {
     store: OwnProducts,
     draft: Table<Product>,
@@ -26,7 +26,7 @@ pub struct OwnUnit {
 }
 
 impl OwnProducts {
-    /// Opens a unit of work.
+    /// Opens a unit of work. A writing unit waits for its turn.
     pub async fn open(&self, mode: TxMode) -> OwnUnit {
         let turn = if mode == TxMode::Write { Some(self.turn.clone().lock_owned().await) } else { None };
         OwnUnit { store: self.clone(), draft: self.rows.read().await.clone(), failed: false, turn }

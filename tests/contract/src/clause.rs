@@ -1,4 +1,4 @@
-//! A clause, and putting a subject through it.
+//! Clauses, and the functions that run them.
 
 use crate::{
     check::{Checked, Failure},
@@ -14,24 +14,24 @@ use std::{
     time::Duration,
 };
 
-/// A clause that takes longer hangs.
+/// A clause that takes longer counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 type Trial<S> = Arc<dyn for<'a> Fn(&'a Given<S>) -> BoxFuture<'a, Checked> + Send + Sync>;
 
-/// One thing that every adapter of a subject must do.
+/// A rule for all adapters of a subject, and its trial: the function that tests it.
 pub struct Clause<S: Subject + ?Sized = dyn Store> {
-    /// The port, or what spans ports.
+    /// The port, or the topic of a rule that spans ports.
     pub subject: &'static str,
-    /// The rule.
+    /// States the rule, in `snake_case`.
     pub name: &'static str,
-    /// The numbered clauses that it is the trial of, as `Trait 1`.
+    /// The numbered promises in the documentation of ports that the clause tests, such as `Outbox 1`.
     pub proves: &'static [&'static str],
-    /// What it takes for granted.
+    /// What the harness must be able to do.
     pub needs: &'static [Need],
-    /// In which state it wants the store.
+    /// The state of the store at the start.
     pub start: Start,
     /// The source file of the trial.
     pub file: &'static str,
@@ -46,7 +46,7 @@ impl<S: Subject + ?Sized> Clone for Clause<S> {
 }
 
 impl<S: Subject + ?Sized> fmt::Display for Clause<S> {
-    /// The name, what it proves, and the file of the trial.
+    /// Writes the name, the promises that the clause tests, and the file of the trial.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}::{}", self.subject, self.name)?;
         if !self.proves.is_empty() {
@@ -57,7 +57,7 @@ impl<S: Subject + ?Sized> fmt::Display for Clause<S> {
 }
 
 impl<S: Subject + ?Sized> Clause<S> {
-    /// The same clause, for a subject of which its own is a part.
+    /// Makes a clause for a greater subject, which has the subject of this clause as a part.
     fn of<T: Subject + ?Sized>(self, part: fn(Arc<T>) -> Arc<S>) -> Clause<T> {
         let Self { subject, name, proves, needs, start, file, run } = self;
         let run: Trial<T> = Arc::new(move |whole: &Given<T>| {
@@ -68,7 +68,7 @@ impl<S: Subject + ?Sized> Clause<S> {
     }
 }
 
-/// The same clauses, for a subject of which their own is a part.
+/// Makes clauses for a greater subject, which has the subject of these clauses as a part.
 pub(crate) fn of<S: Subject + ?Sized, T: Subject + ?Sized>(
     clauses: Vec<Clause<S>>,
     part: fn(Arc<T>) -> Arc<S>,
@@ -76,7 +76,7 @@ pub(crate) fn of<S: Subject + ?Sized, T: Subject + ?Sized>(
     clauses.into_iter().map(|clause| clause.of(part)).collect()
 }
 
-/// The subject under trial.
+/// The subject that a clause runs on.
 pub(crate) struct Given<S: Subject + ?Sized> {
     pub(crate) store: Arc<S>,
     instance: Arc<Box<dyn Instance<S>>>,
@@ -84,7 +84,7 @@ pub(crate) struct Given<S: Subject + ?Sized> {
 }
 
 impl<S: Subject + ?Sized> Given<S> {
-    /// Reports something worth reading even if the clause holds.
+    /// Adds a line to the report, even if the clause holds.
     pub(crate) fn note(&self, text: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
@@ -97,7 +97,7 @@ impl<S: Subject + ?Sized> Given<S> {
         self.instance.hosted(steps).await
     }
 
-    /// The hands on its server and wire.
+    /// The faults that the harness can make.
     pub(crate) fn faults(&self) -> &dyn Faults {
         self.instance.faults()
     }
@@ -108,7 +108,7 @@ impl<S: Subject + ?Sized> Given<S> {
     }
 }
 
-/// An instance of which a clause sees a part.
+/// An instance of a greater subject, as an instance of one of its parts.
 struct Part<S: Subject + ?Sized, P: Subject + ?Sized> {
     whole: Arc<Box<dyn Instance<S>>>,
     part: fn(Arc<S>) -> Arc<P>,
@@ -130,17 +130,17 @@ impl<S: Subject + ?Sized, P: Subject + ?Sized> Instance<P> for Part<S, P> {
     }
 }
 
-/// A clause that holds.
+/// The result of a clause that holds.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What it found worth reporting, for example how long something took.
+    /// Lines of the clause, for example how long something took.
     pub notes: Vec<String>,
 }
 
-/// Puts a new subject through a clause.
+/// Runs a clause on a new subject.
 ///
 /// # Errors
-/// Why the clause does not hold or could not be tried, with the name of the clause and the file of its trial.
+/// Why the clause does not hold or could not run, with the name of the clause and the file of its trial.
 pub async fn run<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<S>) -> Result<Report, Failure> {
     attempt(harness, clause).await.map_err(|failure| failure.of(clause))
 }
@@ -151,7 +151,7 @@ async fn attempt<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<
     let given = Given { store: instance.store(), instance: instance.clone(), notes: notes.clone() };
     let trial = {
         let run = clause.run.clone();
-        // A task of its own, so that a panic does not keep the store from being removed.
+        // A separate task, so that the store is removed even if the clause panics.
         tokio::spawn(async move { tokio::time::timeout(PATIENCE, run(&given)).await })
     };
     let verdict = match trial.await {
@@ -168,19 +168,19 @@ async fn attempt<S: Subject + ?Sized>(harness: &dyn Harness<S>, clause: &Clause<
     Ok(Report { notes })
 }
 
-/// What [`prove`] found about a subject that keeps every clause it could be put through.
+/// The result of [`prove`] if all clauses that could run hold.
 #[derive(Debug)]
 pub struct Proof {
-    /// How many clauses hold.
+    /// The number of clauses that hold.
     pub held: usize,
-    /// The clauses that the subject cannot be put through, with the reason that [`Harness::lacks`] gives.
+    /// The clauses that could not run, each with the reason from [`Harness::lacks`].
     pub skipped: Vec<(String, &'static str)>,
 }
 
-/// Puts a subject through these clauses, one after the other, a new subject for each.
+/// Runs these clauses one after the other, each on a new subject.
 ///
 /// # Errors
-/// Every clause that does not hold, one in a line.
+/// All clauses that do not hold, one per line.
 pub async fn prove<S: Subject + ?Sized>(harness: &dyn Harness<S>, clauses: Vec<Clause<S>>) -> Result<Proof, Failure> {
     let (mut proof, mut failures) = (Proof { held: 0, skipped: vec![] }, vec![]);
     for clause in clauses {
@@ -203,8 +203,8 @@ pub async fn prove<S: Subject + ?Sized>(harness: &dyn Harness<S>, clauses: Vec<C
     )))
 }
 
-/// Lists the clauses of a subject: `function ["what it proves"] {what it needs} (start Empty)`, after those that laws
-/// make. Or the clauses of a law, `name<E: Trait>: function {what it needs}`, for each subject that asks for them.
+/// Lists the clauses of a subject, as `function ["promise"] {need} (start Empty)`. They follow the clauses of the laws.
+/// Or lists the clauses of a law for a subject, as `name<E: Trait>: function {need}`.
 macro_rules! clauses {
     ($list:ident<$entity:ident: $law:ident>: $($name:ident $({$($need:expr),+})?),+ $(,)?) => {
         pub(crate) fn $list<$entity: $law>(subject: &'static str) -> Vec<$crate::clause::Clause<$entity::Store>> {

@@ -1,30 +1,30 @@
-//! What the suite needs from an adapter that is put under trial.
+//! The interface between the suite and the adapter under test.
 
 use crate::check::Failure;
 use async_trait::async_trait;
 use skep_application::Store;
 use std::sync::Arc;
 
-/// What clauses are run on: a port such as `dyn RateLimits`, a part of a store such as [`crate::catalog::Products`], the
-/// store of a context such as `dyn CatalogStore`, or a whole `dyn Store`.
+/// The type that clauses run on: a port such as `dyn RateLimits`, a part of a store such as
+/// [`crate::catalog::Products`], the store of a context such as `dyn CatalogStore`, or a whole `dyn Store`.
 pub trait Subject: Send + Sync + 'static {}
 
 impl<S: Send + Sync + ?Sized + 'static> Subject for S {}
 
-/// In which state a store is handed out.
+/// The state of a new store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// Never migrated.
+    /// The store was never migrated.
     Empty,
-    /// Migrated, without data.
+    /// The store is migrated and has no data.
     Migrated,
 }
 
-/// What a clause takes for granted beyond the subject itself.
+/// What a clause needs from the harness, apart from the subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Need {
-    /// [`Instance::second`] counts together with [`Instance::store`]. Asked for by the clauses of rate limits alone: two
-    /// instances of a store always share their data.
+    /// [`Instance::second`] counts calls together with [`Instance::store`]. Only clauses of rate limits need this,
+    /// because two instances of a store always share their data.
     Shared,
     /// [`Faults::break_commits`] with this fault.
     CommitFault(CommitFault),
@@ -34,82 +34,82 @@ pub enum Need {
     Full,
     /// [`Faults::round_trips`].
     RoundTrips,
-    /// [`Instance::hosted`], and a store whose schema may be moved, so that it is useless afterwards.
+    /// [`Instance::hosted`], and a store whose schema the clause may change. The store cannot be used afterwards.
     Schema,
 }
 
-/// What goes wrong with commits. The suite's units append an event to the outbox each, in case that matters to how the
-/// fault is made.
+/// A fault of commits. It only has to affect units that append an event to the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitFault {
-    /// The store refuses to commit, and undoes the unit.
+    /// The store refuses to commit and undoes the unit.
     Aborted,
-    /// The commit is carried out, but no answer comes.
+    /// The store commits, but the answer is lost.
     LostWithEffect,
-    /// The commit does not arrive, no answer comes, and the store undoes the unit.
+    /// The commit does not reach the store, which undoes the unit. There is no answer.
     LostWithoutEffect,
-    /// No answer comes and the unit stays open in the store; the commit arrives at [`Faults::mend`].
+    /// There is no answer, and the unit stays open in the store until [`Faults::mend`]. Then the commit arrives.
     LostOnItsWay,
 }
 
-/// Hands out subjects of one kind: all that an adapter's author writes to use the suite.
+/// Opens subjects of one kind. This is all that the author of an adapter writes to use the suite.
 #[async_trait]
 pub trait Harness<S: Subject + ?Sized = dyn Store>: Send + Sync {
-    /// The name of the kind, the first part of the name of every trial.
+    /// The name of the kind of subject, which is the first part of the name of each trial.
     fn name(&self) -> &str;
 
-    /// Why subjects of this kind cannot have what a clause needs; `None` if they can. A harness that does not say
-    /// offers nothing but the subject, and the clauses that need more are reported as skipped.
+    /// The reason why this harness cannot provide a need; `None` if it can. By default it provides the subject only,
+    /// and clauses that need more are reported as skipped.
     fn lacks(&self, _need: Need) -> Option<&'static str> {
-        Some("the harness offers the subject alone")
+        Some("the harness provides the subject only")
     }
 
-    /// A new subject with data of its own, on which nothing but `needs` will be asked for.
+    /// Opens a new subject with its own data. Only the given needs will be used.
     ///
     /// # Errors
-    /// Why it cannot be made.
+    /// The reason why the subject cannot be opened.
     async fn fresh(&self, start: Start, needs: &[Need]) -> Result<Box<dyn Instance<S>>, Failure>;
 }
 
-/// One subject, and what the harness can do to it.
+/// A subject, and what the harness can do with it.
 #[async_trait]
 pub trait Instance<S: Subject + ?Sized = dyn Store>: Send + Sync {
-    /// The subject.
+    /// Returns the subject itself.
     fn store(&self) -> Arc<S>;
 
-    /// Another instance of the program on the same data, out of reach of [`Instance::faults`].
+    /// Opens another instance of the program on the same data. [`Instance::faults`] must not affect it.
     ///
     /// # Errors
-    /// Why it cannot be opened.
+    /// The reason why it cannot be opened.
     async fn second(&self) -> Result<Arc<S>, Failure>;
 
-    /// The hands on the server and the wire, for the needs that [`Harness::lacks`] does not deny.
+    /// The faults that the harness can make, for the needs that [`Harness::lacks`] does not deny.
     fn faults(&self) -> &dyn Faults {
         &NoFaults
     }
 
-    /// Another instance, of a program that embeds ours and brings the set `suite` of its own, after `foundation`, with
-    /// so many steps, at most three. The third always fails, after it has changed something. It is not migrated.
+    /// Opens another instance, of a program that embeds Skep and adds the set `suite` after `foundation`, with the
+    /// given number of steps, at most three. The third step changes something and then always fails. The set is not
+    /// applied yet.
     ///
     /// # Errors
-    /// Why it cannot be opened.
+    /// The reason why it cannot be opened.
     async fn hosted(&self, _steps: usize) -> Result<Arc<S>, Failure> {
         Err(Failure::new(UNOFFERED))
     }
 
-    /// Removes the data.
+    /// Removes the data of the subject.
     async fn destroy(self: Box<Self>) {}
 }
 
-/// The harness of an adapter that lives in this process and needs nothing but to be made. Where a clause
-/// asks for a second instance on the same data, it gets the first one.
+/// The harness of an adapter in this process that needs only a constructor. A clause that opens a second instance on
+/// the same data gets the first one.
 pub struct InProcess<S: Subject + ?Sized> {
     name: &'static str,
     make: fn() -> Arc<S>,
 }
 
 impl<S: Subject + ?Sized> InProcess<S> {
-    /// Puts what `make` returns under trial, a new one for each clause.
+    /// Runs each clause on a new subject from `make`.
     #[must_use]
     pub const fn new(name: &'static str, make: fn() -> Arc<S>) -> Self {
         Self { name, make }
@@ -123,7 +123,7 @@ impl<S: Subject + ?Sized> Harness<S> for InProcess<S> {
     }
 
     fn lacks(&self, _need: Need) -> Option<&'static str> {
-        Some("the adapter is in this process: it has no server, and no second instance")
+        Some("the adapter is in this process, without a server or a second instance")
     }
 
     async fn fresh(&self, _: Start, _: &[Need]) -> Result<Box<dyn Instance<S>>, Failure> {
@@ -144,49 +144,49 @@ impl<S: Subject + ?Sized> Instance<S> for Made<S> {
     }
 }
 
-/// The hands on the server and the wire of an [`Instance`]. Faults are made there, never by a wrapper around the store.
+/// Makes faults in the server or on the wire of an [`Instance`], never by a wrapper around the store.
 #[async_trait]
 pub trait Faults: Send + Sync {
-    /// From now on every commit of [`Instance::store`] goes wrong.
+    /// Makes each later commit of [`Instance::store`] fail in this way.
     ///
     /// # Errors
-    /// Why the fault cannot be made.
+    /// The reason why the fault cannot be made.
     async fn break_commits(&self, fault: CommitFault) -> Result<(), Failure>;
 
     /// Ends the fault. A commit that was on its way has arrived when this returns.
     ///
     /// # Errors
-    /// Why it goes on.
+    /// The reason why the fault cannot be ended.
     async fn mend(&self) -> Result<(), Failure>;
 
-    /// How many commits were lost so far, by the faults that lose them.
+    /// The number of commits that faults have lost so far.
     fn lost_commits(&self) -> u64;
 
     /// Cuts every connection of [`Instance::store`] to its server, once.
     ///
     /// # Errors
-    /// Why they are not cut.
+    /// The reason why they cannot be cut.
     async fn cut_connections(&self) -> Result<(), Failure>;
 
-    /// Keeps [`Instance::store`] and its server apart, until [`Faults::mend`].
+    /// Stops all traffic between [`Instance::store`] and its server until [`Faults::mend`].
     ///
     /// # Errors
-    /// Why they still meet.
+    /// The reason why it cannot be stopped.
     async fn isolate(&self) -> Result<(), Failure>;
 
-    /// Leaves no space for a write, until it is ended by [`Faults::mend`].
+    /// Leaves no space for writes until [`Faults::mend`].
     ///
     /// # Errors
-    /// Why there is space.
+    /// The reason why the space cannot be taken.
     async fn fill(&self) -> Result<(), Failure>;
 
-    /// How many requests [`Instance::store`] has sent to its server so far.
+    /// The number of requests that [`Instance::store`] has sent to its server so far.
     fn round_trips(&self) -> u64;
 }
 
 const UNOFFERED: &str = "the harness cannot do this, but its `lacks` does not say so";
 
-/// The hands of a harness that denies every need.
+/// The faults of a harness that denies all needs.
 struct NoFaults;
 
 #[async_trait]

@@ -1,16 +1,17 @@
-//! The contract suite: what every store must do, clause by clause, as the ports say it.
+//! The contract suite. Its clauses test what the documentation of the ports promises, on any adapter.
 //!
-//! An adapter's author writes a [`Harness`] that hands out fresh instances, and runs the clauses of what the adapter is
-//! with [`prove`]. An adapter inside the process needs no harness of its own: [`InProcess`] makes one of its constructor. The suite knows the ports alone: no driver, no address, no schema beyond the names that
-//! [`skep_application::kernel::Constraint`] gives.
+//! The author of an adapter writes a [`Harness`] that opens fresh instances, and passes it to [`prove`] together with
+//! the clauses of the adapter's ports. For an adapter inside the process, [`InProcess`] makes a harness from the
+//! constructor. The suite uses the ports only. It knows no driver, no address, and no part of the schema except the
+//! names of [`skep_application::kernel::Constraint`].
 //!
-//! | the adapter is | subject | clauses |
+//! | adapter | subject | clauses |
 //! | --- | --- | --- |
-//! | a limiter | `dyn RateLimits` | [`limits::clauses`] |
+//! | a rate limiter | `dyn RateLimits` | [`limits::clauses`] |
 //! | one repository and its queries | [`catalog::Products`], [`identity::Users`] … | [`catalog::products`], [`identity::users`] … |
 //! | the store of one context | `dyn CatalogStore` … | [`catalog::clauses`] … |
 //! | such a store with an outbox | [`unit_of_work::CatalogUnits`], [`ordering::Sale`] | [`unit_of_work::clauses`], [`ordering::buying`] |
-//! | what units carry, or what a program asks at its start | [`kernel`] and [`operations`] | [`kernel::outbox`] … |
+//! | an outbox, keys, migrations or health | see [`kernel`] and [`operations`] | [`kernel::outbox`] … |
 //! | a whole store | `dyn Store` | [`clauses`] |
 //!
 //! ```
@@ -28,8 +29,8 @@
 //! # }
 //! ```
 //!
-//! A clause that a store cannot be put through is named by [`Harness::lacks`], with the reason, and is never passed over
-//! in silence. Faults are made in the server or on the wire, never by a wrapper around the store.
+//! If a clause cannot run on a store, [`Harness::lacks`] gives the reason, and the report lists the clause as skipped.
+//! Faults are made in the server or on the wire, never by a wrapper around the store.
 
 mod check;
 mod clause;
@@ -54,7 +55,7 @@ pub use clause::{Clause, Proof, Report, prove, run};
 pub use harness::{CommitFault, Faults, Harness, InProcess, Instance, Need, Start, Subject};
 pub use sale::{Sales, open_shop};
 
-/// Every clause of every port of a store, grouped by port.
+/// All clauses for a whole store, grouped by port.
 #[must_use]
 pub fn clauses() -> Vec<Clause> {
     [
@@ -68,7 +69,7 @@ pub fn clauses() -> Vec<Clause> {
     .concat()
 }
 
-/// The guide, whose blocks are compiled and run as tests.
+/// The code blocks of the guide are compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/write-an-adapter.md")]
 mod guide {}

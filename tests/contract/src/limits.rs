@@ -16,7 +16,7 @@ clauses! { list of "rate_limits" on dyn RateLimits:
     keys_do_not_touch_each_other ["RateLimits 2"],
     any_text_is_a_key,
     a_bucket_fills_up_again ["RateLimits 3"],
-    a_verdict_tells_what_is_left,
+    a_verdict_has_the_remaining_calls,
     instances_count_together ["RateLimits 1"] {Need::Shared},
 }
 
@@ -153,7 +153,7 @@ async fn a_bucket_fills_up_again(given: &Given) -> Checked {
     equal((verdict.allowed, verdict.remaining), (true, 2))
 }
 
-async fn a_verdict_tells_what_is_left(given: &Given) -> Checked {
+async fn a_verdict_has_the_remaining_calls(given: &Given) -> Checked {
     let limit = limit(4, HOUR);
     let step = HOUR / 4;
     let mut before = None;

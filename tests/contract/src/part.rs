@@ -1,10 +1,10 @@
-//! Subjects that are less than the store of a context.
+//! Subjects that are parts of the store of a context.
 
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, Transaction};
 
-/// A greater store as one of its parts (`Whole<Arc<dyn CatalogStore>>` is a [`crate::catalog::Products`]), or a greater
-/// unit of work as one of its repositories.
+/// Makes a part of a greater store or unit of work. For example, `Whole<Arc<dyn CatalogStore>>` implements
+/// [`crate::catalog::Products`].
 pub(crate) struct Whole<P>(pub(crate) P);
 
 #[async_trait]
@@ -18,8 +18,9 @@ impl<T: Transaction + ?Sized> Transaction for Whole<Box<T>> {
     }
 }
 
-/// Declares a part of a store: its trait, which an adapter implements by two methods; the trait of its unit of work,
-/// which every unit with these repositories implements; and how the store of the context is one.
+/// Declares a part of a store. This makes its trait, which an adapter implements with two methods; the trait of its
+/// unit of work, which all units with these repositories implement; and the implementation for the store of the
+/// context.
 macro_rules! part {
     (
         $(#[$doc:meta])*
@@ -28,14 +29,15 @@ macro_rules! part {
         $(#[$doc])*
         #[async_trait::async_trait]
         pub trait $part: Send + Sync {
-            /// Opens a unit of work, as [`Begin::begin`](skep_application::kernel::Begin::begin) says, and fails as it does.
+            /// Opens a unit of work, with the rules and errors of
+            /// [`Begin::begin`](skep_application::kernel::Begin::begin).
             async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn $unit>, StoreError>;
-            $(#[doc = concat!("The store as `", stringify!($queries), "`: often `self`.")]
+            $(#[doc = concat!("Returns the store as `", stringify!($queries), "`, often `self`.")]
             fn queries(&self) -> &dyn $queries;)?
         }
-        #[doc = concat!("The unit of work of [`", stringify!($part), "`], which every `Transaction` with these repositories is.")]
+        #[doc = concat!("The unit of work of [`", stringify!($part), "`]: any `Transaction` with these repositories.")]
         pub trait $unit: Transaction {
-            $(#[doc = concat!("The unit as `", stringify!($repository), "`.")]
+            $(#[doc = concat!("Returns the unit as `", stringify!($repository), "`.")]
             fn $name(&mut self) -> &mut dyn $repository;)+
         }
         impl<U: Transaction $(+ $repository)+> $unit for U {

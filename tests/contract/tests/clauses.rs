@@ -1,4 +1,4 @@
-//! Every numbered clause in the documentation of the ports has a trial, and no trial names a clause that is not there.
+//! Each numbered promise in the documentation of the ports has a trial, and each trial names existing promises.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The module that says what a unit of work is; its clauses are not those of one trait.
+/// The module that defines units of work. Its promises belong to no single trait.
 const UNIT_OF_WORK: &str = "kernel/unit_of_work.rs";
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -23,12 +23,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The number of a clause, of a line like `/// 3. Keys …`.
+/// The number of a promise in a line such as `/// 3. Keys …`.
 fn number(line: &str, comment: &str) -> Option<u32> {
     line.trim().strip_prefix(comment)?.trim_start().split_once(". ")?.0.parse().ok()
 }
 
-/// The numbered clauses of a file, as `Trait 1`.
+/// The numbered promises of a file, such as `Outbox 1`.
 fn numbered(path: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut pending = Vec::new();
@@ -49,12 +49,15 @@ fn numbered(path: &Path, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_numbered_clause_has_a_trial() {
+fn every_numbered_promise_has_a_trial() {
     let mut files = Vec::new();
     sources(&Path::new(env!("SKEP_ROOT")).join("application/src"), &mut files);
     let written: BTreeSet<String> =
         files.iter().flat_map(|path| numbered(path, &fs::read_to_string(path).unwrap())).collect();
-    assert!(written.contains("UnitOfWork 1") && written.contains("Outbox 3"), "the clauses are found: {written:?}");
+    assert!(
+        written.contains("UnitOfWork 1") && written.contains("Outbox 3"),
+        "only these promises were found: {written:?}"
+    );
     let proved: BTreeSet<String> = clauses()
         .iter()
         .flat_map(|clause| clause.proves)
@@ -65,14 +68,14 @@ fn every_numbered_clause_has_a_trial() {
 }
 
 #[test]
-fn no_two_clauses_have_one_name() {
+fn the_names_of_clauses_are_unique() {
     let all = clauses();
     let names: BTreeSet<_> = all.iter().map(|clause| (clause.subject, clause.name)).collect();
     assert_eq!(names.len(), all.len());
 }
 
 #[test]
-fn a_clause_is_found_only_where_it_stands() {
+fn a_promise_is_found_only_in_the_documentation_of_a_trait() {
     let text = "/// 1. One.\n/// 2. Two.\n#[async_trait]\npub trait Port: Send {\n    /// 3. Not a clause of the trait.\n    fn f();\n}\n";
     assert_eq!(numbered(Path::new("ports.rs"), text), ["Port 1", "Port 2"]);
     assert_eq!(numbered(Path::new("kernel/unit_of_work.rs"), "//! 1. One.\n"), ["UnitOfWork 1"]);

@@ -1,4 +1,4 @@
-//! An adapter that is a part of a store is put through the clauses of that part, and of nothing else.
+//! An adapter that is a part of a store runs the clauses of that part only.
 
 use async_trait::async_trait;
 use skep_application::{
@@ -24,7 +24,7 @@ fn store() -> MemoryStore {
     MemoryStore::new(Arc::new(SystemClock::new()))
 }
 
-/// Proves the part, and answers the names of its clauses.
+/// Proves the part, and returns the names of its clauses.
 async fn proved<S: Subject + ?Sized>(
     part: fn() -> Arc<S>,
     clauses: Vec<Clause<S>>,
@@ -35,7 +35,7 @@ async fn proved<S: Subject + ?Sized>(
     names
 }
 
-/// A store that has nothing but events or keys.
+/// A store with events or keys only.
 struct Alone(MemoryStore);
 
 #[async_trait]

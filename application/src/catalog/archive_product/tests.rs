@@ -31,7 +31,7 @@ async fn archive(units: &Units) -> Result<(), ArchiveProductError> {
 }
 
 #[tokio::test]
-async fn the_product_keeps_its_row_and_one_event_tells_of_it() {
+async fn the_product_keeps_its_row_and_one_event_is_recorded() {
     let shelf = shelf();
     let units = Scripted::of([shelf.open()]);
     archive(&units).await.unwrap();
@@ -70,9 +70,9 @@ async fn obeys_the_frame_of_commands() {
     obeys_the_frame(&shelf(), || ArchiveProduct, &admin(), || command(Precondition::Missing)).await;
 }
 
-/// What the released programs have stored with keys: the bytes of the fingerprint and of the answer.
+/// Released programs have stored these bytes with idempotency keys: the fingerprint and the answer.
 #[test]
-fn the_command_and_the_answer_are_stored_as_they_always_were() {
+fn the_stored_form_of_the_command_and_the_answer_does_not_change() {
     let json = format!(r#"{{"product_id":"{}","precondition":"Missing"}}"#, product_id(1));
     assert_eq!(serde_json::to_string(&command(Precondition::Missing)).unwrap(), json);
     assert_eq!(serde_json::to_string(&()).unwrap(), "null");

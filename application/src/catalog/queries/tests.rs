@@ -23,7 +23,7 @@ fn get_stock(on_sale: bool) -> GetStock {
 }
 
 #[tokio::test]
-async fn everybody_sees_a_product_on_sale() {
+async fn visitors_and_users_see_a_product_on_sale() {
     for actor in [visitor(), user(1), admin()] {
         assert_eq!(get_product(false).execute(&actor, product_id(1)).await.unwrap().id, product_id(1));
         assert_eq!(code(&get_product(false).execute(&actor, product_id(2)).await), "not_found");
@@ -41,7 +41,7 @@ async fn only_an_admin_sees_an_archived_product_and_its_stock() {
 }
 
 #[tokio::test]
-async fn only_an_admin_sees_more_of_the_stock_than_what_can_be_had() {
+async fn only_an_admin_sees_more_of_the_stock_than_the_available_pieces() {
     for actor in [visitor(), user(1)] {
         let stock = get_stock(true).execute(&actor, product_id(1)).await.unwrap();
         assert!(matches!(stock, StockDetail::Availability(view) if view.available == 10));
@@ -51,7 +51,7 @@ async fn only_an_admin_sees_more_of_the_stock_than_what_can_be_had() {
 }
 
 #[tokio::test]
-async fn denied_before_anything_is_read() {
+async fn an_actor_without_roles_is_refused_before_anything_is_read() {
     let powerless = actor(1, &[]);
     let products: Arc<dyn ProductQueries> = Arc::new(MockProductQueries::new());
     let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };
@@ -63,7 +63,7 @@ async fn denied_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_is_told_as_such() {
+async fn a_store_that_is_away_is_reported_as_unavailable() {
     let mut queries = MockProductQueries::new();
     queries.expect_find_product().returning(|_| Err(away()));
     queries.expect_list_products().returning(|_, _| Err(away()));

@@ -40,7 +40,7 @@ fn back(records: &[(&str, i64)], which: &Down) -> Result<Vec<(&'static str, i64)
 const FRESH: &[(&str, i64)] = &[("foundation", 1), ("catalog", 1), ("catalog", 2), ("identity", 1), ("reviews", 1)];
 
 #[test]
-fn sets_run_in_their_order_and_the_hosts_last() {
+fn sets_run_in_order_and_those_of_the_host_program_last() {
     let all = [
         ("foundation", 1, "all"),
         ("catalog", 1, "categories"),
@@ -62,7 +62,7 @@ fn sets_run_in_their_order_and_the_hosts_last() {
 }
 
 #[test]
-fn a_store_that_knows_more_is_refused() {
+fn a_store_with_unknown_steps_is_refused() {
     assert!(schedule().check(&applied(FRESH)).is_ok());
     let newer = schedule().check(&applied(&[("foundation", 1), ("catalog", 3), ("catalog", 4)])).unwrap_err();
     assert!(newer.is_newer());
@@ -75,18 +75,18 @@ fn a_store_that_knows_more_is_refused() {
 }
 
 #[test]
-fn the_steps_that_were_applied_last_are_taken_back_first() {
+fn the_steps_that_were_applied_last_are_reverted_first() {
     assert_eq!(back(FRESH, &Down::newest(2)).unwrap(), [("reviews", 1), ("identity", 1)]);
     assert_eq!(back(FRESH, &Down::newest(0)).unwrap(), []);
     assert_eq!(back(FRESH, &Down::newest(u32::MAX)).unwrap().len(), FRESH.len());
-    // An upgrade that brought one step takes back that one, whatever its set.
+    // The step that an upgrade applied last is reverted first, in whatever set it is.
     let upgraded = [("foundation", 1), ("catalog", 1), ("identity", 1), ("catalog", 2)];
     assert_eq!(back(&upgraded, &Down::newest(1)).unwrap(), [("catalog", 2)]);
     assert_eq!(back(&[], &Down::newest(1)).unwrap(), []);
 }
 
 #[test]
-fn a_named_set_is_taken_back_unless_another_was_built_on_it() {
+fn a_named_set_is_reverted_unless_another_set_depends_on_it() {
     assert_eq!(back(FRESH, &Down::of("identity", 5)).unwrap(), [("identity", 1)]);
     assert_eq!(back(FRESH, &Down::of("reviews", 1)).unwrap(), [("reviews", 1)]);
     let needed = |set: &str, steps| match back(FRESH, &Down::of(set, steps)) {
@@ -95,7 +95,7 @@ fn a_named_set_is_taken_back_unless_another_was_built_on_it() {
     };
     assert_eq!(needed("catalog", 1), "reviews");
     assert_eq!(needed("foundation", 1), "catalog");
-    // What came later than the other set, it cannot rest on.
+    // The other set cannot depend on a step that was applied after it.
     let later = [("foundation", 1), ("catalog", 1), ("reviews", 1), ("catalog", 2)];
     assert_eq!(back(&later, &Down::of("catalog", 1)).unwrap(), [("catalog", 2)]);
     assert!(matches!(back(&later, &Down::of("catalog", 2)), Err(MigrationError::Needed { .. })));
@@ -105,8 +105,8 @@ fn a_named_set_is_taken_back_unless_another_was_built_on_it() {
 }
 
 #[test]
-fn sets_that_do_not_fit_together_are_refused() {
-    const LONG: &str = "a_name_of_more_than_sixty_four_characters_is_none_that_a_set_may_have";
+fn sets_that_contradict_each_other_are_refused() {
+    const LONG: &str = "a_name_with_more_than_sixty_four_characters_is_not_valid_for_a_set";
     const FILES: &[MigrationStep<()>] = &[step("files_2")];
     const NAMELESS: &[MigrationStep<()>] = &[step("")];
     let one = |name, after, steps| Schedule::new(OURS).and(&[Set { name, after, steps }]);
@@ -114,9 +114,9 @@ fn sets_that_do_not_fit_together_are_refused() {
     for (refused, reason) in [
         (one("catalog", &[], &[]), "two sets are named catalog"),
         (one("media", &["media"], &[]), "after media, which does not come before it"),
-        (one("Media", &[], &[]), "\"Media\" is no name"),
-        (one("media", &[], NAMELESS), "\"\" is no name"),
-        (one(LONG, &[], &[]), "is no name"),
+        (one("Media", &[], &[]), "\"Media\" is not a name"),
+        (one("media", &[], NAMELESS), "\"\" is not a name"),
+        (one(LONG, &[], &[]), "is not a name"),
     ] {
         let text = refused.unwrap_err().to_string();
         assert!(text.contains(reason), "{text}");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::*;
 
-/// A unit of work that finds so many expired keys.
+/// A unit of work that deletes `keys` expired keys.
 fn sweeping(keys: u64, noted: &Seen) -> MockBareUnit {
     let mut unit = MockBareUnit::noting(noted);
     let now = fixed_runtime().0.clock.now();
@@ -17,7 +17,7 @@ async fn sweep(units: impl IntoIterator<Item = MockBareUnit>) -> Result<Swept, S
 }
 
 #[tokio::test]
-async fn sweeps_batch_by_batch_until_nothing_expired_is_left() {
+async fn expired_rows_are_deleted_in_batches_until_none_is_left() {
     let noted = Seen::default();
     let full = u64::from(BATCH);
     let swept = sweep([full, full, 7].map(|keys| sweeping(keys, &noted))).await.unwrap();
@@ -27,7 +27,7 @@ async fn sweeps_batch_by_batch_until_nothing_expired_is_left() {
     assert!(sweep([sweeping(0, &noted)]).await.unwrap().is_empty());
 }
 
-/// Finds so many rows in each batch.
+/// Deletes the given number of rows in each batch, the last number first.
 struct Rows(&'static str, std::sync::Mutex<Vec<u64>>);
 
 #[async_trait]
@@ -60,7 +60,7 @@ async fn a_kind_that_cannot_be_swept_leaves_the_others_to_be_swept() {
 }
 
 #[tokio::test]
-async fn a_batch_that_was_aborted_or_whose_outcome_is_unknown_is_swept_again() {
+async fn a_batch_that_was_aborted_or_has_an_unknown_outcome_is_repeated() {
     let noted = Seen::default();
     let aborted = sweeping(5, &noted).with_commit_error(aborted());
     let unknown = sweeping(5, &noted).with_commit_error(unknown());
@@ -69,7 +69,7 @@ async fn a_batch_that_was_aborted_or_whose_outcome_is_unknown_is_swept_again() {
 }
 
 #[tokio::test]
-async fn gives_up_when_patience_ends_and_tells_of_a_store_that_is_away() {
+async fn a_sweep_gives_up_after_many_attempts_or_when_the_store_is_away() {
     let noted = Seen::default();
     let units = (0..ENOUGH).map(|_| sweeping(1, &noted).with_commit_error(aborted()));
     assert_eq!(code(&sweep(units.collect::<Vec<_>>()).await), "store_unavailable");

@@ -24,8 +24,8 @@ Every error of the API is a problem document ([RFC 9457](https://www.rfc-editor.
   \"title\": \"Insufficient stock\",
   \"status\": 409,
   \"code\": \"insufficient_stock\",
-  \"detail\": \"fewer pieces are there than were asked for; errors names each line. Nothing was changed\",
-  \"errors\": [{ \"pointer\": \"/lines/0/quantity\", \"code\": \"insufficient_stock\", \"detail\": \"3 were asked for, 2 are available\" }],
+  \"detail\": \"fewer pieces are available than the order asks for; errors names the lines. Nothing was changed\",
+  \"errors\": [{ \"pointer\": \"/lines/0/quantity\", \"code\": \"insufficient_stock\", \"detail\": \"only 2 of 3 are available\" }],
   \"request_id\": \"01a2007c618773369dc499524dcc726d\"
 }
 ```

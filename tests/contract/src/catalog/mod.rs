@@ -1,4 +1,4 @@
-//! Products, stock and categories.
+//! Clauses of the catalog: products, stock and categories.
 
 mod categories;
 mod products;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 opens! { CatalogStore: CatalogTx }
 
 part! {
-    /// A store of products, which may have nothing else.
+    /// A store of products. It does not need to have anything else.
     Products of CatalogStore: ProductsUnit of CatalogTx { products: ProductRepository }, ProductQueries
 }
 
@@ -33,7 +33,7 @@ part! {
 }
 
 part! {
-    /// A store of categories, which may have nothing else.
+    /// A store of categories. It does not need to have anything else.
     Categories of CatalogStore: CategoriesUnit of CatalogTx { categories: CategoryRepository }, CategoryQueries
 }
 
@@ -55,7 +55,7 @@ pub fn categories() -> Vec<Clause<dyn Categories>> {
     categories::clauses()
 }
 
-/// Every clause of the context.
+/// All clauses of the catalog.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn CatalogStore>> {
     [

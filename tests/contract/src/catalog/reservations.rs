@@ -18,13 +18,13 @@ use std::sync::Arc;
 clauses! { clauses of "reservations" on dyn Stock:
     values_survive,
     an_id_is_taken_once,
-    they_are_listed_by_order_and_product,
+    reservations_are_listed_by_order_and_product,
     what_has_expired_is_listed,
     no_more_than_the_limit_is_listed_as_expired,
     an_end_is_stored,
     a_reservation_ends_once,
     a_batch_ends_as_a_whole_or_not_at_all,
-    of_two_who_end_it_one_does,
+    of_two_units_that_end_it_one_succeeds,
 }
 
 type Given = clause::Given<dyn Stock>;
@@ -76,7 +76,7 @@ async fn an_id_is_taken_once(given: &Given) -> Checked {
     equal(of_order(given, other.order_id).await?, vec![])
 }
 
-async fn they_are_listed_by_order_and_product(given: &Given) -> Checked {
+async fn reservations_are_listed_by_order_and_product(given: &Given) -> Checked {
     let (order, other) = (sample::order_id(), sample::order_id());
     let mut own: Vec<_> = (0..50).map(|_| sample::reservation(order, sample::product_id(), None)).collect();
     let others: Vec<_> = (0..3).map(|_| sample::reservation(other, sample::product_id(), None)).collect();
@@ -174,7 +174,7 @@ async fn a_batch_ends_as_a_whole_or_not_at_all(given: &Given) -> Checked {
     equal(of_order(given, order).await?, expected)
 }
 
-async fn of_two_who_end_it_one_does(given: &Given) -> Checked {
+async fn of_two_units_that_end_it_one_succeeds(given: &Given) -> Checked {
     for _ in 0..10 {
         let active = sample::reservation(sample::order_id(), sample::product_id(), Some(sample::at(0)));
         hold(given, &[active]).await?;

@@ -21,8 +21,8 @@ clauses! { clauses of "stock" on dyn Stock:
     a_level_is_stored_once,
     many_levels_are_found_by_one_call,
     a_save_stores_every_level_and_makes_the_next_version,
-    a_save_is_stale_if_any_level_is ["StockRepository 1"],
-    a_batch_of_nothing_is_nothing,
+    a_batch_is_stale_if_one_of_its_levels_is ["StockRepository 1"],
+    an_empty_batch_changes_nothing,
     no_piece_is_lost_among_many_writers ["StockRepository 1"],
     units_that_name_levels_in_any_order_do_not_block_each_other ["StockRepository 2"],
     the_ledger_survives_in_order,
@@ -110,7 +110,7 @@ async fn a_save_stores_every_level_and_makes_the_next_version(given: &Given) -> 
     Ok(())
 }
 
-async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
+async fn a_batch_is_stale_if_one_of_its_levels_is(given: &Given) -> Checked {
     let ids = shelf(given, 5).await?;
     let before = levels(given, &ids).await?;
     commit!(given.store, tx => tx.stock().save_many(&before[3..4]).await?)?;
@@ -132,7 +132,7 @@ async fn a_save_is_stale_if_any_level_is(given: &Given) -> Checked {
     equal(levels(given, &ids).await?, now)
 }
 
-async fn a_batch_of_nothing_is_nothing(given: &Given) -> Checked {
+async fn an_empty_batch_changes_nothing(given: &Given) -> Checked {
     let ids = shelf(given, 1).await?;
     commit!(given.store, tx => {
         tx.stock().save_many(&[]).await?;

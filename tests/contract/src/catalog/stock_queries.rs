@@ -13,7 +13,7 @@ use skep_domain::catalog::StockLevel;
 clauses! { clauses of "stock_queries" on dyn Stock:
     stock_is_shown_as_stored,
     stock_of_an_archived_product_is_not_on_sale,
-    stock_without_its_product_is_none ["StockQueries 1"],
+    stock_without_its_product_is_not_found ["StockQueries 1"],
     a_change_shows_at_once,
 }
 
@@ -40,7 +40,7 @@ async fn stock_of_an_archived_product_is_not_on_sale(given: &Given) -> Checked {
     equal(given.store.queries().find_stock(product.id).await?, Some(expected))
 }
 
-async fn stock_without_its_product_is_none(given: &Given) -> Checked {
+async fn stock_without_its_product_is_not_found(given: &Given) -> Checked {
     let level = sample::level(sample::product_id(), 3);
     // A store with foreign keys refuses the insert, which satisfies the clause as well.
     let _stored_or_refused = commit!(given.store, tx => tx.stock().insert(&level).await?);

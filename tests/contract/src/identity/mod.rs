@@ -1,4 +1,4 @@
-//! Accounts and log-ins.
+//! Clauses of identity: accounts, sessions and setup tokens.
 
 mod session_queries;
 mod sessions;
@@ -21,18 +21,18 @@ use std::sync::Arc;
 opens! { IdentityStore: IdentityTx }
 
 part! {
-    /// A store of accounts, which may have nothing else.
+    /// A store of accounts. It does not need to have anything else.
     Users of IdentityStore: UsersUnit of IdentityTx { users: UserRepository }, UserQueries
 }
 
 part! {
-    /// A store of accounts and their log-ins.
+    /// A store of accounts and their sessions.
     Sessions of IdentityStore: SessionsUnit of IdentityTx { users: UserRepository, sessions: SessionRepository },
         SessionQueries
 }
 
 part! {
-    /// A store of the one-time token of the set-up.
+    /// A store of the one-time setup token.
     SetupTokens of IdentityStore: SetupTokensUnit of IdentityTx { setup_tokens: SetupTokenRepository }
 }
 
@@ -54,7 +54,7 @@ pub fn setup_tokens() -> Vec<Clause<dyn SetupTokens>> {
     setup_tokens::clauses()
 }
 
-/// Every clause of the context.
+/// All clauses of identity.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
     [

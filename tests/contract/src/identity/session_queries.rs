@@ -12,7 +12,7 @@ use skep_domain::{access::Role, identity::Session};
 
 clauses! { clauses of "session_queries" on dyn Sessions:
     a_session_is_shown_with_the_roles_of_its_user,
-    what_is_not_there_is_none,
+    an_unknown_id_is_not_found,
     a_revocation_shows_at_once_on_every_instance,
     a_change_of_roles_shows_at_once,
 }
@@ -30,7 +30,7 @@ async fn a_session_is_shown_with_the_roles_of_its_user(given: &Given) -> Checked
     Ok(())
 }
 
-async fn what_is_not_there_is_none(given: &Given) -> Checked {
+async fn an_unknown_id_is_not_found(given: &Given) -> Checked {
     equal(given.store.queries().find_session(sample::session(sample::user_id()).id).await?, None)
 }
 

@@ -12,9 +12,9 @@ use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
 clauses! { clauses of "setup_tokens" on dyn SetupTokens:
-    there_is_none_at_first,
+    a_new_store_has_no_token,
     values_survive,
-    the_last_one_counts,
+    a_new_token_replaces_the_old_one,
     a_deleted_token_is_gone,
     of_eight_that_replace_it_at_once_one_is_left ["SetupTokenRepository 1"],
 }
@@ -25,7 +25,7 @@ fn token(byte: u8, expires_at: Timestamp) -> SetupToken {
     SetupToken { hash: [byte; 32], expires_at }
 }
 
-async fn there_is_none_at_first(given: &Given) -> Checked {
+async fn a_new_store_has_no_token(given: &Given) -> Checked {
     equal(look!(given.store, tx => tx.setup_tokens().find().await?)?, None)
 }
 
@@ -37,7 +37,7 @@ async fn values_survive(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn the_last_one_counts(given: &Given) -> Checked {
+async fn a_new_token_replaces_the_old_one(given: &Given) -> Checked {
     let (old, new) = (token(1, sample::at(1)), token(2, sample::at(2)));
     let seen = commit!(given.store, tx => {
         tx.setup_tokens().replace(&old).await?;

@@ -1,4 +1,4 @@
-//! `Outbox` and `IdempotencyKeys`, as all contexts share them.
+//! Clauses of `Outbox` and `IdempotencyKeys` that need the units of several contexts.
 
 use super::{Keys, idempotency::*, outbox::settle};
 use crate::{
@@ -44,7 +44,7 @@ fn contexts(given: &Given) -> (&dyn IdentityStore, &dyn CatalogStore, &dyn Order
     (&*given.store, &*given.store, &*given.store)
 }
 
-/// The store as keys alone.
+/// The store as a store of keys only.
 fn keys_of(given: &Given) -> Whole<Arc<dyn OperationsStore>> {
     Whole(given.store.clone())
 }

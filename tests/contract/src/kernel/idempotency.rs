@@ -16,7 +16,7 @@ clauses! { clauses of "idempotency" on dyn Keys:
     a_filled_key_is_replayed_byte_by_byte,
     a_key_of_any_form_is_kept,
     another_command_is_a_mismatch,
-    keys_of_others_are_other_keys ["IdempotencyKeys 4"],
+    keys_of_other_principals_are_different_keys ["IdempotencyKeys 4"],
     an_undone_unit_leaves_no_key ["IdempotencyKeys 1"],
     an_expired_key_is_new_again ["IdempotencyKeys 3"],
     parallel_claims_are_new_once ["IdempotencyKeys 2"],
@@ -83,7 +83,7 @@ async fn another_command_is_a_mismatch(given: &Given) -> Checked {
     equal(answer(&*given.store, &claim, "{}").await?, replay(ANSWER))
 }
 
-async fn keys_of_others_are_other_keys(given: &Given) -> Checked {
+async fn keys_of_other_principals_are_different_keys(given: &Given) -> Checked {
     let claim = sample::claim("same")?;
     let others = [
         IdempotencyClaim { principal: sample::user_id().uuid(), ..claim.clone() },

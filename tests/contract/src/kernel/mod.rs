@@ -1,4 +1,4 @@
-//! What every unit of work carries: the outbox and the idempotency keys.
+//! Clauses of the ports that all units of work have: the outbox and the idempotency keys.
 
 mod contexts;
 mod idempotency;
@@ -16,12 +16,12 @@ use skep_application::{
 use std::sync::Arc;
 
 part! {
-    /// A store of events, which may have nothing else.
+    /// A store of events. It does not need to have anything else.
     Events of OperationsStore: EventsUnit of UnitOfWork { outbox: Outbox }, OutboxQueries
 }
 
 part! {
-    /// A store of idempotency keys, which may have nothing else.
+    /// A store of idempotency keys. It does not need to have anything else.
     Keys of OperationsStore: KeysUnit of UnitOfWork { idempotency: IdempotencyKeys }
 }
 
@@ -37,7 +37,7 @@ pub fn idempotency_keys() -> Vec<Clause<dyn Keys>> {
     idempotency::clauses()
 }
 
-/// Every clause about what units carry, for a whole store.
+/// All clauses of the outbox and the idempotency keys, for a whole store.
 pub(crate) fn whole() -> Vec<Clause> {
     fn operations(store: Arc<dyn Store>) -> Arc<dyn OperationsStore> {
         store

@@ -20,7 +20,7 @@ clauses! { clauses of "outbox" on dyn Events:
     a_committed_event_is_settled_as_stored ["Outbox 3"],
     an_undone_event_is_settled_as_not_stored ["Outbox 3"],
     settling_leaves_no_trace ["Outbox 3"],
-    nobody_stores_an_event_that_was_settled_meanwhile ["Outbox 3"],
+    an_event_that_was_settled_cannot_be_stored_later ["Outbox 3"],
 }
 
 type Given = clause::Given<dyn Events>;
@@ -142,7 +142,7 @@ async fn settling_leaves_no_trace(given: &Given) -> Checked {
 }
 
 /// A late attempt may append its event after another unit has settled that event as not stored. The append must fail.
-async fn nobody_stores_an_event_that_was_settled_meanwhile(given: &Given) -> Checked {
+async fn an_event_that_was_settled_cannot_be_stored_later(given: &Given) -> Checked {
     let event = sample::event();
     let mut settling = units::write(&*given.store).await?;
     equal(settling.outbox().settle(event.id).await?, false)?;

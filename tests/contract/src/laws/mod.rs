@@ -1,17 +1,17 @@
-//! Laws that hold for every ordinary entity, on every store.
+//! Laws: clauses that are the same for all ordinary entities.
 //!
-//! A context describes an entity once, by the traits of this module, and gets its clauses from the functions beside
-//! them. Clauses of its own are written only for what is special about it.
+//! A context describes an entity once, with the traits of this module, and gets its clauses from the functions in the
+//! table. It adds separate clauses only for rules that no law covers.
 //!
 //! | trait | the entity | clauses |
 //! | --- | --- | --- |
 //! | [`Entity`] | is stored and found by its id | [`rows`], [`atomicity`] |
-//! | [`Versioned`] | is saved over the version it was read with | [`saves`] |
-//! | [`Batched`] | is found by many ids at once | [`batches`] |
+//! | [`Versioned`] | has a version, which a save checks | [`saves`] |
+//! | [`Batched`] | is found by several ids in one call | [`batches`] |
 //! | [`Shown`] | is read outside of a unit of work | [`shows`], [`atomicity::shown`] |
-//! | [`Owned`] | is read within a scope | [`shows::scoped`] |
-//! | [`Listed`] | is listed by pages | [`lists`] |
-//! | [`Child`] | can be under another one, and is deleted | [`references`] |
+//! | [`Owned`] | is read in a scope | [`shows::scoped`] |
+//! | [`Listed`] | is listed in pages | [`lists`] |
+//! | [`Child`] | can have a parent, and can be deleted | [`references`] |
 
 pub(crate) mod atomicity;
 pub(crate) mod batches;
@@ -35,89 +35,89 @@ use std::fmt::Debug;
 
 /// A uniqueness rule of an entity.
 pub(crate) struct Unique<E> {
-    /// Its name.
+    /// The constraint that the store names in `Duplicate`.
     pub(crate) rule: Constraint,
-    /// Gives the second entity the value of the first that only one of them can have.
+    /// Gives the second entity the unique value of the first one.
     pub(crate) collide: fn(&E, &mut E),
-    /// Whether a save stores the value, so that it can meet the rule.
+    /// Whether a save stores the value, and so can break the rule.
     pub(crate) on_save: bool,
 }
 
 /// An entity that is stored and found by its id.
 #[async_trait]
 pub(crate) trait Entity: Clone + PartialEq + Debug + Send + Sync + Sized + 'static {
-    /// What it is found by.
+    /// The type of the id.
     type Id: Copy + PartialEq + Debug + Send + Sync + 'static;
-    /// The part of a store that keeps it.
+    /// The part of a store that has the entity.
     type Store: Opens<Unit = Self::Tx> + Subject + ?Sized;
-    /// The unit of work whose repository stores it.
+    /// The unit of work whose repository stores the entity.
     type Tx: Transaction + ?Sized + 'static;
-    /// Its uniqueness rules, that of the id among them.
+    /// The uniqueness rules, including that of the id.
     const UNIQUE: &'static [Unique<Self>];
 
-    /// A new entity that collides with no other one. What it refers to is stored.
+    /// A new entity that breaks no uniqueness rule. The entities that it refers to are stored.
     async fn sample(store: &Self::Store) -> Checked<Self>;
-    /// New entities, of which each field has its extreme values in one or another.
+    /// New entities that together have the extreme values of each field.
     async fn extremes(store: &Self::Store) -> Checked<Vec<Self>>;
-    /// What this one is found by.
+    /// Returns the id of this entity.
     fn id(&self) -> Self::Id;
-    /// Finds it by the repository.
+    /// Calls `find` of the repository.
     async fn find(tx: &mut Self::Tx, id: Self::Id) -> Result<Option<Self>, StoreError>;
-    /// Inserts it by the repository.
+    /// Calls `insert` of the repository.
     async fn insert(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
 }
 
-/// An entity that is saved over the version it was read with.
+/// An entity with a version, which a save checks.
 #[async_trait]
 pub(crate) trait Versioned: Entity {
-    /// Where it keeps the version that it was read with.
+    /// Returns the version that was read.
     fn version(&mut self) -> &mut Version;
-    /// Changes every field that a save stores but the version; to other values in every round from 1 on.
+    /// Changes each field that a save stores, except the version. Each round from 1 on sets different values.
     fn alter(&mut self, round: i64) -> Checked;
-    /// Saves it by the repository.
+    /// Calls `save` of the repository.
     async fn save(&self, tx: &mut Self::Tx) -> Result<Version, StoreError>;
 }
 
-/// An entity that is found by many ids at once.
+/// An entity that is found by several ids in one call.
 #[async_trait]
 pub(crate) trait Batched: Entity {
-    /// Finds those that exist by one call of the repository.
+    /// Calls `find_many` of the repository.
     async fn find_many(tx: &mut Self::Tx, ids: &[Self::Id]) -> Result<Vec<Self>, StoreError>;
 }
 
 /// An entity that is read outside of a unit of work.
 #[async_trait]
 pub(crate) trait Shown: Versioned {
-    /// What is shown of it.
+    /// The type that queries return.
     type Row: Clone + PartialEq + Debug + Send + Sync + 'static;
 
-    /// What is to be shown of it.
+    /// The value that queries must return for this entity.
     fn row(&self) -> Self::Row;
-    /// Reads it by the query port; a port that takes no scope ignores it.
+    /// Reads one entity through the query port. A port without scopes ignores the scope.
     async fn show(store: &Self::Store, scope: Scope, id: Self::Id) -> Result<Option<Self::Row>, StoreError>;
 }
 
-/// An entity that is read within a scope.
+/// An entity that is read in a scope.
 pub(crate) trait Owned: Shown {
-    /// The user that it belongs to.
+    /// The user that the entity belongs to.
     fn owner(&self) -> UserId;
 }
 
-/// An entity that is listed by pages.
+/// An entity that is listed in pages.
 #[async_trait]
 pub(crate) trait Listed: Shown {
-    /// What the list can be sorted by.
+    /// A sort key of the list.
     type Sort: Copy + Debug + Send + Sync + 'static;
-    /// Every sort key.
+    /// All sort keys.
     const SORTS: &'static [Self::Sort];
 
-    /// A new entity, one of many with few different sort keys. The number is not negative.
+    /// A new entity. Entities with different numbers share few sort keys. The number is not negative.
     async fn common(store: &Self::Store, number: i64) -> Checked<Self>;
-    /// New entities with the extreme values of every sort key.
+    /// New entities that together have the extreme values of each sort key.
     async fn edges(store: &Self::Store) -> Checked<Vec<Self>>;
-    /// The place of a row in the list.
+    /// The position of a row in the list.
     fn place(sort: Self::Sort, row: &Self::Row) -> Position;
-    /// Reads a page by the query port; a port that takes no scope ignores it.
+    /// Reads a page through the query port. A port without scopes ignores the scope.
     async fn list(
         store: &Self::Store,
         scope: Scope,
@@ -125,11 +125,11 @@ pub(crate) trait Listed: Shown {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<Self::Row>, StoreError>;
-    /// Takes it off the list; `false` if an entity of this kind stays for ever.
+    /// Removes the entity from the list. Returns `false` if entities of this kind cannot be removed.
     async fn leave(&self, _tx: &mut Self::Tx) -> Result<bool, StoreError> {
         Ok(false)
     }
-    /// Gives it to this user, if entities of this kind belong to users.
+    /// Makes this user the owner, if entities of this kind belong to users.
     fn give(&mut self, _owner: UserId) {}
 }
 
@@ -138,7 +138,7 @@ async fn begin<E: Entity>(store: &E::Store) -> Result<Box<E::Tx>, StoreError> {
     write(store).await
 }
 
-/// Finds an entity in a unit of its own.
+/// Finds an entity in a separate unit.
 pub(crate) async fn stored<E: Entity>(store: &E::Store, id: E::Id) -> Checked<Option<E>> {
     let found = repeated(|| async {
         let mut tx = begin::<E>(store).await?;
@@ -149,7 +149,7 @@ pub(crate) async fn stored<E: Entity>(store: &E::Store, id: E::Id) -> Checked<Op
     Ok(found.await?)
 }
 
-/// Inserts entities in a unit of their own.
+/// Inserts entities in a separate unit.
 pub(crate) async fn put<E: Entity>(store: &E::Store, entities: &[E]) -> Result<(), StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;
@@ -161,14 +161,14 @@ pub(crate) async fn put<E: Entity>(store: &E::Store, entities: &[E]) -> Result<(
     .await
 }
 
-/// A new entity that is stored.
+/// Stores a new entity and returns it.
 pub(crate) async fn put_sample<E: Entity>(store: &E::Store) -> Checked<E> {
     let entity = E::sample(store).await?;
     put(store, std::slice::from_ref(&entity)).await?;
     Ok(entity)
 }
 
-/// Saves a change in a unit of its own; answers the new version.
+/// Saves a change in a separate unit and returns the new version.
 pub(crate) async fn save<E: Versioned>(store: &E::Store, entity: &E) -> Result<Version, StoreError> {
     repeated(|| async {
         let mut tx = begin::<E>(store).await?;

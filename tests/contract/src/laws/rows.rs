@@ -15,7 +15,7 @@ pub(crate) fn clauses<E: Entity>(subject: &'static str) -> Vec<Clause<E::Store>>
 
 clauses! { rows<E: Entity>:
     values_survive,
-    what_is_not_there_is_none,
+    an_unknown_id_is_not_found,
     a_taken_value_is_refused_by_its_rule,
     of_racing_units_one_takes_a_value,
     an_undone_insert_leaves_nothing,
@@ -32,7 +32,7 @@ async fn values_survive<E: Entity>(given: &Given<E::Store>) -> Checked {
     Ok(())
 }
 
-async fn what_is_not_there_is_none<E: Entity>(given: &Given<E::Store>) -> Checked {
+async fn an_unknown_id_is_not_found<E: Entity>(given: &Given<E::Store>) -> Checked {
     put_sample::<E>(&*given.store).await?;
     let other = E::sample(&*given.store).await?;
     equal(stored::<E>(&*given.store, other.id()).await?, None)

@@ -1,4 +1,4 @@
-//! `Migrations` and `StoreHealth` of a whole store.
+//! Clauses of `Migrations` and `StoreHealth` for a whole store.
 
 use super::Schema;
 use crate::{
@@ -31,7 +31,7 @@ clauses! { health of "health" on dyn Store:
 
 type Given = clause::Given<dyn Store>;
 
-/// A user, a product and an order of the same id.
+/// Puts a user, a product and an order with the same id.
 #[async_trait]
 impl Schema for Whole<Arc<dyn Store>> {
     fn migrations(&self) -> &dyn Migrations {

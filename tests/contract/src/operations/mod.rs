@@ -1,4 +1,4 @@
-//! Schema, health and keys.
+//! Clauses of migrations, health and instance keys.
 
 mod contexts;
 mod health;
@@ -14,22 +14,22 @@ use skep_application::operations::{InstanceKeys, Migrations, StoreHealth};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A store whose schema is moved by steps, and that tells whether it can be used.
+/// A store with migrations. The clauses need a way to check whether its schema is usable.
 #[async_trait]
 pub trait Schema: Send + Sync {
-    /// The store as `Migrations`: often `self`.
+    /// Returns the store as `Migrations`, often `self`.
     fn migrations(&self) -> &dyn Migrations;
 
-    /// Stores something under this id, in every table that the steps make.
+    /// Stores rows with this id, one in each table that the steps create.
     ///
     /// # Errors
-    /// Why it is not stored, for example because there is no such table.
+    /// The reason why they are not stored, for example because a table does not exist.
     async fn put(&self, id: Uuid) -> Result<(), Failure>;
 
-    /// Whether all of what was put under this id is stored, rather than nothing of it.
+    /// Returns whether the rows with this id are stored.
     ///
     /// # Errors
-    /// A part of it is stored, or the store cannot be read.
+    /// Only some of them are stored, or the store cannot be read.
     async fn has(&self, id: Uuid) -> Result<bool, Failure>;
 }
 
@@ -51,7 +51,7 @@ pub fn instance_keys() -> Vec<Clause<dyn InstanceKeys>> {
     instance_keys::clauses()
 }
 
-/// Every clause about the running of a store, for a whole store.
+/// All clauses of operations, for a whole store.
 pub(crate) fn whole() -> Vec<Clause> {
     [
         of(migrations(), |store| Arc::new(crate::part::Whole(store))),

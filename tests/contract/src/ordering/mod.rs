@@ -1,4 +1,4 @@
-//! Orders, and buying as the application does it.
+//! Clauses of orders, and of placing orders through the use case.
 
 mod buying;
 mod orders;
@@ -21,16 +21,15 @@ use std::sync::Arc;
 opens! { OrderingStore: OrderingTx }
 
 part! {
-    /// A store of orders, which may have nothing else.
+    /// A store of orders. It does not need to have anything else.
     Orders of OrderingStore: OrdersUnit of OrderingTx { orders: OrderRepository }, OrderQueries
 }
 
-/// A store on which orders are placed by the use case itself. Every store of the context that also lists its events is
-/// one.
+/// A store on which the use case places orders. Each store of the context that also lists its events implements it.
 pub trait Sale: Send + Sync {
-    /// The store of the context.
+    /// Returns the store of the context.
     fn ordering(&self) -> &dyn OrderingStore;
-    /// What its units have appended to the outbox.
+    /// Returns the queries for the events that its units have appended.
     fn events(&self) -> &dyn OutboxQueries;
 }
 
@@ -81,19 +80,19 @@ pub fn orders() -> Vec<Clause<dyn Orders>> {
     [orders::clauses(), queries::clauses()].concat()
 }
 
-/// What must hold when orders are placed: together, in parallel, repeated, and over lost answers.
+/// The clauses of placing orders: as one unit, in parallel, repeated, and after lost answers.
 #[must_use]
 pub fn buying() -> Vec<Clause<dyn Sale>> {
     [buying::clauses(), repeats::clauses()].concat()
 }
 
-/// The clauses of the context.
+/// The clauses of the ports of ordering.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn OrderingStore>> {
     of(orders(), |store| Arc::new(Whole(store)))
 }
 
-/// Every clause about orders, for a whole store.
+/// All clauses of ordering, for a whole store.
 pub(crate) fn whole() -> Vec<Clause> {
     let part: Vec<Clause> = of(clauses(), |store| store);
     [part, of(buying(), |store| Arc::new(Whole(store)))].concat()

@@ -1,4 +1,4 @@
-//! Units of work, over all contexts.
+//! Clauses of units of work that span all contexts.
 
 use super::undo::End;
 use crate::{
@@ -16,7 +16,7 @@ use skep_application::{
 
 clauses! { clauses of "unit_of_work" on dyn Store:
     own_writes_are_visible_in_the_unit ["UnitOfWork 1"],
-    everything_is_visible_to_everybody_after_commit ["UnitOfWork 1"],
+    committed_data_is_visible_on_every_instance ["UnitOfWork 1"],
     a_dropped_unit_leaves_nothing ["UnitOfWork 2"],
     a_rolled_back_unit_leaves_nothing ["UnitOfWork 2"],
 }
@@ -51,7 +51,7 @@ async fn own_writes_are_visible_in_the_unit(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn everything_is_visible_to_everybody_after_commit(given: &Given) -> Checked {
+async fn committed_data_is_visible_on_every_instance(given: &Given) -> Checked {
     let (identity, ordering) = contexts(&*given.store);
     let (user, product, event) = (sample::user()?, sample::product()?, sample::event());
     let second = given.second().await?;
@@ -107,7 +107,7 @@ async fn leaves_nothing(given: &Given, end: End) -> Checked {
     equal(given.store.find_stock(product.id).await?, None)?;
     equal(given.store.find_order(Scope::All, order.id).await?, None)?;
     equal(given.store.list_events(None, 10).await?, vec![])?;
-    // All of it can be stored as if nothing had been.
+    // The same rows can be stored afterwards.
     commit!(identity, tx => tx.users().insert(&user).await?)?;
     let (movements, reservations, claimed) = commit!(ordering, tx => {
         let claimed = tx.idempotency().claim(&claim).await?;

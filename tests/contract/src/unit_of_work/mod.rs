@@ -1,4 +1,4 @@
-//! Units of work, whatever they touch.
+//! Clauses of units of work in general.
 
 mod cancellation;
 mod commits;
@@ -21,11 +21,12 @@ use skep_application::{
 };
 use std::sync::Arc;
 
-/// A store on whose catalog units of work are tried. Every store of the catalog that also lists its events is one.
+/// A store on whose catalog the clauses of units of work run. Each store of the catalog that also lists its events
+/// implements it.
 pub trait CatalogUnits: Send + Sync {
-    /// The store of the catalog.
+    /// Returns the store of the catalog.
     fn catalog(&self) -> &dyn CatalogStore;
-    /// What its units have appended to the outbox.
+    /// Returns the queries for the events that its units have appended.
     fn events(&self) -> &dyn OutboxQueries;
 }
 
@@ -56,7 +57,7 @@ impl Opens for dyn CatalogUnits + '_ {
     }
 }
 
-/// What units of work promise, tried on the catalog.
+/// The clauses of units of work, which run on the catalog.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn CatalogUnits>> {
     [
@@ -70,7 +71,7 @@ pub fn clauses() -> Vec<Clause<dyn CatalogUnits>> {
     .concat()
 }
 
-/// Every clause about units of work, for a whole store.
+/// All clauses of units of work, for a whole store.
 pub(crate) fn whole() -> Vec<Clause> {
     [of(clauses(), |store| Arc::new(Whole(store))), contexts::clauses()].concat()
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 clauses! { clauses of "unit_of_work" on dyn CatalogUnits:
     a_refusal_rests_on_durable_rows ["UnitOfWork 7"],
-    a_refusal_after_a_failed_commit_is_judged_anew ["UnitOfWork 7"]
+    a_refusal_after_a_failed_commit_is_decided_again ["UnitOfWork 7"]
         {crate::harness::Need::CommitFault(crate::harness::CommitFault::Aborted)},
-    nobody_is_told_of_a_commit_that_is_lost ["UnitOfWork 4"]
+    a_lost_commit_is_never_reported_as_stored ["UnitOfWork 4"]
         {crate::harness::Need::CommitFault(crate::harness::CommitFault::Aborted)},
 }
 
@@ -60,7 +60,7 @@ async fn a_refusal_rests_on_durable_rows(given: &Given) -> Checked {
 }
 
 /// Like the trial above, but the row that was seen is lost, so `rollback` must not return `Ok`.
-async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checked {
+async fn a_refusal_after_a_failed_commit_is_decided_again(given: &Given) -> Checked {
     given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..20 {
         let product = sample::product()?;
@@ -90,7 +90,7 @@ async fn a_refusal_after_a_failed_commit_is_judged_anew(given: &Given) -> Checke
 }
 
 /// The fault may hit only the units that append an event. Each unit is stored if and only if its commit returned `Ok`.
-async fn nobody_is_told_of_a_commit_that_is_lost(given: &Given) -> Checked {
+async fn a_lost_commit_is_never_reported_as_stored(given: &Given) -> Checked {
     given.faults().break_commits(crate::harness::CommitFault::Aborted).await?;
     for _ in 0..10 {
         let start = Arc::new(tokio::sync::Barrier::new(12));

@@ -1,7 +1,7 @@
-//! The store in memory: honest, or with one flaw planted over it.
+//! The store in memory, either correct or with one planted flaw.
 //!
-//! Its flaws are those of whole stores (units of work, races, keys, lists). The flaws of an ordinary entity's own
-//! statements are planted in real SQLite, in `tests/suites/tests/flaws.rs`; here the methods of a new port pass through.
+//! The flaws are those of whole stores (units of work, races, keys, lists). The flaws in the statements of an ordinary
+//! entity are planted in real SQLite, in `tests/suites/tests/flaws.rs`. Here the methods of a new port pass through.
 
 mod operations;
 mod queries;
@@ -21,10 +21,10 @@ use unit::FlawedUnit;
 
 type Done<T> = Result<T, StoreError>;
 
-/// What a store does wrong.
+/// The mistake that a store makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// Nothing.
+    /// The store is correct.
     None,
     /// Dropping a unit commits it.
     DropCommits,
@@ -32,23 +32,23 @@ pub(crate) enum Flaw {
     RollbackCommits,
     /// An error does not end the unit.
     ForgetsErrors,
-    /// A commit that failed says `Ok`.
+    /// A commit that failed returns `Ok`.
     CommitLies,
-    /// What is written is visible before the commit.
+    /// Writes are visible before the commit.
     ShowsDrafts,
-    /// Another instance sees what was there when it was opened.
+    /// Another instance sees only the data from the time when it was opened.
     LagsBehind,
-    /// A reading unit sees what others commit.
+    /// A reading unit sees the later commits of other units.
     ReadsChange,
     /// Writers do not wait for each other; the last one wins.
     LosesUpdates,
-    /// A save does not look at the version.
+    /// A save does not check the version.
     IgnoresVersions,
-    /// A save of what is not there inserts it.
+    /// A save of a missing row inserts it.
     SavesTheMissing,
-    /// A duplicate is reported as that of another rule.
+    /// A duplicate is reported with another constraint.
     NamesTheWrongRule,
-    /// Prices go through a double.
+    /// Prices are rounded to a floating-point number.
     RoundsPrices,
     /// Times lose their milliseconds.
     CutsMilliseconds,
@@ -58,55 +58,55 @@ pub(crate) enum Flaw {
     SavesLines,
     /// A claim is always new.
     NeverReplays,
-    /// A claim does not look at the fingerprint.
+    /// A claim does not check the fingerprint.
     IgnoresFingerprints,
-    /// Keys are never forgotten.
+    /// Keys never expire.
     NeverForgets,
     /// Keys of all principals are the same.
     SharesKeys,
     /// A sweep ignores its limit.
     SweepsAll,
-    /// Settling never finds anything.
+    /// `settle` never finds an event.
     NeverSettles,
     /// A reservation can be ended again.
     EndsTwice,
     /// A session can be revoked again.
     RevokesTwice,
-    /// A sweep leaves the sessions that were revoked.
+    /// A sweep does not delete revoked sessions.
     KeepsRevoked,
-    /// A set-up token that is there cannot be replaced.
+    /// An existing setup token cannot be replaced.
     KeepsTheToken,
-    /// Stock is shown though its product is not there.
+    /// Stock is shown although its product does not exist.
     ShowsOrphans,
-    /// Reservations expire a moment too late.
+    /// Reservations expire 1 ms too late.
     ExpiresLate,
-    /// Other people's orders are shown and listed.
+    /// Orders of other users are shown and listed.
     IgnoresScopes,
-    /// A page starts after the sort key of the last row, whatever its id.
+    /// A page starts after the sort key of the last row and ignores its id.
     SkipsEquals,
-    /// Lists show what was archived.
+    /// Lists include archived products.
     ListsArchived,
-    /// A page of orders has as many as are asked for, however many lines.
+    /// A page of orders ignores the limit of lines.
     ListsEveryLine,
-    /// A page that is cut at its lines looks like the last one.
+    /// A page that ends at the limit of lines looks like the last one.
     EndsAtTheCut,
-    /// A page reports its own length as the count of all rows.
+    /// A page reports its own length as the total.
     CountsThePage,
-    /// A second key of a purpose is kept.
+    /// A second key for the same purpose is stored.
     KeepsEveryKey,
-    /// A schema with a later step of a known set is moved.
+    /// A schema with a later step of a known set is migrated.
     TouchesNewer,
-    /// A schema with a set that the program does not know is moved.
+    /// A schema with an unknown set is migrated.
     TouchesUnknownSets,
     /// A step that failed counts as applied.
     RecordsWhatFailed,
     /// The set of a host program runs before ours.
     RunsHostsFirst,
-    /// What is taken back is not of the set that was named.
+    /// Steps of other sets than the named one are reverted.
     IgnoresTheNamedSet,
-    /// A set is taken back although another was built on it.
+    /// A set is reverted although another set depends on it.
     TakesBackTheNeeded,
-    /// Every start applies every step.
+    /// Each start applies all steps.
     MigratesAgain,
 }
 
@@ -114,7 +114,7 @@ pub(crate) enum Flaw {
 #[derive(Clone)]
 pub(crate) struct Flawed {
     store: MemoryStore,
-    /// What queries see: the store, or what was there when the instance was opened.
+    /// The data that queries see: the store, or a copy from the time when the instance was opened.
     seen: MemoryStore,
     flaw: Flaw,
 }
@@ -123,14 +123,14 @@ impl Units for Flawed {
     type Unit = FlawedUnit;
 
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<FlawedUnit, StoreError> {
-        // A unit that only reads waits for no other one.
+        // A reading unit does not wait for another unit.
         let opened = if self.flaw == Flaw::LosesUpdates { TxMode::Read } else { mode };
         let inner = self.store.open(opened, contended).await?;
         Ok(FlawedUnit::new(inner, self.store.clone(), self.flaw, mode))
     }
 }
 
-/// Hands out stores with a flaw.
+/// Opens stores with this flaw.
 pub(crate) struct Doubles(pub(crate) Flaw);
 
 #[async_trait]

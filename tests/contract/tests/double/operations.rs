@@ -1,4 +1,4 @@
-//! The operations of the double.
+//! Migrations, instance keys and health of the double.
 
 use super::{Done, Flaw, Flawed};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ impl Flawed {
         self.store.restore(state);
     }
 
-    /// A store that should be refused, and is not.
+    /// Accepts a store that should be refused.
     fn touched(&self, moved: Moved) -> Moved {
         match (moved, self.flaw) {
             (Err(MigrationError::Newer { .. }), Flaw::TouchesNewer) => Ok(vec![]),

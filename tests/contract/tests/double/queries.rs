@@ -37,7 +37,7 @@ impl Flawed {
         if self.flaw == Flaw::IgnoresScopes { Scope::All } else { scope }
     }
 
-    /// The store in which nothing is archived.
+    /// A copy of the store in which no product is archived.
     fn unarchived(&self) -> Done<MemoryStore> {
         let (mut state, store) = (self.seen.state(), empty());
         let products = std::mem::take(&mut state.products);

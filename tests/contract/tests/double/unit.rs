@@ -22,14 +22,14 @@ use skep_memory::{MemoryStore, MemoryUnit, Row, State, Table};
 use uuid::Uuid;
 
 pub(crate) struct FlawedUnit {
-    /// `None` once it has ended.
+    /// `None` after the unit has ended.
     inner: Option<MemoryUnit>,
     store: MemoryStore,
     flaw: Flaw,
     mode: TxMode,
 }
 
-/// Runs a statement of the honest unit, with the flaws that any statement can have.
+/// Runs a statement of the correct unit, with the flaws that can affect any statement.
 macro_rules! through {
     ($unit:ident, $port:ident::$name:ident($($argument:expr),*)) => {{
         $unit.before().await?;
@@ -51,7 +51,7 @@ impl FlawedUnit {
         self.inner.as_ref().unwrap().state()
     }
 
-    /// Changes what the unit sees behind the back of its rules.
+    /// Changes the data of the unit without checking its rules.
     async fn bend(&mut self, work: impl FnOnce(&mut State)) -> Done<()> {
         let bent = |state: &mut State| {
             work(state);
@@ -86,7 +86,7 @@ impl FlawedUnit {
         }
     }
 
-    /// The row as it is given to `save`, and whether it is to be inserted instead.
+    /// The row to pass to `save`, and whether to insert it instead.
     fn changed<R: Row>(&self, row: &R, table: fn(&State) -> &Table<R>) -> (R, bool) {
         let (mut row, version) = (row.clone(), R::RULES.version);
         let stored = table(self.state()).get((R::RULES.key)(&row)).cloned();
@@ -230,7 +230,7 @@ impl SetupTokenRepository for FlawedUnit {
 }
 
 impl FlawedUnit {
-    /// The product as it is kept.
+    /// The product to store.
     fn kept(&self, product: &Product) -> Product {
         let mut product = product.clone();
         if self.flaw == Flaw::RoundsPrices {
