@@ -48,20 +48,20 @@ impl fmt::Display for Refusal {
 /// }
 ///
 /// refusal! {
-///     /// The printer is busy; try again after the time in `Retry-After`.
-///     PrinterBusy {
-///         /// The number of pages before this one.
-///         pub pages: u32,
-///     } = Unavailable, "printer_busy", "{pages} pages are waiting";
+///     /// Too many passwords are being checked; try again after the time in `Retry-After`.
+///     HasherBusy {
+///         /// The number of passwords before this one.
+///         pub waiting: u32,
+///     } = Unavailable, "hashers_busy", "{waiting} passwords are waiting";
 ///     fn retry_after(&self) -> Option<Duration> {
-///         Some(Duration::from_secs(self.pages.into()))
+///         Some(Duration::from_secs(self.waiting.into()))
 ///     }
 /// }
 ///
 /// assert_eq!(SkuTaken.to_string(), "another product has this SKU");
 /// assert_eq!((SkuTaken.code(), SkuTaken.kind().http_status()), ("sku_taken", 409));
-/// assert_eq!(PrinterBusy { pages: 3 }.to_string(), "3 pages are waiting");
-/// assert_eq!(PrinterBusy::REFUSALS[0].kind, ErrorKind::Unavailable);
+/// assert_eq!(HasherBusy { waiting: 3 }.to_string(), "3 passwords are waiting");
+/// assert_eq!(HasherBusy::REFUSALS[0].kind, ErrorKind::Unavailable);
 /// ```
 #[macro_export]
 macro_rules! refusal {
