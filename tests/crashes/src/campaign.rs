@@ -1,24 +1,19 @@
 //! A series of kills on the same data.
 
 use crate::{
-    check::{Findings, check},
-    ledger::{Command, Entry, Ledger, Outcome},
+    check::{Findings, check, kept},
+    context::CONTEXTS,
+    ledger::{Entry, Ledger, Outcome},
     load::Load,
     look::{Connections, look},
     repeat::repeat,
-    shop::{ORDERS, PRODUCTS, Shop},
-    state::State,
+    shop::Shop,
+    state::{KeyRow, State},
     tally::Tally,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
-use skep_journeys::{Answer, Deployment, Store, wait_for};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::RangeInclusive,
-    sync::atomic::Ordering,
-    thread,
-    time::Duration,
-};
+use skep_journeys::{Deployment, Store, wait_for};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::atomic::Ordering, thread, time::Duration};
 
 /// The parameters of a campaign.
 #[derive(Debug, Clone)]
@@ -48,7 +43,7 @@ impl Plan {
 
 /// How many answers the other instances must give after a kill.
 const GO_ON: usize = 20;
-/// How many orders are read over HTTP and how many old keys are repeated after each kill.
+/// How many old keys are repeated after each kill.
 const SAMPLE: usize = 40;
 
 /// Carries out the plan and calls `progress` after each kill.
@@ -135,7 +130,7 @@ impl<'p> Campaign<'p> {
         findings.checks += found.checks;
         findings.faults.extend(found.faults);
         kept(before, &after, findings);
-        self.tally.orders = after.orders.len() as u64;
+        self.tally.stored = after.rows::<KeyRow>().len() as u64;
     }
 
     /// Lets the clients work and kills one of the instances. Returns its index and its connections.
@@ -145,7 +140,7 @@ impl<'p> Campaign<'p> {
         let dead = self.rng.random_range(0..self.plan.instances);
         let seed: u64 = self.rng.random();
         let (shop, load) = (&self.shop, Load::new(&mut self.ledger));
-        let (orders, connections) = thread::scope(|scope| {
+        let (ids, connections) = thread::scope(|scope| {
             let workers = shop.buyers.iter().enumerate().map(|(n, buyer)| {
                 let worker = buyer.worker(shop, n % self.plan.instances, format!("{kill}-{n}"));
                 let (load, seed) = (&load, seed.wrapping_add(n as u64));
@@ -166,13 +161,13 @@ impl<'p> Campaign<'p> {
                 wait_for("the others to go on", || is_enough().then_some(()));
             }
             drop(enough);
-            let orders: Vec<_> = workers.into_iter().map(|worker| worker.join().expect("no panic")).collect();
-            (orders, connections)
+            let ids: Vec<_> = workers.into_iter().map(|worker| worker.join().expect("no panic")).collect();
+            (ids, connections)
         });
         let exit = self.shop.servers.remove(dead).wait();
         assert_eq!(exit.code, None, "it was killed: {}", exit.log);
-        for (buyer, orders) in self.shop.buyers.iter_mut().zip(orders) {
-            buyer.orders = orders;
+        for (buyer, ids) in self.shop.buyers.iter_mut().zip(ids) {
+            buyer.ids = ids;
         }
         (dead, connections)
     }
@@ -181,12 +176,10 @@ impl<'p> Campaign<'p> {
         self.tally.sent += keys.len() as u64;
         for key in keys {
             let entry = &self.ledger.entries[key];
-            *match (&entry.outcome, &entry.command) {
-                (Outcome::Acknowledged { .. }, Command::Place(_)) => &mut self.tally.placed,
-                (Outcome::Acknowledged { .. }, Command::Cancel(_)) => &mut self.tally.cancelled,
-                (Outcome::Acknowledged { .. }, Command::SetStock(..)) => &mut self.tally.counted,
-                (Outcome::Refused { .. }, _) => &mut self.tally.refused,
-                (Outcome::Unanswered, _) => &mut self.tally.unanswered,
+            *match entry.outcome {
+                Outcome::Acknowledged { .. } => self.tally.acknowledged.entry(entry.command.things()).or_default(),
+                Outcome::Refused { .. } => &mut self.tally.refused,
+                Outcome::Unanswered => &mut self.tally.unanswered,
             } += 1;
         }
     }
@@ -195,21 +188,8 @@ impl<'p> Campaign<'p> {
     fn over_http(&mut self, state: &State, findings: &mut Findings) {
         let admin = self.shop.admin.at(&self.shop.servers[0]);
         let get = |target: String| admin.get(target).send().ok();
-        let total = get(format!("{ORDERS}?limit=1&count=exact")).number("/page/total");
-        findings
-            .holds(total == i64::try_from(state.orders.len()).unwrap_or(-1), || format!("{total} orders are listed"));
-        for level in &state.levels {
-            let stock: Answer = get(format!("{PRODUCTS}/{}/stock", level.product_id));
-            let shown = (stock.number("/on_hand"), stock.number("/reserved"), stock.etag());
-            let expected = (level.on_hand, level.reserved, format!("\"{}\"", level.version));
-            findings.holds(shown == expected, || format!("product {}: the API shows {shown:?}", level.product_id));
-        }
-        for order in state.orders.sample(&mut self.rng, SAMPLE) {
-            let answer = get(format!("{ORDERS}/{}", order.id));
-            let status = if order.order_state == "open" { "pending" } else { "cancelled" };
-            let shown = (answer.text("/status"), answer.text("/number"), answer.number("/total/amount"));
-            let expected = (status.to_owned(), order.number.clone(), order.total_amount);
-            findings.holds(shown == expected, || format!("order {}: the API shows {shown:?}", order.id));
+        for context in CONTEXTS {
+            context.checks(state).over_http(&get, &mut self.rng, findings);
         }
     }
 
@@ -239,13 +219,4 @@ impl Drop for Enough<'_> {
 /// Whether the command is repeated. The rules would judge a command that they refused again, with another result.
 fn is_repeated(entry: &Entry) -> bool {
     !matches!(&entry.outcome, Outcome::Refused { problem } if problem.starts_with("409"))
-}
-
-/// Checks that no stored answer has changed or disappeared.
-pub(crate) fn kept(before: &State, after: &State, findings: &mut Findings) {
-    let keys: BTreeMap<&str, _> = after.keys.iter().map(|row| (row.key.as_str(), &row.answer)).collect();
-    for row in &before.keys {
-        let is_same = keys.get(row.key.as_str()) == Some(&&row.answer);
-        findings.holds(is_same, || format!("the answer to the key {} has changed", row.key));
-    }
 }

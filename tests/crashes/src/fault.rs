@@ -3,8 +3,8 @@
 use crate::{
     Plan, Tally,
     campaign::{Campaign, Enough},
+    context::CONTEXTS,
     load::Load,
-    shop::{ORDERS, PRODUCTS},
 };
 use skep_journeys::{Client, Deployment, wait_for};
 use std::{
@@ -85,9 +85,8 @@ pub fn endure(plan: &Plan, deployment: Deployment, fault: &Fault<'_>) -> Result<
 fn during(visitor: &Client, admin: &Client, fault: &Fault<'_>) -> u16 {
     visitor.get("/health").send().expect(200);
     let ready = visitor.get("/ready").send();
-    let lists = [visitor.get(format!("{PRODUCTS}?sort=name&limit=100")), admin.get(format!("{ORDERS}?count=exact"))];
-    for list in lists {
-        let answer = list.send();
+    for list in CONTEXTS.iter().flat_map(|context| context.lists()) {
+        let answer = admin.get(*list).send();
         match answer.status {
             // Some requests may still succeed before the fault takes effect.
             200 => {}

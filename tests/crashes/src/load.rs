@@ -1,14 +1,14 @@
-//! Buyers that place and cancel orders, and an admin that counts stock, until their server is gone.
+//! Clients that send commands until their server is gone.
 
 use crate::{
-    ledger::{Command, Ledger, Outcome},
-    shop::{Account, ORDERS, PRODUCTS, Shop},
+    context::{CONTEXTS, Choice, Command, Ids},
+    ledger::{Ledger, Outcome},
+    shop::{Account, Shop},
 };
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use serde_json::json;
+use rand::{SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use skep_journeys::{Answer, Call, Client, Connection};
 use std::sync::{
-    Mutex,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 use uuid::Uuid;
@@ -34,8 +34,8 @@ pub(crate) struct Worker<'w> {
     pub(crate) admin: Client,
     /// The start of its idempotency keys.
     pub(crate) prefix: String,
-    /// Orders that it may cancel.
-    pub(crate) orders: Vec<Uuid>,
+    /// The rows that its commands may use, beside those of the shop.
+    pub(crate) ids: Ids,
 }
 
 impl<'l> Load<'l> {
@@ -47,9 +47,9 @@ impl<'l> Load<'l> {
 }
 
 impl Worker<'_> {
-    /// Sends commands one after the other until it must stop or the server is gone. Returns the orders that are not
-    /// cancelled.
-    pub(crate) fn work(mut self, load: &Load<'_>, seed: u64) -> Vec<Uuid> {
+    /// Sends commands one after the other until it must stop or the server is gone. Returns the rows that
+    /// later commands may use.
+    pub(crate) fn work(mut self, load: &Load<'_>, seed: u64) -> Ids {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut kept: Option<Connection> = None;
         for n in 0.. {
@@ -57,18 +57,18 @@ impl Worker<'_> {
                 break;
             }
             let Ok(mut connection) = kept.take().map_or_else(|| self.buyer.connect(), Ok) else { break };
-            let Some(command) = self.choose(&mut rng) else { break };
+            let command = self.choose(&mut rng);
             let key = format!("{}-{n}", self.prefix);
-            let is_count = matches!(command, Command::SetStock(..));
             let (client, principal) =
-                if is_count { (&self.admin, self.shop.admin.id) } else { (&self.buyer, self.buyer_id) };
+                if command.is_by_admin() { (&self.admin, self.shop.admin.id) } else { (&self.buyer, self.buyer_id) };
             load.ledger.lock().expect("not poisoned").send(&key, principal, command.clone());
-            let call = call(client, &command, &key);
+            let call = command.call(client).key(&key);
             let Ok(answer) = connection.exchange(&call.bytes()) else { break };
             let is_last = answer.header("connection") == Some("close");
             let outcome = outcome(&answer, &call);
-            if let (Command::Place(_), Outcome::Acknowledged { .. }) = (&command, &outcome) {
-                self.orders.push(answer.text("/id").parse().expect("an id"));
+            if let Outcome::Acknowledged { .. } = outcome {
+                let made = command.made(&answer).into_iter();
+                made.for_each(|(kind, id)| self.ids.entry(kind).or_default().push(id));
             }
             load.ledger.lock().expect("not poisoned").settle(&key, outcome);
             let counter = if answer.status < 500 { &load.done } else { &load.troubles };
@@ -76,38 +76,19 @@ impl Worker<'_> {
             load.answers.fetch_add(1, Ordering::SeqCst);
             kept = (!is_last).then_some(connection);
         }
-        self.orders
+        self.ids
     }
 
-    /// Chooses the next command, or returns `None` if the server is gone.
-    fn choose(&mut self, rng: &mut StdRng) -> Option<Command> {
-        match rng.random_range(0..100) {
-            0..10 => {
-                let (product, on_hand) = self.shop.count(rng, &self.admin)?;
-                Some(Command::SetStock(product, on_hand))
+    /// Chooses the next command. A choice without a row is made again, and some context must always have one.
+    fn choose(&mut self, rng: &mut StdRng) -> Arc<dyn Command> {
+        let choices: Vec<&Choice> = CONTEXTS.iter().flat_map(|context| context.choices()).collect();
+        loop {
+            let choice = choices.choose_weighted(rng, |choice| choice.share).expect("there are choices");
+            if let Some(command) = (choice.choose)(self, rng) {
+                return command;
             }
-            10..25 if !self.orders.is_empty() => {
-                let order = self.orders.swap_remove(rng.random_range(0..self.orders.len()));
-                Some(Command::Cancel(order))
-            }
-            _ => Some(Command::Place(self.shop.basket(rng))),
         }
     }
-}
-
-/// The request for a command.
-pub(crate) fn call<'c>(client: &'c Client, command: &Command, key: &str) -> Call<'c> {
-    let call = match command {
-        Command::Place(lines) => {
-            let lines = lines.iter().map(|(product, count)| json!({ "product_id": product, "quantity": count }));
-            client.post(ORDERS).json(json!({ "lines": lines.collect::<Vec<_>>() }))
-        }
-        Command::Cancel(order) => client.post(format!("{ORDERS}/{order}/cancel")),
-        Command::SetStock(product, on_hand) => {
-            client.put(format!("{PRODUCTS}/{product}/stock")).if_match("*").json(json!({ "on_hand": on_hand }))
-        }
-    };
-    call.key(key)
 }
 
 /// The outcome of a command according to its answer.
@@ -122,9 +103,10 @@ pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
     let problem = answer.problem();
     let says_when = answer.status != 503 || answer.header("retry-after").is_some();
     assert!(says_when, "the answer to {call:?} has no Retry-After: {answer:?}");
-    let known = ["409 insufficient_stock", "409 stock_below_reserved", "503 store_unavailable", "507 storage_full"];
-    match known.iter().find(|known| problem.starts_with(**known)) {
-        Some(known) => Outcome::Refused { problem: (*known).to_owned() },
+    let own = CONTEXTS.iter().flat_map(|context| context.refusals()).copied();
+    let mut known = own.chain(["503 store_unavailable", "507 storage_full"]);
+    match known.find(|known| problem.starts_with(known)) {
+        Some(known) => Outcome::Refused { problem: known.to_owned() },
         None if problem == "503 outcome_unknown" => Outcome::Unanswered,
         None => panic!("{call:?} was answered {answer:?}"),
     }
@@ -135,6 +117,6 @@ impl Account {
     pub(crate) fn worker<'w>(&self, shop: &'w Shop, instance: usize, prefix: String) -> Worker<'w> {
         let server = &shop.servers[instance];
         let (buyer, admin) = (self.at(server), shop.admin.at(server));
-        Worker { shop, buyer, buyer_id: self.id, admin, prefix, orders: self.orders.clone() }
+        Worker { shop, buyer, buyer_id: self.id, admin, prefix, ids: self.ids.clone() }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{Entry, Ledger, Outcome},
-    load::{call, outcome},
+    load::outcome,
     shop::Shop,
 };
 use skep_journeys::{Client, Connection, wait_for};
@@ -64,7 +64,7 @@ fn again(
 /// Sends the command until it is executed or refused by a rule. It gets 503 with `Retry-After` while a transaction of
 /// the killed server is in its way.
 fn insist(client: &Client, key: &str, entry: &Entry, kept: &mut Option<Connection>) -> Outcome {
-    let call = call(client, &entry.command, key);
+    let call = entry.command.call(client).key(key);
     wait_for("the store to let a repeat through", || {
         let mut connection = kept.take().map_or_else(|| client.connect(), Ok).expect("the server listens");
         let answer = connection.exchange(&call.bytes()).expect("an answer");

@@ -21,7 +21,7 @@ fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Fa
         Ok(tally) => {
             println!("    crash::{}: {tally}", store.name());
             // A run proves nothing if no command was in flight at a kill.
-            let has_hit = tally.kills == u64::from(kills) && tally.placed > 0 && tally.unanswered > 0;
+            let has_hit = tally.kills == u64::from(kills) && !tally.acknowledged.is_empty() && tally.unanswered > 0;
             if has_hit { Ok(()) } else { Err(format!("no command was in flight at a kill: {tally}").into()) }
         }
         Err(faults) => Err(format!("seed {seed}: {}", faults.join("; ")).into()),

@@ -17,7 +17,7 @@ pub(crate) use connections::Connections;
 /// If the store does not answer, or its tables do not match the schema.
 #[must_use]
 #[track_caller]
-pub fn look(deployment: &Deployment) -> State {
+pub(crate) fn look(deployment: &Deployment) -> State {
     let address = |name: &str| deployment.settings().find(|(known, _)| known == name).map(|(_, address)| address);
     if let Some(address) = address("DATABASE_URL") {
         return block_on(postgres::look(&address)).expect("postgres answers");

@@ -1,6 +1,6 @@
 //! Reads the collections of MongoDB as rows of the SQL tables.
 
-use crate::state::State;
+use crate::{context::tables, state::State};
 use mongodb::{
     Client, ClientSession, Cursor,
     bson::{Bson, Document, doc, spec::BinarySubtype},
@@ -13,20 +13,14 @@ pub(super) async fn look(address: &str) -> Result<State> {
     let client = Client::with_uri_str(address).await?;
     // All reads below share one snapshot.
     let mut session = client.start_session().snapshot(true).await?;
-    let (mut orders, mut lines) = (vec![], vec![]);
-    for order in rows(&client, &mut session, "orders").await? {
-        lines.extend(lines_of(&order));
-        orders.push(row_of(order));
-    }
-    let mut others = vec![];
-    for name in ["reservations", "stock_levels", "stock_movements", "outbox", "idempotency_keys"] {
-        let found = rows(&client, &mut session, name).await?;
-        others.push(found.into_iter().map(row_of).collect());
+    let mut state = State::default();
+    for table in tables() {
+        let documents = rows(&client, &mut session, table.collection).await?;
+        (table.add)(&mut state, documents.into_iter().flat_map(table.rows).collect());
     }
     // Immediate, because it would otherwise wait for the session and cursors that are still in scope.
     client.shutdown().immediate(true).await;
-    let [reservations, levels, movements, events, keys] = others.try_into().expect("one list for each collection");
-    Ok(State::read([orders, lines, reservations, levels, movements, events, keys]))
+    Ok(state)
 }
 
 async fn rows(client: &Client, session: &mut ClientSession, name: &str) -> Result<Vec<Value>> {
@@ -37,40 +31,6 @@ async fn rows(client: &Client, session: &mut ClientSession, name: &str) -> Resul
         found.push(value_of(&Bson::Document(document?)));
     }
     Ok(found)
-}
-
-/// Turns a document into a row with the columns of the SQL table.
-fn row_of(document: Value) -> Value {
-    let Value::Object(mut fields) = document else { return document };
-    match fields.remove("_id") {
-        // The id of an idempotency key is a document.
-        Some(Value::Object(id)) => fields.extend(id),
-        // The id of a stock level is its product. In other rows, no check reads this column.
-        Some(id) => {
-            fields.entry("product_id").or_insert_with(|| id.clone());
-            fields.insert("id".to_owned(), id);
-        }
-        None => {}
-    }
-    if let Some(total) = fields.remove("total") {
-        fields.insert("total_amount".to_owned(), total["amount"].clone());
-        fields.insert("currency".to_owned(), total["currency"].clone());
-    }
-    Value::Object(fields)
-}
-
-fn lines_of(order: &Value) -> Vec<Value> {
-    let line = |line: &Value| {
-        json!({
-            "order_id": order["_id"],
-            "product_id": line["product_id"],
-            "sku": line["sku"],
-            "quantity": line["quantity"],
-            "unit_price": line["unit_price"]["amount"],
-            "total": line["total"]["amount"],
-        })
-    };
-    order["lines"].as_array().into_iter().flatten().map(line).collect()
 }
 
 fn value_of(value: &Bson) -> Value {

@@ -1,6 +1,9 @@
 //! Reads the tables of PostgreSQL.
 
-use crate::state::{State, TABLES, Table};
+use crate::{
+    context::tables,
+    state::{State, Table},
+};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
@@ -8,12 +11,13 @@ pub(super) async fn look(address: &str) -> sqlx::Result<State> {
     let mut connection = PgConnection::connect(address).await?;
     // All reads below share one snapshot.
     sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").execute(&mut connection).await?;
-    let mut found = vec![];
-    for table in &TABLES {
-        found.push(rows(&mut connection, table).await?);
+    let mut state = State::default();
+    for table in tables() {
+        let found = rows(&mut connection, &table).await?;
+        (table.add)(&mut state, found);
     }
     connection.close().await?;
-    Ok(State::read(found.try_into().expect("one list for each table")))
+    Ok(state)
 }
 
 async fn rows(connection: &mut PgConnection, table: &Table) -> sqlx::Result<Vec<Value>> {

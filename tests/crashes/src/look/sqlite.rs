@@ -1,6 +1,9 @@
 //! Reads the tables of SQLite.
 
-use crate::state::{State, TABLES, Table};
+use crate::{
+    context::tables,
+    state::{State, Table},
+};
 use rusqlite::{Connection, OpenFlags, Transaction};
 use serde_json::Value;
 use std::path::Path;
@@ -8,8 +11,11 @@ use std::path::Path;
 pub(super) fn look(file: &Path) -> rusqlite::Result<State> {
     let mut connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let snapshot = connection.transaction()?;
-    let found = TABLES.iter().map(|table| rows(&snapshot, table)).collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(State::read(found.try_into().expect("one list for each table")))
+    let mut state = State::default();
+    for table in tables() {
+        (table.add)(&mut state, rows(&snapshot, &table)?);
+    }
+    Ok(state)
 }
 
 fn rows(snapshot: &Transaction<'_>, table: &Table) -> rusqlite::Result<Vec<Value>> {

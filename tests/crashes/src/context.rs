@@ -1,0 +1,90 @@
+//! The contexts under load, and their parts of a campaign.
+
+use crate::{
+    catalog::Catalog,
+    check::Findings,
+    load::Worker,
+    ordering::Ordering,
+    state::{Event, KeyRow, Row as _, State, Table},
+};
+use rand::rngs::StdRng;
+use serde_json::Value;
+use skep_journeys::{Answer, Call, Client};
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+use uuid::Uuid;
+
+/// All contexts, in the order in which a shop is opened. A context uses only those before it. A new context needs a
+/// folder and a line here.
+pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering];
+
+/// All tables that the checks read.
+pub(crate) fn tables() -> impl Iterator<Item = Table> {
+    let contexts = CONTEXTS.iter().flat_map(|context| context.tables()).copied();
+    [Event::TABLE, KeyRow::TABLE].into_iter().chain(contexts)
+}
+
+/// Ids that clients may use in their commands, by the kind of row.
+pub(crate) type Ids = BTreeMap<&'static str, Vec<Uuid>>;
+
+/// A context of the application: its commands, its tables, and the rules that must hold after a crash.
+pub(crate) trait Context: Sync {
+    /// The name at the start of its use cases.
+    fn name(&self) -> &'static str;
+    /// The tables that its checks read.
+    fn tables(&self) -> &'static [Table];
+    /// Creates the rows that the clients need, and notes their ids.
+    fn open(&self, _admin: &Client, _ids: &mut Ids) {}
+    /// The commands that the clients send. The shares of all contexts together are 100 so far.
+    fn choices(&self) -> &'static [Choice];
+    /// Status and code of the problems that its commands may get.
+    fn refusals(&self) -> &'static [&'static str];
+    /// Lists that an admin reads while a part of the environment is broken.
+    fn lists(&self) -> &'static [&'static str];
+    /// Indexes the rows for the checks.
+    fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's>;
+}
+
+/// A kind of command that clients send.
+pub(crate) struct Choice {
+    /// Its share among the commands of all contexts.
+    pub(crate) share: u32,
+    /// Makes a command, or returns `None` if the client has no row for it.
+    pub(crate) choose: fn(&mut Worker<'_>, &mut StdRng) -> Option<Arc<dyn Command>>,
+}
+
+/// A command that a client sends.
+pub(crate) trait Command: Any + fmt::Debug + Send + Sync {
+    /// The name of the use case under which the store keeps the answer.
+    fn use_case(&self) -> &'static str;
+    /// The things that these commands make, as counted in reports.
+    fn things(&self) -> &'static str;
+    /// Whether the admin sends it, instead of the buyer.
+    fn is_by_admin(&self) -> bool {
+        false
+    }
+    /// The request, without its key.
+    fn call<'c>(&self, client: &'c Client) -> Call<'c>;
+    /// A row that the answer gives to the sender for later commands: its kind and its id.
+    fn made(&self, _answer: &Answer) -> Option<(&'static str, Uuid)> {
+        None
+    }
+}
+
+/// The command, if it has this type.
+pub(crate) fn command<C: Command>(command: &dyn Command) -> Option<&C> {
+    let any: &dyn Any = command;
+    any.downcast_ref()
+}
+
+/// The checks of a context on the rows of one state.
+pub(crate) trait Checks {
+    /// Checks that each row is complete, agrees with the others and with the events, and has exactly one key that caused
+    /// it.
+    fn rows(&self, findings: &mut Findings);
+    /// Whether the stored answer to the command agrees with the rows.
+    fn is_true(&self, command: &dyn Command, stored: &Value) -> bool;
+    /// Whether the answer that the client got agrees with the stored one and with the rows.
+    fn is_answered(&self, command: &dyn Command, body: &Value, stored: &Value) -> bool;
+    /// Checks that the API shows the same.
+    fn over_http(&self, get: &dyn Fn(String) -> Answer, rng: &mut StdRng, findings: &mut Findings);
+}
