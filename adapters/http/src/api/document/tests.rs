@@ -44,36 +44,45 @@ fn every_reference_leads_somewhere() {
     }
 }
 
-/// The verbs of operations. Think before you add one: an SDK makes a method of each operation.
-const VERBS: &[&str] = &[
-    "archive", "cancel", "change", "create", "delete", "get", "list", "move", "place", "register", "rename", "replace",
-    "set",
-];
+/// The kinds of resources in the document, singular: what a path names before an id.
+fn nouns(document: &Value) -> BTreeSet<String> {
+    let plurals = operations(document).filter_map(|(path, ..)| path.split_once("/{")?.0.rsplit('/').next());
+    let singular = |plural: &str| match plural.strip_suffix("ies") {
+        Some(stem) => format!("{stem}y"),
+        None => plural.trim_end_matches('s').to_owned(),
+    };
+    plurals.map(singular).collect()
+}
 
-/// Names that are phrasal verbs instead of a verb and a noun.
-const PHRASES: &[&str] = &["log_in", "set_up"];
-
-fn is_verb_and_noun(name: &str) -> bool {
-    let is_noun = |noun: &str| !noun.is_empty() && noun.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let parts = name.split_once('_').filter(|(verb, noun)| VERBS.contains(verb) && is_noun(noun));
-    PHRASES.contains(&name) || parts.is_some()
+/// Whether the name is a verb with its object, such as `place_order`. An SDK makes a method of each operation.
+fn is_verb_first(name: &str, method: &str, nouns: &BTreeSet<String>) -> bool {
+    let words: Vec<&str> = name.split('_').collect();
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    let (verb, is_read) = (words[0], method == "get");
+    let is_noun = nouns.iter().any(|noun| verb.starts_with(noun.as_str()));
+    words.len() > 1 && words.iter().all(is_word) && !is_noun && ["get", "list"].contains(&verb) == is_read
 }
 
 #[test]
-fn a_name_that_is_not_a_verb_and_a_noun_is_caught() {
-    for name in ["orders", "order_place", "placeOrder", "place_", "place_Order", "fetch_order", ""] {
-        assert!(!is_verb_and_noun(name), "{name}");
+fn a_name_without_a_verb_is_caught() {
+    let nouns = nouns(&document());
+    assert!(["order", "product", "category"].iter().all(|noun| nouns.contains(*noun)), "{nouns:?}");
+    assert!(is_verb_first("place_order", "post", &nouns) && is_verb_first("list_orders", "get", &nouns));
+    for name in ["orders", "order_place", "orders_place", "placeOrder", "place_", "place_Order", "get_order", ""] {
+        assert!(!is_verb_first(name, "post", &nouns), "{name}");
     }
+    assert!(!is_verb_first("fetch_order", "get", &nouns));
 }
 
 #[test]
 fn operations_have_names_tags_summaries_and_problems() {
     let document = document();
+    let nouns = nouns(&document);
     let mut names = BTreeSet::new();
     for (path, method, operation) in operations(&document) {
         let name = operation["operationId"].as_str().unwrap();
         assert!(names.insert(name.to_owned()), "{name} twice");
-        assert!(is_verb_and_noun(name), "{name} is not verb_noun");
+        assert!(is_verb_first(name, method, &nouns), "{method} {name} is not a verb with its object");
         assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{name}");
         let answers = |status: &str| !operation["responses"][status].is_null();
         assert!(answers("default") && answers("429") && answers("503"), "{name}");
