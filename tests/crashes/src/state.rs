@@ -152,7 +152,7 @@ impl Row for KeyRow {
 }
 
 impl KeyRow {
-    /// The answer, or null if there is none.
+    /// The answer, or null if the row has no answer.
     pub(crate) fn parsed(&self) -> Value {
         self.answer.as_deref().map(parsed).unwrap_or_default()
     }
