@@ -1,15 +1,14 @@
 //! The application over a real store, as a system under test.
 
 use crate::{
-    call::{Answer, Call, Command, LoggedIn, System},
+    call::{Answer, Call, System},
     state::{self, EndState},
     world::{self, ModelClock, NoLimits, NoSecrets, PlainFingerprints, PlainHasher, PlainTokens},
 };
 use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
-    identity::{AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand},
-    kernel::{Actor, AppError, Clock as _, ErrorKind},
+    kernel::{Actor, Clock as _},
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -54,25 +53,6 @@ impl Application {
     }
 }
 
-/// Turns the result of a use case into a comparable answer.
-fn reply<T, E: AppError>(result: Result<T, E>, answer: impl FnOnce(T) -> Answer) -> Answer {
-    match result {
-        Ok(done) => answer(done),
-        Err(error) => Answer::refused(&error),
-    }
-}
-
-fn logged_in(answer: LogInAnswer) -> Answer {
-    let LogInAnswer { access_token: token, expires_in } = answer;
-    match PlainTokens::read(&token) {
-        Some(claims) => {
-            let (user_id, session_id) = (claims.user_id, claims.session_id);
-            Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: expires_in.as_millis() })
-        }
-        None => Answer::refusal(ErrorKind::Invalid, "not a token"),
-    }
-}
-
 #[async_trait]
 impl System for Application {
     fn now(&self) -> Timestamp {
@@ -84,48 +64,9 @@ impl System for Application {
     }
 
     async fn call(&self, call: &Call) -> Answer {
-        let App { identity, catalog, ordering, .. } = &self.app;
         let deadline = self.patience.map(|patience| self.clock.monotonic() + patience);
-        let (actor, key) = (&Actor { deadline, ..call.actor.clone() }, call.key.as_ref());
-        match call.command.clone() {
-            Command::Register { email, password, display_name } => {
-                let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
-                reply(identity.register_user.execute(actor, command).await, Answer::User)
-            }
-            Command::LogIn { email, password } => {
-                reply(identity.log_in.execute(actor, LogInCommand { email, password }).await, logged_in)
-            }
-            Command::Authenticate(token) => reply(identity.authenticate.execute(&token).await, Answer::Principal),
-            Command::GetProfile => reply(identity.get_profile.execute(actor).await, Answer::User),
-            Command::CreateProduct(command) => {
-                reply(catalog.create_product.execute_once(actor, key, command).await, Answer::Product)
-            }
-            Command::ChangeProduct(command) => {
-                reply(catalog.change_product.execute_once(actor, key, command).await, Answer::Product)
-            }
-            Command::ArchiveProduct(command) => {
-                reply(catalog.archive_product.execute_once(actor, key, command).await, |()| Answer::Done)
-            }
-            Command::SetStock(command) => {
-                reply(catalog.set_stock.execute_once(actor, key, command).await, Answer::StockSet)
-            }
-            Command::GetProduct(id) => reply(catalog.get_product.execute(actor, id).await, Answer::Product),
-            Command::GetStock(id) => reply(catalog.get_stock.execute(actor, id).await, Answer::Stock),
-            Command::ListProducts(sort, page) => {
-                reply(catalog.list_products.execute(actor, sort, &page).await, Answer::Products)
-            }
-            Command::PlaceOrder(command) => {
-                reply(ordering.place_order.execute_once(actor, key, command).await, Answer::Order)
-            }
-            Command::CancelOrder(command) => {
-                reply(ordering.cancel_order.execute_once(actor, key, command).await, Answer::Order)
-            }
-            Command::GetOrder(id) => reply(ordering.get_order.execute(actor, id).await, Answer::Order),
-            Command::ListOrders(direction, page) => {
-                reply(ordering.list_orders.execute(actor, direction, &page).await, Answer::Orders)
-            }
-            Command::SweepExpired => reply(self.app.sweep_expired.execute().await, Answer::Swept),
-        }
+        let actor = Actor { deadline, ..call.actor.clone() };
+        call.command.execute(&self.app, &actor, call.key.as_ref()).await
     }
 
     async fn end_state(&self) -> Result<EndState, String> {

@@ -1,25 +1,25 @@
 //! A system in memory: the model behind a lock, with or without a planted flaw.
 
 use crate::{
-    call::{Answer, Call, Command, System},
-    model::{Fresh, Model},
+    call::{Answer, Call, Failure, Fresh, Now, System},
+    context::CONTEXTS,
+    model::Model,
     state::EndState,
-    world::{ModelClock, PlainTokens},
+    world::ModelClock,
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{AccessClaims, AccessTokens as _},
-    kernel::{Clock as _, ErrorKind, IdGenerator as _, Precondition},
+    kernel::{Clock as _, IdGenerator as _},
     testing::SeqIds,
 };
-use skep_domain::{
-    ordering::OrderNumber,
-    shared::{SessionId, Timestamp},
+use skep_domain::shared::Timestamp;
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A bug that a store or a use case could have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Flaw {
     /// Idempotency keys are not stored.
     ForgetsKeys,
@@ -27,10 +27,6 @@ pub enum Flaw {
     ConfusesKeys,
     /// A change is accepted with any version.
     IgnoresVersions,
-    /// Orders are placed although there is too little stock.
-    Oversells,
-    /// A cancelled order leaves its pieces reserved.
-    KeepsClaims,
     /// A following page starts one row too late.
     SkipsRows,
     /// A change goes to a copy, which later overwrites the changes of other calls.
@@ -39,20 +35,41 @@ pub enum Flaw {
     RacesKeys,
     /// A read does not see the latest change.
     ReadsStale,
+    /// A mistake that only a use case of one context can make.
+    Own(OwnFlaw),
 }
 
 impl Flaw {
     /// The flaws that a single caller can meet.
-    pub const ALONE: &[Self] = &[
-        Self::ForgetsKeys,
-        Self::ConfusesKeys,
-        Self::IgnoresVersions,
-        Self::Oversells,
-        Self::KeepsClaims,
-        Self::SkipsRows,
-    ];
+    pub fn alone() -> impl Iterator<Item = Self> {
+        let shared = [Self::ForgetsKeys, Self::ConfusesKeys, Self::IgnoresVersions, Self::SkipsRows];
+        shared.into_iter().chain(Self::own())
+    }
+
     /// The flaws that appear with several callers or concurrent calls.
-    pub const TOGETHER: &[Self] = &[Self::LosesUpdates, Self::RacesKeys, Self::ReadsStale, Self::Oversells];
+    pub fn together() -> impl Iterator<Item = Self> {
+        [Self::LosesUpdates, Self::RacesKeys, Self::ReadsStale].into_iter().chain(Self::own())
+    }
+
+    fn own() -> impl Iterator<Item = Self> {
+        CONTEXTS.iter().flat_map(|context| context.flaws()).copied().map(Self::Own)
+    }
+}
+
+/// A mistake that only a use case of one context can make.
+#[derive(Clone, Copy)]
+pub struct OwnFlaw {
+    /// Its name in reports.
+    pub(crate) name: &'static str,
+    /// Spoils the model after a call and returns the answer. The arguments are the model before the call, the model
+    /// after it, the call with its circumstances, and the right answer.
+    pub(crate) plant: fn(&Model, &mut Model, &Call, &Now<'_>, Answer) -> Answer,
+}
+
+impl fmt::Debug for OwnFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// The model as a system under test, with or without a flaw.
@@ -82,24 +99,11 @@ impl Double {
         Self { flaw: Some(flaw), ..Self::default() }
     }
 
-    /// Makes the new id, number and token for an answer.
-    fn fresh(&self, model: &Model, call: &Call, now: Timestamp) -> Fresh {
-        let id = self.ids.next();
-        let number = u64::try_from(id.as_u128()).ok().map(OrderNumber::from_random);
-        let mut fresh = Fresh { id, number, token: String::new() };
-        if let (Command::LogIn { .. }, Answer::LoggedIn(session)) =
-            (&call.command, model.clone().step_with(call, now, &fresh))
-        {
-            let claims = AccessClaims {
-                user_id: session.user_id,
-                session_id: SessionId::new(id),
-                token_id: id,
-                issued_at: now,
-                expires_at: now.plus_millis(3_600_000),
-            };
-            fresh.token = PlainTokens.issue(&claims).unwrap_or_default();
-        }
-        fresh
+    /// Makes the generated values for an answer.
+    fn fresh(&self, model: &Model, call: &Call, at: Timestamp) -> Fresh {
+        let fresh = Fresh::id(self.ids.next());
+        let text = call.command.draw(model, &call.now(at, &fresh));
+        Fresh { text, ..fresh }
     }
 
     /// The call without its idempotency key.
@@ -107,81 +111,26 @@ impl Double {
         Call { key: None, ..call.clone() }
     }
 
-    /// The call with a precondition that every version meets.
-    fn careless(call: &Call) -> Call {
-        let mut call = call.clone();
-        let precondition = match &mut call.command {
-            Command::ChangeProduct(command) => &mut command.precondition,
-            Command::ArchiveProduct(command) => &mut command.precondition,
-            Command::SetStock(command) => &mut command.precondition,
-            _ => return call,
-        };
-        if let Precondition::OneOf(_) = precondition {
-            *precondition = Precondition::Any;
-        }
-        call
-    }
-
     fn step(&self, model: &mut Model, call: &Call) -> Answer {
-        let now = self.now();
-        let fresh = self.fresh(model, call, now);
+        let at = self.now();
+        let fresh = self.fresh(model, call, at);
         let before = model.clone();
         let answer = match self.flaw {
-            Some(Flaw::ForgetsKeys) => model.step_with(&Self::keyless(call), now, &fresh),
-            Some(Flaw::IgnoresVersions) => model.step_with(&Self::careless(call), now, &fresh),
-            _ => model.step_with(call, now, &fresh),
+            Some(Flaw::ForgetsKeys) => model.step_with(&Self::keyless(call), at, &fresh),
+            Some(Flaw::IgnoresVersions) => {
+                let careless = Call { command: call.command.careless(), ..call.clone() };
+                model.step_with(&careless, at, &fresh)
+            }
+            _ => model.step_with(call, at, &fresh),
         };
-        match (self.flaw, &answer) {
-            (Some(Flaw::ConfusesKeys), Answer::Refused(refusal)) if refusal.code == "idempotency_key_reused" => {
-                model.step_with(&Self::keyless(call), now, &fresh)
+        match self.flaw {
+            Some(Flaw::ConfusesKeys) if Failure::is_code(&answer, "idempotency_key_reused") => {
+                model.step_with(&Self::keyless(call), at, &fresh)
             }
-            (Some(Flaw::Oversells), Answer::Refused(refusal)) if refusal.code == "insufficient_stock" => {
-                model.oversell(call, now, &fresh)
-            }
-            (Some(Flaw::KeepsClaims), Answer::Order(order)) if order.status == "cancelled" => {
-                model.stored.shelves.clone_from(&before.stored.shelves);
-                answer
-            }
-            (Some(Flaw::SkipsRows), _) => skip(call, answer),
+            Some(Flaw::Own(flaw)) => (flaw.plant)(&before, model, call, &call.now(at, &fresh), answer),
+            Some(Flaw::SkipsRows) => call.command.skip_row(answer),
             _ => answer,
         }
-    }
-}
-
-/// Removes the first row of a page that follows another one.
-fn skip(call: &Call, answer: Answer) -> Answer {
-    match (&call.command, answer) {
-        (Command::ListProducts(_, request), Answer::Products(mut page)) if request.after.is_some() => {
-            page.items = page.items.into_iter().skip(1).collect();
-            Answer::Products(page)
-        }
-        (Command::ListOrders(_, request), Answer::Orders(mut page)) if request.after.is_some() => {
-            page.items = page.items.into_iter().skip(1).collect();
-            Answer::Orders(page)
-        }
-        (_, answer) => answer,
-    }
-}
-
-impl Model {
-    /// Places the order although there is too little stock.
-    fn oversell(&mut self, call: &Call, now: Timestamp, fresh: &Fresh) -> Answer {
-        const MORE: u32 = 1_000_000_000;
-        let Command::PlaceOrder(command) = &call.command else {
-            return Answer::refusal(ErrorKind::Internal, "internal");
-        };
-        let products: Vec<_> = command.lines.iter().map(|line| line.product_id).collect();
-        let lend = |model: &mut Self, lent: bool| {
-            for shelf in model.stored.shelves.values_mut().filter(|shelf| products.contains(&shelf.product.id)) {
-                let stock = &mut shelf.stock;
-                stock.on_hand = if lent { stock.on_hand + MORE } else { stock.on_hand - MORE };
-                stock.available = stock.on_hand.saturating_sub(stock.reserved);
-            }
-        };
-        lend(self, true);
-        let answer = self.step_with(call, now, fresh);
-        lend(self, false);
-        answer
     }
 }
 
@@ -207,11 +156,11 @@ impl System for Double {
                 *lock(&self.model) = copy;
                 answer
             }
-            Some(Flaw::RacesKeys) if call.key().is_some() => {
+            Some(Flaw::RacesKeys) if call.key.is_some() => {
                 let known = {
                     let mut copy = lock(&self.model).clone();
                     let keys = copy.kept_keys();
-                    self.step(&mut copy, call);
+                    drop(self.step(&mut copy, call));
                     copy.kept_keys() == keys
                 };
                 tokio::task::yield_now().await;
@@ -222,11 +171,7 @@ impl System for Double {
                 answer
             }
             Some(Flaw::ReadsStale) => {
-                let reads = matches!(
-                    call.command,
-                    Command::GetProduct(_) | Command::GetStock(_) | Command::GetOrder(_) | Command::ListOrders(..)
-                );
-                if reads {
+                if call.command.reads() {
                     return self.step(&mut lock(&self.before), call);
                 }
                 let mut model = lock(&self.model);

@@ -1,11 +1,12 @@
 //! Checks whether some order of concurrent calls explains all their answers (Wing and Gong, 1993).
 
 use crate::{
-    call::{Answer, Call},
-    model::{Fresh, Model},
-    state::{EndState, Sold},
+    call::{Answer, Call, Failure, Fresh},
+    context::CONTEXTS,
+    model::Model,
+    state::{EndState, differences},
 };
-use skep_domain::shared::{OrderId, Timestamp};
+use skep_domain::shared::Timestamp;
 use std::{collections::HashMap, fmt};
 
 /// A call with its answer and its times.
@@ -71,12 +72,7 @@ pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Mod
     assert!(events.len() <= 64, "a history has at most 64 calls");
     // A repeat with the same key may have returned the id of a call with an unknown outcome, so every new row counts.
     let known = model.end_state();
-    let orders = end.orders.values().filter(|sold| !known.orders.contains_key(&sold.order.id));
-    let orders = orders.map(|sold| (sold.order.id.uuid(), Some(sold.order.number.clone())));
-    let products = end.shelves.keys().filter(|id| !known.shelves.contains_key(id)).map(|id| (id.uuid(), None));
-    let users = end.users.keys().filter(|id| !known.users.contains_key(id)).map(|id| (id.uuid(), None));
-    let possible =
-        orders.chain(products).chain(users).map(|(id, number)| Fresh { id, number, token: String::new() }).collect();
+    let possible = CONTEXTS.iter().flat_map(|context| context.generated(known, end)).collect();
     let mut search = Search { events, end, possible, seen: HashMap::new(), states: 0, best: vec![], refuted: vec![] };
     if let Some(explained) = search.go(model, 0, &mut vec![]) {
         return Ok(explained);
@@ -104,7 +100,7 @@ impl Search<'_> {
         }
         self.seen.entry(done).or_default().push(model.clone());
         let open = |at: &usize| !Self::is_done(done, *at);
-        let answered = |at: &usize| !matches!(self.events[*at].answer, Answer::Unknown(_));
+        let answered = |at: &usize| !matches!(self.events[*at].answer, Err(Failure::Unknown(_)));
         let rest: Vec<usize> = (0..self.events.len()).filter(open).collect();
         if order.len() > self.best.len() || self.best.is_empty() {
             self.best.clone_from(order);
@@ -126,21 +122,14 @@ impl Search<'_> {
         next.into_iter().find_map(|at| self.try_next(model, done, order, at))
     }
 
-    /// Whether an order from a call with an unknown outcome equals the stored one in the fields that never change.
+    /// Whether the row from a call with an unknown outcome can become the stored one.
     fn can_end_so(&self, model: &Model, fresh: &Fresh) -> bool {
-        let id = OrderId::new(fresh.id);
-        match (model.end_state().orders.get(&id), self.end.orders.get(&id)) {
-            (Some(made), Some(found)) => {
-                let fixed = |sold: &Sold| (sold.order.customer_id, sold.order.lines.clone(), sold.order.created_at);
-                fixed(made) == fixed(found)
-            }
-            _ => true,
-        }
+        CONTEXTS.iter().all(|context| context.can_become(model.end_state(), self.end, fresh.id))
     }
 
     fn try_next(&mut self, model: &Model, done: u64, order: &mut Vec<usize>, at: usize) -> Option<Model> {
         let Event { call, answer, at: time, client, .. } = &self.events[at];
-        let known = !matches!(answer, Answer::Unknown(_));
+        let known = !matches!(answer, Err(Failure::Unknown(_)));
         let nothing = [Fresh::default()];
         let candidates = if known { vec![Fresh::of(answer)] } else { [&self.possible[..], &nothing].concat() };
         for fresh in candidates {
@@ -164,23 +153,4 @@ impl Search<'_> {
         }
         None
     }
-}
-
-/// Lists the rows in which two states differ.
-#[must_use]
-pub(crate) fn differences(model: &EndState, found: &EndState) -> String {
-    let mut lines = vec![];
-    let mut compare = |what: &str, model: Vec<String>, found: Vec<String>| {
-        let missing = model.iter().filter(|row| !found.contains(row)).map(|row| format!("  {what} missing: {row}"));
-        let extra = found.iter().filter(|row| !model.contains(row)).map(|row| format!("  {what} found: {row}"));
-        lines.extend(missing.chain(extra));
-    };
-    fn rows<T: fmt::Debug>(rows: impl IntoIterator<Item = T>) -> Vec<String> {
-        rows.into_iter().map(|row| format!("{row:?}")).collect()
-    }
-    compare("account", rows(model.users.values()), rows(found.users.values()));
-    compare("product", rows(model.shelves.values()), rows(found.shelves.values()));
-    compare("order", rows(model.orders.values()), rows(found.orders.values()));
-    compare("event", rows(&model.events), rows(&found.events));
-    lines.join("\n")
 }

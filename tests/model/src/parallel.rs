@@ -1,21 +1,17 @@
 //! Runs several programs in parallel.
 
 use crate::{
-    call::{Call, Command, System},
+    call::System,
+    context::CONTEXTS,
     desk::Desk,
     linearize::{Event, History, linearize},
     model::Model,
     run::Budget,
-    step::{Caller, Operation, Quantity, Step, Target, short_programs},
-    world::people,
+    step::{Step, short_programs},
 };
 use proptest::{
     strategy::{Strategy as _, ValueTree as _},
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
-use skep_application::{
-    catalog::{CreateProductCommand, MoneyInput},
-    kernel::{Actor, Principal},
 };
 use std::{
     future::Future,
@@ -57,36 +53,17 @@ pub struct Round {
     pub number: u64,
 }
 
-/// Creates two products with few pieces each and places an order of the first, one call after another.
+/// Makes the first rows of the contexts, one call after another.
 ///
 /// # Errors
 /// If an answer differs from the model.
 pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, String> {
     system.wait(NEXT_DAY);
     round.number += 1;
-    round.desk.forget_products();
-    let people = people();
-    let admin = Principal::User { id: people[0].id, session: people[0].session, roles: people[0].roles.clone() };
-    let admin = Actor { principal: admin, ..Actor::anonymous("model") };
-    let product = |name: &str, stock| {
-        let command = CreateProductCommand {
-            sku: format!("{name}-{}", round.number),
-            name: name.to_owned(),
-            description: String::new(),
-            price: MoneyInput { amount: 500, currency: "EUR".to_owned() },
-            stock: Some(stock),
-        };
-        Call { actor: admin.clone(), command: Command::CreateProduct(command), key: None }
-    };
-    let first = Step {
-        pause: 0,
-        who: Caller::Person(1),
-        what: Operation::Place(vec![(Target::Nth(0), Quantity::Of(1))]),
-        key: None,
-    };
-    let products = [product("few", 4), product("more", 7)];
-    for call in products.into_iter().map(Some).chain([None]) {
-        let call = call.unwrap_or_else(|| round.desk.call(&first));
+    // The clients know only the rows of this round.
+    round.desk = Desk::default();
+    for step in CONTEXTS.iter().flat_map(|context| context.round(round.number)) {
+        let call = round.desk.call(&step);
         let answer = system.call(&call).await;
         let expected = round.model.step(&call, system.now(), &answer);
         if answer != expected {

@@ -1,11 +1,11 @@
 //! Runs programs call by call.
 
 use crate::{
-    call::{Answer, System},
+    call::{Failure, System},
     desk::Desk,
-    linearize::differences,
     model::Model,
     run::Budget,
+    state::differences,
     step::{Step, program},
 };
 use proptest::test_runner::{
@@ -17,7 +17,7 @@ use std::{
     future::Future,
 };
 
-/// The maximum number of steps of a program after those that create products.
+/// The maximum number of steps of a program after its beginning.
 const STEPS: usize = 60;
 /// The file with the programs that failed on a real store. They are run first.
 pub const REGRESSIONS: &str = concat!(env!("SKEP_ROOT"), "/tests/model/regressions/sequential.txt");
@@ -44,7 +44,7 @@ pub async fn sequence(system: &dyn System, steps: &[Step]) -> Result<u64, Troubl
         system.wait(step.pause);
         let (now, call) = (system.now(), desk.call(step));
         let answer = system.call(&call).await;
-        if let Answer::Unknown(reason) = answer {
+        if let Err(Failure::Unknown(reason)) = answer {
             return Err(Trouble::Away(reason));
         }
         let expected = model.step(&call, now, &answer);

@@ -1,68 +1,16 @@
 //! The stored data, as far as the ports show it.
 
+use crate::{
+    context::CONTEXTS,
+    item::{Item, Items},
+};
 use skep_application::{
     Store,
-    catalog::{CatalogTx, ProductSort, ProductSortKey, StockView},
-    identity::UserView,
-    kernel::{Begin, OutboxEvent, PageRequest, Scope, StoreError, TxMode},
-    ordering::{OrderView, OrderingTx},
+    kernel::{OutboxEvent, StoreError},
 };
-use skep_domain::{
-    catalog::{MovementKind, Product, Reservation, StockMovement},
-    shared::{Direction, EventId, OrderId, PageLimit, ProductId, Timestamp, UserId, Version},
-};
-use std::collections::{BTreeMap, BTreeSet};
+use skep_domain::shared::{EventId, Timestamp, UserId, Version};
+use std::{collections::BTreeSet, fmt};
 use uuid::Uuid;
-
-/// A row of the stock ledger, without its id, which no port returns.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
-    /// The time of the movement.
-    pub at: Timestamp,
-    /// The name of the kind of movement.
-    pub kind: &'static str,
-    /// By how much `on_hand` changed.
-    pub on_hand: i64,
-    /// By how much `reserved` changed.
-    pub reserved: i64,
-    /// The order that caused it, if an order did.
-    pub order: Option<OrderId>,
-}
-
-/// A product with its stock and its ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shelf {
-    /// The product as the catalog shows it.
-    pub product: Product,
-    /// The number of pieces on hand, reserved and available.
-    pub stock: StockView,
-    /// The movements of the stock, sorted.
-    pub ledger: Vec<Entry>,
-}
-
-/// The claim of an order on a product.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Claim {
-    /// The reserved product.
-    pub product: ProductId,
-    /// The number of pieces.
-    pub quantity: u32,
-    /// The name of its state, such as `active` or `released`.
-    pub state: &'static str,
-    /// When the order was placed.
-    pub made_at: Timestamp,
-    /// When the claim ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-/// An order and its claims.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sold {
-    /// The order as callers see it.
-    pub order: OrderView,
-    /// One claim for each product, sorted.
-    pub claims: Vec<Claim>,
-}
 
 /// An event without its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,61 +30,60 @@ pub struct Happened {
 }
 
 /// The stored data, as far as the ports show it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndState {
-    /// All accounts by id.
-    pub users: BTreeMap<UserId, UserView>,
-    /// All products by id.
-    pub shelves: BTreeMap<ProductId, Shelf>,
-    /// All orders by id.
-    pub orders: BTreeMap<OrderId, Sold>,
+    rows: Items,
     /// The outbox, sorted.
     pub events: Vec<Happened>,
 }
 
-impl From<&StockMovement> for Entry {
-    fn from(row: &StockMovement) -> Self {
-        let (on_hand, reserved) = (row.on_hand_delta, row.reserved_delta);
-        Self { at: row.created_at, kind: row.kind.name(), on_hand, reserved, order: row.order_id }
-    }
-}
-
-impl Entry {
-    pub(crate) fn new(kind: MovementKind, on_hand: i64, reserved: i64, order: Option<OrderId>, at: Timestamp) -> Self {
-        Self { at, kind: kind.name(), on_hand, reserved, order }
-    }
-}
-
-impl From<&Reservation> for Claim {
-    fn from(row: &Reservation) -> Self {
-        let (product, quantity, state) = (row.product_id, row.quantity, row.state.name());
-        Self { product, quantity, state, made_at: row.created_at, ended_at: row.ended_at }
+impl Default for EndState {
+    fn default() -> Self {
+        Self { rows: Items::new(CONTEXTS.iter().map(|context| context.stored())), events: vec![] }
     }
 }
 
 impl EndState {
-    /// Checks rules that always hold: the ledger adds up to the stock, the active claims add up to the reserved pieces,
-    /// and no more pieces are reserved than on hand.
+    /// The rows of a context.
+    #[must_use]
+    pub fn get<T: Item>(&self) -> &T {
+        self.rows.get()
+    }
+
+    pub(crate) fn get_mut<T: Item>(&mut self) -> &mut T {
+        self.rows.get_mut()
+    }
+
+    /// The aggregates with an event whose name starts like this.
+    pub(crate) fn changed(&self, prefix: &str) -> BTreeSet<Uuid> {
+        self.events.iter().filter(|event| event.name.starts_with(prefix)).map(|event| event.aggregate).collect()
+    }
+
+    /// Checks the rules of all contexts between rows that always hold.
     ///
     /// # Errors
-    /// The first product that breaks a rule, with its numbers.
+    /// The first row that breaks a rule, with its numbers.
     pub fn add_up(&self) -> Result<(), String> {
-        for (id, shelf) in &self.shelves {
-            let stock = (i64::from(shelf.stock.on_hand), i64::from(shelf.stock.reserved));
-            let on_hand = shelf.ledger.iter().map(|entry| entry.on_hand).sum();
-            let reserved = shelf.ledger.iter().map(|entry| entry.reserved).sum();
-            let open = |claim: &&Claim| claim.product == *id && claim.state == "active";
-            let claimed: i64 =
-                self.orders.values().flat_map(|sold| &sold.claims).filter(open).map(|c| i64::from(c.quantity)).sum();
-            if stock != (on_hand, reserved) || stock.1 != claimed || stock.1 > stock.0 {
-                return Err(format!(
-                    "product {id} has {stock:?} on hand and reserved, its ledger says {:?}, open claims {claimed}",
-                    (on_hand, reserved)
-                ));
-            }
-        }
-        Ok(())
+        CONTEXTS.iter().try_for_each(|context| context.add_up(self))
     }
+}
+
+/// The rows as text with the name of their kind.
+pub(crate) fn rows<T: fmt::Debug>(kind: &str, rows: impl IntoIterator<Item = T>) -> Vec<String> {
+    rows.into_iter().map(|row| format!("{kind} {row:?}")).collect()
+}
+
+/// Lists the rows in which two states differ.
+#[must_use]
+pub(crate) fn differences(model: &EndState, found: &EndState) -> String {
+    let all = |state: &EndState| {
+        let rows = CONTEXTS.iter().flat_map(|context| context.rows(state));
+        rows.chain(self::rows("event", &state.events)).collect::<Vec<_>>()
+    };
+    let (expected, found) = (all(model), all(found));
+    let missing = expected.iter().filter(|row| !found.contains(row)).map(|row| format!("  missing: {row}"));
+    let extra = found.iter().filter(|row| !expected.contains(row)).map(|row| format!("  found: {row}"));
+    missing.chain(extra).collect::<Vec<_>>().join("\n")
 }
 
 fn happened(event: OutboxEvent) -> Happened {
@@ -164,54 +111,13 @@ async fn all_events(store: &dyn Store) -> Result<Vec<OutboxEvent>, StoreError> {
     }
 }
 
-/// Reads every row that an event, a list or an order names.
+/// Reads every row that an event, a list or another row refers to.
 pub(crate) async fn read(store: &dyn Store) -> Result<EndState, StoreError> {
-    let events = all_events(store).await?;
-    let named = |prefix: &str| -> BTreeSet<Uuid> {
-        let of = |event: &&OutboxEvent| event.name.starts_with(prefix);
-        events.iter().filter(of).map(|event| event.aggregate_id).collect()
-    };
-    let mut state = EndState::default();
-    for id in named("identity.user_registered").into_iter().map(UserId::new) {
-        state.users.extend(store.find_user(Scope::All, id).await?.map(|user| (id, user)));
+    let mut events: Vec<Happened> = all_events(store).await?.into_iter().map(happened).collect();
+    events.sort();
+    let mut state = EndState { events, ..EndState::default() };
+    for context in CONTEXTS {
+        context.read(store, &mut state).await?;
     }
-    let mut orders: BTreeSet<OrderId> = named("ordering.").into_iter().map(OrderId::new).collect();
-    let mut products: BTreeSet<ProductId> = named("catalog.").into_iter().map(ProductId::new).collect();
-    let mut page = PageRequest { limit: PageLimit::MAX, ..PageRequest::default() };
-    let sort = ProductSort { key: ProductSortKey::Sku, direction: Direction::Ascending };
-    loop {
-        let found = store.list_products(sort, &page).await?;
-        products.extend(found.items.iter().map(|product| product.id));
-        page.after = found.next;
-        if page.after.is_none() {
-            break;
-        }
-    }
-    loop {
-        let found = store.list_orders(Scope::All, Direction::Descending, &page).await?;
-        orders.extend(found.items.iter().map(|order| order.id));
-        page.after = found.next;
-        if page.after.is_none() {
-            break;
-        }
-    }
-    let mut tx = Begin::<dyn CatalogTx>::begin(store, TxMode::Read, &[]).await?;
-    for id in products {
-        let mut ledger: Vec<Entry> = tx.stock().list_movements(id).await?.iter().map(Entry::from).collect();
-        ledger.sort();
-        if let (Some(product), Some(stock)) = (store.find_product(id).await?, store.find_stock(id).await?) {
-            state.shelves.insert(id, Shelf { product, stock, ledger });
-        }
-    }
-    tx.rollback().await?;
-    let mut tx = Begin::<dyn OrderingTx>::begin(store, TxMode::Read, &[]).await?;
-    for id in orders {
-        let mut claims: Vec<Claim> = tx.stock().list_reservations(id).await?.iter().map(Claim::from).collect();
-        claims.sort();
-        state.orders.extend(store.find_order(Scope::All, id).await?.map(|order| (id, Sold { order, claims })));
-    }
-    tx.rollback().await?;
-    state.events = events.into_iter().map(happened).collect();
-    state.events.sort();
     Ok(state)
 }

@@ -1,13 +1,12 @@
 //! The permissions of each role.
 
-use super::Step;
-use crate::call::Answer;
+use crate::call::{Failure, Outcome};
 use skep_application::kernel::{Actor, ErrorKind, Principal};
-use skep_domain::{access::Role, shared::UserId};
+use skep_domain::access::Role;
 
 /// The permission that an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Right {
+pub(crate) enum Right {
     /// For visitors and every user with a role.
     Look,
     /// For every user with a role.
@@ -16,12 +15,12 @@ pub(super) enum Right {
     Manage,
 }
 
-pub(super) fn unauthenticated() -> Answer {
-    Answer::refusal(ErrorKind::Unauthenticated, "unauthenticated")
+pub(crate) fn unauthenticated() -> Failure {
+    Failure::refusal(ErrorKind::Unauthenticated, "unauthenticated")
 }
 
-pub(super) fn check(actor: &Actor, right: Right) -> Step<()> {
-    let forbidden = Err(Answer::refusal(ErrorKind::Denied, "forbidden"));
+pub(crate) fn check(actor: &Actor, right: Right) -> Outcome<()> {
+    let forbidden = Err(Failure::refusal(ErrorKind::Denied, "forbidden"));
     match &actor.principal {
         Principal::System => Ok(()),
         Principal::Anonymous if right == Right::Look => Ok(()),
@@ -32,11 +31,6 @@ pub(super) fn check(actor: &Actor, right: Right) -> Step<()> {
     }
 }
 
-pub(super) fn has(actor: &Actor, right: Right) -> bool {
+pub(crate) fn has(actor: &Actor, right: Right) -> bool {
     check(actor, right).is_ok()
-}
-
-/// Whether the actor may see the orders of this customer.
-pub(super) fn sees_order(actor: &Actor, customer: UserId) -> bool {
-    has(actor, Right::Manage) || actor.user_id() == Some(customer)
 }

@@ -16,12 +16,12 @@ fn compare(a: &Position, b: &Position) -> Option<Ordering> {
 }
 
 /// Whether the position has the kind of sort key that this list has. Otherwise it belongs to another list.
-pub(super) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
+pub(crate) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
     after.as_ref().is_none_or(|after| std::mem::discriminant(&after.key) == std::mem::discriminant(sample))
 }
 
 /// Sorts all rows and returns the requested page.
-pub(super) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, request: &PageRequest) -> Page<T> {
+pub(crate) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, request: &PageRequest) -> Page<T> {
     let total = request.count.then(|| u64::try_from(all.len()).unwrap_or(u64::MAX));
     let mut rows = all;
     rows.sort_by(|(a, _), (b, _)| {
@@ -36,4 +36,11 @@ pub(super) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, requ
     rows.truncate(request.limit.get());
     let next = rows.last().filter(|_| more).map(|(place, _)| place.clone());
     Page { items: rows.into_iter().map(|(_, row)| row).collect(), next, total }
+}
+
+/// Removes the first row of a page that follows another one.
+pub(crate) fn skip_first<T>(request: &PageRequest, page: &mut Page<T>) {
+    if request.after.is_some() && !page.items.is_empty() {
+        page.items.remove(0);
+    }
 }

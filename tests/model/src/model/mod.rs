@@ -1,71 +1,40 @@
 //! The application as a plain model: maps in memory, one step per call.
 
-#![expect(clippy::result_large_err, reason = "a refusal is an answer, and the model need not be fast")]
-
 mod access;
-mod catalog;
-mod identity;
+mod input;
 mod keys;
 mod lists;
-mod ordering;
 
 use crate::{
-    call::{Answer, Call, Command},
+    call::{Answer, Call, Failure, Fresh, Now},
+    context::CONTEXTS,
+    item::{Item, Items},
     state::{EndState, Happened},
 };
 use keys::Kept;
-use skep_application::kernel::{Actor, ErrorKind, IdempotencyKey};
-use skep_domain::{
-    ordering::OrderNumber,
-    shared::{SessionId, Timestamp, UserId, Version},
-};
+use skep_application::kernel::ErrorKind;
+use skep_domain::shared::{Timestamp, UserId, Version};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// The values that a system generates for an answer. The model cannot predict them and takes them from the answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Fresh {
-    /// The id of the new row.
-    pub(crate) id: Uuid,
-    /// The number of a new order.
-    pub(crate) number: Option<OrderNumber>,
-    /// The access token of a new session.
-    pub(crate) token: String,
-}
-
-impl Fresh {
-    /// Reads the generated values from an answer.
-    pub(crate) fn of(answer: &Answer) -> Self {
-        match answer {
-            Answer::User(user) => Self { id: user.id.uuid(), ..Self::default() },
-            Answer::LoggedIn(session) => {
-                Self { id: session.session_id.uuid(), token: session.token.clone(), ..Self::default() }
-            }
-            Answer::Product(product) => Self { id: product.id.uuid(), ..Self::default() },
-            Answer::Order(order) => Self { id: order.id.uuid(), number: Some(order.number.clone()), ..Self::default() },
-            _ => Self::default(),
-        }
-    }
-}
-
-/// The circumstances of a call: its actor, its time and the generated values.
-struct Now<'a> {
-    actor: &'a Actor,
-    at: Timestamp,
-    fresh: &'a Fresh,
-}
-
-/// An answer, or the refusal that ends the step.
-type Step<T = Answer> = Result<T, Answer>;
+pub(crate) use access::{Right, check, has, unauthenticated};
+pub(crate) use input::{Faults, allow, require};
+pub(crate) use lists::{page, same_kind, skip_first};
 
 /// The whole state of the application.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// The part that ports show.
     pub(crate) stored: EndState,
-    passwords: BTreeMap<UserId, String>,
-    sessions: BTreeMap<SessionId, (UserId, Timestamp)>,
+    hidden: Items,
     keys: BTreeMap<(Uuid, &'static str, String), Kept>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        let hidden = Items::new(CONTEXTS.iter().map(|context| context.hidden()));
+        Self { stored: EndState::default(), hidden, keys: BTreeMap::new() }
+    }
 }
 
 impl Model {
@@ -76,27 +45,8 @@ impl Model {
     }
 
     /// Executes a call with these generated values.
-    pub(crate) fn step_with(&mut self, call: &Call, at: Timestamp, fresh: &Fresh) -> Answer {
-        let now = Now { actor: &call.actor, at, fresh };
-        let answer = match &call.command {
-            Command::Register { email, password, display_name } => self.register(&now, email, password, display_name),
-            Command::LogIn { email, password } => self.log_in(&now, email, password),
-            Command::Authenticate(token) => self.authenticate(&now, token),
-            Command::GetProfile => self.get_profile(&now),
-            Command::CreateProduct(command) => self.create_product(&now, call, command),
-            Command::ChangeProduct(command) => self.change_product(&now, call, command),
-            Command::ArchiveProduct(command) => self.archive_product(&now, call, command),
-            Command::SetStock(command) => self.set_stock(&now, call, command),
-            Command::GetProduct(id) => self.get_product(&now, *id),
-            Command::GetStock(id) => self.get_stock(&now, *id),
-            Command::ListProducts(sort, page) => self.list_products(&now, *sort, page),
-            Command::PlaceOrder(command) => self.place_order(&now, call, command),
-            Command::CancelOrder(command) => self.cancel_order(&now, call, command),
-            Command::GetOrder(id) => self.get_order(&now, *id),
-            Command::ListOrders(direction, page) => self.list_orders(&now, *direction, page),
-            Command::SweepExpired => Ok(Answer::Swept(self.sweep(at))),
-        };
-        answer.unwrap_or_else(|refusal| refusal)
+    pub fn step_with(&mut self, call: &Call, at: Timestamp, fresh: &Fresh) -> Answer {
+        call.command.step(self, &call.now(at, fresh))
     }
 
     /// The state that the ports of a store would show.
@@ -111,11 +61,28 @@ impl Model {
         self.keys.len()
     }
 
-    fn tell(&mut self, now: &Now<'_>, name: &str, of: (Uuid, Version), at: Timestamp, payload: &serde_json::Value) {
+    pub(crate) fn hidden<T: Item>(&self) -> &T {
+        self.hidden.get()
+    }
+
+    pub(crate) fn hidden_mut<T: Item>(&mut self) -> &mut T {
+        self.hidden.get_mut()
+    }
+
+    /// Records an event that the actor caused.
+    pub(crate) fn tell(
+        &mut self,
+        now: &Now<'_>,
+        name: &str,
+        of: (Uuid, Version),
+        at: Timestamp,
+        payload: &serde_json::Value,
+    ) {
         self.tell_of(now.actor.user_id(), name, of, at, payload);
     }
 
-    fn tell_of(
+    /// Records an event that this user caused.
+    pub(crate) fn tell_of(
         &mut self,
         actor: Option<UserId>,
         name: &str,
@@ -129,34 +96,11 @@ impl Model {
 }
 
 /// Inserts the item in order, so that the sequence of the calls does not affect the comparison of states.
-fn insert_sorted<T: Ord>(sorted: &mut Vec<T>, item: T) {
+pub(crate) fn insert_sorted<T: Ord>(sorted: &mut Vec<T>, item: T) {
     let place = sorted.partition_point(|other| *other <= item);
     sorted.insert(place, item);
 }
 
-fn not_found() -> Answer {
-    Answer::refusal(ErrorKind::NotFound, "not_found")
-}
-
-/// Pointer, code and text of the wrong fields of a command.
-#[derive(Default)]
-struct Faults(Vec<(String, &'static str, String)>);
-
-impl Faults {
-    fn one(pointer: impl Into<String>, code: &'static str, text: impl std::fmt::Display) -> Answer {
-        Self(vec![(pointer.into(), code, text.to_string())]).answer()
-    }
-
-    fn read<T, E: std::fmt::Display>(&mut self, pointer: &str, code: &'static str, value: Result<T, E>) -> Option<T> {
-        value.map_err(|error| self.0.push((pointer.to_owned(), code, error.to_string()))).ok()
-    }
-
-    fn answer(self) -> Answer {
-        Answer::Refused(crate::Refusal { kind: ErrorKind::Invalid, code: "validation_failed", fields: self.0 })
-    }
-}
-
-/// The owner of a key: the user and the use case.
-fn owner_of(actor: &Actor, use_case: &'static str, key: &IdempotencyKey) -> (Uuid, &'static str, String) {
-    (actor.user_id().map_or(Uuid::nil(), UserId::uuid), use_case, key.as_str().to_owned())
+pub(crate) fn not_found() -> Failure {
+    Failure::refusal(ErrorKind::NotFound, "not_found")
 }

@@ -1,25 +1,26 @@
-//! Orders.
+//! Orders in the model.
 
-use super::{
-    Faults, Model, Now, Step,
-    access::{Right, check, has, sees_order, unauthenticated},
-    catalog::pieces,
-    lists, not_found,
-};
+use super::{Answer, Claim, Command, Sold, Stored};
 use crate::{
-    call::{Answer, Call, Refusal},
-    state::{Claim, Sold},
+    call::{Failure, Now, Outcome, Refusal},
+    catalog::{self, pieces},
+    model::{Faults, Model, Right, check, has, not_found, page, same_kind, unauthenticated},
 };
 use serde_json::json;
 use skep_application::{
-    kernel::{ErrorKind, Page, PageRequest, Position, SortValue},
+    kernel::{Actor, ErrorKind, Page, PageRequest, Position, SortValue},
     ordering::{CancelOrderCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
 };
 use skep_domain::{
     catalog::{MovementKind, StockRefusal},
-    ordering::{BasketRefusal, OrderRefusal},
-    shared::{Direction, Money, OrderId, ProductId, Timestamp, Version},
+    ordering::{BasketRefusal, OrderNumber, OrderRefusal},
+    shared::{Direction, Money, OrderId, ProductId, Timestamp, UserId, Version},
 };
+
+/// Whether the actor may see the orders of this customer.
+fn sees_order(actor: &Actor, customer: UserId) -> bool {
+    has(actor, Right::Manage) || actor.user_id() == Some(customer)
+}
 
 /// A product of a basket: the number of pieces and the first line with this product.
 struct Item {
@@ -28,7 +29,7 @@ struct Item {
     line: usize,
 }
 
-fn basket(lines: &[OrderLineInput]) -> Step<Vec<Item>> {
+fn basket(lines: &[OrderLineInput]) -> Outcome<Vec<Item>> {
     if lines.is_empty() {
         return Err(Faults::one("/lines", "too_few", BasketRefusal::Empty));
     }
@@ -52,12 +53,17 @@ fn basket(lines: &[OrderLineInput]) -> Step<Vec<Item>> {
 
 impl Model {
     /// Prices the lines and returns them with their sum.
-    fn priced(&self, items: &[Item]) -> Step<(Vec<OrderLineView>, Money)> {
+    fn priced(&self, items: &[Item]) -> Outcome<(Vec<OrderLineView>, Money)> {
         let mut lines: Vec<OrderLineView> = vec![];
         let mut sum: Option<Money> = None;
         for item in items {
             let (line, at) = (item.line, format!("/lines/{}/product_id", item.line));
-            let shelf = self.stored.shelves.get(&item.product).filter(|shelf| shelf.product.archived_at.is_none());
+            let shelf = self
+                .stored
+                .get::<catalog::Stored>()
+                .shelves
+                .get(&item.product)
+                .filter(|shelf| shelf.product.archived_at.is_none());
             let Some(shelf) = shelf else {
                 return Err(Faults::one(at, "unknown_product", OrderRefusal::NotOnSale { line }));
             };
@@ -86,9 +92,14 @@ impl Model {
     }
 
     /// Checks that enough pieces of every product are available.
-    fn suffices(&self, items: &[Item]) -> Step<()> {
+    fn suffices(&self, items: &[Item]) -> Outcome<()> {
         let short = items.iter().filter_map(|item| {
-            let available = self.stored.shelves.get(&item.product).map_or(0, |shelf| shelf.stock.available);
+            let available = self
+                .stored
+                .get::<catalog::Stored>()
+                .shelves
+                .get(&item.product)
+                .map_or(0, |shelf| shelf.stock.available);
             let refusal = StockRefusal::Insufficient { requested: item.quantity, available };
             let field = (format!("/lines/{}/quantity", item.line), "insufficient_stock", refusal.to_string());
             (item.quantity > available).then_some(field)
@@ -97,22 +108,28 @@ impl Model {
         if fields.is_empty() {
             return Ok(());
         }
-        Err(Answer::Refused(Refusal { kind: ErrorKind::Conflict, code: "insufficient_stock", fields }))
+        Err(Failure::Refused(Refusal { kind: ErrorKind::Conflict, code: "insufficient_stock", fields }))
     }
 
-    pub(super) fn place_order(&mut self, now: &Now<'_>, call: &Call, command: &PlaceOrderCommand) -> Step {
+    pub(super) fn place_order(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &PlaceOrderCommand,
+    ) -> Outcome<Answer> {
         check(now.actor, Right::Shop)?;
         let customer_id = now.actor.user_id().ok_or_else(unauthenticated)?;
         let items = basket(&command.lines)?;
-        self.once(now, call, |model| {
+        self.once(now, whole, |model| {
             let (lines, total) = model.priced(&items)?;
             model.suffices(&items)?;
             let id = OrderId::new(now.fresh.id);
-            let number = now.fresh.number.clone();
-            let taken = model.stored.orders.values().any(|sold| Some(&sold.order.number) == number.as_ref());
-            let Some(number) = number.filter(|_| !taken && !model.stored.orders.contains_key(&id)) else {
-                return Err(Answer::Unknown(format!("an order, but {id} or its number is not new")));
-            };
+            let number = OrderNumber::stored(now.fresh.text.clone());
+            let orders = &model.stored.get::<Stored>().orders;
+            let is_taken = orders.contains_key(&id) || orders.values().any(|sold| sold.order.number == number);
+            if is_taken || now.fresh.text.is_empty() {
+                return Err(Failure::Unknown(format!("an order, but {id} or its number is not new")));
+            }
             let order = OrderView {
                 id,
                 number,
@@ -127,7 +144,7 @@ impl Model {
             let mut claims = vec![];
             for Item { product, quantity, .. } in &items {
                 let (product, quantity) = (*product, *quantity);
-                if let Some(shelf) = model.stored.shelves.get_mut(&product) {
+                if let Some(shelf) = model.stored.get_mut::<catalog::Stored>().shelves.get_mut(&product) {
                     shelf.moved(MovementKind::Allocation, (0, i64::from(quantity)), Some(id), now.at);
                 }
                 claims.push(Claim { product, quantity, state: "active", made_at: now.at, ended_at: None });
@@ -139,15 +156,20 @@ impl Model {
             let lines: Vec<_> = lines.collect();
             let payload = json!({ "order_id": id, "customer_id": customer_id, "total": total, "lines": lines });
             model.tell(now, "ordering.order_placed.v1", (id.uuid(), Version::FIRST), now.at, &payload);
-            model.stored.orders.insert(id, Sold { order: order.clone(), claims });
+            model.stored.get_mut::<Stored>().orders.insert(id, Sold { order: order.clone(), claims });
             Ok(Answer::Order(order))
         })
     }
 
-    pub(super) fn cancel_order(&mut self, now: &Now<'_>, call: &Call, command: &CancelOrderCommand) -> Step {
+    pub(super) fn cancel_order(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &CancelOrderCommand,
+    ) -> Outcome<Answer> {
         check(now.actor, Right::Shop)?;
-        self.once(now, call, |model| {
-            let sold = model.stored.orders.get_mut(&command.order_id);
+        self.once(now, whole, |model| {
+            let sold = model.stored.get_mut::<Stored>().orders.get_mut(&command.order_id);
             let sold = sold.filter(|sold| sees_order(now.actor, sold.order.customer_id)).ok_or_else(not_found)?;
             if sold.order.status == "cancelled" {
                 return Ok(Answer::Order(sold.order.clone()));
@@ -156,15 +178,17 @@ impl Model {
             order.status = "cancelled".to_owned();
             order.updated_at = now.at.max(order.updated_at);
             order.version = order.version.next();
-            let order = order.clone();
             for claim in &mut sold.claims {
                 claim.state = "released";
                 claim.ended_at = Some(now.at.max(claim.made_at));
-                if let Some(shelf) = model.stored.shelves.get_mut(&claim.product) {
+            }
+            sold.claims.sort();
+            let Sold { order, claims } = sold.clone();
+            for claim in &claims {
+                if let Some(shelf) = model.stored.get_mut::<catalog::Stored>().shelves.get_mut(&claim.product) {
                     shelf.moved(MovementKind::Release, (0, -i64::from(claim.quantity)), Some(order.id), now.at);
                 }
             }
-            sold.claims.sort();
             let payload = json!({
                 "order_id": order.id,
                 "customer_id": order.customer_id,
@@ -179,24 +203,25 @@ impl Model {
         })
     }
 
-    pub(super) fn get_order(&self, now: &Now<'_>, id: OrderId) -> Step {
+    pub(super) fn get_order(&self, now: &Now<'_>, id: OrderId) -> Outcome<Answer> {
         check(now.actor, Right::Shop)?;
-        let sold = self.stored.orders.get(&id).filter(|sold| sees_order(now.actor, sold.order.customer_id));
+        let sold =
+            self.stored.get::<Stored>().orders.get(&id).filter(|sold| sees_order(now.actor, sold.order.customer_id));
         sold.map(|sold| Answer::Order(sold.order.clone())).ok_or_else(not_found)
     }
 
-    pub(super) fn list_orders(&self, now: &Now<'_>, direction: Direction, request: &PageRequest) -> Step {
+    pub(super) fn list_orders(&self, now: &Now<'_>, direction: Direction, request: &PageRequest) -> Outcome<Answer> {
         check(now.actor, Right::Shop)?;
-        if !lists::same_kind(&request.after, &SortValue::Time(Timestamp::MIN)) {
+        if !same_kind(&request.after, &SortValue::Time(Timestamp::MIN)) {
             return Ok(Answer::Orders(Page { items: vec![], next: None, total: request.count.then_some(0) }));
         }
         let all = has(now.actor, Right::Manage);
         let seen = |sold: &&Sold| all || now.actor.user_id() == Some(sold.order.customer_id);
-        let orders = self.stored.orders.values().filter(seen);
+        let orders = self.stored.get::<Stored>().orders.values().filter(seen);
         let rows = orders.map(|sold| {
             let place = Position { key: SortValue::Time(sold.order.created_at), id: sold.order.id.uuid() };
             (place, sold.order.clone())
         });
-        Ok(Answer::Orders(lists::page(rows.collect(), direction, request)))
+        Ok(Answer::Orders(page(rows.collect(), direction, request)))
     }
 }

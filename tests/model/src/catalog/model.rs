@@ -1,13 +1,9 @@
-//! Products and stock.
+//! Products and stock in the model.
 
-use super::{
-    Faults, Model, Now, Step,
-    access::{Right, check, has},
-    insert_sorted, lists, not_found,
-};
+use super::{Answer, Command, Entry, Shelf, Stored, steps::MOST};
 use crate::{
-    call::{Answer, Call},
-    state::{Entry, Shelf},
+    call::{Failure, Now, Outcome},
+    model::{Faults, Model, Right, allow, check, has, insert_sorted, not_found, page, require, same_kind},
 };
 use serde_json::json;
 use skep_application::{
@@ -15,35 +11,15 @@ use skep_application::{
         ArchiveProductCommand, ChangeProductCommand, CreateProductCommand, MoneyInput, ProductPatch, ProductSort,
         ProductSortKey, SetStockCommand, StockDetail, StockView,
     },
-    kernel::{ErrorKind, Page, PageRequest, Position, Precondition, SortValue},
+    kernel::{ErrorKind, Page, PageRequest, Position, SortValue},
 };
 use skep_domain::{
     catalog::{DESCRIPTION_MAX, MovementKind, NAME_MAX, Product, Sku, StockRefusal},
-    shared::{Currency, Money, Patch, ProductId, Text, Timestamp, Version},
+    shared::{Currency, Money, OrderId, Patch, ProductId, Text, Timestamp, Version},
 };
 
-/// The maximum number of pieces of a product.
-const MOST: i64 = 1_000_000_000;
-
-pub(super) fn pieces(count: i64) -> Option<u32> {
+pub(crate) fn pieces(count: i64) -> Option<u32> {
     u32::try_from(count).ok().filter(|_| count <= MOST)
-}
-
-/// Requires a precondition that the current version meets.
-fn require(precondition: &Precondition, current: Version) -> Step<()> {
-    match precondition {
-        Precondition::Missing => Err(Answer::refusal(ErrorKind::PreconditionRequired, "precondition_required")),
-        _ => allow(precondition, current),
-    }
-}
-
-/// Accepts a missing precondition, or one that the current version meets.
-fn allow(precondition: &Precondition, current: Version) -> Step<()> {
-    let meets = match precondition {
-        Precondition::Missing | Precondition::Any => true,
-        Precondition::OneOf(seen) => seen.contains(&current),
-    };
-    if meets { Ok(()) } else { Err(Answer::refusal(ErrorKind::Stale, "precondition_failed")) }
 }
 
 fn price(faults: &mut Faults, input: &MoneyInput) -> Option<Money> {
@@ -53,25 +29,13 @@ fn price(faults: &mut Faults, input: &MoneyInput) -> Option<Money> {
     Some(Money::new(amount?, currency?))
 }
 
-/// Reads a field of a patch that must not be null.
-fn set<T>(faults: &mut Faults, pointer: &str, field: &Patch<T>) -> Option<T>
-where
-    T: Clone,
-{
-    match field {
-        Patch::Keep => None,
-        Patch::Clear => faults.read(pointer, "required", Err("must not be null")),
-        Patch::Set(value) => Some(value.clone()),
-    }
-}
-
 /// Applies the patch to the product.
-fn patched(product: &Product, patch: &ProductPatch) -> Step<Product> {
+fn patched(product: &Product, patch: &ProductPatch) -> Outcome<Product> {
     let (mut changed, mut faults) = (product.clone(), Faults::default());
-    if let Some(sku) = set(&mut faults, "/sku", &patch.sku) {
+    if let Some(sku) = faults.set("/sku", &patch.sku) {
         changed.sku = faults.read("/sku", "invalid_sku", Sku::parse(&sku)).unwrap_or(changed.sku);
     }
-    if let Some(name) = set(&mut faults, "/name", &patch.name) {
+    if let Some(name) = faults.set("/name", &patch.name) {
         changed.name = faults.read("/name", "invalid_text", Text::line(&name, NAME_MAX)).unwrap_or(changed.name);
     }
     match &patch.description {
@@ -82,30 +46,41 @@ fn patched(product: &Product, patch: &ProductPatch) -> Step<Product> {
             changed.description = text.unwrap_or(changed.description);
         }
     }
-    if let Some(part) = set(&mut faults, "/price", &patch.price) {
-        let currency = set(&mut faults, "/price/currency", &part.currency);
-        let amount = set(&mut faults, "/price/amount", &part.amount);
+    if let Some(part) = faults.set("/price", &patch.price) {
+        let currency = faults.set("/price/currency", &part.currency);
+        let amount = faults.set("/price/amount", &part.amount);
         let merged = MoneyInput {
             amount: amount.unwrap_or(changed.price.amount()),
             currency: currency.unwrap_or_else(|| changed.price.currency().code().to_owned()),
         };
         changed.price = price(&mut faults, &merged).unwrap_or(changed.price);
     }
-    if faults.0.is_empty() { Ok(changed) } else { Err(faults.answer()) }
+    if faults.0.is_empty() { Ok(changed) } else { Err(faults.refusal()) }
 }
 
 impl Model {
-    fn sku_is_free(&self, sku: &Sku, id: ProductId) -> Step<()> {
-        let taken = self.stored.shelves.values().any(|shelf| shelf.product.sku == *sku && shelf.product.id != id);
-        if taken { Err(Answer::refusal(ErrorKind::Conflict, "sku_taken")) } else { Ok(()) }
+    fn sku_is_free(&self, sku: &Sku, id: ProductId) -> Outcome<()> {
+        let taken = self
+            .stored
+            .get::<Stored>()
+            .shelves
+            .values()
+            .any(|shelf| shelf.product.sku == *sku && shelf.product.id != id);
+        if taken { Err(Failure::refusal(ErrorKind::Conflict, "sku_taken")) } else { Ok(()) }
     }
 
-    fn on_sale(&mut self, id: ProductId) -> Step<&mut Shelf> {
-        let shelf = self.stored.shelves.get_mut(&id).filter(|shelf| shelf.product.archived_at.is_none());
+    fn on_sale(&mut self, id: ProductId) -> Outcome<&mut Shelf> {
+        let shelf =
+            self.stored.get_mut::<Stored>().shelves.get_mut(&id).filter(|shelf| shelf.product.archived_at.is_none());
         shelf.ok_or_else(not_found)
     }
 
-    pub(super) fn create_product(&mut self, now: &Now<'_>, call: &Call, command: &CreateProductCommand) -> Step {
+    pub(super) fn create_product(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &CreateProductCommand,
+    ) -> Outcome<Answer> {
         check(now.actor, Right::Manage)?;
         let mut faults = Faults::default();
         let sku = faults.read("/sku", "invalid_sku", Sku::parse(&command.sku));
@@ -118,13 +93,13 @@ impl Model {
         let (Some(sku), Some(name), Some(description), Some(price), Some(on_hand)) =
             (sku, name, description, price, on_hand)
         else {
-            return Err(faults.answer());
+            return Err(faults.refusal());
         };
-        self.once(now, call, |model| {
+        self.once(now, whole, |model| {
             let id = ProductId::new(now.fresh.id);
             model.sku_is_free(&sku, id)?;
-            if model.stored.shelves.contains_key(&id) {
-                return Err(Answer::Unknown(format!("{id} is not new")));
+            if model.stored.get::<Stored>().shelves.contains_key(&id) {
+                return Err(Failure::Unknown(format!("{id} is not new")));
             }
             let (created_at, updated_at, version) = (now.at, now.at, Version::FIRST);
             let product =
@@ -142,14 +117,19 @@ impl Model {
             let ledger = if on_hand > 0 { vec![counted] } else { vec![] };
             let payload = json!({ "product_id": id, "sku": product.sku, "price": product.price, "on_hand": on_hand });
             model.tell(now, "catalog.product_created.v1", (id.uuid(), version), now.at, &payload);
-            model.stored.shelves.insert(id, Shelf { product: product.clone(), stock, ledger });
+            model.stored.get_mut::<Stored>().shelves.insert(id, Shelf { product: product.clone(), stock, ledger });
             Ok(Answer::Product(product))
         })
     }
 
-    pub(super) fn change_product(&mut self, now: &Now<'_>, call: &Call, command: &ChangeProductCommand) -> Step {
+    pub(super) fn change_product(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &ChangeProductCommand,
+    ) -> Outcome<Answer> {
         check(now.actor, Right::Manage)?;
-        self.once(now, call, |model| {
+        self.once(now, whole, |model| {
             let product = model.on_sale(command.product_id)?.product.clone();
             require(&command.precondition, product.version)?;
             let mut changed = patched(&product, &command.patch)?;
@@ -166,9 +146,14 @@ impl Model {
         })
     }
 
-    pub(super) fn archive_product(&mut self, now: &Now<'_>, call: &Call, command: &ArchiveProductCommand) -> Step {
+    pub(super) fn archive_product(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &ArchiveProductCommand,
+    ) -> Outcome<Answer> {
         check(now.actor, Right::Manage)?;
-        self.once(now, call, |model| {
+        self.once(now, whole, |model| {
             let Shelf { product, stock, .. } = model.on_sale(command.product_id)?;
             allow(&command.precondition, product.version)?;
             product.updated_at = now.at.max(product.updated_at);
@@ -182,16 +167,16 @@ impl Model {
         })
     }
 
-    pub(super) fn set_stock(&mut self, now: &Now<'_>, call: &Call, command: &SetStockCommand) -> Step {
+    pub(super) fn set_stock(&mut self, now: &Now<'_>, whole: &Command, command: &SetStockCommand) -> Outcome<Answer> {
         check(now.actor, Right::Manage)?;
-        self.once(now, call, |model| {
+        self.once(now, whole, |model| {
             let shelf = model.on_sale(command.product_id)?;
             let before = shelf.stock;
             require(&command.precondition, before.version)?;
             let out_of_range = || Faults::one("/on_hand", "out_of_range", StockRefusal::OutOfRange);
             let on_hand = pieces(command.on_hand).ok_or_else(out_of_range)?;
             if on_hand < before.reserved {
-                return Err(Answer::refusal(ErrorKind::Conflict, "stock_below_reserved"));
+                return Err(Failure::refusal(ErrorKind::Conflict, "stock_below_reserved"));
             }
             if on_hand != before.on_hand {
                 let delta = i64::from(on_hand) - i64::from(before.on_hand);
@@ -206,21 +191,21 @@ impl Model {
         })
     }
 
-    pub(super) fn get_product(&self, now: &Now<'_>, id: ProductId) -> Step {
+    pub(super) fn get_product(&self, now: &Now<'_>, id: ProductId) -> Outcome<Answer> {
         check(now.actor, Right::Look)?;
-        let shelf = self.stored.shelves.get(&id);
+        let shelf = self.stored.get::<Stored>().shelves.get(&id);
         let visible = |shelf: &&Shelf| shelf.product.archived_at.is_none() || has(now.actor, Right::Manage);
         shelf.filter(visible).map(|shelf| Answer::Product(shelf.product.clone())).ok_or_else(not_found)
     }
 
-    pub(super) fn get_stock(&self, now: &Now<'_>, id: ProductId) -> Step {
+    pub(super) fn get_stock(&self, now: &Now<'_>, id: ProductId) -> Outcome<Answer> {
         check(now.actor, Right::Look)?;
-        let (shelf, manages) = (self.stored.shelves.get(&id), has(now.actor, Right::Manage));
+        let (shelf, manages) = (self.stored.get::<Stored>().shelves.get(&id), has(now.actor, Right::Manage));
         let stock = shelf.filter(|shelf| shelf.stock.on_sale || manages).ok_or_else(not_found)?.stock;
         Ok(Answer::Stock(if manages { StockDetail::Full(stock) } else { StockDetail::Availability(stock) }))
     }
 
-    pub(super) fn list_products(&self, now: &Now<'_>, sort: ProductSort, request: &PageRequest) -> Step {
+    pub(super) fn list_products(&self, now: &Now<'_>, sort: ProductSort, request: &PageRequest) -> Outcome<Answer> {
         check(now.actor, Right::Look)?;
         let key = |product: &Product| match sort.key {
             ProductSortKey::CreatedAt => SortValue::Time(product.created_at),
@@ -233,25 +218,25 @@ impl Model {
             ProductSortKey::Name | ProductSortKey::Sku => SortValue::Text(String::new()),
             ProductSortKey::Price => SortValue::Int(0),
         };
-        if !lists::same_kind(&request.after, &sample) {
+        if !same_kind(&request.after, &sample) {
             return Ok(Answer::Products(Page { items: vec![], next: None, total: request.count.then_some(0) }));
         }
-        let shelves = self.stored.shelves.values().filter(|shelf| shelf.product.archived_at.is_none());
+        let shelves = self.stored.get::<Stored>().shelves.values().filter(|shelf| shelf.product.archived_at.is_none());
         let rows = shelves.map(|shelf| {
             let place = Position { key: key(&shelf.product), id: shelf.product.id.uuid() };
             (place, shelf.product.clone())
         });
-        Ok(Answer::Products(lists::page(rows.collect(), sort.direction, request)))
+        Ok(Answer::Products(page(rows.collect(), sort.direction, request)))
     }
 }
 
 impl Shelf {
     /// Records a movement and updates the stock. The caller has already set `on_hand`.
-    pub(super) fn moved(
+    pub(crate) fn moved(
         &mut self,
         kind: MovementKind,
         (on_hand, reserved): (i64, i64),
-        order: Option<skep_domain::shared::OrderId>,
+        order: Option<OrderId>,
         at: Timestamp,
     ) {
         let stock = &mut self.stock;
