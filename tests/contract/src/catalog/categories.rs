@@ -21,7 +21,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Slug},
     shared::{Direction, Text, Timestamp, Version},
 };
-use std::sync::Arc;
+use std::{slice::from_ref, sync::Arc};
 
 clauses! { clauses of "categories" on dyn Categories, with [
         saves::clauses::<Category>("categories"),
@@ -201,7 +201,7 @@ async fn the_height_is_that_of_the_longest_path(given: &Given) -> Checked {
         equal(height(line[at].id).await?, expected)?;
     }
     for child in &line[3..] {
-        put(&*given.store, &[child.clone()]).await?;
+        put(&*given.store, from_ref(child)).await?;
     }
     equal(height(line[2].id).await?, Category::MAX_DEPTH)?;
     equal(height(line[1].id).await?, Category::MAX_DEPTH + 1)?;
@@ -261,7 +261,7 @@ async fn a_place_gets_no_deeper_while_a_unit_looks(given: &Given) -> Checked {
     for _ in 0..6 {
         let (top, moving): (Category, Category) = (put_sample(&*given.store).await?, put_sample(&*given.store).await?);
         let child = category(Some(moving.id))?;
-        put(&*given.store, &[child.clone()]).await?;
+        put(&*given.store, from_ref(&child)).await?;
         let grandchild = category(Some(child.id))?;
         let start = Arc::new(tokio::sync::Barrier::new(2));
         let (store, ready) = (given.store.clone(), start.clone());
