@@ -28,7 +28,7 @@ fn users_are_created_beside_a_running_server(store: &Store) {
     };
     assert!(create("grace", "admin", PASSWORD).ok().contains("grace@example.com"));
     create("ada", "user", PASSWORD).ok();
-    create("ada", "user", PASSWORD).refused(&["has an account"]);
+    create("ada", "user", PASSWORD).refused(&["already exists"]);
     create("bob", "user", "short").refused(&["password: must have at least 15"]);
     create("bob", "user", "").refused(&["no password"]);
     let (grace, ada) = (log_in(&server, "grace"), log_in(&server, "ada"));
