@@ -98,7 +98,7 @@ impl Fault {
         debug_assert!(place.is_empty());
         let place = format!("cannot connect to PostgreSQL at {address}").into();
         let link = match error {
-            sqlx::Error::Database(error) if !is_passing(error.code().as_deref()) => Link::Unfit,
+            sqlx::Error::Database(error) if is_refusal_code(error.code().as_deref()) => Link::Unfit,
             sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Link::Unfit,
             _ => Link::Lost,
         };
@@ -141,6 +141,13 @@ impl Fault {
 /// or it is starting.
 pub(crate) fn is_passing(code: Option<&str>) -> bool {
     matches!(code, Some("53300" | "57P03"))
+}
+
+/// Whether a server that answers a connection with this code refuses the user, the password, the database or the
+/// permission. Any other answer may pass: the server is starting or stopping, has no connection to spare, or a pooler
+/// does not reach it.
+pub(crate) fn is_refusal_code(code: Option<&str>) -> bool {
+    code.is_some_and(|code| code.starts_with("28") || matches!(code, "3D000" | "42501"))
 }
 
 /// Whether the error of a check means that the server refuses this user, password, database or TLS, so that waiting
@@ -245,7 +252,11 @@ mod tests {
         assert!(!is_refusal(&away));
         let misconfigured = Fault::of_connecting("h:1", &sqlx::Error::Tls("no certificate".into())).into_store_error();
         assert!(is_refusal(&misconfigured));
-        assert!(is_passing(Some("57P03")) && !is_passing(Some("28P01")) && !is_passing(None));
+        for (code, refuses) in [("28P01", true), ("3D000", true), ("57P03", false), ("57P01", false), ("08P01", false)]
+        {
+            assert_eq!(is_refusal_code(Some(code)), refuses, "{code}");
+        }
+        assert!(!is_refusal_code(None));
     }
 
     #[test]

@@ -68,6 +68,12 @@ impl Declared {
                 return Err(Misdeclared(format!("a rule of {} is on \"{missing}\", which is no column", table.name)));
             }
         }
+        if let Some(statement) = self.statements.iter().find(|statement| !self.knows(statement)) {
+            let name = statement.name;
+            return Err(Misdeclared(format!(
+                "{name} writes or deletes in a table, column or parameter that is not declared"
+            )));
+        }
         let has_id = |name: &str| self.tables.iter().any(|table| table.name == name && table.has("id"));
         match self.references().find(|(_, reference)| !has_id(reference.table)) {
             Some((table, Reference { column, table: target, .. })) => {
@@ -80,6 +86,18 @@ impl Declared {
     /// Every statement, those that tables offer too. A program's own test may prepare each of them.
     pub fn all(&self) -> impl Iterator<Item = &'static Statement> {
         self.statements.iter().copied()
+    }
+
+    /// Whether the effect of a statement names a declared table, its columns and parameters of the statement.
+    fn knows(&self, statement: &Statement) -> bool {
+        let table = |name: &str| self.tables.iter().find(|table| table.name == name);
+        let is_parameter = |number: usize| (1..=statement.params.len()).contains(&number);
+        match statement.effect {
+            Effect::None => true,
+            Effect::Writes { table: name, columns } => table(name)
+                .is_some_and(|table| columns.iter().all(|(number, name)| is_parameter(*number) && table.has(name))),
+            Effect::Deletes { table: name, id } => table(name).is_some() && is_parameter(id),
+        }
     }
 
     /// The foreign keys, each with the table that has it.

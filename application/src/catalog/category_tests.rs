@@ -70,7 +70,9 @@ async fn all_invalid_fields_are_reported_at_once_before_anything_is_read() {
 
 #[tokio::test]
 async fn a_conflict_in_the_store_is_reported_and_the_unit_rolled_back() {
+    let unknown = ("validation_failed", vec![("/parent_id", "unknown_category")]);
     for (error, refusal, ending) in [
+        (StoreError::Referenced { constraint: CATEGORY_PARENT }, unknown, Ending::RolledBack),
         (StoreError::Duplicate { constraint: CATEGORY_SLUG }, ("slug_taken", vec![]), Ending::RolledBack),
         (StoreError::Duplicate { constraint: CATEGORY_ID }, ("internal", vec![]), Ending::Dropped),
     ] {
@@ -225,6 +227,7 @@ async fn the_tree_has_at_most_sixteen_levels() {
     }
     let tall = Shelf { height: 40, ..under(2) };
     run(tall.open(), MoveCategory, move_to(None)).await.expect("any tree can be moved to the top");
+    run(tall.open(), MoveCategory, move_to(Some(2))).await.expect("a tree that is too deep stays in its place");
 }
 
 #[tokio::test]

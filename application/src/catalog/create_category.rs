@@ -1,6 +1,9 @@
 //! Creating a category.
 
-use super::{CatalogTx, SlugTaken, category_fields, constraints::CATEGORY_SLUG};
+use super::{
+    CatalogTx, SlugTaken, category_fields,
+    constraints::{CATEGORY_PARENT, CATEGORY_SLUG},
+};
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, StoreError, refusal, use_case_error};
 use skep_domain::{
     catalog::{Category, CategoryId, actions, events::CategoryCreated},
@@ -73,7 +76,12 @@ impl Command for CreateCategory {
                 return Err(CategoryTooDeep.into());
             }
         }
-        unit.categories().insert(category).await.map_err(CATEGORY_SLUG.refused::<Self::Error>(SlugTaken))?;
+        let inserted = unit.categories().insert(category).await;
+        inserted.map_err(|error| match error {
+            // A store may let the parent be deleted after its lineage was read.
+            StoreError::Referenced { constraint: CATEGORY_PARENT } => unknown_parent().into(),
+            error => CATEGORY_SLUG.refused::<Self::Error>(SlugTaken)(error),
+        })?;
         let event =
             CategoryCreated { category_id: category.id, slug: category.slug.clone(), parent_id: category.parent_id };
         authorized.record(unit.outbox(), &event, category.version, category.created_at).await?;
@@ -89,7 +97,11 @@ pub(super) async fn lineage_of_parent<E: From<Invalid> + From<StoreError>>(
 ) -> Result<Vec<CategoryId>, E> {
     let lineage = unit.categories().lineage(parent, id).await?;
     if lineage.is_empty() {
-        return Err(Invalid::one("/parent_id", "unknown_category", "there is no such category").into());
+        return Err(unknown_parent().into());
     }
     Ok(lineage)
+}
+
+fn unknown_parent() -> Invalid {
+    Invalid::one("/parent_id", "unknown_category", "there is no such category")
 }

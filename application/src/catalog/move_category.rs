@@ -71,7 +71,7 @@ impl Command for MoveCategory {
         mut category: Authorized<'_, Category>,
     ) -> Result<Category, Self::Error> {
         plan.precondition.allow(category.version)?;
-        if let Some(parent) = plan.parent_id {
+        if let Some(parent) = plan.parent_id.filter(|parent| category.parent_id != Some(*parent)) {
             let lineage = lineage_of_parent::<MoveCategoryError>(unit, parent, category.id).await?;
             if lineage.contains(&category.id) {
                 return Err(CategoryCycle.into());

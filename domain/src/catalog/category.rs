@@ -52,8 +52,8 @@ pub struct Category {
 }
 
 impl Category {
-    /// The greatest number of levels of the tree. Every path from the top to a category can be read and locked at once,
-    /// because it has at most this many categories.
+    /// The greatest number of levels that creating and moving give to the tree, so that a path from the top to a category
+    /// is short enough to be read and locked at once. A tree that an earlier program made deeper stays as it is.
     pub const MAX_DEPTH: usize = 16;
 
     /// Whether a category with its subtree, `height` levels in all, fits under a category on level `depth`. The top is

@@ -101,10 +101,11 @@ impl Shop {
     pub async fn start(config: Config, database: &SqliteDatabase) -> Result<Arc<Self>, BoxError> {
         let store = SqlStore::new(Arc::new(database.clone()), skep_local::system_runtime().clock);
         let store = store.with_sets(&[SET])?.with_tables(Declared::table(&GIFTS))?;
+        let place_order = PlaceOrder::new(config.policies.minimum_orders.clone());
         let skep = Skep::builder().config(config).store(Arc::new(store.clone())).start().await?;
         let (fingerprints, runtime) = (skep.app.ports.fingerprints.clone(), skep.app.ports.runtime.clone());
         let commands = Commands::<dyn GiftTx>::new(Arc::new(store.clone()), fingerprints, runtime);
-        Ok(Arc::new(Self { skep, order_gift: UseCase::new(OrderGift(PlaceOrder::default()), &commands), store }))
+        Ok(Arc::new(Self { skep, order_gift: UseCase::new(OrderGift(place_order), &commands), store }))
     }
 
     /// The account behind the token of a log-in, or a visitor.

@@ -43,6 +43,20 @@ impl Starting {
         read(&self.err)
     }
 
+    /// Asks it to end, as a service manager does, and waits for that.
+    ///
+    /// # Panics
+    /// If it has ended already, or does not end.
+    #[must_use]
+    #[track_caller]
+    pub fn terminate(mut self) -> Exit {
+        let child = self.child.as_mut().expect("it is taken once");
+        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+        let status = wait_for("the start to end", || child.try_wait().expect("a child"));
+        Exit { code: status.code(), log: self.log() }
+    }
+
     /// Waits until it is ready.
     ///
     /// # Panics

@@ -24,7 +24,7 @@ pub struct Api;
 pub struct Service {
     /// The endpoint that answers all requests.
     pub endpoint: BoxEndpoint<'static, Response>,
-    /// The paths and their methods. The edge answers 404 and 405 from them.
+    /// The paths and their methods. The edge answers OPTIONS and 405 from them, and limits compare the route of a request with them.
     pub routes: RouteTable,
     /// The OpenAPI document.
     pub document: Arc<Value>,

@@ -24,8 +24,8 @@ pub struct EdgeConfig {
     /// The `max-age` of `Strict-Transport-Security`. Set it if the public address is HTTPS. Default: the header is not
     /// sent.
     pub hsts: Option<Duration>,
-    /// The known paths and their methods, for `Allow`, OPTIONS, HEAD and the route in logs. Default: empty, so that
-    /// only the application decides about paths.
+    /// The known paths and their methods, for `Allow`, OPTIONS, HEAD, and the route in logs and limits. Pass those of
+    /// the service. Default: empty, so that only the application decides about paths.
     pub routes: RouteTable,
     /// Makes the id of a request that has none or an unsafe one.
     pub new_request_id: NewRequestId,

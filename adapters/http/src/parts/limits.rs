@@ -139,7 +139,7 @@ impl Limiter {
         }
         let network = network(context.client);
         self.take(verdicts, "address", &network, self.limits.address).await?;
-        if self.credentials.iter().any(|template| context.route.as_deref() == Some(template)) {
+        if self.credentials.iter().any(|template| context.route.as_deref().unwrap_or(path) == template) {
             self.take(verdicts, "credentials", &network, self.limits.credentials).await?;
         }
         Ok(())

@@ -213,6 +213,11 @@ fn a_declaration_that_does_not_fit_is_refused_and_named() {
         Table::<Note>::new(name, prefix, Constraint::new(key)).key("id", Kind::Uuid, |note| note.id.into())
     };
     let declared = |table: Table<Note>| Declared::table(Box::leak(Box::new(table.offers(&[Verb::Insert]))));
+    let writes = |table: &'static str, columns: &'static [(usize, &'static str)]| {
+        let statement = Statement::both("test.pen.fill", "", &[Kind::Uuid], &[]).writes(table, columns);
+        Declared::default().statements([&*Box::leak(Box::new(statement))])
+    };
+    const UNKNOWN: &str = "test.pen.fill writes or deletes in a table, column or parameter that is not declared";
     let pens = || table("pens", "test.pen", "pens_pkey");
     const PEN: Constraint = Constraint::new("pens_user_id_fkey");
     for (tables, expected) in [
@@ -224,6 +229,10 @@ fn a_declaration_that_does_not_fit_is_refused_and_named() {
         (declared(pens().unique(PEN, &["ink"])), "a rule of pens is on \"ink\", which is no column"),
         (declared(pens().references(PEN, "user_id", "users")), "a rule of pens is on \"user_id\", which is no column"),
         (declared(pens().references(PEN, "id", "users")), "fits"),
+        (declared(pens()).and(writes("pens", &[(1, "id")])), "fits"),
+        (declared(pens()).and(writes("pencils", &[(1, "id")])), UNKNOWN),
+        (declared(pens()).and(writes("pens", &[(1, "ink")])), UNKNOWN),
+        (declared(pens()).and(writes("pens", &[(2, "id")])), UNKNOWN),
         (declared(pens().references(PEN, "id", "inks")), "pens.id refers to inks.id, which is not declared"),
         (
             declared(pens().references(PEN, "id", "stock_levels")),

@@ -55,7 +55,7 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
     }
     if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         let text = format!("{shown} cannot be used: {error}");
-        return vec![Finding::wrong(NAME, text, format!("give it to the user that runs skep, with chown"))];
+        return vec![Finding::wrong(NAME, text, "give it to the user that runs skep, with chown".to_owned())];
     }
     vec![match found.permissions().mode() & 0o077 {
         0 => Finding::ok(NAME, format!("only its owner can read {shown}")),

@@ -8,10 +8,7 @@ use crate::{
     listen::{ListenError, listen},
     stores::{self, OpenStore},
 };
-use skep_application::{
-    kernel::BoxError,
-    operations::{InstanceKeys, KeyPurpose},
-};
+use skep_application::operations::{InstanceKeys, KeyPurpose};
 use skep_crypto::{InstanceSecret, KeyRing};
 use skep_local::system_runtime;
 use std::{
@@ -122,7 +119,7 @@ async fn keys(store: &dyn InstanceKeys, secret: Option<&InstanceSecret>) -> Opti
 pub(super) async fn redis(config: &Config) -> Option<Finding> {
     const NAME: &str = "redis";
     let redis = stores::redis(config)?;
-    let answer = async { Ok::<_, BoxError>(redis?.check().await.map_err(driver_error)?) };
+    let answer = async { redis?.check().await.map_err(driver_error) };
     Some(match answer.await {
         Ok(()) => Finding::ok(NAME, "answers"),
         Err(error) => Finding::wrong(

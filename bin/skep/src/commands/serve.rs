@@ -30,14 +30,21 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let address = listener.local_addr()?;
     let url = config.base_url(address.port());
     tokio::spawn(report_redis(config.clone()));
-    let skep = Skep::builder().config(config.clone()).exclusive().start().await?;
+    // Before the start, which may wait for the store: as the first process of a container, a process without a handler
+    // does not get the signal.
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_on_signal(shutdown.clone())?);
+    let start = Skep::builder().config(config.clone()).exclusive().start();
+    let Some(skep) = shutdown.run_until_cancelled(start).await else {
+        telemetry.end().await;
+        return Ok(());
+    };
+    let skep = skep?;
     let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
     let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());
     welcome(&skep, &url, address, config, token.as_deref());
-    let shutdown = CancellationToken::new();
     let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
-    tokio::spawn(stop_on_signal(shutdown.clone())?);
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {

@@ -9,6 +9,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("start::store_comes", the_start_waits_for_the_store).needing(Needs::Server),
     Journey::new("start::store_silent", a_silent_store_is_reported).needing(Needs::Server),
     Journey::new("start::store_stays_away", the_start_gives_up).needing(Needs::Server),
+    Journey::new("start::signal", a_signal_ends_a_start_that_waits).needing(Needs::Server),
     Journey::new("start::store_refuses", a_refusal_ends_the_start_at_once).needing(Needs::Server),
     Journey::new("start::redis_away", an_absent_redis_is_reported).needing(Needs::NoServer),
 ];
@@ -63,6 +64,18 @@ fn the_start_gives_up(store: &Store) {
         assert!(output.out.is_empty(), "{output:?}");
         output.refused(&["did not answer within 1 s", setting(store), "SKEP_START_TIMEOUT"]);
     }
+}
+
+fn a_signal_ends_a_start_that_waits(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let wire = Wire::to_the_store_of(&mut deployment);
+    wire.cut();
+    // The test would run out of patience if the start waited that long.
+    deployment.set("SKEP_START_TIMEOUT", "3600");
+    let starting = deployment.begin_start();
+    wait_for("a warning", || starting.log().contains(setting(store)).then_some(()));
+    let exit = starting.terminate();
+    assert_eq!(exit.code, Some(0), "{}", exit.log);
 }
 
 fn a_refusal_ends_the_start_at_once(store: &Store) {
