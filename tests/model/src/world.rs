@@ -180,7 +180,7 @@ impl RateLimits for NoLimits {
 }
 
 /// A caller whose account and session are not stored. Use cases get the caller as an argument, and only
-/// [`crate::Command::Authenticate`] reads sessions.
+/// the use case `authenticate` reads sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The user id of its calls.
