@@ -78,7 +78,7 @@ impl Command for CreateCategory {
         }
         let inserted = unit.categories().insert(category).await;
         inserted.map_err(|error| match error {
-            // A store may let the parent be deleted after its lineage was read.
+            // The lineage keeps the parent from being moved, but a store may still let it be deleted.
             StoreError::Referenced { constraint: CATEGORY_PARENT } => unknown_parent().into(),
             error => CATEGORY_SLUG.refused::<Self::Error>(SlugTaken)(error),
         })?;
@@ -89,7 +89,8 @@ impl Command for CreateCategory {
     }
 }
 
-/// Reads the lineage of `parent`, under which `id` is about to be put. No other unit changes it until this one ends.
+/// Reads the lineage of `parent`, under which `id` is about to be put. No other unit moves one of these categories until
+/// this unit ends.
 pub(super) async fn lineage_of_parent<E: From<Invalid> + From<StoreError>>(
     unit: &mut dyn CatalogTx,
     parent: CategoryId,

@@ -51,8 +51,7 @@ impl Starting {
     #[track_caller]
     pub fn terminate(mut self) -> Exit {
         let child = self.child.as_mut().expect("it is taken once");
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", child.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+        send_signal(child, "TERM");
         let status = wait_for("the start to end", || child.try_wait().expect("a child"));
         Exit { code: status.code(), log: self.log() }
     }
@@ -77,6 +76,12 @@ impl Drop for Starting {
             let _ = child.wait();
         }
     }
+}
+
+/// Sends a signal, named without `SIG`. The shell's kill is used because std can only send SIGKILL.
+fn send_signal(child: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", child.id())]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
 }
 
 /// The end of a server process.
@@ -181,9 +186,7 @@ impl Server {
     /// # Panics
     /// If it has ended already.
     pub fn signal(&self, name: &str) {
-        // The shell's own kill: std can only send SIGKILL.
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+        send_signal(&self.child, name);
     }
 
     /// Waits until it ends.
