@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 type Queue = Arc<tokio::sync::Mutex<()>>;
 
@@ -32,6 +32,14 @@ struct Entry {
     locks: Arc<KeyLocks>,
     key: Key,
     queue: Option<Queue>,
+}
+
+/// What a unit of work holds until its end.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// Its place among the units that write, if it writes. Given back first: the writers of the same ids need it next.
+    pub(crate) _writer: Option<OwnedSemaphorePermit>,
+    pub(crate) _ids: Vec<Turn>,
 }
 
 impl KeyLocks {

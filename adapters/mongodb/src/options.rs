@@ -17,7 +17,8 @@ pub struct MongoOptions {
     pub database: Option<String>,
     /// The client's name in the server's log.
     pub app_name: String,
-    /// The most connections to each server.
+    /// The most connections to each server. At most three quarters as many units of work write at the same time, so
+    /// that reads go on while changes wait.
     pub max_pool_size: u32,
     /// How long to look for a server that accepts writes.
     pub selection_timeout: Duration,

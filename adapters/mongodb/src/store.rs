@@ -3,7 +3,7 @@
 use crate::{
     error::{self, Standalone},
     latest::Latest,
-    locks::KeyLocks,
+    locks::{KeyLocks, Turns},
     observe::{Observer, PoolStats},
     ops::{self, Executor, Greeting},
     options::{self, ConnectError, MongoOptions},
@@ -20,7 +20,10 @@ use skep_application::{
     operations::{MigrationError, Schedule, StoreHealth},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::timeout;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
+};
 
 /// The limit of a health check, somewhat below the 2 s of its contract.
 const CHECK_PATIENCE: Duration = Duration::from_millis(1_800);
@@ -35,6 +38,8 @@ pub struct MongoStore {
     hosts: String,
     database: Database,
     locks: Arc<KeyLocks>,
+    /// The units of work that may write at the same time.
+    writers: Arc<Semaphore>,
     latest: Arc<Latest>,
     observer: Arc<Observer>,
     pub(crate) options: MongoOptions,
@@ -58,7 +63,8 @@ impl MongoStore {
             Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
         let database = client.database(&database);
         let (locks, latest, schedule) = (Arc::default(), Arc::default(), Schedule::new(SETS));
-        Ok(Self { client, hosts, database, locks, latest, observer, options, clock, schedule })
+        let writers = Arc::new(Semaphore::new(writers(options.max_pool_size)));
+        Ok(Self { client, hosts, database, locks, writers, latest, observer, options, clock, schedule })
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their collections.
@@ -98,16 +104,39 @@ impl MongoStore {
     }
 }
 
+/// How many units may write at the same time, with so many connections. For the driver, 0 connections means no limit.
+fn writers(connections: u32) -> usize {
+    match connections {
+        0 => Semaphore::MAX_PERMITS,
+        _ => usize::try_from((connections - connections / 4).min(connections - 1).max(1)).unwrap_or(1),
+    }
+}
+
+impl MongoStore {
+    /// Waits for the ids first, so that a writer that waits for others of its ids does not keep back writers of other
+    /// ids.
+    async fn turns(&self, contended: &[Key]) -> Result<Turns, StoreError> {
+        let deadline = Instant::now() + self.options.answer_timeout;
+        let ids = timeout_at(deadline, self.locks.lock(contended.to_vec()))
+            .await
+            .map_err(|_| StoreError::Unavailable("too many writers wait for the same ids".into()))?;
+        let writer = timeout_at(deadline, Arc::clone(&self.writers).acquire_owned())
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| StoreError::Unavailable("too many units of work write at the same time".into()))?;
+        Ok(Turns { _writer: Some(writer), _ids: ids })
+    }
+}
+
 impl Units for MongoStore {
     type Unit = MongoUnit;
 
     /// Waits for a turn at the contended ids first, so that the snapshot includes the work of earlier writers.
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<MongoUnit, StoreError> {
         let turns = match mode {
-            TxMode::Read => vec![],
-            TxMode::Write => timeout(self.options.answer_timeout, self.locks.lock(contended.to_vec()))
-                .await
-                .map_err(|_| StoreError::Unavailable("too many writers wait for the same ids".into()))?,
+            TxMode::Read => Turns::default(),
+            TxMode::Write => self.turns(contended).await?,
         };
         let executor = self.read().await?.transaction(mode).await?;
         Ok(MongoUnit::new(executor, turns, Arc::clone(&self.latest)))

@@ -1,6 +1,6 @@
 //! The unit of work of this store.
 
-use crate::{latest::Latest, locks::Turn, ops::Executor};
+use crate::{latest::Latest, locks::Turns, ops::Executor};
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, Transaction, UnitOutcome};
 use std::sync::Arc;
@@ -24,11 +24,11 @@ struct Work {
     executor: Executor,
     latest: Arc<Latest>,
     /// Dropped last.
-    _turns: Vec<Turn>,
+    _turns: Turns,
 }
 
 impl MongoUnit {
-    pub(crate) fn new(executor: Executor, turns: Vec<Turn>, latest: Arc<Latest>) -> Self {
+    pub(crate) fn new(executor: Executor, turns: Turns, latest: Arc<Latest>) -> Self {
         Self {
             work: Some(Work { executor, latest, _turns: turns }),
             failed: false,

@@ -60,7 +60,7 @@ impl PostgresDatabase {
 
     async fn open(&self, mode: TxMode) -> Result<Lease, Fault> {
         let deadline = self.acquire_deadline();
-        let mut lease = self.pool.acquire(deadline).await?;
+        let mut lease = self.pool.acquire(mode, deadline).await?;
         loop {
             lease.enter_transaction();
             let begun = match timeout_at(deadline, simple(lease.raw(), transaction::begin(mode))).await {
@@ -101,7 +101,8 @@ impl SqlDatabase for PostgresDatabase {
 
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let arguments = values::bind(statement, args)?;
-        let mut lease = self.pool.acquire(self.acquire_deadline()).await.map_err(Fault::into_store_error)?;
+        let mut lease =
+            self.pool.acquire(TxMode::Read, self.acquire_deadline()).await.map_err(Fault::into_store_error)?;
         let mut may_repeat = true;
         loop {
             let work = fetch(lease.raw(), statement, arguments.clone());

@@ -33,7 +33,8 @@ pub struct PostgresOptions {
     /// environment or from `~/.pgpass`. sqlx always reads `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`. Our settings
     /// override those in `PGOPTIONS`. The other two only count with TLS, and only if the address does not set them.
     pub url: String,
-    /// The most connections for units of work and reads together. A start and a health check may use one more each.
+    /// The most connections for units of work and reads together. Units of work that write use three quarters of them at
+    /// most, so that reads go on while changes wait. A start and a health check may use one more each.
     pub max_connections: u32,
     /// The total time for `begin`: waiting for a free connection, opening one (at most 2 s) and `BEGIN`.
     pub acquire_timeout: Duration,

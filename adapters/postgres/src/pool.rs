@@ -9,6 +9,7 @@ use crate::{
     fault::{Fault, Link, Meaning, is_passing},
     options::{PostgresOptions, Server},
 };
+use skep_application::kernel::TxMode;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use std::{
     collections::VecDeque,
@@ -40,6 +41,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of units of work that open connections at the same time. Others reuse the connections that these return.
 /// In a rush on an empty pool, one password hash per connection would take longer than the units themselves.
 const OPENING_AT_ONCE: usize = 4;
+/// One connection in this many is kept for reads, so that reads go on while changes wait for each other's rows.
+const KEPT_FOR_READS: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -65,6 +68,9 @@ struct Shared {
     address: String,
     clean_timeout: Duration,
     permits: Arc<Semaphore>,
+    /// The connections that units of work may use which write. A unit takes one of these before one of `permits`.
+    writers: Arc<Semaphore>,
+    max_writers: usize,
     opening: Semaphore,
     /// Wakes a caller that waits to open a connection.
     returned: Notify,
@@ -121,11 +127,14 @@ impl Drop for Pending<'_> {
 impl Pool {
     pub(crate) fn new(options: &PostgresOptions, server: &Server) -> Self {
         let max = usize::try_from(options.max_connections.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let max_writers = (max - max / KEPT_FOR_READS).min(max.saturating_sub(1)).max(1);
         Self(Arc::new(Shared {
             connect: server.for_units.clone(),
             address: server.address.clone(),
             clean_timeout: options.answer_timeout().unwrap_or(CLEAN_TIMEOUT),
             permits: Arc::new(Semaphore::new(max)),
+            writers: Arc::new(Semaphore::new(max_writers)),
+            max_writers,
             opening: Semaphore::new(OPENING_AT_ONCE),
             returned: Notify::new(),
             max,
@@ -148,22 +157,19 @@ impl Pool {
         }
     }
 
-    /// Takes an idle connection or opens one. Waits for a turn if all are in use.
-    pub(crate) async fn acquire(&self, deadline: Instant) -> Result<Lease, Fault> {
-        let permits = Arc::clone(&self.0.permits);
-        let permit = match Arc::clone(&permits).try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                let _pending = Pending::new(&self.0.pending);
-                timeout_at(deadline, permits.acquire_owned()).await.ok().and_then(Result::ok)
+    /// Takes an idle connection or opens one. Waits for a turn if all that this mode may use are in use.
+    pub(crate) async fn acquire(&self, mode: TxMode, deadline: Instant) -> Result<Lease, Fault> {
+        let shared = &self.0;
+        let writer = match mode {
+            TxMode::Read => None,
+            TxMode::Write => {
+                let text = || format!("all {} connections for changes are in use", shared.max_writers);
+                Some(shared.turn(&shared.writers, deadline, text).await?)
             }
         };
-        let permit = permit.ok_or_else(|| {
-            self.0.timeouts.fetch_add(1, Ordering::Relaxed);
-            let text = format!("all {} connections are in use", self.0.max);
-            Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
-        })?;
-        let mut lease = Lease::new(&self.0, permit);
+        let text = || format!("all {} connections are in use", shared.max);
+        let permit = shared.turn(&shared.permits, deadline, text).await?;
+        let mut lease = Lease::new(shared, Permit { _any: permit, _writer: writer });
         let mut turn = pin!(timeout_at(deadline, self.0.opening.acquire()));
         let turn = loop {
             if lease.take_unused().await {
@@ -187,7 +193,7 @@ impl Pool {
     /// Asks the server over an idle connection. Without one, or if it is dead, over a new connection.
     pub(crate) async fn check(&self, deadline: Instant) -> Result<(), Fault> {
         if let Ok(permit) = Arc::clone(&self.0.permits).try_acquire_owned() {
-            let mut lease = Lease::new(&self.0, permit);
+            let mut lease = Lease::new(&self.0, Permit { _any: permit, _writer: None });
             if lease.take_unused().await && lease.answers().await {
                 lease.release();
                 return Ok(());
@@ -202,6 +208,22 @@ impl Pool {
 }
 
 impl Shared {
+    async fn turn(
+        &self,
+        permits: &Arc<Semaphore>,
+        deadline: Instant,
+        text: impl FnOnce() -> String,
+    ) -> Result<OwnedSemaphorePermit, Fault> {
+        if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _pending = Pending::new(&self.pending);
+        timeout_at(deadline, Arc::clone(permits).acquire_owned()).await.ok().and_then(Result::ok).ok_or_else(|| {
+            self.timeouts.fetch_add(1, Ordering::Relaxed);
+            Fault::new("the pool of PostgreSQL connections", text(), Meaning::Unavailable)
+        })
+    }
+
     fn idle(&self) -> MutexGuard<'_, VecDeque<Pooled>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,17 +251,23 @@ impl Shared {
     }
 }
 
+/// The right to use one connection.
+struct Permit {
+    _any: OwnedSemaphorePermit,
+    _writer: Option<OwnedSemaphorePermit>,
+}
+
 /// The use of one connection. On drop, its transaction is rolled back and it is returned, both in the background.
 pub(crate) struct Lease {
     pooled: Option<Pooled>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     shared: Arc<Shared>,
     reused: bool,
     in_transaction: bool,
 }
 
 impl Lease {
-    fn new(shared: &Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(shared: &Arc<Shared>, permit: Permit) -> Self {
         Self { pooled: None, permit: Some(permit), shared: Arc::clone(shared), reused: false, in_transaction: false }
     }
 

@@ -181,6 +181,7 @@ impl Config {
                 address: source.required("SKEP_LIMIT_ADDRESS", a_minute),
                 user: source.required("SKEP_LIMIT_USER", a_minute),
                 credentials: source.required("SKEP_LIMIT_CREDENTIALS", a_minute),
+                in_flight: source.required("SKEP_LIMIT_IN_FLIGHT", |text| text.parse().ok().filter(|n| *n >= 1)),
             },
             policies,
         };

@@ -25,6 +25,14 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
+    /// A second handle of the same connection, for sending while the first one receives.
+    ///
+    /// # Errors
+    /// If the process has too many open files.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { stream: BufReader::new(self.stream.get_ref().try_clone()?) })
+    }
+
     /// Sends a request and reads its answer. A server may answer and hang up before it has read the whole request.
     ///
     /// # Errors

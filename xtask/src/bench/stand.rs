@@ -44,7 +44,7 @@ impl Stand {
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
         let place = store.new_database();
-        let unlimited = ["ADDRESS", "USER", "CREDENTIALS"].map(|name| format!("SKEP_LIMIT_{name}"));
+        let unlimited = ["ADDRESS", "USER", "CREDENTIALS", "IN_FLIGHT"].map(|name| format!("SKEP_LIMIT_{name}"));
         let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
         let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
         // The same for every server and every start, so that each accepts the tokens of the others.

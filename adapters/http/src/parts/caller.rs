@@ -1,6 +1,6 @@
 //! Reads the caller of a request from the `Authorization` header.
 
-use super::state::State;
+use super::{in_flight::Turn, state::State};
 use crate::{
     edge::RequestContext,
     problem::{Problem, code},
@@ -26,6 +26,8 @@ pub(crate) struct Caller<const HAS_TOKEN: bool> {
     pub(crate) actor: Actor,
     /// The state that all endpoints share.
     pub(crate) state: Arc<State>,
+    /// The right of a user's request to be worked on.
+    _turn: Option<Turn>,
 }
 
 /// A caller with a valid access token. Any other caller is answered 401 before the body is read.
@@ -73,11 +75,11 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
     /// 401 if the credentials are invalid, or missing although they are required.
     pub(crate) async fn read(request: &Request) -> Result<Self> {
         let state = state(request).await?;
-        let actor = identify(request, &state).await?;
+        let (actor, turn) = identify(request, &state).await?;
         if HAS_TOKEN && actor.principal == Principal::Anonymous {
             return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
         }
-        Ok(Self { actor, state })
+        Ok(Self { actor, state, _turn: turn })
     }
 
     /// The use cases.
@@ -110,14 +112,16 @@ async fn state(request: &Request) -> Result<Arc<State>> {
     Ok(Arc::clone(Data::<&Arc<State>>::from_request_without_body(request).await?.0))
 }
 
-async fn identify(request: &Request, state: &State) -> Result<Actor, Problem> {
-    let mut actor = visitor(request);
+async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Turn>), Problem> {
+    let (mut actor, mut turn) = (visitor(request), None);
     if let Some(token) = bearer(request.headers())? {
         let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
         actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
         state.limiter.count_user(request, &actor).await?;
+        let deadline = request.extensions().get::<RequestContext>().map(|context| context.deadline);
+        turn = Some(state.in_flight.turn(actor.principal_id(), deadline).await?);
     }
-    Ok(actor)
+    Ok((actor, turn))
 }
 
 /// The anonymous actor of the request.

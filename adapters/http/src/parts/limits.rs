@@ -28,13 +28,15 @@ pub struct RequestLimits {
     pub user: Limit,
     /// Registrations, logins and setups from one address, together.
     pub credentials: Limit,
+    /// The requests of one user that are worked on at the same time, in this process. Others wait.
+    pub in_flight: usize,
 }
 
 impl Default for RequestLimits {
-    /// 1,200 per address, 3,000 per user and 10 with credentials, each per minute.
+    /// 1,200 per address, 3,000 per user and 10 with credentials, each per minute. 16 of a user at the same time.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
-        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10) }
+        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10), in_flight: 16 }
     }
 }
 

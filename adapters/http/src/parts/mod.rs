@@ -6,6 +6,7 @@ mod context;
 mod cursor;
 mod etag;
 mod id;
+mod in_flight;
 mod key;
 mod limits;
 mod links;

@@ -2,6 +2,7 @@
 
 use super::{
     cursor::Cursors,
+    in_flight::InFlight,
     limits::{Limiter, RequestLimits},
 };
 use skep_application::App;
@@ -34,13 +35,15 @@ pub struct State {
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
     pub(crate) limiter: Arc<Limiter>,
+    pub(crate) in_flight: InFlight,
     pub(crate) config: ApiConfig,
 }
 
 impl State {
-    /// Makes the state. `credentials` are the paths of the operations that take credentials.
+    /// Makes the state. The recorder of metrics must be installed before. `credentials` are the paths of the operations that take credentials.
     pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
         let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
-        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), config }
+        let in_flight = InFlight::new(config.limits.in_flight);
+        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), in_flight, config }
     }
 }

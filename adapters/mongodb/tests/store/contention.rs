@@ -170,6 +170,26 @@ async fn turns_end_when_a_unit_is_dropped_refused_or_canceled_while_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn units_that_write_leave_connections_for_reads() {
+    with_db(|db| async move {
+        let mut options = db.options.clone();
+        options.max_pool_size = 4;
+        let store = Arc::new(MongoStore::connect(options, db.clock.clone()).await.unwrap());
+        let product = stock_up(&store, 5).await;
+        let mut changes = vec![];
+        for _ in 0..3 {
+            changes.push(catalog_on(&store, &[]).await.unwrap());
+        }
+        let mut waiting = Box::pin(catalog_on(&store, &[]));
+        assert!(waiting.as_mut().now_or_never().is_none(), "a fourth change waits");
+        assert_eq!(store.find_stock(product.id).await.unwrap().unwrap().available, 5);
+        drop(changes.pop());
+        waiting.await.unwrap().commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_unit_is_rolled_back_before_the_next_one_starts() {
     with_db(|db| async move {
         let product = stock_up(&db.store, 5).await;

@@ -247,8 +247,8 @@ async fn canceled_begins_leave_no_connection_stuck() {
             drop(task.await);
         }
         let mut all = Vec::new();
-        for _ in 0..8 {
-            all.push(database.begin(TxMode::Write, &[], &declared()).await.unwrap());
+        for mode in [[TxMode::Write; 6].as_slice(), &[TxMode::Read; 2]].concat() {
+            all.push(database.begin(mode, &[], &declared()).await.unwrap());
         }
         assert_eq!(test.connections("%").await, 8);
         for tx in all {
@@ -288,10 +288,10 @@ async fn callers_wait_for_a_free_connection_and_are_then_refused() {
         options.max_connections = 2;
         options.acquire_timeout = Duration::from_secs(3);
         let database = Arc::new(PostgresDatabase::connect(&options).unwrap());
-        let (one, two) = (begin(&database).await, begin(&database).await);
         let declared = declared();
+        let (one, two) = (begin(&database).await, database.begin(TxMode::Read, &[], &declared).await.unwrap());
         let (begins, reads) =
-            tokio::join!(database.begin(TxMode::Write, &[], &declared), database.read(count_items(), vec![]));
+            tokio::join!(database.begin(TxMode::Read, &[], &declared), database.read(count_items(), vec![]));
         for error in [begins.err().unwrap(), reads.err().unwrap()] {
             assert!(matches!(&error, StoreError::Unavailable(why) if why.to_string().contains("all 2 connections")));
         }
@@ -302,7 +302,7 @@ async fn callers_wait_for_a_free_connection_and_are_then_refused() {
 
         options.acquire_timeout = Duration::from_secs(20);
         let patient = Arc::new(PostgresDatabase::connect(&options).unwrap());
-        let (three, four) = (begin(&patient).await, begin(&patient).await);
+        let (three, four) = (begin(&patient).await, patient.begin(TxMode::Read, &[], &declared).await.unwrap());
         let waiting = tokio::spawn({
             let patient = Arc::clone(&patient);
             async move { patient.read(count_items(), vec![]).await.map(number) }
@@ -313,6 +313,29 @@ async fn callers_wait_for_a_free_connection_and_are_then_refused() {
         for tx in [one, two, four] {
             tx.commit().await.unwrap();
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn units_that_write_leave_connections_for_reads() {
+    with_database(async |test| {
+        test.with_items().await;
+        let mut options = test.options();
+        options.max_connections = 4;
+        options.acquire_timeout = Duration::from_secs(3);
+        let database = PostgresDatabase::connect(&options).unwrap();
+        let changes = [begin(&database).await, begin(&database).await, begin(&database).await];
+        let declared = declared();
+        let (refused, read) =
+            tokio::join!(database.begin(TxMode::Write, &[], &declared), database.read(count_items(), vec![]));
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.contains("all 3 connections for changes"), "{refused}");
+        assert_eq!(number(read.unwrap()), 0);
+        for change in changes {
+            drop(change);
+        }
+        begin(&database).await.commit().await.unwrap();
     })
     .await;
 }

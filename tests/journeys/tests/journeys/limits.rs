@@ -2,12 +2,13 @@
 
 use crate::{
     Journey, Needs,
-    shop::{LOGIN, PRODUCTS, PROFILE, SETUP, Shop, credentials, log_in, with_token},
+    shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, SETUP, Shop, credentials, log_in, with_token},
 };
-use skep_journeys::{Deployment, Store, Wire, wait_for};
-use std::{env, time::Instant};
+use skep_journeys::{Deployment, PATIENCE, Store, Wire, wait_for};
+use std::{env, sync::mpsc, thread, time::Instant};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("limits::in_flight", requests_of_one_user_at_the_same_time_are_limited),
     Journey::new("limits::log_ins", log_ins_to_one_account_are_limited),
     Journey::new("limits::shared", two_instances_count_together).needing(Needs::ServerAndRedis),
     Journey::new("limits::redis_away", requests_go_on_without_redis).needing(Needs::Redis),
@@ -39,6 +40,43 @@ fn log_ins_to_one_account_are_limited(store: &Store) {
 
 fn log_in_of_another(shop: &Shop) {
     log_in(&shop.server, "grace").get(PROFILE).send().expect(200);
+}
+
+/// Requests whose bodies never arrive are in flight until their connections end.
+fn requests_of_one_user_at_the_same_time_are_limited(store: &Store) {
+    const WORKED_ON: usize = 1;
+    const WAITING: usize = 16;
+    const TOO_MANY: usize = 3;
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_LIMIT_IN_FLIGHT", WORKED_ON.to_string());
+    let shop = Shop::open_on(deployment);
+    let (ada, bob) = (shop.user("ada"), shop.user("bob"));
+    let token = ada.token();
+    let request = format!(
+        "POST {ORDERS} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{{"
+    );
+    let (answered, answers) = mpsc::channel();
+    let connections: Vec<_> = (0..WORKED_ON + WAITING + TOO_MANY)
+        .map(|_| {
+            let (mut connection, answered) = (shop.server.connect(), answered.clone());
+            connection.send(request.as_bytes()).expect("sent");
+            let sender = connection.try_clone().expect("a second handle");
+            thread::spawn(move || answered.send(connection.receive(false)));
+            sender
+        })
+        .collect();
+    for _ in 0..TOO_MANY {
+        let refused = answers.recv_timeout(PATIENCE).expect("an answer").expect("complete");
+        let refused = refused.refused(429, "rate_limited");
+        assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
+    }
+    bob.get(PROFILE).send().expect(200);
+    for mut connection in connections {
+        let _ = connection.finish();
+    }
+    wait_for("the requests to end", || (ada.get(PROFILE).send().status == 200).then_some(()));
+    shop.server.stop();
 }
 
 fn two_instances_count_together(store: &Store) {

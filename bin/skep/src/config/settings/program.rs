@@ -90,7 +90,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_STORE_CONNECTIONS", "store.connections", Shape::Number)
         .default("32")
         .form("a number from 2 to 1000", "32")
-        .doc("The most connections to the PostgreSQL or MongoDB server."),
+        .doc("The most connections to the PostgreSQL or MongoDB server. Changes use three quarters of them at most, so that reads go on."),
     Setting::new("SKEP_START_TIMEOUT", "store.start_timeout", Shape::Number)
         .default("30")
         .form(TIMEOUT, "30")
@@ -121,4 +121,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("10")
         .form(A_MINUTE, "10")
         .doc("The most registrations, log-ins and set-ups per minute from one address."),
+    Setting::new("SKEP_LIMIT_IN_FLIGHT", "limits.in_flight", Shape::Number)
+        .default("16")
+        .form("a number, at least 1", "16")
+        .doc("The most requests of one user that an instance works on at the same time. Others wait."),
 ];

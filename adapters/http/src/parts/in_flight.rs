@@ -1,0 +1,152 @@
+//! How many requests of one user are worked on at the same time.
+//!
+//! Without this bound, one user with many connections could use all connections to the store.
+
+use crate::problem::{Problem, code};
+use metrics::Counter;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
+use uuid::Uuid;
+
+/// How many requests of a user may wait, for each one that may be worked on.
+const WAITING: usize = 16;
+
+type Users = Mutex<HashMap<Uuid, Arc<User>>>;
+
+/// The requests in flight, by user.
+pub(super) struct InFlight {
+    max: usize,
+    users: Arc<Users>,
+    refused: Counter,
+}
+
+struct User {
+    places: Arc<Semaphore>,
+    /// Requests that wait or are worked on.
+    requests: AtomicUsize,
+}
+
+/// A request of a user, until it is dropped.
+struct Entered {
+    users: Arc<Users>,
+    id: Uuid,
+    user: Arc<User>,
+}
+
+/// The right of a request to be worked on. It ends on drop.
+pub(crate) struct Turn {
+    // Dropped first, so that the next request goes on before the entry is checked.
+    _place: OwnedSemaphorePermit,
+    _entered: Entered,
+}
+
+impl InFlight {
+    /// At most `max` requests of one user are worked on at the same time, and at most 16 times as many wait.
+    pub(super) fn new(max: usize) -> Self {
+        let labels = [("limit", "in_flight"), ("decision", "limited")];
+        let refused = metrics::counter!("skep_rate_limit_decisions_total", &labels);
+        Self { max: max.clamp(1, Semaphore::MAX_PERMITS), users: Arc::default(), refused }
+    }
+
+    /// Waits for a turn, at most until the deadline of the request. Requests of one user get their turns in the order
+    /// of arrival.
+    ///
+    /// # Errors
+    /// 429 at once if too many requests of the user wait already, and at the deadline.
+    pub(super) async fn turn(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Result<Turn, Problem> {
+        let turn = self.wait(id, deadline).await.ok_or_else(|| {
+            self.refused.increment(1);
+            Problem::of(code::RATE_LIMITED)
+                .with_detail(format!("{} requests of the user are being worked on, and others wait", self.max))
+                .with_retry_after(1)
+        })?;
+        Ok(turn)
+    }
+
+    async fn wait(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Option<Turn> {
+        let entered = self.enter(id)?;
+        let place = Arc::clone(&entered.user.places).acquire_owned();
+        let place = match deadline {
+            Some(deadline) => timeout_at(Instant::from_std(deadline), place).await.ok()?,
+            None => place.await,
+        };
+        Some(Turn { _place: place.ok()?, _entered: entered })
+    }
+
+    fn enter(&self, id: Uuid) -> Option<Entered> {
+        let mut users = locked(&self.users);
+        let new = || Arc::new(User { places: Arc::new(Semaphore::new(self.max)), requests: AtomicUsize::new(0) });
+        let user = Arc::clone(users.entry(id).or_insert_with(new));
+        if user.requests.load(Ordering::Relaxed) >= self.max.saturating_mul(1 + WAITING) {
+            return None;
+        }
+        user.requests.fetch_add(1, Ordering::Relaxed);
+        Some(Entered { users: Arc::clone(&self.users), id, user })
+    }
+
+    #[cfg(test)]
+    fn users(&self) -> usize {
+        locked(&self.users).len()
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut users = locked(&self.users);
+        // Requests enter under the same lock, so the last one to leave removes the user.
+        if self.user.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
+            users.remove(&self.id);
+        }
+    }
+}
+
+fn locked(users: &Users) -> MutexGuard<'_, HashMap<Uuid, Arc<User>>> {
+    users.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::time::Duration;
+
+    fn later() -> Option<std::time::Instant> {
+        Some((Instant::now() + Duration::from_secs(60)).into_std())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_user_waits_for_its_own_requests_only() {
+        let (in_flight, ada, bob) = (InFlight::new(2), Uuid::from_u128(1), Uuid::from_u128(2));
+        let first = in_flight.wait(ada, later()).await.unwrap();
+        let second = in_flight.wait(ada, later()).await.unwrap();
+        let mut third = Box::pin(in_flight.wait(ada, later()));
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(in_flight.wait(bob, later()).await.unwrap());
+        drop(first);
+        drop((third.await.unwrap(), second));
+        assert_eq!(in_flight.users(), 0, "users without requests are forgotten");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_requests_are_bounded_in_number_and_time() {
+        let (in_flight, ada) = (InFlight::new(1), Uuid::from_u128(1));
+        let first = in_flight.wait(ada, later()).await.unwrap();
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(in_flight.wait(ada, later()))).collect();
+        assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
+        assert!(in_flight.wait(ada, later()).await.is_none(), "refused at once");
+        // A request that is canceled leaves its place.
+        waiting.pop();
+        assert!(in_flight.wait(ada, later()).await.is_none(), "refused at the deadline");
+        drop((waiting, first));
+        assert_eq!(in_flight.users(), 0);
+    }
+}
