@@ -120,5 +120,5 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LIMIT_CREDENTIALS", "limits.credentials", Shape::Number)
         .default("10")
         .form(A_MINUTE, "10")
-        .doc("The most registrations, log-ins and set-ups per minute from one address."),
+        .doc("The most registrations, logins and setups per minute from one address."),
 ];
