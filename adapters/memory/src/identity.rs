@@ -1,4 +1,4 @@
-//! Accounts and log-ins.
+//! Accounts and logins.
 
 use crate::{Done, MemoryStore, MemoryUnit, Row, Rules};
 use async_trait::async_trait;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub struct State {
     /// Accounts, by id.
     pub users: Table<User>,
-    /// Sessions, by id; each is a log-in.
+    /// Sessions, by id; each is a login.
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
     /// The token that allows the setup, if one was issued.
     pub setup_token: Option<SetupToken>,

@@ -14,7 +14,7 @@ use skep_domain::{
 use std::{sync::Arc, time::Duration};
 
 /// The input of a login, not checked yet.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct LogInCommand {
     /// The e-mail address of the account.
     pub email: String,

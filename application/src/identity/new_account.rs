@@ -10,7 +10,7 @@ use skep_domain::{
 use std::{sync::Arc, time::Duration};
 
 /// The fields of a new account, not checked yet.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct AccountInput {
     /// The e-mail address that the user logs in with.
     pub email: String,

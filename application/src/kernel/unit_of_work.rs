@@ -99,6 +99,13 @@ pub trait FromUnit<U> {
     fn from_unit(unit: U) -> Box<Self>;
 }
 
+/// For a command that uses the concrete unit of its only store, which has all repositories.
+impl<U: UnitOfWork> FromUnit<U> for U {
+    fn from_unit(unit: U) -> Box<Self> {
+        Box::new(unit)
+    }
+}
+
 impl<U: UnitOfWork + 'static> FromUnit<U> for dyn UnitOfWork {
     fn from_unit(unit: U) -> Box<Self> {
         Box::new(unit)

@@ -15,14 +15,14 @@ use skep_domain::{
 const EXPIRED_AT_ONCE: u32 = 1_000;
 
 /// The products to order.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PlaceOrderCommand {
     /// 1 to 1,000 lines. Lines of the same product are added up.
     pub lines: Vec<OrderLineInput>,
 }
 
 /// A product and a quantity to order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct OrderLineInput {
     /// The product to order.
     pub product_id: ProductId,

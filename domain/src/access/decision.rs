@@ -24,7 +24,7 @@ pub enum Subject<'a> {
         /// The roles of the account.
         roles: &'a [Role],
     },
-    /// Skep itself: set-up, commands of the operator and background work. It may do everything.
+    /// Skep itself: setup, commands of the operator and background work. It may do everything.
     System,
 }
 

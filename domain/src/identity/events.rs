@@ -7,7 +7,7 @@ use crate::{
 };
 
 events! {
-    /// An account was created by its owner, by an admin, or at set-up.
+    /// An account was created by its owner, by an admin, or at setup.
     UserRegistered = "identity.user_registered.v1" of user_id {
         /// The new account.
         user_id: UserId,

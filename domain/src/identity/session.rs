@@ -3,11 +3,11 @@
 use crate::shared::{Timestamp, UserId, typed_id};
 
 typed_id! {
-    /// A log-in of a user; access tokens carry it as `sid`.
+    /// A login of a user; access tokens carry it as `sid`.
     SessionId
 }
 
-/// A log-in of a user. Access tokens name it, and stop working when it ends.
+/// A login of a user. Access tokens name it, and stop working when it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// The identifier; the `sid` claim of access tokens.

@@ -1,6 +1,5 @@
 //! A shop on axum: Skep's accounts and orders under its own routes, with a table of its own in the same transaction.
 
-use async_trait::async_trait;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use axum::{Json, Router, http::HeaderMap, http::StatusCode};
@@ -8,11 +7,10 @@ use serde_json::{Value, json};
 use skep::{Skep, config::Config};
 use skep_application::identity::{AccountInput, LogInCommand, RegisterUserCommand};
 use skep_application::kernel::{Actor, AppError, Authorized, BoxError, Call, Command, Commands, Constraint};
-use skep_application::kernel::{FromUnit, IdempotencyKey, Invalid, StoreError, UseCase};
+use skep_application::kernel::{IdempotencyKey, Invalid, StoreError, UseCase};
 use skep_application::operations::{FOUNDATION, MigrationStep};
-use skep_application::ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
-use skep_application::ordering::{OrderView, OrderingTx};
-use skep_domain::shared::{Action, OrderId, ProductId, Text, UserId};
+use skep_application::ordering::{OrderView, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
+use skep_domain::shared::{Action, OrderId, Text, UserId};
 use skep_sql::{Declared, Kind, Row, SqlSet, SqlStep, SqlStore, SqlUnit, SqlWork, Stored, Table, Verb};
 use skep_sqlite::SqliteDatabase;
 use std::sync::{Arc, LazyLock};
@@ -39,28 +37,11 @@ impl Stored for Gift {
     }
 }
 
-/// All that a command of ordering may touch, and the gifts.
-#[async_trait]
-trait GiftTx: OrderingTx {
-    async fn insert_gift(&mut self, gift: &Gift) -> Result<(), StoreError>;
-}
-#[async_trait]
-impl GiftTx for SqlUnit {
-    async fn insert_gift(&mut self, gift: &Gift) -> Result<(), StoreError> {
-        GIFTS.insert(self, gift).await
-    }
-}
-impl FromUnit<SqlUnit> for dyn GiftTx {
-    fn from_unit(unit: SqlUnit) -> Box<Self> {
-        Box::new(unit)
-    }
-}
-
 /// Places the order as Skep does, and stores the message with it.
 struct OrderGift(PlaceOrder);
 
 impl Command for OrderGift {
-    type Unit = dyn GiftTx;
+    type Unit = SqlUnit;
     type Input = (PlaceOrderCommand, String);
     type Plan = (<PlaceOrder as Command>::Plan, Text);
     type Target = UserId;
@@ -83,7 +64,7 @@ impl Command for OrderGift {
         customer: Authorized<'_, UserId>,
     ) -> Result<OrderView, Self::Error> {
         let order = self.0.write(&plan.0, unit, customer).await?;
-        unit.insert_gift(&Gift(order.id, plan.1.clone())).await?;
+        GIFTS.insert(unit, &Gift(order.id, plan.1.clone())).await?;
         Ok(order)
     }
 }
@@ -104,11 +85,11 @@ impl Shop {
         let place_order = PlaceOrder::new(config.policies.minimum_orders.clone());
         let skep = Skep::builder().config(config).store(Arc::new(store.clone())).start().await?;
         let (fingerprints, runtime) = (skep.app.ports.fingerprints.clone(), skep.app.ports.runtime.clone());
-        let commands = Commands::<dyn GiftTx>::new(Arc::new(store.clone()), fingerprints, runtime);
+        let commands = Commands::<SqlUnit>::new(Arc::new(store.clone()), fingerprints, runtime);
         Ok(Arc::new(Self { skep, order_gift: UseCase::new(OrderGift(place_order), &commands), store }))
     }
 
-    /// The account behind the token of a log-in, or a visitor.
+    /// The account behind the token of a login, or a visitor.
     async fn caller(&self, headers: &HeaderMap) -> Result<Actor, Refused> {
         let mut actor = Actor::anonymous(self.skep.app.ports.runtime.ids.next().to_string());
         let header = headers.get("authorization").and_then(|value| value.to_str().ok());
@@ -132,39 +113,29 @@ fn refused(error: impl AppError) -> Refused {
     (StatusCode::from_u16(error.kind().http_status()).unwrap_or_default(), error.to_string())
 }
 
-#[derive(serde::Deserialize)]
-struct Account {
-    email: String,
-    password: String,
-    #[serde(default)]
-    display_name: String,
-}
-
-async fn register(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(account): Json<Account>) -> Answer {
-    let Account { email, password, display_name } = account;
-    let command = RegisterUserCommand { account: AccountInput { email, password, display_name } };
+async fn register(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(account): Json<AccountInput>) -> Answer {
+    let command = RegisterUserCommand { account };
     let user = shop.skep.app.identity.register_user.execute(&shop.caller(&headers).await?, command).await;
     Ok(Json(json!(user.map_err(refused)?)))
 }
 
-async fn log_in(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(account): Json<Account>) -> Answer {
-    let command = LogInCommand { email: account.email, password: account.password };
+async fn log_in(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(command): Json<LogInCommand>) -> Answer {
     let session = shop.skep.app.identity.log_in.execute(&shop.caller(&headers).await?, command).await;
     Ok(Json(json!({ "access_token": session.map_err(refused)?.access_token })))
 }
 
 #[derive(serde::Deserialize)]
 struct GiftOrder {
-    lines: Vec<(ProductId, i64)>,
+    #[serde(flatten)]
+    order: PlaceOrderCommand,
     message: String,
 }
 
 async fn order_gift(State(shop): State<Arc<Shop>>, headers: HeaderMap, Json(gift): Json<GiftOrder>) -> Answer {
     let key = headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.to_str().unwrap_or_default()));
     let key = key.transpose().map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    let lines = gift.lines.into_iter().map(|(product_id, quantity)| OrderLineInput { product_id, quantity }).collect();
-    let (actor, input) = (shop.caller(&headers).await?, (PlaceOrderCommand { lines }, gift.message));
-    let order = shop.order_gift.execute_once(&actor, key.as_ref(), input).await;
+    let actor = shop.caller(&headers).await?;
+    let order = shop.order_gift.execute_once(&actor, key.as_ref(), (gift.order, gift.message)).await;
     Ok(Json(json!(order.map_err(refused)?)))
 }
 

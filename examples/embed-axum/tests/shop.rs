@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-/// The routes as a client uses them, with the token of its log-in.
+/// The routes as a client uses them, with the token of its login.
 struct Client {
     routes: Router,
     token: Option<String>,
@@ -52,7 +52,7 @@ impl Client {
     }
 
     async fn order(&self, key: &str, product: &Value, pieces: i64) -> (u16, Value) {
-        let body = json!({ "lines": [[product, pieces]], "message": "Happy birthday" });
+        let body = json!({ "lines": [{ "product_id": product, "quantity": pieces }], "message": "Happy birthday" });
         self.send(Request::post("/orders").header("idempotency-key", key), body).await
     }
 }
@@ -104,7 +104,7 @@ async fn a_refused_order_stores_nothing() {
     let ada = Client::log_in(&shop, "ada").await;
     let (status, refusal) = ada.order("first", &product, 3).await;
     assert_eq!(status, 409, "{refusal}");
-    let long = json!({ "lines": [[product, 1]], "message": "x".repeat(201) });
+    let long = json!({ "lines": [{ "product_id": product, "quantity": 1 }], "message": "x".repeat(201) });
     assert_eq!(ada.send(Request::post("/orders"), long).await.0, 422);
     let forged = Client { token: Some("forged".to_owned()), ..Client::new(&shop) };
     assert_eq!(forged.order("first", &product, 1).await.0, 401);

@@ -55,7 +55,7 @@ impl Shop {
     pub(crate) fn open(deployment: Deployment, instances: usize, buyers: usize) -> Self {
         let mut servers = vec![start(&deployment, 0)];
         let server = &servers[0];
-        let token = server.setup_token().expect("a token for the set-up is printed");
+        let token = server.setup_token().expect("a token for the setup is printed");
         let mut set_up = account("grace");
         set_up["token"] = json!(token);
         server.visitor().post("/api/v1/setup").json(set_up).send().ok();
@@ -68,7 +68,7 @@ impl Shop {
         let buyers = buyers.collect();
         let (client, mut ids) = (admin.at(server), Ids::new());
         CONTEXTS.iter().for_each(|context| context.open(&client, &mut ids));
-        // Only after the set-up, because a start without an admin revokes the token that the previous start printed.
+        // Only after the setup, because a start without an admin revokes the token that the previous start printed.
         servers.extend((1..instances).map(|instance| start(&deployment, instance)));
         Self { servers, buyers, admin, ids, logged_in: Instant::now(), deployment }
     }

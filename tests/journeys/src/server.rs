@@ -137,7 +137,7 @@ impl Server {
         Connection::open(self.address).expect("the server listens")
     }
 
-    /// The token for set-up, if the server has printed one.
+    /// The token for setup, if the server has printed one.
     #[must_use]
     pub fn setup_token(&self) -> Option<String> {
         let text = read(&self.out);

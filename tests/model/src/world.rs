@@ -153,7 +153,7 @@ impl AccessTokens for PlainTokens {
     }
 }
 
-/// No program uses a set-up token.
+/// No program uses a setup token.
 pub(crate) struct NoSecrets;
 
 impl OneTimeSecrets for NoSecrets {

@@ -24,7 +24,7 @@ pub struct Manifest {
     pub password: String,
     /// The addresses of the accounts; the first is the admin's.
     pub emails: Vec<String>,
-    /// A log-in that is still valid.
+    /// A login that is still valid.
     pub session: Session,
     /// A command that was sent with a key.
     pub command: Command,
@@ -34,7 +34,7 @@ pub struct Manifest {
     pub made_at: i64,
 }
 
-/// A log-in of an account.
+/// A login of an account.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Session {
     /// The address of the account.

@@ -107,7 +107,7 @@ impl Service {
     /// Logs in and returns the token.
     ///
     /// # Errors
-    /// If the log-in is refused.
+    /// If the login is refused.
     pub async fn log_in(&self, email: &str, password: &str) -> Result<String, Failure> {
         let credentials = json!({ "email": email, "password": password });
         let reply = self.send("/api/v1/auth/login", None, None, Some(&credentials)).await?;

@@ -78,7 +78,7 @@ fn difference(expected: &Value, found: &Value, place: &str) -> Option<String> {
     }
 }
 
-/// Checks that this program gives the same answers, accepts the log-in, and knows the idempotency key.
+/// Checks that this program gives the same answers, accepts the login, and knows the idempotency key.
 async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn Store>) -> Result<(), Failure> {
     let service = Service::start(fixture, Service::clock(manifest.made_at)?, store).await?;
     let mut tokens = Vec::new();
@@ -103,7 +103,7 @@ async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn St
         }
     }
     let mine = service.send("/api/v1/users/me", own, None, None).await?;
-    same(&mine.body["email"], &manifest.session.email.as_str().into(), "the user of the stored log-in")?;
+    same(&mine.body["email"], &manifest.session.email.as_str().into(), "the user of the stored login")?;
     service.stop().await;
     Ok(())
 }

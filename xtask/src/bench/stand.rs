@@ -116,12 +116,12 @@ impl Stand {
         Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
     }
 
-    /// The token for set-up that the server has printed.
+    /// The token for setup that the server has printed.
     fn setup_token(&self) -> Result<String, Fault> {
         let text = fs::read_to_string(self.folder.path().join("out"))?;
         let rest = text.split_once("\"token\":\"").map(|(_, rest)| rest);
         let token = rest.and_then(|rest| rest.split_once('"')).map(|(token, _)| token.to_owned());
-        token.ok_or_else(|| "the server has printed no set-up token".into())
+        token.ok_or_else(|| "the server has printed no setup token".into())
     }
 }
 
@@ -175,7 +175,7 @@ pub(crate) fn customer(number: usize) -> String {
     format!("customer{number}@example.com")
 }
 
-/// The body of a log-in.
+/// The body of a login.
 pub(crate) fn credentials(email: &str) -> String {
     format!(r#"{{"email":"{email}","password":"{PASSWORD}"}}"#)
 }

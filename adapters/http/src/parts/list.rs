@@ -132,7 +132,7 @@ impl<K: SortKey> ListQuery<K> {
         caller: &'a Caller<HAS_TOKEN>,
         path: &'static str,
     ) -> Result<ListRequest<'a, K>, Problem> {
-        let Caller { actor, state } = caller;
+        let Caller { actor, state, .. } = caller;
         let Self { limit, cursor, sort, key, direction, count } = self;
         let context = format!("{} {path} {sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {

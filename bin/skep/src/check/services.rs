@@ -122,10 +122,10 @@ pub(super) async fn redis(config: &Config) -> Option<Finding> {
     let answer = async { redis?.check().await.map_err(driver_error) };
     Some(match answer.await {
         Ok(()) => Finding::ok(NAME, "answers"),
-        Err(error) => Finding::wrong(
+        Err(error) => Finding::note(
             NAME,
             format!("cannot be used: {}", with_causes(&*error, ": ")),
-            "check that the server runs, and REDIS_URL; without Redis each instance counts rate limits by itself",
+            "check that the server runs, and REDIS_URL; until it answers, each instance counts rate limits by itself",
         ),
     })
 }

@@ -15,7 +15,7 @@ use skep_domain::access::Role;
 pub(super) enum User {
     /// Make an account, for example the first admin.
     ///
-    /// Needs no token and no log-in: any user of this machine that can read the data folder and the settings may run
+    /// Needs no token and no login: any user of this machine that can read the data folder and the settings may run
     /// it.
     #[command(after_long_help = "Example:
   skep user create --role admin --email ada@example.com --display-name Ada --password-stdin")]

@@ -233,7 +233,7 @@ impl Demo {
     }
 }
 
-/// A user that acts without a log-in, on behalf of the operator.
+/// A user that acts without a login, on behalf of the operator.
 fn actor(id: UserId, roles: Vec<Role>) -> Actor {
     Actor::user(id, SessionId::new(uuid::Uuid::nil()), roles, "skep demo")
 }

@@ -6,7 +6,7 @@ use skep_journeys::{Deployment, Store};
 pub(crate) fn the_client_places_an_order() {
     let deployment = Deployment::new(&Store::Sqlite);
     let server = deployment.start();
-    let setup_token = server.setup_token().expect("a token for the set-up is printed");
+    let setup_token = server.setup_token().expect("a token for the setup is printed");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let order = runtime.block_on(buy(&format!("http://{}", server.address()), &setup_token));
     let order = order.expect("an order");

@@ -67,7 +67,7 @@ pub(crate) fn the_client_places_an_order() {
     run("npm", &["run", "build"]).expect("the client is well typed");
     let deployment = Deployment::new(&Store::Sqlite);
     let server = deployment.start();
-    let setup_token = server.setup_token().expect("a token for the set-up is printed");
+    let setup_token = server.setup_token().expect("a token for the setup is printed");
     let url = format!("http://{}", server.address());
     let output = run("node", &["dist/place-order.js", &url, &setup_token]).expect("an order");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();

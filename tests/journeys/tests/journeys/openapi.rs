@@ -21,7 +21,7 @@ fn every_operation_answers_as_documented(store: &Store) {
     let (owner, visitor) = (shop.user("owner"), shop.server.visitor());
     let worthless = visitor.with_token("x.y.z");
     for operation in Operation::all(visitor.contract().document()) {
-        // Set-up is closed by now. It was answered when the shop was opened.
+        // Setup is closed by now. It was answered when the shop was opened.
         for client in [&shop.admin, &owner] {
             operation.call(client, &Scene::new(&shop, &owner)).send();
         }

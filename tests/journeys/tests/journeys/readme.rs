@@ -83,7 +83,7 @@ fn the_server_prints_what_the_page_shows(store: &Store) {
     let mut deployment = Deployment::new(store);
     deployment.set("PUBLIC_URL", "");
     let server = deployment.start();
-    let token = server.setup_token().expect("a token for the set-up is printed");
+    let token = server.setup_token().expect("a token for the setup is printed");
     let printed = server.out().replace(&token, "…").replace(&server.address().to_string(), "127.0.0.1:8080");
     assert_eq!(printed.trim_end(), block("text", "There is no admin yet").trim_end());
 

@@ -28,7 +28,7 @@ impl Shop {
     #[track_caller]
     pub(crate) fn open_on(deployment: Deployment) -> Self {
         let server = deployment.start();
-        let token = server.setup_token().expect("a token for the set-up is printed");
+        let token = server.setup_token().expect("a token for the setup is printed");
         server.visitor().post(SETUP).json(with_token(&token)).send().ok();
         let admin = log_in(&server, "grace");
         Self { server, admin, deployment }
@@ -93,7 +93,7 @@ pub(crate) fn account(name: &str) -> Value {
     json!({ "email": email(name), "password": PASSWORD, "display_name": name })
 }
 
-/// The body of a set-up with the admin Grace.
+/// The body of a setup with the admin Grace.
 pub(crate) fn with_token(token: &str) -> Value {
     json!({ "token": token, "email": email("grace"), "password": PASSWORD, "display_name": "Grace" })
 }

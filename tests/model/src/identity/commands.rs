@@ -51,7 +51,7 @@ pub enum Answer {
     Principal(Principal),
 }
 
-/// The result of a log-in.
+/// The result of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedIn {
     /// The account that logged in.

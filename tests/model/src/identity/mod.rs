@@ -71,7 +71,7 @@ impl Context for Identity {
     }
 
     fn steps(&self) -> Vec<Share> {
-        // Mostly the first password, so that a log-in often uses the registered one.
+        // Mostly the first password, so that a login often uses the registered one.
         let (emails, passwords) = (|| mostly(EMAILS.len(), 3), || mostly(PASSWORDS.len(), 1));
         let operation = prop_oneof![
             2 => (emails(), passwords(), mostly(NAMES.len(), 7)).prop_map(|(e, p, n)| Operation::Register(e, p, n)),

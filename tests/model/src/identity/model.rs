@@ -66,7 +66,7 @@ impl Model {
         self.hidden::<Hidden>().passwords.get(&user).is_some_and(|right| right == password).then_some(user)
     }
 
-    /// Makes the token of a new session, or an empty one if the log-in is refused.
+    /// Makes the token of a new session, or an empty one if the login is refused.
     pub(super) fn new_token(&self, now: &Now<'_>, email: &str, password: &str) -> String {
         let token = self.user_with(email, password).map(|user_id| {
             let (session_id, token_id) = (SessionId::new(now.fresh.id), now.fresh.id);

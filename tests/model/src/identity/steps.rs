@@ -21,7 +21,7 @@ pub enum Operation {
     Register(usize, usize, usize),
     /// Starts a session with an email address and a password.
     LogIn(usize, usize),
-    /// Checks the token of an earlier log-in.
+    /// Checks the token of an earlier login.
     Authenticate(Target),
     /// Reads the caller's own account.
     GetProfile,

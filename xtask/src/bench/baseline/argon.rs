@@ -13,7 +13,7 @@ use std::{
 
 const PASSWORD: &[u8] = b"correct horse battery staple";
 
-/// Verifies a password repeatedly, as log-ins do.
+/// Verifies a password repeatedly, as logins do.
 pub(super) fn verify(threads: usize, time: Duration) -> Result<Looped, Fault> {
     let stored = Argon2::default().hash_password(PASSWORD).map_err(|error| error.to_string())?.to_string();
     let before = super::super::process::cpu(std::process::id())?;

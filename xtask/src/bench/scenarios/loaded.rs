@@ -1,4 +1,4 @@
-//! Reads during orders and during log-ins, and log-ins alone.
+//! Reads during orders and during logins, and logins alone.
 
 use super::{
     Course, IN_FLIGHT,

@@ -87,7 +87,7 @@ impl Source for Same<'_> {
     }
 }
 
-/// Log-ins of the customers in turn.
+/// Logins of the customers in turn.
 pub(crate) struct LogIns {
     requests: Vec<Vec<u8>>,
     asked: usize,
@@ -113,7 +113,7 @@ impl Source for LogIns {
         }
         answer.expect(200)?;
         let body = answer.json()?;
-        if body["access_token"].is_string() { Ok(Outcome::Done) } else { Err("a log-in without a token".to_owned()) }
+        if body["access_token"].is_string() { Ok(Outcome::Done) } else { Err("a login without a token".to_owned()) }
     }
 }
 

@@ -15,7 +15,7 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LOGIN_ATTEMPTS", "limits.login_attempts", Shape::Number)
         .default("10")
         .form(A_MINUTE, "10")
-        .doc("The most log-ins per minute to one account."),
+        .doc("The most logins per minute to one account."),
     Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
         .default("15")
         .form("a number from 8 to 64", "15")

@@ -120,7 +120,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LIMIT_CREDENTIALS", "limits.credentials", Shape::Number)
         .default("10")
         .form(A_MINUTE, "10")
-        .doc("The most registrations, log-ins and set-ups per minute from one address."),
+        .doc("The most registrations, logins and setups per minute from one address."),
     Setting::new("SKEP_LIMIT_IN_FLIGHT", "limits.in_flight", Shape::Number)
         .default("16")
         .form("a number, at least 1", "16")

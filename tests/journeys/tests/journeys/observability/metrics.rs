@@ -51,7 +51,7 @@ pub(super) fn the_table_and_the_printed_metrics_agree(store: &Store) {
         let lines = lines.filter(|line| line.contains(&format!("outcome=\"{outcome}\"")));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
     };
-    // Committed: at least set-up, ada, two log-ins, a product and an order. Rolled back: the order that is too large,
+    // Committed: at least setup, ada, two logins, a product and an order. Rolled back: the order that is too large,
     // and the address that is taken.
     assert!(units("committed") >= 6.0 && units("rolled_back") >= 2.0, "{text}");
     assert_eq!(units("failed"), 0.0, "{text}");

@@ -78,10 +78,10 @@ fn a_whole_life(store: &Store, format: &str) {
     wait_for("spans", || collector.spans().iter().any(|span| span.name == "POST /api/v1/orders").then_some(()));
     server.terminate();
     let out = server.out();
-    // The standard output shows the token for set-up, once.
+    // The standard output shows the token for setup, once.
     assert_eq!(out.matches(&setup).count(), 1, "{out}");
     search.shown.push(("the standard output".to_owned(), out.replace(&setup, "")));
-    search.planted.push(("token for set-up", setup));
+    search.planted.push(("token for setup", setup));
     let exit = server.wait();
     assert!(exit.log.contains("TRACE") && exit.log.contains("access"), "the log has every level");
     search.shown.push((format!("the log ({format})"), exit.log.clone()));
@@ -95,7 +95,7 @@ fn planted(deployment: &Deployment) -> Vec<(&'static str, String)> {
     let mut planted = vec![
         ("password", PASSWORD.to_owned()),
         ("wrong password", WRONG.to_owned()),
-        ("password of a basic log-in", STANDARD.encode(format!("{EMAIL}:{PASSWORD}"))),
+        ("password of a basic login", STANDARD.encode(format!("{EMAIL}:{PASSWORD}"))),
         ("idempotency key", KEY.to_owned()),
         ("token for the metrics", METRICS.to_owned()),
         ("password of redis", REDIS.to_owned()),

@@ -1,4 +1,4 @@
-//! Set-up, registration, log-in and profile.
+//! Setup, registration, login and profile.
 
 use super::Context;
 use crate::{
@@ -19,7 +19,7 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     let deployment = Deployment::new(store);
     let server = deployment.start();
     let visitor = server.visitor();
-    let token = server.setup_token().expect("a token for the set-up is printed");
+    let token = server.setup_token().expect("a token for the setup is printed");
 
     visitor.post(SETUP).json(with_token("not-the-token")).send().refused(403, "setup_token_invalid");
     let grace = visitor.post(SETUP).json(with_token(&token)).send().expect(201);
@@ -47,7 +47,7 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     let shown = |answer: &skep_journeys::Answer| (answer.json()["title"].clone(), answer.json()["detail"].clone());
     assert_eq!(shown(&wrong), shown(&unknown), "the answer does not show which of the two was wrong");
 
-    // A worthless token in the header does not prevent a log-in.
+    // A worthless token in the header does not prevent a login.
     visitor.with_token("worthless").post(LOGIN).json(credentials("ada")).send().expect(200);
     let shop = Shop { admin: log_in(&server, "grace"), server, deployment };
     assert_eq!(shop.order_count(), 0);
