@@ -21,7 +21,7 @@ use read::Source;
 use skep_application::Policies;
 use skep_http::{
     api::RequestLimits,
-    edge::{Cidr, Origin, Timeouts},
+    edge::{Cidr, ClientLimits, Origin, Timeouts},
 };
 use std::{
     ffi::OsString,
@@ -70,6 +70,10 @@ pub struct Config {
     pub cors_origins: Vec<Origin>,
     /// The most connections of clients.
     pub max_connections: usize,
+    /// The most concurrent requests on one HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Limits of what one client may take of what all clients share.
+    pub clients: ClientLimits,
     /// Limits of time for clients.
     pub timeouts: Timeouts,
     /// Whether `/api-docs` is served.
@@ -173,6 +177,8 @@ impl Config {
             cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
             max_connections: source
                 .required("SKEP_MAX_CONNECTIONS", |text| text.parse().ok().filter(|n| (1..=1_000_000).contains(n))),
+            http2_streams: settings::clients::http2_streams(&mut source),
+            clients: settings::clients::read(&mut source),
             timeouts: read_timeouts(&mut source),
             docs: source.required("SKEP_DOCS", |text| one_of(text, [("on", true), ("off", false)])),
             metrics_token: source

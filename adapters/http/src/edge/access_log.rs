@@ -1,7 +1,7 @@
 //! One request, from its head to the last byte of its answer, and its line in the access log.
 
 use super::{
-    connection::Activity,
+    access_sample::{Free, Sample},
     metrics::{self, Counted},
     request_id::{RequestId, TraceContext},
     trace,
@@ -20,15 +20,15 @@ use std::{
 };
 use tracing::Span;
 
-/// A request in progress. Dropping it ends the request in every case: it updates the state of the connection and logs
-/// one event with the target `access`.
+/// A request in progress. Dropping it ends the request in every case: it logs one event with the target `access`. Of
+/// the requests that a client can make at will, a sample is logged.
 ///
 /// The event has no header, no path and no query, because they can have secrets. It has the template of the route
 /// instead.
 pub(crate) struct Exchange {
     started: Instant,
-    activity: Option<Arc<Activity>>,
-    waits_for_us: bool,
+    sample: Arc<Sample>,
+    free: Option<Free>,
     subject: Option<Subject>,
     /// `None` until there is an answer.
     status: Option<StatusCode>,
@@ -48,14 +48,11 @@ pub(crate) struct Subject {
 }
 
 impl Exchange {
-    pub(crate) fn begin(activity: Option<Arc<Activity>>, http2: bool, counted: Counted) -> Self {
-        if let Some(activity) = &activity {
-            activity.request_began(http2);
-        }
+    pub(crate) fn begin(sample: Arc<Sample>, counted: Counted) -> Self {
         Self {
             started: Instant::now(),
-            activity,
-            waits_for_us: true,
+            sample,
+            free: None,
             subject: None,
             status: None,
             bytes: 0,
@@ -72,39 +69,20 @@ impl Exchange {
         self.subject = Some(subject);
     }
 
-    /// Takes the answer. From now on the request waits for the client, no longer for the server.
+    /// Notes that a client can make such a request at will.
+    pub(crate) fn is_free(&mut self, kind: Free) {
+        self.free = Some(kind);
+    }
+
     pub(crate) fn answer(mut self, status: StatusCode, body: BoxBody<Bytes, io::Error>) -> ResponseBody {
         self.status = Some(status);
         self.complete = body.is_end_stream();
-        self.wait_for_us(false);
         ResponseBody { inner: body, exchange: self }
-    }
-
-    fn wait_for_us(&mut self, us: bool) {
-        if self.waits_for_us != us {
-            self.waits_for_us = us;
-            if let Some(activity) = &self.activity {
-                activity.waits_for_us(us);
-            }
-        }
-    }
-
-    fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
-        if self.waits_for_us {
-            self.wait_for_us(false);
-        } else if let Some(activity) = &self.activity {
-            activity.response_progressed();
-        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.wait_for_us(false);
-        if let Some(activity) = &self.activity {
-            activity.request_ended();
-        }
         let Some(subject) = &self.subject else {
             return;
         };
@@ -112,6 +90,11 @@ impl Drop for Exchange {
         trace::end(&subject.span, self.status);
         let trace_id = subject.trace.map(|trace| tracing::field::display(Hex(trace.trace_id)));
         metrics::record(&subject.method, subject.route.clone(), self.status, duration);
+        let left_out = match self.free.or_else(|| Free::of_status(self.status)).map(|kind| self.sample.admit(kind)) {
+            Some(None) => return,
+            Some(Some(left_out)) if left_out > 0 => Some(left_out),
+            _ => None,
+        };
         let duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             target: "access",
@@ -125,6 +108,8 @@ impl Drop for Exchange {
             request_id = subject.request_id.as_str(),
             trace_id,
             client = %subject.client,
+            // The lines of this kind that were left out before this one.
+            left_out,
         );
     }
 }
@@ -152,13 +137,10 @@ impl Body for ResponseBody {
         let this = &mut *self;
         let polled = Pin::new(&mut this.inner).poll_frame(cx);
         match &polled {
-            Poll::Pending => this.exchange.wait_for_us(true),
-            Poll::Ready(None) => {
-                this.exchange.wait_for_us(false);
-                this.exchange.complete = true;
-            }
+            Poll::Pending => {}
+            Poll::Ready(None) => this.exchange.complete = true,
             Poll::Ready(Some(Ok(frame))) => {
-                this.exchange.sent(frame.data_ref().map_or(0, Bytes::len));
+                this.exchange.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
                 // hyper does not poll again after the announced length, so the end is noted here.
                 this.exchange.complete = this.inner.is_end_stream();
             }

@@ -78,7 +78,7 @@ impl TrustedProxies {
         Self(blocks.into_iter().collect())
     }
 
-    fn trusts(&self, address: IpAddr) -> bool {
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|block| block.contains(address))
     }
 

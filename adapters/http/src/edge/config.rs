@@ -2,6 +2,7 @@
 
 use super::{
     client_addr::TrustedProxies,
+    client_limits::ClientLimits,
     cors::Cors,
     limits::{Limits, Timeouts},
     request_id::RequestId,
@@ -17,6 +18,8 @@ pub struct EdgeConfig {
     pub limits: Limits,
     /// The limits of time.
     pub timeouts: Timeouts,
+    /// The limits of what one client may take of what all share.
+    pub clients: ClientLimits,
     /// The proxies whose `X-Forwarded-For` is believed. Default: none.
     pub trusted_proxies: TrustedProxies,
     /// The browser origins that may call. Default: none.
@@ -45,6 +48,7 @@ impl EdgeConfig {
         Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            clients: ClientLimits::default(),
             trusted_proxies: TrustedProxies::default(),
             cors: None,
             hsts: None,
@@ -61,6 +65,7 @@ impl fmt::Debug for EdgeConfig {
         f.debug_struct("EdgeConfig")
             .field("limits", &self.limits)
             .field("timeouts", &self.timeouts)
+            .field("clients", &self.clients)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("cors", &self.cors)
             .field("hsts", &self.hsts)

@@ -1,92 +1,74 @@
-//! One connection: the state of its requests, and the time at which it is closed.
+//! The state of one connection: of its requests, of its socket, and the time at which it is closed.
 
-use super::limits::Timeouts;
-use hyper_util::server::graceful::GracefulConnection;
+use super::{
+    answers::{Answer, AnswerId, Answers},
+    limits::Timeouts,
+    networks::Usage,
+    pieces::PIECE,
+    room::{Level, Room},
+    server_state::ServerState,
+};
+use futures_util::task::AtomicWaker;
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
-    task::Poll,
+    task::Waker,
     time::Duration,
 };
-use tokio::time::{Instant, Sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 /// The state of a connection. Its socket, its service and its bodies write it, and the task that drives the connection
-/// reads it. It consists of atomic values, so nothing here waits.
+/// reads it. Nothing here waits: the lock is held for a few instructions.
 ///
 /// A time is the number of milliseconds since `origin` plus one. Zero means that there is no such time.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    origin: Instant,
-    /// The requests whose response has not been sent completely.
-    in_flight: AtomicU32,
-    /// The requests in flight that wait for the server (the handler or the source of the response), not for the client.
-    waiting_for_us: AtomicU32,
-    /// The time of the last progress of any response.
-    progress: AtomicU64,
+    pub(super) origin: Instant,
+    /// The requests whose answer is not in the socket completely.
+    answers: Mutex<Answers>,
+    /// The room for answers on this connection.
+    room: Level,
     /// The time at which the last request ended.
     idle_since: AtomicU64,
     /// The time at which the head that is being received began.
     head_since: AtomicU64,
     requested: AtomicBool,
     http2: AtomicBool,
-    /// Whether the last write was blocked because the client does not read.
-    write_blocked: AtomicBool,
+    /// The time since which the client does not take what is written.
+    blocked_since: AtomicU64,
+    /// The bytes that the client took since then.
+    taken: AtomicUsize,
     unread_body: AtomicBool,
     conflicting_lengths: AtomicBool,
-    server: Arc<ServerState>,
+    /// Whether the connection is to make room for another one.
+    leaving: AtomicU8,
+    /// Wakes the task that drives the connection.
+    driver: AtomicWaker,
+    pub(super) server: Arc<ServerState>,
 }
 
-/// The state that all connections of a server share.
-#[derive(Debug, Default)]
-pub(crate) struct ServerState {
-    phase: AtomicU8,
-    /// The requests in flight on all connections.
-    in_flight: AtomicUsize,
-    /// Canceled when draining starts, after `phase` was set.
-    drain: CancellationToken,
-    /// Canceled when the time for draining is over, after `phase` was set.
-    cut: CancellationToken,
-}
-
-const RUNNING: u8 = 0;
-const DRAINING: u8 = 1;
-const CUT: u8 = 2;
-
-impl ServerState {
-    pub(crate) fn start_drain(&self) {
-        self.phase.store(DRAINING, Ordering::Release);
-        self.drain.cancel();
-    }
-
-    pub(crate) fn cut(&self) {
-        self.phase.store(CUT, Ordering::Release);
-        self.cut.cancel();
-    }
-
-    pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
-    }
-}
+const STAYS: u8 = 0;
+const ASKED_TO_LEAVE: u8 = 1;
+const LEAVES: u8 = 2;
 
 impl Activity {
     pub(crate) fn new(server: Arc<ServerState>) -> Self {
         Self {
             origin: Instant::now(),
-            in_flight: AtomicU32::new(0),
-            waiting_for_us: AtomicU32::new(0),
-            progress: AtomicU64::new(0),
+            answers: Mutex::default(),
+            room: Level::new(server.unsent_per_connection()),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             requested: AtomicBool::new(false),
             http2: AtomicBool::new(false),
-            write_blocked: AtomicBool::new(false),
+            blocked_since: AtomicU64::new(0),
+            taken: AtomicUsize::new(0),
             unread_body: AtomicBool::new(false),
             conflicting_lengths: AtomicBool::new(false),
+            leaving: AtomicU8::new(STAYS),
+            driver: AtomicWaker::new(),
             server,
         }
     }
@@ -99,43 +81,92 @@ impl Activity {
         self.origin + Duration::from_millis(clock.saturating_sub(1))
     }
 
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes a new request. It waits for the server.
-    pub(crate) fn request_began(&self, http2: bool) {
+    pub(crate) fn request_began(&self, http2: bool) -> AnswerId {
         self.requested.store(true, Ordering::Relaxed);
         self.http2.store(http2, Ordering::Relaxed);
         self.unread_body.store(false, Ordering::Relaxed);
-        self.waiting_for_us.fetch_add(1, Ordering::AcqRel);
-        self.in_flight.fetch_add(1, Ordering::AcqRel);
-        self.server.in_flight.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Notes that a request has ended, with or without a complete answer.
-    pub(crate) fn request_ended(&self) {
-        self.idle_since.store(self.clock(), Ordering::Relaxed);
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
-        self.server.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.server.request_began();
+        self.answers().begin()
     }
 
     /// Notes that a request now waits for the server (`true`), or for the client to read (`false`).
-    pub(crate) fn waits_for_us(&self, us: bool) {
-        if us {
-            self.waiting_for_us.fetch_add(1, Ordering::AcqRel);
-        } else {
-            self.response_progressed();
-            self.waiting_for_us.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn waits_for_us(&self, id: AnswerId, us: bool) {
+        self.answers().wait_for_us(id, us, self.clock());
+    }
+
+    pub(crate) fn piece_queued(&self, id: AnswerId) {
+        self.answers().queued(id, self.clock());
+    }
+
+    pub(crate) fn piece_sent(&self, id: AnswerId) {
+        let over = self.answers().sent(id, self.clock());
+        over.into_iter().for_each(|answer| self.request_ended(&answer));
+    }
+
+    pub(crate) fn answer_closed(&self, id: AnswerId) {
+        let over = self.answers().close(id);
+        over.into_iter().for_each(|answer| self.request_ended(&answer));
+    }
+
+    /// Notes that a request has ended, with or without a complete answer.
+    fn request_ended(&self, answer: &Answer) {
+        self.idle_since.store(self.clock(), Ordering::Relaxed);
+        self.server.request_ended();
+        if answer.held > 0 {
+            self.room(answer.network.as_ref()).give_back(answer.held);
         }
     }
 
-    /// Notes the progress of a response.
-    pub(crate) fn response_progressed(&self) {
-        self.progress.store(self.clock(), Ordering::Relaxed);
+    /// The room of a request whose client is in this network.
+    pub(crate) fn room<'a>(&'a self, network: Option<&'a Arc<Usage>>) -> Room<'a> {
+        let network = network.map(|usage| &usage.unsent);
+        Room { connection: &self.room, network, process: self.server.unsent() }
     }
 
-    /// Notes whether a write was blocked.
-    pub(crate) fn write_is_blocked(&self, blocked: bool) {
-        if self.write_blocked.load(Ordering::Relaxed) != blocked {
-            self.response_progressed();
-            self.write_blocked.store(blocked, Ordering::Relaxed);
+    /// Notes the room that a request has taken.
+    pub(crate) fn holds(&self, id: AnswerId, bytes: usize, network: Option<Arc<Usage>>) {
+        if let Some(answer) = self.answers().get(id) {
+            answer.held = bytes;
+            answer.network = network;
+        }
+    }
+
+    /// Replaces the room that a request has taken by that for its answer. Returns `false` if there is not enough.
+    pub(crate) fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool) -> bool {
+        let (held, network) = match self.answers().get(id) {
+            Some(answer) if answer.held > 0 => (answer.held, answer.network.clone()),
+            _ => return true,
+        };
+        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent);
+        let settled = counts.zip(self.answers().get(id)).map(|(counts, answer)| answer.held = counts);
+        settled.is_some()
+    }
+
+    /// Notes how much of what was offered the socket has taken. `None` if it cannot take anything now.
+    ///
+    /// A client that takes a few bytes now and then does not renew the time: it must take a whole piece, or all there
+    /// is.
+    pub(crate) fn wrote(&self, taken: Option<usize>, offered: usize) {
+        let blocked = self.blocked_since.load(Ordering::Relaxed);
+        match taken {
+            None if blocked == 0 => {
+                self.taken.store(0, Ordering::Relaxed);
+                self.blocked_since.store(self.clock(), Ordering::Relaxed);
+            }
+            Some(taken) if blocked > 0 => {
+                if taken == offered {
+                    self.blocked_since.store(0, Ordering::Relaxed);
+                } else if self.taken.fetch_add(taken, Ordering::Relaxed) + taken >= PIECE {
+                    self.taken.store(0, Ordering::Relaxed);
+                    self.blocked_since.store(self.clock(), Ordering::Relaxed);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -166,23 +197,61 @@ impl Activity {
         self.conflicting_lengths.load(Ordering::Relaxed)
     }
 
-    fn is_http2(&self) -> bool {
+    pub(super) fn is_http2(&self) -> bool {
         self.http2.load(Ordering::Relaxed)
     }
 
-    /// The time at which the connection is closed if nothing happens before. `None` while a request waits for the
-    /// server.
-    fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
-        let progress = self.instant(self.progress.load(Ordering::Relaxed));
-        // An answer can have left the service and still be on its way to a slow client.
-        if self.write_blocked.load(Ordering::Relaxed) {
-            return Some(progress + timeouts.response_stall);
+    /// The time since which the connection has had no request in flight and received no head. `None` if it has one.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        if !self.answers().is_empty() || self.blocked_since.load(Ordering::Relaxed) > 0 {
+            return None;
         }
-        if self.in_flight.load(Ordering::Acquire) > 0 {
-            if self.waiting_for_us.load(Ordering::Acquire) > 0 {
-                return None;
-            }
-            return Some(progress + timeouts.response_stall);
+        let since = self.idle_since.load(Ordering::Relaxed).max(self.head_since.load(Ordering::Relaxed));
+        Some(self.instant(since))
+    }
+
+    /// Asks the connection to make room for another one. It closes unless a request is in flight by then. Returns
+    /// `false` if it was asked before.
+    pub(crate) fn ask_to_leave(&self) -> bool {
+        let asked = self.leaving.compare_exchange(STAYS, ASKED_TO_LEAVE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        self.driver.wake();
+        asked
+    }
+
+    /// Whether the connection was asked to make room and has not decided to stay.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) != STAYS
+    }
+
+    /// Decides whether a connection that was asked to leave does so.
+    pub(super) fn decide_to_leave(&self, leaves: bool) {
+        let decision = if leaves { LEAVES } else { STAYS };
+        let _ = self.leaving.compare_exchange(ASKED_TO_LEAVE, decision, Ordering::AcqRel, Ordering::Relaxed);
+    }
+
+    pub(super) fn leaves(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) == LEAVES
+    }
+
+    /// Wakes this task when the connection is asked to leave.
+    pub(super) fn register(&self, driver: &Waker) {
+        self.driver.register(driver);
+    }
+
+    /// The time at which the connection is closed because its client does not read. `None` if the client has nothing to
+    /// read, or reads.
+    pub(super) fn stall(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let blocked = Some(self.blocked_since.load(Ordering::Relaxed)).filter(|since| *since > 0);
+        let since = [self.answers().unread_since(), blocked].into_iter().flatten().min()?;
+        Some(self.instant(since) + timeouts.response_stall)
+    }
+
+    /// The time at which the connection is closed if nothing happens before. `None` while its requests wait for the
+    /// server.
+    pub(super) fn deadline(&self, timeouts: &Timeouts, closing: Option<Instant>) -> Option<Instant> {
+        let stall = self.stall(timeouts);
+        if stall.is_some() || !self.answers().is_empty() {
+            return stall;
         }
         let idle_since = self.idle_since.load(Ordering::Relaxed);
         let head_since = self.head_since.load(Ordering::Relaxed);
@@ -196,91 +265,4 @@ impl Activity {
         };
         Some(closing.map_or(deadline, |closing| closing.min(deadline)))
     }
-}
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The client closed it, or the server closed it after an answer.
-    Closed,
-    /// The server closed it at a deadline.
-    TimedOut,
-    /// It still had requests when the time for draining was over.
-    Cut,
-}
-
-/// The time for which an idle connection stays open after the order to stop. Within it, the runtime polls the sockets
-/// and so learns of every request that was sent before.
-const SETTLE: Duration = Duration::from_millis(20);
-
-/// Drives a connection until it ends, passes a deadline, or the server stops.
-pub(crate) async fn drive<C: GracefulConnection>(
-    mut connection: Pin<&mut C>,
-    activity: &Activity,
-    timeouts: &Timeouts,
-) -> Ending {
-    let server = &activity.server;
-    let mut timer = pin!(tokio::time::sleep_until(activity.origin + timeouts.first_request));
-    // Polled only once, to register the waker, because polling takes a lock. `phase` says what happened.
-    let mut drain = pin!(server.drain.cancelled());
-    let mut cut = pin!(server.cut.cancelled());
-    let mut registered = false;
-    let mut settled: Option<Pin<Box<Sleep>>> = None;
-    let mut closing: Option<Instant> = None;
-    poll_fn(move |cx| {
-        if !registered {
-            registered = true;
-            let _ = drain.as_mut().poll(cx);
-            let _ = cut.as_mut().poll(cx);
-        }
-        let phase = server.phase.load(Ordering::Acquire);
-        if phase == CUT {
-            return Poll::Ready(Ending::Cut);
-        }
-        if phase != RUNNING && closing.is_none() {
-            let settled = settled.get_or_insert_with(|| Box::pin(tokio::time::sleep(SETTLE)));
-            if settled.as_mut().poll(cx).is_ready() {
-                // One more poll, because the shutdown of an idle connection drops a request that has just arrived.
-                if connection.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Ending::Closed);
-                }
-                connection.as_mut().graceful_shutdown();
-                closing = Some(Instant::now() + timeouts.closing_grace);
-            }
-        }
-        loop {
-            if connection.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ending::Closed);
-            }
-            loop {
-                match activity.deadline(timeouts, closing) {
-                    Some(deadline) if deadline < timer.deadline() => timer.as_mut().reset(deadline),
-                    _ => {}
-                }
-                if timer.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                let now = Instant::now();
-                match activity.deadline(timeouts, closing) {
-                    Some(deadline) if deadline <= now => break,
-                    // The timer is not reset when the deadline moves to a later time, so that is checked here.
-                    Some(deadline) => timer.as_mut().reset(deadline),
-                    None => timer.as_mut().reset(now + timeouts.keep_alive),
-                }
-            }
-            if !activity.is_http2() || closing.is_some() {
-                return Poll::Ready(Ending::TimedOut);
-            }
-            // An HTTP/2 client gets a GOAWAY frame first.
-            connection.as_mut().graceful_shutdown();
-            let until = Instant::now() + timeouts.closing_grace;
-            closing = Some(until);
-            reset(timer.as_mut(), until);
-        }
-    })
-    .await
-}
-
-fn reset(timer: Pin<&mut Sleep>, until: Instant) {
-    timer.reset(until);
 }

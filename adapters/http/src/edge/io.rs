@@ -13,9 +13,6 @@ use tokio::{
     time::Sleep,
 };
 
-/// The least number of bytes of a write that counts as progress of a response. HTTP/2 acknowledgements are smaller.
-const MEANINGFUL_WRITE: usize = 64;
-
 /// The greatest number of bytes of an unread body that are read when the connection closes.
 const LINGER_BYTES: usize = 8 << 20;
 
@@ -51,13 +48,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for EdgeIo<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
-    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote(&self, offered: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match result {
-            Poll::Pending => self.activity.write_is_blocked(true),
-            Poll::Ready(_) => self.activity.write_is_blocked(false),
-        }
-        if let Poll::Ready(Ok(MEANINGFUL_WRITE..)) = result {
-            self.activity.response_progressed();
+            Poll::Pending => self.activity.wrote(None, offered),
+            Poll::Ready(Ok(taken)) => self.activity.wrote(Some(taken), offered),
+            Poll::Ready(Err(_)) => {}
         }
         result
     }
@@ -87,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.socket).poll_write(cx, buf);
-        this.wrote(result)
+        this.wrote(buf.len(), result)
     }
 
     fn poll_write_vectored(
@@ -97,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
-        this.wrote(result)
+        this.wrote(bufs.iter().map(|buf| buf.len()).sum(), result)
     }
 
     fn is_write_vectored(&self) -> bool {

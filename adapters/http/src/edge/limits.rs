@@ -5,8 +5,9 @@ use std::time::Duration;
 /// The limits of size and number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The number of open connections. A connection above the limit is answered 503 and closed, so that a load balancer
-    /// notices at once. The process needs as many file descriptors. Default: 10,000.
+    /// The number of open connections. At the limit, the connection that has been idle longest makes room for a new one.
+    /// If none is idle, the new one is answered 503 and closed, so that a load balancer notices. The process needs as
+    /// many file descriptors. Default: 10,000.
     pub max_connections: usize,
     /// The length of the request target in bytes. A longer one is answered 414. Default: 8 KiB.
     pub max_target_bytes: usize,
@@ -16,7 +17,7 @@ pub struct Limits {
     pub max_header_bytes: usize,
     /// The size of a request body in bytes, also of a chunked one. A larger one is answered 413. Default: 1 MiB.
     pub max_body_bytes: u64,
-    /// The number of concurrent requests on one HTTP/2 connection. Default: 100.
+    /// The number of concurrent requests on one HTTP/2 connection. Default: 32.
     pub http2_max_streams: u32,
     /// The number of streams that an HTTP/2 client has reset while the server still works on them (rapid reset). With
     /// more, the connection is closed. Default: 20.
@@ -31,7 +32,7 @@ impl Default for Limits {
             max_headers: 64,
             max_header_bytes: 16 << 10,
             max_body_bytes: 1 << 20,
-            http2_max_streams: 100,
+            http2_max_streams: 32,
             http2_max_pending_resets: 20,
         }
     }
@@ -51,7 +52,8 @@ pub struct Timeouts {
     /// The time from the head of a request to the end of its body. After it, the request is answered 408. Default: 30
     /// s.
     pub body_total: Duration,
-    /// The time in which a client must read something of a response that is ready. Default: 60 s.
+    /// The time in which a client must read the next 16 KiB of an answer, or its rest. Nothing else that it sends or
+    /// reads on the connection counts. After it, the connection is closed. Default: 60 s.
     pub response_stall: Duration,
     /// The time in which a request is to be answered. After it, the edge cuts a GET or HEAD and answers 503. It never
     /// cuts a change, because the commit may be running; the application gets the deadline and keeps it. Default: 30 s.

@@ -9,7 +9,12 @@ use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 pub(crate) struct EdgeMetrics {
     active_requests: Gauge,
     open_connections: Gauge,
-    pub(crate) refused_connections: Counter,
+    /// Refused because all places were taken, and because of their network.
+    pub(crate) refused_connections: [Counter; 2],
+    pub(crate) stalled_connections: Counter,
+    pub(crate) replaced_connections: Counter,
+    pub(crate) unsent_bytes: Gauge,
+    pub(crate) unsent_refusals: Counter,
     pub(crate) panics: Counter,
 }
 
@@ -19,7 +24,12 @@ impl EdgeMetrics {
         Self {
             active_requests: metrics::gauge!("http_server_active_requests"),
             open_connections: metrics::gauge!("http_server_open_connections"),
-            refused_connections: metrics::counter!("http_server_connections_refused_total"),
+            refused_connections: ["places", "network"]
+                .map(|limit| metrics::counter!("http_server_connections_refused_total", "limit" => limit)),
+            stalled_connections: metrics::counter!("http_server_connections_closed_total", "reason" => "stalled"),
+            replaced_connections: metrics::counter!("http_server_connections_closed_total", "reason" => "replaced"),
+            unsent_bytes: metrics::gauge!("http_server_unsent_bytes"),
+            unsent_refusals: metrics::counter!("http_server_unsent_refusals_total"),
             panics: metrics::counter!("http_server_panics_total"),
         }
     }

@@ -5,28 +5,41 @@
 //! compression and the access log. To the edge, the application is any poem endpoint.
 
 mod access_log;
+mod access_sample;
+mod admission;
+mod answers;
 mod authority;
 mod body_guard;
 mod client_addr;
+mod client_limits;
 mod compression;
 mod config;
 mod connection;
+mod connection_info;
 mod cors;
+mod drive;
 mod guard;
 mod head_scanner;
 mod headers;
 mod io;
 mod limits;
 mod metrics;
+mod networks;
+mod pieces;
+mod places;
+mod refusals;
 mod request_id;
+mod room;
 mod routes;
 mod server;
+mod server_state;
 mod service;
 mod trace;
 
 pub use self::access_log::ResponseBody;
 pub use self::body_guard::BodyFault;
 pub use self::client_addr::{Cidr, ParseCidrError, TrustedProxies};
+pub use self::client_limits::ClientLimits;
 pub(crate) use self::compression::Asset;
 pub use self::config::{EdgeConfig, NewRequestId};
 pub use self::cors::{Cors, Origin, ParseOriginError};

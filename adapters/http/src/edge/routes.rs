@@ -15,6 +15,11 @@ const METHODS: [Method; 7] =
 /// The value of `Allow` for a path that is not in the table.
 pub(crate) const ALLOW_ANY: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
+/// Whether the path is that of a health check. Health checks count for no limit.
+pub(crate) fn is_probe(path: &str) -> bool {
+    matches!(path, "/health" | "/ready")
+}
+
 /// Whether the edge lets the method through for any path.
 pub(crate) fn is_known_method(method: &Method) -> bool {
     METHODS.contains(method)

@@ -1,14 +1,21 @@
 //! The accept loop. It limits the number of connections and ends them when the server stops.
 
 use super::{
-    access_log::Exchange,
+    access_sample,
     config::EdgeConfig,
-    connection::{Activity, Ending, ServerState, drive},
+    connection::Activity,
+    connection_info::ConnectionInfo,
+    drive::{Ending, drive},
     io::EdgeIo,
     limits::Limits,
-    service::{ConnectionInfo, Edge},
+    networks::{Entered, Networks},
+    pieces::{OpenAnswer, PiecedBody},
+    places::Places,
+    refusals::{Refusal, Refusals},
+    room::Level,
+    server_state::ServerState,
+    service::Edge,
 };
-use crate::problem::Problem;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -17,20 +24,19 @@ use hyper_util::{
 use poem::{Response, endpoint::BoxEndpoint};
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::OwnedSemaphorePermit,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// The number of connections above the limit that get an answer at the same time. Others are closed without an answer.
-const MAX_REFUSALS: usize = 64;
 
 /// The longest pause after a failed accept.
 const MAX_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The interval of pings to an HTTP/2 client, and the time that it has to answer one.
 const HTTP2_PING: Duration = Duration::from_secs(20);
+
+/// The bytes of an answer that hyper may queue for one HTTP/2 stream.
+const HTTP2_QUEUE: usize = 64 << 10;
 
 /// The connections and requests that were cut when the server stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,32 +56,45 @@ pub async fn serve(
     config: EdgeConfig,
     shutdown: CancellationToken,
 ) -> DrainReport {
-    let server = Server::new(Edge::new(app, config));
+    let server = Arc::new(Server::new(Edge::new(app, config)));
     let connections = TaskTracker::new();
-    accept(&listener, &server, &connections, &shutdown).await;
+    tokio::select! {
+        () = accept(&listener, &server, &connections, &shutdown) => {}
+        () = say_left_out_lines(&server) => {}
+    }
     // The listener is closed before draining, so that a load balancer goes elsewhere.
     admit_waiting(listener, &server, &connections);
-    drain(&server, &connections).await
+    let report = drain(&server, &connections).await;
+    server.edge.sample().say();
+    report
 }
 
 struct Server {
     edge: Arc<Edge>,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
+    protocol: auto::Builder<TokioExecutor>,
     state: Arc<ServerState>,
-    permits: Arc<Semaphore>,
-    refusals: Arc<Semaphore>,
-    busy: Arc<[u8]>,
+    networks: Arc<Networks>,
+    places: Arc<Places>,
+    refusals: Refusals,
 }
 
 impl Server {
     fn new(edge: Edge) -> Self {
-        let limits = edge.config().limits;
+        let config = edge.config();
+        let clients = &config.clients;
+        let unsent = Level::measured(clients.unsent_bytes, edge.metrics().unsent_bytes.clone());
+        let networks = Networks::new(
+            clients.connections_per_network,
+            clients.unsent_per_network(),
+            Arc::clone(&clients.uncounted_networks),
+            config.trusted_proxies.clone(),
+        );
         Self {
-            protocol: Arc::new(protocol(&limits)),
-            state: Arc::new(ServerState::default()),
-            permits: Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS))),
-            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
-            busy: busy_response().into(),
+            protocol: protocol(&config.limits),
+            state: Arc::new(ServerState::new(unsent, clients.unsent_per_connection())),
+            networks: Arc::new(networks),
+            places: Arc::new(Places::new(config.limits.max_connections)),
+            refusals: Refusals::new(edge.metrics(), config.timeouts.linger),
             edge: Arc::new(edge),
         }
     }
@@ -94,6 +113,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_max_streams)
+        .max_send_buf_size(HTTP2_QUEUE)
         .max_pending_accept_reset_streams(limits.http2_max_pending_resets)
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
         .keep_alive_interval(HTTP2_PING)
@@ -101,7 +121,15 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTracker, shutdown: &CancellationToken) {
+/// Logs now and then how many lines the access log has left out.
+async fn say_left_out_lines(server: &Server) {
+    loop {
+        tokio::time::sleep(access_sample::SAY_EVERY).await;
+        server.edge.sample().say();
+    }
+}
+
+async fn accept(listener: &TcpListener, server: &Arc<Server>, connections: &TaskTracker, shutdown: &CancellationToken) {
     let mut stopped = pin!(shutdown.cancelled());
     let mut pause = Duration::ZERO;
     loop {
@@ -131,7 +159,7 @@ async fn accept(listener: &TcpListener, server: &Server, connections: &TaskTrack
 
 /// Takes the connections that wait in the backlog, and closes the listener. Such a client may have sent a whole request
 /// before the order to stop. Without this, its connection would be reset.
-fn admit_waiting(listener: TcpListener, server: &Server, connections: &TaskTracker) {
+fn admit_waiting(listener: TcpListener, server: &Arc<Server>, connections: &TaskTracker) {
     // The operating system knows all waiting connections; the runtime may not know them yet.
     let Ok(listener) = listener.into_std() else { return };
     loop {
@@ -157,84 +185,87 @@ fn is_of_one_client(error: &io::Error) -> bool {
 }
 
 /// Starts a task for the connection, or refuses it when there are too many.
-fn admit(server: &Server, connections: &TaskTracker, socket: TcpStream, peer: SocketAddr) {
-    if let Ok(permit) = Arc::clone(&server.permits).try_acquire_owned() {
-        let edge = Arc::clone(&server.edge);
-        let protocol = Arc::clone(&server.protocol);
-        let state = Arc::clone(&server.state);
-        let counted = edge.metrics().connection();
-        connections.spawn(async move {
-            let ending = connection(edge, &protocol, state, socket, peer).await;
-            tracing::trace!(%peer, ?ending, "connection ended");
-            drop((permit, counted));
-        });
+fn admit(server: &Arc<Server>, connections: &TaskTracker, socket: TcpStream, peer: SocketAddr) {
+    let Some(entered) = server.networks.enter(peer.ip()) else {
+        if let Some(answer) = server.refusals.refuse(socket, Refusal::Network) {
+            connections.spawn(answer);
+        }
+        return;
+    };
+    let server = Arc::clone(server);
+    if let Some(permit) = server.places.try_reserve() {
+        connections.spawn(serve_connection(server, socket, peer, entered, permit));
         return;
     }
-    server.edge.metrics().refused_connections.increment(1);
-    if let Ok(permit) = Arc::clone(&server.refusals).try_acquire_owned() {
-        let busy = Arc::clone(&server.busy);
-        let limit = server.edge.config().timeouts.linger;
-        connections.spawn(async move {
-            // A client that does not read the answer in time loses it.
-            let _ = tokio::time::timeout(limit, refuse(socket, &busy)).await;
-            drop(permit);
-        });
+    connections.spawn(async move {
+        match server.places.reserve(server.edge.config().clients.place_wait).await {
+            Some(permit) => serve_connection(server, socket, peer, entered, permit).await,
+            None => {
+                drop(entered);
+                if let Some(answer) = server.refusals.refuse(socket, Refusal::Full) {
+                    answer.await;
+                }
+            }
+        }
+    });
+}
+
+/// Serves a connection that has a place, and counts how it ended.
+async fn serve_connection(
+    server: Arc<Server>,
+    socket: TcpStream,
+    peer: SocketAddr,
+    entered: Entered,
+    permit: OwnedSemaphorePermit,
+) {
+    let _counted = server.edge.metrics().connection();
+    let activity = Arc::new(Activity::new(Arc::clone(&server.state)));
+    let place = server.places.occupy(permit, &activity);
+    let ending = connection(&server, socket, peer, &entered, activity).await;
+    tracing::trace!(%peer, ?ending, "connection ended");
+    match ending {
+        Ending::Stalled => server.edge.metrics().stalled_connections.increment(1),
+        Ending::Replaced => server.edge.metrics().replaced_connections.increment(1),
+        Ending::Closed | Ending::TimedOut | Ending::Cut => {}
     }
+    drop((place, entered));
 }
 
 async fn connection(
-    edge: Arc<Edge>,
-    protocol: &auto::Builder<TokioExecutor>,
-    state: Arc<ServerState>,
+    server: &Server,
     socket: TcpStream,
     peer: SocketAddr,
+    entered: &Entered,
+    activity: Arc<Activity>,
 ) -> Ending {
     // Answers are small and written at once, so collecting them into larger packets would only delay them.
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%peer, %error, "could not set TCP_NODELAY");
     }
-    let activity = Arc::new(Activity::new(state));
+    let edge = Arc::clone(&server.edge);
     let timeouts = edge.config().timeouts;
-    let info =
-        Arc::new(ConnectionInfo { local: socket.local_addr().ok(), peer, activity: Some(Arc::clone(&activity)) });
+    let info = Arc::new(ConnectionInfo {
+        local: socket.local_addr().ok(),
+        peer,
+        activity: Some(Arc::clone(&activity)),
+        network: entered.widest().cloned(),
+        networks: Some(Arc::clone(&server.networks)),
+    });
     let socket = EdgeIo::new(socket, Arc::clone(&activity), timeouts.linger);
+    let begun = Arc::clone(&activity);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Not inside the future, so that a request counts from the moment when it is read.
-        let http2 = request.version() == http::Version::HTTP_2;
-        let exchange = Exchange::begin(info.activity.clone(), http2, edge.metrics().request());
+        let answer = OpenAnswer::begin(&begun, request.version() == http::Version::HTTP_2);
+        let exchange = edge.exchange();
         let edge = Arc::clone(&edge);
         let info = Arc::clone(&info);
-        async move { Ok::<_, Infallible>(edge.respond(request, &info, exchange).await) }
+        async move {
+            let response = edge.respond(request, &info, exchange, Some(&answer)).await;
+            Ok::<_, Infallible>(response.map(|body| PiecedBody::new(body, answer)))
+        }
     });
-    let connection = pin!(protocol.serve_connection(TokioIo::new(socket), service));
+    let connection = pin!(server.protocol.serve_connection(TokioIo::new(socket), service));
     drive(connection, &activity, &timeouts).await
-}
-
-/// Answers a connection above the limit with 503.
-async fn refuse(mut socket: TcpStream, busy: &[u8]) -> io::Result<()> {
-    socket.write_all(busy).await?;
-    socket.shutdown().await?;
-    // Closing with unread data would reset the connection and lose the answer.
-    let mut space = [0_u8; 1024];
-    while socket.read(&mut space).await? > 0 {}
-    Ok(())
-}
-
-fn busy_response() -> Vec<u8> {
-    let problem = Problem::unavailable(1).with_detail("the server has too many connections");
-    let body = serde_json::to_string(&problem.document(None)).unwrap_or_default();
-    format!(
-        "HTTP/1.1 503 Service Unavailable\r\n\
-         content-type: {}\r\n\
-         content-length: {}\r\n\
-         retry-after: 1\r\n\
-         cache-control: no-store\r\n\
-         x-content-type-options: nosniff\r\n\
-         connection: close\r\n\r\n{body}",
-        crate::problem::MEDIA_TYPE,
-        body.len(),
-    )
-    .into_bytes()
 }
 
 /// Waits until the running requests have ended, at most for the time limit, and cuts the rest.

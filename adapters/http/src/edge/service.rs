@@ -2,12 +2,15 @@
 
 use super::{
     access_log::{Exchange, ResponseBody, Subject},
+    access_sample::{Free, Sample},
+    admission::has_room_for,
     body_guard::{BodyLimits, GuardedBody},
     compression::{self, Wish},
     config::EdgeConfig,
-    connection::Activity,
+    connection_info::ConnectionInfo,
     cors, guard, headers,
     metrics::EdgeMetrics,
+    pieces::OpenAnswer,
     request_id::{RequestId, TraceContext},
     routes::{self, Route},
     trace::{self, RequestTrace},
@@ -64,17 +67,10 @@ pub struct RequestContext {
 /// The edge around an application.
 pub struct Edge {
     app: Arc<dyn DynEndpoint<Output = Response>>,
-    config: EdgeConfig,
+    pub(super) config: EdgeConfig,
     hsts: Option<HeaderValue>,
-    metrics: EdgeMetrics,
-}
-
-/// The connection of a request.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnectionInfo {
-    pub(crate) local: Option<SocketAddr>,
-    pub(crate) peer: SocketAddr,
-    pub(crate) activity: Option<Arc<Activity>>,
+    pub(super) metrics: EdgeMetrics,
+    sample: Arc<Sample>,
 }
 
 impl Edge {
@@ -82,7 +78,8 @@ impl Edge {
     #[must_use]
     pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
         let hsts = config.hsts.map(headers::hsts);
-        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new() }
+        let sample = Arc::new(Sample::new(config.clients.access_lines));
+        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample }
     }
 
     /// The settings that the edge was made with.
@@ -95,6 +92,15 @@ impl Edge {
         &self.metrics
     }
 
+    pub(crate) fn sample(&self) -> &Sample {
+        &self.sample
+    }
+
+    /// Begins a request.
+    pub(crate) fn exchange(&self) -> Exchange {
+        Exchange::begin(Arc::clone(&self.sample), self.metrics.request())
+    }
+
     /// Answers one request without a connection, for tests and for programs that have another server. The limits of
     /// connections do not apply; everything else does.
     pub async fn handle<B>(&self, request: http::Request<B>, peer: SocketAddr) -> http::Response<ResponseBody>
@@ -102,9 +108,8 @@ impl Edge {
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let info = ConnectionInfo { local: None, peer, activity: None };
-        let exchange = Exchange::begin(None, request.version() == Version::HTTP_2, self.metrics.request());
-        self.respond(request, &info, exchange).await
+        let info = ConnectionInfo::without_connection(peer);
+        self.respond(request, &info, self.exchange(), None).await
     }
 
     pub(crate) async fn respond<B>(
@@ -112,6 +117,7 @@ impl Edge {
         request: http::Request<B>,
         connection: &ConnectionInfo,
         mut exchange: Exchange,
+        answer: Option<&OpenAnswer>,
     ) -> http::Response<ResponseBody>
     where
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
@@ -151,9 +157,18 @@ impl Edge {
         let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
 
         let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
+        let is_probe = routes::is_probe(parts.uri.path());
+        let answer = answer.filter(|_| !is_probe);
+        if is_probe {
+            exchange.is_free(Free::Probe);
+        }
         let mut response = match guard::check(&parts, &config.limits, conflicting) {
             Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
-                Some(response) => response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str()))),
+                Some(response) => {
+                    exchange.is_free(Free::Edge);
+                    response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str())))
+                }
+                None if !self.make_room(answer, &method, connection, client).await => self.without_room(&request_id),
                 None => {
                     let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
                     let call = self.call(self.request(parts, body, route, context, connection));
@@ -161,11 +176,15 @@ impl Edge {
                 }
             },
             Err(problem) => {
+                exchange.is_free(Free::Edge);
                 close = http1;
                 problem.render(Some(request_id.as_str()))
             }
         };
 
+        if !has_room_for(answer, &method, &mut response) {
+            response = self.without_room(&request_id);
+        }
         let status = response.status();
         if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
             let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());

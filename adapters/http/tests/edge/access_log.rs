@@ -135,3 +135,30 @@ async fn a_failure_is_logged_once_with_its_sources() {
     assert!(lines[0].contains("cause=\"planted secret\""), "{}", lines[0]);
     assert!(lines[0].contains("request_id=\"00000000000000000000000000000007\""));
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_the_requests_that_a_client_can_make_at_will_a_sample_is_logged() {
+    for (path, method) in [("/health", "GET"), ("/hello", "DELETE")] {
+        let (lines, _guard) = record("access");
+        let mut config = config();
+        config.clients.access_lines = 2;
+        let edge = Edge::new(app(Arc::new(Gate::new())), config);
+        let send = || async {
+            let mut request = request(path);
+            *request.method_mut() = method.parse().unwrap();
+            drop(edge.handle(request, peer()).await);
+        };
+        for _ in 0..5 {
+            send().await;
+        }
+        assert_eq!(lines.lock().unwrap().len(), 2, "{path}");
+        // Other requests are logged as ever.
+        drop(edge.handle(request("/hello"), peer()).await);
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        send().await;
+        let lines = lines.lock().unwrap();
+        assert_eq!(lines.len(), 4, "{path}");
+        assert!(lines.iter().take(3).all(|line| !line.contains("left_out")), "{lines:?}");
+        assert!(lines[3].contains("left_out=3 "), "{}", lines[3]);
+    }
+}

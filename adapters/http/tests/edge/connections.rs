@@ -114,38 +114,6 @@ async fn a_client_that_does_not_read_its_answer_is_closed() {
 }
 
 #[tokio::test]
-async fn a_connection_above_the_limit_is_answered_503() {
-    let mut config = config();
-    config.limits.max_connections = 2;
-    let server = TestServer::start(config).await;
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let mut client = server.connect().await;
-        client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        client.read_until("hello").await;
-        held.push(client);
-    }
-    let mut refused = server.connect().await;
-    refused.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    let answer = refused.read_until("}").await;
-    assert_eq!(status(&answer), 503);
-    assert_eq!(header(&answer, "retry-after"), Some("1"));
-
-    // When a connection ends, the next one is served.
-    held.pop();
-    let served = async {
-        loop {
-            let mut client = server.connect().await;
-            client.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
-            if status(&client.read_until("\r\n\r\n").await) == 200 {
-                break;
-            }
-        }
-    };
-    tokio::time::timeout(BOUND, served).await.unwrap();
-}
-
-#[tokio::test]
 async fn idle_and_hanging_connections_do_not_hinder_others() {
     let server = TestServer::start(config()).await;
     let mut held = Vec::new();

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
 mod access_log;
+mod answers;
 mod connections;
 mod http2;
+mod places;
 mod requests;
 mod stopping;
 mod support;

@@ -110,6 +110,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/panic", get(make(panicking)))
         .at("/fail", get(make(failing)))
         .at("/huge", get(make(huge)))
+        .at("/page", get(make(page)).post(make(page)))
         .at("/gate", get(make(wait_at(&gate))))
         .at("/change", post(make(wait_at(&gate))))
         .boxed()
@@ -156,6 +157,14 @@ async fn failing(_: Request) -> Result<String> {
 async fn huge(_: Request) -> Result<Response, Error> {
     let body = Body::from_vec(vec![b'x'; 64 << 20]);
     Ok(Response::builder().status(StatusCode::OK).body(body))
+}
+
+/// The length of [`page`]. Two pages are more than the share of a network in 1 MiB.
+pub(crate) const PAGE: usize = 150 << 10;
+
+/// Answers with a page. Compression cannot be asked for.
+async fn page(_: Request) -> Vec<u8> {
+    vec![b'x'; PAGE]
 }
 
 /// A raw TCP connection to the server.

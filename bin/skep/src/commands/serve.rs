@@ -77,6 +77,8 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
     let Runtime { ids, random, .. } = skep.app.ports.runtime.clone();
     let mut edge = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
     edge.limits.max_connections = config.max_connections;
+    edge.limits.http2_max_streams = config.http2_streams;
+    edge.clients = config.clients.clone();
     edge.timeouts = config.timeouts;
     edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
     edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));

@@ -1,6 +1,7 @@
 //! The table of all settings. The reader, the messages, `docs/configuration.md` and `.env.example` use it. Each context
 //! has a file of its own and a line in [`CONTEXTS`].
 
+pub(super) mod clients;
 mod identity;
 mod ordering;
 mod program;
@@ -21,7 +22,7 @@ const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING];
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
     let contexts = CONTEXTS.iter().flat_map(|context| context.settings);
-    program::SETTINGS.iter().chain(contexts).copied().collect()
+    program::SETTINGS.iter().chain(clients::SETTINGS).chain(contexts).copied().collect()
 });
 
 /// Reads the settings of every context.

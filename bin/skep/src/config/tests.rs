@@ -1,4 +1,5 @@
 use super::*;
+use skep_http::edge::ClientLimits;
 use std::time::Duration;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -26,7 +27,9 @@ fn nothing_is_needed() {
     assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
     assert_eq!(config.limits, RequestLimits::default());
     assert_eq!(config.timeouts, Timeouts::default());
-    assert_eq!(config.max_connections, skep_http::edge::Limits::default().max_connections);
+    let limits = skep_http::edge::Limits::default();
+    assert_eq!((config.max_connections, config.http2_streams), (limits.max_connections, limits.http2_max_streams));
+    assert_eq!(config.clients, ClientLimits::default());
 }
 
 #[test]
@@ -84,6 +87,25 @@ fn clients_are_given_the_time_that_is_set() {
     for name in ["SKEP_HEADER_TIMEOUT", "SKEP_STALL_TIMEOUT", "SKEP_DRAIN_TIMEOUT", "SKEP_MAX_CONNECTIONS"] {
         assert_eq!(faults(&[(name, "0")]), [name]);
     }
+}
+
+#[test]
+fn a_client_may_take_what_is_set() {
+    let config = read(&[
+        ("SKEP_MAX_CONNECTIONS_PER_NETWORK", "7"),
+        ("SKEP_UNCOUNTED_NETWORKS", "127.0.0.0/8,::1"),
+        ("SKEP_HTTP2_STREAMS", "9"),
+        ("SKEP_MAX_UNSENT_MIB", "3"),
+        ("SKEP_ACCESS_LOG_SAMPLE", "0"),
+    ])
+    .unwrap();
+    let clients = &config.clients;
+    assert_eq!((clients.connections_per_network, clients.uncounted_networks.len(), config.http2_streams), (7, 2, 9));
+    assert_eq!((clients.unsent_bytes, clients.access_lines), (3 << 20, 0));
+    for name in ["SKEP_MAX_CONNECTIONS_PER_NETWORK", "SKEP_HTTP2_STREAMS", "SKEP_MAX_UNSENT_MIB"] {
+        assert_eq!(faults(&[(name, "0")]), [name]);
+    }
+    assert_eq!(faults(&[("SKEP_UNCOUNTED_NETWORKS", "10.0.0.0/33")]), ["SKEP_UNCOUNTED_NETWORKS"]);
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_MAX_CONNECTIONS", "server.max_connections", Shape::Number)
         .default("10000")
         .form("a number from 1 to 1000000", "10000")
-        .doc("The most connections of clients. One more is answered 503 and closed. The process needs as many file descriptors."),
+        .doc("The most connections of clients. For one more, the connection that has been idle longest is closed. If none is idle, the new one is answered 503 after a second. The process needs as many file descriptors."),
     Setting::new("SKEP_HEADER_TIMEOUT", "server.header_timeout", Shape::Number)
         .default("10")
         .form(TIMEOUT, "10")
@@ -44,7 +44,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_STALL_TIMEOUT", "server.stall_timeout", Shape::Number)
         .default("60")
         .form(TIMEOUT, "60")
-        .doc("How long a client may stop reading its answer. Then the connection is closed."),
+        .doc("How long a client may take to read the next 16 KiB of an answer, or its rest. Then the connection is closed, whatever else the client does on it."),
     Setting::new("SKEP_DRAIN_TIMEOUT", "server.drain_timeout", Shape::Number)
         .default("20")
         .form(TIMEOUT, "20")

@@ -1,6 +1,6 @@
 //! Requests and their limits.
 
-use crate::telemetry::metric::{Metric, counter, gauge, seconds};
+use crate::telemetry::metric::{Kind, Metric, counter, gauge, seconds};
 
 pub(super) const METRICS: &[Metric] = &[
     // Requests.
@@ -11,7 +11,28 @@ pub(super) const METRICS: &[Metric] = &[
     .labels(&["http_request_method", "http_route", "http_response_status_code"]),
     gauge("http_server_active_requests", "Requests whose answer is not complete yet."),
     gauge("http_server_open_connections", "Open connections."),
-    counter("http_server_connections_refused_total", "Connections that were refused because too many were open."),
+    counter(
+        "http_server_connections_refused_total",
+        "Connections that were refused because all places were taken, or because their network had as many as it may have.",
+    )
+    .labels(&["limit"]),
+    counter(
+        "http_server_connections_closed_total",
+        "Connections that were closed because their client did not read an answer (stalled), or to make room for a new one (replaced).",
+    )
+    .labels(&["reason"]),
+    Metric::new(
+        "http_server_unsent_bytes",
+        Kind::Gauge,
+        "bytes",
+        "Room that requests hold for their answers, until these are written to the socket.",
+    ),
+    counter("http_server_unsent_refusals_total", "Requests that were answered 503 because there was no room for an answer."),
+    counter(
+        "http_server_access_lines_left_out_total",
+        "Lines of the access log that were left out of the sample of requests that a client can make at will.",
+    )
+    .labels(&["kind"]),
     counter("http_server_panics_total", "Requests that were answered 500 because their handler panicked."),
     // Limits.
     counter("skep_rate_limit_decisions_total", "Decisions of the limits of requests: allowed or limited.")

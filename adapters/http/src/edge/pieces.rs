@@ -1,0 +1,143 @@
+//! The answer of a connection, in pieces.
+//!
+//! hyper takes a whole chunk as soon as one byte of the client's window is free, and drops it when it is in the socket.
+//! So an answer goes out in small pieces, and each dropped piece is progress that the client has made possible.
+
+use super::{access_log::ResponseBody, answers::AnswerId, connection::Activity, networks::Usage};
+use bytes::{Buf, Bytes};
+use hyper::body::{Body, Frame, SizeHint};
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// The greatest length of a piece. A client must read at least this much within the limit of time.
+pub(super) const PIECE: usize = 16 << 10;
+
+/// A request of a connection. It is over when this was dropped and the last piece of its answer is in the socket.
+pub(crate) struct OpenAnswer {
+    activity: Arc<Activity>,
+    id: AnswerId,
+}
+
+impl OpenAnswer {
+    pub(crate) fn begin(activity: &Arc<Activity>, http2: bool) -> Self {
+        Self { id: activity.request_began(http2), activity: Arc::clone(activity) }
+    }
+
+    /// Waits for room for an answer, at most for the time limit. Returns whether there is room.
+    pub(crate) async fn make_room(&self, network: Option<Arc<Usage>>, bytes: usize, limit: Duration) -> bool {
+        let room = self.activity.room(network.as_ref());
+        if !room.try_take(bytes) && tokio::time::timeout(limit, room.take(bytes)).await.is_err() {
+            return false;
+        }
+        self.activity.holds(self.id, bytes, network);
+        true
+    }
+
+    /// Replaces the room that was taken before the work by that for the answer. Returns `false` if there is not enough,
+    /// unless the answer must be sent. An answer that took no room before is not counted.
+    pub(crate) fn settle(&self, length: Option<u64>, must_be_sent: bool) -> bool {
+        self.activity.settle(self.id, length, must_be_sent)
+    }
+}
+
+impl Drop for OpenAnswer {
+    fn drop(&mut self) {
+        self.activity.answer_closed(self.id);
+    }
+}
+
+/// A response body that is handed to hyper in pieces.
+pub(crate) struct PiecedBody {
+    inner: ResponseBody,
+    /// The rest of the frame that is being sent.
+    rest: Bytes,
+    answer: OpenAnswer,
+}
+
+impl PiecedBody {
+    pub(crate) fn new(inner: ResponseBody, answer: OpenAnswer) -> Self {
+        answer.activity.waits_for_us(answer.id, false);
+        // Compression may have made the answer smaller.
+        answer.settle(inner.size_hint().exact(), true);
+        Self { inner, rest: Bytes::new(), answer }
+    }
+
+    fn next_piece(&mut self) -> Piece {
+        let bytes = self.rest.split_to(self.rest.len().min(PIECE));
+        let OpenAnswer { activity, id } = &self.answer;
+        activity.piece_queued(*id);
+        Piece { bytes, activity: Arc::clone(activity), id: *id }
+    }
+}
+
+impl Body for PiecedBody {
+    type Data = Piece;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Piece>>>> {
+        let this = &mut *self;
+        while this.rest.is_empty() {
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => this.rest = data,
+                    Err(frame) => {
+                        return Poll::Ready(frame.into_trailers().ok().map(|fields| Ok(Frame::trailers(fields))));
+                    }
+                },
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    this.answer.activity.waits_for_us(this.answer.id, true);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Some(Ok(Frame::data(this.next_piece()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let (inner, rest) = (self.inner.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower() + rest);
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper + rest);
+        }
+        hint
+    }
+}
+
+/// A piece of an answer. Its drop says that it is in the socket, or that the answer was given up.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    activity: Arc<Activity>,
+    id: AnswerId,
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.activity.piece_sent(self.id);
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+}
