@@ -1,6 +1,7 @@
 //! The settings of the edge.
 
 use super::{
+    body_limits::BodyLimits,
     client_addr::TrustedProxies,
     cors::Cors,
     limits::{Limits, Timeouts},
@@ -15,6 +16,8 @@ use std::{fmt, sync::Arc, time::Duration};
 pub struct EdgeConfig {
     /// The limits of size and number.
     pub limits: Limits,
+    /// The limits of request bodies.
+    pub bodies: BodyLimits,
     /// The limits of time.
     pub timeouts: Timeouts,
     /// The proxies whose `X-Forwarded-For` is believed. Default: none.
@@ -44,6 +47,7 @@ impl EdgeConfig {
     pub fn new(new_request_id: NewRequestId) -> Self {
         Self {
             limits: Limits::default(),
+            bodies: BodyLimits::default(),
             timeouts: Timeouts::default(),
             trusted_proxies: TrustedProxies::default(),
             cors: None,
@@ -60,6 +64,7 @@ impl fmt::Debug for EdgeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EdgeConfig")
             .field("limits", &self.limits)
+            .field("bodies", &self.bodies)
             .field("timeouts", &self.timeouts)
             .field("trusted_proxies", &self.trusted_proxies)
             .field("cors", &self.cors)

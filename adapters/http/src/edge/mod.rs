@@ -6,7 +6,9 @@
 
 mod access_log;
 mod authority;
+mod body_budget;
 mod body_guard;
+mod body_limits;
 mod client_addr;
 mod compression;
 mod config;
@@ -15,6 +17,7 @@ mod cors;
 mod guard;
 mod head_scanner;
 mod headers;
+mod intake;
 mod io;
 mod limits;
 mod metrics;
@@ -26,6 +29,7 @@ mod trace;
 
 pub use self::access_log::ResponseBody;
 pub use self::body_guard::BodyFault;
+pub use self::body_limits::{BodyLimit, BodyLimits};
 pub use self::client_addr::{Cidr, ParseCidrError, TrustedProxies};
 pub(crate) use self::compression::Asset;
 pub use self::config::{EdgeConfig, NewRequestId};

@@ -32,6 +32,10 @@ const MAX_ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// The interval of pings to an HTTP/2 client, and the time that it has to answer one.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// The bytes of a body that an HTTP/2 client may send before the handler reads them, for one request and for all
+/// requests of a connection. They are in memory, and the budget of bodies does not count them.
+const HTTP2_WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
+
 /// The connections and requests that were cut when the server stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DrainReport {
@@ -93,6 +97,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .initial_stream_window_size(HTTP2_WINDOWS.0)
+        .initial_connection_window_size(HTTP2_WINDOWS.1)
         .max_concurrent_streams(limits.http2_max_streams)
         .max_pending_accept_reset_streams(limits.http2_max_pending_resets)
         .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))

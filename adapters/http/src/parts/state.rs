@@ -4,6 +4,7 @@ use super::{
     cursor::Cursors,
     limits::{Limiter, RequestLimits},
 };
+use crate::system::MetricsPage;
 use skep_application::App;
 use std::sync::Arc;
 
@@ -16,10 +17,8 @@ pub struct ApiConfig {
     pub limits: RequestLimits,
     /// Whether `/api-docs` is served.
     pub docs: bool,
-    /// Renders the metrics in the text format of Prometheus. With `None`, `/metrics` is answered 404.
-    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
-    /// The bearer token that `/metrics` requires. With `None`, it is open to every caller.
-    pub metrics_token: Option<String>,
+    /// The page `/metrics`. With `None`, it is answered 404.
+    pub metrics: Option<MetricsPage>,
 }
 
 impl std::fmt::Debug for ApiConfig {
@@ -34,13 +33,12 @@ pub struct State {
     pub app: Arc<App>,
     pub(crate) cursors: Cursors,
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) config: ApiConfig,
 }
 
 impl State {
     /// Makes the state. `credentials` are the paths of the operations that take credentials.
-    pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
+    pub(crate) fn new(app: Arc<App>, config: &ApiConfig, credentials: Vec<String>) -> Self {
         let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
-        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), config }
+        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter) }
     }
 }

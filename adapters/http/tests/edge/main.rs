@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's helper fails its test by panicking")]
 
 mod access_log;
+mod bodies;
 mod connections;
 mod http2;
 mod requests;
