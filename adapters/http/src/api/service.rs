@@ -1,13 +1,14 @@
 //! Builds the service from the endpoints of all contexts.
 
 use super::{
+    config::ApiConfig,
     contexts::{self, Endpoints},
     document,
     parameter_guard::ParameterGuard,
 };
 use crate::{
     edge::RouteTable,
-    parts::{ApiConfig, Operation, State},
+    parts::{Operation, State},
     system,
 };
 use http::Method;
@@ -60,7 +61,7 @@ impl Api {
         let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
         let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
         let credentials = document::paths(&document, |operation| operation.takes_credentials);
-        let state = Arc::new(State::new(app, &config, credentials));
+        let state = Arc::new(State::new(app, &config.cursor_key, config.limits, credentials));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))

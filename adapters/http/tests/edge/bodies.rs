@@ -67,7 +67,7 @@ async fn an_answer_says_close_if_the_rest_of_the_body_is_long_or_does_not_come()
     config.timeouts.linger = Duration::from_millis(200);
     let server = TestServer::start(config).await;
     for (line, expected, _) in UNREAD {
-        for length in [5, 65_537, 1 << 40] {
+        for length in [5, 65_537, 1_u64 << 40] {
             let answer = server.exchange(&request(line, &format!("Content-Length: {length}\r\n"))).await;
             assert_eq!((status(&answer), header(&answer, "connection")), (expected, Some("close")), "{line} {length}");
         }
