@@ -13,12 +13,10 @@ use crate::{
     edge::{Limits, RequestContext},
     problem::{self, Problem, code},
 };
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited, combinators::BoxBody};
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -27,12 +25,14 @@ use poem_openapi::{
     types::Type,
 };
 use serde::de::DeserializeOwned;
-use std::error::Error as StdError;
 
+mod buffer;
 mod by_name;
 mod json;
+mod list;
 
 pub use self::json::{MAX_DEPTH, parse};
+pub(crate) use self::list::at_most;
 
 /// The media type of bodies.
 const JSON: &str = "application/json";
@@ -52,14 +52,8 @@ pub struct MergePatch<T>(pub T);
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> Result<T, Problem> {
     check_head(request, accepted)?;
     let body = body.take().map_err(|error| problem::from_error(error.into()))?;
-    let limit = limit(request);
-    let body: BoxBody<Bytes, std::io::Error> = body.into();
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let bytes = match Limited::new(body, limit).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) => return Err(read_problem(error)),
-    };
-    parse(&bytes)
+    let limit = usize::try_from(limit(request)).unwrap_or(usize::MAX);
+    parse(&buffer::read_whole(body.into(), limit).await?)
 }
 
 /// Checks the headers that describe the body.
@@ -78,16 +72,6 @@ pub(crate) fn check_head(request: &Request, accepted: &[&str]) -> Result<(), Pro
 fn limit(request: &Request) -> u64 {
     let context = request.extensions().get::<RequestContext>();
     context.map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes)
-}
-
-fn read_problem(error: Box<dyn StdError + Send + Sync>) -> Problem {
-    if error.is::<LengthLimitError>() {
-        return Problem::of(code::BODY_TOO_LARGE);
-    }
-    match error.downcast::<std::io::Error>() {
-        Ok(error) => problem::from_body_io(&error),
-        Err(_) => Problem::of(code::BODY_INCOMPLETE),
-    }
 }
 
 fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {

@@ -12,3 +12,4 @@ mod parts;
 mod system;
 
 pub use api::{Api, ApiConfig, Service};
+pub use system::MetricsPage;

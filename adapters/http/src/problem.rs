@@ -15,13 +15,23 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 mod catch;
 pub mod code;
+mod field;
+mod short;
 
 pub(crate) use self::catch::from_body_io;
 pub use self::catch::{catch_all, from_error, log_failure, respond};
 pub use self::code::Code;
+pub use self::field::FieldError;
+pub(crate) use self::short::{MAX_KEY, shorten};
 
 /// The media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The number of entries of `errors` that are sent.
+const MAX_ERRORS: usize = 20;
+
+/// The greatest length of a `detail` in bytes.
+const MAX_DETAIL: usize = 1 << 10;
 
 /// The start of the `type` of every problem. The code follows it.
 const TYPE_PREFIX: &str = "urn:skep:problem:";
@@ -72,10 +82,13 @@ impl Problem {
         Self::of(code::VALIDATION_FAILED).with_errors(errors)
     }
 
-    /// Sets the explanation for people. If the status is 500, it is not sent.
+    /// Sets the explanation for people. If the status is 500, it is not sent. At most 1 KiB is kept.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
+        self.detail = Some(match detail.into() {
+            Cow::Borrowed(detail) => detail.into(),
+            Cow::Owned(detail) => shorten(detail, MAX_DETAIL).into(),
+        });
         self
     }
 
@@ -138,7 +151,7 @@ impl Problem {
         &self.errors
     }
 
-    /// The document as it is sent, without the detail of a 500.
+    /// The document as it is sent: without the detail of a 500, and with the first 20 wrong places.
     #[must_use]
     pub fn document(&self, request_id: Option<&str>) -> ProblemDocument {
         // The detail of a 500 is about the inside of the server, so it is not sent.
@@ -152,7 +165,8 @@ impl Problem {
             status: self.status.as_u16(),
             code: self.code.to_owned(),
             detail,
-            errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+            errors: (!self.errors.is_empty()).then(|| self.errors.iter().take(MAX_ERRORS).cloned().collect()),
+            errors_left_out: self.errors.len().checked_sub(MAX_ERRORS).filter(|count| *count > 0),
             request_id: request_id.map(str::to_owned),
         }
     }
@@ -244,46 +258,19 @@ pub struct ProblemDocument {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The places in the request that are wrong; absent if the problem is about no particular place.
+    /// The places in the request that are wrong, at most the first 20; absent if the problem is about no particular
+    /// place.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errors: Option<Vec<FieldError>>,
+    /// The number of wrong places that are not in `errors`; absent if all are there.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors_left_out: Option<usize>,
     /// The id of the request, as in the header `X-Request-Id` and in the log of the server.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-}
-
-/// A place in the request that is wrong. It is in the body (`pointer`) or is a parameter (`parameter`).
-#[derive(Clone, Debug, Object, PartialEq, Serialize)]
-#[oai(rename = "ProblemFieldError")]
-pub struct FieldError {
-    /// A JSON pointer (RFC 6901) into the body. The empty pointer is the whole body.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pointer: Option<String>,
-    /// The name of the query, path or header parameter that is wrong.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
-    /// The stable code of the fault at this place, for programs.
-    pub code: String,
-    /// The explanation for people. The text can change.
-    pub detail: String,
-}
-
-impl FieldError {
-    /// A place in the body.
-    #[must_use]
-    pub fn at(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: Some(pointer.into()), parameter: None, code: code.into(), detail: detail.into() }
-    }
-
-    /// A query, path or header parameter.
-    #[must_use]
-    pub fn parameter(name: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: None, parameter: Some(name.into()), code: code.into(), detail: detail.into() }
-    }
 }
 
 /// Makes the title from the code: `insufficient_stock` becomes `Insufficient stock`.
@@ -318,6 +305,28 @@ mod tests {
                 "request_id": "r-1",
             })
         );
+    }
+
+    #[test]
+    fn a_document_has_the_first_20_places_and_the_number_of_the_others() {
+        let places = |count: usize| (0..count).map(|line| FieldError::at(format!("/lines/{line}"), "short", "x"));
+        let document = |count| Problem::validation(places(count).collect()).document(None);
+        let (all, some) = (document(20), document(1_000));
+        assert_eq!((all.errors.map(|errors| errors.len()), all.errors_left_out), (Some(20), None));
+        assert_eq!(some.errors_left_out, Some(980));
+        let last = some.errors.and_then(|errors| errors.last()?.pointer.clone());
+        assert_eq!(last.as_deref(), Some("/lines/19"));
+    }
+
+    #[test]
+    fn texts_of_the_client_are_cut() {
+        let long = "x".repeat(1 << 20);
+        let problem = Problem::of(code::MALFORMED_BODY)
+            .with_detail(long.clone())
+            .with_error(FieldError::at("/a", "b", long.clone()))
+            .with_error(FieldError::parameter(long.clone(), "b", long));
+        let size = serde_json::to_string(&problem.document(None)).unwrap().len();
+        assert!(size < 4 << 10, "{size}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Checks whether a server could start here. Changes nothing.
 
+mod exposure;
 mod finding;
 mod place;
 mod services;
 
+pub(crate) use exposure::unnamed_proxy;
 pub(crate) use finding::{Finding, Level};
 
 use crate::config::{Config, ConfigError};
@@ -28,6 +30,7 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     findings.extend(services::store(&config, secret.as_ref()).await);
     findings.extend(services::redis(&config).await);
     findings.push(services::port(&config).await);
+    findings.extend(services::metrics_port(&config).await);
     findings
 }
 
@@ -44,29 +47,7 @@ fn configuration(config: &Config) -> Vec<Finding> {
             findings.push(Finding::note(NAME, text, format!("chmod 600 {}", file.display())));
         }
     }
-    if !config.host.is_loopback() {
-        let others = "other machines can reach this server, because HOST is not the loopback";
-        if config.public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
-            let text = format!("{others}; over http, passwords and tokens are not encrypted");
-            findings.push(Finding::note(
-                NAME,
-                text,
-                "put a proxy with TLS in front of it, and set PUBLIC_URL to its https address",
-            ));
-        }
-        if config.metrics_token.is_none() {
-            let text = format!("{others}; /metrics is not served to them");
-            findings.push(Finding::note(
-                NAME,
-                text,
-                "set SKEP_METRICS_TOKEN to a text of 16 characters or more to serve it",
-            ));
-        }
-        if config.docs {
-            let text = format!("{others} and read /api-docs");
-            findings.push(Finding::note(NAME, text, "set SKEP_DOCS=off to hide the page"));
-        }
-    }
+    findings.extend(exposure::findings(config));
     findings
 }
 

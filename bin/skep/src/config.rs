@@ -21,12 +21,12 @@ use read::Source;
 use skep_application::Policies;
 use skep_http::{
     api::RequestLimits,
-    edge::{Cidr, ClientLimits, Origin, Timeouts},
+    edge::{BodyLimits, Cidr, ClientLimits, Origin, Timeouts},
 };
 use std::{
     ffi::OsString,
     fs, io,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -74,12 +74,16 @@ pub struct Config {
     pub http2_streams: u32,
     /// Limits of what one client may take of what all clients share.
     pub clients: ClientLimits,
+    /// Limits of request bodies.
+    pub bodies: BodyLimits,
     /// Limits of time for clients.
     pub timeouts: Timeouts,
     /// Whether `/api-docs` is served.
     pub docs: bool,
     /// The bearer token for `/metrics`.
     pub metrics_token: Option<Secret>,
+    /// The address that serves `/metrics` and nothing else.
+    pub metrics_address: Option<SocketAddr>,
     /// Limits of requests.
     pub limits: RequestLimits,
     /// Settings of the use cases.
@@ -179,10 +183,12 @@ impl Config {
                 .required("SKEP_MAX_CONNECTIONS", |text| text.parse().ok().filter(|n| (1..=1_000_000).contains(n))),
             http2_streams: settings::clients::http2_streams(&mut source),
             clients: settings::clients::read(&mut source),
+            bodies: read_bodies(&mut source),
             timeouts: read_timeouts(&mut source),
             docs: source.required("SKEP_DOCS", |text| one_of(text, [("on", true), ("off", false)])),
             metrics_token: source
                 .optional("SKEP_METRICS_TOKEN", |text| (text.len() >= 16).then(|| Secret(text.to_owned()))),
+            metrics_address: source.optional("SKEP_METRICS_ADDRESS", |text| text.parse().ok()),
             limits: RequestLimits {
                 address: source.required("SKEP_LIMIT_ADDRESS", a_minute),
                 user: source.required("SKEP_LIMIT_USER", a_minute),
@@ -199,6 +205,24 @@ impl Config {
         }
         source.finish()?;
         Ok(config)
+    }
+
+    /// The setting because of which clients on other machines reach this server. `None` if only this machine does.
+    #[must_use]
+    pub fn reached_by(&self) -> Option<&'static str> {
+        match self {
+            Self { host, .. } if !host.is_loopback() => Some("HOST is not the loopback"),
+            Self { public_url: Some(_), .. } => Some("PUBLIC_URL is set"),
+            Self { trusted_proxies, .. } if !trusted_proxies.is_empty() => Some("SKEP_TRUSTED_PROXIES is set"),
+            _ => None,
+        }
+    }
+
+    /// Whether `/metrics` is served beside the API. Others must not read it without a token. A proxy on this machine
+    /// forwards their requests from the loopback, so the address of the peer does not tell them apart.
+    #[must_use]
+    pub fn serves_metrics_with_api(&self) -> bool {
+        self.metrics_address.is_none() && (self.metrics_token.is_some() || self.reached_by().is_none())
     }
 
     /// The address at which clients reach the server that listens on `port`.
@@ -243,6 +267,17 @@ fn read_level(text: &str) -> Option<String> {
         None => level(item.trim()),
     };
     (text.split(',').all(directive) && text.parse::<Targets>().is_ok()).then(|| text.to_owned())
+}
+
+fn read_bodies(source: &mut Source) -> BodyLimits {
+    let memory_mib: u64 =
+        source.required("SKEP_BODY_MEMORY", |text| text.parse().ok().filter(|n| (4..=65_536).contains(n)));
+    BodyLimits {
+        memory_bytes: memory_mib << 20,
+        small_pieces: source
+            .required("SKEP_BODY_PIECES", |text| text.parse().ok().filter(|n| (16..=1_000_000).contains(n))),
+        ..BodyLimits::default()
+    }
 }
 
 fn read_timeouts(source: &mut Source) -> Timeouts {

@@ -1,4 +1,4 @@
-//! The address that the server listens on.
+//! The addresses that the server listens on.
 
 use crate::config::Config;
 use std::{io, net::SocketAddr};
@@ -38,6 +38,14 @@ impl ListenError {
     pub(crate) fn is_in_use(&self) -> bool {
         self.source.kind() == io::ErrorKind::AddrInUse
     }
+}
+
+/// Listens on `SKEP_METRICS_ADDRESS`.
+pub(crate) async fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    TcpListener::bind(address).await.map_err(|source| ListenError {
+        remedy: "set SKEP_METRICS_ADDRESS to an address that this machine has and to a port that is free",
+        ..ListenError::new(address, source)
+    })
 }
 
 /// Listens on `HOST` and `PORT`.

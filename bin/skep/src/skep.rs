@@ -225,7 +225,7 @@ impl Skep {
     /// Builds the HTTP API of these use cases. Mount it behind the edge or in a poem server of your own.
     #[must_use]
     pub fn api(&self, limits: RequestLimits) -> Service {
-        let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None, metrics_token: None };
+        let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None };
         Api::build(self.app.clone(), config)
     }
 

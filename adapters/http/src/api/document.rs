@@ -37,6 +37,7 @@ pub(crate) fn finish(text: &str) -> Value {
     for operation in operations_mut(&mut document) {
         parameters::describe(operation);
         describe_answers(operation);
+        describe_limit(operation);
         put_open_way_first(operation);
     }
     tidy(&mut document);
@@ -137,6 +138,14 @@ fn describe_answers(operation: &mut Map<String, Value>) {
         if let Some(text) = answer["description"].as_str() {
             answer["description"] = json!(text.replace("resource", &name.to_ascii_lowercase()));
         }
+    }
+}
+
+/// States the limit of the body.
+fn describe_limit(operation: &mut Map<String, Value>) {
+    let limit = operation.get("operationId").and_then(of).and_then(|operation| operation.body);
+    if let (Some(limit), Some(body)) = (limit, operation.get_mut("requestBody")) {
+        body["description"] = json!(format!("At most {} KiB.", limit.bytes / 1024));
     }
 }
 

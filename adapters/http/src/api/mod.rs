@@ -1,9 +1,11 @@
 //! The whole API: the contexts as one service, and the document that describes them.
 
+mod config;
 mod contexts;
 mod document;
 mod parameter_guard;
 mod service;
 
-pub use crate::parts::{ApiConfig, Operation, RequestLimits, State, status};
+pub use crate::parts::{Operation, RequestLimits, State, status};
+pub use config::ApiConfig;
 pub use service::{Api, Service};

@@ -1,13 +1,14 @@
 //! Builds the service from the endpoints of all contexts.
 
 use super::{
+    config::ApiConfig,
     contexts::{self, Endpoints},
     document,
     parameter_guard::ParameterGuard,
 };
 use crate::{
     edge::RouteTable,
-    parts::{ApiConfig, Operation, State},
+    parts::{Operation, State},
     system,
 };
 use http::Method;
@@ -15,7 +16,7 @@ use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint, get};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
 use skep_application::App;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Makes the service and its document.
 pub struct Api;
@@ -57,17 +58,20 @@ impl Api {
             .try_fold(RouteTable::from_openapi(&document).expect("the document has paths"), |routes, path| {
                 routes.with(path, [Method::GET])
             });
-        let docs = config.docs;
+        let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
+        let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
         let credentials = document::paths(&document, |operation| operation.takes_credentials);
-        let state = Arc::new(State::new(app, config, credentials));
+        let state = Arc::new(State::new(app, &config.cursor_key, config.limits, credentials));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))
             .at("/ready", get(system::Ready::default()))
-            .at("/metrics", get(system::metrics))
             .at("/.well-known/jwks.json", get(system::jwks))
             .at("/openapi.json", get(system::Document::new(&document)));
-        if docs {
+        if let Some(metrics) = config.metrics {
+            route = route.at("/metrics", get(metrics));
+        }
+        if config.docs {
             route = route.at("/api-docs", get(system::Docs::new(&document)));
         }
         let limiter = Arc::clone(&state.limiter);

@@ -1,7 +1,7 @@
 //! Parses a JSON text strictly. Problems name the place that is wrong.
 
 use super::by_name::ByName;
-use crate::problem::{FieldError, Problem, code};
+use crate::problem::{FieldError, MAX_KEY, Problem, code, shorten};
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
 use std::{borrow::Cow, collections::HashSet, fmt};
@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for Value<'_> {
                 Err(error) => Err(error),
             };
             if let Err(error) = result {
-                self.walk.way.push(key.into_owned());
+                self.walk.way.push(shorten(key.into_owned(), MAX_KEY));
                 return Err(error);
             }
         }
@@ -276,7 +276,8 @@ fn misfit(path: &Path, error: &serde_json::Error) -> Problem {
 /// If the message names a field, it is added to the pointer.
 fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
     if let Some(field) = quoted(message, "unknown field `") {
-        if pointer.rsplit('/').next() != Some(&escaped(field)) {
+        // The path has the field already if it was read as a key.
+        if pointer.rsplit('/').next() != Some(&segment(field)) {
             push_segment(pointer, field);
         }
         return ("unknown_field", "the field is not known".to_owned());
@@ -317,16 +318,16 @@ fn without_position(text: &str) -> &str {
     text.rfind(" at line ").map_or(text, |end| &text[..end])
 }
 
-fn push_segment(pointer: &mut String, segment: &str) {
+fn push_segment(pointer: &mut String, key: &str) {
     pointer.push('/');
-    pointer.push_str(&escaped(segment));
+    pointer.push_str(&segment(key));
 }
 
-/// The segment with the escapes of a JSON pointer (RFC 6901).
-fn escaped(segment: &str) -> Cow<'_, str> {
-    if segment.contains(['~', '/']) {
-        Cow::Owned(segment.replace('~', "~0").replace('/', "~1"))
-    } else {
-        Cow::Borrowed(segment)
-    }
+/// The key as a segment of a JSON pointer (RFC 6901): cut if it is long, and then escaped.
+fn segment(key: &str) -> Cow<'_, str> {
+    let key = match key.len() > MAX_KEY {
+        true => Cow::Owned(shorten(key.to_owned(), MAX_KEY)),
+        false => Cow::Borrowed(key),
+    };
+    if key.contains(['~', '/']) { Cow::Owned(key.replace('~', "~0").replace('/', "~1")) } else { key }
 }

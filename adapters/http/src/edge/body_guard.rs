@@ -1,7 +1,7 @@
-//! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece and the time for
-//! the whole body.
+//! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece, the time for the
+//! whole body, the number of small pieces, and the bytes that the requests of the process hold together.
 
-use super::connection::Activity;
+use super::{body_limits::SMALL_PIECE, intake::Intake};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::{
@@ -21,9 +21,17 @@ pub enum BodyFault {
     TooLarge,
     /// The next piece or the whole body did not arrive in time.
     TimedOut,
+    /// It came in too many small pieces.
+    Fragmented,
+    /// The requests of the process hold as many bytes as they may.
+    NoRoom,
+    /// The requests of the client's network hold as many bytes as they may.
+    NoShare,
 }
 
 impl BodyFault {
+    pub(crate) const ALL: [Self; 5] = [Self::TooLarge, Self::TimedOut, Self::Fragmented, Self::NoRoom, Self::NoShare];
+
     /// Finds the fault inside an I/O error, at any depth of wrapping.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
@@ -41,6 +49,17 @@ impl BodyFault {
         }
         None
     }
+
+    /// The label of the metric that counts it.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "too_large",
+            Self::TimedOut => "timeout",
+            Self::Fragmented => "small_pieces",
+            Self::NoRoom => "memory",
+            Self::NoShare => "network",
+        }
+    }
 }
 
 impl fmt::Display for BodyFault {
@@ -48,6 +67,9 @@ impl fmt::Display for BodyFault {
         f.write_str(match self {
             Self::TooLarge => "the request body is too large",
             Self::TimedOut => "the request body came too slowly",
+            Self::Fragmented => "the request body came in too many small pieces",
+            Self::NoRoom => "too many request bodies are being received",
+            Self::NoShare => "too many request bodies are being received from this network",
         })
     }
 }
@@ -56,13 +78,15 @@ impl StdError for BodyFault {}
 
 /// The limits of one request body.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct BodyLimits {
+pub(crate) struct BodyRules {
     /// The greatest size of the body in bytes.
     pub(crate) bytes: u64,
     /// The longest wait for the next piece.
     pub(crate) gap: Duration,
     /// The time at which the whole body must have arrived.
     pub(crate) deadline: Instant,
+    /// The number of small pieces that there may be more than larger ones.
+    pub(crate) small_pieces: u32,
 }
 
 /// A request body with limits.
@@ -70,35 +94,71 @@ pub(crate) struct BodyLimits {
 /// Nothing is refused before the handler reads the body, so that a request without credentials is answered 401,
 /// whatever length it announces.
 pub(crate) struct GuardedBody<B> {
-    inner: B,
-    limits: BodyLimits,
-    left: u64,
+    /// `None` only while it is dropped.
+    inner: Option<B>,
+    intake: Arc<Intake<B>>,
+    rules: BodyRules,
+    received: u64,
+    small_pieces: u32,
     /// `None` until the body has to be waited for. Most bodies arrive together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     fault: Option<BodyFault>,
-    finished: bool,
-    activity: Option<Arc<Activity>>,
+    is_read: bool,
 }
 
 impl<B: Body> GuardedBody<B> {
-    pub(crate) fn new(inner: B, limits: BodyLimits, activity: Option<Arc<Activity>>) -> Self {
-        let fault = (inner.size_hint().lower() > limits.bytes).then_some(BodyFault::TooLarge);
-        Self { inner, left: limits.bytes, limits, timer: None, fault, finished: false, activity }
+    /// Guards the body of a request. `None` if another guard has it already.
+    pub(crate) fn new(intake: Arc<Intake<B>>, rules: BodyRules) -> Option<Self> {
+        let inner = intake.lend()?;
+        Some(Self {
+            inner: Some(inner),
+            intake,
+            rules,
+            received: 0,
+            small_pieces: 0,
+            timer: None,
+            fault: None,
+            is_read: false,
+        })
     }
 
     fn fail(&mut self, fault: BodyFault) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.fault = Some(fault);
+        if self.fault.replace(fault).is_none() {
+            self.intake.refused(fault);
+        }
         Poll::Ready(Some(Err(io::Error::other(fault))))
     }
 
     /// Polls the timer. It ends with the wait for the next piece or at the deadline, whichever comes first.
     fn timed_out(&mut self, cx: &mut Context<'_>) -> bool {
-        let limits = self.limits;
+        let rules = self.rules;
         let timer = self.timer.get_or_insert_with(|| {
-            let until = (Instant::now() + limits.gap).min(limits.deadline);
+            let until = (Instant::now() + rules.gap).min(rules.deadline);
             Box::pin(tokio::time::sleep_until(until))
         });
         timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Counts a piece of this many bytes.
+    fn admit(&mut self, size: usize) -> Result<(), BodyFault> {
+        self.received += size as u64;
+        if self.received > self.rules.bytes {
+            return Err(BodyFault::TooLarge);
+        }
+        if size >= SMALL_PIECE {
+            self.small_pieces = self.small_pieces.saturating_sub(1);
+        } else {
+            self.small_pieces += 1;
+            if self.small_pieces > self.rules.small_pieces {
+                return Err(BodyFault::Fragmented);
+            }
+        }
+        self.intake.hold(self.received)?;
+        // The timer is not polled while pieces are ready, so the deadline is checked here.
+        if self.timer.take().is_some() && Instant::now() >= self.rules.deadline {
+            return Err(BodyFault::TimedOut);
+        }
+        Ok(())
     }
 }
 
@@ -115,133 +175,42 @@ where
         if let Some(fault) = this.fault {
             return this.fail(fault);
         }
-        match Pin::new(&mut this.inner).poll_frame(cx) {
+        let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
+        if this.received.saturating_add(inner.size_hint().lower()) > this.rules.bytes {
+            return this.fail(BodyFault::TooLarge);
+        }
+        let polled = Pin::new(&mut *inner).poll_frame(cx);
+        this.is_read = inner.is_end_stream();
+        match polled {
             Poll::Pending if this.timed_out(cx) => this.fail(BodyFault::TimedOut),
             Poll::Pending => Poll::Pending,
             Poll::Ready(None) => {
-                this.finished = true;
+                this.is_read = true;
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
-            Poll::Ready(Some(Ok(frame))) => {
-                let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-                if size > this.left {
-                    return this.fail(BodyFault::TooLarge);
-                }
-                this.left -= size;
-                // The timer is not polled while pieces are ready, so the deadline is checked here.
-                if this.timer.take().is_some() && Instant::now() >= this.limits.deadline {
-                    return this.fail(BodyFault::TimedOut);
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
+            Poll::Ready(Some(Ok(frame))) => match frame.data_ref().map_or(Ok(()), |data| this.admit(data.len())) {
+                Ok(()) => Poll::Ready(Some(Ok(frame))),
+                Err(fault) => this.fail(fault),
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.fault.is_none() && self.inner.is_end_stream()
+        self.fault.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 
 impl<B> Drop for GuardedBody<B> {
     fn drop(&mut self) {
-        // If the client may still be sending, the socket is not closed at once.
-        if let Some(activity) = &self.activity
-            && !self.finished
-        {
-            activity.body_left_unread();
-        }
+        let rest = self.inner.take().filter(|_| !self.is_read);
+        self.intake.take_back(rest);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-    use std::convert::Infallible;
-
-    use http_body_util::{BodyExt, Full};
-
-    use super::*;
-
-    /// A body of these pieces. After `None`, no piece ever comes.
-    struct Pieces(VecDeque<Option<Bytes>>);
-
-    impl Body for Pieces {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            match self.0.pop_front() {
-                Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
-                Some(None) => {
-                    self.0.push_front(None);
-                    Poll::Pending
-                }
-                None => Poll::Ready(None),
-            }
-        }
-    }
-
-    fn limits(bytes: u64) -> BodyLimits {
-        BodyLimits { bytes, gap: Duration::from_secs(10), deadline: Instant::now() + Duration::from_secs(30) }
-    }
-
-    async fn read<B>(body: B, limits: BodyLimits) -> Result<Bytes, Option<BodyFault>>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: Into<Box<dyn StdError + Send + Sync>>,
-    {
-        match GuardedBody::new(body, limits, None).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) => Err(BodyFault::of(&error)),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_of_exactly_the_limit_passes() {
-        let body = Full::new(Bytes::from_static(b"12345"));
-        assert_eq!(read(body, limits(5)).await.unwrap(), "12345");
-    }
-
-    #[tokio::test]
-    async fn an_announced_size_over_the_limit_is_refused_unread() {
-        let body = Full::new(Bytes::from_static(b"123456"));
-        assert_eq!(read(body, limits(5)).await, Err(Some(BodyFault::TooLarge)));
-    }
-
-    #[tokio::test]
-    async fn pieces_of_unknown_length_are_counted() {
-        let piece = || Some(Bytes::from_static(b"123"));
-        let body = Pieces([piece(), piece()].into());
-        assert_eq!(read(body, limits(5)).await, Err(Some(BodyFault::TooLarge)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn silence_times_out() {
-        let body = Pieces([Some(Bytes::from_static(b"1")), None].into());
-        assert_eq!(read(body, limits(5)).await, Err(Some(BodyFault::TimedOut)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_deadline_of_the_body_ends_a_wait_that_the_gap_would_allow() {
-        let limits = limits(5);
-        let body = Pieces([None].into());
-        assert_eq!(read(body, limits).await, Err(Some(BodyFault::TimedOut)));
-        let short = BodyLimits { deadline: Instant::now() + limits.gap / 2, ..limits };
-        let body = Pieces([None].into());
-        assert_eq!(read(body, short).await, Err(Some(BodyFault::TimedOut)));
-        // The clock is virtual: it moves only to the next timer.
-        assert!(Instant::now() < short.deadline + limits.gap / 2);
-    }
-
-    #[test]
-    fn a_fault_is_found_inside_wrapped_errors() {
-        let wrapped = io::Error::other(io::Error::other(BodyFault::TimedOut));
-        assert_eq!(BodyFault::of(&wrapped), Some(BodyFault::TimedOut));
-        assert_eq!(BodyFault::of(&io::Error::other("reset")), None);
-    }
-}
+mod tests;

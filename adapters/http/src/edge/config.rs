@@ -1,6 +1,7 @@
 //! The settings of the edge.
 
 use super::{
+    body_limits::BodyLimits,
     client_addr::TrustedProxies,
     client_limits::ClientLimits,
     cors::Cors,
@@ -16,6 +17,8 @@ use std::{fmt, sync::Arc, time::Duration};
 pub struct EdgeConfig {
     /// The limits of size and number.
     pub limits: Limits,
+    /// The limits of request bodies.
+    pub bodies: BodyLimits,
     /// The limits of time.
     pub timeouts: Timeouts,
     /// The limits of what one client may take of what all share.
@@ -47,6 +50,7 @@ impl EdgeConfig {
     pub fn new(new_request_id: NewRequestId) -> Self {
         Self {
             limits: Limits::default(),
+            bodies: BodyLimits::default(),
             timeouts: Timeouts::default(),
             clients: ClientLimits::default(),
             trusted_proxies: TrustedProxies::default(),
@@ -64,6 +68,7 @@ impl fmt::Debug for EdgeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EdgeConfig")
             .field("limits", &self.limits)
+            .field("bodies", &self.bodies)
             .field("timeouts", &self.timeouts)
             .field("clients", &self.clients)
             .field("trusted_proxies", &self.trusted_proxies)

@@ -15,7 +15,8 @@ pub struct Limits {
     pub max_headers: usize,
     /// The length of all header names and values together, in bytes. More are answered 431. Default: 16 KiB.
     pub max_header_bytes: usize,
-    /// The size of a request body in bytes, also of a chunked one. A larger one is answered 413. Default: 1 MiB.
+    /// The size of a request body in bytes, also of a chunked one. A larger one is answered 413. An operation can
+    /// declare a lower limit. Default: 1 MiB.
     pub max_body_bytes: u64,
     /// The number of concurrent requests on one HTTP/2 connection. Default: 32.
     pub http2_max_streams: u32,
@@ -49,8 +50,8 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// The longest wait for the next piece of a body. After it, the request is answered 408. Default: 10 s.
     pub body_gap: Duration,
-    /// The time from the head of a request to the end of its body. After it, the request is answered 408. Default: 30
-    /// s.
+    /// The time from the head of a request to the end of its body. After it, the request is answered 408. An operation
+    /// can declare a shorter time. Default: 30 s.
     pub body_total: Duration,
     /// The time in which a client must read the next 16 KiB of an answer, or its rest. Nothing else that it sends or
     /// reads on the connection counts. After it, the connection is closed. Default: 60 s.
@@ -63,8 +64,9 @@ pub struct Timeouts {
     /// The time that a connection without a request stays open after the server has asked the client to close it.
     /// Default: 1 s.
     pub closing_grace: Duration,
-    /// The time for which the rest of an unread body is read before its connection closes, so that the client gets the
-    /// answer. Default: 1 s.
+    /// The time for which the rest of an unread body is read: before the answer if the rest is short, so that the
+    /// connection can be used again, and before the connection closes, so that the client gets the answer. Default:
+    /// 1 s.
     pub linger: Duration,
 }
 

@@ -3,6 +3,7 @@
 //! The edge needs them for `Allow`, OPTIONS and HEAD, and to log the route instead of the path. poem does not say which
 //! methods a path serves.
 
+use super::body_limits::BodyLimit;
 use http::{HeaderValue, Method};
 use matchit::Router;
 use serde_json::Value;
@@ -51,12 +52,22 @@ pub(crate) struct Route {
     pub(crate) allow: HeaderValue,
     methods: Vec<Method>,
     use_cases: Vec<(Method, Arc<str>)>,
+    bodies: Vec<(Method, BodyLimit)>,
 }
 
 impl Route {
+    fn new(template: &str) -> Self {
+        Self { template: template.into(), allow: ALLOW_ANY, methods: vec![], use_cases: vec![], bodies: vec![] }
+    }
+
     /// The `operationId` in the document.
     pub(crate) fn use_case(&self, method: &Method) -> Option<&str> {
         self.use_cases.iter().find(|(known, _)| known == method).map(|(_, name)| &**name)
+    }
+
+    /// The limit of bodies that the operation declares.
+    pub(crate) fn body_limit(&self, method: &Method) -> Option<BodyLimit> {
+        self.bodies.iter().find(|(known, _)| known == method).map(|(_, limit)| *limit)
     }
 
     /// Whether the path serves the method. HEAD is served with GET, and OPTIONS always.
@@ -99,6 +110,16 @@ impl RouteTable {
         Ok(self)
     }
 
+    /// Limits the bodies of operations. The function gets the `operationId` and returns the declared limit.
+    #[must_use]
+    pub fn with_body_limits(mut self, limit_of: impl Fn(&str) -> Option<BodyLimit>) -> Self {
+        for route in &mut self.routes {
+            let limits = route.use_cases.iter().filter_map(|(method, name)| Some((method.clone(), limit_of(name)?)));
+            route.bodies = limits.collect();
+        }
+        self
+    }
+
     /// Adds the path or its methods, and returns its route.
     fn insert(
         &mut self,
@@ -116,7 +137,7 @@ impl RouteTable {
                     return Err(error());
                 }
                 self.router.insert(template, at).map_err(|_| error())?;
-                (at, Route { template: template.into(), allow: ALLOW_ANY, methods: vec![], use_cases: vec![] })
+                (at, Route::new(template))
             }
         };
         let mut wanted: Vec<Method> = methods.into_iter().chain(known.methods).collect();
@@ -217,6 +238,15 @@ mod tests {
         assert!(!route.serves(&Method::PUT));
         assert_eq!(route.use_case(&Method::GET), Some("list_products"));
         assert_eq!(route.use_case(&Method::POST), None, "the document does not name it");
+    }
+
+    #[test]
+    fn an_operation_has_the_body_limit_that_it_declares() {
+        let limit = BodyLimit::new(4, 10);
+        let table = table().with_body_limits(|name| (name == "list_products").then_some(limit));
+        let of = |path: &str, method: &Method| table.find(path).and_then(|route| route.body_limit(method));
+        assert_eq!(of("/products", &Method::GET), Some(limit));
+        assert_eq!((of("/products", &Method::POST), of("/products/17", &Method::GET)), (None, None));
     }
 
     #[test]

@@ -37,6 +37,9 @@ const HTTP2_PING: Duration = Duration::from_secs(20);
 
 /// The bytes of an answer that hyper may queue for one HTTP/2 stream.
 const HTTP2_QUEUE: usize = 64 << 10;
+/// The bytes of a body that an HTTP/2 client may send before the handler reads them, for one request and for all
+/// requests of a connection. They are in memory, and the budget of bodies does not count them.
+const HTTP2_WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
 
 /// The connections and requests that were cut when the server stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +115,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .initial_stream_window_size(HTTP2_WINDOWS.0)
+        .initial_connection_window_size(HTTP2_WINDOWS.1)
         .max_concurrent_streams(limits.http2_max_streams)
         .max_send_buf_size(HTTP2_QUEUE)
         .max_pending_accept_reset_streams(limits.http2_max_pending_resets)

@@ -4,11 +4,14 @@ use super::{
     access_log::{Exchange, ResponseBody, Subject},
     access_sample::{Free, Sample},
     admission::has_room_for,
-    body_guard::{BodyLimits, GuardedBody},
+    body_budget::BodyBudget,
+    body_guard::{BodyRules, GuardedBody},
+    body_limits::BodyLimit,
     compression::{self, Wish},
     config::EdgeConfig,
     connection_info::ConnectionInfo,
     cors, guard, headers,
+    intake::Intake,
     metrics::EdgeMetrics,
     pieces::OpenAnswer,
     request_id::{RequestId, TraceContext},
@@ -20,7 +23,9 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{
     HeaderValue, Method, StatusCode, Version,
-    header::{ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE,
+    },
     request::Parts,
     uri::Scheme,
 };
@@ -60,7 +65,7 @@ pub struct RequestContext {
     pub received: Instant,
     /// The time by which the request should be answered.
     pub deadline: Instant,
-    /// The greatest size of the body in bytes.
+    /// The greatest size of the body in bytes: the limit of the operation, at most that of the server.
     pub max_body_bytes: u64,
 }
 
@@ -71,6 +76,7 @@ pub struct Edge {
     hsts: Option<HeaderValue>,
     pub(super) metrics: EdgeMetrics,
     sample: Arc<Sample>,
+    bodies: Arc<BodyBudget>,
 }
 
 impl Edge {
@@ -79,7 +85,8 @@ impl Edge {
     pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
         let hsts = config.hsts.map(headers::hsts);
         let sample = Arc::new(Sample::new(config.clients.access_lines));
-        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample }
+        let bodies = Arc::new(BodyBudget::new(config.bodies.memory_bytes));
+        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample, bodies }
     }
 
     /// The settings that the edge was made with.
@@ -129,6 +136,7 @@ impl Edge {
         let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);
         let route = config.routes.find(parts.uri.path());
         let template = route.map(|route| &*route.template);
+        let limit = self.body_limit(route, &parts.method);
         let trace = RequestTrace::begin(config.tracer.as_deref(), config.new_trace.as_ref(), &parts, template, client);
         let context = RequestContext {
             request_id: request_id.clone(),
@@ -138,7 +146,7 @@ impl Edge {
             route: route.map(|route| Arc::clone(&route.template)),
             received: exchange.started(),
             deadline: exchange.started() + config.timeouts.request,
-            max_body_bytes: config.limits.max_body_bytes,
+            max_body_bytes: limit.bytes,
         };
         exchange.describe(Subject {
             method: parts.method.clone(),
@@ -155,6 +163,12 @@ impl Edge {
         let http1 = parts.version < Version::HTTP_2;
         // The head scanner cannot find the head after a chunked body, so the connection is closed.
         let mut close = http1 && parts.headers.contains_key(TRANSFER_ENCODING);
+        let waits_for_continue = parts.headers.contains_key(EXPECT);
+        let intake = match body.is_end_stream() {
+            true => None,
+            false => Some(Arc::new(Intake::new(body, Arc::clone(&self.bodies), client))),
+        };
+        let mut is_unread = false;
 
         let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
         let is_probe = routes::is_probe(parts.uri.path());
@@ -171,13 +185,16 @@ impl Edge {
                 None if !self.make_room(answer, &method, connection, client).await => self.without_room(&request_id),
                 None => {
                     let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
+                    let body = intake.clone().map(|intake| (intake, limit));
                     let call = self.call(self.request(parts, body, route, context, connection));
                     trace::within(trace.context, call.instrument(use_case)).await
                 }
             },
             Err(problem) => {
                 exchange.is_free(Free::Edge);
+                // It is uncertain where this request ends.
                 close = http1;
+                is_unread = true;
                 problem.render(Some(request_id.as_str()))
             }
         };
@@ -186,6 +203,17 @@ impl Edge {
             response = self.without_room(&request_id);
         }
         let status = response.status();
+        close |= http1 && status == StatusCode::REQUEST_TIMEOUT;
+        if http1 && let Some(intake) = &intake {
+            // A client that waits for `100 Continue` sends no body after another answer.
+            let may_read = !close && !waits_for_continue;
+            let is_read = if may_read { self.discard(intake).await } else { intake.is_read() };
+            is_unread |= !is_read;
+            close |= is_unread;
+        }
+        if is_unread && let Some(activity) = &connection.activity {
+            activity.body_left_unread();
+        }
         if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
             let allow = route.map_or(routes::ALLOW_ANY, |route| route.allow.clone());
             response.headers_mut().insert(ALLOW, allow);
@@ -203,7 +231,6 @@ impl Edge {
         }
         compression::compress(&method, wish, &mut response).await;
         let out = response.headers_mut();
-        close |= http1 && matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
         if close {
             out.insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -247,11 +274,22 @@ impl Edge {
         (!served).then(|| Err(Problem::of(code::METHOD_NOT_ALLOWED)))
     }
 
+    /// The limit of the body of a request: that of its operation, at most that of the server.
+    fn body_limit(&self, route: Option<&Route>, method: &Method) -> BodyLimit {
+        let most = BodyLimit { bytes: self.config.limits.max_body_bytes, time: self.config.timeouts.body_total };
+        route.and_then(|route| route.body_limit(method)).map_or(most, |limit| limit.min(most))
+    }
+
+    /// Reads the rest of a body that the application has left, if it is short. Returns whether the whole body was read.
+    async fn discard<B: HttpBody<Data = Bytes> + Unpin>(&self, intake: &Intake<B>) -> bool {
+        intake.discard(self.config.bodies.unread_bytes, self.config.timeouts.linger).await
+    }
+
     /// The request for the application. It has a guarded body and the context, and HEAD of a known path becomes GET.
     fn request<B>(
         &self,
         mut parts: Parts,
-        body: B,
+        body: Option<(Arc<Intake<B>>, BodyLimit)>,
         route: Option<&Route>,
         context: RequestContext,
         connection: &ConnectionInfo,
@@ -266,17 +304,16 @@ impl Edge {
         if parts.method == Method::HEAD && route.is_some() {
             parts.method = Method::GET;
         }
-        let body = if body.is_end_stream() {
-            Body::empty()
-        } else {
-            let limits = BodyLimits {
-                bytes: self.config.limits.max_body_bytes,
+        let guarded = body.and_then(|(intake, limit)| {
+            let rules = BodyRules {
+                bytes: limit.bytes,
                 gap: self.config.timeouts.body_gap,
-                deadline: (context.received + self.config.timeouts.body_total).into(),
+                deadline: (context.received + limit.time).into(),
+                small_pieces: self.config.bodies.small_pieces,
             };
-            let guarded = GuardedBody::new(body, limits, connection.activity.clone());
-            Body::from(BoxBody::new(guarded))
-        };
+            GuardedBody::new(intake, rules)
+        });
+        let body = guarded.map_or_else(Body::empty, |guarded| Body::from(BoxBody::new(guarded)));
         parts.extensions.insert(context);
         let local = connection.local.map_or_else(Addr::default, Addr::from);
         let parts =

@@ -1,10 +1,16 @@
 //! The bodies of ordering.
 
-use crate::parts::{Id, MoneyBody, SelfLink, path_of};
+use crate::{
+    body::at_most,
+    parts::{Id, MoneyBody, SelfLink, path_of},
+};
 use poem_openapi::Object;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use skep_application::ordering::{OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand};
-use skep_domain::shared::{OrderId, ProductId};
+use skep_domain::{
+    ordering::MAX_LINES,
+    shared::{OrderId, ProductId},
+};
 
 /// The path of the orders.
 pub(super) const ORDERS: &str = "/api/v1/orders";
@@ -14,7 +20,13 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
     /// 1 to 1,000 lines. The quantities of lines with the same product are added.
+    #[serde(deserialize_with = "first_lines")]
     lines: Vec<OrderLineRequest>,
+}
+
+/// Reads one line more than an order can have, so that the use case refuses the others without their ids being read.
+fn first_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<OrderLineRequest>, D::Error> {
+    at_most(MAX_LINES + 1, deserializer)
 }
 
 /// A line of a new order.

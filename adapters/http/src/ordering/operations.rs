@@ -1,15 +1,18 @@
 //! The operations of ordering.
 
-use crate::parts::Operation;
+use crate::{edge::BodyLimit, parts::Operation};
 use skep_application::{
     kernel::{GetError, ListError},
     ordering::{CancelOrderError, PlaceOrderError},
 };
 use skep_domain::ordering::actions::{CANCEL_ORDER, PLACE_ORDER, READ_ORDER};
 
+/// The limit of an order. 1,000 lines fit, with spaces and line breaks.
+const ORDER: BodyLimit = BodyLimit::new(256, 30);
+
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS),
+    Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS).body(ORDER),
     Operation::new("list_orders", READ_ORDER, ListError::REFUSALS),
     Operation::new("get_order", READ_ORDER, GetError::REFUSALS),
     Operation::new("cancel_order", CANCEL_ORDER, CancelOrderError::REFUSALS),

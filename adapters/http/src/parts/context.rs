@@ -1,5 +1,6 @@
 //! What a context gives to the API: its endpoints, and facts about them for the document and the tests.
 
+use crate::edge::BodyLimit;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     OpenApi,
@@ -53,6 +54,8 @@ pub struct Operation {
     pub action: Option<Action>,
     /// Whether the body has a password or another secret. Such operations have a lower limit of requests per address.
     pub takes_credentials: bool,
+    /// The limit of the body; `None` if the operation has no body.
+    pub body: Option<BodyLimit>,
     /// The refusals of the use case.
     pub refusals: &'static [Refusal],
 }
@@ -60,12 +63,18 @@ pub struct Operation {
 impl Operation {
     /// An operation that needs permission for this action.
     pub(crate) const fn new(id: &'static str, action: Action, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: Some(action), takes_credentials: false, refusals }
+        Self { id, action: Some(action), takes_credentials: false, body: None, refusals }
     }
 
     /// An operation that needs no permission and takes credentials.
     pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: None, takes_credentials: true, refusals }
+        Self { id, action: None, takes_credentials: true, body: None, refusals }
+    }
+
+    /// The same operation with a body of at most this size. Set the limit above the largest valid body, in which each
+    /// character can be escaped and so have 6 bytes, or 12 outside the Basic Multilingual Plane.
+    pub(crate) const fn body(self, limit: BodyLimit) -> Self {
+        Self { body: Some(limit), ..self }
     }
 }
 

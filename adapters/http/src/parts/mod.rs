@@ -31,4 +31,4 @@ pub(crate) use money::{MoneyBody, example_money};
 pub(crate) use page::Listed;
 pub(crate) use parameter::{Sent, invalid};
 pub use refusal::status;
-pub use state::{ApiConfig, State};
+pub use state::State;

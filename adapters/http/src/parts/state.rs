@@ -1,4 +1,4 @@
-//! The state that all endpoints share, and the settings that it is made from.
+//! The state that all endpoints share.
 
 use super::{
     cursor::Cursors,
@@ -8,27 +8,6 @@ use super::{
 use skep_application::App;
 use std::sync::Arc;
 
-/// The settings of the API.
-#[derive(Clone)]
-pub struct ApiConfig {
-    /// The key that authenticates cursors. All instances need the same key.
-    pub cursor_key: [u8; 32],
-    /// The limits of requests per address and per user.
-    pub limits: RequestLimits,
-    /// Whether `/api-docs` is served.
-    pub docs: bool,
-    /// Renders the metrics in the text format of Prometheus. With `None`, `/metrics` is answered 404.
-    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
-    /// The bearer token that `/metrics` requires. With `None`, it is open to every caller.
-    pub metrics_token: Option<String>,
-}
-
-impl std::fmt::Debug for ApiConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiConfig").field("limits", &self.limits).field("docs", &self.docs).finish_non_exhaustive()
-    }
-}
-
 /// The state that all endpoints share. Requests carry it as an extension.
 pub struct State {
     /// The use cases of all contexts.
@@ -36,14 +15,14 @@ pub struct State {
     pub(crate) cursors: Cursors,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) in_flight: InFlight,
-    pub(crate) config: ApiConfig,
 }
 
 impl State {
-    /// Makes the state. The recorder of metrics must be installed before. `credentials` are the paths of the operations that take credentials.
-    pub(crate) fn new(app: Arc<App>, config: ApiConfig, credentials: Vec<String>) -> Self {
-        let limiter = Limiter::new(config.limits, Arc::clone(&app.ports.limits), credentials);
-        let in_flight = InFlight::new(config.limits.in_flight);
-        Self { app, cursors: Cursors::new(&config.cursor_key), limiter: Arc::new(limiter), in_flight, config }
+    /// Makes the state. The recorder of metrics must be installed before. `credentials` are the paths of the operations
+    /// that take credentials.
+    pub(crate) fn new(app: Arc<App>, cursor_key: &[u8; 32], limits: RequestLimits, credentials: Vec<String>) -> Self {
+        let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), credentials);
+        let in_flight = InFlight::new(limits.in_flight);
+        Self { app, cursors: Cursors::new(cursor_key), limiter: Arc::new(limiter), in_flight }
     }
 }

@@ -62,6 +62,10 @@ pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
     match BodyFault::of(error) {
         Some(BodyFault::TooLarge) => Problem::of(code::BODY_TOO_LARGE),
         Some(BodyFault::TimedOut) => Problem::of(code::BODY_TIMEOUT),
+        Some(BodyFault::Fragmented) => Problem::of(code::BODY_FRAGMENTED),
+        Some(fault @ (BodyFault::NoRoom | BodyFault::NoShare)) => {
+            Problem::unavailable(1).with_detail(fault.to_string())
+        }
         None => Problem::of(code::BODY_INCOMPLETE),
     }
 }
@@ -160,9 +164,13 @@ mod tests {
         assert_eq!(code_of(ReadBodyError::BodyHasBeenTaken), (500, "internal"));
         assert_eq!(code_of(ReadBodyError::Io(io::Error::other("reset"))), (400, "body_incomplete"));
         // poem wraps the fault in two I/O errors.
-        for (fault, expected) in
-            [(BodyFault::TooLarge, (413, "body_too_large")), (BodyFault::TimedOut, (408, "body_timeout"))]
-        {
+        for (fault, expected) in [
+            (BodyFault::TooLarge, (413, "body_too_large")),
+            (BodyFault::TimedOut, (408, "body_timeout")),
+            (BodyFault::Fragmented, (400, "body_fragmented")),
+            (BodyFault::NoRoom, (503, "unavailable")),
+            (BodyFault::NoShare, (503, "unavailable")),
+        ] {
             let nested = io::Error::other(io::Error::other(fault));
             assert_eq!(code_of(ReadBodyError::Io(nested)), expected);
         }

@@ -32,6 +32,7 @@ codes! {
     DUPLICATE_KEY = "duplicate_key", BAD_REQUEST, "An object in the body has a key twice.";
     JSON_TOO_DEEP = "json_too_deep", BAD_REQUEST, "The body is nested too deeply.";
     MALFORMED_BODY = "malformed_body", BAD_REQUEST, "The body is not valid for its media type.";
+    BODY_FRAGMENTED = "body_fragmented", BAD_REQUEST, "The body came in too many small pieces.";
     BODY_INCOMPLETE = "body_incomplete", BAD_REQUEST, "The body ended before it was complete.";
     INVALID_PARAMETER = "invalid_parameter", BAD_REQUEST, "A path, query or header parameter is invalid.";
     UNAUTHENTICATED = "unauthenticated", UNAUTHORIZED, "Valid credentials are required.";
@@ -43,7 +44,7 @@ codes! {
     CONFLICT = "conflict", CONFLICT, "The present state of the resource does not allow the request.";
     GONE = "gone", GONE, "The resource no longer exists.";
     PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "The resource has changed since it was read.";
-    BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit.";
+    BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit of the operation.";
     TARGET_TOO_LONG = "target_too_long", URI_TOO_LONG, "The request target exceeds the length limit.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type or encoding is not supported.";
     VALIDATION_FAILED = "validation_failed", UNPROCESSABLE_ENTITY, "Values are invalid; `errors` lists the places.";

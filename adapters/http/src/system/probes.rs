@@ -1,15 +1,14 @@
-//! The endpoints for health, readiness, keys and metrics.
+//! The endpoints for health, readiness and keys.
 
 use super::readiness::Readiness;
 use crate::{
     parts::State,
     problem::{Problem, code},
 };
-use http::header::{AUTHORIZATION, CACHE_CONTROL};
+use http::header::CACHE_CONTROL;
 use poem::{Endpoint, FromRequest as _, Request, Response, Result, handler, web::Data};
 use serde_json::json;
 use std::sync::Arc;
-use subtle::ConstantTimeEq as _;
 
 /// Answers that the process is alive. It does not ask the store, so a supervisor does not restart the process because
 /// the store is down.
@@ -44,18 +43,4 @@ pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
         .content_type("application/jwk-set+json")
         .header(CACHE_CONTROL, "public, max-age=300")
         .body(state.app.ports.tokens.jwks())
-}
-
-/// Answers with the metrics. A caller needs the metrics token, if one is configured.
-#[handler]
-pub(crate) fn metrics(request: &Request, Data(state): Data<&Arc<State>>) -> Result<Response, Problem> {
-    let render = state.config.metrics.as_ref().ok_or_else(|| Problem::of(code::NOT_FOUND))?;
-    if let Some(token) = &state.config.metrics_token {
-        let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let sent = sent.strip_prefix("Bearer ").unwrap_or_default();
-        if !bool::from(sent.as_bytes().ct_eq(token.as_bytes())) {
-            return Err(Problem::of(code::UNAUTHENTICATED).with_detail("the metrics token is required"));
-        }
-    }
-    Ok(Response::builder().content_type("text/plain; version=0.0.4").body(render()))
 }

@@ -2,10 +2,21 @@
 
 use crate::support::{BOUND, SHORT, TestServer, config, config_with};
 use bytes::Bytes;
+use futures_util::stream;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http2::{SendRequest, handshake};
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    body::Frame,
+    client::conn::http2::{SendRequest, handshake},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use tokio::{net::TcpStream, task::JoinHandle};
 
 type Sender = SendRequest<Full<Bytes>>;
@@ -58,6 +69,39 @@ async fn a_body_without_length_is_limited() {
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     let (status, _) = send(&mut sender, request(Method::POST, "/length", vec![0; 1000])).await;
     assert_eq!(status, StatusCode::OK);
+}
+
+/// A body of 1 MiB that counts the bytes that the client has sent or is about to send.
+fn counted(sent: &Arc<AtomicUsize>) -> BoxBody<Bytes, Infallible> {
+    let sent = Arc::clone(sent);
+    let pieces = (0..64).map(move |_| {
+        sent.fetch_add(PIECE, Ordering::SeqCst);
+        Ok(Frame::data(Bytes::from_static(&[b'a'; PIECE])))
+    });
+    BoxBody::new(StreamBody::new(stream::iter(pieces)))
+}
+
+const PIECE: usize = 16 << 10;
+
+#[tokio::test]
+async fn a_client_sends_one_window_of_a_body_that_is_not_read() {
+    let server = TestServer::start(config()).await;
+    let socket = TcpStream::connect(server.address).await.unwrap();
+    let (mut sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(socket)).await.unwrap();
+    tokio::spawn(connection);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let change = |body| Request::post("http://a/change").body(body).unwrap();
+    let waiting = tokio::spawn(sender.send_request(change(counted(&sent))));
+    server.wait_at_gate(1).await;
+    // While these are answered, the client could send the whole body.
+    for _ in 0..20 {
+        let hello = Request::get("http://a/hello").body(BoxBody::new(Empty::new())).unwrap();
+        sender.send_request(hello).await.unwrap().into_body().collect().await.unwrap();
+    }
+    let sent = sent.load(Ordering::SeqCst);
+    assert!((PIECE..=6 * PIECE).contains(&sent), "{sent}");
+    server.gate.open.add_permits(1);
+    assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

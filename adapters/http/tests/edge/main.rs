@@ -3,6 +3,7 @@
 
 mod access_log;
 mod answers;
+mod bodies;
 mod connections;
 mod http2;
 mod places;

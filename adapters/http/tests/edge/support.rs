@@ -37,7 +37,8 @@ pub(crate) struct TestServer {
     pub(crate) gate: Arc<Gate>,
 }
 
-/// `GET /gate` and `POST /change` wait at the gate until a permit is added to `open`.
+/// `GET /gate`, `POST /change` and `POST /hold` wait at the gate until a permit is added to `open`. The last one reads
+/// its body before.
 pub(crate) struct Gate {
     pub(crate) waiting: AtomicUsize,
     pub(crate) open: Semaphore,
@@ -113,6 +114,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/page", get(make(page)).post(make(page)))
         .at("/gate", get(make(wait_at(&gate))))
         .at("/change", post(make(wait_at(&gate))))
+        .at("/hold", post(make(read_and_wait_at(&gate))))
         .boxed()
 }
 
@@ -125,6 +127,21 @@ fn wait_at(gate: &Arc<Gate>) -> impl Fn(Request) -> BoxFuture<'static, &'static 
             gate.waiting.fetch_add(1, Ordering::SeqCst);
             gate.open.acquire().await.unwrap().forget();
             "through"
+        })
+    }
+}
+
+/// An endpoint that reads its body, and then does what [`wait_at`] does.
+fn read_and_wait_at(
+    gate: &Arc<Gate>,
+) -> impl Fn(Request) -> BoxFuture<'static, Result<&'static str>> + Send + Sync + use<> {
+    let wait = wait_at(gate);
+    move |mut request| {
+        let body = request.take_body();
+        let through = wait(request);
+        Box::pin(async move {
+            body.into_bytes().await?;
+            Ok(through.await)
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     causes::{driver_error, with_causes},
     config::{Config, StoreChoice},
     data_dir::DataDir,
-    listen::{ListenError, listen},
+    listen::{ListenError, listen, listen_for_metrics},
     stores::{self, OpenStore},
 };
 use skep_application::operations::{InstanceKeys, KeyPurpose};
@@ -127,6 +127,22 @@ pub(super) async fn redis(config: &Config) -> Option<Finding> {
             format!("cannot be used: {}", with_causes(&*error, ": ")),
             "check that the server runs, and REDIS_URL; until it answers, each instance counts rate limits by itself",
         ),
+    })
+}
+
+/// Checks the address of the metrics, if they have one.
+pub(super) async fn metrics_port(config: &Config) -> Option<Finding> {
+    const NAME: &str = "metrics port";
+    let address = config.metrics_address?;
+    Some(match listen_for_metrics(address).await {
+        Ok(_) => Finding::ok(NAME, format!("{address} is free")),
+        // The check can run beside the server.
+        Err(error) if error.is_in_use() => {
+            let remedy =
+                "nothing, if it is the server that you mean; otherwise set SKEP_METRICS_ADDRESS to another port";
+            Finding::note(NAME, error.problem, remedy)
+        }
+        Err(ListenError { problem, remedy, .. }) => Finding::wrong(NAME, problem, remedy),
     })
 }
 

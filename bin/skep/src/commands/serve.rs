@@ -1,23 +1,29 @@
 //! `skep serve`.
 
 use crate::{
-    Skep,
+    Skep, check,
     config::Config,
-    listen::listen,
+    listen::{listen, listen_for_metrics},
     telemetry::{Metrics, OpenTelemetry, Telemetry},
     waiting::report_redis,
 };
+use futures_util::future::OptionFuture;
 use skep_application::kernel::{Actor, BoxError, Runtime};
 use skep_http::{
-    Api, ApiConfig,
+    Api, ApiConfig, MetricsPage,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How long browsers use HTTPS alone after an answer: two years.
 const HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
+/// The most connections to the address of the metrics. A few collectors use it.
+const METRICS_CONNECTIONS: usize = 64;
 /// How often expired rows are deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How often the recorder of metrics drops what it no longer needs.
@@ -28,8 +34,15 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let telemetry = Arc::new(Telemetry::start(&config.log_level, config.log_format, config.traces.as_ref())?);
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
+    let metrics_listener = match config.metrics_address {
+        Some(address) => Some(listen_for_metrics(address).await?),
+        None => None,
+    };
     let url = config.base_url(address.port());
     tokio::spawn(report_redis(config.clone()));
+    if let Some(warning) = check::unnamed_proxy(config) {
+        tracing::warn!(remedy = warning.remedy, "{}", warning.text);
+    }
     // Before the start, which may wait for the store: as the first process of a container, a process without a handler
     // does not get the signal.
     let shutdown = CancellationToken::new();
@@ -41,14 +54,25 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     };
     let skep = skep?;
     let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
-    let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
+    let page = metrics_page(config, &skep, &metrics, &telemetry);
+    let service = Api::build(skep.app.clone(), api_config(config, &skep, &page));
     let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());
-    welcome(&skep, &url, address, config, token.as_deref());
+    let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    welcome(&skep, &url, address, metrics_address, config, token.as_deref());
+    let metrics_server = metrics_listener.map(|listener| {
+        let (endpoint, routes) = page.alone();
+        let mut edge = edge_config(config, &skep, "", routes, false);
+        edge.limits.max_connections = METRICS_CONNECTIONS;
+        tokio::spawn(serve(listener, endpoint, edge, shutdown.clone()))
+    });
     let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {
         tracing::error!(%error, "the background work failed");
+    }
+    if let Some(Err(error)) = OptionFuture::from(metrics_server).await {
+        tracing::error!(%error, "the server of the metrics failed");
     }
     skep.close().await;
     telemetry.end().await;
@@ -56,20 +80,21 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn api_config(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> ApiConfig {
-    // Where other machines reach the server, metrics need the token.
-    let served = config.metrics_token.is_some() || config.host.is_loopback();
+fn metrics_page(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> MetricsPage {
     let (metrics, telemetry, gauges) = (metrics.clone(), telemetry.clone(), skep.gauges());
     let render = move || {
         gauges.record();
         metrics.render(telemetry.lost_lines())
     };
+    MetricsPage::new(render, config.metrics_token.as_ref().map(|token| &*token.0))
+}
+
+fn api_config(config: &Config, skep: &Skep, page: &MetricsPage) -> ApiConfig {
     ApiConfig {
         cursor_key: skep.cursor_key,
         limits: config.limits,
         docs: config.docs,
-        metrics: served.then(|| Arc::new(render) as Arc<dyn Fn() -> String + Send + Sync>),
-        metrics_token: config.metrics_token.as_ref().map(|token| token.0.clone()),
+        metrics: config.serves_metrics_with_api().then(|| page.clone()),
     }
 }
 
@@ -79,6 +104,7 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
     edge.limits.max_connections = config.max_connections;
     edge.limits.http2_max_streams = config.http2_streams;
     edge.clients = config.clients.clone();
+    edge.bodies = config.bodies;
     edge.timeouts = config.timeouts;
     edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
     edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));
@@ -98,7 +124,14 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
 /// Prints the addresses of the server and, before the first admin exists, the command that makes one.
 ///
 /// The command is refused as it stands: the e-mail address, the name and the password are empty.
-fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: Option<&str>) {
+fn welcome(
+    skep: &Skep,
+    url: &str,
+    address: SocketAddr,
+    metrics: Option<SocketAddr>,
+    config: &Config,
+    token: Option<&str>,
+) {
     tell!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
     tell!("  API        {url}/api/v1");
     if config.docs {
@@ -106,6 +139,9 @@ fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: 
     }
     tell!("  OpenAPI    {url}/openapi.json");
     tell!("  health     {url}/health, {url}/ready");
+    if let Some(metrics) = metrics {
+        tell!("  metrics    http://{metrics}/metrics");
+    }
     if let Some(token) = token {
         tell!("");
         let least = config.policies.passwords.min_chars();

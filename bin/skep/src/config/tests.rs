@@ -26,7 +26,7 @@ fn nothing_is_needed() {
     assert_eq!((config.host.is_loopback(), config.port, config.store), (true, 8080, StoreChoice::Sqlite));
     assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
     assert_eq!(config.limits, RequestLimits::default());
-    assert_eq!(config.timeouts, Timeouts::default());
+    assert_eq!((config.timeouts, config.bodies), (Timeouts::default(), BodyLimits::default()));
     let limits = skep_http::edge::Limits::default();
     assert_eq!((config.max_connections, config.http2_streams), (limits.max_connections, limits.http2_max_streams));
     assert_eq!(config.clients, ClientLimits::default());
@@ -106,6 +106,30 @@ fn a_client_may_take_what_is_set() {
         assert_eq!(faults(&[(name, "0")]), [name]);
     }
     assert_eq!(faults(&[("SKEP_UNCOUNTED_NETWORKS", "10.0.0.0/33")]), ["SKEP_UNCOUNTED_NETWORKS"]);
+}
+
+#[test]
+fn bodies_are_given_the_memory_that_is_set() {
+    let config = read(&[("SKEP_BODY_MEMORY", "128"), ("SKEP_BODY_PIECES", "16")]).unwrap();
+    assert_eq!((config.bodies.memory_bytes, config.bodies.small_pieces), (128 << 20, 16));
+    // Below that, the share of a network would be less than the largest body.
+    assert!(u64::from(4_u8) << 20 >= 4 * skep_http::edge::Limits::default().max_body_bytes);
+    assert_eq!(faults(&[("SKEP_BODY_MEMORY", "3"), ("SKEP_BODY_PIECES", "15")]).len(), 2);
+}
+
+#[test]
+fn metrics_that_others_could_read_need_a_token_or_an_address_of_their_own() {
+    let with_api = |variables: &[(&str, &str)]| read(variables).unwrap().serves_metrics_with_api();
+    assert!(with_api(&[]));
+    let (url, token) = (("PUBLIC_URL", "https://api.example.com"), ("SKEP_METRICS_TOKEN", "sixteen-letters!"));
+    for public in [&[url][..], &[("SKEP_TRUSTED_PROXIES", "127.0.0.1")], &[("HOST", "0.0.0.0"), url]] {
+        assert!(!with_api(public), "{public:?}");
+        assert!(with_api(&[public, &[token]].concat()), "{public:?}");
+    }
+    let address = ("SKEP_METRICS_ADDRESS", "[::1]:9464");
+    assert!(!with_api(&[address]) && !with_api(&[address, url, token]), "they are at their own address alone");
+    assert_eq!(read(&[address]).unwrap().metrics_address.map(|address| address.port()), Some(9464));
+    assert_eq!(faults(&[("SKEP_METRICS_ADDRESS", "9464")]), ["SKEP_METRICS_ADDRESS"]);
 }
 
 #[test]

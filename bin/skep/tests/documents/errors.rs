@@ -30,7 +30,7 @@ Every error of the API is a problem document ([RFC 9457](https://www.rfc-editor.
 }
 ```
 
-Programs should use `code`, which is stable. `detail` is for people and may change. `errors` has every wrong place: `pointer` is a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the body, and `parameter` is the name of a parameter. The log of the server has the `request_id`; include it when you report a problem.
+Programs should use `code`, which is stable. `detail` is for people and may change. `errors` has the wrong places, at most the first 20, and `errors_left_out` the number of the others. Long keys of the body are cut. `pointer` is a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the body, and `parameter` is the name of a parameter. The log of the server has the `request_id`; include it when you report a problem.
 
 429 and 503 have `Retry-After`, in seconds. A repeat with the same `Idempotency-Key` is safe.
 

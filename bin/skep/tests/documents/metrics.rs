@@ -34,7 +34,7 @@ Set `OTEL_EXPORTER_OTLP_ENDPOINT` to an OpenTelemetry collector, for example `ht
 
 ## Metrics
 
-`GET /metrics` answers in the text format of Prometheus. It is open while `HOST` is the loopback. Otherwise it requires `SKEP_METRICS_TOKEN` as a bearer token. Where OpenTelemetry has a name for a metric or label, it is used, in the spelling of Prometheus. The names of other metrics begin with `skep_`, and those about the process with `process_`. No client can make up the value of a label.
+`GET /metrics` answers in the text format of Prometheus. It is open while only this machine reaches the server: `HOST` is the loopback, and neither `PUBLIC_URL` nor `SKEP_TRUSTED_PROXIES` is set. Otherwise it requires `SKEP_METRICS_TOKEN` as a bearer token, or an address of its own (`SKEP_METRICS_ADDRESS`). Where OpenTelemetry has a name for a metric or label, it is used, in the spelling of Prometheus. The names of other metrics begin with `skep_`, and those about the process with `process_`. No client can make up the value of a label.
 
 | metric | kind | labels | meaning | printed |
 | --- | --- | --- | --- | --- |

@@ -12,7 +12,7 @@ use crate::{
 use operations::{Operation, Token};
 use serde_json::json;
 use skep_application::identity::AccessClaims;
-use skep_journeys::{Client, Deployment, Store};
+use skep_journeys::{Client, Connection, Deployment, Store};
 use table::{CALLERS, Row, TABLE, WORTHLESS, read};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
@@ -20,6 +20,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("authorization::rule", a_wrong_table_is_caught),
     Journey::new("authorization::members", no_caller_sets_protected_members),
     Journey::new("authorization::metrics_token", metrics_need_their_own_token),
+    Journey::new("authorization::metrics_address", metrics_are_not_served_to_clients_of_a_proxy),
 ];
 
 /// The paths that the document does not describe.
@@ -255,4 +256,29 @@ fn metrics_need_their_own_token(store: &Store) {
     visitor.with_token(token).get("/metrics").send().expect(200);
     visitor.with_token(token).get(PRODUCTS).send().refused(401, "invalid_token");
     shop.server.stop();
+}
+
+fn metrics_are_not_served_to_clients_of_a_proxy(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("PUBLIC_URL", "https://shop.test");
+    let server = deployment.start();
+    assert_eq!(server.log().matches("share its limits").count(), 1, "{}", server.log());
+    server.visitor().get("/metrics").send().refused(404, "not_found");
+    server.stop();
+    deployment.set("SKEP_TRUSTED_PROXIES", "127.0.0.1");
+    deployment.set("SKEP_METRICS_ADDRESS", "127.0.0.1:0");
+    let server = deployment.start();
+    assert_eq!(server.log().matches("share its limits").count(), 0, "{}", server.log());
+    server.visitor().get("/metrics").send().refused(404, "not_found");
+    let out = server.out();
+    let (_, address) = out.split_once("metrics    http://").expect("the address of the metrics is printed");
+    let address = address.split('/').next().and_then(|text| text.parse().ok()).expect("an address");
+    let get = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        Connection::open(address).and_then(|mut connection| connection.exchange(request.as_bytes())).expect("an answer")
+    };
+    let metrics = get("/metrics");
+    assert!(String::from_utf8_lossy(&metrics.body).contains("http_server_received_body_bytes 0"), "{metrics:?}");
+    assert_eq!((metrics.status, get(PRODUCTS).status), (200, 404));
+    server.stop();
 }

@@ -1,5 +1,6 @@
 //! The edge of the built binary against clients that are slow, silent, too many or confusing.
 
+mod bodies;
 mod heads;
 mod http2;
 mod many;
@@ -17,6 +18,9 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     edge("edge::slow", slow::slow_clients_are_cut_and_others_are_served),
     edge("edge::smuggling", smuggling::one_request_is_never_read_as_two),
     edge("edge::heads", heads::heads_and_bodies_that_are_too_large),
+    edge("edge::keep_alive", bodies::a_connection_goes_on_after_an_answer_that_needs_no_body),
+    edge("edge::keep_alive_limited", bodies::a_connection_goes_on_after_too_many_requests),
+    edge("edge::bodies", bodies::bodies_that_cost_more_than_their_bytes_are_refused),
     edge("edge::methods", heads::methods_and_their_answers),
     edge("edge::headers", heads::every_answer_has_the_security_headers),
     edge("edge::cors", heads::an_origin_is_allowed_by_name_or_not_at_all),

@@ -24,7 +24,7 @@ const SHARED: &[(&str, &[Code])] = &[
     ("NotFound", &[declared(NotFound::REFUSALS, 0)]),
     ("Conflict", &[code::CONFLICT]),
     ("PreconditionFailed", &[declared(Unmet::REFUSALS, 1)]),
-    ("BodyTooLarge", &[Code { meaning: "The body is larger than 1 MiB.", ..code::BODY_TOO_LARGE }]),
+    ("BodyTooLarge", &[code::BODY_TOO_LARGE]),
     ("UnsupportedMediaType", &[code::UNSUPPORTED_MEDIA_TYPE]),
     ("Unprocessable", &[declared(Invalid::REFUSALS, 0), declared(KeyReused::REFUSALS, 0)]),
     ("PreconditionRequired", &[declared(Unmet::REFUSALS, 0)]),

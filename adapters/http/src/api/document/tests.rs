@@ -1,6 +1,7 @@
 use crate::{
     Api,
     api::{Operation, status},
+    edge::BodyLimits,
 };
 use serde_json::{Value, json};
 use skep_domain::{
@@ -100,6 +101,21 @@ fn operations_have_names_tags_summaries_and_problems() {
                 "{name} {status}"
             );
         }
+    }
+}
+
+#[test]
+fn every_operation_with_a_body_limits_it_and_says_so() {
+    let document = document();
+    let known: Vec<&Operation> = Api::operations().collect();
+    for (_, _, operation) in operations(&document) {
+        let id = operation["operationId"].as_str().unwrap();
+        let limit = known.iter().find(|known| known.id == id).unwrap().body;
+        assert_eq!(limit.is_some(), operation["requestBody"].is_object(), "{id}");
+        let text = limit.map(|limit| json!(format!("At most {} KiB.", limit.bytes >> 10)));
+        assert_eq!(operation["requestBody"].get("description"), text.as_ref(), "{id}");
+        // The default budget holds several bodies of one network.
+        assert!(limit.is_none_or(|limit| limit.bytes <= BodyLimits::default().memory_bytes / 16), "{id}");
     }
 }
 

@@ -29,6 +29,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("10000")
         .form("a number from 1 to 1000000", "10000")
         .doc("The most connections of clients. For one more, the connection that has been idle longest is closed. If none is idle, the new one is answered 503 after a second. The process needs as many file descriptors."),
+    Setting::new("SKEP_BODY_MEMORY", "server.body_memory", Shape::Number)
+        .default("64")
+        .form("a number of MiB from 4 to 65536", "64")
+        .doc("The most bytes of request bodies that are held at the same time until their requests are answered, in MiB. One network, which is an IPv4 address or an IPv6 /48, gets a quarter. A request above it is answered 503."),
+    Setting::new("SKEP_BODY_PIECES", "server.body_pieces", Shape::Number)
+        .default("4096")
+        .form("a number from 16 to 1000000", "4096")
+        .doc("How many pieces of a request body may be smaller than 256 bytes, beyond the number of larger ones. A body in more small pieces is answered 400."),
     Setting::new("SKEP_HEADER_TIMEOUT", "server.header_timeout", Shape::Number)
         .default("10")
         .form(TIMEOUT, "10")
@@ -36,7 +44,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_BODY_TIMEOUT", "server.body_timeout", Shape::Number)
         .default("30")
         .form(TIMEOUT, "30")
-        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. Then the answer is 408, and the connection is closed."),
+        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. Operations with small bodies give it 10 s in total. Then the answer is 408, and the connection is closed."),
     Setting::new("SKEP_IDLE_TIMEOUT", "server.idle_timeout", Shape::Number)
         .default("75")
         .form(TIMEOUT, "75")
@@ -55,7 +63,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Whether the server has the page `/api-docs`."),
     Setting::secret("SKEP_METRICS_TOKEN", "server.metrics_token")
         .form("16 characters or more", "a-long-random-text")
-        .doc("The bearer token for `/metrics`. Without a token, `/metrics` is served only if HOST is the loopback."),
+        .doc("The bearer token for `/metrics`. Without a token, `/metrics` is served only if HOST is the loopback and neither PUBLIC_URL nor SKEP_TRUSTED_PROXIES is set, or at SKEP_METRICS_ADDRESS."),
+    Setting::new("SKEP_METRICS_ADDRESS", "server.metrics_address", Shape::Text)
+        .form("an IP address with a port, like 127.0.0.1:9464", "127.0.0.1:9464")
+        .doc("An address of its own for `/metrics`. Then PORT does not serve it. Without SKEP_METRICS_TOKEN, everyone who can reach this address can read the metrics."),
     Setting::new("LOG_LEVEL", "log.level", Shape::Text)
         .default("info")
         .form("error, warn, info, debug, trace, or directives like info,skep_http=debug", "info,skep_http=debug")

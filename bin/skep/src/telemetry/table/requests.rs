@@ -33,6 +33,17 @@ pub(super) const METRICS: &[Metric] = &[
         "Lines of the access log that were left out of the sample of requests that a client can make at will.",
     )
     .labels(&["kind"]),
+    Metric::new(
+        "http_server_received_body_bytes",
+        Kind::Gauge,
+        "bytes",
+        "Received bytes of request bodies whose requests are not answered yet, in steps of 4 KiB.",
+    ),
+    counter(
+        "http_server_request_bodies_refused_total",
+        "Request bodies that were refused while they arrived: too large, too slow (timeout), in too many small pieces, or above the limit of the bytes that all requests (memory) or those of one network may hold together.",
+    )
+    .labels(&["reason"]),
     counter("http_server_panics_total", "Requests that were answered 500 because their handler panicked."),
     // Limits.
     counter("skep_rate_limit_decisions_total", "Decisions of the limits of requests: allowed or limited.")

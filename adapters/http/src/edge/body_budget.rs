@@ -1,0 +1,197 @@
+//! The budget of received body bytes. All requests of the process share it, so that many bodies at the same time cannot
+//! use up the memory.
+
+use super::body_guard::BodyFault;
+use metrics::{Counter, Gauge};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Bytes are taken in steps of this size, so that most bodies take them once.
+const STEP: u64 = 4 << 10;
+
+/// The part of the budget that one network may hold: a quarter.
+const SHARES: u64 = 4;
+
+/// The bits of an IPv6 address that count. One customer can have a whole /48.
+const IPV6_PREFIX: u32 = 48;
+
+/// The bytes of request bodies that unanswered requests hold.
+pub(crate) struct BodyBudget {
+    most: u64,
+    taken: Mutex<Taken>,
+    /// The bytes that are taken, as a metric.
+    gauge: Gauge,
+    refusals: [(BodyFault, Counter); BodyFault::ALL.len()],
+}
+
+#[derive(Default)]
+struct Taken {
+    total: u64,
+    /// Networks that hold nothing have no entry, so there are at most as many as there are requests.
+    by_network: HashMap<IpAddr, u64>,
+}
+
+impl BodyBudget {
+    /// A budget of this many bytes. The recorder of metrics must be installed before.
+    pub(crate) fn new(most: u64) -> Self {
+        let refusal = |fault: BodyFault| {
+            (fault, metrics::counter!("http_server_request_bodies_refused_total", "reason" => fault.reason()))
+        };
+        Self {
+            most,
+            taken: Mutex::default(),
+            gauge: metrics::gauge!("http_server_received_body_bytes"),
+            refusals: BodyFault::ALL.map(refusal),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, network: IpAddr, bytes: u64) -> Result<(), BodyFault> {
+        let mut taken = self.lock();
+        if taken.total + bytes > self.most {
+            return Err(BodyFault::NoRoom);
+        }
+        let of_network = taken.by_network.get(&network).copied().unwrap_or_default() + bytes;
+        if of_network > self.most / SHARES {
+            return Err(BodyFault::NoShare);
+        }
+        taken.by_network.insert(network, of_network);
+        taken.total += bytes;
+        self.gauge.set(as_gauge(taken.total));
+        Ok(())
+    }
+
+    fn give_back(&self, network: IpAddr, bytes: u64) {
+        let mut taken = self.lock();
+        taken.total -= bytes;
+        if let Some(held) = taken.by_network.get_mut(&network) {
+            *held -= bytes;
+            if *held == 0 {
+                taken.by_network.remove(&network);
+            }
+        }
+        self.gauge.set(as_gauge(taken.total));
+    }
+
+    /// Counts a body that was refused.
+    pub(crate) fn count(&self, fault: BodyFault) {
+        if let Some((_, counter)) = self.refusals.iter().find(|(known, _)| *known == fault) {
+            counter.increment(1);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a budget is far below 2^53 bytes")]
+fn as_gauge(bytes: u64) -> f64 {
+    bytes as f64
+}
+
+/// The network whose share a client uses.
+fn network(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_PREFIX))).into(),
+    }
+}
+
+/// The bytes that one request holds. Dropping it gives them back.
+pub(crate) struct Held {
+    budget: Arc<BodyBudget>,
+    network: IpAddr,
+    bytes: AtomicU64,
+}
+
+impl Held {
+    /// Holds nothing yet, for a request of this client.
+    pub(crate) fn nothing(budget: Arc<BodyBudget>, client: IpAddr) -> Self {
+        Self { budget, network: network(client), bytes: AtomicU64::new(0) }
+    }
+
+    /// Holds this many bytes in total, or more. Only the guard of the body calls it, so no two calls overlap.
+    ///
+    /// # Errors
+    /// [`BodyFault::NoRoom`] or [`BodyFault::NoShare`]. Nothing has changed then.
+    pub(crate) fn grow_to(&self, bytes: u64) -> Result<(), BodyFault> {
+        let held = self.bytes.load(Ordering::Relaxed);
+        if bytes <= held {
+            return Ok(());
+        }
+        let wanted = bytes.next_multiple_of(STEP);
+        self.budget.take(self.network, wanted - held)?;
+        self.bytes.store(wanted, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts the body as refused.
+    pub(crate) fn count(&self, fault: BodyFault) {
+        self.budget.count(fault);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let bytes = *self.bytes.get_mut();
+        if bytes > 0 {
+            self.budget.give_back(self.network, bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(steps: u64) -> Arc<BodyBudget> {
+        Arc::new(BodyBudget::new(steps * STEP))
+    }
+
+    fn held(budget: &Arc<BodyBudget>, client: &str) -> Held {
+        Held::nothing(Arc::clone(budget), client.parse().unwrap())
+    }
+
+    #[test]
+    fn one_network_gets_a_quarter_and_others_get_the_rest() {
+        let budget = budget(8);
+        let greedy = [held(&budget, "192.0.2.1"), held(&budget, "192.0.2.1"), held(&budget, "::ffff:192.0.2.1")];
+        greedy[0].grow_to(STEP).unwrap();
+        greedy[1].grow_to(1).unwrap();
+        assert_eq!(greedy[2].grow_to(1), Err(BodyFault::NoShare));
+        assert_eq!(greedy[0].grow_to(STEP + 1), Err(BodyFault::NoShare));
+        let others: Vec<Held> = (2..5).map(|host| held(&budget, &format!("192.0.2.{host}"))).collect();
+        for other in &others {
+            other.grow_to(2 * STEP).unwrap();
+        }
+        assert_eq!(held(&budget, "192.0.2.9").grow_to(1), Err(BodyFault::NoRoom));
+    }
+
+    #[test]
+    fn an_ipv6_network_of_48_bits_has_one_share() {
+        let budget = budget(4);
+        let (first, same, other) =
+            (held(&budget, "2001:db8:1:2::3"), held(&budget, "2001:db8:1:ff::1"), held(&budget, "2001:db8:2::1"));
+        first.grow_to(1).unwrap();
+        assert_eq!(same.grow_to(1), Err(BodyFault::NoShare));
+        other.grow_to(1).unwrap();
+    }
+
+    #[test]
+    fn a_request_gives_back_what_it_holds() {
+        let budget = budget(4);
+        let first = held(&budget, "192.0.2.1");
+        first.grow_to(10).unwrap();
+        first.grow_to(STEP).unwrap();
+        assert_eq!(held(&budget, "192.0.2.1").grow_to(1), Err(BodyFault::NoShare));
+        drop(first);
+        let taken = budget.lock();
+        assert_eq!((taken.total, taken.by_network.len()), (0, 0));
+    }
+}

@@ -1,0 +1,98 @@
+//! The body of a request while the request is answered. The handler reads it through the guard. The edge takes care of
+//! the rest, because an HTTP/1 connection can be used again only after the whole body was read.
+
+use super::{
+    body_budget::{BodyBudget, Held},
+    body_guard::BodyFault,
+};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Body;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// A body that is passed between the edge and the guard, and the bytes of it that the request holds.
+pub(crate) struct Intake<B> {
+    place: Mutex<Place<B>>,
+    held: Held,
+}
+
+enum Place<B> {
+    /// No handler reads it, or none does any more.
+    Edge(B),
+    Guard,
+    /// It was read to its end.
+    Read,
+}
+
+impl<B> Intake<B> {
+    pub(crate) fn new(body: B, budget: Arc<BodyBudget>, client: IpAddr) -> Self {
+        Self { place: Mutex::new(Place::Edge(body)), held: Held::nothing(budget, client) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place<B>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lends the body to the guard. `None` if it is there already.
+    pub(super) fn lend(&self) -> Option<B> {
+        let mut place = self.lock();
+        match std::mem::replace(&mut *place, Place::Guard) {
+            Place::Edge(body) => Some(body),
+            other => {
+                *place = other;
+                None
+            }
+        }
+    }
+
+    /// Takes the body back from the guard. `None` means that it was read to its end.
+    pub(super) fn take_back(&self, body: Option<B>) {
+        *self.lock() = body.map_or(Place::Read, Place::Edge);
+    }
+
+    /// Holds this many bytes of the budget.
+    pub(super) fn hold(&self, bytes: u64) -> Result<(), BodyFault> {
+        self.held.grow_to(bytes)
+    }
+
+    /// Counts the body as refused.
+    pub(super) fn refused(&self, fault: BodyFault) {
+        self.held.count(fault);
+    }
+
+    /// Whether the whole body was read.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(*self.lock(), Place::Read)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Intake<B> {
+    /// Reads and discards the rest of the body if it is known to have at most `most` bytes. Returns whether the whole
+    /// body was read within the time. If a handler still reads it, it was not.
+    pub(crate) async fn discard(&self, most: u64, within: Duration) -> bool {
+        if self.is_read() {
+            return true;
+        }
+        let Some(mut body) = self.lend() else { return false };
+        if !body.size_hint().upper().is_some_and(|rest| rest <= most) {
+            self.take_back(Some(body));
+            return false;
+        }
+        let rest = async {
+            while let Some(frame) = body.frame().await {
+                if frame.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        let is_read = timeout(within, rest).await.unwrap_or(false);
+        self.take_back((!is_read).then_some(body));
+        is_read
+    }
+}

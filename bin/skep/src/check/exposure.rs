@@ -1,0 +1,105 @@
+//! Checks of the settings that decide who reaches the server, and what others can see.
+
+use super::finding::Finding;
+use crate::config::Config;
+
+const NAME: &str = "configuration";
+
+/// The notes about a server that clients on other machines reach.
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let Some(reason) = config.reached_by() else { return vec![] };
+    let others = format!("other machines can reach this server, because {reason}");
+    let mut findings = vec![];
+    if !config.host.is_loopback() && config.public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
+        findings.push(Finding::note(
+            NAME,
+            format!("{others}; over http, passwords and tokens are not encrypted"),
+            "put a proxy with TLS in front of it, and set PUBLIC_URL to its https address",
+        ));
+    }
+    if config.metrics_address.is_none() && config.metrics_token.is_none() {
+        findings.push(Finding::note(
+            NAME,
+            format!("{others}; /metrics is not served"),
+            "to serve it, set SKEP_METRICS_TOKEN to a text of 16 characters or more, or SKEP_METRICS_ADDRESS",
+        ));
+    }
+    if !config.host.is_loopback() && config.docs {
+        let text = format!("{others} and read /api-docs");
+        findings.push(Finding::note(NAME, text, "set SKEP_DOCS=off to hide the page"));
+    }
+    findings.extend(open_metrics(config));
+    findings.extend(unnamed_proxy(config));
+    findings
+}
+
+/// Metrics at an address that other machines reach.
+fn open_metrics(config: &Config) -> Option<Finding> {
+    let address = config.metrics_address.filter(|address| !address.ip().is_loopback())?;
+    config.metrics_token.is_none().then(|| {
+        let text = format!("everyone who can reach {address} can read /metrics");
+        Finding::note(NAME, text, "set SKEP_METRICS_TOKEN, or set SKEP_METRICS_ADDRESS to a loopback address")
+    })
+}
+
+/// A public address without a proxy whose `X-Forwarded-For` is believed. `serve` logs it as a warning at the start.
+pub(crate) fn unnamed_proxy(config: &Config) -> Option<Finding> {
+    (config.public_url.is_some() && config.trusted_proxies.is_empty()).then(|| {
+        Finding::note(
+            NAME,
+            "PUBLIC_URL is set and SKEP_TRUSTED_PROXIES is not: clients behind a proxy count as one address and share its limits",
+            "set SKEP_TRUSTED_PROXIES to the network of the proxy, for example 127.0.0.1 if it is on this machine",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(variables: &[(&str, &str)]) -> Vec<String> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let findings = findings(&Config::from_variables(variables).unwrap());
+        assert!(findings.iter().all(|finding| finding.remedy.is_some()), "{findings:?}");
+        findings.into_iter().map(|finding| finding.text).collect()
+    }
+
+    fn has(found: &[String], part: &str) -> bool {
+        found.iter().any(|text| text.contains(part))
+    }
+
+    #[test]
+    fn a_server_for_this_machine_alone_needs_no_note() {
+        assert_eq!(texts(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_proxy_in_front_needs_a_token_for_metrics_and_a_name() {
+        let url = ("PUBLIC_URL", "https://api.example.com");
+        let found = texts(&[url]);
+        assert!(
+            has(&found, "PUBLIC_URL is set; /metrics is not served") && has(&found, "share its limits"),
+            "{found:?}"
+        );
+        let token = ("SKEP_METRICS_TOKEN", "sixteen-letters!");
+        assert_eq!(texts(&[url, token, ("SKEP_TRUSTED_PROXIES", "127.0.0.1")]), Vec::<String>::new());
+        let found = texts(&[("SKEP_TRUSTED_PROXIES", "127.0.0.1")]);
+        assert!(has(&found, "SKEP_TRUSTED_PROXIES is set; /metrics is not served"), "{found:?}");
+    }
+
+    #[test]
+    fn a_server_in_a_network_shows_what_others_can_see() {
+        let found = texts(&[("HOST", "0.0.0.0"), ("PUBLIC_URL", "http://10.0.0.5:8080")]);
+        for part in ["not encrypted", "/metrics is not served", "read /api-docs", "share its limits"] {
+            assert!(has(&found, part), "{part}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn metrics_at_an_address_of_their_own_are_open_to_all_who_reach_it() {
+        let proxy = ("SKEP_TRUSTED_PROXIES", "127.0.0.1");
+        assert_eq!(texts(&[proxy, ("SKEP_METRICS_ADDRESS", "127.0.0.1:9464")]), Vec::<String>::new());
+        let found = texts(&[proxy, ("SKEP_METRICS_ADDRESS", "10.0.0.5:9464")]);
+        assert!(has(&found, "everyone who can reach 10.0.0.5:9464"), "{found:?}");
+    }
+}
