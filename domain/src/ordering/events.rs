@@ -43,6 +43,22 @@ events! {
         /// Whether the customer has paid and must get the money back.
         refund_due: bool,
     }
+
+    /// The whole total of an order was paid.
+    OrderPaid = "ordering.order_paid.v1" of order_id {
+        /// The order that was paid.
+        order_id: OrderId,
+        /// The account that placed the order.
+        customer_id: UserId,
+        /// The amount that was paid, which is the sum of the lines.
+        total: Money,
+        /// The status before the payment.
+        from: OrderStatus,
+        /// The status now. It stays the same if the order had ended before the payment.
+        to: OrderStatus,
+        /// Whether the order had ended before the payment, so that the customer must get the money back.
+        refund_due: bool,
+    }
 }
 
 impl OrderPlaced {
@@ -66,6 +82,21 @@ impl OrderCancelled {
             order_id: order.id,
             customer_id: order.customer_id,
             trigger: change.trigger,
+            from: change.from.status(),
+            to: change.to.status(),
+            refund_due: change.to.payment == PaymentState::RefundDue,
+        }
+    }
+}
+
+impl OrderPaid {
+    /// The event of this order, whose payment is `change`.
+    #[must_use]
+    pub fn of(order: &Order, change: &StatusChange) -> Self {
+        Self {
+            order_id: order.id,
+            customer_id: order.customer_id,
+            total: order.total,
             from: change.from.status(),
             to: change.to.status(),
             refund_due: change.to.payment == PaymentState::RefundDue,
@@ -129,5 +160,29 @@ mod tests {
             "refund_due": true,
         });
         assert_payload(&event, Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn the_payload_of_a_paid_order_does_not_change() {
+        let mut order = order();
+        let change = order.apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap().unwrap();
+        let payload = json!({
+            "order_id": "00000000-0000-0000-0000-000000000001",
+            "customer_id": "00000000-0000-0000-0000-000000000002",
+            "total": { "amount": 1000, "currency": "EUR" },
+            "from": "pending",
+            "to": "paid",
+            "refund_due": false,
+        });
+        assert_payload(&OrderPaid::of(&order, &change), Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn a_payment_after_the_cancellation_is_due_for_a_refund() {
+        let mut order = self::order();
+        order.apply(Trigger::Cancel, Timestamp::MIN).unwrap();
+        let change = order.apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap().unwrap();
+        let event = OrderPaid::of(&order, &change);
+        assert_eq!((event.from, event.to, event.refund_due), (OrderStatus::Cancelled, OrderStatus::Cancelled, true));
     }
 }

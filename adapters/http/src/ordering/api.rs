@@ -7,12 +7,12 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
-use skep_application::ordering::{CancelOrderCommand, OrderView};
+use skep_application::ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderView};
 use skep_domain::shared::OrderId;
 
 #[derive(Tags)]
 enum Tag {
-    /// Placing, reading and canceling orders.
+    /// Placing, reading and canceling orders, and confirming that they were paid.
     Ordering,
 }
 
@@ -79,5 +79,22 @@ impl OrderingApi {
     ) -> Result<Shown<OrderBody>, Problem> {
         let command = CancelOrderCommand { order_id: id.0, precondition };
         Ok(shown(caller.app().ordering.cancel_order.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// Confirm the payment of an order
+    ///
+    /// Records that the whole total of the order was paid, for example by a bank transfer. Needs the role `admin`. An
+    /// order that is already paid is returned unchanged. If the order was cancelled before, its status stays the same,
+    /// and the event `ordering.order_paid.v1` says that the customer must get the money back.
+    #[oai(path = "/orders/:id/confirm-payment", method = "post", operation_id = "confirm_payment")]
+    async fn confirm_payment(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<OrderId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<OrderBody>, Problem> {
+        let command = ConfirmPaymentCommand { order_id: id.0, precondition };
+        Ok(shown(caller.app().ordering.confirm_payment.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 }

@@ -215,9 +215,11 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "PUT", &format!("{path}/stock"), &admin, &json!({ "on_hand": 7 })).await;
     let lines = json!({ "lines": [{ "product_id": product, "quantity": 2 }] });
     let order = call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
-    let cancel = format!("/api/v1/orders/{}/cancel", order["id"].as_str().unwrap());
-    let request = Request::post(cancel).header("authorization", format!("Bearer {admin}")).body(String::new());
-    assert!(kit.call(request.unwrap()).await.status().is_success());
+    for step in ["confirm-payment", "cancel"] {
+        let path = format!("/api/v1/orders/{}/{step}", order["id"].as_str().unwrap());
+        let request = Request::post(path).header("authorization", format!("Bearer {admin}")).body(String::new());
+        assert!(kit.call(request.unwrap()).await.status().is_success());
+    }
     let request = Request::delete(&path).header("authorization", format!("Bearer {admin}")).header("if-match", "*");
     assert!(kit.call(request.body(String::new()).unwrap()).await.status().is_success());
     let parent = json!({ "name": "Sweets", "slug": "sweets" });

@@ -13,7 +13,8 @@ use crate::{
     item::Item,
     state::{EndState, rows},
     step::{
-        Caller, Step, Target, key, key_of, limit, one_of_two, parallel_key, parallel_shopper, shopper, steps, which,
+        Caller, Step, Target, key, key_of, limit, manager, one_of_two, parallel_key, parallel_shopper, shopper, steps,
+        which,
     },
 };
 use async_trait::async_trait;
@@ -65,6 +66,8 @@ impl From<&Reservation> for Claim {
 pub struct Sold {
     /// The order as callers see it.
     pub order: OrderView,
+    /// The name of the state of its payment.
+    pub payment: &'static str,
     /// One claim for each product, sorted.
     pub claims: Vec<Claim>,
 }
@@ -103,6 +106,7 @@ impl Context for Ordering {
             (18, steps(shopper(), place(4), key())),
             // A customer cancels few orders. With several keys, two cancellations would rarely use the same key.
             (9, steps(shopper(), which().prop_map(Operation::Cancel), key_of(1))),
+            (3, steps(manager(), which().prop_map(Operation::Confirm), key_of(1))),
             (4, steps(shopper(), which().prop_map(Operation::GetOrder), key())),
             (8, steps(shopper(), list, key())),
         ]
@@ -117,6 +121,7 @@ impl Context for Ordering {
         let operation = prop_oneof![
             8 => lines.prop_map(Operation::Place),
             4 => one_of_two().prop_map(Operation::Cancel),
+            2 => one_of_two().prop_map(Operation::Confirm),
             1 => one_of_two().prop_map(Operation::GetOrder),
             // Without a count, because a separate statement reads it, possibly at another moment than the rows.
             1 => (any::<bool>(), 1..4_i64).prop_map(|(descends, limit)| Operation::List(descends, limit, false)),
@@ -138,6 +143,9 @@ impl Context for Ordering {
             "CancelOrder Order",
             "CancelOrder not_found",
             "CancelOrder idempotency_key_reused",
+            "ConfirmPayment Order",
+            "ConfirmPayment not_found",
+            "ConfirmPayment forbidden",
             "GetOrder Order",
             "GetOrder not_found",
             "ListOrders Orders",
@@ -159,8 +167,9 @@ impl Context for Ordering {
         for id in orders {
             let mut claims: Vec<Claim> = tx.stock().list_reservations(id).await?.iter().map(Claim::from).collect();
             claims.sort();
+            let payment = tx.orders().find(id).await?.map_or("missing", |order| order.progress.payment.name());
             let order = store.find_order(Scope::All, id).await?;
-            state.get_mut::<Stored>().orders.extend(order.map(|order| (id, Sold { order, claims })));
+            state.get_mut::<Stored>().orders.extend(order.map(|order| (id, Sold { order, payment, claims })));
         }
         tx.rollback().await
     }

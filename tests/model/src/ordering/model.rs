@@ -9,7 +9,7 @@ use crate::{
 use serde_json::json;
 use skep_application::{
     kernel::{Actor, ErrorKind, Page, PageRequest, Position, SortValue},
-    ordering::{CancelOrderCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
+    ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
 };
 use skep_domain::{
     catalog::{MovementKind, StockRefusal},
@@ -156,7 +156,7 @@ impl Model {
             let lines: Vec<_> = lines.collect();
             let payload = json!({ "order_id": id, "customer_id": customer_id, "total": total, "lines": lines });
             model.tell(now, "ordering.order_placed.v1", (id.uuid(), Version::FIRST), now.at, &payload);
-            model.stored.get_mut::<Stored>().orders.insert(id, Sold { order: order.clone(), claims });
+            model.stored.get_mut::<Stored>().orders.insert(id, Sold { order: order.clone(), payment: "none", claims });
             Ok(Answer::Order(order))
         })
     }
@@ -174,8 +174,12 @@ impl Model {
             if sold.order.status == "cancelled" {
                 return Ok(Answer::Order(sold.order.clone()));
             }
+            let is_paid = sold.payment == "captured";
+            if is_paid {
+                sold.payment = "refund_due";
+            }
             let order = &mut sold.order;
-            order.status = "cancelled".to_owned();
+            let from = std::mem::replace(&mut order.status, "cancelled".to_owned());
             order.updated_at = now.at.max(order.updated_at);
             order.version = order.version.next();
             for claim in &mut sold.claims {
@@ -183,7 +187,7 @@ impl Model {
                 claim.ended_at = Some(now.at.max(claim.made_at));
             }
             sold.claims.sort();
-            let Sold { order, claims } = sold.clone();
+            let Sold { order, claims, .. } = sold.clone();
             for claim in &claims {
                 if let Some(shelf) = model.stored.get_mut::<catalog::Stored>().shelves.get_mut(&claim.product) {
                     shelf.moved(MovementKind::Release, (0, -i64::from(claim.quantity)), Some(order.id), now.at);
@@ -193,12 +197,48 @@ impl Model {
                 "order_id": order.id,
                 "customer_id": order.customer_id,
                 "trigger": "cancel",
-                "from": "pending",
+                "from": from,
                 "to": "cancelled",
-                "refund_due": false,
+                "refund_due": is_paid,
             });
             let of = (order.id.uuid(), order.version);
             model.tell(now, "ordering.order_cancelled.v1", of, order.updated_at, &payload);
+            Ok(Answer::Order(order))
+        })
+    }
+
+    pub(super) fn confirm_payment(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &ConfirmPaymentCommand,
+    ) -> Outcome<Answer> {
+        check(now.actor, Right::Manage)?;
+        self.once(now, whole, |model| {
+            let sold = model.stored.get_mut::<Stored>().orders.get_mut(&command.order_id).ok_or_else(not_found)?;
+            if sold.payment != "none" {
+                return Ok(Answer::Order(sold.order.clone()));
+            }
+            let from = sold.order.status.clone();
+            let is_late = from != "pending";
+            sold.payment = if is_late { "refund_due" } else { "captured" };
+            let order = &mut sold.order;
+            if !is_late {
+                order.status = "paid".to_owned();
+            }
+            order.updated_at = now.at.max(order.updated_at);
+            order.version = order.version.next();
+            let order = order.clone();
+            let payload = json!({
+                "order_id": order.id,
+                "customer_id": order.customer_id,
+                "total": order.total,
+                "from": from,
+                "to": order.status,
+                "refund_due": is_late,
+            });
+            let of = (order.id.uuid(), order.version);
+            model.tell(now, "ordering.order_paid.v1", of, order.updated_at, &payload);
             Ok(Answer::Order(order))
         })
     }
