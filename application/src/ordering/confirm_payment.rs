@@ -1,8 +1,8 @@
 //! Confirming that an order was paid, for example by a bank transfer that a member of staff has seen.
 
-use super::{OrderView, OrderingTx};
+use super::{OrderView, OrderingTx, held_stock};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, use_case_error,
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
     ordering::{Order, Trigger, actions, events::OrderPaid},
@@ -18,6 +18,11 @@ pub struct ConfirmPaymentCommand {
     pub precondition: Precondition,
 }
 
+refusal! {
+    /// The order was not paid in time, and other orders have got its pieces. It ends soon.
+    ReservationExpired = Conflict, "reservation_expired";
+}
+
 use_case_error! {
     /// Why the payment was not recorded.
     ConfirmPaymentError {
@@ -25,11 +30,15 @@ use_case_error! {
         NotFound(NotFound),
         Unmet(Unmet),
         KeyReused(KeyReused),
+        ReservationExpired(ReservationExpired),
     }
 }
 
-/// Records payments. An order that is already paid is returned as it is. If the order was cancelled before, its status
-/// stays, and the event says that the money must be given back.
+/// Records payments. A paid order keeps its pieces until it is shipped or cancelled. An order that is already paid is
+/// returned as it is. If the order has ended before, its status stays, and the event says that the money must be given
+/// back.
+///
+/// A payment that comes late, but before any other order needed the pieces and before the order was ended, counts.
 pub struct ConfirmPayment;
 
 impl Command for ConfirmPayment {
@@ -60,12 +69,15 @@ impl Command for ConfirmPayment {
         mut order: Authorized<'_, Order>,
     ) -> Result<OrderView, Self::Error> {
         plan.precondition.allow(order.version)?;
-        let now = order.now();
+        let (now, expires) = (order.now(), order.expires_at.is_some());
         // The table of transitions accepts a payment in every status.
         let change = order.apply(Trigger::PaymentCaptured, now);
         let change = change.map_err(|refusal| StoreError::corrupt("orders", plan.order_id, &refusal.to_string()))?;
         if let Some(change) = change {
             order.version = unit.orders().save(&order).await?;
+            if expires && !held_stock::keep(unit, &order).await? {
+                return Err(ReservationExpired.into());
+            }
             order.record(unit.outbox(), &OrderPaid::of(&order, &change), order.version, change.at).await?;
         }
         Ok(OrderView::from(&*order))

@@ -1,18 +1,18 @@
 //! Placing an order. The order keeps the prices of the moment and reserves stock. One commit stores the order, the
 //! reservations, the event and the idempotency key.
 
-use super::{OrderView, OrderingTx, constraints};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
+use super::{OrderPolicy, OrderView, OrderingTx, constraints};
+use crate::{
+    catalog::EXPIRED_AT_ONCE,
+    kernel::{
+        Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
+    },
 };
 use skep_domain::{
     catalog::{Claim, Shortage, StockChanges, StockLevel, StockRefusal, shortages},
     ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal, actions, events::OrderPlaced},
     shared::{Action, Money, OrderId, ProductId, UserId},
 };
-
-/// The greatest number of expired reservations that one order ends.
-const EXPIRED_AT_ONCE: u32 = 1_000;
 
 /// The products to order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -54,7 +54,7 @@ use_case_error! {
 /// Places orders. The actor becomes the customer.
 #[derive(Debug, Default)]
 pub struct PlaceOrder {
-    minimums: Vec<Money>,
+    policy: OrderPolicy,
 }
 
 /// A basket, with the id of the order that it becomes.
@@ -101,7 +101,8 @@ impl Command for PlaceOrder {
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
         let number = OrderNumber::from_random(authorized.random_bits());
         let order = Order::place(plan.order_id, number, *authorized, lines, authorized.now());
-        let order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
+        let mut order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
+        order.expires_at = self.policy.expiry(authorized.now());
         self.check_minimum(&order)?;
         let stock = reserve(unit, &plan.basket, &order, levels, &authorized).await?;
         unit.orders().insert(&order).await.map_err(draw_again)?;
@@ -117,16 +118,16 @@ impl Command for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// Refuses orders below these totals, one per currency. A currency that is not listed has no minimum.
+    /// Places orders by these rules.
     #[must_use]
-    pub const fn new(minimums: Vec<Money>) -> Self {
-        Self { minimums }
+    pub const fn new(policy: OrderPolicy) -> Self {
+        Self { policy }
     }
 
     fn check_minimum(&self, order: &Order) -> Result<(), Invalid> {
         let is_above =
             |minimum: &&Money| minimum.currency() == order.total.currency() && minimum.amount() > order.total.amount();
-        let Some(minimum) = self.minimums.iter().find(is_above) else { return Ok(()) };
+        let Some(minimum) = self.policy.minimums.iter().find(is_above) else { return Ok(()) };
         Err(Invalid::one("/lines", "below_minimum", format!("the total must be at least {minimum}")))
     }
 }
@@ -147,7 +148,7 @@ async fn reserve(
         [] => vec![],
         _ => unit.stock().list_expired(&short, authorized.now(), EXPIRED_AT_ONCE).await?,
     };
-    let claim = Claim { order_id: order.id, lines: &lines, expires_at: None };
+    let claim = Claim { order_id: order.id, lines: &lines, expires_at: order.expires_at };
     let reserved = StockChanges::reserve(levels, expired, claim, authorized.now(), &mut || authorized.new_id());
     Ok(reserved.map_err(|short| insufficient(&short.0, basket))?)
 }

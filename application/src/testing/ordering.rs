@@ -53,6 +53,7 @@ impl World for Shop {
         unit.stock.expect_append_movements().returning(seen.stores_many("stock.append_movements"));
         unit.stock.expect_insert_reservations().returning(seen.stores_many("stock.insert_reservations"));
         unit.stock.expect_end_reservations().returning(seen.stores_many("stock.end_reservations"));
+        unit.stock.expect_keep_reservations().returning(seen.stores_many("stock.keep_reservations"));
         seen.writes(&mut unit);
         unit
     }

@@ -44,6 +44,14 @@ events! {
         refund_due: bool,
     }
 
+    /// An order was not paid in time, and the pieces that it still held are available again.
+    OrderExpired = "ordering.order_expired.v1" of order_id {
+        /// The order that ended.
+        order_id: OrderId,
+        /// The account that placed the order.
+        customer_id: UserId,
+    }
+
     /// The whole total of an order was paid.
     OrderPaid = "ordering.order_paid.v1" of order_id {
         /// The order that was paid.
@@ -86,6 +94,14 @@ impl OrderCancelled {
             to: change.to.status(),
             refund_due: change.to.payment == PaymentState::RefundDue,
         }
+    }
+}
+
+impl OrderExpired {
+    /// The event of this order.
+    #[must_use]
+    pub const fn of(order: &Order) -> Self {
+        Self { order_id: order.id, customer_id: order.customer_id }
     }
 }
 
@@ -160,6 +176,15 @@ mod tests {
             "refund_due": true,
         });
         assert_payload(&event, Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn the_payload_of_an_expired_order_does_not_change() {
+        let payload = json!({
+            "order_id": "00000000-0000-0000-0000-000000000001",
+            "customer_id": "00000000-0000-0000-0000-000000000002",
+        });
+        assert_payload(&OrderExpired::of(&order()), Uuid::from_u128(1), &payload);
     }
 
     #[test]

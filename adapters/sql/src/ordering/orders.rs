@@ -16,7 +16,7 @@ use skep_application::{
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
-    shared::{Direction, Money, OrderId, ProductId, Text, UserId, Version},
+    shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, UserId, Version},
 };
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -32,6 +32,8 @@ pub(super) static ORDERS: LazyLock<Table<Order>> = LazyLock::new(|| {
         .fixed("currency", Kind::Text, |order| order.total.currency().code().into())
         .fixed("created_at", Kind::Time, |order| order.created_at.into())
         .column("updated_at", Kind::Time, |order| order.updated_at.into())
+        .column("expires_at", Kind::Time, |order| order.expires_at.into())
+        .nullable()
         .version(|order| order.version)
         .fixed("line_count", Kind::Int, |order| i64::try_from(order.lines.len()).unwrap_or(i64::MAX).into())
         .unique(constraints::ORDER_NUMBER, &["number"])
@@ -63,8 +65,15 @@ static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
     LINES.query("list", text, &[Kind::Uuids], &[])
 });
 
+/// The condition for NULL is that of the partial index, so that it is used.
+static LIST_OVERDUE: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        ORDER BY expires_at, id LIMIT $2";
+    ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Uuid])
+});
+
 pub(super) fn declared() -> Declared {
-    let orders = Declared::table(&ORDERS).statements([&*FIND, &*FIND_OWNED]);
+    let orders = Declared::table(&ORDERS).statements([&*FIND, &*FIND_OWNED, &*LIST_OVERDUE]);
     orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
 
@@ -102,6 +111,7 @@ impl Stored for OrderRow {
             total: Money::new(row.int()?, row_id.currency("currency", &row.text()?)?),
             created_at: row.time()?,
             updated_at: row.time()?,
+            expires_at: row.optional_time()?,
             version: row_id.version(row.int()?)?,
         };
         let line_count = row_id.read("line_count", usize::try_from(row.int()?).ok())?;
@@ -214,5 +224,9 @@ impl OrderQueries for SqlStore {
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError> {
         order_list::run(self, scope, direction, page).await
+    }
+
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        self.rows(&LIST_OVERDUE, args![now, limit], |row| Ok(OrderId::new(row.uuid()?))).await
     }
 }

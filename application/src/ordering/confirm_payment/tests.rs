@@ -1,7 +1,10 @@
 use super::*;
 use crate::{kernel::UseCase, testing::*};
 use serde_json::json;
-use skep_domain::shared::{Timestamp, Version};
+use skep_domain::{
+    catalog::{Reservation, ReservationState, StockLevel},
+    shared::{ReservationId, Timestamp, Version},
+};
 
 type Units = std::sync::Arc<Scripted<dyn OrderingTx>>;
 
@@ -10,6 +13,17 @@ fn shop() -> Shop {
     let products = vec![product(1, eur(500))];
     let order = order(1, user_id(1), &[(&products[0], 2)]);
     Shop { products, order: Some(order), ..Default::default() }
+}
+
+/// The same order, which expires a moment after the start of time, and its reservation in this state.
+fn expiring(state: ReservationState) -> Shop {
+    let end = Some(Timestamp::MIN.plus_millis(1));
+    let (mut shop, id) = (shop(), ReservationId::new(SeqIds::nth(80)));
+    let held = Reservation::new(id, order_id(1), product_id(1), 2, end, Timestamp::MIN);
+    shop.reservations = vec![Reservation { state, ..held }];
+    shop.levels = vec![StockLevel { reserved: 2, ..level(1, 10) }];
+    shop.order.as_mut().unwrap().expires_at = end;
+    shop
 }
 
 fn after(mut shop: Shop, trigger: Trigger) -> Shop {
@@ -43,6 +57,34 @@ async fn an_order_is_paid_and_one_event_is_recorded() {
     });
     assert_eq!(shop.seen.payload(), expected);
     assert_eq!(shop.seen.endings(), [Ending::Committed]);
+}
+
+#[tokio::test]
+async fn a_paid_order_and_its_reservations_no_longer_expire() {
+    let shop = expiring(ReservationState::Active);
+    let view = confirm(&Scripted::of([shop.open()])).await.unwrap();
+    assert_eq!((view.status.as_str(), view.expires_at), ("paid", None));
+    let kept = shop.seen.one::<Reservation>("stock.keep_reservations");
+    assert_eq!(kept, Reservation { expires_at: None, ..shop.reservations[0] });
+    let calls = shop.seen.calls();
+    let place = |name| calls.iter().position(|call| *call == name);
+    assert!(place("orders.save") < place("stock.find_many"), "the order is locked before its stock, as by others");
+    assert!(place("stock.find_many") < place("stock.list_reservations"), "the reservations are read under the lock");
+}
+
+#[tokio::test]
+async fn an_order_that_has_lost_its_pieces_cannot_be_paid() {
+    let shop = expiring(ReservationState::Expired);
+    let refusal = confirm(&Scripted::of([shop.open()])).await;
+    assert_eq!(code(&refusal), "reservation_expired");
+    assert_eq!(shop.seen.endings(), [Ending::RolledBack]);
+}
+
+#[tokio::test]
+async fn an_order_that_waits_without_a_limit_leaves_its_reservations_alone() {
+    let shop = shop();
+    confirm(&Scripted::of([shop.open()])).await.unwrap();
+    assert!(!shop.seen.calls().iter().any(|call| call.starts_with("stock.")));
 }
 
 #[tokio::test]

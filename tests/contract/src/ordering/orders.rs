@@ -73,7 +73,10 @@ impl Entity for Order {
             (vec![sample::line(&free, 1)?], Timestamp::from_millis(-1)?),
         ]
         .into_iter()
-        .map(|(lines, placed)| sample::order_of(sample::user_id(), lines, placed))
+        .map(|(lines, placed)| {
+            // The extremes of time are also those at which an order expires.
+            Ok(Self { expires_at: Some(placed), ..sample::order_of(sample::user_id(), lines, placed)? })
+        })
         .collect()
     }
 
@@ -104,6 +107,7 @@ impl Versioned for Order {
             fulfilment: FulfilmentState::ALL[place % FulfilmentState::ALL.len()],
         };
         self.updated_at = sample::at(100 * round);
+        self.expires_at = (round % 2 == 0).then(|| sample::at(200 * round));
         Ok(())
     }
 
@@ -216,8 +220,15 @@ async fn a_save_leaves_lines_and_totals_alone(given: &Given) -> Checked {
     let mut other = Order { lines: lines(3)?, total: sample::euros(1)?, ..order.clone() };
     other.apply(Trigger::Cancel, sample::at(50_000))?;
     commit!(given.store, tx => tx.orders().save(&other).await?)?;
-    let expected =
-        Order { progress: other.progress, updated_at: other.updated_at, version: order.version.next(), ..order };
+    other.expires_at = Some(sample::at(60_000));
+    commit!(given.store, tx => tx.orders().save(&Order { version: order.version.next(), ..other.clone() }).await?)?;
+    let expected = Order {
+        progress: other.progress,
+        updated_at: other.updated_at,
+        expires_at: other.expires_at,
+        version: order.version.next().next(),
+        ..order
+    };
     equal(stored(given, &expected).await?, Some(expected.clone()))
 }
 

@@ -110,7 +110,7 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
             let (number, id, outcome) = task.await?;
             match (number % 2, outcome) {
                 (0, Ok(())) => {
-                    holds(given.store.catalog().find_stock(id).await?.is_some(), "a committed unit is stored")?
+                    holds(given.store.catalog().find_stock(id, sample::at(0)).await?.is_some(), "a committed unit is stored")?
                 }
                 (1, error @ Err(_)) => {
                     duplicate(error, skep_application::catalog::constraints::PRODUCT_ID)?;
@@ -156,7 +156,7 @@ async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checke
     match outcome {
         Ok(()) => {
             holds(given.store.catalog().find_product(product.id).await?.is_some(), "the product is stored")?;
-            holds(given.store.catalog().find_stock(product.id).await?.is_some(), "its stock is stored")
+            holds(given.store.catalog().find_stock(product.id, sample::at(0)).await?.is_some(), "its stock is stored")
         }
         Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
             // Another instance looks, because the pool of this one may still hold dead connections.

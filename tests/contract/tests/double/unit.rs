@@ -324,6 +324,14 @@ impl StockRepository for FlawedUnit {
         }
         through!(self, StockRepository::end_reservations(reservations))
     }
+    async fn keep_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
+        if self.flaw == Flaw::EndsTwice {
+            let revive = |one: &mut Reservation| one.state = ReservationState::Active;
+            self.bend(|state| state.reservations.values_mut().for_each(revive)).await?;
+        }
+        let kept = if self.flaw == Flaw::KeepsNothing { &[] } else { reservations };
+        through!(self, StockRepository::keep_reservations(kept))
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! Orders and their claims on stock.
 
 mod commands;
+mod expiry;
 mod flaws;
 mod model;
 mod steps;
@@ -11,6 +12,7 @@ use crate::{
     context::{Context, Share},
     double::OwnFlaw,
     item::Item,
+    model::Model,
     state::{EndState, rows},
     step::{
         Caller, Step, Target, key, key_of, limit, manager, one_of_two, parallel_key, parallel_shopper, shopper, steps,
@@ -50,6 +52,8 @@ pub struct Claim {
     pub state: &'static str,
     /// When the order was placed.
     pub made_at: Timestamp,
+    /// From this time on it no longer holds its pieces.
+    pub expires_at: Option<Timestamp>,
     /// When the claim ended.
     pub ended_at: Option<Timestamp>,
 }
@@ -57,7 +61,8 @@ pub struct Claim {
 impl From<&Reservation> for Claim {
     fn from(row: &Reservation) -> Self {
         let (product, quantity, state) = (row.product_id, row.quantity, row.state.name());
-        Self { product, quantity, state, made_at: row.created_at, ended_at: row.ended_at }
+        let (made_at, expires_at, ended_at) = (row.created_at, row.expires_at, row.ended_at);
+        Self { product, quantity, state, made_at, expires_at, ended_at }
     }
 }
 
@@ -208,6 +213,10 @@ impl Context for Ordering {
             }
         }
         Ok(())
+    }
+
+    fn sweep(&self, model: &mut Model, at: Timestamp) -> Option<(&'static str, u64)> {
+        Some(("unpaid orders", model.expire_orders(at)))
     }
 
     fn flaws(&self) -> &'static [OwnFlaw] {
