@@ -10,8 +10,8 @@ use skep_application::{
     },
 };
 use skep_domain::{
-    ordering::Order,
-    shared::{Direction, OrderId, Timestamp, Version},
+    ordering::{Order, OrderStatus},
+    shared::{Direction, OrderId, Timestamp, UserId, Version},
 };
 use std::collections::BTreeSet;
 
@@ -31,6 +31,16 @@ impl Row for Order {
 impl OrderRepository for MemoryUnit {
     async fn find(&mut self, id: OrderId) -> Done<Option<Order>> {
         self.run(|state| Ok(state.orders.get(id).cloned())).await
+    }
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Done<u64> {
+        self.run(|state| {
+            let is_open = |order: &&Order| {
+                let waits = order.status() == OrderStatus::Pending && order.expires_at.is_none_or(|end| now < end);
+                order.customer_id == customer && waits
+            };
+            Ok(state.orders.rows().filter(is_open).map(|order| order.lines.len() as u64).sum())
+        })
+        .await
     }
     async fn insert(&mut self, order: &Order) -> Done<()> {
         self.run(|state| {

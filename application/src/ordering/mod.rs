@@ -16,7 +16,9 @@ pub use cancel_order::{CancelOrder, CancelOrderCommand, CancelOrderError, NotCan
 pub use confirm_payment::{ConfirmPayment, ConfirmPaymentCommand, ConfirmPaymentError, ReservationExpired};
 pub use expire_orders::{ExpireOrder, ExpireOrderError, ExpireOrders};
 pub use order_policy::OrderPolicy;
-pub use place_order::{InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError};
+pub use place_order::{
+    InsufficientStock, OrderLineInput, PlaceOrder, PlaceOrderCommand, PlaceOrderError, TooManyOpenLines,
+};
 pub use ports::*;
 pub use queries::{GetOrder, ListOrders};
 

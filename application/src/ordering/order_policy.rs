@@ -10,12 +10,15 @@ pub struct OrderPolicy {
     pub minimums: Vec<Money>,
     /// How long an order waits for its payment. It then ends, and its pieces are available again. `None` keeps it.
     pub lifetime: Option<Duration>,
+    /// The greatest number of lines, and so of reservations, of all orders of one user that wait for their payment.
+    /// Orders that are placed at the same moment may exceed it together, on stores with several writers.
+    pub open_lines: u64,
 }
 
 impl Default for OrderPolicy {
-    /// No minimum, and 7 days.
+    /// No minimum, 7 days, and 1,000 lines that wait for their payment.
     fn default() -> Self {
-        Self { minimums: vec![], lifetime: Some(Duration::from_secs(7 * 24 * 60 * 60)) }
+        Self { minimums: vec![], lifetime: Some(Duration::from_secs(7 * 24 * 60 * 60)), open_lines: 1_000 }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use skep_domain::{
     catalog::{Claim, Shortage, StockChanges, StockLevel, StockRefusal, shortages},
     ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal, actions, events::OrderPlaced},
-    shared::{Action, Money, OrderId, ProductId, UserId},
+    shared::{Action, Money, OrderId, ProductId, Timestamp, UserId},
 };
 
 /// The products to order.
@@ -41,6 +41,16 @@ refusal! {
     }
 }
 
+refusal! {
+    /// The orders of the account that wait for their payment would have too many lines. Pay or cancel some of them first.
+    TooManyOpenLines {
+        /// The lines of the orders that wait for their payment.
+        pub open: u64,
+        /// The greatest number of such lines.
+        pub most: u64,
+    } = Conflict, "too_many_open_lines", "{open} lines wait for their payment, and at most {most} may; pay or cancel some orders first";
+}
+
 use_case_error! {
     /// Why the order was not placed.
     PlaceOrderError {
@@ -48,6 +58,7 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         InsufficientStock(InsufficientStock),
+        TooManyOpenLines(TooManyOpenLines),
     }
 }
 
@@ -104,6 +115,7 @@ impl Command for PlaceOrder {
         let mut order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
         order.expires_at = self.policy.expiry(authorized.now());
         self.check_minimum(&order)?;
+        self.check_open_lines(unit, &order, authorized.now()).await?;
         let stock = reserve(unit, &plan.basket, &order, levels, &authorized).await?;
         unit.orders().insert(&order).await.map_err(draw_again)?;
         unit.stock().save_many(&stock.levels).await?;
@@ -129,6 +141,20 @@ impl PlaceOrder {
             |minimum: &&Money| minimum.currency() == order.total.currency() && minimum.amount() > order.total.amount();
         let Some(minimum) = self.policy.minimums.iter().find(is_above) else { return Ok(()) };
         Err(Invalid::one("/lines", "below_minimum", format!("the total must be at least {minimum}")))
+    }
+}
+
+impl PlaceOrder {
+    /// Refuses an order with which its customer would hold too many reservations without having paid (O11).
+    async fn check_open_lines(
+        &self,
+        unit: &mut dyn OrderingTx,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<(), PlaceOrderError> {
+        let (open, most) = (unit.orders().count_open_lines(order.customer_id, now).await?, self.policy.open_lines);
+        let all = open.saturating_add(u64::try_from(order.lines.len()).unwrap_or(u64::MAX));
+        if all > most { Err(TooManyOpenLines { open, most }.into()) } else { Ok(()) }
     }
 }
 

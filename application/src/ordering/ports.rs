@@ -38,11 +38,16 @@ impl Guarded for Order {
 }
 
 /// Reads and writes orders inside a unit of work.
+///
+/// 1. An order is open at `now` if it waits for its payment and its `expires_at` is later or `None`. The cost of counting
+///    the lines of a customer's open orders does not depend on the orders that have ended or were paid.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Send {
     /// The order with this id. Its lines are in the order in which they were placed.
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    /// The number of lines of all open orders of this customer.
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError>;
     /// Stores a new order with its lines, in a fixed number of statements. `Duplicate` of `OrderId` or `OrderNumber`.
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError>;
     /// Replaces the status of the version that was read and the time at which it expires, and returns the new version.

@@ -98,6 +98,7 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::ExpiresLate, "reservations", "what_has_expired_is_listed"),
     (Flaw::ExpiresLate, "order_queries", "overdue_orders_are_listed_and_no_others"),
     (Flaw::CountsExpired, "stock_queries", "what_has_expired_is_not_shown_as_reserved"),
+    (Flaw::CountsExpired, "orders", "the_lines_of_open_orders_are_counted"),
     (Flaw::KeepsNothing, "reservations", "a_kept_reservation_does_not_expire"),
     (Flaw::KeepsNothing, "expire_orders", "overdue_orders_end_and_the_others_wait"),
     (Flaw::EndsTwice, "reservations", "only_active_reservations_are_kept"),

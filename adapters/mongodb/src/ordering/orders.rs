@@ -7,7 +7,7 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError},
@@ -142,6 +142,20 @@ impl Record for IdDoc {
     }
 }
 
+/// The number of lines of several orders.
+#[derive(Deserialize)]
+struct OpenLinesDoc {
+    lines: i64,
+}
+
+impl Record for OpenLinesDoc {
+    const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    type Entity = u64;
+    fn read(self) -> Result<u64, Unreadable> {
+        u64::try_from(self.lines).map_err(|_| "line_count cannot be read")
+    }
+}
+
 /// The fields that decide where a page is cut.
 #[derive(Deserialize)]
 struct HeadDoc {
@@ -171,6 +185,16 @@ impl Record for HeadDoc {
 impl OrderRepository for MongoUnit {
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError> {
         self.by_id::<OrderDoc>(id.uuid()).await
+    }
+
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        let mut open = unpaid();
+        open.insert("customer_id", record::id(customer.uuid()));
+        open.insert("$or", vec![doc! { "expires_at": Bson::Null }, doc! { "expires_at": { "$gt": date(now) } }]);
+        let sum = doc! { "$group": { "_id": Bson::Null, "lines": { "$sum": "$line_count" } } };
+        let pipeline = vec![doc! { "$match": open }, sum];
+        let found = self.run(async |executor| executor.aggregate::<OpenLinesDoc>(pipeline).await).await?;
+        Ok(found.first().copied().unwrap_or_default())
     }
 
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {

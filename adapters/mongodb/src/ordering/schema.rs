@@ -18,6 +18,9 @@ pub(crate) const SET: MongoSet = MongoSet {
 
 /// What is swept.
 const OVERDUE: Index = Index { only: Some(unpaid), ..index("orders_expires_at_idx", &["expires_at", "_id"]) };
+/// The lines of a customer's orders that wait for their payment are counted with each new order.
+const UNPAID: Index =
+    Index { only: Some(unpaid), ..index("orders_unpaid_idx", &["customer_id", "expires_at", "line_count"]) };
 /// By time, as on the other stores: docs/adr/0014. The index has all fields that it is read for.
 const EXPIRY: Index =
     Index { only: Some(active), ..index("reservations_expiry_idx", &["expires_at", "product_id", "quantity"]) };
@@ -46,7 +49,8 @@ fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
         schema.command(copy_to_reservations()).await?;
         schema.drop_index("reservations", BY_PRODUCT).await?;
         schema.create_index("reservations", EXPIRY).await?;
-        schema.create_index("orders", OVERDUE).await
+        schema.create_index("orders", OVERDUE).await?;
+        schema.create_index("orders", UNPAID).await
     })
 }
 
@@ -85,6 +89,7 @@ fn keep<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
         schema.command(doc! { "update": "reservations", "updates": [kept] }).await?;
         schema.drop_index("reservations", EXPIRY).await?;
         schema.create_index("reservations", BY_PRODUCT).await?;
+        schema.drop_index("orders", UNPAID).await?;
         schema.drop_index("orders", OVERDUE).await
     })
 }

@@ -20,3 +20,7 @@ CREATE INDEX orders_expires_at_idx ON orders (expires_at, id) WHERE expires_at I
 DROP INDEX reservations_expires_at_idx;
 CREATE INDEX reservations_expiry_idx ON reservations (expires_at, product_id, quantity)
     WHERE state = 'active' AND expires_at IS NOT NULL;
+
+-- The lines of a customer's orders that wait for their payment are counted with each new order.
+CREATE INDEX orders_unpaid_idx ON orders (customer_id, expires_at, line_count)
+    WHERE order_state = 'open' AND payment_state = 'none';

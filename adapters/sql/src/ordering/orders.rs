@@ -72,8 +72,17 @@ static LIST_OVERDUE: LazyLock<Statement> = LazyLock::new(|| {
     ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Uuid])
 });
 
+/// The conditions on the states are those of the partial index, which has all columns that are read here.
+static COUNT_OPEN_LINES: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT CAST(coalesce(sum(line_count), 0) AS BIGINT) FROM orders \
+        WHERE order_state = 'open' AND payment_state = 'none' \
+        AND customer_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    ORDERS.command("count_open_lines", text, &[Kind::Uuid, Kind::Time], &[Kind::Int])
+});
+
 pub(super) fn declared() -> Declared {
-    let orders = Declared::table(&ORDERS).statements([&*FIND, &*FIND_OWNED, &*LIST_OVERDUE]);
+    let statements = [&*FIND, &*FIND_OWNED, &*LIST_OVERDUE, &*COUNT_OPEN_LINES];
+    let orders = Declared::table(&ORDERS).statements(statements);
     orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
 
@@ -175,6 +184,11 @@ impl OrderRepository for SqlUnit {
         let Some(order) = self.row(&FIND, args![id], OrderRow::read).await? else { return Ok(None) };
         let lines = self.rows(&LIST_LINES, args![vec![id.uuid()]], LineRow::read).await?;
         Ok(self.remember(with_lines(vec![order], lines))?.pop())
+    }
+
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        let lines = self.row(&COUNT_OPEN_LINES, args![customer, now], |row| row.int()).await?;
+        Ok(lines.and_then(|lines| u64::try_from(lines).ok()).unwrap_or_default())
     }
 
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use crate::{
     harness::Need,
     laws::{self, Entity, Listed, Owned, Shown, Unique, Versioned, lists, put, saves, shows},
     sample,
-    units::{self, commit},
+    units::{self, commit, look},
     world,
 };
 use async_trait::async_trait;
@@ -37,6 +37,7 @@ clauses! { clauses of "orders" on dyn Orders, with [
     a_product_has_one_line_of_an_order,
     a_save_leaves_lines_and_totals_alone,
     of_two_writers_one_is_stale,
+    the_lines_of_open_orders_are_counted ["OrderRepository 1"],
     an_insert_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
@@ -269,4 +270,30 @@ async fn an_insert_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked
         taken.push(given.faults().round_trips() - before);
     }
     holds(taken[1] <= taken[0] + 1, format!("2 lines take {} round trips, 500 take {}", taken[0], taken[1]))
+}
+
+async fn the_lines_of_open_orders_are_counted(given: &Given) -> Checked {
+    let (customer, other, now) = (sample::user_id(), sample::user_id(), sample::at(1_000));
+    let counted = async |customer| Ok::<_, crate::Failure>(look!(given.store, tx => tx.orders().count_open_lines(customer, now).await?)?);
+    equal(counted(customer).await?, 0)?;
+    let ends = |millis| Some(now.plus_millis(millis));
+    let orders = [
+        (customer, 1, None, None),
+        (customer, 2, ends(1), None),
+        (customer, 4, ends(0), None),
+        (customer, 8, ends(-60_000), None),
+        (customer, 16, ends(60_000), Some(Trigger::PaymentCaptured)),
+        (customer, 32, ends(60_000), Some(Trigger::Cancel)),
+        (customer, 64, None, Some(Trigger::ReservationExpired)),
+        (other, 128, ends(60_000), None),
+    ];
+    for (customer, count, expires_at, trigger) in orders {
+        let mut order = Order { expires_at, ..sample::order_of(customer, lines(count)?, sample::at(0))? };
+        put(&*given.store, from_ref(&order)).await?;
+        if let Some(trigger) = trigger {
+            order.apply(trigger, now)?;
+            commit!(given.store, tx => tx.orders().save(&order).await?)?;
+        }
+    }
+    equal((counted(customer).await?, counted(other).await?), (3, 128))
 }

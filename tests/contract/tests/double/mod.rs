@@ -80,7 +80,7 @@ pub(crate) enum Flaw {
     ShowsOrphans,
     /// Reservations and orders expire 1 ms too late.
     ExpiresLate,
-    /// Reservations that have expired are shown as reserved.
+    /// Reservations that have expired are shown as reserved, and orders that have expired count as open.
     CountsExpired,
     /// Reservations of paid orders still expire.
     KeepsNothing,

@@ -2,7 +2,7 @@
 
 use super::ContextSettings;
 use crate::config::{
-    parse::{list, seconds},
+    parse::{list, number, seconds},
     read::Source,
     setting::{Setting, Shape},
 };
@@ -20,12 +20,17 @@ const SETTINGS: &[Setting] = &[
         .default("604800")
         .form("seconds from 60 to 31536000, or 0 to keep them", "604800")
         .doc("How long new orders wait for their payment. They then end, and their pieces are available again."),
+    Setting::new("SKEP_OPEN_ORDER_LINES", "ordering.open_order_lines", Shape::Number)
+        .default("1000")
+        .form("a number from 1 to 1000000000", "1000")
+        .doc("The most lines of all orders of one user that wait for their payment."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
     policies.orders = OrderPolicy {
         minimums: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
         lifetime: source.required("SKEP_ORDER_LIFETIME", read_lifetime),
+        open_lines: source.required("SKEP_OPEN_ORDER_LINES", |text| number(text, 1, 1_000_000_000)),
     };
 }
 
