@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct OrderPolicy {
     /// The smallest total of an order, one amount per currency. A currency that is not listed has no minimum.
     pub minimums: Vec<Money>,
+    /// The greatest number of lines of an order, as sent; at most 1,000.
+    pub max_lines: usize,
     /// How long an order waits for its payment. It then ends, and its pieces are available again. `None` keeps it.
     pub lifetime: Option<Duration>,
     /// The greatest number of lines, and so of reservations, of all orders of one user that wait for their payment.
@@ -16,9 +18,10 @@ pub struct OrderPolicy {
 }
 
 impl Default for OrderPolicy {
-    /// No minimum, 7 days, and 1,000 lines that wait for their payment.
+    /// No minimum, 200 lines, 7 days, and 1,000 lines that wait for their payment.
     fn default() -> Self {
-        Self { minimums: vec![], lifetime: Some(Duration::from_secs(7 * 24 * 60 * 60)), open_lines: 1_000 }
+        let lifetime = Some(Duration::from_secs(7 * 24 * 60 * 60));
+        Self { minimums: vec![], max_lines: 200, lifetime, open_lines: 1_000 }
     }
 }
 

@@ -17,7 +17,7 @@ use skep_domain::{
 /// The products to order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PlaceOrderCommand {
-    /// 1 to 1,000 lines. Lines of the same product are added up.
+    /// At least one line, and at most as many as an order may have. Lines of the same product are added up.
     pub lines: Vec<OrderLineInput>,
 }
 
@@ -90,7 +90,7 @@ impl Command for PlaceOrder {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let customer = account(call.actor, Self::ACTION)?;
         let lines: Vec<(ProductId, i64)> = input.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
-        let basket = Basket::new(&lines).map_err(invalid_basket)?;
+        let basket = Basket::new(&lines, self.policy.max_lines).map_err(invalid_basket)?;
         let products = basket.product_ids();
         call.contend(products.iter().map(|product| product.uuid()));
         Ok(PlaceOrderPlan { order_id: OrderId::new(call.new_id()), customer, products, basket })
@@ -200,7 +200,7 @@ fn draw_again(error: StoreError) -> StoreError {
 fn invalid_basket(refusal: BasketRefusal) -> Invalid {
     match refusal {
         BasketRefusal::Empty => Invalid::one("/lines", "too_few", refusal),
-        BasketRefusal::TooManyLines => Invalid::one("/lines", "too_many", refusal),
+        BasketRefusal::TooManyLines { .. } => Invalid::one("/lines", "too_many", refusal),
         BasketRefusal::Quantity { line } => Invalid::one(format!("/lines/{line}/quantity"), "out_of_range", refusal),
     }
 }

@@ -135,7 +135,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ordering::Basket;
+    use crate::ordering::{Basket, MAX_LINES};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -158,7 +158,7 @@ mod tests {
     fn order(prices: &[i64], quantity: i64, now: Timestamp) -> Order {
         let products: Vec<_> = prices.iter().zip(1u128..).map(|(price, n)| product(n, *price)).collect();
         let asked: Vec<_> = products.iter().map(|p| (p.id, quantity)).collect();
-        let lines = Basket::new(&asked).unwrap().price(&products).unwrap();
+        let lines = Basket::new(&asked, MAX_LINES).unwrap().price(&products).unwrap();
         Order::place(OrderId::new(Uuid::nil()), OrderNumber::from_random(1), UserId::new(Uuid::nil()), lines, now)
             .unwrap()
     }

@@ -13,7 +13,8 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
-    /// 1 to 1,000 lines. The quantities of lines with the same product are added.
+    /// 1 to 200 lines, or another limit up to 1,000 that the server sets. The quantities of lines with the same product are
+    /// added.
     lines: Vec<OrderLineRequest>,
 }
 

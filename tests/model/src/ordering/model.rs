@@ -33,8 +33,8 @@ fn basket(lines: &[OrderLineInput]) -> Outcome<Vec<Item>> {
     if lines.is_empty() {
         return Err(Faults::one("/lines", "too_few", BasketRefusal::Empty));
     }
-    if lines.len() > 1_000 {
-        return Err(Faults::one("/lines", "too_many", BasketRefusal::TooManyLines));
+    if lines.len() > 200 {
+        return Err(Faults::one("/lines", "too_many", BasketRefusal::TooManyLines { most: 200 }));
     }
     let mut items: Vec<Item> = vec![];
     for (line, input) in lines.iter().enumerate() {

@@ -7,15 +7,24 @@ use crate::config::{
     setting::{Setting, Shape},
 };
 use skep_application::{Policies, ordering::OrderPolicy};
-use skep_domain::shared::{Currency, Money};
+use skep_domain::{
+    ordering::MAX_LINES,
+    shared::{Currency, Money},
+};
 use std::time::Duration;
 
 pub(super) const ORDERING: ContextSettings = ContextSettings { settings: SETTINGS, read };
+
+const MOST_LINES: u64 = MAX_LINES as u64;
 
 const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_MINIMUM_ORDERS", "ordering.minimum_orders", Shape::Amounts)
         .form("currencies and minor units like EUR:1000,JPY:500", "EUR:1000,JPY:500")
         .doc("The smallest total of an order, for each currency."),
+    Setting::new("SKEP_ORDER_LINES", "ordering.order_lines", Shape::Number)
+        .default("200")
+        .form("a number from 1 to 1000", "200")
+        .doc("The most lines of an order."),
     Setting::new("SKEP_ORDER_LIFETIME", "ordering.order_lifetime", Shape::Number)
         .default("604800")
         .form("seconds from 60 to 31536000, or 0 to keep them", "604800")
@@ -29,6 +38,7 @@ const SETTINGS: &[Setting] = &[
 fn read(source: &mut Source, policies: &mut Policies) {
     policies.orders = OrderPolicy {
         minimums: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
+        max_lines: source.required("SKEP_ORDER_LINES", |text| usize::try_from(number(text, 1, MOST_LINES)?).ok()),
         lifetime: source.required("SKEP_ORDER_LIFETIME", read_lifetime),
         open_lines: source.required("SKEP_OPEN_ORDER_LINES", |text| number(text, 1, 1_000_000_000)),
     };
