@@ -19,7 +19,8 @@ impl Executor {
 
     /// Finds the entity with this id and joins it with the document of the collection `from` that its field `local`
     /// names. The result has the joined document's `field`, in a list named like the collection. An entity without that
-    /// document is treated as missing, like in a join of the SQL stores. The stages `more` run last, in the same command.
+    /// document is treated as missing, like in a join of the SQL stores. The stages `more` run last, in the same
+    /// command.
     pub(crate) async fn joined<R: Record>(
         &mut self,
         id: Uuid,

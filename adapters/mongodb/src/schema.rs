@@ -75,8 +75,7 @@ impl MongoSchema<'_> {
 
     /// Creates the index if it does not exist.
     pub(crate) async fn create_index(&mut self, collection: &str, index: Index) -> Result<(), StoreError> {
-        let create =
-            doc! { "createIndexes": collection, "indexes": [index.document()], "writeConcern": majority() };
+        let create = doc! { "createIndexes": collection, "indexes": [index.document()], "writeConcern": majority() };
         self.0.define(create, &[]).await.map(drop)
     }
 

@@ -13,9 +13,9 @@ pub trait Sweep: Send + Sync {
 
     /// Deletes or ends at most `limit` rows, and returns how many. It may return fewer if some must wait.
     ///
-    /// A batch that only deletes is one unit of work, which it ends with `attempt`. If other units want the rows too, or
-    /// if events report their end, the batch runs a command for each row, which makes its own attempts. Such a batch has
-    /// the same result when it is repeated.
+    /// A batch that only deletes is one unit of work, which it ends with `attempt`. If other units want the rows too,
+    /// or if events report their end, the batch runs a command for each row, which makes its own attempts. Such a batch
+    /// has the same result when it is repeated.
     ///
     /// # Errors
     /// The store's error.

@@ -2,8 +2,8 @@
 
 use super::{OrderQueries, OrderingTx, held_stock};
 use crate::kernel::{
-    Actor, Attempt, Authorized, Call, Command, Commands, Denied, KeyReused, NotFound, StoreError, Sweep,
-    UseCase, use_case_error,
+    Actor, Attempt, Authorized, Call, Command, Commands, Denied, KeyReused, NotFound, StoreError, Sweep, UseCase,
+    use_case_error,
 };
 use async_trait::async_trait;
 use skep_domain::{

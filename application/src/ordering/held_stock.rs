@@ -9,8 +9,8 @@ use skep_domain::{
 };
 use uuid::Uuid;
 
-/// Locks the levels of the order's products, in order (I10), and then reads its reservations. Until the end of the unit,
-/// no other unit ends or keeps one of them.
+/// Locks the levels of the order's products, in order (I10), and then reads its reservations. Until the end of the
+/// unit, no other unit ends or keeps one of them.
 async fn find(unit: &mut dyn OrderingTx, order: &Order) -> Result<(Vec<StockLevel>, Vec<Reservation>), StoreError> {
     let mut products: Vec<ProductId> = order.lines.iter().map(|line| line.product_id).collect();
     products.sort();

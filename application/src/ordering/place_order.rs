@@ -42,13 +42,14 @@ refusal! {
 }
 
 refusal! {
-    /// The orders of the account that wait for their payment would have too many lines. Pay or cancel some of them first.
+    /// The orders of the account that wait for their payment would have too many lines. Pay or cancel some of them
+    /// first.
     TooManyOpenLines {
         /// The lines of the orders that wait for their payment.
         pub open: u64,
         /// The greatest number of such lines.
         pub most: u64,
-    } = Conflict, "too_many_open_lines", "{open} lines wait for their payment, and at most {most} may; pay or cancel some orders first";
+    } = Conflict, "too_many_open_lines", "{open} lines wait for payment and at most {most} may; pay or cancel an order";
 }
 
 use_case_error! {

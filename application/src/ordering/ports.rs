@@ -39,8 +39,8 @@ impl Guarded for Order {
 
 /// Reads and writes orders inside a unit of work.
 ///
-/// 1. An order is open at `now` if it waits for its payment and its `expires_at` is later or `None`. The cost of counting
-///    the lines of a customer's open orders does not depend on the orders that have ended or were paid.
+/// 1. An order is open at `now` if it waits for its payment and its `expires_at` is later or `None`. The cost of
+///    counting the lines of a customer's open orders does not depend on the orders that have ended or were paid.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Send {
@@ -153,6 +153,7 @@ pub trait OrderQueries: Send + Sync {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError>;
-    /// The ids of at most `limit` overdue orders, those first that have been overdue for longest. Reads no other orders.
+    /// The ids of at most `limit` overdue orders, those first that have been overdue for longest. Reads no other
+    /// orders.
     async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 }

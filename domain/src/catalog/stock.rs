@@ -252,8 +252,8 @@ impl Reservation {
         self.state == ReservationState::Active && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Lets it hold its pieces until it ends, because its order was paid (I12). Returns `false` and changes nothing if it
-    /// has already ended.
+    /// Lets it hold its pieces until it ends, because its order was paid (I12). Returns `false` and changes nothing if
+    /// it has already ended.
     #[must_use]
     pub fn keep(&mut self) -> bool {
         let is_active = self.state == ReservationState::Active;

@@ -118,8 +118,8 @@ impl Order {
         self.apply(Trigger::ReservationExpired, now).ok().flatten()
     }
 
-    /// Applies a trigger to the order. Returns `None` if it changes nothing. The order no longer expires once it is paid
-    /// or has ended.
+    /// Applies a trigger to the order. Returns `None` if it changes nothing. The order no longer expires once it is
+    /// paid or has ended.
     ///
     /// # Errors
     /// [`InvalidTransition`]; the order is unchanged (O6).

@@ -12,7 +12,8 @@ use skep_application::{
     },
     ordering::{
         CancelOrder, CancelOrderCommand, ConfirmPayment, ConfirmPaymentCommand, ConfirmPaymentError, ExpireOrders,
-        OrderLineInput, OrderPolicy, OrderQueries, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError,
+        OrderLineInput, OrderPolicy, OrderQueries, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand,
+        PlaceOrderError,
     },
 };
 use skep_domain::{

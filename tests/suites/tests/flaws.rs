@@ -28,14 +28,22 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.stock_level.find", "expires_at <= $2", "expires_at < $2"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
-    (flaw("catalog.reservation.keep", " AND state = 'active'", ""), "reservations", "only_active_reservations_are_kept"),
+    (
+        flaw("catalog.reservation.keep", " AND state = 'active'", ""),
+        "reservations",
+        "only_active_reservations_are_kept",
+    ),
     (flaw("catalog.reservation.keep", "expires_at = NULL", "quantity = 9"), "reservations", NO_EXPIRY),
     (flaw("ordering.order.list_overdue", "expires_at <= $1", "expires_at < $1"), "order_queries", OVERDUE),
     (flaw("ordering.order.list_overdue", "ORDER BY expires_at, id", "ORDER BY id"), "order_queries", OVERDUE),
     (flaw("ordering.order.count_open_lines", "expires_at > $2", "expires_at >= $2"), "orders", OPEN_LINES),
     (flaw("ordering.order.count_open_lines", "expires_at IS NULL OR ", ""), "orders", OPEN_LINES),
     (flaw("ordering.order.count_open_lines", "payment_state = 'none'", "1 = 1"), "orders", OPEN_LINES),
-    (flaw("ordering.order.save", "expires_at = $", "expires_at = 0 * $"), "orders", "a_save_leaves_lines_and_totals_alone"),
+    (
+        flaw("ordering.order.save", "expires_at = $", "expires_at = 0 * $"),
+        "orders",
+        "a_save_leaves_lines_and_totals_alone",
+    ),
 ];
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";

@@ -175,7 +175,11 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     let mut unit = Begin::<dyn OrderingTx>::begin(&*store, TxMode::Read, &[]).await?;
     for order in &orders {
         let end = order.expires_at.map(Timestamp::as_millis);
-        let is_right = if order.status == "pending" { end.is_some_and(|end| (first..=last).contains(&end)) } else { end.is_none() };
+        let is_right = if order.status == "pending" {
+            end.is_some_and(|end| (first..=last).contains(&end))
+        } else {
+            end.is_none()
+        };
         check(is_right, format!("the order {} is {} and ends at {end:?}", order.number, order.status))?;
         ends.extend(end);
         for held in unit.stock().list_reservations(order.id).await? {
@@ -185,7 +189,8 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     }
     unit.rollback().await?;
     check(ends.len() > waiting / 2, "they do not all end at once")?;
-    let overdue = async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, 10_000).await?.len());
+    let overdue =
+        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, 10_000).await?.len());
     same(&(overdue(first - 1).await?, overdue(last).await?), &(0, waiting), "overdue orders")?;
 
     let ended = Service::start(fixture, Service::clock(last)?, store.clone()).await?;
@@ -194,7 +199,17 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     same(&overdue(last).await?, &0, "overdue orders")?;
     // The released program does not know the status.
     store.down(&Down::of("ordering", 1)).await?;
-    same(&database.number("SELECT count(*) FROM orders WHERE order_state = 'expired'", "orders", doc! { "order_state": "expired" }).await?, &0, "expired orders")
+    same(
+        &database
+            .number(
+                "SELECT count(*) FROM orders WHERE order_state = 'expired'",
+                "orders",
+                doc! { "order_state": "expired" },
+            )
+            .await?,
+        &0,
+        "expired orders",
+    )
 }
 
 async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> Result<(), Failure> {

@@ -13,8 +13,8 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
-    /// 1 to 200 lines, or another limit up to 1,000 that the server sets. The quantities of lines with the same product are
-    /// added.
+    /// 1 to 200 lines, or another limit up to 1,000 that the server sets. The quantities of lines with the same product
+    /// are added.
     lines: Vec<OrderLineRequest>,
 }
 
@@ -74,8 +74,8 @@ pub(super) struct OrderBody {
     id: Id<OrderId>,
     /// The unique number that people use: 12 digits and capital letters.
     number: String,
-    /// `pending` (placed, not paid), `paid`, `shipped`, `delivered`, `cancelled` (before it was shipped), `expired` (not
-    /// paid in time) or `refunded`.
+    /// `pending` (placed, not paid), `paid`, `shipped`, `delivered`, `cancelled` (before it was shipped), `expired`
+    /// (not paid in time) or `refunded`.
     status: String,
     /// The ordered products; each occurs once.
     lines: Vec<OrderLineBody>,

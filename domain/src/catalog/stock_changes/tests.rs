@@ -187,14 +187,14 @@ fn an_order_that_was_not_paid_gives_back_what_it_still_holds() {
     let held = reservation(2, product(2), 3, Some(NOW));
     let levels = vec![level(2, 5, 4), level(1, 5, 0)];
     let changes = StockChanges::expire(levels, vec![taken, held], at(NOW), &mut counter()).unwrap();
-    assert_eq!(changes.ended.iter().map(|ended| (ended.id, ended.state)).collect::<Vec<_>>(), [(
-        held.id,
-        ReservationState::Expired
-    )]);
-    assert_eq!(changes.levels.iter().map(|level| (level.product_id, level.reserved)).collect::<Vec<_>>(), [(
-        product(2),
-        1
-    )]);
+    assert_eq!(
+        changes.ended.iter().map(|ended| (ended.id, ended.state)).collect::<Vec<_>>(),
+        [(held.id, ReservationState::Expired)]
+    );
+    assert_eq!(
+        changes.levels.iter().map(|level| (level.product_id, level.reserved)).collect::<Vec<_>>(),
+        [(product(2), 1)]
+    );
     let early = reservation(3, product(1), 1, Some(NOW + 1));
     let refused = StockChanges::expire(vec![level(1, 5, 1)], vec![early], at(NOW), &mut counter());
     assert_eq!(refused, Err(ReservationMismatch(early.id)));

@@ -293,7 +293,8 @@ async fn of_two_units_that_keep_and_end_it_one_succeeds(given: &Given) -> Checke
         holds(kept != gone, format!("one of the two succeeds: kept {kept}, ended {gone}"))?;
         let found = some(of_order(given, held.order_id).await?.pop(), "the reservation")?;
         let level = some(sample::level_of(&*given.store, product.id).await?, "the level")?;
-        let expected = if kept { (ReservationState::Active, None, 2) } else { (ReservationState::Expired, held.expires_at, 0) };
+        let expected =
+            if kept { (ReservationState::Active, None, 2) } else { (ReservationState::Expired, held.expires_at, 0) };
         equal((found.state, found.expires_at, level.reserved), expected)?;
     }
     Ok(())

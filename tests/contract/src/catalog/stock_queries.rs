@@ -80,7 +80,8 @@ async fn what_has_expired_is_not_shown_as_reserved(given: &Given) -> Checked {
         tx.stock().insert_reservations(&held).await?;
         tx.stock().insert_reservations(&[over]).await?;
     })?;
-    for (now, reserved) in [(now.plus_millis(-60_001), 12), (now.plus_millis(-1), 10), (now, 8), (sample::at(9_000), 6)] {
+    for (now, reserved) in [(now.plus_millis(-60_001), 12), (now.plus_millis(-1), 10), (now, 8), (sample::at(9_000), 6)]
+    {
         let shown = some(given.store.queries().find_stock(product.id, now).await?, "the stock")?;
         equal((shown.on_hand, shown.reserved, shown.available), (20, reserved, 20 - reserved))?;
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 use skep_application::{
     kernel::Scope,
-    ordering::{ConfirmPaymentError, OrderView, PlaceOrderError},
+    ordering::{ConfirmPaymentError, PlaceOrderError},
 };
 use skep_domain::{
     catalog::{Product, Reservation, ReservationState},
@@ -49,19 +49,26 @@ async fn a_product(given: &Given, pieces: u32) -> Checked<Product> {
     Ok(product)
 }
 
-/// The status of an order, the state of its payment, its only reservation, and the sorted names of its events. Ids of
-/// events are made before the attempts, so in a race they do not show the order of the changes.
-async fn found(given: &Given, id: OrderId) -> Checked<(String, PaymentState, Reservation, Vec<String>)> {
+/// What is stored about an order with one line.
+struct Found {
+    status: String,
+    payment: PaymentState,
+    held: Reservation,
+    /// The sorted names of its events. Their ids are made before the attempts, so in a race they do not show the order
+    /// of the changes.
+    events: Vec<String>,
+}
+
+async fn found(given: &Given, id: OrderId) -> Checked<Found> {
     let view = some(given.store.ordering().find_order(Scope::All, id).await?, "the order")?;
     let (order, mut held) =
         look!(given.store, tx => (tx.orders().find(id).await?, tx.stock().list_reservations(id).await?))?;
     let events = given.store.events().list_events(None, 1_000).await?;
     let events = events.into_iter().filter(|event| event.aggregate_id == id.uuid());
-    let mut names: Vec<_> =
-        events.map(|event| event.name.replace("ordering.order_", "").replace(".v1", "")).collect();
-    names.sort();
+    let mut events: Vec<_> = events.map(|event| event.name.replace("ordering.order_", "").replace(".v1", "")).collect();
+    events.sort();
     let payment = some(order, "the order")?.progress.payment;
-    Ok((view.status, payment, some(held.pop(), "the reservation")?, names))
+    Ok(Found { status: view.status, payment, held: some(held.pop(), "the reservation")?, events })
 }
 
 /// Checks that the level and the ledger agree on the number of reserved pieces.
@@ -85,15 +92,15 @@ async fn overdue_orders_end_and_the_others_wait(given: &Given) -> Checked {
     equal(late.sweep(queries(given)).await?, 3)?;
     equal(late.sweep(queries(given)).await?, 0)?;
     for id in overdue {
-        let (status, payment, held, events) = found(given, id).await?;
+        let Found { status, payment, held, events } = found(given, id).await?;
         equal((status.as_str(), payment, held.state), ("expired", PaymentState::None, ReservationState::Expired))?;
         equal(events, vec!["expired".to_owned(), "placed".to_owned()])?;
     }
     for id in waiting {
-        let (status, _, held, events) = found(given, id).await?;
+        let Found { status, held, events, .. } = found(given, id).await?;
         equal((status.as_str(), held.state, events.len()), ("pending", ReservationState::Active, 1))?;
     }
-    let (status, _, held, _) = found(given, paid).await?;
+    let Found { status, held, .. } = found(given, paid).await?;
     equal((status.as_str(), held.state, held.expires_at), ("paid", ReservationState::Active, None))?;
     check_reserved(given, &product, 4).await
 }
@@ -112,7 +119,7 @@ async fn an_order_ends_once_however_many_sweep(given: &Given) -> Checked {
     let (one, other, third) = (sweep(), sweep(), sweep());
     equal(one.await?? + other.await?? + third.await??, 4)?;
     for id in overdue {
-        equal(found(given, id).await?.3, vec!["expired".to_owned(), "placed".to_owned()])?;
+        equal(found(given, id).await?.events, vec!["expired".to_owned(), "placed".to_owned()])?;
     }
     check_reserved(given, &product, 0).await
 }
@@ -135,11 +142,11 @@ async fn of_buyers_of_an_expired_piece_one_gets_it(given: &Given) -> Checked {
         }
         equal((placed, short), (1, 3))?;
         // The order of another customer frees the piece only. The sweep ends the order that has lost it.
-        let (status, _, held, _) = found(given, lost.id).await?;
+        let Found { status, held, .. } = found(given, lost.id).await?;
         equal((status.as_str(), held.state), ("pending", ReservationState::Expired))?;
         check_reserved(given, &product, 1).await?;
         equal(late(given).sweep(queries(given)).await?, 1)?;
-        equal(found(given, lost.id).await?.0, "expired".to_owned())?;
+        equal(found(given, lost.id).await?.status, "expired".to_owned())?;
         check_reserved(given, &product, 1).await?;
     }
     Ok(())
@@ -155,7 +162,7 @@ async fn an_order_is_paid_or_loses_its_piece_and_never_both(given: &Given) -> Ch
             async move { late.confirm(order.id).await }
         });
         let buys = tokio::spawn(async move { buyer.place(&[(product.id, 1)]).await });
-        let (status, _, held, _) = match (pays.await?, buys.await?) {
+        let Found { status, held, .. } = match (pays.await?, buys.await?) {
             (Ok(paid), Err(PlaceOrderError::InsufficientStock(_))) => {
                 equal((paid.status.as_str(), paid.expires_at), ("paid", None))?;
                 found(given, order.id).await?
@@ -175,10 +182,7 @@ async fn an_order_is_paid_or_loses_its_piece_and_never_both(given: &Given) -> Ch
 }
 
 /// Runs a sweep and another command on an overdue order at once. Returns what is stored then.
-async fn against_the_sweep<F>(
-    given: &Given,
-    command: impl Fn(Shop, OrderId) -> F,
-) -> Checked<(Product, OrderView, (String, PaymentState, Reservation, Vec<String>))>
+async fn against_the_sweep<F>(given: &Given, command: impl Fn(Shop, OrderId) -> F) -> Checked<(Product, Found)>
 where
     F: Future<Output = Checked> + Send + 'static,
 {
@@ -189,14 +193,13 @@ where
     let sweep = tokio::spawn(async move { late.sweep(queries).await });
     other.await??;
     holds(sweep.await?? <= 1, "the order ends once")?;
-    let found = found(given, order.id).await?;
-    Ok((product, order, found))
+    Ok((product, found(given, order.id).await?))
 }
 
 async fn an_order_is_paid_or_ends_and_never_both(given: &Given) -> Checked {
     for _ in 0..ROUNDS {
         let pay = |late: Shop, id| async move { Ok(late.confirm(id).await.map(drop)?) };
-        let (product, _, (status, payment, held, events)) = against_the_sweep(given, pay).await?;
+        let (product, Found { status, payment, held, events }) = against_the_sweep(given, pay).await?;
         let (state, reserved, expected, names) = if status == "paid" {
             (ReservationState::Active, 2, PaymentState::Captured, vec!["paid", "placed"])
         } else {
@@ -214,10 +217,10 @@ async fn an_order_is_paid_or_ends_and_never_both(given: &Given) -> Checked {
 async fn an_order_is_cancelled_or_ends_and_never_both(given: &Given) -> Checked {
     for _ in 0..ROUNDS {
         let cancel = |late: Shop, id| async move { late.cancel(id).await.map(drop) };
-        let (product, _, (status, payment, held, events)) = against_the_sweep(given, cancel).await?;
+        let (product, Found { status, payment, held, events }) = against_the_sweep(given, cancel).await?;
         let state = if status == "cancelled" { ReservationState::Released } else { ReservationState::Expired };
         equal((held.state, payment), (state, PaymentState::None))?;
-        equal(events, vec![status, "placed".to_owned()])?;
+        equal(events, vec![status.clone(), "placed".to_owned()])?;
         check_reserved(given, &product, 0).await?;
     }
     Ok(())

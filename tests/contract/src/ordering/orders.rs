@@ -274,7 +274,9 @@ async fn an_insert_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked
 
 async fn the_lines_of_open_orders_are_counted(given: &Given) -> Checked {
     let (customer, other, now) = (sample::user_id(), sample::user_id(), sample::at(1_000));
-    let counted = async |customer| Ok::<_, crate::Failure>(look!(given.store, tx => tx.orders().count_open_lines(customer, now).await?)?);
+    let counted = async |customer| {
+        Ok::<_, crate::Failure>(look!(given.store, tx => tx.orders().count_open_lines(customer, now).await?)?)
+    };
     equal(counted(customer).await?, 0)?;
     let ends = |millis| Some(now.plus_millis(millis));
     let orders = [

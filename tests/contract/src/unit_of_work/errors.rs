@@ -109,9 +109,10 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
         for task in tasks {
             let (number, id, outcome) = task.await?;
             match (number % 2, outcome) {
-                (0, Ok(())) => {
-                    holds(given.store.catalog().find_stock(id, sample::at(0)).await?.is_some(), "a committed unit is stored")?
-                }
+                (0, Ok(())) => holds(
+                    given.store.catalog().find_stock(id, sample::at(0)).await?.is_some(),
+                    "a committed unit is stored",
+                )?,
                 (1, error @ Err(_)) => {
                     duplicate(error, skep_application::catalog::constraints::PRODUCT_ID)?;
                     equal(given.store.catalog().find_product(id).await?, None)?;

@@ -9,7 +9,9 @@ use crate::{
 use serde_json::json;
 use skep_application::{
     kernel::{Actor, ErrorKind, Page, PageRequest, Position, SortValue},
-    ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
+    ordering::{
+        CancelOrderCommand, ConfirmPaymentCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand,
+    },
 };
 use skep_domain::{
     catalog::{MovementKind, StockRefusal},
