@@ -6,9 +6,9 @@ use crate::{
     identity::{AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepSessions},
     kernel::{Fingerprints, RateLimits, Runtime, Sweep},
     operations::{SweepExpired, SweepIdempotencyKeys},
-    ordering::Ordering,
+    ordering::{OrderPolicy, Ordering},
 };
-use skep_domain::{identity::PasswordPolicy, shared::Money};
+use skep_domain::identity::PasswordPolicy;
 use std::sync::Arc;
 
 /// The adapters that the use cases are built on.
@@ -37,8 +37,8 @@ pub struct Policies {
     pub passwords: PasswordPolicy,
     /// How long sessions and access tokens last, and how often a login may be tried.
     pub sessions: SessionPolicy,
-    /// The smallest total of an order, one amount per currency.
-    pub minimum_orders: Vec<Money>,
+    /// The limits of orders, and how long they wait for their payment.
+    pub orders: OrderPolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -49,7 +49,7 @@ pub struct App {
     pub catalog: Catalog,
     /// The use cases of ordering.
     pub ordering: Ordering,
-    /// Deletes expired rows of all contexts.
+    /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
     pub ports: Ports,
@@ -59,14 +59,16 @@ impl App {
     /// Builds every use case from these ports and policies.
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
+        let ordering = Ordering::new(&ports, policies.orders.clone());
         let sweeps: Vec<Arc<dyn Sweep>> = vec![
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
+            ordering.expire_orders.clone(),
         ];
         Self {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
-            ordering: Ordering::new(&ports, policies.minimum_orders),
+            ordering,
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
         }

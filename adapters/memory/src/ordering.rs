@@ -10,8 +10,8 @@ use skep_application::{
     },
 };
 use skep_domain::{
-    ordering::Order,
-    shared::{Direction, OrderId, Version},
+    ordering::{Order, OrderStatus},
+    shared::{Direction, OrderId, Timestamp, UserId, Version},
 };
 use std::collections::BTreeSet;
 
@@ -19,7 +19,10 @@ impl Row for Order {
     type Key = OrderId;
     const RULES: Rules<Self> = Rules {
         unique: &[(ORDER_NUMBER, |one, other| one.number == other.number)],
-        saved: |order, stored| Self { progress: order.progress, updated_at: order.updated_at, ..stored.clone() },
+        saved: |order, stored| {
+            let (progress, expires_at, updated_at) = (order.progress, order.expires_at, order.updated_at);
+            Self { progress, expires_at, updated_at, ..stored.clone() }
+        },
         ..Rules::of(ORDER_ID, |order| order.id, |order| &mut order.version)
     };
 }
@@ -28,6 +31,16 @@ impl Row for Order {
 impl OrderRepository for MemoryUnit {
     async fn find(&mut self, id: OrderId) -> Done<Option<Order>> {
         self.run(|state| Ok(state.orders.get(id).cloned())).await
+    }
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Done<u64> {
+        self.run(|state| {
+            let is_open = |order: &&Order| {
+                let waits = order.status() == OrderStatus::Pending && order.expires_at.is_none_or(|end| now < end);
+                order.customer_id == customer && waits
+            };
+            Ok(state.orders.rows().filter(is_open).map(|order| order.lines.len() as u64).sum())
+        })
+        .await
     }
     async fn insert(&mut self, order: &Order) -> Done<()> {
         self.run(|state| {
@@ -53,5 +66,13 @@ impl OrderQueries for MemoryStore {
         let state = self.state();
         let rows = state.orders.rows().filter(|order| scope.admits(order.customer_id)).map(OrderView::from);
         Ok(page(rows, OrderView::position, direction, request, LINES_PER_PAGE, |order| order.lines.len()))
+    }
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Done<Vec<OrderId>> {
+        let state = self.state();
+        let overdue = |order: &Order| order.expires_at.filter(|end| *end <= now).map(|end| (end, order.id));
+        let mut found: Vec<_> = state.orders.rows().filter_map(overdue).collect();
+        found.sort();
+        found.truncate(limit as usize);
+        Ok(found.into_iter().map(|(_, id)| id).collect())
     }
 }

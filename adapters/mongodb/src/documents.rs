@@ -19,13 +19,13 @@ impl Executor {
 
     /// Finds the entity with this id and joins it with the document of the collection `from` that its field `local`
     /// names. The result has the joined document's `field`, in a list named like the collection. An entity without that
-    /// document is treated as missing, like in a join of the SQL stores.
+    /// document is treated as missing, like in a join of the SQL stores. The stages `more` run last, in the same
+    /// command.
     pub(crate) async fn joined<R: Record>(
         &mut self,
         id: Uuid,
-        local: &str,
-        from: &str,
-        field: &str,
+        (local, from, field): (&str, &str, &str),
+        more: Vec<Document>,
     ) -> Result<Option<R::Entity>, StoreError> {
         let other = doc! {
             "from": from, "localField": local, "foreignField": "_id", "as": from,
@@ -33,7 +33,8 @@ impl Executor {
         };
         let entity = doc! { "$match": { "_id": record::id(id) } };
         let with_other = doc! { "$match": { from: { "$ne": [] } } };
-        Ok(self.aggregate::<R>(vec![entity, doc! { "$lookup": other }, with_other]).await?.pop())
+        let stages = [vec![entity, doc! { "$lookup": other }, with_other], more].concat();
+        Ok(self.aggregate::<R>(stages).await?.pop())
     }
 
     /// Stores new entities, all in one command.

@@ -8,7 +8,7 @@ use skep_application::{kernel::StoreError, operations::MigrationSet};
 use std::{future::Future, pin::Pin};
 
 /// The sets of this program, in the order in which they run.
-pub(crate) const SETS: &[MongoSet] = &[foundation::SET, crate::catalog::schema::SET];
+pub(crate) const SETS: &[MongoSet] = &[foundation::SET, crate::catalog::schema::SET, crate::ordering::schema::SET];
 
 /// A set of migrations for MongoDB.
 pub type MongoSet = MigrationSet<MongoStep>;
@@ -72,6 +72,18 @@ impl MongoSchema<'_> {
     pub async fn command(&mut self, command: Document) -> Result<Document, StoreError> {
         self.0.command(command).await
     }
+
+    /// Creates the index if it does not exist.
+    pub(crate) async fn create_index(&mut self, collection: &str, index: Index) -> Result<(), StoreError> {
+        let create = doc! { "createIndexes": collection, "indexes": [index.document()], "writeConcern": majority() };
+        self.0.define(create, &[]).await.map(drop)
+    }
+
+    /// Drops the index if it exists.
+    pub(crate) async fn drop_index(&mut self, collection: &str, index: Index) -> Result<(), StoreError> {
+        let drop_it = doc! { "dropIndexes": collection, "index": index.name, "writeConcern": majority() };
+        self.0.define(drop_it, &[INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND]).await.map(drop)
+    }
 }
 
 #[derive(Debug)]
@@ -82,13 +94,13 @@ pub(crate) struct Collection {
     indexes: &'static [Index],
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Index {
     name: &'static str,
     keys: &'static [&'static str],
     unique: bool,
     /// The condition on the documents in the index, if it does not hold all.
-    only: Option<fn() -> Document>,
+    pub(crate) only: Option<fn() -> Document>,
 }
 
 pub(crate) const fn collection(name: &'static str, indexes: &'static [Index]) -> Collection {
@@ -105,6 +117,7 @@ pub(crate) const fn unique(name: &'static str, keys: &'static [&'static str]) ->
 
 const NAMESPACE_EXISTS: i32 = 48;
 const NAMESPACE_NOT_FOUND: i32 = 26;
+const INDEX_NOT_FOUND: i32 = 27;
 
 /// Creates the collections and indexes that are missing.
 async fn make(executor: &mut Executor, collections: &[Collection]) -> Result<(), StoreError> {

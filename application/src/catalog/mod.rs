@@ -80,7 +80,7 @@ impl Catalog {
             set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),
             list_products: ListProducts::new(ports.store.clone()),
-            get_stock: GetStock::new(ports.store.clone()),
+            get_stock: GetStock::new(ports.store.clone(), ports.runtime.clock.clone()),
             create_category: UseCase::new(CreateCategory, &commands),
             rename_category: UseCase::new(RenameCategory, &commands),
             move_category: UseCase::new(MoveCategory, &commands),

@@ -51,6 +51,9 @@ pub trait ProductRepository: Send {
     async fn save(&mut self, product: &Product) -> Result<Version, StoreError>;
 }
 
+/// The greatest number of expired reservations that one command reads and ends.
+pub const EXPIRED_AT_ONCE: u32 = 1_000;
+
 /// Reads and writes stock levels, reservations and the ledger inside a unit of work. Ordering uses it, too.
 ///
 /// 1. Between `find_many` and the end of the unit, no other unit saves these levels. The other unit waits, or one of
@@ -60,6 +63,8 @@ pub trait ProductRepository: Send {
 /// 3. Each batch is one statement for any number of rows.
 /// 4. Clause 1 also protects the products of these levels, if each unit finds the level before it reads or saves the
 ///    product: a product then stays as it was read until the unit ends.
+/// 5. Clause 1 also protects the reservations of these products, if each unit finds the level before it lists the
+///    reservations that it ends or keeps.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockRepository: Send {
@@ -87,6 +92,8 @@ pub trait StockRepository: Send {
     ) -> Result<Vec<Reservation>, StoreError>;
     /// Stores the end of reservations. `Stale` if one of them is no longer active in the store (I6, I8).
     async fn end_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
+    /// Stores that these reservations no longer expire. `Stale` if one of them is no longer active in the store (I12).
+    async fn keep_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
 }
 
 named! {
@@ -137,7 +144,7 @@ pub struct StockView {
     pub product_id: ProductId,
     /// The pieces in the warehouse, including the reserved ones.
     pub on_hand: u32,
-    /// The pieces that orders have reserved.
+    /// The pieces that orders have reserved. Reservations that have expired do not count.
     pub reserved: u32,
     /// The pieces that a customer can order.
     pub available: u32,
@@ -150,14 +157,16 @@ pub struct StockView {
 }
 
 impl StockView {
-    /// The view of a level.
+    /// The view of a level. `expired` is the number of reserved pieces whose reservations have expired but have not
+    /// ended yet (I7).
     #[must_use]
-    pub const fn of(level: &StockLevel, on_sale: bool) -> Self {
+    pub const fn of(level: &StockLevel, expired: u32, on_sale: bool) -> Self {
+        let reserved = level.reserved.saturating_sub(expired);
         Self {
             product_id: level.product_id,
             on_hand: level.on_hand,
-            reserved: level.reserved,
-            available: level.available(),
+            reserved,
+            available: level.on_hand - reserved,
             updated_at: level.updated_at,
             version: level.version,
             on_sale,
@@ -168,11 +177,13 @@ impl StockView {
 /// Reads stock levels outside a unit of work.
 ///
 /// 1. A level whose product does not exist counts as missing.
+/// 2. Active reservations whose `expires_at` is `now` or before do not count as reserved. They and the level are those
+///    of one moment.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockQueries: Send + Sync {
-    /// The level of this product, archived or not.
-    async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError>;
+    /// The level of this product at `now`, archived or not.
+    async fn find_stock(&self, id: ProductId, now: Timestamp) -> Result<Option<StockView>, StoreError>;
 }
 
 /// Reads and writes categories inside a unit of work.

@@ -1,7 +1,7 @@
 //! Reading products and stock.
 
 use super::{ProductQueries, ProductSort, StockQueries, StockView};
-use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader, permit};
+use crate::kernel::{Actor, Clock, GetError, ListError, NotFound, Page, PageRequest, Reader, permit};
 use skep_domain::{
     catalog::{Product, actions},
     shared::ProductId,
@@ -73,13 +73,16 @@ impl StockDetail {
 }
 
 /// Returns the stock of one product.
-pub struct GetStock(Reader<dyn StockQueries>);
+pub struct GetStock {
+    stock: Reader<dyn StockQueries>,
+    clock: Arc<dyn Clock>,
+}
 
 impl GetStock {
-    /// Reads from this store.
+    /// Reads from this store. The clock decides which reservations have expired.
     #[must_use]
-    pub fn new(stock: Arc<dyn StockQueries>) -> Self {
-        Self(Reader::new(actions::READ_AVAILABILITY, stock))
+    pub fn new(stock: Arc<dyn StockQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { stock: Reader::new(actions::READ_AVAILABILITY, stock), clock }
     }
 
     /// Reads the stock of the product with this id.
@@ -87,7 +90,7 @@ impl GetStock {
     /// # Errors
     /// [`GetError`].
     pub async fn execute(&self, actor: &Actor, id: ProductId) -> Result<StockDetail, GetError> {
-        let stock = self.0.open(actor)?.find_stock(id).await?;
+        let stock = self.stock.open(actor)?.find_stock(id, self.clock.now()).await?;
         let stock = stock.filter(|stock| stock.on_sale || sees_archived(actor)).ok_or(NotFound("product"))?;
         let full = permit(actor, actions::MANAGE_STOCK).is_ok();
         Ok(if full { StockDetail::Full(stock) } else { StockDetail::Availability(stock) })

@@ -1,14 +1,14 @@
 //! Setting the pieces of a product that are on hand, after a count.
 
-use super::{CatalogTx, StockView, on_sale, product_fields};
+use super::{CatalogTx, EXPIRED_AT_ONCE, StockView, on_sale, product_fields};
 use crate::kernel::{
     Authorized, Call, Command, Denied, Guarded, Invalid, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal,
     use_case_error,
 };
 use skep_domain::{
     access::Resource,
-    catalog::{Product, StockLevel, StockRefusal, actions, events::StockAdjusted},
-    shared::{Action, MovementId, ProductId},
+    catalog::{Product, Reservation, StockChanges, StockLevel, StockRefusal, actions, events::StockAdjusted},
+    shared::{Action, MovementId, ProductId, Timestamp},
 };
 
 /// The counted pieces of a product.
@@ -42,7 +42,8 @@ use_case_error! {
     }
 }
 
-/// Sets stock. An unchanged count keeps the version. The stock of an archived product counts as not found.
+/// Sets stock. An unchanged count keeps the version. A count below the reserved pieces ends the reservations that have
+/// expired first. The stock of an archived product counts as not found.
 pub struct SetStock;
 
 /// The count, and the id of the row that it adds to the ledger.
@@ -98,23 +99,46 @@ impl Command for SetStock {
         mut target: Authorized<'_, Self::Target>,
     ) -> Result<StockView, Self::Error> {
         let now = target.now();
-        let CountedProduct { level, product } = &mut *target;
-        on_sale(product)?;
-        plan.precondition.require(level.version)?;
+        on_sale(&target.product)?;
+        plan.precondition.require(target.level.version)?;
         let count = plan.on_hand.map_err(invalid)?;
-        let moved = level.set_on_hand(plan.movement_id, count, now).map_err(|refusal| match refusal {
+        let expired = list_expired(unit, &target.level, now).await?;
+        let mut hidden = expired.iter().map(|reservation| reservation.quantity).sum();
+        let mut freed = StockChanges::default();
+        if count < target.level.reserved {
+            freed = StockChanges::free(vec![target.level], expired, now, &mut || target.new_id());
+            target.level = freed.levels.first().copied().unwrap_or(target.level);
+            hidden = 0;
+        }
+        let moved = target.level.set_on_hand(plan.movement_id, count, now).map_err(|refusal| match refusal {
             StockRefusal::BelowReserved { .. } => SetStockError::from(StockBelowReserved { refusal }),
             _ => invalid(refusal).into(),
         })?;
         if let Some(movement) = moved {
-            unit.stock().save_many(std::slice::from_ref(level)).await?;
-            unit.stock().append_movements(&[movement]).await?;
-            level.version = level.version.next();
+            unit.stock().save_many(std::slice::from_ref(&target.level)).await?;
+            if !freed.ended.is_empty() {
+                unit.stock().end_reservations(&freed.ended).await?;
+            }
+            freed.movements.push(movement);
+            unit.stock().append_movements(&freed.movements).await?;
+            target.level.version = target.level.version.next();
             let level = &target.level;
             target.record(unit.outbox(), &StockAdjusted::of(level), level.version, level.updated_at).await?;
         }
-        Ok(StockView::of(&target.level, target.product.is_on_sale()))
+        Ok(StockView::of(&target.level, hidden, target.product.is_on_sale()))
     }
+}
+
+/// The reservations of this level that have expired but have not ended yet.
+async fn list_expired(
+    unit: &mut dyn CatalogTx,
+    level: &StockLevel,
+    now: Timestamp,
+) -> Result<Vec<Reservation>, StoreError> {
+    if level.reserved == 0 {
+        return Ok(vec![]);
+    }
+    unit.stock().list_expired(&[level.product_id], now, EXPIRED_AT_ONCE).await
 }
 
 fn invalid(refusal: StockRefusal) -> Invalid {

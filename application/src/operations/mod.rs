@@ -1,4 +1,4 @@
-//! Operating Skep: migrations, health, keys of the deployment, and the deletion of expired rows.
+//! Operating Skep: migrations, health, keys of the deployment, and the sweep of what has expired.
 
 pub mod constraints;
 mod migrations;

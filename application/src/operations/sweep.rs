@@ -1,14 +1,14 @@
-//! Deleting expired rows.
+//! Ending and deleting what has expired.
 
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, Sweep, Swept, TxMode, UnitOfWork, run};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 
-/// The greatest number of rows per unit of work, so that a sweep does not block writers for long.
+/// The greatest number of rows per batch, so that a sweep does not block writers for long.
 const BATCH: u32 = 500;
 
-/// Deletes the expired rows of all contexts.
+/// Deletes or ends the expired rows of all contexts.
 pub struct SweepExpired {
     sweeps: Vec<Arc<dyn Sweep>>,
     runtime: Runtime,
@@ -21,10 +21,10 @@ impl SweepExpired {
         Self { sweeps, runtime }
     }
 
-    /// Deletes in batches until no expired row is left, and returns the number of deleted rows of each kind.
+    /// Works in batches until no expired row is left, and returns the number of rows of each kind.
     ///
     /// # Errors
-    /// The first error of the store. The other kinds are still swept, and deleted rows stay deleted.
+    /// The first error of the store. The other kinds are still swept, and what was done stays done.
     pub async fn execute(&self) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
         let mut failed = Ok(());

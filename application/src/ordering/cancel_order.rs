@@ -1,13 +1,13 @@
 //! Cancelling an order. The same commit releases the stock that the order had reserved.
 
-use super::{OrderView, OrderingTx};
+use super::{OrderView, OrderingTx, held_stock};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal, use_case_error,
+    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
 };
 use skep_domain::{
     catalog::StockChanges,
     ordering::{InvalidTransition, Order, Trigger, actions, events::OrderCancelled},
-    shared::{Action, OrderId, ProductId},
+    shared::{Action, OrderId},
 };
 
 /// Which order to cancel.
@@ -40,7 +40,7 @@ use_case_error! {
     }
 }
 
-/// Cancels orders. An order that is already cancelled is returned as it is. An order that the actor may not see counts
+/// Cancels orders. An order that has already ended is returned as it is. An order that the actor may not see counts
 /// as not found.
 pub struct CancelOrder;
 
@@ -75,7 +75,7 @@ impl Command for CancelOrder {
         let now = order.now();
         if let Some(change) = order.apply(Trigger::Cancel, now).map_err(|refusal| NotCancellable { refusal })? {
             order.version = unit.orders().save(&order).await?;
-            release(unit, &order).await?;
+            held_stock::give_back(unit, &order, StockChanges::release).await?;
             let event = OrderCancelled::of(&order, &change);
             order.record(unit.outbox(), &event, order.version, change.at).await?;
         }
@@ -85,25 +85,6 @@ impl Command for CancelOrder {
     fn hidden(_: Denied) -> Self::Error {
         NotFound("order").into()
     }
-}
-
-/// Releases the active reservations of the order (I9). It locks the levels, in order, and then reads the reservations
-/// again, because another unit may have ended one of them before the lock.
-async fn release(unit: &mut dyn OrderingTx, order: &Authorized<'_, Order>) -> Result<(), StoreError> {
-    let held = unit.stock().list_reservations(order.id).await?;
-    let mut products: Vec<ProductId> = held.iter().map(|reservation| reservation.product_id).collect();
-    products.sort();
-    let levels = unit.stock().find_many(&products).await?;
-    let held = unit.stock().list_reservations(order.id).await?;
-    let released = StockChanges::release(levels, held, order.now(), &mut || order.new_id());
-    let released = released
-        .map_err(|mismatch| StoreError::corrupt("reservations", mismatch.0, "does not agree with the stock"))?;
-    if released.is_empty() {
-        return Ok(());
-    }
-    unit.stock().save_many(&released.levels).await?;
-    unit.stock().end_reservations(&released.ended).await?;
-    unit.stock().append_movements(&released.movements).await
 }
 
 #[cfg(test)]

@@ -1,23 +1,23 @@
 //! Placing an order. The order keeps the prices of the moment and reserves stock. One commit stores the order, the
 //! reservations, the event and the idempotency key.
 
-use super::{OrderView, OrderingTx, constraints};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
+use super::{OrderPolicy, OrderView, OrderingTx, constraints};
+use crate::{
+    catalog::EXPIRED_AT_ONCE,
+    kernel::{
+        Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
+    },
 };
 use skep_domain::{
     catalog::{Claim, Shortage, StockChanges, StockLevel, StockRefusal, shortages},
     ordering::{Basket, BasketRefusal, Order, OrderNumber, OrderRefusal, actions, events::OrderPlaced},
-    shared::{Action, Money, OrderId, ProductId, UserId},
+    shared::{Action, Money, OrderId, ProductId, Timestamp, UserId},
 };
-
-/// The greatest number of expired reservations that one order ends.
-const EXPIRED_AT_ONCE: u32 = 1_000;
 
 /// The products to order.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PlaceOrderCommand {
-    /// 1 to 1,000 lines. Lines of the same product are added up.
+    /// At least one line, and at most as many as an order may have. Lines of the same product are added up.
     pub lines: Vec<OrderLineInput>,
 }
 
@@ -41,6 +41,17 @@ refusal! {
     }
 }
 
+refusal! {
+    /// The orders of the account that wait for their payment would have too many lines. Pay or cancel some of them
+    /// first.
+    TooManyOpenLines {
+        /// The lines of the orders that wait for their payment.
+        pub open: u64,
+        /// The greatest number of such lines.
+        pub most: u64,
+    } = Conflict, "too_many_open_lines", "{open} lines wait for payment and at most {most} may; pay or cancel an order";
+}
+
 use_case_error! {
     /// Why the order was not placed.
     PlaceOrderError {
@@ -48,13 +59,14 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         InsufficientStock(InsufficientStock),
+        TooManyOpenLines(TooManyOpenLines),
     }
 }
 
 /// Places orders. The actor becomes the customer.
 #[derive(Debug, Default)]
 pub struct PlaceOrder {
-    minimums: Vec<Money>,
+    policy: OrderPolicy,
 }
 
 /// A basket, with the id of the order that it becomes.
@@ -79,7 +91,7 @@ impl Command for PlaceOrder {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let customer = account(call.actor, Self::ACTION)?;
         let lines: Vec<(ProductId, i64)> = input.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
-        let basket = Basket::new(&lines).map_err(invalid_basket)?;
+        let basket = Basket::new(&lines, self.policy.max_lines).map_err(invalid_basket)?;
         let products = basket.product_ids();
         call.contend(products.iter().map(|product| product.uuid()));
         Ok(PlaceOrderPlan { order_id: OrderId::new(call.new_id()), customer, products, basket })
@@ -101,8 +113,10 @@ impl Command for PlaceOrder {
         let lines = plan.basket.price(&products).map_err(invalid_order)?;
         let number = OrderNumber::from_random(authorized.random_bits());
         let order = Order::place(plan.order_id, number, *authorized, lines, authorized.now());
-        let order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
+        let mut order = order.ok_or_else(|| StoreError::corrupt("orders", plan.order_id, "its lines do not add up"))?;
+        order.expires_at = self.policy.expiry(authorized.now());
         self.check_minimum(&order)?;
+        self.check_open_lines(unit, &order, authorized.now()).await?;
         let stock = reserve(unit, &plan.basket, &order, levels, &authorized).await?;
         unit.orders().insert(&order).await.map_err(draw_again)?;
         unit.stock().save_many(&stock.levels).await?;
@@ -117,17 +131,31 @@ impl Command for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// Refuses orders below these totals, one per currency. A currency that is not listed has no minimum.
+    /// Places orders by these rules.
     #[must_use]
-    pub const fn new(minimums: Vec<Money>) -> Self {
-        Self { minimums }
+    pub const fn new(policy: OrderPolicy) -> Self {
+        Self { policy }
     }
 
     fn check_minimum(&self, order: &Order) -> Result<(), Invalid> {
         let is_above =
             |minimum: &&Money| minimum.currency() == order.total.currency() && minimum.amount() > order.total.amount();
-        let Some(minimum) = self.minimums.iter().find(is_above) else { return Ok(()) };
+        let Some(minimum) = self.policy.minimums.iter().find(is_above) else { return Ok(()) };
         Err(Invalid::one("/lines", "below_minimum", format!("the total must be at least {minimum}")))
+    }
+}
+
+impl PlaceOrder {
+    /// Refuses an order with which its customer would hold too many reservations without having paid (O11).
+    async fn check_open_lines(
+        &self,
+        unit: &mut dyn OrderingTx,
+        order: &Order,
+        now: Timestamp,
+    ) -> Result<(), PlaceOrderError> {
+        let (open, most) = (unit.orders().count_open_lines(order.customer_id, now).await?, self.policy.open_lines);
+        let all = open.saturating_add(u64::try_from(order.lines.len()).unwrap_or(u64::MAX));
+        if all > most { Err(TooManyOpenLines { open, most }.into()) } else { Ok(()) }
     }
 }
 
@@ -147,7 +175,7 @@ async fn reserve(
         [] => vec![],
         _ => unit.stock().list_expired(&short, authorized.now(), EXPIRED_AT_ONCE).await?,
     };
-    let claim = Claim { order_id: order.id, lines: &lines, expires_at: None };
+    let claim = Claim { order_id: order.id, lines: &lines, expires_at: order.expires_at };
     let reserved = StockChanges::reserve(levels, expired, claim, authorized.now(), &mut || authorized.new_id());
     Ok(reserved.map_err(|short| insufficient(&short.0, basket))?)
 }
@@ -173,7 +201,7 @@ fn draw_again(error: StoreError) -> StoreError {
 fn invalid_basket(refusal: BasketRefusal) -> Invalid {
     match refusal {
         BasketRefusal::Empty => Invalid::one("/lines", "too_few", refusal),
-        BasketRefusal::TooManyLines => Invalid::one("/lines", "too_many", refusal),
+        BasketRefusal::TooManyLines { .. } => Invalid::one("/lines", "too_many", refusal),
         BasketRefusal::Quantity { line } => Invalid::one(format!("/lines/{line}/quantity"), "out_of_range", refusal),
     }
 }

@@ -38,15 +38,20 @@ impl Guarded for Order {
 }
 
 /// Reads and writes orders inside a unit of work.
+///
+/// 1. An order is open at `now` if it waits for its payment and its `expires_at` is later or `None`. The cost of
+///    counting the lines of a customer's open orders does not depend on the orders that have ended or were paid.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderRepository: Send {
     /// The order with this id. Its lines are in the order in which they were placed.
     async fn find(&mut self, id: OrderId) -> Result<Option<Order>, StoreError>;
+    /// The number of lines of all open orders of this customer.
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError>;
     /// Stores a new order with its lines, in a fixed number of statements. `Duplicate` of `OrderId` or `OrderNumber`.
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError>;
-    /// Replaces the status of the version that was read, and returns the new version. Lines and totals never change.
-    /// `Stale`.
+    /// Replaces the status of the version that was read and the time at which it expires, and returns the new version.
+    /// Lines and totals never change. `Stale`.
     async fn save(&mut self, order: &Order) -> Result<Version, StoreError>;
 }
 
@@ -82,6 +87,10 @@ pub struct OrderView {
     pub lines: Vec<OrderLineView>,
     /// The sum of the lines.
     pub total: Money,
+    /// From this time on the order may end because it was not paid. `None` if it waits without a limit, or no longer
+    /// waits for its payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// When the order was placed.
     pub created_at: Timestamp,
     /// When the order last changed.
@@ -107,6 +116,7 @@ impl From<&Order> for OrderView {
             status: order.status().name().to_owned(),
             lines: order.lines.iter().map(line).collect(),
             total: order.total,
+            expires_at: order.expires_at,
             created_at: order.created_at,
             updated_at: order.updated_at,
             version: order.version,
@@ -129,6 +139,7 @@ pub const LINES_PER_PAGE: usize = 1_000;
 ///
 /// 1. A page has as many orders as fit: at most its limit, and at most [`LINES_PER_PAGE`] lines in total, but at least
 ///    one order. If more orders follow, the page says so, even if it has fewer orders than its limit.
+/// 2. An order is overdue if `expires_at` is `now` or before. Other orders are not listed as overdue.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderQueries: Send + Sync {
@@ -142,4 +153,7 @@ pub trait OrderQueries: Send + Sync {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError>;
+    /// The ids of at most `limit` overdue orders, those first that have been overdue for longest. Reads no other
+    /// orders.
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
 }

@@ -2,7 +2,7 @@
 
 use super::{MockUnit, Seen, World};
 use crate::catalog::CatalogMocks;
-use skep_domain::catalog::{Category, CategoryId, Product, StockLevel};
+use skep_domain::catalog::{Category, CategoryId, Product, Reservation, StockLevel};
 
 /// A catalog with a product, its stock and a category.
 #[derive(Clone, Default)]
@@ -11,6 +11,8 @@ pub struct Shelf {
     pub product: Option<Product>,
     /// The stock level of the product.
     pub level: Option<StockLevel>,
+    /// The reservations of the product that have expired.
+    pub expired: Vec<Reservation>,
     /// The only category, if there is one.
     pub category: Option<Category>,
     /// The answer to each call of `lineage`.
@@ -35,6 +37,11 @@ impl World for Shelf {
         unit.products.expect_find().returning(seen.finds("products.find", products, |product| product.id));
         let levels = Vec::from_iter(self.level);
         unit.stock.expect_find_many().returning(seen.finds_many("stock.find_many", levels, |level| level.product_id));
+        let (expired, noted) = (self.expired.clone(), seen.clone());
+        unit.stock.expect_list_expired().returning(move |ids, _, _| {
+            noted.note("stock.list_expired", ids);
+            Ok(expired.clone())
+        });
         let categories = Vec::from_iter(self.category.clone());
         unit.categories.expect_find().returning(seen.finds("categories.find", categories, |category| category.id));
         unit.categories.expect_height().returning(move |_| Ok(height));
@@ -51,6 +58,7 @@ impl World for Shelf {
         unit.products.expect_save().returning(seen.saves("products.save", |product: &Product| product.version));
         unit.stock.expect_insert().returning(seen.stores("stock.insert"));
         unit.stock.expect_save_many().returning(seen.stores_many("stock.save_many"));
+        unit.stock.expect_end_reservations().returning(seen.stores_many("stock.end_reservations"));
         unit.stock.expect_append_movements().returning(seen.stores_many("stock.append_movements"));
         unit.categories.expect_insert().returning(seen.stores("categories.insert"));
         unit.categories.expect_save().returning(seen.saves("categories.save", |category: &Category| category.version));

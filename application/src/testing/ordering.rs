@@ -16,6 +16,8 @@ pub struct Shop {
     pub levels: Vec<StockLevel>,
     /// All reservations that exist.
     pub reservations: Vec<Reservation>,
+    /// The number of lines of each customer's open orders.
+    pub open_lines: u64,
     /// The only order, if there is one.
     pub order: Option<Order>,
     /// The calls that the units of work have received.
@@ -38,6 +40,8 @@ impl World for Shop {
         unit.stock.expect_find_many().returning(seen.finds_many("stock.find_many", levels, |level| level.product_id));
         let orders = Vec::from_iter(self.order.clone());
         unit.orders.expect_find().returning(seen.finds("orders.find", orders, |order| order.id));
+        let open_lines = self.open_lines;
+        unit.orders.expect_count_open_lines().returning(move |_, _| Ok(open_lines));
         unit.stock.expect_list_reservations().returning(move |order| {
             seen.note("stock.list_reservations", &[order]);
             Ok(reservations.iter().filter(|reservation| reservation.order_id == order).copied().collect())
@@ -53,6 +57,7 @@ impl World for Shop {
         unit.stock.expect_append_movements().returning(seen.stores_many("stock.append_movements"));
         unit.stock.expect_insert_reservations().returning(seen.stores_many("stock.insert_reservations"));
         unit.stock.expect_end_reservations().returning(seen.stores_many("stock.end_reservations"));
+        unit.stock.expect_keep_reservations().returning(seen.stores_many("stock.keep_reservations"));
         seen.writes(&mut unit);
         unit
     }

@@ -5,7 +5,7 @@ use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerpri
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
-    ordering::{Basket, Order, OrderNumber},
+    ordering::{Basket, MAX_LINES, Order, OrderNumber},
     shared::{Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
 };
 use std::sync::Arc;
@@ -146,7 +146,7 @@ pub fn order_id(n: u64) -> OrderId {
 pub fn order(n: u64, customer: UserId, lines: &[(&Product, i64)]) -> Order {
     let basket: Vec<_> = lines.iter().map(|(product, quantity)| (product.id, *quantity)).collect();
     let products: Vec<_> = lines.iter().map(|(product, _)| (*product).clone()).collect();
-    let lines = Basket::new(&basket).expect("a basket").price(&products).expect("lines with prices");
+    let lines = Basket::new(&basket, MAX_LINES).expect("a basket").price(&products).expect("lines with prices");
     let order = Order::place(order_id(n), OrderNumber::from_random(n), customer, lines, Timestamp::MIN);
     order.expect("lines that add up")
 }

@@ -125,3 +125,80 @@ async fn limits_hold_when_they_are_asked_for_and_refill_with_the_clock() {
     kit.clock().advance(Duration::from_secs(60));
     assert_eq!(get(&kit, PROFILE, &ada).await.status(), 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_not_paid_in_time_ends_and_gives_its_pieces_to_others() {
+    let kit = TestKit::start().await;
+    let (admin, ada) = (kit.admin().await, kit.user("ada").await);
+    let product = post(&kit, "/api/v1/products", &admin, &honey()).await;
+    let stock = format!("/api/v1/products/{}/stock", product["id"].as_str().unwrap());
+    let lines = json!({ "lines": [{ "product_id": product["id"], "quantity": 10 }] });
+    let placed = post(&kit, "/api/v1/orders", &ada, &lines).await;
+    assert_eq!(placed["expires_at"], "2026-01-08T00:00:00.000Z");
+    let order = format!("/api/v1/orders/{}", placed["id"].as_str().unwrap());
+    let seen = async |token: &str| {
+        let stock = json_of(&get(&kit, &stock, token).await);
+        (stock["reserved"].clone(), stock["available"].clone())
+    };
+    assert_eq!(seen(&admin).await, (json!(10), json!(0)));
+
+    kit.clock().advance(Duration::from_secs(7 * 24 * 60 * 60));
+    let (admin, bob) = (kit.log_in("admin").await, kit.user("bob").await);
+    assert_eq!(seen(&admin).await, (json!(0), json!(10)), "nothing was swept yet");
+    post(&kit, "/api/v1/orders", &bob, &lines).await;
+    assert_eq!(seen(&admin).await, (json!(10), json!(0)));
+    let confirm = async || {
+        let request = Request::post(format!("{order}/confirm-payment"));
+        let request = request.header("authorization", format!("Bearer {admin}")).body(String::new());
+        kit.call(request.unwrap()).await
+    };
+    let refused = confirm().await;
+    assert_eq!((refused.status().as_u16(), &json_of(&refused)["code"]), (409, &json!("reservation_expired")));
+    assert_eq!(json_of(&get(&kit, &order, &admin).await)["status"], "pending");
+
+    kit.app().sweep_expired.execute().await.unwrap();
+    let ended = json_of(&get(&kit, &order, &admin).await);
+    assert_eq!((&ended["status"], ended.get("expires_at")), (&json!("expired"), None));
+    assert_eq!(seen(&admin).await, (json!(10), json!(0)), "the pieces belong to the other order");
+    let late = confirm().await;
+    assert_eq!((late.status().as_u16(), &json_of(&late)["status"]), (200, &json!("expired")));
+    kit.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_orders_are_limited_and_a_payment_makes_room() {
+    let kit = TestKit::configured(|config| {
+        config.policies.orders.max_lines = 3;
+        config.policies.orders.open_lines = 4;
+    });
+    let kit = kit.await;
+    let admin = kit.admin().await;
+    let mut products = vec![];
+    for number in 0..4 {
+        let mut product = honey();
+        product["sku"] = json!(format!("HONEY-{number}"));
+        products.push(post(&kit, "/api/v1/products", &admin, &product).await["id"].clone());
+    }
+    let place = async |lines: usize| {
+        let lines: Vec<_> =
+            products[..lines].iter().map(|product| json!({ "product_id": product, "quantity": 1 })).collect();
+        let request = Request::post("/api/v1/orders").header("authorization", format!("Bearer {admin}"));
+        let request = request.header("content-type", "application/json");
+        let answer = kit.call(request.body(json!({ "lines": lines }).to_string()).unwrap()).await;
+        (answer.status().as_u16(), json_of(&answer))
+    };
+    let (status, problem) = place(4).await;
+    assert_eq!((status, &problem["errors"][0]["code"]), (422, &json!("too_many")));
+    assert_eq!(problem["errors"][0]["detail"], "must have at most 3 lines");
+    let (status, order) = place(3).await;
+    assert_eq!(status, 201);
+    let (status, problem) = place(2).await;
+    assert_eq!((status, &problem["code"]), (409, &json!("too_many_open_lines")));
+    assert_eq!(place(1).await.0, 201, "as many as are left");
+    assert_eq!(place(1).await.0, 409);
+    let confirm = format!("/api/v1/orders/{}/confirm-payment", order["id"].as_str().unwrap());
+    let request = Request::post(confirm).header("authorization", format!("Bearer {admin}")).body(String::new());
+    assert_eq!(kit.call(request.unwrap()).await.status(), 200);
+    assert_eq!(place(3).await.0, 201);
+    kit.stop().await;
+}

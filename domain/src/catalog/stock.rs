@@ -252,6 +252,17 @@ impl Reservation {
         self.state == ReservationState::Active && self.expires_at.is_none_or(|end| now < end)
     }
 
+    /// Lets it hold its pieces until it ends, because its order was paid (I12). Returns `false` and changes nothing if
+    /// it has already ended.
+    #[must_use]
+    pub fn keep(&mut self) -> bool {
+        let is_active = self.state == ReservationState::Active;
+        if is_active {
+            self.expires_at = None;
+        }
+        is_active
+    }
+
     /// Ends it. Returns `false` and changes nothing if it has already ended (I6) or would expire before its time (I8).
     fn end(&mut self, end: ReservationState, now: Timestamp) -> bool {
         let early = end == ReservationState::Expired && self.holds(now);

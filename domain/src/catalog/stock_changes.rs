@@ -85,9 +85,7 @@ impl StockChanges {
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Result<Self, Shortages> {
         let mut changes = Self::of(levels);
-        for reservation in expired {
-            changes.end(reservation, ReservationState::Expired, now, ids);
-        }
+        changes.end_expired(expired, now, ids);
         let mut short = vec![];
         for &(product_id, quantity) in claim.lines {
             let id = MovementId::new(ids());
@@ -121,14 +119,35 @@ impl StockChanges {
         now: Timestamp,
         ids: &mut dyn FnMut() -> Uuid,
     ) -> Result<Self, ReservationMismatch> {
+        Self::end_active(levels, reservations, ReservationState::Released, now, ids)
+    }
+
+    /// Ends the active reservations of an order that was not paid in time, as [`StockChanges::release`] does for an
+    /// order that is cancelled.
+    ///
+    /// # Errors
+    /// [`ReservationMismatch`] if a reservation does not fit its level, or has not expired yet (I8).
+    pub fn expire(
+        levels: Vec<StockLevel>,
+        reservations: Vec<Reservation>,
+        now: Timestamp,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Result<Self, ReservationMismatch> {
+        Self::end_active(levels, reservations, ReservationState::Expired, now, ids)
+    }
+
+    /// Ends reservations of several orders that have expired. Those that still hold their pieces at `now` are left
+    /// alone (I7, I8). `ids` makes one id for each reservation.
+    #[must_use]
+    pub fn free(
+        levels: Vec<StockLevel>,
+        expired: Vec<Reservation>,
+        now: Timestamp,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Self {
         let mut changes = Self::of(levels);
-        for reservation in reservations {
-            let active = reservation.state == ReservationState::Active;
-            if active && !changes.end(reservation, ReservationState::Released, now, ids) {
-                return Err(ReservationMismatch(reservation.id));
-            }
-        }
-        Ok(changes.without_unchanged_levels())
+        changes.end_expired(expired, now, ids);
+        changes.without_unchanged_levels()
     }
 
     /// Whether there is nothing to store.
@@ -140,6 +159,29 @@ impl StockChanges {
     fn of(mut levels: Vec<StockLevel>) -> Self {
         levels.sort_by_key(|level| level.product_id);
         Self { levels, ..Self::default() }
+    }
+
+    fn end_active(
+        levels: Vec<StockLevel>,
+        reservations: Vec<Reservation>,
+        end: ReservationState,
+        now: Timestamp,
+        ids: &mut dyn FnMut() -> Uuid,
+    ) -> Result<Self, ReservationMismatch> {
+        let mut changes = Self::of(levels);
+        for reservation in reservations {
+            let active = reservation.state == ReservationState::Active;
+            if active && !changes.end(reservation, end, now, ids) {
+                return Err(ReservationMismatch(reservation.id));
+            }
+        }
+        Ok(changes.without_unchanged_levels())
+    }
+
+    fn end_expired(&mut self, expired: Vec<Reservation>, now: Timestamp, ids: &mut dyn FnMut() -> Uuid) {
+        for reservation in expired {
+            self.end(reservation, ReservationState::Expired, now, ids);
+        }
     }
 
     fn level(&mut self, product_id: ProductId) -> Option<&mut StockLevel> {

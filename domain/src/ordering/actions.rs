@@ -8,6 +8,10 @@ pub const PLACE_ORDER: Action = Action::account("ordering.order.place");
 pub const READ_ORDER: Action = Action::account("ordering.order.read").of_others(Audience::Admin);
 /// Cancel an order.
 pub const CANCEL_ORDER: Action = Action::account("ordering.order.cancel").of_others(Audience::Admin);
+/// Confirm that an order was paid.
+pub const CONFIRM_PAYMENT: Action = Action::staff("ordering.payment.confirm");
+/// End an order that was not paid in time. The server does so by itself.
+pub const EXPIRE_ORDER: Action = Action::admin("ordering.order.expire");
 
 /// Every action of this context.
-pub const ALL: &[Action] = &[PLACE_ORDER, READ_ORDER, CANCEL_ORDER];
+pub const ALL: &[Action] = &[PLACE_ORDER, READ_ORDER, CANCEL_ORDER, CONFIRM_PAYMENT, EXPIRE_ORDER];

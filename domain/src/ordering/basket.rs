@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-/// The greatest number of lines of an order, as sent.
+/// The greatest number of lines of an order, as sent, that a deployment can allow.
 pub const MAX_LINES: usize = 1_000;
 
 /// The products that are to be ordered, each once, in the order in which the lines first name them.
@@ -30,9 +30,12 @@ pub enum BasketRefusal {
     /// There is no line (O5).
     #[error("must have at least one line")]
     Empty,
-    /// More lines than [`MAX_LINES`].
-    #[error("must have at most {MAX_LINES} lines")]
-    TooManyLines,
+    /// More lines than an order may have.
+    #[error("must have at most {most} lines")]
+    TooManyLines {
+        /// The greatest number of lines.
+        most: usize,
+    },
     /// The quantity of the line, or of its product in all lines together, is not 1 to [`MAX_QUANTITY`].
     #[error("must be between 1 and {MAX_QUANTITY}")]
     Quantity {
@@ -69,16 +72,18 @@ pub enum OrderRefusal {
 }
 
 impl Basket {
-    /// The basket of these lines. Lines of the same product are summed (C3).
+    /// The basket of these lines, at most `most` and never more than [`MAX_LINES`]. Lines of the same product are
+    /// summed (C3).
     ///
     /// # Errors
     /// The first [`BasketRefusal`].
-    pub fn new(lines: &[(ProductId, i64)]) -> Result<Self, BasketRefusal> {
+    pub fn new(lines: &[(ProductId, i64)], most: usize) -> Result<Self, BasketRefusal> {
         if lines.is_empty() {
             return Err(BasketRefusal::Empty);
         }
-        if lines.len() > MAX_LINES {
-            return Err(BasketRefusal::TooManyLines);
+        let most = most.min(MAX_LINES);
+        if lines.len() > most {
+            return Err(BasketRefusal::TooManyLines { most });
         }
         let mut items: Vec<Item> = Vec::with_capacity(lines.len());
         let mut places: BTreeMap<ProductId, usize> = BTreeMap::new();
@@ -163,26 +168,35 @@ mod tests {
         Product::create(id(n), sku, name, Text::block("", 9).unwrap(), price, Timestamp::MIN).unwrap()
     }
 
-    #[test]
-    fn quantities_must_be_positive_and_bounded() {
-        for quantity in [0, -1, i64::from(MAX_QUANTITY) + 1, i64::MAX] {
-            assert_eq!(Basket::new(&[(id(1), 1), (id(2), quantity)]), Err(BasketRefusal::Quantity { line: 1 }));
-        }
-        let twice = [(id(1), i64::from(MAX_QUANTITY)), (id(1), 1)];
-        assert_eq!(Basket::new(&twice), Err(BasketRefusal::Quantity { line: 1 }));
+    fn basket_of(lines: &[(ProductId, i64)]) -> Result<Basket, BasketRefusal> {
+        Basket::new(lines, MAX_LINES)
     }
 
     #[test]
-    fn an_order_has_one_to_a_thousand_lines() {
-        assert_eq!(Basket::new(&[]), Err(BasketRefusal::Empty));
-        assert!(Basket::new(&vec![(id(1), 1); MAX_LINES]).is_ok());
-        assert_eq!(Basket::new(&vec![(id(1), 1); MAX_LINES + 1]), Err(BasketRefusal::TooManyLines));
+    fn quantities_must_be_positive_and_bounded() {
+        for quantity in [0, -1, i64::from(MAX_QUANTITY) + 1, i64::MAX] {
+            assert_eq!(basket_of(&[(id(1), 1), (id(2), quantity)]), Err(BasketRefusal::Quantity { line: 1 }));
+        }
+        let twice = [(id(1), i64::from(MAX_QUANTITY)), (id(1), 1)];
+        assert_eq!(basket_of(&twice), Err(BasketRefusal::Quantity { line: 1 }));
+    }
+
+    #[test]
+    fn an_order_has_one_line_to_as_many_as_it_may_have() {
+        assert_eq!(basket_of(&[]), Err(BasketRefusal::Empty));
+        for most in [1, 200, MAX_LINES] {
+            assert!(Basket::new(&vec![(id(1), 1); most], most).is_ok());
+            let refused = Basket::new(&vec![(id(1), 1); most + 1], most);
+            assert_eq!(refused, Err(BasketRefusal::TooManyLines { most }));
+        }
+        let refused = Basket::new(&vec![(id(1), 1); MAX_LINES + 1], usize::MAX);
+        assert_eq!(refused, Err(BasketRefusal::TooManyLines { most: MAX_LINES }));
     }
 
     /// C5
     #[test]
     fn only_what_is_on_sale_can_be_ordered() {
-        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let basket = basket_of(&[(id(1), 1), (id(2), 1)]).unwrap();
         let mut gone = product(2, 100, "EUR");
         gone.archive(Timestamp::MIN);
         assert_eq!(basket.price(&[product(1, 100, "EUR")]), Err(OrderRefusal::NotOnSale { line: 1 }));
@@ -191,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_order_has_one_currency() {
-        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let basket = basket_of(&[(id(1), 1), (id(2), 1)]).unwrap();
         let refusal = basket.price(&[product(1, 100, "EUR"), product(2, 100, "JPY")]).unwrap_err();
         let (expected, found) = ("EUR".parse().unwrap(), "JPY".parse().unwrap());
         assert_eq!(refusal, OrderRefusal::MixedCurrencies { line: 1, expected, found });
@@ -199,10 +213,10 @@ mod tests {
 
     #[test]
     fn a_total_beyond_64_bits_is_refused() {
-        let basket = Basket::new(&[(id(1), 1), (id(2), 1)]).unwrap();
+        let basket = basket_of(&[(id(1), 1), (id(2), 1)]).unwrap();
         let refusal = basket.price(&[product(1, i64::MAX, "EUR"), product(2, 1, "EUR")]);
         assert_eq!(refusal, Err(OrderRefusal::TotalOutOfRange { line: 1 }));
-        let many = Basket::new(&[(id(1), 2)]).unwrap();
+        let many = basket_of(&[(id(1), 2)]).unwrap();
         assert_eq!(many.price(&[product(1, i64::MAX, "EUR")]), Err(OrderRefusal::TotalOutOfRange { line: 0 }));
     }
 
@@ -211,7 +225,7 @@ mod tests {
         #[test]
         fn lines_of_one_product_are_summed(lines in prop::collection::vec((1u128..5, 1i64..100), 1..40)) {
             let lines: Vec<(ProductId, i64)> = lines.into_iter().map(|(n, q)| (id(n), q)).collect();
-            let basket = Basket::new(&lines).unwrap();
+            let basket = basket_of(&lines).unwrap();
             let products: Vec<Product> = (1..5).map(|n| product(n, 7, "EUR")).collect();
             let priced = basket.price(&products).unwrap();
             for product in &products {

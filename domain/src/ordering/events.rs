@@ -43,6 +43,30 @@ events! {
         /// Whether the customer has paid and must get the money back.
         refund_due: bool,
     }
+
+    /// An order was not paid in time, and the pieces that it still held are available again.
+    OrderExpired = "ordering.order_expired.v1" of order_id {
+        /// The order that ended.
+        order_id: OrderId,
+        /// The account that placed the order.
+        customer_id: UserId,
+    }
+
+    /// The whole total of an order was paid.
+    OrderPaid = "ordering.order_paid.v1" of order_id {
+        /// The order that was paid.
+        order_id: OrderId,
+        /// The account that placed the order.
+        customer_id: UserId,
+        /// The amount that was paid, which is the sum of the lines.
+        total: Money,
+        /// The status before the payment.
+        from: OrderStatus,
+        /// The status now. It stays the same if the order had ended before the payment.
+        to: OrderStatus,
+        /// Whether the order had ended before the payment, so that the customer must get the money back.
+        refund_due: bool,
+    }
 }
 
 impl OrderPlaced {
@@ -66,6 +90,29 @@ impl OrderCancelled {
             order_id: order.id,
             customer_id: order.customer_id,
             trigger: change.trigger,
+            from: change.from.status(),
+            to: change.to.status(),
+            refund_due: change.to.payment == PaymentState::RefundDue,
+        }
+    }
+}
+
+impl OrderExpired {
+    /// The event of this order.
+    #[must_use]
+    pub const fn of(order: &Order) -> Self {
+        Self { order_id: order.id, customer_id: order.customer_id }
+    }
+}
+
+impl OrderPaid {
+    /// The event of this order, whose payment is `change`.
+    #[must_use]
+    pub fn of(order: &Order, change: &StatusChange) -> Self {
+        Self {
+            order_id: order.id,
+            customer_id: order.customer_id,
+            total: order.total,
             from: change.from.status(),
             to: change.to.status(),
             refund_due: change.to.payment == PaymentState::RefundDue,
@@ -129,5 +176,38 @@ mod tests {
             "refund_due": true,
         });
         assert_payload(&event, Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn the_payload_of_an_expired_order_does_not_change() {
+        let payload = json!({
+            "order_id": "00000000-0000-0000-0000-000000000001",
+            "customer_id": "00000000-0000-0000-0000-000000000002",
+        });
+        assert_payload(&OrderExpired::of(&order()), Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn the_payload_of_a_paid_order_does_not_change() {
+        let mut order = order();
+        let change = order.apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap().unwrap();
+        let payload = json!({
+            "order_id": "00000000-0000-0000-0000-000000000001",
+            "customer_id": "00000000-0000-0000-0000-000000000002",
+            "total": { "amount": 1000, "currency": "EUR" },
+            "from": "pending",
+            "to": "paid",
+            "refund_due": false,
+        });
+        assert_payload(&OrderPaid::of(&order, &change), Uuid::from_u128(1), &payload);
+    }
+
+    #[test]
+    fn a_payment_after_the_cancellation_is_due_for_a_refund() {
+        let mut order = self::order();
+        order.apply(Trigger::Cancel, Timestamp::MIN).unwrap();
+        let change = order.apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap().unwrap();
+        let event = OrderPaid::of(&order, &change);
+        assert_eq!((event.from, event.to, event.refund_due), (OrderStatus::Cancelled, OrderStatus::Cancelled, true));
     }
 }

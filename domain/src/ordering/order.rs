@@ -43,6 +43,9 @@ pub struct Order {
     pub total: Money,
     /// How far it has come.
     pub progress: Progress,
+    /// From this time on it may end because it was not paid (O10); `None` if it waits without a limit, or no longer
+    /// waits for its payment.
+    pub expires_at: Option<Timestamp>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -76,8 +79,8 @@ impl OrderLine {
 }
 
 impl Order {
-    /// A new order of the lines that [`super::Basket::price`] made. Returns `None` if there are no lines or their sum
-    /// is out of range.
+    /// A new order of the lines that [`super::Basket::price`] made. It waits for its payment without a limit. Returns
+    /// `None` if there are no lines or their sum is out of range.
     #[must_use]
     pub fn place(
         id: OrderId,
@@ -94,6 +97,7 @@ impl Order {
             lines,
             total,
             progress: Progress::PLACED,
+            expires_at: None,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
@@ -106,7 +110,16 @@ impl Order {
         self.progress.status()
     }
 
-    /// Applies a trigger to the order. Returns `None` if it changes nothing.
+    /// Ends the order if its time to pay is over, and returns `None` otherwise (O10).
+    pub fn expire(&mut self, now: Timestamp) -> Option<StatusChange> {
+        if self.expires_at.is_none_or(|end| now < end) {
+            return None;
+        }
+        self.apply(Trigger::ReservationExpired, now).ok().flatten()
+    }
+
+    /// Applies a trigger to the order. Returns `None` if it changes nothing. The order no longer expires once it is
+    /// paid or has ended.
     ///
     /// # Errors
     /// [`InvalidTransition`]; the order is unchanged (O6).
@@ -114,6 +127,7 @@ impl Order {
         let Some(to) = self.progress.after(trigger)? else { return Ok(None) };
         let from = std::mem::replace(&mut self.progress, to);
         self.updated_at = now.not_before(self.updated_at);
+        self.expires_at = self.expires_at.filter(|_| to.status() == OrderStatus::Pending);
         Ok(Some(StatusChange { trigger, from, to, at: self.updated_at }))
     }
 }
@@ -121,7 +135,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ordering::Basket;
+    use crate::ordering::{Basket, MAX_LINES};
     use proptest::prelude::*;
     use uuid::Uuid;
 
@@ -144,7 +158,7 @@ mod tests {
     fn order(prices: &[i64], quantity: i64, now: Timestamp) -> Order {
         let products: Vec<_> = prices.iter().zip(1u128..).map(|(price, n)| product(n, *price)).collect();
         let asked: Vec<_> = products.iter().map(|p| (p.id, quantity)).collect();
-        let lines = Basket::new(&asked).unwrap().price(&products).unwrap();
+        let lines = Basket::new(&asked, MAX_LINES).unwrap().price(&products).unwrap();
         Order::place(OrderId::new(Uuid::nil()), OrderNumber::from_random(1), UserId::new(Uuid::nil()), lines, now)
             .unwrap()
     }
@@ -201,6 +215,37 @@ mod tests {
                 (folded, last) = (change.to, change.at);
             }
             prop_assert_eq!((folded, last), (order.progress, order.updated_at));
+        }
+
+        /// O10: only an order that is not paid expires, once, and not before its time.
+        #[test]
+        fn only_an_unpaid_order_expires_and_not_before_its_time(
+            end in prop::option::of(0i64..100),
+            steps in prop::collection::vec((prop::option::weighted(0.4, prop::sample::select(Trigger::ALL)), -20i64..40), 0..12),
+        ) {
+            let mut order = order(&[100], 1, at(0));
+            order.expires_at = end.map(at);
+            let mut now = 0;
+            for (trigger, wait) in steps {
+                now += wait;
+                let before = order.clone();
+                match trigger {
+                    // The reservation expires through `expire` alone.
+                    Some(Trigger::ReservationExpired) | None => {
+                        let is_due = before.status() == OrderStatus::Pending && end.is_some_and(|end| end <= now);
+                        let change = order.expire(at(now));
+                        prop_assert_eq!(change.is_some(), is_due);
+                        if is_due {
+                            prop_assert_eq!(order.status(), OrderStatus::Expired);
+                        } else {
+                            prop_assert_eq!(&order, &before);
+                        }
+                    }
+                    Some(trigger) => drop(order.apply(trigger, at(now))),
+                }
+                let waits = order.status() == OrderStatus::Pending;
+                prop_assert_eq!(order.expires_at, end.map(at).filter(|_| waits));
+            }
         }
     }
 }

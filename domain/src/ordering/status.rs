@@ -9,6 +9,8 @@ named! {
         Open = "open",
         /// The order was cancelled; nothing will be delivered.
         Cancelled = "cancelled",
+        /// The order was not paid in time; nothing will be delivered.
+        Expired = "expired",
     }
 }
 named! {
@@ -48,6 +50,8 @@ named! {
         Delivered = "delivered",
         /// Cancelled before it was shipped.
         Cancelled = "cancelled",
+        /// Not paid in time.
+        Expired = "expired",
         /// The whole total was given back.
         Refunded = "refunded",
     }
@@ -104,7 +108,7 @@ impl OrderStatus {
     /// Whether the status can no longer change (O2).
     #[must_use]
     pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Refunded)
+        matches!(self, Self::Cancelled | Self::Expired | Self::Refunded)
     }
 }
 
@@ -118,6 +122,7 @@ impl Progress {
     pub const fn status(self) -> OrderStatus {
         match (self.order, self.payment, self.fulfilment) {
             (OrderState::Cancelled, _, _) => OrderStatus::Cancelled,
+            (OrderState::Expired, _, _) => OrderStatus::Expired,
             (OrderState::Open, PaymentState::Refunded, _) => OrderStatus::Refunded,
             (OrderState::Open, _, FulfilmentState::Delivered) => OrderStatus::Delivered,
             (OrderState::Open, _, FulfilmentState::Shipped) => OrderStatus::Shipped,
@@ -147,12 +152,14 @@ impl Progress {
         use OrderStatus as S;
         use Trigger as T;
         let cancelled = Self { order: OrderState::Cancelled, ..self };
+        let expired = Self { order: OrderState::Expired, ..self };
         let refunded = Self { payment: PaymentState::Refunded, ..self };
         let refund_due = Self { payment: PaymentState::RefundDue, ..self };
         match (self.status(), trigger) {
             (S::Pending, T::PaymentCaptured) => Some(Step::Move(Self { payment: PaymentState::Captured, ..self })),
             (S::Pending, T::PaymentFailed) => Some(Step::Stay),
-            (S::Pending, T::Cancel | T::ReservationExpired) => Some(Step::Move(cancelled)),
+            (S::Pending, T::Cancel) => Some(Step::Move(cancelled)),
+            (S::Pending, T::ReservationExpired) => Some(Step::Move(expired)),
             (S::Pending, T::Ship | T::Deliver | T::RefundAll | T::RefundPart) => None,
 
             (S::Paid, T::PaymentCaptured | T::RefundPart) => Some(Step::Stay),
@@ -170,11 +177,15 @@ impl Progress {
             (S::Delivered, T::RefundAll) => Some(Step::Move(refunded)),
             (S::Delivered, T::PaymentFailed | T::Cancel | T::ReservationExpired | T::Ship) => None,
 
-            // Money that arrives after the cancellation must be given back; the status stays the same.
-            (S::Cancelled, T::PaymentCaptured) if self.payment == PaymentState::None => Some(Step::Move(refund_due)),
-            (S::Cancelled, T::RefundAll) if self.payment == PaymentState::RefundDue => Some(Step::Move(refunded)),
-            (S::Cancelled, T::Ship | T::Deliver) => None,
-            (S::Cancelled, _) => Some(Step::Stay),
+            // Money that arrives after the end of the order must be given back; the status stays the same.
+            (S::Cancelled | S::Expired, T::PaymentCaptured) if self.payment == PaymentState::None => {
+                Some(Step::Move(refund_due))
+            }
+            (S::Cancelled | S::Expired, T::RefundAll) if self.payment == PaymentState::RefundDue => {
+                Some(Step::Move(refunded))
+            }
+            (S::Cancelled | S::Expired, T::Ship | T::Deliver) => None,
+            (S::Cancelled | S::Expired, _) => Some(Step::Stay),
 
             (S::Refunded, T::Ship | T::Deliver | T::RefundPart) => None,
             (S::Refunded, T::PaymentCaptured | T::PaymentFailed | T::Cancel | T::ReservationExpired | T::RefundAll) => {
@@ -206,12 +217,13 @@ mod tests {
     #[test]
     fn only_the_transitions_of_the_table_happen() {
         use OrderStatus::*;
-        let by_hand: [(OrderStatus, [&str; 8]); 6] = [
-            (Pending, ["paid", "-", "cancelled", "cancelled", "x", "x", "x", "x"]),
+        let by_hand: [(OrderStatus, [&str; 8]); 7] = [
+            (Pending, ["paid", "-", "cancelled", "expired", "x", "x", "x", "x"]),
             (Paid, ["-", "x", "cancelled", "x", "shipped", "x", "refunded", "-"]),
             (Shipped, ["-", "x", "x", "x", "-", "delivered", "refunded", "-"]),
             (Delivered, ["-", "x", "x", "x", "x", "-", "refunded", "-"]),
             (Cancelled, ["-", "-", "-", "-", "x", "x", "-", "-"]),
+            (Expired, ["-", "-", "-", "-", "x", "x", "-", "-"]),
             (Refunded, ["-", "-", "-", "-", "x", "x", "-", "x"]),
         ];
         let reach = [
@@ -220,6 +232,7 @@ mod tests {
             Progress { payment: PaymentState::Captured, fulfilment: FulfilmentState::Shipped, ..Progress::PLACED },
             Progress { payment: PaymentState::Captured, fulfilment: FulfilmentState::Delivered, ..Progress::PLACED },
             Progress { order: OrderState::Cancelled, ..Progress::PLACED },
+            Progress { order: OrderState::Expired, ..Progress::PLACED },
             Progress { payment: PaymentState::Refunded, ..Progress::PLACED },
         ];
         for ((from, row), progress) in by_hand.iter().zip(reach) {
@@ -236,12 +249,15 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_after_the_cancellation_is_owed_back() {
-        let cancelled = Progress { order: OrderState::Cancelled, ..Progress::PLACED };
-        let late = cancelled.after(Trigger::PaymentCaptured).unwrap().unwrap();
-        assert_eq!((late.status(), late.payment), (OrderStatus::Cancelled, PaymentState::RefundDue));
-        assert_eq!(late.after(Trigger::PaymentCaptured), Ok(None));
-        assert_eq!(late.after(Trigger::RefundAll).unwrap().unwrap().payment, PaymentState::Refunded);
+    fn a_payment_after_the_end_of_the_order_is_owed_back() {
+        for (order, status) in
+            [(OrderState::Cancelled, OrderStatus::Cancelled), (OrderState::Expired, OrderStatus::Expired)]
+        {
+            let late = Progress { order, ..Progress::PLACED }.after(Trigger::PaymentCaptured).unwrap().unwrap();
+            assert_eq!((late.status(), late.payment), (status, PaymentState::RefundDue));
+            assert_eq!(late.after(Trigger::PaymentCaptured), Ok(None));
+            assert_eq!(late.after(Trigger::RefundAll).unwrap().unwrap().payment, PaymentState::Refunded);
+        }
     }
 
     proptest! {

@@ -82,7 +82,7 @@ impl Shop {
     pub async fn start(config: Config, database: &SqliteDatabase) -> Result<Arc<Self>, BoxError> {
         let store = SqlStore::new(Arc::new(database.clone()), skep_local::system_runtime().clock);
         let store = store.with_sets(&[SET])?.with_tables(Declared::table(&GIFTS))?;
-        let place_order = PlaceOrder::new(config.policies.minimum_orders.clone());
+        let place_order = PlaceOrder::new(config.policies.orders.clone());
         let skep = Skep::builder().config(config).store(Arc::new(store.clone())).start().await?;
         let (fingerprints, runtime) = (skep.app.ports.fingerprints.clone(), skep.app.ports.runtime.clone());
         let commands = Commands::<SqlUnit>::new(Arc::new(store.clone()), fingerprints, runtime);

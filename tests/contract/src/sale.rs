@@ -6,19 +6,27 @@ use crate::{
     world::{self, PlainFingerprints},
 };
 use skep_application::{
-    kernel::{Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Runtime, UseCase},
-    ordering::{OrderLineInput, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand, PlaceOrderError},
+    kernel::{
+        Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Precondition, Runtime,
+        StoreError, Sweep as _, UseCase, run,
+    },
+    ordering::{
+        CancelOrder, CancelOrderCommand, ConfirmPayment, ConfirmPaymentCommand, ConfirmPaymentError, ExpireOrders,
+        OrderLineInput, OrderPolicy, OrderQueries, OrderView, OrderingStore, OrderingTx, PlaceOrder, PlaceOrderCommand,
+        PlaceOrderError,
+    },
 };
 use skep_domain::{
     access::Role,
-    shared::{ProductId, SessionId},
+    shared::{OrderId, ProductId, SessionId},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
 /// A customer that places orders through the use case.
 #[derive(Clone)]
 pub(crate) struct Shop {
-    place_order: Arc<UseCase<PlaceOrder>>,
+    commands: Commands<dyn OrderingTx>,
+    policy: OrderPolicy,
     actor: Actor,
     key: Option<IdempotencyKey>,
     runtime: Runtime,
@@ -30,10 +38,11 @@ impl Shop {
         let runtime = world::runtime();
         let fingerprints = Arc::new(PlainFingerprints);
         let commands = Commands::<dyn OrderingTx>::new(store, fingerprints, runtime.clone());
-        let place_order = Arc::new(UseCase::new(PlaceOrder::default(), &commands));
+        let policy = OrderPolicy { lifetime: None, ..OrderPolicy::default() };
         let session = SessionId::new(world::uuid());
         Self {
-            place_order,
+            commands,
+            policy,
             actor: Actor::user(sample::user_id(), session, vec![Role::User], "req-1"),
             key: None,
             runtime,
@@ -43,6 +52,12 @@ impl Shop {
     pub(crate) fn with_key(mut self, key: &str) -> Result<Self, InvalidIdempotencyKey> {
         self.key = Some(IdempotencyKey::parse(key)?);
         Ok(self)
+    }
+
+    /// Lets the orders wait this long for their payment. The orders of other customers wait without a limit.
+    pub(crate) fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.policy.lifetime = Some(lifetime);
+        self
     }
 
     /// Sets the customer's deadline to this time from now.
@@ -61,7 +76,26 @@ impl Shop {
     pub(crate) async fn place(&self, lines: &[(ProductId, i64)]) -> Result<OrderView, PlaceOrderError> {
         let line = |&(product_id, quantity): &(ProductId, i64)| OrderLineInput { product_id, quantity };
         let command = PlaceOrderCommand { lines: lines.iter().map(line).collect() };
-        self.place_order.execute_once(&self.actor, self.key.as_ref(), command).await
+        let place_order = UseCase::new(PlaceOrder::new(self.policy.clone()), &self.commands);
+        place_order.execute_once(&self.actor, self.key.as_ref(), command).await
+    }
+
+    /// Cancels an order of this customer.
+    pub(crate) async fn cancel(&self, order_id: OrderId) -> Result<OrderView, Failure> {
+        let command = CancelOrderCommand { order_id, precondition: Precondition::Missing };
+        Ok(UseCase::new(CancelOrder, &self.commands).execute(&self.actor, command).await?)
+    }
+
+    /// Lets the server confirm the payment of an order.
+    pub(crate) async fn confirm(&self, order_id: OrderId) -> Result<OrderView, ConfirmPaymentError> {
+        let command = ConfirmPaymentCommand { order_id, precondition: Precondition::Missing };
+        UseCase::new(ConfirmPayment, &self.commands).execute(&Actor::system("req-1"), command).await
+    }
+
+    /// Ends the overdue orders that `orders` finds, and returns how many.
+    pub(crate) async fn sweep(&self, orders: Arc<dyn OrderQueries>) -> Result<u64, StoreError> {
+        let (sweep, now) = (ExpireOrders::new(orders, &self.commands), self.runtime.clock.now());
+        run(&self.runtime, None, |attempt| sweep.batch(attempt, now, 100)).await
     }
 }
 

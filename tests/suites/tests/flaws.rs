@@ -25,7 +25,30 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
     (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
     (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
+    (flaw("catalog.stock_level.find", "expires_at <= $2", "expires_at < $2"), "stock_queries", NOT_RESERVED),
+    (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
+    (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
+    (
+        flaw("catalog.reservation.keep", " AND state = 'active'", ""),
+        "reservations",
+        "only_active_reservations_are_kept",
+    ),
+    (flaw("catalog.reservation.keep", "expires_at = NULL", "quantity = 9"), "reservations", NO_EXPIRY),
+    (flaw("ordering.order.list_overdue", "expires_at <= $1", "expires_at < $1"), "order_queries", OVERDUE),
+    (flaw("ordering.order.list_overdue", "ORDER BY expires_at, id", "ORDER BY id"), "order_queries", OVERDUE),
+    (flaw("ordering.order.count_open_lines", "expires_at > $2", "expires_at >= $2"), "orders", OPEN_LINES),
+    (flaw("ordering.order.count_open_lines", "expires_at IS NULL OR ", ""), "orders", OPEN_LINES),
+    (flaw("ordering.order.count_open_lines", "payment_state = 'none'", "1 = 1"), "orders", OPEN_LINES),
+    (
+        flaw("ordering.order.save", "expires_at = $", "expires_at = 0 * $"),
+        "orders",
+        "a_save_leaves_lines_and_totals_alone",
+    ),
 ];
+const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
+const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
+const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
+const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";

@@ -71,7 +71,7 @@ async fn rush(store: Arc<dyn Store>, place: &[&str]) {
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(sold.iter().map(|sold| sold.placed).sum::<usize>(), 32);
     assert_eq!(sold.iter().map(|sold| sold.short).sum::<usize>(), 32);
-    let stock = store.find_stock(product).await.unwrap().unwrap();
+    let stock = store.find_stock(product, skep_domain::shared::Timestamp::MIN).await.unwrap().unwrap();
     assert_eq!((stock.reserved, stock.available), (32, 0));
     assert_eq!(store.list_events(None, 100).await.unwrap().len(), 32);
 }

@@ -115,6 +115,16 @@ impl Service {
         token.ok_or_else(|| Failure::new(format!("{email}: {} {}", reply.status, reply.body)))
     }
 
+    /// Ends what has expired, and returns the number of orders.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn sweep(&self) -> Result<usize, Failure> {
+        let swept = self.skep.app.sweep_expired.execute().await?;
+        let orders = swept.iter().find(|(name, _)| *name == "unpaid orders").map_or(0, |(_, orders)| orders);
+        Ok(usize::try_from(orders)?)
+    }
+
     /// Closes the service.
     pub async fn stop(self) {
         self.skep.close().await;

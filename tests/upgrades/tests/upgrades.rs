@@ -9,13 +9,25 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
     Store,
-    kernel::{PageRequest, Scope},
+    kernel::{Begin, PageRequest, Scope, TxMode},
     operations::{Down, MigrationError, MigrationStatus},
+    ordering::OrderingTx,
 };
 use skep_contract::Failure;
-use skep_domain::shared::Direction;
+use skep_domain::{
+    catalog::ReservationState,
+    shared::{Direction, Timestamp},
+};
 use skep_upgrades::{Database, FILLED_ROWS, Fixture, Host, Kind, Manifest, Service};
-use std::{env, future::Future, pin::Pin, process::ExitCode, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    env,
+    future::Future,
+    pin::Pin,
+    process::ExitCode,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 type Done<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 type OnDatabase = for<'a> fn(&'a Database) -> Done<'a>;
@@ -28,6 +40,9 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[
     ("is_read_as_it_was_written", |database, fixture| Box::pin(is_read_as_it_was_written(database, fixture))),
+    ("gives_waiting_orders_time_to_pay", |database, fixture| {
+        Box::pin(gives_waiting_orders_time_to_pay(database, fixture))
+    }),
     ("is_upgraded_by_one_of_eight", |database, fixture| Box::pin(is_upgraded_by_one_of_eight(database, fixture))),
     ("takes_later_steps_and_reverts_them", |database, fixture| {
         Box::pin(takes_later_steps_and_reverts_them(database, fixture))
@@ -132,6 +147,69 @@ async fn is_read_as_it_was_written(database: &Database, fixture: &Fixture) -> Re
     same(&counts(database).await?, &before, "rows")?;
     check_ports(database, &*store).await?;
     check_answers(fixture, &manifest, store).await
+}
+
+const DAY: i64 = 86_400_000;
+
+/// Orders of a program in which orders did not expire. Those that wait for their payment end 30 to 37 days after the
+/// upgrade, with their reservations.
+async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
+    let manifest = fixture.manifest()?;
+    database.load(fixture).await?;
+    let now = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis()).map_err(Failure::from);
+    let first = now()? / 1_000 * 1_000 + 30 * DAY;
+    let store = database.migrated(Service::clock(manifest.made_at)?, None).await?;
+    let last = now()? + 37 * DAY;
+    let (mut page, mut orders) = (PageRequest::default(), vec![]);
+    loop {
+        let found = store.list_orders(Scope::All, Direction::Ascending, &page).await?;
+        orders.extend(found.items);
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
+        }
+    }
+    let waiting = orders.iter().filter(|order| order.status == "pending").count();
+    check(waiting > 0 && waiting < orders.len(), format!("{waiting} of {} orders wait", orders.len()))?;
+    let mut ends = BTreeSet::new();
+    let mut unit = Begin::<dyn OrderingTx>::begin(&*store, TxMode::Read, &[]).await?;
+    for order in &orders {
+        let end = order.expires_at.map(Timestamp::as_millis);
+        let is_right = if order.status == "pending" {
+            end.is_some_and(|end| (first..=last).contains(&end))
+        } else {
+            end.is_none()
+        };
+        check(is_right, format!("the order {} is {} and ends at {end:?}", order.number, order.status))?;
+        ends.extend(end);
+        for held in unit.stock().list_reservations(order.id).await? {
+            let expected = order.expires_at.filter(|_| held.state == ReservationState::Active);
+            same(&held.expires_at, &expected, "the end of a reservation")?;
+        }
+    }
+    unit.rollback().await?;
+    check(ends.len() > waiting / 2, "they do not all end at once")?;
+    let overdue =
+        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, 10_000).await?.len());
+    same(&(overdue(first - 1).await?, overdue(last).await?), &(0, waiting), "overdue orders")?;
+
+    let ended = Service::start(fixture, Service::clock(last)?, store.clone()).await?;
+    same(&ended.sweep().await?, &waiting, "orders that the sweep ends")?;
+    ended.stop().await;
+    same(&overdue(last).await?, &0, "overdue orders")?;
+    // The released program does not know the status.
+    store.down(&Down::of("ordering", 1)).await?;
+    same(
+        &database
+            .number(
+                "SELECT count(*) FROM orders WHERE order_state = 'expired'",
+                "orders",
+                doc! { "order_state": "expired" },
+            )
+            .await?,
+        &0,
+        "expired orders",
+    )
 }
 
 async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> Result<(), Failure> {

@@ -7,12 +7,12 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
-use skep_application::ordering::{CancelOrderCommand, OrderView};
+use skep_application::ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderView};
 use skep_domain::shared::OrderId;
 
 #[derive(Tags)]
 enum Tag {
-    /// Placing, reading and canceling orders.
+    /// Placing, reading and canceling orders, and confirming that they were paid.
     Ordering,
 }
 
@@ -30,7 +30,8 @@ impl OrderingApi {
     /// Places an order for the caller at the present prices, which the order keeps, and reserves the stock. Needs an
     /// account. All products must be on sale and priced in one currency, and the server can have a minimum total per
     /// currency. If fewer pieces are available than a line asks for, the answer is 409 `insufficient_stock`, and
-    /// nothing is reserved. Every call places another order, unless it repeats an `Idempotency-Key`.
+    /// nothing is reserved. An order that is not paid before `expires_at` ends with the status `expired`. Every call
+    /// places another order, unless it repeats an `Idempotency-Key`.
     #[oai(path = "/orders", method = "post", operation_id = "place_order")]
     async fn place(
         &self,
@@ -67,8 +68,8 @@ impl OrderingApi {
     ///
     /// Cancels the order and makes its reserved pieces available again. Needs an account. Callers cancel their own
     /// orders, and admins cancel every order. For an order of another user, the answer is 404. If the order was shipped
-    /// or delivered, the answer is 409 `invalid_transition`. An order that is already cancelled or refunded is returned
-    /// unchanged.
+    /// or delivered, the answer is 409 `invalid_transition`. An order that is already cancelled, expired or refunded is
+    /// returned unchanged.
     #[oai(path = "/orders/:id/cancel", method = "post", operation_id = "cancel_order")]
     async fn cancel(
         &self,
@@ -79,5 +80,24 @@ impl OrderingApi {
     ) -> Result<Shown<OrderBody>, Problem> {
         let command = CancelOrderCommand { order_id: id.0, precondition };
         Ok(shown(caller.app().ordering.cancel_order.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// Confirm the payment of an order
+    ///
+    /// Records that the whole total of the order was paid, for example by a bank transfer. Needs the role `admin`. The
+    /// order then no longer expires. An order that is already paid is returned unchanged. If the order was cancelled or
+    /// has expired before, its status stays the same, and the event `ordering.order_paid.v1` says that the customer
+    /// must get the money back. If the time to pay is over and other orders have got the pieces, but the order has not
+    /// ended yet, the answer is 409 `reservation_expired`.
+    #[oai(path = "/orders/:id/confirm-payment", method = "post", operation_id = "confirm_payment")]
+    async fn confirm_payment(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<OrderId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<OrderBody>, Problem> {
+        let command = ConfirmPaymentCommand { order_id: id.0, precondition };
+        Ok(shown(caller.app().ordering.confirm_payment.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn complete(schemas: &mut Schemas<'_>) {
     });
     let order = json!({
         "id": id, "number": "7K3QW9TZ2M4V", "status": "pending", "lines": [line], "total": example_money(3998),
-        "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME, "links": { "self": format!("/api/v1/orders/{id}") },
+        "expires_at": EXAMPLE_TIME, "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "links": { "self": format!("/api/v1/orders/{id}") },
     });
     schemas.example("OrderLine", line);
     schemas.example("Order", order);

@@ -19,7 +19,8 @@ pub(super) const ORDERS: &str = "/api/v1/orders";
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlaceOrderRequest {
-    /// 1 to 1,000 lines. The quantities of lines with the same product are added.
+    /// 1 to 200 lines, or another limit up to 1,000 that the server sets. The quantities of lines with the same product
+    /// are added.
     #[serde(deserialize_with = "first_lines")]
     lines: Vec<OrderLineRequest>,
 }
@@ -85,12 +86,18 @@ pub(super) struct OrderBody {
     id: Id<OrderId>,
     /// The unique number that people use: 12 digits and capital letters.
     number: String,
-    /// `pending` (placed, not paid), `paid`, `shipped`, `delivered`, `cancelled` (before it was shipped) or `refunded`.
+    /// `pending` (placed, not paid), `paid`, `shipped`, `delivered`, `cancelled` (before it was shipped), `expired`
+    /// (not paid in time) or `refunded`.
     status: String,
     /// The ordered products; each occurs once.
     lines: Vec<OrderLineBody>,
     /// The sum of the lines.
     total: MoneyBody,
+    /// The time from which the order may end because it was not paid, and its pieces go to others. Missing if the order
+    /// waits without a limit, or no longer waits for its payment.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
     /// The time at which the order was placed.
     created_at: String,
     /// The time of the last change.
@@ -107,6 +114,7 @@ impl From<OrderView> for OrderBody {
             status: order.status,
             lines: order.lines.into_iter().map(Into::into).collect(),
             total: order.total.into(),
+            expires_at: order.expires_at.map(|end| end.to_string()),
             created_at: order.created_at.to_string(),
             updated_at: order.updated_at.to_string(),
             links: SelfLink::to(path_of(ORDERS, order.id, "")),

@@ -3,9 +3,9 @@
 use crate::{edge::BodyLimit, parts::Operation};
 use skep_application::{
     kernel::{GetError, ListError},
-    ordering::{CancelOrderError, PlaceOrderError},
+    ordering::{CancelOrderError, ConfirmPaymentError, PlaceOrderError},
 };
-use skep_domain::ordering::actions::{CANCEL_ORDER, PLACE_ORDER, READ_ORDER};
+use skep_domain::ordering::actions::{CANCEL_ORDER, CONFIRM_PAYMENT, PLACE_ORDER, READ_ORDER};
 
 /// The limit of an order. 1,000 lines fit, with spaces and line breaks.
 const ORDER: BodyLimit = BodyLimit::new(256, 30);
@@ -16,4 +16,5 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("list_orders", READ_ORDER, ListError::REFUSALS),
     Operation::new("get_order", READ_ORDER, GetError::REFUSALS),
     Operation::new("cancel_order", CANCEL_ORDER, CancelOrderError::REFUSALS),
+    Operation::new("confirm_payment", CONFIRM_PAYMENT, ConfirmPaymentError::REFUSALS),
 ];

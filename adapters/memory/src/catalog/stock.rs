@@ -72,10 +72,7 @@ impl StockRepository for MemoryUnit {
     }
     async fn list_expired(&mut self, ids: &[ProductId], now: Timestamp, limit: u32) -> Done<Vec<Reservation>> {
         self.run(|state| {
-            let expired = |one: &&Reservation| {
-                let active = one.state == ReservationState::Active && ids.contains(&one.product_id);
-                active && one.expires_at.is_some_and(|end| end <= now)
-            };
+            let expired = |one: &&Reservation| ids.contains(&one.product_id) && has_expired(one, now);
             let mut found: Vec<_> = state.reservations.values().filter(expired).copied().collect();
             found.sort_by_key(|reservation| reservation.product_id);
             found.truncate(limit as usize);
@@ -95,13 +92,30 @@ impl StockRepository for MemoryUnit {
         })
         .await
     }
+    async fn keep_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
+        self.run(|state| {
+            for kept in reservations {
+                let stored = state.reservations.get_mut(&kept.id).filter(|one| one.state == ReservationState::Active);
+                stored.ok_or(StoreError::Stale)?.expires_at = None;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Whether the reservation has expired at `now` but has not ended yet.
+fn has_expired(reservation: &Reservation, now: Timestamp) -> bool {
+    reservation.state == ReservationState::Active && !reservation.holds(now)
 }
 
 #[async_trait]
 impl StockQueries for MemoryStore {
-    async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
+    async fn find_stock(&self, id: ProductId, now: Timestamp) -> Done<Option<StockView>> {
         let state = self.state();
-        let product = state.products.get(id);
-        Ok(product.and_then(|product| Some(StockView::of(state.levels.get(id)?, product.is_on_sale()))))
+        let (Some(product), Some(level)) = (state.products.get(id), state.levels.get(id)) else { return Ok(None) };
+        let expired = state.reservations.values().filter(|one| one.product_id == id && has_expired(one, now));
+        let expired = expired.map(|one| one.quantity).sum();
+        Ok(Some(StockView::of(level, expired, product.is_on_sale())))
     }
 }

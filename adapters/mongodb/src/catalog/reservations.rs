@@ -4,7 +4,7 @@ use crate::{
     ops::{Query, Update},
     record::{self, Record, Stored, Unreadable, date, optional_time, pieces, time},
 };
-use bson::{DateTime, doc};
+use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_domain::{
     catalog::{Reservation, ReservationState},
@@ -61,14 +61,26 @@ pub(super) fn of_order(order: OrderId) -> Query {
     Query::of(doc! { "order_id": record::id(order.uuid()) }).by(doc! { "product_id": 1 })
 }
 
-/// The active reservations of these products that have expired. Sorted by product, the longest expired first.
-pub(super) fn expired(ids: &[ProductId], now: Timestamp) -> Query {
-    let filter = doc! {
+/// The reservations of these products that have expired at `now` but have not ended yet.
+fn overdue(ids: &[ProductId], now: Timestamp) -> Document {
+    doc! {
         "product_id": { "$in": record::ids(ids.iter().map(|id| id.uuid())) },
         "state": ReservationState::Active.name(),
         "expires_at": { "$lte": date(now) },
-    };
-    Query::of(filter).by(doc! { "product_id": 1, "expires_at": 1, "_id": 1 })
+    }
+}
+
+/// The stage that adds the number of their pieces for one product, in a list named `expired`, which is empty without
+/// such reservations.
+pub(super) fn with_expired(id: ProductId, now: Timestamp) -> Document {
+    let count = doc! { "$group": { "_id": Bson::Null, "pieces": { "$sum": "$quantity" } } };
+    let pipeline = vec![doc! { "$match": overdue(&[id], now) }, count];
+    doc! { "$lookup": { "from": ReservationDoc::COLLECTION, "as": "expired", "pipeline": pipeline } }
+}
+
+/// The active reservations of these products that have expired. Sorted by product, the longest expired first.
+pub(super) fn expired(ids: &[ProductId], now: Timestamp) -> Query {
+    Query::of(overdue(ids, now)).by(doc! { "product_id": 1, "expires_at": 1, "_id": 1 })
 }
 
 /// Ends a reservation that is still active in the store.
@@ -76,4 +88,10 @@ pub(super) fn end(reservation: &Reservation) -> Update {
     let filter = doc! { "_id": record::id(reservation.id.uuid()), "state": ReservationState::Active.name() };
     let change = doc! { "state": reservation.state.name(), "ended_at": reservation.ended_at.map(date) };
     Update::of(filter, doc! { "$set": change })
+}
+
+/// Lets a reservation that is still active in the store hold its pieces until it ends.
+pub(super) fn keep(reservation: &Reservation) -> Update {
+    let filter = doc! { "_id": record::id(reservation.id.uuid()), "state": ReservationState::Active.name() };
+    Update::of(filter, doc! { "$set": { "expires_at": Bson::Null } })
 }

@@ -151,14 +151,25 @@ impl StockRepository for MongoUnit {
         let ends = ended.iter().map(reservations::end).collect();
         self.run(async |executor| executor.update_all(ReservationDoc::COLLECTION, ends).await).await
     }
+
+    async fn keep_reservations(&mut self, kept: &[Reservation]) -> Result<(), StoreError> {
+        let keeps = kept.iter().map(reservations::keep).collect();
+        self.run(async |executor| executor.update_all(ReservationDoc::COLLECTION, keeps).await).await
+    }
 }
 
-/// A stock level, joined with the product's `on_sale`.
+/// A stock level, joined with the product's `on_sale` and the pieces whose reservations have expired.
 #[derive(Deserialize)]
 struct StockViewDoc {
     #[serde(flatten)]
     level: LevelDoc,
     products: Vec<Shelf>,
+    expired: Vec<Expired>,
+}
+
+#[derive(Deserialize)]
+struct Expired {
+    pieces: i64,
 }
 
 #[derive(Deserialize)]
@@ -171,13 +182,15 @@ impl Record for StockViewDoc {
     type Entity = StockView;
     fn read(self) -> Result<StockView, Unreadable> {
         let shelf = self.products.first().ok_or("a level without a product")?;
-        Ok(StockView::of(&self.level.read()?, shelf.on_sale))
+        let expired = self.expired.first().map_or(Ok(0), |expired| pieces(expired.pieces))?;
+        Ok(StockView::of(&self.level.read()?, expired, shelf.on_sale))
     }
 }
 
 #[async_trait]
 impl StockQueries for MongoStore {
-    async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError> {
-        self.read().await?.joined::<StockViewDoc>(id.uuid(), "_id", "products", "on_sale").await
+    async fn find_stock(&self, id: ProductId, now: Timestamp) -> Result<Option<StockView>, StoreError> {
+        let expired = reservations::with_expired(id, now);
+        self.read().await?.joined::<StockViewDoc>(id.uuid(), ("_id", "products", "on_sale"), vec![expired]).await
     }
 }

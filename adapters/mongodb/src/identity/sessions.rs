@@ -104,6 +104,6 @@ impl Record for SessionViewDoc {
 #[async_trait]
 impl SessionQueries for MongoStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
-        self.read().await?.joined::<SessionViewDoc>(id.uuid(), "user_id", "users", "roles").await
+        self.read().await?.joined::<SessionViewDoc>(id.uuid(), ("user_id", "users", "roles"), vec![]).await
     }
 }

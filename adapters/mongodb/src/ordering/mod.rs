@@ -1,3 +1,4 @@
 //! The orders of customers.
 
 mod orders;
+pub(crate) mod schema;

@@ -2,12 +2,12 @@
 
 use crate::{
     ops::{Executor, List, Query, SortField},
-    record::{self, MoneyDoc, Record, Stored, Unreadable, Versioned, date, pieces, time, version},
+    record::{self, MoneyDoc, Record, Stored, Unreadable, Versioned, date, optional_time, pieces, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{DateTime, Document, doc};
+use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError},
@@ -16,7 +16,7 @@ use skep_application::{
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
-    shared::{Direction, OrderId, ProductId, Text, UserId, Version},
+    shared::{Direction, OrderId, ProductId, Text, Timestamp, UserId, Version},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -38,6 +38,8 @@ struct OrderDoc {
     fulfilment_state: String,
     created_at: DateTime,
     updated_at: DateTime,
+    /// Missing in orders that had ended before orders could expire.
+    expires_at: Option<DateTime>,
     version: i64,
 }
 
@@ -65,6 +67,7 @@ impl Stored for OrderDoc {
             fulfilment_state: order.progress.fulfilment.name().to_owned(),
             created_at: date(order.created_at),
             updated_at: date(order.updated_at),
+            expires_at: order.expires_at.map(date),
             version: order.version.get(),
         }
     }
@@ -72,7 +75,7 @@ impl Stored for OrderDoc {
 
 impl Versioned for OrderDoc {
     const SAVED: Option<&'static [&'static str]> =
-        Some(&["order_state", "payment_state", "fulfilment_state", "updated_at"]);
+        Some(&["order_state", "payment_state", "fulfilment_state", "updated_at", "expires_at"]);
 }
 
 impl From<&OrderLine> for LineDoc {
@@ -118,8 +121,38 @@ impl Record for OrderDoc {
             },
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
+            expires_at: optional_time(self.expires_at)?,
             version: version(self.version)?,
         })
+    }
+}
+
+/// The id of an order.
+#[derive(Deserialize)]
+struct IdDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+}
+
+impl Record for IdDoc {
+    const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    type Entity = OrderId;
+    fn read(self) -> Result<OrderId, Unreadable> {
+        Ok(OrderId::new(self.id.to_uuid_1()))
+    }
+}
+
+/// The number of lines of several orders.
+#[derive(Deserialize)]
+struct OpenLinesDoc {
+    lines: i64,
+}
+
+impl Record for OpenLinesDoc {
+    const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    type Entity = u64;
+    fn read(self) -> Result<u64, Unreadable> {
+        u64::try_from(self.lines).map_err(|_| "line_count cannot be read")
     }
 }
 
@@ -154,6 +187,16 @@ impl OrderRepository for MongoUnit {
         self.by_id::<OrderDoc>(id.uuid()).await
     }
 
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        let mut open = unpaid();
+        open.insert("customer_id", record::id(customer.uuid()));
+        open.insert("$or", vec![doc! { "expires_at": Bson::Null }, doc! { "expires_at": { "$gt": date(now) } }]);
+        let sum = doc! { "$group": { "_id": Bson::Null, "lines": { "$sum": "$line_count" } } };
+        let pipeline = vec![doc! { "$match": open }, sum];
+        let found = self.run(async |executor| executor.aggregate::<OpenLinesDoc>(pipeline).await).await?;
+        Ok(found.first().copied().unwrap_or_default())
+    }
+
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
         // A unique index does not compare values within one document.
         let mut products = HashSet::new();
@@ -168,6 +211,12 @@ impl OrderRepository for MongoUnit {
     async fn save(&mut self, order: &Order) -> Result<Version, StoreError> {
         self.put::<OrderDoc>(order).await
     }
+}
+
+/// The condition of the partial index of the orders that wait for their payment. A partial index cannot test whether a
+/// field is null.
+pub(super) fn unpaid() -> Document {
+    doc! { "order_state": OrderState::Open.name(), "payment_state": PaymentState::None.name() }
 }
 
 /// The filter of a scope, and the index for its lists. `None` if the scope is empty.
@@ -218,5 +267,12 @@ impl OrderQueries for MongoStore {
         let items = complete(&mut reader, &heads.items).await?;
         let total = reader.total::<OrderDoc>(&list, page).await?;
         Ok(Page { items, next: heads.next, total })
+    }
+
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let mut overdue = unpaid();
+        overdue.insert("expires_at", doc! { "$lte": date(now) });
+        let query = Query::of(overdue).by(doc! { "expires_at": 1, "_id": 1 }).at_most(limit).only(&[]);
+        self.read().await?.find::<IdDoc>(query).await
     }
 }

@@ -122,7 +122,7 @@ async fn sell(stores: Vec<Arc<MongoStore>>, buyers: usize, pieces: u32, queue: b
         }
     }
     assert_eq!((sold, refused), (pieces as usize, buyers - pieces as usize));
-    let stock = stores[0].find_stock(product).await.unwrap().unwrap();
+    let stock = stores[0].find_stock(product, Timestamp::MIN).await.unwrap().unwrap();
     assert_eq!((stock.reserved, stock.available), (pieces, 0));
     let mut tx = catalog_on(&stores[0], &[]).await.unwrap();
     assert_eq!(tx.stock().list_movements(product).await.unwrap().len(), pieces as usize);

@@ -48,7 +48,7 @@ static RESERVATIONS: LazyLock<Table<Reservation>> = LazyLock::new(|| {
         .fixed("product_id", Kind::Uuid, |reservation| reservation.product_id.into())
         .fixed("quantity", Kind::Int, |reservation| reservation.quantity.into())
         .column("state", Kind::Text, |reservation| reservation.state.name().into())
-        .fixed("expires_at", Kind::Time, |reservation| reservation.expires_at.into())
+        .column("expires_at", Kind::Time, |reservation| reservation.expires_at.into())
         .nullable()
         .fixed("created_at", Kind::Time, |reservation| reservation.created_at.into())
         .column("ended_at", Kind::Time, |reservation| reservation.ended_at.into())
@@ -65,10 +65,14 @@ static LOCK: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM stock_levels WHERE product_id {in $1} ORDER BY product_id {for update}";
     LEVELS.query("lock", text, &[Kind::Uuids], &[])
 });
+/// The level with the pieces whose reservations have expired, in one statement and so of one moment. The conditions on
+/// `state` and for NULL are those of the partial index, as in [`LIST_EXPIRED`].
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {level.*}, product.archived_at IS NULL FROM stock_levels AS level \
+    let text = "SELECT {level.*}, product.archived_at IS NULL, (SELECT CAST(coalesce(sum(quantity), 0) AS BIGINT) \
+        FROM reservations WHERE state = 'active' AND expires_at IS NOT NULL AND expires_at <= $2 \
+        AND product_id = $1) FROM stock_levels AS level \
         JOIN products AS product ON product.id = level.product_id WHERE level.product_id = $1";
-    LEVELS.query("find", text, &[Kind::Uuid], &[Kind::Bool])
+    LEVELS.query("find", text, &[Kind::Uuid, Kind::Time], &[Kind::Bool, Kind::Int])
 });
 static LIST_MOVEMENTS: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM stock_movements WHERE product_id = $1 ORDER BY created_at, id";
@@ -95,11 +99,23 @@ static END_RESERVATIONS: Statement = Statement::batch(
     &[Kind::Uuid, Kind::Text, Kind::Time],
 );
 
+static KEEP_RESERVATIONS: Statement = Statement::batch(
+    "catalog.reservation.keep",
+    (
+        "UPDATE reservations SET expires_at = NULL WHERE id = $1 AND state = 'active'",
+        "UPDATE reservations AS reservation SET expires_at = NULL \
+         FROM unnest($1::uuid[]) AS kept (id) \
+         WHERE reservation.id = kept.id AND reservation.state = 'active'",
+    ),
+    &[Kind::Uuid],
+);
+
 pub(super) fn declared() -> Declared {
     let levels = Declared::table(&LEVELS).statements([&*LIST, &*LOCK, &*FIND_VIEW]);
     let movements = Declared::table(&MOVEMENTS).statements([&*LIST_MOVEMENTS]);
     let reservations = Declared::table(&RESERVATIONS);
-    levels.and(movements).and(reservations.statements([&*LIST_RESERVATIONS, &*LIST_EXPIRED, &END_RESERVATIONS]))
+    let reservations = reservations.statements([&*LIST_RESERVATIONS, &*LIST_EXPIRED]);
+    levels.and(movements).and(reservations.statements([&END_RESERVATIONS, &KEEP_RESERVATIONS]))
 }
 
 impl Stored for StockLevel {
@@ -115,7 +131,9 @@ impl Stored for StockLevel {
 
 fn read_view(row: &mut Row) -> Result<StockView, StoreError> {
     let level = StockLevel::read(row)?;
-    Ok(StockView::of(&level, row.bool()?))
+    let on_sale = row.bool()?;
+    let expired = RowId("stock_levels", level.product_id).count("expired", row.int()?)?;
+    Ok(StockView::of(&level, expired, on_sale))
 }
 
 impl Stored for StockMovement {
@@ -200,11 +218,17 @@ impl StockRepository for SqlUnit {
         let ended = self.change_many(&END_RESERVATIONS, rows).await?;
         self.all_or_stale(ended, reservations.len())
     }
+
+    async fn keep_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError> {
+        let rows = reservations.iter().map(|kept| args![kept.id]).collect();
+        let kept = self.change_many(&KEEP_RESERVATIONS, rows).await?;
+        self.all_or_stale(kept, reservations.len())
+    }
 }
 
 #[async_trait]
 impl StockQueries for SqlStore {
-    async fn find_stock(&self, id: ProductId) -> Result<Option<StockView>, StoreError> {
-        self.row(&FIND_VIEW, args![id], read_view).await
+    async fn find_stock(&self, id: ProductId, now: Timestamp) -> Result<Option<StockView>, StoreError> {
+        self.row(&FIND_VIEW, args![id, now], read_view).await
     }
 }

@@ -1,5 +1,6 @@
 //! Orders.
 
+pub(crate) mod migrations;
 mod order_list;
 mod orders;
 

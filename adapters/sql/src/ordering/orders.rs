@@ -16,7 +16,7 @@ use skep_application::{
 use skep_domain::{
     catalog::Sku,
     ordering::{FulfilmentState, Order, OrderLine, OrderNumber, OrderState, PaymentState, Progress},
-    shared::{Direction, Money, OrderId, ProductId, Text, UserId, Version},
+    shared::{Direction, Money, OrderId, ProductId, Text, Timestamp, UserId, Version},
 };
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -32,6 +32,8 @@ pub(super) static ORDERS: LazyLock<Table<Order>> = LazyLock::new(|| {
         .fixed("currency", Kind::Text, |order| order.total.currency().code().into())
         .fixed("created_at", Kind::Time, |order| order.created_at.into())
         .column("updated_at", Kind::Time, |order| order.updated_at.into())
+        .column("expires_at", Kind::Time, |order| order.expires_at.into())
+        .nullable()
         .version(|order| order.version)
         .fixed("line_count", Kind::Int, |order| i64::try_from(order.lines.len()).unwrap_or(i64::MAX).into())
         .unique(constraints::ORDER_NUMBER, &["number"])
@@ -63,8 +65,24 @@ static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
     LINES.query("list", text, &[Kind::Uuids], &[])
 });
 
+/// The condition for NULL is that of the partial index, so that it is used.
+static LIST_OVERDUE: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        ORDER BY expires_at, id LIMIT $2";
+    ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Uuid])
+});
+
+/// The conditions on the states are those of the partial index, which has all columns that are read here.
+static COUNT_OPEN_LINES: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT CAST(coalesce(sum(line_count), 0) AS BIGINT) FROM orders \
+        WHERE order_state = 'open' AND payment_state = 'none' \
+        AND customer_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
+    ORDERS.command("count_open_lines", text, &[Kind::Uuid, Kind::Time], &[Kind::Int])
+});
+
 pub(super) fn declared() -> Declared {
-    let orders = Declared::table(&ORDERS).statements([&*FIND, &*FIND_OWNED]);
+    let statements = [&*FIND, &*FIND_OWNED, &*LIST_OVERDUE, &*COUNT_OPEN_LINES];
+    let orders = Declared::table(&ORDERS).statements(statements);
     orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
 
@@ -102,6 +120,7 @@ impl Stored for OrderRow {
             total: Money::new(row.int()?, row_id.currency("currency", &row.text()?)?),
             created_at: row.time()?,
             updated_at: row.time()?,
+            expires_at: row.optional_time()?,
             version: row_id.version(row.int()?)?,
         };
         let line_count = row_id.read("line_count", usize::try_from(row.int()?).ok())?;
@@ -167,6 +186,11 @@ impl OrderRepository for SqlUnit {
         Ok(self.remember(with_lines(vec![order], lines))?.pop())
     }
 
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError> {
+        let lines = self.row(&COUNT_OPEN_LINES, args![customer, now], |row| row.int()).await?;
+        Ok(lines.and_then(|lines| u64::try_from(lines).ok()).unwrap_or_default())
+    }
+
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {
         let currency = order.total.currency();
         let one_currency =
@@ -214,5 +238,9 @@ impl OrderQueries for SqlStore {
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError> {
         order_list::run(self, scope, direction, page).await
+    }
+
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        self.rows(&LIST_OVERDUE, args![now, limit], |row| Ok(OrderId::new(row.uuid()?))).await
     }
 }

@@ -17,9 +17,14 @@ fn get_product(archived: bool) -> GetProduct {
 
 fn get_stock(on_sale: bool) -> GetStock {
     let mut queries = MockStockQueries::new();
-    let view = StockView::of(&level(1, 10), on_sale);
-    queries.expect_find_stock().returning(move |id| Ok(Some(view).filter(|view| view.product_id == id)));
-    GetStock::new(Arc::new(queries))
+    let view = StockView::of(&level(1, 10), 0, on_sale);
+    let clock = fixed_runtime().0.clock;
+    let now = clock.now();
+    queries.expect_find_stock().returning(move |id, at| {
+        assert_eq!(at, now);
+        Ok(Some(view).filter(|view| view.product_id == id))
+    });
+    GetStock::new(Arc::new(queries), clock)
 }
 
 #[tokio::test]
@@ -58,7 +63,7 @@ async fn an_actor_without_roles_is_refused_before_anything_is_read() {
     assert_eq!(code(&GetProduct::new(products.clone()).execute(&powerless, product_id(1)).await), "forbidden");
     let listed = ListProducts::new(products).execute(&powerless, sort, &PageRequest::default()).await;
     assert_eq!(code(&listed), "forbidden");
-    let stock = GetStock::new(Arc::new(MockStockQueries::new()));
+    let stock = GetStock::new(Arc::new(MockStockQueries::new()), fixed_runtime().0.clock);
     assert_eq!(code(&stock.execute(&powerless, product_id(1)).await), "forbidden");
 }
 

@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 const HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
 /// The most connections to the address of the metrics. A few collectors use it.
 const METRICS_CONNECTIONS: usize = 64;
-/// How often expired rows are deleted.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often expired rows are ended or deleted. Readers of stock look at the rows that have expired since then.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often the recorder of metrics drops what it no longer needs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -155,7 +155,7 @@ fn welcome(
     }
 }
 
-/// Deletes expired rows, and keeps the metrics small.
+/// Ends or deletes expired rows, and keeps the metrics small.
 async fn keep_tidy(
     app: Arc<skep_application::App>,
     metrics: Metrics,
@@ -170,8 +170,13 @@ async fn keep_tidy(
             _ = upkeep.tick() => metrics.run_upkeep(),
             _ = sweep.tick() => match app.sweep_expired.execute().await {
                 Ok(swept) if swept.is_empty() => {}
-                Ok(swept) => tracing::info!(%swept, "deleted expired rows"),
-                Err(error) => tracing::warn!(%error, "could not delete expired rows"),
+                Ok(swept) => {
+                    for (rows, count) in swept.iter() {
+                        metrics::counter!("skep_swept_rows_total", "rows" => rows).increment(count);
+                    }
+                    tracing::info!(%swept, "ended what had expired");
+                }
+                Err(error) => tracing::warn!(%error, "could not end all that had expired"),
             },
         }
     }

@@ -3,9 +3,14 @@
 use skep_application::kernel::Limit;
 use std::time::Duration;
 
+/// A number from `least` to `most`.
+pub(super) fn number(text: &str, least: u64, most: u64) -> Option<u64> {
+    text.parse().ok().filter(|n| (least..=most).contains(n))
+}
+
 /// A number of seconds from `least` to `most`.
 pub(super) fn seconds(text: &str, least: u64, most: u64) -> Option<Duration> {
-    text.parse().ok().filter(|n| (least..=most).contains(n)).map(Duration::from_secs)
+    number(text, least, most).map(Duration::from_secs)
 }
 
 /// A limit per minute.

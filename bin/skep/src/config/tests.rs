@@ -153,7 +153,7 @@ fn the_file_has_arrays_tables_and_switches() {
                 ordering.minimum_orders = { EUR = 1_000, JPY = 500 }\n";
     let config = read_file(file, &[]).unwrap();
     assert_eq!((config.trusted_proxies.len(), config.docs), (2, true));
-    let minimums: Vec<_> = config.policies.minimum_orders.iter().map(ToString::to_string).collect();
+    let minimums: Vec<_> = config.policies.orders.minimums.iter().map(ToString::to_string).collect();
     assert_eq!(minimums.len(), 2, "{minimums:?}");
 }
 

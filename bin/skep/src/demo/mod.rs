@@ -12,7 +12,7 @@ use skep_application::{
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
     identity::{AccountInput, CreateUserCommand, HashError, PasswordHasher, RegisterUserCommand},
     kernel::{Actor, BoxError, PageRequest, Precondition},
-    ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
+    ordering::{CancelOrderCommand, OrderLineInput, OrderPolicy, PlaceOrderCommand},
 };
 use skep_domain::{
     access::Role,
@@ -110,7 +110,9 @@ pub(crate) async fn fill(
     let shop = Shop { products: size.products, customers: size.users, orders: size.orders, seed, until };
     let hasher = Arc::new(OneHash { real: ports.hasher.clone(), hash: OnceCell::new() });
     let ports = Ports { runtime: past::runtime(&ports.runtime), hasher, ..ports.clone() };
-    let app = App::new(ports, Policies { minimum_orders: vec![], ..policies });
+    // The orders of the past are not paid. They must not end when the server starts.
+    let orders = OrderPolicy { minimums: vec![], lifetime: None, open_lines: u64::MAX, ..policies.orders };
+    let app = App::new(ports, Policies { orders, ..policies });
     let demo = Demo { app, shop, password };
     let admin = demo.admin().await.map_err(stopped("the admin"))?;
     let products = demo.products(&admin).await?;

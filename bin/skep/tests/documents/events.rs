@@ -5,7 +5,7 @@ use http::Request;
 use serde_json::{Map, Value, json};
 use skep::testing::TestKit;
 use skep_domain::shared::{EventDescription, Field, Kind};
-use std::{collections::BTreeSet, fmt::Write as _, fs};
+use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
 
 const INTRODUCTION: &str = "# Events
 
@@ -215,9 +215,15 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "PUT", &format!("{path}/stock"), &admin, &json!({ "on_hand": 7 })).await;
     let lines = json!({ "lines": [{ "product_id": product, "quantity": 2 }] });
     let order = call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
-    let cancel = format!("/api/v1/orders/{}/cancel", order["id"].as_str().unwrap());
-    let request = Request::post(cancel).header("authorization", format!("Bearer {admin}")).body(String::new());
-    assert!(kit.call(request.unwrap()).await.status().is_success());
+    for step in ["confirm-payment", "cancel"] {
+        let path = format!("/api/v1/orders/{}/{step}", order["id"].as_str().unwrap());
+        let request = Request::post(path).header("authorization", format!("Bearer {admin}")).body(String::new());
+        assert!(kit.call(request.unwrap()).await.status().is_success());
+    }
+    call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
+    kit.clock().advance(Duration::from_secs(8 * 24 * 60 * 60));
+    kit.app().sweep_expired.execute().await.unwrap();
+    let admin = kit.log_in("admin").await;
     let request = Request::delete(&path).header("authorization", format!("Bearer {admin}")).header("if-match", "*");
     assert!(kit.call(request.body(String::new()).unwrap()).await.status().is_success());
     let parent = json!({ "name": "Sweets", "slug": "sweets" });

@@ -111,3 +111,19 @@ fn another_products_reservation_is_left_alone() {
     assert_eq!(level.end(MovementId::new(Uuid::nil()), &mut reservation, ReservationState::Released, at(1)), None);
     assert!(reservation.holds(at(1)));
 }
+
+/// I12
+#[test]
+fn a_reservation_of_a_paid_order_holds_until_it_ends() {
+    let mut level = StockLevel { on_hand: 3, reserved: 2, ..StockLevel::empty(product(), at(0)) };
+    let (id, order) = (ReservationId::new(Uuid::nil()), OrderId::new(Uuid::nil()));
+    let mut reservation = Reservation::new(id, order, product(), 2, Some(at(5)), at(0));
+    let movement = MovementId::new(Uuid::nil());
+    assert!(reservation.keep());
+    assert!(reservation.holds(at(9)));
+    assert_eq!(level.end(movement, &mut reservation, ReservationState::Expired, at(9)), None);
+    assert!(level.end(movement, &mut reservation, ReservationState::Released, at(9)).is_some());
+    let ended = reservation;
+    assert!(!reservation.keep());
+    assert_eq!(reservation, ended);
+}

@@ -180,3 +180,31 @@ fn a_reservation_that_does_not_fit_its_level_is_an_error() {
         assert_eq!(released, Err(ReservationMismatch(held.id)));
     }
 }
+
+#[test]
+fn an_order_that_was_not_paid_gives_back_what_it_still_holds() {
+    let taken = Reservation { state: ReservationState::Expired, ..reservation(1, product(1), 2, Some(NOW)) };
+    let held = reservation(2, product(2), 3, Some(NOW));
+    let levels = vec![level(2, 5, 4), level(1, 5, 0)];
+    let changes = StockChanges::expire(levels, vec![taken, held], at(NOW), &mut counter()).unwrap();
+    assert_eq!(
+        changes.ended.iter().map(|ended| (ended.id, ended.state)).collect::<Vec<_>>(),
+        [(held.id, ReservationState::Expired)]
+    );
+    assert_eq!(
+        changes.levels.iter().map(|level| (level.product_id, level.reserved)).collect::<Vec<_>>(),
+        [(product(2), 1)]
+    );
+    let early = reservation(3, product(1), 1, Some(NOW + 1));
+    let refused = StockChanges::expire(vec![level(1, 5, 1)], vec![early], at(NOW), &mut counter());
+    assert_eq!(refused, Err(ReservationMismatch(early.id)));
+}
+
+#[test]
+fn what_has_expired_is_freed_and_nothing_else() {
+    let (due, held) = (reservation(1, product(1), 3, Some(NOW)), reservation(2, product(1), 1, Some(NOW + 1)));
+    let changes = StockChanges::free(vec![level(1, 9, 4)], vec![due, held], at(NOW), &mut counter());
+    assert_eq!(changes.ended.iter().map(|ended| ended.id).collect::<Vec<_>>(), [due.id]);
+    assert_eq!(changes.levels.iter().map(|level| level.reserved).collect::<Vec<_>>(), [1]);
+    assert!(StockChanges::free(vec![level(1, 9, 1)], vec![held], at(NOW), &mut counter()).is_empty());
+}

@@ -4,8 +4,8 @@ use super::{World, with};
 use serde_json::Value;
 use skep_budgets::{Reply, order};
 
-pub(super) async fn ask(World { server, buyer, products, costs, .. }: &mut World) {
-    let (server, buyer, products) = (&*server, &*buyer, &*products);
+pub(super) async fn ask(World { server, admin, buyer, products, costs, .. }: &mut World) {
+    let (server, admin, buyer, products) = (&*server, &*admin, &*buyer, &*products);
     let list = "/api/v1/orders";
     let place = |headers: Vec<(&'static str, &'static str)>, lines: usize| async move {
         let body: Value = order(&products[..lines]);
@@ -34,6 +34,11 @@ pub(super) async fn ask(World { server, buyer, products, costs, .. }: &mut World
     let read = server.send("GET", &page(20), &with(buyer, &[]), None).await;
     assert_eq!(read.json()["data"].as_array().unwrap().len(), 20);
     costs.same("GET /api/v1/orders", "20 rows", &read);
+    let confirm = |reply: &Reply| format!("{}/confirm-payment", path(reply));
+    let reply = server.send("POST", &confirm(&place(vec![], 1).await), &with(admin, &[]), None).await;
+    costs.add("POST /api/v1/orders/{id}/confirm-payment", &reply);
+    let reply = server.send("POST", &confirm(&place(vec![], 20).await), &with(admin, &[]), None).await;
+    costs.same("POST /api/v1/orders/{id}/confirm-payment", "20 lines", &reply);
     let cancel = |reply: &Reply| format!("{}/cancel", path(reply));
     let reply = server.send("POST", &cancel(&few), &with(buyer, &[]), None).await;
     costs.add("POST /api/v1/orders/{id}/cancel", &reply);

@@ -2,7 +2,7 @@
 
 use super::Stock;
 use crate::{
-    check::{Checked, duplicate, equal, holds, refused, stale},
+    check::{Checked, duplicate, equal, holds, refused, some, stale},
     clause::{self, clauses},
     sample,
     units::{self, commit, look},
@@ -25,6 +25,9 @@ clauses! { clauses of "reservations" on dyn Stock:
     a_reservation_ends_once,
     a_batch_ends_as_a_whole_or_not_at_all,
     of_two_units_that_end_it_one_succeeds,
+    a_kept_reservation_does_not_expire,
+    only_active_reservations_are_kept,
+    of_two_units_that_keep_and_end_it_one_succeeds ["StockRepository 5"],
 }
 
 type Given = clause::Given<dyn Stock>;
@@ -193,6 +196,106 @@ async fn of_two_units_that_end_it_one_succeeds(given: &Given) -> Checked {
             (one, other) => return Err(crate::Failure::new(format!("ended with {:?} and {:?}", one.1, other.1))),
         };
         equal(of_order(given, active.order_id).await?, vec![winner])?;
+    }
+    Ok(())
+}
+
+async fn a_kept_reservation_does_not_expire(given: &Given) -> Checked {
+    let (order, product) = (sample::order_id(), sample::product_id());
+    let due = Some(sample::at(0));
+    let mut held: Vec<_> = (0..40).map(|_| sample::reservation(order, sample::product_id(), due)).collect();
+    held.extend([sample::reservation(order, product, due), sample::reservation(order, product, None)]);
+    let other = sample::reservation(sample::order_id(), product, due);
+    hold(given, &held).await?;
+    hold(given, &[other]).await?;
+    held.iter_mut().for_each(|one| drop(one.keep()));
+    commit!(given.store, tx => tx.stock().keep_reservations(&held).await?)?;
+    let mut found = of_order(given, order).await?;
+    found.sort_by_key(|one| one.id);
+    held.sort_by_key(|one| one.id);
+    holds(found == held, "each reservation is kept, and nothing else has changed")?;
+    let products: Vec<_> = held.iter().map(|one| one.product_id).collect();
+    equal(expired(given, &products, Timestamp::MAX, 100).await?, vec![other])?;
+    let released: Vec<_> = held.iter().map(|one| ended(one, ReservationState::Released, sample::at(10))).collect();
+    commit!(given.store, tx => tx.stock().end_reservations(&released).await?)?;
+    let states = of_order(given, order).await?.into_iter().map(|one| (one.state, one.expires_at));
+    equal(states.collect::<Vec<_>>(), vec![(ReservationState::Released, None); 42])
+}
+
+async fn only_active_reservations_are_kept(given: &Given) -> Checked {
+    for state in [ReservationState::Committed, ReservationState::Released, ReservationState::Expired] {
+        let order = sample::order_id();
+        let active: Vec<_> =
+            (0..3).map(|_| sample::reservation(order, sample::product_id(), Some(sample::at(5)))).collect();
+        hold(given, &active).await?;
+        let over = ended(&active[1], state, sample::at(10));
+        commit!(given.store, tx => tx.stock().end_reservations(&[over]).await?)?;
+        let mut tx = units::write(&*given.store).await?;
+        stale(tx.stock().keep_reservations(&active).await)?;
+        refused(tx.commit().await, "a commit after an error")?;
+        equal(of_order(given, order).await?, vec![active[0], over, active[2]])?;
+    }
+    let unknown = sample::reservation(sample::order_id(), sample::product_id(), None);
+    let mut tx = units::write(&*given.store).await?;
+    stale(tx.stock().keep_reservations(&[unknown]).await)
+}
+
+/// One unit gives the pieces to another order, as an order does that is short. The other one keeps them. Both find the
+/// level first, and see an expired reservation or what the other has made of it.
+async fn of_two_units_that_keep_and_end_it_one_succeeds(given: &Given) -> Checked {
+    for _ in 0..10 {
+        let product = sample::product()?;
+        sample::stock_up(&*given.store, std::slice::from_ref(&product), 5).await?;
+        let held = sample::reservation(sample::order_id(), product.id, Some(sample::at(0)));
+        commit!(given.store, tx => {
+            let levels = tx.stock().find_many(&[product.id]).await?;
+            let reserved: Vec<_> = levels.iter().map(|level| StockLevel { reserved: 2, ..*level }).collect();
+            tx.stock().save_many(&reserved).await?;
+            tx.stock().insert_reservations(&[held]).await?;
+        })?;
+        let start = Arc::new(tokio::sync::Barrier::new(2));
+        let run = |keeps: bool| {
+            let (store, start, id) = (given.store.clone(), start.clone(), product.id);
+            tokio::spawn(async move {
+                start.wait().await;
+                let until = tokio::time::Instant::now() + units::REPEATS;
+                loop {
+                    let done = commit!(store, tx => {
+                        let mut level = tx.stock().find_many(&[id]).await?.pop().ok_or(StoreError::Stale)?;
+                        tokio::task::yield_now().await;
+                        let found = tx.stock().list_reservations(held.order_id).await?;
+                        let due: Vec<_> = found
+                            .into_iter()
+                            .filter(|one| one.state == ReservationState::Active && one.expires_at.is_some())
+                            .collect();
+                        if keeps {
+                            tx.stock().keep_reservations(&due).await?;
+                        } else if !due.is_empty() {
+                            let over: Vec<_> =
+                                due.iter().map(|one| ended(one, ReservationState::Expired, sample::at(10))).collect();
+                            level.reserved = 0;
+                            tx.stock().save_many(&[level]).await?;
+                            tx.stock().end_reservations(&over).await?;
+                        }
+                        !due.is_empty()
+                    });
+                    match done {
+                        Err(StoreError::Stale) if tokio::time::Instant::now() < until => {
+                            tokio::time::sleep(units::PAUSE).await;
+                        }
+                        done => break done,
+                    }
+                }
+            })
+        };
+        let (keeps, ends) = (run(true), run(false));
+        let (kept, gone) = (keeps.await??, ends.await??);
+        holds(kept != gone, format!("one of the two succeeds: kept {kept}, ended {gone}"))?;
+        let found = some(of_order(given, held.order_id).await?.pop(), "the reservation")?;
+        let level = some(sample::level_of(&*given.store, product.id).await?, "the level")?;
+        let expected =
+            if kept { (ReservationState::Active, None, 2) } else { (ReservationState::Expired, held.expires_at, 0) };
+        equal((found.state, found.expires_at, level.reserved), expected)?;
     }
     Ok(())
 }

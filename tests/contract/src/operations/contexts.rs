@@ -53,7 +53,7 @@ impl Schema for Whole<Arc<dyn Store>> {
     async fn has(&self, id: Uuid) -> Result<bool, Failure> {
         let user = self.0.find_user(Scope::All, UserId::new(id)).await?.is_some();
         let product = self.0.find_product(ProductId::new(id)).await?.is_some();
-        let stock = self.0.find_stock(ProductId::new(id)).await?.is_some();
+        let stock = self.0.find_stock(ProductId::new(id), crate::sample::at(0)).await?.is_some();
         let order = self.0.find_order(Scope::All, OrderId::new(id)).await?.is_some();
         equal([product, stock, order], [user; 3])?;
         Ok(user)

@@ -1,6 +1,7 @@
 //! Clauses of orders, and of placing orders through the use case.
 
 mod buying;
+mod expiry;
 mod orders;
 mod queries;
 mod repeats;
@@ -13,9 +14,10 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     Store,
-    kernel::{Begin, Key, OutboxQueries, StoreError, Transaction, TxMode},
-    ordering::{OrderQueries, OrderRepository, OrderingStore, OrderingTx},
+    kernel::{Begin, Key, OutboxQueries, Page, PageRequest, Scope, StoreError, Transaction, TxMode},
+    ordering::{OrderQueries, OrderRepository, OrderView, OrderingStore, OrderingTx},
 };
+use skep_domain::shared::{Direction, OrderId, Timestamp};
 use std::sync::Arc;
 
 opens! { OrderingStore: OrderingTx }
@@ -70,6 +72,24 @@ impl Begin<dyn OrderingTx> for Opener {
     }
 }
 
+#[async_trait]
+impl OrderQueries for Opener {
+    async fn find_order(&self, scope: Scope, id: OrderId) -> Result<Option<OrderView>, StoreError> {
+        self.0.ordering().find_order(scope, id).await
+    }
+    async fn list_orders(
+        &self,
+        scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<OrderView>, StoreError> {
+        self.0.ordering().list_orders(scope, direction, page).await
+    }
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        self.0.ordering().list_overdue(now, limit).await
+    }
+}
+
 fn opener(given: &Given<dyn Sale>) -> Arc<dyn Begin<dyn OrderingTx>> {
     Arc::new(Opener(given.store.clone()))
 }
@@ -80,10 +100,11 @@ pub fn orders() -> Vec<Clause<dyn Orders>> {
     [orders::clauses(), queries::clauses()].concat()
 }
 
-/// The clauses of placing orders: as one unit, in parallel, repeated, and after lost answers.
+/// The clauses of placing orders: as one unit, in parallel, repeated, and after lost answers. Also those of orders that
+/// expire while they are paid, cancelled, or needed by others.
 #[must_use]
 pub fn buying() -> Vec<Clause<dyn Sale>> {
-    [buying::clauses(), repeats::clauses()].concat()
+    [buying::clauses(), repeats::clauses(), expiry::clauses()].concat()
 }
 
 /// The clauses of the ports of ordering.

@@ -7,7 +7,7 @@ use crate::{
     harness::Need,
     laws::{self, Entity, Listed, Owned, Shown, Unique, Versioned, lists, put, saves, shows},
     sample,
-    units::{self, commit},
+    units::{self, commit, look},
     world,
 };
 use async_trait::async_trait;
@@ -37,6 +37,7 @@ clauses! { clauses of "orders" on dyn Orders, with [
     a_product_has_one_line_of_an_order,
     a_save_leaves_lines_and_totals_alone,
     of_two_writers_one_is_stale,
+    the_lines_of_open_orders_are_counted ["OrderRepository 1"],
     an_insert_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
 }
 
@@ -73,7 +74,10 @@ impl Entity for Order {
             (vec![sample::line(&free, 1)?], Timestamp::from_millis(-1)?),
         ]
         .into_iter()
-        .map(|(lines, placed)| sample::order_of(sample::user_id(), lines, placed))
+        .map(|(lines, placed)| {
+            // The extremes of time are also those at which an order expires.
+            Ok(Self { expires_at: Some(placed), ..sample::order_of(sample::user_id(), lines, placed)? })
+        })
         .collect()
     }
 
@@ -104,6 +108,7 @@ impl Versioned for Order {
             fulfilment: FulfilmentState::ALL[place % FulfilmentState::ALL.len()],
         };
         self.updated_at = sample::at(100 * round);
+        self.expires_at = (round % 2 == 0).then(|| sample::at(200 * round));
         Ok(())
     }
 
@@ -216,8 +221,15 @@ async fn a_save_leaves_lines_and_totals_alone(given: &Given) -> Checked {
     let mut other = Order { lines: lines(3)?, total: sample::euros(1)?, ..order.clone() };
     other.apply(Trigger::Cancel, sample::at(50_000))?;
     commit!(given.store, tx => tx.orders().save(&other).await?)?;
-    let expected =
-        Order { progress: other.progress, updated_at: other.updated_at, version: order.version.next(), ..order };
+    other.expires_at = Some(sample::at(60_000));
+    commit!(given.store, tx => tx.orders().save(&Order { version: order.version.next(), ..other.clone() }).await?)?;
+    let expected = Order {
+        progress: other.progress,
+        updated_at: other.updated_at,
+        expires_at: other.expires_at,
+        version: order.version.next().next(),
+        ..order
+    };
     equal(stored(given, &expected).await?, Some(expected.clone()))
 }
 
@@ -258,4 +270,32 @@ async fn an_insert_takes_a_fixed_number_of_round_trips(given: &Given) -> Checked
         taken.push(given.faults().round_trips() - before);
     }
     holds(taken[1] <= taken[0] + 1, format!("2 lines take {} round trips, 500 take {}", taken[0], taken[1]))
+}
+
+async fn the_lines_of_open_orders_are_counted(given: &Given) -> Checked {
+    let (customer, other, now) = (sample::user_id(), sample::user_id(), sample::at(1_000));
+    let counted = async |customer| {
+        Ok::<_, crate::Failure>(look!(given.store, tx => tx.orders().count_open_lines(customer, now).await?)?)
+    };
+    equal(counted(customer).await?, 0)?;
+    let ends = |millis| Some(now.plus_millis(millis));
+    let orders = [
+        (customer, 1, None, None),
+        (customer, 2, ends(1), None),
+        (customer, 4, ends(0), None),
+        (customer, 8, ends(-60_000), None),
+        (customer, 16, ends(60_000), Some(Trigger::PaymentCaptured)),
+        (customer, 32, ends(60_000), Some(Trigger::Cancel)),
+        (customer, 64, None, Some(Trigger::ReservationExpired)),
+        (other, 128, ends(60_000), None),
+    ];
+    for (customer, count, expires_at, trigger) in orders {
+        let mut order = Order { expires_at, ..sample::order_of(customer, lines(count)?, sample::at(0))? };
+        put(&*given.store, from_ref(&order)).await?;
+        if let Some(trigger) = trigger {
+            order.apply(trigger, now)?;
+            commit!(given.store, tx => tx.orders().save(&order).await?)?;
+        }
+    }
+    equal((counted(customer).await?, counted(other).await?), (3, 128))
 }

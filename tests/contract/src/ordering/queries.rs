@@ -7,19 +7,21 @@ use crate::{
     harness::Need,
     laws::put,
     sample,
+    units::commit,
 };
 use skep_application::{
     kernel::{PageRequest, Scope},
     ordering::OrderView,
 };
 use skep_domain::{
-    ordering::Order,
+    ordering::{Order, Trigger},
     shared::{Direction, PageLimit, UserId},
 };
 
 clauses! { clauses of "order_queries" on dyn Orders:
     a_page_has_at_most_a_thousand_lines_but_one_order ["OrderQueries 1"],
     pages_of_great_orders_hold_every_order_once ["OrderQueries 1"],
+    overdue_orders_are_listed_and_no_others ["OrderQueries 2"],
     a_page_that_is_cut_takes_no_more_round_trips {Need::RoundTrips},
 }
 
@@ -104,4 +106,24 @@ async fn a_page_that_is_cut_takes_no_more_round_trips(given: &Given) -> Checked 
         holds(page.next.is_some(), "the page is cut short")?;
     }
     holds(taken[2] <= taken[1] + 1, format!("1 order takes {} round trips, a page cut short {}", taken[1], taken[2]))
+}
+
+async fn overdue_orders_are_listed_and_no_others(given: &Given) -> Checked {
+    let now = sample::at(1_000);
+    let mut stored = Vec::new();
+    for millis in [Some(0), None, Some(-60_000), Some(1), Some(-1), Some(60_000), Some(-1)] {
+        let order = Order { expires_at: millis.map(|millis| now.plus_millis(millis)), ..sample::order()? };
+        put(&*given.store, std::slice::from_ref(&order)).await?;
+        stored.push(order);
+    }
+    // Samples of one process have ascending ids, which break the tie.
+    let expected: Vec<_> = [2, 4, 6, 0].map(|place: usize| stored[place].id).into();
+    for limit in [0, 1, 3, 4, 100] {
+        let found = given.store.queries().list_overdue(now, limit).await?;
+        equal(found, expected.iter().copied().take(usize::try_from(limit)?).collect())?;
+    }
+    let mut paid = stored.swap_remove(2);
+    paid.apply(Trigger::PaymentCaptured, now)?;
+    commit!(given.store, tx => tx.orders().save(&paid).await?)?;
+    equal(given.store.queries().list_overdue(now, 100).await?, expected[1..].to_vec())
 }

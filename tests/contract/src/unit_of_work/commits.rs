@@ -42,7 +42,7 @@ async fn is_stored(given: &Given, product: &Product, event: &OutboxEvent) -> Che
     let events = second.events().list_events(None, 1_000).await?;
     let there = events.iter().any(|stored| stored.id == event.id);
     equal(second.catalog().find_product(product.id).await?.is_some(), there)?;
-    equal(second.catalog().find_stock(product.id).await?.is_some(), there)?;
+    equal(second.catalog().find_stock(product.id, sample::at(0)).await?.is_some(), there)?;
     Ok(there)
 }
 

@@ -66,7 +66,7 @@ async fn committed_data_is_visible_on_every_instance(given: &Given) -> Checked {
     for store in [&given.store, &second] {
         holds(store.find_user(Scope::All, user.id).await?.is_some(), "the user is shown")?;
         holds(store.find_product(product.id).await?.is_some(), "the product is shown")?;
-        holds(store.find_stock(product.id).await?.is_some(), "the stock is shown")?;
+        holds(store.find_stock(product.id, sample::at(0)).await?.is_some(), "the stock is shown")?;
         holds(store.find_order(Scope::All, order.id).await?.is_some(), "the order is shown")?;
         equal(store.list_events(None, 10).await?, vec![event.clone()])?;
         let (_, ordering) = contexts(&**store);
@@ -104,7 +104,7 @@ async fn leaves_nothing(given: &Given, end: End) -> Checked {
     equal(given.store.find_user(Scope::All, user.id).await?, None)?;
     holds(given.store.find_session(session.id).await?.is_none(), "no session is left")?;
     equal(given.store.find_product(product.id).await?, None)?;
-    equal(given.store.find_stock(product.id).await?, None)?;
+    equal(given.store.find_stock(product.id, sample::at(0)).await?, None)?;
     equal(given.store.find_order(Scope::All, order.id).await?, None)?;
     equal(given.store.list_events(None, 10).await?, vec![])?;
     // The same rows can be stored afterwards.

@@ -109,9 +109,10 @@ async fn neighbors_survive_an_error(given: &Given) -> Checked {
         for task in tasks {
             let (number, id, outcome) = task.await?;
             match (number % 2, outcome) {
-                (0, Ok(())) => {
-                    holds(given.store.catalog().find_stock(id).await?.is_some(), "a committed unit is stored")?
-                }
+                (0, Ok(())) => holds(
+                    given.store.catalog().find_stock(id, sample::at(0)).await?.is_some(),
+                    "a committed unit is stored",
+                )?,
                 (1, error @ Err(_)) => {
                     duplicate(error, skep_application::catalog::constraints::PRODUCT_ID)?;
                     equal(given.store.catalog().find_product(id).await?, None)?;
@@ -156,7 +157,7 @@ async fn a_unit_whose_connection_was_cut_leaves_nothing(given: &Given) -> Checke
     match outcome {
         Ok(()) => {
             holds(given.store.catalog().find_product(product.id).await?.is_some(), "the product is stored")?;
-            holds(given.store.catalog().find_stock(product.id).await?.is_some(), "its stock is stored")
+            holds(given.store.catalog().find_stock(product.id, sample::at(0)).await?.is_some(), "its stock is stored")
         }
         Err(StoreError::Retry(_) | StoreError::Unavailable(_)) => {
             // Another instance looks, because the pool of this one may still hold dead connections.

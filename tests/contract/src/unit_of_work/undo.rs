@@ -45,7 +45,7 @@ async fn frees(given: &Given, end: End) -> Checked {
             })?;
         }
     }
-    equal(given.store.catalog().find_stock(product.id).await?.map(|stock| stock.on_hand), Some(11))
+    equal(given.store.catalog().find_stock(product.id, sample::at(0)).await?.map(|stock| stock.on_hand), Some(11))
 }
 
 fn raised(levels: &[StockLevel]) -> Vec<StockLevel> {

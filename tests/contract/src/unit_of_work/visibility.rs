@@ -30,7 +30,7 @@ async fn nothing_is_visible_before_commit(given: &Given) -> Checked {
     tx.outbox().append(&event).await?;
     for store in [&given.store, &second] {
         equal(store.catalog().find_product(product.id).await?, None)?;
-        equal(store.catalog().find_stock(product.id).await?, None)?;
+        equal(store.catalog().find_stock(product.id, sample::at(0)).await?, None)?;
         equal(store.events().list_events(None, 10).await?, vec![])?;
         let mut reader = units::read(&**store).await?;
         equal(reader.products().find(product.id).await?, None)?;

@@ -78,8 +78,12 @@ pub(crate) enum Flaw {
     KeepsTheToken,
     /// Stock is shown although its product does not exist.
     ShowsOrphans,
-    /// Reservations expire 1 ms too late.
+    /// Reservations and orders expire 1 ms too late.
     ExpiresLate,
+    /// Reservations that have expired are shown as reserved, and orders that have expired count as open.
+    CountsExpired,
+    /// Reservations of paid orders still expire.
+    KeepsNothing,
     /// Orders of other users are shown and listed.
     IgnoresScopes,
     /// A page starts after the sort key of the last row and ignores its id.

@@ -63,9 +63,10 @@ impl ProductQueries for Flawed {
 
 #[async_trait]
 impl StockQueries for Flawed {
-    async fn find_stock(&self, id: ProductId) -> Done<Option<StockView>> {
-        let found = self.seen.find_stock(id).await?;
-        let orphan = || self.seen.state().levels.get(id).map(|level| StockView::of(level, false));
+    async fn find_stock(&self, id: ProductId, now: Timestamp) -> Done<Option<StockView>> {
+        let now = if self.flaw == Flaw::CountsExpired { Timestamp::MIN } else { now };
+        let found = self.seen.find_stock(id, now).await?;
+        let orphan = || self.seen.state().levels.get(id).map(|level| StockView::of(level, 0, false));
         Ok(if self.flaw == Flaw::ShowsOrphans { found.or_else(orphan) } else { found })
     }
 }
@@ -110,6 +111,10 @@ impl OrderQueries for Flawed {
             return Ok(page(rows, OrderView::position, direction, &asked, usize::MAX, |_| 0));
         }
         Ok(self.answered(self.seen.list_orders(scope, direction, &asked).await?, request))
+    }
+    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Done<Vec<OrderId>> {
+        let now = if self.flaw == Flaw::ExpiresLate { now.plus_millis(-1) } else { now };
+        self.seen.list_overdue(now, limit).await
     }
 }
 

@@ -324,6 +324,14 @@ impl StockRepository for FlawedUnit {
         }
         through!(self, StockRepository::end_reservations(reservations))
     }
+    async fn keep_reservations(&mut self, reservations: &[Reservation]) -> Done<()> {
+        if self.flaw == Flaw::EndsTwice {
+            let revive = |one: &mut Reservation| one.state = ReservationState::Active;
+            self.bend(|state| state.reservations.values_mut().for_each(revive)).await?;
+        }
+        let kept = if self.flaw == Flaw::KeepsNothing { &[] } else { reservations };
+        through!(self, StockRepository::keep_reservations(kept))
+    }
 }
 
 #[async_trait]
@@ -334,6 +342,10 @@ impl OrderRepository for FlawedUnit {
             order.lines.sort_by_key(|line| line.product_id);
         }
         Ok(found)
+    }
+    async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Done<u64> {
+        let now = if self.flaw == Flaw::CountsExpired { Timestamp::MIN } else { now };
+        through!(self, OrderRepository::count_open_lines(customer, now))
     }
     async fn insert(&mut self, order: &Order) -> Done<()> {
         through!(self, OrderRepository::insert(order))

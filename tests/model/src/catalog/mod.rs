@@ -185,7 +185,10 @@ impl Context for Catalog {
         for id in products {
             let mut ledger: Vec<Entry> = tx.stock().list_movements(id).await?.iter().map(Entry::from).collect();
             ledger.sort();
-            if let (Some(product), Some(stock)) = (store.find_product(id).await?, store.find_stock(id).await?) {
+            // At the earliest time no reservation has expired, so this is the stock as it is stored.
+            if let (Some(product), Some(stock)) =
+                (store.find_product(id).await?, store.find_stock(id, Timestamp::MIN).await?)
+            {
                 state.get_mut::<Stored>().shelves.insert(id, Shelf { product, stock, ledger });
             }
         }

@@ -176,19 +176,33 @@ impl Model {
             let out_of_range = || Faults::one("/on_hand", "out_of_range", StockRefusal::OutOfRange);
             let on_hand = pieces(command.on_hand).ok_or_else(out_of_range)?;
             if on_hand < before.reserved {
-                return Err(Failure::refusal(ErrorKind::Conflict, "stock_below_reserved"));
+                let freed = model.expired_pieces(command.product_id, now.at);
+                if on_hand < before.reserved - freed {
+                    return Err(Failure::refusal(ErrorKind::Conflict, "stock_below_reserved"));
+                }
+                model.free_expired(command.product_id, now.at);
             }
             if on_hand != before.on_hand {
                 let delta = i64::from(on_hand) - i64::from(before.on_hand);
+                let shelf = model.on_sale(command.product_id)?;
                 shelf.stock.on_hand = on_hand;
                 shelf.moved(MovementKind::Adjustment, (delta, 0), None, now.at);
-                let (at, of) = (shelf.stock.updated_at, (command.product_id.uuid(), shelf.stock.version));
+                let stock = shelf.stock;
                 let payload =
-                    json!({ "product_id": command.product_id, "on_hand": on_hand, "reserved": before.reserved });
-                model.tell(now, "catalog.stock_adjusted.v1", of, at, &payload);
+                    json!({ "product_id": command.product_id, "on_hand": on_hand, "reserved": stock.reserved });
+                let of = (command.product_id.uuid(), stock.version);
+                model.tell(now, "catalog.stock_adjusted.v1", of, stock.updated_at, &payload);
             }
-            Ok(Answer::StockSet(model.on_sale(command.product_id)?.stock))
+            let stock = model.on_sale(command.product_id)?.stock;
+            Ok(Answer::StockSet(model.shown(stock, now.at)))
         })
+    }
+
+    /// The stock without the reservations that have expired at this time.
+    fn shown(&self, stock: StockView, at: Timestamp) -> StockView {
+        let expired = self.expired_pieces(stock.product_id, at);
+        let (reserved, available) = (stock.reserved - expired, stock.available + expired);
+        StockView { reserved, available, ..stock }
     }
 
     pub(super) fn get_product(&self, now: &Now<'_>, id: ProductId) -> Outcome<Answer> {
@@ -202,6 +216,7 @@ impl Model {
         check(now.actor, Right::Look)?;
         let (shelf, manages) = (self.stored.get::<Stored>().shelves.get(&id), has(now.actor, Right::Manage));
         let stock = shelf.filter(|shelf| shelf.stock.on_sale || manages).ok_or_else(not_found)?.stock;
+        let stock = self.shown(stock, now.at);
         Ok(Answer::Stock(if manages { StockDetail::Full(stock) } else { StockDetail::Availability(stock) }))
     }
 
@@ -245,5 +260,13 @@ impl Shelf {
         stock.updated_at = at.max(stock.updated_at);
         stock.version = stock.version.next();
         insert_sorted(&mut self.ledger, Entry::new(kind, on_hand, reserved, order, stock.updated_at));
+    }
+
+    /// Records that a reservation has expired. The version does not change, because the same unit also makes another
+    /// movement of this stock.
+    pub(crate) fn freed(&mut self, quantity: u32, order: OrderId, at: Timestamp) {
+        let version = self.stock.version;
+        self.moved(MovementKind::Release, (0, -i64::from(quantity)), Some(order), at);
+        self.stock.version = version;
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use skep_application::{
     App,
     kernel::{Actor, IdempotencyKey, Page, PageRequest},
-    ordering::{CancelOrderCommand, OrderView, PlaceOrderCommand},
+    ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderView, PlaceOrderCommand},
 };
 use skep_domain::{
     ordering::OrderNumber,
@@ -24,6 +24,8 @@ pub enum Command {
     PlaceOrder(PlaceOrderCommand),
     /// Cancels an order and releases its stock.
     CancelOrder(CancelOrderCommand),
+    /// Records that an order was paid.
+    ConfirmPayment(ConfirmPaymentCommand),
     /// Reads an order.
     GetOrder(OrderId),
     /// Reads a page of the orders that the caller may see.
@@ -33,7 +35,7 @@ pub enum Command {
 /// The result of a use case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The order that was placed, cancelled or read.
+    /// The order that was placed, cancelled, paid or read.
     Order(OrderView),
     /// A page of the orders that the caller may see.
     Orders(Page<OrderView>),
@@ -56,6 +58,7 @@ impl Commands for Command {
         match self {
             Self::PlaceOrder(_) => Some("place_order"),
             Self::CancelOrder(_) => Some("cancel_order"),
+            Self::ConfirmPayment(_) => Some("confirm_payment"),
             Self::GetOrder(_) | Self::ListOrders(..) => None,
         }
     }
@@ -73,6 +76,9 @@ impl Commands for Command {
             Self::CancelOrder(command) => {
                 ordering.cancel_order.execute_once(actor, key, command).await.map(Answer::Order).map_err(Failure::of)
             }
+            Self::ConfirmPayment(command) => {
+                ordering.confirm_payment.execute_once(actor, key, command).await.map(Answer::Order).map_err(Failure::of)
+            }
             Self::GetOrder(id) => ordering.get_order.execute(actor, id).await.map(Answer::Order).map_err(Failure::of),
             Self::ListOrders(direction, page) => {
                 ordering.list_orders.execute(actor, direction, &page).await.map(Answer::Orders).map_err(Failure::of)
@@ -84,6 +90,7 @@ impl Commands for Command {
         match self {
             Self::PlaceOrder(command) => model.place_order(now, self, command),
             Self::CancelOrder(command) => model.cancel_order(now, self, command),
+            Self::ConfirmPayment(command) => model.confirm_payment(now, self, command),
             Self::GetOrder(id) => model.get_order(now, *id),
             Self::ListOrders(direction, page) => model.list_orders(now, *direction, page),
         }

@@ -11,7 +11,11 @@ use crate::{
 /// Orders are placed although there is too little stock.
 pub const OVERSELLS: OwnFlaw = OwnFlaw { name: "oversells", plant: oversell };
 
-pub(super) const ALL: &[OwnFlaw] = &[OVERSELLS, OwnFlaw { name: "keeps claims", plant: keep_claims }];
+pub(super) const ALL: &[OwnFlaw] = &[
+    OVERSELLS,
+    OwnFlaw { name: "keeps claims", plant: keep_claims },
+    OwnFlaw { name: "never expires", plant: never_expire },
+];
 
 /// Lends the products many pieces, places the order, and takes the pieces back.
 fn oversell(_before: &Model, model: &mut Model, call: &Call, now: &Now<'_>, answer: call::Answer) -> call::Answer {
@@ -44,6 +48,19 @@ fn keep_claims(before: &Model, model: &mut Model, _call: &Call, _now: &Now<'_>, 
     if cancelled {
         let shelves = &before.stored.get::<catalog::Stored>().shelves;
         model.stored.get_mut::<catalog::Stored>().shelves.clone_from(shelves);
+    }
+    answer
+}
+
+/// A placed order waits for its payment without a limit.
+fn never_expire(_: &Model, model: &mut Model, call: &Call, _: &Now<'_>, answer: call::Answer) -> call::Answer {
+    let placed = match (call.command.get(), answer_of(&answer)) {
+        (Some(Command::PlaceOrder(_)), Some(Answer::Order(order))) => Some(order.id),
+        _ => None,
+    };
+    if let Some(sold) = placed.and_then(|id| model.stored.get_mut::<super::Stored>().orders.get_mut(&id)) {
+        sold.order.expires_at = None;
+        sold.claims.iter_mut().for_each(|claim| claim.expires_at = None);
     }
     answer
 }

@@ -1,6 +1,7 @@
 //! Orders and their claims on stock.
 
 mod commands;
+mod expiry;
 mod flaws;
 mod model;
 mod steps;
@@ -11,9 +12,11 @@ use crate::{
     context::{Context, Share},
     double::OwnFlaw,
     item::Item,
+    model::Model,
     state::{EndState, rows},
     step::{
-        Caller, Step, Target, key, key_of, limit, one_of_two, parallel_key, parallel_shopper, shopper, steps, which,
+        Caller, Step, Target, key, key_of, limit, manager, one_of_two, parallel_key, parallel_shopper, shopper, steps,
+        which,
     },
 };
 use async_trait::async_trait;
@@ -49,6 +52,8 @@ pub struct Claim {
     pub state: &'static str,
     /// When the order was placed.
     pub made_at: Timestamp,
+    /// From this time on it no longer holds its pieces.
+    pub expires_at: Option<Timestamp>,
     /// When the claim ended.
     pub ended_at: Option<Timestamp>,
 }
@@ -56,7 +61,8 @@ pub struct Claim {
 impl From<&Reservation> for Claim {
     fn from(row: &Reservation) -> Self {
         let (product, quantity, state) = (row.product_id, row.quantity, row.state.name());
-        Self { product, quantity, state, made_at: row.created_at, ended_at: row.ended_at }
+        let (made_at, expires_at, ended_at) = (row.created_at, row.expires_at, row.ended_at);
+        Self { product, quantity, state, made_at, expires_at, ended_at }
     }
 }
 
@@ -65,6 +71,8 @@ impl From<&Reservation> for Claim {
 pub struct Sold {
     /// The order as callers see it.
     pub order: OrderView,
+    /// The name of the state of its payment.
+    pub payment: &'static str,
     /// One claim for each product, sorted.
     pub claims: Vec<Claim>,
 }
@@ -103,6 +111,7 @@ impl Context for Ordering {
             (18, steps(shopper(), place(4), key())),
             // A customer cancels few orders. With several keys, two cancellations would rarely use the same key.
             (9, steps(shopper(), which().prop_map(Operation::Cancel), key_of(1))),
+            (3, steps(manager(), which().prop_map(Operation::Confirm), key_of(1))),
             (4, steps(shopper(), which().prop_map(Operation::GetOrder), key())),
             (8, steps(shopper(), list, key())),
         ]
@@ -117,6 +126,7 @@ impl Context for Ordering {
         let operation = prop_oneof![
             8 => lines.prop_map(Operation::Place),
             4 => one_of_two().prop_map(Operation::Cancel),
+            2 => one_of_two().prop_map(Operation::Confirm),
             1 => one_of_two().prop_map(Operation::GetOrder),
             // Without a count, because a separate statement reads it, possibly at another moment than the rows.
             1 => (any::<bool>(), 1..4_i64).prop_map(|(descends, limit)| Operation::List(descends, limit, false)),
@@ -138,6 +148,9 @@ impl Context for Ordering {
             "CancelOrder Order",
             "CancelOrder not_found",
             "CancelOrder idempotency_key_reused",
+            "ConfirmPayment Order",
+            "ConfirmPayment not_found",
+            "ConfirmPayment forbidden",
             "GetOrder Order",
             "GetOrder not_found",
             "ListOrders Orders",
@@ -159,8 +172,9 @@ impl Context for Ordering {
         for id in orders {
             let mut claims: Vec<Claim> = tx.stock().list_reservations(id).await?.iter().map(Claim::from).collect();
             claims.sort();
+            let payment = tx.orders().find(id).await?.map_or("missing", |order| order.progress.payment.name());
             let order = store.find_order(Scope::All, id).await?;
-            state.get_mut::<Stored>().orders.extend(order.map(|order| (id, Sold { order, claims })));
+            state.get_mut::<Stored>().orders.extend(order.map(|order| (id, Sold { order, payment, claims })));
         }
         tx.rollback().await
     }
@@ -199,6 +213,10 @@ impl Context for Ordering {
             }
         }
         Ok(())
+    }
+
+    fn sweep(&self, model: &mut Model, at: Timestamp) -> Option<(&'static str, u64)> {
+        Some(("unpaid orders", model.expire_orders(at)))
     }
 
     fn flaws(&self) -> &'static [OwnFlaw] {

@@ -1,6 +1,6 @@
 //! Orders in the model.
 
-use super::{Answer, Claim, Command, Sold, Stored};
+use super::{Answer, Claim, Command, Sold, Stored, expiry::LIFETIME};
 use crate::{
     call::{Failure, Now, Outcome, Refusal},
     catalog::{self, pieces},
@@ -9,7 +9,9 @@ use crate::{
 use serde_json::json;
 use skep_application::{
     kernel::{Actor, ErrorKind, Page, PageRequest, Position, SortValue},
-    ordering::{CancelOrderCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand},
+    ordering::{
+        CancelOrderCommand, ConfirmPaymentCommand, OrderLineInput, OrderLineView, OrderView, PlaceOrderCommand,
+    },
 };
 use skep_domain::{
     catalog::{MovementKind, StockRefusal},
@@ -33,8 +35,8 @@ fn basket(lines: &[OrderLineInput]) -> Outcome<Vec<Item>> {
     if lines.is_empty() {
         return Err(Faults::one("/lines", "too_few", BasketRefusal::Empty));
     }
-    if lines.len() > 1_000 {
-        return Err(Faults::one("/lines", "too_many", BasketRefusal::TooManyLines));
+    if lines.len() > 200 {
+        return Err(Faults::one("/lines", "too_many", BasketRefusal::TooManyLines { most: 200 }));
     }
     let mut items: Vec<Item> = vec![];
     for (line, input) in lines.iter().enumerate() {
@@ -91,22 +93,26 @@ impl Model {
         sum.map(|sum| (lines, sum)).ok_or_else(not_found)
     }
 
-    /// Checks that enough pieces of every product are available.
-    fn suffices(&self, items: &[Item]) -> Outcome<()> {
-        let short = items.iter().filter_map(|item| {
-            let available = self
-                .stored
-                .get::<catalog::Stored>()
-                .shelves
-                .get(&item.product)
-                .map_or(0, |shelf| shelf.stock.available);
-            let refusal = StockRefusal::Insufficient { requested: item.quantity, available };
-            let field = (format!("/lines/{}/quantity", item.line), "insufficient_stock", refusal.to_string());
-            (item.quantity > available).then_some(field)
-        });
-        let fields: Vec<_> = short.collect();
+    /// Checks that enough pieces of every product are available. If too few are, the claims that no longer hold their
+    /// pieces give them up first. Returns the products of which they do.
+    fn suffices(&self, items: &[Item], at: Timestamp) -> Outcome<Vec<ProductId>> {
+        let shelves = &self.stored.get::<catalog::Stored>().shelves;
+        let (mut fields, mut freed) = (vec![], vec![]);
+        for item in items {
+            let mut available = shelves.get(&item.product).map_or(0, |shelf| shelf.stock.available);
+            if item.quantity <= available {
+                continue;
+            }
+            available += self.expired_pieces(item.product, at);
+            freed.push(item.product);
+            if item.quantity > available {
+                let refusal = StockRefusal::Insufficient { requested: item.quantity, available };
+                let field = (format!("/lines/{}/quantity", item.line), "insufficient_stock", refusal.to_string());
+                fields.push(field);
+            }
+        }
         if fields.is_empty() {
-            return Ok(());
+            return Ok(freed);
         }
         Err(Failure::Refused(Refusal { kind: ErrorKind::Conflict, code: "insufficient_stock", fields }))
     }
@@ -122,7 +128,7 @@ impl Model {
         let items = basket(&command.lines)?;
         self.once(now, whole, |model| {
             let (lines, total) = model.priced(&items)?;
-            model.suffices(&items)?;
+            let freed = model.suffices(&items, now.at)?;
             let id = OrderId::new(now.fresh.id);
             let number = OrderNumber::stored(now.fresh.text.clone());
             let orders = &model.stored.get::<Stored>().orders;
@@ -130,6 +136,8 @@ impl Model {
             if is_taken || now.fresh.text.is_empty() {
                 return Err(Failure::Unknown(format!("an order, but {id} or its number is not new")));
             }
+            freed.into_iter().for_each(|product| model.free_expired(product, now.at));
+            let expires_at = Some(now.at.plus_millis(LIFETIME));
             let order = OrderView {
                 id,
                 number,
@@ -137,6 +145,7 @@ impl Model {
                 status: "pending".to_owned(),
                 lines,
                 total,
+                expires_at,
                 created_at: now.at,
                 updated_at: now.at,
                 version: Version::FIRST,
@@ -147,7 +156,8 @@ impl Model {
                 if let Some(shelf) = model.stored.get_mut::<catalog::Stored>().shelves.get_mut(&product) {
                     shelf.moved(MovementKind::Allocation, (0, i64::from(quantity)), Some(id), now.at);
                 }
-                claims.push(Claim { product, quantity, state: "active", made_at: now.at, ended_at: None });
+                let (state, made_at) = ("active", now.at);
+                claims.push(Claim { product, quantity, state, made_at, expires_at, ended_at: None });
             }
             claims.sort();
             let lines = order.lines.iter().map(|line| {
@@ -156,7 +166,7 @@ impl Model {
             let lines: Vec<_> = lines.collect();
             let payload = json!({ "order_id": id, "customer_id": customer_id, "total": total, "lines": lines });
             model.tell(now, "ordering.order_placed.v1", (id.uuid(), Version::FIRST), now.at, &payload);
-            model.stored.get_mut::<Stored>().orders.insert(id, Sold { order: order.clone(), claims });
+            model.stored.get_mut::<Stored>().orders.insert(id, Sold { order: order.clone(), payment: "none", claims });
             Ok(Answer::Order(order))
         })
     }
@@ -171,34 +181,74 @@ impl Model {
         self.once(now, whole, |model| {
             let sold = model.stored.get_mut::<Stored>().orders.get_mut(&command.order_id);
             let sold = sold.filter(|sold| sees_order(now.actor, sold.order.customer_id)).ok_or_else(not_found)?;
-            if sold.order.status == "cancelled" {
+            if ["cancelled", "expired"].contains(&sold.order.status.as_str()) {
                 return Ok(Answer::Order(sold.order.clone()));
             }
+            let is_paid = sold.payment == "captured";
+            if is_paid {
+                sold.payment = "refund_due";
+            }
             let order = &mut sold.order;
-            order.status = "cancelled".to_owned();
+            let from = std::mem::replace(&mut order.status, "cancelled".to_owned());
             order.updated_at = now.at.max(order.updated_at);
             order.version = order.version.next();
-            for claim in &mut sold.claims {
-                claim.state = "released";
-                claim.ended_at = Some(now.at.max(claim.made_at));
-            }
-            sold.claims.sort();
-            let Sold { order, claims } = sold.clone();
-            for claim in &claims {
-                if let Some(shelf) = model.stored.get_mut::<catalog::Stored>().shelves.get_mut(&claim.product) {
-                    shelf.moved(MovementKind::Release, (0, -i64::from(claim.quantity)), Some(order.id), now.at);
-                }
-            }
+            order.expires_at = None;
+            let order = order.clone();
+            model.give_back(order.id, "released", now.at);
             let payload = json!({
                 "order_id": order.id,
                 "customer_id": order.customer_id,
                 "trigger": "cancel",
-                "from": "pending",
+                "from": from,
                 "to": "cancelled",
-                "refund_due": false,
+                "refund_due": is_paid,
             });
             let of = (order.id.uuid(), order.version);
             model.tell(now, "ordering.order_cancelled.v1", of, order.updated_at, &payload);
+            Ok(Answer::Order(order))
+        })
+    }
+
+    pub(super) fn confirm_payment(
+        &mut self,
+        now: &Now<'_>,
+        whole: &Command,
+        command: &ConfirmPaymentCommand,
+    ) -> Outcome<Answer> {
+        check(now.actor, Right::Manage)?;
+        self.once(now, whole, |model| {
+            let sold = model.stored.get_mut::<Stored>().orders.get_mut(&command.order_id).ok_or_else(not_found)?;
+            if sold.payment != "none" {
+                return Ok(Answer::Order(sold.order.clone()));
+            }
+            let from = sold.order.status.clone();
+            let is_late = from != "pending";
+            if !is_late && sold.order.expires_at.is_some() {
+                if sold.claims.iter().any(|claim| claim.state != "active") {
+                    return Err(Failure::refusal(ErrorKind::Conflict, "reservation_expired"));
+                }
+                sold.claims.iter_mut().for_each(|claim| claim.expires_at = None);
+                sold.claims.sort();
+            }
+            sold.payment = if is_late { "refund_due" } else { "captured" };
+            let order = &mut sold.order;
+            if !is_late {
+                order.status = "paid".to_owned();
+                order.expires_at = None;
+            }
+            order.updated_at = now.at.max(order.updated_at);
+            order.version = order.version.next();
+            let order = order.clone();
+            let payload = json!({
+                "order_id": order.id,
+                "customer_id": order.customer_id,
+                "total": order.total,
+                "from": from,
+                "to": order.status,
+                "refund_due": is_late,
+            });
+            let of = (order.id.uuid(), order.version);
+            model.tell(now, "ordering.order_paid.v1", of, order.updated_at, &payload);
             Ok(Answer::Order(order))
         })
     }

@@ -10,7 +10,7 @@ use crate::{
 use proptest::{collection::vec, prelude::*};
 use skep_application::{
     kernel::Precondition,
-    ordering::{CancelOrderCommand, OrderLineInput, PlaceOrderCommand},
+    ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderLineInput, PlaceOrderCommand},
 };
 use skep_domain::shared::{Direction, OrderId};
 
@@ -21,6 +21,8 @@ pub enum Operation {
     Place(Vec<(Target, Quantity)>),
     /// Cancels an order.
     Cancel(Target),
+    /// Records that an order was paid.
+    Confirm(Target),
     /// Reads an order.
     GetOrder(Target),
     /// Reads the first page: whether descending, limit, whether to count.
@@ -59,6 +61,10 @@ impl step::Operation for Operation {
                 Command::PlaceOrder(PlaceOrderCommand { lines: lines.collect() })
             }
             Self::Cancel(which) => Command::CancelOrder(CancelOrderCommand {
+                order_id: seen.order(*which),
+                precondition: Precondition::Missing,
+            }),
+            Self::Confirm(which) => Command::ConfirmPayment(ConfirmPaymentCommand {
                 order_id: seen.order(*which),
                 precondition: Precondition::Missing,
             }),

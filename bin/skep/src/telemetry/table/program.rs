@@ -14,6 +14,10 @@ pub(super) const METRICS: &[Metric] = &[
     )
     .labels(&["outcome"])
     .when(When::Traced),
+    // The sweep.
+    counter("skep_swept_rows_total", "Rows that were deleted or ended because their time was over, by kind.")
+        .labels(&["rows"])
+        .when(When::Counted),
     // The process.
     gauge("skep_build_info", "Always 1. The label is the version of the program.").labels(&["version"]),
     Metric::new("process_cpu_seconds_total", Kind::Counter, "seconds", "Processor time in user and system mode."),

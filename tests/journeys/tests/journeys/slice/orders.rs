@@ -12,6 +12,7 @@ pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::orders", prices_are_snapshotted_and_stock_is_reserved),
         Journey::new("slice::orders_are_private", no_user_sees_the_orders_of_others),
+        Journey::new("slice::payments", a_confirmed_payment_is_kept),
         Journey::new("slice::repeats", a_repeat_with_a_key_gets_the_same_answer),
         Journey::new("slice::buyers", rush::sixty_four_buyers_of_thirty_two_pieces),
         Journey::new("slice::repeats_at_once", rush::fifty_repeats_at_once_are_one_order),
@@ -99,6 +100,30 @@ pub(crate) fn no_user_sees_the_orders_of_others(store: &Store) {
     assert_eq!(shop.admin.get(&at).send().ok().body, order.body, "an admin sees all");
     assert_eq!(all(&shop.admin, ORDERS), [order.json()]);
     assert_eq!(shop.stock(&honey), (10, 1));
+    shop.server.stop();
+}
+
+pub(crate) fn a_confirmed_payment_is_kept(store: &Store) {
+    let shop = Shop::open(store);
+    let ada = shop.user("ada");
+    let honey = shop.product("HONEY", 1999, 10);
+    let place = || format!("{ORDERS}/{}", ada.post(ORDERS).json(basket(&[(&honey, 2)])).send().expect(201).text("/id"));
+    let (at, other) = (place(), place());
+    let confirm = |at: &str| format!("{at}/confirm-payment");
+    ada.post(confirm(&at)).send().refused(403, "forbidden");
+    shop.admin.post(confirm(&at)).if_match("\"2\"").send().refused(412, "precondition_failed");
+    let missing = format!("{ORDERS}/019a9d3c-5a00-7000-8000-000000000001");
+    shop.admin.post(confirm(&missing)).send().refused(404, "not_found");
+    let paid = alike(2, || shop.admin.post(confirm(&at)).key("paid").if_match("\"1\"").send().expect(200));
+    assert_eq!((paid.text("/status").as_str(), paid.etag().as_str()), ("paid", "\"2\""));
+    assert_eq!(shop.admin.post(confirm(&at)).send().expect(200).body, paid.body, "once");
+    assert_eq!(ada.get(&at).send().expect(200).body, paid.body);
+    assert_eq!(shop.stock(&honey), (10, 4), "the pieces stay reserved");
+
+    ada.post(format!("{other}/cancel")).send().expect(200);
+    let late = shop.admin.post(confirm(&other)).send().expect(200);
+    assert_eq!((late.text("/status").as_str(), late.etag().as_str()), ("cancelled", "\"3\""));
+    assert_eq!(shop.stock(&honey), (10, 2));
     shop.server.stop();
 }
 

@@ -1,0 +1,95 @@
+//! The migrations of ordering.
+
+use super::orders::unpaid;
+use crate::schema::{Index, MongoSchema, MongoSet, MongoStep, index};
+use bson::{Bson, Document, doc};
+use skep_application::{
+    kernel::StoreError,
+    operations::{FOUNDATION, MigrationStep},
+};
+use skep_domain::catalog::ReservationState;
+use std::{future::Future, pin::Pin};
+
+pub(crate) const SET: MongoSet = MongoSet {
+    name: "ordering",
+    after: &[FOUNDATION],
+    steps: &[MigrationStep { name: "expiry", work: MongoStep::code(expire, keep) }],
+};
+
+/// What is swept.
+const OVERDUE: Index = Index { only: Some(unpaid), ..index("orders_expires_at_idx", &["expires_at", "_id"]) };
+/// The lines of a customer's orders that wait for their payment are counted with each new order.
+const UNPAID: Index =
+    Index { only: Some(unpaid), ..index("orders_unpaid_idx", &["customer_id", "expires_at", "line_count"]) };
+/// By time, as on the other stores: docs/adr/0014. The index has all fields that it is read for.
+const EXPIRY: Index =
+    Index { only: Some(active), ..index("reservations_expiry_idx", &["expires_at", "product_id", "quantity"]) };
+/// The index that [`EXPIRY`] replaces.
+const BY_PRODUCT: Index =
+    Index { only: Some(active), ..index("reservations_expires_at_idx", &["product_id", "expires_at", "_id"]) };
+
+const DAY: i64 = 86_400_000;
+
+fn active() -> Document {
+    doc! { "state": ReservationState::Active.name() }
+}
+
+type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+
+/// Orders that were placed before could not be paid, so those that wait may be paid in truth. They get 30 days, and up
+/// to 7 more by the time at which they were placed, so that they do not all end at once.
+fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        let spread = doc! { "$mod": [{ "$toLong": "$created_at" }, 7 * DAY] };
+        let end = doc! { "$add": ["$$NOW", 30 * DAY, spread] };
+        let mut waiting = unpaid();
+        waiting.insert("expires_at", doc! { "$exists": false });
+        let update = doc! { "q": waiting, "u": [{ "$set": { "expires_at": end } }], "multi": true };
+        schema.command(doc! { "update": "orders", "updates": [update] }).await?;
+        schema.command(copy_to_reservations()).await?;
+        schema.drop_index("reservations", BY_PRODUCT).await?;
+        schema.create_index("reservations", EXPIRY).await?;
+        schema.create_index("orders", OVERDUE).await?;
+        schema.create_index("orders", UNPAID).await
+    })
+}
+
+/// Gives the active reservations of each waiting order its time.
+fn copy_to_reservations() -> Document {
+    let mut waiting = unpaid();
+    waiting.insert("expires_at", doc! { "$type": "date" });
+    let of_order = doc! {
+        "from": "reservations", "localField": "_id", "foreignField": "order_id", "as": "reservation",
+        "pipeline": [{ "$match": active() }, { "$project": { "_id": 1 } }],
+    };
+    let merge = doc! {
+        "into": "reservations", "on": "_id", "whenNotMatched": "discard",
+        "whenMatched": [{ "$set": { "expires_at": "$$new.expires_at" } }],
+    };
+    let pipeline = vec![
+        doc! { "$match": waiting },
+        doc! { "$lookup": of_order },
+        doc! { "$unwind": "$reservation" },
+        doc! { "$project": { "_id": "$reservation._id", "expires_at": 1 } },
+        doc! { "$merge": merge },
+    ];
+    doc! { "aggregate": "orders", "pipeline": pipeline, "cursor": {} }
+}
+
+/// The status `expired` and the expiry of orders are lost.
+fn keep<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        let ended = doc! { "q": { "order_state": "expired" }, "u": { "$set": { "order_state": "cancelled" } } };
+        let timed = doc! { "q": {}, "u": { "$unset": { "expires_at": "" } } };
+        for mut update in [ended, timed] {
+            update.insert("multi", true);
+            schema.command(doc! { "update": "orders", "updates": [update] }).await?;
+        }
+        let kept = doc! { "q": active(), "u": { "$set": { "expires_at": Bson::Null } }, "multi": true };
+        schema.command(doc! { "update": "reservations", "updates": [kept] }).await?;
+        schema.drop_index("reservations", EXPIRY).await?;
+        schema.create_index("reservations", BY_PRODUCT).await?;
+        schema.drop_index("orders", UNPAID).await?;
+        schema.drop_index("orders", OVERDUE).await
+    })
+}
