@@ -23,7 +23,7 @@ const WAITING: usize = 16;
 type Users = Mutex<HashMap<Uuid, Arc<User>>>;
 
 /// The requests in flight, by user.
-pub(super) struct InFlight {
+pub(crate) struct InFlight {
     max: usize,
     users: Arc<Users>,
     refused: Counter,
