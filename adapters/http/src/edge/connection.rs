@@ -266,3 +266,28 @@ impl Activity {
         Some(closing.map_or(deadline, |closing| closing.min(deadline)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn single_bytes_do_not_renew_the_time_of_a_blocked_socket() {
+        let (activity, timeouts) = (Activity::new(Arc::new(ServerState::new(Level::new(0), 0))), Timeouts::default());
+        let offered = 10 * PIECE;
+        activity.wrote(Some(offered), offered);
+        assert_eq!(activity.stall(&timeouts), None);
+        activity.wrote(None, offered);
+        let stall = activity.stall(&timeouts).unwrap();
+        for _ in 0..100 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            activity.wrote(Some(1), offered);
+            activity.wrote(None, offered);
+        }
+        assert_eq!(activity.stall(&timeouts), Some(stall));
+        activity.wrote(Some(PIECE), offered);
+        assert_eq!(activity.stall(&timeouts), Some(stall + Duration::from_secs(100)), "a piece renews it");
+        activity.wrote(Some(5), 5);
+        assert_eq!(activity.stall(&timeouts), None, "there is nothing left to read");
+    }
+}

@@ -66,11 +66,15 @@ pub(crate) async fn drive<C: GracefulConnection>(
                 if connection.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Ending::Closed);
                 }
-                let closes = phase != RUNNING || activity.idle_since().is_some();
-                activity.decide_to_leave(closes);
-                if closes {
+                // A head that began in the meantime belongs to a request that is on its way.
+                let now = Instant::now();
+                let is_idle = activity.idle_since().is_some_and(|since| now.duration_since(since) >= SETTLE);
+                activity.decide_to_leave(is_idle);
+                if phase != RUNNING || is_idle {
                     connection.as_mut().graceful_shutdown();
-                    closing = Some(Instant::now() + timeouts.closing_grace);
+                    // The connection that waits for the place does not wait longer than this.
+                    let shorter = if phase == RUNNING { 2 } else { 1 };
+                    closing = Some(now + timeouts.closing_grace / shorter);
                 }
             }
         }

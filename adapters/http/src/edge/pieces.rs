@@ -141,3 +141,75 @@ impl Buf for Piece {
         self.bytes.advance(count);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            access_log::Exchange, access_sample::Sample, limits::Timeouts, metrics::EdgeMetrics, room::Level,
+            server_state::ServerState,
+        },
+        *,
+    };
+    use http::StatusCode;
+    use http_body_util::{BodyExt as _, Full};
+
+    const LENGTH: usize = 2 * PIECE + 1;
+
+    fn activity() -> Arc<Activity> {
+        Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(1 << 20), 1 << 20))))
+    }
+
+    fn answer(activity: &Arc<Activity>) -> PiecedBody {
+        let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
+        let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
+        PiecedBody::new(exchange.answer(StatusCode::OK, body), OpenAnswer::begin(activity, true))
+    }
+
+    async fn next(body: &mut PiecedBody) -> Piece {
+        body.frame().await.unwrap().unwrap().into_data().unwrap_or_else(|_| panic!("no trailers"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_goes_out_in_pieces_and_each_one_that_is_sent_renews_its_time() {
+        let (activity, timeouts) = (activity(), Timeouts::default());
+        let mut body = answer(&activity);
+        assert_eq!(body.size_hint().exact(), Some(LENGTH as u64));
+        let start = activity.stall(&timeouts).unwrap();
+        let first = next(&mut body).await;
+        let second = next(&mut body).await;
+        assert_eq!([first.remaining(), second.remaining()], [PIECE, PIECE]);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let last = next(&mut body).await;
+        assert_eq!((last.remaining(), body.is_end_stream()), (1, true));
+        assert_eq!(activity.stall(&timeouts), Some(start), "a queued piece renews nothing");
+        drop(first);
+        assert_eq!(activity.stall(&timeouts), Some(start + Duration::from_secs(5)));
+        // hyper drops the body as soon as it has the last piece.
+        drop(body);
+        drop(second);
+        assert!(activity.idle_since().is_none(), "a piece is unsent");
+        drop(last);
+        assert!(activity.idle_since().is_some() && activity.stall(&timeouts).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_holds_its_whole_length_until_its_last_piece_is_sent() {
+        let activity = activity();
+        let room = activity.room(None);
+        let begun = OpenAnswer::begin(&activity, true);
+        assert!(begun.make_room(None, super::super::room::READ, Duration::ZERO).await);
+        assert!(begun.settle(Some(LENGTH as u64), false));
+        let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
+        let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
+        let mut body = PiecedBody::new(exchange.answer(StatusCode::OK, body), begun);
+        for _ in 0..2 {
+            drop(next(&mut body).await);
+        }
+        let last = next(&mut body).await;
+        drop(body);
+        assert_eq!(room.process.held(), LENGTH);
+        drop(last);
+        assert_eq!((room.process.held(), room.connection.held()), (0, 0));
+    }
+}

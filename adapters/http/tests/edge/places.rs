@@ -24,6 +24,8 @@ fn with_places(places: usize) -> EdgeConfig {
     let mut config = config();
     config.limits.max_connections = places;
     config.clients.place_wait = BOUND;
+    // Nothing else closes a connection.
+    config.timeouts.first_request = BOUND * 3;
     config
 }
 
