@@ -271,7 +271,7 @@ fn read_level(text: &str) -> Option<String> {
 
 fn read_bodies(source: &mut Source) -> BodyLimits {
     let memory_mib: u64 =
-        source.required("SKEP_BODY_MEMORY", |text| text.parse().ok().filter(|n| (4..=65_536).contains(n)));
+        source.required("SKEP_MAX_RECEIVED_MIB", |text| text.parse().ok().filter(|n| (4..=1 << 20).contains(n)));
     BodyLimits {
         memory_bytes: memory_mib << 20,
         small_pieces: source

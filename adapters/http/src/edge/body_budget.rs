@@ -3,9 +3,10 @@
 
 use super::body_guard::BodyFault;
 use metrics::{Counter, Gauge};
+use skep_domain::shared::Network;
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,9 +18,6 @@ const STEP: u64 = 4 << 10;
 
 /// The part of the budget that one network may hold: a quarter.
 const SHARES: u64 = 4;
-
-/// The bits of an IPv6 address that count. One customer can have a whole /48.
-const IPV6_PREFIX: u32 = 48;
 
 /// The bytes of request bodies that unanswered requests hold.
 pub(crate) struct BodyBudget {
@@ -34,7 +32,7 @@ pub(crate) struct BodyBudget {
 struct Taken {
     total: u64,
     /// Networks that hold nothing have no entry, so there are at most as many as there are requests.
-    by_network: HashMap<IpAddr, u64>,
+    by_network: HashMap<Network, u64>,
 }
 
 impl BodyBudget {
@@ -55,7 +53,7 @@ impl BodyBudget {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, network: IpAddr, bytes: u64) -> Result<(), BodyFault> {
+    fn take(&self, network: Network, bytes: u64) -> Result<(), BodyFault> {
         let mut taken = self.lock();
         if taken.total + bytes > self.most {
             return Err(BodyFault::NoRoom);
@@ -70,7 +68,7 @@ impl BodyBudget {
         Ok(())
     }
 
-    fn give_back(&self, network: IpAddr, bytes: u64) {
+    fn give_back(&self, network: Network, bytes: u64) {
         let mut taken = self.lock();
         taken.total -= bytes;
         if let Some(held) = taken.by_network.get_mut(&network) {
@@ -95,25 +93,18 @@ fn as_gauge(bytes: u64) -> f64 {
     bytes as f64
 }
 
-/// The network whose share a client uses.
-fn network(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_PREFIX))).into(),
-    }
-}
-
 /// The bytes that one request holds. Dropping it gives them back.
 pub(crate) struct Held {
     budget: Arc<BodyBudget>,
-    network: IpAddr,
+    /// The widest network of the client, because one customer can have a whole /48.
+    network: Network,
     bytes: AtomicU64,
 }
 
 impl Held {
     /// Holds nothing yet, for a request of this client.
     pub(crate) fn nothing(budget: Arc<BodyBudget>, client: IpAddr) -> Self {
-        Self { budget, network: network(client), bytes: AtomicU64::new(0) }
+        Self { budget, network: Network::of(client).widest(), bytes: AtomicU64::new(0) }
     }
 
     /// Holds this many bytes in total, or more. Only the guard of the body calls it, so no two calls overlap.

@@ -79,7 +79,7 @@ impl<B: Body<Data = Bytes> + Unpin> Intake<B> {
             return true;
         }
         let Some(mut body) = self.lend() else { return false };
-        if !body.size_hint().upper().is_some_and(|rest| rest <= most) {
+        if body.size_hint().upper().is_none_or(|rest| rest > most) {
             self.take_back(Some(body));
             return false;
         }

@@ -194,7 +194,7 @@ impl Edge {
                 exchange.is_free(Free::Edge);
                 // It is uncertain where this request ends.
                 close = http1;
-                is_unread = true;
+                is_unread = http1;
                 problem.render(Some(request_id.as_str()))
             }
         };

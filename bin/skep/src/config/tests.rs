@@ -110,11 +110,11 @@ fn a_client_may_take_what_is_set() {
 
 #[test]
 fn bodies_are_given_the_memory_that_is_set() {
-    let config = read(&[("SKEP_BODY_MEMORY", "128"), ("SKEP_BODY_PIECES", "16")]).unwrap();
+    let config = read(&[("SKEP_MAX_RECEIVED_MIB", "128"), ("SKEP_BODY_PIECES", "16")]).unwrap();
     assert_eq!((config.bodies.memory_bytes, config.bodies.small_pieces), (128 << 20, 16));
     // Below that, the share of a network would be less than the largest body.
     assert!(u64::from(4_u8) << 20 >= 4 * skep_http::edge::Limits::default().max_body_bytes);
-    assert_eq!(faults(&[("SKEP_BODY_MEMORY", "3"), ("SKEP_BODY_PIECES", "15")]).len(), 2);
+    assert_eq!(faults(&[("SKEP_MAX_RECEIVED_MIB", "3"), ("SKEP_BODY_PIECES", "15")]).len(), 2);
 }
 
 #[test]

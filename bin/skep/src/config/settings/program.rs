@@ -29,10 +29,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("10000")
         .form("a number from 1 to 1000000", "10000")
         .doc("The most connections of clients. For one more, the connection that has been idle longest is closed. If none is idle, the new one is answered 503 after a second. The process needs as many file descriptors."),
-    Setting::new("SKEP_BODY_MEMORY", "server.body_memory", Shape::Number)
+    Setting::new("SKEP_MAX_RECEIVED_MIB", "server.max_received_mib", Shape::Number)
         .default("64")
-        .form("a number of MiB from 4 to 65536", "64")
-        .doc("The most bytes of request bodies that are held at the same time until their requests are answered, in MiB. One network, which is an IPv4 address or an IPv6 /48, gets a quarter. A request above it is answered 503."),
+        .form("a number from 4 to 1048576", "64")
+        .doc("The most memory for the bodies of requests that are not answered yet, in MiB. One network, which is an IPv4 address or an IPv6 network of 48 bits, may have a quarter. A request above it is answered 503."),
     Setting::new("SKEP_BODY_PIECES", "server.body_pieces", Shape::Number)
         .default("4096")
         .form("a number from 16 to 1000000", "4096")
