@@ -100,7 +100,7 @@ pub(crate) struct Index {
     keys: &'static [&'static str],
     unique: bool,
     /// The condition on the documents in the index, if it does not hold all.
-    pub(crate) only: Option<fn() -> Document>,
+    only: Option<fn() -> Document>,
 }
 
 pub(crate) const fn collection(name: &'static str, indexes: &'static [Index]) -> Collection {
@@ -113,6 +113,11 @@ pub(crate) const fn index(name: &'static str, keys: &'static [&'static str]) -> 
 
 pub(crate) const fn unique(name: &'static str, keys: &'static [&'static str]) -> Index {
     Index { unique: true, ..index(name, keys) }
+}
+
+/// An index of the documents that meet this condition.
+pub(crate) const fn partial(name: &'static str, keys: &'static [&'static str], only: fn() -> Document) -> Index {
+    Index { only: Some(only), ..index(name, keys) }
 }
 
 const NAMESPACE_EXISTS: i32 = 48;

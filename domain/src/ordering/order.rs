@@ -241,7 +241,9 @@ mod tests {
                             prop_assert_eq!(&order, &before);
                         }
                     }
-                    Some(trigger) => drop(order.apply(trigger, at(now))),
+                    Some(trigger) => {
+                        let _ = order.apply(trigger, at(now));
+                    }
                 }
                 let waits = order.status() == OrderStatus::Pending;
                 prop_assert_eq!(order.expires_at, end.map(at).filter(|_| waits));

@@ -47,6 +47,9 @@ impl Stand {
         let unlimited = ["ADDRESS", "USER", "CREDENTIALS", "IN_FLIGHT"].map(|name| format!("SKEP_LIMIT_{name}"));
         let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
         let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
+        if knows(binary, "SKEP_OPEN_ORDER_LINES")? {
+            settings.insert("SKEP_OPEN_ORDER_LINES".to_owned(), "1000000000".to_owned());
+        }
         // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
@@ -123,6 +126,12 @@ impl Stand {
         let token = rest.and_then(|rest| rest.split_once('"')).map(|(token, _)| token.to_owned());
         token.ok_or_else(|| "the server has printed no setup token".into())
     }
+}
+
+/// Whether the program knows this setting. Older programs are measured, too, and refuse one that they do not know. The
+/// names of all settings are in the program, for its messages.
+fn knows(binary: &Path, setting: &str) -> Result<bool, Fault> {
+    Ok(fs::read(binary)?.windows(setting.len()).any(|part| part == setting.as_bytes()))
 }
 
 /// A server with an admin, customers, and products in stock.

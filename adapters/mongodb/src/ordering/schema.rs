@@ -1,7 +1,7 @@
 //! The migrations of ordering.
 
 use super::orders::unpaid;
-use crate::schema::{Index, MongoSchema, MongoSet, MongoStep, index};
+use crate::schema::{Index, MongoSchema, MongoSet, MongoStep, partial};
 use bson::{Bson, Document, doc};
 use skep_application::{
     kernel::StoreError,
@@ -17,16 +17,13 @@ pub(crate) const SET: MongoSet = MongoSet {
 };
 
 /// What is swept.
-const OVERDUE: Index = Index { only: Some(unpaid), ..index("orders_expires_at_idx", &["expires_at", "_id"]) };
+const OVERDUE: Index = partial("orders_expires_at_idx", &["expires_at", "_id"], unpaid);
 /// The lines of a customer's orders that wait for their payment are counted with each new order.
-const UNPAID: Index =
-    Index { only: Some(unpaid), ..index("orders_unpaid_idx", &["customer_id", "expires_at", "line_count"]) };
+const UNPAID: Index = partial("orders_unpaid_idx", &["customer_id", "expires_at", "line_count"], unpaid);
 /// By time, as on the other stores: docs/adr/0014. The index has all fields that it is read for.
-const EXPIRY: Index =
-    Index { only: Some(active), ..index("reservations_expiry_idx", &["expires_at", "product_id", "quantity"]) };
+const EXPIRY: Index = partial("reservations_expiry_idx", &["expires_at", "product_id", "quantity"], active);
 /// The index that [`EXPIRY`] replaces.
-const BY_PRODUCT: Index =
-    Index { only: Some(active), ..index("reservations_expires_at_idx", &["product_id", "expires_at", "_id"]) };
+const BY_PRODUCT: Index = partial("reservations_expires_at_idx", &["product_id", "expires_at", "_id"], active);
 
 const DAY: i64 = 86_400_000;
 

@@ -69,8 +69,8 @@ static LOCK: LazyLock<Statement> = LazyLock::new(|| {
 /// `state` and for NULL are those of the partial index, as in [`LIST_EXPIRED`].
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {level.*}, product.archived_at IS NULL, (SELECT CAST(coalesce(sum(quantity), 0) AS BIGINT) \
-        FROM reservations WHERE state = 'active' AND expires_at IS NOT NULL AND expires_at <= $2 \
-        AND product_id = $1) FROM stock_levels AS level \
+        FROM reservations WHERE state = 'active' AND expires_at IS NOT NULL AND product_id = $1 \
+        AND expires_at <= $2) FROM stock_levels AS level \
         JOIN products AS product ON product.id = level.product_id WHERE level.product_id = $1";
     LEVELS.query("find", text, &[Kind::Uuid, Kind::Time], &[Kind::Bool, Kind::Int])
 });

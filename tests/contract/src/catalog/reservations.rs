@@ -208,7 +208,7 @@ async fn a_kept_reservation_does_not_expire(given: &Given) -> Checked {
     let other = sample::reservation(sample::order_id(), product, due);
     hold(given, &held).await?;
     hold(given, &[other]).await?;
-    held.iter_mut().for_each(|one| drop(one.keep()));
+    holds(held.iter_mut().all(Reservation::keep), "each reservation is active")?;
     commit!(given.store, tx => tx.stock().keep_reservations(&held).await?)?;
     let mut found = of_order(given, order).await?;
     found.sort_by_key(|one| one.id);

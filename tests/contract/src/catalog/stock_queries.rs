@@ -45,7 +45,7 @@ async fn stock_without_its_product_is_not_found(given: &Given) -> Checked {
     let level = sample::level(sample::product_id(), 3);
     // A store with foreign keys refuses the insert, which satisfies the clause as well.
     let _stored_or_refused = commit!(given.store, tx => tx.stock().insert(&level).await?);
-    equal(given.store.queries().find_stock(level.product_id).await?, None)
+    equal(given.store.queries().find_stock(level.product_id, sample::at(0)).await?, None)
 }
 
 async fn a_change_shows_at_once(given: &Given) -> Checked {
