@@ -1,4 +1,4 @@
-//! Values that every context uses: identifiers, time, money, versions, texts, and the shapes of actions and events.
+//! Values that every context uses: identifiers, time, money, versions, texts, networks, and the shapes of actions and events.
 
 mod action;
 mod currency;
@@ -7,6 +7,7 @@ mod event;
 mod ids;
 mod money;
 mod named;
+mod network;
 mod page;
 mod patch;
 mod string;
@@ -21,6 +22,7 @@ pub use event::{Described, Event, EventDescription, Field, Kind};
 pub use ids::{EventId, InvalidId};
 pub use money::{Money, MoneyError};
 pub use named::named;
+pub use network::Network;
 pub use page::{Direction, PageLimit, PageLimitOutOfRange};
 pub use patch::Patch;
 pub use text::{InvalidText, Text};
