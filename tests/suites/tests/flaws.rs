@@ -25,7 +25,13 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
     (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
     (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
+    (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
+    (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
+    (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
 ];
+const KNOWN: &str = "known_networks";
+const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
+const HAS_LIST: &str = "credentials_have_the_list_of_their_account";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";

@@ -1,4 +1,5 @@
 use super::*;
+use skep_application::identity::SessionPolicy;
 use std::time::Duration;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -25,6 +26,7 @@ fn nothing_is_needed() {
     assert_eq!((config.host.is_loopback(), config.port, config.store), (true, 8080, StoreChoice::Sqlite));
     assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
     assert_eq!(config.limits, RequestLimits::default());
+    assert_eq!(config.policies.sessions, SessionPolicy::default());
     assert_eq!(config.timeouts, Timeouts::default());
     assert_eq!(config.max_connections, skep_http::edge::Limits::default().max_connections);
 }
