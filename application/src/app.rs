@@ -3,7 +3,9 @@
 use crate::{
     Store,
     catalog::Catalog,
-    identity::{AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepSessions},
+    identity::{
+        AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
+    },
     kernel::{Fingerprints, RateLimits, Runtime, Sweep},
     operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
@@ -64,6 +66,7 @@ impl App {
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),
+            Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),

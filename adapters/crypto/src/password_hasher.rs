@@ -7,7 +7,7 @@ use argon2::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{HashError, PasswordHasher},
+    identity::{HashCaller, HashError, PasswordHasher},
     kernel::BoxError,
 };
 use std::sync::Arc;
@@ -104,16 +104,17 @@ fn verify(argon2: &Argon2<'_>, password: &str, stored: &str) -> Result<bool, Box
 
 #[async_trait]
 impl PasswordHasher for Argon2Hasher {
-    async fn hash(&self, password: String) -> Result<String, HashError> {
+    async fn hash(&self, caller: HashCaller, password: String) -> Result<String, HashError> {
         let argon2 = self.argon2.clone();
-        self.pool.run(move || hash(&argon2, &password)).await?.map_err(HashError::Failed)
+        self.pool.run(caller, move || hash(&argon2, &password)).await?.map_err(HashError::Failed)
     }
 
-    async fn verify(&self, password: String, stored: Option<String>) -> Result<bool, HashError> {
+    async fn verify(&self, caller: HashCaller, password: String, stored: Option<String>) -> Result<bool, HashError> {
         let argon2 = self.argon2.clone();
         let known = stored.is_some();
         let stored = stored.map_or_else(|| Arc::clone(&self.dummy), Arc::from);
-        let same = self.pool.run(move || verify(&argon2, &password, &stored)).await?.map_err(HashError::Failed)?;
+        let same =
+            self.pool.run(caller, move || verify(&argon2, &password, &stored)).await?.map_err(HashError::Failed)?;
         Ok(known && same)
     }
 }
@@ -130,16 +131,19 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_only_its_own_hash() {
         let hasher = hasher();
-        let hash = hasher.hash("correct horse".into()).await.unwrap();
-        assert!(hasher.verify("correct horse".into(), Some(hash.clone())).await.unwrap());
-        assert!(!hasher.verify("correct horse ".into(), Some(hash.clone())).await.unwrap());
-        assert!(!hasher.verify("Correct horse".into(), Some(hash)).await.unwrap());
+        let hash = hasher.hash(HashCaller::default(), "correct horse".into()).await.unwrap();
+        assert!(hasher.verify(HashCaller::default(), "correct horse".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify(HashCaller::default(), "correct horse ".into(), Some(hash.clone())).await.unwrap());
+        assert!(!hasher.verify(HashCaller::default(), "Correct horse".into(), Some(hash)).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_hash_is_a_phc_string_with_a_fresh_salt_of_16_bytes() {
         let hasher = hasher();
-        let (a, b) = (hasher.hash("same".into()).await.unwrap(), hasher.hash("same".into()).await.unwrap());
+        let (a, b) = (
+            hasher.hash(HashCaller::default(), "same".into()).await.unwrap(),
+            hasher.hash(HashCaller::default(), "same".into()).await.unwrap(),
+        );
         assert_ne!(a, b);
         assert!(a.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{a}");
         let parsed = PasswordHash::new(&a).unwrap();
@@ -150,8 +154,9 @@ mod tests {
     #[tokio::test]
     async fn without_a_hash_verification_fails_after_the_same_work() {
         let hasher = hasher();
-        assert!(!hasher.verify("no user has this password".into(), None).await.unwrap());
-        let (dummy, real) = (hasher.dummy.clone(), hasher.hash("a user's".into()).await.unwrap());
+        assert!(!hasher.verify(HashCaller::default(), "no user has this password".into(), None).await.unwrap());
+        let (dummy, real) =
+            (hasher.dummy.clone(), hasher.hash(HashCaller::default(), "a user's".into()).await.unwrap());
         let (dummy, real) = (PasswordHash::new(&dummy).unwrap(), PasswordHash::new(&real).unwrap());
         assert_eq!((dummy.algorithm, dummy.version, &dummy.params), (real.algorithm, real.version, &real.params));
         assert_eq!(dummy.salt.unwrap().len(), real.salt.unwrap().len());
@@ -162,9 +167,9 @@ mod tests {
 
     #[tokio::test]
     async fn hashes_of_other_costs_within_the_ceiling_are_verified() {
-        let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::for_cores());
-        let hash = other.hash("imported".into()).await.unwrap();
-        assert!(hasher().verify("imported".into(), Some(hash)).await.unwrap());
+        let other = Argon2Hasher::new(Argon2Cost::new(12_288, 3, 2).unwrap(), HashPool::new(NonZeroUsize::MIN));
+        let hash = other.hash(HashCaller::default(), "imported".into()).await.unwrap();
+        assert!(hasher().verify(HashCaller::default(), "imported".into(), Some(hash)).await.unwrap());
     }
 
     #[tokio::test]
@@ -183,7 +188,7 @@ mod tests {
             "$2b$12$abcdefghijklmnopqrstuv".to_owned(),
             String::new(),
         ] {
-            let verdict = hasher.verify("x".into(), Some(stored.clone())).await;
+            let verdict = hasher.verify(HashCaller::default(), "x".into(), Some(stored.clone())).await;
             assert!(matches!(verdict, Err(HashError::Failed(_))), "{stored}: {verdict:?}");
         }
     }

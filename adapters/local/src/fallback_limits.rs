@@ -22,7 +22,9 @@ const PRESENT: u64 = 0;
 /// limit on its own.
 ///
 /// After a failure, one call per second asks the shared limiter again, and the other calls do not wait for it. Each
-/// call that the local limiter answered is counted in [`FALLBACK_METRIC`].
+/// call that the local limiter answered is counted in [`FALLBACK_METRIC`]. Units are given back to the limiter that
+/// answers at that time. If it is not the one that they were taken from, a bucket can be short of them, or a call can
+/// pass in addition; no bucket gets more than its burst.
 pub struct FallbackLimits {
     shared: Arc<dyn RateLimits>,
     local: Arc<dyn RateLimits>,
@@ -47,6 +49,19 @@ impl FallbackLimits {
                     .ask_again_at
                     .compare_exchange(at, self.after_pause(), Ordering::Relaxed, Ordering::Relaxed)
                     .is_ok())
+    }
+
+    /// The answer of the shared limiter. `None` if it does not answer, or is not asked.
+    async fn ask_shared<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+        if !self.asks_shared() {
+            return None;
+        }
+        let answer = answer.await;
+        match &answer {
+            Ok(_) => self.shared_answered(),
+            Err(error) => self.shared_failed(error),
+        }
+        answer.ok()
     }
 
     fn after_pause(&self) -> u64 {
@@ -76,18 +91,19 @@ fn micros(time: Duration) -> u64 {
 
 #[async_trait]
 impl RateLimits for FallbackLimits {
-    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
-        if self.asks_shared() {
-            match self.shared.take(key, limit).await {
-                Ok(verdict) => {
-                    self.shared_answered();
-                    return Ok(verdict);
-                }
-                Err(error) => self.shared_failed(&error),
-            }
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+        if let Some(verdict) = self.ask_shared(self.shared.take(key, cost, limit)).await {
+            return Ok(verdict);
         }
         metrics::counter!(FALLBACK_METRIC).increment(1);
-        self.local.take(key, limit).await
+        self.local.take(key, cost, limit).await
+    }
+
+    async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError> {
+        if self.ask_shared(self.shared.give_back(key, cost, limit)).await.is_some() {
+            return Ok(());
+        }
+        self.local.give_back(key, cost, limit).await
     }
 }
 
@@ -109,12 +125,23 @@ mod tests {
 
     #[async_trait]
     impl RateLimits for Switched {
-        async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
+        async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+            self.ask()?;
+            Ok(self.limits.take_now(key, cost, limit))
+        }
+
+        async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError> {
+            self.ask()?;
+            self.limits.give_back_now(key, cost, limit);
+            Ok(())
+        }
+    }
+
+    impl Switched {
+        fn ask(&self) -> Result<(), StoreError> {
             self.asked.fetch_add(1, Ordering::SeqCst);
-            if self.away.load(Ordering::SeqCst) {
-                return Err(StoreError::Unavailable("connection refused".into()));
-            }
-            Ok(self.limits.take_now(key, limit))
+            let away = self.away.load(Ordering::SeqCst);
+            if away { Err(StoreError::Unavailable("connection refused".into())) } else { Ok(()) }
         }
     }
 
@@ -137,14 +164,29 @@ mod tests {
     #[tokio::test]
     async fn while_the_shared_limiter_is_unavailable_the_process_counts() {
         let (_, shared, limits) = setup();
-        assert_eq!(limits.take("a", LIMIT).await.unwrap().remaining, 1);
+        assert_eq!(limits.take("a", 1, LIMIT).await.unwrap().remaining, 1);
         shared.away.store(true, Ordering::SeqCst);
         let verdicts = [
-            limits.take("a", LIMIT).await.unwrap(),
-            limits.take("a", LIMIT).await.unwrap(),
-            limits.take("a", LIMIT).await.unwrap(),
+            limits.take("a", 1, LIMIT).await.unwrap(),
+            limits.take("a", 1, LIMIT).await.unwrap(),
+            limits.take("a", 1, LIMIT).await.unwrap(),
         ];
         assert_eq!(verdicts.map(|verdict| verdict.allowed), [true, true, false], "the local bucket was full");
+    }
+
+    #[tokio::test]
+    async fn units_are_given_back_to_the_limiter_that_answers() {
+        let (_, shared, limits) = setup();
+        for _ in 0..10 {
+            assert!(limits.take("a", 2, LIMIT).await.unwrap().allowed);
+            limits.give_back("a", 2, LIMIT).await.unwrap();
+        }
+        shared.away.store(true, Ordering::SeqCst);
+        for _ in 0..10 {
+            assert!(limits.take("a", 2, LIMIT).await.unwrap().allowed);
+            limits.give_back("a", 2, LIMIT).await.unwrap();
+        }
+        assert_eq!(shared.asked.load(Ordering::SeqCst), 21, "after the failure it is asked no more");
     }
 
     #[tokio::test]
@@ -152,22 +194,25 @@ mod tests {
         let (clock, shared, limits) = setup();
         shared.away.store(true, Ordering::SeqCst);
         for _ in 0..50 {
-            limits.take("a", LIMIT).await.unwrap();
+            limits.take("a", 1, LIMIT).await.unwrap();
         }
         assert_eq!(shared.asked.load(Ordering::SeqCst), 1);
 
         clock.advance(PAUSE);
         for _ in 0..50 {
-            limits.take("a", LIMIT).await.unwrap();
+            limits.take("a", 1, LIMIT).await.unwrap();
         }
         assert_eq!(shared.asked.load(Ordering::SeqCst), 2);
 
         shared.away.store(false, Ordering::SeqCst);
-        assert!(!limits.take("a", LIMIT).await.unwrap().allowed, "still paused, and the local limiter refuses");
+        assert!(!limits.take("a", 1, LIMIT).await.unwrap().allowed, "still paused, and the local limiter refuses");
         clock.advance(PAUSE);
-        assert!(limits.take("a", LIMIT).await.unwrap().allowed, "the shared limiter is back, and its bucket is full");
-        assert!(limits.take("a", LIMIT).await.unwrap().allowed);
-        assert!(!limits.take("a", LIMIT).await.unwrap().allowed);
+        assert!(
+            limits.take("a", 1, LIMIT).await.unwrap().allowed,
+            "the shared limiter is back, and its bucket is full"
+        );
+        assert!(limits.take("a", 1, LIMIT).await.unwrap().allowed);
+        assert!(!limits.take("a", 1, LIMIT).await.unwrap().allowed);
         assert_eq!(shared.asked.load(Ordering::SeqCst), 5);
     }
 
@@ -177,11 +222,11 @@ mod tests {
         let counter = Counted::default();
         let recorder = counter.clone();
         let _guard = metrics::set_default_local_recorder(&recorder);
-        limits.take("a", LIMIT).await.unwrap();
+        limits.take("a", 1, LIMIT).await.unwrap();
         assert_eq!(counter.value(), 0);
         shared.away.store(true, Ordering::SeqCst);
         for _ in 0..3 {
-            limits.take("a", LIMIT).await.unwrap();
+            limits.take("a", 1, LIMIT).await.unwrap();
         }
         assert_eq!(counter.value(), 3);
     }

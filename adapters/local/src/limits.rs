@@ -53,20 +53,35 @@ impl LocalLimits {
         }
     }
 
-    /// Takes one from the bucket of `key`, without waiting.
-    pub fn take_now(&self, key: &str, limit: Limit) -> Verdict {
+    /// Takes `cost` units from the bucket of `key`, without waiting.
+    pub fn take_now(&self, key: &str, cost: u32, limit: Limit) -> Verdict {
         let gcra = Gcra::new(limit);
         let mut shard = self.shard(key);
-        // Read under the lock, so that time does not go back between two calls for one key.
-        let now = u64::try_from(self.clock.monotonic().as_micros()).unwrap_or(u64::MAX / 2);
+        let now = self.now();
         let known = shard.full_at.get_mut(key);
-        let (allowed, debt) = gcra.take(known.as_ref().map_or(0, |full_at| full_at.saturating_sub(now)));
+        let (allowed, debt) = gcra.take(known.as_ref().map_or(0, |full_at| full_at.saturating_sub(now)), cost);
         match known {
             Some(full_at) => *full_at = now + debt,
             None if debt > 0 => shard.insert(key, now, debt, self.max_keys_per_shard),
             None => {}
         }
-        gcra.verdict(allowed, debt)
+        gcra.verdict(allowed, debt, cost)
+    }
+
+    /// Gives units back to the bucket of `key`, without waiting.
+    pub fn give_back_now(&self, key: &str, cost: u32, limit: Limit) {
+        let mut shard = self.shard(key);
+        let now = self.now();
+        // The bucket of an unknown key is full.
+        if let Some(full_at) = shard.full_at.get_mut(key) {
+            *full_at = now + Gcra::new(limit).give_back(full_at.saturating_sub(now), cost);
+        }
+    }
+
+    /// The time in microseconds. It is read under the lock of a shard, so that it does not go back between two calls
+    /// for one key.
+    fn now(&self) -> u64 {
+        u64::try_from(self.clock.monotonic().as_micros()).unwrap_or(u64::MAX / 2)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "any bits of the hash choose a shard")]
@@ -116,8 +131,13 @@ impl Shard {
 
 #[async_trait]
 impl RateLimits for LocalLimits {
-    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
-        Ok(self.take_now(key, limit))
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+        Ok(self.take_now(key, cost, limit))
+    }
+
+    async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError> {
+        self.give_back_now(key, cost, limit);
+        Ok(())
     }
 }
 
@@ -139,39 +159,39 @@ mod tests {
     fn exactly_the_burst_is_allowed_then_one_every_interval() {
         let (clock, limits) = limits();
         let limit = Limit { burst: 5, period: Duration::from_secs(10) };
-        let verdicts: Vec<_> = (0..7).map(|_| limits.take_now("a", limit)).collect();
+        let verdicts: Vec<_> = (0..7).map(|_| limits.take_now("a", 1, limit)).collect();
         assert_eq!(verdicts.iter().map(|v| v.remaining).collect::<Vec<_>>(), [4, 3, 2, 1, 0, 0, 0]);
         assert_eq!(verdicts.iter().filter(|v| v.allowed).count(), 5);
         assert_eq!(verdicts[6].retry_after, Duration::from_secs(2));
         assert_eq!(verdicts[6].reset_after, Duration::from_secs(10));
 
         clock.advance(Duration::from_micros(1_999_999));
-        assert!(!limits.take_now("a", limit).allowed);
+        assert!(!limits.take_now("a", 1, limit).allowed);
         clock.advance(Duration::from_micros(1));
-        assert!(limits.take_now("a", limit).allowed);
-        assert!(!limits.take_now("a", limit).allowed);
+        assert!(limits.take_now("a", 1, limit).allowed);
+        assert!(!limits.take_now("a", 1, limit).allowed);
     }
 
     #[test]
     fn keys_are_independent_and_may_have_different_limits() {
         let (_, limits) = limits();
         let one = Limit { burst: 1, period: HOUR };
-        assert!(limits.take_now("login:a", one).allowed);
-        assert!(!limits.take_now("login:a", one).allowed);
-        assert!(limits.take_now("login:b", one).allowed);
-        assert_eq!(limits.take_now("general:a", Limit { burst: 9, period: HOUR }).remaining, 8);
+        assert!(limits.take_now("login:a", 1, one).allowed);
+        assert!(!limits.take_now("login:a", 1, one).allowed);
+        assert!(limits.take_now("login:b", 1, one).allowed);
+        assert_eq!(limits.take_now("general:a", 1, Limit { burst: 9, period: HOUR }).remaining, 8);
     }
 
     #[test]
     fn a_lower_limit_applies_at_once_and_recovers_at_its_own_rate() {
         let (clock, limits) = limits();
         for _ in 0..100 {
-            limits.take_now("a", Limit { burst: 100, period: HOUR });
+            limits.take_now("a", 1, Limit { burst: 100, period: HOUR });
         }
         let lower = Limit { burst: 2, period: Duration::from_secs(2) };
-        assert!(!limits.take_now("a", lower).allowed);
+        assert!(!limits.take_now("a", 1, lower).allowed);
         clock.advance(Duration::from_secs(1));
-        assert!(limits.take_now("a", lower).allowed);
+        assert!(limits.take_now("a", 1, lower).allowed);
     }
 
     #[test]
@@ -179,12 +199,12 @@ mod tests {
         let (clock, limits) = limits();
         let limit = Limit { burst: 1, period: Duration::from_secs(1) };
         for n in 0..100_000 {
-            limits.take_now(&format!("old {n}"), limit);
+            limits.take_now(&format!("old {n}"), 1, limit);
         }
         assert_eq!(limits.len(), 100_000);
         clock.advance(Duration::from_secs(60));
         for n in 0..10_000 {
-            limits.take_now(&format!("new {n}"), limit);
+            limits.take_now(&format!("new {n}"), 1, limit);
         }
         assert_eq!(limits.len(), 10_000, "every shard was used, and none holds an old key");
     }
@@ -194,20 +214,34 @@ mod tests {
         let (_, limits) = limits();
         let login = Limit { burst: 10, period: HOUR };
         for _ in 0..10 {
-            assert!(limits.take_now("busy", login).allowed);
+            assert!(limits.take_now("busy", 1, login).allowed);
         }
         for n in 0..1_000_000 {
-            assert!(limits.take_now(&format!("made up {n}"), login).allowed);
+            assert!(limits.take_now(&format!("made up {n}"), 1, login).allowed);
         }
         assert!(limits.len() <= MAX_KEYS);
-        assert!(!limits.take_now("busy", login).allowed);
+        assert!(!limits.take_now("busy", 1, login).allowed);
     }
 
     #[test]
     fn a_limit_that_allows_nothing_stores_no_key() {
         let (_, limits) = limits();
-        assert!(!limits.take_now("a", Limit { burst: 0, period: HOUR }).allowed);
+        assert!(!limits.take_now("a", 1, Limit { burst: 0, period: HOUR }).allowed);
         assert_eq!(limits.len(), 0);
+    }
+
+    #[test]
+    fn units_that_are_given_back_can_be_taken_again_and_store_no_key() {
+        let (_, limits) = limits();
+        let limit = Limit { burst: 5, period: HOUR };
+        assert!(limits.take_now("a", 4, limit).allowed);
+        assert!(!limits.take_now("a", 2, limit).allowed);
+        limits.give_back_now("a", 3, limit);
+        assert_eq!(limits.take_now("a", 4, limit).remaining, 0);
+        limits.give_back_now("a", 9, limit);
+        assert_eq!(limits.take_now("a", 5, limit).remaining, 0, "the burst is back, and no more");
+        limits.give_back_now("unknown", 9, limit);
+        assert_eq!(limits.len(), 1);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -220,7 +254,7 @@ mod tests {
                 let (limits, start) = (Arc::clone(&limits), Arc::clone(&start));
                 tokio::spawn(async move {
                     start.wait().await;
-                    limits.take("a", Limit { burst: 32, period: HOUR }).await.unwrap().allowed
+                    limits.take("a", 1, Limit { burst: 32, period: HOUR }).await.unwrap().allowed
                 })
             })
             .collect();
@@ -247,7 +281,7 @@ mod tests {
                 clock.advance(Duration::from_micros(wait));
                 now += wait;
                 for _ in 0..calls {
-                    if limits.take_now("a", limit).allowed {
+                    if limits.take_now("a", 1, limit).allowed {
                         allowed.push(now);
                     }
                 }
@@ -265,7 +299,7 @@ mod tests {
             let (clock, limits) = limits();
             let limit = Limit { burst, period: Duration::from_micros(period_micros) };
             for _ in 0..calls {
-                let verdict = limits.take_now("a", limit);
+                let verdict = limits.take_now("a", 1, limit);
                 clock.advance(verdict.retry_after);
                 prop_assert!(verdict.allowed);
             }

@@ -4,15 +4,15 @@ use crate::{Done, MemoryStore, MemoryUnit, Row, Rules};
 use async_trait::async_trait;
 use skep_application::{
     identity::{
-        Credentials, SessionQueries, SessionRepository, SessionView, SetupToken, SetupTokenRepository, UserQueries,
-        UserRepository, UserView,
+        Credentials, KnownNetworkRepository, SessionQueries, SessionRepository, SessionView, SetupToken,
+        SetupTokenRepository, UserQueries, UserRepository, UserView,
         constraints::{SESSION_ID, USER_EMAIL, USER_ID},
     },
     kernel::{Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
-    identity::{Session, User},
+    identity::{KnownNetworks, Session, User},
     shared::{Email, SessionId, Timestamp, UserId, Version},
 };
 use std::collections::BTreeSet;
@@ -52,7 +52,36 @@ impl UserQueries for MemoryStore {
     async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
         let state = self.state();
         let user = state.users.rows().find(|user| user.email == *email);
-        Ok(user.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash.clone() }))
+        Ok(user.map(|user| Credentials {
+            user_id: user.id,
+            password_hash: user.password_hash.clone(),
+            known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),
+        }))
+    }
+}
+
+#[async_trait]
+impl KnownNetworkRepository for MemoryUnit {
+    async fn find(&mut self, id: UserId) -> Done<Option<KnownNetworks>> {
+        self.run(|state| Ok(state.known_networks.get(&id).cloned())).await
+    }
+    async fn replace(&mut self, networks: &KnownNetworks) -> Done<()> {
+        self.run(|state| {
+            if !networks.is_empty() {
+                state.known_networks.insert(networks.user_id, networks.clone());
+            }
+            Ok(())
+        })
+        .await
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let old = state.known_networks.values().filter(|known| known.last_login_at() <= Some(until));
+            let old: BTreeSet<_> = old.map(|known| known.user_id).take(limit as usize).collect();
+            state.known_networks.retain(|id, _| !old.contains(id));
+            Ok(old.len() as u64)
+        })
+        .await
     }
 }
 

@@ -8,9 +8,9 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
-    identity::{Session, User},
+    identity::{KnownNetworks, Session, User},
     ordering::Order,
-    shared::{EventId, ReservationId, SessionId, Timestamp},
+    shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
 };
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -22,6 +22,8 @@ pub struct State {
     pub users: Table<User>,
     /// Sessions, by id; each is a login.
     pub sessions: Shared<BTreeMap<SessionId, Session>>,
+    /// The networks that accounts have logged in from, by account.
+    pub known_networks: Shared<BTreeMap<UserId, KnownNetworks>>,
     /// The token that allows the setup, if one was issued.
     pub setup_token: Option<SetupToken>,
     /// Products, including archived ones.
@@ -63,6 +65,7 @@ impl State {
     pub fn rows(&self) -> usize {
         self.users.len()
             + self.sessions.len()
+            + self.known_networks.len()
             + self.products.len()
             + self.categories.len()
             + self.levels.len()

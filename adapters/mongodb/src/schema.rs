@@ -8,7 +8,8 @@ use skep_application::{kernel::StoreError, operations::MigrationSet};
 use std::{future::Future, pin::Pin};
 
 /// The sets of this program, in the order in which they run.
-pub(crate) const SETS: &[MongoSet] = &[foundation::SET, crate::catalog::schema::SET, crate::ordering::schema::SET];
+pub(crate) const SETS: &[MongoSet] =
+    &[foundation::SET, crate::catalog::schema::SET, crate::ordering::schema::SET, crate::identity::schema::SET];
 
 /// A set of migrations for MongoDB.
 pub type MongoSet = MigrationSet<MongoStep>;

@@ -51,7 +51,7 @@ impl RedisLimits {
             .set_response_timeout(Some(TIMEOUT));
         let address = client.get_connection_info().addr().to_string();
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress)?;
-        Ok(Self { connection, script: Script::new(include_str!("take.lua")), prefix: prefix.into(), address })
+        Ok(Self { connection, script: Script::new(include_str!("change.lua")), prefix: prefix.into(), address })
     }
 
     /// Host and port of the server, without the user and the password.
@@ -69,16 +69,28 @@ impl RedisLimits {
         bounded(async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
     }
 
-    async fn take_at(&self, key: &str, limit: Limit, now_micros: Option<u64>) -> Result<Verdict, StoreError> {
-        let gcra = Gcra::new(limit);
+    /// Runs the script, which adds `change` microseconds to the debt. Returns whether that is allowed, and the debt after
+    /// it.
+    async fn change(&self, key: &str, change: i64, gcra: Gcra, now: Option<u64>) -> Result<(bool, u64), StoreError> {
         let mut connection = self.connection.clone();
         let mut call = self.script.key(format!("{}{key}", self.prefix));
-        call.arg(gcra.interval_micros()).arg(gcra.capacity_micros());
-        if let Some(now) = now_micros {
+        call.arg(change).arg(gcra.capacity_micros());
+        if let Some(now) = now {
             call.arg(now);
         }
-        let (allowed, debt): (bool, u64) = bounded(call.invoke_async(&mut connection)).await?;
-        Ok(gcra.verdict(allowed, debt))
+        bounded(call.invoke_async(&mut connection)).await
+    }
+
+    async fn take_at(&self, key: &str, cost: u32, limit: Limit, now: Option<u64>) -> Result<Verdict, StoreError> {
+        let gcra = Gcra::new(limit);
+        let (allowed, debt) = self.change(key, gcra.cost_micros(cost).cast_signed(), gcra, now).await?;
+        Ok(gcra.verdict(allowed, debt, cost))
+    }
+
+    async fn give_back_at(&self, key: &str, cost: u32, limit: Limit, now: Option<u64>) -> Result<u64, StoreError> {
+        let gcra = Gcra::new(limit);
+        let (_, debt) = self.change(key, -gcra.cost_micros(cost).cast_signed(), gcra, now).await?;
+        Ok(debt)
     }
 }
 
@@ -98,8 +110,12 @@ impl fmt::Debug for RedisLimits {
 
 #[async_trait]
 impl RateLimits for RedisLimits {
-    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError> {
-        self.take_at(key, limit, None).await
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+        self.take_at(key, cost, limit, None).await
+    }
+
+    async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError> {
+        self.give_back_at(key, cost, limit, None).await.map(|_| ())
     }
 }
 

@@ -8,8 +8,10 @@ pub const USER_ID: Constraint = Constraint::new("users_pkey");
 pub const USER_EMAIL: Constraint = Constraint::new("users_email_key");
 /// The id of a session is unique.
 pub const SESSION_ID: Constraint = Constraint::new("sessions_pkey");
+/// An account has at most one list of known networks.
+pub const KNOWN_NETWORKS: Constraint = Constraint::new("known_networks_pkey");
 /// There is at most one setup token.
 pub const SETUP_TOKEN: Constraint = Constraint::new("setup_tokens_pkey");
 
 /// The uniqueness rules of identity.
-pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, SESSION_ID, SETUP_TOKEN];
+pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, SESSION_ID, KNOWN_NETWORKS, SETUP_TOKEN];

@@ -41,7 +41,7 @@ impl CreateUser {
     /// [`CreateUserError`].
     pub async fn execute(&self, actor: &Actor, command: CreateUserCommand) -> Result<UserView, CreateUserError> {
         permit(actor, actions::CREATE_USER)?;
-        let account = self.accounts.prepare(command.account, &command.roles).await?;
+        let account = self.accounts.prepare(actor, command.account, &command.roles).await?;
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = store.begin(TxMode::Write, &[]).await?;

@@ -1,15 +1,17 @@
 //! Logs a user in with a password.
 
 use super::{
-    AccessClaims, AccessTokens, Accounts, Credentials, HashError, HasherBusy, IdentityTx, SessionPolicy, UserQueries,
+    AccessClaims, AccessTokens, Accounts, Credentials, HashCaller, HashError, HasherBusy, IdentityTx, SessionPolicy,
+    UserQueries,
+    login_attempts::{LoginAttempts, Taken},
 };
 use crate::kernel::{
     Actor, Attempt, Begin, Fingerprints, OutboxEvent, RateLimits, StoreError, TooManyAttempts, TxMode, refusal, run,
     use_case_error,
 };
 use skep_domain::{
-    identity::{PasswordPolicy, Session, events::UserLoggedIn},
-    shared::{Email, EventId, SessionId, Version},
+    identity::{KnownNetworks, NetworkMark, PasswordPolicy, Session, events::UserLoggedIn},
+    shared::{Email, EventId, SessionId, Timestamp, Version},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -72,13 +74,19 @@ pub struct LogIn {
     users: Arc<dyn UserQueries>,
     accounts: Accounts,
     tokens: Arc<dyn AccessTokens>,
-    limits: Arc<dyn RateLimits>,
-    fingerprints: Arc<dyn Fingerprints>,
+    attempts: LoginAttempts,
     policy: SessionPolicy,
 }
 
+/// A caller whose password is right.
+struct Verified {
+    credentials: Credentials,
+    network: NetworkMark,
+}
+
 impl LogIn {
-    /// Makes the use case. `limits` counts the attempts. `fingerprints` hides the address in the name of its counter.
+    /// Makes the use case. `limits` counts the attempts. `fingerprints` hides addresses in the names of its counters
+    /// and in the list of known networks.
     #[must_use]
     pub fn new(
         store: Arc<dyn Begin<dyn IdentityTx>>,
@@ -89,7 +97,8 @@ impl LogIn {
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,
     ) -> Self {
-        Self { store, users, accounts, tokens, limits, fingerprints, policy }
+        let attempts = LoginAttempts::new(limits, fingerprints);
+        Self { store, users, accounts, tokens, attempts, policy }
     }
 
     /// Checks the password and starts a session.
@@ -98,80 +107,124 @@ impl LogIn {
     /// password, so that the time does not reveal whether the account exists. The exception is a password that is too
     /// long for any account: it is refused without being verified.
     ///
+    /// Attempts count per account and network, so a client can use up only those of its own network. The attempts of
+    /// the whole account have a far higher limit, which does not apply to networks that the account has logged in from
+    /// before. An account that does not exist has the same limits.
+    ///
     /// # Errors
     /// [`LogInError`].
     pub async fn execute(&self, actor: &Actor, command: LogInCommand) -> Result<LogInAnswer, LogInError> {
-        let email = Email::parse(&command.email).ok();
-        if let Some(email) = &email {
-            self.check_attempts(email).await?;
+        let mut taken = Taken::default();
+        let verified = self.verify(actor, command, &mut taken).await;
+        // A wrong password costs an attempt. An attempt that did not end with a verdict on the password costs nothing,
+        // so that busy hashers lock no one out.
+        if !matches!(verified, Err(LogInError::InvalidCredentials(_))) {
+            self.attempts.give_back(taken).await;
         }
-        if command.password.len() > PasswordPolicy::MAX_BYTES {
-            return Err(InvalidCredentials.into());
-        }
-        let credentials = match &email {
-            Some(email) => self.users.find_credentials(email).await?,
-            None => None,
-        };
-        let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-        let right = self.accounts.hasher.verify(command.password, hash).await?;
-        let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
+        let verified = verified?;
         let runtime = &self.accounts.runtime;
         let now = runtime.clock.now();
         let session_id = SessionId::new(runtime.ids.next());
-        let session = Session::start(session_id, credentials.user_id, now, millis(self.policy.session_lifetime));
+        let user_id = verified.credentials.user_id;
+        let session = Session::start(session_id, user_id, now, millis(self.policy.session_lifetime));
         let event_id = EventId::new(runtime.ids.next());
-        let (session, credentials) = (&session, &credentials);
+        let (session, verified) = (&session, &verified);
         run(runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;
-            let result = start(&mut *tx, actor, session, credentials, event_id, &attempt).await;
+            let result = self.start(&mut *tx, actor, session, verified, event_id, &attempt).await;
             attempt.end(tx, result).await
         })
         .await?;
         let expires_at = now.plus_millis(millis(self.policy.token_lifetime)).min(session.expires_at);
         let token_id = runtime.ids.next();
-        let user_id = credentials.user_id;
         let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
         let access_token = self.tokens.issue(&claims).map_err(StoreError::unreadable)?;
         let lasts = expires_at.as_millis().saturating_sub(now.as_millis());
         Ok(LogInAnswer { access_token, expires_in: Duration::from_millis(u64::try_from(lasts).unwrap_or_default()) })
     }
 
-    /// Counts the attempt before the password is verified, so that parallel guesses cannot exceed the limit (ASVS
-    /// 15.4.2). If the counter does not answer, the login goes on.
-    async fn check_attempts(&self, email: &Email) -> Result<(), LogInError> {
-        let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
-        let key = name[..16].iter().fold("login:account:".to_owned(), |key, byte| key + &format!("{byte:02x}"));
-        match self.limits.take(&key, self.policy.attempts).await {
-            Ok(verdict) if !verdict.allowed => Err(TooManyAttempts { retry_after: verdict.retry_after }.into()),
-            Ok(_) | Err(_) => Ok(()),
+    /// Counts the attempt and verifies the password. `taken` gets the attempts that were taken.
+    async fn verify(&self, actor: &Actor, command: LogInCommand, taken: &mut Taken) -> Result<Verified, LogInError> {
+        let Ok(email) = Email::parse(&command.email) else {
+            return Err(self.refuse_stranger(actor, command.password).await);
+        };
+        self.attempts.take_of_network(&email, actor.network, &self.policy, taken).await?;
+        if command.password.len() > PasswordPolicy::MAX_BYTES {
+            return Err(InvalidCredentials.into());
+        }
+        let credentials = self.users.find_credentials(&email).await?;
+        let network = self.attempts.mark(&email, actor.network);
+        let (now, policy) = (self.accounts.runtime.clock.now(), &self.policy.known_networks);
+        let known = credentials.as_ref().map(|credentials| &credentials.known_networks);
+        let is_known = known.is_some_and(|known| known.contains(network, now, policy));
+        if !is_known {
+            self.attempts.take_of_account(&email, &self.policy, taken).await?;
+        }
+        let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+        let caller = HashCaller { network: actor.network, is_known };
+        let right = self.accounts.hasher.verify(caller, command.password, hash).await?;
+        let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
+        Ok(Verified { credentials, network })
+    }
+
+    /// Verifies the password of a caller whose address no account can have, so that the answer takes as long as any.
+    async fn refuse_stranger(&self, actor: &Actor, password: String) -> LogInError {
+        if password.len() > PasswordPolicy::MAX_BYTES {
+            return InvalidCredentials.into();
+        }
+        let caller = HashCaller { network: actor.network, is_known: false };
+        match self.accounts.hasher.verify(caller, password, None).await {
+            Ok(_) => InvalidCredentials.into(),
+            Err(error) => error.into(),
         }
     }
-}
 
-/// Stores the session, unless the password has changed or the account no longer exists.
-async fn start(
-    tx: &mut dyn IdentityTx,
-    actor: &Actor,
-    session: &Session,
-    verified: &Credentials,
-    event_id: EventId,
-    attempt: &Attempt,
-) -> Result<(), LogInError> {
-    if attempt.after_unknown && tx.outbox().settle(event_id).await? {
-        return Ok(());
+    /// Stores the session and the network, unless the password has changed or the account no longer exists.
+    async fn start(
+        &self,
+        tx: &mut dyn IdentityTx,
+        actor: &Actor,
+        session: &Session,
+        verified: &Verified,
+        event_id: EventId,
+        attempt: &Attempt,
+    ) -> Result<(), LogInError> {
+        if attempt.after_unknown && tx.outbox().settle(event_id).await? {
+            return Ok(());
+        }
+        let hash = &verified.credentials.password_hash;
+        let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash);
+        let user = user.ok_or(InvalidCredentials)?;
+        tx.sessions().insert(session).await?;
+        self.remember(tx, verified, session.created_at).await?;
+        let logged_in = UserLoggedIn::of(session);
+        let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
+        event.actor_id = Some(user.id);
+        Ok(tx.outbox().append(&event).await?)
     }
-    let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == verified.password_hash);
-    let user = user.ok_or(InvalidCredentials)?;
-    tx.sessions().insert(session).await?;
-    let logged_in = UserLoggedIn::of(session);
-    let mut event = OutboxEvent::of(event_id, &logged_in, Version::FIRST, actor, session.created_at)?;
-    event.actor_id = Some(user.id);
-    Ok(tx.outbox().append(&event).await?)
+
+    /// Adds the network to those that the account has logged in from.
+    async fn remember(&self, tx: &mut dyn IdentityTx, verified: &Verified, now: Timestamp) -> Result<(), StoreError> {
+        let (network, policy) = (verified.network, &self.policy.known_networks);
+        // Usually the list that was read before the password was verified has the network, and nothing is written.
+        if verified.credentials.known_networks.after_login(network, now, policy).is_none() {
+            return Ok(());
+        }
+        let user_id = verified.credentials.user_id;
+        let stored = tx.known_networks().find(user_id).await?;
+        let stored = stored.unwrap_or_else(|| KnownNetworks::none(user_id));
+        match stored.after_login(network, now, policy) {
+            Some(changed) => tx.known_networks().replace(&changed).await,
+            None => Ok(()),
+        }
+    }
 }
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+#[cfg(test)]
+mod attempt_tests;
 #[cfg(test)]
 mod tests;

@@ -6,11 +6,13 @@ mod create_user;
 mod get_profile;
 mod issue_setup_token;
 mod log_in;
+mod login_attempts;
 mod new_account;
 mod ports;
 mod register_user;
 mod session_policy;
 mod set_up;
+mod sweep_known_networks;
 mod sweep_sessions;
 
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
@@ -23,6 +25,7 @@ pub use ports::*;
 pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError};
 pub use session_policy::SessionPolicy;
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
+pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
 
 use crate::app::{Policies, Ports};

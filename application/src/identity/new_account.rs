@@ -1,6 +1,6 @@
 //! Creates accounts, for registration, the setup and the operator's command.
 
-use super::{HashError, IdentityTx, PasswordHasher, UserView, constraints};
+use super::{HashCaller, HashError, IdentityTx, PasswordHasher, UserView, constraints};
 use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
 use skep_domain::{
     access::Role,
@@ -76,7 +76,12 @@ pub(super) struct NewAccount {
 
 impl Accounts {
     /// Checks every field, hashes the password and makes the ids.
-    pub(super) async fn prepare(&self, command: AccountInput, roles: &[Role]) -> Result<NewAccount, NewAccountError> {
+    pub(super) async fn prepare(
+        &self,
+        actor: &Actor,
+        command: AccountInput,
+        roles: &[Role],
+    ) -> Result<NewAccount, NewAccountError> {
         let mut invalid = Invalid::default();
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
         let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);
@@ -89,7 +94,8 @@ impl Accounts {
         let (Some(email), Some(display_name), true) = (email, display_name, invalid.errors.is_empty()) else {
             return Err(invalid.into());
         };
-        let hash = self.hasher.hash(command.password).await?;
+        let caller = HashCaller { network: actor.network, is_known: false };
+        let hash = self.hasher.hash(caller, command.password).await?;
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
         let user = User::register(id, email, display_name, roles, hash, now);
         Ok(NewAccount { user, event_id: EventId::new(self.runtime.ids.next()) })

@@ -4,8 +4,8 @@ use crate::kernel::{BoxError, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::Role,
-    identity::{Session, User},
-    shared::{Email, SessionId, Text, Timestamp, UserId, Version},
+    identity::{KnownNetworks, Session, User},
+    shared::{Email, Network, SessionId, Text, Timestamp, UserId, Version},
 };
 
 context! {
@@ -15,6 +15,8 @@ context! {
         users: UserRepository by MockUserRepository,
         /// Finds, stores and ends sessions.
         sessions: SessionRepository by MockSessionRepository,
+        /// Finds and replaces the networks that accounts have logged in from.
+        known_networks: KnownNetworkRepository by MockKnownNetworkRepository,
         /// Finds and replaces the one-time token of the setup.
         setup_tokens: SetupTokenRepository by MockSetupTokenRepository,
     }
@@ -54,6 +56,22 @@ pub trait SessionRepository: Send {
     /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
     /// Deletes at most `limit` sessions that expired or were revoked at or before `until`, and returns how many.
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
+}
+
+/// The networks that accounts have logged in from, inside a unit of work.
+///
+/// 1. If several units `replace` the list of one account at the same time, each is stored or gets `Retry`. The list of
+///    the last one remains.
+/// 2. `sweep` deletes only lists whose latest log-in was at or before `until`, and never more than its limit.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait KnownNetworkRepository: Send {
+    /// Finds the list of this account, if one is stored.
+    async fn find(&mut self, id: UserId) -> Result<Option<KnownNetworks>, StoreError>;
+    /// Stores this list in place of any earlier one of the account. An empty list is not stored and changes nothing.
+    async fn replace(&mut self, networks: &KnownNetworks) -> Result<(), StoreError>;
+    /// Deletes at most `limit` lists whose latest log-in was at or before `until`, and returns how many.
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
@@ -121,6 +139,8 @@ pub struct Credentials {
     pub user_id: UserId,
     /// The hash of the account's password, in the PHC string format.
     pub password_hash: String,
+    /// The networks that the account has logged in from.
+    pub known_networks: KnownNetworks,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -135,7 +155,7 @@ impl std::fmt::Debug for Credentials {
 pub trait UserQueries: Send + Sync {
     /// Finds the user with this id, if the scope includes it.
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError>;
-    /// Finds the credentials of the account with this address.
+    /// Finds the credentials of the account with this address, with as many reads as for an address without an account.
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError>;
 }
 
@@ -168,14 +188,23 @@ pub enum HashError {
     Failed(#[source] BoxError),
 }
 
+/// The caller that a password is hashed for. It decides who is next when many wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HashCaller {
+    /// The network of the caller. Waiting networks take turns.
+    pub network: Network,
+    /// Whether the account has logged in from this network before. Places in the queue are kept for such callers.
+    pub is_known: bool,
+}
+
 /// Hashes passwords, deliberately slowly and only a few at a time.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
     /// Hashes the password with a new salt, in the PHC string format.
-    async fn hash(&self, password: String) -> Result<String, HashError>;
+    async fn hash(&self, caller: HashCaller, password: String) -> Result<String, HashError>;
     /// Checks the password against the hash. Without a hash the answer is `false`, and takes as long as any other.
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError>;
+    async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError>;
 }
 
 /// The claims of an access token.

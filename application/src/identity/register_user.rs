@@ -37,7 +37,7 @@ impl RegisterUser {
     /// [`RegisterUserError`]. `EmailTaken` reveals that the address has an account. That cannot be avoided without
     /// sending mail.
     pub async fn execute(&self, actor: &Actor, command: RegisterUserCommand) -> Result<UserView, RegisterUserError> {
-        let account = self.accounts.prepare(command.account, &[]).await?;
+        let account = self.accounts.prepare(actor, command.account, &[]).await?;
         let (store, account) = (&self.store, &account);
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = store.begin(TxMode::Write, &[]).await?;

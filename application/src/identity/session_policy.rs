@@ -1,26 +1,42 @@
 //! The rules for sessions, access tokens and login attempts.
 
-use crate::kernel::Limit;
+use crate::kernel::{Limit, WiderNetworks};
+use skep_domain::identity::KnownNetworkPolicy;
 use std::time::Duration;
 
-/// The lifetimes of sessions and access tokens, and the limit of login attempts.
+/// The lifetimes of sessions and access tokens, and the limits of login attempts.
+///
+/// An attempt counts before the password is verified, and a right password gives it back. So these are limits of wrong
+/// passwords, and of verifications that run at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionPolicy {
     /// How long an access token is valid, unless its session ends first.
     pub token_lifetime: Duration,
     /// How long a session lasts after the login.
     pub session_lifetime: Duration,
-    /// How often a login to one account may be tried.
+    /// How often a login to one account may be tried from one address.
     pub attempts: Limit,
+    /// How often a login may be tried from the wider networks around an address.
+    pub networks: WiderNetworks,
+    /// How often a login to one account may be tried from all networks together, except those that the account has
+    /// logged in from before. If this is far above `attempts`, one client cannot keep the owner of an account out.
+    pub account_attempts: Limit,
+    /// How many networks an account remembers, and for how long.
+    pub known_networks: KnownNetworkPolicy,
 }
 
 impl Default for SessionPolicy {
-    /// One hour for a token, 30 days for a session, and 10 attempts per minute.
+    /// One hour for a token and 30 days for a session. Each minute 10 attempts per account and address, 4 and 16 times
+    /// as many from networks of 56 and 48 bits, and 300 per account.
     fn default() -> Self {
+        let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         Self {
             token_lifetime: Duration::from_secs(60 * 60),
             session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
-            attempts: Limit { burst: 10, period: Duration::from_secs(60) },
+            attempts: a_minute(10),
+            networks: WiderNetworks::default(),
+            account_attempts: a_minute(300),
+            known_networks: KnownNetworkPolicy::default(),
         }
     }
 }

@@ -66,7 +66,7 @@ impl SetUp {
             attempt.end(tx, result).await
         })
         .await?;
-        let account = self.accounts.prepare(command.account, &[Role::Admin]).await?;
+        let account = self.accounts.prepare(actor, command.account, &[Role::Admin]).await?;
         let account = &account;
         run(&self.accounts.runtime, actor.deadline, |attempt| async move {
             let mut tx = self.store.begin(TxMode::Write, &[]).await?;

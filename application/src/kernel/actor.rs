@@ -2,7 +2,7 @@
 
 use skep_domain::{
     access::{Role, Subject},
-    shared::{SessionId, UserId},
+    shared::{Network, SessionId, UserId},
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -39,6 +39,8 @@ pub struct Actor {
     pub traceparent: Option<String>,
     /// The time at which the caller stops waiting, on the monotonic clock.
     pub deadline: Option<Duration>,
+    /// The network that the caller calls from. The default is that of callers without an address.
+    pub network: Network,
 }
 
 impl Actor {
@@ -61,7 +63,8 @@ impl Actor {
     }
 
     fn of(principal: Principal, request_id: impl Into<String>) -> Self {
-        Self { principal, impersonator: None, request_id: request_id.into(), traceparent: None, deadline: None }
+        let (request_id, network) = (request_id.into(), Network::default());
+        Self { principal, impersonator: None, request_id, traceparent: None, deadline: None, network }
     }
 
     /// The id of the user, if the principal is a user.

@@ -1,20 +1,30 @@
 //! Rate limits.
 
 mod gcra;
+mod wider_networks;
 
 use super::StoreError;
 use async_trait::async_trait;
 use std::time::Duration;
 
 pub use gcra::Gcra;
+pub use wider_networks::WiderNetworks;
 
-/// A rate limit.
+/// A rate limit. It counts units: a call takes one or more of them, as its work requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The number of calls that are allowed at once, and in each `period` on average.
+    /// The number of units that are available at once, and in each `period` on average.
     pub burst: u32,
     /// The time in which an empty bucket becomes full again.
     pub period: Duration,
+}
+
+impl Limit {
+    /// The limit with `times` as many units in the same period.
+    #[must_use]
+    pub const fn times(self, times: u32) -> Self {
+        Self { burst: self.burst.saturating_mul(times), period: self.period }
+    }
 }
 
 /// The decision of a limiter on one call.
@@ -22,9 +32,9 @@ pub struct Limit {
 pub struct Verdict {
     /// Whether the call is allowed. A refused call takes nothing from the bucket.
     pub allowed: bool,
-    /// The number of further calls that are allowed at once.
+    /// The number of units that remain in the bucket.
     pub remaining: u32,
-    /// The time until the next call is allowed. Zero if it is allowed at once.
+    /// The time until a call with the same cost is allowed. Zero if it is allowed at once.
     pub retry_after: Duration,
     /// The time until the whole burst is available again.
     pub reset_after: Duration,
@@ -32,15 +42,24 @@ pub struct Verdict {
 
 /// Limits the rate of calls by the generic cell rate algorithm (a bucket that leaks at an even pace).
 ///
-/// 1. Of any number of calls at once with one key, exactly `burst` are allowed, then one every `period / burst`.
+/// 1. Of any number of calls at once with one key, exactly those are allowed whose costs fit into `burst` together. Then
+///    one unit becomes available every `period / burst`.
 /// 2. Keys do not affect each other, and a refused call takes nothing.
 /// 3. The limiter measures time with its own clock. It forgets a key when the whole burst is available again.
+/// 4. A call takes its whole cost or nothing. A cost above `burst` is never allowed. A cost of zero is always allowed.
+/// 5. Units that are given back are available at once. A bucket never has more than its burst.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait RateLimits: Send + Sync {
-    /// Takes one from the bucket of `key`.
+    /// Takes `cost` units from the bucket of `key`.
     ///
     /// # Errors
     /// `Unavailable` if the shared counter does not answer. The caller then decides whether to go on.
-    async fn take(&self, key: &str, limit: Limit) -> Result<Verdict, StoreError>;
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError>;
+
+    /// Gives units back that an allowed call has taken from the bucket of `key` under the same limit.
+    ///
+    /// # Errors
+    /// `Unavailable` if the shared counter does not answer. The units then become available as time passes.
+    async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError>;
 }

@@ -28,7 +28,7 @@ pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
-pub use limits::{Gcra, Limit, RateLimits, Verdict};
+pub use limits::{Gcra, Limit, RateLimits, Verdict, WiderNetworks};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};
 pub use precondition::{Precondition, Unmet};

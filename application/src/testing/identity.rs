@@ -4,7 +4,7 @@ use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
 use crate::identity::{AccountInput, Accounts, IdentityMocks, MockPasswordHasher, SetupToken};
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordPolicy, User},
+    identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, User},
     shared::{Email, Text, Timestamp},
 };
 use std::sync::Arc;
@@ -25,6 +25,8 @@ pub struct House {
     pub has_admin: bool,
     /// The setup token, if one was issued.
     pub token: Option<SetupToken>,
+    /// The networks that the account has logged in from.
+    pub known_networks: Option<KnownNetworks>,
     /// The calls that the units of work have received.
     pub seen: Seen,
 }
@@ -47,6 +49,8 @@ impl World for House {
             noted.note("users.any_with_role", &[role]);
             Ok(has_admin && role == Role::Admin)
         });
+        let known = self.known_networks.clone();
+        unit.known_networks.expect_find().returning(move |id| Ok(known.clone().filter(|known| known.user_id == id)));
         unit.setup_tokens.expect_find().returning(move || {
             seen.note::<()>("setup_tokens.find", &[]);
             Ok(token)
@@ -58,6 +62,7 @@ impl World for House {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
         unit.sessions.expect_insert().returning(seen.stores("sessions.insert"));
+        unit.known_networks.expect_replace().returning(seen.stores("known_networks.replace"));
         unit.setup_tokens.expect_replace().returning(seen.stores("setup_tokens.replace"));
         seen.writes(&mut unit);
         unit.setup_tokens.expect_delete().returning(move || {
@@ -126,7 +131,7 @@ pub fn account() -> AccountInput {
 #[must_use]
 pub fn hashing(times: usize) -> MockPasswordHasher {
     let mut hasher = MockPasswordHasher::new();
-    hasher.expect_hash().times(times).returning(|password| Ok(hash_of(&password)));
+    hasher.expect_hash().times(times).returning(|_, password| Ok(hash_of(&password)));
     hasher
 }
 

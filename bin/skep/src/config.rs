@@ -18,7 +18,7 @@ pub use values::{LogFormat, Secret, StoreChoice, Traces};
 
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
-use skep_application::Policies;
+use skep_application::{Policies, kernel::WiderNetworks};
 use skep_http::{
     api::RequestLimits,
     edge::{BodyLimits, Cidr, ClientLimits, Origin, Timeouts},
@@ -86,6 +86,8 @@ pub struct Config {
     pub metrics_address: Option<SocketAddr>,
     /// Limits of requests.
     pub limits: RequestLimits,
+    /// How long a password may wait for a hasher. As many may wait as can be hashed in this time.
+    pub hash_wait: Duration,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -150,7 +152,8 @@ impl Config {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let mut source = Source::new(&SETTINGS, file, variables);
-        let policies = settings::policies(&mut source);
+        let mut policies = settings::policies(&mut source);
+        policies.sessions.networks = read_networks(&mut source);
         let endpoint = source.optional("OTEL_EXPORTER_OTLP_ENDPOINT", read_collector);
         let service_name = source.required("OTEL_SERVICE_NAME", |text| {
             (text.len() <= 255 && !text.contains(char::is_control)).then(|| text.to_owned())
@@ -194,7 +197,9 @@ impl Config {
                 user: source.required("SKEP_LIMIT_USER", a_minute),
                 credentials: source.required("SKEP_LIMIT_CREDENTIALS", a_minute),
                 in_flight: source.required("SKEP_LIMIT_IN_FLIGHT", |text| text.parse().ok().filter(|n| *n >= 1)),
+                networks: policies.sessions.networks,
             },
+            hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             policies,
         };
         if !config.host.is_loopback() && config.public_url.is_none() {
@@ -278,6 +283,11 @@ fn read_bodies(source: &mut Source) -> BodyLimits {
             .required("SKEP_BODY_PIECES", |text| text.parse().ok().filter(|n| (16..=1_000_000).contains(n))),
         ..BodyLimits::default()
     }
+}
+
+fn read_networks(source: &mut Source) -> WiderNetworks {
+    let mut times = |name| source.required(name, |text| text.parse().ok().filter(|n| (1..=65_536).contains(n)));
+    WiderNetworks { times_56: times("SKEP_LIMIT_NETWORK_56"), times_48: times("SKEP_LIMIT_NETWORK_48") }
 }
 
 fn read_timeouts(source: &mut Source) -> Timeouts {

@@ -136,6 +136,7 @@ impl Gauges {
         metrics::gauge!("skep_password_hash_running").set(number(stats.running));
         metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
         metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
+        metrics::gauge!("skep_password_hash_places").set(number(stats.places));
         metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
     }
 }
@@ -198,7 +199,7 @@ impl Builder {
         store.store.up().await?;
         let secret = data.secret(config.secret_file.as_deref(), &*runtime.random)?;
         let keys = KeyRing::load_or_create(&*store.store, &secret, &runtime).await?;
-        let hashers = HashPool::for_cores();
+        let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let ports = Ports {

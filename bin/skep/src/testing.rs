@@ -128,7 +128,8 @@ impl TestKit {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         let (limits, sessions) = (&mut config.limits, &mut config.policies.sessions);
-        for limit in [&mut limits.address, &mut limits.user, &mut limits.credentials, &mut sessions.attempts] {
+        let of_account = [&mut sessions.attempts, &mut sessions.account_attempts];
+        for limit in of_account.into_iter().chain([&mut limits.address, &mut limits.user, &mut limits.credentials]) {
             limit.burst = 1_000_000;
         }
         configure(&mut config);

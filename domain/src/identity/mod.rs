@@ -4,10 +4,12 @@
 
 pub mod actions;
 pub mod events;
+mod known_networks;
 mod password;
 mod session;
 mod user;
 
+pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};
 pub use password::{PasswordPolicy, PasswordRefusal};
 pub use session::{Session, SessionId};
 pub use user::{DISPLAY_NAME_MAX, User, UserId};

@@ -17,7 +17,15 @@ clauses! { list of "rate_limits" on dyn RateLimits:
     any_text_is_a_key,
     a_bucket_fills_up_again ["RateLimits 3"],
     a_verdict_has_the_remaining_calls,
-    instances_count_together ["RateLimits 1"] {Need::Shared},
+    a_call_takes_its_whole_cost_or_nothing ["RateLimits 1", "RateLimits 4"],
+    parallel_costs_share_the_burst ["RateLimits 1", "RateLimits 4"],
+    a_cost_above_the_burst_is_never_allowed ["RateLimits 4"],
+    a_cost_of_zero_is_always_allowed ["RateLimits 4"],
+    units_that_are_given_back_are_available_at_once ["RateLimits 5"],
+    no_more_than_the_burst_is_given_back ["RateLimits 5"],
+    units_are_given_back_to_their_key_only ["RateLimits 2", "RateLimits 5"],
+    parallel_calls_lose_no_unit_that_is_given_back ["RateLimits 5"],
+    instances_count_together ["RateLimits 1", "RateLimits 5"] {Need::Shared},
 }
 
 type Given = clause::Given<dyn RateLimits>;
@@ -38,10 +46,10 @@ async fn a_burst_is_allowed_and_no_more(given: &Given) -> Checked {
     for burst in [1, 5, 60] {
         let (key, limit) = (format!("burst-{burst}"), limit(burst, HOUR));
         for call in 1..=burst {
-            let verdict = given.store.take(&key, limit).await?;
+            let verdict = given.store.take(&key, 1, limit).await?;
             equal((verdict.allowed, verdict.remaining), (true, burst - call))?;
         }
-        let verdict = given.store.take(&key, limit).await?;
+        let verdict = given.store.take(&key, 1, limit).await?;
         equal((verdict.allowed, verdict.remaining), (false, 0))?;
     }
     Ok(())
@@ -53,7 +61,7 @@ async fn parallel(limiters: &[Arc<dyn RateLimits>], calls: usize, limit: Limit) 
         let (limits, start) = (limiters[number % limiters.len()].clone(), start.clone());
         tokio::spawn(async move {
             start.wait().await;
-            limits.take("parallel", limit).await
+            limits.take("parallel", 1, limit).await
         })
     };
     let tasks: Vec<_> = (0..calls).map(call).collect();
@@ -74,7 +82,14 @@ async fn parallel_calls_get_exactly_the_burst(given: &Given) -> Checked {
 
 async fn instances_count_together(given: &Given) -> Checked {
     let verdicts = parallel(&[given.store.clone(), given.second().await?], 60, limit(20, HOUR)).await?;
-    equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)
+    equal(verdicts.iter().filter(|verdict| verdict.allowed).count(), 20)?;
+    // What one instance has taken, the other one gives back.
+    let second = given.second().await?;
+    for _ in 0..3 {
+        second.give_back("parallel", 5, limit(20, HOUR)).await?;
+        equal(given.store.take("parallel", 5, limit(20, HOUR)).await?.allowed, true)?;
+    }
+    equal(second.take("parallel", 1, limit(20, HOUR)).await?.allowed, false)
 }
 
 /// Calls until one call is allowed. Returns the number of refused calls, and the verdict.
@@ -82,7 +97,7 @@ async fn until_allowed(limits: &dyn RateLimits, key: &str, limit: Limit) -> Chec
     let until = tokio::time::Instant::now() + Duration::from_secs(20);
     let mut refused = 0;
     loop {
-        let verdict = limits.take(key, limit).await?;
+        let verdict = limits.take(key, 1, limit).await?;
         if verdict.allowed {
             return Ok((refused, verdict));
         }
@@ -98,7 +113,7 @@ async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
     let limit = limit(4, Duration::from_millis(1_200));
     let start = tokio::time::Instant::now();
     let mut allowed = 0_u32;
-    while given.store.take("pace", limit).await?.allowed {
+    while given.store.take("pace", 1, limit).await?.allowed {
         allowed += 1;
         holds(allowed < 1_000, "the burst comes to an end")?;
     }
@@ -114,11 +129,11 @@ async fn one_more_is_earned_at_an_even_pace(given: &Given) -> Checked {
 async fn a_refused_call_takes_nothing(given: &Given) -> Checked {
     let limit = limit(2, HOUR);
     for _ in 0..2 {
-        given.store.take("patient", limit).await?;
+        given.store.take("patient", 1, limit).await?;
     }
-    let first = given.store.take("patient", limit).await?;
+    let first = given.store.take("patient", 1, limit).await?;
     for _ in 0..50 {
-        let verdict = given.store.take("patient", limit).await?;
+        let verdict = given.store.take("patient", 1, limit).await?;
         holds(!verdict.allowed, "the burst is used up")?;
         holds(verdict.retry_after <= first.retry_after, "a refused call does not make the wait longer")?;
         holds(verdict.reset_after <= first.reset_after, "a refused call does not delay the reset")?;
@@ -129,8 +144,8 @@ async fn a_refused_call_takes_nothing(given: &Given) -> Checked {
 async fn keys_do_not_touch_each_other(given: &Given) -> Checked {
     let limit = limit(1, HOUR);
     for key in ["login:a", "login:b", "login:A", "register:a", "login:a "] {
-        equal(given.store.take(key, limit).await?.allowed, true)?;
-        equal(given.store.take(key, limit).await?.allowed, false)?;
+        equal(given.store.take(key, 1, limit).await?.allowed, true)?;
+        equal(given.store.take(key, 1, limit).await?.allowed, false)?;
     }
     Ok(())
 }
@@ -138,18 +153,18 @@ async fn keys_do_not_touch_each_other(given: &Given) -> Checked {
 async fn any_text_is_a_key(given: &Given) -> Checked {
     let limit = limit(1, HOUR);
     for key in ["", " ", "::1", "🐝", "a\r\nb", "*", "\0", &"k".repeat(4_096)] {
-        equal(given.store.take(key, limit).await?.allowed, true)?;
-        equal(given.store.take(key, limit).await?.allowed, false)?;
+        equal(given.store.take(key, 1, limit).await?.allowed, true)?;
+        equal(given.store.take(key, 1, limit).await?.allowed, false)?;
     }
     Ok(())
 }
 
 async fn a_bucket_fills_up_again(given: &Given) -> Checked {
     let limit = limit(3, Duration::from_millis(300));
-    while given.store.take("again", limit).await?.allowed {}
-    let verdict = given.store.take("again", limit).await?;
+    while given.store.take("again", 1, limit).await?.allowed {}
+    let verdict = given.store.take("again", 1, limit).await?;
     tokio::time::sleep(verdict.reset_after.min(Duration::from_secs(2))).await;
-    let verdict = given.store.take("again", limit).await?;
+    let verdict = given.store.take("again", 1, limit).await?;
     equal((verdict.allowed, verdict.remaining), (true, 2))
 }
 
@@ -158,7 +173,7 @@ async fn a_verdict_has_the_remaining_calls(given: &Given) -> Checked {
     let step = HOUR / 4;
     let mut before = None;
     for call in 1..=4 {
-        let verdict = given.store.take("verdict", limit).await?;
+        let verdict = given.store.take("verdict", 1, limit).await?;
         equal((verdict.allowed, verdict.remaining), (true, 4 - call))?;
         if call < 4 {
             equal(verdict.retry_after, Duration::ZERO)?;
@@ -167,8 +182,109 @@ async fn a_verdict_has_the_remaining_calls(given: &Given) -> Checked {
         holds(before.is_none_or(|before| verdict.reset_after > before), "every call delays the reset")?;
         before = Some(verdict.reset_after);
     }
-    let verdict = given.store.take("verdict", limit).await?;
+    let verdict = given.store.take("verdict", 1, limit).await?;
     holds(!verdict.allowed, "the burst is used up")?;
     holds(verdict.retry_after > Duration::ZERO && verdict.retry_after <= step, "one more is earned within a step")?;
     holds(verdict.reset_after > step * 3, "the whole burst takes more than three steps")
+}
+
+async fn a_call_takes_its_whole_cost_or_nothing(given: &Given) -> Checked {
+    let limit = limit(10, HOUR);
+    for (cost, allowed, remaining) in [(4, true, 6), (7, false, 6), (6, true, 0), (1, false, 0)] {
+        let verdict = given.store.take("costs", cost, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (allowed, remaining))?;
+    }
+    // The wait is that for the whole cost.
+    let verdict = given.store.take("costs", 5, limit).await?;
+    holds(verdict.retry_after > HOUR / 10 * 4 && verdict.retry_after <= HOUR / 2, "five units take half of the period")
+}
+
+async fn parallel_costs_share_the_burst(given: &Given) -> Checked {
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            let limits = given.store.clone();
+            tokio::spawn(async move { limits.take("shared", 3, limit(20, HOUR)).await })
+        })
+        .collect();
+    let mut allowed = 0;
+    for task in tasks {
+        allowed += u32::from(task.await??.allowed);
+    }
+    equal(allowed, 6)?;
+    equal(given.store.take("shared", 2, limit(20, HOUR)).await?.allowed, true)
+}
+
+async fn a_cost_above_the_burst_is_never_allowed(given: &Given) -> Checked {
+    for (burst, cost) in [(3, 4), (3, u32::MAX), (0, 1)] {
+        let limit = limit(burst, HOUR);
+        let verdict = given.store.take("great", cost, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (false, burst))?;
+        holds(verdict.retry_after > Duration::ZERO, "a caller that is refused learns how long to wait")?;
+    }
+    equal(given.store.take("great", 3, limit(3, HOUR)).await?.allowed, true)
+}
+
+async fn a_cost_of_zero_is_always_allowed(given: &Given) -> Checked {
+    let limit = limit(2, HOUR);
+    for (cost, remaining) in [(0, 2), (2, 0), (0, 0), (0, 0)] {
+        let verdict = given.store.take("nothing", cost, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (true, remaining))?;
+    }
+    Ok(())
+}
+
+async fn units_that_are_given_back_are_available_at_once(given: &Given) -> Checked {
+    let limit = limit(5, HOUR);
+    for _ in 0..20 {
+        equal(given.store.take("returned", 3, limit).await?.allowed, true)?;
+        given.store.give_back("returned", 3, limit).await?;
+    }
+    for (back, taken) in [(0, 5), (1, 1), (4, 4)] {
+        given.store.give_back("returned", back, limit).await?;
+        equal(given.store.take("returned", taken, limit).await?.allowed, true)?;
+        equal(given.store.take("returned", 1, limit).await?.allowed, false)?;
+    }
+    Ok(())
+}
+
+async fn no_more_than_the_burst_is_given_back(given: &Given) -> Checked {
+    let limit = limit(4, HOUR);
+    for back in [1, 4, u32::MAX] {
+        given.store.take("full", 1, limit).await?;
+        given.store.give_back("full", back, limit).await?;
+        given.store.give_back("full", back, limit).await?;
+        let verdict = given.store.take("full", 4, limit).await?;
+        equal((verdict.allowed, verdict.remaining), (true, 0))?;
+        equal(given.store.take("full", 1, limit).await?.allowed, false)?;
+        given.store.give_back("full", 4, limit).await?;
+    }
+    Ok(())
+}
+
+async fn units_are_given_back_to_their_key_only(given: &Given) -> Checked {
+    let limit = limit(1, HOUR);
+    for key in ["one", "other"] {
+        equal(given.store.take(key, 1, limit).await?.allowed, true)?;
+    }
+    given.store.give_back("one", 1, limit).await?;
+    equal(given.store.take("other", 1, limit).await?.allowed, false)?;
+    equal(given.store.take("one", 1, limit).await?.allowed, true)
+}
+
+async fn parallel_calls_lose_no_unit_that_is_given_back(given: &Given) -> Checked {
+    let limit = limit(64, HOUR);
+    let tasks: Vec<_> = (0..64)
+        .map(|_| {
+            let limits = given.store.clone();
+            tokio::spawn(async move {
+                let verdict = limits.take("busy", 1, limit).await?;
+                limits.give_back("busy", 1, limit).await?;
+                Ok::<_, skep_application::kernel::StoreError>(verdict.allowed)
+            })
+        })
+        .collect();
+    for task in tasks {
+        holds(task.await??, "no more than the burst is taken at any time")?;
+    }
+    equal(given.store.take("busy", 64, limit).await?.allowed, true)
 }

@@ -88,6 +88,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::SharesKeys, "idempotency", "keys_of_other_principals_are_different_keys"),
     (Flaw::SweepsAll, "idempotency", "a_sweep_forgets_no_more_than_its_limit"),
     (Flaw::SweepsAll, "sessions", "a_sweep_forgets_no_more_than_its_limit"),
+    (Flaw::SweepsAll, "known_networks", "a_sweep_forgets_no_more_than_its_limit"),
+    (Flaw::RollbackCommits, "known_networks", "an_undone_list_is_not_there"),
     (Flaw::KeepsRevoked, "sessions", "what_has_ended_is_swept_and_nothing_else"),
     (Flaw::NeverSettles, "outbox", "a_committed_event_is_settled_as_stored"),
     (Flaw::EndsTwice, "reservations", "a_reservation_ends_once"),

@@ -48,6 +48,7 @@ impl Deployment {
             ("SKEP_LIMIT_CREDENTIALS", "1000000"),
             ("SKEP_LOGIN_ATTEMPTS", "1000000"),
             ("SKEP_OPEN_ORDER_LINES", "1000000"),
+            ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "1000000"),
         ];
         let mut deployment = Self { database, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0) };
         settings.into_iter().for_each(|(name, value)| deployment.set(name, value));

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use skep_application::{
-    identity::{AccessClaims, AccessTokens, HashError, OneTimeSecrets, PasswordHasher, TokenError},
+    identity::{AccessClaims, AccessTokens, HashCaller, HashError, OneTimeSecrets, PasswordHasher, TokenError},
     kernel::{
         BoxError, Clock, Fingerprints, IdGenerator, Limit, Random, RateLimits, Runtime, Sleeper, StoreError, Verdict,
     },
@@ -116,10 +116,10 @@ pub(crate) struct PlainHasher;
 
 #[async_trait]
 impl PasswordHasher for PlainHasher {
-    async fn hash(&self, password: String) -> Result<String, HashError> {
+    async fn hash(&self, _: HashCaller, password: String) -> Result<String, HashError> {
         Ok(format!("plain:{password}"))
     }
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
+    async fn verify(&self, _: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
         Ok(hash.is_some_and(|hash| hash == format!("plain:{password}")))
     }
 }
@@ -173,9 +173,13 @@ pub(crate) struct NoLimits;
 
 #[async_trait]
 impl RateLimits for NoLimits {
-    async fn take(&self, _key: &str, limit: Limit) -> Result<Verdict, StoreError> {
+    async fn take(&self, _key: &str, _cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
         let (retry_after, reset_after) = (Duration::ZERO, Duration::ZERO);
         Ok(Verdict { allowed: true, remaining: limit.burst, retry_after, reset_after })
+    }
+
+    async fn give_back(&self, _key: &str, _cost: u32, _limit: Limit) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 

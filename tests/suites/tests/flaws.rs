@@ -44,11 +44,17 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         "orders",
         "a_save_leaves_lines_and_totals_alone",
     ),
+    (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
+    (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
+    (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
 ];
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
 const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
+const KNOWN: &str = "known_networks";
+const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
+const HAS_LIST: &str = "credentials_have_the_list_of_their_account";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";

@@ -67,7 +67,8 @@ impl Service {
         let runtime = Runtime { clock, ids, random: Arc::new(OsRandom), sleeper: Arc::new(TokioSleeper) };
         let skep = Skep::builder().config(config).runtime(runtime).store(store).start().await?;
         let plenty = Limit { burst: 1_000_000, period: Duration::from_secs(60) };
-        let service = skep.api(RequestLimits { address: plenty, user: plenty, credentials: plenty, in_flight: 1_000 });
+        let limits = RequestLimits { address: plenty, user: plenty, credentials: plenty, ..RequestLimits::default() };
+        let service = skep.api(limits);
         let ids = skep.app.ports.runtime.ids.clone();
         let mut config = EdgeConfig::new(Arc::new(move || RequestId::from_u128(ids.next().as_u128())));
         config.routes = service.routes;

@@ -37,7 +37,8 @@ impl IdentityApi {
     ///
     /// Creates an account with the role `user`. Anyone may call it. If the address has an account already, the answer
     /// is 409 `email_taken`; this reveals that the account exists. By default, an IP address has 10 registrations,
-    /// logins and setups per minute together.
+    /// logins and setups per minute together. An IPv6 network of 64 bits counts as one address, and larger networks
+    /// have higher limits.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
     async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
         let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
@@ -48,7 +49,8 @@ impl IdentityApi {
     ///
     /// Starts a session and returns an access token. Anyone may call it. A wrong address and a wrong password get the
     /// same answer, 401 `invalid_credentials`. Each call starts another session, which lasts 30 days by default. By
-    /// default, an account has 10 attempts per minute, and an IP address has 10 registrations, logins and setups per
+    /// default, an account has 10 wrong passwords per minute from one IP address and 300 from all together; addresses
+    /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
     /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
     async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {

@@ -15,6 +15,7 @@ use skep_application::{
     App,
     kernel::{Actor, Principal},
 };
+use skep_domain::shared::Network;
 use std::sync::Arc;
 use tracing::Instrument as _;
 
@@ -128,6 +129,7 @@ async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Tur
 fn visitor(request: &Request) -> Actor {
     let Some(context) = request.extensions().get::<RequestContext>() else { return Actor::anonymous("-") };
     let mut actor = Actor::anonymous(context.request_id.as_str());
+    actor.network = Network::of(context.client);
     actor.traceparent = context.trace.map(|trace| trace.to_string());
     actor.deadline = request.extensions().get::<Arc<State>>().map(|state| {
         let left = context.deadline.saturating_duration_since(std::time::Instant::now());

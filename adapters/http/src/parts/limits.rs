@@ -8,10 +8,10 @@ use crate::{
 use http::{HeaderName, HeaderValue};
 use metrics::Counter;
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Limit, RateLimits, Verdict};
+use skep_application::kernel::{Actor, Limit, RateLimits, Verdict, WiderNetworks};
+use skep_domain::shared::Network;
 use std::{
     fmt::Write as _,
-    net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -30,13 +30,16 @@ pub struct RequestLimits {
     pub credentials: Limit,
     /// The requests of one user that are worked on at the same time, in this process. Others wait.
     pub in_flight: usize,
+    /// The limits of the wider IPv6 networks around an address.
+    pub networks: WiderNetworks,
 }
 
 impl Default for RequestLimits {
     /// 1,200 per address, 3,000 per user and 10 with credentials, each per minute. 16 of a user at the same time.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
-        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10), in_flight: 16 }
+        let networks = WiderNetworks::default();
+        Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10), networks, in_flight: 16 }
     }
 }
 
@@ -78,8 +81,15 @@ impl Verdicts {
     }
 }
 
+/// The names of the limits of an address, and of the networks of 56 and of 48 bits around it.
+type Levels = [&'static str; Network::LEVELS];
+
+const ADDRESS: Levels = ["address", "address-56", "address-48"];
+const CREDENTIALS: Levels = ["credentials", "credentials-56", "credentials-48"];
+const USER: &str = "user";
+
 /// The counters of the requests that each limit allowed and refused. They are looked up only once.
-struct Decisions([(&'static str, Counter, Counter); 3]);
+struct Decisions(Vec<(&'static str, Counter, Counter)>);
 
 impl Decisions {
     /// Looks up the counters. The recorder of metrics must be installed before.
@@ -87,7 +97,8 @@ impl Decisions {
         let counter = |limit: &'static str, decision: &'static str| {
             metrics::counter!("skep_rate_limit_decisions_total", &[("limit", limit), ("decision", decision)])
         };
-        Self(["address", "credentials", "user"].map(|name| (name, counter(name, "allowed"), counter(name, "limited"))))
+        let names = ADDRESS.into_iter().chain(CREDENTIALS).chain([USER]);
+        Self(names.map(|name| (name, counter(name, "allowed"), counter(name, "limited"))).collect())
     }
 
     fn count(&self, name: &str, is_allowed: bool) {
@@ -139,10 +150,24 @@ impl Limiter {
         if matches!(path, "/health" | "/ready") {
             return Ok(());
         }
-        let network = network(context.client);
-        self.take(verdicts, "address", &network, self.limits.address).await?;
+        let network = Network::of(context.client);
+        self.take_of_networks(verdicts, ADDRESS, network, self.limits.address).await?;
         if self.credentials.iter().any(|template| context.route.as_deref().unwrap_or(path) == template) {
-            self.take(verdicts, "credentials", &network, self.limits.credentials).await?;
+            self.take_of_networks(verdicts, CREDENTIALS, network, self.limits.credentials).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts a request for its address, and for the wider networks around it.
+    async fn take_of_networks(
+        &self,
+        verdicts: &Verdicts,
+        names: Levels,
+        network: Network,
+        limit: Limit,
+    ) -> Result<(), Problem> {
+        for (name, (network, limit)) in names.into_iter().zip(self.limits.networks.limits(network, limit)) {
+            self.take(verdicts, name, &network.to_string(), limit).await?;
         }
         Ok(())
     }
@@ -154,14 +179,14 @@ impl Limiter {
     pub(super) async fn count_user(&self, request: &Request, actor: &Actor) -> Result<(), Problem> {
         let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
         let user = actor.principal_id().simple().to_string();
-        self.take(verdicts, "user", &user, self.limits.user).await
+        self.take(verdicts, USER, &user, self.limits.user).await
     }
 
     /// Counts a request. If the counter fails, the request is allowed; the adapter of the limits counts that in a
     /// metric.
     async fn take(&self, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
         let key = ["http:", name, ":", who].concat();
-        let Ok(verdict) = self.buckets.take(&key, limit).await else { return Ok(()) };
+        let Ok(verdict) = self.buckets.take(&key, 1, limit).await else { return Ok(()) };
         verdicts.note(name, limit, verdict);
         self.decisions.count(name, verdict.allowed);
         if verdict.allowed {
@@ -173,29 +198,54 @@ impl Limiter {
     }
 }
 
-/// The address as text. For IPv6 it is the /64 network, which belongs to one household or host.
-fn network(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => address.to_string(),
-            None => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use async_trait::async_trait;
+    use skep_application::kernel::StoreError;
+    use std::collections::HashMap;
 
-    #[test]
-    fn an_ipv6_network_of_64_bits_is_one_address() {
-        let network = |text: &str| network(text.parse().unwrap());
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2:ffff::1"));
-        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    /// Buckets that never fill up again.
+    #[derive(Default)]
+    struct Buckets(Mutex<HashMap<String, u32>>);
+
+    #[async_trait]
+    impl RateLimits for Buckets {
+        async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+            let mut taken = self.0.lock().unwrap();
+            let taken = taken.entry(key.to_owned()).or_default();
+            let allowed = *taken + cost <= limit.burst;
+            *taken += if allowed { cost } else { 0 };
+            let (remaining, wait) = (limit.burst - *taken, Duration::from_secs(1));
+            Ok(Verdict { allowed, remaining, retry_after: wait, reset_after: wait })
+        }
+
+        async fn give_back(&self, _: &str, _: u32, _: Limit) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_network_is_limited_and_a_small_one_that_is_refused_costs_its_neighbors_nothing() {
+        let limit = Limit { burst: 2, period: Duration::from_secs(60) };
+        let networks = WiderNetworks { times_56: 2, times_48: 3 };
+        let limits = RequestLimits { address: limit, networks, ..RequestLimits::default() };
+        let limiter = Limiter::new(limits, Arc::<Buckets>::default(), vec![]);
+        let allowed = async |address: &str, calls: u32| {
+            let (verdicts, network) = (Verdicts::default(), Network::of(address.parse().unwrap()));
+            let mut allowed = 0;
+            for _ in 0..calls {
+                allowed += u32::from(limiter.take_of_networks(&verdicts, ADDRESS, network, limit).await.is_ok());
+            }
+            allowed
+        };
+        assert_eq!(allowed("2001:db8:1:1::1", 100).await, 2, "the limit of an address");
+        assert_eq!(allowed("2001:db8:1:2::1", 100).await, 2, "a neighbor");
+        assert_eq!(allowed("2001:db8:1:3::1", 100).await, 0, "the limit of the network of 56 bits");
+        assert_eq!(allowed("2001:db8:1:100::1", 1).await, 1);
+        assert_eq!(allowed("2001:db8:1:200::1", 1).await, 1);
+        assert_eq!(allowed("2001:db8:1:300::1", 100).await, 0, "the limit of the network of 48 bits");
+        assert_eq!(allowed("2001:db8:2::1", 100).await, 2);
+        assert_eq!(allowed("192.0.2.1", 100).await, 2);
     }
 }

@@ -1,5 +1,7 @@
-//! Users, sessions and the setup token.
+//! Users, their known networks, sessions and the setup token.
 
+mod known_networks;
+pub(crate) mod schema;
 mod sessions;
 mod setup_tokens;
 mod users;

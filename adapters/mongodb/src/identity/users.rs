@@ -1,5 +1,6 @@
 //! The user accounts.
 
+use super::known_networks::KnownNetworksDoc;
 use crate::{
     record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
     store::MongoStore,
@@ -14,7 +15,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::User,
+    identity::{KnownNetworks, User},
     shared::{Email, Text, UserId, Version},
 };
 use std::slice::from_ref;
@@ -105,7 +106,12 @@ impl UserQueries for MongoStore {
     }
 
     async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        let found = self.read().await?.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
-        Ok(found.map(|user| Credentials { user_id: user.id, password_hash: user.password_hash }))
+        let mut reader = self.read().await?;
+        let user = reader.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
+        // Also without an account, so that the time does not reveal whether there is one.
+        let user_id = user.as_ref().map_or_else(|| UserId::new(uuid::Uuid::nil()), |user| user.id);
+        let known = reader.by_id::<KnownNetworksDoc>(user_id.uuid()).await?;
+        let known_networks = known.unwrap_or_else(|| KnownNetworks::none(user_id));
+        Ok(user.map(|user| Credentials { user_id, password_hash: user.password_hash, known_networks }))
     }
 }

@@ -28,13 +28,13 @@ async fn exactly_the_burst_is_allowed_and_keys_are_independent() {
     let limit = Limit { burst: 3, period: HOUR };
     let mut verdicts = Vec::new();
     for _ in 0..5 {
-        verdicts.push(limits.take("a", limit).await.unwrap());
+        verdicts.push(limits.take("a", 1, limit).await.unwrap());
     }
     assert_eq!(verdicts.iter().map(|v| v.allowed).collect::<Vec<_>>(), [true, true, true, false, false]);
     assert_eq!(verdicts.iter().map(|v| v.remaining).collect::<Vec<_>>(), [2, 1, 0, 0, 0]);
     assert!(verdicts[4].retry_after > Duration::ZERO && verdicts[4].retry_after <= HOUR / 3);
     assert!(verdicts[4].reset_after <= HOUR);
-    assert_eq!(limits.take("b", limit).await.unwrap().remaining, 2);
+    assert_eq!(limits.take("b", 1, limit).await.unwrap().remaining, 2);
 }
 
 #[tokio::test]
@@ -50,12 +50,20 @@ async fn the_script_computes_the_same_numbers_as_the_kernel() {
             2 => Limit { burst: 3, period: Duration::from_micros(10_000_001) },
             _ => Limit { burst: 0, period: Duration::from_secs(1) },
         };
-        let interval = Gcra::new(limit).interval_micros();
+        let gcra = Gcra::new(limit);
+        let interval = gcra.cost_micros(1);
         now += [0, 0, interval - 1, 1, interval / 3, 0, 2 * interval][usize::try_from(step % 7).unwrap()];
-        let (allowed, debt) = Gcra::new(limit).take(full_at.saturating_sub(now));
+        let cost = [1, 2, 1, 0, 60, 1, 1, 3, 1, u32::MAX, 1][usize::try_from(step % 11).unwrap()];
+        if step % 5 == 0 {
+            let debt = gcra.give_back(full_at.saturating_sub(now), cost);
+            full_at = now + debt;
+            assert_eq!(limits.give_back_at("a", cost, limit, Some(now)).await.unwrap(), debt, "step {step}");
+            continue;
+        }
+        let (allowed, debt) = gcra.take(full_at.saturating_sub(now), cost);
         full_at = now + debt;
-        let verdict = limits.take_at("a", limit, Some(now)).await.unwrap();
-        assert_eq!(verdict, Gcra::new(limit).verdict(allowed, debt), "step {step}");
+        let verdict = limits.take_at("a", cost, limit, Some(now)).await.unwrap();
+        assert_eq!(verdict, gcra.verdict(allowed, debt, cost), "step {step}");
     }
 }
 
@@ -64,23 +72,25 @@ async fn a_clock_that_was_set_back_does_not_lock_callers_out() {
     let Some(limits) = server() else { return };
     let limit = Limit { burst: 1, period: Duration::from_secs(60) };
     let now = 1_790_000_000_000_000;
-    assert!(limits.take_at("a", limit, Some(now)).await.unwrap().allowed);
+    assert!(limits.take_at("a", 1, limit, Some(now)).await.unwrap().allowed);
     let back = now - 86_400_000_000;
-    let refused = limits.take_at("a", limit, Some(back)).await.unwrap();
+    let refused = limits.take_at("a", 1, limit, Some(back)).await.unwrap();
     assert_eq!((refused.allowed, refused.retry_after), (false, Duration::from_secs(60)));
-    assert!(limits.take_at("a", limit, Some(back + 60_000_000)).await.unwrap().allowed);
+    assert!(limits.take_at("a", 1, limit, Some(back + 60_000_000)).await.unwrap().allowed);
 }
 
 #[tokio::test]
 async fn a_key_lives_until_its_bucket_is_full_again() {
     let Some(limits) = server() else { return };
     let limit = Limit { burst: 2, period: HOUR };
-    limits.take("a", limit).await.unwrap();
+    limits.take("a", 1, limit).await.unwrap();
     let (least, most) = (1_700_000, 1_800_000);
     let left = milliseconds_to_live(&limits, "a").await;
     assert!((least..=most).contains(&left), "{left} ms");
-    limits.take("none", Limit { burst: 0, period: HOUR }).await.unwrap();
+    limits.take("none", 1, Limit { burst: 0, period: HOUR }).await.unwrap();
     assert_eq!(milliseconds_to_live(&limits, "none").await, -2, "a bucket without debt has no key");
+    limits.give_back("a", 1, limit).await.unwrap();
+    assert_eq!(milliseconds_to_live(&limits, "a").await, -2, "the debt was given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -95,7 +105,7 @@ async fn of_200_tasks_of_two_instances_exactly_the_burst_is_allowed() {
             let (limits, start) = (Arc::clone(&instances[n % 2]), Arc::clone(&start));
             tokio::spawn(async move {
                 start.wait().await;
-                limits.take("a", Limit { burst: 32, period: HOUR }).await.unwrap().allowed
+                limits.take("a", 1, Limit { burst: 32, period: HOUR }).await.unwrap().allowed
             })
         })
         .collect();
@@ -110,17 +120,17 @@ async fn of_200_tasks_of_two_instances_exactly_the_burst_is_allowed() {
 async fn limits_work_again_after_a_broken_connection_and_a_lost_script() {
     let Some(limits) = server() else { return };
     let limit = Limit { burst: 100, period: HOUR };
-    limits.take("a", limit).await.unwrap();
+    limits.take("a", 1, limit).await.unwrap();
     let mut connection = limits.connection.clone();
     let id: i64 = redis::cmd("CLIENT").arg("ID").query_async(&mut connection).await.unwrap();
     redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut connection).await.unwrap();
-    assert!(limits.take("a", limit).await.is_ok(), "the script is sent again");
+    assert!(limits.take("a", 1, limit).await.is_ok(), "the script is sent again");
 
     let other = server().unwrap();
     let mut killer = other.connection.clone();
     redis::cmd("CLIENT").arg("KILL").arg("ID").arg(id).query_async::<()>(&mut killer).await.unwrap();
     let mut failures = 0;
-    while limits.take("a", limit).await.is_err() {
+    while limits.take("a", 1, limit).await.is_err() {
         failures += 1;
         assert!(failures < 20, "the connection never came back");
     }
@@ -132,7 +142,7 @@ async fn an_unreachable_address_is_unavailable_and_shows_no_password() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let limits = RedisLimits::connect(&format!("redis://skep:hunter2@127.0.0.1:{port}"), "p:").unwrap();
     for error in
-        [limits.take("a", Limit { burst: 1, period: HOUR }).await.unwrap_err(), limits.check().await.unwrap_err()]
+        [limits.take("a", 1, Limit { burst: 1, period: HOUR }).await.unwrap_err(), limits.check().await.unwrap_err()]
     {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         let cause = error.source().unwrap();
@@ -154,7 +164,7 @@ async fn a_server_that_never_answers_is_unavailable() {
         }
     });
     let limits = RedisLimits::connect(&format!("redis://{address}"), "p:").unwrap();
-    let asked = tokio::time::timeout(Duration::from_secs(30), limits.take("a", Limit { burst: 1, period: HOUR }));
+    let asked = tokio::time::timeout(Duration::from_secs(30), limits.take("a", 1, Limit { burst: 1, period: HOUR }));
     assert!(matches!(asked.await.unwrap(), Err(StoreError::Unavailable(_))));
     server.abort();
 }

@@ -1,5 +1,7 @@
-//! Users, sessions and the setup token.
+//! Users, their known networks, sessions and the setup token.
 
+mod known_networks;
+pub(crate) mod migrations;
 mod sessions;
 mod setup_tokens;
 mod users;
@@ -7,5 +9,5 @@ mod users;
 use crate::declared::Declared;
 
 pub(crate) fn declared() -> Declared {
-    users::declared().and(sessions::declared()).and(setup_tokens::declared())
+    users::declared().and(known_networks::declared()).and(sessions::declared()).and(setup_tokens::declared())
 }

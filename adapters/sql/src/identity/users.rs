@@ -1,5 +1,6 @@
 //! The user accounts, each with its roles.
 
+use super::known_networks::read_networks;
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
@@ -61,9 +62,10 @@ static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
 static FIND_CREDENTIALS: Statement = Statement::both(
     "identity.user.find_credentials",
-    "SELECT id, password_hash FROM users WHERE email = $1",
+    "SELECT users.id, users.password_hash, known_networks.networks FROM users \
+     LEFT JOIN known_networks ON known_networks.user_id = users.id WHERE users.email = $1",
     &[Kind::Text],
-    &[Kind::Uuid, Kind::Text],
+    &[Kind::Uuid, Kind::Text, Kind::Bytes],
 );
 
 pub(super) fn declared() -> Declared {
@@ -95,7 +97,9 @@ fn read_view(row: &mut Row) -> Result<UserView, StoreError> {
 }
 
 fn read_credentials(row: &mut Row) -> Result<Credentials, StoreError> {
-    Ok(Credentials { user_id: UserId::new(row.uuid()?), password_hash: row.text()? })
+    let (user_id, password_hash) = (UserId::new(row.uuid()?), row.text()?);
+    let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
+    Ok(Credentials { user_id, password_hash, known_networks })
 }
 
 /// One row for each role, even if it is listed twice.

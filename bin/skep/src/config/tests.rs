@@ -1,4 +1,5 @@
 use super::*;
+use skep_application::identity::SessionPolicy;
 use skep_http::edge::ClientLimits;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ fn nothing_is_needed() {
     assert_eq!((config.host.is_loopback(), config.port, config.store), (true, 8080, StoreChoice::Sqlite));
     assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
     assert_eq!(config.limits, RequestLimits::default());
+    assert_eq!(config.policies.sessions, SessionPolicy::default());
     assert_eq!((config.timeouts, config.bodies), (Timeouts::default(), BodyLimits::default()));
     let limits = skep_http::edge::Limits::default();
     assert_eq!((config.max_connections, config.http2_streams), (limits.max_connections, limits.http2_max_streams));

@@ -10,7 +10,7 @@ use shop::{Dice, Shop};
 use skep_application::{
     App, Policies, Ports,
     catalog::{CreateProductCommand, MoneyInput, ProductSort, ProductSortKey},
-    identity::{AccountInput, CreateUserCommand, HashError, PasswordHasher, RegisterUserCommand},
+    identity::{AccountInput, CreateUserCommand, HashCaller, HashError, PasswordHasher, RegisterUserCommand},
     kernel::{Actor, BoxError, PageRequest, Precondition},
     ordering::{CancelOrderCommand, OrderLineInput, OrderPolicy, PlaceOrderCommand},
 };
@@ -81,12 +81,12 @@ struct OneHash {
 
 #[async_trait::async_trait]
 impl PasswordHasher for OneHash {
-    async fn hash(&self, password: String) -> Result<String, HashError> {
-        self.hash.get_or_try_init(|| self.real.hash(password)).await.cloned()
+    async fn hash(&self, caller: HashCaller, password: String) -> Result<String, HashError> {
+        self.hash.get_or_try_init(|| self.real.hash(caller, password)).await.cloned()
     }
 
-    async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, HashError> {
-        self.real.verify(password, hash).await
+    async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
+        self.real.verify(caller, password, hash).await
     }
 }
 

@@ -1,5 +1,6 @@
-//! Clauses of identity: accounts, sessions and setup tokens.
+//! Clauses of identity: accounts, their known networks, sessions and setup tokens.
 
+mod known_networks;
 mod session_queries;
 mod sessions;
 mod setup_tokens;
@@ -12,7 +13,8 @@ use crate::{
 };
 use skep_application::{
     identity::{
-        IdentityStore, IdentityTx, SessionQueries, SessionRepository, SetupTokenRepository, UserQueries, UserRepository,
+        IdentityStore, IdentityTx, KnownNetworkRepository, SessionQueries, SessionRepository, SetupTokenRepository,
+        UserQueries, UserRepository,
     },
     kernel::{Begin, Key, StoreError, Transaction, TxMode},
 };
@@ -32,6 +34,13 @@ part! {
 }
 
 part! {
+    /// A store of accounts and the networks that they have logged in from.
+    KnownNetworkLists of IdentityStore: KnownNetworkListsUnit of IdentityTx {
+        users: UserRepository, known_networks: KnownNetworkRepository
+    }, UserQueries
+}
+
+part! {
     /// A store of the one-time setup token.
     SetupTokens of IdentityStore: SetupTokensUnit of IdentityTx { setup_tokens: SetupTokenRepository }
 }
@@ -48,6 +57,12 @@ pub fn sessions() -> Vec<Clause<dyn Sessions>> {
     [sessions::clauses(), session_queries::clauses()].concat()
 }
 
+/// The clauses of `KnownNetworkRepository`.
+#[must_use]
+pub fn known_networks() -> Vec<Clause<dyn KnownNetworkLists>> {
+    known_networks::clauses()
+}
+
 /// The clauses of `SetupTokenRepository`.
 #[must_use]
 pub fn setup_tokens() -> Vec<Clause<dyn SetupTokens>> {
@@ -61,6 +76,7 @@ pub fn clauses() -> Vec<Clause<dyn IdentityStore>> {
         of(users(), |store| Arc::new(Whole(store))),
         of(sessions(), |store| Arc::new(Whole(store))),
         sessions::whole(),
+        of(known_networks(), |store| Arc::new(Whole(store))),
         of(setup_tokens(), |store| Arc::new(Whole(store))),
     ]
     .concat()

@@ -18,7 +18,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::User,
+    identity::{KnownNetworks, User},
     shared::{Email, Text, Timestamp, UserId, Version},
 };
 use std::slice::from_ref;
@@ -165,7 +165,8 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
     let (one, other) = (sample::user()?, User { password_hash: "$argon2id$other".into(), ..sample::user()? });
     put(&*given.store, &[one.clone(), other.clone()]).await?;
     for user in [one, other] {
-        let expected = Credentials { user_id: user.id, password_hash: user.password_hash };
+        let known_networks = KnownNetworks::none(user.id);
+        let expected = Credentials { user_id: user.id, password_hash: user.password_hash, known_networks };
         equal(given.store.queries().find_credentials(&user.email).await?, Some(expected))?;
     }
     equal(given.store.queries().find_credentials(&sample::user()?.email).await?, None)

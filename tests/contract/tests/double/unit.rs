@@ -4,7 +4,10 @@ use super::{Done, Flaw};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
-    identity::{SessionRepository, SetupToken, SetupTokenRepository, UserRepository, constraints::SETUP_TOKEN},
+    identity::{
+        KnownNetworkRepository, SessionRepository, SetupToken, SetupTokenRepository, UserRepository,
+        constraints::SETUP_TOKEN,
+    },
     kernel::{
         Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, Outbox, OutboxEvent, StoreError, Transaction, TxMode,
         Units as _,
@@ -14,7 +17,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
-    identity::{Session, User},
+    identity::{KnownNetworks, Session, User},
     ordering::Order,
     shared::{Email, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
 };
@@ -210,6 +213,20 @@ impl SessionRepository for FlawedUnit {
         let swept = through!(self, SessionRepository::sweep(until, limit))?;
         self.bend(|state| state.sessions.append(&mut kept)).await?;
         Ok(swept)
+    }
+}
+
+#[async_trait]
+impl KnownNetworkRepository for FlawedUnit {
+    async fn find(&mut self, id: UserId) -> Done<Option<KnownNetworks>> {
+        through!(self, KnownNetworkRepository::find(id))
+    }
+    async fn replace(&mut self, networks: &KnownNetworks) -> Done<()> {
+        through!(self, KnownNetworkRepository::replace(networks))
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
+        through!(self, KnownNetworkRepository::sweep(until, limit))
     }
 }
 

@@ -2,14 +2,16 @@
 
 use crate::{
     Journey, Needs,
-    shop::{LOGIN, ORDERS, PRODUCTS, PROFILE, SETUP, Shop, credentials, log_in, with_token},
+    shop::{LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, credentials, email, log_in, with_token},
 };
-use skep_journeys::{Deployment, PATIENCE, Store, Wire, wait_for};
+use serde_json::{Value, json};
+use skep_journeys::{Answer, Deployment, PATIENCE, Server, Store, Wire, wait_for};
 use std::{env, sync::mpsc, thread, time::Instant};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("limits::in_flight", requests_of_one_user_at_the_same_time_are_limited),
-    Journey::new("limits::log_ins", log_ins_to_one_account_are_limited),
+    Journey::new("limits::log_ins", wrong_passwords_of_one_client_do_not_keep_the_owner_out),
+    Journey::new("limits::networks", a_large_ipv6_network_is_limited_as_a_whole),
     Journey::new("limits::shared", two_instances_count_together).needing(Needs::ServerAndRedis),
     Journey::new("limits::redis_away", requests_go_on_without_redis).needing(Needs::Redis),
 ];
@@ -21,21 +23,55 @@ pub(crate) fn redis() -> Result<String, &'static str> {
     env::var("SKEP_TEST_REDIS_URL").map_err(|_| "SKEP_TEST_REDIS_URL")
 }
 
-fn log_ins_to_one_account_are_limited(store: &Store) {
+/// Tries to log in from this address, through a proxy.
+fn attempt(server: &Server, address: &str, body: Value) -> Answer {
+    server.visitor().post(LOGIN).header("x-forwarded-for", address).json(body).send()
+}
+
+fn wrong() -> Value {
+    json!({ "email": email("ada"), "password": format!("{PASSWORD}?") })
+}
+
+fn wrong_passwords_of_one_client_do_not_keep_the_owner_out(store: &Store) {
     let mut deployment = Deployment::new(store);
     deployment.set("SKEP_LOGIN_ATTEMPTS", "3");
+    deployment.set("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "12");
+    deployment.set("SKEP_TRUSTED_PROXIES", "127.0.0.0/8");
     let shop = Shop::open_on(deployment);
+    let (home, attacker) = ("192.0.2.1", "198.51.100.1");
     shop.user("ada");
     let start = Instant::now();
-    let log_in = || shop.server.visitor().post(LOGIN).json(credentials("ada")).send();
-    // `shop.user` used the first of three attempts. Every 20 s another one is allowed.
-    let allowed = (0_u64..).take_while(|_| log_in().status == 200).count();
+    // Every 20 s another attempt is allowed.
+    let verified = (0_u64..).take_while(|_| attempt(&shop.server, attacker, wrong()).status == 401).count();
     let refilled = usize::try_from(start.elapsed().as_secs() / 20 + 1).expect("a number");
-    assert!((2..=2 + refilled).contains(&allowed), "{allowed}");
-    let refused = log_in().refused(429, "rate_limited");
+    assert!((3..=3 + refilled).contains(&verified), "{verified}");
+    let refused = attempt(&shop.server, attacker, wrong()).refused(429, "rate_limited");
     assert!(refused.header("retry-after").is_some(), "{refused:?}");
+    // The owner comes from elsewhere. Right passwords cost no attempt.
+    (0..5).for_each(|_| drop(attempt(&shop.server, home, credentials("ada")).expect(200)));
+
+    // Even if many clients use up the attempts of the account, a known address is let through.
+    let is_used_up = |host: u32| attempt(&shop.server, &format!("203.0.113.{}", host % 256), wrong()).status == 429;
+    assert!((0..256).any(is_used_up), "the attempts of the account are limited");
+    attempt(&shop.server, home, credentials("ada")).expect(200);
     log_in_of_another(&shop);
     shop.server.stop();
+}
+
+fn a_large_ipv6_network_is_limited_as_a_whole(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_LIMIT_CREDENTIALS", "1");
+    deployment.set("SKEP_TRUSTED_PROXIES", "127.0.0.0/8");
+    deployment.set("SKEP_LIMIT_NETWORK_56", "2");
+    deployment.set("SKEP_LIMIT_NETWORK_48", "3");
+    let server = deployment.start();
+    let start = Instant::now();
+    let verified =
+        (0..).take_while(|site| attempt(&server, &format!("2001:db8:1:{site:x}00::1"), wrong()).status == 401);
+    let (verified, refilled) = (verified.count(), start.elapsed().as_secs() / 20 + 1);
+    assert!((3..=3 + refilled).contains(&(verified as u64)), "{verified}");
+    attempt(&server, "2001:db8:2::1", wrong()).refused(401, "invalid_credentials");
+    server.stop();
 }
 
 fn log_in_of_another(shop: &Shop) {

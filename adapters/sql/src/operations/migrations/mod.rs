@@ -15,8 +15,12 @@ use skep_application::{
 use std::{future::Future, pin::Pin};
 
 /// The sets of this program, in the order in which they run.
-pub(crate) const SETS: &[SqlSet] =
-    &[foundation::SET, crate::catalog::migrations::SET, crate::ordering::migrations::SET];
+pub(crate) const SETS: &[SqlSet] = &[
+    foundation::SET,
+    crate::catalog::migrations::SET,
+    crate::ordering::migrations::SET,
+    crate::identity::migrations::SET,
+];
 
 /// A set of migrations, the same for both engines.
 pub type SqlSet = MigrationSet<SqlStep>;

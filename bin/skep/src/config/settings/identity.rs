@@ -7,7 +7,9 @@ use crate::config::{
     setting::{A_MINUTE, Setting, Shape},
 };
 use skep_application::{Policies, identity::SessionPolicy};
-use skep_domain::identity::PasswordPolicy;
+use skep_domain::identity::{KnownNetworkPolicy, KnownNetworks, PasswordPolicy};
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) const IDENTITY: ContextSettings = ContextSettings { settings: SETTINGS, read };
 
@@ -15,7 +17,19 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LOGIN_ATTEMPTS", "limits.login_attempts", Shape::Number)
         .default("10")
         .form(A_MINUTE, "10")
-        .doc("The most logins per minute to one account."),
+        .doc("The most wrong passwords per minute for one account from one address, and the most logins to it at the same time. Right passwords do not count."),
+    Setting::new("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "limits.login_account_attempts", Shape::Number)
+        .default("300")
+        .form(A_MINUTE, "300")
+        .doc("The most wrong passwords per minute for one account from all addresses. Addresses that the account has logged in from before are let through. Set it far higher than SKEP_LOGIN_ATTEMPTS, so that one client cannot keep the owner out."),
+    Setting::new("SKEP_KNOWN_NETWORKS", "identity.known_networks", Shape::Number)
+        .default("10")
+        .form("a number from 0 to 32", "10")
+        .doc("How many addresses an account remembers that it has logged in from, as keyed hashes. With 0, none is remembered."),
+    Setting::new("SKEP_KNOWN_NETWORK_DAYS", "identity.known_network_days", Shape::Number)
+        .default("90")
+        .form("days from 1 to 3650", "90")
+        .doc("How long an account remembers an address after the last login from there."),
     Setting::new("SKEP_PASSWORD_MIN_LENGTH", "identity.password_min_length", Shape::Number)
         .default("15")
         .form("a number from 8 to 64", "15")
@@ -31,10 +45,18 @@ const SETTINGS: &[Setting] = &[
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
+    let days = source.required("SKEP_KNOWN_NETWORK_DAYS", |text| text.parse().ok().filter(|n| (1..=3_650).contains(n)));
+    let known_networks = KnownNetworkPolicy {
+        most: source.required("SKEP_KNOWN_NETWORKS", |text| text.parse().ok().filter(|n| *n <= KnownNetworks::MOST)),
+        age_millis: i64::from(days) * DAY_MILLIS,
+    };
     policies.sessions = SessionPolicy {
         token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
         session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
         attempts: source.required("SKEP_LOGIN_ATTEMPTS", a_minute),
+        account_attempts: source.required("SKEP_LOGIN_ACCOUNT_ATTEMPTS", a_minute),
+        known_networks,
+        ..policies.sessions
     };
     policies.passwords =
         source.required("SKEP_PASSWORD_MIN_LENGTH", |text| PasswordPolicy::with_min_chars(text.parse().ok()?));

@@ -3,6 +3,7 @@
 use crate::config::setting::{A_MINUTE, Setting, Shape};
 
 const TIMEOUT: &str = "seconds from 1 to 3600";
+const TIMES: &str = "a number from 1 to 65536";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_CONFIG", "", Shape::Text)
@@ -136,4 +137,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("16")
         .form("a number, at least 1", "16")
         .doc("The most requests of one user that an instance works on at the same time. Others wait."),
+    Setting::new("SKEP_LIMIT_NETWORK_56", "limits.network_56", Shape::Number)
+        .default("4")
+        .form(TIMES, "4")
+        .doc("How many times the limits of one address all addresses of an IPv6 network of 56 bits have together. An address means a network of 64 bits for IPv6."),
+    Setting::new("SKEP_LIMIT_NETWORK_48", "limits.network_48", Shape::Number)
+        .default("16")
+        .form(TIMES, "16")
+        .doc("How many times the limits of one address all addresses of an IPv6 network of 48 bits have together."),
+    Setting::new("SKEP_HASH_WAIT", "limits.hash_wait", Shape::Number)
+        .default("2")
+        .form("seconds from 1 to 30", "2")
+        .doc("How long a login or a registration may wait until its password is hashed. As many may wait as can be hashed in this time. Further ones are answered 503."),
 ];

@@ -6,6 +6,10 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("skep_password_hash_running", "Passwords that are being hashed."),
     gauge("skep_password_hash_waiting", "Passwords that wait for a hasher."),
     gauge("skep_password_hash_workers", "The number of passwords that may be hashed at the same time."),
+    gauge(
+        "skep_password_hash_places",
+        "The number of passwords that may wait for a hasher: as many as can be hashed in `SKEP_HASH_WAIT`, by the measured time of a hash.",
+    ),
     counter(
         "skep_password_hash_rejected_total",
         "Passwords that were not hashed because too many waited or the wait was too long.",

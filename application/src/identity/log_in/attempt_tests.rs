@@ -1,0 +1,228 @@
+//! Who is let through, and who is not, when passwords are guessed.
+
+use super::*;
+use crate::{
+    identity::{MockAccessTokens, MockUserQueries, PasswordHasher},
+    kernel::{Limit, Verdict, WiderNetworks},
+    testing::*,
+};
+use async_trait::async_trait;
+use skep_domain::{
+    identity::{KnownNetworkPolicy, User},
+    shared::Network,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
+};
+
+/// Buckets that never fill up again by themselves.
+#[derive(Default)]
+struct Buckets(Mutex<HashMap<String, u32>>);
+
+#[async_trait]
+impl RateLimits for Buckets {
+    async fn take(&self, key: &str, cost: u32, limit: Limit) -> Result<Verdict, StoreError> {
+        let mut taken = self.0.lock().unwrap();
+        let taken = taken.entry(key.to_owned()).or_default();
+        let allowed = *taken + cost <= limit.burst;
+        *taken += if allowed { cost } else { 0 };
+        let remaining = limit.burst - *taken;
+        Ok(Verdict { allowed, remaining, retry_after: Duration::from_secs(6), reset_after: Duration::from_secs(60) })
+    }
+
+    async fn give_back(&self, key: &str, cost: u32, _: Limit) -> Result<(), StoreError> {
+        let mut taken = self.0.lock().unwrap();
+        let taken = taken.get_mut(key).unwrap();
+        *taken = taken.checked_sub(cost).unwrap();
+        Ok(())
+    }
+}
+
+/// A hasher that notes its callers.
+#[derive(Default)]
+struct Hasher {
+    callers: Mutex<Vec<HashCaller>>,
+    started: AtomicUsize,
+    is_busy: bool,
+    never_ends: bool,
+}
+
+#[async_trait]
+impl PasswordHasher for Hasher {
+    async fn hash(&self, _: HashCaller, _: String) -> Result<String, HashError> {
+        Err(HashError::Busy)
+    }
+
+    async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
+        self.started.fetch_add(1, Ordering::SeqCst);
+        self.callers.lock().unwrap().push(caller);
+        if self.never_ends {
+            std::future::pending::<()>().await;
+        }
+        if self.is_busy { Err(HashError::Busy) } else { Ok(hash == Some(hash_of(&password))) }
+    }
+}
+
+/// The use case, with Ada's account.
+struct Scene {
+    house: House,
+    hasher: Arc<Hasher>,
+    log_in: LogIn,
+}
+
+impl Scene {
+    fn new(policy: SessionPolicy, hasher: Hasher, known: Option<KnownNetworks>) -> Self {
+        let house = House { user: Some(ada()), known_networks: known.clone(), ..House::default() };
+        let (mut users, mut tokens) = (MockUserQueries::new(), MockAccessTokens::new());
+        users.expect_find_credentials().returning(move |email| {
+            let User { id: user_id, password_hash, .. } = ada();
+            let known_networks = known.clone().unwrap_or_else(|| KnownNetworks::none(user_id));
+            Ok((email.as_str() == ADDRESS).then_some(Credentials { user_id, password_hash, known_networks }))
+        });
+        tokens.expect_issue().returning(|_| Ok("token".to_owned()));
+        let hasher = Arc::new(hasher);
+        let accounts = Accounts { hasher: hasher.clone(), ..accounts(hashing(0)).0 };
+        let units = Scripted::of((0..60).map(|_| house.open()));
+        let (users, tokens, limits) = (Arc::new(users), Arc::new(tokens), Arc::<Buckets>::default());
+        let log_in = LogIn::new(units, users, accounts, tokens, limits, fingerprints(), policy);
+        Self { house, hasher, log_in }
+    }
+
+    fn with(policy: SessionPolicy) -> Self {
+        Self::new(policy, Hasher::default(), None)
+    }
+
+    /// Tries to log in from this address. Returns the code of the refusal, or `ok`.
+    async fn attempt(&self, address: &str, email: &str, password: &str) -> &'static str {
+        code(&self.log_in.execute(&from(address), command(email, password)).await)
+    }
+}
+
+fn from(address: &str) -> Actor {
+    Actor { network: Network::of(address.parse().unwrap()), ..visitor() }
+}
+
+fn command(email: &str, password: &str) -> LogInCommand {
+    LogInCommand { email: email.to_owned(), password: password.to_owned() }
+}
+
+/// Limits of this many attempts, per address and per account.
+fn policy(attempts: u32, account_attempts: u32) -> SessionPolicy {
+    let limit = |burst| Limit { burst, period: Duration::from_secs(60) };
+    SessionPolicy { attempts: limit(attempts), account_attempts: limit(account_attempts), ..SessionPolicy::default() }
+}
+
+const ATTACKER: &str = "198.51.100.1";
+const HOME: &str = "192.0.2.1";
+
+#[tokio::test]
+async fn wrong_passwords_from_one_network_do_not_keep_the_owner_out() {
+    let scene = Scene::with(policy(3, 100));
+    let mut codes = Vec::new();
+    for _ in 0..5 {
+        codes.push(scene.attempt(ATTACKER, ADDRESS, "wrong").await);
+    }
+    assert_eq!(codes[..3], ["invalid_credentials"; 3]);
+    assert_eq!(codes[3..], ["rate_limited"; 2]);
+    assert_eq!(scene.attempt(ATTACKER, ADDRESS, PASSWORD).await, "rate_limited", "also the right one");
+    assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "ok");
+}
+
+#[tokio::test]
+async fn attempts_from_all_networks_are_limited_and_a_known_network_is_let_through() {
+    let (attempts, now) =
+        (LoginAttempts::new(Arc::<Buckets>::default(), fingerprints()), fixed_runtime().0.clock.now());
+    let mark = attempts.mark(&ada().email, from(HOME).network);
+    let known = KnownNetworks::none(ada().id).after_login(mark, now, &KnownNetworkPolicy::default());
+    let scene = Scene::new(policy(3, 5), Hasher::default(), known);
+    for host in 0..5 {
+        assert_eq!(scene.attempt(&format!("198.51.100.{host}"), ADDRESS, "wrong").await, "invalid_credentials");
+    }
+    assert_eq!(scene.attempt("203.0.113.1", ADDRESS, PASSWORD).await, "rate_limited");
+    assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "ok");
+    let caller = *scene.hasher.callers.lock().unwrap().last().unwrap();
+    assert_eq!(caller, HashCaller { network: from(HOME).network, is_known: true });
+    // A known network has the limit of its own.
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(scene.attempt(HOME, ADDRESS, "wrong").await);
+    }
+    assert_eq!(codes, ["invalid_credentials", "invalid_credentials", "invalid_credentials", "rate_limited"]);
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_gets_the_same_answers_after_the_same_work() {
+    let mut seen = Vec::new();
+    for email in [ADDRESS, "stranger@example.com"] {
+        let scene = Scene::with(policy(2, 5));
+        let mut codes = Vec::new();
+        for attempt in 0..9 {
+            codes.push(scene.attempt(&format!("198.51.100.{}", attempt % 3), email, "wrong").await);
+        }
+        seen.push((codes, scene.hasher.callers.lock().unwrap().clone()));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0].1.len(), 5);
+}
+
+#[tokio::test]
+async fn a_right_password_costs_no_attempt() {
+    let scene = Scene::with(policy(1, 1));
+    for _ in 0..50 {
+        assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "ok");
+    }
+    assert_eq!(scene.attempt(HOME, ADDRESS, "wrong").await, "invalid_credentials");
+    assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "rate_limited");
+}
+
+#[tokio::test]
+async fn an_attempt_that_the_hashers_had_no_time_for_costs_nothing() {
+    let scene = Scene::new(policy(1, 1), Hasher { is_busy: true, ..Hasher::default() }, None);
+    for _ in 0..20 {
+        assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "hashers_busy");
+    }
+}
+
+#[tokio::test]
+async fn attempts_count_before_the_password_is_verified_so_parallel_guesses_do_not_pass() {
+    let scene = Scene::new(policy(10, 100), Hasher { never_ends: true, ..Hasher::default() }, None);
+    let actor = from(ATTACKER);
+    let mut guesses: Vec<_> = (0..100).map(|_| Box::pin(scene.log_in.execute(&actor, command(ADDRESS, "?")))).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let waiting = guesses.iter_mut().filter_map(|guess| guess.as_mut().poll(&mut context).is_pending().then_some(()));
+    assert_eq!(waiting.count(), 10);
+    assert_eq!(scene.hasher.started.load(Ordering::SeqCst), 10);
+}
+
+#[tokio::test]
+async fn a_large_ipv6_network_does_not_have_the_attempts_of_all_its_addresses() {
+    let networks = WiderNetworks { times_56: 2, times_48: 4 };
+    let scene = Scene::with(SessionPolicy { networks, ..policy(3, 1_000) });
+    for network in 0..40 {
+        for _ in 0..3 {
+            scene.attempt(&format!("2001:db8:1:{:x}::1", network * 64), ADDRESS, "wrong").await;
+        }
+    }
+    assert_eq!(scene.hasher.started.load(Ordering::SeqCst), 12, "four times the attempts of an address");
+    assert_eq!(scene.attempt("2001:db8:2::1", ADDRESS, PASSWORD).await, "ok");
+}
+
+#[tokio::test]
+async fn a_log_in_records_its_network_unless_that_was_recorded_recently() {
+    let scene = Scene::with(SessionPolicy::default());
+    assert_eq!(scene.attempt(HOME, ADDRESS, PASSWORD).await, "ok");
+    let known = scene.house.seen.one::<KnownNetworks>("known_networks.replace");
+    assert_eq!((known.user_id, known.len()), (ada().id, 1));
+
+    let again = Scene::new(SessionPolicy::default(), Hasher::default(), Some(known));
+    assert_eq!(again.attempt(HOME, ADDRESS, PASSWORD).await, "ok");
+    assert!(again.house.seen.all::<KnownNetworks>("known_networks.replace").is_empty());
+    assert!(again.hasher.callers.lock().unwrap()[0].is_known);
+    assert_eq!(again.attempt(ATTACKER, ADDRESS, PASSWORD).await, "ok");
+    assert_eq!(again.house.seen.one::<KnownNetworks>("known_networks.replace").len(), 2);
+}
