@@ -25,7 +25,17 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
     (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
     (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
+    (flaw("operations.instance_key.insert", "$6", "$6 - $6"), "instance_keys", "values_survive_oldest_first"),
+    (flaw(MIGRATIONS, "WHERE state <> 'retired'", ""), "instance_keys", ONE_NEXT),
+    (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES),
+    (flaw("operations.instance_key.retire", "purpose IN", "'none' NOT IN"), "instance_keys", WITHOUT_ACTIVE),
+    (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
+    (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
 ];
+const ONE_NEXT: &str = "a_purpose_has_one_next_key_and_any_number_of_retired_ones";
+const STILL_AS_READ: &str = "content_is_replaced_only_if_it_is_as_it_was_read";
+const REPLACES: &str = "a_next_key_replaces_the_active_one";
+const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";

@@ -115,6 +115,14 @@ impl Service {
         token.ok_or_else(|| Failure::new(format!("{email}: {} {}", reply.status, reply.body)))
     }
 
+    /// Stores a next key of access tokens. Returns whether it was stored.
+    ///
+    /// # Errors
+    /// If the keys cannot be read or written.
+    pub async fn rotate_keys(&self) -> Result<bool, Failure> {
+        Ok(self.skep.rotate_keys().await?)
+    }
+
     /// Closes the service.
     pub async fn stop(self) {
         self.skep.close().await;

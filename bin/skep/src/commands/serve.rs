@@ -2,12 +2,16 @@
 
 use crate::{
     Skep,
+    causes::with_causes,
     config::Config,
     listen::listen,
     telemetry::{Metrics, OpenTelemetry, Telemetry},
     waiting::report_redis,
 };
-use skep_application::kernel::{Actor, BoxError, Runtime};
+use skep_application::{
+    kernel::{Actor, BoxError, Runtime},
+    operations::KeyRotation,
+};
 use skep_http::{
     Api, ApiConfig,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
@@ -44,7 +48,8 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &metrics, &telemetry));
     let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());
     welcome(&skep, &url, address, config, token.as_deref());
-    let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
+    let skep = Arc::new(skep);
+    let background = tokio::spawn(keep_tidy(skep.clone(), metrics, telemetry.clone(), shutdown.clone()));
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {
@@ -117,20 +122,20 @@ fn welcome(skep: &Skep, url: &str, address: SocketAddr, config: &Config, token: 
     }
 }
 
-/// Deletes expired rows, and keeps the metrics small.
-async fn keep_tidy(
-    app: Arc<skep_application::App>,
-    metrics: Metrics,
-    telemetry: Arc<Telemetry>,
-    shutdown: CancellationToken,
-) {
+/// Deletes expired rows, reads the keys again, and keeps the metrics small.
+async fn keep_tidy(skep: Arc<Skep>, metrics: Metrics, telemetry: Arc<Telemetry>, shutdown: CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    let mut keys = tokio::time::interval(KeyRotation::READ_EVERY);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = upkeep.tick() => metrics.run_upkeep(),
-            _ = sweep.tick() => match app.sweep_expired.execute().await {
+            _ = keys.tick() => if let Err(error) = skep.refresh_keys().await {
+                let cause = with_causes(&error, ": ");
+                tracing::warn!(%cause, "could not read the keys again; those that were read before stay in use");
+            },
+            _ = sweep.tick() => match skep.app.sweep_expired.execute().await {
                 Ok(swept) if swept.is_empty() => {}
                 Ok(swept) => tracing::info!(%swept, "deleted expired rows"),
                 Err(error) => tracing::warn!(%error, "could not delete expired rows"),

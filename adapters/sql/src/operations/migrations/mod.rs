@@ -1,6 +1,7 @@
 //! The migrations of both engines, and their runner.
 
 mod foundation;
+mod keys;
 mod record;
 
 use crate::{Engine, Row, SqlConnection, SqlSchema, SqlStore, Statement, Value};
@@ -15,7 +16,7 @@ use skep_application::{
 use std::{future::Future, pin::Pin};
 
 /// The sets of this program, in the order in which they run.
-pub(crate) const SETS: &[SqlSet] = &[foundation::SET, crate::catalog::migrations::SET];
+pub(crate) const SETS: &[SqlSet] = &[foundation::SET, crate::catalog::migrations::SET, keys::SET];
 
 /// A set of migrations, the same for both engines.
 pub type SqlSet = MigrationSet<SqlStep>;
