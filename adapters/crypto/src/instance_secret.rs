@@ -90,7 +90,7 @@ impl InstanceSecret {
     /// The secret in hexadecimal, for a file.
     #[must_use]
     pub fn to_text(&self) -> String {
-        self.0.expose_secret().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.0.expose_secret())
     }
 
     /// Encrypts and authenticates with AES-256-GCM under a key that is derived from the secret. `context` names the
@@ -133,6 +133,14 @@ impl InstanceSecret {
         Ok(plaintext.to_vec())
     }
 
+    /// The id of the secret, as in [`sealed_with`]. It reveals nothing about the secret.
+    ///
+    /// # Errors
+    /// `Failed` if it cannot be derived.
+    pub fn id(&self) -> Result<String, SealError> {
+        Ok(hex(&self.derive()?.secret_id))
+    }
+
     fn derive(&self) -> Result<Derived, SealError> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"skep instance secret 1");
         let root = salt.extract(self.0.expose_secret());
@@ -143,6 +151,18 @@ impl InstanceSecret {
             .map_err(|_| SealError::Failed)?;
         Ok(Derived { aead: LessSafeKey::new(UnboundKey::from(aead)), secret_id })
     }
+}
+
+/// The id of the secret that opens the data, in hexadecimal: the data was sealed with the instance secret that has this
+/// id. Returns `None` if the data is of no known form.
+#[must_use]
+pub fn sealed_with(sealed: &[u8]) -> Option<String> {
+    let (header, _) = sealed.split_at_checked(HEADER_LEN)?;
+    (header[0] == VERSION).then(|| hex(&header[1..=SECRET_ID_LEN]))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The additional data: everything before the ciphertext is authenticated, too.
@@ -208,6 +228,18 @@ mod tests {
         assert_eq!(other().open("key|a", &sealed), Err(SealError::WrongSecret));
         assert!(!sealed.windows(6).any(|window| window == b"inside"));
         assert_ne!(secret().seal("key|a", b"inside").unwrap(), sealed, "a fresh nonce each time");
+    }
+
+    #[test]
+    fn sealed_data_names_the_secret_that_opens_it() {
+        let (ours, theirs) = (secret().seal("c", b"a").unwrap(), other().seal("c", b"a").unwrap());
+        assert_eq!(sealed_with(&ours), Some(secret().id().unwrap()));
+        assert_eq!(sealed_with(&theirs), Some(other().id().unwrap()));
+        assert_ne!(sealed_with(&ours), sealed_with(&theirs));
+        assert!(!secret().to_text().contains(&secret().id().unwrap()));
+        for unknown in [&[] as &[u8], &[1; HEADER_LEN - 1], &[2; 99]] {
+            assert_eq!(sealed_with(unknown), None);
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use skep_application::{
     kernel::{Random, Runtime, StoreError},
-    operations::{InstanceKeys, KeyPurpose, SealedKey},
+    operations::{InstanceKeys, KeyPurpose, KeyState, SealedKey},
     testing::fixed_runtime,
 };
+use skep_domain::shared::Timestamp;
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicBool, AtomicU64, Ordering},
@@ -83,16 +84,42 @@ impl InstanceKeys for MemoryKeys {
         Ok(self.keys.lock().unwrap().clone())
     }
 
-    async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
+    async fn insert_key(&self, key: &SealedKey) -> Result<bool, StoreError> {
         tokio::task::yield_now().await;
         let mut keys = self.keys.lock().unwrap();
         keys.extend(self.another.lock().unwrap().take());
-        if keys.iter().any(|kept| kept.purpose == key.purpose) {
+        if keys.iter().any(|kept| (kept.purpose, kept.state) == (key.purpose, key.state)) {
             return Ok(false);
         }
         if !self.forgets.load(Ordering::SeqCst) {
             keys.push(key.clone());
         }
         Ok(true)
+    }
+
+    async fn activate_key(&self, id: &str, expires_at: Timestamp) -> Result<bool, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        let purpose = keys.iter().find(|key| key.id == id && key.state == KeyState::Next).map(|key| key.purpose);
+        for key in keys.iter_mut().filter(|key| Some(key.purpose) == purpose) {
+            match key.state {
+                KeyState::Active => key.state = KeyState::Retired { expires_at },
+                KeyState::Next => key.state = KeyState::Active,
+                KeyState::Retired { .. } => {}
+            }
+        }
+        Ok(purpose.is_some())
+    }
+
+    async fn reseal_key(&self, id: &str, from: &[u8], to: &[u8]) -> Result<bool, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        let key = keys.iter_mut().find(|key| key.id == id && key.sealed == from);
+        Ok(key.map(|key| key.sealed = to.to_vec()).is_some())
+    }
+
+    async fn delete_expired_keys(&self, until: Timestamp) -> Result<u64, StoreError> {
+        let mut keys = self.keys.lock().unwrap();
+        let before = keys.len();
+        keys.retain(|key| key.state.expires_at().is_none_or(|expires_at| expires_at > until));
+        Ok((before - keys.len()) as u64)
     }
 }

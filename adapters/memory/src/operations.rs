@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use skep_application::{
     kernel::{StoreError, Transaction as _, TxMode, Units as _},
     operations::{
-        AppliedStep, Down, FOUNDATION, InstanceKeys, MigrationError, MigrationSet, MigrationStatus, MigrationStep,
-        Migrations, SealedKey, StoreHealth, constraints::INSTANCE_KEY_ID, next_position,
+        AppliedStep, Down, FOUNDATION, InstanceKeys, KeyState, MigrationError, MigrationSet, MigrationStatus,
+        MigrationStep, Migrations, SealedKey, StoreHealth, constraints::INSTANCE_KEY_ID, next_position,
     },
 };
+use skep_domain::shared::Timestamp;
 
 /// The work of a migration step. The tables exist without any step, so most steps do nothing. A program that embeds the
 /// store can use a step to prepare data that it keeps elsewhere.
@@ -85,9 +86,11 @@ impl InstanceKeys for MemoryStore {
         Ok(keys)
     }
 
-    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
+    async fn insert_key(&self, key: &SealedKey) -> Done<bool> {
         self.change(|state| {
-            if state.instance_keys.iter().any(|other| other.purpose == key.purpose) {
+            let in_its_place =
+                |other: &SealedKey| other.purpose == key.purpose && other.state == key.state && !is_retired(other);
+            if state.instance_keys.iter().any(in_its_place) {
                 return Ok(false);
             }
             if state.instance_keys.iter().any(|other| other.id == key.id) {
@@ -98,6 +101,45 @@ impl InstanceKeys for MemoryStore {
         })
         .await
     }
+
+    async fn activate_key(&self, id: &str, expires_at: Timestamp) -> Done<bool> {
+        self.change(|state| {
+            let keys = &state.instance_keys;
+            let Some(next) = keys.iter().position(|key| key.id == id && key.state == KeyState::Next) else {
+                return Ok(false);
+            };
+            let purpose = keys[next].purpose;
+            let Some(active) = keys.iter().position(|key| key.purpose == purpose && key.state == KeyState::Active)
+            else {
+                return Ok(false);
+            };
+            state.instance_keys[active].state = KeyState::Retired { expires_at };
+            state.instance_keys[next].state = KeyState::Active;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn reseal_key(&self, id: &str, from: &[u8], to: &[u8]) -> Done<bool> {
+        self.change(|state| {
+            let key = state.instance_keys.iter_mut().find(|key| key.id == id && key.sealed == from);
+            Ok(key.map(|key| key.sealed = to.to_vec()).is_some())
+        })
+        .await
+    }
+
+    async fn delete_expired_keys(&self, until: Timestamp) -> Done<u64> {
+        self.change(|state| {
+            let before = state.instance_keys.len();
+            state.instance_keys.retain(|key| key.state.expires_at().is_none_or(|expires_at| expires_at > until));
+            Ok((before - state.instance_keys.len()) as u64)
+        })
+        .await
+    }
+}
+
+fn is_retired(key: &SealedKey) -> bool {
+    matches!(key.state, KeyState::Retired { .. })
 }
 
 #[async_trait]

@@ -8,8 +8,13 @@ use skep_application::{kernel::StoreError, operations::MigrationSet};
 use std::{future::Future, pin::Pin};
 
 /// The sets of this program, in the order in which they run.
-pub(crate) const SETS: &[MongoSet] =
-    &[foundation::SET, crate::catalog::schema::SET, crate::ordering::schema::SET, crate::identity::schema::SET];
+pub(crate) const SETS: &[MongoSet] = &[
+    foundation::SET,
+    crate::catalog::schema::SET,
+    crate::ordering::schema::SET,
+    crate::identity::schema::SET,
+    crate::operations::schema::SET,
+];
 
 /// A set of migrations for MongoDB.
 pub type MongoSet = MigrationSet<MongoStep>;
@@ -22,6 +27,13 @@ pub struct MongoStep(Work);
 enum Work {
     /// Creates collections with their validators and indexes.
     Collections(&'static [Collection]),
+    /// Changes collections of earlier steps: code, and then the indexes that are missing.
+    Change {
+        up: MongoCode,
+        indexes: &'static [Collection],
+        down: MongoCode,
+        indexes_before: &'static [Collection],
+    },
     Code {
         up: MongoCode,
         down: MongoCode,
@@ -44,18 +56,37 @@ impl MongoStep {
         Self(Work::Collections(collections))
     }
 
+    /// A step that changes collections of earlier steps. Each direction runs its code and then creates the indexes that
+    /// are missing.
+    pub(crate) const fn change(
+        up: MongoCode,
+        indexes: &'static [Collection],
+        down: MongoCode,
+        indexes_before: &'static [Collection],
+    ) -> Self {
+        Self(Work::Change { up, indexes, down, indexes_before })
+    }
+
     /// Applies the step, or completes it.
     pub(crate) async fn apply(&self, executor: &mut Executor) -> Result<(), StoreError> {
         match self.0 {
             Work::Collections(collections) => make(executor, collections).await,
+            Work::Change { up, indexes, .. } => {
+                up(&mut MongoSchema(executor)).await?;
+                make(executor, indexes).await
+            }
             Work::Code { up, .. } => up(&mut MongoSchema(executor)).await,
         }
     }
 
-    /// Reverts the step and deletes all data in its collections.
+    /// Reverts the step and deletes all data in the collections that it created.
     pub(crate) async fn take_back(&self, executor: &mut Executor) -> Result<(), StoreError> {
         match self.0 {
             Work::Collections(collections) => remove(executor, collections).await,
+            Work::Change { down, indexes_before, .. } => {
+                down(&mut MongoSchema(executor)).await?;
+                make(executor, indexes_before).await
+            }
             Work::Code { down, .. } => down(&mut MongoSchema(executor)).await,
         }
     }
@@ -80,28 +111,28 @@ impl MongoSchema<'_> {
         self.0.define(create, &[]).await.map(drop)
     }
 
-    /// Drops the index if it exists.
-    pub(crate) async fn drop_index(&mut self, collection: &str, index: Index) -> Result<(), StoreError> {
-        let drop_it = doc! { "dropIndexes": collection, "index": index.name, "writeConcern": majority() };
-        self.0.define(drop_it, &[INDEX_NOT_FOUND, NAMESPACE_NOT_FOUND]).await.map(drop)
+    /// Drops an index, unless it does not exist.
+    pub(crate) async fn drop_index(&mut self, collection: &str, index: &str) -> Result<(), StoreError> {
+        let drop = doc! { "dropIndexes": collection, "index": index, "writeConcern": majority() };
+        self.0.define(drop, &[NAMESPACE_NOT_FOUND, INDEX_NOT_FOUND]).await.map(|_| ())
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct Collection {
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// The condition that every document meets.
-    validator: Option<fn() -> Document>,
-    indexes: &'static [Index],
+    pub(crate) validator: Option<fn() -> Document>,
+    pub(crate) indexes: &'static [Index],
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Index {
-    name: &'static str,
-    keys: &'static [&'static str],
-    unique: bool,
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'static [&'static str],
+    pub(crate) unique: bool,
     /// The condition on the documents in the index, if it does not hold all.
-    only: Option<fn() -> Document>,
+    pub(crate) only: Option<fn() -> Document>,
 }
 
 pub(crate) const fn collection(name: &'static str, indexes: &'static [Index]) -> Collection {
@@ -175,7 +206,7 @@ fn majority() -> Document {
 #[cfg(test)]
 fn collections() -> Vec<&'static Collection> {
     let of_step = |step: &'static skep_application::operations::MigrationStep<MongoStep>| match step.work.0 {
-        Work::Collections(collections) => collections,
+        Work::Collections(collections) | Work::Change { indexes: collections, .. } => collections,
         Work::Code { .. } => &[],
     };
     SETS.iter().flat_map(|set| set.steps).flat_map(of_step).collect()

@@ -4,8 +4,8 @@ use crate::kernel::Constraint;
 
 /// The id of an instance key.
 pub const INSTANCE_KEY_ID: Constraint = Constraint::new("instance_keys_pkey");
-/// One instance key per purpose.
-pub const INSTANCE_KEY_PURPOSE: Constraint = Constraint::new("instance_keys_purpose_key");
+/// One active and one next instance key per purpose.
+pub const INSTANCE_KEY_STATE: Constraint = Constraint::new("instance_keys_purpose_state_key");
 
 /// Every rule.
-pub const ALL: &[Constraint] = &[INSTANCE_KEY_ID, INSTANCE_KEY_PURPOSE];
+pub const ALL: &[Constraint] = &[INSTANCE_KEY_ID, INSTANCE_KEY_STATE];

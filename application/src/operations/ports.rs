@@ -28,6 +28,52 @@ named! {
     }
 }
 
+/// The state of a key. It goes from next to active and from active to retired, and never back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Published, but not used yet, so that all instances and all clients know the key before it is used.
+    Next,
+    /// In use: it signs new tokens, or authenticates new cursors.
+    Active,
+    /// Replaced by another key. It only verifies what it has signed.
+    Retired {
+        /// The time from which on the key verifies nothing and may be deleted.
+        expires_at: Timestamp,
+    },
+}
+
+impl KeyState {
+    /// The name, as stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Active => "active",
+            Self::Retired { .. } => "retired",
+        }
+    }
+
+    /// The time from which on a retired key verifies nothing.
+    #[must_use]
+    pub const fn expires_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Next | Self::Active => None,
+            Self::Retired { expires_at } => Some(expires_at),
+        }
+    }
+
+    /// The state with this name. A retired key has a time, and no other key has one.
+    #[must_use]
+    pub fn from_parts(name: &str, expires_at: Option<Timestamp>) -> Option<Self> {
+        match (name, expires_at) {
+            ("next", None) => Some(Self::Next),
+            ("active", None) => Some(Self::Active),
+            ("retired", Some(expires_at)) => Some(Self::Retired { expires_at }),
+            _ => None,
+        }
+    }
+}
+
 /// A key of this deployment, sealed with the secret of its instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedKey {
@@ -35,21 +81,38 @@ pub struct SealedKey {
     pub id: String,
     /// The only use of the key.
     pub purpose: KeyPurpose,
-    /// The key material, encrypted and authenticated.
+    /// Whether the key waits, is used, or only verifies.
+    pub state: KeyState,
+    /// The key material, encrypted and authenticated. It names the secret that opens it.
     pub sealed: Vec<u8>,
     /// When the key was generated.
     pub created_at: Timestamp,
 }
 
 /// The keys of this deployment, shared by its instances through the store.
+///
+/// 1. A purpose has at most one active key and at most one next key. If several instances insert such a key at once,
+///    exactly one gets `true`.
+/// 2. `activate_key` retires the active key of the purpose and activates the next one, both or neither. If several
+///    instances activate a key at once, at most one gets `true`, and the others `false` or `Retry`.
+/// 3. `reseal_key` changes the content of a key only if it is still the one that was read.
+/// 4. `delete_expired_keys` deletes only retired keys that expired at or before `until`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait InstanceKeys: Send + Sync {
     /// All keys, oldest first.
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError>;
-    /// Stores the key unless a key of the same purpose exists, and returns whether it was stored. If several instances
-    /// start at once, exactly one gets `true`.
-    async fn insert_first_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
+    /// Stores the key unless its purpose has a key in the same state, and returns whether it was stored. Any number of
+    /// keys may be retired. Returns `Duplicate` of `INSTANCE_KEY_ID` if the id is taken.
+    async fn insert_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
+    /// Activates the next key with this id in place of the active key of its purpose, which retires and expires at
+    /// `expires_at`. Returns `false`, and changes nothing, if there is no such next key or no active key.
+    async fn activate_key(&self, id: &str, expires_at: Timestamp) -> Result<bool, StoreError>;
+    /// Replaces the sealed content `from` of the key with this id by `to`. Returns `false`, and changes nothing, if the
+    /// key does not exist or has another content.
+    async fn reseal_key(&self, id: &str, from: &[u8], to: &[u8]) -> Result<bool, StoreError>;
+    /// Deletes the retired keys that expired at or before `until`, and returns how many.
+    async fn delete_expired_keys(&self, until: Timestamp) -> Result<u64, StoreError>;
 }
 
 /// The ports of a store that belong to no other context.

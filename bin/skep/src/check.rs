@@ -24,10 +24,10 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     };
     let mut findings = configuration(&config);
     findings.extend(place::folder(&config));
-    let (secret, found) = place::secret(&config);
-    findings.push(found);
+    let (secrets, found) = place::secrets(&config);
+    findings.extend(found);
     findings.push(place::disk(&config));
-    findings.extend(services::store(&config, secret.as_ref()).await);
+    findings.extend(services::store(&config, secrets.as_ref()).await);
     findings.extend(services::redis(&config).await);
     findings.push(services::port(&config).await);
     findings.extend(services::metrics_port(&config).await);

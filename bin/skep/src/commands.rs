@@ -8,6 +8,7 @@ macro_rules! tell {
 
 mod check;
 mod demo;
+mod keys;
 mod migrate;
 mod openapi;
 mod serve;
@@ -74,6 +75,12 @@ enum Command {
     /// Make accounts.
     #[command(subcommand)]
     User(user::User),
+    /// Show the keys of the deployment, or replace the key that signs access tokens.
+    ///
+    /// The keys are in the store, sealed with the secret of the instances. The key that signs access tokens and the secret
+    /// can be replaced at any time.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Demo(demo::Demo),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -109,6 +116,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Serve => serve::run(&config?).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
+            Command::Keys(command) => keys::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,
             Command::OpenApi(_) | Command::Completions(_) => Ok(()),
         };

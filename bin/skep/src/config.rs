@@ -64,6 +64,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The file with the secret of the instances. The default is in the data folder.
     pub secret_file: Option<PathBuf>,
+    /// The file with the secret that was replaced, as long as keys are sealed with it.
+    pub previous_secret_file: Option<PathBuf>,
     /// The proxies that may set `X-Forwarded-For`.
     pub trusted_proxies: Vec<Cidr>,
     /// The browser origins that may call.
@@ -180,6 +182,7 @@ impl Config {
             }),
             data_dir: source.required("SKEP_DATA_DIR", |text| Some(PathBuf::from(text))),
             secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
+            previous_secret_file: source.optional("SKEP_PREVIOUS_SECRET_FILE", |text| Some(PathBuf::from(text))),
             trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", |text| list(text, |item| item.parse().ok())),
             cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
             max_connections: source

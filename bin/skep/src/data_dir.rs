@@ -1,7 +1,8 @@
 //! The data folder: only its owner can read it, and one server uses it at a time.
 
+use crate::config::Config;
 use skep_application::kernel::Random;
-use skep_crypto::InstanceSecret;
+use skep_crypto::{InstanceSecret, InstanceSecrets};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
@@ -69,9 +70,16 @@ impl DataDir {
         }
     }
 
+    /// The secrets of the instances: the current one, and the previous one if the configuration names its file.
+    pub(crate) fn secrets(&self, config: &Config, random: &dyn Random) -> Result<InstanceSecrets, DataDirError> {
+        let current = self.secret(config.secret_file.as_deref(), random)?;
+        let previous = config.previous_secret_file.as_deref().map(read_secret).transpose()?;
+        Ok(InstanceSecrets::new(current, previous))
+    }
+
     /// The secret of the instances: from the `named` file, which must exist, or from the folder, where it is made if it
     /// is missing.
-    pub(crate) fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
+    fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
         let own = self.0.join(SECRET);
         let path = named.unwrap_or(&own);
         match read_secret(path) {

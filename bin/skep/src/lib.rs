@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod keys;
 mod listen;
 mod skep;
 mod stores;

@@ -4,7 +4,8 @@ use clap::Parser as _;
 use skep::commands::Cli;
 use std::process::ExitCode;
 
-/// The allocator of the server and of SQLite. A request makes hundreds of small allocations on several threads.
+/// The allocator of our Rust code. A request makes hundreds of small allocations on several threads. C code, SQLite
+/// included, keeps the allocator of the system, so that a preloaded library finds the one that it expects.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -12,6 +12,7 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, DataDirError, ServerLock},
+    keys::Keys,
     stores::{self, OpenStore},
     telemetry::number,
     waiting::open_store,
@@ -117,6 +118,7 @@ pub struct Skep {
     pub app: Arc<App>,
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
+    keys: Arc<Keys>,
     hashers: HashPool,
     _lock: Option<ServerLock>,
 }
@@ -125,6 +127,7 @@ pub struct Skep {
 #[derive(Clone)]
 pub struct Gauges {
     store: OpenStore,
+    keys: Arc<Keys>,
     hashers: HashPool,
 }
 
@@ -132,6 +135,7 @@ impl Gauges {
     /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
     pub fn record(&self) {
         self.store.record();
+        self.keys.record();
         let stats = self.hashers.stats();
         metrics::gauge!("skep_password_hash_running").set(number(stats.running));
         metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
@@ -197,22 +201,25 @@ impl Builder {
         let Foundation { store, data, runtime } = Foundation::with(&config, runtime, store).await?;
         let lock = if exclusive { Some(data.lock()?) } else { None };
         store.store.up().await?;
-        let secret = data.secret(config.secret_file.as_deref(), &*runtime.random)?;
-        let keys = KeyRing::load_or_create(&*store.store, &secret, &runtime).await?;
+        let secrets = data.secrets(&config, &*runtime.random)?;
+        let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
+        let tokens = Arc::new(ring.tokens(issuer, AUDIENCE)?);
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
             hasher: Arc::new(hasher),
-            tokens: Arc::new(keys.tokens(issuer, AUDIENCE)?),
-            fingerprints: Arc::new(keys.fingerprints()),
+            tokens: tokens.clone(),
+            fingerprints: Arc::new(ring.fingerprints()),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
         };
+        let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
-        Ok(Skep { app, cursor_key: keys.cursor_key(), store, hashers, _lock: lock })
+        let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
+        Ok(Skep { app, cursor_key: ring.cursor_key(), store, keys, hashers, _lock: lock })
     }
 }
 
@@ -234,7 +241,33 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges { store: self.store.clone(), hashers: self.hashers.clone() }
+        Gauges { store: self.store.clone(), keys: self.keys.clone(), hashers: self.hashers.clone() }
+    }
+
+    /// Reads the keys of the deployment again, and takes those through their states whose time has come. `skep serve`
+    /// calls it every minute. Your program does the same, so that it knows the keys of other instances in time.
+    ///
+    /// # Errors
+    /// [`KeyRingError`]. The keys that were read before stay in use.
+    pub async fn refresh_keys(&self) -> Result<(), KeyRingError> {
+        self.keys.refresh().await
+    }
+
+    /// Stores a key that will sign access tokens in place of the active one, unless one waits already. Returns whether
+    /// it was stored. [`Skep::refresh_keys`] activates it after ten minutes.
+    ///
+    /// # Errors
+    /// [`KeyRingError`].
+    pub async fn rotate_keys(&self) -> Result<bool, KeyRingError> {
+        self.keys.rotate().await
+    }
+
+    /// Seals the keys that are sealed with the previous secret again, with the current one. Returns their number.
+    ///
+    /// # Errors
+    /// [`KeyRingError`].
+    pub async fn reseal_keys(&self) -> Result<usize, KeyRingError> {
+        self.keys.reseal().await
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.

@@ -132,6 +132,30 @@ fn commands_work_beside_a_running_server_except_a_second_one() {
 }
 
 #[test]
+fn the_key_of_access_tokens_is_rotated_once_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let early = run(&folder, &["keys", "list"]);
+    assert_eq!(code(&early), 1);
+    assert!(err(&early).contains("migrations are missing"), "{}", err(&early));
+    let (_server, _port) = Server::start(folder.path());
+    let rotated = out(&run(&folder, &["keys", "rotate"]));
+    assert!(rotated.starts_with("stored the key "), "{rotated}");
+    let again = out(&run(&folder, &["keys", "rotate"]));
+    assert!(again.contains("waits already; it signs access tokens from "), "{again}");
+
+    let keys = json(&run(&folder, &["keys", "list", "--json"]));
+    let keys = keys["keys"].as_array().unwrap();
+    let of = |state: &str| keys.iter().filter(|key| key["state"] == state).collect::<Vec<_>>();
+    assert_eq!((keys.len(), of("active").len()), (4, 3), "{keys:?}");
+    let [next] = of("next")[..] else { panic!("{keys:?}") };
+    assert!(next["purpose"] == "access_tokens" && next["activates_at"].is_string() && next["expires_at"].is_null());
+    assert!(again.contains(next["id"].as_str().unwrap()));
+    assert!(keys.iter().all(|key| key["secret"] == keys[0]["secret"] && key["secret"].as_str().unwrap().len() == 16));
+    let lines = out(&run(&folder, &["keys", "list"]));
+    assert!(lines.lines().count() == 4 && lines.contains("access_tokens  next"), "{lines}");
+}
+
+#[test]
 fn demo_fills_an_empty_store_once() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["demo", "--products", "3", "--users", "2", "--orders", "5", "--seed", "1", "--json"];

@@ -126,6 +126,14 @@ impl Service {
         Ok(usize::try_from(orders)?)
     }
 
+    /// Stores a next key of access tokens. Returns whether it was stored.
+    ///
+    /// # Errors
+    /// If the keys cannot be read or written.
+    pub async fn rotate_keys(&self) -> Result<bool, Failure> {
+        Ok(self.skep.rotate_keys().await?)
+    }
+
     /// Closes the service.
     pub async fn stop(self) {
         self.skep.close().await;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use skep_application::{
     Store,
     kernel::{Begin, PageRequest, Scope, TxMode},
-    operations::{Down, MigrationError, MigrationStatus},
+    operations::{Down, KeyState, MigrationError, MigrationStatus},
     ordering::OrderingTx,
 };
 use skep_contract::Failure;
@@ -44,6 +44,9 @@ const ON_FIXTURES: &[(&str, OnFixture)] = &[
         Box::pin(gives_waiting_orders_time_to_pay(database, fixture))
     }),
     ("is_upgraded_by_one_of_eight", |database, fixture| Box::pin(is_upgraded_by_one_of_eight(database, fixture))),
+    ("keeps_its_key_of_access_tokens_when_it_is_replaced", |database, fixture| {
+        Box::pin(keeps_its_key_of_access_tokens_when_it_is_replaced(database, fixture))
+    }),
     ("takes_later_steps_and_reverts_them", |database, fixture| {
         Box::pin(takes_later_steps_and_reverts_them(database, fixture))
     }),
@@ -230,6 +233,50 @@ async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> 
     check(known.iter().all(|step| step.applied_at.is_some()), "everything is applied")?;
     let names = |steps: &[MigrationStatus]| steps.iter().map(|step| step.name.clone()).collect::<Vec<_>>();
     same(&names(&moved), &names(&missing), "each step is applied once")
+}
+
+/// The keys of the released program become the active ones. Its tokens are valid before and after the key is replaced.
+/// When the steps are reverted, one key of each purpose is left, and the program of this version starts with them again.
+async fn keeps_its_key_of_access_tokens_when_it_is_replaced(
+    database: &Database,
+    fixture: &Fixture,
+) -> Result<(), Failure> {
+    let manifest = fixture.manifest()?;
+    database.load(fixture).await?;
+    let clock = Service::clock(manifest.made_at)?;
+    let store = database.migrated(clock.clone(), None).await?;
+    let released = store.list_keys().await?;
+    check(released.iter().all(|key| key.state == KeyState::Active), format!("all keys are active: {released:?}"))?;
+
+    let service = Service::start(fixture, clock.clone(), store.clone()).await?;
+    check(service.rotate_keys().await?, "a next key is stored")?;
+    let next = store.list_keys().await?.into_iter().find(|key| key.state == KeyState::Next);
+    let next = next.ok_or_else(|| Failure::new("the next key is not listed"))?;
+    check(store.activate_key(&next.id, Timestamp::MAX).await?, "the next key is activated")?;
+    service.stop().await;
+
+    let service = Service::start(fixture, clock.clone(), store.clone()).await?;
+    let own = manifest.session.token.as_str();
+    let new = service.log_in(&manifest.session.email, &manifest.password).await?;
+    for token in [own, new.as_str()] {
+        let mine = service.send("/api/v1/users/me", Some(token), None, None).await?;
+        same(&mine.body["email"], &manifest.session.email.as_str().into(), "the user of the token")?;
+    }
+    let header = |token: &str| token.split('.').next().map(str::to_owned);
+    check(header(&new) != header(own), "another key has signed the new token")?;
+    service.stop().await;
+
+    let steps = store.status().await?.len();
+    let keys = i64::try_from(released.len())?;
+    same(&database.count("instance_keys").await?, &(keys + 1), "keys")?;
+    store.down(&Down::newest(u32::try_from(steps - 1)?)).await?;
+    same(&database.count("instance_keys").await?, &keys, "keys that are left")?;
+    store.up().await?;
+    let service = Service::start(fixture, clock, store).await?;
+    let mine = service.send("/api/v1/users/me", Some(&new), None, None).await?;
+    same(&mine.status.as_u16(), &200, "the active key stays")?;
+    service.stop().await;
+    Ok(())
 }
 
 /// The first later step changes the record of migrations. From then on, the released program refuses the database

@@ -1,6 +1,10 @@
-use super::*;
+use super::{keys::REMEMBERED, *};
 use proptest::prelude::*;
-use ring::{hmac, rand::SystemRandom};
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_790_000_000_000;
@@ -105,12 +109,51 @@ fn tokens_of_older_keys_are_verified_and_those_of_dropped_keys_are_not() {
     let (old, new) = (Key::new("old"), Key::new("new"));
     let before = tokens(&old).issue(&claims()).unwrap();
     let rotated =
-        EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[old.signing().verifying_key()]).unwrap();
+        EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[old.signing().verifying_key(None)]).unwrap();
     assert_eq!(rotated.verify(&before, at(NOW)).unwrap(), claims());
     let after = rotated.issue(&claims()).unwrap();
     assert_eq!(rotated.verify(&after, at(NOW)).unwrap(), claims());
     assert!(is_invalid(&tokens(&new), &before));
     assert!(is_invalid(&tokens(&old), &after));
+}
+
+#[test]
+fn a_retired_key_verifies_until_it_expires() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let token = tokens(&old).issue(&claims()).unwrap();
+    let retired = old.signing().verifying_key(Some(at(NOW + 300_000)));
+    let tokens = EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[retired]).unwrap();
+    // Twice, because the key of a cached token expires, too.
+    for _ in 0..2 {
+        assert_eq!(tokens.verify(&token, at(NOW + 299_999)).unwrap(), claims());
+        assert!(matches!(tokens.verify(&token, at(NOW + 300_000)), Err(TokenError::Invalid)));
+    }
+}
+
+#[test]
+fn replaced_keys_are_used_at_once_and_tokens_of_dropped_keys_are_forgotten() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let tokens = tokens(&old);
+    let before = tokens.issue(&claims()).unwrap();
+    assert!(tokens.verify(&before, at(NOW)).is_ok());
+    let verifies = |key: &Key| [key.signing().verifying_key(None)];
+    assert!(!tokens.replace_keys(old.signing(), &[]).unwrap(), "the same keys");
+    assert_eq!(cached(&tokens), 1);
+
+    assert!(tokens.replace_keys(old.signing(), &verifies(&new)).unwrap());
+    assert!(tokens.jwks().contains("new"));
+    assert!(tokens.replace_keys(new.signing(), &verifies(&old)).unwrap());
+    let after = tokens.issue(&claims()).unwrap();
+    for token in [&before, &after] {
+        assert!(tokens.verify(token, at(NOW)).is_ok());
+    }
+    assert!(is_invalid(&self::tokens(&old), &after), "signed with the new key");
+
+    assert!(tokens.replace_keys(new.signing(), &verifies(&new)).is_err(), "two keys with one id");
+    assert!(tokens.verify(&before, at(NOW)).is_ok(), "the keys stay after an error");
+    assert!(tokens.replace_keys(new.signing(), &[]).unwrap());
+    assert!(is_invalid(&tokens, &before), "although it was in the cache");
+    assert!(tokens.verify(&after, at(NOW)).is_ok());
 }
 
 #[test]
@@ -280,6 +323,13 @@ fn a_text_that_is_not_a_token_is_invalid() {
     }
 }
 
+/// The number of cached tokens.
+fn cached(tokens: &EdDsaTokens) -> u64 {
+    let keys = tokens.keys();
+    keys.verified.run_pending_tasks();
+    keys.verified.entry_count()
+}
+
 #[test]
 fn a_refused_token_is_not_cached() {
     let key = Key::new("k1");
@@ -287,29 +337,26 @@ fn a_refused_token_is_not_cached() {
     let token = tokens.issue(&claims()).unwrap();
     assert!(tokens.verify(&token, at(NOW + 600_000)).is_err());
     assert!(is_invalid(&tokens, &format!("{token}A")));
-    tokens.verified.run_pending_tasks();
-    assert_eq!(tokens.verified.entry_count(), 0);
+    assert_eq!(cached(&tokens), 0);
     tokens.verify(&token, at(NOW)).unwrap();
-    tokens.verified.run_pending_tasks();
-    assert_eq!(tokens.verified.entry_count(), 1);
+    assert_eq!(cached(&tokens), 1);
 }
 
 #[test]
 fn the_number_of_cached_tokens_is_bounded() {
     let tokens = tokens(&Key::new("k1"));
-    let times = Times { claims: claims(), not_before: at(NOW) };
+    let verified = VerifiedToken { claims: claims(), not_before: at(NOW), key_expires_at: None };
     for number in 0..3 * REMEMBERED {
-        tokens.verified.insert(secret_hash(&number.to_be_bytes()), times);
+        tokens.keys().verified.insert(secret_hash(&number.to_be_bytes()), verified);
     }
-    tokens.verified.run_pending_tasks();
-    assert!(tokens.verified.entry_count() <= REMEMBERED);
+    assert!(cached(&tokens) <= REMEMBERED);
 }
 
 #[test]
 fn the_key_set_holds_every_public_key_and_nothing_private() {
     let (old, new) = (Key::new("old"), Key::new("new"));
     let tokens =
-        EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[old.signing().verifying_key()]).unwrap();
+        EdDsaTokens::new("https://skep.test", "skep", new.signing(), &[old.signing().verifying_key(None)]).unwrap();
     let member = |key: &Key| {
         json!({
             "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA",
@@ -323,7 +370,7 @@ fn the_key_set_holds_every_public_key_and_nothing_private() {
 #[test]
 fn two_keys_with_one_id_and_documents_without_a_key_are_refused() {
     let (a, b) = (Key::new("k1"), Key::new("k1"));
-    assert!(EdDsaTokens::new("i", "a", a.signing(), &[b.signing().verifying_key()]).is_err());
+    assert!(EdDsaTokens::new("i", "a", a.signing(), &[b.signing().verifying_key(None)]).is_err());
     assert_eq!(SigningKey::from_pkcs8("k", b"no").unwrap_err(), InvalidKey);
     let shown = format!("{:?}", a.signing());
     assert_eq!(shown, r#"SigningKey { id: "k1", .. }"#);

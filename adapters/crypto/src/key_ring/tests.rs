@@ -1,5 +1,9 @@
 use super::*;
-use crate::testing::{CountingRandom, MemoryKeys, runtime};
+use crate::{
+    InstanceSecret,
+    testing::{CountingRandom, MemoryKeys, runtime},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use skep_application::{
     identity::{AccessClaims, AccessTokens as _},
     kernel::Fingerprints as _,
@@ -8,12 +12,20 @@ use skep_domain::shared::{SessionId, Timestamp, UserId};
 use std::sync::Arc;
 use uuid::Uuid;
 
-fn secret() -> InstanceSecret {
+fn current() -> InstanceSecret {
     InstanceSecret::generate(&CountingRandom::default())
 }
 
-fn other_secret() -> InstanceSecret {
+fn other() -> InstanceSecret {
     InstanceSecret::from_text("0123456789abcdeffedcba98765432100f1e2d3c4b5a69788796a5b4c3d2e1f0").unwrap()
+}
+
+fn secret() -> InstanceSecrets {
+    current().into()
+}
+
+fn other_secret() -> InstanceSecrets {
+    other().into()
 }
 
 fn claims() -> AccessClaims {
@@ -99,37 +111,96 @@ async fn an_instance_with_another_secret_is_refused_and_adds_nothing() {
 async fn of_two_secrets_racing_for_an_empty_store_only_one_stores_keys() {
     let keys = MemoryKeys::default();
     // The other instance stores its first key between our read and our insert.
-    keys.let_another_insert_first(new_key(KeyPurpose::AccessTokens, &other_secret(), &runtime()).unwrap());
+    keys.let_another_insert_first(
+        new_key(KeyPurpose::AccessTokens, KeyState::Active, &other_secret(), &runtime()).unwrap(),
+    );
     let error = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap_err();
     assert!(matches!(error, KeyRingError::OtherSecret));
     KeyRing::load_or_create(&keys, &other_secret(), &runtime()).await.unwrap();
 }
 
-#[tokio::test]
-async fn the_newest_token_key_signs_and_older_ones_verify() {
-    let keys = MemoryKeys::default();
-    let before = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
-    let old_token = before.tokens("i", "a").unwrap().issue(&claims()).unwrap();
-    let mut newer = new_key(KeyPurpose::AccessTokens, &secret(), &runtime()).unwrap();
-    let opened = secret().open(&context(newer.purpose, &newer.id), &newer.sealed).unwrap();
-    newer.id = "newer".to_owned();
-    newer.sealed = secret().seal(&context(newer.purpose, &newer.id), &opened).unwrap();
-    keys.push(newer);
-
-    let after = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
-    let tokens = after.tokens("i", "a").unwrap();
-    assert!(tokens.verify(&old_token, claims().issued_at).is_ok());
-    let new_token = tokens.issue(&claims()).unwrap();
-    assert!(before.tokens("i", "a").unwrap().verify(&new_token, claims().issued_at).is_err());
+/// The `kid` of the token.
+fn kid(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&header).unwrap()["kid"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn the_newest_cursor_key_is_used() {
+async fn the_active_key_signs_and_the_next_and_the_retired_one_verify() {
+    let (keys, runtime) = (MemoryKeys::default(), runtime());
+    let first = KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
+    let tokens = first.tokens("i", "a").unwrap();
+    let old = tokens.issue(&claims()).unwrap();
+    assert!(KeyRing::add_next_key(&keys, &secret(), &runtime).await.unwrap());
+    assert!(!KeyRing::add_next_key(&keys, &secret(), &runtime).await.unwrap(), "there is one");
+    let next = keys.list_keys().await.unwrap().pop().unwrap();
+    assert_eq!((next.purpose, next.state), (KeyPurpose::AccessTokens, KeyState::Next));
+
+    let second = KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
+    assert!(second.renew(&tokens).unwrap() && !second.renew(&tokens).unwrap());
+    assert_eq!(kid(&tokens.issue(&claims()).unwrap()), kid(&old));
+    let published = second.tokens("i", "a").unwrap();
+
+    assert!(keys.activate_key(&next.id, claims().expires_at).await.unwrap());
+    let third = KeyRing::open(keys.list_keys().await.unwrap(), &secret()).unwrap();
+    assert!(third.renew(&tokens).unwrap());
+    let new = tokens.issue(&claims()).unwrap();
+    assert_eq!(kid(&new), next.id);
+    for token in [&old, &new] {
+        assert!(tokens.verify(token, claims().issued_at).is_ok());
+        assert!(published.verify(token, claims().issued_at).is_ok(), "an instance that has not read the change yet");
+    }
+
+    assert_eq!(keys.delete_expired_keys(claims().expires_at).await.unwrap(), 1);
+    KeyRing::open(keys.list_keys().await.unwrap(), &secret()).unwrap().renew(&tokens).unwrap();
+    assert!(tokens.verify(&old, claims().issued_at).is_err());
+    assert!(tokens.verify(&new, claims().issued_at).is_ok());
+}
+
+#[tokio::test]
+async fn a_next_key_is_not_added_with_another_secret_or_to_an_empty_store() {
     let keys = MemoryKeys::default();
+    let added = KeyRing::add_next_key(&keys, &secret(), &runtime()).await;
+    assert!(matches!(added, Err(KeyRingError::Missing { purpose: KeyPurpose::AccessTokens })));
     KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
+    let stored = keys.list_keys().await.unwrap();
+    let added = KeyRing::add_next_key(&keys, &other_secret(), &runtime()).await;
+    assert!(matches!(added, Err(KeyRingError::OtherSecret)));
+    assert_eq!(keys.list_keys().await.unwrap(), stored);
+}
+
+#[tokio::test]
+async fn keys_survive_the_replacement_of_the_secret() {
+    let (keys, runtime) = (MemoryKeys::default(), runtime());
+    let before = KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
+    assert_eq!(KeyRing::reseal(&keys, &secret()).await.unwrap(), 0);
+    let stored = keys.list_keys().await.unwrap();
+    assert!(matches!(KeyRing::reseal(&keys, &other_secret()).await, Err(KeyRingError::OtherSecret)));
+    assert_eq!(keys.list_keys().await.unwrap(), stored);
+
+    let both = InstanceSecrets::new(other(), Some(current()));
+    assert!(agree(&before, &KeyRing::load_or_create(&keys, &both, &runtime).await.unwrap()));
+    assert_eq!(keys.list_keys().await.unwrap(), stored, "a start seals nothing again");
+    assert!(KeyRing::add_next_key(&keys, &both, &runtime).await.unwrap());
+    assert!(KeyRing::open(keys.list_keys().await.unwrap(), &secret()).is_err(), "new keys have the new secret");
+
+    assert_eq!(KeyRing::reseal(&keys, &both).await.unwrap(), 3, "all but the new one");
+    assert_eq!(KeyRing::reseal(&keys, &both).await.unwrap(), 0);
+    let after = KeyRing::open(keys.list_keys().await.unwrap(), &other_secret()).unwrap();
+    assert_eq!(after.cursor_key(), before.cursor_key());
+    assert!(KeyRing::open(keys.list_keys().await.unwrap(), &secret()).is_err(), "the old secret opens nothing");
+}
+
+#[tokio::test]
+async fn the_active_cursor_key_is_used() {
+    let keys = MemoryKeys::default();
+    let before = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
     let sealed = secret().seal(&context(KeyPurpose::Cursors, "newer"), &[9; 32]).unwrap();
-    let created_at = runtime().clock.now();
-    keys.push(SealedKey { id: "newer".to_owned(), purpose: KeyPurpose::Cursors, sealed, created_at });
+    let (purpose, state, created_at) = (KeyPurpose::Cursors, KeyState::Next, runtime().clock.now());
+    keys.push(SealedKey { id: "newer".to_owned(), purpose, state, sealed, created_at });
+    let ring = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
+    assert_eq!(ring.cursor_key(), before.cursor_key());
+    keys.activate_key("newer", created_at).await.unwrap();
     let ring = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap();
     assert_eq!(ring.cursor_key(), [9; 32]);
 }
@@ -161,7 +232,7 @@ async fn a_store_that_fails_or_loses_keys_is_reported() {
     let keys = MemoryKeys::default();
     keys.forget_inserts();
     let error = KeyRing::load_or_create(&keys, &secret(), &runtime()).await.unwrap_err();
-    assert!(matches!(error, KeyRingError::Vanished { purpose: KeyPurpose::AccessTokens }));
+    assert!(matches!(error, KeyRingError::Missing { purpose: KeyPurpose::AccessTokens }));
 }
 
 #[tokio::test]

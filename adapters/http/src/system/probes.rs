@@ -35,8 +35,8 @@ impl Endpoint for Ready {
     }
 }
 
-/// Answers with the public keys of access tokens. They may be cached for five minutes: a retired key stays in the list
-/// for at least that long.
+/// Answers with the public keys of access tokens. They may be cached for five minutes: a key is in the list for ten
+/// minutes before it signs, and stays there until its last token has expired.
 #[handler]
 pub(crate) fn jwks(Data(state): Data<&Arc<State>>) -> Response {
     Response::builder()

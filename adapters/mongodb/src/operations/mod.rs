@@ -1,3 +1,4 @@
 //! The keys of this deployment.
 
 mod instance_keys;
+pub(crate) mod schema;

@@ -44,7 +44,7 @@ fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
         let update = doc! { "q": waiting, "u": [{ "$set": { "expires_at": end } }], "multi": true };
         schema.command(doc! { "update": "orders", "updates": [update] }).await?;
         schema.command(copy_to_reservations()).await?;
-        schema.drop_index("reservations", BY_PRODUCT).await?;
+        schema.drop_index("reservations", BY_PRODUCT.name).await?;
         schema.create_index("reservations", EXPIRY).await?;
         schema.create_index("orders", OVERDUE).await?;
         schema.create_index("orders", UNPAID).await
@@ -84,9 +84,9 @@ fn keep<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
         }
         let kept = doc! { "q": active(), "u": { "$set": { "expires_at": Bson::Null } }, "multi": true };
         schema.command(doc! { "update": "reservations", "updates": [kept] }).await?;
-        schema.drop_index("reservations", EXPIRY).await?;
+        schema.drop_index("reservations", EXPIRY.name).await?;
         schema.create_index("reservations", BY_PRODUCT).await?;
-        schema.drop_index("orders", UNPAID).await?;
-        schema.drop_index("orders", OVERDUE).await
+        schema.drop_index("orders", UNPAID.name).await?;
+        schema.drop_index("orders", OVERDUE.name).await
     })
 }

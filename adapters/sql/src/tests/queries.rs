@@ -9,7 +9,7 @@ use skep_application::{
     catalog::{ProductQueries, ProductSort, ProductSortKey},
     identity::UserQueries,
     kernel::{PageRequest, Position, Scope, SortValue, StoreError},
-    operations::{InstanceKeys, KeyPurpose, SealedKey},
+    operations::{InstanceKeys, KeyPurpose, KeyState, SealedKey},
     ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
 use skep_domain::{
@@ -164,10 +164,27 @@ async fn a_position_of_another_sort_is_an_empty_page() {
 
 #[tokio::test]
 async fn the_second_key_of_a_purpose_is_not_kept() {
-    let key = SealedKey { id: "k1".to_owned(), purpose: KeyPurpose::Cursors, sealed: vec![1], created_at: at(0) };
+    let (purpose, state) = (KeyPurpose::Cursors, KeyState::Active);
+    let key = SealedKey { id: "k1".to_owned(), purpose, state, sealed: vec![1], created_at: at(0) };
     for (changed, kept, end) in [(1, true, "commit"), (0, false, "rollback")] {
         let fake = Fake::answering([Answer::Changed(changed)]);
-        assert_eq!(fake.store().insert_first_key(&key).await.unwrap(), kept);
-        assert_eq!(fake.log(), ["operations.instance_key.insert_first", end]);
+        assert_eq!(fake.store().insert_key(&key).await.unwrap(), kept);
+        assert_eq!(fake.log(), ["operations.instance_key.insert", end]);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_activated_together_with_the_retirement_or_not_at_all() {
+    const RETIRE: &str = "operations.instance_key.retire";
+    const ACTIVATE: &str = "operations.instance_key.activate";
+    let cases: [(&[u64], bool, &[&str]); 3] = [
+        (&[1, 1], true, &[RETIRE, ACTIVATE, "commit"]),
+        (&[1, 0], false, &[RETIRE, ACTIVATE, "rollback"]),
+        (&[0], false, &[RETIRE, "rollback"]),
+    ];
+    for (changed, activated, log) in cases {
+        let fake = Fake::answering(changed.iter().map(|rows| Answer::Changed(*rows)));
+        assert_eq!(fake.store().activate_key("k2", at(1)).await.unwrap(), activated);
+        assert_eq!(fake.log(), log);
     }
 }

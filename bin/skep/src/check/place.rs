@@ -6,7 +6,7 @@ use crate::{
     data_dir::{self, DataDirError},
 };
 use rustix::fs::{Access, access, statvfs};
-use skep_crypto::InstanceSecret;
+use skep_crypto::{InstanceSecret, InstanceSecrets};
 use std::{
     fs, io,
     os::unix::fs::PermissionsExt as _,
@@ -63,16 +63,28 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
     }]
 }
 
-/// Also returns the secret, for the check of the keys in the store.
-pub(super) fn secret(config: &Config) -> (Option<InstanceSecret>, Finding) {
-    const NAME: &str = "secret";
+/// Also returns the secrets, for the check of the keys in the store.
+pub(super) fn secrets(config: &Config) -> (Option<InstanceSecrets>, Vec<Finding>) {
     let own = config.data_dir.join(data_dir::SECRET);
     let path = config.secret_file.as_deref().unwrap_or(&own);
+    let (current, found) = secret(path, config.secret_file.is_some());
+    let mut findings = vec![found];
+    let previous = config.previous_secret_file.as_deref().and_then(|path| {
+        let (previous, found) = secret(path, true);
+        findings.push(found);
+        previous
+    });
+    (current.map(|current| InstanceSecrets::new(current, previous)), findings)
+}
+
+/// A secret that is `named` by a setting must exist.
+fn secret(path: &Path, named: bool) -> (Option<InstanceSecret>, Finding) {
+    const NAME: &str = "secret";
     let shown = path.display();
     match data_dir::read_secret(path) {
         Ok(secret) => (Some(secret), Finding::ok(NAME, format!("only its owner can read {shown}"))),
         Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            let finding = if config.secret_file.is_some() {
+            let finding = if named {
                 let remedy = format!("make it: (umask 077; openssl rand -hex 32 > {shown})");
                 Finding::wrong(NAME, format!("{shown} does not exist"), remedy)
             } else {

@@ -8,11 +8,10 @@ use crate::{
     listen::{ListenError, listen, listen_for_metrics},
     stores::{self, OpenStore},
 };
-use skep_application::operations::{InstanceKeys, KeyPurpose};
-use skep_crypto::{InstanceSecret, KeyRing};
+use skep_application::operations::InstanceKeys;
+use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
@@ -27,7 +26,7 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Checks the store, its schema, and whether our secret opens its keys.
-pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> Vec<Finding> {
+pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) -> Vec<Finding> {
     const NAME: &str = "store";
     let data = DataDir::at(&config.data_dir);
     if config.store == StoreChoice::Sqlite && !data.database().exists() {
@@ -47,7 +46,7 @@ pub(super) async fn store(config: &Config, secret: Option<&InstanceSecret>) -> V
     }];
     if findings[0].level == Level::Ok {
         findings.push(schema(&store).await);
-        findings.extend(keys(&*store.store, secret).await);
+        findings.extend(keys(&*store.store, secrets).await);
     }
     store.close().await;
     findings
@@ -94,24 +93,24 @@ async fn schema(store: &OpenStore) -> Finding {
     }
 }
 
-/// Opens the keys only if all exist: opening some would make the others, and a check changes nothing.
-async fn keys(store: &dyn InstanceKeys, secret: Option<&InstanceSecret>) -> Option<Finding> {
+/// Opens the keys that exist. A check makes none.
+async fn keys(store: &dyn InstanceKeys, secrets: Option<&InstanceSecrets>) -> Option<Finding> {
     const NAME: &str = "keys";
     // Without a schema there are no keys. The check of the schema has reported that.
-    let keys = store.list_keys().await.ok()?;
-    let purposes: BTreeSet<_> = keys.iter().map(|key| key.purpose.name()).collect();
-    if purposes.is_empty() {
-        return None;
-    }
+    let keys = store.list_keys().await.ok().filter(|keys| !keys.is_empty())?;
     let remedy = "give every instance of this store the same secret, with SKEP_SECRET_FILE";
-    let Some(secret) = secret else {
+    let Some(secrets) = secrets else {
         return Some(Finding::wrong(NAME, "the store has keys, but the secret that opens them is missing", remedy));
     };
-    if purposes.len() < KeyPurpose::ALL.len() {
-        return Some(Finding::ok(NAME, "some keys are missing; the next start makes them"));
-    }
-    Some(match KeyRing::load_or_create(store, secret, &system_runtime()).await {
+    let sealed_before = keys.iter().filter(|key| secrets.has_sealed_now(&key.sealed) == Ok(false)).count();
+    Some(match KeyRing::open(keys, secrets) {
+        Ok(_) if sealed_before > 0 => Finding::note(
+            NAME,
+            format!("keys that are sealed with the previous secret: {sealed_before}"),
+            "once every instance has the new secret, run `skep keys reseal` and remove SKEP_PREVIOUS_SECRET_FILE",
+        ),
         Ok(_) => Finding::ok(NAME, "the secret opens the keys"),
+        Err(KeyRingError::Missing { .. }) => Finding::ok(NAME, "some keys are missing; the next start makes them"),
         Err(error) => Finding::wrong(NAME, with_causes(&error, ": "), remedy),
     })
 }

@@ -1,14 +1,19 @@
 //! `skep serve`.
 
 use crate::{
-    Skep, check,
+    Skep,
+    causes::with_causes,
+    check,
     config::Config,
     listen::{listen, listen_for_metrics},
     telemetry::{Metrics, OpenTelemetry, Telemetry},
     waiting::report_redis,
 };
 use futures_util::future::OptionFuture;
-use skep_application::kernel::{Actor, BoxError, Runtime};
+use skep_application::{
+    kernel::{Actor, BoxError, Runtime},
+    operations::KeyRotation,
+};
 use skep_http::{
     Api, ApiConfig, MetricsPage,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
@@ -65,7 +70,8 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
         edge.limits.max_connections = METRICS_CONNECTIONS;
         tokio::spawn(serve(listener, endpoint, edge, shutdown.clone()))
     });
-    let background = tokio::spawn(keep_tidy(skep.app.clone(), metrics, telemetry.clone(), shutdown.clone()));
+    let skep = Arc::new(skep);
+    let background = tokio::spawn(keep_tidy(skep.clone(), metrics, telemetry.clone(), shutdown.clone()));
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     if let Err(error) = background.await {
@@ -155,20 +161,20 @@ fn welcome(
     }
 }
 
-/// Ends or deletes expired rows, and keeps the metrics small.
-async fn keep_tidy(
-    app: Arc<skep_application::App>,
-    metrics: Metrics,
-    telemetry: Arc<Telemetry>,
-    shutdown: CancellationToken,
-) {
+/// Ends or deletes expired rows, reads the keys again, and keeps the metrics small.
+async fn keep_tidy(skep: Arc<Skep>, metrics: Metrics, telemetry: Arc<Telemetry>, shutdown: CancellationToken) {
     let mut sweep = tokio::time::interval(SWEEP_EVERY);
     let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
+    let mut keys = tokio::time::interval(KeyRotation::READ_EVERY);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = upkeep.tick() => metrics.run_upkeep(),
-            _ = sweep.tick() => match app.sweep_expired.execute().await {
+            _ = keys.tick() => if let Err(error) = skep.refresh_keys().await {
+                let cause = with_causes(&error, ": ");
+                tracing::warn!(%cause, "could not read the keys again; those that were read before stay in use");
+            },
+            _ = sweep.tick() => match skep.app.sweep_expired.execute().await {
                 Ok(swept) if swept.is_empty() => {}
                 Ok(swept) => {
                     for (rows, count) in swept.iter() {

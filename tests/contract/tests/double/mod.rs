@@ -98,6 +98,12 @@ pub(crate) enum Flaw {
     CountsThePage,
     /// A second key for the same purpose is stored.
     KeepsEveryKey,
+    /// The active key stays active beside the one that replaces it.
+    ForgetsToRetire,
+    /// Every key counts as activated.
+    ActivatesAgain,
+    /// All retired keys are deleted.
+    ForgetsRetiredKeys,
     /// A schema with a later step of a known set is migrated.
     TouchesNewer,
     /// A schema with an unknown set is migrated.

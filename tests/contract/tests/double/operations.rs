@@ -3,7 +3,8 @@
 use super::{Done, Flaw, Flawed};
 use async_trait::async_trait;
 use skep_application::operations::{
-    AppliedStep, Down, InstanceKeys, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth, next_position,
+    AppliedStep, Down, InstanceKeys, KeyState, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth,
+    next_position,
 };
 use skep_domain::shared::Timestamp;
 use skep_memory::State;
@@ -71,13 +72,34 @@ impl InstanceKeys for Flawed {
     async fn list_keys(&self) -> Done<Vec<SealedKey>> {
         self.seen.list_keys().await
     }
-    async fn insert_first_key(&self, key: &SealedKey) -> Done<bool> {
-        let kept = self.store.insert_first_key(key).await?;
+    async fn insert_key(&self, key: &SealedKey) -> Done<bool> {
+        let kept = self.store.insert_key(key).await?;
         if !kept && self.flaw == Flaw::KeepsEveryKey {
             self.bend(|state| state.instance_keys.push(key.clone()));
             return Ok(true);
         }
         Ok(kept)
+    }
+    async fn activate_key(&self, id: &str, expires_at: Timestamp) -> Done<bool> {
+        let active = self.store.list_keys().await?.into_iter().find(|key| key.state == KeyState::Active);
+        let activated = self.store.activate_key(id, expires_at).await?;
+        match (active, self.flaw) {
+            (Some(active), Flaw::ForgetsToRetire) => self.bend(|state| {
+                for key in state.instance_keys.iter_mut().filter(|key| key.id == active.id) {
+                    key.state = KeyState::Active;
+                }
+            }),
+            (_, Flaw::ActivatesAgain) => return Ok(true),
+            _ => {}
+        }
+        Ok(activated)
+    }
+    async fn reseal_key(&self, id: &str, from: &[u8], to: &[u8]) -> Done<bool> {
+        self.store.reseal_key(id, from, to).await
+    }
+    async fn delete_expired_keys(&self, until: Timestamp) -> Done<u64> {
+        let until = if self.flaw == Flaw::ForgetsRetiredKeys { Timestamp::MAX } else { until };
+        self.store.delete_expired_keys(until).await
     }
 }
 

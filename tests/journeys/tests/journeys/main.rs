@@ -46,6 +46,8 @@ pub(crate) enum Needs {
     Redis,
     /// A store on a server, and Redis.
     ServerAndRedis,
+    /// SQLite only, and the library libfaketime.
+    FakeTime,
 }
 
 impl Journey {
@@ -59,7 +61,7 @@ impl Journey {
 
     fn is_for(&self, store: &str) -> bool {
         match self.needs {
-            Needs::NoServer => store == "sqlite",
+            Needs::NoServer | Needs::FakeTime => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
             Needs::Nothing | Needs::Redis => true,
         }
@@ -94,6 +96,10 @@ fn journeys() -> Vec<Journey> {
 /// The trial of a journey. If a server is missing, the trial is ignored with the reason, or fails if it is required.
 fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
     let full = format!("{name}::{}", journey.name);
+    if journey.needs == Needs::FakeTime && start::libfaketime().is_none() {
+        let reason = "libfaketime is not installed: apt-get install libfaketime";
+        return Trial::test(full, || Err(reason.into())).with_kind(reason).with_ignored_flag(true);
+    }
     let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
     let missing = |what: &str, variable: &str| {
         let reason = format!("{variable} is not set");

@@ -14,6 +14,8 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("operator::second_server", one_server_per_data_folder),
     Journey::new("operator::configuration", every_fault_of_the_configuration_is_reported),
     Journey::new("operator::lost_secret", a_lost_secret_is_reported),
+    Journey::new("operator::rotates_keys", the_key_of_access_tokens_is_rotated),
+    Journey::new("operator::replaces_the_secret", the_secret_is_replaced),
     Journey::new("operator::other_secret", an_instance_with_another_secret_refuses).needing(Needs::Server),
 ];
 
@@ -110,6 +112,51 @@ fn a_lost_secret_is_reported(store: &Store) {
     fs::rename(&kept, &secret).expect("moved back");
     let server = deployment.start();
     log_in(&server, "grace");
+    server.stop();
+}
+
+fn the_key_of_access_tokens_is_rotated(store: &Store) {
+    let shop = Shop::open(store);
+    let rotate = || shop.deployment.run(&["keys", "rotate"], "", &[]).ok();
+    assert!(rotate().starts_with("stored the key "));
+    assert!(rotate().contains("waits already"), "one key at a time");
+    let listed = shop.deployment.run(&["keys", "list"], "", &[]).ok();
+    assert_eq!((listed.lines().count(), listed.matches("  next  ").count()), (4, 1), "{listed}");
+    shop.admin.get(PROFILE).send().expect(200);
+    let Shop { server, deployment, admin, .. } = shop;
+    server.stop();
+
+    let server = deployment.start();
+    let jwks = server.visitor().get("/.well-known/jwks.json").send().ok().json();
+    assert_eq!(jwks["keys"].as_array().expect("keys").len(), 2, "the next key is published");
+    // Tokens from before the restart, and new ones.
+    server.visitor().with_token(admin.token()).get(PROFILE).send().expect(200);
+    log_in(&server, "grace").get(PROFILE).send().expect(200);
+    server.stop();
+}
+
+fn the_secret_is_replaced(store: &Store) {
+    let Shop { server, deployment, admin, .. } = Shop::open(store);
+    let token = admin.token().to_owned();
+    let new = deployment.path("new.secret");
+    fs::write(&new, "0123456789abcdeffedcba98765432100f1e2d3c4b5a69788796a5b4c3d2e1f0").expect("a file");
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).expect("a file of its own");
+    let (new, old) = (new.display().to_string(), deployment.secret_file().display().to_string());
+    let alone = [("SKEP_SECRET_FILE", new.as_str())];
+    let both = [("SKEP_SECRET_FILE", new.as_str()), ("SKEP_PREVIOUS_SECRET_FILE", old.as_str())];
+    deployment.run(&["keys", "reseal"], "", &alone).refused(&["another instance secret"]);
+    server.stop();
+
+    let server = deployment.start_with(&both);
+    assert!(deployment.run(&["check"], "", &both).out.contains("run `skep keys reseal`"));
+    assert!(deployment.run(&["keys", "reseal"], "", &both).ok().contains("now: 3"));
+    assert!(deployment.run(&["keys", "reseal"], "", &both).ok().contains("already"));
+    server.visitor().with_token(&token).get(PROFILE).send().expect(200);
+    server.stop();
+
+    deployment.run(&["serve"], "", &[]).refused(&["another instance secret"]);
+    let server = deployment.start_with(&alone);
+    server.visitor().with_token(&token).get(PROFILE).send().expect(200);
     server.stop();
 }
 

@@ -1,8 +1,15 @@
 //! A start that cannot go on says why, what to do, and how long it waits.
 
-use crate::{Journey, Needs};
+use crate::{
+    Journey, Needs,
+    shop::{PROFILE, REGISTER, account, log_in},
+};
 use skep_journeys::{Deployment, Store, Wire, wait_for};
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
+};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("start::port_in_use", a_port_in_use_is_named).needing(Needs::NoServer),
@@ -12,6 +19,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("start::signal", a_signal_ends_a_start_that_waits).needing(Needs::Server),
     Journey::new("start::store_refuses", a_refusal_ends_the_start_at_once).needing(Needs::Server),
     Journey::new("start::redis_away", an_absent_redis_is_reported).needing(Needs::NoServer),
+    Journey::new("start::preloaded_library", a_preloaded_library_moves_the_clock).needing(Needs::FakeTime),
 ];
 
 /// The setting with the address of the store.
@@ -101,5 +109,28 @@ fn an_absent_redis_is_reported(store: &Store) {
     wait_for("a warning", || server.log().contains("REDIS_URL").then_some(()));
     let log = server.log();
     assert!(log.contains(&wire.address().to_string()) && !log.contains("hunter2"), "{log}");
+    server.stop();
+}
+
+/// The library that gives a process another clock, where Debian puts it.
+pub(crate) fn libfaketime() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+    let mut libraries = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1"));
+    libraries.find(|library| library.exists())
+}
+
+/// A library that operators preload calls the allocator of the system before `main`.
+fn a_preloaded_library_moves_the_clock(store: &Store) {
+    let deployment = Deployment::new(store);
+    let library = libfaketime().expect("a library").display().to_string();
+    let server = deployment.start_with(&[
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME", "+3650d"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    ]);
+    let made = server.visitor().post(REGISTER).json(account("ada")).send().expect(201);
+    let year: i64 = made.text("/created_at")[..4].parse().expect("a year");
+    assert!(year >= 2035, "the clock is ten years ahead: {year}");
+    log_in(&server, "ada").get(PROFILE).send().expect(200);
     server.stop();
 }

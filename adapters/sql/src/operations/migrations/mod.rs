@@ -1,6 +1,7 @@
 //! The migrations of both engines, and their runner.
 
 mod foundation;
+mod keys;
 mod record;
 
 use crate::{Engine, Row, SqlConnection, SqlSchema, SqlStore, Statement, Value};
@@ -20,6 +21,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::catalog::migrations::SET,
     crate::ordering::migrations::SET,
     crate::identity::migrations::SET,
+    keys::SET,
 ];
 
 /// A set of migrations, the same for both engines.

@@ -121,6 +121,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_SECRET_FILE", "data.secret_file", Shape::Text)
         .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep")
         .doc("The file with the secret that seals the keys in the store. Every instance of a store needs the same secret. Without this setting, the start makes a secret in the data folder."),
+    Setting::new("SKEP_PREVIOUS_SECRET_FILE", "data.previous_secret_file", Shape::Text)
+        .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep-previous")
+        .doc("The file with the secret that was replaced. Keys that it seals can still be opened; `skep keys reseal` seals them with the new one."),
     Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
         .default("1200")
         .form(A_MINUTE, "1200")

@@ -1,6 +1,6 @@
-//! Passwords that are hashed.
+//! Passwords that are hashed, and keys.
 
-use crate::telemetry::metric::{Metric, counter, gauge};
+use crate::telemetry::metric::{Kind, Metric, counter, gauge};
 
 pub(super) const METRICS: &[Metric] = &[
     gauge("skep_password_hash_running", "Passwords that are being hashed."),
@@ -13,5 +13,11 @@ pub(super) const METRICS: &[Metric] = &[
     counter(
         "skep_password_hash_rejected_total",
         "Passwords that were not hashed because too many waited or the wait was too long.",
+    ),
+    Metric::new(
+        "skep_keys_age_seconds",
+        Kind::Gauge,
+        "seconds",
+        "Time since the keys of the deployment were last read. Above 600, tokens of a new key may be refused.",
     ),
 ];
