@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "correct horse battery staple";
 const IN_FLIGHT: usize = 64;
 
+/// The limits that are raised out of reach of a measurement.
+const RAISED: [&str; 4] = ["SKEP_LIMIT_ADDRESS", "SKEP_LIMIT_USER", "SKEP_LIMIT_CREDENTIALS", "SKEP_LOGIN_ATTEMPTS"];
+
 /// A new store, and the settings of servers on it.
 #[derive(Debug)]
 pub(crate) struct Stand {
@@ -44,14 +47,24 @@ impl Stand {
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
         let place = store.new_database();
-        let unlimited = ["ADDRESS", "USER", "CREDENTIALS"].map(|name| format!("SKEP_LIMIT_{name}"));
-        let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
-        let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
+        let raised = RAISED.map(|name| (name.to_owned(), "4000000000".to_owned()));
+        let mut settings = BTreeMap::from(raised);
         // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
         Ok(Self { place, folder, binary: binary.to_owned(), settings })
+    }
+
+    /// Gives the next start the default limits and these settings.
+    pub(crate) fn limit(&mut self, settings: &[(&str, &str)]) {
+        self.settings.retain(|name, _| !RAISED.contains(&name.as_str()));
+        self.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    }
+
+    /// Removes a setting from the next start.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.settings.remove(name);
     }
 
     /// Creates another stand on the same kind of store.
