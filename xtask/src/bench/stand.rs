@@ -27,8 +27,18 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "correct horse battery staple";
 const IN_FLIGHT: usize = 64;
 
-/// The limits that are raised out of reach of a measurement.
-const RAISED: [&str; 4] = ["SKEP_LIMIT_ADDRESS", "SKEP_LIMIT_USER", "SKEP_LIMIT_CREDENTIALS", "SKEP_LOGIN_ATTEMPTS"];
+/// The limits that are raised out of reach of a measurement. An older server does not know all of them.
+const RAISED: [(&str, &str); 7] = [
+    ("SKEP_LIMIT_ADDRESS", "4000000000"),
+    ("SKEP_LIMIT_USER", "4000000000"),
+    ("SKEP_LIMIT_CREDENTIALS", "4000000000"),
+    ("SKEP_LOGIN_ATTEMPTS", "4000000000"),
+    ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "4000000000"),
+    ("SKEP_OPEN_ORDER_LINES", "1000000000"),
+    ("SKEP_UNCOUNTED_NETWORKS", "127.0.0.0/8"),
+];
+/// What `skep check` says about a setting that it does not know.
+const UNKNOWN: &str = "there is no such setting";
 
 /// A new store, and the settings of servers on it.
 #[derive(Debug)]
@@ -47,24 +57,35 @@ impl Stand {
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
         let place = store.new_database();
-        let raised = RAISED.map(|name| (name.to_owned(), "4000000000".to_owned()));
-        let mut settings = BTreeMap::from(raised);
+        let mut settings = BTreeMap::from(RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
-        Ok(Self { place, folder, binary: binary.to_owned(), settings })
+        let mut stand = Self { place, folder, binary: binary.to_owned(), settings };
+        stand.forget_unknown()?;
+        Ok(stand)
     }
 
-    /// Gives the next start the default limits and these settings.
-    pub(crate) fn limit(&mut self, settings: &[(&str, &str)]) {
-        self.settings.retain(|name, _| !RAISED.contains(&name.as_str()));
+    /// Gives the next start the default limits and these settings, except those that the server does not know.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub(crate) fn limit(&mut self, settings: &[(&str, &str)]) -> Result<(), Fault> {
+        self.settings.retain(|name, _| RAISED.iter().all(|(raised, _)| raised != name));
         self.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.forget_unknown()
     }
 
-    /// Removes a setting from the next start.
-    pub(crate) fn unset(&mut self, name: &str) {
-        self.settings.remove(name);
+    /// Removes the settings that the server does not know, so that older servers can be measured.
+    fn forget_unknown(&mut self) -> Result<(), Fault> {
+        let mut check = std::process::Command::new(&self.binary);
+        check.arg("check").env_clear().envs(&self.settings).env("PORT", "0").current_dir(self.folder.path());
+        let output = check.output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let unknown: Vec<&str> = text.lines().filter(|line| line.contains(UNKNOWN)).collect();
+        self.settings.retain(|name, _| !unknown.iter().any(|line| line.split_whitespace().any(|word| word == name)));
+        Ok(())
     }
 
     /// Creates another stand on the same kind of store.

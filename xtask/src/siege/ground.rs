@@ -11,9 +11,6 @@ use skep_journeys::Store;
 use std::{net::SocketAddr, path::Path};
 use tokio::runtime::{Builder, Runtime};
 
-/// What the server says about a setting of a later release.
-const UNKNOWN_SETTING: &str = "there is no such setting";
-
 /// The size of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
@@ -29,14 +26,12 @@ pub(crate) struct Needs {
     /// The number of products, in full and in short.
     pub(crate) products: (usize, usize),
     pub(crate) customers: usize,
-    /// Settings of the server. All others have their defaults.
+    /// Settings of the server, as far as it knows them. All others have their defaults.
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// Settings that an older server may not know. It is started without those.
-    pub(crate) newer: &'static [(&'static str, &'static str)],
 }
 
 /// A small shop with two customers and the default settings.
-pub(crate) const SMALL: Needs = Needs { products: (200, 50), customers: 2, settings: &[], newer: &[] };
+pub(crate) const SMALL: Needs = Needs { products: (200, 50), customers: 2, settings: &[] };
 
 /// A server under attack.
 #[derive(Debug)]
@@ -58,8 +53,8 @@ impl Ground {
         let products = if scale == Scale::Full { needs.products.0 } else { needs.products.1 };
         let mut shop = Shop::open(&stand, products, needs.customers)?;
         shop.server.stop()?;
-        stand.limit(&[needs.settings, needs.newer].concat());
-        shop.server = start(&mut stand, needs)?;
+        stand.limit(needs.settings)?;
+        shop.server = stand.start()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self { stand, shop, scale, runtime })
     }
@@ -119,16 +114,5 @@ impl Ground {
     /// If it does not stop.
     pub(crate) fn close(mut self) -> Result<(), Fault> {
         self.shop.server.stop()
-    }
-}
-
-/// Starts the server, without the settings that it does not know yet.
-fn start(stand: &mut Stand, needs: &Needs) -> Result<Process, Fault> {
-    match stand.start() {
-        Err(fault) if fault.to_string().contains(UNKNOWN_SETTING) => {
-            needs.newer.iter().for_each(|(name, _)| stand.unset(name));
-            stand.start()
-        }
-        started => started,
     }
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod finding;
 mod ground;
+mod http2;
 mod neighbor;
 mod report;
 mod sockets;

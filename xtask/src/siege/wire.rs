@@ -80,9 +80,18 @@ impl Wire {
         Ok(Self { stream, input: vec![] })
     }
 
-    /// The socket, for another protocol.
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
+    /// Appends the bytes that have arrived. Returns at once if there are none.
+    ///
+    /// # Errors
+    /// If the server has closed the connection.
+    pub(super) fn take_arrived(&self, into: &mut Vec<u8>) -> io::Result<()> {
+        loop {
+            match self.stream.try_read_buf(into) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                read => read?,
+            };
+        }
     }
 
     /// Sends bytes.

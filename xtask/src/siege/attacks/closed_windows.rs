@@ -6,12 +6,11 @@ use crate::{
     siege::{
         finding::Finding,
         ground::{Ground, Needs, SMALL},
+        http2::Http2,
         sockets::held,
-        wire::{HOSTILE, Wire, ask, hostile},
+        wire::{Wire, ask, hostile},
     },
 };
-use h2::{Ping, client::SendRequest};
-use http::{Method, Request};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
@@ -20,10 +19,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{task::JoinSet, time::sleep};
 
 pub(super) const ATTACK: Attack = Attack {
     name: "closed-windows",
@@ -33,13 +29,19 @@ pub(super) const ATTACK: Attack = Attack {
     run: |ground| Box::pin(run(ground)),
 };
 
+/// The address of the attacker that uses HTTP/1.
+const PIPELINE: Ipv4Addr = hostile(9);
 /// A page of 100 products with long descriptions has almost a megabyte.
 const LARGE: &str = "/api/v1/products?limit=100&sort=-created_at";
 const DESCRIPTION: usize = 9_000;
-/// The number of streams that an attacker tries to open on a connection.
+/// The number of streams that an attacker opens on a connection. The server may refuse some.
 const STREAMS: usize = 99;
+/// The number of pings at once. The answers to them are about as long as a short answer.
+const PINGS: usize = 8;
 /// The requests in a row on a connection of HTTP/1.
 const PIPELINED: usize = 40;
+/// The bytes that an attacker reads at once. They make room in its buffer, and are far from a piece of an answer.
+const SIP: usize = 1_500;
 /// The time between two signs of life.
 const BEAT: Duration = Duration::from_millis(500);
 /// The time for which an attacker holds out. The server should close the connection after 3 s without progress, and
@@ -58,25 +60,36 @@ enum Life {
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     fill(ground).await?;
     let (to, hold) = (ground.address(), ground.pick(HOLD, Duration::from_secs(8)));
-    let connections = ground.pick(5, 3);
+    let connections = ground.pick(6, 3);
     let answered = Arc::new(AtomicUsize::new(0));
     let lives = [Life::Pings, Life::Heads, Life::Bytes];
     let mut attackers = JoinSet::new();
     for number in 0..connections {
-        attackers.spawn(streams(HOSTILE, to, lives[number % lives.len()], Arc::clone(&answered)));
-        attackers.spawn(pipeline(hostile(1), to, Arc::clone(&answered)));
+        let kind = number % lives.len();
+        let window = if number < lives.len() { 1 } else { 0 };
+        attackers.spawn(streams(hostile(u8::try_from(kind)?), to, lives[kind], window, Arc::clone(&answered)));
+        attackers.spawn(pipeline(PIPELINE, to, Arc::clone(&answered)));
     }
     sleep(hold).await;
-    let open = held(to, HOSTILE)?;
+    let pings = held(to, hostile(0))?;
+    let heads = held(to, hostile(1))?;
+    let bytes = held(to, hostile(2))?;
+    let pipelines = held(to, PIPELINE)?;
     attackers.shutdown().await;
     let answered = answered.load(Ordering::Relaxed);
     if answered < connections * 2 {
         return Err(format!("only {answered} answers began").into());
     }
-    let text = format!("{answered} answers had begun on {} connections", connections * 2);
+    let text = format!("of {}, with {answered} answers that had begun", connections * 2);
+    let open = |what: &str, count: u64| {
+        let what = format!("connections that are open long after the deadline, kept with {what}");
+        Finding::at_most(&what, count, 0).explained(Some(&text))
+    };
     Ok(vec![
-        Finding::at_most("connections that are still open after three times the deadline", open, 0)
-            .explained(Some(&text)),
+        open("pings", pings),
+        open("HEAD requests", heads),
+        open("single bytes of window", bytes),
+        open("few bytes of HTTP/1", pipelines),
     ])
 }
 
@@ -97,53 +110,28 @@ async fn fill(ground: &Ground) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Opens streams whose window is one byte, and keeps them.
-async fn streams(from: Ipv4Addr, to: SocketAddr, life: Life, answered: Arc<AtomicUsize>) -> Result<(), Fault> {
-    let socket = Wire::open(from, to).await?.into_stream();
-    let mut client = h2::client::Builder::new();
-    client.initial_window_size(1).initial_connection_window_size(1 << 20);
-    let (mut sender, mut connection) = client.handshake::<_, bytes::Bytes>(socket).await?;
-    let mut pings = connection.ping_pong().ok_or("pings were taken")?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move { drop(connection.await) });
+/// Opens streams with this window in bytes, and keeps them.
+async fn streams(
+    from: Ipv4Addr,
+    to: SocketAddr,
+    life: Life,
+    window: u32,
+    answered: Arc<AtomicUsize>,
+) -> Result<(), Fault> {
+    let mut client = Http2::start(Wire::open(from, to).await?, window).await?;
+    let mut streams = vec![];
     for _ in 0..STREAMS {
-        // The server may allow fewer streams.
-        let Ok(ready) = timeout(BEAT, sender.clone().ready()).await else { break };
-        sender = ready?;
-        let (answer, _) = sender.send_request(request(Method::GET)?, true)?;
-        let answered = Arc::clone(&answered);
-        tasks.spawn(async move {
-            let Ok(mut body) = answer.await.map(http::Response::into_body) else { return };
-            answered.fetch_add(1, Ordering::Relaxed);
-            // One byte arrives. Its window is given back only as a sign of life.
-            while let Some(Ok(bytes)) = body.data().await {
-                sleep(BEAT).await;
-                if matches!(life, Life::Bytes) && body.flow_control().release_capacity(bytes.len()).is_err() {
-                    return;
-                }
-            }
-        });
+        streams.push(client.request("GET", LARGE).await?);
     }
     loop {
         sleep(BEAT).await;
+        answered.fetch_add(client.look().await?, Ordering::Relaxed);
         match life {
-            Life::Pings => drop(pings.ping(Ping::opaque()).await?),
-            Life::Heads => head(&sender).await?,
-            Life::Bytes => {}
+            Life::Pings => client.ping(PINGS).await?,
+            Life::Heads => drop(client.request("HEAD", LARGE).await?),
+            Life::Bytes => client.widen(&streams).await?,
         }
     }
-}
-
-async fn head(sender: &SendRequest<bytes::Bytes>) -> Result<(), Fault> {
-    if let Ok(ready) = timeout(BEAT, sender.clone().ready()).await {
-        let (answer, _) = ready?.send_request(request(Method::HEAD)?, true)?;
-        answer.await?;
-    }
-    Ok(())
-}
-
-fn request(method: Method) -> Result<Request<()>, Fault> {
-    Ok(Request::builder().method(method).uri(format!("http://bench.test{LARGE}")).body(())?)
 }
 
 /// Sends many requests on a connection of HTTP/1, and reads the answers very slowly.
@@ -153,7 +141,7 @@ async fn pipeline(from: Ipv4Addr, to: SocketAddr, answered: Arc<AtomicUsize>) ->
     let mut has_begun = false;
     loop {
         sleep(BEAT).await;
-        if wire.sip(300)? > 0 && !has_begun {
+        if wire.sip(SIP)? > 0 && !has_begun {
             has_begun = true;
             answered.fetch_add(1, Ordering::Relaxed);
         }

@@ -20,8 +20,8 @@ const SIZES: [usize; 3] = [100, 60_000, 900_000];
 const TOO_LARGE: usize = 2 << 20;
 /// The pause of a client between the head and the body.
 const PAUSE: Duration = Duration::from_millis(30);
-/// The requests that use up the limit of an address.
-const LIMIT: usize = 1_200;
+/// The requests that are sent at once to use up the limit of an address.
+const BATCH: usize = 100;
 
 /// A request that is refused early.
 struct Case {
@@ -32,7 +32,6 @@ struct Case {
 }
 
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
-    exhaust(ground, innocent(0)).await?;
     let (mut tried, mut lost, mut dead) = (0, vec![], vec![]);
     for case in cases(ground) {
         let sizes = if case.status == 413 { &[TOO_LARGE][..] } else { &SIZES[..] };
@@ -87,6 +86,9 @@ fn cases(ground: &Ground) -> Vec<Case> {
 /// Sends a request and then the next one, as a client with kept connections does. Returns whether the next one was
 /// answered, or needed a new connection because the server said so.
 async fn once(ground: &Ground, case: &Case, size: usize, pause: Duration) -> Result<bool, Fault> {
+    if case.status == 429 {
+        exhaust(ground, case.from).await?;
+    }
     let mut wire = Wire::open(case.from, ground.address()).await?;
     let head = format!("{}Content-Length: {size}\r\n\r\n", case.start);
     wire.send(head.as_bytes()).await?;
@@ -108,9 +110,12 @@ async fn once(ground: &Ground, case: &Case, size: usize, pause: Duration) -> Res
 /// Uses up the limit of an address.
 async fn exhaust(ground: &Ground, from: Ipv4Addr) -> Result<(), Fault> {
     let mut wire = Wire::open(from, ground.address()).await?;
-    wire.send(&bytes("GET", "/api/v1/nothing", "", None).repeat(LIMIT)).await?;
-    for _ in 0..LIMIT {
-        wire.answer().await?;
+    let mut status = 0;
+    while status != 429 {
+        wire.send(&bytes("GET", "/api/v1/nothing", "", None).repeat(BATCH)).await?;
+        for _ in 0..BATCH {
+            status = wire.answer().await?.status;
+        }
     }
     Ok(())
 }

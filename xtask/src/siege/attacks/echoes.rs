@@ -46,6 +46,10 @@ fn bodies(ground: &Ground) -> Vec<(&'static str, &'static str, String)> {
         }
         text + end
     };
+    let lines_of = |count: usize, part: &dyn Fn(usize) -> String| {
+        let lines: Vec<String> = (0..count).map(part).collect();
+        format!(r#"{{"lines":[{}]}}"#, lines.join(","))
+    };
     let long = "k".repeat(ROOM - 200);
     let id = &ground.products()[0];
     let lines = r#"{"lines":["#;
@@ -55,6 +59,19 @@ fn bodies(ground: &Ground) -> Vec<(&'static str, &'static str, String)> {
         ("a long unknown field", ORDERS, format!(r#"{{"{long}":0}}"#)),
         ("a long repeated field", ORDERS, format!(r#"{{"{}":0,"{}":0}}"#, &long[..ROOM / 3], &long[..ROOM / 3])),
         ("many invalid ids", ORDERS, many(lines, "]}", &|_| r#"{"product_id":"x","quantity":1}"#.to_owned())),
+        ("1,000 invalid ids", ORDERS, lines_of(1_000, &|_| r#"{"product_id":"x","quantity":1}"#.to_owned())),
+        (
+            "1,000 unknown products",
+            ORDERS,
+            lines_of(1_000, &|n| format!(r#"{{"product_id":"01890000-0000-7000-8000-{n:012x}","quantity":1}}"#)),
+        ),
+        ("1,000 invalid quantities", ORDERS, lines_of(1_000, &|_| format!(r#"{{"product_id":"{id}","quantity":0}}"#))),
+        (
+            "100 long invalid ids",
+            ORDERS,
+            lines_of(100, &|_| format!(r#"{{"product_id":"{}","quantity":1}}"#, &long[..2_000])),
+        ),
+        ("100 long unknown fields", ORDERS, lines_of(100, &|_| format!(r#"{{"{}":0}}"#, &long[..2_000]))),
         ("a long invalid id", ORDERS, format!(r#"{lines}{{"product_id":"{long}","quantity":1}}]}}"#)),
         ("many wrong types", ORDERS, many(lines, "]}", &|_| "0".to_owned())),
         (

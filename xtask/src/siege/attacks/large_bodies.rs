@@ -19,15 +19,15 @@ use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 pub(super) const ATTACK: Attack = Attack {
     name: "large-bodies",
     needs: Needs { customers: 2, ..SMALL },
-    growth: 300_000_000,
+    growth: 128_000_000,
     p99: P99,
     run: |ground| Box::pin(run(ground)),
 };
 
 /// The default limit of a body.
 const SIZE: usize = 1 << 20;
-/// The networks of the attacker.
-const NETWORKS: u8 = 4;
+/// The networks of the attacker. None of them may take more than a quarter of the memory for bodies.
+const NETWORKS: u8 = 3;
 /// The bodies that are sent at the same time. More would only wait for the processor.
 const SENDERS: usize = 64;
 /// The orders of a customer meanwhile.

@@ -13,9 +13,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 
 pub(super) const ATTACK: Attack =
-    Attack { name: "tiny-chunks", needs: SMALL, growth: 64_000_000, p99: P99, run: |ground| Box::pin(run(ground)) };
+    Attack { name: "tiny-chunks", needs: SMALL, growth: 48_000_000, p99: P99, run: |ground| Box::pin(run(ground)) };
 
-const CLIENTS: u32 = 20;
+const CLIENTS: u32 = 10;
 /// The time for which a client holds its body almost complete.
 const HOLD: Duration = Duration::from_secs(1);
 /// The targets. The second takes smaller bodies than the first.
@@ -24,7 +24,7 @@ const TARGETS: [&str; 2] = ["/api/v1/products", "/api/v1/orders"];
 const CPU: f64 = 300.0;
 
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
-    let size = ground.pick(1 << 20, 1 << 19);
+    let size = ground.pick(1 << 20, 1 << 18);
     let body: Arc<[u8]> = chunks(size - 64).into();
     let before = cpu(ground.server().id())?;
     let mut clients = JoinSet::new();
