@@ -2,11 +2,11 @@
 
 use super::ground::Ground;
 use crate::bench::{Fault, process::memory, stand::Stand};
+use rusqlite::OpenFlags;
 use serde::Serialize;
 use skep_journeys::Store;
 use sqlx::{Connection as _, PgConnection};
 use std::{
-    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Marks {
     /// Resident memory.
     pub(crate) memory: u64,
-    /// The size of the database. On SQLite, it includes the write-ahead log.
+    /// The size of the database. On SQLite, it does not include the write-ahead log, which is used again and again.
     pub(crate) disk: u64,
     pub(crate) log: u64,
 }
@@ -54,9 +54,10 @@ pub(crate) fn disk(stand: &Stand) -> Result<u64, Fault> {
         }),
         (Store::Mongodb(_), _) => Err("there is no siege on MongoDB".into()),
         _ => {
-            let file = stand.database();
-            let size = |suffix: &str| fs::metadata(format!("{}{suffix}", file.display())).map(|file| file.len());
-            Ok(size("")? + size("-wal").unwrap_or_default())
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let database = rusqlite::Connection::open_with_flags(stand.database(), flags)?;
+            let number = |name: &str| database.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+            Ok(u64::from(number("page_count")?) * u64::from(number("page_size")?))
         }
     }
 }

@@ -15,13 +15,13 @@ use tokio::time::sleep;
 pub(super) const ATTACK: Attack =
     Attack { name: "early-refusals", needs: SMALL, growth: GROWTH, p99: P99, run: |ground| Box::pin(run(ground)) };
 
-/// The sizes of the bodies. The last one is too large for every route.
-const SIZES: [usize; 3] = [100, 60_000, 900_000];
+/// The sizes of bodies that every route takes, except that of log-ins, and of one that no route takes.
+const SIZES: [usize; 3] = [100, 60_000, 200_000];
 const TOO_LARGE: usize = 2 << 20;
 /// The pause of a client between the head and the body.
 const PAUSE: Duration = Duration::from_millis(30);
-/// The requests that are sent at once to use up the limit of an address.
-const BATCH: usize = 100;
+/// More log-ins than an address may send in a minute.
+const MOST: usize = 20;
 
 /// A request that is refused early.
 struct Case {
@@ -34,7 +34,12 @@ struct Case {
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     let (mut tried, mut lost, mut dead) = (0, vec![], vec![]);
     for case in cases(ground) {
-        let sizes = if case.status == 413 { &[TOO_LARGE][..] } else { &SIZES[..] };
+        let sizes = match case.status {
+            413 => &[TOO_LARGE][..],
+            // A log-in is refused for its size as well.
+            429 => &SIZES[..1],
+            _ => &SIZES[..],
+        };
         for size in sizes {
             for pause in [Duration::ZERO, PAUSE] {
                 tried += 1;
@@ -75,7 +80,7 @@ fn cases(ground: &Ground) -> Vec<Case> {
         case("400", "POST /api/v1/orders?surprise=1", &format!("{user}{json}"), 400),
         case("413", "POST /api/v1/orders", &format!("{user}{json}"), 413),
         case("200", &format!("GET /api/v1/products/{product}"), json, 200),
-        case("429", "POST /api/v1/orders", &format!("{user}{json}"), 429),
+        case("429", "POST /api/v1/auth/login", json, 429),
     ];
     if let Some(limited) = cases.last_mut() {
         limited.from = innocent(0);
@@ -107,15 +112,17 @@ async fn once(ground: &Ground, case: &Case, size: usize, pause: Duration) -> Res
     Ok(wire.ask(&bytes("GET", "/health", "", None)).await.is_ok_and(|reply| reply.status == 200))
 }
 
-/// Uses up the limit of an address.
+/// Uses up the limit of log-ins from an address. It grows back slowly.
 async fn exhaust(ground: &Ground, from: Ipv4Addr) -> Result<(), Fault> {
     let mut wire = Wire::open(from, ground.address()).await?;
-    let mut status = 0;
-    while status != 429 {
-        wire.send(&bytes("GET", "/api/v1/nothing", "", None).repeat(BATCH)).await?;
-        for _ in 0..BATCH {
-            status = wire.answer().await?.status;
+    for _ in 0..MOST {
+        let reply = wire.ask(&bytes("POST", "/api/v1/auth/login", "", Some("{}"))).await?;
+        if reply.status == 429 {
+            return Ok(());
+        }
+        if reply.closes {
+            wire = Wire::open(from, ground.address()).await?;
         }
     }
-    Ok(())
+    Err("the log-ins of an address are not limited".into())
 }

@@ -25,7 +25,7 @@ pub(super) const ATTACK: Attack = Attack {
 const PAIRS: (u32, u32) = (300, 20);
 const LENGTH: Duration = Duration::from_secs(10);
 /// The bytes that the database may grow for each line that was ordered and cancelled.
-const LINE: u64 = 1_500;
+const LINE: u64 = 900;
 /// The bytes that the database may grow during the attack.
 const ALL: u64 = 64_000_000;
 
