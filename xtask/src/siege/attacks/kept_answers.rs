@@ -27,7 +27,7 @@ const LENGTH: Duration = Duration::from_secs(10);
 /// The bytes that the database may grow for each line that was ordered and cancelled.
 const LINE: u64 = 900;
 /// The bytes that the database may grow during the attack.
-const ALL: u64 = 64_000_000;
+const ALL: u64 = 24_000_000;
 
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     let before = disk(ground.stand())?;
