@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod siege;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ enum Command {
     Bench(bench::Bench),
     /// Kill the server under load, start it again, and check the acknowledged commands.
     Crash(crash::Crash),
+    /// Attack the server as one client can, and check that other clients do not notice.
+    Siege(siege::Siege),
     /// Run one of the limits that `bench` compares with.
     #[command(hide = true, subcommand)]
     Baseline(bench::baseline::Baseline),
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Bench(bench) => bench::run(&bench),
         Command::Crash(crash) => crash::run(&crash),
+        Command::Siege(siege) => siege::run(&siege),
         Command::Baseline(baseline) => bench::baseline::run(&baseline),
     };
     match done {

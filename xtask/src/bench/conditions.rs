@@ -9,8 +9,8 @@ use std::{fs, path::Path, process::Command, thread};
 const BEGIN: &str = "<!-- results: begin -->";
 const END: &str = "<!-- results: end -->";
 
-/// The machine, the versions, and the settings of the measurement.
-pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> Vec<Condition> {
+/// The machine and the versions.
+pub(crate) fn of_machine(stores: &[Store]) -> Vec<Condition> {
     let cores = thread::available_parallelism().map_or(0, std::num::NonZeroUsize::get);
     let kib: u64 =
         proc_line("/proc/meminfo", "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok()).unwrap_or(0);
@@ -23,13 +23,7 @@ pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> V
         condition("kernel", output("uname", &["-sr"])),
         condition("compiler", output("rustc", &["--version"])),
         condition("profile", profile),
-        condition(
-            "each measurement",
-            format!("{:.1} s after {:.1} s of warm-up", window.length.as_secs_f64(), window.warm_up.as_secs_f64()),
-        ),
-        condition("products", products.to_string()),
         condition("load before", proc_text("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" ")),
-        condition("client", "one thread on the same machine, over 127.0.0.1; access log on; rate limits raised"),
     ];
     for store in stores {
         conditions.push(match store {
@@ -42,6 +36,16 @@ pub(super) fn of_machine(window: Window, products: usize, stores: &[Store]) -> V
         });
     }
     conditions
+}
+
+/// The settings of the benchmark.
+pub(super) fn of_benchmark(window: Window, products: usize) -> [Condition; 3] {
+    let (length, warm_up) = (window.length.as_secs_f64(), window.warm_up.as_secs_f64());
+    [
+        condition("each measurement", format!("{length:.1} s after {warm_up:.1} s of warm-up")),
+        condition("products", products.to_string()),
+        condition("client", "one thread on the same machine, over 127.0.0.1; access log on; rate limits raised"),
+    ]
 }
 
 fn condition(name: &'static str, value: impl Into<String>) -> Condition {
@@ -109,7 +113,7 @@ fn commit() -> String {
 ///
 /// # Errors
 /// If the document has no markers or cannot be written.
-pub(super) fn document(file: &Path, tables: &str) -> Result<(), Fault> {
+pub(crate) fn document(file: &Path, tables: &str) -> Result<(), Fault> {
     fs::write(file, with_tables(file, tables)?)?;
     Ok(())
 }
@@ -118,7 +122,7 @@ pub(super) fn document(file: &Path, tables: &str) -> Result<(), Fault> {
 ///
 /// # Errors
 /// If the document cannot be read or has no markers.
-pub(super) fn check(file: &Path) -> Result<(), Fault> {
+pub(crate) fn check(file: &Path) -> Result<(), Fault> {
     with_tables(file, "").map(drop)
 }
 

@@ -5,6 +5,7 @@ use super::{
     client::{Load, Measured, Observer, Window, run},
     process::{Process, cpu, memory},
 };
+use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -122,10 +123,17 @@ pub(crate) fn measure(server: &Process, loads: &mut [Load<'_>], window: Window) 
     Ok((measured.into_iter().map(Figures::of).collect(), cost))
 }
 
+impl Latency {
+    /// The percentiles of recorded nanoseconds.
+    pub(crate) fn of(nanos: &Histogram<u64>) -> Self {
+        let at = |share: f64| nanos.value_at_quantile(share) as f64 / 1e6;
+        Self { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) }
+    }
+}
+
 impl Figures {
     fn of(measured: Measured) -> Self {
-        let at = |share: f64| measured.latency.value_at_quantile(share) as f64 / 1e6;
-        let latency = Latency { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1.0) };
+        let latency = Latency::of(&measured.latency);
         Self {
             per_second: measured.per_second(),
             answers: measured.answers,

@@ -1,13 +1,13 @@
 //! `cargo xtask bench` measures the speed of the server and compares it with the limits of the machine.
 
 pub(crate) mod baseline;
-mod client;
-mod conditions;
-mod measure;
-mod process;
-mod report;
+pub(crate) mod client;
+pub(crate) mod conditions;
+pub(crate) mod measure;
+pub(crate) mod process;
+pub(crate) mod report;
 mod scenarios;
-mod stand;
+pub(crate) mod stand;
 
 use client::Window;
 use report::Report;
@@ -112,7 +112,8 @@ pub(crate) fn run(bench: &Bench) -> Result<(), Fault> {
         store.sweep();
         stores.push(store);
     }
-    let conditions = conditions::of_machine(bench.window(), bench.products(), &stores);
+    let mut conditions = conditions::of_machine(&stores);
+    conditions.extend(conditions::of_benchmark(bench.window(), bench.products()));
     let mut report = Report { conditions, ..Report::default() };
     for store in &stores {
         one_store(bench, &binary, store, &mut report)?;
@@ -142,7 +143,8 @@ fn one_store(bench: &Bench, binary: &Path, store: &Store, report: &mut Report) -
     course.close()
 }
 
-fn print(text: &str) {
+/// Writes text to standard output.
+pub(crate) fn print(text: &str) {
     // A reader may close the pipe early.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -89,6 +89,15 @@ impl Process {
         self.child.id()
     }
 
+    /// The size of the log since it was last emptied, in bytes.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub(crate) fn log_size(&self) -> Result<u64, Fault> {
+        let log = self.log.as_ref().ok_or("this server has no log")?;
+        Ok(fs::metadata(log)?.len())
+    }
+
     /// Empties the log, so that it does not fill the disk. The server appends to it, so it can go on.
     ///
     /// # Errors

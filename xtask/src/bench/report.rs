@@ -146,7 +146,8 @@ pub(crate) fn whole(value: f64) -> String {
     text
 }
 
-fn table<T>(text: &mut String, heads: &[&str], rows: &[T], cells: impl Fn(&T) -> Vec<String>) {
+/// Appends a table in Markdown, or nothing if it has no rows.
+pub(crate) fn table<T>(text: &mut String, heads: &[&str], rows: &[T], cells: impl Fn(&T) -> Vec<String>) {
     if rows.is_empty() {
         return;
     }

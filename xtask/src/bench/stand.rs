@@ -27,6 +27,20 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PASSWORD: &str = "correct horse battery staple";
 const IN_FLIGHT: usize = 64;
 
+/// The limits that are raised out of reach of a measurement. An older server does not know all of them.
+const RAISED: [(&str, &str); 8] = [
+    ("SKEP_LIMIT_ADDRESS", "4000000000"),
+    ("SKEP_LIMIT_USER", "4000000000"),
+    ("SKEP_LIMIT_CREDENTIALS", "4000000000"),
+    ("SKEP_LIMIT_IN_FLIGHT", "1000000"),
+    ("SKEP_LOGIN_ATTEMPTS", "4000000000"),
+    ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "4000000000"),
+    ("SKEP_OPEN_ORDER_LINES", "1000000000"),
+    ("SKEP_UNCOUNTED_NETWORKS", "127.0.0.0/8"),
+];
+/// What `skep check` says about a setting that it does not know.
+const UNKNOWN: &str = "there is no such setting";
+
 /// A new store, and the settings of servers on it.
 #[derive(Debug)]
 pub(crate) struct Stand {
@@ -44,17 +58,35 @@ impl Stand {
     pub(crate) fn new(binary: &Path, store: &Store) -> Result<Self, Fault> {
         let folder = tempfile::Builder::new().prefix("skep-bench-").tempdir()?;
         let place = store.new_database();
-        let unlimited = ["ADDRESS", "USER", "CREDENTIALS", "IN_FLIGHT"].map(|name| format!("SKEP_LIMIT_{name}"));
-        let unlimited = unlimited.into_iter().chain(["SKEP_LOGIN_ATTEMPTS".to_owned()]);
-        let mut settings: BTreeMap<String, String> = unlimited.map(|name| (name, "4000000000".to_owned())).collect();
-        if knows(binary, "SKEP_OPEN_ORDER_LINES")? {
-            settings.insert("SKEP_OPEN_ORDER_LINES".to_owned(), "1000000000".to_owned());
-        }
+        let mut settings = BTreeMap::from(RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
-        Ok(Self { place, folder, binary: binary.to_owned(), settings })
+        let mut stand = Self { place, folder, binary: binary.to_owned(), settings };
+        stand.forget_unknown()?;
+        Ok(stand)
+    }
+
+    /// Gives the next start the default limits and these settings, except those that the server does not know.
+    ///
+    /// # Errors
+    /// If the server cannot be asked.
+    pub(crate) fn limit(&mut self, settings: &[(&str, &str)]) -> Result<(), Fault> {
+        self.settings.retain(|name, _| RAISED.iter().all(|(raised, _)| raised != name));
+        self.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.forget_unknown()
+    }
+
+    /// Removes the settings that the server does not know, so that older servers can be measured.
+    fn forget_unknown(&mut self) -> Result<(), Fault> {
+        let mut check = std::process::Command::new(&self.binary);
+        check.arg("check").env_clear().envs(&self.settings).env("PORT", "0").current_dir(self.folder.path());
+        let output = check.output()?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let unknown: Vec<&str> = text.lines().filter(|line| line.contains(UNKNOWN)).collect();
+        self.settings.retain(|name, _| !unknown.iter().any(|line| line.split_whitespace().any(|word| word == name)));
+        Ok(())
     }
 
     /// Creates another stand on the same kind of store.
@@ -126,12 +158,6 @@ impl Stand {
         let token = rest.and_then(|rest| rest.split_once('"')).map(|(token, _)| token.to_owned());
         token.ok_or_else(|| "the server has printed no setup token".into())
     }
-}
-
-/// Whether the program knows this setting. Older programs are measured, too, and refuse one that they do not know. The
-/// names of all settings are in the program, for its messages.
-fn knows(binary: &Path, setting: &str) -> Result<bool, Fault> {
-    Ok(fs::read(binary)?.windows(setting.len()).any(|part| part == setting.as_bytes()))
 }
 
 /// A server with an admin, customers, and products in stock.

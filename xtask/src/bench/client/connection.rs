@@ -1,16 +1,18 @@
 //! A connection of a load, which parses answers with little work.
 
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, socket_with,
+    sockopt::{Timeout, set_socket_timeout},
+};
 use std::{
     io::{self, ErrorKind, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{IpAddr, SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
 
 /// The first size of the buffer. Any answer of a scenario fits.
 const ROOM: usize = 32 << 10;
 const MAX_HEADERS: usize = 32;
-/// The timeout of blocking connections. Connections of a load do not block.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection of a load.
 #[derive(Debug)]
@@ -52,14 +54,27 @@ pub(super) enum Step {
 }
 
 impl Connection {
-    pub(super) fn open(address: SocketAddr, load: usize, is_driven: bool) -> io::Result<Self> {
+    /// Opens a connection of a load, which does not block.
+    pub(super) fn open(address: SocketAddr, load: usize) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
+        stream.set_nonblocking(true)?;
+        Self::of(stream, load, true)
+    }
+
+    /// Opens a blocking connection from this address of the machine. Each step may take as long as `patience`.
+    pub(super) fn open_blocking(from: IpAddr, to: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let family = if from.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        rustix::net::bind(&socket, &SocketAddr::new(from, 0))?;
+        // Limits the time to connect as well.
+        set_socket_timeout(&socket, Timeout::Send, Some(patience))?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(patience))?;
+        rustix::net::connect(&socket, &to)?;
+        Self::of(socket.into(), 0, false)
+    }
+
+    fn of(stream: TcpStream, load: usize, is_driven: bool) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        if is_driven {
-            stream.set_nonblocking(true)?;
-        } else {
-            stream.set_read_timeout(Some(PATIENCE))?;
-        }
         Ok(Self { stream, load, output: vec![], flight: None, is_driven, input: vec![0; ROOM], filled: 0 })
     }
 

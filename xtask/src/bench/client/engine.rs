@@ -117,6 +117,14 @@ pub(crate) fn run(loads: &mut [Load<'_>], window: Window, observer: &mut dyn Obs
     Ok(engine.running.into_iter().map(|running| running.measured).collect())
 }
 
+/// An empty record of latencies in nanoseconds, from a microsecond to two minutes.
+///
+/// # Errors
+/// If there is no memory for it.
+pub(crate) fn latencies() -> Result<Histogram<u64>, Fault> {
+    Ok(Histogram::new_with_bounds(1_000, LONGEST, 3)?)
+}
+
 struct Engine<'l, 's> {
     epoll: OwnedFd,
     connections: Vec<Connection>,
@@ -138,12 +146,12 @@ impl<'l, 's> Engine<'l, 's> {
             };
             let free: Vec<usize> = (connections.len()..connections.len() + count).collect();
             for at in &free {
-                let connection = Connection::open(load.address, number, true)?;
+                let connection = Connection::open(load.address, number)?;
                 let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
                 epoll::add(&epoll, &connection.stream, EventData::new_u64(*at as u64), flags)?;
                 connections.push(connection);
             }
-            let latency = Histogram::new_with_bounds(1_000, LONGEST, 3)?;
+            let latency = latencies()?;
             let measured =
                 Measured { answers: 0, total: 0, seconds: 0.0, latency, refused: 0, wrong: 0, first_wrong: None };
             running.push(Running { load, free, paused: VecDeque::new(), sent: 0, is_exhausted: false, measured });

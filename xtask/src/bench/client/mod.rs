@@ -7,12 +7,18 @@ mod connection;
 mod engine;
 mod ids;
 
-pub(crate) use engine::{Load, Measured, Observer, Pace, Window, run};
+pub(crate) use engine::{Load, Measured, Observer, Pace, Window, latencies, run};
 pub(crate) use ids::{Ids, fresh_uuid};
 
 use super::Fault;
 use connection::{Connection, Step};
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+/// The timeout of blocking connections.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The requests of a load, and the checks of their answers.
 pub(crate) trait Source {
@@ -77,7 +83,7 @@ pub(crate) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// A blocking connection for requests that are not measured. It gives up after a minute.
+/// A blocking connection.
 #[derive(Debug)]
 pub(crate) struct Talk(Connection);
 
@@ -91,12 +97,20 @@ pub(crate) struct Said {
 }
 
 impl Talk {
-    /// Connects to a server.
+    /// Connects to a server. The connection gives up after a minute.
     ///
     /// # Errors
     /// If no server listens.
     pub(crate) fn open(address: SocketAddr) -> Result<Self, Fault> {
-        Ok(Self(Connection::open(address, 0, false)?))
+        Self::open_from(Ipv4Addr::LOCALHOST.into(), address, PATIENCE)
+    }
+
+    /// Connects from this address of the machine. The connection gives up when a step takes longer than `patience`.
+    ///
+    /// # Errors
+    /// If no server listens.
+    pub(crate) fn open_from(from: IpAddr, address: SocketAddr, patience: Duration) -> Result<Self, Fault> {
+        Ok(Self(Connection::open_blocking(from, address, patience)?))
     }
 
     /// Sends a request and waits for its answer.
