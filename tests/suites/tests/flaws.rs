@@ -49,7 +49,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
     (flaw("operations.instance_key.insert", "$6", "$6 - $6"), "instance_keys", "values_survive_oldest_first"),
     (flaw(MIGRATIONS, "WHERE state <> 'retired'", ""), "instance_keys", ONE_NEXT),
-    (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES),
+    (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES_KEY),
     (flaw("operations.instance_key.retire", "purpose IN", "'none' NOT IN"), "instance_keys", WITHOUT_ACTIVE),
     (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
@@ -63,7 +63,7 @@ const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";
 const ONE_NEXT: &str = "a_purpose_has_one_next_key_and_any_number_of_retired_ones";
 const STILL_AS_READ: &str = "content_is_replaced_only_if_it_is_as_it_was_read";
-const REPLACES: &str = "a_next_key_replaces_the_active_one";
+const REPLACES_KEY: &str = "a_next_key_replaces_the_active_one";
 const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
