@@ -34,8 +34,9 @@ fn withstands(store: &str, attack: &str) -> Result<(), Failed> {
     assert!(line["felt"]["asked"].as_u64() > Some(0) && line["peak"].as_u64() > Some(1 << 20), "{line}");
     let findings = line["findings"].as_array().unwrap();
     let fallen = findings.iter().filter(|finding| finding["timed"] == false && finding["held"] == false);
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
     let fallen: Vec<String> = fallen
-        .map(|finding| format!("{}: expected {}, measured {}", finding["what"], finding["bound"], finding["measured"]))
+        .map(|found| format!("{}: {}, measured {}", text(found, "what"), text(found, "bound"), text(found, "measured")))
         .collect();
     if fallen.is_empty() { Ok(()) } else { Err(fallen.join("\n").into()) }
 }

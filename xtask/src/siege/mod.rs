@@ -26,7 +26,9 @@ use std::{
 use watch::{Marks, Watch};
 
 /// The longest time that an attack may take, far more than any needs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
+/// One in this many requests of the neighbor may fail.
+const FAILED: u64 = 50;
 /// The time between the end of an attack and the last measurement.
 const REST: Duration = Duration::from_secs(1);
 
@@ -131,7 +133,7 @@ fn one(attack: &Attack, binary: &Path, store: &Store, scale: Scale) -> Result<Li
     let found = done.map_err(|_| format!("the attack has not ended within {LIMIT:?}"))??;
     let mut findings = vec![
         Finding::bytes("growth of memory", peak.saturating_sub(before.memory), attack.growth),
-        Finding::at_most("requests of the neighbor that failed", felt.failed, felt.asked / 100)
+        Finding::at_most("requests of the neighbor that failed", felt.failed, felt.asked / FAILED)
             .explained(felt.first_failure.as_deref()),
         Finding::millis("p99 of the neighbor", felt.latency.p99, attack.p99),
     ];

@@ -80,7 +80,7 @@ impl Wire {
         Ok(Self { stream, input: vec![] })
     }
 
-    /// Appends the bytes that have arrived. Returns at once if there are none.
+    /// Appends the bytes that have arrived. Does not wait for more.
     ///
     /// # Errors
     /// If the server has closed the connection.
@@ -102,7 +102,7 @@ impl Wire {
         in_time(self.stream.write_all(bytes)).await
     }
 
-    /// Reads at most this many bytes and drops them. Returns at once if there are none.
+    /// Reads at most this many bytes and drops them. Does not wait for bytes.
     ///
     /// # Errors
     /// If the server has closed the connection.
