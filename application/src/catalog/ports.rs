@@ -177,8 +177,7 @@ impl StockView {
 /// Reads stock levels outside a unit of work.
 ///
 /// 1. A level whose product does not exist counts as missing.
-/// 2. Active reservations whose `expires_at` is `now` or before do not count as reserved. They and the level are those
-///    of one moment.
+/// 2. Active reservations whose `expires_at` is `now` or before do not count as reserved.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockQueries: Send + Sync {

@@ -105,7 +105,6 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::KeepsNothing, "expire_orders", "overdue_orders_end_and_the_others_wait"),
     (Flaw::EndsTwice, "reservations", "only_active_reservations_are_kept"),
     (Flaw::LosesUpdates, "expire_orders", "of_buyers_of_an_expired_piece_one_gets_it"),
-    (Flaw::LosesUpdates, "expire_orders", "an_order_is_cancelled_or_ends_and_never_both"),
     (Flaw::IgnoresScopes, "order_queries", "a_scope_hides_others"),
     (Flaw::IgnoresScopes, "order_queries", "a_scope_applies_before_paging_and_counting"),
     (Flaw::SkipsEquals, "order_queries", "every_row_is_on_one_page_in_every_order"),

@@ -10,7 +10,7 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
-    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, UserId},
+    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
 use uuid::Uuid;
