@@ -11,8 +11,8 @@ use std::{
     time::Duration,
 };
 
-/// The stored keys, and the tokens that use them.
-pub(crate) struct Keys {
+/// The keys of the deployment, and the access tokens that use them.
+pub struct Keys {
     store: Arc<dyn Store>,
     secrets: InstanceSecrets,
     runtime: Runtime,
@@ -36,9 +36,12 @@ impl Keys {
         Self { store, secrets, runtime, advance, tokens, read_at }
     }
 
-    /// Takes keys through their states, and uses the keys as they are then. After an error, the keys that were read
-    /// before stay in use.
-    pub(crate) async fn refresh(&self) -> Result<(), KeyRingError> {
+    /// Reads the keys again, and takes those through their states whose time has come. `skep serve` calls it every
+    /// minute. Your program does the same, so that it knows the keys of other instances in time.
+    ///
+    /// # Errors
+    /// [`KeyRingError`]. The keys that were read before stay in use.
+    pub async fn refresh(&self) -> Result<(), KeyRingError> {
         let read_at = self.runtime.clock.monotonic();
         let ring = KeyRing::open(self.advance.execute().await?, &self.secrets)?;
         if ring.renew(&self.tokens)? {
@@ -48,13 +51,20 @@ impl Keys {
         Ok(())
     }
 
-    /// Stores a next key, unless there is one. Returns whether it was stored.
-    pub(crate) async fn rotate(&self) -> Result<bool, KeyRingError> {
+    /// Stores a key that will sign access tokens in place of the active one, unless one waits already. Returns whether
+    /// it was stored. [`Keys::refresh`] activates it after ten minutes.
+    ///
+    /// # Errors
+    /// [`KeyRingError`].
+    pub async fn rotate(&self) -> Result<bool, KeyRingError> {
         KeyRing::add_next_key(&*self.store, &self.secrets, &self.runtime).await
     }
 
     /// Seals the keys of the previous secret again, with the current one. Returns their number.
-    pub(crate) async fn reseal(&self) -> Result<usize, KeyRingError> {
+    ///
+    /// # Errors
+    /// [`KeyRingError`].
+    pub async fn reseal(&self) -> Result<usize, KeyRingError> {
         KeyRing::reseal(&*self.store, &self.secrets).await
     }
 

@@ -16,6 +16,7 @@ pub mod testing;
 mod waiting;
 
 pub use data_dir::DataDirError;
+pub use keys::Keys;
 pub use skep::{Builder, Gauges, ISSUER, Skep, StartError};
 
 /// Compiles the guide to embedding.

@@ -116,9 +116,10 @@ impl Foundation {
 pub struct Skep {
     /// The use cases.
     pub app: Arc<App>,
+    /// The keys of the deployment.
+    pub keys: Arc<Keys>,
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
-    keys: Arc<Keys>,
     hashers: HashPool,
     _lock: Option<ServerLock>,
 }
@@ -219,7 +220,7 @@ impl Builder {
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        Ok(Skep { app, cursor_key: ring.cursor_key(), store, keys, hashers, _lock: lock })
+        Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, _lock: lock })
     }
 }
 
@@ -242,32 +243,6 @@ impl Skep {
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         Gauges { store: self.store.clone(), keys: self.keys.clone(), hashers: self.hashers.clone() }
-    }
-
-    /// Reads the keys of the deployment again, and takes those through their states whose time has come. `skep serve`
-    /// calls it every minute. Your program does the same, so that it knows the keys of other instances in time.
-    ///
-    /// # Errors
-    /// [`KeyRingError`]. The keys that were read before stay in use.
-    pub async fn refresh_keys(&self) -> Result<(), KeyRingError> {
-        self.keys.refresh().await
-    }
-
-    /// Stores a key that will sign access tokens in place of the active one, unless one waits already. Returns whether
-    /// it was stored. [`Skep::refresh_keys`] activates it after ten minutes.
-    ///
-    /// # Errors
-    /// [`KeyRingError`].
-    pub async fn rotate_keys(&self) -> Result<bool, KeyRingError> {
-        self.keys.rotate().await
-    }
-
-    /// Seals the keys that are sealed with the previous secret again, with the current one. Returns their number.
-    ///
-    /// # Errors
-    /// [`KeyRingError`].
-    pub async fn reseal_keys(&self) -> Result<usize, KeyRingError> {
-        self.keys.reseal().await
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.

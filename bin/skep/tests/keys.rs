@@ -64,7 +64,7 @@ impl Instance {
     }
 
     async fn refresh(&self) {
-        self.0.refresh_keys().await.unwrap();
+        self.0.keys.refresh().await.unwrap();
     }
 }
 
@@ -78,8 +78,8 @@ async fn no_token_is_refused_while_the_key_is_replaced() {
     let deployment = Deployment::new();
     let (prompt, late) = (deployment.instance().await, deployment.instance().await);
     let first = late.issue();
-    assert!(prompt.0.rotate_keys().await.unwrap());
-    assert!(!late.0.rotate_keys().await.unwrap(), "one key waits already");
+    assert!(prompt.0.keys.rotate().await.unwrap());
+    assert!(!late.0.keys.rotate().await.unwrap(), "one key waits already");
 
     deployment.clock.advance(MINUTE);
     for instance in [&prompt, &late] {
@@ -115,7 +115,7 @@ async fn no_token_is_refused_while_the_key_is_replaced() {
         instance.refresh().await;
         assert_eq!(instance.published(), 1, "the retired key is deleted");
     }
-    assert!(late.0.rotate_keys().await.unwrap(), "the next rotation");
+    assert!(late.0.keys.rotate().await.unwrap(), "the next rotation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +128,6 @@ async fn keys_that_cannot_be_read_leave_those_before_in_use() {
     damaged.id = "damaged".to_owned();
     damaged.state = skep_application::operations::KeyState::Next;
     assert!(store.insert_key(&damaged).await.unwrap());
-    assert!(instance.0.refresh_keys().await.unwrap_err().to_string().contains("key damaged of this store"));
+    assert!(instance.0.keys.refresh().await.unwrap_err().to_string().contains("key damaged of this store"));
     assert!(instance.accepts(&token) && instance.accepts(&instance.issue()));
 }

@@ -131,7 +131,7 @@ impl Service {
     /// # Errors
     /// If the keys cannot be read or written.
     pub async fn rotate_keys(&self) -> Result<bool, Failure> {
-        Ok(self.skep.rotate_keys().await?)
+        Ok(self.skep.keys.rotate().await?)
     }
 
     /// Closes the service.

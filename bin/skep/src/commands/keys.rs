@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Config, command: Keys) -> Result<(), BoxError> 
 
 async fn reseal(config: &Config) -> Result<(), BoxError> {
     let skep = Skep::builder().config(config.clone()).start().await?;
-    let resealed = skep.reseal_keys().await;
+    let resealed = skep.keys.reseal().await;
     skep.close().await;
     match resealed? {
         0 => tell!("every key is sealed with the current secret already"),
@@ -63,7 +63,7 @@ async fn reseal(config: &Config) -> Result<(), BoxError> {
 
 async fn rotate(config: &Config) -> Result<(), BoxError> {
     let skep = Skep::builder().config(config.clone()).start().await?;
-    let rotated = skep.rotate_keys().await;
+    let rotated = skep.keys.rotate().await;
     let stored = skep.store.store.list_keys().await;
     skep.close().await;
     let stored_now = rotated?;

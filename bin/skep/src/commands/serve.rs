@@ -170,7 +170,7 @@ async fn keep_tidy(skep: Arc<Skep>, metrics: Metrics, telemetry: Arc<Telemetry>,
         tokio::select! {
             () = shutdown.cancelled() => break,
             _ = upkeep.tick() => metrics.run_upkeep(),
-            _ = keys.tick() => if let Err(error) = skep.refresh_keys().await {
+            _ = keys.tick() => if let Err(error) = skep.keys.refresh().await {
                 let cause = with_causes(&error, ": ");
                 tracing::warn!(%cause, "could not read the keys again; those that were read before stay in use");
             },
