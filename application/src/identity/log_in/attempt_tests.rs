@@ -1,4 +1,4 @@
-//! Who is let through, and who is not, when passwords are guessed.
+//! The callers that are let through when passwords are guessed, and those that are not.
 
 use super::*;
 use crate::{
