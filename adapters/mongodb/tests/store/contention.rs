@@ -182,7 +182,7 @@ async fn units_that_write_leave_connections_for_reads() {
         }
         let mut waiting = Box::pin(catalog_on(&store, &[]));
         assert!(waiting.as_mut().now_or_never().is_none(), "a fourth change waits");
-        assert_eq!(store.find_stock(product.id).await.unwrap().unwrap().available, 5);
+        assert_eq!(store.find_stock(product.id, at(0)).await.unwrap().unwrap().available, 5);
         drop(changes.pop());
         waiting.await.unwrap().commit().await.unwrap();
     })
