@@ -1,6 +1,7 @@
 //! Children that refer to their parents, on a real server.
 
 use crate::{
+    locks::Turns,
     record::{self, Record, Reference, Stored, Unreadable, Versioned, version},
     store::MongoStore,
     unit::MongoUnit,
@@ -96,7 +97,7 @@ where
 impl Db {
     async fn begin(&self) -> Box<MongoUnit> {
         let transaction = self.0.read().await.unwrap().transaction(TxMode::Write).await.unwrap();
-        Box::new(MongoUnit::new(transaction, vec![], Arc::default()))
+        Box::new(MongoUnit::new(transaction, Turns::default(), Arc::default()))
     }
 
     /// A unit that has taken its snapshot.
