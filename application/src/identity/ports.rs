@@ -63,7 +63,7 @@ pub trait SessionRepository: Send {
 ///
 /// 1. If several units `replace` the list of one account at the same time, each is stored or gets `Retry`. The list of
 ///    the last one remains.
-/// 2. `sweep` deletes only lists whose latest log-in was at or before `until`, and never more than its limit.
+/// 2. `sweep` deletes only lists whose latest login was at or before `until`, and never more than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait KnownNetworkRepository: Send {
@@ -71,7 +71,7 @@ pub trait KnownNetworkRepository: Send {
     async fn find(&mut self, id: UserId) -> Result<Option<KnownNetworks>, StoreError>;
     /// Stores this list in place of any earlier one of the account. An empty list is not stored and changes nothing.
     async fn replace(&mut self, networks: &KnownNetworks) -> Result<(), StoreError>;
-    /// Deletes at most `limit` lists whose latest log-in was at or before `until`, and returns how many.
+    /// Deletes at most `limit` lists whose latest login was at or before `until`, and returns how many.
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 

@@ -12,7 +12,7 @@ pub struct NetworkMark(pub [u8; 16]);
 pub struct KnownNetworkPolicy {
     /// The number of networks of one account, at most [`KnownNetworks::MOST`]. With 0, no network is remembered.
     pub most: usize,
-    /// How long a network is known after its last log-in, in milliseconds.
+    /// How long a network is known after its last login, in milliseconds.
     pub age_millis: i64,
 }
 
@@ -24,14 +24,14 @@ impl Default for KnownNetworkPolicy {
 }
 
 impl KnownNetworkPolicy {
-    /// The time of the oldest log-in that still counts.
+    /// The time of the oldest login that still counts.
     #[must_use]
     pub fn since(&self, now: Timestamp) -> Timestamp {
         now.plus_millis(self.age_millis.saturating_neg())
     }
 }
 
-/// The networks of one account, each with the time of its last recorded log-in. The latest one comes first.
+/// The networks of one account, each with the time of its last recorded login. The latest one comes first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownNetworks {
     /// The account.
@@ -58,10 +58,10 @@ impl KnownNetworks {
         newest.into_iter().any(|(known, at)| *known == network && *at > policy.since(now))
     }
 
-    /// Records a log-in. The oldest networks give way to the new one.
+    /// Records a login. The oldest networks give way to the new one.
     ///
     /// Returns `None` if nothing has to be stored: the network was recorded within the last tenth of the age, or no
-    /// network is remembered. So most log-ins write nothing here.
+    /// network is remembered. So most logins write nothing here.
     #[must_use]
     pub fn after_login(&self, network: NetworkMark, now: Timestamp, policy: &KnownNetworkPolicy) -> Option<Self> {
         let recent = now.plus_millis(policy.age_millis.saturating_neg() / 10);
@@ -78,7 +78,7 @@ impl KnownNetworks {
         Some(Self { user_id: self.user_id, logins })
     }
 
-    /// The time of the latest recorded log-in. The whole list may be deleted when it is older than the age.
+    /// The time of the latest recorded login. The whole list may be deleted when it is older than the age.
     #[must_use]
     pub fn last_login_at(&self) -> Option<Timestamp> {
         self.logins.first().map(|(_, at)| *at)

@@ -74,9 +74,9 @@ pub(crate) trait Context: Sync {
     fn add_up(&self, _state: &EndState) -> Result<(), String> {
         Ok(())
     }
-    /// Deletes the expired rows. Returns their name and number.
-    fn sweep(&self, _model: &mut Model, _at: Timestamp) -> Option<(&'static str, u64)> {
-        None
+    /// Ends or deletes the expired rows. Returns the name and number of each kind.
+    fn sweep(&self, _model: &mut Model, _at: Timestamp) -> Vec<(&'static str, u64)> {
+        vec![]
     }
     /// The mistakes that only a use case of this context can make.
     fn flaws(&self) -> &'static [OwnFlaw] {

@@ -95,7 +95,7 @@ impl Ground {
         bearer(&self.shop.customers[number])
     }
 
-    /// The log-in of a customer.
+    /// The login of a customer.
     pub(crate) fn log_in(&self, number: usize, head: &str) -> Vec<u8> {
         bytes("POST", "/api/v1/auth/login", head, Some(&credentials(&customer(number))))
     }

@@ -47,7 +47,7 @@ impl KnownNetworkRepository for MongoUnit {
         let update = Update::of(doc! { "_id": id }, doc! { "$set": change }).or_insert();
         self.run(async |executor| match executor.update(KnownNetworksDoc::COLLECTION, vec![update]).await {
             Ok(_) => Ok(()),
-            // Two first log-ins both found no list. The next attempt finds that of the other one.
+            // Two first logins both found no list. The next attempt finds that of the other one.
             Err(error @ StoreError::Duplicate { constraint: KNOWN_NETWORKS }) => Err(StoreError::Retry(error.into())),
             Err(other) => Err(other),
         })

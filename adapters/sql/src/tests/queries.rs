@@ -47,6 +47,7 @@ pub(super) fn order_row(order: &Order) -> Vec<Value> {
         order.total.currency().code().into(),
         order.created_at.into(),
         order.updated_at.into(),
+        order.expires_at.into(),
         order.version.into(),
         i64::try_from(order.lines.len()).unwrap().into(),
     ]

@@ -137,7 +137,7 @@ async fn old_lists_are_swept_and_no_others(given: &Given) -> Checked {
         let logins: Vec<_> = logins.iter().map(|(network, at)| (*network, sample::at(*at))).collect();
         list(sample::user_id(), &logins)
     };
-    // The latest log-in counts.
+    // The latest login counts.
     let lists = [of(&[(1, 100)]), of(&[(1, 101)]), of(&[(1, 50), (2, 100)]), of(&[(1, 50), (2, 200)])];
     put(&*given.store, &lists).await?;
     equal(sweep(given, sample::at(99), 100).await?, 0)?;

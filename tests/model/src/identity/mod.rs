@@ -33,11 +33,13 @@ pub struct Stored {
     pub users: BTreeMap<UserId, UserView>,
 }
 
-/// Passwords and sessions, which no port shows.
+/// Passwords, sessions and known networks, which no port shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Hidden {
     passwords: BTreeMap<UserId, String>,
     sessions: BTreeMap<SessionId, (UserId, Timestamp)>,
+    /// When an account has last recorded the network of a login. All callers have the same network.
+    known_networks: BTreeMap<UserId, Timestamp>,
 }
 
 /// The access tokens that a caller has got.
@@ -113,7 +115,7 @@ impl Context for Identity {
         new.map(|id| Fresh::id(id.uuid())).collect()
     }
 
-    fn sweep(&self, model: &mut Model, at: Timestamp) -> Option<(&'static str, u64)> {
-        Some(("sessions", model.sweep_sessions(at)))
+    fn sweep(&self, model: &mut Model, at: Timestamp) -> Vec<(&'static str, u64)> {
+        vec![("sessions", model.sweep_sessions(at)), ("lists of known networks", model.sweep_known_networks(at))]
     }
 }

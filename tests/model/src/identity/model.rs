@@ -20,6 +20,8 @@ use skep_domain::{
 const HOUR: i64 = 3_600_000;
 const WEEK: i64 = 7 * 24 * HOUR;
 const MONTH: i64 = 30 * 24 * HOUR;
+/// How long an account remembers a network. It records a login again after a tenth of that.
+const NETWORK_AGE: i64 = 90 * 24 * HOUR;
 
 impl Model {
     pub(super) fn register(&mut self, now: &Now<'_>, email: &str, password: &str, name: &str) -> Outcome<Answer> {
@@ -80,7 +82,12 @@ impl Model {
         let wrong = Failure::refusal(ErrorKind::Unauthenticated, "invalid_credentials");
         let user_id = self.user_with(email, password).ok_or(wrong)?;
         let session_id = SessionId::new(now.fresh.id);
-        self.hidden_mut::<Hidden>().sessions.insert(session_id, (user_id, now.at.plus_millis(MONTH)));
+        let hidden = self.hidden_mut::<Hidden>();
+        hidden.sessions.insert(session_id, (user_id, now.at.plus_millis(MONTH)));
+        let recorded = hidden.known_networks.entry(user_id).or_insert(now.at);
+        if *recorded <= now.at.plus_millis(-NETWORK_AGE / 10) {
+            *recorded = now.at;
+        }
         let payload = json!({ "user_id": user_id, "session_id": session_id });
         let of = (session_id.uuid(), Version::FIRST);
         self.tell_of(Some(user_id), "identity.user_logged_in.v1", of, now.at, &payload);
@@ -107,6 +114,14 @@ impl Model {
         check(now.actor, Right::Shop)?;
         let id = now.actor.user_id().ok_or_else(unauthenticated)?;
         self.stored.get::<Stored>().users.get(&id).cloned().map(Answer::User).ok_or_else(not_found)
+    }
+
+    /// Deletes the lists of networks of accounts that have not recorded a login for 90 days, and returns their number.
+    pub(super) fn sweep_known_networks(&mut self, at: Timestamp) -> u64 {
+        let known = &mut self.hidden_mut::<Hidden>().known_networks;
+        let before = known.len();
+        known.retain(|_, recorded| *recorded > at.plus_millis(-NETWORK_AGE));
+        u64::try_from(before - known.len()).unwrap_or(u64::MAX)
     }
 
     /// Deletes the sessions that ended a week ago and returns their number.

@@ -58,7 +58,7 @@ impl Model {
         self.keys.retain(|_, kept| at < kept.expires_at);
         let keys = u64::try_from(before - self.keys.len()).unwrap_or(u64::MAX);
         let mut swept = Swept::from([("idempotency keys", keys)]);
-        for (name, rows) in CONTEXTS.iter().filter_map(|context| context.sweep(self, at)) {
+        for (name, rows) in CONTEXTS.iter().flat_map(|context| context.sweep(self, at)) {
             swept.add(name, rows);
         }
         swept

@@ -215,8 +215,8 @@ impl Context for Ordering {
         Ok(())
     }
 
-    fn sweep(&self, model: &mut Model, at: Timestamp) -> Option<(&'static str, u64)> {
-        Some(("unpaid orders", model.expire_orders(at)))
+    fn sweep(&self, model: &mut Model, at: Timestamp) -> Vec<(&'static str, u64)> {
+        vec![("unpaid orders", model.expire_orders(at))]
     }
 
     fn flaws(&self) -> &'static [OwnFlaw] {

@@ -31,7 +31,7 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
         )
         .explained(Some(&tally(statuses)))
     };
-    Ok(vec![refused("registrations", &registered), refused("log-ins", &logged_in)])
+    Ok(vec![refused("registrations", &registered), refused("logins", &logged_in)])
 }
 
 /// Sends a request of each person at once.

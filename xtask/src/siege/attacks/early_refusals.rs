@@ -15,12 +15,12 @@ use tokio::time::sleep;
 pub(super) const ATTACK: Attack =
     Attack { name: "early-refusals", needs: SMALL, growth: GROWTH, p99: P99, run: |ground| Box::pin(run(ground)) };
 
-/// The sizes of bodies that every route takes, except that of log-ins, and of one that no route takes.
+/// The sizes of bodies that every route takes, except that of logins, and of one that no route takes.
 const SIZES: [usize; 3] = [100, 60_000, 200_000];
 const TOO_LARGE: usize = 2 << 20;
 /// The pause of a client between the head and the body.
 const PAUSE: Duration = Duration::from_millis(30);
-/// More log-ins than an address may send in a minute.
+/// More logins than an address may send in a minute.
 const MOST: usize = 20;
 
 /// A request that is refused early.
@@ -36,7 +36,7 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     for case in cases(ground) {
         let sizes = match case.status {
             413 => &[TOO_LARGE][..],
-            // A log-in is refused for its size as well.
+            // A login is refused for its size as well.
             429 => &SIZES[..1],
             _ => &SIZES[..],
         };
@@ -112,7 +112,7 @@ async fn once(ground: &Ground, case: &Case, size: usize, pause: Duration) -> Res
     Ok(wire.ask(&bytes("GET", "/health", "", None)).await.is_ok_and(|reply| reply.status == 200))
 }
 
-/// Uses up the limit of log-ins from an address. It grows back slowly.
+/// Uses up the limit of logins from an address. It grows back slowly.
 async fn exhaust(ground: &Ground, from: Ipv4Addr) -> Result<(), Fault> {
     let mut wire = Wire::open(from, ground.address()).await?;
     for _ in 0..MOST {
@@ -124,5 +124,5 @@ async fn exhaust(ground: &Ground, from: Ipv4Addr) -> Result<(), Fault> {
             wire = Wire::open(from, ground.address()).await?;
         }
     }
-    Err("the log-ins of an address are not limited".into())
+    Err("the logins of an address are not limited".into())
 }

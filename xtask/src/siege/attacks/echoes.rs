@@ -81,6 +81,6 @@ fn bodies(ground: &Ground) -> Vec<(&'static str, &'static str, String)> {
         ),
         ("many invalid quantities", ORDERS, many(lines, "]}", &|_| format!(r#"{{"product_id":"{id}","quantity":0}}"#))),
         ("a long e-mail address", LOGIN, format!(r#"{{"email":"{}","password":"x"}}"#, &long[..3_000])),
-        ("a long unknown field of a log-in", LOGIN, format!(r#"{{"{}":0}}"#, &long[..3_000])),
+        ("a long unknown field of a login", LOGIN, format!(r#"{{"{}":0}}"#, &long[..3_000])),
     ]
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 pub(super) const ATTACK: Attack = Attack {
     name: "lockout",
-    // The limit of log-ins from one address would hide the limit of attempts.
+    // The limit of logins from one address would hide the limit of attempts.
     needs: Needs { settings: &[("SKEP_LIMIT_CREDENTIALS", "1000")], ..SMALL },
     growth: GROWTH,
     p99: P99,
@@ -36,8 +36,8 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     let parallel = at_once(ground, hostile(2), &customer(1)).await;
     let ok = |status: u16| status == 200;
     Ok(vec![
-        Finding::new("log-in of the owner from a known address", "200", at_home.to_string(), ok(at_home)),
-        Finding::new("log-in of the owner from a new address", "200", elsewhere.to_string(), ok(elsewhere)),
+        Finding::new("login of the owner from a known address", "200", at_home.to_string(), ok(at_home)),
+        Finding::new("login of the owner from a new address", "200", elsewhere.to_string(), ok(elsewhere)),
         Finding::new(
             "guesses at an account that does not exist",
             "answered like the others",

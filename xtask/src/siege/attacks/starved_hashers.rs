@@ -1,4 +1,4 @@
-//! Log-ins from many IPv6 networks of one owner, which keep the threads that hash passwords busy.
+//! Logins from many IPv6 networks of one owner, which keep the threads that hash passwords busy.
 
 use super::{Attack, GROWTH, P99, count, tally};
 use crate::{
@@ -29,7 +29,7 @@ pub(super) const ATTACK: Attack = Attack {
 };
 
 const CLIENTS: usize = 32;
-/// The log-ins of the customer. The limit of an address is 10 in a minute.
+/// The logins of the customer. The limit of an address is 10 in a minute.
 const LOG_INS: u64 = 8;
 const HOME: &str = "X-Forwarded-For: 203.0.113.5\r\n";
 
@@ -37,7 +37,7 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     let log_in = ground.log_in(0, HOME);
     let first = ask(Ipv4Addr::LOCALHOST, ground.address(), &log_in).await?.status;
     if first != 200 {
-        return Err(format!("a log-in before the attack was answered {first}").into());
+        return Err(format!("a login before the attack was answered {first}").into());
     }
     let next = Arc::new(AtomicU16::new(0));
     let mut attackers = JoinSet::new();
@@ -53,8 +53,8 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     attackers.shutdown().await;
     let guesses = next.load(Ordering::Relaxed);
     Ok(vec![
-        Finding::at_least("log-ins of a customer at a known address", count(&statuses, &[200]), LOG_INS)
-            .explained(Some(&format!("{}; {guesses} log-ins of the attacker", tally(&statuses)))),
+        Finding::at_least("logins of a customer at a known address", count(&statuses, &[200]), LOG_INS)
+            .explained(Some(&format!("{}; {guesses} logins of the attacker", tally(&statuses)))),
     ])
 }
 
