@@ -181,7 +181,10 @@ const DEVIATIONS: [(&str, &str); 7] = [
     ),
     ("DROP TABLE instance_keys", "declared, but not there: table instance_keys"),
     ("ALTER TABLE products ADD COLUMN surplus TEXT", "there, but not declared: products.surplus"),
-    ("ALTER TABLE orders DROP COLUMN line_count", "declared, but not there: orders.line_count"),
+    (
+        "DROP INDEX orders_unpaid_idx; ALTER TABLE orders DROP COLUMN line_count",
+        "declared, but not there: orders.line_count",
+    ),
     (
         "CREATE UNIQUE INDEX surplus_key ON orders (customer_id)",
         "there, but not declared: orders: unique surplus_key (customer_id)",
