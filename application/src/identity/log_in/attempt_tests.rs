@@ -12,7 +12,7 @@ use skep_domain::{
     shared::Network,
 };
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -22,7 +22,7 @@ use std::{
 
 /// Buckets that never fill up again by themselves.
 #[derive(Default)]
-struct Buckets(Mutex<HashMap<String, u32>>);
+struct Buckets(Mutex<BTreeMap<String, u32>>);
 
 #[async_trait]
 impl RateLimits for Buckets {

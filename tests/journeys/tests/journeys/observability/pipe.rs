@@ -22,7 +22,8 @@ impl Drop for Killed {
 }
 
 pub(super) fn a_blocked_pipe_delays_no_request(store: &Store) {
-    let deployment = Deployment::new(store);
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_ACCESS_LOG_SAMPLE", "1000000");
     let mut command = Command::new(skep());
     command.env_clear().envs(deployment.settings()).current_dir(deployment.path("."));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
