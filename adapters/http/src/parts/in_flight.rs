@@ -50,7 +50,7 @@ pub(crate) struct Turn {
 }
 
 impl InFlight {
-    /// At most `max` requests of one user are worked on at the same time, and at most 16 times as many wait.
+    /// At most `max` requests of one user are worked on at the same time, and at most [`WAITING`] times as many wait.
     pub(super) fn new(max: usize) -> Self {
         let labels = [("limit", "in_flight"), ("decision", "limited")];
         let refused = metrics::counter!("skep_rate_limit_decisions_total", &labels);
@@ -63,13 +63,12 @@ impl InFlight {
     /// # Errors
     /// 429 at once if too many requests of the user wait already, and at the deadline.
     pub(super) async fn turn(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Result<Turn, Problem> {
-        let turn = self.wait(id, deadline).await.ok_or_else(|| {
+        self.wait(id, deadline).await.ok_or_else(|| {
             self.refused.increment(1);
             Problem::of(code::RATE_LIMITED)
                 .with_detail(format!("{} requests of the user are being worked on, and others wait", self.max))
                 .with_retry_after(1)
-        })?;
-        Ok(turn)
+        })
     }
 
     async fn wait(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Option<Turn> {

@@ -33,7 +33,7 @@ fn active() -> Document {
 
 type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// Orders that were placed before could not be paid, so those that wait may be paid in truth. They get 30 days, and up
+/// Orders that were placed before could not be paid, so those that wait may be paid elsewhere. They get 30 days, and up
 /// to 7 more by the time at which they were placed, so that they do not all end at once.
 fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     Box::pin(async move {

@@ -2,7 +2,7 @@
 -- NULL: the order waits without a limit, or no longer waits for its payment.
 ALTER TABLE orders ADD COLUMN expires_at INTEGER;
 
--- Orders that were placed before could not be paid, so those that wait may be paid in truth. They get 30 days, and up to
+-- Orders that were placed before could not be paid, so those that wait may be paid elsewhere. They get 30 days, and up to
 -- 7 more by the time at which they were placed, so that they do not all end at once.
 UPDATE orders
 SET expires_at = unixepoch() * 1000 + 30 * 86400000 + created_at % (7 * 86400000)
