@@ -13,15 +13,16 @@ pub struct OrderPolicy {
     /// How long an order waits for its payment. It then ends, and its pieces are available again. `None` keeps it.
     pub lifetime: Option<Duration>,
     /// The greatest number of lines, and so of reservations, of all orders of one user that wait for their payment.
-    /// Orders that are placed at the same moment may exceed it together, on stores with several writers.
-    pub open_lines: u64,
+    /// Orders that are placed at the same moment may exceed it together, on stores with several writers. `None`: there is
+    /// no such limit, and the lines are not counted.
+    pub open_lines: Option<u64>,
 }
 
 impl Default for OrderPolicy {
     /// No minimum, 200 lines, 7 days, and 1,000 lines that wait for their payment.
     fn default() -> Self {
         let lifetime = Some(Duration::from_secs(7 * 24 * 60 * 60));
-        Self { minimums: vec![], max_lines: 200, lifetime, open_lines: 1_000 }
+        Self { minimums: vec![], max_lines: 200, lifetime, open_lines: Some(1_000) }
     }
 }
 

@@ -4,11 +4,12 @@ use clap::Parser as _;
 use skep::commands::Cli;
 use std::process::ExitCode;
 
-/// The allocator of our Rust code. A request makes hundreds of small allocations on several threads. C code, SQLite
-/// included, keeps the allocator of the system, so that a preloaded library finds the one that it expects.
+/// The allocator of our Rust code. A request makes hundreds of small allocations on several threads. SQLite gets the same
+/// one. Other C code keeps the allocator of the system, so that a preloaded library finds the one that it expects.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    skep_sqlite_memory::use_mimalloc().expect("no database is open yet");
     skep::commands::run(Cli::parse())
 }

@@ -169,7 +169,7 @@ async fn an_order_that_is_not_paid_in_time_ends_and_gives_its_pieces_to_others()
 async fn the_lines_of_orders_are_limited_and_a_payment_makes_room() {
     let kit = TestKit::configured(|config| {
         config.policies.orders.max_lines = 3;
-        config.policies.orders.open_lines = 4;
+        config.policies.orders.open_lines = Some(4);
     });
     let kit = kit.await;
     let admin = kit.admin().await;

@@ -13,6 +13,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-application", inside: &["skep-domain"], outside: Some(APPLICATION) },
     Allowed { package: "skep-sql", inside: INNER, outside: None },
     Allowed { package: "skep-sqlite", inside: &["skep-application", "skep-domain", "skep-sql"], outside: None },
+    Allowed { package: "skep-sqlite-memory", inside: &[], outside: Some(&["libmimalloc-sys", "rusqlite"]) },
     Allowed { package: "skep-postgres", inside: &["skep-application", "skep-domain", "skep-sql"], outside: None },
     Allowed { package: "skep-mongodb", inside: INNER, outside: None },
     Allowed { package: "skep-redis", inside: &["skep-application"], outside: None },
@@ -33,6 +34,7 @@ const ALLOWED: &[Allowed] = &[
             "skep-redis",
             "skep-sql",
             "skep-sqlite",
+            "skep-sqlite-memory",
         ],
         outside: None,
     },
@@ -214,6 +216,14 @@ fn files_have_at_most_600_lines() {
 fn a_long_file_is_caught() {
     let file = SourceFile { path: "a.rs".to_owned(), text: "\n".repeat(601) };
     assert_eq!(long_files(&[file], 600).len(), 1);
+}
+
+#[test]
+fn only_the_memory_of_sqlite_is_unsafe() {
+    let word = ["un", "safe_code"].concat();
+    let files = rust_files(&workspace()).into_iter().filter(|file| file.text.contains(&word));
+    let paths: Vec<String> = files.map(|file| file.path).collect();
+    assert_eq!(paths, ["adapters/sqlite-memory/src/lib.rs"]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ const RAISED: [(&str, &str); 8] = [
     ("SKEP_LIMIT_IN_FLIGHT", "1000000"),
     ("SKEP_LOGIN_ATTEMPTS", "4000000000"),
     ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "4000000000"),
-    ("SKEP_OPEN_ORDER_LINES", "1000000000"),
+    ("SKEP_OPEN_ORDER_LINES", "0"),
     ("SKEP_UNCOUNTED_NETWORKS", "127.0.0.0/8"),
 ];
 /// What `skep check` says about a setting that it does not know.

@@ -111,7 +111,7 @@ pub(crate) async fn fill(
     let hasher = Arc::new(OneHash { real: ports.hasher.clone(), hash: OnceCell::new() });
     let ports = Ports { runtime: past::runtime(&ports.runtime), hasher, ..ports.clone() };
     // The orders of the past are not paid. They must not end when the server starts.
-    let orders = OrderPolicy { minimums: vec![], lifetime: None, open_lines: u64::MAX, ..policies.orders };
+    let orders = OrderPolicy { minimums: vec![], lifetime: None, open_lines: None, ..policies.orders };
     let app = App::new(ports, Policies { orders, ..policies });
     let demo = Demo { app, shop, password };
     let admin = demo.admin().await.map_err(stopped("the admin"))?;

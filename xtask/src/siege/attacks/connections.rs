@@ -17,7 +17,8 @@ pub(super) const ATTACK: Attack = Attack {
     // The default is 10,000. Fewer connections show the same.
     needs: Needs { settings: &[("SKEP_MAX_CONNECTIONS", "400")], ..SMALL },
     growth: GROWTH,
-    p99: P99,
+    // A new connection waits up to a second for the place of an idle one, and half of the neighbor's are new.
+    p99: 1_100.0,
     run: |ground| Box::pin(run(ground)),
 };
 

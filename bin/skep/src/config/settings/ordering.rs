@@ -31,8 +31,8 @@ const SETTINGS: &[Setting] = &[
         .doc("How long new orders wait for their payment. They then end, and their pieces are available again."),
     Setting::new("SKEP_OPEN_ORDER_LINES", "ordering.open_order_lines", Shape::Number)
         .default("1000")
-        .form("a number from 1 to 1000000000", "1000")
-        .doc("The most lines of all orders of one user that wait for their payment."),
+        .form("a number from 1 to 1000000000, or 0 for no limit", "1000")
+        .doc("The most lines of all orders of one user that wait for their payment. Each new order counts them."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -40,7 +40,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
         minimums: source.required("SKEP_MINIMUM_ORDERS", |text| list(text, read_minimum)),
         max_lines: source.required("SKEP_ORDER_LINES", |text| usize::try_from(number(text, 1, MOST_LINES)?).ok()),
         lifetime: source.required("SKEP_ORDER_LIFETIME", read_lifetime),
-        open_lines: source.required("SKEP_OPEN_ORDER_LINES", |text| number(text, 1, 1_000_000_000)),
+        open_lines: source.required("SKEP_OPEN_ORDER_LINES", read_open_lines),
     };
 }
 
@@ -48,6 +48,11 @@ fn read_minimum(text: &str) -> Option<Money> {
     let (currency, amount) = text.split_once(':')?;
     let currency: Currency = currency.parse().ok()?;
     amount.parse().ok().filter(|amount| *amount >= 0).map(|amount| Money::new(amount, currency))
+}
+
+/// `None` is no limit.
+fn read_open_lines(text: &str) -> Option<Option<u64>> {
+    number(text, 0, 1_000_000_000).map(|most| Some(most).filter(|most| *most > 0))
 }
 
 /// `None` is the end of an order that waits without a limit.

@@ -149,7 +149,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form(TIMES, "16")
         .doc("How many times the limits of one address all addresses of an IPv6 network of 48 bits have together."),
     Setting::new("SKEP_HASH_WAIT", "limits.hash_wait", Shape::Number)
-        .default("2")
-        .form("seconds from 1 to 30", "2")
+        .default("5")
+        .form("seconds from 1 to 30", "5")
         .doc("How long a login or a registration may wait until its password is hashed. As many may wait as can be hashed in this time. Further ones are answered 503."),
 ];
