@@ -24,6 +24,8 @@ pub(super) const ATTACK: Attack = Attack {
 /// The most pairs of an order and its cancellation.
 const PAIRS: (u32, u32) = (300, 20);
 const LENGTH: Duration = Duration::from_secs(10);
+/// The fewest lines that say something about the growth.
+const LEAST: u64 = 1_000;
 /// The bytes that the database may grow for each line that was ordered and cancelled.
 const LINE: u64 = 900;
 /// The bytes that the database may grow during the attack.
@@ -59,6 +61,7 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     }
     let grown = disk(ground.stand())?.saturating_sub(before);
     Ok(vec![
+        Finding::at_least("lines that were ordered", lines, LEAST),
         Finding::bytes("growth of the database for each line", grown / lines.max(1), LINE)
             .explained(Some(&format!("{lines} lines, {per_order} in each order"))),
         Finding::bytes("growth of the database within ten seconds", grown, ALL).explained(Some(&tally(&statuses))),
