@@ -2,7 +2,10 @@
 //!
 //! This is the only crate with unsafe code, because SQLite takes its allocator as C functions. A program decides about
 //! its allocator, so `skep` calls [`use_mimalloc`] and no other crate does (docs/adr/0012).
-#![expect(unsafe_code, reason = "SQLite and mimalloc are C libraries, and these functions are passed from one to the other")]
+#![expect(
+    unsafe_code,
+    reason = "SQLite and mimalloc are C libraries, and these functions are passed from one to the other"
+)]
 
 use rusqlite::ffi;
 use std::{

@@ -3,7 +3,7 @@
 mod instance_keys;
 mod migrations;
 
-pub(crate) use migrations::SETS;
+pub(crate) use migrations::{SETS, scripts};
 pub use migrations::{SqlCode, SqlSet, SqlStep, SqlWork};
 
 use crate::{SqlStore, declared::Declared};

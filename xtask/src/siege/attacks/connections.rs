@@ -1,6 +1,6 @@
 //! All connections of the server, taken by one address or by a few, and kept with requests that cost nothing.
 
-use super::{Attack, GROWTH, P99, count, tally};
+use super::{Attack, GROWTH, count, tally};
 use crate::{
     bench::{Fault, client::bytes},
     siege::{

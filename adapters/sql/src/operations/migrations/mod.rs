@@ -36,6 +36,23 @@ pub struct SqlStep {
     pub down: SqlWork,
 }
 
+/// The step of the four scripts whose names begin so, in the folder `migrations` of this crate.
+macro_rules! scripts {
+    ($name:literal) => {
+        $crate::SqlStep { up: scripts!($name, "up"), down: scripts!($name, "down") }
+    };
+    ($name:literal, $direction:literal) => {
+        $crate::SqlWork::Script {
+            sqlite: scripts!($name, "sqlite", $direction),
+            postgres: scripts!($name, "postgres", $direction),
+        }
+    };
+    ($name:literal, $engine:literal, $direction:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/", $name, ".", $engine, ".", $direction, ".sql"))
+    };
+}
+pub(crate) use scripts;
+
 /// One direction of a step.
 #[derive(Debug, Clone, Copy)]
 pub enum SqlWork {
