@@ -7,7 +7,7 @@ use crate::{
         AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
     },
     kernel::{Fingerprints, RateLimits, Runtime, Sweep},
-    operations::{SweepExpired, SweepIdempotencyKeys},
+    operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
 };
 use skep_domain::identity::PasswordPolicy;
@@ -41,6 +41,8 @@ pub struct Policies {
     pub sessions: SessionPolicy,
     /// The limits of orders, and how long they wait for their payment.
     pub orders: OrderPolicy,
+    /// How long the outbox keeps events.
+    pub events: EventPolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -67,6 +69,7 @@ impl App {
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
+            Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),

@@ -3,7 +3,7 @@
 use crate::{Done, MemoryStore, MemoryUnit, StoredKey};
 use async_trait::async_trait;
 use skep_application::kernel::{
-    Claimed, IdempotencyClaim, IdempotencyKeys, Outbox, OutboxEvent, OutboxQueries, StoreError, constraints::EVENT_ID,
+    Claimed, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, OutboxQueries, StoreError, constraints::EVENT_ID,
 };
 use skep_domain::shared::{EventId, Timestamp};
 use uuid::Uuid;
@@ -16,22 +16,25 @@ fn key(claim: &IdempotencyClaim) -> (Uuid, &'static str, String) {
 impl IdempotencyKeys for MemoryUnit {
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Done<Claimed> {
         self.run(|state| match state.keys.get(&key(claim)).filter(|stored| claim.now < stored.expires_at) {
-            Some(stored) if stored.fingerprint == claim.fingerprint => Ok(Claimed::Replay(stored.answer.clone())),
+            Some(stored) if stored.fingerprint == claim.fingerprint => {
+                let unanswered = || StoreError::corrupt("idempotency_keys", claim.use_case, "answer is missing");
+                stored.answer.clone().map(Claimed::Replay).ok_or_else(unanswered)
+            }
             Some(_) => Ok(Claimed::Mismatch),
             None => {
                 let (fingerprint, expires_at) = (claim.fingerprint, claim.expires_at());
-                state.keys.insert(key(claim), StoredKey { fingerprint, answer: String::new(), expires_at });
+                state.keys.insert(key(claim), StoredKey { fingerprint, answer: None, expires_at });
                 Ok(Claimed::New)
             }
         })
         .await
     }
 
-    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Done<()> {
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &KeptAnswer) -> Done<()> {
         self.run(|state| {
             let stored = state.keys.get_mut(&key(claim));
             let unclaimed = || StoreError::corrupt("idempotency_keys", claim.key.as_str(), "is not claimed");
-            stored.ok_or_else(unclaimed)?.answer = answer.to_owned();
+            stored.ok_or_else(unclaimed)?.answer = Some(answer.clone());
             Ok(())
         })
         .await
@@ -64,6 +67,17 @@ impl Outbox for MemoryUnit {
     /// The answer is final, because no other writing unit is open.
     async fn settle(&mut self, event: EventId) -> Done<bool> {
         self.run(|state| Ok(state.events.contains_key(&event))).await
+    }
+
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let range = state.events.range(..EventId::first_at(until.plus_millis(1)));
+            let old = range.filter(|(_, event)| event.occurred_at <= until).take(limit as usize);
+            let old: Vec<EventId> = old.map(|(id, _)| *id).collect();
+            old.iter().for_each(|id| drop(state.events.remove(id)));
+            Ok(old.len() as u64)
+        })
+        .await
     }
 }
 

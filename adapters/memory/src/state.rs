@@ -3,7 +3,7 @@
 use crate::table::{Shared, Table};
 use skep_application::{
     identity::SetupToken,
-    kernel::OutboxEvent,
+    kernel::{KeptAnswer, OutboxEvent},
     operations::{AppliedStep, SealedKey},
 };
 use skep_domain::{
@@ -53,8 +53,8 @@ pub struct State {
 pub struct StoredKey {
     /// Distinguishes the command that claimed the key from other commands.
     pub fingerprint: [u8; 32],
-    /// The answer of the command, as JSON; empty until the command has set it.
-    pub answer: String,
+    /// The answer of the command; `None` until the command has set it.
+    pub answer: Option<KeptAnswer>,
     /// The time from which the key can be claimed again.
     pub expires_at: Timestamp,
 }

@@ -14,6 +14,7 @@ pub(crate) const SETS: &[MongoSet] = &[
     crate::ordering::schema::SET,
     crate::identity::schema::SET,
     crate::operations::schema::SET,
+    crate::kernel::schema::SET,
 ];
 
 /// A set of migrations for MongoDB.

@@ -16,7 +16,7 @@
 
 use super::{
     Actor, AppError, Attempt, Authorized, Begin, Claimed, Denied, ErrorKind, Fingerprints, Guarded, IdempotencyClaim,
-    IdempotencyKey, Key, KeyReused, Runtime, StoreError, TxMode, UnitOfWork,
+    IdempotencyKey, KeptAnswer, Key, KeyReused, Runtime, StoreError, TxMode, UnitOfWork,
     access::{authorize, judge},
     permit, run,
 };
@@ -79,7 +79,7 @@ pub trait Command: Send + Sync {
     /// The resource that the actor is authorized on, loaded in the unit. A command that creates a resource has the
     /// `UserId` of its owner, or `()` if the role alone decides.
     type Target: Guarded;
-    /// The result for the caller. Its JSON is kept with the idempotency key.
+    /// The result for the caller. Its JSON is kept with the idempotency key, and has at most [`KeptAnswer::MOST`] bytes.
     type Answer: Serialize + DeserializeOwned + Send;
     /// The refusals of this command, and the store's errors.
     type Error: AppError + From<StoreError> + From<Denied> + From<KeyReused> + Send;
@@ -237,7 +237,7 @@ impl<C: Command> UseCase<C> {
                     if !attempt.after_unknown {
                         self.check_still_seen(call.actor, plan, unit).await?;
                     }
-                    return Ok(serde_json::from_str(&answer).map_err(StoreError::unreadable)?);
+                    return Ok(serde_json::from_str(&answer.read()?).map_err(StoreError::unreadable)?);
                 }
             }
         }
@@ -254,7 +254,7 @@ impl<C: Command> UseCase<C> {
             self.command.write(plan, unit, authorized).await?
         };
         if let Some(claim) = claim {
-            let kept = serde_json::to_string(&answer).map_err(StoreError::unreadable)?;
+            let kept = KeptAnswer::of(serde_json::to_string(&answer).map_err(StoreError::unreadable)?)?;
             unit.idempotency().fill(claim, &kept).await?;
         }
         Ok(answer)

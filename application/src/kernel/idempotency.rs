@@ -1,6 +1,6 @@
 //! Idempotency keys. A command that is sent twice with one key happens once, and both calls get the same answer.
 
-use super::{Actor, StoreError};
+use super::{Actor, KeptAnswer, StoreError};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use uuid::Uuid;
@@ -84,8 +84,8 @@ impl IdempotencyClaim {
 pub enum Claimed {
     /// The key is new. Run the command, then store its answer with [`IdempotencyKeys::fill`].
     New,
-    /// The same command was already run. This is its answer, byte for byte.
-    Replay(String),
+    /// The same command was already run. This is its answer, as it was kept.
+    Replay(KeptAnswer),
     /// Another command was already run with this key.
     Mismatch,
 }
@@ -97,13 +97,14 @@ pub enum Claimed {
 ///    are never both `New`.
 /// 3. A key is `New` again after 24 hours.
 /// 4. The same text is a separate key for each principal and each use case.
+/// 5. An answer comes back in the form in which it was filled in, byte for byte.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait IdempotencyKeys: Send {
     /// Claims the key for this command, unless it was already used.
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError>;
     /// Stores the answer with the claimed key.
-    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Result<(), StoreError>;
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &KeptAnswer) -> Result<(), StoreError>;
     /// Deletes at most `limit` keys that expired at or before `now`, and returns how many.
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

@@ -8,6 +8,7 @@ mod command;
 pub mod constraints;
 mod error;
 mod idempotency;
+mod kept_answer;
 mod limits;
 mod outbox;
 mod page;
@@ -28,6 +29,7 @@ pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{
     Claimed, Fingerprints, IdempotencyClaim, IdempotencyKey, IdempotencyKeys, InvalidIdempotencyKey,
 };
+pub use kept_answer::KeptAnswer;
 pub use limits::{Gcra, Limit, RateLimits, Verdict, WiderNetworks};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};

@@ -1,7 +1,7 @@
 //! Records the calls that mock units of work receive.
 
 use super::{Ending, MockUnit};
-use crate::kernel::{Claimed, IdempotencyClaim, MockIdempotencyKeys, OutboxEvent, StoreError};
+use crate::kernel::{Claimed, IdempotencyClaim, KeptAnswer, MockIdempotencyKeys, OutboxEvent, StoreError};
 use skep_domain::shared::Version;
 use std::{
     any::Any,
@@ -20,7 +20,7 @@ pub struct Seen(Arc<Mutex<State>>);
 struct State {
     calls: Vec<(&'static str, Box<dyn Any + Send>)>,
     endings: Vec<Ending>,
-    replayed: Option<String>,
+    replayed: Option<KeptAnswer>,
 }
 
 impl Seen {
@@ -94,9 +94,13 @@ impl Seen {
     }
 
     /// The answers that were stored with idempotency keys.
+    ///
+    /// # Panics
+    /// If one cannot be read.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
-        self.all("fill")
+        let kept = self.all::<KeptAnswer>("fill").into_iter();
+        kept.map(|answer| answer.read().expect("an answer that can be read")).collect()
     }
 
     /// How each unit of work ended, in order.
@@ -106,8 +110,11 @@ impl Seen {
     }
 
     /// Makes each later claim of a key find this answer.
+    ///
+    /// # Panics
+    /// If it is too long to be kept.
     pub fn replay(&self, answer: &str) {
-        self.state().replayed = Some(answer.to_owned());
+        self.state().replayed = Some(KeptAnswer::of(answer.to_owned()).expect("a short answer"));
     }
 
     /// A unit of work that can claim keys. Each other call fails the test.
@@ -132,7 +139,7 @@ impl Seen {
     pub fn keeps_answers<Mocks>(&self, unit: &mut MockUnit<Mocks>) {
         let seen = self.clone();
         unit.idempotency.expect_fill().returning(move |_, answer| {
-            seen.note("fill", &[answer.to_owned()]);
+            seen.note("fill", std::slice::from_ref(answer));
             Ok(())
         });
     }

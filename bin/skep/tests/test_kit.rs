@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use skep::testing::TestKit;
+use skep_application::Policies;
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
@@ -201,4 +202,21 @@ async fn the_lines_of_orders_are_limited_and_a_payment_makes_room() {
     assert_eq!(kit.call(request.unwrap()).await.status(), 200);
     assert_eq!(place(3).await.0, 201);
     kit.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_kept_for_a_week_or_for_ever() {
+    for (lifetime, left) in [(Policies::default().events.lifetime, 0), (None, 1)] {
+        let kit = TestKit::configured(|config| config.policies.events.lifetime = lifetime).await;
+        kit.user("ada").await;
+        let registered = kit.events().await.len();
+        assert!(registered > 0);
+        kit.clock().advance(Duration::from_secs(7 * 24 * 60 * 60 - 1));
+        kit.app().sweep_expired.execute().await.unwrap();
+        assert_eq!(kit.events().await.len(), registered, "a second is left");
+        kit.clock().advance(Duration::from_secs(1));
+        kit.app().sweep_expired.execute().await.unwrap();
+        assert_eq!(kit.events().await.len(), left * registered);
+        kit.stop().await;
+    }
 }

@@ -3,6 +3,7 @@
 //! Each wraps a UUID. The application makes version 7 (RFC 9562), so that ids sort by the time of their creation. When
 //! an id is parsed, every version is accepted, because an id of another version equals no stored one.
 
+use super::Timestamp;
 use uuid::Uuid;
 
 /// The text is not a UUID in its hyphenated form.
@@ -63,9 +64,20 @@ typed_id! {
     EventId
 }
 
+impl EventId {
+    /// The smallest id of version 7 that is made at `time`. Every id of version 7 that is made before is smaller. A time
+    /// before 1970 counts as 1970.
+    #[must_use]
+    pub fn first_at(time: Timestamp) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_the_hyphenated_form_is_read() {
@@ -74,6 +86,21 @@ mod tests {
         for text in ["", "0192a3b4c5d67e8f90123456789abcde", "{0192a3b4-c5d6-7e8f-9012-3456789abcde}", &"x".repeat(36)]
         {
             assert_eq!(text.parse::<EventId>(), Err(InvalidId), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_of_version_7_is_below_the_first_id_of_every_later_time(
+            made_at in 0..=Timestamp::MAX.as_millis(),
+            // Close to the other time, so that both are often equal.
+            later in -3_i64..4,
+            rest in any::<[u8; 10]>(),
+        ) {
+            let id = uuid::Builder::from_unix_timestamp_millis(made_at.unsigned_abs(), &rest).into_uuid();
+            prop_assert_eq!(id.get_version_num(), 7);
+            let time = Timestamp::from_millis(made_at).unwrap().plus_millis(later);
+            prop_assert_eq!(EventId::new(id) < EventId::first_at(time), made_at < time.as_millis());
         }
     }
 }

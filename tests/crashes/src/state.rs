@@ -143,7 +143,7 @@ pub(crate) struct KeyRow {
     pub(crate) use_case: String,
     /// The value of the `Idempotency-Key` header.
     pub(crate) key: String,
-    /// The answer, a JSON text. Every committed unit sets it.
+    /// The answer, a JSON text. Every committed unit sets it. The answers of a campaign are too short to be compressed.
     pub(crate) answer: Option<String>,
 }
 

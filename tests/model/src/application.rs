@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
     kernel::{Actor, Clock as _},
+    operations::EventPolicy,
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -18,6 +19,11 @@ pub struct Application {
     app: App,
     clock: Arc<ModelClock>,
     patience: Option<Duration>,
+}
+
+/// The defaults, except that events are kept: the end state finds rows by the events about them.
+fn policies() -> Policies {
+    Policies { events: EventPolicy { lifetime: None }, ..Policies::default() }
 }
 
 impl Application {
@@ -34,7 +40,7 @@ impl Application {
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),
         };
-        Self { app: App::new(ports, Policies::default()), clock, patience: None }
+        Self { app: App::new(ports, policies()), clock, patience: None }
     }
 
     /// Sets how long callers wait for an answer.
@@ -49,7 +55,7 @@ impl Application {
     #[must_use]
     pub fn beside(&self, store: Arc<dyn Store>) -> Self {
         let ports = Ports { store, ..self.app.ports.clone() };
-        Self { app: App::new(ports, Policies::default()), clock: self.clock.clone(), patience: None }
+        Self { app: App::new(ports, policies()), clock: self.clock.clone(), patience: None }
     }
 }
 

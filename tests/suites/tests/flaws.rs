@@ -47,6 +47,10 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
+    (flaw("kernel.idempotency_key.fill", "answer = $4", "answer = substr($4, 1, 999)"), "idempotency", BY_BYTE),
+    (flaw("kernel.idempotency_key.fill", "compressed = $5", "compressed = substr($5, 1, 999)"), "idempotency", BY_BYTE),
+    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "occurred_at < $2"), "outbox", OLD_EVENTS),
+    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "$2 = $2"), "outbox", OLD_EVENTS),
     (flaw("operations.instance_key.insert", "$6", "$6 - $6"), "instance_keys", "values_survive_oldest_first"),
     (flaw(MIGRATIONS, "WHERE state <> 'retired'", ""), "instance_keys", ONE_NEXT),
     (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES_KEY),
@@ -54,6 +58,8 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
 ];
+const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";
+const OLD_EVENTS: &str = "old_events_are_swept_and_no_others";
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";

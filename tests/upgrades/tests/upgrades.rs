@@ -9,14 +9,14 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
     Store,
-    kernel::{Begin, PageRequest, Scope, TxMode},
+    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, TxMode},
     operations::{Down, KeyState, MigrationError, MigrationStatus},
     ordering::OrderingTx,
 };
 use skep_contract::Failure;
 use skep_domain::{
     catalog::ReservationState,
-    shared::{Direction, Timestamp},
+    shared::{Direction, Timestamp, UserId},
 };
 use skep_upgrades::{Database, FILLED_ROWS, Fixture, Host, Kind, Manifest, Service};
 use std::{
@@ -37,6 +37,7 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("code_fills_more_than_a_batch", |database| Box::pin(code_fills_more_than_a_batch(database))),
     ("code_that_fails_can_be_repeated", |database| Box::pin(code_that_fails_can_be_repeated(database))),
     ("all_steps_reverted_leave_nothing", |database| Box::pin(all_steps_reverted_leave_nothing(database))),
+    ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[
     ("is_read_as_it_was_written", |database, fixture| Box::pin(is_read_as_it_was_written(database, fixture))),
@@ -346,6 +347,44 @@ async fn all_steps_reverted_leave_nothing(database: &Database) -> Result<(), Fai
         left.retain(|name| !name.starts_with("schema_"));
         same(&left, &vec![], "tables left")?;
         same(&store.up().await?.len(), &all, "steps applied again")?;
+    }
+    Ok(())
+}
+
+/// A program before the compression knows only text. The answers are more than two batches.
+async fn compressed_answers_become_text_again(database: &Database) -> Result<(), Failure> {
+    let store = database.migrated(Service::clock(0)?, None).await?;
+    let claim = |number: u32| -> Result<IdempotencyClaim, Failure> {
+        Ok(IdempotencyClaim {
+            principal: UserId::NIL.uuid(),
+            use_case: if number % 3 == 0 { "test.keep" } else { "test.store" },
+            key: IdempotencyKey::parse(&format!("key {number}"))?,
+            fingerprint: [7; 32],
+            now: Timestamp::from_millis(1_000)?,
+        })
+    };
+    let text = |number: u32| format!("\"{}\"", format!("honey {number} 🐝 ").repeat(600));
+    let mut unit = Begin::<dyn OrderingTx>::begin(&*store, TxMode::Write, &[]).await?;
+    for number in 0..250 {
+        unit.idempotency().claim(&claim(number)?).await?;
+        unit.idempotency().fill(&claim(number)?, &KeptAnswer::of(text(number))?).await?;
+    }
+    unit.commit().await?;
+    let compressed = "SELECT count(*) FROM idempotency_keys WHERE answer IS NULL AND compressed IS NOT NULL";
+    let in_bytes = doc! { "answer": { "$type": "binData" } };
+    same(&database.number(compressed, "idempotency_keys", in_bytes).await?, &250, "compressed answers")?;
+
+    store.down(&Down::of("kernel", 1)).await?;
+    let plain = "SELECT count(*) FROM idempotency_keys WHERE answer LIKE '\"honey % 🐝 \"'";
+    let in_text = doc! { "answer": { "$regex": "^\"honey [0-9]+ 🐝 " } };
+    same(&database.number(plain, "idempotency_keys", in_text).await?, &250, "answers in text")?;
+
+    store.up().await?;
+    for number in 0..250 {
+        let mut unit = Begin::<dyn OrderingTx>::begin(&*store, TxMode::Write, &[]).await?;
+        let found = unit.idempotency().claim(&claim(number)?).await?;
+        check(found == Claimed::Replay(KeptAnswer::Plain(text(number))), format!("answer {number} is replayed"))?;
+        unit.rollback().await?;
     }
     Ok(())
 }

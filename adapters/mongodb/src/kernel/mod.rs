@@ -2,3 +2,4 @@
 
 mod idempotency;
 mod outbox;
+pub(crate) mod schema;

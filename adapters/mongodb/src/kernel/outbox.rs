@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bson::{DateTime, RawDocumentBuf, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError};
-use skep_domain::shared::{EventId, UserId};
+use skep_domain::shared::{EventId, Timestamp, UserId};
 use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
@@ -88,6 +88,13 @@ impl Outbox for MongoUnit {
             Ok(false)
         })
         .await
+    }
+
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        // The range of ids ends where `until` does, so that the events that stay are not read.
+        let later = record::id(EventId::first_at(until.plus_millis(1)).uuid());
+        let old = Query::of(doc! { "_id": { "$lt": later }, "occurred_at": { "$lte": date(until) } });
+        self.delete_found::<EventDoc>(old.by(doc! { "_id": 1 }).at_most(limit)).await
     }
 }
 

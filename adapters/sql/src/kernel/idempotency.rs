@@ -1,10 +1,13 @@
 //! The idempotency keys of commands.
 
-use crate::{Kind, Row, SqlUnit, Statement, Value, args, declared::Declared, statement::A_SWEEP, table::Table};
+use crate::{
+    Kind, Row, SqlConnection, SqlUnit, Statement, Value, args, declared::Declared, statement::A_SWEEP, table::Table,
+};
 use async_trait::async_trait;
-use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKeys, StoreError, constraints};
+use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKeys, KeptAnswer, StoreError, constraints};
 use skep_domain::shared::Timestamp;
-use std::sync::LazyLock;
+use std::{future::Future, pin::Pin, sync::LazyLock};
+use uuid::Uuid;
 
 static KEYS: LazyLock<Table<IdempotencyClaim>> = LazyLock::new(|| {
     Table::<IdempotencyClaim>::new("idempotency_keys", "kernel.idempotency_key", constraints::IDEMPOTENCY_KEY)
@@ -14,6 +17,8 @@ static KEYS: LazyLock<Table<IdempotencyClaim>> = LazyLock::new(|| {
         .column("fingerprint", Kind::Bytes, |claim| claim.fingerprint.to_vec().into())
         .column("answer", Kind::Text, |_| Value::Null)
         .nullable()
+        .column("compressed", Kind::Bytes, |_| Value::Null)
+        .nullable()
         .column("created_at", Kind::Time, |claim| claim.now.into())
         .column("expires_at", Kind::Time, |claim| claim.expires_at().into())
         .offers(&[])
@@ -22,24 +27,25 @@ static KEYS: LazyLock<Table<IdempotencyClaim>> = LazyLock::new(|| {
 /// One statement decides. It inserts a new key, or takes over an expired one, or changes no row because the key is in
 /// use. It waits for a parallel unit that has claimed the key.
 static CLAIM: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "INSERT INTO idempotency_keys ({*}) VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    let text = "INSERT INTO idempotency_keys ({*}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
         ON CONFLICT (principal, use_case, key) DO UPDATE \
-        SET fingerprint = excluded.fingerprint, answer = NULL, created_at = excluded.created_at, \
-        expires_at = excluded.expires_at \
+        SET fingerprint = excluded.fingerprint, answer = NULL, compressed = NULL, \
+        created_at = excluded.created_at, expires_at = excluded.expires_at \
         WHERE idempotency_keys.expires_at <= excluded.created_at";
     KEYS.command("claim", text, &KEYS.kinds(), &[])
 });
 static FIND: Statement = Statement::both(
     "kernel.idempotency_key.find",
-    "SELECT fingerprint, answer FROM idempotency_keys WHERE principal = $1 AND use_case = $2 AND key = $3",
+    "SELECT fingerprint, answer, compressed FROM idempotency_keys \
+     WHERE principal = $1 AND use_case = $2 AND key = $3",
     &[Kind::Uuid, Kind::Text, Kind::Text],
-    &[Kind::Bytes, Kind::Text],
+    &[Kind::Bytes, Kind::Text, Kind::Bytes],
 );
 static FILL: Statement = Statement::both(
     "kernel.idempotency_key.fill",
-    "UPDATE idempotency_keys SET answer = $4 \
-     WHERE principal = $1 AND use_case = $2 AND key = $3 AND fingerprint = $5",
-    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes],
+    "UPDATE idempotency_keys SET answer = $4, compressed = $5 \
+     WHERE principal = $1 AND use_case = $2 AND key = $3 AND fingerprint = $6",
+    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Bytes],
     &[],
 );
 static SWEEP: Statement = Statement::per(
@@ -64,8 +70,8 @@ fn key(claim: &IdempotencyClaim) -> Vec<Value> {
     args![claim.principal, claim.use_case, claim.key.as_str()]
 }
 
-fn read(row: &mut Row) -> Result<(Vec<u8>, Option<String>), StoreError> {
-    Ok((row.bytes()?, row.optional_text()?))
+fn read(row: &mut Row) -> Result<(Vec<u8>, Option<KeptAnswer>), StoreError> {
+    Ok((row.bytes()?, KeptAnswer::stored(row.optional_text()?, row.optional_bytes()?)))
 }
 
 #[async_trait]
@@ -85,9 +91,10 @@ impl IdempotencyKeys for SqlUnit {
         self.remember(found)
     }
 
-    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Result<(), StoreError> {
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &KeptAnswer) -> Result<(), StoreError> {
+        let (plain, compressed) = answer.columns();
         let mut args = key(claim);
-        args.extend(args![answer, claim.fingerprint.to_vec()]);
+        args.extend(args![plain, compressed.map(<[u8]>::to_vec), claim.fingerprint.to_vec()]);
         let filled = self.change(&FILL, args).await?;
         let unclaimed = || StoreError::corrupt("idempotency_keys", claim.use_case, "is not claimed");
         self.remember(if filled == 1 { Ok(()) } else { Err(unclaimed()) })
@@ -96,4 +103,53 @@ impl IdempotencyKeys for SqlUnit {
     async fn sweep(&mut self, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(&SWEEP, args![now, limit]).await
     }
+}
+
+/// The number of answers in memory at once.
+const BATCH: u32 = 100;
+
+/// Compressed answers, in the order of their keys.
+static LIST_COMPRESSED: Statement = Statement::both(
+    "kernel.idempotency_key.list_compressed",
+    "SELECT principal, use_case, key, compressed FROM idempotency_keys \
+     WHERE compressed IS NOT NULL AND (principal, use_case, key) > ($1, $2, $3) \
+     ORDER BY principal, use_case, key LIMIT $4",
+    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Int],
+    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Bytes],
+);
+static MAKE_PLAIN: Statement = Statement::both(
+    "kernel.idempotency_key.make_plain",
+    "UPDATE idempotency_keys SET answer = $4, compressed = NULL \
+     WHERE principal = $1 AND use_case = $2 AND key = $3 AND answer IS NULL",
+    &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text],
+    &[],
+);
+static DROP_COMPRESSED: Statement = Statement::both(
+    "kernel.idempotency_key.drop_compressed",
+    "ALTER TABLE idempotency_keys DROP COLUMN compressed",
+    &[],
+    &[],
+);
+
+/// Stores every compressed answer as text, for programs that know only text, and drops the column.
+pub(super) fn make_plain(
+    connection: &mut dyn SqlConnection,
+) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + '_>> {
+    Box::pin(async move {
+        let mut last = (Uuid::nil(), String::new(), String::new());
+        loop {
+            let after = args![last.0, last.1.as_str(), last.2.as_str(), BATCH];
+            let rows = connection.query(&LIST_COMPRESSED, after).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for mut row in rows {
+                last = (row.uuid()?, row.text()?, row.text()?);
+                let answer = KeptAnswer::Compressed(row.bytes()?).read()?;
+                connection.execute(&MAKE_PLAIN, args![last.0, last.1.as_str(), last.2.as_str(), answer]).await?;
+            }
+        }
+        connection.execute(&DROP_COMPRESSED, vec![]).await?;
+        Ok(())
+    })
 }

@@ -1,6 +1,7 @@
 //! The tables that every context uses: idempotency keys and the outbox.
 
 mod idempotency;
+pub(crate) mod migrations;
 mod outbox;
 
 use crate::declared::Declared;

@@ -4,6 +4,7 @@ use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     shape::Verb,
+    statement::A_SWEEP,
     stored::{RowId, Stored},
     table::Table,
 };
@@ -48,9 +49,22 @@ static LIST_NEXT: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
     EVENTS.query("list_next", text, &[Kind::Uuid, Kind::Int], &[])
 });
+/// The range of ids ends where `until` does, so that the events that stay are not read.
+static SWEEP: Statement = Statement::per(
+    "kernel.outbox_event.sweep",
+    A_SWEEP,
+    (
+        "DELETE FROM outbox WHERE id IN \
+         (SELECT id FROM outbox WHERE id < $1 AND occurred_at <= $2 ORDER BY id LIMIT $3)",
+        "DELETE FROM outbox WHERE id = ANY (ARRAY\
+         (SELECT id FROM outbox WHERE id < $1 AND occurred_at <= $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))",
+    ),
+    &[Kind::Uuid, Kind::Time, Kind::Int],
+    &[],
+);
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&EVENTS).statements([&HOLD, &DELETE, &*LIST_FIRST, &*LIST_NEXT])
+    Declared::table(&EVENTS).statements([&HOLD, &DELETE, &*LIST_FIRST, &*LIST_NEXT, &SWEEP])
 }
 
 impl Stored for OutboxEvent {
@@ -85,6 +99,10 @@ impl Outbox for SqlUnit {
         // Until the unit ends, the deleted row still keeps others out. The unit itself may store the event.
         self.change(&DELETE, args![event]).await?;
         Ok(false)
+    }
+
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(&SWEEP, args![EventId::first_at(until.plus_millis(1)), until, limit]).await
     }
 }
 

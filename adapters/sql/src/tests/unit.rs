@@ -7,7 +7,7 @@ use crate::{
 };
 use skep_application::{
     catalog::CatalogTx,
-    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, OutboxEvent, StoreError, TxMode},
+    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, OutboxEvent, StoreError, TxMode},
     ordering::OrderingTx,
 };
 use skep_domain::{
@@ -38,6 +38,9 @@ fn claim() -> IdempotencyClaim {
         fingerprint: [7; 32],
         now: at(0),
     }
+}
+fn kept() -> KeptAnswer {
+    KeptAnswer::Plain("{}".to_owned())
 }
 fn is_after_error(error: StoreError) -> bool {
     matches!(error, StoreError::Unavailable(source) if source.to_string() == "the unit of work has failed before")
@@ -126,7 +129,7 @@ async fn stock_levels_are_locked_only_in_a_writing_unit() {
 #[tokio::test]
 async fn a_claim_is_new_replayed_mismatched_or_swept() {
     let row = |fingerprint: u8, answer: Option<&str>| {
-        Answer::Rows(vec![vec![vec![fingerprint; 32].into(), answer.map(str::to_owned).into()]])
+        Answer::Rows(vec![vec![vec![fingerprint; 32].into(), answer.map(str::to_owned).into(), Value::Null]])
     };
     let claimed = |answers: Vec<Answer>| async move {
         let fake = Fake::answering(answers);
@@ -137,7 +140,7 @@ async fn a_claim_is_new_replayed_mismatched_or_swept() {
     let taken = || Answer::Changed(0);
     assert!(matches!(claimed(vec![Answer::Changed(1)]).await, (Ok(Claimed::New), true)));
     let replay = claimed(vec![taken(), row(7, Some("{}"))]).await;
-    assert!(matches!(replay, (Ok(Claimed::Replay(answer)), true) if answer == "{}"));
+    assert!(matches!(replay, (Ok(Claimed::Replay(answer)), true) if answer == kept()));
     assert!(matches!(claimed(vec![taken(), row(8, Some("{}"))]).await, (Ok(Claimed::Mismatch), true)));
     assert!(matches!(claimed(vec![taken(), row(7, None)]).await, (Err(StoreError::Corrupt(_)), false)));
     assert!(matches!(claimed(vec![taken(), Answer::Rows(vec![])]).await, (Err(StoreError::Retry(_)), false)));
@@ -147,7 +150,7 @@ async fn a_claim_is_new_replayed_mismatched_or_swept() {
 async fn filling_an_unclaimed_key_is_corrupt() {
     let fake = Fake::answering([Answer::Changed(0)]);
     let mut tx = unit(&fake, TxMode::Write).await;
-    assert!(matches!(tx.idempotency().fill(&claim(), "{}").await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(tx.idempotency().fill(&claim(), &kept()).await, Err(StoreError::Corrupt(_))));
     assert!(tx.commit().await.is_err());
 }
 
@@ -221,7 +224,7 @@ async fn placing_an_order_takes_ten_statements_however_many_lines_it_has() {
         tx.stock().insert_reservations(&reservations).await.unwrap();
         tx.orders().insert(&order).await.unwrap();
         tx.outbox().append(&placed).await.unwrap();
-        tx.idempotency().fill(&claim(), "{}").await.unwrap();
+        tx.idempotency().fill(&claim(), &kept()).await.unwrap();
         tx.commit().await.unwrap();
         let log = fake.log();
         assert_eq!(log.last().unwrap(), "commit");

@@ -275,8 +275,16 @@ async fn an_unknown_outcome_stays_unknown_when_the_store_does_not_come_back() {
 
 /// Replays this stored answer to user 1. The thing now belongs to `owner`.
 async fn replay(answer: &str, owner: Option<UserId>, noted: &Seen) -> (Result<(u32, Uuid), PaintError>, Paint) {
+    replay_kept(KeptAnswer::of(answer.to_owned()).unwrap(), owner, noted).await
+}
+
+async fn replay_kept(
+    answer: KeptAnswer,
+    owner: Option<UserId>,
+    noted: &Seen,
+) -> (Result<(u32, Uuid), PaintError>, Paint) {
     let paint = Paint { owner, ..paint() };
-    let units = Scripted::of([claimed(noted, Claimed::Replay(answer.to_owned()))]);
+    let units = Scripted::of([claimed(noted, Claimed::Replay(answer))]);
     (run_once(&units, &paint, "blue").await, paint)
 }
 
@@ -305,6 +313,17 @@ async fn a_stored_answer_that_cannot_be_read_is_an_internal_error() {
         let (again, _) = replay(stored, Some(user_id(1)), &Seen::default()).await;
         assert_eq!(code(&again), "internal", "{stored}");
     }
+    let (again, _) = replay_kept(KeptAnswer::Compressed(vec![1]), Some(user_id(1)), &Seen::default()).await;
+    assert_eq!(code(&again), "internal");
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_returned() {
+    let stored = format!("[7,{}\"00000000-0000-0000-0000-000000000009\"]", " ".repeat(5_000));
+    let kept = KeptAnswer::of(stored).unwrap();
+    assert!(matches!(kept, KeptAnswer::Compressed(_)));
+    let (again, _) = replay_kept(kept, Some(user_id(1)), &Seen::default()).await;
+    assert_eq!(again.unwrap(), (7, Uuid::from_u128(9)));
 }
 
 #[tokio::test]

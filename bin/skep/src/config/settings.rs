@@ -3,6 +3,7 @@
 
 pub(super) mod clients;
 mod identity;
+mod operations;
 mod ordering;
 mod program;
 
@@ -17,7 +18,7 @@ struct ContextSettings {
     read: fn(&mut Source, &mut Policies),
 }
 
-const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING];
+const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING, operations::OPERATIONS];
 
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {

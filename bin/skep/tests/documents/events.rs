@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
 
 const INTRODUCTION: &str = "# Events
 
-An event is stored in the outbox together with the change that it reports: both are stored, or neither is. This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
+An event is stored in the outbox together with the change that it reports: both are stored, or neither is. The outbox keeps it for 7 days (`SKEP_EVENT_DAYS`). This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
 Besides its payload an event has: an id, which orders events; its name; the aggregate, and its version after the change; the account that caused it; the id and the trace context of the request; and the time.
 

@@ -72,7 +72,7 @@ async fn a_failed_unit_leaves_no_key(given: &Given) -> Checked {
     let mut tx = units::write(ordering).await?;
     equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
     holds(tx.products().insert(&product).await.is_err(), "the id is taken")?;
-    holds(tx.idempotency().fill(&claim, ANSWER).await.is_err(), "a fill after an error is refused")?;
+    holds(tx.idempotency().fill(&claim, &plain(ANSWER)).await.is_err(), "a fill after an error is refused")?;
     holds(tx.commit().await.is_err(), "a commit after an error is refused")?;
     equal(peek(&keys_of(given), &claim).await?, Claimed::New)
 }

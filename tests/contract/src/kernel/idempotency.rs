@@ -7,13 +7,14 @@ use crate::{
     sample,
     units::{self, commit, look},
 };
-use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKey, StoreError};
+use skep_application::kernel::{Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, StoreError};
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
 use uuid::Uuid;
 
 clauses! { clauses of "idempotency" on dyn Keys:
-    a_filled_key_is_replayed_byte_by_byte,
+    a_filled_key_is_replayed_byte_by_byte ["IdempotencyKeys 5"],
+    a_new_answer_replaces_an_expired_one_of_either_form ["IdempotencyKeys 3", "IdempotencyKeys 5"],
     a_key_of_any_form_is_kept,
     another_command_is_a_mismatch,
     keys_of_other_principals_are_different_keys ["IdempotencyKeys 4"],
@@ -31,14 +32,22 @@ type Given = clause::Given<dyn Keys>;
 pub(super) const ANSWER: &str = "{\"z\":1.0, \"a\":9007199254740993,\"name\":\"🐝 é \\u0000 \\\"\\\\\"}";
 
 /// Claims a key and, if it is new, fills in the answer, as a use case does.
-pub(super) async fn answer(store: &dyn Keys, claim: &IdempotencyClaim, text: &str) -> Result<Claimed, StoreError> {
+async fn keep(store: &dyn Keys, claim: &IdempotencyClaim, answer: &KeptAnswer) -> Result<Claimed, StoreError> {
     commit!(store, tx => {
         let claimed = tx.idempotency().claim(claim).await?;
         if claimed == Claimed::New {
-            tx.idempotency().fill(claim, text).await?;
+            tx.idempotency().fill(claim, answer).await?;
         }
         claimed
     })
+}
+
+pub(super) fn plain(text: &str) -> KeptAnswer {
+    KeptAnswer::Plain(text.to_owned())
+}
+
+pub(super) async fn answer(store: &dyn Keys, claim: &IdempotencyClaim, text: &str) -> Result<Claimed, StoreError> {
+    keep(store, claim, &plain(text)).await
 }
 
 pub(super) async fn peek(store: &dyn Keys, claim: &IdempotencyClaim) -> Checked<Claimed> {
@@ -46,19 +55,36 @@ pub(super) async fn peek(store: &dyn Keys, claim: &IdempotencyClaim) -> Checked<
 }
 
 pub(super) fn replay(text: &str) -> Claimed {
-    Claimed::Replay(text.to_owned())
+    Claimed::Replay(plain(text))
 }
 
 async fn a_filled_key_is_replayed_byte_by_byte(given: &Given) -> Checked {
-    for text in [ANSWER.to_owned(), String::new(), "é🐝".repeat(40_000), " \n\t ".to_owned()] {
+    let texts = [ANSWER.to_owned(), String::new(), "é🐝".repeat(40_000), " \n\t ".to_owned()];
+    // A store does not read the bytes.
+    let bytes = [vec![], (0..=u8::MAX).collect(), (0..=u8::MAX).rev().cycle().take(100_000).collect()];
+    let answers = texts.map(KeptAnswer::Plain).into_iter().chain(bytes.map(KeptAnswer::Compressed));
+    for (number, kept) in answers.enumerate() {
         let claim = sample::claim("a key")?;
-        equal(answer(&*given.store, &claim, &text).await?, Claimed::New)?;
+        equal(keep(&*given.store, &claim, &kept).await?, Claimed::New)?;
+        let kept = Claimed::Replay(kept);
         for _ in 0..2 {
             let found = answer(&*given.store, &claim, "another answer").await?;
-            holds(found == replay(&text), format!("an answer of {} bytes is replayed", text.len()))?;
+            holds(found == kept, format!("answer {number} is replayed"))?;
         }
         let second = given.second().await?;
-        holds(answer(&*second, &claim, "").await? == replay(&text), "another instance replays it")?;
+        holds(answer(&*second, &claim, "").await? == kept, format!("another instance replays answer {number}"))?;
+    }
+    Ok(())
+}
+
+async fn a_new_answer_replaces_an_expired_one_of_either_form(given: &Given) -> Checked {
+    let forms = || [plain("old"), KeptAnswer::Compressed(b"old".to_vec())];
+    for (old, new) in forms().into_iter().flat_map(|old| forms().map(|new| (old.clone(), new))) {
+        let claim = sample::claim("taken over")?;
+        keep(&*given.store, &claim, &old).await?;
+        let again = IdempotencyClaim { now: claim.expires_at(), ..claim };
+        equal(keep(&*given.store, &again, &new).await?, Claimed::New)?;
+        equal(peek(&*given.store, &again).await?, Claimed::Replay(new))?;
     }
     Ok(())
 }
@@ -106,7 +132,7 @@ async fn an_undone_unit_leaves_no_key(given: &Given) -> Checked {
         let claim = sample::claim("undone")?;
         let mut tx = units::write(&*given.store).await?;
         equal(tx.idempotency().claim(&claim).await?, Claimed::New)?;
-        tx.idempotency().fill(&claim, ANSWER).await?;
+        tx.idempotency().fill(&claim, &plain(ANSWER)).await?;
         if rolled_back {
             tx.rollback().await?
         } else {
@@ -213,7 +239,7 @@ pub(super) async fn keys(store: &dyn Keys, first: Timestamp, count: i64) -> Chec
     commit!(store, tx => {
         for claim in &claims {
             tx.idempotency().claim(claim).await?;
-            tx.idempotency().fill(claim, "{}").await?;
+            tx.idempotency().fill(claim, &plain("{}")).await?;
         }
     })?;
     Ok(claims)

@@ -10,7 +10,7 @@ use crate::{
 use skep_application::{
     Store,
     identity::IdentityStore,
-    kernel::{Claimed, Scope},
+    kernel::{Claimed, KeptAnswer, Scope},
     ordering::OrderingStore,
 };
 
@@ -96,7 +96,7 @@ async fn leaves_nothing(given: &Given, end: End) -> Checked {
     tx.stock().insert_reservations(&[sample::reservation(order.id, product.id, None)]).await?;
     tx.orders().insert(&order).await?;
     tx.outbox().append(&event).await?;
-    tx.idempotency().fill(&claim, "{}").await?;
+    tx.idempotency().fill(&claim, &KeptAnswer::Plain("{}".to_owned())).await?;
     match end {
         End::Drop => drop(tx),
         End::RollBack => tx.rollback().await?,
@@ -120,7 +120,7 @@ async fn leaves_nothing(given: &Given, end: End) -> Checked {
         tx.stock().insert(&sample::level(product.id, 5)).await?;
         tx.orders().insert(&order).await?;
         tx.outbox().append(&event).await?;
-        tx.idempotency().fill(&claim, "{}").await?;
+        tx.idempotency().fill(&claim, &KeptAnswer::Plain("{}".to_owned())).await?;
         found
     })?;
     equal(movements, vec![])?;

@@ -9,8 +9,8 @@ use skep_application::{
         constraints::SETUP_TOKEN,
     },
     kernel::{
-        Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, Outbox, OutboxEvent, StoreError, Transaction, TxMode,
-        Units as _,
+        Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, StoreError,
+        Transaction, TxMode, Units as _,
     },
     ordering::OrderRepository,
 };
@@ -143,7 +143,7 @@ impl IdempotencyKeys for FlawedUnit {
         }
         through!(self, IdempotencyKeys::claim(&claim))
     }
-    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &str) -> Done<()> {
+    async fn fill(&mut self, claim: &IdempotencyClaim, answer: &KeptAnswer) -> Done<()> {
         let claim = self.claimed(claim);
         through!(self, IdempotencyKeys::fill(&claim, answer))
     }
@@ -168,6 +168,10 @@ impl Outbox for FlawedUnit {
     }
     async fn settle(&mut self, event: EventId) -> Done<bool> {
         Ok(through!(self, Outbox::settle(event))? && self.flaw != Flaw::NeverSettles)
+    }
+    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
+        through!(self, Outbox::sweep(until, limit))
     }
 }
 

@@ -22,6 +22,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::ordering::migrations::SET,
     crate::identity::migrations::SET,
     keys::SET,
+    crate::kernel::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.
