@@ -77,7 +77,8 @@ async fn a_store_that_is_away_is_reported_as_unavailable() {
     let found = GetProduct::new(products.clone()).execute(&visitor(), product_id(1)).await;
     assert_eq!(code(&found), "store_unavailable");
     let sort = ProductSort { key: crate::catalog::ProductSortKey::CreatedAt, direction: Direction::Descending };
-    let listed = ListProducts::new(products, fixed_runtime().0.clock).execute(&visitor(), sort, &PageRequest::default()).await;
+    let listed =
+        ListProducts::new(products, fixed_runtime().0.clock).execute(&visitor(), sort, &PageRequest::default()).await;
     assert_eq!(code(&listed), "store_unavailable");
 }
 
@@ -85,9 +86,11 @@ async fn a_store_that_is_away_is_reported_as_unavailable() {
 async fn a_long_list_of_products_is_counted_once_in_a_while() {
     let mut queries = MockProductQueries::new();
     let page = |page: &PageRequest| Ok(Page { items: vec![], next: None, total: page.total(2) });
-    queries.expect_list_products().times(1).withf(|_, page| page.count_up_to.is_some()).returning({
-        move |_, asked| page(asked)
-    });
+    queries
+        .expect_list_products()
+        .times(1)
+        .withf(|_, page| page.count_up_to.is_some())
+        .returning({ move |_, asked| page(asked) });
     queries.expect_list_products().times(1).returning(move |_, asked| page(asked));
     let list = ListProducts::new(Arc::new(queries), fixed_runtime().0.clock);
     let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };

@@ -25,7 +25,9 @@ async fn orders_are_listed_in_the_scope_of_the_actor() {
             .times(1)
             .withf(move |s, direction, page| (*s, *direction, page) == (scope, Direction::Descending, &asked))
             .returning(|_, _, page| Ok(Page::empty(page)));
-        let listed = ListOrders::new(Arc::new(orders), fixed_runtime().0.clock).execute(&actor, Direction::Descending, &page).await;
+        let listed = ListOrders::new(Arc::new(orders), fixed_runtime().0.clock)
+            .execute(&actor, Direction::Descending, &page)
+            .await;
         assert_eq!(listed.unwrap().total, Some(Total { count: 0, is_exact: true }));
     }
 }
@@ -55,9 +57,11 @@ async fn only_the_orders_of_all_users_are_remembered_as_a_long_list() {
     for (actor, counts) in [(user(1), 2), (admin(), 1)] {
         let mut orders = MockOrderQueries::new();
         let page = |page: &PageRequest| Ok(Page { items: vec![], next: None, total: page.total(2) });
-        orders.expect_list_orders().times(counts).withf(|_, _, page| page.count_up_to.is_some()).returning({
-            move |_, _, asked| page(asked)
-        });
+        orders
+            .expect_list_orders()
+            .times(counts)
+            .withf(|_, _, page| page.count_up_to.is_some())
+            .returning({ move |_, _, asked| page(asked) });
         orders.expect_list_orders().times(2 - counts).returning(move |_, _, asked| page(asked));
         let list = ListOrders::new(Arc::new(orders), fixed_runtime().0.clock);
         for _ in 0..2 {
