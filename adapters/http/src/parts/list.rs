@@ -95,8 +95,8 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": most, "default": default });
     let sort = json!({ "type": "string", "enum": schema["enum"], "default": schema["default"] });
     let count = format!(
-        "`exact` adds `page.total` and `page.total_is_exact` to the answer. Items are counted up to {}. For up to {} s, \
-         a list that had more items still counts as one.",
+        "`exact` adds `page.total` and `page.total_is_exact` to the answer. At most {} items are counted. A list \
+         that has more is counted again after {} s.",
         Total::BOUND,
         LongList::MEMORY.as_secs()
     );

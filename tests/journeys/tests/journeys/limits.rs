@@ -2,7 +2,9 @@
 
 use crate::{
     Journey, Needs,
-    shop::{LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, all, basket, credentials, email, log_in, with_token},
+    shop::{
+        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, all, basket, credentials, email, log_in, with_token,
+    },
 };
 use serde_json::{Value, json};
 use skep_journeys::{Answer, Deployment, PATIENCE, Server, Store, Wire, wait_for};
