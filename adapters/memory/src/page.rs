@@ -31,7 +31,7 @@ pub fn page<T>(
     };
     let mut rows: Vec<(Position, T)> = rows.into_iter().map(|row| (place(&row), row)).collect();
     rows.sort_by(|(one, _), (other, _)| order(one, other).unwrap_or(Ordering::Equal));
-    let total = request.count.then_some(rows.len() as u64);
+    let total = request.total(rows.len() as u64);
     if let Some(after) = &request.after {
         rows.retain(|(place, _)| order(place, after) == Some(Ordering::Greater));
     }

@@ -7,7 +7,7 @@ use crate::{
     unit::MongoUnit,
 };
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
-use skep_application::kernel::{Page, PageRequest, Position, StoreError};
+use skep_application::kernel::{Page, PageRequest, Position, StoreError, Total};
 use skep_domain::shared::Version;
 use uuid::Uuid;
 
@@ -93,13 +93,15 @@ impl Executor {
         Ok(Page::of(rows, page, total, place))
     }
 
-    /// Counts the rows of the list, if the page asks for it.
+    /// Counts the rows of the list up to the bound of the page, if it has one.
     pub(crate) async fn total<R: Record>(
         &mut self,
         list: &List,
         page: &PageRequest,
-    ) -> Result<Option<u64>, StoreError> {
-        Ok(if page.count { Some(self.count::<R>(list.filter().clone(), list.index()).await?) } else { None })
+    ) -> Result<Option<Total>, StoreError> {
+        let Some(bound) = page.count_up_to else { return Ok(None) };
+        let most = Total::most_rows(bound);
+        Ok(page.total(self.count::<R>(list.filter().clone(), list.index(), most).await?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keyset pagination: the statements of a list, and the choice of the one that reads a page.
 
 use super::{Kind, Row, SqlStore, Statement, Value, shape::Shape, stored::Stored};
-use skep_application::kernel::{Page, PageRequest, Position, SortValue, StoreError};
+use skep_application::kernel::{Page, PageRequest, Position, SortValue, StoreError, Total};
 use skep_domain::shared::Direction;
 
 /// A list that can be read in pages, in several orders and both directions, and counted. Its statements are called
@@ -44,8 +44,7 @@ impl Pages {
         let sorts = listed.sorts.iter().flat_map(|sort| directions.map(|direction| (sort, direction)));
         let lists =
             sorts.map(|((verb, column), direction)| List::new(table, listed, verb, column, direction)).collect();
-        let text = format!("SELECT count(*) FROM {}{}", table.name, filter(&[listed.condition]));
-        Self { lists, count: table.command(listed.count, &text, listed.params, &[Kind::Int]) }
+        Self { lists, count: count(table, listed) }
     }
 
     /// Every statement of the list, for [`Declared::statements`](crate::Declared::statements).
@@ -53,8 +52,8 @@ impl Pages {
         self.lists.iter().flat_map(|list| [&list.first, &list.next]).chain([&self.count])
     }
 
-    /// Reads a page of the list that is sorted by a column, and counts all rows if the request asks for it. `args` are
-    /// those of the condition, and `place` returns the position of a row in the list. A position of another list is an
+    /// Reads a page of the list that is sorted by a column, and the total if the request asks for it. `args` are those
+    /// of the condition, and `place` returns the position of a row in the list. A position of another list is an
     /// empty page.
     ///
     /// # Errors
@@ -91,20 +90,32 @@ impl Pages {
         }
     }
 
-    /// Counts all rows, if the request asks for it.
+    /// Counts the rows of all pages up to the bound of the request, if it has one.
     pub(crate) async fn total(
         &'static self,
         store: &SqlStore,
-        args: Vec<Value>,
+        mut args: Vec<Value>,
         request: &PageRequest,
-    ) -> Result<Option<u64>, StoreError> {
-        Ok(if request.count { Some(store.count(&self.count, args).await?) } else { None })
+    ) -> Result<Option<Total>, StoreError> {
+        let Some(bound) = request.count_up_to else { return Ok(None) };
+        args.push(Value::Int(Total::most_rows(bound)));
+        Ok(request.total(store.count(&self.count, args).await?))
     }
 }
 
 fn filter(conditions: &[&str]) -> String {
     let conditions: Vec<_> = conditions.iter().copied().filter(|condition| !condition.is_empty()).collect();
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
+}
+
+/// Builds the statement that counts rows up to a limit, which is its last parameter. The order makes both engines read
+/// along an index; otherwise they may read the rows themselves.
+fn count(table: &Shape, listed: &Listed<'_>) -> Statement {
+    let (params, filter) = ([listed.params, &[Kind::Int]].concat(), filter(&[listed.condition]));
+    let order = listed.sorts.first().map(|(_, column)| format!(" ORDER BY {column}, id")).unwrap_or_default();
+    let rows = format!("SELECT 1 FROM {}{filter}{order} LIMIT ${}", table.name, params.len());
+    let text = format!("SELECT count(*) FROM ({rows}) AS counted");
+    table.command(listed.count, &text, &params, &[Kind::Int]).long()
 }
 
 impl List {
@@ -162,15 +173,18 @@ mod tests {
     use skep_domain::shared::{PageLimit, Timestamp};
     use uuid::Uuid;
 
-    fn list(condition: &'static str, params: &'static [Kind], direction: Direction) -> List {
-        let rows = Table::<()>::new("rows", "test.row", Constraint::new("rows_pkey"))
+    fn rows() -> Table<()> {
+        Table::<()>::new("rows", "test.row", Constraint::new("rows_pkey"))
             .key("id", Kind::Uuid, |()| Value::Null)
-            .fixed("name", Kind::Text, |()| Value::Null);
-        List::new(&rows, &Listed { condition, params, sorts: &[], count: "count" }, "list", "name", direction)
+            .fixed("name", Kind::Text, |()| Value::Null)
+    }
+
+    fn list(condition: &'static str, params: &'static [Kind], direction: Direction) -> List {
+        List::new(&rows(), &Listed { condition, params, sorts: &[], count: "count" }, "list", "name", direction)
     }
     fn request(after: Option<SortValue>) -> PageRequest {
         let after = after.map(|key| Position { key, id: Uuid::from_u128(7) });
-        PageRequest { limit: PageLimit::new(5).unwrap(), after, count: false }
+        PageRequest { limit: PageLimit::new(5).unwrap(), after, count_up_to: None }
     }
 
     #[test]
@@ -194,6 +208,16 @@ mod tests {
         assert_eq!((statement.name, statement.text(Engine::Postgres)), ("test.row.list_down_next", text));
         assert_eq!(args, [owner, Value::from("m"), Value::from(Uuid::from_u128(7)), Value::Int(6)]);
         assert!(statement.check(&args).is_ok());
+    }
+
+    #[test]
+    fn rows_are_counted_along_the_index_of_the_first_sort_key_and_up_to_a_limit() {
+        let sorts = [("list".to_owned(), "name")];
+        let listed = Listed { condition: "owner = $1", params: &[Kind::Uuid], sorts: &sorts, count: "count" };
+        let counted = count(&rows(), &listed);
+        let text = "SELECT count(*) FROM (SELECT 1 FROM rows WHERE owner = $1 ORDER BY name, id LIMIT $2) AS counted";
+        assert_eq!((counted.name, counted.text(Engine::Postgres)), ("test.row.count", text));
+        assert!(counted.is_long && counted.check(&[Value::from(Uuid::nil()), Value::Int(1)]).is_ok());
     }
 
     #[test]

@@ -167,6 +167,7 @@ impl Shape {
             params: params.to_vec().leak(),
             columns: [&self.kinds(), more].concat().leak(),
             batch: false,
+            is_long: false,
             effect: Effect::None,
         }
     }
@@ -180,7 +181,8 @@ impl Shape {
     #[must_use]
     pub fn command(&self, verb: &str, text: &str, params: &[Kind], columns: &'static [Kind]) -> Statement {
         let (name, sql) = (self.statement_name(verb), self.sql(text));
-        Statement { name, sql, params: params.to_vec().leak(), columns, batch: false, effect: Effect::None }
+        let params = params.to_vec().leak();
+        Statement { name, sql, params, columns, batch: false, is_long: false, effect: Effect::None }
     }
 
     /// Leaks the name: a statement is made once and lives as long as the program.

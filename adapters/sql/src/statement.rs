@@ -53,6 +53,8 @@ pub struct Statement {
     pub columns: &'static [Kind],
     /// Whether it runs with [`super::SqlConnection::execute_many`].
     pub batch: bool,
+    /// Whether it can read thousands of rows. SQLite runs it apart from the async threads, which it would hold up.
+    pub is_long: bool,
     /// The foreign keys that it can break.
     pub effect: Effect,
 }
@@ -89,7 +91,8 @@ impl Statement {
         params: &'static [Kind],
         columns: &'static [Kind],
     ) -> Self {
-        Self { name, sql: Sql::Both(Cow::Borrowed(text)), params, columns, batch: false, effect: Effect::None }
+        let sql = Sql::Both(Cow::Borrowed(text));
+        Self { name, sql, params, columns, batch: false, is_long: false, effect: Effect::None }
     }
 
     /// A statement with a text for each engine, and the reason why they differ.
@@ -102,7 +105,7 @@ impl Statement {
         columns: &'static [Kind],
     ) -> Self {
         let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why };
-        Self { name, sql, params, columns, batch: false, effect: Effect::None }
+        Self { name, sql, params, columns, batch: false, is_long: false, effect: Effect::None }
     }
 
     /// A statement for many rows. SQLite runs its text for each row, PostgreSQL once with an array for each parameter.
@@ -113,7 +116,14 @@ impl Statement {
         params: &'static [Kind],
     ) -> Self {
         let sql = Sql::Per { sqlite: Cow::Borrowed(sqlite), postgres: Cow::Borrowed(postgres), why: A_BATCH };
-        Self { name, sql, params, columns: &[], batch: true, effect: Effect::None }
+        Self { name, sql, params, columns: &[], batch: true, is_long: false, effect: Effect::None }
+    }
+
+    /// The same statement, which can read thousands of rows.
+    #[must_use]
+    pub const fn long(mut self) -> Self {
+        self.is_long = true;
+        self
     }
 
     /// The same statement, which inserts or updates rows of `table` and can break its foreign keys. `columns` are the

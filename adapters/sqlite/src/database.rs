@@ -121,7 +121,7 @@ impl SqlDatabase for SqliteDatabase {
     }
 
     async fn read(&self, statement: &'static Statement, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
-        self.readers.read(|session| session.query(statement, &args)).await
+        self.readers.read(statement, args).await
     }
 
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {

@@ -1,5 +1,5 @@
-//! The connections that read. Statements run inline on the async thread and hold no lock: a connection is taken out of
-//! the pool, used, and put back.
+//! The connections that read. Statements hold no lock: a connection is taken out of the pool, used, and put back. They
+//! run inline on the async thread, except for long ones.
 
 use crate::{
     connection::open_reader,
@@ -9,7 +9,7 @@ use crate::{
     stats::{PoolStats, Waiting},
 };
 use skep_application::kernel::StoreError;
-use skep_sql::Declared;
+use skep_sql::{Declared, Row, Statement, Value};
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -78,14 +78,28 @@ impl Readers {
 
     /// Runs one reading statement. If the file is busy, it tries again until the deadline. Readers find the file busy
     /// only while another process recovers or closes it.
-    pub(crate) async fn read<T>(
+    pub(crate) async fn read(
         self: &Arc<Self>,
-        mut work: impl FnMut(&mut Session) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        statement: &'static Statement,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
         let mut reader = self.take().await?;
         let deadline = Instant::now() + self.busy_deadline;
         loop {
-            match work(reader.session()?) {
+            let rows = if statement.is_long {
+                let args = args.clone();
+                let apart = move || {
+                    let rows = reader.session().and_then(|session| session.query(statement, &args));
+                    (reader, rows)
+                };
+                let (back, rows) =
+                    tokio::task::spawn_blocking(apart).await.map_err(|error| StoreError::Unavailable(error.into()))?;
+                reader = back;
+                rows
+            } else {
+                reader.session()?.query(statement, &args)
+            };
+            match rows {
                 Err(StoreError::Retry(cause)) if Instant::now() >= deadline => {
                     return Err(StoreError::Unavailable(cause));
                 }
@@ -223,7 +237,9 @@ fn closed() -> StoreError {
 #[cfg(test)]
 mod tests {
     use crate::PoolStats;
-    use crate::testing::{COUNT, COUNTER, Fixture, INCREMENT, count, declared, insert, kind, statement, until};
+    use crate::testing::{
+        COUNT, COUNTER, Fixture, INCREMENT, count, declared, insert, kind, poll_once, statement, until,
+    };
     use skep_application::kernel::TxMode;
     use skep_sql::{Kind, SqlDatabase, Statement};
     use std::time::Duration;
@@ -290,6 +306,25 @@ mod tests {
         assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "the next statement has the whole limit");
         let mut unit = fixture.begin(TxMode::Read).await.unwrap();
         assert_eq!(kind(&unit.query(&ENDLESS, vec![]).await), "unavailable");
+    }
+
+    #[test]
+    fn a_long_statement_leaves_its_thread_to_other_tasks() {
+        static LONG: Statement = statement("SELECT count(*) FROM users", &[], &[Kind::Int]).long();
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_all().build();
+        runtime.unwrap().block_on(async {
+            let fixture = Fixture::new();
+            // While the only other thread is busy, a long statement waits for it.
+            let (release, busy) = std::sync::mpsc::channel::<()>();
+            let other = tokio::task::spawn_blocking(move || busy.recv());
+            let mut read = fixture.db.read(&LONG, vec![]);
+            assert!(poll_once(&mut read).is_none());
+            assert_eq!(kind(&fixture.db.read(&COUNT, vec![]).await), "ok", "a short one does not");
+            drop(release);
+            assert_eq!(read.await.unwrap()[0].int().unwrap(), 0);
+            assert!(other.await.unwrap().is_err());
+            assert_eq!(fixture.db.reader_stats().used, 0);
+        });
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Reading categories.
 
 use super::{CategoryQueries, CategorySort};
-use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader};
+use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader};
 use skep_domain::catalog::{Category, CategoryId, actions};
 use std::sync::Arc;
 
@@ -25,13 +25,16 @@ impl GetCategory {
 }
 
 /// Returns pages of categories to any actor that may read them.
-pub struct ListCategories(Reader<dyn CategoryQueries>);
+pub struct ListCategories {
+    categories: Reader<dyn CategoryQueries>,
+    length: LongList,
+}
 
 impl ListCategories {
-    /// Reads from this store.
+    /// Reads from this store. The clock decides how long the list counts as a long one.
     #[must_use]
-    pub fn new(categories: Arc<dyn CategoryQueries>) -> Self {
-        Self(Reader::new(actions::READ_CATEGORY, categories))
+    pub fn new(categories: Arc<dyn CategoryQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { categories: Reader::new(actions::READ_CATEGORY, categories), length: LongList::new(clock) }
     }
 
     /// Reads a page of the categories.
@@ -44,6 +47,8 @@ impl ListCategories {
         sort: CategorySort,
         page: &PageRequest,
     ) -> Result<Page<Category>, ListError> {
-        Ok(self.0.open(actor)?.list_categories(sort, page).await?)
+        let categories = self.categories.open(actor)?;
+        let asked = self.length.ask(page);
+        Ok(self.length.complete(page, &asked, categories.list_categories(sort, &asked).await?))
     }
 }

@@ -147,7 +147,7 @@ async fn visitors_and_users_see_categories_and_an_actor_without_roles_is_refused
     queries.expect_find_category().returning(|id| Ok(one().category.filter(|found| found.id == id)));
     queries.expect_list_categories().times(1).returning(|_, _| Err(away()));
     let queries: Arc<dyn CategoryQueries> = Arc::new(queries);
-    let (get, list) = (GetCategory::new(queries.clone()), ListCategories::new(queries));
+    let (get, list) = (GetCategory::new(queries.clone()), ListCategories::new(queries, fixed_runtime().0.clock));
     for actor in [visitor(), user(1), admin()] {
         assert_eq!(get.execute(&actor, category_id(1)).await.unwrap().id, category_id(1));
         assert_eq!(code(&get.execute(&actor, category_id(2)).await), "not_found");

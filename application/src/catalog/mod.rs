@@ -79,14 +79,14 @@ impl Catalog {
             archive_product: UseCase::new(ArchiveProduct, &commands),
             set_stock: UseCase::new(SetStock, &commands),
             get_product: GetProduct::new(ports.store.clone()),
-            list_products: ListProducts::new(ports.store.clone()),
+            list_products: ListProducts::new(ports.store.clone(), ports.runtime.clock.clone()),
             get_stock: GetStock::new(ports.store.clone(), ports.runtime.clock.clone()),
             create_category: UseCase::new(CreateCategory, &commands),
             rename_category: UseCase::new(RenameCategory, &commands),
             move_category: UseCase::new(MoveCategory, &commands),
             delete_category: UseCase::new(DeleteCategory, &commands),
             get_category: GetCategory::new(ports.store.clone()),
-            list_categories: ListCategories::new(ports.store.clone()),
+            list_categories: ListCategories::new(ports.store.clone(), ports.runtime.clock.clone()),
         }
     }
 }

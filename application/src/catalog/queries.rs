@@ -1,7 +1,7 @@
 //! Reading products and stock.
 
 use super::{ProductQueries, ProductSort, StockQueries, StockView};
-use crate::kernel::{Actor, Clock, GetError, ListError, NotFound, Page, PageRequest, Reader, permit};
+use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, permit};
 use skep_domain::{
     catalog::{Product, actions},
     shared::ProductId,
@@ -30,13 +30,16 @@ impl GetProduct {
 }
 
 /// Returns pages of the products on sale.
-pub struct ListProducts(Reader<dyn ProductQueries>);
+pub struct ListProducts {
+    products: Reader<dyn ProductQueries>,
+    length: LongList,
+}
 
 impl ListProducts {
-    /// Reads from this store.
+    /// Reads from this store. The clock decides how long the list counts as a long one.
     #[must_use]
-    pub fn new(products: Arc<dyn ProductQueries>) -> Self {
-        Self(Reader::new(actions::READ_PRODUCT, products))
+    pub fn new(products: Arc<dyn ProductQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { products: Reader::new(actions::READ_PRODUCT, products), length: LongList::new(clock) }
     }
 
     /// Reads a page of the products that are on sale.
@@ -49,7 +52,9 @@ impl ListProducts {
         sort: ProductSort,
         page: &PageRequest,
     ) -> Result<Page<Product>, ListError> {
-        Ok(self.0.open(actor)?.list_products(sort, page).await?)
+        let products = self.products.open(actor)?;
+        let asked = self.length.ask(page);
+        Ok(self.length.complete(page, &asked, products.list_products(sort, &asked).await?))
     }
 }
 

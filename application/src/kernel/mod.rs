@@ -18,6 +18,7 @@ mod refusal;
 mod runtime;
 mod store;
 mod sweep;
+mod total;
 mod unit_of_work;
 mod unit_outcome;
 
@@ -39,6 +40,7 @@ pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, f
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
 pub use sweep::{Sweep, Swept};
+pub use total::{LongList, Total};
 pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Units, context};
 pub use unit_outcome::UnitOutcome;
 

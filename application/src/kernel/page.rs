@@ -1,5 +1,6 @@
 //! Pages of lists, by keyset. A page starts after the sort key and the id of the last row of the page before.
 
+use super::Total;
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use uuid::Uuid;
 
@@ -40,8 +41,17 @@ pub struct PageRequest {
     pub limit: PageLimit,
     /// The row after which the page starts. `None` for the first page.
     pub after: Option<Position>,
-    /// Whether to count the rows of all pages.
-    pub count: bool,
+    /// Counts the rows of all pages up to this bound. `None` does not count them.
+    pub count_up_to: Option<u32>,
+}
+
+impl PageRequest {
+    /// The total of a list in which a store has found so many rows, as in [`Total::of`]. `None` if the request wants
+    /// no total.
+    #[must_use]
+    pub fn total(&self, found: u64) -> Option<Total> {
+        self.count_up_to.map(|bound| Total::of(found, bound))
+    }
 }
 
 /// A page of a list. A row that was committed before the first page was read and whose sort key does not change is on
@@ -53,13 +63,13 @@ pub struct Page<T> {
     /// The position of the last row, if more rows follow.
     pub next: Option<Position>,
     /// The number of rows on all pages, if it was requested.
-    pub total: Option<u64>,
+    pub total: Option<Total>,
 }
 
 impl<T> Page<T> {
     /// Makes a page of `rows`. The store reads one row more than the limit, which shows whether more rows follow.
     #[must_use]
-    pub fn of(rows: Vec<T>, request: &PageRequest, total: Option<u64>, place: impl Fn(&T) -> Position) -> Self {
+    pub fn of(rows: Vec<T>, request: &PageRequest, total: Option<Total>, place: impl Fn(&T) -> Position) -> Self {
         Self::fitting(rows, request, total, place, usize::MAX, |_| 0)
     }
 
@@ -69,7 +79,7 @@ impl<T> Page<T> {
     pub fn fitting(
         mut rows: Vec<T>,
         request: &PageRequest,
-        total: Option<u64>,
+        total: Option<Total>,
         place: impl Fn(&T) -> Position,
         budget: usize,
         size: impl Fn(&T) -> usize,
@@ -90,7 +100,7 @@ impl<T> Page<T> {
     /// Makes a page without rows.
     #[must_use]
     pub fn empty(request: &PageRequest) -> Self {
-        Self { items: vec![], next: None, total: request.count.then_some(0) }
+        Self { items: vec![], next: None, total: request.total(0) }
     }
 }
 
@@ -103,23 +113,23 @@ mod tests {
         Position { key: SortValue::Int(*n), id: Uuid::nil() }
     }
 
-    fn request(limit: i64, count: bool) -> PageRequest {
-        PageRequest { limit: PageLimit::new(limit).unwrap(), after: None, count }
+    fn request(limit: i64, count_up_to: Option<u32>) -> PageRequest {
+        PageRequest { limit: PageLimit::new(limit).unwrap(), after: None, count_up_to }
     }
 
     #[test]
     fn a_row_beyond_the_limit_means_that_more_follow_and_is_not_on_the_page() {
-        let page = Page::of(vec![1, 2, 3], &request(2, false), None, place);
+        let page = Page::of(vec![1, 2, 3], &request(2, None), None, place);
         assert_eq!((page.items, page.next), (vec![1, 2], Some(place(&2))));
-        let last = Page::of(vec![1, 2], &request(2, true), Some(2), place);
-        assert_eq!((last.items, last.next, last.total), (vec![1, 2], None, Some(2)));
+        let last = Page::of(vec![1, 2], &request(2, None), None, place);
+        assert_eq!((last.items, last.next), (vec![1, 2], None));
     }
 
     #[test]
     fn a_page_ends_before_its_rows_exceed_the_budget_but_has_at_least_one() {
         let fitting = |rows: &[i64], limit| {
             let size = |row: &i64| usize::try_from(*row).unwrap();
-            let page = Page::fitting(rows.to_vec(), &request(limit, false), None, place, 10, size);
+            let page = Page::fitting(rows.to_vec(), &request(limit, None), None, place, 10, size);
             (page.items, page.next)
         };
         assert_eq!(fitting(&[4, 6, 1], 5), (vec![4, 6], Some(place(&6))));
@@ -133,8 +143,8 @@ mod tests {
 
     #[test]
     fn an_empty_page_has_a_total_only_if_it_was_requested() {
-        assert_eq!(Page::<i64>::empty(&request(1, false)).total, None);
-        assert_eq!(Page::<i64>::empty(&request(1, true)).total, Some(0));
+        assert_eq!(Page::<i64>::empty(&request(1, None)).total, None);
+        assert_eq!(Page::<i64>::empty(&request(1, Some(9))).total, Some(Total { count: 0, is_exact: true }));
     }
 
     proptest! {
@@ -147,7 +157,7 @@ mod tests {
             let (mut seen, mut after) = (vec![], None);
             loop {
                 let rest = rows.iter().filter(|row| after.is_none_or(|after| **row > after)).copied();
-                let request = request(limit, false);
+                let request = request(limit, None);
                 let rows = rest.take(request.limit.get() + 1).collect();
                 let size = |row: &i64| usize::from(row.to_be_bytes()[7] % 20);
                 let page = Page::fitting(rows, &request, None, place, budget, size);

@@ -55,7 +55,7 @@ impl Ordering {
             cancel_order: UseCase::new(CancelOrder, &commands),
             confirm_payment: UseCase::new(ConfirmPayment, &commands),
             get_order: GetOrder::new(ports.store.clone()),
-            list_orders: ListOrders::new(ports.store.clone()),
+            list_orders: ListOrders::new(ports.store.clone(), ports.runtime.clock.clone()),
             expire_orders: Arc::new(ExpireOrders::new(ports.store.clone(), &commands)),
         }
     }

@@ -1,7 +1,7 @@
 //! Reading orders.
 
 use super::{OrderQueries, OrderView};
-use crate::kernel::{Actor, GetError, ListError, NotFound, Page, PageRequest, Reader, Scope};
+use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope};
 use skep_domain::{
     ordering::actions,
     shared::{Direction, OrderId},
@@ -29,13 +29,17 @@ impl GetOrder {
 }
 
 /// Returns pages of orders. Users see only their own orders; admins see all.
-pub struct ListOrders(Reader<dyn OrderQueries>);
+pub struct ListOrders {
+    orders: Reader<dyn OrderQueries>,
+    /// About the orders of all users.
+    length: LongList,
+}
 
 impl ListOrders {
-    /// Reads from this store.
+    /// Reads from this store. The clock decides how long the list counts as a long one.
     #[must_use]
-    pub fn new(orders: Arc<dyn OrderQueries>) -> Self {
-        Self(Reader::new(actions::READ_ORDER, orders))
+    pub fn new(orders: Arc<dyn OrderQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { orders: Reader::new(actions::READ_ORDER, orders), length: LongList::new(clock) }
     }
 
     /// Reads a page of the orders that the actor may see.
@@ -48,8 +52,12 @@ impl ListOrders {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, ListError> {
-        match self.0.scoped(actor)? {
+        match self.orders.scoped(actor)? {
             (_, Scope::None) => Ok(Page::empty(page)),
+            (orders, Scope::All) => {
+                let asked = self.length.ask(page);
+                Ok(self.length.complete(page, &asked, orders.list_orders(Scope::All, direction, &asked).await?))
+            }
             (orders, scope) => Ok(orders.list_orders(scope, direction, page).await?),
         }
     }

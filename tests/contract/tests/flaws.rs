@@ -115,6 +115,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::ListsEveryLine, "order_queries", "a_page_has_at_most_a_thousand_lines_but_one_order"),
     (Flaw::EndsAtTheCut, "order_queries", "pages_of_great_orders_hold_every_order_once"),
     (Flaw::CountsThePage, "product_queries", "all_pages_are_counted"),
+    (Flaw::CountsEveryRow, "product_queries", "rows_are_counted_up_to_a_bound"),
+    (Flaw::CountsEveryRow, "order_queries", "rows_are_counted_up_to_a_bound"),
     (Flaw::KeepsEveryKey, "instance_keys", "one_key_of_a_purpose_is_kept"),
     (Flaw::KeepsEveryKey, "instance_keys", "of_eight_instances_that_start_at_once_one_keeps_its_key"),
     (Flaw::KeepsEveryKey, "instance_keys", "a_purpose_has_one_next_key_and_any_number_of_retired_ones"),

@@ -8,7 +8,7 @@ use crate::{
     step::{Action, Caller, Step, Target},
     world::people,
 };
-use skep_application::kernel::{Actor, IdempotencyKey, PageRequest, Position, Principal};
+use skep_application::kernel::{Actor, IdempotencyKey, PageRequest, Position, Principal, Total};
 use skep_domain::shared::{Direction, PageLimit};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ pub(crate) fn direction(descends: bool) -> Direction {
 }
 
 pub(crate) fn request(after: Option<Position>, limit: i64, count: bool) -> PageRequest {
-    PageRequest { limit: PageLimit::new(limit).unwrap_or_default(), after, count }
+    PageRequest { limit: PageLimit::new(limit).unwrap_or_default(), after, count_up_to: count.then_some(Total::BOUND) }
 }
 
 impl Default for Desk {

@@ -32,6 +32,7 @@ impl SqlFlaw {
             params: statement.params,
             columns: statement.columns,
             batch: statement.batch,
+            is_long: statement.is_long,
             effect: statement.effect,
         })
     }

@@ -22,6 +22,9 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.product.list_by_name_up_next", ", id) >", ", x'00') >"), "product_queries", EVERY_ROW),
     (flaw("catalog.product.list_by_sku_down_first", "sku DESC", "lower(sku) DESC"), "product_queries", EXTREMES),
     (flaw("catalog.product.count", "archived_at IS NULL", "1 = 1"), "product_queries", HAS_LEFT),
+    (flaw("catalog.product.count", " LIMIT $1", " LIMIT $1 - 1"), "product_queries", UP_TO_A_BOUND),
+    (flaw("catalog.category.count", " LIMIT $1", " LIMIT $1 - 1"), "category_queries", UP_TO_A_BOUND),
+    (flaw("ordering.order.count", " LIMIT $1", " LIMIT $1 - 1"), "order_queries", UP_TO_A_BOUND),
     (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
     (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
     (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
@@ -74,6 +77,7 @@ const WITHOUT_ACTIVE: &str = "without_an_active_key_no_key_is_activated";
 const NEVER_BOTH: &str = "a_child_and_the_deletion_of_its_parent_are_never_both_stored";
 const EVERY_ROW: &str = "every_row_is_on_one_page_in_every_order";
 const EXTREMES: &str = "extreme_keys_are_sorted_and_paged";
+const UP_TO_A_BOUND: &str = "rows_are_counted_up_to_a_bound";
 const HAS_LEFT: &str = "what_has_left_is_not_listed_nor_counted";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,7 +9,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
     Store,
-    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, TxMode},
+    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, Total, TxMode},
     operations::{Down, KeyState, MigrationError, MigrationStatus},
     ordering::OrderingTx,
 };
@@ -133,9 +133,13 @@ async fn check_ports(database: &Database, store: &dyn Store) -> Result<(), Failu
     same(&i64::try_from(events.len())?, &database.count("outbox").await?, "events")?;
     let keys = store.list_keys().await?;
     same(&i64::try_from(keys.len())?, &database.count("instance_keys").await?, "keys")?;
-    let page = PageRequest { count: true, ..PageRequest::default() };
+    let page = PageRequest { count_up_to: Some(Total::BOUND), ..PageRequest::default() };
     let orders = store.list_orders(Scope::All, Direction::Ascending, &page).await?;
-    same(&orders.total.map(i64::try_from).transpose()?, &Some(database.count("orders").await?), "orders")
+    same(
+        &orders.total.map(|total| i64::try_from(total.count)).transpose()?,
+        &Some(database.count("orders").await?),
+        "orders",
+    )
 }
 
 async fn is_read_as_it_was_written(database: &Database, fixture: &Fixture) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ mod parameters;
 mod responses;
 
 use super::contexts;
-use crate::parts::Operation;
+use crate::parts::{Operation, OperationsByPath};
 use serde_json::{Map, Value, json};
 
 /// The rules that hold for every operation.
@@ -21,7 +21,8 @@ that it was made for.
 client has made in between is not overwritten. PUT and PATCH require the header.
 - **Repeats** are safe with an `Idempotency-Key`: for 24 hours, a repeat with the same key gets the first answer and \
 changes nothing.
-- **Limits**: `RateLimit` headers report them. 429 and 503 have a `Retry-After` header with the seconds to wait.";
+- **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
+`RateLimit` headers report the limits and the units that are left. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
 /// Corrects and completes the document that poem-openapi made.
 pub(crate) fn finish(text: &str) -> Value {
@@ -38,6 +39,7 @@ pub(crate) fn finish(text: &str) -> Value {
         parameters::describe(operation);
         describe_answers(operation);
         describe_limit(operation);
+        describe_cost(operation);
         put_open_way_first(operation);
     }
     tidy(&mut document);
@@ -149,6 +151,15 @@ fn describe_limit(operation: &mut Map<String, Value>) {
     }
 }
 
+/// States the cost, unless it is one unit.
+fn describe_cost(operation: &mut Map<String, Value>) {
+    let cost = operation.get("operationId").and_then(of).and_then(|operation| operation.cost.described());
+    if let (Some(cost), Some(Value::String(description))) = (cost, operation.get_mut("description")) {
+        description.push(' ');
+        description.push_str(&cost);
+    }
+}
+
 /// Lists the way without a token first where there is one: a reader that takes the first way then sees an open
 /// operation.
 fn put_open_way_first(operation: &mut Map<String, Value>) {
@@ -157,15 +168,14 @@ fn put_open_way_first(operation: &mut Map<String, Value>) {
     }
 }
 
-/// The paths of the operations that are asked for.
-pub(super) fn paths(document: &Value, are_meant: impl Fn(&Operation) -> bool) -> Vec<String> {
-    let meant = |item: &Value| {
-        let ids =
-            item.as_object().into_iter().flat_map(|item| item.values()).map(|operation| &operation["operationId"]);
-        ids.filter_map(of).any(&are_meant)
+/// The declarations of the operations at each path.
+pub(super) fn operations_by_path(document: &Value) -> OperationsByPath {
+    let declared = |(method, operation): (&String, &Value)| {
+        Some((method.to_ascii_uppercase().parse().ok()?, of(&operation["operationId"])?))
     };
     let paths = document["paths"].as_object().into_iter().flatten();
-    paths.filter(|(_, item)| meant(item)).map(|(path, _)| path.clone()).collect()
+    let operations = |item: &Value| item.as_object().into_iter().flatten().filter_map(declared).collect();
+    paths.map(|(path, item)| (path.clone(), operations(item))).collect()
 }
 
 /// The declaration of the operation with this `operationId`.

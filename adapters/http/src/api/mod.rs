@@ -6,6 +6,6 @@ mod document;
 mod parameter_guard;
 mod service;
 
-pub use crate::parts::{Operation, RequestLimits, State, status};
+pub use crate::parts::{Cost, Operation, RequestLimits, State, status};
 pub use config::ApiConfig;
 pub use service::{Api, Service};

@@ -60,8 +60,8 @@ impl Api {
             });
         let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
         let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
-        let credentials = document::paths(&document, |operation| operation.takes_credentials);
-        let state = Arc::new(State::new(app, &config.cursor_key, config.limits, credentials));
+        let operations = document::operations_by_path(&document);
+        let state = Arc::new(State::new(app, &config.cursor_key, config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))

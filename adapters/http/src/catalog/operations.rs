@@ -1,6 +1,9 @@
 //! The operations of the catalog.
 
-use crate::{edge::BodyLimit, parts::Operation};
+use crate::{
+    edge::BodyLimit,
+    parts::{Cost, Operation},
+};
 use skep_application::{
     catalog::{
         ArchiveProductError, ChangeProductError, CreateCategoryError, CreateProductError, DeleteCategoryError,
@@ -20,7 +23,7 @@ const SHORT: BodyLimit = BodyLimit::new(4, 10);
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("create_product", MANAGE_PRODUCT, CreateProductError::REFUSALS).body(PRODUCT),
-    Operation::new("list_products", READ_PRODUCT, ListError::REFUSALS),
+    Operation::new("list_products", READ_PRODUCT, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_product", READ_PRODUCT, GetError::REFUSALS),
     Operation::new("replace_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),
     Operation::new("change_product", MANAGE_PRODUCT, ChangeProductError::REFUSALS).body(PRODUCT),
@@ -28,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_stock", READ_AVAILABILITY, GetError::REFUSALS),
     Operation::new("set_stock", MANAGE_STOCK, SetStockError::REFUSALS).body(SHORT),
     Operation::new("create_category", MANAGE_CATEGORY, CreateCategoryError::REFUSALS).body(SHORT),
-    Operation::new("list_categories", READ_CATEGORY, ListError::REFUSALS),
+    Operation::new("list_categories", READ_CATEGORY, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_category", READ_CATEGORY, GetError::REFUSALS),
     Operation::new("rename_category", MANAGE_CATEGORY, RenameCategoryError::REFUSALS).body(SHORT),
     Operation::new("move_category", MANAGE_CATEGORY, MoveCategoryError::REFUSALS).body(SHORT),

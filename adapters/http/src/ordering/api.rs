@@ -7,7 +7,7 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path};
-use skep_application::ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderView};
+use skep_application::ordering::{CancelOrderCommand, ConfirmPaymentCommand, OrderView, PlaceOrderCommand};
 use skep_domain::shared::OrderId;
 
 #[derive(Tags)]
@@ -39,8 +39,10 @@ impl OrderingApi {
         Sent(key): RepeatKey,
         body: Strict<PlaceOrderRequest>,
     ) -> Result<Created<OrderBody>, Problem> {
+        let command: PlaceOrderCommand = body.0.into();
+        caller.take_lines(command.lines.len()).await?;
         let place = &caller.app().ordering.place_order;
-        let order = place.execute_once(&caller.actor, key.as_ref(), body.0.into()).await?;
+        let order = place.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Created::at(path_of(ORDERS, order.id, ""), order.version, order))
     }
 

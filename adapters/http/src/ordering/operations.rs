@@ -1,6 +1,9 @@
 //! The operations of ordering.
 
-use crate::{edge::BodyLimit, parts::Operation};
+use crate::{
+    edge::BodyLimit,
+    parts::{Cost, Operation},
+};
 use skep_application::{
     kernel::{GetError, ListError},
     ordering::{CancelOrderError, ConfirmPaymentError, PlaceOrderError},
@@ -12,8 +15,8 @@ const ORDER: BodyLimit = BodyLimit::new(256, 30);
 
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS).body(ORDER),
-    Operation::new("list_orders", READ_ORDER, ListError::REFUSALS),
+    Operation::new("place_order", PLACE_ORDER, PlaceOrderError::REFUSALS).body(ORDER).cost(Cost::Lines),
+    Operation::new("list_orders", READ_ORDER, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_order", READ_ORDER, GetError::REFUSALS),
     Operation::new("cancel_order", CANCEL_ORDER, CancelOrderError::REFUSALS),
     Operation::new("confirm_payment", CONFIRM_PAYMENT, ConfirmPaymentError::REFUSALS),

@@ -1,6 +1,6 @@
 //! Reads the caller of a request from the `Authorization` header.
 
-use super::{in_flight::Turn, state::State};
+use super::{cost, in_flight::Turn, meter::Meter, state::State};
 use crate::{
     edge::RequestContext,
     problem::{Problem, code},
@@ -27,6 +27,8 @@ pub(crate) struct Caller<const HAS_TOKEN: bool> {
     pub(crate) actor: Actor,
     /// The state that all endpoints share.
     pub(crate) state: Arc<State>,
+    /// What the request has taken from the limits; `None` if requests are not limited.
+    meter: Option<Meter>,
     /// The right of a user's request to be worked on.
     _turn: Option<Turn>,
 }
@@ -80,12 +82,23 @@ impl<const HAS_TOKEN: bool> Caller<HAS_TOKEN> {
         if HAS_TOKEN && actor.principal == Principal::Anonymous {
             return Err(Problem::of(code::UNAUTHENTICATED).with_detail("an access token is required").into());
         }
-        Ok(Self { actor, state, _turn: turn })
+        Ok(Self { actor, state, meter: request.extensions().get().cloned(), _turn: turn })
     }
 
     /// The use cases.
     pub(crate) fn app(&self) -> &App {
         &self.state.app
+    }
+}
+
+impl SignedIn {
+    /// Takes the units of a body with so many lines, except for the first, which was taken before the body was read.
+    ///
+    /// # Errors
+    /// 429 above the limit of the user or of the address.
+    pub(crate) async fn take_lines(&self, lines: usize) -> Result<(), Problem> {
+        let Some(meter) = &self.meter else { return Ok(()) };
+        self.state.limiter.take_rest(meter, &self.actor, cost::of_lines(lines)).await
     }
 }
 
@@ -118,7 +131,9 @@ async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Tur
     if let Some(token) = bearer(request.headers())? {
         let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
         actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
-        state.limiter.count_user(request, &actor).await?;
+        if let Some(meter) = request.extensions().get::<Meter>() {
+            state.limiter.count_user(meter, &actor).await?;
+        }
         let deadline = request.extensions().get::<RequestContext>().map(|context| context.deadline);
         turn = Some(state.in_flight.turn(actor.principal_id(), deadline).await?);
     }

@@ -1,5 +1,6 @@
 //! What a context gives to the API: its endpoints, and facts about them for the document and the tests.
 
+use super::cost::Cost;
 use crate::edge::BodyLimit;
 use poem::{endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
@@ -54,6 +55,8 @@ pub struct Operation {
     pub action: Option<Action>,
     /// Whether the body has a password or another secret. Such operations have a lower limit of requests per address.
     pub takes_credentials: bool,
+    /// What a request takes from the limits per address and per user.
+    pub cost: Cost,
     /// The limit of the body; `None` if the operation has no body.
     pub body: Option<BodyLimit>,
     /// The refusals of the use case.
@@ -63,12 +66,12 @@ pub struct Operation {
 impl Operation {
     /// An operation that needs permission for this action.
     pub(crate) const fn new(id: &'static str, action: Action, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: Some(action), takes_credentials: false, body: None, refusals }
+        Self { id, action: Some(action), takes_credentials: false, cost: Cost::One, body: None, refusals }
     }
 
     /// An operation that needs no permission and takes credentials.
     pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
-        Self { id, action: None, takes_credentials: true, body: None, refusals }
+        Self { id, action: None, takes_credentials: true, cost: Cost::One, body: None, refusals }
     }
 
     /// The same operation with a body of at most this size. Set the limit above the largest valid body, in which each
@@ -76,7 +79,15 @@ impl Operation {
     pub(crate) const fn body(self, limit: BodyLimit) -> Self {
         Self { body: Some(limit), ..self }
     }
+
+    /// The same operation with this cost.
+    pub(crate) const fn cost(self, cost: Cost) -> Self {
+        Self { cost, ..self }
+    }
 }
+
+/// The operations at each path template, with their methods.
+pub(crate) type OperationsByPath = HashMap<String, Vec<(Method, &'static Operation)>>;
 
 /// The schemas of the document, by name.
 pub(crate) struct Schemas<'d>(pub(crate) &'d mut Value);

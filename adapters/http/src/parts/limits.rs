@@ -1,25 +1,19 @@
 //! The limits of requests. A request counts for its address first, and for its user after authentication.
 
-use super::refusal::seconds;
+use super::{context::OperationsByPath, meter::Meter, refusal::seconds};
 use crate::{
     edge::{RequestContext, RequestId},
     problem::{self, Problem, code},
 };
-use http::{HeaderName, HeaderValue};
+use http::Method;
 use metrics::Counter;
 use poem::{Endpoint, Request, Response, Result};
-use skep_application::kernel::{Actor, Limit, RateLimits, Verdict, WiderNetworks};
+use skep_application::kernel::{Actor, Gcra, Limit, RateLimits, WiderNetworks};
 use skep_domain::shared::Network;
-use std::{
-    fmt::Write as _,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-
-/// The numbers of requests that are allowed.
+/// The limits of requests. Those of an address and of a user are in units: a request takes one or more, as its
+/// operation declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestLimits {
     /// All requests from one address. For IPv6, a /64 network counts as one address.
@@ -35,49 +29,11 @@ pub struct RequestLimits {
 }
 
 impl Default for RequestLimits {
-    /// 1,200 per address, 3,000 per user and 10 with credentials, each per minute. 16 of a user at the same time.
+    /// 1,200 units per address, 3,000 per user and 10 requests with credentials, each per minute. 16 of a user at the same time.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         let networks = WiderNetworks::default();
         Self { address: a_minute(1_200), user: a_minute(3_000), credentials: a_minute(10), networks, in_flight: 16 }
-    }
-}
-
-/// The capacity with which a header value is allocated. The verdicts of two limits fit.
-const HEADER: usize = 64;
-
-/// The name of a limit, the limit, and its verdict on a request.
-type Said = (&'static str, Limit, Verdict);
-
-/// The verdicts of all limits on a request, for the headers of its answer.
-#[derive(Clone, Default)]
-struct Verdicts(Arc<Mutex<Vec<Said>>>);
-
-impl Verdicts {
-    fn note(&self, name: &'static str, limit: Limit, verdict: Verdict) {
-        if let Ok(mut verdicts) = self.0.lock() {
-            verdicts.push((name, limit, verdict));
-        }
-    }
-
-    /// Writes `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    fn write(&self, response: &mut Response) {
-        let Ok(verdicts) = self.0.lock() else { return };
-        let (mut policy, mut limit) = (String::with_capacity(HEADER), String::with_capacity(HEADER));
-        for (name, rule, verdict) in verdicts.iter() {
-            let separator = if policy.is_empty() { "" } else { ", " };
-            let _ = write!(policy, "{separator}\"{name}\";q={};w={}", rule.burst, rule.period.as_secs());
-            let _ = write!(limit, "{separator}\"{name}\";r={};t={}", verdict.remaining, seconds(verdict.reset_after));
-        }
-        if policy.is_empty() {
-            return;
-        }
-        let headers = response.headers_mut();
-        for (name, text) in [(POLICY, policy), (LIMIT, limit)] {
-            if let Ok(value) = HeaderValue::from_maybe_shared(text) {
-                headers.insert(name, value);
-            }
-        }
     }
 }
 
@@ -87,6 +43,25 @@ type Levels = [&'static str; Network::LEVELS];
 const ADDRESS: Levels = ["address", "address-56", "address-48"];
 const CREDENTIALS: Levels = ["credentials", "credentials-56", "credentials-48"];
 const USER: &str = "user";
+
+/// What one limit allows one client.
+struct Bucket {
+    /// The name of the limit.
+    name: &'static str,
+    key: String,
+    limit: Limit,
+}
+
+impl Bucket {
+    fn new(name: &'static str, of: &str, limit: Limit) -> Self {
+        Self { name, key: ["http:", name, ":", of].concat(), limit }
+    }
+
+    /// The cost, or the whole bucket if it holds less. So a low limit makes no request impossible.
+    fn afford(&self, cost: u32) -> u32 {
+        cost.min(self.limit.burst)
+    }
+}
 
 /// The counters of the requests that each limit allowed and refused. They are looked up only once.
 struct Decisions(Vec<(&'static str, Counter, Counter)>);
@@ -112,15 +87,14 @@ impl Decisions {
 pub(crate) struct Limiter {
     limits: RequestLimits,
     buckets: Arc<dyn RateLimits>,
-    credentials: Vec<String>,
+    operations: OperationsByPath,
     decisions: Decisions,
 }
 
 impl Limiter {
-    /// Counts in these buckets. `credentials` are the routes of operations that take credentials. The recorder of
-    /// metrics must be installed before.
-    pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, credentials: Vec<String>) -> Self {
-        Self { limits, buckets, credentials, decisions: Decisions::new() }
+    /// Counts in these buckets. The recorder of metrics must be installed before.
+    pub(super) fn new(limits: RequestLimits, buckets: Arc<dyn RateLimits>, operations: OperationsByPath) -> Self {
+        Self { limits, buckets, operations, decisions: Decisions::new() }
     }
 
     /// Counts the request for its address, and writes the verdicts of all limits into the headers of the answer.
@@ -129,72 +103,113 @@ impl Limiter {
         endpoint: Arc<E>,
         mut request: Request,
     ) -> Result<Response> {
-        let verdicts = Verdicts::default();
-        request.extensions_mut().insert(verdicts.clone());
+        let meter = self.meter(&request);
+        if let Some(meter) = &meter {
+            request.extensions_mut().insert(meter.clone());
+        }
         let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
-        let result = match self.count_address(&request, &verdicts).await {
+        let result = match self.count_address(meter.as_ref()).await {
             Ok(()) => endpoint.call(request).await.map(poem::IntoResponse::into_response),
             Err(problem) => Err(problem.into()),
         };
         // Errors become responses here, so that they get the headers too.
         let mut response =
             result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
-        verdicts.write(&mut response);
+        if let Some(meter) = meter {
+            meter.write(&mut response);
+        }
         Ok(response)
     }
 
-    async fn count_address(&self, request: &Request, verdicts: &Verdicts) -> Result<(), Problem> {
-        let Some(context) = request.extensions().get::<RequestContext>() else { return Ok(()) };
+    /// What the request takes before its body is read. `None` for health checks, which are never refused.
+    fn meter(&self, request: &Request) -> Option<Meter> {
+        let context = request.extensions().get::<RequestContext>()?;
         let path = request.uri().path();
-        // Health checks are never refused.
         if matches!(path, "/health" | "/ready") {
-            return Ok(());
+            return None;
         }
-        let network = Network::of(context.client);
-        self.take_of_networks(verdicts, ADDRESS, network, self.limits.address).await?;
-        if self.credentials.iter().any(|template| context.route.as_deref().unwrap_or(path) == template) {
-            self.take_of_networks(verdicts, CREDENTIALS, network, self.limits.credentials).await?;
+        let operations = self.operations.get(context.route.as_deref().unwrap_or(path)).map_or(&[][..], Vec::as_slice);
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let operation = operations.iter().find(|(known, _)| known == method);
+        let cost = operation.map_or(1, |(_, operation)| operation.cost.of_head(request));
+        let takes_credentials = operations.iter().any(|(_, operation)| operation.takes_credentials);
+        Some(Meter::new(Network::of(context.client), cost, takes_credentials))
+    }
+
+    async fn count_address(&self, meter: Option<&Meter>) -> Result<(), Problem> {
+        let Some(meter) = meter else { return Ok(()) };
+        self.take_of_networks(meter, ADDRESS, self.limits.address).await?;
+        if meter.takes_credentials {
+            self.take_of_networks(meter, CREDENTIALS, self.limits.credentials).await?;
         }
         Ok(())
     }
 
     /// Counts a request for its address, and for the wider networks around it.
-    async fn take_of_networks(
-        &self,
-        verdicts: &Verdicts,
-        names: Levels,
-        network: Network,
-        limit: Limit,
-    ) -> Result<(), Problem> {
-        for (name, (network, limit)) in names.into_iter().zip(self.limits.networks.limits(network, limit)) {
-            self.take(verdicts, name, &network.to_string(), limit).await?;
+    async fn take_of_networks(&self, meter: &Meter, names: Levels, limit: Limit) -> Result<(), Problem> {
+        for bucket in self.of_networks(meter, names, limit) {
+            self.take(meter, &bucket, meter.cost, 0).await?;
         }
         Ok(())
+    }
+
+    /// The buckets of the address and of the wider networks around it.
+    fn of_networks(&self, meter: &Meter, names: Levels, limit: Limit) -> impl Iterator<Item = Bucket> + Send + use<> {
+        let levels = names.into_iter().zip(self.limits.networks.limits(meter.network, limit));
+        levels.map(|(name, (network, limit))| Bucket::new(name, &network.to_string(), limit))
+    }
+
+    /// The bucket of the user.
+    fn of_user(&self, actor: &Actor) -> Bucket {
+        Bucket::new(USER, &actor.principal_id().simple().to_string(), self.limits.user)
     }
 
     /// Counts the request for its user.
     ///
     /// # Errors
     /// 429 above the limit.
-    pub(super) async fn count_user(&self, request: &Request, actor: &Actor) -> Result<(), Problem> {
-        let Some(verdicts) = request.extensions().get::<Verdicts>() else { return Ok(()) };
-        let user = actor.principal_id().simple().to_string();
-        self.take(verdicts, USER, &user, self.limits.user).await
+    pub(super) async fn count_user(&self, meter: &Meter, actor: &Actor) -> Result<(), Problem> {
+        self.take(meter, &self.of_user(actor), meter.cost, 0).await
     }
 
-    /// Counts a request. If the counter fails, the request is allowed; the adapter of the limits counts that in a
-    /// metric.
-    async fn take(&self, verdicts: &Verdicts, name: &'static str, who: &str, limit: Limit) -> Result<(), Problem> {
-        let key = ["http:", name, ":", who].concat();
-        let Ok(verdict) = self.buckets.take(&key, 1, limit).await else { return Ok(()) };
-        verdicts.note(name, limit, verdict);
+    /// Takes the rest of a cost that is known only after the body was read. A refusal gives the rest back.
+    ///
+    /// # Errors
+    /// 429 above the limit of the address or of the user.
+    pub(super) async fn take_rest(&self, meter: &Meter, actor: &Actor, cost: u32) -> Result<(), Problem> {
+        let mut taken: Vec<(Bucket, u32)> = vec![];
+        for bucket in self.of_networks(meter, ADDRESS, self.limits.address).chain([self.of_user(actor)]) {
+            let rest = bucket.afford(cost).saturating_sub(meter.cost);
+            if rest == 0 {
+                continue;
+            }
+            if let Err(problem) = self.take(meter, &bucket, rest, meter.cost).await {
+                for (bucket, rest) in taken {
+                    // If this fails, the units become available as time passes.
+                    let _ = self.buckets.give_back(&bucket.key, rest, bucket.limit).await;
+                }
+                return Err(problem);
+            }
+            taken.push((bucket, rest));
+        }
+        Ok(())
+    }
+
+    /// Takes units of a request that has taken `before` already. If the counter fails, the request is allowed; the
+    /// adapter of the limits counts that in a metric.
+    async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, before: u32) -> Result<(), Problem> {
+        let Bucket { name, key, limit } = bucket;
+        let Ok(verdict) = self.buckets.take(key, bucket.afford(units), *limit).await else { return Ok(()) };
+        meter.note(name, *limit, verdict);
         self.decisions.count(name, verdict.allowed);
         if verdict.allowed {
             return Ok(());
         }
+        // A repeat takes the units from before once more.
+        let again = Duration::from_micros(Gcra::new(*limit).cost_micros(before));
         Err(Problem::of(code::RATE_LIMITED)
-            .with_detail(format!("more than {} requests in {} s", limit.burst, limit.period.as_secs()))
-            .with_retry_after(seconds(verdict.retry_after)))
+            .with_detail(format!("more than {} units in {} s", limit.burst, limit.period.as_secs()))
+            .with_retry_after(seconds(verdict.retry_after + again)))
     }
 }
 
@@ -202,10 +217,13 @@ impl Limiter {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use skep_application::kernel::StoreError;
-    use std::collections::HashMap;
+    use skep_application::{
+        kernel::{StoreError, Verdict},
+        testing::user,
+    };
+    use std::{collections::HashMap, sync::Mutex};
 
-    /// Buckets that never fill up again.
+    /// Buckets that fill up again only with the units that are given back.
     #[derive(Default)]
     struct Buckets(Mutex<HashMap<String, u32>>);
 
@@ -220,22 +238,87 @@ mod tests {
             Ok(Verdict { allowed, remaining, retry_after: wait, reset_after: wait })
         }
 
-        async fn give_back(&self, _: &str, _: u32, _: Limit) -> Result<(), StoreError> {
+        async fn give_back(&self, key: &str, cost: u32, _: Limit) -> Result<(), StoreError> {
+            *self.0.lock().unwrap().get_mut(key).unwrap() -= cost;
             Ok(())
         }
     }
 
+    const fn a_minute(burst: u32) -> Limit {
+        Limit { burst, period: Duration::from_secs(60) }
+    }
+
+    /// A limiter and its buckets.
+    fn limiter(address: u32, user: u32) -> (Limiter, Arc<Buckets>) {
+        let buckets = Arc::<Buckets>::default();
+        let limits = RequestLimits { address: a_minute(address), user: a_minute(user), ..RequestLimits::default() };
+        (Limiter::new(limits, buckets.clone(), OperationsByPath::new()), buckets)
+    }
+
+    /// A request of a client that has taken its first units from both limits.
+    async fn counted(limiter: &Limiter, cost: u32) -> Meter {
+        let meter = Meter::new(Network::of("192.0.2.1".parse().unwrap()), cost, false);
+        limiter.count_address(Some(&meter)).await.unwrap();
+        limiter.count_user(&meter, &user(1)).await.unwrap();
+        meter
+    }
+
+    /// The units that were taken from the address and from the user.
+    fn taken(buckets: &Buckets) -> (u32, u32) {
+        let taken = buckets.0.lock().unwrap();
+        let of = |name: &str| taken.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, units)| units).sum();
+        (of("http:address:"), of("http:user:"))
+    }
+
+    #[tokio::test]
+    async fn a_request_takes_its_cost_from_the_address_and_from_the_user() {
+        let (limiter, buckets) = limiter(10, 10);
+        let meter = counted(&limiter, 3).await;
+        assert_eq!(taken(&buckets), (3, 3));
+        limiter.take_rest(&meter, &user(1), 7).await.unwrap();
+        assert_eq!(taken(&buckets), (7, 7), "the first units are a part of the whole cost");
+        limiter.take_rest(&meter, &user(1), 2).await.unwrap();
+        assert_eq!(taken(&buckets), (7, 7), "units that were taken stay taken");
+    }
+
+    #[tokio::test]
+    async fn a_refused_rest_takes_nothing_from_any_limit() {
+        for (address, user_limit) in [(20, 5), (5, 20)] {
+            let (limiter, buckets) = limiter(address, user_limit);
+            let meter = counted(&limiter, 1).await;
+            limiter.take_rest(&meter, &user(1), 3).await.unwrap();
+            let meter = counted(&limiter, 1).await;
+            let refused = limiter.take_rest(&meter, &user(1), 4).await.unwrap_err();
+            assert_eq!((refused.code(), taken(&buckets)), ("rate_limited", (4, 4)));
+            // 1 s for the rest, as the buckets say, and 12 s for the unit that a repeat takes first.
+            assert_eq!(problem::respond(refused.into(), None).header("retry-after"), Some("13"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cost_above_a_limit_takes_the_whole_limit() {
+        for (address, user_limit) in [(1, 1), (2, 3), (9, 2)] {
+            let (limiter, buckets) = limiter(address, user_limit);
+            let meter = counted(&limiter, 1).await;
+            limiter.take_rest(&meter, &user(1), 100).await.unwrap();
+            assert_eq!(taken(&buckets), (address, user_limit));
+        }
+        let (limiter, buckets) = limiter(4, 2);
+        counted(&limiter, 6).await;
+        assert_eq!(taken(&buckets), (4, 2));
+    }
+
     #[tokio::test]
     async fn a_large_network_is_limited_and_a_small_one_that_is_refused_costs_its_neighbors_nothing() {
-        let limit = Limit { burst: 2, period: Duration::from_secs(60) };
+        let limit = a_minute(2);
         let networks = WiderNetworks { times_56: 2, times_48: 3 };
         let limits = RequestLimits { address: limit, networks, ..RequestLimits::default() };
-        let limiter = Limiter::new(limits, Arc::<Buckets>::default(), vec![]);
+        let limiter = Limiter::new(limits, Arc::<Buckets>::default(), OperationsByPath::new());
         let allowed = async |address: &str, calls: u32| {
-            let (verdicts, network) = (Verdicts::default(), Network::of(address.parse().unwrap()));
+            let meter = Meter::new(Network::of(address.parse().unwrap()), 1, false);
             let mut allowed = 0;
             for _ in 0..calls {
-                allowed += u32::from(limiter.take_of_networks(&verdicts, ADDRESS, network, limit).await.is_ok());
+                allowed += u32::from(limiter.take_of_networks(&meter, ADDRESS, limit).await.is_ok());
             }
             allowed
         };

@@ -15,7 +15,7 @@ use poem_openapi::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use skep_application::kernel::{Page, PageRequest, Position};
+use skep_application::kernel::{LongList, Page, PageRequest, Position, Total};
 use skep_domain::shared::{Direction, PageLimit};
 
 /// The title of the one parameter that stands for all four until [`list_parameters`] replaces it.
@@ -49,7 +49,13 @@ pub(crate) struct ListQuery<K> {
     sort: String,
     key: K,
     direction: Direction,
-    count: bool,
+    has_total: bool,
+}
+
+/// The parts of a list's query that decide what the page costs.
+pub(super) struct PageQuery {
+    pub(super) limit: PageLimit,
+    pub(super) has_total: bool,
 }
 
 /// The parameters as a client sends them.
@@ -76,8 +82,7 @@ impl<K: SortKey> Parameter for ListQuery<K> {
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        let parameters = request.params().map_err(|error| problem::from_error(error.into()))?;
-        Self::of(parameters)
+        Self::of(Parameters::read(request)?)
     }
 }
 
@@ -89,12 +94,51 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     let (most, default) = (PageLimit::MAX.get(), PageLimit::default().get());
     let limit = json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": most, "default": default });
     let sort = json!({ "type": "string", "enum": schema["enum"], "default": schema["default"] });
+    let count = format!(
+        "`exact` adds `page.total` and `page.total_is_exact` to the answer. At most {} items are counted. A list \
+         that has more is counted again after {} s.",
+        Total::BOUND,
+        LongList::MEMORY.as_secs()
+    );
     Some([
         query("limit", "The maximum number of items on the page.", limit),
         query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string" })),
         query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
-        query("count", "`exact` adds `page.total` to the answer.", json!({ "type": "string", "enum": ["exact"] })),
+        query("count", &count, json!({ "type": "string", "enum": ["exact"] })),
     ])
+}
+
+impl Parameters {
+    fn read(request: &Request) -> Result<Self, Problem> {
+        request.params().map_err(|error| problem::from_error(error.into()))
+    }
+}
+
+impl PageQuery {
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// 400 if the query or one of the two parameters cannot be used.
+    pub(super) fn read(request: &Request) -> Result<Self, Problem> {
+        let Parameters { limit, count, .. } = Parameters::read(request)?;
+        Self::of(limit.as_deref(), count.as_deref())
+    }
+
+    fn of(limit: Option<&str>, count: Option<&str>) -> Result<Self, Problem> {
+        let limit = match limit {
+            None => PageLimit::default(),
+            Some(limit) => {
+                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
+                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
+            }
+        };
+        let has_total = match count {
+            None => false,
+            Some("exact") => true,
+            Some(_) => return Err(invalid("count", "must be exact")),
+        };
+        Ok(Self { limit, has_total })
+    }
 }
 
 impl<K: SortKey> ListQuery<K> {
@@ -108,19 +152,8 @@ impl<K: SortKey> ListQuery<K> {
             let known: Vec<_> = K::ALL.iter().map(|key| key.name()).collect();
             invalid("sort", format!("must be one of {}, with a leading - for descending order", known.join(", ")))
         })?;
-        let limit = match limit {
-            None => PageLimit::default(),
-            Some(limit) => {
-                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
-                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
-            }
-        };
-        let count = match count.as_deref() {
-            None => false,
-            Some("exact") => true,
-            Some(_) => return Err(invalid("count", "must be exact")),
-        };
-        Ok(Self { limit, cursor, sort, key, direction, count })
+        let PageQuery { limit, has_total } = PageQuery::of(limit.as_deref(), count.as_deref())?;
+        Ok(Self { limit, cursor, sort, key, direction, has_total })
     }
 
     /// Opens the cursor for this caller and the list at `path`.
@@ -133,13 +166,14 @@ impl<K: SortKey> ListQuery<K> {
         path: &'static str,
     ) -> Result<ListRequest<'a, K>, Problem> {
         let Caller { actor, state, .. } = caller;
-        let Self { limit, cursor, sort, key, direction, count } = self;
+        let Self { limit, cursor, sort, key, direction, has_total } = self;
         let context = format!("{} {path} {sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {
             let opened = state.cursors.open(cursor, &context);
             opened.ok_or_else(|| invalid("cursor", "was not made by this list for this caller"))
         });
-        let page = PageRequest { limit, after: after.transpose()?, count };
+        let count_up_to = has_total.then_some(Total::BOUND);
+        let page = PageRequest { limit, after: after.transpose()?, count_up_to };
         Ok(ListRequest { state, path, key, direction, page, sort, cursor, context })
     }
 }
@@ -152,7 +186,7 @@ pub(crate) struct ListRequest<'a, K> {
     pub(crate) key: K,
     /// The direction of the sort.
     pub(crate) direction: Direction,
-    /// The limit, the place after which the page starts, and whether all items are counted.
+    /// The limit, the place after which the page starts, and how far items are counted.
     pub(crate) page: PageRequest,
     sort: String,
     cursor: Option<String>,
@@ -170,7 +204,12 @@ impl<K> ListRequest<'_, K> {
             this: self.link(self.cursor.as_deref()),
             next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),
         };
-        let info = PageInfo { has_more: next_cursor.is_some(), next_cursor, total: page.total };
+        let info = PageInfo {
+            has_more: next_cursor.is_some(),
+            next_cursor,
+            total: page.total.map(|total| total.count),
+            total_is_exact: page.total.map(|total| total.is_exact),
+        };
         let data = page.items.into_iter().map(B::from).collect();
         Listed::Ok(Answer(ListBody { data, page: info, links }))
     }
@@ -179,7 +218,7 @@ impl<K> ListRequest<'_, K> {
     fn link(&self, cursor: Option<&str>) -> String {
         let Self { path, sort, .. } = self;
         let mut link = format!("{path}?limit={}&sort={sort}", self.page.limit.get());
-        if self.page.count {
+        if self.page.count_up_to.is_some() {
             link.push_str("&count=exact");
         }
         if let Some(cursor) = cursor {
@@ -221,10 +260,10 @@ mod tests {
     fn a_list_has_twenty_items_sorted_by_the_first_key_descending_by_default() {
         let list = read("").unwrap();
         assert_eq!((list.limit, list.key, list.direction), (PageLimit::default(), Key::Made, Direction::Descending));
-        assert_eq!((list.sort.as_str(), list.cursor, list.count), ("-created_at", None, false));
+        assert_eq!((list.sort.as_str(), list.cursor, list.has_total), ("-created_at", None, false));
         let list = read("sort=name&limit=100&count=exact&cursor=a%2Bb").unwrap();
         assert_eq!((list.limit, list.key, list.direction), (PageLimit::MAX, Key::Name, Direction::Ascending));
-        assert_eq!((list.cursor.as_deref(), list.count), (Some("a+b"), true));
+        assert_eq!((list.cursor.as_deref(), list.has_total), (Some("a+b"), true));
     }
 
     #[test]

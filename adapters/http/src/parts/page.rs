@@ -19,10 +19,14 @@ pub(crate) struct PageInfo {
     pub(crate) next_cursor: Option<String>,
     /// Whether another page follows.
     pub(crate) has_more: bool,
-    /// The number of items on all pages; only with `count=exact`.
+    /// The number of items on all pages, up to the bound that `count` names; only with `count=exact`.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total: Option<u64>,
+    /// Whether `total` is the number of items. If it is false, there are more items. Only with `count=exact`.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) total_is_exact: Option<bool>,
 }
 
 /// The paths of a page and of the next page.

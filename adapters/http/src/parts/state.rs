@@ -1,6 +1,7 @@
 //! The state that all endpoints share.
 
 use super::{
+    context::OperationsByPath,
     cursor::Cursors,
     in_flight::InFlight,
     limits::{Limiter, RequestLimits},
@@ -18,10 +19,14 @@ pub struct State {
 }
 
 impl State {
-    /// Makes the state. The recorder of metrics must be installed before. `credentials` are the paths of the operations
-    /// that take credentials.
-    pub(crate) fn new(app: Arc<App>, cursor_key: &[u8; 32], limits: RequestLimits, credentials: Vec<String>) -> Self {
-        let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), credentials);
+    /// Makes the state. The recorder of metrics must be installed before.
+    pub(crate) fn new(
+        app: Arc<App>,
+        cursor_key: &[u8; 32],
+        limits: RequestLimits,
+        operations: OperationsByPath,
+    ) -> Self {
+        let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let in_flight = InFlight::new(limits.in_flight);
         Self { app, cursors: Cursors::new(cursor_key), limiter: Arc::new(limiter), in_flight }
     }

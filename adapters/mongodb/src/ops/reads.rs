@@ -100,14 +100,20 @@ impl Executor {
         self.answer(found)?.into_iter().collect()
     }
 
-    /// Counts the documents that match.
-    pub(crate) async fn count<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
-        self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint).await).await
+    /// Counts the documents that match, up to `most`.
+    pub(crate) async fn count<R: Record>(
+        &mut self,
+        filter: Document,
+        hint: &str,
+        most: i64,
+    ) -> Result<u64, StoreError> {
+        self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint, most).await).await
     }
 
-    async fn count_now<R: Record>(&mut self, filter: Document, hint: &str) -> Result<u64, StoreError> {
+    async fn count_now<R: Record>(&mut self, filter: Document, hint: &str, most: i64) -> Result<u64, StoreError> {
         let collection = self.database.collection::<RawDocumentBuf>(R::COLLECTION);
-        let options = CountOptions::builder().hint(Hint::Name(hint.to_owned())).max_time(self.patience).build();
+        let hint = Hint::Name(hint.to_owned());
+        let options = CountOptions::builder().hint(hint).limit(most.unsigned_abs()).max_time(self.patience).build();
         self.sent = true;
         let count = collection.count_documents(filter).with_options(options).session(&mut self.session);
         let count = bounded(self.patience, count).await?;

@@ -7,7 +7,7 @@ use crate::{
 use bson::doc;
 use skep_application::{
     catalog::{ProductQueries as _, ProductSort, ProductSortKey},
-    kernel::{PageRequest, Position},
+    kernel::{PageRequest, Position, Total},
 };
 use skep_domain::{
     catalog::{Product, Sku},
@@ -42,7 +42,7 @@ async fn shelf(db: &Db) -> Vec<Product> {
 }
 
 fn page(limit: i64, after: Option<Position>) -> PageRequest {
-    PageRequest { limit: PageLimit::new(limit).unwrap(), after, count: true }
+    PageRequest { limit: PageLimit::new(limit).unwrap(), after, count_up_to: Some(Total::BOUND) }
 }
 
 /// Counts the documents and keys that the server read, with its profiler.
@@ -57,7 +57,7 @@ async fn a_deep_page_costs_as_much_as_the_first_page() {
                 let views = products.to_vec();
                 for view in &views {
                     let after = Some(sort.key.position(view));
-                    let page = PageRequest { count: false, ..page(2, after) };
+                    let page = PageRequest { count_up_to: None, ..page(2, after) };
                     db.store.list_products(sort, &page).await.unwrap();
                 }
             }

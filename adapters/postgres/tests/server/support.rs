@@ -2,7 +2,7 @@
 
 use skep_application::kernel::{Constraint, StoreError, TxMode};
 use skep_postgres::{PostgresDatabase, PostgresOptions};
-use skep_sql::{Declared, Effect, Kind, Row, Sql, SqlDatabase, SqlTransaction, Statement, Table, Value};
+use skep_sql::{Declared, Kind, Row, SqlDatabase, SqlTransaction, Statement, Table, Value};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row as _};
 use std::{
     env,
@@ -141,26 +141,11 @@ pub(crate) async fn eventually(mut is: impl AsyncFnMut() -> bool) {
 
 /// A statement with this text. It lives as long as the test program.
 pub(crate) fn statement(sql: &'static str, params: &'static [Kind], columns: &'static [Kind]) -> &'static Statement {
-    Box::leak(Box::new(Statement {
-        name: "test.item.verb",
-        sql: Sql::Both(sql.into()),
-        params,
-        columns,
-        batch: false,
-        effect: Effect::None,
-    }))
+    Box::leak(Box::new(Statement::both("test.item.verb", sql, params, columns)))
 }
 
 pub(crate) fn batch(sql: &'static str, params: &'static [Kind]) -> &'static Statement {
-    let sql = Sql::Both(sql.into());
-    Box::leak(Box::new(Statement {
-        name: "test.item.batch",
-        sql,
-        params,
-        columns: &[],
-        batch: true,
-        effect: Effect::None,
-    }))
+    Box::leak(Box::new(Statement::batch("test.item.batch", (sql, sql), params)))
 }
 
 pub(crate) fn insert_item() -> &'static Statement {

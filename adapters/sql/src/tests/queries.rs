@@ -8,7 +8,7 @@ use skep_application::{
     Store,
     catalog::{ProductQueries, ProductSort, ProductSortKey},
     identity::UserQueries,
-    kernel::{PageRequest, Position, Scope, SortValue, StoreError},
+    kernel::{PageRequest, Position, Scope, SortValue, StoreError, Total},
     operations::{InstanceKeys, KeyPurpose, KeyState, SealedKey},
     ordering::{LINES_PER_PAGE, OrderQueries, OrderView},
 };
@@ -69,9 +69,9 @@ fn line_rows(order: &Order) -> Vec<Vec<Value>> {
     order.lines.iter().zip(1..).map(row).collect()
 }
 
-fn request(limit: i64, after: Option<SortValue>, count: bool) -> PageRequest {
+fn request(limit: i64, after: Option<SortValue>, count_up_to: Option<u32>) -> PageRequest {
     let after = after.map(|key| Position { key, id: Uuid::nil() });
-    PageRequest { limit: PageLimit::new(limit).unwrap(), after, count }
+    PageRequest { limit: PageLimit::new(limit).unwrap(), after, count_up_to }
 }
 
 #[test]
@@ -90,12 +90,15 @@ async fn a_page_of_orders_takes_two_statements_and_a_third_to_count() {
         Answer::Rows(vec![vec![Value::Int(9)]]),
     ]);
     let owner = Scope::OwnedBy(first.customer_id);
-    let page = fake.store().list_orders(owner, Direction::Ascending, &request(1, None, true)).await.unwrap();
+    let page = fake.store().list_orders(owner, Direction::Ascending, &request(1, None, Some(8))).await.unwrap();
     assert_eq!(
         fake.log(),
         ["ordering.order.list_owned_up_first", "ordering.order_line.list", "ordering.order.count_owned"]
     );
-    assert_eq!((page.items.len(), page.items[0].lines.len(), page.total), (1, 2, Some(9)));
+    assert_eq!(
+        (page.items.len(), page.items[0].lines.len(), page.total),
+        (1, 2, Some(Total { count: 8, is_exact: false }))
+    );
     assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
 }
 
@@ -106,7 +109,7 @@ async fn a_page_is_cut_before_its_lines_are_read() {
     first.id = OrderId::new(Uuid::from_u128(76));
     let fake =
         Fake::answering([Answer::Rows(vec![order_row(&first), order_row(&second)]), Answer::Rows(line_rows(&first))]);
-    let page = fake.store().list_orders(Scope::All, Direction::Ascending, &request(20, None, false)).await.unwrap();
+    let page = fake.store().list_orders(Scope::All, Direction::Ascending, &request(20, None, None)).await.unwrap();
     assert_eq!(page.items, [OrderView::from(&first)]);
     assert_eq!(page.next, Some(Position { key: SortValue::Time(at(5)), id: first.id.uuid() }));
 }
@@ -122,7 +125,7 @@ async fn an_order_with_missing_lines_is_corrupt() {
 #[tokio::test]
 async fn a_page_without_orders_takes_one_statement() {
     let fake = Fake::default();
-    let after = request(20, Some(SortValue::Time(at(1))), false);
+    let after = request(20, Some(SortValue::Time(at(1))), None);
     let page = fake.store().list_orders(Scope::All, Direction::Descending, &after).await.unwrap();
     assert_eq!(fake.log(), ["ordering.order.list_down_next"]);
     assert_eq!((page.items, page.next, page.total), (vec![], None, None));
@@ -132,8 +135,8 @@ async fn a_page_without_orders_takes_one_statement() {
 async fn rows_out_of_scope_are_not_read() {
     let fake = Fake::default();
     let (store, order) = (fake.store(), order(1));
-    let page = store.list_orders(Scope::None, Direction::Ascending, &request(20, None, true)).await.unwrap();
-    assert_eq!((page.items, page.total), (vec![], Some(0)));
+    let page = store.list_orders(Scope::None, Direction::Ascending, &request(20, None, Some(8))).await.unwrap();
+    assert_eq!((page.items, page.total), (vec![], Some(Total { count: 0, is_exact: true })));
     assert_eq!(store.find_order(Scope::None, order.id).await.unwrap(), None);
     let other = Scope::OwnedBy(UserId::new(Uuid::nil()));
     assert_eq!(store.find_user(other, order.customer_id).await.unwrap(), None);
@@ -148,7 +151,7 @@ async fn every_sort_of_products_has_its_own_statement() {
     for key in ProductSortKey::ALL {
         for (direction, way) in [(Direction::Ascending, "up"), (Direction::Descending, "down")] {
             let sort = ProductSort { key: *key, direction };
-            fake.store().list_products(sort, &request(20, None, false)).await.unwrap();
+            fake.store().list_products(sort, &request(20, None, None)).await.unwrap();
             assert_eq!(fake.log(), [format!("catalog.product.list_by_{}_{way}_first", key.name())]);
         }
     }
@@ -158,7 +161,7 @@ async fn every_sort_of_products_has_its_own_statement() {
 async fn a_position_of_another_sort_is_an_empty_page() {
     let fake = Fake::default();
     let sort = ProductSort { key: ProductSortKey::Name, direction: Direction::Ascending };
-    let page = fake.store().list_products(sort, &request(20, Some(SortValue::Int(1)), false)).await.unwrap();
+    let page = fake.store().list_products(sort, &request(20, Some(SortValue::Int(1)), None)).await.unwrap();
     assert_eq!((page.items, page.next), (vec![], None));
     assert!(fake.log().is_empty());
 }

@@ -1,10 +1,9 @@
 //! The workloads that run under strace.
 
 use skep_application::kernel::{StoreError, TxMode};
-use skep_sql::{Effect, Kind, Sql, SqlDatabase, SqlTransaction, Statement, Value};
+use skep_sql::{Kind, SqlDatabase, SqlTransaction, Statement, Value};
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use std::{
-    borrow::Cow,
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,22 +19,9 @@ const TASKS: usize = 16;
 /// Units of 100 pages each, so that the log is moved several times.
 pub(crate) const LONG: i64 = 320;
 
-static INSERT: Statement = Statement {
-    name: "trace.row.insert",
-    sql: Sql::Both(Cow::Borrowed("INSERT INTO rows (body) VALUES ($1)")),
-    params: &[Kind::Text],
-    columns: &[],
-    batch: false,
-    effect: Effect::None,
-};
-static COUNT: Statement = Statement {
-    name: "trace.row.count",
-    sql: Sql::Both(Cow::Borrowed("SELECT count(*) FROM rows")),
-    params: &[],
-    columns: &[Kind::Int],
-    batch: false,
-    effect: Effect::None,
-};
+static INSERT: Statement =
+    Statement::both("trace.row.insert", "INSERT INTO rows (body) VALUES ($1)", &[Kind::Text], &[]);
+static COUNT: Statement = Statement::both("trace.row.count", "SELECT count(*) FROM rows", &[], &[Kind::Int]);
 
 /// The body of a unit's row.
 pub(crate) fn row(unit: usize) -> String {

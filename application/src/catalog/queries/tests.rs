@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     catalog::{MockProductQueries, MockStockQueries},
+    kernel::Total,
     testing::*,
 };
 use skep_domain::shared::{Direction, Timestamp};
@@ -57,13 +58,13 @@ async fn only_an_admin_sees_more_of_the_stock_than_the_available_pieces() {
 
 #[tokio::test]
 async fn an_actor_without_roles_is_refused_before_anything_is_read() {
-    let powerless = actor(1, &[]);
+    let (powerless, clock) = (actor(1, &[]), fixed_runtime().0.clock);
     let products: Arc<dyn ProductQueries> = Arc::new(MockProductQueries::new());
     let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };
     assert_eq!(code(&GetProduct::new(products.clone()).execute(&powerless, product_id(1)).await), "forbidden");
-    let listed = ListProducts::new(products).execute(&powerless, sort, &PageRequest::default()).await;
+    let listed = ListProducts::new(products, clock.clone()).execute(&powerless, sort, &PageRequest::default()).await;
     assert_eq!(code(&listed), "forbidden");
-    let stock = GetStock::new(Arc::new(MockStockQueries::new()), fixed_runtime().0.clock);
+    let stock = GetStock::new(Arc::new(MockStockQueries::new()), clock);
     assert_eq!(code(&stock.execute(&powerless, product_id(1)).await), "forbidden");
 }
 
@@ -76,6 +77,26 @@ async fn a_store_that_is_away_is_reported_as_unavailable() {
     let found = GetProduct::new(products.clone()).execute(&visitor(), product_id(1)).await;
     assert_eq!(code(&found), "store_unavailable");
     let sort = ProductSort { key: crate::catalog::ProductSortKey::CreatedAt, direction: Direction::Descending };
-    let listed = ListProducts::new(products).execute(&visitor(), sort, &PageRequest::default()).await;
+    let listed =
+        ListProducts::new(products, fixed_runtime().0.clock).execute(&visitor(), sort, &PageRequest::default()).await;
     assert_eq!(code(&listed), "store_unavailable");
+}
+
+#[tokio::test]
+async fn a_long_list_of_products_is_counted_once_in_a_while() {
+    let mut queries = MockProductQueries::new();
+    let page = |page: &PageRequest| Ok(Page { items: vec![], next: None, total: page.total(2) });
+    queries
+        .expect_list_products()
+        .times(1)
+        .withf(|_, page| page.count_up_to.is_some())
+        .returning({ move |_, asked| page(asked) });
+    queries.expect_list_products().times(1).returning(move |_, asked| page(asked));
+    let list = ListProducts::new(Arc::new(queries), fixed_runtime().0.clock);
+    let sort = ProductSort { key: crate::catalog::ProductSortKey::Name, direction: Direction::Ascending };
+    let request = PageRequest { count_up_to: Some(1), ..PageRequest::default() };
+    for _ in 0..2 {
+        let listed = list.execute(&visitor(), sort, &request).await.unwrap();
+        assert_eq!(listed.total, Some(Total { count: 1, is_exact: false }));
+    }
 }

@@ -129,7 +129,7 @@ async fn in_use(ports: &Ports) -> Result<bool, BoxError> {
     if !ports.store.list_events(None, 1).await?.is_empty() {
         return Ok(true);
     }
-    let page = PageRequest { limit: PageLimit::default(), after: None, count: false };
+    let page = PageRequest { limit: PageLimit::default(), after: None, count_up_to: None };
     let sort = ProductSort { key: ProductSortKey::CreatedAt, direction: Direction::Ascending };
     let products: &dyn skep_application::catalog::ProductQueries = &*ports.store;
     Ok(!products.list_products(sort, &page).await?.items.is_empty())

@@ -15,7 +15,7 @@ async fn make(skep: &Skep, size: Size, seed: u64) -> Result<Made, DemoError> {
 }
 
 async fn orders(skep: &Skep) -> Vec<OrderView> {
-    let page = PageRequest { limit: PageLimit::new(100).unwrap(), after: None, count: true };
+    let page = PageRequest { limit: PageLimit::new(100).unwrap(), after: None, count_up_to: None };
     let system = Actor::system("test");
     skep.app.ordering.list_orders.execute(&system, Direction::Ascending, &page).await.unwrap().items
 }

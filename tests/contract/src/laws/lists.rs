@@ -8,7 +8,7 @@ use crate::{
     sample,
     units::repeated,
 };
-use skep_application::kernel::{Page, PageRequest, Position, Scope, SortValue, Transaction as _};
+use skep_application::kernel::{Page, PageRequest, Position, Scope, SortValue, Total, Transaction as _};
 use skep_domain::shared::{Direction, PageLimit, Timestamp};
 use std::cmp::Ordering;
 
@@ -18,6 +18,7 @@ clauses! { clauses<E: Listed>:
     every_row_is_on_one_page_while_rows_come_and_go,
     extreme_keys_are_sorted_and_paged,
     all_pages_are_counted,
+    rows_are_counted_up_to_a_bound,
     a_page_has_at_most_its_limit,
     a_position_of_another_type_is_an_empty_page,
     a_page_takes_a_fixed_number_of_round_trips {Need::RoundTrips},
@@ -68,6 +69,11 @@ fn sorted<E: Listed>(entities: &[E], (sort, direction): (E::Sort, Direction)) ->
     rows
 }
 
+/// The total of a list with so many rows.
+const fn exactly(count: u64) -> Option<Total> {
+    Some(Total { count, is_exact: true })
+}
+
 /// A client that reads page after page.
 struct Reader<E: Listed> {
     scope: Scope,
@@ -78,7 +84,7 @@ struct Reader<E: Listed> {
 
 impl<E: Listed> Reader<E> {
     fn new(scope: Scope, order: (E::Sort, Direction), limit: i64) -> Checked<Self> {
-        let request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: false };
+        let request = PageRequest { limit: PageLimit::new(limit)?, after: None, count_up_to: None };
         Ok(Self { scope, order, request, rows: vec![] })
     }
 
@@ -91,7 +97,7 @@ impl<E: Listed> Reader<E> {
     async fn turn(&mut self, given: &Given<E::Store>) -> Checked<bool> {
         let page = self.page(&*given.store).await?;
         holds(page.items.len() <= self.request.limit.get(), "a page has at most its limit")?;
-        equal(page.total.is_some(), self.request.count)?;
+        equal(page.total.is_some(), self.request.count_up_to.is_some())?;
         if page.next.is_some() {
             equal(page.items.len(), self.request.limit.get())?;
             equal(page.next.clone(), page.items.last().map(|row| E::place(self.order.0, row)))?;
@@ -201,16 +207,35 @@ async fn extreme_keys_are_sorted_and_paged<E: Listed>(given: &Given<E::Store>) -
 async fn all_pages_are_counted<E: Listed>(given: &Given<E::Store>) -> Checked {
     let order = an_order::<E>()?;
     let mut reader = Reader::<E>::new(Scope::All, order, 4)?;
-    reader.request.count = true;
+    reader.request.count_up_to = Some(Total::BOUND);
     let empty = reader.page(&*given.store).await?;
-    equal((empty.items, empty.next, empty.total), (vec![], None, Some(0)))?;
+    equal((empty.items, empty.next, empty.total), (vec![], None, exactly(0)))?;
     common::<E>(given, 10, |_| {}).await?;
     for rows in [4, 4, 2] {
         let page = reader.page(&*given.store).await?;
-        equal((page.items.len(), page.total), (rows, Some(10)))?;
+        equal((page.items.len(), page.total), (rows, exactly(10)))?;
         reader.request.after = page.next;
     }
     equal(reader.request.after, None)
+}
+
+async fn rows_are_counted_up_to_a_bound<E: Listed>(given: &Given<E::Store>) -> Checked {
+    let order = an_order::<E>()?;
+    common::<E>(given, 10, |_| {}).await?;
+    let mut reader = Reader::<E>::new(Scope::All, order, 4)?;
+    for (bound, total) in [
+        (11, exactly(10)),
+        (10, exactly(10)),
+        (9, Some(Total { count: 9, is_exact: false })),
+        (1, Some(Total { count: 1, is_exact: false })),
+        (0, Some(Total { count: 0, is_exact: false })),
+    ] {
+        reader.request.count_up_to = Some(bound);
+        let page = reader.page(&*given.store).await?;
+        // The page itself does not depend on the bound.
+        equal((page.total, page.items.len(), page.next.is_some()), (total, 4, true))?;
+    }
+    Ok(())
 }
 
 async fn a_page_has_at_most_its_limit<E: Listed>(given: &Given<E::Store>) -> Checked {
@@ -262,9 +287,9 @@ async fn what_has_left_is_not_listed_nor_counted<E: Listed>(given: &Given<E::Sto
     }
     for order in orders::<E>() {
         let mut reader = Reader::<E>::new(Scope::All, order, 100)?;
-        reader.request.count = true;
+        reader.request.count_up_to = Some(Total::BOUND);
         let page = reader.page(&*given.store).await?;
-        equal((page.total, page.items), (Some(4), sorted(&entities[2..], order)))?;
+        equal((page.total, page.items), (exactly(4), sorted(&entities[2..], order)))?;
     }
     Ok(())
 }
@@ -289,20 +314,20 @@ async fn a_scope_applies_before_paging_and_counting<E: Listed>(given: &Given<E::
     for order in orders::<E>() {
         let expected = sorted(&own, order);
         let mut reader = Reader::<E>::new(Scope::OwnedBy(one), order, 5)?;
-        reader.request.count = true;
+        reader.request.count_up_to = Some(Total::BOUND);
         let page = reader.page(&*given.store).await?;
-        equal((page.total, &page.items[..]), (Some(7), &expected[..5]))?;
+        equal((page.total, &page.items[..]), (exactly(7), &expected[..5]))?;
         // Each page has the total of all pages.
         reader.request.after = page.next;
         let page = reader.page(&*given.store).await?;
-        equal((page.total, page.next, &page.items[..]), (Some(7), None, &expected[5..]))?;
+        equal((page.total, page.next, &page.items[..]), (exactly(7), None, &expected[5..]))?;
         let seen = Reader::<E>::new(Scope::OwnedBy(other), order, 4)?.read_all(given).await?;
         equal(seen, sorted(&others, order))?;
         for (scope, count) in [(Scope::All, 18), (Scope::None, 0)] {
             let mut reader = Reader::<E>::new(scope, order, 5)?;
-            reader.request.count = true;
+            reader.request.count_up_to = Some(Total::BOUND);
             let page = reader.page(&*given.store).await?;
-            equal((page.total, page.items.len()), (Some(count), 5.min(usize::try_from(count)?)))?;
+            equal((page.total, page.items.len()), (exactly(count), 5.min(usize::try_from(count)?)))?;
         }
     }
     Ok(())

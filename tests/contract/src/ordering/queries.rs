@@ -10,7 +10,7 @@ use crate::{
     units::commit,
 };
 use skep_application::{
-    kernel::{PageRequest, Scope},
+    kernel::{PageRequest, Scope, Total},
     ordering::OrderView,
 };
 use skep_domain::{
@@ -41,7 +41,7 @@ async fn with_lines(given: &Given, customer: UserId, numbers: &[usize]) -> Check
 
 /// The number of orders on each page.
 async fn lengths(given: &Given, scope: Scope, direction: Direction, limit: i64) -> Checked<Vec<usize>> {
-    let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: true };
+    let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count_up_to: None };
     let mut lengths = Vec::new();
     loop {
         let page = given.store.queries().list_orders(scope, direction, &request).await?;
@@ -66,15 +66,16 @@ async fn a_page_has_at_most_a_thousand_lines_but_one_order(given: &Given) -> Che
         equal(lengths(given, scope, Direction::Ascending, 2).await?, vec![2, 2, 1, 1, 2, 1])?;
         equal(lengths(given, scope, Direction::Ascending, 1).await?, vec![1; 9])?;
     }
-    let first = PageRequest { limit: PageLimit::MAX, after: None, count: true };
-    equal(given.store.queries().list_orders(own, Direction::Ascending, &first).await?.total, Some(9))
+    let first = PageRequest { limit: PageLimit::MAX, after: None, count_up_to: Some(Total::BOUND) };
+    let first = given.store.queries().list_orders(own, Direction::Ascending, &first).await?;
+    equal(first.total, Some(Total { count: 9, is_exact: true }))
 }
 
 async fn pages_of_great_orders_hold_every_order_once(given: &Given) -> Checked {
     let orders = with_lines(given, sample::user_id(), &[700, 1, 1_000, 1, 1, 998, 400, 600]).await?;
     for limit in [1, 2, 3, 100] {
         for direction in [Direction::Ascending, Direction::Descending] {
-            let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count: false };
+            let mut request = PageRequest { limit: PageLimit::new(limit)?, after: None, count_up_to: None };
             let mut rows = Vec::new();
             loop {
                 let page = given.store.queries().list_orders(Scope::All, direction, &request).await?;

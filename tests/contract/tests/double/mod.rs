@@ -96,6 +96,8 @@ pub(crate) enum Flaw {
     EndsAtTheCut,
     /// A page reports its own length as the total.
     CountsThePage,
+    /// A total ignores its bound.
+    CountsEveryRow,
     /// A second key for the same purpose is stored.
     KeepsEveryKey,
     /// The active key stays active beside the one that replaces it.

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Total},
     ordering::{OrderQueries, OrderView},
 };
 use skep_domain::{
@@ -18,6 +18,9 @@ use uuid::Uuid;
 impl Flawed {
     fn asked(&self, request: &PageRequest, direction: Direction) -> PageRequest {
         let mut request = request.clone();
+        if self.flaw == Flaw::CountsEveryRow {
+            request.count_up_to = request.count_up_to.map(|_| Total::BOUND);
+        }
         if let Some(Position { id, .. }) = request.after.as_mut().filter(|_| self.flaw == Flaw::SkipsEquals) {
             *id = if direction == Direction::Ascending { Uuid::max() } else { Uuid::nil() };
         }
@@ -27,7 +30,7 @@ impl Flawed {
     fn answered<T>(&self, page: Page<T>, request: &PageRequest) -> Page<T> {
         let is_cut = page.items.len() < request.limit.get();
         match self.flaw {
-            Flaw::CountsThePage => Page { total: page.total.map(|_| page.items.len() as u64), ..page },
+            Flaw::CountsThePage => Page { total: request.total(page.items.len() as u64), ..page },
             Flaw::EndsAtTheCut if is_cut => Page { next: None, ..page },
             _ => page,
         }

@@ -2,7 +2,9 @@
 
 use crate::{
     Journey, Needs,
-    shop::{LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, credentials, email, log_in, with_token},
+    shop::{
+        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, all, basket, credentials, email, log_in, with_token,
+    },
 };
 use serde_json::{Value, json};
 use skep_journeys::{Answer, Deployment, PATIENCE, Server, Store, Wire, wait_for};
@@ -11,6 +13,7 @@ use std::{env, sync::mpsc, thread, time::Instant};
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("limits::in_flight", requests_of_one_user_at_the_same_time_are_limited),
     Journey::new("limits::log_ins", wrong_passwords_of_one_client_do_not_keep_the_owner_out),
+    Journey::new("limits::costs", requests_cost_their_work),
     Journey::new("limits::networks", a_large_ipv6_network_is_limited_as_a_whole),
     Journey::new("limits::shared", two_instances_count_together).needing(Needs::ServerAndRedis),
     Journey::new("limits::redis_away", requests_go_on_without_redis).needing(Needs::Redis),
@@ -112,6 +115,49 @@ fn requests_of_one_user_at_the_same_time_are_limited(store: &Store) {
         let _ = connection.finish();
     }
     wait_for("the requests to end", || (ada.get(PROFILE).send().status == 200).then_some(()));
+    shop.server.stop();
+}
+
+/// The units that the user has left, as the answer says.
+fn left(answer: &Answer) -> u32 {
+    let header = answer.header("ratelimit").expect("the limits are reported");
+    let user = header.split(", ").find_map(|limit| limit.strip_prefix("\"user\";r=")).expect("the limit of the user");
+    user.split(';').next().and_then(|left| left.parse().ok()).expect("a number")
+}
+
+fn requests_cost_their_work(store: &Store) {
+    const UNITS: u32 = 20;
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_LIMIT_USER", UNITS.to_string());
+    let shop = Shop::open_on(deployment);
+    let product = shop.product("HONEY", 500, 10_000);
+    let order = |lines: usize| basket(&vec![(&*product, 1); lines]);
+    // Each user begins with all units, so the time between requests does not matter.
+    let mut names = (0..).map(|n| format!("user{n}"));
+    let mut fresh = || shop.user(&names.next().expect("a name"));
+    for (target, cost) in [
+        (PROFILE.to_owned(), 1),
+        (PRODUCTS.to_owned(), 1),
+        (format!("{PRODUCTS}?limit=51"), 2),
+        (format!("{PRODUCTS}?count=exact"), 5),
+        (format!("{ORDERS}?limit=100&count=exact"), 6),
+    ] {
+        assert_eq!(UNITS - left(&fresh().get(&target).send().expect(200)), cost, "{target}");
+    }
+    for (lines, cost) in [(10, 1), (11, 2), (200, UNITS)] {
+        assert_eq!(UNITS - left(&fresh().post(ORDERS).json(order(lines)).send().expect(201)), cost, "{lines} lines");
+    }
+    // A cost above the limit takes all units, and the request is worked on.
+    let too_large = fresh().post(ORDERS).json(order(201)).send();
+    assert_eq!((too_large.status, left(&too_large)), (422, 0), "{too_large:?}");
+
+    let ada = fresh();
+    ada.post(ORDERS).json(order(150)).send().expect(201);
+    let refused = ada.post(ORDERS).json(order(150)).send().refused(429, "rate_limited");
+    // Ten units are missing, and the one that the refused request has taken. Every 3 s another one is available.
+    let wait: u32 = refused.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("seconds");
+    assert!((28..=33).contains(&wait), "{refused:?}");
+    assert_eq!(all(&ada, ORDERS).len(), 1, "the refused order is not placed");
     shop.server.stop();
 }
 

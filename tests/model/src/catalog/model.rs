@@ -3,7 +3,7 @@
 use super::{Answer, Command, Entry, Shelf, Stored, steps::MOST};
 use crate::{
     call::{Failure, Now, Outcome},
-    model::{Faults, Model, Right, allow, check, has, insert_sorted, not_found, page, require, same_kind},
+    model::{Faults, Model, Right, allow, check, has, insert_sorted, not_found, page, require, same_kind, total},
 };
 use serde_json::json;
 use skep_application::{
@@ -234,7 +234,7 @@ impl Model {
             ProductSortKey::Price => SortValue::Int(0),
         };
         if !same_kind(&request.after, &sample) {
-            return Ok(Answer::Products(Page { items: vec![], next: None, total: request.count.then_some(0) }));
+            return Ok(Answer::Products(Page { items: vec![], next: None, total: total(0, request) }));
         }
         let shelves = self.stored.get::<Stored>().shelves.values().filter(|shelf| shelf.product.archived_at.is_none());
         let rows = shelves.map(|shelf| {

@@ -1,6 +1,6 @@
 //! Pages of lists.
 
-use skep_application::kernel::{Page, PageRequest, Position, SortValue};
+use skep_application::kernel::{Page, PageRequest, Position, SortValue, Total};
 use skep_domain::shared::Direction;
 use std::cmp::Ordering;
 
@@ -20,9 +20,15 @@ pub(crate) fn same_kind(after: &Option<Position>, sample: &SortValue) -> bool {
     after.as_ref().is_none_or(|after| std::mem::discriminant(&after.key) == std::mem::discriminant(sample))
 }
 
+/// The total of a list with so many rows, which are always fewer than the bound.
+pub(crate) fn total(rows: usize, request: &PageRequest) -> Option<Total> {
+    let count = u64::try_from(rows).unwrap_or(u64::MAX);
+    request.count_up_to.map(|_| Total { count, is_exact: true })
+}
+
 /// Sorts all rows and returns the requested page.
 pub(crate) fn page<T: Clone>(all: Vec<(Position, T)>, direction: Direction, request: &PageRequest) -> Page<T> {
-    let total = request.count.then(|| u64::try_from(all.len()).unwrap_or(u64::MAX));
+    let total = total(all.len(), request);
     let mut rows = all;
     rows.sort_by(|(a, _), (b, _)| {
         let up = compare(a, b).unwrap_or(Ordering::Equal);

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 pub(crate) use access::{Right, check, has, unauthenticated};
 pub(crate) use input::{Faults, allow, require};
-pub(crate) use lists::{page, same_kind, skip_first};
+pub(crate) use lists::{page, same_kind, skip_first, total};
 
 /// The whole state of the application.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::{Answer, Claim, Command, Sold, Stored, expiry::LIFETIME};
 use crate::{
     call::{Failure, Now, Outcome, Refusal},
     catalog::{self, pieces},
-    model::{Faults, Model, Right, check, has, not_found, page, same_kind, unauthenticated},
+    model::{Faults, Model, Right, check, has, not_found, page, same_kind, total, unauthenticated},
 };
 use serde_json::json;
 use skep_application::{
@@ -263,7 +263,7 @@ impl Model {
     pub(super) fn list_orders(&self, now: &Now<'_>, direction: Direction, request: &PageRequest) -> Outcome<Answer> {
         check(now.actor, Right::Shop)?;
         if !same_kind(&request.after, &SortValue::Time(Timestamp::MIN)) {
-            return Ok(Answer::Orders(Page { items: vec![], next: None, total: request.count.then_some(0) }));
+            return Ok(Answer::Orders(Page { items: vec![], next: None, total: total(0, request) }));
         }
         let all = has(now.actor, Right::Manage);
         let seen = |sold: &&Sold| all || now.actor.user_id() == Some(sold.order.customer_id);

@@ -9,8 +9,8 @@ use skep_application::{
     context,
     kernel::{
         Actor, Authorized, Begin as _, Call, Command, Commands, Constraint, Denied, Fingerprints, IdempotencyKey,
-        KeyReused, NotFound, OutboxQueries as _, Page, PageRequest, Position, SortValue, StoreError, Transaction as _,
-        TxMode, Units as _, UseCase,
+        KeyReused, NotFound, OutboxQueries as _, Page, PageRequest, Position, SortValue, StoreError, Total,
+        Transaction as _, TxMode, Units as _, UseCase,
     },
     operations::{FOUNDATION, MigrationStep, Migrations as _},
     use_case_error,
@@ -360,10 +360,13 @@ async fn a_list_has_pages(store: &SqlStore) {
     let store = filled(store).await;
     let by = ("title", Direction::Ascending);
     let place = |note: &Note| Position { key: SortValue::Text(note.title.clone()), id: note.id };
-    let mut request = PageRequest { limit: PageLimit::new(2).unwrap(), after: None, count: true };
+    let mut request = PageRequest { limit: PageLimit::new(2).unwrap(), after: None, count_up_to: Some(2) };
     let titles = |page: &Page<Note>| page.items.iter().map(|note| note.title.clone()).collect::<Vec<_>>();
     let page = LIST.page(&store, by, args![category(1).id.uuid()], &request, place).await.unwrap();
-    assert_eq!((titles(&page), page.total), (vec!["one".to_owned(), "three".to_owned()], Some(3)));
+    assert_eq!(
+        (titles(&page), page.total),
+        (vec!["one".to_owned(), "three".to_owned()], Some(Total { count: 2, is_exact: false }))
+    );
     request.after = page.next;
     let page = LIST.page(&store, by, args![category(1).id.uuid()], &request, place).await.unwrap();
     assert_eq!((titles(&page), page.next), (vec!["two".to_owned()], None));

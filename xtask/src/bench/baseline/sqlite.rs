@@ -32,7 +32,8 @@ const FILL: &str = "UPDATE idempotency_keys SET answer = ?4 \
 
 const LIST: &str = "SELECT id, sku, name, description, price_amount, price_currency, created_at, updated_at, \
      archived_at, version FROM products WHERE archived_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 21";
-const COUNT: &str = "SELECT count(*) FROM products WHERE archived_at IS NULL";
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM products WHERE archived_at IS NULL \
+    ORDER BY created_at, id LIMIT 10001) AS counted";
 
 /// Opens a connection with the settings of the server, except that SQLite runs its own checkpoints.
 fn open(database: &Path) -> Result<Connection, Fault> {

@@ -1,0 +1,91 @@
+//! How much a request takes from the limits of requests.
+
+use super::list::PageQuery;
+use poem::Request;
+
+/// The cost of a request to an operation, in units of the limits per address and per user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// One unit.
+    One,
+    /// Grows with the items that the page may have, and with a total.
+    Page,
+    /// Grows with the lines of the body. The first unit is taken before the body is read, and the others afterwards.
+    Lines,
+}
+
+const ITEMS_PER_UNIT: usize = 50;
+const LINES_PER_UNIT: usize = 10;
+const UNITS_OF_TOTAL: u32 = 4;
+
+impl Cost {
+    /// The units that are known before the body is read. A query that cannot be read costs one unit; the operation
+    /// refuses it.
+    pub(super) fn of_head(self, request: &Request) -> u32 {
+        match self {
+            Self::One | Self::Lines => 1,
+            Self::Page => PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total)),
+        }
+    }
+
+    /// The sentence about the cost in the description of the operation. `None` for one unit.
+    pub(crate) fn described(self) -> Option<String> {
+        match self {
+            Self::One => None,
+            Self::Page => Some(format!(
+                "A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`, and \
+                 {UNITS_OF_TOTAL} more with `count=exact`."
+            )),
+            Self::Lines => Some(format!("A request takes one unit of the limits for each {LINES_PER_UNIT} lines.")),
+        }
+    }
+}
+
+fn of_page(items: usize, has_total: bool) -> u32 {
+    units(items, ITEMS_PER_UNIT) + if has_total { UNITS_OF_TOTAL } else { 0 }
+}
+
+/// The units of a body with so many lines.
+pub(super) fn of_lines(lines: usize) -> u32 {
+    units(lines, LINES_PER_UNIT)
+}
+
+/// One unit for each part, also for one that is not full, and at least one.
+fn units(things: usize, per_unit: usize) -> u32 {
+    u32::try_from(things.div_ceil(per_unit)).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_costs_its_items_and_its_total() {
+        for (query, cost) in [
+            ("", 1),
+            ("?limit=50", 1),
+            ("?limit=51", 2),
+            ("?limit=100", 2),
+            ("?count=exact", 5),
+            ("?sort=name&limit=100&count=exact", 6),
+        ] {
+            let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
+            assert_eq!(Cost::Page.of_head(&request), cost, "{query}");
+            assert_eq!((Cost::One.of_head(&request), Cost::Lines.of_head(&request)), (1, 1));
+        }
+    }
+
+    #[test]
+    fn a_query_that_is_refused_costs_one_unit() {
+        for query in ["?limit=101&count=exact", "?limit=100&limit=100", "?limit=100&count=maybe", "?limit=%FF"] {
+            let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
+            assert_eq!(Cost::Page.of_head(&request), 1, "{query}");
+        }
+    }
+
+    #[test]
+    fn lines_cost_one_unit_for_each_ten() {
+        assert_eq!([0, 1, 10, 11, 20, 21, 1_000].map(of_lines), [1, 1, 1, 2, 2, 3, 100]);
+        assert_eq!(of_lines(usize::MAX), u32::MAX);
+    }
+}
