@@ -52,6 +52,7 @@ pub(crate) struct Activity {
 const STAYS: u8 = 0;
 const ASKED_TO_LEAVE: u8 = 1;
 const LEAVES: u8 = 2;
+const GONE: u8 = 3;
 
 impl Activity {
     pub(crate) fn new(server: Arc<ServerState>) -> Self {
@@ -211,16 +212,21 @@ impl Activity {
     }
 
     /// Asks the connection to make room for another one. It closes unless a request is in flight by then. Returns
-    /// `false` if it was asked before.
+    /// `false` if it was asked before, or has closed.
     pub(crate) fn ask_to_leave(&self) -> bool {
         let asked = self.leaving.compare_exchange(STAYS, ASKED_TO_LEAVE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         self.driver.wake();
         asked
     }
 
-    /// Whether the connection was asked to make room and has not decided to stay.
+    /// Whether the connection was asked to make room, still has its place, and has not decided to stay.
     pub(crate) fn may_leave(&self) -> bool {
-        self.leaving.load(Ordering::Acquire) != STAYS
+        matches!(self.leaving.load(Ordering::Acquire), ASKED_TO_LEAVE | LEAVES)
+    }
+
+    /// Notes that the connection has closed and given up its place.
+    pub(crate) fn closed(&self) {
+        self.leaving.store(GONE, Ordering::Release);
     }
 
     /// Decides whether a connection that was asked to leave does so.
