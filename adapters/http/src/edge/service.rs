@@ -308,7 +308,7 @@ impl Edge {
             let rules = BodyRules {
                 bytes: limit.bytes,
                 gap: self.config.timeouts.body_gap,
-                deadline: (context.received + limit.time).into(),
+                total: limit.time,
                 small_pieces: self.config.bodies.small_pieces,
             };
             GuardedBody::new(intake, rules)
