@@ -137,13 +137,14 @@ impl Activity {
         }
     }
 
-    /// Replaces the room that a request has taken by that for its answer. Returns `false` if there is not enough.
-    pub(crate) fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool) -> bool {
+    /// Replaces the room that a request has taken by that for its answer. Waits for more room, at most for the limit,
+    /// unless the answer must be sent. Returns `false` if there is not enough.
+    pub(crate) async fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
         let (held, network) = match self.answers().get(id) {
             Some(answer) if answer.held > 0 => (answer.held, answer.network.clone()),
             _ => return true,
         };
-        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent);
+        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent, limit).await;
         let settled = counts.zip(self.answers().get(id)).map(|(counts, answer)| answer.held = counts);
         settled.is_some()
     }

@@ -3,7 +3,6 @@
 use super::{
     access_log::{Exchange, ResponseBody, Subject},
     access_sample::{Free, Sample},
-    admission::has_room_for,
     body_budget::BodyBudget,
     body_guard::{BodyRules, GuardedBody},
     body_limits::BodyLimit,
@@ -22,7 +21,7 @@ use crate::problem::{self, Problem, code};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{
-    HeaderValue, Method, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, StatusCode, Version,
     header::{
         ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE,
     },
@@ -199,9 +198,6 @@ impl Edge {
             }
         };
 
-        if !has_room_for(answer, &method, &mut response) {
-            response = self.without_room(&request_id);
-        }
         let status = response.status();
         close |= http1 && status == StatusCode::REQUEST_TIMEOUT;
         if http1 && let Some(intake) = &intake {
@@ -222,20 +218,26 @@ impl Edge {
             // The coding that would be accepted (RFC 9110, 15.5.16).
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let out = response.headers_mut();
-        headers::secure(out, self.hsts.as_ref());
-        headers::identify(out, &request_id);
-        trace.write(out);
-        if let Some(cors) = &config.cors {
-            cors.decorate(origin, out);
-        }
+        let decorate = |out: &mut HeaderMap| {
+            headers::secure(out, self.hsts.as_ref());
+            headers::identify(out, &request_id);
+            trace.write(out);
+            if let Some(cors) = &config.cors {
+                cors.decorate(origin.clone(), out);
+            }
+        };
+        decorate(response.headers_mut());
         compression::compress(&method, wish, &mut response).await;
-        let out = response.headers_mut();
-        if close {
-            out.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         if method == Method::HEAD {
             strip_body(&mut response);
+        }
+        if !self.has_room_for(answer, &method, &mut response).await {
+            response = self.without_room(&request_id);
+            decorate(response.headers_mut());
+        }
+        let status = response.status();
+        if close {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
         response.map(|body| exchange.answer(status, body))

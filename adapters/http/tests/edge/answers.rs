@@ -145,6 +145,37 @@ async fn the_answer_of_a_change_is_sent_even_without_room() {
 }
 
 #[tokio::test]
+async fn an_answer_needs_the_room_of_its_compressed_length() {
+    let server = TestServer::start(with_little_room()).await;
+    let (mut sender, _connection) = connect(&server, 1).await;
+    let _unread = sender.send_request(request("GET", "/page")).await.unwrap();
+    assert_problem(&exchange(&server, "GET", "/text").await, 503, "unavailable");
+    let mut client = server.connect().await;
+    client.send("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert_eq!((status(&head), header(&head, "content-encoding")), (200, Some("gzip")));
+}
+
+#[tokio::test]
+async fn an_answer_of_a_read_waits_for_room() {
+    let mut config = with_little_room();
+    config.clients.room_wait = BOUND;
+    let server = TestServer::start(config).await;
+    let (mut sender, connection) = connect(&server, 1).await;
+    let unread = sender.send_request(request("GET", "/page")).await.unwrap();
+    let mut waiting = server.connect().await;
+    waiting.send("GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    // A round trip of another client, so that the server has seen the request.
+    let mut other = crate::places::connect_from(&server, "127.0.0.2").await;
+    other.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&other.read_until("hello").await), 200);
+    drop((unread, sender));
+    connection.abort();
+    let answer = waiting.read_to_end().await;
+    assert_eq!((status(&answer), body(&answer).len()), (200, PAGE));
+}
+
+#[tokio::test]
 async fn one_network_leaves_room_for_others() {
     let server = TestServer::start(with_little_room()).await;
     let (mut sender, _connection) = connect(&server, 1).await;
