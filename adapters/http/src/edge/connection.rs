@@ -1,7 +1,7 @@
 //! The state of one connection: of its requests, of its socket, and the time at which it is closed.
 
 use super::{
-    answers::{Answer, AnswerId, Answers},
+    answers::{AnswerId, Answers, UnsentAnswer},
     limits::Timeouts,
     networks::Usage,
     pieces::PIECE,
@@ -115,7 +115,7 @@ impl Activity {
     }
 
     /// Notes that a request has ended, with or without a complete answer.
-    fn request_ended(&self, answer: &Answer) {
+    fn request_ended(&self, answer: &UnsentAnswer) {
         self.idle_since.store(self.clock(), Ordering::Relaxed);
         self.server.request_ended();
         if answer.held > 0 {

@@ -2,7 +2,7 @@
 
 use super::refusal::seconds;
 use crate::{
-    edge::{RequestContext, RequestId},
+    edge::{RequestContext, RequestId, is_probe},
     problem::{self, Problem, code},
 };
 use http::{HeaderName, HeaderValue};
@@ -147,7 +147,7 @@ impl Limiter {
         let Some(context) = request.extensions().get::<RequestContext>() else { return Ok(()) };
         let path = request.uri().path();
         // Health checks are never refused.
-        if matches!(path, "/health" | "/ready") {
+        if is_probe(path) {
             return Ok(());
         }
         let network = Network::of(context.client);
