@@ -28,8 +28,8 @@ pub(crate) struct Activity {
     pub(super) origin: Instant,
     /// The requests whose answer is not in the socket completely.
     answers: Mutex<Answers>,
-    /// The room for answers on this connection.
-    room: Level,
+    /// The room for answers on this connection. `None` if it serves many clients.
+    room: Option<Level>,
     /// The time at which the last request ended.
     idle_since: AtomicU64,
     /// The time at which the head that is being received began.
@@ -56,10 +56,16 @@ const GONE: u8 = 3;
 
 impl Activity {
     pub(crate) fn new(server: Arc<ServerState>) -> Self {
+        let room = Level::new(server.unsent_per_connection());
+        Self { room: Some(room), ..Self::of_many_clients(server) }
+    }
+
+    /// The state of a connection that many clients share. If one of them does not read, the others still get answers.
+    pub(crate) fn of_many_clients(server: Arc<ServerState>) -> Self {
         Self {
             origin: Instant::now(),
             answers: Mutex::default(),
-            room: Level::new(server.unsent_per_connection()),
+            room: None,
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             requested: AtomicBool::new(false),
@@ -126,7 +132,7 @@ impl Activity {
     /// The room of a request whose client is in this network.
     pub(crate) fn room<'a>(&'a self, network: Option<&'a Arc<Usage>>) -> Room<'a> {
         let network = network.map(|usage| &usage.unsent);
-        Room { connection: &self.room, network, process: self.server.unsent() }
+        Room { connection: self.room.as_ref(), network, process: self.server.unsent() }
     }
 
     /// Notes the room that a request has taken.

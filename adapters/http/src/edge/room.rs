@@ -165,7 +165,8 @@ impl Drop for Held<'_> {
 /// The levels of one request.
 #[derive(Clone, Copy)]
 pub(crate) struct Room<'a> {
-    pub(crate) connection: &'a Level,
+    /// The level of the connection. `None` if many clients share it.
+    pub(crate) connection: Option<&'a Level>,
     /// The level of the client's network. `None` if that network is not counted.
     pub(crate) network: Option<&'a Level>,
     pub(crate) process: &'a Level,
@@ -173,7 +174,7 @@ pub(crate) struct Room<'a> {
 
 impl Room<'_> {
     fn levels(&self) -> impl Iterator<Item = &Level> {
-        std::iter::once(self.connection).chain(self.shared())
+        self.connection.into_iter().chain(self.shared())
     }
 
     /// The levels that a request shares with other connections.
@@ -218,7 +219,7 @@ impl Room<'_> {
                 let _made = made.collect::<Option<Vec<_>>>()?;
                 timeout(limit, take(self.shared(), more, held)).await.ok()?;
             }
-            self.connection.take_anyway(more);
+            self.connection.into_iter().for_each(|level| level.take_anyway(more));
         } else if held > counts {
             self.give_back(held - counts);
         }
@@ -261,7 +262,7 @@ mod tests {
     }
 
     fn room(levels: &[Level; 3]) -> Room<'_> {
-        Room { connection: &levels[0], network: Some(&levels[1]), process: &levels[2] }
+        Room { connection: Some(&levels[0]), network: Some(&levels[1]), process: &levels[2] }
     }
 
     #[test]

@@ -234,7 +234,9 @@ async fn serve_connection(
     permit: OwnedSemaphorePermit,
 ) {
     let _counted = server.edge.metrics().connection();
-    let activity = Arc::new(Activity::new(Arc::clone(&server.state)));
+    let state = Arc::clone(&server.state);
+    let activity = if entered.is_uncounted() { Activity::of_many_clients(state) } else { Activity::new(state) };
+    let activity = Arc::new(activity);
     let place = server.places.occupy(permit, &activity);
     let ending = connection(&server, socket, peer, &entered, activity).await;
     tracing::trace!(%peer, ?ending, "connection ended");
