@@ -338,16 +338,27 @@ impl Edge {
             let late = Problem::of(code::UNAVAILABLE).with_detail("the request could not be answered in time");
             return late.with_retry_after(1).render(request_id);
         };
-        match answered {
+        let mut response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => problem::respond(error, request_id),
             Err(panic) => {
                 self.metrics.panics.increment(1);
                 let cause = panic_text(panic.as_ref()).to_owned();
-                let problem = Problem::internal(format!("handler panicked: {cause}"));
-                problem::log_failure(&problem, request_id);
-                problem.render(request_id)
+                problem::respond(Problem::internal(format!("handler panicked: {cause}")).into(), request_id)
             }
+        };
+        self.log_failure(&mut response, request_id);
+        response
+    }
+
+    /// Logs the failure behind this answer. Of failures that are not a defect, a sample is logged,
+    /// because every request of a client may cause one while the server is busy.
+    fn log_failure(&self, response: &mut Response, request_id: Option<&str>) {
+        let Some(problem) = problem::take_failure(response) else { return };
+        let is_defect = problem.status() == StatusCode::INTERNAL_SERVER_ERROR;
+        let left_out = if is_defect { Some(0) } else { self.sample.admit(Free::Failure) };
+        if let Some(left_out) = left_out {
+            problem::log_failure(&problem, request_id, left_out);
         }
     }
 }

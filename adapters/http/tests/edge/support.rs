@@ -6,7 +6,10 @@ use poem::{
     Body, EndpointExt as _, Error, Request, Response, Result, Route, endpoint::make, error::InternalServerError, get,
     http::StatusCode, post,
 };
-use skep_http::edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve};
+use skep_http::{
+    edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve},
+    problem::Problem,
+};
 use std::{
     net::SocketAddr,
     sync::{
@@ -110,6 +113,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/context", get(make(context)))
         .at("/panic", get(make(panicking)))
         .at("/fail", get(make(failing)))
+        .at("/busy", get(make(busy)))
         .at("/huge", get(make(huge)))
         .at("/page", get(make(page)).post(make(page)))
         .at("/text", get(make(text)))
@@ -183,6 +187,10 @@ async fn panicking(request: Request) -> Result<String> {
 
 async fn failing(_: Request) -> Result<String> {
     Err(InternalServerError(std::io::Error::other("planted secret")))
+}
+
+async fn busy(_: Request) -> Result<String> {
+    Err(Problem::unavailable(1).with_source("planted secret").into())
 }
 
 /// Answers with more bytes than the buffers of both sockets can hold.
