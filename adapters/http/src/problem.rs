@@ -19,7 +19,7 @@ mod field;
 mod short;
 
 pub(crate) use self::catch::from_body_io;
-pub use self::catch::{catch_all, from_error, log_failure, respond};
+pub use self::catch::{catch_all, from_error, log_failure, respond, take_failure};
 pub use self::code::Code;
 pub use self::field::FieldError;
 pub(crate) use self::short::{MAX_KEY, shorten};

@@ -43,7 +43,7 @@ fn places(pool: &HashPool) -> usize {
 }
 
 #[tokio::test]
-async fn a_burst_of_a_hundred_after_the_start_waits_and_is_served() {
+async fn before_a_job_was_measured_a_hundred_jobs_may_wait() {
     let (pool, release, running) = busy().await;
     let queue: Vec<_> = (0..100).map(|number| enqueue(&pool, number)).collect();
     until(|| pool.stats().waiting == 100).await;
@@ -53,6 +53,13 @@ async fn a_burst_of_a_hundred_after_the_start_waits_and_is_served() {
     for (number, job) in queue.into_iter().enumerate() {
         assert_eq!(job.await.unwrap().unwrap(), number);
     }
+}
+
+#[test]
+fn a_hundred_jobs_of_40_ms_may_wait_5_seconds_for_one_worker() {
+    let pool = HashPool::with_patience(NonZeroUsize::MIN, Duration::from_secs(5));
+    pool.0.measured(Duration::from_millis(40));
+    assert!(places(&pool) >= 100);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The sample of the access log. A client can make some requests at will, without a limit and without work for the
-//! server. Of those, a few lines in a second are written, and the others are counted.
+//! server. Of those, a few lines in a second are written, and the others are counted. The log of failures has the same
+//! sample.
 
 use http::StatusCode;
 use metrics::Counter;
@@ -25,10 +26,12 @@ pub(crate) enum Free {
     Busy,
     /// The client left before there was an answer.
     Left,
+    /// The line is the cause of a failure that is not a defect of the server (5xx except 500).
+    Failure,
 }
 
 impl Free {
-    const ALL: [Self; 5] = [Self::Probe, Self::Edge, Self::Limited, Self::Busy, Self::Left];
+    const ALL: [Self; 6] = [Self::Probe, Self::Edge, Self::Limited, Self::Busy, Self::Left, Self::Failure];
 
     /// The kind of a request that has ended like this.
     pub(crate) fn of_status(status: Option<StatusCode>) -> Option<Self> {
@@ -47,6 +50,7 @@ impl Free {
             Self::Limited => "limited",
             Self::Busy => "busy",
             Self::Left => "left",
+            Self::Failure => "failure",
         }
     }
 }

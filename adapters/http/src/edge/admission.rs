@@ -23,20 +23,25 @@ impl Edge {
         answer.make_room(connection.network_of(client), bytes, self.config.clients.room_wait).await
     }
 
+    /// Waits for the rest of the room that this answer needs. Returns whether there is room. There always is for the
+    /// answer of a change: it may be committed, and the client must learn of it.
+    pub(super) async fn has_room_for(
+        &self,
+        answer: Option<&OpenAnswer>,
+        method: &Method,
+        response: &mut Response,
+    ) -> bool {
+        let Some(answer) = answer else { return true };
+        let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+        let length = body.size_hint().exact();
+        response.set_body(Body::from(body));
+        answer.settle(length, !method.is_safe(), self.config.clients.room_wait).await
+    }
+
     /// The answer to a request that gets no room.
     pub(super) fn without_room(&self, request_id: &RequestId) -> Response {
         self.metrics.unsent_refusals.increment(1);
         let problem = Problem::unavailable(1).with_detail("too many answers wait for clients to read them");
         problem.render(Some(request_id.as_str()))
     }
-}
-
-/// Whether there is room for this answer. There always is for that of a change: it may be committed, and the client
-/// must learn of it.
-pub(super) fn has_room_for(answer: Option<&OpenAnswer>, method: &Method, response: &mut Response) -> bool {
-    let Some(answer) = answer else { return true };
-    let body: BoxBody<Bytes, io::Error> = response.take_body().into();
-    let length = body.size_hint().exact();
-    response.set_body(Body::from(body));
-    answer.settle(length, !method.is_safe())
 }

@@ -11,13 +11,13 @@ pub(crate) type AnswerId = u32;
 /// Times are those of the connection's clock.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
-    open: Vec<Answer>,
+    open: Vec<UnsentAnswer>,
     last: AnswerId,
 }
 
 /// A request from its head to the last byte of its answer in the socket.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct UnsentAnswer {
     id: AnswerId,
     /// The time since which the client could have read the next piece.
     since: u64,
@@ -38,7 +38,7 @@ impl Answers {
     pub(crate) fn begin(&mut self) -> AnswerId {
         self.last = self.last.wrapping_add(1);
         let (id, waits_for_us, is_open) = (self.last, true, true);
-        self.open.push(Answer { id, since: 0, pieces: 0, waits_for_us, is_open, held: 0, network: None });
+        self.open.push(UnsentAnswer { id, since: 0, pieces: 0, waits_for_us, is_open, held: 0, network: None });
         id
     }
 
@@ -46,7 +46,7 @@ impl Answers {
         self.open.is_empty()
     }
 
-    pub(crate) fn get(&mut self, id: AnswerId) -> Option<&mut Answer> {
+    pub(crate) fn get(&mut self, id: AnswerId) -> Option<&mut UnsentAnswer> {
         self.open.iter_mut().find(|answer| answer.id == id)
     }
 
@@ -74,7 +74,7 @@ impl Answers {
     }
 
     /// Notes that a piece is in the socket. Returns the answer if it is over.
-    pub(crate) fn sent(&mut self, id: AnswerId, now: u64) -> Option<Answer> {
+    pub(crate) fn sent(&mut self, id: AnswerId, now: u64) -> Option<UnsentAnswer> {
         let answer = self.get(id)?;
         answer.pieces = answer.pieces.saturating_sub(1);
         answer.since = now;
@@ -82,12 +82,12 @@ impl Answers {
     }
 
     /// Notes that no further piece comes. Returns the answer if it is over.
-    pub(crate) fn close(&mut self, id: AnswerId) -> Option<Answer> {
+    pub(crate) fn close(&mut self, id: AnswerId) -> Option<UnsentAnswer> {
         self.get(id)?.is_open = false;
         self.take_if_over(id)
     }
 
-    fn take_if_over(&mut self, id: AnswerId) -> Option<Answer> {
+    fn take_if_over(&mut self, id: AnswerId) -> Option<UnsentAnswer> {
         let at = self.open.iter().position(|answer| answer.id == id)?;
         let is_over = !self.open[at].is_open && self.open[at].pieces == 0;
         is_over.then(|| self.open.swap_remove(at))

@@ -22,14 +22,14 @@ const SHARES: u64 = 4;
 /// The bytes of request bodies that unanswered requests hold.
 pub(crate) struct BodyBudget {
     most: u64,
-    taken: Mutex<Taken>,
+    taken: Mutex<Ledger>,
     /// The bytes that are taken, as a metric.
     gauge: Gauge,
     refusals: [(BodyFault, Counter); BodyFault::ALL.len()],
 }
 
 #[derive(Default)]
-struct Taken {
+struct Ledger {
     total: u64,
     /// Networks that hold nothing have no entry, so there are at most as many as there are requests.
     by_network: HashMap<Network, u64>,
@@ -49,7 +49,7 @@ impl BodyBudget {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,14 +94,14 @@ fn as_gauge(bytes: u64) -> f64 {
 }
 
 /// The bytes that one request holds. Dropping it gives them back.
-pub(crate) struct Held {
+pub(crate) struct HeldBody {
     budget: Arc<BodyBudget>,
     /// The widest network of the client, because one customer can have a whole /48.
     network: Network,
     bytes: AtomicU64,
 }
 
-impl Held {
+impl HeldBody {
     /// Holds nothing yet, for a request of this client.
     pub(crate) fn nothing(budget: Arc<BodyBudget>, client: IpAddr) -> Self {
         Self { budget, network: Network::of(client).widest(), bytes: AtomicU64::new(0) }
@@ -128,7 +128,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldBody {
     fn drop(&mut self) {
         let bytes = *self.bytes.get_mut();
         if bytes > 0 {
@@ -145,8 +145,8 @@ mod tests {
         Arc::new(BodyBudget::new(steps * STEP))
     }
 
-    fn held(budget: &Arc<BodyBudget>, client: &str) -> Held {
-        Held::nothing(Arc::clone(budget), client.parse().unwrap())
+    fn held(budget: &Arc<BodyBudget>, client: &str) -> HeldBody {
+        HeldBody::nothing(Arc::clone(budget), client.parse().unwrap())
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         greedy[1].grow_to(1).unwrap();
         assert_eq!(greedy[2].grow_to(1), Err(BodyFault::NoShare));
         assert_eq!(greedy[0].grow_to(STEP + 1), Err(BodyFault::NoShare));
-        let others: Vec<Held> = (2..5).map(|host| held(&budget, &format!("192.0.2.{host}"))).collect();
+        let others: Vec<HeldBody> = (2..5).map(|host| held(&budget, &format!("192.0.2.{host}"))).collect();
         for other in &others {
             other.grow_to(2 * STEP).unwrap();
         }

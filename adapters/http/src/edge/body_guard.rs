@@ -83,8 +83,8 @@ pub(crate) struct BodyRules {
     pub(crate) bytes: u64,
     /// The longest wait for the next piece.
     pub(crate) gap: Duration,
-    /// The time at which the whole body must have arrived.
-    pub(crate) deadline: Instant,
+    /// The longest time from the first read to the end of the body.
+    pub(crate) total: Duration,
     /// The number of small pieces that there may be more than larger ones.
     pub(crate) small_pieces: u32,
 }
@@ -100,6 +100,9 @@ pub(crate) struct GuardedBody<B> {
     rules: BodyRules,
     received: u64,
     small_pieces: u32,
+    /// The time at which the whole body must have arrived. It is set when the handler first waits for the body,
+    /// because a request may wait for its turn before, and an HTTP/2 client can send only a part of the body then.
+    deadline: Option<Instant>,
     /// `None` until the body has to be waited for. Most bodies arrive together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     fault: Option<BodyFault>,
@@ -116,6 +119,7 @@ impl<B: Body> GuardedBody<B> {
             rules,
             received: 0,
             small_pieces: 0,
+            deadline: None,
             timer: None,
             fault: None,
             is_read: false,
@@ -131,12 +135,16 @@ impl<B: Body> GuardedBody<B> {
 
     /// Polls the timer. It ends with the wait for the next piece or at the deadline, whichever comes first.
     fn timed_out(&mut self, cx: &mut Context<'_>) -> bool {
-        let rules = self.rules;
+        let (gap, deadline) = (self.rules.gap, self.deadline());
         let timer = self.timer.get_or_insert_with(|| {
-            let until = (Instant::now() + rules.gap).min(rules.deadline);
+            let until = (Instant::now() + gap).min(deadline);
             Box::pin(tokio::time::sleep_until(until))
         });
         timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn deadline(&mut self) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + self.rules.total)
     }
 
     /// Counts a piece of this many bytes.
@@ -155,7 +163,7 @@ impl<B: Body> GuardedBody<B> {
         }
         self.intake.hold(self.received)?;
         // The timer is not polled while pieces are ready, so the deadline is checked here.
-        if self.timer.take().is_some() && Instant::now() >= self.rules.deadline {
+        if self.timer.take().is_some() && Instant::now() >= self.deadline() {
             return Err(BodyFault::TimedOut);
         }
         Ok(())

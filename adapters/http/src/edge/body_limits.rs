@@ -12,7 +12,7 @@ pub(crate) const SMALL_PIECE: usize = 256;
 pub struct BodyLimit {
     /// The greatest size in bytes. A larger body is answered 413.
     pub bytes: u64,
-    /// The time from the head of the request to the end of its body. After it, the request is answered 408.
+    /// The time for the whole body, from its first read. After it, the request is answered 408.
     pub time: Duration,
 }
 

@@ -15,16 +15,17 @@ pub struct ClientLimits {
     /// The networks whose connections and answers are not counted, for example that of a load test. Default: none.
     pub uncounted_networks: Arc<[Cidr]>,
     /// The bytes of answers that may wait for all clients to read them. The clients of one network (IPv6: of 48 bits)
-    /// have a quarter, and one connection a 32nd, at least 64 KiB. Above it, a request waits before its work. Default:
-    /// 64 MiB.
+    /// have a quarter, and one connection a 32nd, at least 64 KiB. A connection of a trusted proxy or of an uncounted
+    /// network has no share of its own. Above a limit, a request waits before its work. Default: 64 MiB.
     pub unsent_bytes: usize,
-    /// The longest wait for room for an answer. After it, the request is answered 503. Default: 5 s.
+    /// The longest wait for room for an answer: before the work, and again if the answer of a read turns out larger.
+    /// After it, the request is answered 503. Default: 5 s.
     pub room_wait: Duration,
     /// The longest wait of a new connection for a place while all are taken. After it, it is answered 503 and closed.
     /// Default: 1 s.
     pub place_wait: Duration,
     /// The lines of the access log in a second for each kind of request that a client can make at will, for example
-    /// health checks. Further lines are counted instead. Default: 10.
+    /// health checks, and for the causes of failures other than 500. Further lines are counted instead. Default: 10.
     pub access_lines: u32,
 }
 

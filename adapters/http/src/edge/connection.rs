@@ -1,7 +1,7 @@
 //! The state of one connection: of its requests, of its socket, and the time at which it is closed.
 
 use super::{
-    answers::{Answer, AnswerId, Answers},
+    answers::{AnswerId, Answers, UnsentAnswer},
     limits::Timeouts,
     networks::Usage,
     pieces::PIECE,
@@ -28,8 +28,8 @@ pub(crate) struct Activity {
     pub(super) origin: Instant,
     /// The requests whose answer is not in the socket completely.
     answers: Mutex<Answers>,
-    /// The room for answers on this connection.
-    room: Level,
+    /// The room for answers on this connection. `None` if it serves many clients.
+    room: Option<Level>,
     /// The time at which the last request ended.
     idle_since: AtomicU64,
     /// The time at which the head that is being received began.
@@ -52,13 +52,20 @@ pub(crate) struct Activity {
 const STAYS: u8 = 0;
 const ASKED_TO_LEAVE: u8 = 1;
 const LEAVES: u8 = 2;
+const GONE: u8 = 3;
 
 impl Activity {
     pub(crate) fn new(server: Arc<ServerState>) -> Self {
+        let room = Level::new(server.unsent_per_connection());
+        Self { room: Some(room), ..Self::of_many_clients(server) }
+    }
+
+    /// The state of a connection that many clients share. If one of them does not read, the others still get answers.
+    pub(crate) fn of_many_clients(server: Arc<ServerState>) -> Self {
         Self {
             origin: Instant::now(),
             answers: Mutex::default(),
-            room: Level::new(server.unsent_per_connection()),
+            room: None,
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             requested: AtomicBool::new(false),
@@ -114,7 +121,7 @@ impl Activity {
     }
 
     /// Notes that a request has ended, with or without a complete answer.
-    fn request_ended(&self, answer: &Answer) {
+    fn request_ended(&self, answer: &UnsentAnswer) {
         self.idle_since.store(self.clock(), Ordering::Relaxed);
         self.server.request_ended();
         if answer.held > 0 {
@@ -125,7 +132,7 @@ impl Activity {
     /// The room of a request whose client is in this network.
     pub(crate) fn room<'a>(&'a self, network: Option<&'a Arc<Usage>>) -> Room<'a> {
         let network = network.map(|usage| &usage.unsent);
-        Room { connection: &self.room, network, process: self.server.unsent() }
+        Room { connection: self.room.as_ref(), network, process: self.server.unsent() }
     }
 
     /// Notes the room that a request has taken.
@@ -136,13 +143,14 @@ impl Activity {
         }
     }
 
-    /// Replaces the room that a request has taken by that for its answer. Returns `false` if there is not enough.
-    pub(crate) fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool) -> bool {
+    /// Replaces the room that a request has taken by that for its answer. Waits for more room, at most for the limit,
+    /// unless the answer must be sent. Returns `false` if there is not enough.
+    pub(crate) async fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
         let (held, network) = match self.answers().get(id) {
             Some(answer) if answer.held > 0 => (answer.held, answer.network.clone()),
             _ => return true,
         };
-        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent);
+        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent, limit).await;
         let settled = counts.zip(self.answers().get(id)).map(|(counts, answer)| answer.held = counts);
         settled.is_some()
     }
@@ -211,16 +219,21 @@ impl Activity {
     }
 
     /// Asks the connection to make room for another one. It closes unless a request is in flight by then. Returns
-    /// `false` if it was asked before.
+    /// `false` if it was asked before, or has closed.
     pub(crate) fn ask_to_leave(&self) -> bool {
         let asked = self.leaving.compare_exchange(STAYS, ASKED_TO_LEAVE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         self.driver.wake();
         asked
     }
 
-    /// Whether the connection was asked to make room and has not decided to stay.
+    /// Whether the connection was asked to make room, still has its place, and has not decided to stay.
     pub(crate) fn may_leave(&self) -> bool {
-        self.leaving.load(Ordering::Acquire) != STAYS
+        matches!(self.leaving.load(Ordering::Acquire), ASKED_TO_LEAVE | LEAVES)
+    }
+
+    /// Notes that the connection has closed and given up its place.
+    pub(crate) fn closed(&self) {
+        self.leaving.store(GONE, Ordering::Release);
     }
 
     /// Decides whether a connection that was asked to leave does so.

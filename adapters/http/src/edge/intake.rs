@@ -2,7 +2,7 @@
 //! the rest, because an HTTP/1 connection can be used again only after the whole body was read.
 
 use super::{
-    body_budget::{BodyBudget, Held},
+    body_budget::{BodyBudget, HeldBody},
     body_guard::BodyFault,
 };
 use bytes::Bytes;
@@ -17,11 +17,11 @@ use tokio::time::timeout;
 
 /// A body that is passed between the edge and the guard, and the bytes of it that the request holds.
 pub(crate) struct Intake<B> {
-    place: Mutex<Place<B>>,
-    held: Held,
+    holder: Mutex<Holder<B>>,
+    held: HeldBody,
 }
 
-enum Place<B> {
+enum Holder<B> {
     /// No handler reads it, or none does any more.
     Edge(B),
     Guard,
@@ -31,20 +31,20 @@ enum Place<B> {
 
 impl<B> Intake<B> {
     pub(crate) fn new(body: B, budget: Arc<BodyBudget>, client: IpAddr) -> Self {
-        Self { place: Mutex::new(Place::Edge(body)), held: Held::nothing(budget, client) }
+        Self { holder: Mutex::new(Holder::Edge(body)), held: HeldBody::nothing(budget, client) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Place<B>> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Holder<B>> {
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lends the body to the guard. `None` if it is there already.
     pub(super) fn lend(&self) -> Option<B> {
-        let mut place = self.lock();
-        match std::mem::replace(&mut *place, Place::Guard) {
-            Place::Edge(body) => Some(body),
+        let mut holder = self.lock();
+        match std::mem::replace(&mut *holder, Holder::Guard) {
+            Holder::Edge(body) => Some(body),
             other => {
-                *place = other;
+                *holder = other;
                 None
             }
         }
@@ -52,7 +52,7 @@ impl<B> Intake<B> {
 
     /// Takes the body back from the guard. `None` means that it was read to its end.
     pub(super) fn take_back(&self, body: Option<B>) {
-        *self.lock() = body.map_or(Place::Read, Place::Edge);
+        *self.lock() = body.map_or(Holder::Read, Holder::Edge);
     }
 
     /// Holds this many bytes of the budget.
@@ -67,7 +67,7 @@ impl<B> Intake<B> {
 
     /// Whether the whole body was read.
     pub(crate) fn is_read(&self) -> bool {
-        matches!(*self.lock(), Place::Read)
+        matches!(*self.lock(), Holder::Read)
     }
 }
 

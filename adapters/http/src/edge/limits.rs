@@ -50,8 +50,8 @@ pub struct Timeouts {
     pub keep_alive: Duration,
     /// The longest wait for the next piece of a body. After it, the request is answered 408. Default: 10 s.
     pub body_gap: Duration,
-    /// The time from the head of a request to the end of its body. After it, the request is answered 408. An operation
-    /// can declare a shorter time. Default: 30 s.
+    /// The time for a whole body, from its first read. After it, the request is answered 408. An operation can declare
+    /// a shorter time. Default: 30 s.
     pub body_total: Duration,
     /// The time in which a client must read the next 16 KiB of an answer, or its rest. Nothing else that it sends or
     /// reads on the connection counts. After it, the connection is closed. Default: 60 s.

@@ -49,6 +49,7 @@ pub use self::config::{EdgeConfig, NewRequestId};
 pub use self::cors::{Cors, Origin, ParseOriginError};
 pub use self::limits::{Limits, Timeouts};
 pub use self::request_id::{RequestId, TRACEPARENT, TraceContext, X_REQUEST_ID};
+pub(crate) use self::routes::is_probe;
 pub use self::routes::{RouteTable, RouteTableError};
 pub use self::server::{DrainReport, serve};
 pub use self::service::{Edge, RequestContext};

@@ -51,6 +51,11 @@ impl Drop for Usage {
 pub(crate) struct Entered(Vec<Arc<Usage>>);
 
 impl Entered {
+    /// Whether the peer is a trusted proxy or in an uncounted network, so that its connection may serve many clients.
+    pub(crate) fn is_uncounted(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The usage of the widest network of the peer. `None` if its network is not counted.
     pub(crate) fn widest(&self) -> Option<&Arc<Usage>> {
         self.0.last()

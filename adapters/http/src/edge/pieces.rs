@@ -38,10 +38,11 @@ impl OpenAnswer {
         true
     }
 
-    /// Replaces the room that was taken before the work by that for the answer. Returns `false` if there is not enough,
-    /// unless the answer must be sent. An answer that took no room before is not counted.
-    pub(crate) fn settle(&self, length: Option<u64>, must_be_sent: bool) -> bool {
-        self.activity.settle(self.id, length, must_be_sent)
+    /// Replaces the room that was taken before the work by that for the answer. Waits for more room, at most for the
+    /// limit, unless the answer must be sent. Returns `false` if there is not enough. An answer that took no room before
+    /// is not counted.
+    pub(crate) async fn settle(&self, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
+        self.activity.settle(self.id, length, must_be_sent, limit).await
     }
 }
 
@@ -62,8 +63,6 @@ pub(crate) struct PiecedBody {
 impl PiecedBody {
     pub(crate) fn new(inner: ResponseBody, answer: OpenAnswer) -> Self {
         answer.activity.waits_for_us(answer.id, false);
-        // Compression may have made the answer smaller.
-        answer.settle(inner.size_hint().exact(), true);
         Self { inner, rest: Bytes::new(), answer }
     }
 
@@ -199,7 +198,7 @@ mod tests {
         let room = activity.room(None);
         let begun = OpenAnswer::begin(&activity, true);
         assert!(begun.make_room(None, super::super::room::READ, Duration::ZERO).await);
-        assert!(begun.settle(Some(LENGTH as u64), false));
+        assert!(begun.settle(Some(LENGTH as u64), false, Duration::ZERO).await);
         let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
         let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
         let mut body = PiecedBody::new(exchange.answer(StatusCode::OK, body), begun);
@@ -210,6 +209,6 @@ mod tests {
         drop(body);
         assert_eq!(room.process.held(), LENGTH);
         drop(last);
-        assert_eq!((room.process.held(), room.connection.held()), (0, 0));
+        assert_eq!((room.process.held(), room.connection.map(Level::held)), (0, Some(0)));
     }
 }

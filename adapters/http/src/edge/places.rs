@@ -15,7 +15,7 @@ use tokio::{
 /// The number of new connections that wait for a place at the same time. Others are refused at once.
 const MAX_WAITING: usize = 256;
 
-/// How often a waiting connection looks whether the one that it asked to leave stays.
+/// How often a waiting connection looks whether one that was asked to leave stays.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The number of idle connections that one search finds.
@@ -37,6 +37,8 @@ struct Taken {
     connections: HashMap<u64, Arc<Activity>>,
     /// Connections that were idle at the last search and for how long, the oldest first.
     idle: VecDeque<(Instant, Arc<Activity>)>,
+    /// Connections that were asked to leave.
+    asked: Vec<Arc<Activity>>,
     searched: Option<Instant>,
 }
 
@@ -49,7 +51,8 @@ pub(crate) struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.places.taken().connections.remove(&self.id);
+        let activity = self.places.taken().connections.remove(&self.id);
+        activity.into_iter().for_each(|activity| activity.closed());
     }
 }
 
@@ -72,11 +75,8 @@ impl Places {
     pub(crate) async fn reserve(&self, limit: Duration) -> Option<OwnedSemaphorePermit> {
         let _waiting = self.waiting.try_acquire().ok()?;
         let ask = async {
-            let mut asked: Option<Arc<Activity>> = None;
             loop {
-                if !asked.as_ref().is_some_and(|activity| activity.may_leave()) {
-                    asked = self.ask_oldest();
-                }
+                self.ask();
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
@@ -97,26 +97,38 @@ impl Places {
         Place { id, places: Arc::clone(self), _permit: permit }
     }
 
-    /// Asks the connection that has been idle longest to leave, and returns it. `None` if no connection is idle.
-    fn ask_oldest(&self) -> Option<Arc<Activity>> {
+    /// Asks the connection that has been idle longest to leave, unless as many were asked as new ones wait. A free
+    /// place goes to the connection that waits longest, so it does not matter which of them asks.
+    fn ask(&self) {
+        let waiting = MAX_WAITING - self.waiting.available_permits();
         let mut taken = self.taken();
-        loop {
-            while let Some((since, activity)) = taken.idle.pop_front() {
-                if activity.idle_since() == Some(since) && activity.ask_to_leave() {
-                    return Some(activity);
-                }
-            }
-            let now = Instant::now();
-            if taken.searched.is_some_and(|searched| now < searched + SEARCH_EVERY) {
-                return None;
-            }
-            taken.searched = Some(now);
-            taken.search();
+        taken.asked.retain(|activity| activity.may_leave());
+        if taken.asked.len() < waiting
+            && let Some(activity) = taken.ask_oldest()
+        {
+            taken.asked.push(activity);
         }
     }
 }
 
 impl Taken {
+    /// Asks the connection that has been idle longest to leave, and returns it. `None` if no connection is idle.
+    fn ask_oldest(&mut self) -> Option<Arc<Activity>> {
+        loop {
+            while let Some((since, activity)) = self.idle.pop_front() {
+                if activity.idle_since() == Some(since) && activity.ask_to_leave() {
+                    return Some(activity);
+                }
+            }
+            let now = Instant::now();
+            if self.searched.is_some_and(|searched| now < searched + SEARCH_EVERY) {
+                return None;
+            }
+            self.searched = Some(now);
+            self.search();
+        }
+    }
+
     fn search(&mut self) {
         let staying = self.connections.values().filter(|activity| !activity.may_leave());
         let mut found: Vec<_> = staying.filter_map(|activity| Some((activity.idle_since()?, activity))).collect();
@@ -180,6 +192,43 @@ mod tests {
         tokio::time::sleep(LOOK_EVERY).await;
         assert!(futures_util::poll!(&mut new).is_pending());
         assert!(!connections[0].0.may_leave() && connections[1].0.may_leave());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_has_closed_is_not_asked() {
+        let (places, mut connections) = full(3).await;
+        // The search finds all three and asks the first one, which stays. The others close.
+        assert!(futures_util::poll!(Box::pin(places.reserve(LIMIT))).is_pending());
+        connections[0].0.request_began(false);
+        connections[0].0.decide_to_leave(false);
+        connections.truncate(1);
+        for _ in 0..2 {
+            let activity = Arc::new(Activity::new(Arc::clone(&connections[0].0.server)));
+            let place = places.occupy(places.try_reserve().unwrap(), &activity);
+            connections.push((activity, place));
+        }
+        tokio::time::advance(SEARCH_EVERY).await;
+        let mut new = pin!(places.reserve(LIMIT));
+        assert!(futures_util::poll!(&mut new).is_pending());
+        let asked: Vec<bool> = connections.iter().map(|(activity, _)| activity.may_leave()).collect();
+        assert_eq!(asked.iter().filter(|asked| **asked).count(), 1, "{asked:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_connection_is_asked_when_a_place_went_to_one_that_waited_longer() {
+        let (places, mut connections) = full(3).await;
+        let (mut first, mut second) = (Box::pin(places.reserve(LIMIT)), Box::pin(places.reserve(LIMIT)));
+        assert!(futures_util::poll!(&mut first).is_pending() && futures_util::poll!(&mut second).is_pending());
+        // The first one asked the oldest connection. The other one leaves before it, and the oldest one stays.
+        connections[1].0.decide_to_leave(true);
+        connections.remove(1);
+        let permit = first.await.unwrap();
+        connections[0].0.request_began(false);
+        connections[0].0.decide_to_leave(false);
+        tokio::time::sleep(LOOK_EVERY).await;
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(connections[1].0.may_leave());
+        drop(permit);
     }
 
     #[tokio::test(start_paused = true)]

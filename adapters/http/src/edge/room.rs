@@ -3,13 +3,19 @@
 //! A request takes room before its work, in three levels: its connection, the network of its client, and the process.
 //! It keeps the room until the last byte of its answer is in the socket. The whole answer counts until then, because
 //! its memory is one block, which stays until its last piece is gone.
+//!
+//! An answer of a read that turns out larger waits for the rest. Until then it is in memory and holds only what was
+//! taken before the work, so such answers are limited to as many bytes again as each level may hold.
 
 use metrics::Gauge;
-use std::sync::atomic::{
-    AtomicUsize,
-    Ordering::{AcqRel, SeqCst},
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
 };
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Mutex, Notify},
+    time::timeout,
+};
 
 /// The bytes that a request takes before its work if it only reads. Most answers are smaller.
 pub(super) const READ: usize = 16 << 10;
@@ -25,12 +31,17 @@ const LEAST: usize = 8 << 10;
 /// than hyper queues, and the piece that follows.
 const STREAM: usize = 128 << 10;
 
-/// A number of bytes that may be taken, and the requests that wait for them.
+/// A number of bytes that may be taken, and the requests that wait for them in the order of arrival.
 #[derive(Debug)]
 pub(crate) struct Level {
     limit: usize,
     held: AtomicUsize,
+    /// The number of requests that wait.
     waiting: AtomicUsize,
+    /// The further bytes of answers that are made and wait. They are in memory, and `held` does not count them.
+    made: AtomicUsize,
+    /// The first request of the line holds it and waits for `freed`.
+    line: Mutex<()>,
     freed: Notify,
     gauge: Gauge,
 }
@@ -42,17 +53,14 @@ impl Level {
 
     /// A level that shows its held bytes in the gauge.
     pub(crate) fn measured(limit: usize, gauge: Gauge) -> Self {
-        Self { limit, held: AtomicUsize::new(0), waiting: AtomicUsize::new(0), freed: Notify::new(), gauge }
+        let [held, waiting, made] = [0; 3].map(AtomicUsize::new);
+        Self { limit, held, waiting, made, line: Mutex::default(), freed: Notify::new(), gauge }
     }
 
-    /// Takes the bytes, unless that would pass the limit. A request that is alone gets room in any case, so that a low
-    /// limit makes requests wait for each other and does not refuse them forever.
-    fn try_take(&self, bytes: usize) -> bool {
-        self.try_add(bytes, 0)
-    }
-
-    /// Takes further bytes for a request that holds `own` already.
-    fn try_add(&self, bytes: usize, own: usize) -> bool {
+    /// Takes the bytes for a request that holds `own` already, unless that would pass the limit. A request that is
+    /// alone gets room in any case, so that a low limit makes requests wait for each other and does not refuse them
+    /// forever.
+    fn try_take(&self, bytes: usize, own: usize) -> bool {
         // In one order with `waiting`: a waiter announces itself and then looks for room; `give_back` makes room and
         // then looks for waiters.
         let taken = self.held.fetch_update(SeqCst, SeqCst, |held| {
@@ -74,25 +82,23 @@ impl Level {
     pub(crate) fn give_back(&self, bytes: usize) {
         self.held.fetch_sub(bytes, SeqCst);
         self.gauge.decrement(measured(bytes));
-        self.wake_next();
-    }
-
-    fn wake_next(&self) {
-        if self.waiting.load(SeqCst) > 0 && self.held.load(SeqCst) < self.limit {
+        if self.has_line() {
             self.freed.notify_one();
         }
     }
 
-    /// Waits for the bytes and takes them. They are given back when the result is dropped, unless it is kept.
-    async fn take(&self, bytes: usize) -> Held<'_> {
-        let waiting = Waiting::new(&self.waiting);
-        while !self.try_take(bytes) {
+    fn has_line(&self) -> bool {
+        self.waiting.load(SeqCst) > 0
+    }
+
+    /// Waits in line for the bytes and takes them. They are given back when the result is dropped, unless it is kept.
+    async fn take(&self, bytes: usize, own: usize) -> Held<'_> {
+        let _waiting = Added::new(&self.waiting, 1);
+        let _first = self.line.lock().await;
+        while !self.try_take(bytes, own) {
             // If room was made since the look above, the notification is stored, and this returns at once.
             self.freed.notified().await;
         }
-        drop(waiting);
-        // One notification wakes one request. There may be room for the next one, too.
-        self.wake_next();
         Held { level: self, bytes }
     }
 
@@ -108,19 +114,31 @@ fn measured(bytes: usize) -> f64 {
     bytes as f64
 }
 
-/// Counts a waiting request until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+/// What was added to a count. Dropping it subtracts that again.
+struct Added<'a> {
+    count: &'a AtomicUsize,
+    amount: usize,
+}
 
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, SeqCst);
-        Self(count)
+impl<'a> Added<'a> {
+    fn new(count: &'a AtomicUsize, amount: usize) -> Self {
+        count.fetch_add(amount, SeqCst);
+        Self { count, amount }
+    }
+
+    /// `None` if the count would pass the limit. It may do so from zero.
+    fn within(limit: usize, count: &'a AtomicUsize, amount: usize) -> Option<Self> {
+        let added = count.fetch_update(SeqCst, SeqCst, |before| {
+            let after = before.saturating_add(amount);
+            (before == 0 || after <= limit).then_some(after)
+        });
+        added.is_ok().then(|| Self { count, amount })
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Added<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, AcqRel);
+        self.count.fetch_sub(self.amount, SeqCst);
     }
 }
 
@@ -147,7 +165,8 @@ impl Drop for Held<'_> {
 /// The levels of one request.
 #[derive(Clone, Copy)]
 pub(crate) struct Room<'a> {
-    pub(crate) connection: &'a Level,
+    /// The level of the connection. `None` if many clients share it.
+    pub(crate) connection: Option<&'a Level>,
     /// The level of the client's network. `None` if that network is not counted.
     pub(crate) network: Option<&'a Level>,
     pub(crate) process: &'a Level,
@@ -155,7 +174,7 @@ pub(crate) struct Room<'a> {
 
 impl Room<'_> {
     fn levels(&self) -> impl Iterator<Item = &Level> {
-        std::iter::once(self.connection).chain(self.shared())
+        self.connection.into_iter().chain(self.shared())
     }
 
     /// The levels that a request shares with other connections.
@@ -163,41 +182,44 @@ impl Room<'_> {
         self.network.into_iter().chain(std::iter::once(self.process))
     }
 
-    /// Takes the bytes at all levels if they have room now.
+    /// Takes the bytes at all levels if they have room now and no earlier request waits for it.
     pub(crate) fn try_take(&self, bytes: usize) -> bool {
-        add(self.levels(), bytes, 0)
+        !self.levels().any(Level::has_line) && try_take(self.levels(), bytes, 0)
     }
 
     /// Waits for room at all levels and takes the bytes. If the wait is cancelled, nothing is taken.
     pub(crate) async fn take(&self, bytes: usize) {
-        let connection = self.connection.take(bytes).await;
-        let network = match self.network {
-            Some(network) => Some(network.take(bytes).await),
-            None => None,
-        };
-        self.process.take(bytes).await.keep();
-        connection.keep();
-        network.into_iter().for_each(Held::keep);
+        take(self.levels(), bytes, 0).await;
     }
 
     pub(crate) fn give_back(&self, bytes: usize) {
         self.levels().for_each(|level| level.give_back(bytes));
     }
 
-    /// Changes what a request holds from `held` to what its answer counts, and returns that. `None` if the levels that
-    /// it shares with others do not have that much. An answer that must be sent takes its bytes anyway.
+    /// Changes what a request holds from `held` to what its answer counts, and returns that. If the levels that it
+    /// shares with others do not have that much, it waits for the rest, at most for the limit, and then returns `None`.
+    /// It does so at once if the answers that wait already have as many bytes as the level may hold.
+    /// An answer that must be sent takes its bytes anyway.
     ///
     /// The level of the connection is always passed: a client that reads gets several large answers at once, and one
     /// that does not read gets no further answer on this connection.
-    pub(crate) fn settle(&self, held: usize, length: Option<u64>, must_be_sent: bool) -> Option<usize> {
+    pub(crate) async fn settle(
+        &self,
+        held: usize,
+        length: Option<u64>,
+        must_be_sent: bool,
+        limit: Duration,
+    ) -> Option<usize> {
         let counts = length.map_or(STREAM, |length| usize::try_from(length).unwrap_or(usize::MAX / 4)).max(LEAST);
         if let Some(more) = counts.checked_sub(held).filter(|more| *more > 0) {
             if must_be_sent {
                 self.shared().for_each(|level| level.take_anyway(more));
-            } else if !add(self.shared(), more, held) {
-                return None;
+            } else if !try_take(self.shared(), more, held) {
+                let made = self.shared().map(|level| Added::within(level.limit, &level.made, more));
+                let _made = made.collect::<Option<Vec<_>>>()?;
+                timeout(limit, take(self.shared(), more, held)).await.ok()?;
             }
-            self.connection.take_anyway(more);
+            self.connection.into_iter().for_each(|level| level.take_anyway(more));
         } else if held > counts {
             self.give_back(held - counts);
         }
@@ -205,11 +227,11 @@ impl Room<'_> {
     }
 }
 
-/// Takes the bytes at each of the levels, or at none of them.
-fn add<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize) -> bool {
+/// Takes further bytes for a request that holds `own`, at each of the levels or at none of them.
+fn try_take<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize) -> bool {
     let mut taken: [Option<Held<'_>>; 3] = [const { None }; 3];
     for (level, held) in levels.zip(&mut taken) {
-        if !level.try_add(bytes, own) {
+        if !level.try_take(bytes, own) {
             return false;
         }
         *held = Some(Held { level, bytes });
@@ -218,17 +240,29 @@ fn add<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize) ->
     true
 }
 
+/// Waits for further bytes for a request that holds `own`, at one level after the other.
+async fn take<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize) {
+    let mut taken: [Option<Held<'_>>; 3] = [const { None }; 3];
+    for (level, held) in levels.zip(&mut taken) {
+        *held = Some(level.take(bytes, own).await);
+    }
+    taken.into_iter().flatten().for_each(Held::keep);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::{pin::pin, task::Poll};
+    use tokio::time::Instant;
+
+    const WAIT: Duration = Duration::from_secs(5);
 
     fn held(levels: &[Level; 3]) -> [usize; 3] {
         [levels[0].held(), levels[1].held(), levels[2].held()]
     }
 
     fn room(levels: &[Level; 3]) -> Room<'_> {
-        Room { connection: &levels[0], network: Some(&levels[1]), process: &levels[2] }
+        Room { connection: Some(&levels[0]), network: Some(&levels[1]), process: &levels[2] }
     }
 
     #[test]
@@ -250,7 +284,6 @@ mod tests {
         let mut second = pin!(async { room(&levels).take(50).await });
         assert!(futures_util::poll!(&mut first).is_pending() && futures_util::poll!(&mut second).is_pending());
         room(&levels).give_back(100);
-        // One notification is enough for both.
         first.await;
         second.await;
         assert_eq!(held(&levels), [100, 100, 100]);
@@ -271,27 +304,73 @@ mod tests {
         assert_eq!(held(&levels), [60, 60, 60]);
     }
 
-    #[test]
-    fn an_answer_counts_its_length_and_at_least_its_stream() {
+    #[tokio::test]
+    async fn requests_get_room_in_the_order_of_arrival() {
+        let levels = [100, 100, 100].map(Level::new);
+        assert!(room(&levels).try_take(100));
+        let mut large = pin!(async { room(&levels).take(80).await });
+        let mut small = pin!(async { room(&levels).take(20).await });
+        assert!(futures_util::poll!(&mut large).is_pending() && futures_util::poll!(&mut small).is_pending());
+        room(&levels).give_back(60);
+        assert!(futures_util::poll!(&mut large).is_pending() && futures_util::poll!(&mut small).is_pending());
+        assert!(!room(&levels).try_take(20), "a new request does not overtake those that wait");
+        room(&levels).give_back(40);
+        assert!(futures_util::poll!(&mut small).is_pending(), "it is the turn of the large one");
+        assert_eq!(futures_util::poll!(&mut large), Poll::Ready(()));
+        assert_eq!(futures_util::poll!(&mut small), Poll::Ready(()));
+        assert_eq!(held(&levels), [100, 100, 100]);
+    }
+
+    #[tokio::test]
+    async fn a_wake_up_of_a_request_that_leaves_is_not_lost() {
+        let levels = [100, 100, 100].map(Level::new);
+        assert!(room(&levels).try_take(100));
+        let mut large = Box::pin(async { room(&levels).take(80).await });
+        let mut small = pin!(async { room(&levels).take(20).await });
+        assert!(futures_util::poll!(&mut large).is_pending() && futures_util::poll!(&mut small).is_pending());
+        room(&levels).give_back(60);
+        drop(large);
+        assert_eq!(futures_util::poll!(&mut small), Poll::Ready(()));
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_its_length_and_at_least_its_stream() {
         let levels = [1 << 20, 1 << 20, 1 << 20].map(Level::new);
         for (length, counts) in [(Some(0), LEAST), (Some(50_000), 50_000), (None, STREAM)] {
             assert!(room(&levels).try_take(READ));
-            assert_eq!(room(&levels).settle(READ, length, false), Some(counts));
+            assert_eq!(room(&levels).settle(READ, length, false, WAIT).await, Some(counts));
             assert_eq!(held(&levels), [counts; 3]);
             room(&levels).give_back(counts);
         }
     }
 
-    #[test]
-    fn an_answer_without_room_is_refused_unless_it_must_be_sent() {
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_room_is_refused_unless_it_must_be_sent() {
         let levels = [1000, 100_000, 100_000].map(Level::new);
         levels[1].take_anyway(50_000);
         assert!(room(&levels).try_take(READ));
         let before = held(&levels);
-        assert_eq!(room(&levels).settle(READ, Some(60_000), false), None);
-        assert_eq!(held(&levels), before, "a refused answer takes nothing");
-        assert_eq!(room(&levels).settle(READ, Some(60_000), true), Some(60_000));
+        let start = Instant::now();
+        assert_eq!(room(&levels).settle(READ, Some(60_000), false, WAIT).await, None);
+        assert_eq!((start.elapsed(), held(&levels)), (WAIT, before), "a refused answer takes nothing");
+        assert_eq!(room(&levels).settle(READ, Some(60_000), true, WAIT).await, Some(60_000));
         assert_eq!(held(&levels), [60_000, 110_000, 60_000]);
         assert!(!room(&levels).try_take(READ), "the next request waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_waits_for_room_if_others_that_wait_are_not_too_large() {
+        let levels = [100_000, 100_000, 200_000].map(Level::new);
+        levels[1].take_anyway(50_000);
+        assert!(room(&levels).try_take(READ) && room(&levels).try_take(READ));
+        let mut first = pin!(async { room(&levels).settle(READ, Some(90_000), false, WAIT).await });
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let second = pin!(async { room(&levels).settle(READ, Some(90_000), false, WAIT).await });
+        assert_eq!(futures_util::poll!(second), Poll::Ready(None), "the network has no memory for two");
+        room(&levels).give_back(READ);
+        levels[1].give_back(50_000);
+        assert_eq!(first.await, Some(90_000));
+        assert_eq!(held(&levels), [90_000; 3]);
+        assert_eq!([0, 1, 2].map(|at| levels[at].made.load(SeqCst)), [0; 3]);
     }
 }

@@ -37,9 +37,13 @@ const HTTP2_PING: Duration = Duration::from_secs(20);
 
 /// The bytes of an answer that hyper may queue for one HTTP/2 stream.
 const HTTP2_QUEUE: usize = 64 << 10;
-/// The bytes of a body that an HTTP/2 client may send before the handler reads them, for one request and for all
-/// requests of a connection. They are in memory, and the budget of bodies does not count them.
-const HTTP2_WINDOWS: (u32, u32) = (64 << 10, 256 << 10);
+
+/// The bytes of a body that an HTTP/2 client may send before the handler reads them, for one request. They are in
+/// memory, and the budget of bodies does not count them.
+const HTTP2_STREAM_WINDOW: u32 = 4 << 10;
+
+/// The bytes that an HTTP/2 client may send on a new connection before it gets the server's windows (RFC 9113, 6.9.2).
+const HTTP2_FIRST_WINDOW: u32 = (64 << 10) - 1;
 
 /// The connections and requests that were cut when the server stopped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,8 +119,8 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(HTTP2_WINDOWS.0)
-        .initial_connection_window_size(HTTP2_WINDOWS.1)
+        .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+        .initial_connection_window_size(http2_connection_window(limits.http2_max_streams))
         .max_concurrent_streams(limits.http2_max_streams)
         .max_send_buf_size(HTTP2_QUEUE)
         .max_pending_accept_reset_streams(limits.http2_max_pending_resets)
@@ -124,6 +128,12 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING);
     builder
+}
+
+/// The bytes of bodies that an HTTP/2 client may send on one connection before handlers read them. Requests that wait
+/// for their turn do not read, and even if all but one do so, the last one gets its body.
+fn http2_connection_window(streams: u32) -> u32 {
+    streams.saturating_mul(HTTP2_STREAM_WINDOW).saturating_add(HTTP2_FIRST_WINDOW).min(i32::MAX.unsigned_abs())
 }
 
 /// Logs now and then how many lines the access log has left out.
@@ -224,7 +234,9 @@ async fn serve_connection(
     permit: OwnedSemaphorePermit,
 ) {
     let _counted = server.edge.metrics().connection();
-    let activity = Arc::new(Activity::new(Arc::clone(&server.state)));
+    let state = Arc::clone(&server.state);
+    let activity = if entered.is_uncounted() { Activity::of_many_clients(state) } else { Activity::new(state) };
+    let activity = Arc::new(activity);
     let place = server.places.occupy(permit, &activity);
     let ending = connection(&server, socket, peer, &entered, activity).await;
     tracing::trace!(%peer, ?ending, "connection ended");

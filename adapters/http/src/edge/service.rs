@@ -3,7 +3,6 @@
 use super::{
     access_log::{Exchange, ResponseBody, Subject},
     access_sample::{Free, Sample},
-    admission::has_room_for,
     body_budget::BodyBudget,
     body_guard::{BodyRules, GuardedBody},
     body_limits::BodyLimit,
@@ -22,7 +21,7 @@ use crate::problem::{self, Problem, code};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{
-    HeaderValue, Method, StatusCode, Version,
+    HeaderMap, HeaderValue, Method, StatusCode, Version,
     header::{
         ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE,
     },
@@ -199,9 +198,6 @@ impl Edge {
             }
         };
 
-        if !has_room_for(answer, &method, &mut response) {
-            response = self.without_room(&request_id);
-        }
         let status = response.status();
         close |= http1 && status == StatusCode::REQUEST_TIMEOUT;
         if http1 && let Some(intake) = &intake {
@@ -222,20 +218,26 @@ impl Edge {
             // The coding that would be accepted (RFC 9110, 15.5.16).
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let out = response.headers_mut();
-        headers::secure(out, self.hsts.as_ref());
-        headers::identify(out, &request_id);
-        trace.write(out);
-        if let Some(cors) = &config.cors {
-            cors.decorate(origin, out);
-        }
+        let decorate = |out: &mut HeaderMap| {
+            headers::secure(out, self.hsts.as_ref());
+            headers::identify(out, &request_id);
+            trace.write(out);
+            if let Some(cors) = &config.cors {
+                cors.decorate(origin.clone(), out);
+            }
+        };
+        decorate(response.headers_mut());
         compression::compress(&method, wish, &mut response).await;
-        let out = response.headers_mut();
-        if close {
-            out.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
         if method == Method::HEAD {
             strip_body(&mut response);
+        }
+        if !self.has_room_for(answer, &method, &mut response).await {
+            response = self.without_room(&request_id);
+            decorate(response.headers_mut());
+        }
+        let status = response.status();
+        if close {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
         response.map(|body| exchange.answer(status, body))
@@ -308,7 +310,7 @@ impl Edge {
             let rules = BodyRules {
                 bytes: limit.bytes,
                 gap: self.config.timeouts.body_gap,
-                deadline: (context.received + limit.time).into(),
+                total: limit.time,
                 small_pieces: self.config.bodies.small_pieces,
             };
             GuardedBody::new(intake, rules)
@@ -336,16 +338,27 @@ impl Edge {
             let late = Problem::of(code::UNAVAILABLE).with_detail("the request could not be answered in time");
             return late.with_retry_after(1).render(request_id);
         };
-        match answered {
+        let mut response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => problem::respond(error, request_id),
             Err(panic) => {
                 self.metrics.panics.increment(1);
                 let cause = panic_text(panic.as_ref()).to_owned();
-                let problem = Problem::internal(format!("handler panicked: {cause}"));
-                problem::log_failure(&problem, request_id);
-                problem.render(request_id)
+                problem::respond(Problem::internal(format!("handler panicked: {cause}")).into(), request_id)
             }
+        };
+        self.log_failure(&mut response, request_id);
+        response
+    }
+
+    /// Logs the failure behind this answer. Of failures that are not a defect, a sample is logged,
+    /// because every request of a client may cause one while the server is busy.
+    fn log_failure(&self, response: &mut Response, request_id: Option<&str>) {
+        let Some(problem) = problem::take_failure(response) else { return };
+        let is_defect = problem.status() == StatusCode::INTERNAL_SERVER_ERROR;
+        let left_out = if is_defect { Some(0) } else { self.sample.admit(Free::Failure) };
+        if let Some(left_out) = left_out {
+            problem::log_failure(&problem, request_id, left_out);
         }
     }
 }

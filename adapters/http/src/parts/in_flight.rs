@@ -36,7 +36,7 @@ struct User {
 }
 
 /// A request of a user, until it is dropped.
-struct Entered {
+struct UserRequest {
     users: Arc<Users>,
     id: Uuid,
     user: Arc<User>,
@@ -46,7 +46,7 @@ struct Entered {
 pub(crate) struct Turn {
     // Dropped first, so that the next request goes on before the entry is checked.
     _place: OwnedSemaphorePermit,
-    _entered: Entered,
+    _request: UserRequest,
 }
 
 impl InFlight {
@@ -78,10 +78,10 @@ impl InFlight {
             Some(deadline) => timeout_at(Instant::from_std(deadline), place).await.ok()?,
             None => place.await,
         };
-        Some(Turn { _place: place.ok()?, _entered: entered })
+        Some(Turn { _place: place.ok()?, _request: entered })
     }
 
-    fn enter(&self, id: Uuid) -> Option<Entered> {
+    fn enter(&self, id: Uuid) -> Option<UserRequest> {
         let mut users = locked(&self.users);
         let new = || Arc::new(User { places: Arc::new(Semaphore::new(self.max)), requests: AtomicUsize::new(0) });
         let user = Arc::clone(users.entry(id).or_insert_with(new));
@@ -89,7 +89,7 @@ impl InFlight {
             return None;
         }
         user.requests.fetch_add(1, Ordering::Relaxed);
-        Some(Entered { users: Arc::clone(&self.users), id, user })
+        Some(UserRequest { users: Arc::clone(&self.users), id, user })
     }
 
     #[cfg(test)]
@@ -98,7 +98,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Entered {
+impl Drop for UserRequest {
     fn drop(&mut self) {
         let mut users = locked(&self.users);
         // Requests enter under the same lock, so the last one to leave removes the user.

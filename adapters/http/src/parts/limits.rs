@@ -2,7 +2,7 @@
 
 use super::{context::OperationsByPath, meter::Meter, refusal::seconds};
 use crate::{
-    edge::{RequestContext, RequestId},
+    edge::{RequestContext, RequestId, is_probe},
     problem::{self, Problem, code},
 };
 use http::Method;
@@ -125,7 +125,7 @@ impl Limiter {
     fn meter(&self, request: &Request) -> Option<Meter> {
         let context = request.extensions().get::<RequestContext>()?;
         let path = request.uri().path();
-        if matches!(path, "/health" | "/ready") {
+        if is_probe(path) {
             return None;
         }
         let operations = self.operations.get(context.route.as_deref().unwrap_or(path)).map_or(&[][..], Vec::as_slice);

@@ -74,22 +74,33 @@ fn parameter(name: &str, reason: &str) -> Problem {
     Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, reason))
 }
 
-/// Renders an error as a problem, unless it has a response already. A 5xx is logged here, once, with its sources.
+/// Renders an error as a problem, unless it has a response already. The response of a 5xx has the problem with it until
+/// [`take_failure`], so that it is logged once and outside of all endpoints.
 #[must_use]
 pub fn respond(error: Error, request_id: Option<&str>) -> Response {
     if error.is_from_response() {
         return error.into_response();
     }
     let problem = from_error(error);
-    log_failure(&problem, request_id);
-    problem.render(request_id)
+    let mut response = problem.render(request_id);
+    if problem.status().is_server_error() {
+        response.extensions_mut().insert(Failure(problem));
+    }
+    response
 }
 
-/// Logs a problem with the status 5xx, with the chain of its sources. Other problems are not logged.
-pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
-    if !problem.status().is_server_error() {
-        return;
-    }
+/// The problem that a response with the status 5xx was rendered from.
+#[derive(Clone)]
+struct Failure(Problem);
+
+/// Takes the problem out of a response of [`respond`]. `None` if its status is not 5xx.
+pub fn take_failure(response: &mut Response) -> Option<Problem> {
+    response.extensions_mut().remove::<Failure>().map(|Failure(problem)| problem)
+}
+
+/// Logs a failure with the chain of its sources. `left_out` is the number of failures before it that were not logged.
+pub fn log_failure(problem: &Problem, request_id: Option<&str>, left_out: u64) {
+    let left_out = Some(left_out).filter(|left_out| *left_out > 0);
     let status = problem.status().as_u16();
     let request_id = request_id.unwrap_or("-");
     let trace_id = crate::edge::current_trace_id();
@@ -97,9 +108,9 @@ pub fn log_failure(problem: &Problem, request_id: Option<&str>) {
     let cause = chain(problem);
     // A 500 is a defect. The others are expected, for example while the server is busy.
     if status == 500 {
-        tracing::error!(status, code = problem.code(), request_id, trace_id, cause, "request failed");
+        tracing::error!(status, code = problem.code(), request_id, trace_id, cause, left_out, "request failed");
     } else {
-        tracing::warn!(status, code = problem.code(), request_id, trace_id, cause, "request failed");
+        tracing::warn!(status, code = problem.code(), request_id, trace_id, cause, left_out, "request failed");
     }
 }
 
@@ -131,7 +142,11 @@ where
     endpoint.around(|endpoint, request| async move {
         Ok(match endpoint.call(request).await {
             Ok(output) => output.into_response(),
-            Err(error) => respond(error, None),
+            Err(error) => {
+                let mut response = respond(error, None);
+                take_failure(&mut response).iter().for_each(|problem| log_failure(problem, None, 0));
+                response
+            }
         })
     })
 }

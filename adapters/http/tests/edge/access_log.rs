@@ -162,3 +162,25 @@ async fn of_the_requests_that_a_client_can_make_at_will_a_sample_is_logged() {
         assert!(lines[3].contains("left_out=3 "), "{}", lines[3]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_the_failures_that_are_not_defects_a_sample_is_logged() {
+    let (lines, _guard) = record("skep_http");
+    let mut config = config();
+    config.clients.access_lines = 2;
+    let edge = Edge::new(app(Arc::new(Gate::new())), config);
+    let send = async |path| drop(edge.handle(request(path), peer()).await);
+    for _ in 0..5 {
+        send("/busy").await;
+    }
+    assert_eq!(lines.lock().unwrap().len(), 2);
+    for _ in 0..5 {
+        send("/fail").await;
+    }
+    assert_eq!(lines.lock().unwrap().len(), 7, "defects are all logged");
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    send("/busy").await;
+    let lines = lines.lock().unwrap();
+    assert!(lines.iter().take(7).all(|line| !line.contains("left_out")), "{lines:?}");
+    assert!(lines[7].contains("cause=\"planted secret\"") && lines[7].contains("left_out=3 "), "{}", lines[7]);
+}

@@ -8,7 +8,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use skep_http::edge::EdgeConfig;
+use skep_http::edge::{EdgeConfig, TrustedProxies};
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::{net::TcpStream, task::JoinHandle};
 
@@ -145,6 +145,37 @@ async fn the_answer_of_a_change_is_sent_even_without_room() {
 }
 
 #[tokio::test]
+async fn an_answer_needs_the_room_of_its_compressed_length() {
+    let server = TestServer::start(with_little_room()).await;
+    let (mut sender, _connection) = connect(&server, 1).await;
+    let _unread = sender.send_request(request("GET", "/page")).await.unwrap();
+    assert_problem(&exchange(&server, "GET", "/text").await, 503, "unavailable");
+    let mut client = server.connect().await;
+    client.send("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").await;
+    let head = client.read_until("\r\n\r\n").await;
+    assert_eq!((status(&head), header(&head, "content-encoding")), (200, Some("gzip")));
+}
+
+#[tokio::test]
+async fn an_answer_of_a_read_waits_for_room() {
+    let mut config = with_little_room();
+    config.clients.room_wait = BOUND;
+    let server = TestServer::start(config).await;
+    let (mut sender, connection) = connect(&server, 1).await;
+    let unread = sender.send_request(request("GET", "/page")).await.unwrap();
+    let mut waiting = server.connect().await;
+    waiting.send("GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    // A round trip of another client, so that the server has seen the request.
+    let mut other = crate::places::connect_from(&server, "127.0.0.2").await;
+    other.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&other.read_until("hello").await), 200);
+    drop((unread, sender));
+    connection.abort();
+    let answer = waiting.read_to_end().await;
+    assert_eq!((status(&answer), body(&answer).len()), (200, PAGE));
+}
+
+#[tokio::test]
 async fn one_network_leaves_room_for_others() {
     let server = TestServer::start(with_little_room()).await;
     let (mut sender, _connection) = connect(&server, 1).await;
@@ -154,6 +185,25 @@ async fn one_network_leaves_room_for_others() {
     other.send("GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     let answer = other.read_to_end().await;
     assert_eq!((status(&answer), body(&answer).len()), (200, PAGE));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_takes_no_room_of_others_behind_the_same_proxy() {
+    let mut config = with_little_room();
+    config.trusted_proxies = TrustedProxies::new(["127.0.0.1".parse().unwrap()]);
+    let server = TestServer::start(config).await;
+    let (mut proxy, _connection) = connect(&server, 1).await;
+    let of = |client: &str, path| {
+        let mut request = request("GET", path);
+        request.headers_mut().insert("x-forwarded-for", client.parse().unwrap());
+        request
+    };
+    let unread = proxy.send_request(of("192.0.2.1", "/page")).await.unwrap();
+    assert_eq!(unread.status(), StatusCode::OK);
+    let second = proxy.send_request(of("192.0.2.1", "/page")).await.unwrap();
+    assert_eq!(second.status(), StatusCode::SERVICE_UNAVAILABLE, "the client has its network's share");
+    let other = proxy.send_request(of("192.0.2.2", "/page")).await.unwrap();
+    assert_eq!(other.status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -133,3 +133,21 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
     let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
     assert_eq!(report.unwrap().requests_cut, 0);
 }
+
+#[tokio::test]
+async fn requests_that_do_not_read_their_bodies_leave_room_for_those_that_do() {
+    let server = TestServer::start(config()).await;
+    let (sender, _connection) = connect(&server).await;
+    let body = vec![b'a'; 40_000];
+    let post = |path: &'static str| {
+        let (mut sender, body) = (sender.clone(), body.clone());
+        tokio::spawn(async move { send(&mut sender, request(Method::POST, path, body)).await })
+    };
+    let waiting: Vec<_> = (0..31).map(|_| post("/late")).collect();
+    server.wait_at_gate(31).await;
+    assert_eq!(post("/length").await.unwrap(), (StatusCode::OK, Bytes::from("length 40000")));
+    server.gate.open.add_permits(31);
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap(), (StatusCode::OK, Bytes::from("length 40000")));
+    }
+}

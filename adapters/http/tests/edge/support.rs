@@ -6,7 +6,10 @@ use poem::{
     Body, EndpointExt as _, Error, Request, Response, Result, Route, endpoint::make, error::InternalServerError, get,
     http::StatusCode, post,
 };
-use skep_http::edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve};
+use skep_http::{
+    edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve},
+    problem::Problem,
+};
 use std::{
     net::SocketAddr,
     sync::{
@@ -37,8 +40,8 @@ pub(crate) struct TestServer {
     pub(crate) gate: Arc<Gate>,
 }
 
-/// `GET /gate`, `POST /change` and `POST /hold` wait at the gate until a permit is added to `open`. The last one reads
-/// its body before.
+/// `GET /gate`, `POST /change`, `POST /hold` and `POST /late` wait at the gate until a permit is added to `open`.
+/// `/hold` reads its body before, and `/late` after that.
 pub(crate) struct Gate {
     pub(crate) waiting: AtomicUsize,
     pub(crate) open: Semaphore,
@@ -110,11 +113,14 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/context", get(make(context)))
         .at("/panic", get(make(panicking)))
         .at("/fail", get(make(failing)))
+        .at("/busy", get(make(busy)))
         .at("/huge", get(make(huge)))
         .at("/page", get(make(page)).post(make(page)))
+        .at("/text", get(make(text)))
         .at("/gate", get(make(wait_at(&gate))))
         .at("/change", post(make(wait_at(&gate))))
         .at("/hold", post(make(read_and_wait_at(&gate))))
+        .at("/late", post(make(wait_at_and_read(&gate))))
         .boxed()
 }
 
@@ -146,6 +152,19 @@ fn read_and_wait_at(
     }
 }
 
+/// An endpoint that does what [`wait_at`] does, and then answers with the length of its body.
+fn wait_at_and_read(gate: &Arc<Gate>) -> impl Fn(Request) -> BoxFuture<'static, Result<String>> + Send + Sync + use<> {
+    let wait = wait_at(gate);
+    move |mut request| {
+        let body = request.take_body();
+        let through = wait(request);
+        Box::pin(async move {
+            through.await;
+            Ok(format!("length {}", body.into_bytes().await?.len()))
+        })
+    }
+}
+
 async fn hello(_: Request) -> &'static str {
     "hello"
 }
@@ -170,6 +189,10 @@ async fn failing(_: Request) -> Result<String> {
     Err(InternalServerError(std::io::Error::other("planted secret")))
 }
 
+async fn busy(_: Request) -> Result<String> {
+    Err(Problem::unavailable(1).with_source("planted secret").into())
+}
+
 /// Answers with more bytes than the buffers of both sockets can hold.
 async fn huge(_: Request) -> Result<Response, Error> {
     let body = Body::from_vec(vec![b'x'; 64 << 20]);
@@ -182,6 +205,11 @@ pub(crate) const PAGE: usize = 150 << 10;
 /// Answers with a page. Compression cannot be asked for.
 async fn page(_: Request) -> Vec<u8> {
     vec![b'x'; PAGE]
+}
+
+/// Answers with a page that becomes small if the client accepts gzip.
+async fn text(_: Request) -> String {
+    "x".repeat(PAGE)
 }
 
 /// A raw TCP connection to the server.

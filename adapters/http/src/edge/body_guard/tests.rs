@@ -22,12 +22,7 @@ impl Body for Pieces {
 }
 
 fn limits(bytes: u64) -> BodyRules {
-    BodyRules {
-        bytes,
-        gap: Duration::from_secs(10),
-        deadline: Instant::now() + Duration::from_secs(30),
-        small_pieces: 4,
-    }
+    BodyRules { bytes, gap: Duration::from_secs(10), total: Duration::from_secs(30), small_pieces: 4 }
 }
 
 fn intake<B>(body: B, memory: u64) -> Arc<Intake<B>> {
@@ -88,11 +83,42 @@ async fn the_deadline_of_the_body_ends_a_wait_that_the_gap_would_allow() {
     let limits = limits(5);
     let body = Pieces([None].into());
     assert_eq!(read(body, limits).await, Err(Some(BodyFault::TimedOut)));
-    let short = BodyRules { deadline: Instant::now() + limits.gap / 2, ..limits };
+    let (start, short) = (Instant::now(), BodyRules { total: limits.gap / 2, ..limits });
     let body = Pieces([None].into());
     assert_eq!(read(body, short).await, Err(Some(BodyFault::TimedOut)));
     // The clock is virtual: it moves only to the next timer.
-    assert!(Instant::now() < short.deadline + limits.gap / 2);
+    assert!(start.elapsed() < limits.gap);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_body_begins_when_the_handler_waits_for_it() {
+    /// A body of one byte that comes at the second poll.
+    struct Late(bool);
+
+    impl Body for Late {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"1")))));
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+
+        fn is_end_stream(&self) -> bool {
+            false
+        }
+    }
+
+    let rules = limits(5);
+    let mut guard = GuardedBody::new(intake(Late(false), u64::MAX), rules).unwrap();
+    tokio::time::advance(rules.total * 2).await;
+    assert_eq!(guard.frame().await.unwrap().unwrap().into_data().unwrap(), "1");
 }
 
 #[test]

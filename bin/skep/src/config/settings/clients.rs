@@ -22,11 +22,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_MAX_UNSENT_MIB", "server.max_unsent_mib", Shape::Number)
         .default("64")
         .form("a number from 1 to 1048576", "64")
-        .doc("The most memory for answers that wait for clients to read them, in MiB. One network may have a quarter, and one connection a 32nd. While there is no room, a request waits, after 5 s it is answered 503. The answer of a change is always sent."),
+        .doc("The most memory for answers that wait for clients to read them, in MiB. One network may have a quarter, and one connection a 32nd, unless it is that of a trusted proxy or of an uncounted network. While there is no room, a request waits, after 5 s it is answered 503. The answer of a change is always sent."),
     Setting::new("SKEP_ACCESS_LOG_SAMPLE", "log.access_sample", Shape::Number)
         .default("10")
         .form("a number from 0 to 1000000", "10")
-        .doc("The most lines of the access log in a second for each kind of request that a client can make at will: health checks, requests refused by the edge, 429, 503, and clients that left. Further lines are counted instead, and the next line says how many."),
+        .doc("The most lines of the access log in a second for each kind of request that a client can make at will: health checks, requests refused by the edge, 429, 503, and clients that left. The causes of failed requests have the same limit, except those of 500. Further lines are counted instead, and the next line says how many."),
 ];
 
 pub(in crate::config) fn read(source: &mut Source) -> ClientLimits {

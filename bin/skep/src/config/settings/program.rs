@@ -45,7 +45,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_BODY_TIMEOUT", "server.body_timeout", Shape::Number)
         .default("30")
         .form(TIMEOUT, "30")
-        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. Operations with small bodies give it 10 s in total. Then the answer is 408, and the connection is closed."),
+        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. After that, the answer is 408, and the connection is closed. No operation allows more than 30 s, and those with small bodies allow 10 s, so a value above 30 changes nothing."),
     Setting::new("SKEP_IDLE_TIMEOUT", "server.idle_timeout", Shape::Number)
         .default("75")
         .form(TIMEOUT, "75")

@@ -30,7 +30,7 @@ pub(super) const METRICS: &[Metric] = &[
     counter("http_server_unsent_refusals_total", "Requests that were answered 503 because there was no room for an answer."),
     counter(
         "http_server_access_lines_left_out_total",
-        "Lines of the access log that were left out of the sample of requests that a client can make at will.",
+        "Lines of the log that were left out of the sample of requests that a client can make at will: of the access log, and causes of failed requests (failure).",
     )
     .labels(&["kind"]),
     Metric::new(
