@@ -361,7 +361,7 @@ async fn compressed_answers_become_text_again(database: &Database) -> Result<(),
     let claim = |number: u32| -> Result<IdempotencyClaim, Failure> {
         Ok(IdempotencyClaim {
             principal: UserId::NIL.uuid(),
-            use_case: if number % 3 == 0 { "test.keep" } else { "test.store" },
+            use_case: if number.is_multiple_of(3) { "test.keep" } else { "test.store" },
             key: IdempotencyKey::parse(&format!("key {number}"))?,
             fingerprint: [7; 32],
             now: Timestamp::from_millis(1_000)?,
