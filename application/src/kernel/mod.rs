@@ -36,7 +36,7 @@ pub use reader::{GetError, ListError, Reader};
 pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, flatten, refusal, use_case_error};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
 pub use store::{BoxError, Constraint, StoreError};
-pub use sweep::{Sweep, Swept};
+pub use sweep::{Round, Sweep, SweepAll, Swept};
 pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Units, context};
 pub use unit_outcome::UnitOutcome;
 

@@ -11,4 +11,4 @@ pub use key_rotation::{AdvanceKeys, KeyRotation, KeyStep};
 pub use migrations::*;
 pub use ports::*;
 pub use schedule::*;
-pub use sweep::{SweepExpired, SweepIdempotencyKeys};
+pub use sweep::{SweepExpired, SweepIdempotencyKeys, UnfinishedSweep};

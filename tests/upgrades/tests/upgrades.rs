@@ -193,7 +193,7 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     unit.rollback().await?;
     check(ends.len() > waiting / 2, "they do not all end at once")?;
     let overdue =
-        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, 10_000).await?.len());
+        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, None, 10_000).await?.len());
     same(&(overdue(first - 1).await?, overdue(last).await?), &(0, waiting), "overdue orders")?;
 
     let ended = Service::start(fixture, Service::clock(last)?, store.clone()).await?;
