@@ -70,7 +70,8 @@ impl OrderQueries for MemoryStore {
     async fn list_overdue(&self, now: Timestamp, after: Option<Overdue>, limit: u32) -> Done<Vec<Overdue>> {
         let state = self.state();
         let timed = |order: &Order| order.expires_at.map(|expires_at| Overdue { expires_at, id: order.id });
-        let overdue = state.orders.rows().filter_map(timed).filter(|order| order.expires_at <= now);
+        let waiting = state.orders.rows().filter(|order| order.status() == OrderStatus::Pending);
+        let overdue = waiting.filter_map(timed).filter(|order| order.expires_at <= now);
         let mut found: Vec<_> = overdue.filter(|order| after.is_none_or(|after| after < *order)).collect();
         found.sort();
         found.truncate(limit as usize);

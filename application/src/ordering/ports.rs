@@ -148,7 +148,8 @@ pub const LINES_PER_PAGE: usize = 1_000;
 ///
 /// 1. A page has as many orders as fit: at most its limit, and at most [`LINES_PER_PAGE`] lines in total, but at least
 ///    one order. If more orders follow, the page says so, even if it has fewer orders than its limit.
-/// 2. An order is overdue if `expires_at` is `now` or before. Other orders are not listed as overdue.
+/// 2. An order is overdue if it waits for its payment and its `expires_at` is `now` or before. Other orders are not
+///    listed as overdue.
 /// 3. A list of overdue orders that goes on after an order has exactly those that follow it, also if that order is no
 ///    longer overdue.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]

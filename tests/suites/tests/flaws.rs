@@ -36,6 +36,12 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.reservation.keep", "expires_at = NULL", "quantity = 9"), "reservations", NO_EXPIRY),
     (flaw("ordering.order.list_overdue", "expires_at <= $1", "expires_at < $1"), "order_queries", OVERDUE),
     (flaw("ordering.order.list_overdue", "ORDER BY expires_at, id", "ORDER BY id"), "order_queries", OVERDUE),
+    (
+        flaw("ordering.order.list_overdue", "order_state NOT IN ('cancelled', 'expired')", "1 = 1"),
+        "order_queries",
+        OVERDUE,
+    ),
+    (flaw("ordering.order.list_overdue", "payment_state = 'none'", "1 = 1"), "order_queries", OVERDUE),
     (flaw("ordering.order.list_overdue_next", ", id) >", ", x'00') >"), "order_queries", GOES_ON),
     (flaw("ordering.order.list_overdue_next", "expires_at <= $1", "0 < $1"), "order_queries", GOES_ON),
     (flaw("ordering.order.count_open_lines", "expires_at > $2", "expires_at >= $2"), "orders", OPEN_LINES),

@@ -65,14 +65,18 @@ static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
     LINES.query("list", text, &[Kind::Uuids], &[])
 });
 
-/// The condition for NULL is that of the partial index, so that it is used.
+/// The condition for NULL is that of the partial index, so that it is used. An instance of an older release leaves
+/// `expires_at` as it is when an order ends, so the states count. They are not compared as in [`COUNT_OPEN_LINES`]:
+/// PostgreSQL would read the index of that statement, which has all orders that wait.
 static LIST_OVERDUE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT expires_at, id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        AND order_state NOT IN ('cancelled', 'expired') AND payment_state = 'none' \
         ORDER BY expires_at, id LIMIT $2";
     ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Time, Kind::Uuid])
 });
 static LIST_OVERDUE_NEXT: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT expires_at, id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        AND order_state NOT IN ('cancelled', 'expired') AND payment_state = 'none' \
         AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";
     let params = &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int];
     ORDERS.command("list_overdue_next", text, params, &[Kind::Time, Kind::Uuid])
