@@ -29,6 +29,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
     (
+        flaw("catalog.reservation.list_expired", "ORDER BY product_id, ", "ORDER BY "),
+        "reservations",
+        "a_limit_cuts_off_the_last_products",
+    ),
+    (
         flaw("catalog.reservation.keep", " AND state = 'active'", ""),
         "reservations",
         "only_active_reservations_are_kept",
