@@ -35,7 +35,7 @@ pub use precondition::{Precondition, Unmet};
 pub use reader::{GetError, ListError, Reader};
 pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, flatten, refusal, use_case_error};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
-pub use store::{BoxError, Constraint, StoreError};
+pub use store::{BoxError, Constraint, StoreError, max_writers};
 pub use sweep::{Round, Sweep, SweepAll, Swept};
 pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Units, context};
 pub use unit_outcome::UnitOutcome;
