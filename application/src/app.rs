@@ -6,7 +6,7 @@ use crate::{
     identity::{
         AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
     },
-    kernel::{Fingerprints, RateLimits, Runtime, Sweep},
+    kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
 };
@@ -64,7 +64,7 @@ impl App {
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let ordering = Ordering::new(&ports, policies.orders.clone());
-        let sweeps: Vec<Arc<dyn Sweep>> = vec![
+        let sweeps: Vec<Arc<dyn SweepAll>> = vec![
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),

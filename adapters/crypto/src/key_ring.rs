@@ -31,6 +31,13 @@ pub enum KeyRingError {
         /// Why the key cannot be opened.
         reason: SealError,
     },
+    /// The previous secret has sealed a key. A next key would have the current secret, and an instance that knows only
+    /// the previous one could then no longer read the keys.
+    #[error("key {id} of this store is sealed with the previous secret: run `skep keys reseal` first")]
+    PreviousSecret {
+        /// The id of the stored key.
+        id: String,
+    },
     /// No key could be generated, because there is no randomness.
     #[error("no {} key could be generated", purpose.name())]
     Generate {
@@ -86,14 +93,23 @@ impl KeyRing {
     /// whether it was stored. [`AdvanceKeys`](skep_application::operations::AdvanceKeys) activates it later.
     ///
     /// # Errors
-    /// [`KeyRingError`]. Nothing is added to a store that belongs to another secret.
+    /// [`KeyRingError`]. Nothing is added to a store that belongs to another secret, or in which a key has to be sealed
+    /// again ([`KeyRing::reseal`]).
     pub async fn add_next_key(
         keys: &dyn InstanceKeys,
         secrets: &InstanceSecrets,
         runtime: &Runtime,
     ) -> Result<bool, KeyRingError> {
+        let stored = keys.list_keys().await?;
         // A key of another secret would stop every instance.
-        Self::open(keys.list_keys().await?, secrets)?;
+        Self::open(stored.clone(), secrets)?;
+        for key in stored {
+            match secrets.has_sealed_now(&key.sealed) {
+                Ok(true) => {}
+                Ok(false) => return Err(KeyRingError::PreviousSecret { id: key.id }),
+                Err(reason) => return Err(KeyRingError::Unusable { id: key.id, reason }),
+            }
+        }
         let next = new_key(KeyPurpose::AccessTokens, KeyState::Next, secrets, runtime)?;
         Ok(keys.insert_key(&next).await?)
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use skep_application::{
     kernel::{Page, PageRequest, Scope, StoreError},
     ordering::{
-        LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView,
+        LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView, Overdue,
         constraints::{ORDER_ID, ORDER_LINE, ORDER_NUMBER},
     },
 };
@@ -67,12 +67,14 @@ impl OrderQueries for MemoryStore {
         let rows = state.orders.rows().filter(|order| scope.admits(order.customer_id)).map(OrderView::from);
         Ok(page(rows, OrderView::position, direction, request, LINES_PER_PAGE, |order| order.lines.len()))
     }
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Done<Vec<OrderId>> {
+    async fn list_overdue(&self, now: Timestamp, after: Option<Overdue>, limit: u32) -> Done<Vec<Overdue>> {
         let state = self.state();
-        let overdue = |order: &Order| order.expires_at.filter(|end| *end <= now).map(|end| (end, order.id));
-        let mut found: Vec<_> = state.orders.rows().filter_map(overdue).collect();
+        let timed = |order: &Order| order.expires_at.map(|expires_at| Overdue { expires_at, id: order.id });
+        let waiting = state.orders.rows().filter(|order| order.status() == OrderStatus::Pending);
+        let overdue = waiting.filter_map(timed).filter(|order| order.expires_at <= now);
+        let mut found: Vec<_> = overdue.filter(|order| after.is_none_or(|after| after < *order)).collect();
         found.sort();
         found.truncate(limit as usize);
-        Ok(found.into_iter().map(|(_, id)| id).collect())
+        Ok(found)
     }
 }

@@ -16,7 +16,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{
-    kernel::{Clock, Key, StoreError, TxMode, Units},
+    kernel::{Clock, Key, StoreError, TxMode, Units, max_writers},
     operations::{MigrationError, Schedule, StoreHealth},
 };
 use std::{sync::Arc, time::Duration};
@@ -108,7 +108,7 @@ impl MongoStore {
 fn writers(connections: u32) -> usize {
     match connections {
         0 => Semaphore::MAX_PERMITS,
-        _ => usize::try_from((connections - connections / 4).min(connections - 1).max(1)).unwrap_or(1),
+        _ => max_writers(usize::try_from(connections).unwrap_or(usize::MAX)).min(Semaphore::MAX_PERMITS),
     }
 }
 

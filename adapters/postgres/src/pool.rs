@@ -9,7 +9,7 @@ use crate::{
     fault::{Fault, Link, Meaning, is_passing},
     options::{PostgresOptions, Server},
 };
-use skep_application::kernel::TxMode;
+use skep_application::kernel::{TxMode, max_writers};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use std::{
     collections::VecDeque,
@@ -41,8 +41,6 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of units of work that open connections at the same time. Others reuse the connections that these return.
 /// In a rush on an empty pool, one password hash per connection would take longer than the units themselves.
 const OPENING_AT_ONCE: usize = 4;
-/// One connection in this many is kept for reads, so that reads go on while changes wait for each other's rows.
-const KEPT_FOR_READS: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
@@ -127,7 +125,7 @@ impl Drop for Pending<'_> {
 impl Pool {
     pub(crate) fn new(options: &PostgresOptions, server: &Server) -> Self {
         let max = usize::try_from(options.max_connections.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let max_writers = (max - max / KEPT_FOR_READS).min(max.saturating_sub(1)).max(1);
+        let max_writers = max_writers(max);
         Self(Arc::new(Shared {
             connect: server.for_units.clone(),
             address: server.address.clone(),

@@ -10,6 +10,7 @@ pub mod constraints;
 mod create_category;
 mod create_product;
 mod delete_category;
+mod expired;
 mod move_category;
 mod ports;
 mod product_fields;
@@ -24,6 +25,7 @@ pub use change_product::{ChangeProduct, ChangeProductCommand, ChangeProductError
 pub use create_category::{CategoryTooDeep, CreateCategory, CreateCategoryCommand, CreateCategoryError};
 pub use create_product::{CreateProduct, CreateProductCommand, CreateProductError};
 pub use delete_category::{CategoryHasChildren, DeleteCategory, DeleteCategoryCommand, DeleteCategoryError};
+pub(crate) use expired::list_expired;
 pub use move_category::{CategoryCycle, MoveCategory, MoveCategoryCommand, MoveCategoryError};
 pub use ports::*;
 pub use product_fields::{MoneyInput, SkuTaken};

@@ -51,7 +51,7 @@ pub trait ProductRepository: Send {
     async fn save(&mut self, product: &Product) -> Result<Version, StoreError>;
 }
 
-/// The greatest number of expired reservations that one command reads and ends.
+/// The greatest number of expired reservations of a product that one command reads and ends.
 pub const EXPIRED_AT_ONCE: u32 = 1_000;
 
 /// Reads and writes stock levels, reservations and the ledger inside a unit of work. Ordering uses it, too.
@@ -65,6 +65,8 @@ pub const EXPIRED_AT_ONCE: u32 = 1_000;
 ///    product: a product then stays as it was read until the unit ends.
 /// 5. Clause 1 also protects the reservations of these products, if each unit finds the level before it lists the
 ///    reservations that it ends or keeps.
+/// 6. Expired reservations are listed in ascending order of their products. So a limit cuts off the last products, and
+///    the list has all reservations of the products before the last one in it.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StockRepository: Send {
@@ -83,7 +85,7 @@ pub trait StockRepository: Send {
     async fn insert_reservations(&mut self, reservations: &[Reservation]) -> Result<(), StoreError>;
     /// The reservations of an order, by product.
     async fn list_reservations(&mut self, order: OrderId) -> Result<Vec<Reservation>, StoreError>;
-    /// At most `limit` active reservations of these products that expired at or before `now`, by product.
+    /// At most `limit` active reservations of these products that expired at or before `now`.
     async fn list_expired(
         &mut self,
         ids: &[ProductId],

@@ -1,14 +1,14 @@
 //! Setting the pieces of a product that are on hand, after a count.
 
-use super::{CatalogTx, EXPIRED_AT_ONCE, StockView, on_sale, product_fields};
+use super::{CatalogTx, StockView, list_expired, on_sale, product_fields};
 use crate::kernel::{
     Authorized, Call, Command, Denied, Guarded, Invalid, KeyReused, NotFound, Precondition, StoreError, Unmet, refusal,
     use_case_error,
 };
 use skep_domain::{
     access::Resource,
-    catalog::{Product, Reservation, StockChanges, StockLevel, StockRefusal, actions, events::StockAdjusted},
-    shared::{Action, MovementId, ProductId, Timestamp},
+    catalog::{Product, StockChanges, StockLevel, StockRefusal, actions, events::StockAdjusted},
+    shared::{Action, MovementId, ProductId},
 };
 
 /// The counted pieces of a product.
@@ -102,7 +102,10 @@ impl Command for SetStock {
         on_sale(&target.product)?;
         plan.precondition.require(target.level.version)?;
         let count = plan.on_hand.map_err(invalid)?;
-        let expired = list_expired(unit, &target.level, now).await?;
+        let expired = match target.level.reserved {
+            0 => vec![],
+            _ => list_expired(unit.stock(), &[plan.product_id], now).await?,
+        };
         let mut hidden = expired.iter().map(|reservation| reservation.quantity).sum();
         let mut freed = StockChanges::default();
         if count < target.level.reserved {
@@ -127,18 +130,6 @@ impl Command for SetStock {
         }
         Ok(StockView::of(&target.level, hidden, target.product.is_on_sale()))
     }
-}
-
-/// The reservations of this level that have expired but have not ended yet.
-async fn list_expired(
-    unit: &mut dyn CatalogTx,
-    level: &StockLevel,
-    now: Timestamp,
-) -> Result<Vec<Reservation>, StoreError> {
-    if level.reserved == 0 {
-        return Ok(vec![]);
-    }
-    unit.stock().list_expired(&[level.product_id], now, EXPIRED_AT_ONCE).await
 }
 
 fn invalid(refusal: StockRefusal) -> Invalid {

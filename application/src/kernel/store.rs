@@ -52,6 +52,13 @@ impl StoreError {
     }
 }
 
+/// The greatest number of units of work that write at the same time on a pool with this many connections: three quarters
+/// of them, but at least one and, on a small pool, all but one. So reads go on while changes wait for each other's rows.
+#[must_use]
+pub fn max_writers(connections: usize) -> usize {
+    (connections - connections / 4).min(connections.saturating_sub(1)).max(1)
+}
+
 /// A uniqueness rule or a reference of the schema, with the name that its index or key has in every store. The
 /// `constraints` module of a context declares its rules. [`crate::constraints`] lists all uniqueness rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,6 +113,13 @@ mod tests {
         ] {
             assert_eq!(IDEMPOTENCY_KEY.refused::<GetError>(NotFound("key"))(error).code(), code);
         }
+    }
+
+    #[test]
+    fn a_quarter_of_the_connections_is_kept_for_reads_and_at_least_one_writer_goes_on() {
+        let pools = [0, 1, 2, 3, 4, 5, 8, 32, 1_000];
+        assert_eq!(pools.map(max_writers), [1, 1, 1, 2, 3, 4, 6, 24, 750]);
+        assert_eq!(max_writers(usize::MAX), usize::MAX - usize::MAX / 4);
     }
 
     #[test]

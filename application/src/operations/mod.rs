@@ -12,5 +12,5 @@ pub use key_rotation::{AdvanceKeys, KeyRotation, KeyStep};
 pub use migrations::*;
 pub use ports::*;
 pub use schedule::*;
-pub use sweep::{SweepExpired, SweepIdempotencyKeys};
+pub use sweep::{SweepExpired, SweepIdempotencyKeys, UnfinishedSweep};
 pub use sweep_events::{EventPolicy, SweepEvents};

@@ -1,6 +1,6 @@
 //! Ending and deleting what has expired.
 
-use crate::kernel::{Attempt, Begin, Runtime, StoreError, Sweep, Swept, TxMode, UnitOfWork, run};
+use crate::kernel::{Attempt, Begin, Round, Runtime, StoreError, Sweep, SweepAll, Swept, TxMode, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::Timestamp;
 use std::sync::Arc;
@@ -10,14 +10,24 @@ const BATCH: u32 = 500;
 
 /// Deletes or ends the expired rows of all contexts.
 pub struct SweepExpired {
-    sweeps: Vec<Arc<dyn Sweep>>,
+    sweeps: Vec<Arc<dyn SweepAll>>,
     runtime: Runtime,
+}
+
+/// Not all that has expired was ended or deleted.
+#[derive(Debug, thiserror::Error)]
+#[error("could not end all that has expired")]
+pub struct UnfinishedSweep {
+    /// The rows that were ended or deleted.
+    pub swept: Swept,
+    /// The first error.
+    pub source: StoreError,
 }
 
 impl SweepExpired {
     /// Sweeps these kinds of rows.
     #[must_use]
-    pub fn new(sweeps: Vec<Arc<dyn Sweep>>, runtime: Runtime) -> Self {
+    pub fn new(sweeps: Vec<Arc<dyn SweepAll>>, runtime: Runtime) -> Self {
         Self { sweeps, runtime }
     }
 
@@ -25,23 +35,26 @@ impl SweepExpired {
     ///
     /// # Errors
     /// The first error of the store. The other kinds are still swept, and what was done stays done.
-    pub async fn execute(&self) -> Result<Swept, StoreError> {
+    pub async fn execute(&self) -> Result<Swept, UnfinishedSweep> {
+        self.execute_until(&|| false).await
+    }
+
+    /// Works as [`SweepExpired::execute`] does, but begins no further batch or row once `stopped` returns true. That is
+    /// no error.
+    ///
+    /// # Errors
+    /// Those of [`SweepExpired::execute`].
+    pub async fn execute_until(&self, stopped: &(dyn Fn() -> bool + Send + Sync)) -> Result<Swept, UnfinishedSweep> {
         let mut swept = Swept::default();
         let mut failed = Ok(());
         for sweep in &self.sweeps {
-            failed = failed.and(self.sweep(&**sweep, &mut swept).await);
+            let mut round = Round::new(&self.runtime, BATCH, stopped);
+            failed = failed.and(sweep.sweep_all(&mut round).await);
+            swept.add(sweep.name(), round.swept);
         }
-        failed.map(|()| swept)
-    }
-
-    async fn sweep(&self, sweep: &dyn Sweep, swept: &mut Swept) -> Result<(), StoreError> {
-        let now = self.runtime.clock.now();
-        loop {
-            let rows = run(&self.runtime, None, |attempt| sweep.batch(attempt, now, BATCH)).await?;
-            swept.add(sweep.name(), rows);
-            if rows < u64::from(BATCH) {
-                return Ok(());
-            }
+        match failed {
+            Ok(()) => Ok(swept),
+            Err(source) => Err(UnfinishedSweep { swept, source }),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::{OrderQueries, OrderingTx, held_stock};
 use crate::kernel::{
-    Actor, Attempt, Authorized, Call, Command, Commands, Denied, KeyReused, NotFound, StoreError, Sweep, UseCase,
+    Actor, Authorized, Call, Command, Commands, Denied, KeyReused, NotFound, Round, StoreError, SweepAll, UseCase,
     use_case_error,
 };
 use async_trait::async_trait;
 use skep_domain::{
     catalog::StockChanges,
     ordering::{Order, actions, events::OrderExpired},
-    shared::{Action, OrderId, Timestamp},
+    shared::{Action, OrderId},
 };
 use std::sync::Arc;
 
@@ -76,22 +76,62 @@ impl ExpireOrders {
 }
 
 #[async_trait]
-impl Sweep for ExpireOrders {
+impl SweepAll for ExpireOrders {
     fn name(&self) -> &'static str {
         "unpaid orders"
     }
 
-    /// An order that cannot be ended does not keep the others from being ended.
-    async fn batch(&self, _: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let (actor, mut ended, mut failed) = (Actor::system("sweep"), 0, Ok(()));
-        for order in self.orders.list_overdue(now, limit).await? {
-            match self.expire_order.execute(&actor, order).await {
-                Ok(expired) => ended += u64::from(expired),
-                Err(ExpireOrderError::Store(error)) => failed = failed.and(Err(error)),
-                Err(refusal) => failed = failed.and(Err(StoreError::Corrupt(refusal.into()))),
+    /// Goes through all overdue orders once, so that those that cannot be ended never fill a batch again. A store that
+    /// does not work ends the round.
+    async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
+        let (actor, mut last, mut failed) = (Actor::system("sweep"), None, Ok(()));
+        loop {
+            let overdue = match self.orders.list_overdue(round.now, last, round.limit).await {
+                Ok(overdue) => overdue,
+                Err(error) => return failed.and(Err(error)),
+            };
+            for order in &overdue {
+                if round.is_stopped() {
+                    return failed;
+                }
+                match self.expire_order.execute(&actor, order.id).await {
+                    Ok(expired) => round.swept += u64::from(expired),
+                    Err(error) => {
+                        let stops = !concerns_one_order(&error);
+                        failed = failed.and(Err(store_error(error)));
+                        if stops {
+                            return failed;
+                        }
+                    }
+                }
             }
+            // Fewer than were asked for: there are no others. The number that was ended says nothing, because another
+            // instance may have ended the others.
+            if overdue.len() < round.limit as usize {
+                return failed;
+            }
+            last = overdue.last().copied();
         }
-        failed.map(|()| ended)
+    }
+}
+
+/// Whether the next order may succeed. After an order that others have locked for too long, it may; if the store does
+/// not answer or is full, it cannot.
+fn concerns_one_order(error: &ExpireOrderError) -> bool {
+    use StoreError::{Full, OutcomeUnknown, Retry, Stale, Unavailable};
+    match error {
+        ExpireOrderError::Store(Unavailable(cause)) => {
+            matches!(cause.downcast_ref(), Some(ExpireOrderError::Store(Retry(_) | Stale)))
+        }
+        ExpireOrderError::Store(OutcomeUnknown(_) | Full(_)) => false,
+        _ => true,
+    }
+}
+
+fn store_error(error: ExpireOrderError) -> StoreError {
+    match error {
+        ExpireOrderError::Store(error) => error,
+        refusal => StoreError::Corrupt(refusal.into()),
     }
 }
 

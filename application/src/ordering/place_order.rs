@@ -3,7 +3,7 @@
 
 use super::{OrderPolicy, OrderView, OrderingTx, constraints};
 use crate::{
-    catalog::EXPIRED_AT_ONCE,
+    catalog::list_expired,
     kernel::{
         Authorized, Call, Command, Denied, FieldError, Invalid, KeyReused, StoreError, account, refusal, use_case_error,
     },
@@ -170,12 +170,8 @@ async fn reserve(
     authorized: &Authorized<'_, UserId>,
 ) -> Result<StockChanges, PlaceOrderError> {
     let lines: Vec<_> = order.lines.iter().map(|line| (line.product_id, line.quantity)).collect();
-    let mut short: Vec<_> = shortages(&levels, &lines).into_iter().map(|shortage| shortage.product_id).collect();
-    short.sort();
-    let expired = match short[..] {
-        [] => vec![],
-        _ => unit.stock().list_expired(&short, authorized.now(), EXPIRED_AT_ONCE).await?,
-    };
+    let short: Vec<_> = shortages(&levels, &lines).into_iter().map(|shortage| shortage.product_id).collect();
+    let expired = list_expired(unit.stock(), &short, authorized.now()).await?;
     let claim = Claim { order_id: order.id, lines: &lines, expires_at: order.expires_at };
     let reserved = StockChanges::reserve(levels, expired, claim, authorized.now(), &mut || authorized.new_id());
     Ok(reserved.map_err(|short| insufficient(&short.0, basket))?)

@@ -132,6 +132,15 @@ impl OrderView {
     }
 }
 
+/// An order that was not paid in time. Those that have been overdue for longest come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Overdue {
+    /// When its time to pay was over.
+    pub expires_at: Timestamp,
+    /// Its id, which decides if several orders have the same time.
+    pub id: OrderId,
+}
+
 /// The greatest number of lines on one page of orders. One order can have as many.
 pub const LINES_PER_PAGE: usize = 1_000;
 
@@ -139,7 +148,10 @@ pub const LINES_PER_PAGE: usize = 1_000;
 ///
 /// 1. A page has as many orders as fit: at most its limit, and at most [`LINES_PER_PAGE`] lines in total, but at least
 ///    one order. If more orders follow, the page says so, even if it has fewer orders than its limit.
-/// 2. An order is overdue if `expires_at` is `now` or before. Other orders are not listed as overdue.
+/// 2. An order is overdue if it waits for its payment and its `expires_at` is `now` or before. Other orders are not
+///    listed as overdue.
+/// 3. A list of overdue orders that goes on after an order has exactly those that follow it, also if that order is no
+///    longer overdue.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait OrderQueries: Send + Sync {
@@ -153,7 +165,12 @@ pub trait OrderQueries: Send + Sync {
         direction: Direction,
         page: &PageRequest,
     ) -> Result<Page<OrderView>, StoreError>;
-    /// The ids of at most `limit` overdue orders, those first that have been overdue for longest. Reads no other
-    /// orders.
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError>;
+    /// At most `limit` overdue orders in their order ([`Overdue`]), those that follow `after` if it is given. Reads no
+    /// other orders.
+    async fn list_overdue(
+        &self,
+        now: Timestamp,
+        after: Option<Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError>;
 }

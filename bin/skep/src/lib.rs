@@ -1,5 +1,6 @@
 //! Skep as a program: configuration, the choice of adapters, and the commands. No other crate knows all adapters.
 
+mod background;
 mod causes;
 mod check;
 pub mod commands;

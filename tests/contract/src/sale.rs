@@ -7,8 +7,8 @@ use crate::{
 };
 use skep_application::{
     kernel::{
-        Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Precondition, Runtime,
-        StoreError, Sweep as _, UseCase, run,
+        Actor, Begin, Commands, IdempotencyClaim, IdempotencyKey, InvalidIdempotencyKey, Precondition, Round, Runtime,
+        StoreError, SweepAll as _, UseCase,
     },
     ordering::{
         CancelOrder, CancelOrderCommand, ConfirmPayment, ConfirmPaymentCommand, ConfirmPaymentError, ExpireOrders,
@@ -94,8 +94,9 @@ impl Shop {
 
     /// Ends the overdue orders that `orders` finds, and returns how many.
     pub(crate) async fn sweep(&self, orders: Arc<dyn OrderQueries>) -> Result<u64, StoreError> {
-        let (sweep, now) = (ExpireOrders::new(orders, &self.commands), self.runtime.clock.now());
-        run(&self.runtime, None, |attempt| sweep.batch(attempt, now, 100)).await
+        let mut round = Round::new(&self.runtime, 100, &|| false);
+        ExpireOrders::new(orders, &self.commands).sweep_all(&mut round).await?;
+        Ok(round.swept)
     }
 }
 

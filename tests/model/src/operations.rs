@@ -52,7 +52,8 @@ impl Commands for SweepExpired {
     }
 
     async fn execute(self, app: &App, _actor: &Actor, _key: Option<&IdempotencyKey>) -> Outcome<Swept> {
-        app.sweep_expired.execute().await.map(Swept).map_err(crate::call::Failure::of)
+        let swept = app.sweep_expired.execute().await;
+        swept.map(Swept).map_err(|unfinished| crate::call::Failure::of(unfinished.source))
     }
 
     fn step(&self, model: &mut Model, now: &Now<'_>) -> Outcome<Swept> {

@@ -32,6 +32,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
     (
+        flaw("catalog.reservation.list_expired", "ORDER BY product_id, ", "ORDER BY "),
+        "reservations",
+        "a_limit_cuts_off_the_last_products",
+    ),
+    (
         flaw("catalog.reservation.keep", " AND state = 'active'", ""),
         "reservations",
         "only_active_reservations_are_kept",
@@ -39,6 +44,14 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("catalog.reservation.keep", "expires_at = NULL", "quantity = 9"), "reservations", NO_EXPIRY),
     (flaw("ordering.order.list_overdue", "expires_at <= $1", "expires_at < $1"), "order_queries", OVERDUE),
     (flaw("ordering.order.list_overdue", "ORDER BY expires_at, id", "ORDER BY id"), "order_queries", OVERDUE),
+    (
+        flaw("ordering.order.list_overdue", "order_state NOT IN ('cancelled', 'expired')", "1 = 1"),
+        "order_queries",
+        OVERDUE,
+    ),
+    (flaw("ordering.order.list_overdue", "payment_state = 'none'", "1 = 1"), "order_queries", OVERDUE),
+    (flaw("ordering.order.list_overdue_next", ", id) >", ", x'00') >"), "order_queries", GOES_ON),
+    (flaw("ordering.order.list_overdue_next", "expires_at <= $1", "0 < $1"), "order_queries", GOES_ON),
     (flaw("ordering.order.count_open_lines", "expires_at > $2", "expires_at >= $2"), "orders", OPEN_LINES),
     (flaw("ordering.order.count_open_lines", "expires_at IS NULL OR ", ""), "orders", OPEN_LINES),
     (flaw("ordering.order.count_open_lines", "payment_state = 'none'", "1 = 1"), "orders", OPEN_LINES),
@@ -67,6 +80,7 @@ const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
 const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
+const GOES_ON: &str = "a_list_of_overdue_orders_goes_on_after_an_order";
 const KNOWN: &str = "known_networks";
 const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";

@@ -4,7 +4,7 @@
 //! If the address of a store's server is not set, the store is ignored, with the reason. If `SKEP_REQUIRE_STORES` has
 //! its name, it fails.
 
-use bson::doc;
+use bson::{Document, doc};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
@@ -52,6 +52,12 @@ const ON_FIXTURES: &[(&str, OnFixture)] = &[
         Box::pin(takes_later_steps_and_reverts_them(database, fixture))
     }),
 ];
+
+/// Steps that are one transaction on SQL, but can be interrupted on MongoDB.
+const ON_MONGODB: &[(&str, OnFixture)] =
+    &[("goes_on_with_waiting_orders_after_an_interruption", |database, fixture| {
+        Box::pin(goes_on_with_waiting_orders_after_an_interruption(database, fixture))
+    })];
 
 const TABLES: &[&str] = &[
     "users",
@@ -198,7 +204,7 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     unit.rollback().await?;
     check(ends.len() > waiting / 2, "they do not all end at once")?;
     let overdue =
-        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, 10_000).await?.len());
+        async |millis| Ok::<_, Failure>(store.list_overdue(Timestamp::from_millis(millis)?, None, 10_000).await?.len());
     same(&(overdue(first - 1).await?, overdue(last).await?), &(0, waiting), "overdue orders")?;
 
     let ended = Service::start(fixture, Service::clock(last)?, store.clone()).await?;
@@ -218,6 +224,47 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
         &0,
         "expired orders",
     )
+}
+
+/// More waiting orders than one command of the step has, each with two reservations. An interrupted step has given the
+/// first order its time, but only one of its reservations.
+async fn goes_on_with_waiting_orders_after_an_interruption(
+    database: &Database,
+    fixture: &Fixture,
+) -> Result<(), Failure> {
+    database.load(fixture).await?;
+    let Database::Mongodb(client, _, name) = database else { return Err(Failure::new("not a MongoDB")) };
+    let [orders, reservations] = ["orders", "reservations"].map(|of| client.database(name).collection::<Document>(of));
+    let found = |kind: &str| Failure::new(format!("the fixture has no {kind}"));
+    let waiting = doc! { "order_state": "open", "payment_state": "none" };
+    let order = orders.find_one(waiting).await?.ok_or_else(|| found("waiting order"))?;
+    let active = doc! { "order_id": order.get("_id"), "state": "active" };
+    let reservation = reservations.find_one(active).await?.ok_or_else(|| found("active reservation"))?;
+    let id = |number: u32| bson::Uuid::from_bytes(u128::from(number).to_be_bytes());
+    let (mut copies, mut held) = (vec![], vec![]);
+    for number in 0..1_100 {
+        let mut copy = order.clone();
+        copy.extend(doc! { "_id": id(number), "number": format!("copy {number}") });
+        copies.push(copy);
+        for place in [2 * number, 2 * number + 1] {
+            let mut copy = reservation.clone();
+            copy.extend(doc! { "_id": id(place), "order_id": id(number) });
+            held.push(copy);
+        }
+    }
+    let [of_order, of_reservation] = [1_000, 2_000].map(bson::DateTime::from_millis);
+    copies[0].insert("expires_at", of_order);
+    // Another time than that of the order shows that the step leaves it as it is.
+    held[0].insert("expires_at", of_reservation);
+    orders.insert_many(copies).await?;
+    reservations.insert_many(held).await?;
+
+    database.migrated(Service::clock(fixture.manifest()?.made_at)?, None).await?;
+    let ids: Vec<_> = (0..2_200).map(id).collect();
+    let number = async |filter| database.number("", "reservations", filter).await;
+    same(&number(doc! { "_id": { "$in": ids }, "expires_at": { "$type": "date" } }).await?, &2_200, "with a time")?;
+    same(&number(doc! { "_id": id(0), "expires_at": of_reservation }).await?, &1, "the first reservation as it was")?;
+    same(&number(doc! { "_id": id(1), "expires_at": of_order }).await?, &1, "the second one with the time")
 }
 
 async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> Result<(), Failure> {
@@ -433,7 +480,8 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
             trials.push(trial(format!("{store}::{name}"), kind, server.clone(), *body));
         }
         for (release, fixture) in Fixture::all(kind).map_err(|failure| failure.to_string())? {
-            for (name, body) in ON_FIXTURES {
+            let of_kind = if kind == Kind::Mongodb { ON_MONGODB } else { &[] };
+            for (name, body) in ON_FIXTURES.iter().chain(of_kind) {
                 let fixture = fixture.clone();
                 let name = format!("{store}::{release}::{name}");
                 trials.push(trial(name, kind, server.clone(), move |database| {

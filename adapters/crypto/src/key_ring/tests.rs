@@ -181,14 +181,27 @@ async fn keys_survive_the_replacement_of_the_secret() {
     let both = InstanceSecrets::new(other(), Some(current()));
     assert!(agree(&before, &KeyRing::load_or_create(&keys, &both, &runtime).await.unwrap()));
     assert_eq!(keys.list_keys().await.unwrap(), stored, "a start seals nothing again");
-    assert!(KeyRing::add_next_key(&keys, &both, &runtime).await.unwrap());
-    assert!(KeyRing::open(keys.list_keys().await.unwrap(), &secret()).is_err(), "new keys have the new secret");
-
-    assert_eq!(KeyRing::reseal(&keys, &both).await.unwrap(), 3, "all but the new one");
+    assert_eq!(KeyRing::reseal(&keys, &both).await.unwrap(), 3);
     assert_eq!(KeyRing::reseal(&keys, &both).await.unwrap(), 0);
     let after = KeyRing::open(keys.list_keys().await.unwrap(), &other_secret()).unwrap();
     assert_eq!(after.cursor_key(), before.cursor_key());
     assert!(KeyRing::open(keys.list_keys().await.unwrap(), &secret()).is_err(), "the old secret opens nothing");
+}
+
+#[tokio::test]
+async fn no_next_key_is_added_while_a_key_is_sealed_with_the_previous_secret() {
+    let (keys, runtime) = (MemoryKeys::default(), runtime());
+    KeyRing::load_or_create(&keys, &secret(), &runtime).await.unwrap();
+    let stored = keys.list_keys().await.unwrap();
+    let both = InstanceSecrets::new(other(), Some(current()));
+    let refused = KeyRing::add_next_key(&keys, &both, &runtime).await.unwrap_err();
+    assert!(matches!(&refused, KeyRingError::PreviousSecret { id } if *id == stored[0].id));
+    assert!(refused.to_string().contains("skep keys reseal"));
+    // An instance that has only the previous secret still reads the keys.
+    assert!(KeyRing::open(keys.list_keys().await.unwrap(), &secret()).is_ok());
+
+    KeyRing::reseal(&keys, &both).await.unwrap();
+    assert!(KeyRing::add_next_key(&keys, &both, &runtime).await.unwrap());
 }
 
 #[tokio::test]

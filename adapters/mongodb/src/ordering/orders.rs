@@ -11,7 +11,7 @@ use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     kernel::{Page, PageRequest, Position, Scope, SortValue, StoreError},
-    ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView, constraints::ORDER_LINE},
+    ordering::{LINES_PER_PAGE, OrderQueries, OrderRepository, OrderView, Overdue, constraints::ORDER_LINE},
 };
 use skep_domain::{
     catalog::Sku,
@@ -127,18 +127,19 @@ impl Record for OrderDoc {
     }
 }
 
-/// The id of an order.
+/// The place of an order among those that are overdue.
 #[derive(Deserialize)]
-struct IdDoc {
+struct OverdueDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
+    expires_at: DateTime,
 }
 
-impl Record for IdDoc {
+impl Record for OverdueDoc {
     const COLLECTION: &'static str = OrderDoc::COLLECTION;
-    type Entity = OrderId;
-    fn read(self) -> Result<OrderId, Unreadable> {
-        Ok(OrderId::new(self.id.to_uuid_1()))
+    type Entity = Overdue;
+    fn read(self) -> Result<Overdue, Unreadable> {
+        Ok(Overdue { expires_at: time(self.expires_at)?, id: OrderId::new(self.id.to_uuid_1()) })
     }
 }
 
@@ -269,10 +270,21 @@ impl OrderQueries for MongoStore {
         Ok(Page { items, next: heads.next, total })
     }
 
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        let mut overdue = unpaid();
-        overdue.insert("expires_at", doc! { "$lte": date(now) });
-        let query = Query::of(overdue).by(doc! { "expires_at": 1, "_id": 1 }).at_most(limit).only(&[]);
-        self.read().await?.find::<IdDoc>(query).await
+    async fn list_overdue(
+        &self,
+        now: Timestamp,
+        after: Option<Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let (mut overdue, mut times) = (unpaid(), doc! { "$lte": date(now) });
+        if let Some(after) = after {
+            // The bound of the index, and among the orders of this time those that follow.
+            let (end, id) = (date(after.expires_at), record::id(after.id.uuid()));
+            times.insert("$gte", end);
+            overdue.insert("$or", vec![doc! { "expires_at": { "$gt": end } }, doc! { "_id": { "$gt": id } }]);
+        }
+        overdue.insert("expires_at", times);
+        let query = Query::of(overdue).by(doc! { "expires_at": 1, "_id": 1 }).at_most(limit).only(&["expires_at"]);
+        self.read().await?.find::<OverdueDoc>(query).await
     }
 }

@@ -26,6 +26,8 @@ const EXPIRY: Index = partial("reservations_expiry_idx", &["expires_at", "produc
 const BY_PRODUCT: Index = partial("reservations_expires_at_idx", &["product_id", "expires_at", "_id"], active);
 
 const DAY: i64 = 86_400_000;
+/// The most orders whose time one command copies to their reservations.
+const ORDERS_AT_ONCE: i64 = 500;
 
 fn active() -> Document {
     doc! { "state": ReservationState::Active.name() }
@@ -43,7 +45,7 @@ fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
         waiting.insert("expires_at", doc! { "$exists": false });
         let update = doc! { "q": waiting, "u": [{ "$set": { "expires_at": end } }], "multi": true };
         schema.command(doc! { "update": "orders", "updates": [update] }).await?;
-        schema.command(copy_to_reservations()).await?;
+        copy_to_reservations(schema).await?;
         schema.drop_index("reservations", BY_PRODUCT.name).await?;
         schema.create_index("reservations", EXPIRY).await?;
         schema.create_index("orders", OVERDUE).await?;
@@ -51,26 +53,56 @@ fn expire<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
     })
 }
 
-/// Gives the active reservations of each waiting order its time.
-fn copy_to_reservations() -> Document {
-    let mut waiting = unpaid();
-    waiting.insert("expires_at", doc! { "$type": "date" });
+/// Gives the active reservations of each waiting order its time. A command has at most [`ORDERS_AT_ONCE`] orders and
+/// leaves out the reservations that have a time. So no command takes long, and a step that was interrupted goes on.
+async fn copy_to_reservations(schema: &mut MongoSchema<'_>) -> Result<(), StoreError> {
+    let mut from = Bson::MinKey;
+    loop {
+        let mut waiting = unpaid();
+        waiting.insert("expires_at", doc! { "$type": "date" });
+        waiting.insert("_id", doc! { "$gt": from.clone() });
+        let last = doc! {
+            "find": "orders", "filter": waiting.clone(), "projection": { "_id": 1 }, "sort": { "_id": 1 },
+            "skip": ORDERS_AT_ONCE - 1, "limit": 1,
+        };
+        let last = first_id(&schema.command(last).await?)?;
+        let to = last.clone().unwrap_or(Bson::MaxKey);
+        waiting.insert("_id", doc! { "$gt": from, "$lte": to });
+        schema.command(copy_of(waiting)).await?;
+        match last {
+            Some(last) => from = last,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// The command that copies the time of these orders.
+fn copy_of(orders: Document) -> Document {
+    let mut without_time = active();
+    without_time.insert("expires_at", Bson::Null);
     let of_order = doc! {
         "from": "reservations", "localField": "_id", "foreignField": "order_id", "as": "reservation",
-        "pipeline": [{ "$match": active() }, { "$project": { "_id": 1 } }],
+        "pipeline": [{ "$match": without_time }, { "$project": { "_id": 1 } }],
     };
     let merge = doc! {
         "into": "reservations", "on": "_id", "whenNotMatched": "discard",
         "whenMatched": [{ "$set": { "expires_at": "$$new.expires_at" } }],
     };
     let pipeline = vec![
-        doc! { "$match": waiting },
+        doc! { "$match": orders },
         doc! { "$lookup": of_order },
         doc! { "$unwind": "$reservation" },
         doc! { "$project": { "_id": "$reservation._id", "expires_at": 1 } },
         doc! { "$merge": merge },
     ];
     doc! { "aggregate": "orders", "pipeline": pipeline, "cursor": {} }
+}
+
+/// The id of the first document that a `find` has found.
+fn first_id(answer: &Document) -> Result<Option<Bson>, StoreError> {
+    let found = answer.get_document("cursor").and_then(|cursor| cursor.get_array("firstBatch"));
+    let found = found.map_err(|error| StoreError::Corrupt(error.into()))?;
+    Ok(found.first().and_then(Bson::as_document).and_then(|order| order.get("_id")).cloned())
 }
 
 /// The status `expired` and the expiry of orders are lost.

@@ -11,7 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     kernel::{Constraint, Page, PageRequest, Scope, StoreError},
-    ordering::{OrderQueries, OrderRepository, OrderView, constraints},
+    ordering::{OrderQueries, OrderRepository, OrderView, Overdue, constraints},
 };
 use skep_domain::{
     catalog::Sku,
@@ -65,11 +65,21 @@ static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
     LINES.query("list", text, &[Kind::Uuids], &[])
 });
 
-/// The condition for NULL is that of the partial index, so that it is used.
+/// The condition for NULL is that of the partial index, so that it is used. An instance of an older release leaves
+/// `expires_at` as it is when an order ends, so the states count. They are not compared as in [`COUNT_OPEN_LINES`]:
+/// PostgreSQL would read the index of that statement, which has all orders that wait.
 static LIST_OVERDUE: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+    let text = "SELECT expires_at, id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        AND order_state NOT IN ('cancelled', 'expired') AND payment_state = 'none' \
         ORDER BY expires_at, id LIMIT $2";
-    ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Uuid])
+    ORDERS.command("list_overdue", text, &[Kind::Time, Kind::Int], &[Kind::Time, Kind::Uuid])
+});
+static LIST_OVERDUE_NEXT: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT expires_at, id FROM orders WHERE expires_at IS NOT NULL AND expires_at <= $1 \
+        AND order_state NOT IN ('cancelled', 'expired') AND payment_state = 'none' \
+        AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4";
+    let params = &[Kind::Time, Kind::Time, Kind::Uuid, Kind::Int];
+    ORDERS.command("list_overdue_next", text, params, &[Kind::Time, Kind::Uuid])
 });
 
 /// The conditions on the states are those of the partial index, which has all columns that are read here.
@@ -81,7 +91,7 @@ static COUNT_OPEN_LINES: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    let statements = [&*FIND, &*FIND_OWNED, &*LIST_OVERDUE, &*COUNT_OPEN_LINES];
+    let statements = [&*FIND, &*FIND_OWNED, &*LIST_OVERDUE, &*LIST_OVERDUE_NEXT, &*COUNT_OPEN_LINES];
     let orders = Declared::table(&ORDERS).statements(statements);
     orders.and(Declared::table(&LINES).statements([&*LIST_LINES]))
 }
@@ -240,7 +250,18 @@ impl OrderQueries for SqlStore {
         order_list::run(self, scope, direction, page).await
     }
 
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.rows(&LIST_OVERDUE, args![now, limit], |row| Ok(OrderId::new(row.uuid()?))).await
+    async fn list_overdue(
+        &self,
+        now: Timestamp,
+        after: Option<Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        let read = |row: &mut Row| Ok(Overdue { expires_at: row.time()?, id: OrderId::new(row.uuid()?) });
+        match after {
+            None => self.rows(&LIST_OVERDUE, args![now, limit], read).await,
+            Some(Overdue { expires_at, id }) => {
+                self.rows(&LIST_OVERDUE_NEXT, args![now, expires_at, id, limit], read).await
+            }
+        }
     }
 }

@@ -1,14 +1,14 @@
 use super::*;
 use crate::{
-    kernel::run,
-    ordering::{MockOrderQueries, MockOrderingTx},
+    kernel::{Begin, Key, TxMode},
+    ordering::{MockOrderQueries, MockOrderingTx, Overdue},
     testing::*,
 };
 use serde_json::json;
 use skep_domain::{
     catalog::{MovementKind, Reservation, ReservationState, StockLevel, StockMovement},
     ordering::Trigger,
-    shared::ReservationId,
+    shared::{ReservationId, Timestamp},
 };
 
 /// User 1 has ordered two of product 1, which are reserved. The time to pay is over.
@@ -69,31 +69,131 @@ async fn obeys_the_frame_of_commands() {
     obeys_the_frame(&shop(), || ExpireOrder, &admin(), || order_id(1)).await;
 }
 
-async fn sweep(overdue: Vec<OrderId>, units: Vec<MockOrderingTx>) -> Result<u64, StoreError> {
-    let runtime = fixed_runtime().0;
-    let now = runtime.clock.now();
+/// The overdue orders 1, 2, 3 and so on. Each list goes on where the caller says, whatever has ended since.
+fn listing(count: u64) -> MockOrderQueries {
+    let end = fixed_runtime().0.clock.now();
+    let all: Vec<_> = (1..=count).map(|n| Overdue { expires_at: end, id: order_id(n) }).collect();
     let mut orders = MockOrderQueries::new();
-    orders.expect_list_overdue().withf(move |at, limit| (*at, *limit) == (now, 5)).return_once(|_, _| Ok(overdue));
-    let commands = Commands::<dyn OrderingTx>::new(Scripted::of(units), fingerprints(), runtime.clone());
-    let sweep = ExpireOrders::new(Arc::new(orders), &commands);
-    run(&runtime, None, |attempt| sweep.batch(attempt, now, 5)).await
+    orders.expect_list_overdue().withf(move |now, _, limit| (*now, *limit) == (end, 2)).returning(
+        move |_, after, limit| {
+            let following = all.iter().filter(|order| after.is_none_or(|after| after < **order));
+            Ok(following.copied().take(limit as usize).collect())
+        },
+    );
+    orders
+}
+
+/// A shop with the overdue order `n`.
+fn shop_of(n: u64) -> Shop {
+    let mut shop = shop();
+    shop.order.as_mut().unwrap().id = order_id(n);
+    shop.reservations[0].order_id = order_id(n);
+    shop
+}
+
+/// The state of an order that another instance has ended, or that was paid, since it was listed.
+fn paid_meanwhile(n: u64) -> Shop {
+    let mut shop = shop_of(n);
+    shop.order.as_mut().unwrap().apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap();
+    shop
+}
+
+/// An order that cannot be ended: its level has fewer reserved pieces than it holds.
+fn broken(n: u64) -> Shop {
+    let mut shop = shop_of(n);
+    shop.levels[0].reserved = 1;
+    shop
+}
+
+/// Sweeps in batches of two orders. Returns the number of orders that were ended.
+async fn sweep_until(
+    orders: MockOrderQueries,
+    store: Arc<dyn Begin<dyn OrderingTx>>,
+    stopped: &(dyn Fn() -> bool + Send + Sync),
+) -> (u64, Result<(), StoreError>) {
+    let runtime = fixed_runtime().0;
+    let sweep = ExpireOrders::new(Arc::new(orders), &Commands::new(store, fingerprints(), runtime.clone()));
+    let mut round = Round::new(&runtime, 2, stopped);
+    let swept = sweep.sweep_all(&mut round).await;
+    (round.swept, swept)
+}
+
+async fn sweep(orders: MockOrderQueries, units: Vec<MockOrderingTx>) -> (u64, Result<(), StoreError>) {
+    sweep_until(orders, Scripted::of(units), &|| false).await
 }
 
 #[tokio::test]
 async fn each_overdue_order_ends_in_its_own_unit_and_is_counted() {
-    let mut paid = shop();
-    paid.order.as_mut().unwrap().apply(Trigger::PaymentCaptured, Timestamp::MIN).unwrap();
-    let (first, last) = (shop(), shop());
-    let ended = sweep(vec![order_id(1); 3], vec![first.open(), paid.looking(), last.open()]).await;
-    assert_eq!(ended.unwrap(), 2);
-    assert_eq!((first.seen.endings().len(), last.seen.endings().len()), (1, 1));
+    let shops = [1, 2, 3, 4, 5].map(shop_of);
+    let (ended, swept) = sweep(listing(5), shops.iter().map(World::open).collect()).await;
+    assert_eq!((ended, swept.is_ok()), (5, true));
+    assert!(shops.iter().all(|shop| shop.seen.endings() == [Ending::Committed]));
 }
 
 #[tokio::test]
-async fn an_order_that_cannot_be_ended_leaves_the_others_to_be_ended() {
-    let (mut broken, last) = (shop(), shop());
-    broken.levels[0].reserved = 1;
-    let ended = sweep(vec![order_id(1); 2], vec![broken.open(), last.open()]).await;
-    assert_eq!(code(&ended), "internal");
-    assert_eq!(last.seen.event().name, "ordering.order_expired.v1");
+async fn orders_that_were_paid_or_ended_by_another_instance_meanwhile_do_not_end_the_sweep() {
+    let last = [shop_of(4), shop_of(5)];
+    let mut units = vec![paid_meanwhile(1).looking(), shop_of(2).open(), paid_meanwhile(3).looking()];
+    units.extend(last.iter().map(World::open));
+    let (ended, swept) = sweep(listing(5), units).await;
+    assert_eq!((ended, swept.is_ok()), (3, true));
+    assert!(last.iter().all(|shop| shop.seen.event().name == "ordering.order_expired.v1"));
+}
+
+#[tokio::test]
+async fn orders_that_cannot_be_ended_leave_the_others_to_be_ended_and_counted() {
+    let mut units: Vec<_> = [1, 2, 3].map(|n| broken(n).open()).into();
+    let last = [shop_of(4), shop_of(5)];
+    units.extend(last.iter().map(World::open));
+    let (ended, swept) = sweep(listing(5), units).await;
+    assert_eq!((ended, code(&swept)), (2, "internal"));
+    assert!(last.iter().all(|shop| shop.seen.event().name == "ordering.order_expired.v1"));
+}
+
+#[tokio::test]
+async fn orders_that_were_ended_are_counted_also_if_the_next_ones_cannot_be_listed() {
+    let mut orders = MockOrderQueries::new();
+    let first = [1, 2].map(|n| Overdue { expires_at: Timestamp::MIN, id: order_id(n) });
+    orders.expect_list_overdue().times(1).return_once(move |_, _, _| Ok(first.into()));
+    orders.expect_list_overdue().times(1).return_once(|_, _, _| Err(away()));
+    let (ended, swept) = sweep(orders, [1, 2].map(|n| shop_of(n).open()).into()).await;
+    assert_eq!((ended, code(&swept)), (2, "store_unavailable"));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_work_ends_the_sweep_at_once() {
+    let store = Scripted::then_away([shop_of(1).open()]);
+    let (ended, swept) = sweep_until(listing(5), store.clone(), &|| false).await;
+    assert_eq!((ended, code(&swept), store.begun().len()), (1, "store_unavailable", 2));
+    let store = Scripted::of([shop_of(1).open().with_commit_error(StoreError::Full("no space".into()))]);
+    let (ended, swept) = sweep_until(listing(5), store, &|| false).await;
+    assert_eq!((ended, code(&swept)), (0, "storage_full"));
+}
+
+/// A store in which another unit never lets go of order 1.
+struct Locked(Shop);
+
+#[async_trait]
+impl Begin<dyn OrderingTx> for Locked {
+    async fn begin(&self, _: TxMode, contended: &[Key]) -> Result<Box<dyn OrderingTx>, StoreError> {
+        if contended.contains(&Key(order_id(1).uuid())) { Err(aborted()) } else { Ok(Box::new(self.0.open())) }
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_locked_for_long_leaves_the_others_to_be_ended() {
+    let locked = Locked(shop_of(2));
+    let seen = locked.0.seen.clone();
+    let (ended, swept) = sweep_until(listing(2), Arc::new(locked), &|| false).await;
+    assert_eq!((ended, code(&swept)), (1, "store_unavailable"));
+    assert_eq!(seen.endings(), [Ending::Committed]);
+}
+
+#[tokio::test]
+async fn no_order_is_begun_after_a_stop() {
+    let first = shop_of(1);
+    let unit = first.open();
+    let stopped = move || !first.seen.endings().is_empty();
+    let (ended, swept) = sweep_until(listing(5), Scripted::of([unit]), &stopped).await;
+    assert_eq!((ended, swept.is_ok()), (1, true));
 }

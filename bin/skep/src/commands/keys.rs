@@ -28,7 +28,8 @@ pub(super) enum Keys {
     /// knows it. Then a running server, or the next start, makes it the active key. The key that it replaces verifies
     /// for 70 minutes more, or for ten minutes more than tokens are valid if that is longer. Then it is deleted.
     ///
-    /// If a key waits already, nothing is changed.
+    /// If a key waits already, nothing is changed. While the secret of the instances is replaced, the command is refused
+    /// until `skep keys reseal` has run.
     #[command(after_long_help = "Example:
   skep keys rotate && skep keys list")]
     Rotate,

@@ -2,7 +2,7 @@
 
 use crate::{
     Skep,
-    causes::with_causes,
+    background::Background,
     check,
     config::Config,
     listen::{listen, listen_for_metrics},
@@ -10,10 +10,7 @@ use crate::{
     waiting::report_redis,
 };
 use futures_util::future::OptionFuture;
-use skep_application::{
-    kernel::{Actor, BoxError, Runtime},
-    operations::KeyRotation,
-};
+use skep_application::kernel::{Actor, BoxError, Runtime};
 use skep_http::{
     Api, ApiConfig, MetricsPage,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
@@ -29,10 +26,6 @@ use tokio_util::sync::CancellationToken;
 const HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 60 * 60);
 /// The most connections to the address of the metrics. A few collectors use it.
 const METRICS_CONNECTIONS: usize = 64;
-/// How often expired rows are ended or deleted. Readers of stock look at the rows that have expired since then.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How often the recorder of metrics drops what it no longer needs.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let metrics = Metrics::start()?;
@@ -71,12 +64,10 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
         tokio::spawn(serve(listener, endpoint, edge, shutdown.clone()))
     });
     let skep = Arc::new(skep);
-    let background = tokio::spawn(keep_tidy(skep.clone(), metrics, telemetry.clone(), shutdown.clone()));
+    let background = Background::start(&skep, metrics, shutdown.clone());
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
-    if let Err(error) = background.await {
-        tracing::error!(%error, "the background work failed");
-    }
+    background.end().await;
     if let Some(Err(error)) = OptionFuture::from(metrics_server).await {
         tracing::error!(%error, "the server of the metrics failed");
     }
@@ -159,34 +150,6 @@ fn welcome(
         tell!("");
         tell!("`skep user create` makes an admin, too: see `skep user create --help`.");
     }
-}
-
-/// Ends or deletes expired rows, reads the keys again, and keeps the metrics small.
-async fn keep_tidy(skep: Arc<Skep>, metrics: Metrics, telemetry: Arc<Telemetry>, shutdown: CancellationToken) {
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    let mut upkeep = tokio::time::interval(UPKEEP_EVERY);
-    let mut keys = tokio::time::interval(KeyRotation::READ_EVERY);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            _ = upkeep.tick() => metrics.run_upkeep(),
-            _ = keys.tick() => if let Err(error) = skep.keys.refresh().await {
-                let cause = with_causes(&error, ": ");
-                tracing::warn!(%cause, "could not read the keys again; those that were read before stay in use");
-            },
-            _ = sweep.tick() => match skep.app.sweep_expired.execute().await {
-                Ok(swept) if swept.is_empty() => {}
-                Ok(swept) => {
-                    for (rows, count) in swept.iter() {
-                        metrics::counter!("skep_swept_rows_total", "rows" => rows).increment(count);
-                    }
-                    tracing::info!(%swept, "ended what had expired");
-                }
-                Err(error) => tracing::warn!(%error, "could not end all that had expired"),
-            },
-        }
-    }
-    drop(telemetry);
 }
 
 /// Waits for a signal. The first one lets running requests end, the second one ends the process with exit code 1.

@@ -21,6 +21,7 @@ clauses! { clauses of "reservations" on dyn Stock:
     reservations_are_listed_by_order_and_product,
     what_has_expired_is_listed,
     no_more_than_the_limit_is_listed_as_expired,
+    a_limit_cuts_off_the_last_products ["StockRepository 6"],
     an_end_is_stored,
     a_reservation_ends_once,
     a_batch_ends_as_a_whole_or_not_at_all,
@@ -128,6 +129,21 @@ async fn no_more_than_the_limit_is_listed_as_expired(given: &Given) -> Checked {
     hold(given, &due).await?;
     for (limit, count) in [(3, 3), (7, 7), (100, 7), (0, 0)] {
         equal(expired(given, &[product], sample::at(1), limit).await?.len(), count)?;
+    }
+    Ok(())
+}
+
+async fn a_limit_cuts_off_the_last_products(given: &Given) -> Checked {
+    let products: Vec<_> = (0..3).map(|_| sample::product_id()).collect();
+    let ends = [[1, 2], [3, 3], [0, 0]].map(|ends| ends.map(|millis| Some(sample::at(millis))));
+    for (product, ends) in products.iter().zip(ends).rev() {
+        hold(given, &ends.map(|end| sample::reservation(sample::order_id(), *product, end))).await?;
+    }
+    for limit in 1..=6 {
+        let found = expired(given, &[products[1], products[2], products[0]], sample::at(9), limit).await?;
+        let found: Vec<_> = found.iter().map(|reservation| reservation.product_id).collect();
+        let expected = products.iter().flat_map(|product| [*product; 2]).take(usize::try_from(limit)?).collect();
+        equal(found, expected)?;
     }
     Ok(())
 }

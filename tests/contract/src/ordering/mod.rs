@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use skep_application::{
     Store,
     kernel::{Begin, Key, OutboxQueries, Page, PageRequest, Scope, StoreError, Transaction, TxMode},
-    ordering::{OrderQueries, OrderRepository, OrderView, OrderingStore, OrderingTx},
+    ordering::{OrderQueries, OrderRepository, OrderView, OrderingStore, OrderingTx, Overdue},
 };
 use skep_domain::shared::{Direction, OrderId, Timestamp};
 use std::sync::Arc;
@@ -85,8 +85,13 @@ impl OrderQueries for Opener {
     ) -> Result<Page<OrderView>, StoreError> {
         self.0.ordering().list_orders(scope, direction, page).await
     }
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        self.0.ordering().list_overdue(now, limit).await
+    async fn list_overdue(
+        &self,
+        now: Timestamp,
+        after: Option<Overdue>,
+        limit: u32,
+    ) -> Result<Vec<Overdue>, StoreError> {
+        self.0.ordering().list_overdue(now, after, limit).await
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 use skep_application::{
     kernel::{PageRequest, Scope, Total},
-    ordering::OrderView,
+    ordering::{OrderView, Overdue},
 };
 use skep_domain::{
     ordering::{Order, Trigger},
@@ -22,6 +22,7 @@ clauses! { clauses of "order_queries" on dyn Orders:
     a_page_has_at_most_a_thousand_lines_but_one_order ["OrderQueries 1"],
     pages_of_great_orders_hold_every_order_once ["OrderQueries 1"],
     overdue_orders_are_listed_and_no_others ["OrderQueries 2"],
+    a_list_of_overdue_orders_goes_on_after_an_order ["OrderQueries 3"],
     a_page_that_is_cut_takes_no_more_round_trips {Need::RoundTrips},
 }
 
@@ -118,13 +119,53 @@ async fn overdue_orders_are_listed_and_no_others(given: &Given) -> Checked {
         stored.push(order);
     }
     // Samples of one process have ascending ids, which break the tie.
-    let expected: Vec<_> = [2, 4, 6, 0].map(|place: usize| stored[place].id).into();
+    let expected: Vec<_> = [2, 4, 6, 0].into_iter().filter_map(|place: usize| overdue(&stored[place])).collect();
     for limit in [0, 1, 3, 4, 100] {
-        let found = given.store.queries().list_overdue(now, limit).await?;
+        let found = given.store.queries().list_overdue(now, None, limit).await?;
         equal(found, expected.iter().copied().take(usize::try_from(limit)?).collect())?;
     }
+    // Each change ends the first of them. In the end, only the last one waits.
+    for (place, trigger) in [(2, Trigger::PaymentCaptured), (4, Trigger::Cancel), (6, Trigger::ReservationExpired)] {
+        let (expires_at, mut order) = (stored[place].expires_at, stored[place].clone());
+        order.apply(trigger, now)?;
+        // An instance of an older release would leave it.
+        order.expires_at = expires_at;
+        commit!(given.store, tx => tx.orders().save(&order).await?)?;
+    }
+    equal(given.store.queries().list_overdue(now, None, 100).await?, expected[3..].to_vec())
+}
+
+fn overdue(order: &Order) -> Option<Overdue> {
+    order.expires_at.map(|expires_at| Overdue { expires_at, id: order.id })
+}
+
+async fn a_list_of_overdue_orders_goes_on_after_an_order(given: &Given) -> Checked {
+    let now = sample::at(1_000);
+    let mut stored = Vec::new();
+    for millis in [-3, -2, -2, -2, -1, 0, 1] {
+        let order = Order { expires_at: Some(now.plus_millis(millis)), ..sample::order()? };
+        put(&*given.store, std::slice::from_ref(&order)).await?;
+        stored.push(order);
+    }
+    let all: Vec<_> = stored.iter().take(6).filter_map(overdue).collect();
+    let next = async |after: Option<Overdue>, limit| given.store.queries().list_overdue(now, after, limit).await;
+    for limit in [1, 2, 3, 6] {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let found = next(after, limit).await?;
+            holds(listed.len() <= all.len(), "the lists come to an end")?;
+            listed.extend(&found);
+            if found.len() < usize::try_from(limit)? {
+                break;
+            }
+            after = found.last().copied();
+        }
+        equal(listed, all.clone())?;
+    }
+    // The order at which a list goes on may have ended since.
     let mut paid = stored.swap_remove(2);
     paid.apply(Trigger::PaymentCaptured, now)?;
     commit!(given.store, tx => tx.orders().save(&paid).await?)?;
-    equal(given.store.queries().list_overdue(now, 100).await?, expected[1..].to_vec())
+    equal(next(Some(all[2]), 100).await?, all[3..].to_vec())?;
+    equal(next(Some(all[5]), 100).await?, vec![])
 }

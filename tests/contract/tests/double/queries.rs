@@ -6,7 +6,7 @@ use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Total},
-    ordering::{OrderQueries, OrderView},
+    ordering::{OrderQueries, OrderView, Overdue},
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
@@ -115,9 +115,9 @@ impl OrderQueries for Flawed {
         }
         Ok(self.answered(self.seen.list_orders(scope, direction, &asked).await?, request))
     }
-    async fn list_overdue(&self, now: Timestamp, limit: u32) -> Done<Vec<OrderId>> {
+    async fn list_overdue(&self, now: Timestamp, after: Option<Overdue>, limit: u32) -> Done<Vec<Overdue>> {
         let now = if self.flaw == Flaw::ExpiresLate { now.plus_millis(-1) } else { now };
-        self.seen.list_overdue(now, limit).await
+        self.seen.list_overdue(now, after, limit).await
     }
 }
 
