@@ -42,6 +42,8 @@ pub(crate) enum Needs {
     NoServer,
     /// A store on a server, which several instances can share.
     Server,
+    /// MongoDB only.
+    Mongodb,
     /// Any store, and Redis.
     Redis,
     /// A store on a server, and Redis.
@@ -63,6 +65,7 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
+            Needs::Mongodb => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
     }
