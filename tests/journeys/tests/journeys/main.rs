@@ -42,6 +42,8 @@ pub(crate) enum Needs {
     NoServer,
     /// A store on a server, which several instances can share.
     Server,
+    /// PostgreSQL only.
+    Postgres,
     /// MongoDB only.
     Mongodb,
     /// Any store, and Redis.
@@ -65,6 +67,7 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
+            Needs::Postgres => store == "postgres",
             Needs::Mongodb => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
