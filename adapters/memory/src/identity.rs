@@ -15,7 +15,7 @@ use skep_domain::{
     identity::{KnownNetworks, Session, User},
     shared::{Email, SessionId, Timestamp, UserId, Version},
 };
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 impl Row for User {
     type Key = UserId;
@@ -107,6 +107,17 @@ impl SessionRepository for MemoryUnit {
                 Ok(true)
             }
             _ => Ok(false),
+        })
+        .await
+    }
+    async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let mut sessions: Vec<_> = state.sessions.values().filter(|session| session.user_id == user_id).collect();
+            sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
+            let old = sessions.iter().skip(keep as usize).take(limit as usize);
+            let old: BTreeSet<_> = old.map(|session| session.id).collect();
+            state.sessions.retain(|id, _| !old.contains(id));
+            Ok(old.len() as u64)
         })
         .await
     }

@@ -25,6 +25,7 @@ mod options;
 mod ordering;
 mod record;
 mod references;
+mod reports;
 mod schema;
 mod store;
 mod unit;

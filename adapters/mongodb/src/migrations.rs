@@ -2,11 +2,14 @@
 //!
 //! Collections and indexes cannot be created in a transaction, so an instance takes a lease: a document with an owner
 //! and an expiry by the server's clock. The owner renews it while it works. The lease of a crashed instance expires,
-//! and the next instance takes over. Steps can be repeated, so a half-finished step does no harm.
+//! and the next instance takes over. Steps can be repeated, so a half-finished step does no harm. A step waits for the
+//! transactions that a crashed instance has left open on its collections, until the server ends them.
 
 use crate::{
     ops::{Executor, Query, Update},
+    options::MongoOptions,
     record::{Record, Unreadable, date, time},
+    reports::report,
     store::MongoStore,
 };
 use async_trait::async_trait;
@@ -59,23 +62,42 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// Waits for the lease, up to `migration_patience`.
+    /// Waits for the lease, up to `migration_patience`, and reports that it waits.
     async fn take(store: &MongoStore) -> Result<Lease<'_>, StoreError> {
         let lease = Lease { store, owner: bson::Uuid::new() };
         let mut executor = store.read().await?;
         let free = doc! { "$setOnInsert": { "owner": Bson::Null, "expires_at": DateTime::from_millis(0) } };
         executor.update(LOCKS, vec![Update::of(doc! { "_id": LOCK }, free).or_insert()]).await?;
-        let started = Instant::now();
-        loop {
-            let expired = doc! { "_id": LOCK, "$expr": { "$lte": ["$expires_at", "$$NOW"] } };
-            if executor.update(LOCKS, vec![Update::of(expired, lease.held())]).await? == 1 {
-                return Ok(lease);
-            }
-            if started.elapsed() >= store.options.migration_patience {
-                return Err(StoreError::Unavailable("another instance is still migrating the schema".into()));
-            }
-            sleep(PAUSE).await;
+        if lease.is_granted(&mut executor).await? {
+            return Ok(lease);
         }
+        let MongoOptions { migration_lease, migration_patience, .. } = &store.options;
+        let text = format!(
+            "another instance is migrating the schema; if it was killed, its lease ends within {migration_lease:?}. This \
+             instance waits for {migration_patience:?} at most"
+        );
+        tokio::select! {
+            waited = lease.wait(&mut executor) => waited?,
+            never = report(&text) => match never {},
+        }
+        Ok(lease)
+    }
+
+    /// Takes the lease if no instance has it.
+    async fn is_granted(&self, executor: &mut Executor) -> Result<bool, StoreError> {
+        let expired = doc! { "_id": LOCK, "$expr": { "$lte": ["$expires_at", "$$NOW"] } };
+        Ok(executor.update(LOCKS, vec![Update::of(expired, self.held())]).await? == 1)
+    }
+
+    async fn wait(&self, executor: &mut Executor) -> Result<(), StoreError> {
+        let started = Instant::now();
+        while started.elapsed() < self.store.options.migration_patience {
+            sleep(PAUSE).await;
+            if self.is_granted(executor).await? {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("another instance is still migrating the schema".into()))
     }
 
     fn held(&self) -> Vec<Document> {

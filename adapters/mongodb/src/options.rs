@@ -46,7 +46,7 @@ impl MongoOptions {
             max_pool_size: 64,
             selection_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(5),
-            migration_lease: Duration::from_secs(15),
+            migration_lease: Duration::from_secs(10),
             migration_patience: Duration::from_secs(60),
             on_command: None,
         }

@@ -13,6 +13,7 @@ mod database;
 mod fault;
 mod options;
 mod pool;
+mod rights;
 mod schema;
 mod transaction;
 mod values;
@@ -20,5 +21,6 @@ mod wire;
 
 pub use database::PostgresDatabase;
 pub use fault::is_refusal;
-pub use options::PostgresOptions;
+pub use options::{InvalidAddress, PostgresOptions};
 pub use pool::PoolStats;
+pub use rights::MissingRight;

@@ -69,14 +69,22 @@ impl PostgresOptions {
         (!self.statement_timeout.is_zero()).then(|| self.statement_timeout + Duration::from_secs(2))
     }
 
+    /// Checks the address. Connects to nothing.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`], for example if the address names no database.
+    pub fn check_address(&self) -> Result<(), InvalidAddress> {
+        parse(&self.url).map(drop)
+    }
+
     pub(crate) fn server(&self) -> Result<Server, Fault> {
         let limits = [
             ("statement_timeout", self.statement_timeout),
             ("lock_timeout", self.lock_timeout),
             ("idle_in_transaction_session_timeout", self.idle_in_transaction),
         ];
-        let (connect, address) = parse(&self.url).map_err(|text| {
-            Fault::new("the address of the PostgreSQL server", format!("{text}; expected {FORM}"), Meaning::Unavailable)
+        let (connect, address) = parse(&self.url).map_err(|error| {
+            Fault::new("the address of the PostgreSQL server", error.to_string(), Meaning::Unavailable)
         })?;
         let connect = connect
             .application_name(&self.application_name)
@@ -105,6 +113,17 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
+/// What is wrong with an address. Never quotes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; expected {FORM}")]
+pub struct InvalidAddress(&'static str);
+
+impl From<&'static str> for InvalidAddress {
+    fn from(text: &'static str) -> Self {
+        Self(text)
+    }
+}
+
 /// A server in the form that sqlx needs. Contains the password, so it is never shown.
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -121,23 +140,24 @@ fn milliseconds(limit: Duration) -> String {
 }
 
 /// Parses an address. Errors never quote it: with a `/` or `#` in the password, any part of it may be the password.
-fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
+fn parse(text: &str) -> Result<(PgConnectOptions, String), InvalidAddress> {
+    let fault = |text| Err(InvalidAddress(text));
     let url =
         Url::parse(text).map_err(|_| "it is not a URL (special characters in the password are percent-encoded)")?;
     if !matches!(url.scheme(), "postgres" | "postgresql") {
-        return Err("it does not start with postgres://");
+        return fault("it does not start with postgres://");
     }
     if url.fragment().is_some() || url.path().contains('@') || url.path().matches('/').count() > 1 {
-        return Err("special characters in the password or the database have to be percent-encoded");
+        return fault("special characters in the password or the database have to be percent-encoded");
     }
     let user = decode(url.username())?;
     let password = decode(url.password().unwrap_or_default())?;
     let database = decode(url.path().trim_start_matches('/'))?;
-    if user.is_empty() {
-        return Err("it names no user");
-    }
-    if database.is_empty() {
-        return Err("it names no database");
+    match (user.is_empty(), database.is_empty()) {
+        (true, true) => return fault("it names no user and no database"),
+        (true, false) => return fault("it names no user"),
+        (false, true) => return fault("it names no database"),
+        (false, false) => {}
     }
     let port = url.port().unwrap_or(PORT);
     // Every field is set, because sqlx takes missing ones from the environment.
@@ -154,13 +174,13 @@ fn parse(text: &str) -> Result<(PgConnectOptions, String), &'static str> {
             "sslrootcert" => connect.ssl_root_cert(&*value),
             "sslcert" => connect.ssl_client_cert(&*value),
             "sslkey" => connect.ssl_client_key(&*value),
-            _ => return Err("it has an unknown parameter after the question mark"),
+            _ => return fault("it has an unknown parameter after the question mark"),
         };
     }
     let (host, shown) = match url.host() {
         Some(Host::Ipv6(ip)) => (ip.to_string(), format!("[{ip}]")),
         Some(host) => (decode(&host.to_string())?, decode(&host.to_string())?),
-        None => return Err("it names no host"),
+        None => return fault("it names no host"),
     };
     Ok((connect.host(&host), format!("{shown}:{port}")))
 }
@@ -216,6 +236,7 @@ mod tests {
             ("mysql://me:secret@host/shop", "does not start with postgres://"),
             ("postgres://host/secret", "names no user"),
             ("postgres://me:secret@host", "names no database"),
+            ("postgres://host", "names no user and no database"),
             ("postgres://me:secret@/shop", "not a URL"),
             ("postgres:secret", "names no user"),
             ("postgres://me:12/secret@host/shop", "percent-encoded"),

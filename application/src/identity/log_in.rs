@@ -15,6 +15,10 @@ use skep_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// The most sessions that one login ends. It ends more than one only if the limit was lowered, or if the user has
+/// logged in several times at once.
+const ENDED_AT_ONCE: u32 = 1_000;
+
 /// The input of a login, not checked yet.
 #[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct LogInCommand {
@@ -101,7 +105,7 @@ impl LogIn {
         Self { store, users, accounts, tokens, attempts, policy }
     }
 
-    /// Checks the password and starts a session.
+    /// Checks the password and starts a session. Ends the oldest sessions of the user if there would be too many.
     ///
     /// The refusal does not say whether the address or the password is wrong. Each refusal verifies exactly one
     /// password, so that the time does not reveal whether the account exists. The exception is a password that is too
@@ -195,6 +199,9 @@ impl LogIn {
         let hash = &verified.credentials.password_hash;
         let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash);
         let user = user.ok_or(InvalidCredentials)?;
+        // Before the insert, so that the new session stays even if the clock of another instance is ahead.
+        let others = self.policy.sessions_per_user.saturating_sub(1);
+        tx.sessions().keep_newest(user.id, others, ENDED_AT_ONCE).await?;
         tx.sessions().insert(session).await?;
         self.remember(tx, verified, session.created_at).await?;
         let logged_in = UserLoggedIn::of(session);

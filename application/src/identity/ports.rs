@@ -46,6 +46,8 @@ pub trait UserRepository: Send {
 /// Sessions, inside a unit of work.
 ///
 /// 1. `sweep` deletes only sessions that expired or were revoked at or before `until`, and never more than its limit.
+/// 2. `keep_newest` deletes only sessions of this user, and never more than its limit. The `keep` sessions that started
+///    last stay. If two units call it at the same time, each does its work or gets `Retry`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -55,6 +57,8 @@ pub trait SessionRepository: Send {
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Deletes at most `limit` sessions of the user, except the `keep` that started last, and returns how many.
+    async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError>;
     /// Deletes at most `limit` sessions that expired or were revoked at or before `until`, and returns how many.
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }

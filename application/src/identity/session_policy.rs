@@ -14,6 +14,8 @@ pub struct SessionPolicy {
     pub token_lifetime: Duration,
     /// How long a session lasts after the login.
     pub session_lifetime: Duration,
+    /// The most sessions of one user, at least 1. The login after that ends the oldest one.
+    pub sessions_per_user: u32,
     /// How often a login to one account may be tried from one address.
     pub attempts: Limit,
     /// How often a login may be tried from the wider networks around an address.
@@ -26,13 +28,14 @@ pub struct SessionPolicy {
 }
 
 impl Default for SessionPolicy {
-    /// One hour for a token and 30 days for a session. Each minute 10 attempts per account and address, 4 and 16 times
+    /// One hour for a token, 30 days for a session, and 100 sessions of one user. Each minute 10 attempts per account and address, 4 and 16 times
     /// as many from networks of 56 and 48 bits, and 300 per account.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         Self {
             token_lifetime: Duration::from_secs(60 * 60),
             session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            sessions_per_user: 100,
             attempts: a_minute(10),
             networks: WiderNetworks::default(),
             account_attempts: a_minute(300),

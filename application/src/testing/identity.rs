@@ -62,6 +62,11 @@ impl World for House {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
         unit.sessions.expect_insert().returning(seen.stores("sessions.insert"));
+        let noted = seen.clone();
+        unit.sessions.expect_keep_newest().returning(move |user_id, keep, _| {
+            noted.note("sessions.keep_newest", &[(user_id, keep)]);
+            Ok(0)
+        });
         unit.known_networks.expect_replace().returning(seen.stores("known_networks.replace"));
         unit.setup_tokens.expect_replace().returning(seen.stores("setup_tokens.replace"));
         seen.writes(&mut unit);

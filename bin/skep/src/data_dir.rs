@@ -22,6 +22,14 @@ pub enum DataDirError {
     /// Other users can read the secret.
     #[error("other users can read {}: run chmod 600 on it", .0.display())]
     Open(PathBuf),
+    /// A secret that a setting names cannot be used.
+    #[error("the secret that {setting} names cannot be used")]
+    Named {
+        /// The environment variable with the path of its file.
+        setting: &'static str,
+        /// What is wrong with the file.
+        source: Box<DataDirError>,
+    },
     /// The system refuses an operation.
     #[error("{} cannot be used: {source}", path.display())]
     Io {
@@ -41,6 +49,30 @@ pub(crate) struct ServerLock {
 
 /// The file name of the secret in the data folder.
 pub(crate) const SECRET: &str = "instance.secret";
+/// The setting that names the file of the secret.
+pub(crate) const SECRET_FILE: &str = "SKEP_SECRET_FILE";
+/// The setting that names the file of the previous secret.
+pub(crate) const PREVIOUS_SECRET_FILE: &str = "SKEP_PREVIOUS_SECRET_FILE";
+
+/// The secrets whose files are named by settings. Such a file must exist.
+pub(crate) struct NamedSecrets {
+    current: Option<InstanceSecret>,
+    previous: Option<InstanceSecret>,
+}
+
+impl NamedSecrets {
+    /// Reads the files that the configuration names.
+    pub(crate) fn read(config: &Config) -> Result<Self, DataDirError> {
+        let read = |setting: &'static str, path: Option<&Path>| {
+            let secret = path.map(read_secret).transpose();
+            secret.map_err(|error| DataDirError::Named { setting, source: Box::new(error) })
+        };
+        Ok(Self {
+            current: read(SECRET_FILE, config.secret_file.as_deref())?,
+            previous: read(PREVIOUS_SECRET_FILE, config.previous_secret_file.as_deref())?,
+        })
+    }
+}
 
 impl DataDir {
     /// The folder, which may be missing.
@@ -70,23 +102,20 @@ impl DataDir {
         }
     }
 
-    /// The secrets of the instances: the current one, and the previous one if the configuration names its file.
-    pub(crate) fn secrets(&self, config: &Config, random: &dyn Random) -> Result<InstanceSecrets, DataDirError> {
-        let current = self.secret(config.secret_file.as_deref(), random)?;
-        let previous = config.previous_secret_file.as_deref().map(read_secret).transpose()?;
-        Ok(InstanceSecrets::new(current, previous))
+    /// The secrets of the instances. Without a named one, the current secret is in the folder.
+    pub(crate) fn secrets(&self, named: NamedSecrets, random: &dyn Random) -> Result<InstanceSecrets, DataDirError> {
+        let NamedSecrets { current, previous } = named;
+        Ok(InstanceSecrets::new(current.map_or_else(|| self.secret(random), Ok)?, previous))
     }
 
-    /// The secret of the instances: from the `named` file, which must exist, or from the folder, where it is made if it
-    /// is missing.
-    fn secret(&self, named: Option<&Path>, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
-        let own = self.0.join(SECRET);
-        let path = named.unwrap_or(&own);
-        match read_secret(path) {
-            Err(DataDirError::Io { source, .. }) if named.is_none() && source.kind() == io::ErrorKind::NotFound => {
-                write_secret(path, &InstanceSecret::generate(random))?;
+    /// The secret in the folder. It is made if it is missing.
+    fn secret(&self, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
+        let path = self.0.join(SECRET);
+        match read_secret(&path) {
+            Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                write_secret(&path, &InstanceSecret::generate(random))?;
                 // Two servers that start at once both use the secret that was written first.
-                read_secret(path)
+                read_secret(&path)
             }
             done => done,
         }
@@ -142,9 +171,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("skep-data");
         let folder = DataDir::open(&path).unwrap();
-        let first = folder.secret(None, &OsRandom).unwrap();
+        let first = folder.secret(&OsRandom).unwrap();
         assert_eq!((mode(&path), mode(&path.join("instance.secret"))), (0o700, 0o600));
-        assert_eq!(folder.secret(None, &OsRandom).unwrap().to_text(), first.to_text());
+        assert_eq!(folder.secret(&OsRandom).unwrap().to_text(), first.to_text());
         assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
     }
 
@@ -152,21 +181,27 @@ mod tests {
     fn a_secret_that_other_users_can_read_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let folder = DataDir::open(parent.path()).unwrap();
-        folder.secret(None, &OsRandom).unwrap();
+        folder.secret(&OsRandom).unwrap();
         let path = parent.path().join("instance.secret");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(folder.secret(None, &OsRandom), Err(DataDirError::Open(_))));
+        assert!(matches!(folder.secret(&OsRandom), Err(DataDirError::Open(_))));
     }
 
     #[test]
     fn a_named_secret_must_exist_and_be_valid() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = DataDir::open(parent.path()).unwrap();
-        let named = parent.path().join("named");
-        assert!(matches!(folder.secret(Some(&named), &OsRandom), Err(DataDirError::Io { .. })));
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("named");
+        let refused = |config: &Config| match NamedSecrets::read(config).err().unwrap() {
+            DataDirError::Named { setting, source } => (setting, *source),
+            other => panic!("{other:?}"),
+        };
+        let current = Config { secret_file: Some(named.clone()), ..Config::default() };
+        let previous = Config { previous_secret_file: Some(named.clone()), ..Config::default() };
+        assert!(matches!(refused(&current), ("SKEP_SECRET_FILE", DataDirError::Io { .. })));
+        assert!(matches!(refused(&previous), ("SKEP_PREVIOUS_SECRET_FILE", DataDirError::Io { .. })));
         fs::write(&named, "short").unwrap();
         fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(folder.secret(Some(&named), &OsRandom), Err(DataDirError::NoSecret(_))));
+        assert!(matches!(refused(&current), ("SKEP_SECRET_FILE", DataDirError::NoSecret(_))));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 
 use crate::{
     config::Config,
-    data_dir::{DataDir, DataDirError, ServerLock},
+    data_dir::{DataDir, DataDirError, NamedSecrets, ServerLock},
     keys::Keys,
     stores::{self, OpenStore},
     telemetry::number,
@@ -199,10 +199,12 @@ impl Builder {
     pub async fn start(self) -> Result<Skep, StartError> {
         let Self { config, issuer, runtime, store, exclusive } = self;
         let runtime = runtime.unwrap_or_else(system_runtime);
+        // First, so that nothing is made for a secret that is missing.
+        let named = NamedSecrets::read(&config)?;
         let Foundation { store, data, runtime } = Foundation::with(&config, runtime, store).await?;
         let lock = if exclusive { Some(data.lock()?) } else { None };
         store.store.up().await?;
-        let secrets = data.secrets(&config, &*runtime.random)?;
+        let secrets = data.secrets(named, &*runtime.random)?;
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());

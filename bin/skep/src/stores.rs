@@ -11,7 +11,7 @@ use skep_application::{
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
-use skep_postgres::{PostgresDatabase, PostgresOptions};
+use skep_postgres::{MissingRight, PostgresDatabase, PostgresOptions};
 use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
@@ -75,6 +75,14 @@ impl OpenStore {
             Adapter::Given | Adapter::Sqlite(_) => true,
             Adapter::Postgres(_) => skep_postgres::is_refusal(error),
             Adapter::Mongodb(_) => skep_mongodb::is_refusal(error),
+        }
+    }
+
+    /// A right that is needed to apply migrations and that the server does not give us. Only PostgreSQL reports one.
+    pub(crate) async fn missing_right(&self) -> Result<Option<MissingRight>, StoreError> {
+        match &self.adapter {
+            Adapter::Given | Adapter::Sqlite(_) | Adapter::Mongodb(_) => Ok(None),
+            Adapter::Postgres(database) => database.missing_right().await,
         }
     }
 

@@ -1,13 +1,17 @@
-//! The start waits for a store on a server that does not answer yet, and reports that it waits.
+//! The start waits for a store on a server that does not answer yet, and for transactions of a process that was killed.
+//! It reports what it waits for.
 
 use crate::{
     causes::{driver_error, with_causes},
     config::{Config, StoreServer},
     data_dir::DataDir,
-    skep::StartError,
+    skep::{Skep, StartError},
     stores::{self, OpenStore},
 };
-use skep_application::kernel::{BoxError, Clock, StoreError};
+use skep_application::{
+    identity::IssueSetupTokenError,
+    kernel::{Actor, AppError as _, BoxError, Clock, StoreError},
+};
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
@@ -15,6 +19,9 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 const FIRST_REPORT: Duration = Duration::from_millis(500);
 /// How often the start reports again.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// How long the start waits for transactions of a process that was killed. PostgreSQL ends them at once. By default,
+/// MongoDB ends one that is 60 s old, and looks for it every 30 s.
+const ABANDONED: Duration = Duration::from_secs(100);
 /// How long after an error the store is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -41,32 +48,51 @@ pub(crate) async fn open_store(
     }
 }
 
+/// When it is reported that something takes long.
+struct Reports {
+    next: Instant,
+    is_any: bool,
+}
+
+impl Reports {
+    fn new() -> Self {
+        Self { next: Instant::now() + FIRST_REPORT, is_any: false }
+    }
+
+    /// Does the work, and reports while it takes long.
+    async fn during<T>(&mut self, work: impl Future<Output = T>, report: impl Fn()) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = sleep_until(self.next) => {
+                    report();
+                    *self = Self { next: Instant::now() + REPORT_EVERY, is_any: true };
+                }
+            }
+        }
+    }
+}
+
 /// What is known about a server while the start waits for it.
 struct Wait {
     server: StoreServer,
     patience: Duration,
     deadline: Instant,
-    next_report: Instant,
-    was_reported: bool,
+    reports: Reports,
     last_error: Option<StoreError>,
 }
 
 impl Wait {
     fn new(server: StoreServer, patience: Duration) -> Self {
-        let now = Instant::now();
-        let (deadline, next_report) = (now + patience, now + FIRST_REPORT);
-        Self { server, patience, deadline, next_report, was_reported: false, last_error: None }
+        let deadline = Instant::now() + patience;
+        Self { server, patience, deadline, reports: Reports::new(), last_error: None }
     }
 
     /// Does the work, and reports while it takes long.
     async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return done,
-                () = sleep_until(self.next_report) => self.report(),
-            }
-        }
+        let Self { server, deadline, reports, last_error, .. } = self;
+        reports.during(work, || report_absence(*server, *deadline, last_error.as_ref())).await
     }
 
     async fn for_an_answer(&mut self, store: &OpenStore) -> Result<(), StartError> {
@@ -83,23 +109,10 @@ impl Wait {
             }
             self.during(sleep(PAUSE)).await;
         }
-        if self.was_reported {
+        if self.reports.is_any {
             tracing::info!("{} answers, the start goes on", self.server.name);
         }
         Ok(())
-    }
-
-    fn report(&mut self) {
-        let StoreServer { name, setting } = self.server;
-        let left = self.deadline.saturating_duration_since(Instant::now()).as_secs_f64().round();
-        let cause = self.last_error.as_ref().map_or_else(|| "no answer yet".to_owned(), cause);
-        tracing::warn!(
-            cause,
-            "{name} does not answer: is it running, and is {setting} right? The start waits for another {left} s and then \
-             ends with exit code 1"
-        );
-        self.was_reported = true;
-        self.next_report = Instant::now() + REPORT_EVERY;
     }
 
     fn refused(&self, source: BoxError) -> StartError {
@@ -112,6 +125,55 @@ impl Wait {
         let source = self.last_error.take().map_or_else(|| "no answer at all".into(), driver_error);
         StartError::Away { server, setting, waited: self.patience, source }
     }
+}
+
+fn report_absence(server: StoreServer, deadline: Instant, last_error: Option<&StoreError>) {
+    let StoreServer { name, setting } = server;
+    let cause = last_error.map_or_else(|| "no answer yet".to_owned(), cause);
+    tracing::warn!(
+        cause,
+        "{name} does not answer: is it running, and is {setting} right? The start waits for another {} s and then ends \
+         with exit code 1",
+        seconds_until(deadline)
+    );
+}
+
+fn seconds_until(deadline: Instant) -> f64 {
+    deadline.saturating_duration_since(Instant::now()).as_secs_f64().round()
+}
+
+/// Issues the token for the setup. Waits while another transaction holds the old token, and reports that it waits.
+pub(crate) async fn setup_token(skep: &Skep) -> Result<Option<String>, IssueSetupTokenError> {
+    let (actor, deadline) = (Actor::system("start"), Instant::now() + ABANDONED);
+    let mut reports = Reports::new();
+    let mut last_error = None;
+    loop {
+        let issue = Box::pin(skep.app.identity.issue_setup_token.execute(&actor));
+        match reports.during(issue, || report_held_token(deadline, last_error.as_ref())).await {
+            Err(error) if is_passing(&error) && Instant::now() < deadline => last_error = Some(error),
+            issued => return issued,
+        }
+        reports.during(sleep(PAUSE), || report_held_token(deadline, last_error.as_ref())).await;
+    }
+}
+
+/// Whether a later attempt may succeed.
+fn is_passing(error: &IssueSetupTokenError) -> bool {
+    let error = error.store_error();
+    error.is_some_and(|error| {
+        matches!(error, StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))
+    })
+}
+
+fn report_held_token(deadline: Instant, last_error: Option<&IssueSetupTokenError>) {
+    let cause = last_error.map_or_else(|| "no answer yet".to_owned(), |error| with_causes(error, ": "));
+    tracing::warn!(
+        cause,
+        "the token for the setup cannot be stored yet: another instance is storing one, or a process that was killed has \
+         left its transaction open, which MongoDB ends within 90 s. The start waits for another {} s and then ends with \
+         exit code 1",
+        seconds_until(deadline)
+    );
 }
 
 /// The text of the driver's error, with its causes.

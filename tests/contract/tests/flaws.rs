@@ -96,6 +96,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::EndsTwice, "reservations", "a_reservation_ends_once"),
     (Flaw::EndsTwice, "reservations", "of_two_units_that_end_it_one_succeeds"),
     (Flaw::RevokesTwice, "sessions", "a_session_ends_once"),
+    (Flaw::KeepsOneSessionMore, "sessions", "the_newest_sessions_of_a_user_stay"),
+    (Flaw::KeepsOneSessionMore, "sessions", "racing_units_each_keep_the_newest"),
     (Flaw::KeepsTheToken, "setup_tokens", "of_eight_that_replace_it_at_once_one_is_left"),
     (Flaw::ShowsOrphans, "stock_queries", "stock_without_its_product_is_not_found"),
     (Flaw::ExpiresLate, "reservations", "what_has_expired_is_listed"),

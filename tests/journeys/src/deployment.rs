@@ -69,6 +69,32 @@ impl Deployment {
         self.settings.clone().into_iter()
     }
 
+    /// Leaves a transaction open that reads this collection, as a process that was killed does.
+    ///
+    /// # Panics
+    /// If the store is not MongoDB, or does not answer.
+    pub fn leave_a_transaction_open(&self, collection: &str) {
+        self.database.leave_a_transaction_open(collection);
+    }
+
+    /// Makes servers and commands that start later connect to PostgreSQL with a role that owns nothing and may create
+    /// nothing.
+    ///
+    /// # Panics
+    /// If the store is not PostgreSQL, or does not answer.
+    pub fn connect_as_guest(&mut self) {
+        let address = self.database.as_guest();
+        self.set("DATABASE_URL", address);
+    }
+
+    /// Runs SQL in the database, as its owner.
+    ///
+    /// # Panics
+    /// If the store is not PostgreSQL, or refuses the text.
+    pub fn sql(&self, text: &str) {
+        self.database.sql(text.to_owned());
+    }
+
     /// A path in the folder of the deployment.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

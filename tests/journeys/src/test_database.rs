@@ -1,6 +1,6 @@
 //! The database of a deployment, on each store. No two deployments share one.
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use std::{
     env,
@@ -93,6 +93,7 @@ impl Store {
                     let name: String = row.try_get(0)?;
                     if is_left_behind(&name) {
                         sqlx::raw_sql(AssertSqlSafe(drop_database(&name))).execute(&mut connection).await?;
+                        sqlx::raw_sql(AssertSqlSafe(drop_guest(&name))).execute(&mut connection).await?;
                     }
                 }
                 connection.close().await
@@ -128,12 +129,54 @@ impl TestDatabase {
     }
 }
 
+impl TestDatabase {
+    /// Leaves a transaction open that reads this collection, as a process that was killed does.
+    ///
+    /// # Panics
+    /// If the store is not MongoDB, or does not answer.
+    pub(crate) fn leave_a_transaction_open(&self, collection: &str) {
+        let Store::Mongodb(server) = &self.store else { panic!("only MongoDB keeps such transactions") };
+        block_on(async {
+            let client = mongodb::Client::with_uri_str(server).await?;
+            let mut session = client.start_session().await?;
+            session.start_transaction().await?;
+            let collection = client.database(&self.database).collection::<Document>(collection);
+            collection.find_one(doc! {}).session(&mut session).await?;
+            // Without this, the driver would end the transaction.
+            std::mem::forget(session);
+            mongodb::error::Result::Ok(())
+        })
+        .expect("mongodb answers");
+    }
+
+    /// Runs SQL as the owner.
+    pub(crate) fn sql(&self, text: String) {
+        let (_, address) = self.variable().expect("a store on a server");
+        block_on(run(&address, text)).expect("postgres runs it");
+    }
+
+    /// Makes a role that may log in, and neither own nor create anything. It has the name of the database. Returns the
+    /// address with it.
+    pub(crate) fn as_guest(&self) -> String {
+        let name = &self.database;
+        let role = format!("CREATE ROLE {name} LOGIN PASSWORD '{name}'; REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+        self.sql(role);
+        let (_, address) = self.variable().expect("a store on a server");
+        let (scheme, rest) = address.split_once("://").expect("a scheme");
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{scheme}://{name}:{name}@{host}")
+    }
+}
+
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // If this fails, the next run sweeps the database.
         match &self.store {
             Store::Sqlite => {}
-            Store::Postgres(server) => drop(block_on(run(server, drop_database(&self.database)))),
+            Store::Postgres(server) => drop(block_on(async {
+                run(server, drop_database(&self.database)).await?;
+                run(server, drop_guest(&self.database)).await
+            })),
             Store::Mongodb(server) => drop(block_on(async {
                 mongodb::Client::with_uri_str(server).await?.database(&self.database).drop().await
             })),
@@ -149,6 +192,10 @@ async fn run(server: &str, text: String) -> sqlx::Result<()> {
 
 fn drop_database(name: &str) -> String {
     format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+}
+
+fn drop_guest(database: &str) -> String {
+    format!("DROP ROLE IF EXISTS {database}")
 }
 
 /// The address with another database in its path. The host may be a list, so it cannot be parsed as a URL.

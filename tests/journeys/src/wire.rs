@@ -25,6 +25,8 @@ struct Inner {
     is_frozen: Mutex<bool>,
     thawed: Condvar,
     open: Mutex<Vec<TcpStream>>,
+    /// Bytes of a client that cut the wire before they are forwarded.
+    trap: Mutex<Option<&'static [u8]>>,
 }
 
 impl Wire {
@@ -42,6 +44,7 @@ impl Wire {
             is_frozen: Mutex::default(),
             thawed: Condvar::new(),
             open: Mutex::default(),
+            trap: Mutex::default(),
         });
         let shared = inner.clone();
         thread::spawn(move || listener.incoming().flatten().for_each(|client| shared.forward(&client)));
@@ -90,11 +93,21 @@ impl Wire {
     /// # Panics
     /// If another thread has panicked here.
     pub fn cut(&self) {
-        self.inner.is_cut.store(true, Ordering::SeqCst);
-        for stream in self.inner.open.lock().expect("not poisoned").drain(..) {
-            // The other side may have hung up.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
+        self.inner.cut();
+    }
+
+    /// Cuts the wire when a client sends this text, which does not arrive. It must come in one piece.
+    ///
+    /// # Panics
+    /// If another thread has panicked here.
+    pub fn cut_at(&self, text: &'static str) {
+        *self.inner.trap.lock().expect("not poisoned") = Some(text.as_bytes());
+    }
+
+    /// Whether it is cut.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.inner.is_cut.load(Ordering::SeqCst)
     }
 
     /// Holds back every byte in both directions until the wire is mended. Connections stay open, new ones are accepted,
@@ -118,6 +131,20 @@ impl Wire {
 }
 
 impl Inner {
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        for stream in self.open.lock().expect("not poisoned").drain(..) {
+            // The other side may have hung up.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Whether a client has sent what the wire is to be cut at. That happens once.
+    fn is_trapped(&self, sent: &[u8]) -> bool {
+        let mut trap = self.trap.lock().expect("not poisoned");
+        trap.take_if(|text| sent.windows(text.len()).any(|part| part == *text)).is_some()
+    }
+
     fn forward(self: &Arc<Self>, client: &TcpStream) {
         let joined = || -> io::Result<()> {
             let server = TcpStream::connect(&self.server)?;
@@ -125,13 +152,13 @@ impl Inner {
             if self.is_cut.load(Ordering::SeqCst) {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
-            for (from, to) in [(client, &server), (&server, client)] {
+            for (from, to, is_client) in [(client, &server, true), (&server, client, false)] {
                 from.set_nodelay(true)?;
                 let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
                 open.push(from.try_clone()?);
                 let shared = self.clone();
                 thread::spawn(move || {
-                    let _ = shared.copy(&mut from, &mut to);
+                    let _ = shared.copy(&mut from, &mut to, is_client);
                     let _ = to.shutdown(Shutdown::Both);
                 });
             }
@@ -141,13 +168,18 @@ impl Inner {
             let _ = client.shutdown(Shutdown::Both);
         }
     }
-    fn copy(&self, from: &mut TcpStream, to: &mut TcpStream) -> io::Result<()> {
+
+    fn copy(&self, from: &mut TcpStream, to: &mut TcpStream, is_client: bool) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
         loop {
             let count = from.read(&mut buffer)?;
             let frozen = self.is_frozen.lock().expect("not poisoned");
             drop(self.thawed.wait_while(frozen, |is_frozen| *is_frozen).expect("not poisoned"));
             if count == 0 {
+                return Ok(());
+            }
+            if is_client && self.is_trapped(&buffer[..count]) {
+                self.cut();
                 return Ok(());
             }
             to.write_all(&buffer[..count])?;

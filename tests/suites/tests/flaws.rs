@@ -60,6 +60,9 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         "orders",
         "a_save_leaves_lines_and_totals_alone",
     ),
+    (flaw("identity.session.keep_newest", "created_at DESC", "created_at"), "sessions", NEWEST),
+    (flaw("identity.session.keep_newest", "user_id = $1", "$1 = $1"), "sessions", NEWEST),
+    (flaw("identity.session.keep_newest", "LIMIT $3", "LIMIT $3 * 9"), "sessions", NEWEST),
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
@@ -81,6 +84,7 @@ const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
 const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
 const GOES_ON: &str = "a_list_of_overdue_orders_goes_on_after_an_order";
+const NEWEST: &str = "the_newest_sessions_of_a_user_stay";
 const KNOWN: &str = "known_networks";
 const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";

@@ -72,6 +72,12 @@ impl SessionRepository for MongoUnit {
         self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![revoke]).await? == 1)).await
     }
 
+    async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError> {
+        let of_user = Query::of(doc! { "user_id": record::id(user_id.uuid()) });
+        let newest_first = of_user.by(doc! { "created_at": -1, "_id": -1 });
+        self.delete_found::<SessionDoc>(newest_first.after(keep).at_most(limit)).await
+    }
+
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let ended = doc! { "$lte": date(until) };
         let ended = doc! { "$or": [{ "expires_at": &ended }, { "revoked_at": &ended }] };

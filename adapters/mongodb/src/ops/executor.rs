@@ -3,6 +3,7 @@
 use crate::{
     error,
     observe::{Observer, Operation, WatchedUnit},
+    reports::report,
 };
 use bson::{Document, Timestamp, doc};
 use mongodb::{
@@ -13,6 +14,14 @@ use mongodb::{
 use skep_application::kernel::{StoreError, TxMode, UnitOutcome};
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::time::timeout;
+
+/// How long a command of a migration may take. It may wait for a transaction of a process that was killed: by default,
+/// MongoDB ends one that is 60 s old, and looks for it every 30 s.
+const SCHEMA_PATIENCE: Duration = Duration::from_secs(100);
+
+/// Why a command of a migration takes long.
+const LONG: &str = "a migration takes long: it builds an index, or waits for a transaction of a process that was killed, \
+                    which MongoDB ends within 90 s";
 
 /// Runs commands in one session.
 pub(crate) struct Executor {
@@ -38,6 +47,17 @@ pub(super) async fn bounded<T>(
 ) -> Result<DriverResult<T>, StoreError> {
     let late = |_| StoreError::Unavailable("mongodb did not answer in time".into());
     timeout(patience, call.into_future()).await.map_err(late)
+}
+
+/// Waits for a command of a migration, and reports while it takes long.
+async fn migrated<T>(
+    patience: Duration,
+    call: impl IntoFuture<Output = DriverResult<T>>,
+) -> Result<DriverResult<T>, StoreError> {
+    tokio::select! {
+        done = bounded(patience.max(SCHEMA_PATIENCE), call) => done,
+        never = report(LONG) => match never {},
+    }
 }
 
 impl Executor {
@@ -134,7 +154,7 @@ impl Executor {
     /// done". Returns whether there was anything to do.
     pub(crate) async fn define(&mut self, command: Document, tolerated: &[i32]) -> Result<bool, StoreError> {
         let call = self.database.run_command(command).session(&mut self.session);
-        match bounded(self.patience.max(Duration::from_secs(60)), call).await? {
+        match migrated(self.patience, call).await? {
             Ok(_) => Ok(true),
             Err(error) => match error.kind.as_ref() {
                 ErrorKind::Command(command) if tolerated.contains(&command.code) => Ok(false),
@@ -152,8 +172,7 @@ impl Executor {
             command.insert("writeConcern", doc! { "w": "majority" });
         }
         let call = self.database.run_command(command).session(&mut self.session);
-        let answer =
-            bounded(self.patience.max(Duration::from_secs(60)), call).await?.map_err(error::of_single_write)?;
+        let answer = migrated(self.patience, call).await?.map_err(error::of_single_write)?;
         let failed = ["writeErrors", "writeConcernError"].into_iter().find_map(|kind| answer.get(kind));
         match failed {
             Some(failure) => Err(StoreError::Corrupt(format!("mongodb: {failure}").into())),

@@ -10,6 +10,8 @@ use skep_domain::shared::Direction;
 pub(crate) struct Query {
     pub(super) filter: Document,
     pub(super) sort: Option<Document>,
+    /// How many of the first documents are left out.
+    pub(super) skip: Option<u64>,
     pub(super) limit: Option<i64>,
     /// The fields to read besides the id. `None` reads all.
     pub(super) projection: Option<Document>,
@@ -30,6 +32,11 @@ impl Query {
     /// Sets the sort order.
     pub(crate) fn by(self, sort: Document) -> Self {
         Self { sort: Some(sort), ..self }
+    }
+
+    /// Leaves out the first documents.
+    pub(crate) fn after(self, skip: u32) -> Self {
+        Self { skip: Some(skip.into()), ..self }
     }
 
     /// Sets the limit. Zero finds nothing.

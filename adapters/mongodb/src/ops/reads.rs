@@ -63,6 +63,7 @@ impl Executor {
     async fn find_now<T>(&mut self, collection: &str, query: Query, read: Reader<T>) -> Result<Vec<T>, StoreError> {
         let options = FindOptions::builder()
             .sort(query.sort)
+            .skip(query.skip)
             .limit(query.limit)
             .projection(query.projection)
             .hint(query.hint.map(|name| Hint::Name(name.to_owned())))

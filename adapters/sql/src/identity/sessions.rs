@@ -38,6 +38,13 @@ static REVOKE: Statement = Statement::both(
     &[Kind::Uuid, Kind::Time],
     &[],
 );
+static KEEP_NEWEST: Statement = Statement::both(
+    "identity.session.keep_newest",
+    "DELETE FROM sessions WHERE id IN \
+     (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $2)",
+    &[Kind::Uuid, Kind::Int, Kind::Int],
+    &[],
+);
 static SWEEP: Statement = Statement::per(
     "identity.session.sweep",
     A_SWEEP,
@@ -58,7 +65,7 @@ static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&SESSIONS).statements([&REVOKE, &SWEEP, &*FIND_VIEW])
+    Declared::table(&SESSIONS).statements([&REVOKE, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW])
 }
 
 impl Stored for Session {
@@ -91,6 +98,10 @@ impl SessionRepository for SqlUnit {
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.change(&REVOKE, args![id, now]).await? > 0)
+    }
+
+    async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError> {
+        self.change(&KEEP_NEWEST, args![user_id, keep, limit]).await
     }
 
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {

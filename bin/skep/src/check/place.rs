@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::{
     config::Config,
-    data_dir::{self, DataDirError},
+    data_dir::{self, DataDirError, PREVIOUS_SECRET_FILE, SECRET_FILE},
 };
 use rustix::fs::{Access, access, statvfs};
 use skep_crypto::{InstanceSecret, InstanceSecrets};
@@ -67,28 +67,38 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
 pub(super) fn secrets(config: &Config) -> (Option<InstanceSecrets>, Vec<Finding>) {
     let own = config.data_dir.join(data_dir::SECRET);
     let path = config.secret_file.as_deref().unwrap_or(&own);
-    let (current, found) = secret(path, config.secret_file.is_some());
+    let (current, found) = secret(path, config.secret_file.as_ref().map(|_| SECRET_FILE));
     let mut findings = vec![found];
     let previous = config.previous_secret_file.as_deref().and_then(|path| {
-        let (previous, found) = secret(path, true);
+        let (previous, found) = secret(path, Some(PREVIOUS_SECRET_FILE));
         findings.push(found);
         previous
     });
     (current.map(|current| InstanceSecrets::new(current, previous)), findings)
 }
 
-/// A secret that is `named` by a setting must exist.
-fn secret(path: &Path, named: bool) -> (Option<InstanceSecret>, Finding) {
+/// A secret that a setting names must exist.
+fn secret(path: &Path, setting: Option<&'static str>) -> (Option<InstanceSecret>, Finding) {
     const NAME: &str = "secret";
     let shown = path.display();
     match data_dir::read_secret(path) {
         Ok(secret) => (Some(secret), Finding::ok(NAME, format!("only its owner can read {shown}"))),
         Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            let finding = if named {
-                let remedy = format!("make it: (umask 077; openssl rand -hex 32 > {shown})");
-                Finding::wrong(NAME, format!("{shown} does not exist"), remedy)
-            } else {
-                Finding::ok(NAME, format!("the first start will make {shown}"))
+            let missing = |setting: &str| format!("{setting} names {shown}, which does not exist");
+            let finding = match setting {
+                None => Finding::ok(NAME, format!("the first start will make {shown}")),
+                Some(PREVIOUS_SECRET_FILE) => Finding::wrong(
+                    NAME,
+                    missing(PREVIOUS_SECRET_FILE),
+                    "restore the file, or remove the setting if every key is sealed with the current secret",
+                ),
+                Some(setting) => {
+                    let remedy = format!(
+                        "for a new store, make it: (umask 077; openssl rand -hex 32 > {shown}); for an existing one, \
+                         restore the file"
+                    );
+                    Finding::wrong(NAME, missing(setting), remedy)
+                }
             };
             (None, finding)
         }

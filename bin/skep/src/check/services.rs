@@ -11,6 +11,7 @@ use crate::{
 use skep_application::operations::InstanceKeys;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
+use skep_postgres::MissingRight;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -22,6 +23,7 @@ use tokio::{
     time::timeout,
 };
 
+const SCHEMA: &str = "schema";
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -65,32 +67,41 @@ fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
 }
 
 async fn schema(store: &OpenStore) -> Finding {
-    const NAME: &str = "schema";
     let status = match timeout(PATIENCE, store.store.status()).await {
         Ok(status) => status,
-        Err(_) => return Finding::wrong(NAME, "another instance is changing it", "wait, and check again"),
+        Err(_) => return Finding::wrong(SCHEMA, "another instance is changing it", "wait, and check again"),
     };
     match status {
         Ok(steps) => match steps.iter().filter(|step| step.applied_at.is_none()).count() {
-            0 => Finding::ok(NAME, "every migration is applied"),
-            missing if missing == steps.len() => {
-                Finding::ok(NAME, "the store is empty; the first start makes the schema")
-            }
-            missing => Finding::note(
-                NAME,
-                format!("migrations to apply: {missing} of {}", steps.len()),
-                "make a backup, then start the server or run `skep migrate up`",
-            ),
+            0 => Finding::ok(SCHEMA, "every migration is applied"),
+            missing => incomplete_schema(store, missing, steps.len()).await,
         },
         Err(error) if error.is_newer() => {
-            Finding::wrong(NAME, error.to_string(), "run the version of skep that changed it, or a newer one")
+            Finding::wrong(SCHEMA, error.to_string(), "run the version of skep that changed it, or a newer one")
         }
-        Err(error) => Finding::wrong(
-            NAME,
-            with_causes(&error, ": "),
-            "the store answers, but its schema cannot be read: see the cause",
-        ),
+        Err(error) => unreadable_schema(&error),
     }
+}
+
+/// Migrations are missing, which the next start applies if it may.
+async fn incomplete_schema(store: &OpenStore, missing: usize, all: usize) -> Finding {
+    let to_apply = format!("migrations to apply: {missing} of {all}");
+    match store.missing_right().await {
+        Err(error) => unreadable_schema(&error),
+        Ok(Some(MissingRight { text, grant })) => {
+            Finding::wrong(SCHEMA, format!("{to_apply}, but {text}"), format!("run this as the owner: {grant}"))
+        }
+        Ok(None) if missing == all => Finding::ok(SCHEMA, "the store is empty; the first start makes the schema"),
+        Ok(None) => {
+            let remedy = "make a backup, then start the server or run `skep migrate up`";
+            Finding::note(SCHEMA, to_apply, remedy)
+        }
+    }
+}
+
+fn unreadable_schema(error: &(dyn std::error::Error + 'static)) -> Finding {
+    let remedy = "the store answers, but its schema cannot be read: see the cause";
+    Finding::wrong(SCHEMA, with_causes(error, ": "), remedy)
 }
 
 /// Opens the keys that exist. A check makes none.

@@ -7,10 +7,10 @@ use crate::{
     config::Config,
     listen::{listen, listen_for_metrics},
     telemetry::{Metrics, OpenTelemetry, Telemetry},
-    waiting::report_redis,
+    waiting::{report_redis, setup_token},
 };
 use futures_util::future::OptionFuture;
-use skep_application::kernel::{Actor, BoxError, Runtime};
+use skep_application::kernel::{BoxError, Runtime};
 use skep_http::{
     Api, ApiConfig, MetricsPage,
     edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
@@ -51,7 +51,14 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
         return Ok(());
     };
     let skep = skep?;
-    let token = skep.app.identity.issue_setup_token.execute(&Actor::system("start")).await?;
+    let token = match shutdown.run_until_cancelled(setup_token(&skep)).await {
+        Some(Ok(token)) => token,
+        not_issued => {
+            skep.close().await;
+            telemetry.end().await;
+            return not_issued.map_or(Ok(()), |failed| Ok(failed.map(drop)?));
+        }
+    };
     let page = metrics_page(config, &skep, &metrics, &telemetry);
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &page));
     let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());

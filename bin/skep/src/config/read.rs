@@ -7,6 +7,7 @@ use super::{
     setting::{Setting, setting},
     values::{Secret, StoreChoice},
 };
+use skep_postgres::PostgresOptions;
 use std::ffi::OsString;
 
 pub(super) struct Source {
@@ -87,6 +88,13 @@ impl Source {
             }
         };
         let postgres = self.optional("DATABASE_URL", address(&["postgres://", "postgresql://"]));
+        let postgres = postgres.filter(|url| match PostgresOptions::new(url.0.as_str()).check_address() {
+            Ok(()) => true,
+            Err(invalid) => {
+                self.fault("DATABASE_URL", invalid.to_string());
+                false
+            }
+        });
         let mongodb = self.optional("MONGODB_URI", address(&["mongodb://", "mongodb+srv://"]));
         let named = self
             .optional("SKEP_STORE", |text| ["sqlite", "postgres", "mongodb"].into_iter().find(|name| *name == text));

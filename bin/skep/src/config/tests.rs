@@ -61,7 +61,7 @@ fn a_secret_is_never_shown() {
 
 #[test]
 fn the_store_follows_from_the_address() {
-    let (postgres, mongodb) = (("DATABASE_URL", "postgres://h/d"), ("MONGODB_URI", "mongodb://h/d"));
+    let (postgres, mongodb) = (("DATABASE_URL", "postgres://u@h/d"), ("MONGODB_URI", "mongodb://h/d"));
     let store = |variables: &[(&str, &str)]| read(variables).unwrap().store;
     assert!(matches!(store(&[postgres]), StoreChoice::Postgres(_)));
     assert!(matches!(store(&[mongodb]), StoreChoice::Mongodb(_)));
@@ -70,6 +70,23 @@ fn the_store_follows_from_the_address() {
     assert_eq!(faults(&[postgres, mongodb]), ["SKEP_STORE"]);
     assert_eq!(faults(&[("SKEP_STORE", "postgres")]), ["SKEP_STORE"]);
     assert_eq!(faults(&[mongodb, ("SKEP_STORE", "postgres")]), ["SKEP_STORE"]);
+}
+
+#[test]
+fn an_incomplete_address_is_reported_with_what_is_missing() {
+    for (url, missing) in [
+        ("postgres://h/d", "names no user;"),
+        ("postgres://u:hunter2@h:5432", "names no database;"),
+        ("postgres://h", "names no user and no database;"),
+        ("postgres://u:hunter2@h/d?sslmode=hunter2", "sslmode must be"),
+    ] {
+        let faults = printed(&read(&[("DATABASE_URL", url)]).unwrap_err());
+        let [fault] = &faults[..] else { panic!("{faults:?}") };
+        assert!(fault.starts_with("DATABASE_URL (environment): ") && fault.contains(missing), "{fault}");
+        assert!(!fault.contains("hunter2"), "{fault}");
+    }
+    let faults = printed(&read_file("store.database_url = 'postgres://h/d'", &[]).unwrap_err());
+    assert!(faults[0].starts_with("store.database_url (skep.toml line 1): it names no user"), "{faults:?}");
 }
 
 #[test]
@@ -141,7 +158,7 @@ fn set_to_nothing_is_not_set() {
 
 #[test]
 fn the_environment_wins_over_the_file() {
-    let file = "[server]\nport = 9000\ndocs = false\n[store]\ndatabase_url = 'postgres://h/d'\n";
+    let file = "[server]\nport = 9000\ndocs = false\n[store]\ndatabase_url = 'postgres://u@h/d'\n";
     let config = read_file(file, &[("PORT", "9001")]).unwrap();
     assert_eq!((config.port, config.docs), (9001, false));
     assert!(matches!(config.store, StoreChoice::Postgres(_)));
@@ -177,7 +194,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
 
 #[test]
 fn a_variable_in_the_file_and_a_key_without_its_section_are_recognized() {
-    let faults = printed(&read_file("DATABASE_URL = 'postgres://h/d'\nport = 1\nserver = 2\n", &[]).unwrap_err());
+    let faults = printed(&read_file("DATABASE_URL = 'postgres://u@h/d'\nport = 1\nserver = 2\n", &[]).unwrap_err());
     assert!(faults[0].ends_with("did you mean store.database_url?"), "{faults:?}");
     assert!(faults[1].ends_with("did you mean server.port?"), "{faults:?}");
     assert!(faults[2].ends_with("expected a section, written [server]"), "{faults:?}");
@@ -194,7 +211,7 @@ fn a_file_that_is_no_toml_is_told_without_what_stands_there() {
 
 #[test]
 fn two_addresses_are_told_with_where_each_is() {
-    let error = read_file("[store]\nmongodb_uri = 'mongodb://h/d'\n", &[("DATABASE_URL", "postgres://h/d")]);
+    let error = read_file("[store]\nmongodb_uri = 'mongodb://h/d'\n", &[("DATABASE_URL", "postgres://u@h/d")]);
     let text = error.unwrap_err().to_string();
     assert!(text.contains("both DATABASE_URL (environment) and store.mongodb_uri (skep.toml line 2) are"), "{text}");
 }
@@ -253,7 +270,7 @@ fn every_default_and_every_example_can_be_read() {
         assert!(!setting.doc.is_empty() && !setting.form.is_empty(), "{}", setting.name);
         let mut variables = vec![(setting.name, setting.example), ("PUBLIC_URL", "https://api.example.com")];
         if setting.name == "SKEP_STORE" {
-            variables.push(("DATABASE_URL", "postgres://h/d"));
+            variables.push(("DATABASE_URL", "postgres://u@h/d"));
         }
         read(&variables).unwrap_or_else(|error| panic!("{error}"));
         read(&[(setting.name, setting.default)]).unwrap_or_else(|error| panic!("{error}"));

@@ -131,7 +131,7 @@ fn every_line_of_the_whole_file_can_be_used() {
             section = line;
             continue;
         };
-        let variables = [("PUBLIC_URL", "https://h"), ("DATABASE_URL", "postgres://h/d"), ("SKEP_STORE", "postgres")];
+        let variables = [("PUBLIC_URL", "https://h"), ("DATABASE_URL", "postgres://u@h/d"), ("SKEP_STORE", "postgres")];
         // A variable must not hide the setting of the file.
         let variables =
             variables.into_iter().filter(|(name, _)| !setting.starts_with("mongodb") || *name == "PUBLIC_URL");

@@ -25,6 +25,8 @@ clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>
     a_session_ends_once,
     a_session_that_is_not_there_does_not_end,
     racing_units_end_a_session_once,
+    the_newest_sessions_of_a_user_stay ["SessionRepository 2"],
+    racing_units_each_keep_the_newest ["SessionRepository 2"],
     what_has_ended_is_swept_and_nothing_else ["SessionRepository 1"],
     a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
 }
@@ -130,6 +132,53 @@ async fn start(store: &dyn Sessions, ends: &[(Timestamp, Option<Timestamp>)]) ->
         }
     })?;
     Ok(sessions)
+}
+
+/// Stores a user with one session for each time at which one started.
+async fn log_in(store: &dyn Sessions, starts: &[i64]) -> Checked<Vec<Session>> {
+    let user = sample::user()?;
+    sample::sign_up(store, &user).await?;
+    let of = |start: &i64| Session { created_at: sample::at(*start), ..sample::session(user.id) };
+    let sessions: Vec<_> = starts.iter().map(of).collect();
+    commit!(store, tx => {
+        for session in &sessions {
+            tx.sessions().insert(session).await?;
+        }
+    })?;
+    Ok(sessions)
+}
+
+async fn the_newest_sessions_of_a_user_stay(given: &Given) -> Checked {
+    let store = &*given.store;
+    let (sessions, others) = (log_in(store, &[40, 10, 50, 20, 30]).await?, log_in(store, &[1, 2, 3]).await?);
+    let user_id = sessions[0].user_id;
+    let keep = async |keep: u32, limit: u32| -> Checked<u64> {
+        Ok(commit!(given.store, tx => tx.sessions().keep_newest(user_id, keep, limit).await?)?)
+    };
+    equal(keep(5, 100).await?, 0)?;
+    equal(keep(2, 0).await?, 0)?;
+    equal((keep(2, 1).await?, left(store, &sessions).await?.len()), (1, 4))?;
+    equal((keep(2, 100).await?, left(store, &sessions).await?), (2, vec![0, 2]))?;
+    equal((keep(0, 100).await?, left(store, &sessions).await?), (2, vec![]))?;
+    equal(left(store, &others).await?, vec![0, 1, 2])
+}
+
+async fn racing_units_each_keep_the_newest(given: &Given) -> Checked {
+    let sessions = log_in(&*given.store, &[10, 20, 30, 40, 50]).await?;
+    let start = Arc::new(tokio::sync::Barrier::new(4));
+    let race = |_| {
+        let (store, start, user_id) = (given.store.clone(), start.clone(), sessions[0].user_id);
+        tokio::spawn(async move {
+            start.wait().await;
+            commit!(store, tx => tx.sessions().keep_newest(user_id, 2, 100).await?)
+        })
+    };
+    let tasks: Vec<_> = (0..4).map(race).collect();
+    let mut deleted = 0;
+    for task in tasks {
+        deleted += task.await??;
+    }
+    equal((deleted, left(&*given.store, &sessions).await?), (3, vec![3, 4]))
 }
 
 async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {

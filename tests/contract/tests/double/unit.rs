@@ -209,6 +209,10 @@ impl SessionRepository for FlawedUnit {
         }
         through!(self, SessionRepository::revoke(id, now))
     }
+    async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Done<u64> {
+        let keep = if self.flaw == Flaw::KeepsOneSessionMore { keep + 1 } else { keep };
+        through!(self, SessionRepository::keep_newest(user_id, keep, limit))
+    }
     async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
         let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
         let mut kept = self.state().sessions.clone();

@@ -1,9 +1,10 @@
-//! Rate limits, alone and shared through Redis.
+//! Rate limits, alone and shared through Redis, and the limit of sessions.
 
 use crate::{
     Journey, Needs,
     shop::{
-        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, SETUP, Shop, all, basket, credentials, email, log_in, with_token,
+        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, REGISTER, SETUP, Shop, account, all, basket, credentials, email, log_in,
+        with_token,
     },
 };
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("limits::log_ins", wrong_passwords_of_one_client_do_not_keep_the_owner_out),
     Journey::new("limits::costs", requests_cost_their_work),
     Journey::new("limits::networks", a_large_ipv6_network_is_limited_as_a_whole),
+    Journey::new("limits::sessions", the_oldest_session_of_a_user_ends),
     Journey::new("limits::shared", two_instances_count_together).needing(Needs::ServerAndRedis),
     Journey::new("limits::redis_away", requests_go_on_without_redis).needing(Needs::Redis),
 ];
@@ -59,6 +61,21 @@ fn wrong_passwords_of_one_client_do_not_keep_the_owner_out(store: &Store) {
     attempt(&shop.server, home, credentials("ada")).expect(200);
     log_in_of_another(&shop);
     shop.server.stop();
+}
+
+fn the_oldest_session_of_a_user_ends(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_SESSIONS_PER_USER", "2");
+    let server = deployment.start();
+    server.visitor().post(REGISTER).json(account("ada")).send().expect(201);
+    server.visitor().post(REGISTER).json(account("bob")).send().expect(201);
+    let bob = log_in(&server, "bob");
+    let [first, second, third] = [(); 3].map(|()| log_in(&server, "ada"));
+    first.get(PROFILE).send().refused(401, "invalid_token");
+    for other in [second, third, bob] {
+        other.get(PROFILE).send().expect(200);
+    }
+    server.stop();
 }
 
 fn a_large_ipv6_network_is_limited_as_a_whole(store: &Store) {

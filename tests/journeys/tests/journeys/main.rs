@@ -42,6 +42,10 @@ pub(crate) enum Needs {
     NoServer,
     /// A store on a server, which several instances can share.
     Server,
+    /// PostgreSQL only.
+    Postgres,
+    /// MongoDB only.
+    Mongodb,
     /// Any store, and Redis.
     Redis,
     /// A store on a server, and Redis.
@@ -63,6 +67,8 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
+            Needs::Postgres => store == "postgres",
+            Needs::Mongodb => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
     }

@@ -13,6 +13,10 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("operator::migrates", the_schema_is_moved),
     Journey::new("operator::second_server", one_server_per_data_folder),
     Journey::new("operator::configuration", every_fault_of_the_configuration_is_reported),
+    Journey::new("operator::incomplete_address", an_incomplete_address_is_a_fault_of_the_configuration)
+        .needing(Needs::NoServer),
+    Journey::new("operator::missing_right", a_role_that_may_not_migrate_is_reported).needing(Needs::Postgres),
+    Journey::new("operator::missing_secret", a_named_secret_is_looked_for_before_anything_is_made),
     Journey::new("operator::lost_secret", a_lost_secret_is_reported),
     Journey::new("operator::rotates_keys", the_key_of_access_tokens_is_rotated),
     Journey::new("operator::replaces_the_secret", the_secret_is_replaced),
@@ -95,11 +99,57 @@ fn every_fault_of_the_configuration_is_reported(store: &Store) {
     assert!(output.err.contains("did you mean SKEP_LIMIT_ADDRESS?"), "{output:?}");
     output.refused(&wrong.map(|(name, _)| name));
     deployment.run(&[], "", &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "")]).refused(&["PUBLIC_URL"]);
-    let two = [("DATABASE_URL", "postgres://h/d"), ("MONGODB_URI", "mongodb://h/d"), ("SKEP_STORE", "")];
+    let two = [("DATABASE_URL", "postgres://u@h/d"), ("MONGODB_URI", "mongodb://h/d"), ("SKEP_STORE", "")];
     deployment.run(&["migrate", "status"], "", &two).refused(&["SKEP_STORE", "DATABASE_URL", "MONGODB_URI"]);
     assert!(!deployment.path("data").exists(), "no data folder is created");
     let usage = deployment.run(&["serve", "--prot", "1"], "", &[]);
     assert_eq!(usage.code, Some(2), "{usage:?}");
+}
+
+fn an_incomplete_address_is_a_fault_of_the_configuration(store: &Store) {
+    let deployment = Deployment::new(store);
+    for (address, missing) in [
+        ("postgres://h", "no user and no database"),
+        ("postgres://h/d", "no user"),
+        ("postgres://u:hunter2@h", "no database"),
+    ] {
+        let texts = ["DATABASE_URL (environment): it names ", missing];
+        let settings = [("DATABASE_URL", address)];
+        deployment.run(&["serve"], "", &settings).refused(&texts);
+        let Output { code, out, err } = deployment.run(&["check"], "", &settings);
+        assert!(code == Some(1) && texts.iter().all(|text| out.contains(text)), "{out}");
+        assert!(out.contains("configuration") && !out.contains("hunter2") && err.is_empty(), "{out}{err}");
+    }
+    assert!(!deployment.path("data").exists(), "no data folder is created");
+}
+
+fn a_role_that_may_not_migrate_is_reported(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.connect_as_guest();
+    deployment.run(&["serve"], "", &[]).refused(&["schema", "permission denied"]);
+    let checked = || deployment.run(&["check"], "", &[]);
+    let refused = checked();
+    assert!(refused.code == Some(1) && refused.out.contains("may not create tables"), "{refused:?}");
+    // The statement that the check names is the remedy.
+    let (_, grant) = refused.out.split_once("run this as the owner: ").expect("a remedy");
+    deployment.sql(grant.lines().next().expect("a statement"));
+    checked().ok();
+    let server = deployment.start();
+    server.stop();
+}
+
+fn a_named_secret_is_looked_for_before_anything_is_made(store: &Store) {
+    let deployment = Deployment::new(store);
+    let missing = deployment.path("missing.secret").display().to_string();
+    for setting in ["SKEP_SECRET_FILE", "SKEP_PREVIOUS_SECRET_FILE"] {
+        let settings = [(setting, missing.as_str())];
+        deployment.run(&["serve"], "", &settings).refused(&[setting, &missing]);
+        let Output { code, out, .. } = deployment.run(&["check"], "", &settings);
+        assert!(code == Some(1) && out.contains(&format!("{setting} names {missing}")), "{out}");
+    }
+    assert!(!deployment.path("data").exists(), "no data folder is created");
+    let status = deployment.run(&["migrate", "status"], "", &[]).ok();
+    assert!(status.lines().all(|line| line.contains("missing")), "no schema is made: {status}");
 }
 
 fn a_lost_secret_is_reported(store: &Store) {

@@ -6,14 +6,17 @@ use skep_journeys::{Deployment, Store, skep, wait_for};
 use std::{
     env,
     fs::{self, File},
-    io::Write as _,
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
     os::unix::{fs::symlink, process::CommandExt as _},
-    process::{self, Child, Command, Stdio},
+    path::Path,
+    process::{self, Child, Command, ExitStatus, Stdio},
 };
+use tempfile::TempDir;
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("readme::first_order", the_pasted_block_places_an_order).needing(Needs::NoServer),
+    Journey::new("readme::port_in_use", the_pasted_block_stops_if_the_port_is_in_use).needing(Needs::NoServer),
     Journey::new("readme::first_start", the_server_prints_what_the_page_shows).needing(Needs::NoServer),
 ];
 
@@ -47,28 +50,45 @@ impl Drop for Shell {
     }
 }
 
-fn the_pasted_block_places_an_order(_: &Store) {
+/// What a pasted block has left behind.
+struct Pasted {
+    folder: TempDir,
+    /// With the link to the binary, and the output.
+    tools: TempDir,
+    status: ExitStatus,
+}
+
+impl Pasted {
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.tools.path().join(name)).unwrap_or_default()
+    }
+}
+
+/// Gives bash the block that places an order on its standard input, as a pasted block is. What `then` adds uses the
+/// variables that the block has set. Its argument is the folder for more output.
+fn paste(port: u16, then: impl Fn(&Path) -> String) -> Pasted {
     let folder = tempfile::tempdir().expect("a folder");
     let tools = tempfile::tempdir().expect("a folder");
     symlink(skep(), tools.path().join("skep")).expect("a link to the binary");
-    let output = |name: &str| tools.path().join(name);
-    let file = |name: &str| File::create(output(name)).expect("a file");
+    let file = |name: &str| File::create(tools.path().join(name)).expect("a file");
     let path = format!("{}:{}", tools.path().display(), env::var("PATH").expect("a path"));
     let mut command = Command::new("bash");
-    command.env_clear().env("PATH", path).env("PORT", free_port().to_string()).current_dir(folder.path());
+    command.env_clear().env("PATH", path).env("PORT", port.to_string()).current_dir(folder.path());
     let command = command.stdin(Stdio::piped()).stdout(file("out")).stderr(file("err")).process_group(0);
     let mut shell = Shell(command.spawn().expect("bash runs"));
-
-    // Read from the standard input, as a pasted block is. What follows it uses the variables that it has set.
-    let ours = format!("call orders >'{}'\nkill $!\nwait $!\n", output("orders").display());
-    let script = format!("{}{ours}", block("sh", "call orders"));
+    let script = format!("{}{}", block("sh", "call orders"), then(tools.path()));
     shell.0.stdin.take().expect("an input").write_all(script.as_bytes()).expect("bash reads");
     let status = wait_for("bash to end", || shell.0.try_wait().expect("a child"));
+    Pasted { folder, tools, status }
+}
 
-    let read = |name: &str| fs::read_to_string(output(name)).unwrap_or_default();
-    let (out, err) = (read("out"), read("err"));
+fn the_pasted_block_places_an_order(_: &Store) {
+    let ours = |tools: &Path| format!("call orders >'{}'\nkill $!\nwait $!\n", tools.join("orders").display());
+    let pasted = paste(free_port(), ours);
+    let (status, out, err) = (pasted.status, pasted.read("out"), pasted.read("err"));
     assert!(status.success() && !err.contains("curl:"), "{status}\n{out}\n{err}");
-    let orders: Value = serde_json::from_str(&read("orders")).unwrap_or_else(|error| panic!("{error}\n{out}\n{err}"));
+    let orders: Value =
+        serde_json::from_str(&pasted.read("orders")).unwrap_or_else(|error| panic!("{error}\n{out}\n{err}"));
     let [order] = &orders["data"].as_array().expect("a list")[..] else { panic!("not one order: {orders}") };
     assert_eq!(
         (&order["status"], &order["total"]),
@@ -76,7 +96,20 @@ fn the_pasted_block_places_an_order(_: &Store) {
         "{orders}"
     );
     assert!(out.contains(order["id"].as_str().expect("an id")), "the block shows the order: {out}");
-    assert!(folder.path().join("skep-data/skep.db").exists());
+    assert!(pasted.folder.path().join("skep-data/skep.db").exists());
+}
+
+/// The other program would otherwise get the passwords.
+fn the_pasted_block_stops_if_the_port_is_in_use(_: &Store) {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let port = other.local_addr().expect("an address").port();
+    let pasted = paste(port, |_| String::new());
+    let (out, err) = (pasted.read("out"), pasted.read("err"));
+    assert!(err.contains("in use") && err.contains("set PORT") && !err.contains("curl:"), "{out}\n{err}");
+    assert!(out.contains("admin@example.com") && !out.contains('{'), "nothing is called: {out}");
+    other.set_nonblocking(true).expect("a socket");
+    let refused = other.accept().expect_err("no call comes").kind();
+    assert_eq!(refused, io::ErrorKind::WouldBlock);
 }
 
 fn the_server_prints_what_the_page_shows(store: &Store) {

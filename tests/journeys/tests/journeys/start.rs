@@ -18,6 +18,10 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("start::store_stays_away", the_start_gives_up).needing(Needs::Server),
     Journey::new("start::signal", a_signal_ends_a_start_that_waits).needing(Needs::Server),
     Journey::new("start::store_refuses", a_refusal_ends_the_start_at_once).needing(Needs::Server),
+    Journey::new("start::killed_with_the_lease", the_lease_of_a_killed_start_is_awaited).needing(Needs::Mongodb),
+    Journey::new("start::killed_in_a_transaction", the_transaction_of_a_killed_start_is_awaited)
+        .needing(Needs::Mongodb),
+    Journey::new("start::held_migration", a_migration_waits_for_an_open_transaction).needing(Needs::Mongodb),
     Journey::new("start::redis_away", an_absent_redis_is_reported).needing(Needs::NoServer),
     Journey::new("start::preloaded_library", a_preloaded_library_moves_the_clock).needing(Needs::FakeTime),
 ];
@@ -98,6 +102,48 @@ fn a_refusal_ends_the_start_at_once(store: &Store) {
     let output = deployment.run(&["serve"], "", &[]);
     assert!(!output.err.contains("hunter2"), "{output:?}");
     output.refused(&["cannot be used", setting(store)]);
+}
+
+/// Kills the first start on a database when it sends this text, which does not arrive.
+fn kill_at(deployment: &mut Deployment, text: &'static str) {
+    let direct: Vec<_> = deployment.settings().collect();
+    let wire = Wire::to_the_store_of(deployment);
+    wire.cut_at(text);
+    let starting = deployment.begin_start();
+    wait_for(text, || wire.is_cut().then_some(()));
+    assert!(starting.out().is_empty(), "nothing is served yet: {}", starting.out());
+    drop(starting);
+    direct.into_iter().for_each(|(name, value)| deployment.set(&name, value));
+}
+
+/// The start after a kill succeeds, and its log says what it has waited for.
+fn starts_after(deployment: &Deployment, wait: &str) {
+    let server = deployment.start();
+    assert!(server.log().contains(wait), "{}", server.log());
+    assert!(server.setup_token().is_some());
+    server.stop();
+}
+
+fn the_lease_of_a_killed_start_is_awaited(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    kill_at(&mut deployment, "createIndexes");
+    starts_after(&deployment, "if it was killed, its lease ends within 10s");
+}
+
+fn the_transaction_of_a_killed_start_is_awaited(store: &Store) {
+    store.end_abandoned_soon();
+    let mut deployment = Deployment::new(store);
+    kill_at(&mut deployment, "commitTransaction");
+    starts_after(&deployment, "a process that was killed has left its transaction open");
+}
+
+fn a_migration_waits_for_an_open_transaction(store: &Store) {
+    store.end_abandoned_soon();
+    let deployment = Deployment::new(store);
+    deployment.start().stop();
+    deployment.run(&["migrate", "down", "--set", "operations", "--yes"], "", &[]).ok();
+    deployment.leave_a_transaction_open("instance_keys");
+    starts_after(&deployment, "waits for a transaction of a process that was killed");
 }
 
 fn an_absent_redis_is_reported(store: &Store) {

@@ -42,6 +42,10 @@ const SETTINGS: &[Setting] = &[
         .default("2592000")
         .form("seconds from 60 to 31536000", "2592000")
         .doc("How long a session is valid."),
+    Setting::new("SKEP_SESSIONS_PER_USER", "identity.sessions_per_user", Shape::Number)
+        .default("100")
+        .form("a number from 1 to 10000", "100")
+        .doc("The most sessions of one user. The login after that ends the oldest one."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -53,6 +57,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
     policies.sessions = SessionPolicy {
         token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
         session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
+        sessions_per_user: source
+            .required("SKEP_SESSIONS_PER_USER", |text| text.parse().ok().filter(|n| (1..=10_000).contains(n))),
         attempts: source.required("SKEP_LOGIN_ATTEMPTS", a_minute),
         account_attempts: source.required("SKEP_LOGIN_ACCOUNT_ATTEMPTS", a_minute),
         known_networks,
