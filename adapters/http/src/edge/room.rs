@@ -132,7 +132,7 @@ impl<'a> Added<'a> {
             let after = before.saturating_add(amount);
             (before == 0 || after <= limit).then_some(after)
         });
-        added.is_ok().then(|| Self { count, amount })
+        added.ok().map(|_| Self { count, amount })
     }
 }
 
@@ -196,10 +196,9 @@ impl Room<'_> {
         self.levels().for_each(|level| level.give_back(bytes));
     }
 
-    /// Changes what a request holds from `held` to what its answer counts, and returns that. If the levels that it
-    /// shares with others do not have that much, it waits for the rest, at most for the limit, and then returns `None`.
-    /// It does so at once if the answers that wait already have as many bytes as the level may hold.
-    /// An answer that must be sent takes its bytes anyway.
+    /// Changes what a request holds from `held` to what its answer counts, and returns that. An answer that must be sent
+    /// takes its bytes anyway. Any other waits if the levels that it shares with others do not have that much. `None` if
+    /// the limit of time passes, or at once if the answers that wait have as many bytes as such a level may hold.
     ///
     /// The level of the connection is always passed: a client that reads gets several large answers at once, and one
     /// that does not read gets no further answer on this connection.

@@ -144,7 +144,9 @@ where
             Ok(output) => output.into_response(),
             Err(error) => {
                 let mut response = respond(error, None);
-                take_failure(&mut response).iter().for_each(|problem| log_failure(problem, None, 0));
+                if let Some(problem) = take_failure(&mut response) {
+                    log_failure(&problem, None, 0);
+                }
                 response
             }
         })

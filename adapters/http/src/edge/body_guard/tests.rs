@@ -109,10 +109,6 @@ async fn the_time_of_a_body_begins_when_the_handler_waits_for_it() {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
-
-        fn is_end_stream(&self) -> bool {
-            false
-        }
     }
 
     let rules = limits(5);
