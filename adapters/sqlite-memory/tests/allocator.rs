@@ -1,4 +1,5 @@
 //! SQLite with mimalloc. One test, because SQLite has one allocator in a process.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use rusqlite::Connection;
 use skep_sqlite_memory::{InUse, use_mimalloc};

@@ -1,7 +1,7 @@
 //! The migrations of the tables that every context uses.
 
 use super::idempotency;
-use crate::{SqlSet, SqlStep, SqlWork};
+use crate::{SqlSet, SqlStep, SqlWork, operations::scripts};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
 pub(crate) const SET: SqlSet = SqlSet {
@@ -10,10 +10,7 @@ pub(crate) const SET: SqlSet = SqlSet {
     steps: &[MigrationStep {
         name: "kept_answers",
         work: SqlStep {
-            up: SqlWork::Script {
-                sqlite: include_str!("../../migrations/kernel/0001_kept_answers.sqlite.up.sql"),
-                postgres: include_str!("../../migrations/kernel/0001_kept_answers.postgres.up.sql"),
-            },
+            up: scripts!("kernel/0001_kept_answers", "up"),
             down: SqlWork::Code(idempotency::make_plain),
         },
     }],
