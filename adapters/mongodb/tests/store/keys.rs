@@ -4,7 +4,11 @@ use crate::{
     samples,
     support::{catalog, with_db},
 };
-use skep_application::kernel::{Claimed, OutboxQueries as _, StoreError};
+use skep_application::kernel::{Claimed, KeptAnswer, OutboxQueries as _, StoreError};
+
+fn answer() -> KeptAnswer {
+    KeptAnswer::Plain("{}".to_owned())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_never_new_to_two_units_at_once() {
@@ -17,11 +21,11 @@ async fn a_key_is_never_new_to_two_units_at_once() {
         // A unit whose snapshot is older than the commit still conflicts with it.
         let mut third = catalog(&db.store).await;
         third.products().find_many(&[]).await.unwrap();
-        first.idempotency().fill(&claim, "{}").await.unwrap();
+        first.idempotency().fill(&claim, &answer()).await.unwrap();
         first.commit().await.unwrap();
         assert!(matches!(third.idempotency().claim(&claim).await, Err(StoreError::Retry(_))));
         let mut fourth = catalog(&db.store).await;
-        assert_eq!(fourth.idempotency().claim(&claim).await.unwrap(), Claimed::Replay("{}".to_owned()));
+        assert_eq!(fourth.idempotency().claim(&claim).await.unwrap(), Claimed::Replay(answer()));
     })
     .await;
 }
@@ -66,7 +70,7 @@ async fn after_a_miss_no_other_unit_can_store_the_event_while_the_unit_lasts() {
 async fn a_key_is_filled_only_by_the_unit_that_claimed_it() {
     with_db(|db| async move {
         let mut tx = catalog(&db.store).await;
-        assert!(matches!(tx.idempotency().fill(&samples::claim("key"), "{}").await, Err(StoreError::Corrupt(_))));
+        assert!(matches!(tx.idempotency().fill(&samples::claim("key"), &answer()).await, Err(StoreError::Corrupt(_))));
     })
     .await;
 }
