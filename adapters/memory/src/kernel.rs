@@ -3,7 +3,8 @@
 use crate::{Done, MemoryStore, MemoryUnit, StoredKey};
 use async_trait::async_trait;
 use skep_application::kernel::{
-    Claimed, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, OutboxQueries, StoreError, constraints::EVENT_ID,
+    Claimed, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, OutboxQueries, StoreError,
+    constraints::EVENT_ID,
 };
 use skep_domain::shared::{EventId, Timestamp};
 use uuid::Uuid;

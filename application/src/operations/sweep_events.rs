@@ -74,10 +74,7 @@ mod tests {
         let (runtime, noted) = (fixed_runtime().0, Seen::default());
         let oldest = runtime.clock.now().plus_millis(-5_000);
         let mut unit = MockBareUnit::noting(&noted);
-        unit.outbox
-            .expect_sweep()
-            .withf(move |until, limit| (*until, *limit) == (oldest, 5))
-            .returning(|_, _| Ok(3));
+        unit.outbox.expect_sweep().withf(move |until, limit| (*until, *limit) == (oldest, 5)).returning(|_, _| Ok(3));
         let policy = EventPolicy { lifetime: Some(Duration::from_secs(5)) };
         assert_eq!(sweep(&runtime, SweepEvents::new(Scripted::of([unit]), policy)).await, 3);
         assert_eq!(noted.endings(), [Ending::Committed]);
