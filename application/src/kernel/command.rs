@@ -79,7 +79,8 @@ pub trait Command: Send + Sync {
     /// The resource that the actor is authorized on, loaded in the unit. A command that creates a resource has the
     /// `UserId` of its owner, or `()` if the role alone decides.
     type Target: Guarded;
-    /// The result for the caller. Its JSON is kept with the idempotency key, and has at most [`KeptAnswer::MOST`] bytes.
+    /// The result for the caller. Its JSON is kept with the idempotency key and then has at most [`KeptAnswer::MOST`]
+    /// bytes.
     type Answer: Serialize + DeserializeOwned + Send;
     /// The refusals of this command, and the store's errors.
     type Error: AppError + From<StoreError> + From<Denied> + From<KeyReused> + Send;

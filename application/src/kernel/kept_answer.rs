@@ -6,8 +6,8 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, 
 /// An answer longer than this is compressed, in bytes. A shorter one gains less than the work costs.
 const PLAIN: usize = 4 * 1024;
 
-/// The level of compression. On an order of 200 lines, level 1 leaves 26 % of the bytes. Level 6 leaves 20 %, takes six
-/// times as long, and the unit of work holds its locks meanwhile.
+/// The level of compression. On an order of 200 lines, level 1 leaves about a quarter of the bytes. Level 6 leaves a
+/// fifth and takes six times as long, while the unit of work holds its locks.
 const LEVEL: u32 = 1;
 
 /// The bytes before the compressed stream: the length of the answer.
@@ -17,8 +17,8 @@ const LENGTH: usize = size_of::<u32>();
 /// same form.
 ///
 /// An answer of more than 4 KiB is compressed, unless that makes it longer. So the kept form never has more bytes than
-/// the answer. The bytes are the length of the answer (32 bits, big endian), and the answer as a zlib stream (RFC 1950),
-/// which ends with a checksum.
+/// the answer. The bytes are the length of the answer (32 bits, big endian), and then the answer as a zlib stream
+/// (RFC 1950), which ends with a checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptAnswer {
     /// The answer.
@@ -28,8 +28,8 @@ pub enum KeptAnswer {
 }
 
 impl KeptAnswer {
-    /// The greatest length of an answer that can be kept, in bytes: 2 MiB. The longest answer of Skep, an order of 1,000
-    /// lines with the longest names, has about half of it.
+    /// The greatest length of an answer that can be kept, in bytes: 2 MiB. The longest answer of Skep, an order of
+    /// 1,000 lines with the longest names, has about half of it.
     pub const MOST: usize = 2 * 1024 * 1024;
 
     /// Makes the form to keep.
@@ -65,8 +65,8 @@ impl KeptAnswer {
         }
     }
 
-    /// The answer, byte for byte. Takes the memory of the answer and never more than [`KeptAnswer::MOST`] bytes, also if
-    /// the stored bytes are invalid.
+    /// Returns the answer, byte for byte. The result never has more than [`KeptAnswer::MOST`] bytes, also if the stored
+    /// bytes are invalid.
     ///
     /// # Errors
     /// `Corrupt` if the bytes are not those that [`KeptAnswer::of`] made.

@@ -64,7 +64,7 @@ impl OutboxEvent {
 /// 3. `settle` returns whether a unit that appended this event was committed. If such a unit is still being committed,
 ///    `settle` waits for it or returns `Retry`. After `false`, no other unit can store the event until this one ends.
 /// 4. `sweep` deletes old events and no others. Its cost does not depend on the events that stay. For that it reads the
-///    ids below those that are made after `until` ([`EventId::first_at`]), so it may leave an old event with a later id.
+///    ids below those that are made after `until` ([`EventId::first_at`]), and may leave an old event with a later id.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send {

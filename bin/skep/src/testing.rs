@@ -229,7 +229,7 @@ impl TestKit {
         serde_json::from_str(&text).expect("json")
     }
 
-    /// The first 1,000 events, oldest first.
+    /// The first 1,000 events, oldest first. `App::sweep_expired` deletes those that are older than the configuration says.
     ///
     /// # Panics
     /// The store does not work.
