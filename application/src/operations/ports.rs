@@ -103,7 +103,8 @@ pub trait InstanceKeys: Send + Sync {
     /// All keys, oldest first.
     async fn list_keys(&self) -> Result<Vec<SealedKey>, StoreError>;
     /// Stores the key unless its purpose has a key in the same state, and returns whether it was stored. Any number of
-    /// keys may be retired. Returns `Duplicate` of `INSTANCE_KEY_ID` if the id is taken.
+    /// keys may be retired. If this rule allows the key but its id is taken, returns `Duplicate` of
+    /// `INSTANCE_KEY_ID`.
     async fn insert_key(&self, key: &SealedKey) -> Result<bool, StoreError>;
     /// Activates the next key with this id in place of the active key of its purpose, which retires and expires at
     /// `expires_at`. Returns `false`, and changes nothing, if there is no such next key or no active key.
