@@ -9,9 +9,6 @@ pub(crate) const SET: SqlSet = SqlSet {
     after: &[FOUNDATION],
     steps: &[MigrationStep {
         name: "kept_answers",
-        work: SqlStep {
-            up: scripts!("kernel/0001_kept_answers", "up"),
-            down: SqlWork::Code(idempotency::make_plain),
-        },
+        work: SqlStep { up: scripts!("kernel/0001_kept_answers", "up"), down: SqlWork::Code(idempotency::make_plain) },
     }],
 };

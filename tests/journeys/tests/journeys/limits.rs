@@ -3,8 +3,8 @@
 use crate::{
     Journey, Needs,
     shop::{
-        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, REGISTER, SETUP, Shop, account, all, basket, credentials, email, log_in,
-        with_token,
+        LOGIN, ORDERS, PASSWORD, PRODUCTS, PROFILE, REGISTER, SETUP, Shop, account, all, basket, credentials, email,
+        log_in, with_token,
     },
 };
 use serde_json::{Value, json};
