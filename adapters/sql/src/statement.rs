@@ -53,7 +53,8 @@ pub struct Statement {
     pub columns: &'static [Kind],
     /// Whether it runs with [`super::SqlConnection::execute_many`].
     pub batch: bool,
-    /// Whether it can read thousands of rows. SQLite runs it apart from the async threads, which it would hold up.
+    /// Whether it can read thousands of rows. Outside of a unit of work, SQLite then runs it on another thread, because
+    /// it would hold up the async one.
     pub is_long: bool,
     /// The foreign keys that it can break.
     pub effect: Effect,

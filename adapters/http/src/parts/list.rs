@@ -204,12 +204,7 @@ impl<K> ListRequest<'_, K> {
             this: self.link(self.cursor.as_deref()),
             next: next_cursor.as_deref().map(|cursor| self.link(Some(cursor))),
         };
-        let info = PageInfo {
-            has_more: next_cursor.is_some(),
-            next_cursor,
-            total: page.total.map(|total| total.count),
-            total_is_exact: page.total.map(|total| total.is_exact),
-        };
+        let info = PageInfo::new(next_cursor, page.total);
         let data = page.items.into_iter().map(B::from).collect();
         Listed::Ok(Answer(ListBody { data, page: info, links }))
     }

@@ -7,6 +7,7 @@ use poem_openapi::{
     types::Type,
 };
 use serde::Serialize;
+use skep_application::kernel::Total;
 use std::borrow::Cow;
 
 /// Facts about a page of a list.
@@ -27,6 +28,18 @@ pub(crate) struct PageInfo {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total_is_exact: Option<bool>,
+}
+
+impl PageInfo {
+    /// The facts about a page with this cursor of the next one.
+    pub(super) fn new(next_cursor: Option<String>, total: Option<Total>) -> Self {
+        Self {
+            has_more: next_cursor.is_some(),
+            next_cursor,
+            total: total.map(|total| total.count),
+            total_is_exact: total.map(|total| total.is_exact),
+        }
+    }
 }
 
 /// The paths of a page and of the next page.
@@ -99,5 +112,25 @@ impl<T: Type> Type for ListBody<T> {
 
     fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
         Box::new(std::iter::once(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn info(next_cursor: Option<&str>, total: Option<Total>) -> Value {
+        serde_json::to_value(PageInfo::new(next_cursor.map(str::to_owned), total)).unwrap()
+    }
+
+    #[test]
+    fn a_total_says_whether_it_is_exact() {
+        assert_eq!(info(None, None), json!({ "has_more": false }));
+        assert_eq!(info(Some("a"), None), json!({ "next_cursor": "a", "has_more": true }));
+        let exact = Some(Total { count: 0, is_exact: true });
+        assert_eq!(info(None, exact), json!({ "has_more": false, "total": 0, "total_is_exact": true }));
+        let more = Some(Total { count: 10_000, is_exact: false });
+        assert_eq!(info(None, more), json!({ "has_more": false, "total": 10_000, "total_is_exact": false }));
     }
 }
