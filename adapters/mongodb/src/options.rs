@@ -47,7 +47,7 @@ impl MongoOptions {
             selection_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(5),
             migration_lease: Duration::from_secs(10),
-            migration_patience: Duration::from_secs(60),
+            migration_patience: Duration::from_secs(120),
             on_command: None,
         }
     }

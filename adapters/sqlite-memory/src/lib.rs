@@ -1,7 +1,7 @@
 //! Lets SQLite allocate with mimalloc. SQLite makes and frees dozens of small pieces of memory for each statement.
 //!
-//! This is the only crate with unsafe code, because SQLite takes its allocator as C functions. A program decides about
-//! its allocator, so `skep` calls [`use_mimalloc`] and no other crate does (docs/adr/0012).
+//! Only this crate and its callers have unsafe code, because SQLite takes its allocator as C functions. A program decides
+//! about its allocator, so `skep` calls [`use_mimalloc`] and no other crate does (docs/adr/0012).
 #![expect(
     unsafe_code,
     reason = "SQLite and mimalloc are C libraries, and these functions are passed from one to the other"
@@ -24,7 +24,11 @@ pub struct InUse;
 ///
 /// # Errors
 /// [`InUse`] if SQLite has been used before. It then keeps its allocator.
-pub fn use_mimalloc() -> Result<(), InUse> {
+///
+/// # Safety
+/// No other thread may use SQLite during the call, because SQLite reads and writes this configuration without a lock.
+/// A call at the start of `main` is safe.
+pub unsafe fn use_mimalloc() -> Result<(), InUse> {
     let methods = ffi::sqlite3_mem_methods {
         xMalloc: Some(allocate),
         xFree: Some(release),
@@ -36,7 +40,8 @@ pub fn use_mimalloc() -> Result<(), InUse> {
         pAppData: ptr::null_mut(),
     };
     // SAFETY: `sqlite3_config` takes a pointer to the methods for this option, and an int for the other one. SQLite copies
-    // the methods before it returns. If SQLite is in use, it refuses the call and changes nothing.
+    // the methods before it returns. If SQLite is in use, it refuses the call and changes nothing. The caller promises
+    // that no other thread uses SQLite meanwhile.
     let results = unsafe {
         [
             ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, ptr::from_ref(&methods)),

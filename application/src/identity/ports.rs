@@ -47,7 +47,8 @@ pub trait UserRepository: Send {
 ///
 /// 1. `sweep` deletes only sessions that expired or were revoked at or before `until`, and never more than its limit.
 /// 2. `keep_newest` deletes only sessions of this user, and never more than its limit. The `keep` sessions that started
-///    last stay. If two units call it at the same time, each does its work or gets `Retry`.
+///    last stay; those that have ended count until they are swept. If two units call it at the same time, each does its
+///    work or gets `Retry`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {

@@ -28,8 +28,8 @@ pub struct SessionPolicy {
 }
 
 impl Default for SessionPolicy {
-    /// One hour for a token, 30 days for a session, and 100 sessions of one user. Each minute 10 attempts per account and address, 4 and 16 times
-    /// as many from networks of 56 and 48 bits, and 300 per account.
+    /// One hour for a token, 30 days for a session, and 100 sessions of one user. Each minute 10 attempts per account and
+    /// address, 4 and 16 times as many from networks of 56 and 48 bits, and 300 per account.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         Self {

@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 /// How long the outbox keeps events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPolicy {
-    /// How long an event is kept after it occurred. `None` keeps all events.
+    /// How long an event is kept after it occurred, at least some minutes: a command whose commit had an unknown outcome
+    /// looks for its event. `None` keeps all events.
     pub lifetime: Option<Duration>,
 }
 

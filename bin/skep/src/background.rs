@@ -1,11 +1,12 @@
 //! What a server does beside its requests. Each job has a task, so that none waits for another.
 
 use crate::{Skep, causes::with_causes, telemetry::Metrics};
+use futures_util::FutureExt as _;
 use skep_application::{
     App,
     operations::{KeyRotation, UnfinishedSweep},
 };
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
@@ -42,7 +43,8 @@ impl Background {
         Self { jobs: JoinSet::new(), shutdown }
     }
 
-    /// Runs `job` now, and then once in each period. A run that takes longer than the period delays the next one.
+    /// Runs `job` now, and then once in each period, also after a panic. A run that takes longer than the period delays
+    /// the next one.
     fn every<Run>(&mut self, period: Duration, mut job: impl FnMut() -> Run + Send + 'static)
     where
         Run: Future<Output = ()> + Send + 'static,
@@ -55,7 +57,13 @@ impl Background {
                 tokio::select! {
                     biased;
                     () = shutdown.cancelled() => break,
-                    _ = times.tick() => job().await,
+                    _ = times.tick() => {
+                        let run = AssertUnwindSafe(async { job().await }).catch_unwind();
+                        if let Err(panic) = run.await {
+                            let cause = panic.downcast_ref::<&str>().copied().unwrap_or("a panic");
+                            tracing::error!(cause, "the background work failed; it is tried again");
+                        }
+                    }
                 }
             }
         });
@@ -135,14 +143,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_fails_leaves_the_others_running() {
+    async fn a_job_that_panics_runs_again() {
         let shutdown = CancellationToken::new();
         let mut background = Background::new(shutdown.clone());
-        background.every(AT_ONCE, || async { panic!("a bug") });
         let (done, mut job) = mpsc::unbounded_channel();
         background.every(AT_ONCE, move || {
             let _ = done.send(());
-            std::future::ready(())
+            async { panic!("a bug") }
         });
         for _ in 0..3 {
             job.recv().await.unwrap();

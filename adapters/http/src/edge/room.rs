@@ -4,8 +4,8 @@
 //! It keeps the room until the last byte of its answer is in the socket. The whole answer counts until then, because
 //! its memory is one block, which stays until its last piece is gone.
 //!
-//! An answer of a read that turns out larger waits for the rest. Until then it is in memory and holds only what was
-//! taken before the work, so such answers are limited to as many bytes again as each level may hold.
+//! An answer of a read that turns out larger waits for room. Until then it is in memory and holds none, so such answers
+//! are limited to as many bytes again as each level may hold.
 
 use metrics::Gauge;
 use std::{
@@ -38,7 +38,7 @@ pub(crate) struct Level {
     held: AtomicUsize,
     /// The number of requests that wait.
     waiting: AtomicUsize,
-    /// The further bytes of answers that are made and wait. They are in memory, and `held` does not count them.
+    /// The bytes of answers that are made and wait. They are in memory, and `held` does not count them.
     made: AtomicUsize,
     /// The first request of the line holds it and waits for `freed`.
     line: Mutex<()>,
@@ -197,8 +197,9 @@ impl Room<'_> {
     }
 
     /// Changes what a request holds from `held` to what its answer counts, and returns that. An answer that must be sent
-    /// takes its bytes anyway. Any other waits if the levels that it shares with others do not have that much. `None` if
-    /// the limit of time passes, or at once if the answers that wait have as many bytes as such a level may hold.
+    /// takes its bytes anyway. Any other waits if the levels that it shares with others do not have that much, and holds
+    /// nothing meanwhile. `None` if the limit of time passes, or at once if the answers that wait have as many bytes as
+    /// such a level may hold; then it holds nothing.
     ///
     /// The level of the connection is always passed: a client that reads gets several large answers at once, and one
     /// that does not read gets no further answer on this connection.
@@ -214,9 +215,13 @@ impl Room<'_> {
             if must_be_sent {
                 self.shared().for_each(|level| level.take_anyway(more));
             } else if !try_take(self.shared(), more, held) {
-                let made = self.shared().map(|level| Added::within(level.limit, &level.made, more));
+                // An answer that waits holds nothing, so that answers never wait for each other.
+                self.give_back(held);
+                let made = self.shared().map(|level| Added::within(level.limit, &level.made, counts));
                 let _made = made.collect::<Option<Vec<_>>>()?;
-                timeout(limit, take(self.shared(), more, held)).await.ok()?;
+                timeout(limit, take(self.shared(), counts, 0)).await.ok()?;
+                self.connection.into_iter().for_each(|level| level.take_anyway(counts));
+                return Some(counts);
             }
             self.connection.into_iter().for_each(|level| level.take_anyway(more));
         } else if held > counts {
@@ -348,10 +353,10 @@ mod tests {
         let levels = [1000, 100_000, 100_000].map(Level::new);
         levels[1].take_anyway(50_000);
         assert!(room(&levels).try_take(READ));
-        let before = held(&levels);
         let start = Instant::now();
         assert_eq!(room(&levels).settle(READ, Some(60_000), false, WAIT).await, None);
-        assert_eq!((start.elapsed(), held(&levels)), (WAIT, before), "a refused answer takes nothing");
+        assert_eq!((start.elapsed(), held(&levels)), (WAIT, [0, 50_000, 0]), "a refused answer holds nothing");
+        assert!(room(&levels).try_take(READ));
         assert_eq!(room(&levels).settle(READ, Some(60_000), true, WAIT).await, Some(60_000));
         assert_eq!(held(&levels), [60_000, 110_000, 60_000]);
         assert!(!room(&levels).try_take(READ), "the next request waits");
@@ -366,10 +371,24 @@ mod tests {
         assert!(futures_util::poll!(&mut first).is_pending());
         let second = pin!(async { room(&levels).settle(READ, Some(90_000), false, WAIT).await });
         assert_eq!(futures_util::poll!(second), Poll::Ready(None), "the network has no memory for two");
-        room(&levels).give_back(READ);
         levels[1].give_back(50_000);
         assert_eq!(first.await, Some(90_000));
         assert_eq!(held(&levels), [90_000; 3]);
         assert_eq!([0, 1, 2].map(|at| levels[at].made.load(SeqCst)), [0; 3]);
+    }
+
+    #[tokio::test]
+    async fn answers_that_need_more_room_do_not_wait_for_each_other() {
+        let levels = [4 * READ, 2 * READ, 2 * READ].map(Level::new);
+        let counts = 3 * READ / 2;
+        let length = Some(counts as u64);
+        assert!(room(&levels).try_take(READ) && room(&levels).try_take(READ));
+        let mut first = pin!(async { room(&levels).settle(READ, length, false, WAIT).await });
+        assert!(futures_util::poll!(&mut first).is_pending());
+        let second = pin!(async { room(&levels).settle(READ, length, false, WAIT).await });
+        assert_eq!(futures_util::poll!(second), Poll::Ready(Some(counts)), "the first one holds nothing");
+        room(&levels).give_back(counts);
+        assert_eq!(futures_util::poll!(&mut first), Poll::Ready(Some(counts)));
+        assert_eq!(held(&levels), [counts; 3]);
     }
 }

@@ -29,7 +29,8 @@ pub struct RequestLimits {
 }
 
 impl Default for RequestLimits {
-    /// 1,200 units per address, 3,000 per user and 10 requests with credentials, each per minute. 16 of a user at the same time.
+    /// 1,200 units per address, 3,000 per user and 10 requests with credentials, each per minute. 16 of a user at the
+    /// same time.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         let networks = WiderNetworks::default();
@@ -117,6 +118,12 @@ impl Limiter {
             result.unwrap_or_else(|error| problem::respond(error, request_id.as_ref().map(RequestId::as_str)));
         if let Some(meter) = meter {
             meter.write(&mut response);
+        }
+        // The edge logs failures, in a sample. Under another server, nothing outside does.
+        if request_id.is_none()
+            && let Some(failure) = problem::take_failure(&mut response)
+        {
+            problem::log_failure(&failure, None, 0);
         }
         Ok(response)
     }
@@ -268,6 +275,14 @@ mod tests {
         let taken = buckets.0.lock().unwrap();
         let of = |name: &str| taken.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, units)| units).sum();
         (of("http:address:"), of("http:user:"))
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_logged_here_if_there_is_no_edge() {
+        let failing = poem::endpoint::make_sync(|_| Err::<(), poem::Error>(Problem::internal("broken").into()));
+        let mut response = Arc::new(limiter(10, 10).0).guard(Arc::new(failing), Request::default()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert!(problem::take_failure(&mut response).is_none(), "it was taken to be logged");
     }
 
     #[tokio::test]
