@@ -1,6 +1,6 @@
 //! The socket of a connection. It notes reads and writes, and it closes so that the client gets the last answer.
 
-use super::{connection::Activity, head_scanner::HeadScanner};
+use super::{connection::Activity, control_frames::ControlFrames, head_scanner::HeadScanner};
 use std::{
     io,
     pin::Pin,
@@ -20,6 +20,9 @@ const LINGER_BYTES: usize = 8 << 20;
 pub(crate) struct EdgeIo<S> {
     socket: S,
     scanner: HeadScanner,
+    frames: ControlFrames,
+    /// Until then, nothing is read, because the client has sent too many frames.
+    pause: Option<Pin<Box<Sleep>>>,
     activity: Arc<Activity>,
     linger: Duration,
     lingering: Option<Lingering>,
@@ -32,26 +35,36 @@ struct Lingering {
 
 impl<S> EdgeIo<S> {
     pub(crate) fn new(socket: S, activity: Arc<Activity>, linger: Duration) -> Self {
-        Self { socket, scanner: HeadScanner::new(), activity, linger, lingering: None }
+        let (scanner, frames) = (HeadScanner::new(), ControlFrames::new());
+        Self { socket, scanner, frames, pause: None, activity, linger, lingering: None }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for EdgeIo<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(pause) = &mut this.pause {
+            ready!(pause.as_mut().poll(cx));
+            this.pause = None;
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;
-        let scan = this.scanner.feed(&buf.filled()[before..]);
+        let bytes = &buf.filled()[before..];
+        let scan = this.scanner.feed(bytes);
         this.activity.received(scan);
+        this.pause = this.frames.feed(bytes).map(|until| Box::pin(tokio::time::sleep_until(until)));
         Poll::Ready(Ok(()))
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
-    fn wrote(&self, offered: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn wrote(&mut self, offered: usize, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match result {
             Poll::Pending => self.activity.wrote(None, offered),
-            Poll::Ready(Ok(taken)) => self.activity.wrote(Some(taken), offered),
+            Poll::Ready(Ok(taken)) => {
+                self.frames.wrote(taken);
+                self.activity.wrote(Some(taken), offered);
+            }
             Poll::Ready(Err(_)) => {}
         }
         result
@@ -112,5 +125,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
             ready!(this.poll_linger(cx));
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{room::Level, server_state::ServerState},
+        *,
+    };
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_frames_is_read_slowly_and_completely() {
+        let activity = Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(0), 0))));
+        let (mut client, socket) = tokio::io::duplex(1 << 20);
+        let mut io = EdgeIo::new(socket, activity, Duration::ZERO);
+        let flood = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(10_000)].concat();
+        client.write_all(&flood).await.unwrap();
+        drop(client);
+        let (start, mut received) = (Instant::now(), vec![]);
+        // The most that h2 reads at once.
+        let mut buffer = [0; 8 << 10];
+        loop {
+            match io.read(&mut buffer).await.unwrap() {
+                0 => break,
+                read => received.extend_from_slice(&buffer[..read]),
+            }
+        }
+        assert_eq!(received, flood);
+        assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }

@@ -18,6 +18,7 @@ mod compression;
 mod config;
 mod connection;
 mod connection_info;
+mod control_frames;
 mod cors;
 mod drive;
 mod guard;

@@ -4,6 +4,9 @@
 //! It keeps the room until the last byte of its answer is in the socket. The whole answer counts until then, because
 //! its memory is one block, which stays until its last piece is gone.
 //!
+//! A part of the room of the process is kept for networks that hold little. So networks that do not read their answers
+//! stop each other, and not those that do.
+//!
 //! An answer of a read that turns out larger waits for room. Until then it is in memory and holds none, so such answers
 //! are limited to as many bytes again as each level may hold.
 
@@ -24,6 +27,9 @@ pub(super) const READ: usize = 16 << 10;
 /// so this limits how many such answers can be made at the same time.
 pub(super) const CHANGE: usize = 64 << 10;
 
+/// A network that holds at most this many bytes, with the request, may take what is kept. 16 reads at once fit.
+const LITTLE: usize = 16 * READ;
+
 /// The least number of bytes that an answer counts: the memory of its stream, its task and its head.
 const LEAST: usize = 8 << 10;
 
@@ -35,6 +41,8 @@ const STREAM: usize = 128 << 10;
 #[derive(Debug)]
 pub(crate) struct Level {
     limit: usize,
+    /// The part of the limit that only requests of networks that hold little may take.
+    kept: usize,
     held: AtomicUsize,
     /// The number of requests that wait.
     waiting: AtomicUsize,
@@ -54,18 +62,24 @@ impl Level {
     /// A level that shows its held bytes in the gauge.
     pub(crate) fn measured(limit: usize, gauge: Gauge) -> Self {
         let [held, waiting, made] = [0; 3].map(AtomicUsize::new);
-        Self { limit, held, waiting, made, line: Mutex::default(), freed: Notify::new(), gauge }
+        Self { limit, kept: 0, held, waiting, made, line: Mutex::default(), freed: Notify::new(), gauge }
+    }
+
+    /// The same level, of which a quarter is kept for networks that hold little.
+    pub(crate) fn keeping_a_quarter(self) -> Self {
+        Self { kept: self.limit / 4, ..self }
     }
 
     /// Takes the bytes for a request that holds `own` already, unless that would pass the limit. A request that is
     /// alone gets room in any case, so that a low limit makes requests wait for each other and does not refuse them
     /// forever.
-    fn try_take(&self, bytes: usize, own: usize) -> bool {
+    fn try_take(&self, bytes: usize, own: usize, holds_little: bool) -> bool {
+        let limit = if holds_little { self.limit } else { self.limit - self.kept };
         // In one order with `waiting`: a waiter announces itself and then looks for room; `give_back` makes room and
         // then looks for waiters.
         let taken = self.held.fetch_update(SeqCst, SeqCst, |held| {
             let sum = held.saturating_add(bytes);
-            (sum <= self.limit || held <= own).then_some(sum)
+            (sum <= limit || held <= own).then_some(sum)
         });
         if taken.is_ok() {
             self.gauge.increment(measured(bytes));
@@ -95,7 +109,7 @@ impl Level {
     async fn take(&self, bytes: usize, own: usize) -> Held<'_> {
         let _waiting = Added::new(&self.waiting, 1);
         let _first = self.line.lock().await;
-        while !self.try_take(bytes, own) {
+        while !self.try_take(bytes, own, false) {
             // If room was made since the look above, the notification is stored, and this returns at once.
             self.freed.notified().await;
         }
@@ -182,9 +196,18 @@ impl Room<'_> {
         self.network.into_iter().chain(std::iter::once(self.process))
     }
 
-    /// Takes the bytes at all levels if they have room now and no earlier request waits for it.
+    /// Whether the network of the client holds little, also with these bytes.
+    fn holds_little(&self, bytes: usize) -> bool {
+        self.network.is_some_and(|network| network.held.load(SeqCst).saturating_add(bytes) <= LITTLE)
+    }
+
+    /// Takes the bytes at all levels if they have room now and no earlier request waits for it. A request of a network
+    /// that holds little does not wait behind those of others.
     pub(crate) fn try_take(&self, bytes: usize) -> bool {
-        !self.levels().any(Level::has_line) && try_take(self.levels(), bytes, 0)
+        let holds_little = self.holds_little(bytes);
+        let own = self.connection.into_iter().chain(self.network);
+        let has_line = own.chain((!holds_little).then_some(self.process)).any(Level::has_line);
+        !has_line && try_take(self.levels(), bytes, 0, holds_little)
     }
 
     /// Waits for room at all levels and takes the bytes. If the wait is cancelled, nothing is taken.
@@ -214,7 +237,7 @@ impl Room<'_> {
         if let Some(more) = counts.checked_sub(held).filter(|more| *more > 0) {
             if must_be_sent {
                 self.shared().for_each(|level| level.take_anyway(more));
-            } else if !try_take(self.shared(), more, held) {
+            } else if !try_take(self.shared(), more, held, self.holds_little(more)) {
                 // An answer that waits holds nothing, so that answers never wait for each other.
                 self.give_back(held);
                 let made = self.shared().map(|level| Added::within(level.limit, &level.made, counts));
@@ -232,10 +255,10 @@ impl Room<'_> {
 }
 
 /// Takes further bytes for a request that holds `own`, at each of the levels or at none of them.
-fn try_take<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize) -> bool {
+fn try_take<'a>(levels: impl Iterator<Item = &'a Level>, bytes: usize, own: usize, holds_little: bool) -> bool {
     let mut taken: [Option<Held<'_>>; 3] = [const { None }; 3];
     for (level, held) in levels.zip(&mut taken) {
-        if !level.try_take(bytes, own) {
+        if !level.try_take(bytes, own, holds_little) {
             return false;
         }
         *held = Some(Held { level, bytes });
@@ -390,5 +413,22 @@ mod tests {
         room(&levels).give_back(counts);
         assert_eq!(futures_util::poll!(&mut first), Poll::Ready(Some(counts)));
         assert_eq!(held(&levels), [counts; 3]);
+    }
+
+    #[tokio::test]
+    async fn a_network_that_holds_little_gets_room_although_others_wait() {
+        let process = Level::new(16 * LITTLE).keeping_a_quarter();
+        let [greedy, modest] = [16 * LITTLE; 2].map(Level::new);
+        let of = |network| Room { connection: None, network: Some(network), process: &process };
+        assert!(of(&greedy).try_take(12 * LITTLE), "all that is not kept");
+        assert!(!of(&greedy).try_take(READ));
+        let mut waiting = pin!(async { of(&greedy).take(READ).await });
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        for _ in 0..16 {
+            assert!(of(&modest).try_take(READ));
+        }
+        assert!(!of(&modest).try_take(READ), "it holds too much now, and the process has a line");
+        of(&greedy).give_back(2 * LITTLE);
+        assert_eq!(futures_util::poll!(&mut waiting), Poll::Ready(()));
     }
 }

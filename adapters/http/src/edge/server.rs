@@ -89,7 +89,7 @@ impl Server {
     fn new(edge: Edge) -> Self {
         let config = edge.config();
         let clients = &config.clients;
-        let unsent = Level::measured(clients.unsent_bytes, edge.metrics().unsent_bytes.clone());
+        let unsent = Level::measured(clients.unsent_bytes, edge.metrics().unsent_bytes.clone()).keeping_a_quarter();
         let networks = Networks::new(
             clients.connections_per_network,
             clients.unsent_per_network(),

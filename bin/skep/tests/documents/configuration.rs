@@ -62,9 +62,21 @@ fn in_toml(setting: &Setting, value: &str) -> String {
     }
 }
 
+/// All settings, so that those of a section stand together: a section may occur only once in a file.
+fn by_section() -> Vec<&'static Setting> {
+    let mut sections = vec![];
+    for setting in SETTINGS.iter() {
+        if !sections.contains(&section(setting)) {
+            sections.push(section(setting));
+        }
+    }
+    let of = |wanted| SETTINGS.iter().filter(move |setting| section(setting) == wanted);
+    sections.into_iter().flat_map(of).collect()
+}
+
 fn table(text: &mut String) {
     let mut last = None;
-    for setting in SETTINGS.iter() {
+    for setting in by_section() {
         let section = section(setting);
         if last != Some(section) {
             let title = if section.is_empty() { "The file".to_owned() } else { format!("[{section}]") };
@@ -81,7 +93,7 @@ fn table(text: &mut String) {
 fn whole_file() -> String {
     let mut text = String::new();
     let mut last = "";
-    for setting in SETTINGS.iter().filter(|setting| !setting.key.is_empty()) {
+    for setting in by_section().into_iter().filter(|setting| !setting.key.is_empty()) {
         let section = section(setting);
         if section != last {
             let _ = writeln!(text, "{}[{section}]", if last.is_empty() { "" } else { "\n" });
@@ -125,6 +137,11 @@ fn the_environment() {
 #[test]
 fn every_line_of_the_whole_file_can_be_used() {
     let file = whole_file();
+    let mut sections: Vec<&str> = file.lines().filter(|line| line.starts_with('[')).collect();
+    let all = sections.len();
+    sections.sort_unstable();
+    sections.dedup();
+    assert_eq!(sections.len(), all, "each section occurs once");
     let mut section = "";
     for line in file.lines().filter(|line| !line.is_empty()) {
         let Some(setting) = line.strip_prefix("# ") else {
