@@ -1,6 +1,6 @@
 //! Clients that ask for much and do not read it, but show signs of life so that no deadline passes.
 
-use super::{Attack, P99};
+use super::{Attack, GROWTH, P99};
 use crate::{
     bench::{Fault, client::bytes},
     siege::{
@@ -27,7 +27,8 @@ use tokio::{
 pub(super) const ATTACK: Attack = Attack {
     name: "closed-windows",
     needs: Needs { settings: &[("SKEP_STALL_TIMEOUT", "3"), ("SKEP_IDLE_TIMEOUT", "5")], ..SMALL },
-    growth: 100_000_000,
+    // Pages of a megabyte are made on all connections to PostgreSQL at once, each with its rows and its text.
+    growth: GROWTH * 2,
     p99: P99,
     run: |ground| Box::pin(run(ground)),
 };
