@@ -1,6 +1,6 @@
 //! Clients that ask for much and do not read it, but show signs of life so that no deadline passes.
 
-use super::{Attack, GROWTH, P99};
+use super::{Attack, P99};
 use crate::{
     bench::{Fault, client::bytes},
     siege::{
@@ -28,7 +28,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "closed-windows",
     needs: Needs { settings: &[("SKEP_STALL_TIMEOUT", "3"), ("SKEP_IDLE_TIMEOUT", "5")], ..SMALL },
     // Pages of a megabyte are made on all connections to PostgreSQL at once, each with its rows and its text.
-    growth: GROWTH * 2,
+    growth: 160_000_000,
     p99: P99,
     run: |ground| Box::pin(run(ground)),
 };
