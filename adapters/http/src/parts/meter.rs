@@ -13,7 +13,7 @@ use std::{
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The capacity with which a header value is allocated. The verdicts of two limits fit.
+/// The capacity with which a header value is allocated. Two verdicts fit, as most requests over IPv4 have.
 const HEADER: usize = 64;
 
 /// The name of a limit, the limit, and its last verdict on a request.
