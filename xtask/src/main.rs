@@ -19,6 +19,8 @@ struct Xtask {
 enum Command {
     /// Measure the server on a store, and compare it with the limits of the machine.
     Bench(bench::Bench),
+    /// Compare the server with one of before, in interleaved pairs of measurements.
+    Pairs(bench::pairs::Pairs),
     /// Kill the server under load, start it again, and check the acknowledged commands.
     Crash(crash::Crash),
     /// Attack the server as one client can, and check that other clients do not notice.
@@ -32,6 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Xtask::parse().command {
         Command::Bench(bench) => bench::run(&bench),
+        Command::Pairs(pairs) => bench::pairs::run(&pairs),
         Command::Crash(crash) => crash::run(&crash),
         Command::Siege(siege) => siege::run(&siege),
         Command::Baseline(baseline) => bench::baseline::run(&baseline),

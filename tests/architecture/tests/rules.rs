@@ -276,8 +276,10 @@ fn a_port_without_a_contract_is_caught() {
 
 #[test]
 fn numbered_clauses_are_found() {
-    let application = rust_files(&workspace().join("application/src"));
-    assert_eq!(clauses_of(&application, "Outbox"), [1, 2, 3, 4]);
-    assert_eq!(clauses_of(&application, "IdempotencyKeys"), [1, 2, 3, 4, 5]);
-    assert_eq!(clauses_of(&application, "StockRepository"), [1, 2, 3, 4, 5, 6]);
+    let text = "/// Reads bees.\n///\n/// 1. First.\n///    Still the first.\n/// 2. Second.\n\
+        #[async_trait]\npub trait Bees: Send {}\n/// 1. Of another port.\npub trait BeesAtHome: Send {}\n";
+    let files = [SourceFile { path: "a.rs".to_owned(), text: text.to_owned() }];
+    assert_eq!(clauses_of(&files, "Bees"), [1, 2]);
+    assert_eq!(clauses_of(&files, "BeesAtHome"), [1]);
+    assert!(clauses_of(&files, "Wasps").is_empty());
 }

@@ -4,6 +4,7 @@ pub(crate) mod baseline;
 pub(crate) mod client;
 pub(crate) mod conditions;
 pub(crate) mod measure;
+pub(crate) mod pairs;
 pub(crate) mod process;
 pub(crate) mod report;
 mod scenarios;

@@ -5,7 +5,7 @@ mod lists;
 mod loaded;
 mod orders;
 mod products;
-mod sources;
+pub(super) mod sources;
 mod start;
 
 use super::{
