@@ -24,7 +24,7 @@ pub enum Value {
     Uuid(Uuid),
     /// TIMESTAMPTZ on PostgreSQL, INTEGER milliseconds since 1970 on SQLite.
     Time(Timestamp),
-    /// A list of UUIDs, for `= ANY($n)` and `IN rarray($n)`.
+    /// A set of UUIDs, for `= ANY($n)`, `IN rarray($n)` and joins with `rarray($n)`.
     Uuids(Vec<Uuid>),
 }
 

@@ -9,7 +9,7 @@ use skep_application::kernel::StoreError;
 use skep_domain::shared::Timestamp;
 use skep_sql::{Declared, Engine, Kind, Row, Statement, Value};
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -197,8 +197,10 @@ fn bind_one(prepared: &mut rusqlite::Statement<'_>, number: usize, value: &Value
         Value::Uuid(value) => prepared.raw_bind_parameter(number, value.as_bytes().as_slice()),
         Value::Time(value) => prepared.raw_bind_parameter(number, value.as_millis()),
         Value::Uuids(values) => {
+            // A set: a join with the list finds each row once, and goes through an index in its order.
+            let set: BTreeSet<&Uuid> = values.iter().collect();
             let list: Vec<types::Value> =
-                values.iter().map(|value| types::Value::Blob(value.as_bytes().to_vec())).collect();
+                set.into_iter().map(|value| types::Value::Blob(value.as_bytes().to_vec())).collect();
             prepared.raw_bind_parameter(number, Rc::new(list))
         }
     }
@@ -356,15 +358,23 @@ mod tests {
             &[Kind::Bool, Kind::Uuids],
             &[Kind::Uuid],
         );
+        static JOIN: Statement = statement(
+            "SELECT a_uuid FROM rarray($2) AS given CROSS JOIN kinds ON a_uuid = given.value AND $1",
+            &[Kind::Bool, Kind::Uuids],
+            &[Kind::Uuid],
+        );
         let fixture = Fixture::new();
         let mut unit = fixture.unit().await;
         let ids: Vec<Uuid> = (0..2_000).map(Uuid::from_u128).collect();
         for id in &ids[..10] {
             unit.execute(&STORE_ID, vec![(*id).into()]).await.unwrap();
         }
-        for (wanted, found) in [(vec![], 0), (ids[3..5].to_vec(), 2), (ids.clone(), 10)] {
-            let rows = unit.query(&FIND, vec![true.into(), wanted.into()]).await.unwrap();
-            assert_eq!(rows.len(), found);
+        let twice = vec![ids[4], ids[3], ids[4]];
+        for (wanted, found) in [(vec![], 0), (ids[3..5].to_vec(), 2), (twice, 2), (ids.clone(), 10)] {
+            for statement in [&FIND, &JOIN] {
+                let rows = unit.query(statement, vec![true.into(), wanted.clone().into()]).await.unwrap();
+                assert_eq!(rows.len(), found, "{}", statement.name);
+            }
         }
     }
 }

@@ -57,12 +57,12 @@ static RESERVATIONS: LazyLock<Table<Reservation>> = LazyLock::new(|| {
 });
 
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM stock_levels WHERE product_id {in $1} ORDER BY product_id";
+    let text = "SELECT {*} FROM {stock_levels by product_id in $1} ORDER BY product_id";
     LEVELS.query("list", text, &[Kind::Uuids], &[])
 });
 /// PostgreSQL sorts before it locks, so every unit locks in the order of the ids.
 static LOCK: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM stock_levels WHERE product_id {in $1} ORDER BY product_id {for update}";
+    let text = "SELECT {*} FROM {stock_levels by product_id in $1} ORDER BY product_id {for update}";
     LEVELS.query("lock", text, &[Kind::Uuids], &[])
 });
 /// The level with the pieces whose reservations have expired, in one statement and so of one moment. The conditions on

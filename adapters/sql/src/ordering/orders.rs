@@ -61,7 +61,7 @@ static FIND_OWNED: LazyLock<Statement> = LazyLock::new(|| {
     ORDERS.query("find_owned", text, &[Kind::Uuid, Kind::Uuid], &[])
 });
 static LIST_LINES: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM order_lines WHERE order_id {in $1} ORDER BY order_id, position";
+    let text = "SELECT {*} FROM {order_lines by order_id in $1} ORDER BY order_id, position";
     LINES.query("list", text, &[Kind::Uuids], &[])
 });
 

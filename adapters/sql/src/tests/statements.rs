@@ -46,12 +46,29 @@ fn a_batch_has_plain_parameters_no_columns_and_an_array_of_each_on_postgres() {
     }
 }
 
+/// The text for PostgreSQL with the lists of SQLite: as a condition, or as the first table of a join.
+fn with_sqlite_lists(postgres: &str) -> String {
+    let mut words: Vec<String> = postgres.split(' ').map(str::to_owned).collect();
+    for at in 0..words.len().saturating_sub(1) {
+        let Some(list) = words[at + 1].strip_prefix("ANY(").map(|list| format!("rarray({list}")) else { continue };
+        words[at] = "IN".to_owned();
+        words[at + 1].clone_from(&list);
+        if at >= 4 && words[at - 4] == "FROM" && words[at - 2] == "WHERE" {
+            let (table, column) = (words[at - 3].clone(), words[at - 1].clone());
+            let join = ["AS given CROSS JOIN", &table, "ON", &column, "= given.value"].join(" ");
+            words.splice(at - 3..=at + 1, [list, join]);
+            return with_sqlite_lists(&words.join(" "));
+        }
+    }
+    words.join(" ")
+}
+
 /// The fault in the difference between the two texts, if there is one.
 fn undue_difference(statement: &Statement) -> Option<&'static str> {
     let Sql::Per { sqlite, postgres, why } = &statement.sql else {
         return statement.batch.then_some("a batch has one text");
     };
-    let without_lists = postgres.replace("= ANY($", "IN rarray($");
+    let without_lists = with_sqlite_lists(postgres);
     match *why {
         _ if sqlite == postgres => Some("no difference"),
         A_BATCH => (!statement.batch).then_some("no batch"),

@@ -53,7 +53,7 @@ fn statements_follow_from_the_declaration() {
         (
             Verb::FindMany,
             "test.note.find_many",
-            "SELECT id, book_id, title, version, parent_id FROM notes WHERE id IN rarray($1)",
+            "SELECT id, book_id, title, version, parent_id FROM rarray($1) AS given CROSS JOIN notes ON id = given.value",
             Some("SELECT id, book_id, title, version, parent_id FROM notes WHERE id = ANY($1)"),
         ),
         (
