@@ -4,6 +4,7 @@ mod export;
 mod log_writer;
 mod metric;
 mod metrics;
+mod plain;
 mod table;
 mod traces;
 
@@ -52,8 +53,11 @@ impl Telemetry {
         let lost = writer.error_counter();
         let lines: BoxLayer = match format {
             LogFormat::Human => {
-                let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-                fmt::layer().with_writer(writer).with_ansi(ansi).boxed()
+                let layer = fmt::layer().with_writer(writer);
+                match std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+                    true => layer.with_ansi(true).boxed(),
+                    false => layer.with_ansi(false).fmt_fields(plain::PlainFields).boxed(),
+                }
             }
             LogFormat::Json => {
                 fmt::layer().with_writer(writer).json().flatten_event(true).with_current_span(false).boxed()
