@@ -99,11 +99,15 @@ impl Foundation {
     /// # Errors
     /// [`StartError`].
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
-        Self::with(config, system_runtime(), None).await
+        Self::on(DataDir::open(&config.data_dir)?, config, system_runtime(), None).await
     }
 
-    async fn with(config: &Config, runtime: Runtime, store: Option<Arc<dyn Store>>) -> Result<Self, StartError> {
-        let data = DataDir::open(&config.data_dir)?;
+    async fn on(
+        data: DataDir,
+        config: &Config,
+        runtime: Runtime,
+        store: Option<Arc<dyn Store>>,
+    ) -> Result<Self, StartError> {
         let store = match store {
             Some(store) => OpenStore::given(store),
             None => open_store(config, &data, runtime.clock.clone()).await?,
@@ -201,10 +205,13 @@ impl Builder {
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
-        let Foundation { store, data, runtime } = Foundation::with(&config, runtime, store).await?;
+        let data = DataDir::open(&config.data_dir)?;
+        data.check_secret(&named)?;
+        let Foundation { store, data, runtime } = Foundation::on(data, &config, runtime, store).await?;
         let lock = if exclusive { Some(data.lock()?) } else { None };
-        store.store.up().await?;
+        // Before the schema is changed, so that a secret that cannot be used changes nothing.
         let secrets = data.secrets(named, &*runtime.random)?;
+        store.store.up().await?;
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());

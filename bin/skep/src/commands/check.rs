@@ -32,16 +32,16 @@ pub(super) async fn run(config: Result<Config, ConfigError>, command: Check) -> 
         json(&serde_json::json!({ "ok": wrong == 0, "checks": findings }))?;
     } else {
         for Finding { name, level, text, remedy } in &findings {
-            tell!("{:<5}  {name:<13}  {text}", level.word());
+            tell!("{:<5}  {name:<13}  {text}", level.word())?;
             if let Some(remedy) = remedy {
-                tell!("{:22}→ {remedy}", "");
+                tell!("{:22}→ {remedy}", "")?;
             }
         }
         match wrong {
             0 => tell!("\nnothing is wrong: the server can start"),
             1 => tell!("\none thing is wrong"),
             _ => tell!("\n{wrong} things are wrong"),
-        }
+        }?;
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -41,8 +41,8 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
     let store = &foundation.store;
     match command {
         Migrate::Up => match store.store.up().await? {
-            applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name),
-            applied => applied.iter().for_each(|migration| tell!("applied   {}", line(migration))),
+            applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name)?,
+            applied => applied.iter().try_for_each(|migration| tell!("applied   {}", line(migration)))?,
         },
         Migrate::Down { yes: false, set, steps } => {
             let of = set.map_or_else(String::new, |set| format!(" of the set {set}"));
@@ -51,8 +51,8 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
             return Err(format!("undoing {what}{of} deletes data: add --yes to confirm").into());
         }
         Migrate::Down { set, steps, yes: true } => match store.store.down(&Down { set, steps }).await? {
-            reverted if reverted.is_empty() => tell!("no migration is applied, so nothing is reverted"),
-            reverted => reverted.iter().for_each(|migration| tell!("reverted  {}", line(migration))),
+            reverted if reverted.is_empty() => tell!("no migration is applied, so nothing is reverted")?,
+            reverted => reverted.iter().try_for_each(|migration| tell!("reverted  {}", line(migration)))?,
         },
         Migrate::Status { json: true } => {
             let steps = store.store.status().await?;
@@ -65,7 +65,7 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
         Migrate::Status { json: false } => {
             for migration in store.store.status().await? {
                 let at = migration.applied_at.map_or("missing".to_owned(), |at| format!("applied {at}"));
-                tell!("{}  {at}", line(&migration));
+                tell!("{}  {at}", line(&migration))?;
             }
         }
     }
