@@ -66,8 +66,8 @@ enum Command {
     /// A PostgreSQL or MongoDB server that does not answer is reported at once and every few seconds. The start waits
     /// for it for 30 s (SKEP_START_TIMEOUT) and then ends with exit code 1.
     ///
-    /// A process that was killed may leave a lease or an open transaction on MongoDB, which end by themselves within
-    /// 90 s. The start waits for them, and says so.
+    /// A process that was killed may leave a lease or an open transaction on MongoDB, which end by themselves. The start
+    /// waits for them, and says so.
     Serve,
     Check(check::Check),
     /// Change the schema of the store, or show its state.

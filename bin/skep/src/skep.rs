@@ -15,12 +15,12 @@ use crate::{
     keys::Keys,
     stores::{self, OpenStore},
     telemetry::number,
-    waiting::open_store,
+    waiting::{open_store, report_defects},
 };
 use skep_application::{
     App, Ports, Store,
     kernel::{BoxError, Runtime},
-    operations::MigrationError,
+    operations::{Defect, MigrationError},
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
@@ -47,6 +47,14 @@ pub enum StartError {
         /// What the adapter reports.
         #[source]
         source: BoxError,
+    },
+    /// The store answers and cannot be used, for example because a right is missing.
+    #[error("the {name} store cannot be used: {}", listed(defects))]
+    Unfit {
+        /// Its name, as `SKEP_STORE` has it.
+        name: &'static str,
+        /// What is wrong, with what to do about it.
+        defects: Vec<Defect>,
     },
     /// The server of the store refuses the connection, or has no transactions.
     #[error("{server} cannot be used: check {setting}")]
@@ -211,6 +219,7 @@ impl Builder {
         let lock = if exclusive { Some(data.lock()?) } else { None };
         // Before the schema is changed, so that a secret that cannot be used changes nothing.
         let secrets = data.secrets(named, &*runtime.random)?;
+        refuse_defects(&store).await?;
         store.store.up().await?;
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
@@ -231,6 +240,20 @@ impl Builder {
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, _lock: lock })
     }
+}
+
+/// Refuses a store that answers and cannot be used. An error of the store is not one of these: the next step reports
+/// it, or succeeds.
+pub(crate) async fn refuse_defects(store: &OpenStore) -> Result<(), StartError> {
+    let defects = store.inspect().await.unwrap_or_default();
+    let (fatal, minor): (Vec<_>, Vec<_>) = defects.into_iter().partition(|defect| defect.is_fatal);
+    report_defects(&minor);
+    if fatal.is_empty() { Ok(()) } else { Err(StartError::Unfit { name: store.name, defects: fatal }) }
+}
+
+fn listed(defects: &[Defect]) -> String {
+    let lines = defects.iter().map(|Defect { text, remedy, .. }| format!("{text}: {remedy}"));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 impl Skep {

@@ -1,7 +1,11 @@
 //! `skep migrate`.
 
 use super::json;
-use crate::{config::Config, skep::Foundation};
+use crate::{
+    config::Config,
+    skep::{Foundation, refuse_defects},
+    stores::OpenStore,
+};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{
@@ -40,7 +44,7 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
     let foundation = Foundation::open(config).await?;
     let store = &foundation.store;
     match command {
-        Migrate::Up => match store.store.up().await? {
+        Migrate::Up => match migrate_up(store).await? {
             applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name)?,
             applied => applied.iter().try_for_each(|migration| tell!("applied   {}", line(migration)))?,
         },
@@ -75,4 +79,10 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
 
 fn line(migration: &MigrationStatus) -> String {
     format!("{} {:04} {}", migration.set, migration.number, migration.name)
+}
+
+/// Refuses a store that cannot be migrated before anything is changed, as a start does.
+async fn migrate_up(store: &OpenStore) -> Result<Vec<MigrationStatus>, BoxError> {
+    refuse_defects(store).await?;
+    Ok(store.store.up().await?)
 }
