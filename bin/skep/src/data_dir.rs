@@ -1,7 +1,10 @@
 //! The data folder: only its owner can read it, and one server uses it at a time.
 
 use crate::config::Config;
-use rustix::process::geteuid;
+use rustix::{
+    fs::{Access, access},
+    process::geteuid,
+};
 use skep_application::kernel::Random;
 use skep_crypto::{InstanceSecret, InstanceSecrets, InvalidSecret};
 use std::{
@@ -121,6 +124,12 @@ impl DataDir {
         let folder = Self(path.to_owned());
         folder.loose().iter().for_each(Loose::mend);
         Ok(folder)
+    }
+
+    /// Fails if no file can be made in the folder.
+    pub(crate) fn check_access(&self) -> Result<(), DataDirError> {
+        let checked = access(&self.0, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+        checked.map_err(|error| io_error(&self.0)(error.into()))
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -214,6 +214,10 @@ impl Builder {
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
         let data = DataDir::open(&config.data_dir)?;
+        if exclusive {
+            // For the lock. The store does not name the folder in its error.
+            data.check_access()?;
+        }
         data.check_secret(&named)?;
         let Foundation { store, data, runtime } = Foundation::on(data, &config, runtime, store).await?;
         let lock = if exclusive { Some(data.lock()?) } else { None };

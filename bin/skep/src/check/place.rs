@@ -54,11 +54,10 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
     if !found.is_dir() {
         return vec![Finding::wrong(NAME, format!("{shown} is not a folder"), "set SKEP_DATA_DIR to another folder")];
     }
-    if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
-        let text = format!("{shown} cannot be used: {error}");
-        return vec![Finding::wrong(NAME, text, "give it to the user that runs skep, with chown".to_owned())];
-    }
     let data = DataDir::at(path);
+    if let Err(error) = data.check_access() {
+        return vec![Finding::wrong(NAME, error.to_string(), "give it to the user that runs skep, with chown")];
+    }
     let mut findings: Vec<_> = data.files().filter_map(|file| unusable(NAME, &file)).collect();
     let loose = data.loose();
     findings.extend(loose.iter().map(|loose| {

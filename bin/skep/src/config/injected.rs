@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 /// Whether Kubernetes has made this variable. The name and the value must both fit, so that a misspelled setting is
 /// still found: `SKEP_PORT=8080` is one, and `SKEP_PORT=tcp://10.0.0.1:80` is not.
 pub(super) fn is_injected(name: &str, value: &str) -> bool {
-    Injected::named(name).is_some_and(|injected| injected.may_be(value))
+    Injected::readings(name).any(|injected| injected.may_be(value))
 }
 
 /// A variable about a service: its name is that of the service, in capitals and with `_` for `-`, and one of these
@@ -24,13 +24,13 @@ enum Injected<'a> {
 }
 
 impl<'a> Injected<'a> {
-    fn named(name: &'a str) -> Option<Self> {
-        if !name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
-            return None;
-        }
-        // The name of a service may look like a part of this, so every place is tried.
-        let places = name.match_indices('_').filter(|(at, _)| is_service(&name[..*at]));
-        places.map(|(at, _)| &name[at..]).find_map(Self::after_the_service)
+    /// The meanings that the name may have. A service may be named like a part of this grammar, such as
+    /// `skep-service-port`, so every place is tried.
+    fn readings(name: &'a str) -> impl Iterator<Item = Self> {
+        let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let places = name.match_indices('_').filter(move |_| name.bytes().all(is_plain));
+        let rest = places.filter(|(at, _)| is_service(&name[..*at])).map(|(at, _)| &name[at..]);
+        rest.filter_map(Self::after_the_service)
     }
 
     fn after_the_service(rest: &'a str) -> Option<Self> {
@@ -147,7 +147,7 @@ mod tests {
             ],
         ) {
             for setting in SETTINGS.iter() {
-                prop_assert_eq!(Injected::named(setting.name), None, "{}", setting.name);
+                prop_assert_eq!(Injected::readings(setting.name).next(), None, "{}", setting.name);
                 prop_assert!(!is_injected(setting.name, &value), "{}", setting.name);
             }
         }
@@ -156,7 +156,9 @@ mod tests {
     #[test]
     fn services_named_like_settings_and_like_this_grammar_are_passed_over() {
         let address = IpAddr::from([10, 0, 0, 1]);
-        for service in ["skep", "skep-hash", "skep-limit-user", "skep-port", "skep-service-port", "skep-test-x"] {
+        for service in
+            ["skep", "skep-hash", "skep-limit-user", "skep-port", "skep-service-port", "skep-port-80-tcp", "skep-x"]
+        {
             let variables = variables(service, address, &[("http", "TCP", 80)]);
             assert!(Config::from_variables(variables).is_ok(), "{service}");
         }

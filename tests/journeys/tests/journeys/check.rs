@@ -67,7 +67,7 @@ fn sessions_that_only_read(store: &Store) {
     let switch = |to: &str| {
         let set =
             format!("EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = {to}', current_database())");
-        deployment.sql(&format!("DO $$ BEGIN SET TRANSACTION READ WRITE; {set}; END $$"));
+        deployment.sql(&format!("BEGIN READ WRITE; DO $$ BEGIN {set}; END $$; COMMIT"));
     };
     starts(&deployment);
     switch("on");
@@ -173,7 +173,7 @@ fn a_folder_that_cannot_be_written(store: &Store) {
     fs::create_dir(&data).expect("a folder");
     let is_root = deployment.become_user(STRANGER);
     fs::set_permissions(&data, fs::Permissions::from_mode(if is_root { 0o755 } else { 0o500 })).expect("ours");
-    refused(&deployment, &["data", "Permission denied"]);
+    refused(&deployment, &["data cannot be used: Permission denied"]);
     fs::set_permissions(&data, fs::Permissions::from_mode(if is_root { 0o777 } else { 0o700 })).expect("ours");
     starts(&deployment);
 }
