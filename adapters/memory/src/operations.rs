@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use skep_application::{
     kernel::{StoreError, Transaction as _, TxMode, Units as _},
     operations::{
-        AppliedStep, Down, FOUNDATION, InstanceKeys, KeyState, MigrationError, MigrationSet, MigrationStatus,
-        MigrationStep, Migrations, SealedKey, StoreHealth, constraints::INSTANCE_KEY_ID, next_position,
+        AppliedStep, Defect, Down, FOUNDATION, InstanceKeys, KeyState, MigrationError, MigrationSet, MigrationStatus,
+        MigrationStep, Migrations, SealedKey, StoreHealth, StoreUse, constraints::INSTANCE_KEY_ID, next_position,
     },
 };
 use skep_domain::shared::Timestamp;
@@ -146,5 +146,9 @@ fn is_retired(key: &SealedKey) -> bool {
 impl StoreHealth for MemoryStore {
     async fn check(&self) -> Done<()> {
         Ok(())
+    }
+
+    async fn inspect(&self, _: StoreUse) -> Done<Vec<Defect>> {
+        Ok(vec![])
     }
 }

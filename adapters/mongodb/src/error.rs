@@ -135,7 +135,7 @@ fn violated(message: &str) -> Option<String> {
     Some(format!("{collection}_pkey"))
 }
 
-fn code_of(error: &Error) -> Option<(i32, String)> {
+pub(crate) fn code_of(error: &Error) -> Option<(i32, String)> {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => Some((command.code, command.message.clone())),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some((write.code, write.message.clone())),

@@ -14,6 +14,7 @@ mod catalog;
 mod documents;
 mod error;
 mod identity;
+mod inspect;
 mod kernel;
 mod latest;
 mod locks;
@@ -32,6 +33,7 @@ mod unit;
 
 pub use error::is_refusal;
 pub use observe::PoolStats;
+pub use ops::ABANDONED;
 pub use options::{CommandObserver, ConnectError, MongoOptions};
 pub use schema::{MongoCode, MongoSchema, MongoSet, MongoStep};
 pub use store::MongoStore;

@@ -8,10 +8,13 @@ mod executor;
 mod greeting;
 mod query;
 mod reads;
+mod rights;
 mod writes;
 
+pub use self::executor::ABANDONED;
 pub(crate) use self::{
     executor::Executor,
     greeting::{Greeting, greet},
     query::{List, Query, SortField, Update},
+    rights::{Rights, rights},
 };

@@ -17,7 +17,7 @@ use mongodb::{
 };
 use skep_application::{
     kernel::{Clock, Key, StoreError, TxMode, Units, max_writers},
-    operations::{MigrationError, Schedule, StoreHealth},
+    operations::{Defect, MigrationError, Schedule, StoreHealth, StoreUse},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -26,7 +26,7 @@ use tokio::{
 };
 
 /// The limit of a health check, somewhat below the 2 s of its contract.
-const CHECK_PATIENCE: Duration = Duration::from_millis(1_800);
+pub(crate) const CHECK_PATIENCE: Duration = Duration::from_millis(1_800);
 
 /// How long closing waits for running work.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
@@ -95,6 +95,10 @@ impl MongoStore {
         let _ = timeout(CLOSING_PATIENCE, self.client.clone().shutdown()).await;
     }
 
+    pub(crate) const fn bson_database(&self) -> &Database {
+        &self.database
+    }
+
     /// A session for reading outside of units of work, from the primary with majority concern. Data that a majority has
     /// cannot be lost. A commit waits for the majority, so every reader sees its data once `commit` has returned.
     pub(crate) async fn read(&self) -> Result<Executor, StoreError> {
@@ -151,7 +155,16 @@ impl StoreHealth for MongoStore {
             Greeting::Usable => Ok(()),
             Greeting::NotInitiated => Err(StoreError::Unavailable("the replica set is not initiated".into())),
             Greeting::Standalone => Err(StoreError::Unavailable(Standalone.into())),
+            Greeting::Secondary => {
+                let text =
+                    "this member of the replica set is not the primary: name all members, without directConnection";
+                Err(StoreError::Unavailable(text.into()))
+            }
         }
+    }
+
+    async fn inspect(&self, usage: StoreUse) -> Result<Vec<Defect>, StoreError> {
+        self.defects(usage).await
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
     wire::{answered, fetch, simple},
 };
 use async_trait::async_trait;
-use skep_application::kernel::{Key, StoreError, TxMode};
+use skep_application::{
+    kernel::{Key, StoreError, TxMode},
+    operations::{Defect, StoreUse},
+};
 use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -135,5 +138,9 @@ impl SqlDatabase for PostgresDatabase {
 
     async fn check(&self) -> Result<(), StoreError> {
         self.pool.check(Instant::now() + CHECK_TIMEOUT).await.map_err(Fault::into_store_error)
+    }
+
+    async fn inspect(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
+        self.defects(usage, tables).await
     }
 }

@@ -11,9 +11,9 @@
 
 mod database;
 mod fault;
+mod inspect;
 mod options;
 mod pool;
-mod rights;
 mod schema;
 mod transaction;
 mod values;
@@ -23,4 +23,3 @@ pub use database::PostgresDatabase;
 pub use fault::is_refusal;
 pub use options::{InvalidAddress, PostgresOptions};
 pub use pool::PoolStats;
-pub use rights::MissingRight;

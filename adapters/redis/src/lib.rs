@@ -1,5 +1,6 @@
 //! State that instances share through Redis.
 
+mod inspect;
 mod limits;
 
 pub use limits::{InvalidAddress, RedisLimits};

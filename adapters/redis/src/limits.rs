@@ -1,11 +1,15 @@
 //! Rate limits that are shared by all instances.
 
+use crate::inspect;
 use async_trait::async_trait;
 use redis::{
     Client, RedisError, Script,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use skep_application::kernel::{Gcra, Limit, RateLimits, StoreError, Verdict};
+use skep_application::{
+    kernel::{Gcra, Limit, RateLimits, StoreError, Verdict},
+    operations::Defect,
+};
 use std::{fmt, time::Duration};
 
 /// The longest wait for a connection and, separately, for an answer.
@@ -67,6 +71,24 @@ impl RedisLimits {
     pub async fn check(&self) -> Result<(), StoreError> {
         let mut connection = self.connection.clone();
         bounded(async move { redis::cmd("PING").query_async::<()>(&mut connection).await }).await
+    }
+
+    /// Looks for reasons why a server that answers cannot count, or loses counts. Tries the script on a key of its own,
+    /// which expires after a millisecond.
+    ///
+    /// # Errors
+    /// `Unavailable` if Redis does not answer.
+    pub async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
+        self.check().await?;
+        let whole = Gcra::new(Limit { burst: 1, period: PATIENCE });
+        if let Err(error) = self.change("check", 1, whole, None).await {
+            return inspect::refused(error, &self.prefix).map(|defect| vec![defect]);
+        }
+        let mut connection = self.connection.clone();
+        let memory =
+            bounded(async move { redis::cmd("INFO").arg("memory").query_async::<String>(&mut connection).await });
+        // The user may not be allowed to ask, and need not be.
+        Ok(memory.await.ok().and_then(|memory| inspect::may_evict(&memory)).into_iter().collect())
     }
 
     /// Runs the script, which adds `change` microseconds to the debt. Returns whether that is allowed, and the debt after

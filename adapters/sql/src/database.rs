@@ -2,7 +2,10 @@
 
 use super::{Declared, Engine, Row, Statement, Value};
 use async_trait::async_trait;
-use skep_application::kernel::{Key, StoreError, TxMode};
+use skep_application::{
+    kernel::{Key, StoreError, TxMode},
+    operations::{Defect, StoreUse},
+};
 use std::sync::Arc;
 
 /// Runs statements. Every method checks its arguments with [`Statement::check`] and classifies the driver's errors.
@@ -62,4 +65,6 @@ pub trait SqlDatabase: Send + Sync {
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError>;
     /// As [`skep_application::operations::StoreHealth::check`].
     async fn check(&self) -> Result<(), StoreError>;
+    /// As [`skep_application::operations::StoreHealth::inspect`]. `tables` are those of the store.
+    async fn inspect(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError>;
 }

@@ -88,6 +88,11 @@ impl Declared {
         self.statements.iter().copied()
     }
 
+    /// The names of the tables.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &'static str> {
+        self.tables.iter().map(|table| table.name)
+    }
+
     /// Whether the effect of a statement names a declared table, its columns and parameters of the statement.
     fn knows(&self, statement: &Statement) -> bool {
         let table = |name: &str| self.tables.iter().find(|table| table.name == name);

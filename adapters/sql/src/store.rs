@@ -16,7 +16,7 @@ pub struct SqlStore {
     pub(crate) database: Arc<dyn SqlDatabase>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schedule: Arc<Schedule<SqlStep>>,
-    declared: Arc<Declared>,
+    pub(crate) declared: Arc<Declared>,
     observer: Arc<Observer>,
 }
 

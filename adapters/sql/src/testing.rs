@@ -7,7 +7,7 @@ use super::{
 use async_trait::async_trait;
 use skep_application::{
     kernel::{Clock, Key, StoreError, TxMode},
-    operations::{MigrationStep, Schedule},
+    operations::{Defect, MigrationStep, Schedule, StoreUse},
 };
 use skep_domain::shared::Timestamp;
 use std::{
@@ -200,5 +200,9 @@ impl SqlDatabase for Fake {
 
     async fn check(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn inspect(&self, _: StoreUse, _: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
+        Ok(vec![])
     }
 }

@@ -10,7 +10,10 @@ use crate::{
     writer::{WriteQueue, WriteUnit, WriterStats},
 };
 use async_trait::async_trait;
-use skep_application::kernel::{BoxError, Key, StoreError, TxMode};
+use skep_application::{
+    kernel::{BoxError, Key, StoreError, TxMode},
+    operations::{Defect, StoreUse},
+};
 use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     path::Path,
@@ -138,6 +141,14 @@ impl SqlDatabase for SqliteDatabase {
         };
         let late = || StoreError::Unavailable("the disk does not answer in time".into());
         tokio::time::timeout(CHECK_LIMIT, look).await.map_err(|_| late())?
+    }
+
+    /// Opens a unit that writes and rolls it back, because SQLite opens a file that it may not write without an error.
+    async fn inspect(&self, _: StoreUse, _: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
+        self.check().await?;
+        let unit = WriteUnit::begin(&self.writer, &Arc::default()).await?;
+        Box::new(unit).rollback().await?;
+        Ok(vec![])
     }
 }
 

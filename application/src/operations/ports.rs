@@ -5,7 +5,44 @@ use crate::kernel::{Begin, OutboxQueries, StoreError, UnitOfWork};
 use async_trait::async_trait;
 use skep_domain::shared::{Timestamp, named};
 
+/// What a program is about to do with a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreUse {
+    /// Read and write data. The schema is complete.
+    Serve,
+    /// Apply missing migrations, and then serve.
+    Migrate,
+}
+
+/// A property of a store or its server that an operator has to change, or should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// Whether the intended use would fail.
+    pub is_fatal: bool,
+    /// What is wrong. Never contains a secret.
+    pub text: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Defect {
+    /// A defect with which the intended use would fail.
+    #[must_use]
+    pub fn fatal(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { is_fatal: true, text: text.into(), remedy: remedy.into() }
+    }
+
+    /// A defect with which the store works, but does less than it promises.
+    #[must_use]
+    pub fn minor(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { is_fatal: false, text: text.into(), remedy: remedy.into() }
+    }
+}
+
 /// Checks whether a store is usable.
+///
+/// 1. `inspect` finds no fatal defect in a store that can be migrated, read and written.
+/// 2. `inspect` changes nothing.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
@@ -14,6 +51,12 @@ pub trait StoreHealth: Send + Sync {
     /// # Errors
     /// The reason why the store is not usable.
     async fn check(&self) -> Result<(), StoreError>;
+    /// Looks for reasons why this use would fail although the store answers, such as a missing right, a server that takes
+    /// no writes, or an encoding that cannot store every text.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    async fn inspect(&self, usage: StoreUse) -> Result<Vec<Defect>, StoreError>;
 }
 
 named! {

@@ -1,9 +1,8 @@
 //! The command line: its arguments, and the commands that they start.
 
-/// Writes a line to the standard output. A reader that closes it, as `head` does, has read enough: that is not an
-/// error.
+/// Writes a line to the standard output. See [`output::line`].
 macro_rules! tell {
-    ($($argument:tt)*) => { $crate::commands::write_line(&format!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::commands::output::line(&format!($($argument)*)) };
 }
 
 mod check;
@@ -11,6 +10,7 @@ mod demo;
 mod keys;
 mod migrate;
 mod openapi;
+pub(crate) mod output;
 mod serve;
 mod user;
 
@@ -66,8 +66,8 @@ enum Command {
     /// A PostgreSQL or MongoDB server that does not answer is reported at once and every few seconds. The start waits
     /// for it for 30 s (SKEP_START_TIMEOUT) and then ends with exit code 1.
     ///
-    /// A process that was killed may leave a lease or an open transaction on MongoDB, which end by themselves within
-    /// 90 s. The start waits for them, and says so.
+    /// A process that was killed may leave a lease or an open transaction on MongoDB, which end by themselves. The start
+    /// waits for them, and says so.
     Serve,
     Check(check::Check),
     /// Change the schema of the store, or show its state.
@@ -90,18 +90,24 @@ enum Command {
     Completions(openapi::Completions),
 }
 
-/// Runs a command. The exit code is 0 for success and 1 for a failure, whose reason is on the standard error. clap ends
-/// the process with 2 for wrong arguments.
-pub fn run(cli: Cli) -> ExitCode {
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::OpenApi(_) => openapi::print_document().map(|()| ExitCode::SUCCESS),
-        Command::Completions(command) => {
-            openapi::print_completions(&command);
-            Ok(ExitCode::SUCCESS)
-        }
-        command => with_store(command),
+/// Runs the command of the process. The exit code is 0 for success, 1 for a failure, whose reason is on the standard
+/// error, and 2 for wrong arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => run_parsed(cli),
+        Err(parsed) => output::of_the_parser(&parsed).map_err(Into::into),
     };
     done.unwrap_or_else(|error| fail(&*error))
+}
+
+fn run_parsed(cli: Cli) -> Result<ExitCode, BoxError> {
+    let success = |()| ExitCode::SUCCESS;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::OpenApi(_) => openapi::print_document().map(success),
+        Command::Completions(command) => openapi::print_completions(&command).map(success),
+        command => with_store(command),
+    }
 }
 
 /// Runs a command that needs the configuration. Most of them also need a store.
@@ -131,36 +137,28 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
 /// own.
 fn show_warnings() {
     let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
-    let lines = lines.with_ansi(std::io::stderr().is_terminal());
+    // A standard error that cannot be written would otherwise end the process.
+    let lines = lines.with_ansi(std::io::stderr().is_terminal()).log_internal_errors(false);
     // A subscriber that was installed before stays.
     let _ = lines.with_max_level(tracing::Level::WARN).try_init();
 }
 
 /// Prints what went wrong, with every cause.
-#[expect(clippy::print_stderr, reason = "this is the command line")]
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
-    eprintln!("skep: {}", with_causes(error, "\n  because: "));
+    output::hint(&format!("skep: {}", with_causes(error, "\n  because: ")));
     ExitCode::FAILURE
-}
-
-fn write_line(line: &str) {
-    use std::io::Write as _;
-    let mut output = std::io::stdout().lock();
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }
 
 /// Prints an answer for programs.
 fn json(answer: &impl serde::Serialize) -> Result<(), BoxError> {
-    tell!("{}", serde_json::to_string_pretty(answer)?);
-    Ok(())
+    Ok(tell!("{}", serde_json::to_string_pretty(answer)?)?)
 }
 
 /// Reads the password from the first line of the standard input.
-#[expect(clippy::print_stderr, reason = "this is the command line")]
 fn read_password() -> Result<String, BoxError> {
     let input = std::io::stdin();
     if input.is_terminal() {
-        eprintln!("Type the password and press Enter (the terminal shows it):");
+        output::hint("Type the password and press Enter (the terminal shows it):");
     }
     let mut line = String::new();
     input.lock().read_line(&mut line)?;

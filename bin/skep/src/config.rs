@@ -3,6 +3,7 @@
 
 mod fault;
 mod file;
+mod injected;
 mod near;
 mod parse;
 mod read;
@@ -136,7 +137,8 @@ impl Config {
         (named.map_or_else(|| PathBuf::from(FILE), PathBuf::from), is_named)
     }
 
-    /// Reads these variables and no file. Variables of other programs are ignored, unless they start with `SKEP_`.
+    /// Reads these variables and no file. Variables of other programs are ignored, unless they start with `SKEP_` and
+    /// are not among those that Kubernetes adds for services.
     ///
     /// # Errors
     /// All faults.

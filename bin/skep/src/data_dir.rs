@@ -1,12 +1,16 @@
 //! The data folder: only its owner can read it, and one server uses it at a time.
 
 use crate::config::Config;
+use rustix::{
+    fs::{Access, access},
+    process::geteuid,
+};
 use skep_application::kernel::Random;
-use skep_crypto::{InstanceSecret, InstanceSecrets};
+use skep_crypto::{InstanceSecret, InstanceSecrets, InvalidSecret};
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions},
+    io::{self, Read, Write as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -16,12 +20,38 @@ pub enum DataDirError {
     /// Another server uses the folder.
     #[error("another server uses the data folder {}: stop it, or set SKEP_DATA_DIR to another folder", .0.display())]
     InUse(PathBuf),
-    /// The file does not have a secret.
-    #[error("{} does not have an instance secret: expected 64 hexadecimal digits", .0.display())]
-    NoSecret(PathBuf),
-    /// Other users can read the secret.
-    #[error("other users can read {}: run chmod 600 on it", .0.display())]
-    Open(PathBuf),
+    /// The file has no secret, or one that can be guessed.
+    #[error("{} cannot be used", path.display())]
+    NoSecret {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        source: InvalidSecret,
+    },
+    /// Other users can read or change the secret.
+    #[error(
+        "other users can use {}, which has the mode {mode:03o}: run chmod 600 on it (a file of root may have 0440 or 0640, \
+         as Kubernetes mounts secrets with `defaultMode: 0440` and an `fsGroup`)",
+        path.display()
+    )]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// This user may not read the secret.
+    #[error(
+        "this user may not read {}: give the file to the user that runs skep (in Kubernetes, set `fsGroup` and \
+         `defaultMode: 0440`)",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// A secret that a setting names cannot be used.
     #[error("the secret that {setting} names cannot be used")]
     Named {
@@ -47,8 +77,15 @@ pub(crate) struct ServerLock {
     _file: File,
 }
 
+/// The file name of the lock.
+const LOCK: &str = "server.lock";
 /// The file name of the secret in the data folder.
 pub(crate) const SECRET: &str = "instance.secret";
+/// The modes of a secret in the data folder that a start mends: Kubernetes gives the files of a volume to a group at each
+/// mount. A secret that everyone can read is refused instead, because others may know it by now.
+const MENDED: u32 = 0o770;
+/// More bytes than a secret has in any form.
+const LONGEST_SECRET: u64 = 4096;
 /// The setting that names the file of the secret.
 pub(crate) const SECRET_FILE: &str = "SKEP_SECRET_FILE";
 /// The setting that names the file of the previous secret.
@@ -80,19 +117,48 @@ impl DataDir {
         Self(path.to_owned())
     }
 
-    /// Creates the folder if it is missing.
+    /// Creates the folder if it is missing. Takes the rights of other users away from the folder and from our files in
+    /// it: a backup may have been restored with other modes, and Kubernetes gives a volume to a group.
     pub(crate) fn open(path: &Path) -> Result<Self, DataDirError> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
-        Ok(Self(path.to_owned()))
+        let folder = Self(path.to_owned());
+        folder.loose().iter().for_each(Loose::mend);
+        Ok(folder)
+    }
+
+    /// Fails if no file can be made in the folder.
+    pub(crate) fn check_access(&self) -> Result<(), DataDirError> {
+        let checked = access(&self.0, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+        checked.map_err(|error| io_error(&self.0)(error.into()))
     }
 
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("skep.db")
     }
 
+    /// Our files that exist, except the secret.
+    pub(crate) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let database = ["", "-wal", "-shm", "-schema-lock"].map(|end| format!("skep.db{end}"));
+        let names = database.into_iter().chain([LOCK.to_owned()]);
+        names.map(|name| self.0.join(name)).filter(|path| path.exists())
+    }
+
+    /// The folder and our files in it that other users can use.
+    pub(crate) fn loose(&self) -> Vec<Loose> {
+        let found = |path: PathBuf| fs::metadata(&path).ok().map(|found| (path, found));
+        let others_can = |found: &Metadata| found.permissions().mode() & 0o077 != 0;
+        let paths = std::iter::once(self.0.clone()).chain(self.files()).filter_map(found);
+        let mut loose: Vec<_> = paths.filter(|(_, found)| others_can(found)).collect();
+        let secret = found(self.0.join(SECRET));
+        loose.extend(secret.filter(|(_, found)| {
+            others_can(found) && is_ours(found) && found.permissions().mode() & !MENDED & 0o777 == 0
+        }));
+        loose.into_iter().map(|(path, found)| Loose { path, found }).collect()
+    }
+
     /// Locks the folder against a second server.
     pub(crate) fn lock(&self) -> Result<ServerLock, DataDirError> {
-        let path = self.0.join("server.lock");
+        let path = self.0.join(LOCK);
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(io_error(&path))?;
         match file.try_lock() {
@@ -102,33 +168,97 @@ impl DataDir {
         }
     }
 
+    /// Reads the secret in the folder as the next start will, which closes it to its group first.
+    pub(crate) fn secret_after_mending(&self) -> Result<InstanceSecret, DataDirError> {
+        read_closed(&self.0.join(SECRET), |found| if is_ours(found) { !MENDED & 0o077 } else { 0o077 })
+    }
+
+    /// Fails if the secret in the folder exists and cannot be used.
+    pub(crate) fn check_secret(&self, named: &NamedSecrets) -> Result<(), DataDirError> {
+        match named.current {
+            Some(_) => Ok(()),
+            None => self.existing_secret().map(drop),
+        }
+    }
+
     /// The secrets of the instances. Without a named one, the current secret is in the folder.
     pub(crate) fn secrets(&self, named: NamedSecrets, random: &dyn Random) -> Result<InstanceSecrets, DataDirError> {
         let NamedSecrets { current, previous } = named;
         Ok(InstanceSecrets::new(current.map_or_else(|| self.secret(random), Ok)?, previous))
     }
 
+    fn existing_secret(&self) -> Result<Option<InstanceSecret>, DataDirError> {
+        match read_secret(&self.0.join(SECRET)) {
+            Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+            done => done.map(Some),
+        }
+    }
+
     /// The secret in the folder. It is made if it is missing.
     fn secret(&self, random: &dyn Random) -> Result<InstanceSecret, DataDirError> {
+        if let Some(secret) = self.existing_secret()? {
+            return Ok(secret);
+        }
         let path = self.0.join(SECRET);
-        match read_secret(&path) {
-            Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                write_secret(&path, &InstanceSecret::generate(random))?;
-                // Two servers that start at once both use the secret that was written first.
-                read_secret(&path)
-            }
-            done => done,
+        write_secret(&path, &InstanceSecret::generate(random))?;
+        // Two servers that start at once both use the secret that was written first.
+        read_secret(&path)
+    }
+}
+
+/// A file or folder of ours that other users can use.
+pub(crate) struct Loose {
+    pub(crate) path: PathBuf,
+    found: Metadata,
+}
+
+impl Loose {
+    /// Whether the start can take the rights of others away.
+    pub(crate) fn can_be_mended(&self) -> bool {
+        is_ours(&self.found)
+    }
+
+    fn mend(&self) {
+        let Self { path, found } = self;
+        let shown = path.display();
+        let mode = found.permissions().mode() & 0o700;
+        let mended = if is_ours(found) { fs::set_permissions(path, Permissions::from_mode(mode)) } else { Ok(()) };
+        match mended {
+            // The folder of a volume belongs to root. The files in it are ours, and closed.
+            Ok(()) if !is_ours(found) => tracing::debug!("other users can use {shown}, which belongs to another user"),
+            Ok(()) => tracing::warn!("other users could use {shown}; its mode is {mode:03o} now"),
+            Err(error) => tracing::warn!(%error, "other users can use {shown}, and its mode cannot be changed"),
         }
     }
 }
 
+fn is_ours(found: &Metadata) -> bool {
+    found.uid() == geteuid().as_raw()
+}
+
+/// Reads a secret. Follows the links with which Kubernetes mounts it.
+///
+/// Takes the modes that PostgreSQL takes for the key of its certificate: the owner alone may use the file, and the group
+/// may read one that belongs to root.
 pub(crate) fn read_secret(path: &Path) -> Result<InstanceSecret, DataDirError> {
-    let content = fs::read(path).map_err(io_error(path))?;
-    let mode = fs::metadata(path).map_err(io_error(path))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        return Err(DataDirError::Open(path.to_owned()));
+    read_closed(path, |found| if found.uid() == 0 { 0o037 } else { 0o077 })
+}
+
+/// Reads a secret whose mode has none of the `forbidden` bits.
+fn read_closed(path: &Path, forbidden: impl FnOnce(&Metadata) -> u32) -> Result<InstanceSecret, DataDirError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => DataDirError::Unreadable { path: path.to_owned(), source },
+        _ => DataDirError::Io { path: path.to_owned(), source },
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & forbidden(&found) != 0 {
+        return Err(DataDirError::Open { path: path.to_owned(), mode });
     }
-    InstanceSecret::from_file(&content).map_err(|_| DataDirError::NoSecret(path.to_owned()))
+    let mut content = vec![];
+    Read::take(&mut file, LONGEST_SECRET).read_to_end(&mut content).map_err(failed)?;
+    InstanceSecret::from_file(&content).map_err(|source| DataDirError::NoSecret { path: path.to_owned(), source })
 }
 
 /// Writes the secret to a draft and then links the draft to its place, unless a secret exists. A reader never sees
@@ -183,8 +313,74 @@ mod tests {
         let folder = DataDir::open(parent.path()).unwrap();
         folder.secret(&OsRandom).unwrap();
         let path = parent.path().join("instance.secret");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(folder.secret(&OsRandom), Err(DataDirError::Open(_))));
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(folder.secret(&OsRandom), Err(DataDirError::Open { mode: 0o644, .. })));
+        assert!(matches!(DataDir::open(parent.path()).unwrap().secret(&OsRandom), Err(DataDirError::Open { .. })));
+    }
+
+    #[test]
+    fn a_secret_is_taken_with_the_modes_that_postgresql_takes() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        folder.secret(&OsRandom).unwrap();
+        let path = parent.path().join(SECRET);
+        // Tests of another user than root own the file.
+        let is_root = geteuid().is_root();
+        for (mode, is_taken) in [
+            (0o600, true),
+            (0o400, true),
+            (0o440, is_root),
+            (0o640, is_root),
+            (0o660, false),
+            (0o450, false),
+            (0o604, false),
+            (0o444, false),
+        ] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read_secret(&path).is_ok(), is_taken, "{mode:o}");
+        }
+        if is_root {
+            std::os::unix::fs::chown(&path, Some(65534), Some(65534)).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o440)).unwrap();
+            assert!(matches!(read_secret(&path), Err(DataDirError::Open { .. })), "another user owns it");
+        }
+    }
+
+    #[test]
+    fn loose_modes_of_our_files_are_mended() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let folder = DataDir::open(&path).unwrap();
+        folder.secret(&OsRandom).unwrap();
+        let of_others = path.join("notes");
+        for file in [folder.database(), path.join("skep.db-wal"), of_others.clone()] {
+            fs::write(&file, "").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o664)).unwrap();
+        }
+        fs::set_permissions(path.join(SECRET), Permissions::from_mode(0o660)).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o775)).unwrap();
+        assert_eq!(folder.loose().len(), 4);
+        assert!(folder.loose().iter().all(Loose::can_be_mended));
+        let folder = DataDir::open(&path).unwrap();
+        assert_eq!(folder.loose().len(), 0);
+        let modes = ["", "skep.db", "skep.db-wal", SECRET].map(|name| mode(&path.join(name)));
+        assert_eq!((modes, mode(&of_others)), ([0o700, 0o600, 0o600, 0o600], 0o664), "other files are left alone");
+        folder.secret(&OsRandom).unwrap();
+    }
+
+    #[test]
+    fn a_weak_secret_is_told_apart_from_another_text() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataDir::open(parent.path()).unwrap();
+        for (content, expected) in
+            [("0".repeat(64), InvalidSecret::Weak), ("hunter2".to_owned(), InvalidSecret::Format)]
+        {
+            fs::write(parent.path().join(SECRET), content).unwrap();
+            fs::set_permissions(parent.path().join(SECRET), Permissions::from_mode(0o600)).unwrap();
+            let named = NamedSecrets { current: None, previous: None };
+            let Err(DataDirError::NoSecret { source, .. }) = folder.check_secret(&named) else { panic!("it is taken") };
+            assert_eq!(source, expected);
+        }
     }
 
     #[test]
@@ -201,7 +397,7 @@ mod tests {
         assert!(matches!(refused(&previous), ("SKEP_PREVIOUS_SECRET_FILE", DataDirError::Io { .. })));
         fs::write(&named, "short").unwrap();
         fs::set_permissions(&named, fs::Permissions::from_mode(0o600)).unwrap();
-        assert!(matches!(refused(&current), ("SKEP_SECRET_FILE", DataDirError::NoSecret(_))));
+        assert!(matches!(refused(&current), ("SKEP_SECRET_FILE", DataDirError::NoSecret { .. })));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The `skep` command.
 
-use clap::Parser as _;
-use skep::commands::Cli;
 use std::process::ExitCode;
 
 /// The allocator of our Rust code. A request makes hundreds of small allocations on several threads. SQLite gets the same
@@ -13,5 +11,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // SAFETY: the process has no other thread yet.
     unsafe { skep_sqlite_memory::use_mimalloc() }.expect("no database is open yet");
-    skep::commands::run(Cli::parse())
+    skep::commands::run()
 }

@@ -15,12 +15,12 @@ use crate::{
     keys::Keys,
     stores::{self, OpenStore},
     telemetry::number,
-    waiting::open_store,
+    waiting::{open_store, report_defects},
 };
 use skep_application::{
     App, Ports, Store,
     kernel::{BoxError, Runtime},
-    operations::MigrationError,
+    operations::{Defect, MigrationError},
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
@@ -47,6 +47,14 @@ pub enum StartError {
         /// What the adapter reports.
         #[source]
         source: BoxError,
+    },
+    /// The store answers and cannot be used, for example because a right is missing.
+    #[error("the {name} store cannot be used: {}", listed(defects))]
+    Unfit {
+        /// Its name, as `SKEP_STORE` has it.
+        name: &'static str,
+        /// What is wrong, with what to do about it.
+        defects: Vec<Defect>,
     },
     /// The server of the store refuses the connection, or has no transactions.
     #[error("{server} cannot be used: check {setting}")]
@@ -99,11 +107,15 @@ impl Foundation {
     /// # Errors
     /// [`StartError`].
     pub(crate) async fn open(config: &Config) -> Result<Self, StartError> {
-        Self::with(config, system_runtime(), None).await
+        Self::on(DataDir::open(&config.data_dir)?, config, system_runtime(), None).await
     }
 
-    async fn with(config: &Config, runtime: Runtime, store: Option<Arc<dyn Store>>) -> Result<Self, StartError> {
-        let data = DataDir::open(&config.data_dir)?;
+    async fn on(
+        data: DataDir,
+        config: &Config,
+        runtime: Runtime,
+        store: Option<Arc<dyn Store>>,
+    ) -> Result<Self, StartError> {
         let store = match store {
             Some(store) => OpenStore::given(store),
             None => open_store(config, &data, runtime.clock.clone()).await?,
@@ -201,10 +213,18 @@ impl Builder {
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
-        let Foundation { store, data, runtime } = Foundation::with(&config, runtime, store).await?;
+        let data = DataDir::open(&config.data_dir)?;
+        if exclusive {
+            // For the lock. The store does not name the folder in its error.
+            data.check_access()?;
+        }
+        data.check_secret(&named)?;
+        let Foundation { store, data, runtime } = Foundation::on(data, &config, runtime, store).await?;
         let lock = if exclusive { Some(data.lock()?) } else { None };
-        store.store.up().await?;
+        // Before the schema is changed, so that a secret that cannot be used changes nothing.
         let secrets = data.secrets(named, &*runtime.random)?;
+        refuse_defects(&store).await?;
+        store.store.up().await?;
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
@@ -224,6 +244,20 @@ impl Builder {
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, _lock: lock })
     }
+}
+
+/// Refuses a store that answers and cannot be used. An error of the store is not one of these: the next step reports
+/// it, or succeeds.
+pub(crate) async fn refuse_defects(store: &OpenStore) -> Result<(), StartError> {
+    let defects = store.inspect().await.unwrap_or_default();
+    let (fatal, minor): (Vec<_>, Vec<_>) = defects.into_iter().partition(|defect| defect.is_fatal);
+    report_defects(&minor);
+    if fatal.is_empty() { Ok(()) } else { Err(StartError::Unfit { name: store.name, defects: fatal }) }
+}
+
+fn listed(defects: &[Defect]) -> String {
+    let lines = defects.iter().map(|Defect { text, remedy, .. }| format!("{text}: {remedy}"));
+    lines.collect::<Vec<_>>().join("; ")
 }
 
 impl Skep {

@@ -8,14 +8,15 @@ use crate::{
 use skep_application::{
     Store,
     kernel::{BoxError, Clock, RateLimits, StoreError},
+    operations::{Defect, StoreUse},
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
-use skep_postgres::{MissingRight, PostgresDatabase, PostgresOptions};
+use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A store, with the adapter that has to be closed before the process ends.
 #[derive(Clone)]
@@ -78,11 +79,29 @@ impl OpenStore {
         }
     }
 
-    /// A right that is needed to apply migrations and that the server does not give us. Only PostgreSQL reports one.
-    pub(crate) async fn missing_right(&self) -> Result<Option<MissingRight>, StoreError> {
+    /// Looks for reasons why the store cannot be used although it answers.
+    pub(crate) async fn inspect(&self) -> Result<Vec<Defect>, StoreError> {
+        let is_complete = match self.store.status().await {
+            Ok(steps) => steps.iter().all(|step| step.applied_at.is_some()),
+            // The reason may be a defect, and otherwise the caller finds out with its next step.
+            Err(_) => true,
+        };
+        self.store.inspect(if is_complete { StoreUse::Serve } else { StoreUse::Migrate }).await
+    }
+
+    /// What may hold up a transaction of ours, and for how long at most.
+    pub(crate) const fn holds_up(&self) -> (&'static str, Duration) {
+        const MOMENT: Duration = Duration::from_secs(30);
         match &self.adapter {
-            Adapter::Given | Adapter::Sqlite(_) | Adapter::Mongodb(_) => Ok(None),
-            Adapter::Postgres(database) => database.missing_right().await,
+            Adapter::Mongodb(_) => (
+                "another instance has one open, or a process that was killed has left its transaction open, which MongoDB \
+                 ends by itself",
+                skep_mongodb::ABANDONED,
+            ),
+            Adapter::Postgres(_) => {
+                ("another instance has one open, or PostgreSQL has not ended that of a killed process yet", MOMENT)
+            }
+            Adapter::Sqlite(_) | Adapter::Given => ("another process writes to the store", MOMENT),
         }
     }
 

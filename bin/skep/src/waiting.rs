@@ -11,6 +11,7 @@ use crate::{
 use skep_application::{
     identity::IssueSetupTokenError,
     kernel::{Actor, AppError as _, BoxError, Clock, StoreError},
+    operations::Defect,
 };
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -19,9 +20,6 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 const FIRST_REPORT: Duration = Duration::from_millis(500);
 /// How often the start reports again.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
-/// How long the start waits for transactions of a process that was killed. PostgreSQL ends them at once. By default,
-/// MongoDB ends one that is 60 s old, and looks for it every 30 s.
-const ABANDONED: Duration = Duration::from_secs(100);
 /// How long after an error the store is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -144,16 +142,17 @@ fn seconds_until(deadline: Instant) -> f64 {
 
 /// Issues the token for the setup. Waits while another transaction holds the old token, and reports that it waits.
 pub(crate) async fn setup_token(skep: &Skep) -> Result<Option<String>, IssueSetupTokenError> {
-    let (actor, deadline) = (Actor::system("start"), Instant::now() + ABANDONED);
+    let (holder, patience) = skep.store.holds_up();
+    let (actor, deadline) = (Actor::system("start"), Instant::now() + patience);
     let mut reports = Reports::new();
     let mut last_error = None;
     loop {
         let issue = Box::pin(skep.app.identity.issue_setup_token.execute(&actor));
-        match reports.during(issue, || report_held_token(deadline, last_error.as_ref())).await {
+        match reports.during(issue, || report_held_token(holder, deadline, last_error.as_ref())).await {
             Err(error) if is_passing(&error) && Instant::now() < deadline => last_error = Some(error),
             issued => return issued,
         }
-        reports.during(sleep(PAUSE), || report_held_token(deadline, last_error.as_ref())).await;
+        reports.during(sleep(PAUSE), || report_held_token(holder, deadline, last_error.as_ref())).await;
     }
 }
 
@@ -165,13 +164,12 @@ fn is_passing(error: &IssueSetupTokenError) -> bool {
     })
 }
 
-fn report_held_token(deadline: Instant, last_error: Option<&IssueSetupTokenError>) {
+fn report_held_token(holder: &str, deadline: Instant, last_error: Option<&IssueSetupTokenError>) {
     let cause = last_error.map_or_else(|| "no answer yet".to_owned(), |error| with_causes(error, ": "));
     tracing::warn!(
         cause,
-        "the token for the setup cannot be stored yet: another instance is storing one, or a process that was killed has \
-         left its transaction open, which MongoDB ends within 90 s. The start waits for another {} s and then ends with \
-         exit code 1",
+        "the token for the setup cannot be stored yet, because its transaction is held up: {holder}. The start waits for \
+         another {} s and then ends with exit code 1",
         seconds_until(deadline)
     );
 }
@@ -181,15 +179,23 @@ fn cause(error: &StoreError) -> String {
     with_causes(error.source().unwrap_or(error), ": ")
 }
 
-/// Warns if Redis does not answer now. The server works without it.
+/// Warns if Redis does not answer now, or does not count as it should. The server works without it.
 pub(crate) async fn report_redis(config: Config) {
     let Some(Ok(redis)) = stores::redis(&config) else { return };
-    if let Err(error) = redis.check().await {
-        tracing::warn!(
+    match redis.inspect().await {
+        Ok(defects) => report_defects(&defects),
+        Err(error) => tracing::warn!(
             cause = cause(&error),
             "Redis at {} does not answer: is it running, and is REDIS_URL right? Until it answers, this instance counts \
              rate limits by itself",
             redis.address()
-        );
+        ),
+    }
+}
+
+/// Logs defects with which the server works.
+pub(crate) fn report_defects(defects: &[Defect]) {
+    for Defect { text, remedy, .. } in defects {
+        tracing::warn!(remedy, "{text}");
     }
 }

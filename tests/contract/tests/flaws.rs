@@ -127,6 +127,8 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::ActivatesAgain, "instance_keys", "without_an_active_key_no_key_is_activated"),
     (Flaw::ActivatesAgain, "instance_keys", "of_eight_instances_that_activate_a_key_at_once_one_succeeds"),
     (Flaw::ForgetsRetiredKeys, "instance_keys", "only_expired_keys_are_deleted"),
+    (Flaw::FindsDefects, "health", "a_store_that_works_has_no_fatal_defect"),
+    (Flaw::MigratesToInspect, "health", "an_inspection_of_an_empty_store_migrates_nothing"),
     (Flaw::TouchesNewer, "migrations", "a_newer_step_is_refused"),
     (Flaw::TouchesUnknownSets, "migrations", "an_unknown_set_is_refused"),
     (Flaw::RecordsWhatFailed, "migrations", "a_step_that_fails_is_not_recorded_and_keeps_those_before_it"),

@@ -5,6 +5,10 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -30,6 +34,7 @@ pub struct Deployment {
     folder: TempDir,
     settings: BTreeMap<String, String>,
     runs: AtomicU32,
+    user: Option<u32>,
 }
 
 impl Deployment {
@@ -50,7 +55,7 @@ impl Deployment {
             ("SKEP_OPEN_ORDER_LINES", "1000000"),
             ("SKEP_LOGIN_ACCOUNT_ATTEMPTS", "1000000"),
         ];
-        let mut deployment = Self { database, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0) };
+        let mut deployment = Self { database, folder, settings: BTreeMap::new(), runs: AtomicU32::new(0), user: None };
         settings.into_iter().for_each(|(name, value)| deployment.set(name, value));
         deployment.set("SKEP_DATA_DIR", deployment.path("data").display().to_string());
         if let Some((name, value)) = deployment.database.variable() {
@@ -85,6 +90,37 @@ impl Deployment {
     pub fn connect_as_guest(&mut self) {
         let address = self.database.as_guest();
         self.set("DATABASE_URL", address);
+    }
+
+    /// Runs servers and commands that start later as this user and its group. Returns false, and changes nothing, if this
+    /// process may not do that because it does not run as root.
+    ///
+    /// # Panics
+    /// If the folder and the program cannot be opened to that user.
+    pub fn become_user(&mut self, user: u32) -> bool {
+        if !self.is_root() {
+            return false;
+        }
+        // The program is often below a folder that only root can enter.
+        let program = self.path("skep");
+        if !program.exists() {
+            fs::hard_link(skep(), &program).or_else(|_| fs::copy(skep(), &program).map(drop)).expect("the program");
+        }
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o711)).expect("a folder of ours");
+        self.user = Some(user);
+        true
+    }
+
+    fn is_root(&self) -> bool {
+        fs::metadata(self.folder.path()).expect("a folder").uid() == 0
+    }
+
+    /// Makes the database again, with these options of `CREATE DATABASE`.
+    ///
+    /// # Panics
+    /// If the store is not PostgreSQL, or refuses them.
+    pub fn recreate_database(&self, options: &str) {
+        self.database.recreate(options);
     }
 
     /// Runs SQL in the database, as its owner.
@@ -178,11 +214,38 @@ impl Deployment {
     pub fn run(&self, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {
         let (out, err) = self.run_files();
         let mut command = self.command(settings, &out, &err);
-        let mut child = Ended(command.args(arguments).stdin(Stdio::piped()).spawn().expect("the command runs"));
+        Self::to_its_end(command.args(arguments), input, &out, &err)
+    }
+
+    /// Runs a command to its end, with its standard output in another place. [`Output::out`] is empty.
+    ///
+    /// # Panics
+    /// If it does not end within [`PATIENCE`](crate::PATIENCE).
+    #[track_caller]
+    pub fn run_into(&self, place: impl Into<Stdio>, arguments: &[&str], input: &str) -> Output {
+        let (out, err) = self.run_files();
+        let mut command = self.command(&[], &out, &err);
+        Self::to_its_end(command.args(arguments).stdout(place), input, &out, &err)
+    }
+
+    /// The exit code of a command whose standard error is in another place.
+    ///
+    /// # Panics
+    /// If it does not end within [`PATIENCE`](crate::PATIENCE).
+    #[track_caller]
+    pub fn code_with_error_in(&self, place: impl Into<Stdio>, arguments: &[&str]) -> Option<i32> {
+        let (out, err) = self.run_files();
+        let mut command = self.command(&[], &out, &err);
+        Self::to_its_end(command.args(arguments).stderr(place), "", &out, &err).code
+    }
+
+    #[track_caller]
+    fn to_its_end(command: &mut Command, input: &str, out: &Path, err: &Path) -> Output {
+        let mut child = Ended(command.stdin(Stdio::piped()).spawn().expect("the command runs"));
         // A command that does not read its input may be gone already.
         child.0.stdin.take().expect("an input").write_all(input.as_bytes()).ok();
         let status = wait_for("the command to end", || child.0.try_wait().expect("a child"));
-        Output { code: status.code(), out: read(&out), err: read(&err) }
+        Output { code: status.code(), out: read(out), err: read(err) }
     }
 
     fn run_files(&self) -> (PathBuf, PathBuf) {
@@ -192,7 +255,12 @@ impl Deployment {
 
     /// `skep` with these settings and no other environment.
     fn command(&self, settings: &[(&str, &str)], out: &Path, err: &Path) -> Command {
-        let mut command = Command::new(skep());
+        let own = self.path("skep");
+        let mut command = Command::new(if self.user.is_some() { &own } else { skep() });
+        if let Some(user) = self.user {
+            // Without the groups of root, too.
+            command.uid(user).gid(user);
+        }
         command.env_clear().envs(&self.settings).envs(settings.iter().copied()).current_dir(self.folder.path());
         command.stdout(File::create(out).expect("a file")).stderr(File::create(err).expect("a file"));
         command

@@ -149,6 +149,17 @@ impl TestDatabase {
         .expect("mongodb answers");
     }
 
+    /// Makes the database again, with these options.
+    pub(crate) fn recreate(&self, options: &str) {
+        let Store::Postgres(server) = &self.store else { panic!("only PostgreSQL has such options") };
+        let name = &self.database;
+        block_on(async {
+            run(server, drop_database(name)).await?;
+            run(server, format!("CREATE DATABASE {name} TEMPLATE template0 {options}")).await
+        })
+        .expect("postgres allows them");
+    }
+
     /// Runs SQL as the owner.
     pub(crate) fn sql(&self, text: String) {
         let (_, address) = self.variable().expect("a store on a server");

@@ -1,7 +1,10 @@
 //! SQLite with one wrong statement, or with one mistake in its schema.
 
 use async_trait::async_trait;
-use skep_application::kernel::{Key, StoreError, TxMode};
+use skep_application::{
+    kernel::{Key, StoreError, TxMode},
+    operations::{Defect, StoreUse},
+};
 use skep_sql::{Declared, Engine, Row, Sql, SqlConnection, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use std::{
     borrow::Cow,
@@ -95,6 +98,9 @@ impl SqlDatabase for FlawedDatabase {
     }
     async fn check(&self) -> Result<(), StoreError> {
         self.inner.check().await
+    }
+    async fn inspect(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
+        self.inner.inspect(usage, tables).await
     }
 }
 

@@ -59,7 +59,10 @@ fn with_cause(error: &StoreError) -> String {
 mod tests {
     use super::*;
     use async_trait::async_trait;
-    use skep_application::testing::FixedClock;
+    use skep_application::{
+        operations::{Defect, StoreUse},
+        testing::FixedClock,
+    };
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     use tokio::sync::Notify;
 
@@ -82,6 +85,10 @@ mod tests {
             }
             let is_away = self.is_away.load(Ordering::SeqCst);
             if is_away { Err(StoreError::Unavailable("connection refused".into())) } else { Ok(()) }
+        }
+
+        async fn inspect(&self, _: StoreUse) -> Result<Vec<Defect>, StoreError> {
+            unreachable!("readiness does not ask for defects")
         }
     }
 

@@ -15,13 +15,13 @@ use skep_application::kernel::{StoreError, TxMode, UnitOutcome};
 use std::{future::IntoFuture, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
-/// How long a command of a migration may take. It may wait for a transaction of a process that was killed: by default,
-/// MongoDB ends one that is 60 s old, and looks for it every 30 s.
-const SCHEMA_PATIENCE: Duration = Duration::from_secs(100);
+/// How long a transaction of a process that was killed stays open. By default, MongoDB ends one that is 60 s old, and
+/// looks for it every 30 s. The rest is for the answer.
+pub const ABANDONED: Duration = Duration::from_secs(100);
 
 /// Why a command of a migration takes long.
 const LONG: &str = "a migration takes long: it builds an index, or waits for a transaction of a process that was killed, \
-                    which MongoDB ends within 90 s";
+                    which MongoDB ends by itself";
 
 /// Runs commands in one session.
 pub(crate) struct Executor {
@@ -55,7 +55,7 @@ async fn migrated<T>(
     call: impl IntoFuture<Output = DriverResult<T>>,
 ) -> Result<DriverResult<T>, StoreError> {
     tokio::select! {
-        done = bounded(patience.max(SCHEMA_PATIENCE), call) => done,
+        done = bounded(patience.max(ABANDONED), call) => done,
         never = report(LONG) => match never {},
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) enum Greeting {
     /// The server has transactions.
     Usable,
+    /// The server is a member of a replica set and takes no writes now.
+    Secondary,
     /// The server does not belong to a replica set.
     Standalone,
     /// The server belongs to a replica set that is not initiated.
@@ -22,8 +24,12 @@ pub(crate) async fn greet(client: &Client, patience: Duration) -> Result<Greetin
     let admin = client.database("admin");
     let call = admin.run_command(doc! { "hello": 1 });
     let answer = bounded(patience, call).await?.map_err(error::of_statement)?;
-    if answer.contains_key("setName") || answer.get_str("msg").is_ok_and(|message| message == "isdbgrid") {
+    if answer.get_str("msg").is_ok_and(|message| message == "isdbgrid") {
         return Ok(Greeting::Usable);
+    }
+    if answer.contains_key("setName") {
+        let is_primary = answer.get_bool("isWritablePrimary").unwrap_or(true);
+        return Ok(if is_primary { Greeting::Usable } else { Greeting::Secondary });
     }
     let member = answer.get_bool("isreplicaset").unwrap_or(false);
     Ok(if member { Greeting::NotInitiated } else { Greeting::Standalone })

@@ -8,7 +8,10 @@ pub use migrations::{SqlCode, SqlSet, SqlStep, SqlWork};
 
 use crate::{SqlStore, declared::Declared};
 use async_trait::async_trait;
-use skep_application::{kernel::StoreError, operations::StoreHealth};
+use skep_application::{
+    kernel::StoreError,
+    operations::{Defect, StoreHealth, StoreUse},
+};
 
 pub(crate) fn declared() -> Declared {
     instance_keys::declared()
@@ -18,5 +21,10 @@ pub(crate) fn declared() -> Declared {
 impl StoreHealth for SqlStore {
     async fn check(&self) -> Result<(), StoreError> {
         self.database.check().await
+    }
+
+    async fn inspect(&self, usage: StoreUse) -> Result<Vec<Defect>, StoreError> {
+        let tables: Vec<_> = self.declared.tables().chain([migrations::RECORD]).collect();
+        self.database.inspect(usage, &tables).await
     }
 }

@@ -2,8 +2,9 @@
 
 use super::finding::Finding;
 use crate::{
+    causes::with_causes,
     config::Config,
-    data_dir::{self, DataDirError, PREVIOUS_SECRET_FILE, SECRET_FILE},
+    data_dir::{self, DataDir, DataDirError, PREVIOUS_SECRET_FILE, SECRET_FILE},
 };
 use rustix::fs::{Access, access, statvfs};
 use skep_crypto::{InstanceSecret, InstanceSecrets};
@@ -53,24 +54,50 @@ pub(super) fn folder(config: &Config) -> Vec<Finding> {
     if !found.is_dir() {
         return vec![Finding::wrong(NAME, format!("{shown} is not a folder"), "set SKEP_DATA_DIR to another folder")];
     }
-    if let Err(error) = access(path, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
-        let text = format!("{shown} cannot be used: {error}");
-        return vec![Finding::wrong(NAME, text, "give it to the user that runs skep, with chown".to_owned())];
+    let data = DataDir::at(path);
+    if let Err(error) = data.check_access() {
+        return vec![Finding::wrong(NAME, error.to_string(), "give it to the user that runs skep, with chown")];
     }
-    vec![match found.permissions().mode() & 0o077 {
-        0 => Finding::ok(NAME, format!("only its owner can read {shown}")),
-        _ => Finding::note(NAME, format!("other users can read {shown}"), format!("chmod 700 {shown}")),
-    }]
+    let mut findings: Vec<_> = data.files().filter_map(|file| unusable(NAME, &file)).collect();
+    let loose = data.loose();
+    findings.extend(loose.iter().map(|loose| {
+        let shown = loose.path.display();
+        let text = format!("other users can use {shown}");
+        match loose.can_be_mended() {
+            true => Finding::note(NAME, text, "nothing: the next start takes their rights away"),
+            false => Finding::note(
+                NAME,
+                format!("{text}, which belongs to another user"),
+                "the files that skep makes in it are closed to others; give it to the user that runs skep if you can",
+            ),
+        }
+    }));
+    if findings.is_empty() {
+        findings.push(Finding::ok(NAME, format!("only its owner can use {shown}")));
+    }
+    findings
+}
+
+/// A file that an earlier start may have made as another user.
+fn unusable(name: &'static str, file: &Path) -> Option<Finding> {
+    let error = access(file, Access::READ_OK | Access::WRITE_OK).err()?;
+    let text = format!("{} cannot be used: {error}", file.display());
+    Some(Finding::wrong(name, text, "give it to the user that runs skep, with chown"))
 }
 
 /// Also returns the secrets, for the check of the keys in the store.
 pub(super) fn secrets(config: &Config) -> (Option<InstanceSecrets>, Vec<Finding>) {
-    let own = config.data_dir.join(data_dir::SECRET);
-    let path = config.secret_file.as_deref().unwrap_or(&own);
-    let (current, found) = secret(path, config.secret_file.as_ref().map(|_| SECRET_FILE));
+    let named = |path: &Path, setting| secret(path, data_dir::read_secret(path), Some(setting));
+    let (current, found) = match &config.secret_file {
+        Some(path) => named(path, SECRET_FILE),
+        None => {
+            let path = config.data_dir.join(data_dir::SECRET);
+            secret(&path, DataDir::at(&config.data_dir).secret_after_mending(), None)
+        }
+    };
     let mut findings = vec![found];
     let previous = config.previous_secret_file.as_deref().and_then(|path| {
-        let (previous, found) = secret(path, Some(PREVIOUS_SECRET_FILE));
+        let (previous, found) = named(path, PREVIOUS_SECRET_FILE);
         findings.push(found);
         previous
     });
@@ -78,11 +105,15 @@ pub(super) fn secrets(config: &Config) -> (Option<InstanceSecrets>, Vec<Finding>
 }
 
 /// A secret that a setting names must exist.
-fn secret(path: &Path, setting: Option<&'static str>) -> (Option<InstanceSecret>, Finding) {
+fn secret(
+    path: &Path,
+    read: Result<InstanceSecret, DataDirError>,
+    setting: Option<&'static str>,
+) -> (Option<InstanceSecret>, Finding) {
     const NAME: &str = "secret";
     let shown = path.display();
-    match data_dir::read_secret(path) {
-        Ok(secret) => (Some(secret), Finding::ok(NAME, format!("only its owner can read {shown}"))),
+    match read {
+        Ok(secret) => (Some(secret), Finding::ok(NAME, format!("{shown} has a secret, closed to other users"))),
         Err(DataDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             let missing = |setting: &str| format!("{setting} names {shown}, which does not exist");
             let finding = match setting {
@@ -102,16 +133,13 @@ fn secret(path: &Path, setting: Option<&'static str>) -> (Option<InstanceSecret>
             };
             (None, finding)
         }
-        Err(DataDirError::Open(_)) => {
-            (None, Finding::wrong(NAME, format!("other users can read {shown}"), format!("chmod 600 {shown}")))
-        }
-        Err(error @ DataDirError::NoSecret(_)) => {
+        Err(error @ DataDirError::NoSecret { .. }) => {
             let remedy = "restore the file from a backup; a new secret cannot open the keys of an existing store";
-            (None, Finding::wrong(NAME, error.to_string(), remedy))
+            (None, Finding::wrong(NAME, with_causes(&error, ": "), remedy))
         }
         Err(error) => {
             let remedy = "make the file readable for the user that runs skep, and for no one else";
-            (None, Finding::wrong(NAME, error.to_string(), remedy))
+            (None, Finding::wrong(NAME, with_causes(&error, ": "), remedy))
         }
     }
 }
@@ -124,6 +152,11 @@ pub(super) fn disk(config: &Config) -> Finding {
         Ok(disk) => {
             let free = disk.f_bavail.saturating_mul(disk.f_frsize);
             let text = format!("{} MiB are free at {shown}", free / MIB);
+            // Some file systems have no fixed number of files, and report none at all.
+            if disk.f_files > 0 && disk.f_favail == 0 {
+                let text = format!("no file can be made at {shown}: the file system has as many as it can have");
+                return Finding::wrong(NAME, text, "delete files that are not needed");
+            }
             match free {
                 _ if free < TOO_LITTLE => {
                     Finding::wrong(NAME, text, "free some space: nothing can be stored on a full disk")

@@ -8,10 +8,9 @@ use crate::{
     listen::{ListenError, listen, listen_for_metrics},
     stores::{self, OpenStore},
 };
-use skep_application::operations::InstanceKeys;
+use skep_application::operations::{Defect, InstanceKeys};
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
-use skep_postgres::MissingRight;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -47,11 +46,25 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
-        findings.push(schema(&store).await);
+        let inspected = timeout(PATIENCE, store.inspect()).await;
+        let defects = match inspected {
+            Ok(Ok(defects)) => defects.into_iter().map(|defect| defect_of(NAME, defect, Level::Wrong)).collect(),
+            Ok(Err(error)) => vec![away(config, &*driver_error(error))],
+            Err(error) => vec![away(config, &error)],
+        };
+        let is_usable = defects.iter().all(|defect| defect.level != Level::Wrong);
+        findings.extend(defects);
+        findings.extend(schema(&store, is_usable).await);
         findings.extend(keys(&*store.store, secrets).await);
     }
     store.close().await;
     findings
+}
+
+/// `level` is that of a fatal defect.
+fn defect_of(name: &'static str, defect: Defect, level: Level) -> Finding {
+    let level = if defect.is_fatal { level } else { Level::Note };
+    Finding { name, level, text: defect.text, remedy: Some(defect.remedy) }
 }
 
 fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
@@ -66,37 +79,29 @@ fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
     Finding::wrong("store", format!("{name} cannot be used: {}", with_causes(error, ": ")), remedy)
 }
 
-async fn schema(store: &OpenStore) -> Finding {
+/// The state of the schema. Without a usable store, an error of the schema has a reason that is reported already.
+async fn schema(store: &OpenStore, is_usable: bool) -> Option<Finding> {
     let status = match timeout(PATIENCE, store.store.status()).await {
         Ok(status) => status,
-        Err(_) => return Finding::wrong(SCHEMA, "another instance is changing it", "wait, and check again"),
+        Err(_) => return Some(Finding::wrong(SCHEMA, "another instance is changing it", "wait, and check again")),
     };
-    match status {
+    Some(match status {
         Ok(steps) => match steps.iter().filter(|step| step.applied_at.is_none()).count() {
             0 => Finding::ok(SCHEMA, "every migration is applied"),
-            missing => incomplete_schema(store, missing, steps.len()).await,
+            missing if missing == steps.len() => {
+                Finding::ok(SCHEMA, "the store is empty; the first start makes the schema")
+            }
+            missing => {
+                let to_apply = format!("migrations to apply: {missing} of {}", steps.len());
+                Finding::note(SCHEMA, to_apply, "make a backup, then start the server or run `skep migrate up`")
+            }
         },
         Err(error) if error.is_newer() => {
             Finding::wrong(SCHEMA, error.to_string(), "run the version of skep that changed it, or a newer one")
         }
-        Err(error) => unreadable_schema(&error),
-    }
-}
-
-/// Migrations are missing, which the next start applies if it may.
-async fn incomplete_schema(store: &OpenStore, missing: usize, all: usize) -> Finding {
-    let to_apply = format!("migrations to apply: {missing} of {all}");
-    match store.missing_right().await {
-        Err(error) => unreadable_schema(&error),
-        Ok(Some(MissingRight { text, grant })) => {
-            Finding::wrong(SCHEMA, format!("{to_apply}, but {text}"), format!("run this as the owner: {grant}"))
-        }
-        Ok(None) if missing == all => Finding::ok(SCHEMA, "the store is empty; the first start makes the schema"),
-        Ok(None) => {
-            let remedy = "make a backup, then start the server or run `skep migrate up`";
-            Finding::note(SCHEMA, to_apply, remedy)
-        }
-    }
+        Err(error) if is_usable => unreadable_schema(&error),
+        Err(_) => return None,
+    })
 }
 
 fn unreadable_schema(error: &(dyn std::error::Error + 'static)) -> Finding {
@@ -126,18 +131,29 @@ async fn keys(store: &dyn InstanceKeys, secrets: Option<&InstanceSecrets>) -> Op
     })
 }
 
-pub(super) async fn redis(config: &Config) -> Option<Finding> {
+/// The server works without Redis, so nothing here is wrong.
+pub(super) async fn redis(config: &Config) -> Vec<Finding> {
     const NAME: &str = "redis";
-    let redis = stores::redis(config)?;
-    let answer = async { redis?.check().await.map_err(driver_error) };
-    Some(match answer.await {
-        Ok(()) => Finding::ok(NAME, "answers"),
-        Err(error) => Finding::note(
+    const ALONE: &str = "until then, each instance counts rate limits by itself";
+    let Some(redis) = stores::redis(config) else { return vec![] };
+    let answer = async { redis?.inspect().await.map_err(driver_error) };
+    match answer.await {
+        Ok(defects) if defects.is_empty() => vec![Finding::ok(NAME, "answers and counts")],
+        Ok(defects) => {
+            let of = |mut defect: Defect| {
+                if defect.is_fatal {
+                    defect.remedy = format!("{}; {ALONE}", defect.remedy);
+                }
+                defect_of(NAME, defect, Level::Note)
+            };
+            defects.into_iter().map(of).collect()
+        }
+        Err(error) => vec![Finding::note(
             NAME,
             format!("cannot be used: {}", with_causes(&*error, ": ")),
-            "check that the server runs, and REDIS_URL; until it answers, each instance counts rate limits by itself",
-        ),
-    })
+            format!("check that the server runs, and REDIS_URL; {ALONE}"),
+        )],
+    }
 }
 
 /// Checks the address of the metrics, if they have one.

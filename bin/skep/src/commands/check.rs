@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 /// Find anything that would stop the start of the server, and what to do about it.
 ///
-/// Checks the configuration, the data folder, the secret, the disk, the store and its schema, Redis, and the port.
-/// Changes nothing, and can run while a server runs.
+/// Checks the configuration, the data folder, the secret, the disk, the store and its schema, the rights that are needed
+/// there, Redis, and the port. Changes nothing, and can run while a server runs.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Exit codes: 0 if the server can start, 1 if something is wrong.
 
@@ -32,16 +32,16 @@ pub(super) async fn run(config: Result<Config, ConfigError>, command: Check) -> 
         json(&serde_json::json!({ "ok": wrong == 0, "checks": findings }))?;
     } else {
         for Finding { name, level, text, remedy } in &findings {
-            tell!("{:<5}  {name:<13}  {text}", level.word());
+            tell!("{:<5}  {name:<13}  {text}", level.word())?;
             if let Some(remedy) = remedy {
-                tell!("{:22}→ {remedy}", "");
+                tell!("{:22}→ {remedy}", "")?;
             }
         }
         match wrong {
             0 => tell!("\nnothing is wrong: the server can start"),
             1 => tell!("\none thing is wrong"),
             _ => tell!("\n{wrong} things are wrong"),
-        }
+        }?;
     }
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

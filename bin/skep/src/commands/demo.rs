@@ -52,17 +52,31 @@ pub(super) async fn run(config: &Config, command: Demo) -> Result<(), BoxError> 
     let store = skep.store_name();
     skep.close().await;
     let made = made?;
-    if as_json {
-        return json(&made);
-    }
+    let printed = if as_json { json(&made) } else { print(&made, store) };
+    // The shop is made, and cannot be made again in this store.
+    printed.map_err(|error| match password_stdin {
+        true => error,
+        false => Unseen { password: made.password, source: error }.into(),
+    })
+}
+
+/// The accounts of the shop exist, and their password is not known to anyone.
+#[derive(Debug, thiserror::Error)]
+#[error("the shop is made, and each of its accounts has the password {password}, but the result cannot be printed")]
+struct Unseen {
+    password: String,
+    source: BoxError,
+}
+
+fn print(made: &Made, store: &str) -> Result<(), BoxError> {
     let Made { products, users, orders, cancelled, seed, password, log_ins } = made;
     tell!(
         "made a shop in {store}: products {products}, users {users}, orders {orders}, of these cancelled {cancelled}"
-    );
-    tell!("--seed {seed} makes the same shop again");
-    tell!("accounts to log in with; each has the password {password}");
+    )?;
+    tell!("--seed {seed} makes the same shop again")?;
+    tell!("accounts to log in with; each has the password {password}")?;
     for log_in in log_ins {
-        tell!("  {:<40} {}", log_in.email, log_in.role);
+        tell!("  {:<40} {}", log_in.email, log_in.role)?;
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ async fn reseal(config: &Config) -> Result<(), BoxError> {
     match resealed? {
         0 => tell!("every key is sealed with the current secret already"),
         count => tell!("keys that are sealed with the current secret now: {count}"),
-    }
+    }?;
     Ok(())
 }
 
@@ -71,14 +71,14 @@ async fn rotate(config: &Config) -> Result<(), BoxError> {
     let next = stored?.into_iter().find(|key| key.purpose == KeyPurpose::AccessTokens && key.state == KeyState::Next);
     match next {
         Some(key) if stored_now => {
-            tell!("stored the key {}; it signs access tokens from {}", key.id, KeyRotation::activates_at(&key));
+            tell!("stored the key {}; it signs access tokens from {}", key.id, KeyRotation::activates_at(&key))
         }
         Some(key) => {
-            tell!("the key {} waits already; it signs access tokens from {}", key.id, KeyRotation::activates_at(&key));
+            tell!("the key {} waits already; it signs access tokens from {}", key.id, KeyRotation::activates_at(&key))
         }
         // A server has activated it since.
         None => tell!("the new key is active already"),
-    }
+    }?;
     Ok(())
 }
 
@@ -99,7 +99,7 @@ async fn list(config: &Config, as_json: bool) -> Result<(), BoxError> {
         let until = key.state.expires_at().map_or_else(String::new, |at| format!(" until {at}"));
         let secret = sealed_with(&key.sealed).unwrap_or_else(|| "unknown".to_owned());
         let (purpose, state) = (key.purpose.name(), key.state.name());
-        tell!("{}  {purpose}  {state}{until}  made {}, secret {secret}", key.id, key.created_at);
+        tell!("{}  {purpose}  {state}{until}  made {}, secret {secret}", key.id, key.created_at)?;
     }
     Ok(())
 }

@@ -1,7 +1,11 @@
 //! `skep migrate`.
 
 use super::json;
-use crate::{config::Config, skep::Foundation};
+use crate::{
+    config::Config,
+    skep::{Foundation, refuse_defects},
+    stores::OpenStore,
+};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{
@@ -40,9 +44,9 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
     let foundation = Foundation::open(config).await?;
     let store = &foundation.store;
     match command {
-        Migrate::Up => match store.store.up().await? {
-            applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name),
-            applied => applied.iter().for_each(|migration| tell!("applied   {}", line(migration))),
+        Migrate::Up => match migrate_up(store).await? {
+            applied if applied.is_empty() => tell!("the schema in {} is up to date", store.name)?,
+            applied => applied.iter().try_for_each(|migration| tell!("applied   {}", line(migration)))?,
         },
         Migrate::Down { yes: false, set, steps } => {
             let of = set.map_or_else(String::new, |set| format!(" of the set {set}"));
@@ -51,8 +55,8 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
             return Err(format!("undoing {what}{of} deletes data: add --yes to confirm").into());
         }
         Migrate::Down { set, steps, yes: true } => match store.store.down(&Down { set, steps }).await? {
-            reverted if reverted.is_empty() => tell!("no migration is applied, so nothing is reverted"),
-            reverted => reverted.iter().for_each(|migration| tell!("reverted  {}", line(migration))),
+            reverted if reverted.is_empty() => tell!("no migration is applied, so nothing is reverted")?,
+            reverted => reverted.iter().try_for_each(|migration| tell!("reverted  {}", line(migration)))?,
         },
         Migrate::Status { json: true } => {
             let steps = store.store.status().await?;
@@ -65,7 +69,7 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
         Migrate::Status { json: false } => {
             for migration in store.store.status().await? {
                 let at = migration.applied_at.map_or("missing".to_owned(), |at| format!("applied {at}"));
-                tell!("{}  {at}", line(&migration));
+                tell!("{}  {at}", line(&migration))?;
             }
         }
     }
@@ -75,4 +79,10 @@ pub(super) async fn run(config: &Config, command: Migrate) -> Result<(), BoxErro
 
 fn line(migration: &MigrationStatus) -> String {
     format!("{} {:04} {}", migration.set, migration.number, migration.name)
+}
+
+/// Refuses a store that cannot be migrated before anything is changed, as a start does.
+async fn migrate_up(store: &OpenStore) -> Result<Vec<MigrationStatus>, BoxError> {
+    refuse_defects(store).await?;
+    Ok(store.store.up().await?)
 }

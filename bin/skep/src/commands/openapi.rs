@@ -28,8 +28,8 @@ pub(super) fn print_document() -> Result<(), BoxError> {
     json(&skep_http::Api::document())
 }
 
-pub(super) fn print_completions(command: &Completions) {
+pub(super) fn print_completions(command: &Completions) -> Result<(), BoxError> {
     let mut script = vec![];
     clap_complete::generate(command.shell, &mut Cli::command(), "skep", &mut script);
-    tell!("{}", String::from_utf8_lossy(&script).trim_end());
+    Ok(tell!("{}", String::from_utf8_lossy(&script).trim_end())?)
 }

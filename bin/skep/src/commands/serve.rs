@@ -1,8 +1,10 @@
 //! `skep serve`.
 
+use super::output::CannotWrite;
 use crate::{
     Skep,
     background::Background,
+    causes::with_causes,
     check,
     config::Config,
     listen::{listen, listen_for_metrics},
@@ -63,7 +65,16 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     let service = Api::build(skep.app.clone(), api_config(config, &skep, &page));
     let edge = edge_config(config, &skep, &url, service.routes, telemetry.records_traces());
     let metrics_address = metrics_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    welcome(&skep, &url, address, metrics_address, config, token.as_deref());
+    let printed = welcome(&skep, &url, address, metrics_address, config, token.as_deref());
+    if let Err(error) = printed {
+        // The token is nowhere else. Without one, the server works as well without these lines.
+        if token.is_some() {
+            skep.close().await;
+            telemetry.end().await;
+            return Err(error.into());
+        }
+        tracing::warn!(cause = with_causes(&error, ": "), "the addresses of the server cannot be printed");
+    }
     let metrics_server = metrics_listener.map(|listener| {
         let (endpoint, routes) = page.alone();
         let mut edge = edge_config(config, &skep, "", routes, false);
@@ -135,28 +146,29 @@ fn welcome(
     metrics: Option<SocketAddr>,
     config: &Config,
     token: Option<&str>,
-) {
-    tell!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name());
-    tell!("  API        {url}/api/v1");
+) -> Result<(), CannotWrite> {
+    tell!("skep {} on {address}, data in {}", env!("CARGO_PKG_VERSION"), skep.store_name())?;
+    tell!("  API        {url}/api/v1")?;
     if config.docs {
-        tell!("  API docs   {url}/api-docs");
+        tell!("  API docs   {url}/api-docs")?;
     }
-    tell!("  OpenAPI    {url}/openapi.json");
-    tell!("  health     {url}/health, {url}/ready");
+    tell!("  OpenAPI    {url}/openapi.json")?;
+    tell!("  health     {url}/health, {url}/ready")?;
     if let Some(metrics) = metrics {
-        tell!("  metrics    http://{metrics}/metrics");
+        tell!("  metrics    http://{metrics}/metrics")?;
     }
     if let Some(token) = token {
-        tell!("");
+        tell!("")?;
         let least = config.policies.passwords.min_chars();
-        tell!("There is no admin yet. Make one within 24 hours with this command. Before you run it, put your e-mail");
-        tell!("address, your name and a password of {least} characters or more between the empty quotes:");
-        tell!("");
-        tell!("  curl --fail-with-body -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\");
-        tell!("    -d '{{\"token\":\"{token}\",\"email\":\"\",\"display_name\":\"\",\"password\":\"\"}}'");
-        tell!("");
-        tell!("`skep user create` makes an admin, too: see `skep user create --help`.");
+        tell!("There is no admin yet. Make one within 24 hours with this command. Before you run it, put your e-mail")?;
+        tell!("address, your name and a password of {least} characters or more between the empty quotes:")?;
+        tell!("")?;
+        tell!("  curl --fail-with-body -sS {url}/api/v1/setup -H 'Content-Type: application/json' \\")?;
+        tell!("    -d '{{\"token\":\"{token}\",\"email\":\"\",\"display_name\":\"\",\"password\":\"\"}}'")?;
+        tell!("")?;
+        tell!("`skep user create` makes an admin, too: see `skep user create --help`.")?;
     }
+    Ok(())
 }
 
 /// Waits for a signal. The first one lets running requests end, the second one ends the process with exit code 1.

@@ -60,6 +60,6 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
         let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
         return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));
     }
-    tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id);
+    tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::{
     fault::{ConfigError, Fault, Location, Values},
     file,
+    injected::is_injected,
     near::nearest_name,
     setting::{Setting, setting},
     values::{Secret, StoreChoice},
@@ -17,8 +18,8 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The file, if it exists, overlaid by the environment. Variables of other programs are ignored, unless they start
-    /// with `SKEP_`.
+    /// The file, if it exists, overlaid by the environment. Variables of other programs are ignored, and so are those
+    /// that Kubernetes adds for services. All others that start with `SKEP_` must be settings.
     pub(super) fn new(
         settings: &'static [Setting],
         config_file: Option<(&str, &str)>,
@@ -44,7 +45,10 @@ impl Source {
                 Ok(value) => drop(self.values.insert(setting.name, (value, Location::Environment))),
                 Err(_) => self.fault(name, format!("is not UTF-8; expected {}", setting.form)),
             }
-        } else if name.starts_with("SKEP_") && !FOR_TESTS.iter().any(|prefix| name.starts_with(prefix)) {
+        } else if name.starts_with("SKEP_")
+            && !FOR_TESTS.iter().any(|prefix| name.starts_with(prefix))
+            && !value.to_str().is_some_and(|value| is_injected(name, value))
+        {
             let hint =
                 nearest_name(self.settings, name).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             self.fault(name, format!("there is no such setting{hint}"));

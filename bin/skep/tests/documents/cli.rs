@@ -15,7 +15,7 @@ The help of each command, as `skep help` prints it. This page is generated: `SKE
 | 1 | failure, with the reason on the standard error; for `check`: something is wrong |
 | 2 | wrong arguments |
 
-The result of a command goes to the standard output, and everything else to the standard error. With `--json`, the result is one JSON document.
+The result of a command goes to the standard output, and everything else to the standard error. A result that cannot be written, for example to a full disk, is a failure. A reader that closes the pipe before the end, as `head` does, is not. With `--json`, the result is one JSON document.
 ";
 
 fn describe(text: &mut String, command: &mut Command, name: &str) {

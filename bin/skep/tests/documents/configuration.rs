@@ -13,7 +13,7 @@ Settings come from two places:
 1. `skep.toml` in the working directory, or the file that `SKEP_CONFIG` names. Keys are in sections: `server.port` is `port` in the section `[server]`.
 2. Environment variables. They win over the file. An empty variable counts as not set.
 
-A wrong setting stops the start. All faults are reported together. Each report has the name of the setting, its place, the found value unless it is a secret, the expected form, and for an unknown name the most similar one. Unknown keys of the file and unknown variables that start with `SKEP_` are faults. `skep check` reports the same faults. It also checks the store, Redis, the disk and the port.
+A wrong setting stops the start. All faults are reported together. Each report has the name of the setting, its place, the found value unless it is a secret, the expected form, and for an unknown name the most similar one. Unknown keys of the file and unknown variables that start with `SKEP_` are faults, except the variables that Kubernetes adds for services (see [the guide](guides/kubernetes.md)). `skep check` reports the same faults. It also checks the store, Redis, the disk and the port.
 
 ```text
 $ PORT=eighty SKEP_DATADIR=/tmp DATABASE_URL=sqlite://shop.db skep

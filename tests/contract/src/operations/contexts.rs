@@ -11,7 +11,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    Store, catalog::CatalogStore, identity::IdentityStore, kernel::Scope, operations::Migrations,
+    Store,
+    catalog::CatalogStore,
+    identity::IdentityStore,
+    kernel::Scope,
+    operations::{Defect, MigrationStatus, Migrations, StoreUse},
     ordering::OrderingStore,
 };
 use skep_domain::{
@@ -27,6 +31,9 @@ clauses! { health of "health" on dyn Store:
     a_store_with_open_units_can_be_used,
     queries_and_units_say_that_the_server_is_away {Need::Cut},
     a_store_works_again_when_its_server_comes_back {Need::Cut},
+    a_store_that_works_has_no_fatal_defect ["StoreHealth 1"],
+    an_inspection_of_an_empty_store_migrates_nothing ["StoreHealth 1", "StoreHealth 2"] (start Empty),
+    an_inspection_says_that_the_server_is_away {Need::Cut},
 }
 
 type Given = clause::Given<dyn Store>;
@@ -93,4 +100,36 @@ async fn a_store_works_again_when_its_server_comes_back(given: &Given) -> Checke
     super::health::found_again(&*given.store).await?;
     sample::stock_up(catalog, std::slice::from_ref(&product), 1).await?;
     equal(given.store.find_product(product.id).await?.map(|found| found.id), Some(product.id))
+}
+
+fn no_fatal_defect(defects: &[Defect]) -> Checked {
+    let unclear = |defect: &&Defect| defect.text.is_empty() || defect.remedy.is_empty();
+    equal(defects.iter().find(unclear), None)?;
+    equal(defects.iter().find(|defect| defect.is_fatal), None)
+}
+
+async fn a_store_that_works_has_no_fatal_defect(given: &Given) -> Checked {
+    let catalog: &dyn CatalogStore = &*given.store;
+    let product = sample::product()?;
+    sample::stock_up(catalog, std::slice::from_ref(&product), 1).await?;
+    for usage in [StoreUse::Serve, StoreUse::Migrate] {
+        no_fatal_defect(&given.store.inspect(usage).await?)?;
+        no_fatal_defect(&given.second().await?.inspect(usage).await?)?;
+    }
+    equal(given.store.find_product(product.id).await?.map(|found| found.id), Some(product.id))
+}
+
+async fn an_inspection_of_an_empty_store_migrates_nothing(given: &Given) -> Checked {
+    let is_missing = |steps: Vec<MigrationStatus>| steps.iter().all(|step| step.applied_at.is_none());
+    no_fatal_defect(&given.store.inspect(StoreUse::Migrate).await?)?;
+    equal(is_missing(given.store.status().await?), true)?;
+    given.store.up().await?;
+    no_fatal_defect(&given.store.inspect(StoreUse::Serve).await?)
+}
+
+async fn an_inspection_says_that_the_server_is_away(given: &Given) -> Checked {
+    given.store.check().await?;
+    given.faults().isolate().await?;
+    super::health::unavailable(given.store.inspect(StoreUse::Serve).await)?;
+    given.faults().mend().await
 }

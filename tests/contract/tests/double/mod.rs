@@ -108,6 +108,10 @@ pub(crate) enum Flaw {
     ActivatesAgain,
     /// All retired keys are deleted.
     ForgetsRetiredKeys,
+    /// A store that works is said to be unusable.
+    FindsDefects,
+    /// Looking at an empty store migrates it.
+    MigratesToInspect,
     /// A schema with a later step of a known set is migrated.
     TouchesNewer,
     /// A schema with an unknown set is migrated.

@@ -2,9 +2,12 @@
 
 use super::{Done, Flaw, Flawed};
 use async_trait::async_trait;
-use skep_application::operations::{
-    AppliedStep, Down, InstanceKeys, KeyState, MigrationError, MigrationStatus, Migrations, SealedKey, StoreHealth,
-    next_position,
+use skep_application::{
+    kernel::StoreError,
+    operations::{
+        AppliedStep, Defect, Down, InstanceKeys, KeyState, MigrationError, MigrationStatus, Migrations, SealedKey,
+        StoreHealth, StoreUse, next_position,
+    },
 };
 use skep_domain::shared::Timestamp;
 use skep_memory::State;
@@ -107,5 +110,15 @@ impl InstanceKeys for Flawed {
 impl StoreHealth for Flawed {
     async fn check(&self) -> Done<()> {
         self.store.check().await
+    }
+    async fn inspect(&self, usage: StoreUse) -> Done<Vec<Defect>> {
+        match self.flaw {
+            Flaw::FindsDefects if usage == StoreUse::Serve => Ok(vec![Defect::fatal("it is blue", "paint it")]),
+            Flaw::MigratesToInspect => {
+                self.store.up().await.map_err(|error| StoreError::Unavailable(error.into()))?;
+                Ok(vec![])
+            }
+            _ => self.store.inspect(usage).await,
+        }
     }
 }

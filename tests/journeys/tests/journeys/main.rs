@@ -5,12 +5,15 @@
 
 mod authorization;
 mod bad_input;
+mod check;
+mod cluster;
 mod edge;
 mod instances;
 mod limits;
 mod observability;
 mod openapi;
 mod operator;
+mod output;
 mod readme;
 mod restart;
 mod scene;
@@ -48,6 +51,8 @@ pub(crate) enum Needs {
     Mongodb,
     /// Any store, and Redis.
     Redis,
+    /// SQLite only, and a Redis server of its own.
+    OwnRedis,
     /// A store on a server, and Redis.
     ServerAndRedis,
     /// SQLite only, and the library libfaketime.
@@ -65,7 +70,7 @@ impl Journey {
 
     fn is_for(&self, store: &str) -> bool {
         match self.needs {
-            Needs::NoServer | Needs::FakeTime => store == "sqlite",
+            Needs::NoServer | Needs::FakeTime | Needs::OwnRedis => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
             Needs::Postgres => store == "postgres",
             Needs::Mongodb => store == "mongodb",
@@ -74,7 +79,7 @@ impl Journey {
     }
 
     fn uses_redis(&self) -> bool {
-        matches!(self.needs, Needs::Redis | Needs::ServerAndRedis)
+        matches!(self.needs, Needs::Redis | Needs::ServerAndRedis | Needs::OwnRedis)
     }
 }
 
@@ -89,6 +94,9 @@ fn journeys() -> Vec<Journey> {
         start::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,
+        check::JOURNEYS,
+        cluster::JOURNEYS,
+        output::JOURNEYS,
         shutdown::JOURNEYS,
         instances::JOURNEYS,
         store_away::JOURNEYS,

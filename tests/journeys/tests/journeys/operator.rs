@@ -126,7 +126,7 @@ fn an_incomplete_address_is_a_fault_of_the_configuration(store: &Store) {
 fn a_role_that_may_not_migrate_is_reported(store: &Store) {
     let mut deployment = Deployment::new(store);
     deployment.connect_as_guest();
-    deployment.run(&["serve"], "", &[]).refused(&["schema", "permission denied"]);
+    deployment.run(&["serve"], "", &[]).refused(&["schema", "may not create tables", "GRANT USAGE, CREATE"]);
     let checked = || deployment.run(&["check"], "", &[]);
     let refused = checked();
     assert!(refused.code == Some(1) && refused.out.contains("may not create tables"), "{refused:?}");

@@ -6,6 +6,7 @@ mod record;
 
 use crate::{Engine, Row, SqlConnection, SqlSchema, SqlStore, Statement, Value};
 use async_trait::async_trait;
+pub(crate) use record::RECORD;
 use record::{Change, applied, change};
 use skep_application::{
     kernel::StoreError,

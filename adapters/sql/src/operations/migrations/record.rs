@@ -17,6 +17,9 @@ use skep_application::{
 };
 use skep_domain::shared::Timestamp;
 
+/// The table of the records.
+pub(crate) const RECORD: &str = "schema_migrations";
+
 /// Counts these two columns: 0 without the table, 1 if a program without sets made it.
 static COLUMNS: Statement = Statement::per(
     "operations.migration.columns",

@@ -3,6 +3,7 @@
 use crate::config::setting::{A_MINUTE, Setting, Shape};
 
 const TIMEOUT: &str = "seconds from 1 to 3600";
+const SECRET_FILE: &str = "a file with 64 hexadecimal digits that other users cannot read";
 const TIMES: &str = "a number from 1 to 65536";
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -119,10 +120,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form("a folder", "/var/lib/skep")
         .doc("The folder of the SQLite file, the secret and the lock. The start makes it if it is missing."),
     Setting::new("SKEP_SECRET_FILE", "data.secret_file", Shape::Text)
-        .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep")
-        .doc("The file with the secret that seals the keys in the store. Every instance of a store needs the same secret. Without this setting, the start makes a secret in the data folder."),
+        .form(SECRET_FILE, "/run/secrets/skep")
+        .doc("The file with the secret that seals the keys in the store. Every instance of a store needs the same secret. Without this setting, the start makes a secret in the data folder. The mode of the file is 0600 or less; a file of root may also be readable by its group (0440 or 0640)."),
     Setting::new("SKEP_PREVIOUS_SECRET_FILE", "data.previous_secret_file", Shape::Text)
-        .form("a file with 64 hexadecimal digits that only its owner can read", "/run/secrets/skep-previous")
+        .form(SECRET_FILE, "/run/secrets/skep-previous")
         .doc("The file with the secret that was replaced. Keys that it seals can still be opened; `skep keys reseal` seals them with the new one."),
     Setting::new("SKEP_LIMIT_ADDRESS", "limits.address", Shape::Number)
         .default("1200")
