@@ -52,6 +52,8 @@ pub struct Config {
     pub traces: Option<Traces>,
     /// The store of the data.
     pub store: StoreChoice,
+    /// The address of the same PostgreSQL database without a pooler. Migrations use it.
+    pub database_direct_url: Option<Secret>,
     /// The most connections to a store server.
     pub store_connections: u32,
     /// How long the start waits for a store server that does not answer.
@@ -171,6 +173,7 @@ impl Config {
                 one_of(text, [("human", LogFormat::Human), ("json", LogFormat::Json)])
             }),
             store: source.store(),
+            database_direct_url: source.direct_postgres(),
             store_connections: source
                 .required("SKEP_STORE_CONNECTIONS", |text| text.parse().ok().filter(|n| (2..=1_000).contains(n))),
             start_timeout: source.required("SKEP_START_TIMEOUT", |text| seconds(text, 1, 3_600)),

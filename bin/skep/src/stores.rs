@@ -11,7 +11,7 @@ use skep_application::{
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
-use skep_postgres::{MissingRight, PostgresDatabase, PostgresOptions};
+use skep_postgres::{MissingRight, Pooling, PostgresDatabase, PostgresOptions};
 use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
@@ -52,6 +52,7 @@ impl OpenStore {
             }
             StoreChoice::Postgres(url) => {
                 let mut options = PostgresOptions::new(url.0.as_str());
+                options.direct_url = config.database_direct_url.as_ref().map(|url| url.0.clone());
                 options.max_connections = config.store_connections;
                 let database = Arc::new(PostgresDatabase::connect(&options)?);
                 Ok(Self {
@@ -75,6 +76,14 @@ impl OpenStore {
             Adapter::Given | Adapter::Sqlite(_) => true,
             Adapter::Postgres(_) => skep_postgres::is_refusal(error),
             Adapter::Mongodb(_) => skep_mongodb::is_refusal(error),
+        }
+    }
+
+    /// What is known about a connection pooler in front of PostgreSQL.
+    pub(crate) fn pooling(&self) -> Pooling {
+        match &self.adapter {
+            Adapter::Given | Adapter::Sqlite(_) | Adapter::Mongodb(_) => Pooling::None,
+            Adapter::Postgres(database) => database.pooling().unwrap_or(Pooling::None),
         }
     }
 

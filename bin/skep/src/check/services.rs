@@ -11,7 +11,7 @@ use crate::{
 use skep_application::operations::InstanceKeys;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
-use skep_postgres::MissingRight;
+use skep_postgres::{MissingRight, Pooling};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -43,7 +43,7 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         Err(error) => return vec![away(config, &error)],
     };
     let mut findings = vec![match store.store.check().await {
-        Ok(()) => Finding::ok(NAME, format!("{name} answers")),
+        Ok(()) => Finding::ok(NAME, format!("{name} answers{}", pooler(store.pooling()))),
         Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
@@ -54,12 +54,21 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
     findings
 }
 
+fn pooler(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::None => "",
+        Pooling::Sessions => " through a connection pooler in session mode",
+        Pooling::Transactions => " through a connection pooler in transaction mode, which keeps prepared statements",
+    }
+}
+
 fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
     let name = config.store.name();
     let remedy = match config.store {
         StoreChoice::Sqlite => "check that the file is complete and belongs to the user that runs skep",
         StoreChoice::Postgres(_) => {
-            "check that the server runs, and host, port, user, password and database in DATABASE_URL"
+            "check that the server runs, and host, port, user, password and database in DATABASE_URL; for a pooler see \
+             docs/guides/postgresql.md"
         }
         StoreChoice::Mongodb(_) => "check that the server runs and is a replica set, and the address in MONGODB_URI",
     };

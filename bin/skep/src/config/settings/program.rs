@@ -92,7 +92,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("The store of the data. The default is the store with an address, or sqlite without any."),
     Setting::secret("DATABASE_URL", "store.database_url")
         .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
-        .doc("The address of the PostgreSQL server. SQLite needs no address: its file is in SKEP_DATA_DIR."),
+        .doc("The address of the PostgreSQL server, in the form that libpq reads (`docs/guides/postgresql.md`). SQLite needs no address: its file is in SKEP_DATA_DIR."),
+    Setting::secret("SKEP_DATABASE_DIRECT_URL", "store.database_direct_url")
+        .form("postgres://user:password@host:port/database", "postgres://owner:secret@db.internal:5432/skep")
+        .doc("The address of the same database without a connection pooler. Migrations use it. A pooler in transaction mode needs it."),
     Setting::secret("MONGODB_URI", "store.mongodb_uri")
         .form(
             "mongodb://user:password@host:port/database?replicaSet=name, or mongodb+srv://",
