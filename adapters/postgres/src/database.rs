@@ -54,9 +54,9 @@ impl PostgresDatabase {
         let server = Arc::new(server(&options.url)?);
         Ok(Self {
             pool: Pool::new(options, Arc::clone(&server)),
+            acquire_timeout: server.patience(options.acquire_timeout),
             server,
             direct,
-            acquire_timeout: options.acquire_timeout,
             answer_timeout: options.answer_timeout(),
         })
     }

@@ -18,7 +18,8 @@ pub struct PostgresOptions {
     /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate; `require` then means
     ///   `verify-ca`. Public authorities are known; `system` stands for them.
     /// - `sslcert`, `sslkey`: PEM files with the client's certificate and its key.
-    /// - `connect_timeout`: the seconds for opening a connection to one host. The default is 2.
+    /// - `connect_timeout`: the seconds for opening a connection to one host. The default is 2. `begin` waits at least as
+    ///   long.
     /// - `target_session_attrs`: `any`, `read-write` (a server that accepts changes) or `primary` (a server that is not a
     ///   standby). The default is `any`, or `read-write` for several hosts.
     /// - `load_balance_hosts=random`: connections are spread over the hosts.

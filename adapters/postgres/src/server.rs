@@ -100,6 +100,11 @@ impl Server {
         (self.pooling() == Some(Pooling::Transactions)).then(|| self.limits.statements("SET LOCAL"))
     }
 
+    /// How long a caller should be willing to wait for a connection: a server that sleeps takes its time.
+    pub(crate) fn patience(&self, patience: Duration) -> Duration {
+        patience.max(self.open_timeout)
+    }
+
     /// The most time that opening a connection should take.
     pub(crate) fn open_timeout(&self) -> Duration {
         let hosts = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
@@ -366,10 +371,9 @@ fn may_need_other_tls(error: &sqlx::Error) -> bool {
 
 fn is_passing_error(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(error) => matches!(
-            error.kind(),
-            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
-        ),
+        sqlx::Error::Io(error) => {
+            matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof)
+        }
         sqlx::Error::Database(error) => is_passing(error.code().as_deref()),
         _ => false,
     }

@@ -57,7 +57,8 @@ pub(crate) async fn one_row(
     text: impl Into<Cow<'static, str>>,
 ) -> Result<Vec<Option<String>>, sqlx::Error> {
     let row = raw.fetch_optional(AssertSqlSafe(text.into())).await?;
-    let text = |row: &PgRow, index| row.try_get_raw(index).and_then(|value| text_of(value).map_err(sqlx::Error::Decode));
+    let text =
+        |row: &PgRow, index| row.try_get_raw(index).and_then(|value| text_of(value).map_err(sqlx::Error::Decode));
     row.map_or_else(|| Ok(vec![]), |row| (0..row.len()).map(|index| text(&row, index)).collect())
 }
 

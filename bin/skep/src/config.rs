@@ -179,10 +179,7 @@ impl Config {
             start_timeout: source.required("SKEP_START_TIMEOUT", |text| seconds(text, 1, 3_600)),
             sqlite_full_sync: source
                 .required("SKEP_SQLITE_SYNCHRONOUS", |text| one_of(text, [("full", true), ("normal", false)])),
-            redis_url: source.optional("REDIS_URL", |text| {
-                let address = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"))?;
-                (!address.is_empty()).then(|| Secret(text.to_owned()))
-            }),
+            redis_url: source.redis(),
             data_dir: source.required("SKEP_DATA_DIR", |text| Some(PathBuf::from(text))),
             secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
             previous_secret_file: source.optional("SKEP_PREVIOUS_SECRET_FILE", |text| Some(PathBuf::from(text))),

@@ -39,7 +39,11 @@ const UNSUPPORTED: &[&str] = &[
 /// Parameters of libpq that have an effect only with values that we cannot keep to: the values that change nothing, and
 /// what to do about others.
 const FIXED: &[(&str, &[&str], &str)] = &[
-    ("channel_binding", &["disable", "prefer"], "the driver cannot bind a login to its TLS connection: remove the parameter, and set sslmode=verify-full, which refuses a server in between too"),
+    (
+        "channel_binding",
+        &["disable", "prefer"],
+        "the driver cannot bind a login to its TLS connection: remove the parameter, and set sslmode=verify-full, which refuses a server in between too",
+    ),
     ("client_encoding", &["UTF8", "utf8", "UTF-8", "utf-8", "auto"], "texts are always UTF8"),
     ("gssencmode", &["disable", "prefer"], "connections are encrypted with TLS only"),
     ("max_protocol_version", &["3.0", "3.2", "latest"], "the driver speaks version 3.0"),

@@ -8,6 +8,7 @@ use super::{
     values::{Secret, StoreChoice},
 };
 use skep_postgres::PostgresOptions;
+use skep_redis::RedisLimits;
 use std::ffi::OsString;
 
 pub(super) struct Source {
@@ -99,6 +100,19 @@ impl Source {
             return None;
         }
         self.postgres(NAME)
+    }
+
+    /// The address of the Redis server.
+    pub(super) fn redis(&mut self) -> Option<Secret> {
+        const NAME: &str = "REDIS_URL";
+        let url = self.optional(NAME, address(&["redis://", "rediss://", "unix://", "redis+unix://"]))?;
+        match RedisLimits::check_address(&url.0) {
+            Ok(()) => Some(url),
+            Err(invalid) => {
+                self.fault(NAME, invalid.to_string());
+                None
+            }
+        }
     }
 
     /// The store that `SKEP_STORE` names, or else the one with an address.

@@ -11,6 +11,7 @@ mod limits;
 mod observability;
 mod openapi;
 mod operator;
+mod pooler;
 mod readme;
 mod restart;
 mod scene;
@@ -22,7 +23,7 @@ mod store_away;
 mod tokens;
 
 use libtest_mimic::{Arguments, Trial};
-use skep_journeys::Store;
+use skep_journeys::{Pooler, Store};
 use std::{env, process::ExitCode};
 
 /// A test of the binary that runs on every store.
@@ -44,6 +45,8 @@ pub(crate) enum Needs {
     Server,
     /// PostgreSQL only.
     Postgres,
+    /// PostgreSQL only, and PgBouncer.
+    Pooler,
     /// MongoDB only.
     Mongodb,
     /// Any store, and Redis.
@@ -67,7 +70,7 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
-            Needs::Postgres => store == "postgres",
+            Needs::Postgres | Needs::Pooler => store == "postgres",
             Needs::Mongodb => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
@@ -89,6 +92,7 @@ fn journeys() -> Vec<Journey> {
         start::JOURNEYS,
         restart::JOURNEYS,
         operator::JOURNEYS,
+        pooler::JOURNEYS,
         shutdown::JOURNEYS,
         instances::JOURNEYS,
         store_away::JOURNEYS,
@@ -107,6 +111,12 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
         return Trial::test(full, || Err(reason.into())).with_kind(reason).with_ignored_flag(true);
     }
     let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
+    if journey.needs == Needs::Pooler
+        && let Err(variable) = Pooler::program()
+    {
+        let reason = format!("{variable} is not set, see scripts/services");
+        return Trial::test(full, || Err("no PgBouncer".into())).with_kind(reason).with_ignored_flag(true);
+    }
     let missing = |what: &str, variable: &str| {
         let reason = format!("{variable} is not set");
         let text = reason.clone();

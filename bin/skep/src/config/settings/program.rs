@@ -115,8 +115,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form("full or normal", "full")
         .doc("With `full`, an acknowledged write survives a power cut. With `normal`, it survives a crash of the program."),
     Setting::secret("REDIS_URL", "redis.url")
-        .form("redis://user:password@host:port, or rediss:// for TLS", "redis://:secret@cache.internal:6379")
-        .doc("The Redis server that shares rate limits between instances. While it does not answer, each instance counts by itself."),
+        .form("redis://user:password@host:port, rediss:// for TLS, or unix:///path for a socket", "redis://:secret@cache.internal:6379")
+        .doc("The Redis server that shares rate limits between instances. While it does not answer, each instance counts by itself. `?protocol=resp3` selects the newer protocol. A socket has its password in `?pass=`."),
     Setting::new("SKEP_DATA_DIR", "data.dir", Shape::Text)
         .default("./skep-data")
         .form("a folder", "/var/lib/skep")

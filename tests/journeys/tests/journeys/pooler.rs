@@ -1,0 +1,247 @@
+//! PostgreSQL through PgBouncer, and the addresses that providers give.
+
+use crate::{
+    Journey, Needs,
+    shop::{ORDERS, PRODUCTS, Shop, all, basket, id_of},
+    slice::at_once,
+};
+use skep_journeys::{Deployment, Pooler, Store, wait_for};
+use std::collections::BTreeSet;
+
+pub(crate) const JOURNEYS: &[Journey] = &[
+    Journey::new("pooler::sessions", a_shop_works_on_pooled_sessions).needing(Needs::Pooler),
+    Journey::new("pooler::transactions", a_shop_works_on_pooled_transactions).needing(Needs::Pooler),
+    Journey::new("pooler::one_by_one", pools_of_any_order_and_size_are_recognized).needing(Needs::Pooler),
+    Journey::new("pooler::direct_address", transactions_need_the_direct_address).needing(Needs::Pooler),
+    Journey::new("pooler::prepared", transactions_need_prepared_statements).needing(Needs::Pooler),
+    Journey::new("pooler::statements", single_statements_are_refused).needing(Needs::Pooler),
+    Journey::new("pooler::limits", limits_of_time_hold_behind_a_pooler).needing(Needs::Pooler),
+    Journey::new("pooler::options", options_that_the_pooler_refuses_are_named).needing(Needs::Pooler),
+    Journey::new("pooler::socket", a_unix_socket_is_an_address).needing(Needs::Pooler),
+    Journey::new("postgres::providers", addresses_of_providers_work).needing(Needs::Postgres),
+    Journey::new("postgres::parameters", parameters_that_cannot_be_kept_are_named).needing(Needs::Postgres),
+    Journey::new("postgres::read_only", a_read_only_server_is_refused).needing(Needs::Postgres),
+];
+
+const SESSIONS: &str = "pool_mode = session";
+const TRANSACTIONS: &str = "pool_mode = transaction";
+
+/// Orders of many clients at the same time, of which only some get a piece.
+fn rush(shop: &Shop, round: &str) {
+    let buyers = (0..4).map(|n| shop.user(&format!("{round}{n}"))).collect::<Vec<_>>();
+    let honey = shop.product(round, 1999, 20);
+    let answers = at_once(32, |n| buyers[n % 4].post(ORDERS).json(basket(&[(&honey, 1)])).send());
+    let placed = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!((placed, shop.stock(&honey)), (20, (20, 20)));
+    for short in answers.into_iter().filter(|answer| answer.status != 201) {
+        short.refused(409, "insufficient_stock");
+    }
+}
+
+/// Sells, while the server ends every connection, and again after a restart of the pooler.
+fn trade(shop: &Shop, pooler: &mut Pooler) {
+    rush(shop, "before");
+    let honey = shop.product("HONEY", 100, 1_000);
+    let ada = shop.user("ada");
+    let order = |key: &str| ada.post(ORDERS).key(key).json(basket(&[(&honey, 1)])).send();
+    let mut ids = BTreeSet::new();
+    for n in 0..30 {
+        if n % 10 == 5 {
+            kill_connections(&shop.deployment);
+        }
+        if n % 10 == 8 {
+            pooler.restart();
+        }
+        // A client repeats a call that the server could not answer.
+        let answer = wait_for("an answer", || Some(order(&format!("k{n}"))).filter(|answer| answer.status != 503));
+        ids.insert(answer.expect(201).text("/id"));
+    }
+    assert_eq!((ids.len(), shop.stock(&honey)), (30, (1_000, 30)), "every order once");
+    let listed: BTreeSet<String> =
+        all(&ada, &format!("{ORDERS}?limit=100")).iter().map(|order| id_of(order).to_owned()).collect();
+    assert_eq!(listed, ids);
+    rush(shop, "after");
+}
+
+fn kill_connections(deployment: &Deployment) {
+    deployment.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> \
+         pg_backend_pid()",
+    );
+}
+
+fn a_shop_works_on_pooled_sessions(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let mut pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, "default_pool_size = 40"]);
+    let shop = Shop::open_on(deployment);
+    let found = shop.deployment.run(&["check"], "", &[]);
+    assert!(found.out.contains("postgres answers through a connection pooler in session mode"), "{found:?}");
+    trade(&shop, &mut pooler);
+    shop.deployment.run(&["migrate", "status"], "", &[]).ok();
+    shop.server.stop();
+}
+
+fn a_shop_works_on_pooled_transactions(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    // Fewer connections to the server than clients have.
+    let settings = [TRANSACTIONS, "default_pool_size = 5", "max_prepared_statements = 20"];
+    let mut pooler = Pooler::in_front_of(&mut deployment, &settings);
+    deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+    let shop = Shop::open_on(deployment);
+    assert!(shop.server.log().contains("SET statement_timeout = '5s'"), "the role has no limit: {}", shop.server.log());
+    let found = shop.deployment.run(&["check"], "", &[]);
+    assert!(found.out.contains("through a connection pooler in transaction mode"), "{found:?}");
+    trade(&shop, &mut pooler);
+    shop.deployment.run(&["migrate", "down", "--yes"], "", &[]).ok();
+    shop.deployment.run(&["migrate", "up"], "", &[]).ok();
+    shop.server.stop();
+}
+
+fn pools_of_any_order_and_size_are_recognized(store: &Store) {
+    for size in [1, 2, 3] {
+        for order in [0, 1] {
+            let mut deployment = Deployment::new(store);
+            let (size, order) = (format!("default_pool_size = {size}"), format!("server_round_robin = {order}"));
+            let _pooler = Pooler::in_front_of(&mut deployment, &[TRANSACTIONS, &size, &order]);
+            deployment.run(&["migrate", "up"], "", &[]).refused(&["transaction mode", "SKEP_DATABASE_DIRECT_URL"]);
+        }
+    }
+}
+
+fn transactions_need_the_direct_address(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let pooler = Pooler::in_front_of(&mut deployment, &[TRANSACTIONS]);
+    let missing = ["a connection pooler in transaction mode answers", "SKEP_DATABASE_DIRECT_URL"];
+    deployment.run(&["serve"], "", &[]).refused(&missing);
+    let found = deployment.run(&["check"], "", &[]);
+    assert!(found.code == Some(1) && missing.iter().all(|text| found.out.contains(text)), "{found:?}");
+    // A pooler in its place does not help, and neither does another database.
+    deployment.run(&["serve"], "", &[("SKEP_DATABASE_DIRECT_URL", &pooler.address())]).refused(&missing);
+    let other = Deployment::new(store);
+    let (_, other_address) = other.settings().find(|(name, _)| name == "DATABASE_URL").expect("an address");
+    deployment
+        .run(&["migrate", "up"], "", &[("SKEP_DATABASE_DIRECT_URL", &other_address)])
+        .refused(&["another database"]);
+    deployment.run(&["migrate", "up"], "", &[("SKEP_DATABASE_DIRECT_URL", &pooler.direct_address())]).ok();
+    let alone = [("SKEP_DATABASE_DIRECT_URL", "postgres://u:hunter2@h/d"), ("DATABASE_URL", "")];
+    deployment.run(&["serve"], "", &alone).refused(&["SKEP_DATABASE_DIRECT_URL", "DATABASE_URL is not"]);
+}
+
+fn transactions_need_prepared_statements(store: &Store) {
+    for size in ["default_pool_size = 1", "default_pool_size = 4"] {
+        let mut deployment = Deployment::new(store);
+        let pooler = Pooler::in_front_of(&mut deployment, &[TRANSACTIONS, size, "max_prepared_statements = 0"]);
+        deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+        let texts = ["does not keep prepared statements", "PgBouncer 1.21"];
+        deployment.run(&["serve"], "", &[]).refused(&texts);
+        // The first start has left a statement behind, which must not look like another fault.
+        deployment.run(&["serve"], "", &[]).refused(&texts);
+        let found = deployment.run(&["check"], "", &[]);
+        assert!(found.code == Some(1) && texts.iter().all(|text| found.out.contains(text)), "{found:?}");
+    }
+}
+
+fn single_statements_are_refused(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let pooler = Pooler::in_front_of(&mut deployment, &["pool_mode = statement"]);
+    deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+    deployment.run(&["serve"], "", &[]).refused(&["refuses transactions", "pool_mode"]);
+}
+
+fn limits_of_time_hold_behind_a_pooler(store: &Store) {
+    for (mode, direct) in [(SESSIONS, false), (TRANSACTIONS, true)] {
+        let mut deployment = Deployment::new(store);
+        let pooler = Pooler::in_front_of(&mut deployment, &[mode, "default_pool_size = 40"]);
+        if direct {
+            deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+        }
+        let shop = Shop::open_on(deployment);
+        let ada = shop.user("ada");
+        let honey = shop.product("HONEY", 100, 10);
+        // Another client holds the row for longer than a statement may wait for it.
+        let held = std::thread::scope(|scope| {
+            let holder = scope.spawn(|| {
+                shop.deployment.sql("DO $$ BEGIN PERFORM * FROM stock_levels FOR UPDATE; PERFORM pg_sleep(9); END $$");
+            });
+            wait_for("the lock", || {
+                let free = "SELECT 1 FROM stock_levels FOR UPDATE NOWAIT";
+                std::panic::catch_unwind(|| shop.deployment.sql(free)).err()
+            });
+            let answer = ada.post(ORDERS).json(basket(&[(&honey, 1)])).send();
+            let held = !holder.is_finished();
+            answer.expect(503);
+            held
+        });
+        assert!(held, "{mode}: the statement was ended before the lock was free");
+        ada.get(PRODUCTS).send().ok();
+        shop.server.stop();
+    }
+}
+
+fn options_that_the_pooler_refuses_are_named(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS]);
+    let address = format!("{}?options=-c%20search_path%3Dpublic", pooler.address());
+    deployment
+        .run(&["serve"], "", &[("DATABASE_URL", &address)])
+        .refused(&["unsupported startup parameter", "options"]);
+}
+
+fn a_unix_socket_is_an_address(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, "default_pool_size = 40"]);
+    deployment.set("DATABASE_URL", pooler.socket_address());
+    let shop = Shop::open_on(deployment);
+    shop.product("HONEY", 100, 10);
+    shop.server.stop();
+}
+
+/// The address of the deployment, with these parameters.
+fn with(deployment: &Deployment, parameters: &str) -> String {
+    let (_, address) = deployment.settings().find(|(name, _)| name == "DATABASE_URL").expect("an address");
+    format!("{address}?{parameters}")
+}
+
+fn addresses_of_providers_work(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let address = with(
+        &deployment,
+        "sslmode=prefer&channel_binding=prefer&connect_timeout=10&application_name=corner%20shop&gssencmode=disable&\
+         target_session_attrs=read-write&options=-c%20geqo%3Doff",
+    );
+    // The first host does not answer.
+    let (user, rest) = address.rsplit_once('@').expect("a user");
+    deployment.set("DATABASE_URL", format!("{user}@127.0.0.1:1,{rest}"));
+    let shop = Shop::open_on(deployment);
+    shop.product("HONEY", 100, 10);
+    let named = "DO $$ BEGIN ASSERT (SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND \
+                 application_name = 'corner shop'); END $$";
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shop.deployment.sql(named))).expect("the name is sent");
+    shop.server.stop();
+}
+
+fn parameters_that_cannot_be_kept_are_named(store: &Store) {
+    let deployment = Deployment::new(store);
+    for (parameters, text) in [
+        ("channel_binding=require", "channel_binding must be disable or prefer"),
+        ("keepalives_idle=30", "the parameter keepalives_idle is not supported"),
+        ("target_session_attrs=standby", "target_session_attrs must be"),
+        ("sslmode=verify-full&sslrootcert=/nowhere.pem", "the file of the parameter sslrootcert cannot be read"),
+        ("hunter2=1", "unknown parameter"),
+        ("sslmode=hunter2", "sslmode must be"),
+    ] {
+        let output = deployment.run(&["serve"], "", &[("DATABASE_URL", &with(&deployment, parameters))]);
+        assert!(!output.err.contains("hunter2"), "{output:?}");
+        output.refused(&["DATABASE_URL", text]);
+    }
+}
+
+fn a_read_only_server_is_refused(store: &Store) {
+    let deployment = Deployment::new(store);
+    let (_, address) = deployment.settings().find(|(name, _)| name == "DATABASE_URL").expect("an address");
+    let database = address.rsplit_once('/').expect("a database").1;
+    deployment.sql(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
+    let address = with(&deployment, "target_session_attrs=read-write");
+    let settings = [("DATABASE_URL", &*address), ("SKEP_START_TIMEOUT", "1")];
+    deployment.run(&["serve"], "", &settings).refused(&["is read-only", "target_session_attrs is read-write"]);
+}
