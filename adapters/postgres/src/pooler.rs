@@ -58,7 +58,7 @@ pub(crate) async fn learn(first: &mut PgConnection, second: &mut PgConnection) -
     let mut two = Trial { raw: second, statement: "SELECT 2::bigint", number: 2, process: None };
     for round in 0..ROUNDS {
         let moved = turn(&mut one, &mut two, round % 2 == 0).await?;
-        if moved || one.process == two.process {
+        if moved {
             warn_without_limit(one.raw).await?;
             return Ok(Pooling::Transactions);
         }
@@ -67,11 +67,18 @@ pub(crate) async fn learn(first: &mut PgConnection, second: &mut PgConnection) -
 }
 
 /// Lets the connections work one after the other and then at the same time, and ends them in one of the two orders.
-/// Returns whether one of them has got another process.
+/// Returns whether one of them has got another process, or the process of the other one.
 async fn turn<'a>(one: &mut Trial<'a>, two: &mut Trial<'a>, one_ends_first: bool) -> Result<bool, Stop> {
     let mut moved = one.begin().await?;
     one.end().await?;
     moved |= two.begin().await?;
+    if one.process == two.process {
+        // Both would wait for each other if the pooler has no other process.
+        two.end().await?;
+        one.begin().await?;
+        one.end().await?;
+        return Ok(true);
+    }
     moved |= one.begin().await?;
     let (early, late) = if one_ends_first { (one, two) } else { (two, one) };
     early.end().await?;

@@ -3,6 +3,7 @@
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
 //! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` they fail.
 
+mod addresses;
 mod authorization;
 mod bad_input;
 mod edge;
@@ -93,6 +94,7 @@ fn journeys() -> Vec<Journey> {
         restart::JOURNEYS,
         operator::JOURNEYS,
         pooler::JOURNEYS,
+        addresses::JOURNEYS,
         shutdown::JOURNEYS,
         instances::JOURNEYS,
         store_away::JOURNEYS,
@@ -115,7 +117,9 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
         && let Err(variable) = Pooler::program()
     {
         let reason = format!("{variable} is not set, see scripts/services");
-        return Trial::test(full, || Err("no PgBouncer".into())).with_kind(reason).with_ignored_flag(true);
+        let is_required = required.iter().any(|name| name == "pgbouncer");
+        let trial = Trial::test(full, || Err("no PgBouncer".into()));
+        return if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) };
     }
     let missing = |what: &str, variable: &str| {
         let reason = format!("{variable} is not set");
