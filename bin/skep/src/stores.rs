@@ -11,7 +11,7 @@ use skep_application::{
 };
 use skep_local::{FallbackLimits, LocalLimits};
 use skep_mongodb::{MongoOptions, MongoStore};
-use skep_postgres::{MissingRight, Pooling, PostgresDatabase, PostgresOptions};
+use skep_postgres::{MissingRight, PostgresDatabase, PostgresOptions};
 use skep_redis::{InvalidAddress, RedisLimits};
 use skep_sql::SqlStore;
 use skep_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
@@ -22,12 +22,12 @@ use std::sync::Arc;
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) name: &'static str,
-    adapter: Adapter,
+    pub(crate) adapter: Adapter,
 }
 
 /// The adapter behind the store. `Given` was opened by the program that embeds us.
 #[derive(Clone)]
-enum Adapter {
+pub(crate) enum Adapter {
     Given,
     Sqlite(Arc<SqliteDatabase>),
     Postgres(Arc<PostgresDatabase>),
@@ -76,14 +76,6 @@ impl OpenStore {
             Adapter::Given | Adapter::Sqlite(_) => true,
             Adapter::Postgres(_) => skep_postgres::is_refusal(error),
             Adapter::Mongodb(_) => skep_mongodb::is_refusal(error),
-        }
-    }
-
-    /// What is known about a connection pooler in front of PostgreSQL.
-    pub(crate) fn pooling(&self) -> Pooling {
-        match &self.adapter {
-            Adapter::Given | Adapter::Sqlite(_) | Adapter::Mongodb(_) => Pooling::None,
-            Adapter::Postgres(database) => database.pooling().unwrap_or(Pooling::None),
         }
     }
 

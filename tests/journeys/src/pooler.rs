@@ -121,18 +121,20 @@ fn run(program: &Path, folder: &Path) -> Child {
     let log = File::create(folder.join("log")).expect("a file");
     let mut command = Command::new(program);
     // It refuses to run as root. The files are read, and the socket is made, by the account that it then uses.
-    if is_root() {
-        let own = Command::new("chown").args(["-R", "nobody"]).arg(folder).status().expect("chown");
+    if id(&["-u"]) == "0" {
+        let account = id(&["-un", "65534"]);
+        let own = Command::new("chown").args(["-R", &account]).arg(folder).status().expect("chown");
         assert!(own.success(), "the folder is given away");
         let parent = folder.parent().expect("the folder of the deployment");
         assert!(Command::new("chmod").arg("a+x").arg(parent).status().expect("chmod").success(), "it can be entered");
-        command.args(["-u", "nobody"]);
+        command.args(["-u", &account]);
     }
     command.arg(folder.join("settings")).stdin(Stdio::null());
     command.stdout(log.try_clone().expect("a file")).stderr(log).spawn().expect("PgBouncer runs")
 }
 
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output().expect("id");
-    output.stdout.trim_ascii() == b"0"
+/// What `id` prints.
+fn id(arguments: &[&str]) -> String {
+    let output = Command::new("id").args(arguments).output().expect("id");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -6,7 +6,7 @@ use crate::{
     config::{Config, StoreChoice},
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
-    stores::{self, OpenStore},
+    stores::{self, Adapter, OpenStore},
 };
 use skep_application::operations::InstanceKeys;
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
@@ -43,7 +43,7 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         Err(error) => return vec![away(config, &error)],
     };
     let mut findings = vec![match store.store.check().await {
-        Ok(()) => Finding::ok(NAME, format!("{name} answers{}", pooler(store.pooling()))),
+        Ok(()) => Finding::ok(NAME, format!("{name} answers{}", pooler(&store))),
         Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
@@ -54,11 +54,15 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
     findings
 }
 
-fn pooler(pooling: Pooling) -> &'static str {
-    match pooling {
-        Pooling::None => "",
-        Pooling::Sessions => " through a connection pooler in session mode",
-        Pooling::Transactions => " through a connection pooler in transaction mode, which keeps prepared statements",
+/// What is between us and PostgreSQL.
+fn pooler(store: &OpenStore) -> &'static str {
+    let Adapter::Postgres(database) = &store.adapter else { return "" };
+    match database.pooling() {
+        None | Some(Pooling::None) => "",
+        Some(Pooling::Sessions) => " through a connection pooler in session mode",
+        Some(Pooling::Transactions) => {
+            " through a connection pooler in transaction mode, which keeps prepared statements"
+        }
     }
 }
 
