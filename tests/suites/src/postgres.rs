@@ -68,7 +68,8 @@ impl Postgres {
             self.sweep().await?;
             let name = unique(DATABASES);
             self.run_on_server(format!("CREATE DATABASE {name}")).await?;
-            connect(&self.entrance(&name), &self.address(&name))?.up().await?;
+            // Not through a pooler, whose connections would keep it from being copied.
+            connect(&self.address(&name), &self.address(&name))?.up().await?;
             Ok::<_, Failure>(name)
         });
         made.await.map(String::as_str)

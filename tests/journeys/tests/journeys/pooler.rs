@@ -160,7 +160,9 @@ fn single_statements_are_refused(store: &Store) {
 fn limits_of_time_hold_behind_a_pooler(store: &Store) {
     for (mode, direct) in [(SESSIONS, false), (TRANSACTIONS, true)] {
         let mut deployment = Deployment::new(store);
-        let pooler = Pooler::in_front_of(&mut deployment, &[mode, "default_pool_size = 40"]);
+        // Options that the pooler accepts and ignores must not be relied on.
+        let settings = [mode, "default_pool_size = 40", "ignore_startup_parameters = options"];
+        let pooler = Pooler::in_front_of(&mut deployment, &settings);
         if direct {
             deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
         }
