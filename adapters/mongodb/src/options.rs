@@ -78,6 +78,7 @@ const DEFAULT_DATABASE: &str = "skep";
 /// Returns the driver's options and the name of the database. Reads and writes always go to the primary with majority
 /// concerns, whatever the address says, because the contract of commits depends on it.
 pub(crate) async fn read(options: &MongoOptions) -> Result<(ClientOptions, String), ConnectError> {
+    built_in(&options.uri).map_err(ConnectError::Address)?;
     let mut client = ClientOptions::parse(&options.uri)
         .await
         .map_err(|error| ConnectError::Address(without_credentials(&reason(&error), &options.uri)))?;
@@ -101,6 +102,64 @@ pub(crate) async fn read(options: &MongoOptions) -> Result<(ClientOptions, Strin
     let path = client.default_database.clone();
     let database = options.database.clone().or(path).unwrap_or_else(|| DEFAULT_DATABASE.to_owned());
     Ok((client, database))
+}
+
+/// Options of MongoDB's addresses that this driver is built without. The driver itself says that they do not exist.
+const NOT_BUILT_IN: &[(&str, &str)] = &[
+    ("compressors", "connections are not compressed"),
+    ("zlibCompressionLevel", "connections are not compressed"),
+    ("gssapiServiceName", "there is no login with Kerberos"),
+    ("proxyHost", "there is no SOCKS proxy"),
+    ("proxyPort", "there is no SOCKS proxy"),
+    ("proxyUsername", "there is no SOCKS proxy"),
+    ("proxyPassword", "there is no SOCKS proxy"),
+    ("tlsAllowInvalidHostnames", "the name in a certificate is always checked; tlsInsecure=true checks nothing"),
+    ("tlsCertificateKeyFilePassword", "the file must not be encrypted"),
+    ("tlsDisableCertificateRevocationCheck", "revocation is never checked"),
+    ("tlsDisableOCSPEndpointCheck", "revocation is never checked"),
+];
+const LOGINS: &[&str] = &["SCRAM-SHA-1", "SCRAM-SHA-256", "MONGODB-X509", "PLAIN"];
+
+/// Refuses options that are not built in and files that cannot be read, by the option's name. Other faults are left to
+/// the driver.
+fn built_in(uri: &str) -> Result<(), String> {
+    // With an `@`, what follows the question mark belongs to the password.
+    let query = uri.split_once('?').map(|(_, query)| query).filter(|query| !query.contains('@'));
+    for (name, value) in query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('=')) {
+        if let Some((name, reason)) = NOT_BUILT_IN.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            return Err(format!("the option {name} is not built in: {reason}, so remove it"));
+        }
+        let is_login = LOGINS.contains(&value);
+        if name.eq_ignore_ascii_case("authMechanism") && !is_login {
+            return Err(format!("the option authMechanism must be one that is built in: {}", LOGINS.join(", ")));
+        }
+        let file = ["tlsCAFile", "tlsCertificateKeyFile"].into_iter().find(|known| known.eq_ignore_ascii_case(name));
+        if let Some(name) = file {
+            std::fs::read(decoded(value))
+                .map_err(|error| format!("the file of the option {name} cannot be read: {error}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A value without its percent-encoding, as the driver decodes it.
+fn decoded(value: &str) -> String {
+    let mut bytes = vec![];
+    let mut rest = value.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = others.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()).filter(|_| *first == b'%') {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn reason(error: &mongodb::error::Error) -> String {
@@ -135,6 +194,31 @@ mod tests {
             assert!(!shown.contains("zz") && !shown.contains("qq"), "{shown}");
         }
         assert!(!format!("{:?}", MongoOptions::new("mongodb://bee:zzqq@localhost")).contains("zzqq"));
+    }
+
+    #[tokio::test]
+    async fn an_option_that_is_not_built_in_is_named() {
+        for (query, text) in [
+            ("compressors=zstd", "the option compressors is not built in"),
+            ("COMPRESSORS=snappy,zlib", "the option compressors is not built in"),
+            ("zlibCompressionLevel=3", "the option zlibCompressionLevel is not built in"),
+            ("proxyHost=zzqq", "the option proxyHost is not built in"),
+            ("tlsAllowInvalidHostnames=true", "the option tlsAllowInvalidHostnames is not built in"),
+            ("authMechanism=MONGODB-AWS", "authMechanism must be one that is built in: SCRAM-SHA-1"),
+            ("tlsCAFile=/zz%2Fqq.pem", "the file of the option tlsCAFile cannot be read"),
+            ("tls=true&tlsCertificateKeyFile=/zzqq", "the file of the option tlsCertificateKeyFile cannot be read"),
+        ] {
+            let error = read(&MongoOptions::new(format!("mongodb://bee:zz@localhost/?{query}"))).await.unwrap_err();
+            let shown = error.to_string();
+            assert!(shown.contains(text) && !shown.contains("zz"), "{shown}");
+        }
+        let whole = "mongodb://bee:zz@localhost/?authMechanism=SCRAM-SHA-256&authSource=admin&tls=true";
+        read(&MongoOptions::new(whole)).await.unwrap();
+    }
+
+    #[test]
+    fn values_are_decoded() {
+        assert_eq!(decoded("%2Fa%20b%zz%2"), "/a b%zz%2");
     }
 
     #[tokio::test]

@@ -2,12 +2,14 @@
 
 use crate::{
     fault::{Fault, Link, Meaning},
-    options::{PostgresOptions, Server},
+    options::PostgresOptions,
     pool::{Lease, Pool, PoolStats},
+    pooler::Pooling,
     schema::PostgresSchema,
+    server::Server,
     transaction::{self, PostgresTransaction},
     values,
-    wire::{answered, fetch, simple},
+    wire::{answered, fetch, one_row, simple},
 };
 use async_trait::async_trait;
 use skep_application::{
@@ -19,11 +21,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
+/// The limit for the first check, which finds out about a pooler.
+const FIRST_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What tells databases apart: when their server was started, and their number on it.
+const SAME: &str = "SELECT extract(epoch from pg_postmaster_start_time()), oid FROM pg_database \
+                    WHERE datname = current_database()";
 
 /// A PostgreSQL database with its connections.
 pub struct PostgresDatabase {
     pool: Pool,
-    server: Server,
+    server: Arc<Server>,
+    /// The server without a pooler, if it has another address.
+    direct: Option<Server>,
     acquire_timeout: Duration,
     answer_timeout: Option<Duration>,
 }
@@ -40,13 +50,16 @@ impl PostgresDatabase {
     /// server can be reached.
     ///
     /// # Errors
-    /// `Unavailable` if the address is not valid. The error gives the reason and never quotes the address.
+    /// `Unavailable` if an address is not valid. The error gives the reason and never quotes the address.
     pub fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let server = options.server().map_err(Fault::into_store_error)?;
+        let server = |url: &str| Server::new(url, options).map_err(Fault::into_store_error);
+        let direct = options.direct_url.as_deref().map(server).transpose()?;
+        let server = Arc::new(server(&options.url)?);
         Ok(Self {
-            pool: Pool::new(options, &server),
+            pool: Pool::new(options, Arc::clone(&server)),
+            acquire_timeout: server.patience(options.acquire_timeout),
             server,
-            acquire_timeout: options.acquire_timeout,
+            direct,
             answer_timeout: options.answer_timeout(),
         })
     }
@@ -55,6 +68,27 @@ impl PostgresDatabase {
     #[must_use]
     pub fn pool_stats(&self) -> PoolStats {
         self.pool.stats()
+    }
+
+    /// What is known about a connection pooler in between. Nothing before the first use of the database.
+    #[must_use]
+    pub fn pooling(&self) -> Option<Pooling> {
+        self.server.pooling()
+    }
+
+    /// Locks the schema at the direct address, after a check that it leads to the same database.
+    async fn lock_schema(&self) -> Result<PostgresSchema, Fault> {
+        let deadline = self.acquire_deadline();
+        let Some(direct) = &self.direct else { return PostgresSchema::lock(&self.server, deadline).await };
+        let mut lease = self.pool.acquire(TxMode::Read, deadline).await?;
+        let here = answered("schema.lock", self.answer_timeout, one_row(lease.raw(), SAME)).await?;
+        lease.release();
+        let mut schema = PostgresSchema::lock(direct, deadline).await?;
+        if schema.ask(SAME).await? == here {
+            return Ok(schema);
+        }
+        let place = format!("PostgreSQL at {}", direct.address);
+        Err(Fault::refusal(place, "SKEP_DATABASE_DIRECT_URL leads to another database than DATABASE_URL"))
     }
 
     fn acquire_deadline(&self) -> Instant {
@@ -66,7 +100,8 @@ impl PostgresDatabase {
         let mut lease = self.pool.acquire(mode, deadline).await?;
         loop {
             lease.enter_transaction();
-            let begun = match timeout_at(deadline, simple(lease.raw(), transaction::begin(mode))).await {
+            let text = transaction::begin(mode, self.server.limits_of_unit());
+            let begun = match timeout_at(deadline, simple(lease.raw(), text)).await {
                 Ok(begun) => begun.map_err(|error| Fault::of("begin", &error)),
                 Err(_) => Err(Fault::silence("begin", self.acquire_timeout)),
             };
@@ -132,12 +167,16 @@ impl SqlDatabase for PostgresDatabase {
     }
 
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
-        let schema = PostgresSchema::lock(&self.server, self.acquire_deadline()).await;
-        Ok(Box::new(schema.map_err(Fault::into_store_error)?))
+        Ok(Box::new(self.lock_schema().await.map_err(Fault::into_store_error)?))
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        self.pool.check(Instant::now() + CHECK_TIMEOUT).await.map_err(Fault::into_store_error)
+        let limit = self.server.pooling().map_or(FIRST_CHECK_TIMEOUT, |_| CHECK_TIMEOUT);
+        self.pool.check(Instant::now() + limit).await.map_err(Fault::into_store_error)?;
+        if self.direct.is_none() && self.server.pooling() == Some(Pooling::Transactions) {
+            return Err(self.server.needs_direct_address().into_store_error());
+        }
+        Ok(())
     }
 
     async fn inspect(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError> {

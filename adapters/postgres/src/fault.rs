@@ -8,7 +8,8 @@
 //! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
 //! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone; if the server is down, the next `begin` returns `Unavailable` |
 //! | 57014 | `Unavailable` | statement timeout: another attempt would take as long |
-//! | 25006 | `Unavailable` | the server has become a standby; the next connection may reach the primary |
+//! | 08P01 that ends the connection | `Retry` | a pooler stops, or has lost its connection to the server |
+//! | 25006 | `Unavailable` | the server has become a standby; all older connections are replaced, and the next one may reach the primary |
 //! | 53100 | `Full` | the disk is full |
 //! | 28xxx, 3D000, 42501, 53xxx, 57P03, 57P04, 58xxx | `Unavailable` | no login, no database, no permission, no memory, starting up |
 //! | anything else | `Corrupt` | a statement or a row is wrong: a fault of our code |
@@ -53,17 +54,44 @@ pub(crate) struct Fault {
     constraint: Option<String>,
     pub(crate) meaning: Meaning,
     pub(crate) link: Link,
+    /// Whether another attempt to connect is likely to succeed soon.
+    pub(crate) may_pass: bool,
+    /// Whether the server refuses the options of a connection.
+    pub(crate) refuses_options: bool,
 }
 
 impl Fault {
     pub(crate) fn new(place: impl Into<Cow<'static, str>>, text: impl Into<String>, meaning: Meaning) -> Self {
-        Self { place: place.into(), text: text.into(), constraint: None, meaning, link: Link::Works }
+        Self {
+            place: place.into(),
+            text: text.into(),
+            constraint: None,
+            meaning,
+            link: Link::Works,
+            may_pass: false,
+            refuses_options: false,
+        }
+    }
+
+    /// The server cannot be used as it is, however long we wait.
+    pub(crate) fn refusal(place: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        Self { link: Link::Unfit, ..Self::new(place, text, Meaning::Unavailable) }
+    }
+
+    /// The faults of several hosts as one.
+    pub(crate) fn all(mut faults: Vec<Self>) -> Option<Self> {
+        let mut fault = faults.pop()?;
+        fault.may_pass |= faults.iter().any(|other| other.may_pass);
+        for other in faults.iter().rev() {
+            fault.text = format!("{}; {}: {}", fault.text, other.place, other.text);
+        }
+        Some(fault)
     }
 
     /// No answer came in time.
     pub(crate) fn silence(place: impl Into<Cow<'static, str>>, after: Duration) -> Self {
         let text = format!("no answer within {after:?}");
-        Self { place: place.into(), text, constraint: None, meaning: Meaning::Unavailable, link: Link::Lost }
+        Self { link: Link::Lost, ..Self::new(place, text, Meaning::Unavailable) }
     }
 
     /// An error that sqlx reported for a statement on an open connection.
@@ -85,24 +113,29 @@ impl Fault {
             sqlx::Error::Configuration(error) => (error.to_string(), Meaning::Unavailable, Link::Lost),
             other => (other.to_string(), Meaning::Corrupt, Link::Works),
         };
-        Self { place, text, constraint, meaning, link }
+        Self { constraint, link, ..Self::new(place, text, meaning) }
     }
 
     /// An error that sqlx reported while it opened a connection. The store cannot be used, whatever the error is. The
     /// link is `Unfit` if the server has refused the connection, or if our own TLS settings are wrong.
     pub(crate) fn of_connecting(address: &str, error: &sqlx::Error) -> Self {
-        let Self { place, text, .. } = match error {
+        let Self { place, mut text, .. } = match error {
             sqlx::Error::Io(error) => Self::new("", error.to_string(), Meaning::Unavailable),
             error => Self::of("", error),
         };
         debug_assert!(place.is_empty());
-        let place = format!("cannot connect to PostgreSQL at {address}").into();
+        let place = format!("cannot connect to PostgreSQL at {address}");
         let link = match error {
+            // PgBouncer's messages are not translated.
+            sqlx::Error::Database(error) if error.message().starts_with("unsupported startup parameter") => {
+                text.push_str("; remove the parameter options from the address, or set it for the role on the server");
+                Link::Unfit
+            }
             sqlx::Error::Database(error) if is_refusal_code(error.code().as_deref()) => Link::Unfit,
             sqlx::Error::Tls(_) | sqlx::Error::Configuration(_) => Link::Unfit,
             _ => Link::Lost,
         };
-        Self { place, text, constraint: None, meaning: Meaning::Unavailable, link }
+        Self { link, ..Self::new(place, text, Meaning::Unavailable) }
     }
 
     /// The error that a use case gets for a failed statement. It names the violated rule if that is declared.
@@ -138,9 +171,10 @@ impl Fault {
 }
 
 /// Whether a server that refuses a connection with this code is likely to take one soon: it has no connection to spare,
-/// or it is starting.
+/// it is starting, or a pooler does not reach it.
 pub(crate) fn is_passing(code: Option<&str>) -> bool {
-    matches!(code, Some("53300" | "57P03"))
+    // A pooler has one code for all of its errors.
+    matches!(code, Some("53300" | "57P03" | "08P01"))
 }
 
 /// Whether a server that answers a connection with this code refuses the user, the password, the database or the
@@ -169,9 +203,12 @@ fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
         // The server was waiting for a statement when this timeout ended the transaction, so it has not received a
         // COMMIT.
         "25P03" => return (Meaning::Retry, Link::Unfit),
-        "25006" => (Meaning::Unavailable, Link::Unfit),
+        // After a failover, all older connections lead to the same standby.
+        "25006" => (Meaning::Unavailable, Link::Outdated),
         "53100" => (Meaning::Full, Link::Works),
         "57014" => (Meaning::Unavailable, Link::Works),
+        // A pooler ends the connection: it stops, or it has lost its connection to the server.
+        "08P01" if fatal => (Meaning::Retry, Link::Lost),
         code => by_class(code),
     };
     (meaning, if fatal { Link::Lost } else { link })

@@ -9,17 +9,22 @@
 //! - Times are sent as `TIMESTAMPTZ`, truncated to milliseconds. Only `BIGINT` columns are read as integers, and not
 //!   `INTEGER` or `NUMERIC`.
 
+mod address;
 mod database;
 mod fault;
 mod inspect;
 mod options;
 mod pool;
+mod pooler;
 mod schema;
+mod server;
 mod transaction;
 mod values;
 mod wire;
 
+pub use address::InvalidAddress;
 pub use database::PostgresDatabase;
 pub use fault::is_refusal;
-pub use options::{InvalidAddress, PostgresOptions};
+pub use options::PostgresOptions;
 pub use pool::PoolStats;
+pub use pooler::Pooling;

@@ -1,38 +1,45 @@
-//! The address of the server, and the time limits.
+//! The options of a database, and the time limits of its sessions.
 
-use crate::fault::{Fault, Meaning};
-use sqlx::{
-    ConnectOptions,
-    postgres::{PgConnectOptions, PgSslMode},
-};
+use crate::address::{self, InvalidAddress};
 use std::{fmt, time::Duration};
-use url::{Host, Url};
-
-/// The number of prepared statements that one connection keeps.
-const PREPARED_STATEMENTS: usize = 512;
-const PORT: u16 = 5432;
 
 /// The options of a [`crate::PostgresDatabase`].
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// `postgres://user:password@host:port/database`. The default port is 5432. In the password, every character that
-    /// is not a letter or a digit must be percent-encoded. For a Unix socket, the host is its folder, percent-encoded:
-    /// `postgres://user@%2Frun%2Fpostgresql/database`. Parameters after `?`:
+    /// `postgres://user:password@host:port/database`, with the grammar of libpq. In the password, every character that is
+    /// not a letter or a digit must be percent-encoded. `host:port` may be a list with commas: the first server that
+    /// can be used is used. For a Unix socket, the host is its folder, as the parameter `host` or percent-encoded; without
+    /// a host, it is the socket of the local server. Parameters after `?`:
     ///
-    /// - `sslmode`: `disable`, `prefer` (the default: TLS if the server offers it), `require` (TLS with any
-    ///   certificate), `verify-ca` (a valid certificate) or `verify-full` (a valid certificate for this host). Only
-    ///   `verify-full` protects from an attacker between the program and the server.
-    /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate. Public authorities are
-    ///   known.
+    /// - `sslmode`: `disable`, `allow` (TLS if the server refuses a connection without), `prefer` (the default: TLS if the
+    ///   server offers it), `require` (TLS with any certificate), `verify-ca` (a valid certificate) or `verify-full` (a
+    ///   valid certificate for this host). Only `verify-full` protects from an attacker between the program and the
+    ///   server.
+    /// - `sslrootcert`: a PEM file with the authority that signed the server's certificate; `require` then means
+    ///   `verify-ca`. Public authorities are known; `system` stands for them.
     /// - `sslcert`, `sslkey`: PEM files with the client's certificate and its key.
+    /// - `connect_timeout`: the seconds for opening a connection to one host. The default is 2. `begin` waits at least as
+    ///   long.
+    /// - `target_session_attrs`: `any`, `read-write` (a server that accepts changes) or `primary` (a server that is not a
+    ///   standby). The default is `any`, or `read-write` for several hosts.
+    /// - `load_balance_hosts=random`: connections are spread over the hosts.
+    /// - `application_name` replaces [`application_name`](Self::application_name).
+    /// - `options`: options for the server's command line. Our time limits win over those in it.
+    /// - `user`, `password`, `dbname`, `host` and `port` replace those in front of the question mark.
     ///
-    /// Statements stay prepared on their connection, so a connection pooler must keep sessions (in PgBouncer:
-    /// `pool_mode = session`).
+    /// Other parameters of libpq are refused by their name, unless their value changes nothing (`channel_binding=prefer`).
     ///
-    /// Any other parameter is refused. The address is complete: user, password and database are not read from the
-    /// environment or from `~/.pgpass`. sqlx always reads `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`. Our settings
-    /// override those in `PGOPTIONS`. The other two only count with TLS, and only if the address does not set them.
+    /// A connection pooler may keep sessions (in PgBouncer `pool_mode = session`) or transactions. In the second case it
+    /// must keep prepared statements (PgBouncer 1.21 with `max_prepared_statements` above 0), and
+    /// [`direct_url`](Self::direct_url) is needed.
+    ///
+    /// The address is complete: user, password and database are not read from the environment or from `~/.pgpass`. sqlx
+    /// always reads `PGOPTIONS`, `PGSSLCERT` and `PGSSLKEY`. Our settings override those in `PGOPTIONS`. The other two
+    /// only count with TLS, and only if the address does not set them.
     pub url: String,
+    /// The address of the same database without a pooler, or with one that keeps sessions. Migrations use it, because
+    /// they lock the schema for a session. The default is `url`.
+    pub direct_url: Option<String>,
     /// The most connections for units of work and reads together. Units of work that write use three quarters of them at
     /// most, so that reads go on while changes wait. A start and a health check may use one more each.
     pub max_connections: u32,
@@ -55,6 +62,7 @@ impl PostgresOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            direct_url: None,
             max_connections: 32,
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(5),
@@ -69,33 +77,21 @@ impl PostgresOptions {
         (!self.statement_timeout.is_zero()).then(|| self.statement_timeout + Duration::from_secs(2))
     }
 
-    /// Checks the address. Connects to nothing.
+    /// Checks the addresses. Connects to nothing.
     ///
     /// # Errors
-    /// [`InvalidAddress`], for example if the address names no database.
+    /// [`InvalidAddress`], for example if an address names no database.
     pub fn check_address(&self) -> Result<(), InvalidAddress> {
-        parse(&self.url).map(drop)
+        address::parse(&self.url)?;
+        self.direct_url.as_deref().map_or(Ok(()), |url| address::parse(url).map(drop))
     }
 
-    pub(crate) fn server(&self) -> Result<Server, Fault> {
-        let limits = [
-            ("statement_timeout", self.statement_timeout),
-            ("lock_timeout", self.lock_timeout),
-            ("idle_in_transaction_session_timeout", self.idle_in_transaction),
-        ];
-        let (connect, address) = parse(&self.url).map_err(|error| {
-            Fault::new("the address of the PostgreSQL server", error.to_string(), Meaning::Unavailable)
-        })?;
-        let connect = connect
-            .application_name(&self.application_name)
-            .statement_cache_capacity(PREPARED_STATEMENTS)
-            .disable_statement_logging();
-        Ok(Server {
-            for_units: connect.clone().options(limits.map(|(name, limit)| (name, milliseconds(limit)))),
-            // A migration may take long. But while it waits for a lock, all others wait behind it.
-            for_schema: connect.options(limits.map(|(name, _)| (name, "0".to_owned()))),
-            address,
-        })
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            statement: self.statement_timeout,
+            lock: self.lock_timeout,
+            idle_in_transaction: self.idle_in_transaction,
+        }
     }
 }
 
@@ -113,146 +109,60 @@ impl fmt::Debug for PostgresOptions {
     }
 }
 
-/// What is wrong with an address. Never quotes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; expected {FORM}")]
-pub struct InvalidAddress(&'static str);
-
-impl From<&'static str> for InvalidAddress {
-    fn from(text: &'static str) -> Self {
-        Self(text)
-    }
+/// The time limits of the server for a session.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    statement: Duration,
+    lock: Duration,
+    idle_in_transaction: Duration,
 }
 
-/// A server in the form that sqlx needs. Contains the password, so it is never shown.
-#[derive(Clone)]
-pub(crate) struct Server {
-    pub(crate) for_units: PgConnectOptions,
-    pub(crate) for_schema: PgConnectOptions,
-    /// Host and port, for errors.
-    pub(crate) address: String,
-}
-
-const FORM: &str = "postgres://user:password@host:port/database";
-
-fn milliseconds(limit: Duration) -> String {
-    format!("{}ms", limit.as_millis())
-}
-
-/// Parses an address. Errors never quote it: with a `/` or `#` in the password, any part of it may be the password.
-fn parse(text: &str) -> Result<(PgConnectOptions, String), InvalidAddress> {
-    let fault = |text| Err(InvalidAddress(text));
-    let url =
-        Url::parse(text).map_err(|_| "it is not a URL (special characters in the password are percent-encoded)")?;
-    if !matches!(url.scheme(), "postgres" | "postgresql") {
-        return fault("it does not start with postgres://");
+impl Limits {
+    /// The limits of a session that changes the schema. A migration may take long. But while it waits for a lock, all
+    /// others wait behind it.
+    pub(crate) const fn for_schema(lock: Duration) -> Self {
+        Self { statement: Duration::ZERO, lock, idle_in_transaction: Duration::ZERO }
     }
-    if url.fragment().is_some() || url.path().contains('@') || url.path().matches('/').count() > 1 {
-        return fault("special characters in the password or the database have to be percent-encoded");
-    }
-    let user = decode(url.username())?;
-    let password = decode(url.password().unwrap_or_default())?;
-    let database = decode(url.path().trim_start_matches('/'))?;
-    match (user.is_empty(), database.is_empty()) {
-        (true, true) => return fault("it names no user and no database"),
-        (true, false) => return fault("it names no user"),
-        (false, true) => return fault("it names no database"),
-        (false, false) => {}
-    }
-    let port = url.port().unwrap_or(PORT);
-    // Every field is set, because sqlx takes missing ones from the environment.
-    let mut connect = PgConnectOptions::new_without_pgpass()
-        .port(port)
-        .username(&user)
-        .password(&password)
-        .database(&database)
-        .ssl_mode(PgSslMode::Prefer)
-        .ssl_root_cert_from_pem(Vec::new());
-    for (key, value) in url.query_pairs() {
-        connect = match &*key {
-            "sslmode" => connect.ssl_mode(ssl_mode(&value)?),
-            "sslrootcert" => connect.ssl_root_cert(&*value),
-            "sslcert" => connect.ssl_client_cert(&*value),
-            "sslkey" => connect.ssl_client_key(&*value),
-            _ => return fault("it has an unknown parameter after the question mark"),
-        };
-    }
-    let (host, shown) = match url.host() {
-        Some(Host::Ipv6(ip)) => (ip.to_string(), format!("[{ip}]")),
-        Some(host) => (decode(&host.to_string())?, decode(&host.to_string())?),
-        None => return fault("it names no host"),
-    };
-    Ok((connect.host(&host), format!("{shown}:{port}")))
-}
 
-fn ssl_mode(text: &str) -> Result<PgSslMode, &'static str> {
-    match text {
-        "disable" => Ok(PgSslMode::Disable),
-        "prefer" => Ok(PgSslMode::Prefer),
-        "require" => Ok(PgSslMode::Require),
-        "verify-ca" => Ok(PgSslMode::VerifyCa),
-        "verify-full" => Ok(PgSslMode::VerifyFull),
-        _ => Err("sslmode must be disable, prefer, require, verify-ca or verify-full"),
+    /// The settings of the server, with their values.
+    pub(crate) fn settings(self) -> [(&'static str, String); 3] {
+        [
+            ("statement_timeout", self.statement),
+            ("lock_timeout", self.lock),
+            ("idle_in_transaction_session_timeout", self.idle_in_transaction),
+        ]
+        .map(|(name, limit)| (name, format!("{}ms", limit.as_millis())))
     }
-}
 
-fn decode(part: &str) -> Result<String, &'static str> {
-    // The decoder of query strings reads `+` as a space. In other parts of an address it is a plus sign.
-    let pair = format!("v={}", part.replace('+', "%2B").replace('&', "%26"));
-    let (_, value) = url::form_urlencoded::parse(pair.as_bytes()).next().unwrap_or_default();
-    if value.contains(char::REPLACEMENT_CHARACTER) { Err("it is not UTF-8") } else { Ok(value.into_owned()) }
+    /// The statements that set them, after `SET` or `SET LOCAL`. One message has all of them.
+    pub(crate) fn statements(self, set: &str) -> String {
+        self.settings().map(|(name, value)| format!("{set} {name} = '{value}'")).join("; ")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refusal(url: &str) -> String {
-        PostgresOptions::new(url).server().err().unwrap().to_string()
-    }
-
-    #[test]
-    fn complete_addresses_are_read() {
-        let (connect, address) = parse("postgres://me:a%2Fb+c@db.example/shop?sslmode=verify-full").unwrap();
-        assert_eq!((connect.get_host(), connect.get_port()), ("db.example", 5432));
-        assert_eq!((connect.get_username(), connect.get_database()), ("me", Some("shop")));
-        assert!(matches!(connect.get_ssl_mode(), PgSslMode::VerifyFull));
-        assert_eq!(address, "db.example:5432");
-        assert_eq!(connect.to_url_lossy().password(), Some("a%2Fb%2Bc"));
-
-        let (connect, address) = parse("postgresql://me@[::1]:6000/shop").unwrap();
-        assert_eq!((connect.get_host(), address.as_str()), ("::1", "[::1]:6000"));
-
-        let (connect, address) = parse("postgres://me@%2Frun%2Fpostgresql/shop").unwrap();
-        assert_eq!((connect.get_host(), address.as_str()), ("/run/postgresql", "/run/postgresql:5432"));
-    }
-
-    #[test]
-    fn wrong_addresses_are_refused_without_being_quoted() {
-        for (url, reason) in [
-            ("", "not a URL"),
-            ("127.0.0.1:5432", "not a URL"),
-            ("postgres://me:secret@host:port/shop", "not a URL"),
-            ("mysql://me:secret@host/shop", "does not start with postgres://"),
-            ("postgres://host/secret", "names no user"),
-            ("postgres://me:secret@host", "names no database"),
-            ("postgres://host", "names no user and no database"),
-            ("postgres://me:secret@/shop", "not a URL"),
-            ("postgres:secret", "names no user"),
-            ("postgres://me:12/secret@host/shop", "percent-encoded"),
-            ("postgres://me:secret@host/shop?sslmode=secret", "sslmode must be"),
-            ("postgres://me:secret@host/shop?secret=1", "unknown parameter"),
-            ("postgres://me:secret@host/shop?password=1", "unknown parameter"),
-        ] {
-            let text = refusal(url);
-            assert!(text.contains(reason), "{url}: {text}");
-            assert!(!text.contains("secret"), "{url}: {text}");
-        }
-    }
-
     #[test]
     fn password_is_not_shown() {
-        let options = PostgresOptions::new("postgres://me:secret@host/shop");
+        let mut options = PostgresOptions::new("postgres://me:secret@host/shop");
+        options.direct_url = Some(options.url.clone());
         assert!(!format!("{options:?}").contains("secret"));
+    }
+
+    #[test]
+    fn both_addresses_are_checked() {
+        let mut options = PostgresOptions::new("postgres://me:secret@host/shop");
+        assert_eq!(options.check_address(), Ok(()));
+        options.direct_url = Some("postgres://host/shop".to_owned());
+        assert!(options.check_address().unwrap_err().to_string().contains("names no user"));
+    }
+
+    #[test]
+    fn limits_are_set_in_one_message() {
+        let limits = Limits::for_schema(Duration::from_secs(60));
+        let text = limits.statements("SET");
+        assert!(text.starts_with("SET statement_timeout = '0ms'; SET lock_timeout = '60000ms'; SET idle_in"), "{text}");
     }
 }

@@ -6,11 +6,12 @@
 //! connection counts as used, so that the server never has more connections than the maximum.
 
 use crate::{
-    fault::{Fault, Link, Meaning, is_passing},
-    options::{PostgresOptions, Server},
+    fault::{Fault, Link, Meaning},
+    options::PostgresOptions,
+    server::{Patience, Server},
 };
 use skep_application::kernel::{TxMode, max_writers};
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, Executor, PgConnection};
 use std::{
     collections::VecDeque,
     pin::pin,
@@ -23,7 +24,7 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
 /// A connection that was idle for longer is tested before use: a firewall may have dropped it, and then no answer would
@@ -36,13 +37,9 @@ const IDLE_LIMIT: Duration = Duration::from_secs(10 * 60);
 const AGE_LIMIT: Duration = Duration::from_secs(30 * 60);
 /// The limit for cleaning a connection if statements have no limit.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(60);
-/// The limit for opening a connection. Waiting for a free connection may take longer.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// The number of units of work that open connections at the same time. Others reuse the connections that these return.
 /// In a rush on an empty pool, one password hash per connection would take longer than the units themselves.
 const OPENING_AT_ONCE: usize = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The current usage of the connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +59,7 @@ pub struct PoolStats {
 pub(crate) struct Pool(Arc<Shared>);
 
 struct Shared {
-    connect: PgConnectOptions,
-    address: String,
+    server: Arc<Server>,
     clean_timeout: Duration,
     permits: Arc<Semaphore>,
     /// The connections that units of work may use which write. A unit takes one of these before one of `permits`.
@@ -123,12 +119,11 @@ impl Drop for Pending<'_> {
 }
 
 impl Pool {
-    pub(crate) fn new(options: &PostgresOptions, server: &Server) -> Self {
+    pub(crate) fn new(options: &PostgresOptions, server: Arc<Server>) -> Self {
         let max = usize::try_from(options.max_connections.max(1)).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let max_writers = max_writers(max);
         Self(Arc::new(Shared {
-            connect: server.for_units.clone(),
-            address: server.address.clone(),
+            server,
             clean_timeout: options.answer_timeout().unwrap_or(CLEAN_TIMEOUT),
             permits: Arc::new(Semaphore::new(max)),
             writers: Arc::new(Semaphore::new(max_writers)),
@@ -184,7 +179,9 @@ impl Pool {
             let text = "other connections are still being opened";
             Fault::new("the pool of PostgreSQL connections", text, Meaning::Unavailable)
         })?;
-        lease.renew(deadline.min(Instant::now() + OPEN_TIMEOUT)).await?;
+        // Waiting for a free connection may take longer than opening one.
+        let limit = Instant::now().checked_add(self.0.server.open_timeout()).unwrap_or(deadline);
+        lease.renew(deadline.min(limit)).await?;
         Ok(lease)
     }
 
@@ -198,7 +195,7 @@ impl Pool {
             }
             lease.discard();
         }
-        let raw = open_once(&self.0.connect, &self.0.address, deadline).await?;
+        let raw = self.0.server.open(Patience::Once, deadline).await?;
         // The server has answered, so an error while closing does not matter.
         let _ = timeout_at(deadline, raw.close()).await;
         Ok(())
@@ -291,7 +288,7 @@ impl Lease {
         self.reused = false;
         self.in_transaction = false;
         let generation = self.shared.generation.load(Ordering::Relaxed);
-        let raw = open(&self.shared.connect, &self.shared.address, deadline).await?;
+        let raw = self.shared.server.open(Patience::Again, deadline).await?;
         let opened = Instant::now();
         let counted = Counted::new(&self.shared.size);
         self.pooled = Some(Pooled { raw, opened, released: opened, generation, _counted: counted });
@@ -371,46 +368,4 @@ async fn clean(raw: &mut PgConnection, in_transaction: bool) -> bool {
         }
     }
     false
-}
-
-/// Opens a connection. Tries again while the server is starting or has no free connection.
-pub(crate) async fn open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, Fault> {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        match try_open(options, address, deadline).await {
-            Ok(raw) => return Ok(raw),
-            Err((fault, passing)) if !passing || Instant::now() + pause >= deadline => return Err(fault),
-            Err(_) => sleep(pause).await,
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-async fn open_once(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, Fault> {
-    try_open(options, address, deadline).await.map_err(|(fault, _)| fault)
-}
-
-/// Opens a connection. Errors tell whether they are likely to pass.
-async fn try_open(options: &PgConnectOptions, address: &str, deadline: Instant) -> Result<PgConnection, (Fault, bool)> {
-    let started = Instant::now();
-    match timeout_at(deadline, options.connect()).await {
-        Ok(Ok(raw)) => Ok(raw),
-        Ok(Err(error)) => {
-            let passing = match &error {
-                sqlx::Error::Io(error) => matches!(
-                    error.kind(),
-                    std::io::ErrorKind::ConnectionRefused
-                        | std::io::ErrorKind::ConnectionReset
-                        | std::io::ErrorKind::UnexpectedEof
-                ),
-                sqlx::Error::Database(error) => is_passing(error.code().as_deref()),
-                _ => false,
-            };
-            Err((Fault::of_connecting(address, &error), passing))
-        }
-        Err(_) => {
-            let place = format!("cannot connect to PostgreSQL at {address}");
-            Err((Fault::silence(place, started.elapsed()), false))
-        }
-    }
 }

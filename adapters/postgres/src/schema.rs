@@ -2,10 +2,10 @@
 
 use crate::{
     fault::{Fault, Link, Meaning},
-    options::Server,
-    pool::open,
+    options::Limits,
+    server::Server,
     values,
-    wire::{answered, execute, fetch, simple},
+    wire::{answered, execute, fetch, one_row, simple},
 };
 use async_trait::async_trait;
 use skep_application::kernel::StoreError;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 /// The key of the lock within the database: "skep" in ASCII, and 1 for the schema.
 const LOCK: i64 = 0x736b_6570_0000_0001;
+const LOCK_LIMIT: Duration = Duration::from_secs(60);
 /// A little longer than the server waits for the lock, because the server's error is clearer.
 const LOCK_ANSWER: Duration = Duration::from_secs(65);
 const ANSWER: Option<Duration> = Some(Duration::from_secs(10));
@@ -30,8 +31,7 @@ pub(crate) struct PostgresSchema {
 
 impl PostgresSchema {
     pub(crate) async fn lock(server: &Server, deadline: Instant) -> Result<Self, Fault> {
-        let mut raw = open(&server.for_schema, &server.address, deadline).await?;
-        answered("schema.lock", ANSWER, simple(&mut raw, "SET lock_timeout = '60s'")).await?;
+        let mut raw = server.open_for_schema(Limits::for_schema(LOCK_LIMIT), deadline).await?;
         let lock = raw.execute(sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK));
         answered("schema.lock", Some(LOCK_ANSWER), lock).await.map_err(|fault| match fault.meaning {
             Meaning::Retry if fault.link == Link::Works => {
@@ -44,6 +44,14 @@ impl PostgresSchema {
         // it.
         answered("schema.lock", ANSWER, simple(&mut raw, "SET lock_timeout = '15s'")).await?;
         Ok(Self { connection: Some(raw) })
+    }
+
+    /// The first row of a query outside of a migration.
+    pub(crate) async fn ask(&mut self, text: &'static str) -> Result<Vec<Option<String>>, Fault> {
+        let Some(mut raw) = self.connection.take() else { return Ok(vec![]) };
+        let row = answered("schema.lock", ANSWER, one_row(&mut raw, text)).await?;
+        self.connection = Some(raw);
+        Ok(row)
     }
 
     fn take(&mut self) -> Result<PgConnection, StoreError> {

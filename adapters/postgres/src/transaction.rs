@@ -9,15 +9,16 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::kernel::{StoreError, TxMode};
 use skep_sql::{Declared, Row, SqlConnection, SqlTransaction, Statement, Value};
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-/// The statement that begins a transaction. It sets the isolation level, because a server may have another default. It
+/// The statement that begins a transaction, with the limits of the unit if its session has none. It sets the isolation level, because a server may have another default. It
 /// does not set READ WRITE, so that a server that was made read-only stays so.
-pub(crate) const fn begin(mode: TxMode) -> &'static str {
-    match mode {
+pub(crate) fn begin(mode: TxMode, limits: Option<String>) -> Cow<'static, str> {
+    let begin = match mode {
         TxMode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         TxMode::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
-    }
+    };
+    limits.map_or(begin.into(), |limits| format!("{begin}; {limits}").into())
 }
 
 /// A transaction on one connection.

@@ -3,8 +3,9 @@
 use crate::fault::Fault;
 use skep_sql::{Engine, Statement};
 use sqlx::{
-    Executor, PgConnection,
-    postgres::{PgArguments, PgRow},
+    AssertSqlSafe, Executor, PgConnection, Row as _, ValueRef as _,
+    error::BoxDynError,
+    postgres::{PgArguments, PgRow, PgValueRef},
 };
 use std::{borrow::Cow, future::Future, time::Duration};
 use tokio::time::timeout;
@@ -44,7 +45,24 @@ pub(crate) async fn fetch(
     raw.fetch_all(sqlx::query_with(statement.text(Engine::Postgres), arguments)).await
 }
 
-/// Runs a text without parameters, without preparing it.
-pub(crate) async fn simple(raw: &mut PgConnection, text: &'static str) -> Result<(), sqlx::Error> {
-    raw.execute(text).await.map(drop)
+/// Runs a text without parameters, without preparing it. It may have several statements, and must not have values of a
+/// client.
+pub(crate) async fn simple(raw: &mut PgConnection, text: impl Into<Cow<'static, str>>) -> Result<(), sqlx::Error> {
+    raw.execute(AssertSqlSafe(text.into())).await.map(drop)
+}
+
+/// Runs a text as [`simple`] does, and returns the values of its first row as texts; nothing without a row.
+pub(crate) async fn one_row(
+    raw: &mut PgConnection,
+    text: impl Into<Cow<'static, str>>,
+) -> Result<Vec<Option<String>>, sqlx::Error> {
+    let row = raw.fetch_optional(AssertSqlSafe(text.into())).await?;
+    let text =
+        |row: &PgRow, index| row.try_get_raw(index).and_then(|value| text_of(value).map_err(sqlx::Error::Decode));
+    row.map_or_else(|| Ok(vec![]), |row| (0..row.len()).map(|index| text(&row, index)).collect())
+}
+
+/// The text of a value. Without preparation, the server sends every value as text.
+fn text_of(value: PgValueRef<'_>) -> Result<Option<String>, BoxDynError> {
+    if value.is_null() { Ok(None) } else { Ok(Some(value.as_str()?.to_owned())) }
 }

@@ -23,8 +23,34 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The address is not a valid Redis address. It is not shown, because it may contain a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a redis address: expected redis://[user:password@]host[:port][/database] or rediss:// for tls")]
-pub struct InvalidAddress;
+#[error(
+    "{0}; expected redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix:///path for a socket"
+)]
+pub struct InvalidAddress(&'static str);
+
+/// Reads an address. The library ignores parameters that it does not know.
+fn client(url: &str) -> Result<Client, InvalidAddress> {
+    let (scheme, rest) = url.split_once("://").ok_or(InvalidAddress("it is not a URL"))?;
+    if scheme == "rediss" && rest.contains('#') && !rest.ends_with("#insecure") {
+        return Err(InvalidAddress("special characters in the password have to be percent-encoded"));
+    }
+    let names: &[&str] = match scheme {
+        "redis" | "rediss" | "valkey" | "valkeys" => &["protocol"],
+        "unix" | "redis+unix" | "valkey+unix" => &["protocol", "db", "user", "pass"],
+        _ => return Err(InvalidAddress("it does not start with redis://")),
+    };
+    let query = rest.split_once('?').map_or("", |(_, query)| query.trim_end_matches("#insecure"));
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !names.contains(&name) {
+            return Err(InvalidAddress("it has an unknown parameter after the question mark"));
+        }
+        if name == "protocol" && !["2", "3", "resp2", "resp3"].contains(&value) {
+            return Err(InvalidAddress("the parameter protocol must be resp2 or resp3"));
+        }
+    }
+    Client::open(url).map_err(|_| InvalidAddress("its host, port or database is not valid"))
+}
 
 /// Counts in Redis (5 or later), by its clock.
 ///
@@ -46,7 +72,7 @@ impl RedisLimits {
     /// # Errors
     /// [`InvalidAddress`] if the address is not a Redis address.
     pub fn connect(url: &str, prefix: impl Into<String>) -> Result<Self, InvalidAddress> {
-        let client = Client::open(url).map_err(|_| InvalidAddress)?;
+        let client = client(url)?;
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(RETRIES)
             .set_min_delay(SHORTEST_DELAY)
@@ -54,8 +80,17 @@ impl RedisLimits {
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
         let address = client.get_connection_info().addr().to_string();
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress)?;
+        let connection =
+            ConnectionManager::new_lazy_with_config(client, config).map_err(|_| InvalidAddress("it cannot be used"))?;
         Ok(Self { connection, script: Script::new(include_str!("change.lua")), prefix: prefix.into(), address })
+    }
+
+    /// Checks an address. Connects to nothing.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] if it is not a Redis address.
+    pub fn check_address(url: &str) -> Result<(), InvalidAddress> {
+        client(url).map(drop)
     }
 
     /// Host and port of the server, without the user and the password.

@@ -53,6 +53,8 @@ pub struct Config {
     pub traces: Option<Traces>,
     /// The store of the data.
     pub store: StoreChoice,
+    /// The address of the same PostgreSQL database without a pooler. Migrations use it.
+    pub database_direct_url: Option<Secret>,
     /// The most connections to a store server.
     pub store_connections: u32,
     /// How long the start waits for a store server that does not answer.
@@ -173,15 +175,13 @@ impl Config {
                 one_of(text, [("human", LogFormat::Human), ("json", LogFormat::Json)])
             }),
             store: source.store(),
+            database_direct_url: source.direct_postgres(),
             store_connections: source
                 .required("SKEP_STORE_CONNECTIONS", |text| text.parse().ok().filter(|n| (2..=1_000).contains(n))),
             start_timeout: source.required("SKEP_START_TIMEOUT", |text| seconds(text, 1, 3_600)),
             sqlite_full_sync: source
                 .required("SKEP_SQLITE_SYNCHRONOUS", |text| one_of(text, [("full", true), ("normal", false)])),
-            redis_url: source.optional("REDIS_URL", |text| {
-                let address = text.strip_prefix("redis://").or_else(|| text.strip_prefix("rediss://"))?;
-                (!address.is_empty()).then(|| Secret(text.to_owned()))
-            }),
+            redis_url: source.redis(),
             data_dir: source.required("SKEP_DATA_DIR", |text| Some(PathBuf::from(text))),
             secret_file: source.optional("SKEP_SECRET_FILE", |text| Some(PathBuf::from(text))),
             previous_secret_file: source.optional("SKEP_PREVIOUS_SECRET_FILE", |text| Some(PathBuf::from(text))),

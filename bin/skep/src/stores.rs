@@ -23,12 +23,12 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct OpenStore {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) name: &'static str,
-    adapter: Adapter,
+    pub(crate) adapter: Adapter,
 }
 
 /// The adapter behind the store. `Given` was opened by the program that embeds us.
 #[derive(Clone)]
-enum Adapter {
+pub(crate) enum Adapter {
     Given,
     Sqlite(Arc<SqliteDatabase>),
     Postgres(Arc<PostgresDatabase>),
@@ -53,6 +53,7 @@ impl OpenStore {
             }
             StoreChoice::Postgres(url) => {
                 let mut options = PostgresOptions::new(url.0.as_str());
+                options.direct_url = config.database_direct_url.as_ref().map(|url| url.0.clone());
                 options.max_connections = config.store_connections;
                 let database = Arc::new(PostgresDatabase::connect(&options)?);
                 Ok(Self {

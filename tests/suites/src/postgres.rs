@@ -1,5 +1,5 @@
 //! PostgreSQL: a separate database for every trial, copied from a migrated one, behind a proxy that can break the
-//! connection.
+//! connection. With `SKEP_TEST_POSTGRES_POOLER`, the address of a pooler in front of the server, the stores use that.
 
 use crate::{Spares, clock, hosted, is_left_behind, proxy::Proxy, unique, wire::Wire};
 use async_trait::async_trait;
@@ -17,6 +17,8 @@ const DATABASES: &str = "skep_suite";
 /// Stores on the server at this address, whose user may create databases.
 pub struct Postgres {
     server: Url,
+    /// Where the stores connect to: a pooler, or the server.
+    entrance: Url,
     template: OnceCell<String>,
     spares: Arc<Spares>,
 }
@@ -25,7 +27,17 @@ impl Postgres {
     /// # Errors
     /// If the address is not a URL.
     pub fn new(address: &str) -> Result<Self, Failure> {
-        Ok(Self { server: Url::parse(address)?, template: OnceCell::new(), spares: Arc::default() })
+        let server = Url::parse(address)?;
+        let pooler = std::env::var("SKEP_TEST_POSTGRES_POOLER").ok();
+        let entrance = pooler.map_or_else(|| Ok(server.clone()), |pooler| Url::parse(&pooler))?;
+        Ok(Self { server, entrance, template: OnceCell::new(), spares: Arc::default() })
+    }
+
+    /// The address of a database for its stores.
+    fn entrance(&self, database: &str) -> Url {
+        let mut address = self.entrance.clone();
+        address.set_path(database);
+        address
     }
 
     fn address(&self, database: &str) -> Url {
@@ -56,7 +68,8 @@ impl Postgres {
             self.sweep().await?;
             let name = unique(DATABASES);
             self.run_on_server(format!("CREATE DATABASE {name}")).await?;
-            connect(&self.address(&name))?.up().await?;
+            // Not through a pooler, whose connections would keep it from being copied.
+            connect(&self.address(&name), &self.address(&name))?.up().await?;
             Ok::<_, Failure>(name)
         });
         made.await.map(String::as_str)
@@ -95,8 +108,9 @@ impl Postgres {
         let template = self.template().await?;
         self.run_on_server(format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
         let address = self.address(&name);
+        let store = connect(&self.entrance(&name), &address)?;
         self.spares.put(name);
-        Ok((connect(&address)?, address.to_string()))
+        Ok((store, address.to_string()))
     }
 }
 
@@ -105,15 +119,20 @@ impl Postgres {
 /// # Errors
 /// If the address is not a URL.
 pub fn open_postgres(address: &str) -> Result<Arc<dyn Store>, Failure> {
-    connect(&Url::parse(address)?)
+    let address = Url::parse(address)?;
+    connect(&address, &address)
 }
 
-fn connect(address: &Url) -> Result<Arc<dyn Store>, Failure> {
-    Ok(Arc::new(store(address)?))
+fn connect(address: &Url, direct: &Url) -> Result<Arc<dyn Store>, Failure> {
+    Ok(Arc::new(store(address, direct)?))
 }
 
-fn store(address: &Url) -> Result<SqlStore, Failure> {
-    let database = PostgresDatabase::connect(&PostgresOptions::new(address.as_str()))?;
+/// The store at an address, whose migrations use the direct address if it is another one.
+fn store(address: &Url, direct: &Url) -> Result<SqlStore, Failure> {
+    let mut options = PostgresOptions::new(address.as_str());
+    // The proxy of a trial is no pooler.
+    options.direct_url = std::env::var_os("SKEP_TEST_POSTGRES_POOLER").map(|_| direct.to_string());
+    let database = PostgresDatabase::connect(&options)?;
     Ok(SqlStore::new(Arc::new(database), clock()))
 }
 
@@ -142,13 +161,15 @@ impl Harness for Postgres {
             }
         };
         let server =
-            format!("{}:{}", self.server.host_str().unwrap_or("127.0.0.1"), self.server.port().unwrap_or(5432));
+            format!("{}:{}", self.entrance.host_str().unwrap_or("127.0.0.1"), self.entrance.port().unwrap_or(5432));
         let proxy = Proxy::start(server, Wire::Postgres, None).await?;
-        let mut through = self.address(&name);
+        let mut through = self.entrance(&name);
         through.set_ip_host(proxy.address().ip()).map_err(|()| Failure::new("no host"))?;
         through.set_port(Some(proxy.address().port())).map_err(|()| Failure::new("no port"))?;
-        let admin = Self { server: self.server.clone(), template: OnceCell::new(), spares: self.spares.clone() };
-        Ok(Box::new(PostgresInstance { store: connect(&through)?, admin, name, proxy, reusable }))
+        let store = connect(&through, &self.address(&name))?;
+        let (server, entrance) = (self.server.clone(), self.entrance.clone());
+        let admin = Self { server, entrance, template: OnceCell::new(), spares: self.spares.clone() };
+        Ok(Box::new(PostgresInstance { store, admin, name, proxy, reusable }))
     }
 }
 
@@ -190,7 +211,7 @@ impl Instance for PostgresInstance {
     }
 
     async fn second(&self) -> Result<Arc<dyn Store>, Failure> {
-        connect(&self.admin.address(&self.name))
+        connect(&self.admin.entrance(&self.name), &self.admin.address(&self.name))
     }
 
     fn faults(&self) -> &dyn Faults {
@@ -198,7 +219,8 @@ impl Instance for PostgresInstance {
     }
 
     async fn hosted(&self, steps: usize) -> Result<Arc<dyn Store>, Failure> {
-        Ok(Arc::new(store(&self.admin.address(&self.name))?.with_sets(&[hosted::sql(steps)])?))
+        let (address, direct) = (self.admin.entrance(&self.name), self.admin.address(&self.name));
+        Ok(Arc::new(store(&address, &direct)?.with_sets(&[hosted::sql(steps)])?))
     }
 
     async fn destroy(self: Box<Self>) {

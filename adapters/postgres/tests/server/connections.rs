@@ -381,3 +381,46 @@ async fn dropping_the_database_closes_its_connections() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn read_only_server_is_left_by_every_connection() {
+    with_database(async |test| {
+        let database = test.with_items().await;
+        test.read_only(true).await;
+        let mut both = [begin(&database).await, begin(&database).await];
+        for tx in &mut both {
+            tx.query(count_items(), vec![]).await.unwrap();
+        }
+        for tx in both {
+            tx.commit().await.unwrap();
+        }
+        assert_eq!(database.pool_stats().idle, 2);
+        test.read_only(false).await;
+        let error = one_unit(&database, 1).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert_eq!(database.pool_stats().idle, 0, "the other connection leads to the same server");
+        one_unit(&database, 1).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn first_host_that_accepts_changes_is_used() {
+    with_database(async |test| {
+        test.with_items().await;
+        let (user, rest) = test.url.rsplit_once('@').unwrap();
+        let several = |query: &str| format!("{user}@127.0.0.1:1,{rest}{query}");
+        one_unit(&PostgresDatabase::connect(&patient(&several(""))).unwrap(), 1).await.unwrap();
+
+        test.read_only(true).await;
+        let mut options = patient(&several(""));
+        options.acquire_timeout = Duration::from_secs(1);
+        let error = one_unit(&PostgresDatabase::connect(&options).unwrap(), 2).await.unwrap_err();
+        let StoreError::Unavailable(why) = &error else { panic!("{error:?}") };
+        let why = why.to_string();
+        assert!(why.contains("is read-only") && why.contains("127.0.0.1:1: "), "{why}");
+        let primary = PostgresDatabase::connect(&patient(&several("?target_session_attrs=primary"))).unwrap();
+        assert_eq!(number(primary.read(count_items(), vec![]).await.unwrap()), 1, "it is no standby");
+    })
+    .await;
+}

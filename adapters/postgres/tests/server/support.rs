@@ -102,6 +102,11 @@ impl TestDatabase {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *other).await.unwrap();
     }
 
+    /// Makes sessions that start later refuse changes, as those of a standby do, or accept them again.
+    pub(crate) async fn read_only(&self, is: bool) {
+        self.run(&format!("ALTER DATABASE {} SET default_transaction_read_only = {is}", self.name)).await;
+    }
+
     /// Reads a number on the other connection.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.other.lock().await.fetch_one(AssertSqlSafe(sql.to_owned())).await.unwrap().get(0)

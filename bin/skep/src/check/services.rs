@@ -6,11 +6,12 @@ use crate::{
     config::{Config, StoreChoice},
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
-    stores::{self, OpenStore},
+    stores::{self, Adapter, OpenStore},
 };
 use skep_application::operations::{Defect, InstanceKeys};
 use skep_crypto::{InstanceSecrets, KeyRing, KeyRingError};
 use skep_local::system_runtime;
+use skep_postgres::Pooling;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -42,7 +43,7 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         Err(error) => return vec![away(config, &error)],
     };
     let mut findings = vec![match store.store.check().await {
-        Ok(()) => Finding::ok(NAME, format!("{name} answers")),
+        Ok(()) => Finding::ok(NAME, format!("{name} answers{}", pooler(&store))),
         Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
@@ -67,12 +68,25 @@ fn defect_of(name: &'static str, defect: Defect, level: Level) -> Finding {
     Finding { name, level, text: defect.text, remedy: Some(defect.remedy) }
 }
 
+/// What is between us and PostgreSQL.
+fn pooler(store: &OpenStore) -> &'static str {
+    let Adapter::Postgres(database) = &store.adapter else { return "" };
+    match database.pooling() {
+        None | Some(Pooling::None) => "",
+        Some(Pooling::Sessions) => " through a connection pooler in session mode",
+        Some(Pooling::Transactions) => {
+            " through a connection pooler in transaction mode, which keeps prepared statements"
+        }
+    }
+}
+
 fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
     let name = config.store.name();
     let remedy = match config.store {
         StoreChoice::Sqlite => "check that the file is complete and belongs to the user that runs skep",
         StoreChoice::Postgres(_) => {
-            "check that the server runs, and host, port, user, password and database in DATABASE_URL"
+            "check that the server runs, and host, port, user, password and database in DATABASE_URL; for a pooler see \
+             docs/guides/postgresql.md"
         }
         StoreChoice::Mongodb(_) => "check that the server runs and is a replica set, and the address in MONGODB_URI",
     };

@@ -9,6 +9,7 @@ use super::{
     values::{Secret, StoreChoice},
 };
 use skep_postgres::PostgresOptions;
+use skep_redis::RedisLimits;
 use std::ffi::OsString;
 
 pub(super) struct Source {
@@ -83,22 +84,44 @@ impl Source {
         value
     }
 
+    /// The address of a PostgreSQL server.
+    fn postgres(&mut self, name: &'static str) -> Option<Secret> {
+        let url = self.optional(name, address(&["postgres://", "postgresql://"]))?;
+        match PostgresOptions::new(url.0.as_str()).check_address() {
+            Ok(()) => Some(url),
+            Err(invalid) => {
+                self.fault(name, invalid.to_string());
+                None
+            }
+        }
+    }
+
+    /// The address of the PostgreSQL server without a pooler.
+    pub(super) fn direct_postgres(&mut self) -> Option<Secret> {
+        const NAME: &str = "SKEP_DATABASE_DIRECT_URL";
+        if self.values.contains_key(NAME) && !self.values.contains_key("DATABASE_URL") {
+            self.fault(NAME, "is set, but DATABASE_URL is not, which says where the data is");
+            return None;
+        }
+        self.postgres(NAME)
+    }
+
+    /// The address of the Redis server.
+    pub(super) fn redis(&mut self) -> Option<Secret> {
+        const NAME: &str = "REDIS_URL";
+        let url = self.optional(NAME, address(&["redis://", "rediss://", "unix://", "redis+unix://"]))?;
+        match RedisLimits::check_address(&url.0) {
+            Ok(()) => Some(url),
+            Err(invalid) => {
+                self.fault(NAME, invalid.to_string());
+                None
+            }
+        }
+    }
+
     /// The store that `SKEP_STORE` names, or else the one with an address.
     pub(super) fn store(&mut self) -> StoreChoice {
-        let address = |schemes: &'static [&'static str]| {
-            move |text: &str| {
-                let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme))?;
-                (!rest.is_empty() && !rest.contains(char::is_whitespace)).then(|| Secret(text.to_owned()))
-            }
-        };
-        let postgres = self.optional("DATABASE_URL", address(&["postgres://", "postgresql://"]));
-        let postgres = postgres.filter(|url| match PostgresOptions::new(url.0.as_str()).check_address() {
-            Ok(()) => true,
-            Err(invalid) => {
-                self.fault("DATABASE_URL", invalid.to_string());
-                false
-            }
-        });
+        let postgres = self.postgres("DATABASE_URL");
         let mongodb = self.optional("MONGODB_URI", address(&["mongodb://", "mongodb+srv://"]));
         let named = self
             .optional("SKEP_STORE", |text| ["sqlite", "postgres", "mongodb"].into_iter().find(|name| *name == text));
@@ -134,6 +157,14 @@ impl Source {
 
     pub(super) fn finish(self) -> Result<(), ConfigError> {
         if self.faults.is_empty() { Ok(()) } else { Err(ConfigError { faults: self.faults }) }
+    }
+}
+
+/// Accepts an address with one of these schemes.
+fn address(schemes: &'static [&'static str]) -> impl Fn(&str) -> Option<Secret> {
+    move |text| {
+        let rest = schemes.iter().find_map(|scheme| text.strip_prefix(scheme))?;
+        (!rest.is_empty() && !rest.contains(char::is_whitespace)).then(|| Secret(text.to_owned()))
     }
 }
 

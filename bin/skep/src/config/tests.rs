@@ -269,7 +269,7 @@ fn every_default_and_every_example_can_be_read() {
     for setting in SETTINGS.iter().filter(|setting| setting.name != "SKEP_CONFIG") {
         assert!(!setting.doc.is_empty() && !setting.form.is_empty(), "{}", setting.name);
         let mut variables = vec![(setting.name, setting.example), ("PUBLIC_URL", "https://api.example.com")];
-        if setting.name == "SKEP_STORE" {
+        if ["SKEP_STORE", "SKEP_DATABASE_DIRECT_URL"].contains(&setting.name) {
             variables.push(("DATABASE_URL", "postgres://u@h/d"));
         }
         read(&variables).unwrap_or_else(|error| panic!("{error}"));

@@ -28,10 +28,10 @@ Settings that depend on each other:
 - **`HOST`**: any address except the loopback needs `PUBLIC_URL`. `SKEP_DOCS=off` removes the page `/api-docs`.
 - **`PUBLIC_URL`**: name the proxy in front in `SKEP_TRUSTED_PROXIES`. Otherwise all clients count as one address and share its limits. A start without it logs a warning.
 - **`/metrics`** needs `SKEP_METRICS_TOKEN`, or an address of its own in `SKEP_METRICS_ADDRESS`, as soon as `HOST` is not the loopback or `PUBLIC_URL` or `SKEP_TRUSTED_PROXIES` is set. A proxy on this machine forwards the requests of others from the loopback.
-- **The store**: the setting with an address selects it. If `DATABASE_URL` and `MONGODB_URI` are both set, `SKEP_STORE` must select one. SQLite needs no address. A start waits for a store that does not answer; `SKEP_START_TIMEOUT` limits that.
+- **The store**: the setting with an address selects it. If `DATABASE_URL` and `MONGODB_URI` are both set, `SKEP_STORE` must select one. SQLite needs no address. A pooler in transaction mode needs `SKEP_DATABASE_DIRECT_URL` too ([guides/postgresql.md](guides/postgresql.md)). A start waits for a store that does not answer; `SKEP_START_TIMEOUT` limits that.
 - **Several instances** on one store need the same secret: set `SKEP_SECRET_FILE` to the same file. Another secret is refused, because it cannot open the keys in the store.
 - **A new secret** replaces the old one without a pause. Start every instance with the new file in `SKEP_SECRET_FILE` and the old one in `SKEP_PREVIOUS_SECRET_FILE`. When all have both, run `skep keys reseal`. Then remove `SKEP_PREVIOUS_SECRET_FILE`.
-- **Secrets** are `DATABASE_URL`, `MONGODB_URI`, `REDIS_URL` and `SKEP_METRICS_TOKEN`. No message shows them. Only the owner should be able to read a `skep.toml` with a secret: `chmod 600 skep.toml`.
+- **Secrets** are `DATABASE_URL`, `SKEP_DATABASE_DIRECT_URL`, `MONGODB_URI`, `REDIS_URL` and `SKEP_METRICS_TOKEN`. No message shows them. Only the owner should be able to read a `skep.toml` with a secret: `chmod 600 skep.toml`.
 
 ## Every setting
 ";

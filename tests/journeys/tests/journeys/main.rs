@@ -3,6 +3,7 @@
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
 //! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` they fail.
 
+mod addresses;
 mod authorization;
 mod bad_input;
 mod check;
@@ -14,6 +15,7 @@ mod observability;
 mod openapi;
 mod operator;
 mod output;
+mod pooler;
 mod readme;
 mod restart;
 mod scene;
@@ -25,7 +27,7 @@ mod store_away;
 mod tokens;
 
 use libtest_mimic::{Arguments, Trial};
-use skep_journeys::Store;
+use skep_journeys::{Pooler, Store};
 use std::{env, process::ExitCode};
 
 /// A test of the binary that runs on every store.
@@ -47,6 +49,8 @@ pub(crate) enum Needs {
     Server,
     /// PostgreSQL only.
     Postgres,
+    /// PostgreSQL only, and PgBouncer.
+    Pooler,
     /// MongoDB only.
     Mongodb,
     /// Any store, and Redis.
@@ -72,7 +76,7 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime | Needs::OwnRedis => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
-            Needs::Postgres => store == "postgres",
+            Needs::Postgres | Needs::Pooler => store == "postgres",
             Needs::Mongodb => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
@@ -97,6 +101,8 @@ fn journeys() -> Vec<Journey> {
         check::JOURNEYS,
         cluster::JOURNEYS,
         output::JOURNEYS,
+        pooler::JOURNEYS,
+        addresses::JOURNEYS,
         shutdown::JOURNEYS,
         instances::JOURNEYS,
         store_away::JOURNEYS,
@@ -115,6 +121,14 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
         return Trial::test(full, || Err(reason.into())).with_kind(reason).with_ignored_flag(true);
     }
     let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
+    if journey.needs == Needs::Pooler
+        && let Err(variable) = Pooler::program()
+    {
+        let reason = format!("{variable} is not set, see scripts/services");
+        let is_required = required.iter().any(|name| name == "pgbouncer");
+        let trial = Trial::test(full, || Err("no PgBouncer".into()));
+        return if is_required { trial } else { trial.with_kind(reason).with_ignored_flag(true) };
+    }
     let missing = |what: &str, variable: &str| {
         let reason = format!("{variable} is not set");
         let text = reason.clone();

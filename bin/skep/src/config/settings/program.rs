@@ -93,7 +93,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("The store of the data. The default is the store with an address, or sqlite without any."),
     Setting::secret("DATABASE_URL", "store.database_url")
         .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
-        .doc("The address of the PostgreSQL server. SQLite needs no address: its file is in SKEP_DATA_DIR."),
+        .doc("The address of the PostgreSQL server, in the form that libpq reads (`docs/guides/postgresql.md`). SQLite needs no address: its file is in SKEP_DATA_DIR."),
+    Setting::secret("SKEP_DATABASE_DIRECT_URL", "store.database_direct_url")
+        .form("postgres://user:password@host:port/database", "postgres://owner:secret@db.internal:5432/skep")
+        .doc("The address of the same database without a connection pooler. Migrations use it. A pooler in transaction mode needs it."),
     Setting::secret("MONGODB_URI", "store.mongodb_uri")
         .form(
             "mongodb://user:password@host:port/database?replicaSet=name, or mongodb+srv://",
@@ -113,8 +116,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form("full or normal", "full")
         .doc("With `full`, an acknowledged write survives a power cut. With `normal`, it survives a crash of the program."),
     Setting::secret("REDIS_URL", "redis.url")
-        .form("redis://user:password@host:port, or rediss:// for TLS", "redis://:secret@cache.internal:6379")
-        .doc("The Redis server that shares rate limits between instances. While it does not answer, each instance counts by itself."),
+        .form("redis://user:password@host:port, rediss:// for TLS, or unix:///path for a socket", "redis://:secret@cache.internal:6379")
+        .doc("The Redis server that shares rate limits between instances. While it does not answer, each instance counts by itself. `?protocol=resp3` selects the newer protocol. A socket has its password in `?pass=`."),
     Setting::new("SKEP_DATA_DIR", "data.dir", Shape::Text)
         .default("./skep-data")
         .form("a folder", "/var/lib/skep")

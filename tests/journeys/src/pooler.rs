@@ -1,0 +1,140 @@
+//! PgBouncer between a server and PostgreSQL.
+
+use crate::{Deployment, wait_for};
+use std::{
+    env,
+    fs::{self, File},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A PgBouncer in front of the server of a deployment. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Pooler {
+    child: Child,
+    program: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    /// The address without it.
+    direct: String,
+}
+
+impl Pooler {
+    /// The program, if `SKEP_TEST_PGBOUNCER` names it.
+    ///
+    /// # Errors
+    /// The name of the variable, which is not set.
+    pub fn program() -> Result<PathBuf, &'static str> {
+        const NAME: &str = "SKEP_TEST_PGBOUNCER";
+        env::var_os(NAME).map(PathBuf::from).ok_or(NAME)
+    }
+
+    /// Starts PgBouncer with these lines in its settings. Servers that start later connect through it.
+    ///
+    /// # Panics
+    /// If it cannot be started, or the store is not PostgreSQL.
+    #[must_use]
+    pub fn in_front_of(deployment: &mut Deployment, settings: &[&str]) -> Self {
+        let direct = deployment.settings().find(|(name, _)| name == "DATABASE_URL").expect("PostgreSQL").1;
+        let folder = deployment.path("pooler");
+        fs::create_dir_all(&folder).expect("a folder");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let (credentials, rest) = rest_of(&direct).split_once('@').expect("a user");
+        let (user, password) = credentials.split_once(':').expect("a password");
+        let (host, port_of_server) = rest.split_once('/').expect("a database").0.split_once(':').expect("a port");
+        let users = folder.join("users");
+        fs::write(&users, format!("\"{user}\" \"{password}\"\n")).expect("a file");
+        let file = format!(
+            "[databases]\n* = host={host} port={port_of_server}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = \
+             {port}\nunix_socket_dir = {}\nauth_type = scram-sha-256\nauth_file = {}\nquery_wait_timeout = 20\n{}\n",
+            folder.display(),
+            users.display(),
+            settings.join("\n")
+        );
+        fs::write(folder.join("settings"), file).expect("a file");
+        let program = Self::program().expect("PgBouncer");
+        let pooler = Self { child: run(&program, &folder), program, folder, port, direct };
+        pooler.wait();
+        deployment.set("DATABASE_URL", pooler.address());
+        pooler
+    }
+
+    /// The address of the database through PgBouncer.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address_at(&format!("127.0.0.1:{}", self.port), "")
+    }
+
+    /// The address through the Unix socket of PgBouncer.
+    #[must_use]
+    pub fn socket_address(&self) -> String {
+        self.address_at("", &format!("?host={}&port={}", self.folder.display(), self.port))
+    }
+
+    /// The address of the database without PgBouncer.
+    #[must_use]
+    pub fn direct_address(&self) -> String {
+        self.direct.clone()
+    }
+
+    fn address_at(&self, host: &str, query: &str) -> String {
+        let (credentials, rest) = rest_of(&self.direct).split_once('@').expect("a user");
+        let (_, database) = rest.split_once('/').expect("a database");
+        format!("postgres://{credentials}@{host}/{database}{query}")
+    }
+
+    /// Kills PgBouncer and starts it again at the same address.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        self.kill();
+        self.child = run(&self.program, &self.folder);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        wait_for("PgBouncer", || TcpStream::connect(("127.0.0.1", self.port)).ok());
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn rest_of(address: &str) -> &str {
+    address.split_once("://").map_or(address, |(_, rest)| rest)
+}
+
+fn run(program: &Path, folder: &Path) -> Child {
+    let log = File::create(folder.join("log")).expect("a file");
+    let mut command = Command::new(program);
+    // It refuses to run as root. The files are read, and the socket is made, by the account that it then uses.
+    if id(&["-u"]) == "0" {
+        let account = id(&["-un", "65534"]);
+        let own = Command::new("chown").args(["-R", &account]).arg(folder).status().expect("chown");
+        assert!(own.success(), "the folder is given away");
+        let parent = folder.parent().expect("the folder of the deployment");
+        assert!(Command::new("chmod").arg("a+x").arg(parent).status().expect("chmod").success(), "it can be entered");
+        command.args(["-u", &account]);
+    }
+    command.arg(folder.join("settings")).stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a file")).stderr(log).spawn().expect("PgBouncer runs")
+}
+
+/// What `id` prints.
+fn id(arguments: &[&str]) -> String {
+    let output = Command::new("id").args(arguments).output().expect("id");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
