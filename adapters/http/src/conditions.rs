@@ -95,10 +95,8 @@ pub(crate) struct Conditions {
 impl Conditions {
     /// Reads the conditions. `None` if the request has none.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
-        let found = Self {
-            if_match: TagList::of(headers, &IF_MATCH),
-            if_none_match: TagList::of(headers, &IF_NONE_MATCH),
-        };
+        let found =
+            Self { if_match: TagList::of(headers, &IF_MATCH), if_none_match: TagList::of(headers, &IF_NONE_MATCH) };
         (found.if_match.is_some() || found.if_none_match.is_some()).then_some(found)
     }
 

@@ -16,10 +16,10 @@ pub use settings::SETTINGS;
 pub(crate) use values::StoreServer;
 pub use values::{LogFormat, Secret, StoreChoice, Traces};
 
+use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
-use http::HeaderName;
 use skep_http::{
     api::RequestLimits,
     edge::{BodyLimits, Cidr, ClientLimits, Origin, Timeouts},

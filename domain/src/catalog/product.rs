@@ -147,7 +147,6 @@ impl Product {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,7 +159,8 @@ mod tests {
 
     /// All amounts, and often those around the bound.
     fn amounts() -> impl Strategy<Value = i64> {
-        let around = (-3i64..=3, prop::sample::select(vec![-1, 1])).prop_map(|(by, sign)| sign * Money::MAX_AMOUNT + by);
+        let around =
+            (-3i64..=3, prop::sample::select(vec![-1, 1])).prop_map(|(by, sign)| sign * Money::MAX_AMOUNT + by);
         prop_oneof![any::<i64>(), around, -1_000i64..1_000]
     }
 

@@ -18,7 +18,8 @@ wrong. `request_id` finds the request in the log of the server.
 - **Lists** come in pages. Follow `links.next` until it is absent. A cursor works only for the caller and the query \
 that it was made for.
 - **Changes**: the `ETag` of a resource stands for its version. Send it back in `If-Match`, and a change that another \
-client has made in between is not overwritten. PUT and PATCH require the header.
+client has made in between is not overwritten. PUT and PATCH require the header. In `If-None-Match`, it makes a read \
+answer 304 while nothing has changed.
 - **Repeats** are safe with an `Idempotency-Key`: for 24 hours, a repeat with the same key gets the first answer and \
 changes nothing.
 - **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
@@ -41,8 +42,10 @@ pub(crate) fn finish(text: &str) -> Value {
         describe_limit(operation);
         describe_cost(operation);
         put_open_way_first(operation);
+        operation.entry("security").or_insert_with(|| json!([]));
     }
     tidy(&mut document);
+    parameters::describe_conditions(&mut document);
     close_requests(&mut document);
     describe_fields(&mut document);
     responses::describe(&mut document);

@@ -118,7 +118,9 @@ impl Operation {
             takes_if_match: takes(header::IF_MATCH),
             takes_if_none_match: takes(header::IF_NONE_MATCH),
             is_readable: false,
-            action: contexts::operations().find(|known| operation["operationId"] == known.id).and_then(|known| known.action),
+            action: contexts::operations()
+                .find(|known| operation["operationId"] == known.id)
+                .and_then(|known| known.action),
             callers,
             media_types: media_types.map(|(name, _)| name.clone()).collect(),
         }

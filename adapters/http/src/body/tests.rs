@@ -109,7 +109,8 @@ fn values_that_do_not_fit_are_422_with_their_place() {
 
 #[test]
 fn numbers_are_values_and_details_speak_of_json() {
-    let quantity = |number: &str| parse::<Order>(format!(r#"{{"lines":[{{"sku":"-0","quantity":{number}}}]}}"#).as_bytes());
+    let quantity =
+        |number: &str| parse::<Order>(format!(r#"{{"lines":[{{"sku":"-0","quantity":{number}}}]}}"#).as_bytes());
     for zero in ["0", "-0", " -0 "] {
         let order = quantity(zero).unwrap();
         assert_eq!((order.lines[0].quantity, order.lines[0].sku.as_str()), (0, "-0"), "{zero}");

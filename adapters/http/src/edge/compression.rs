@@ -68,7 +68,8 @@ impl Wish {
         }
         let gzip = gzip.or(any).unwrap_or(0);
         let refuses_plain = identity.or(any) == Some(0);
-        let is_of_gzip = |line: &HeaderValue| line.as_bytes().windows(TAG_END.len()).any(|end| end == TAG_END.as_bytes());
+        let is_of_gzip =
+            |line: &HeaderValue| line.as_bytes().windows(TAG_END.len()).any(|end| end == TAG_END.as_bytes());
         Self {
             gzip: gzip > 0 && identity.is_none_or(|identity| gzip >= identity),
             only: refuses_plain,
@@ -99,7 +100,9 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
         // The headers of the answer that the client has kept (RFC 9110, 15.4.5).
         let headers = response.headers_mut();
         varies_by_encoding(headers);
-        if wish.keeps_gzip && let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip) {
+        if wish.keeps_gzip
+            && let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip)
+        {
             headers.insert(ETAG, tag);
         }
         return;
@@ -406,8 +409,12 @@ mod tests {
     async fn a_client_with_the_compressed_answer_gets_its_tag_with_304() {
         for (kept, tag) in [("\"7\"", "\"7\""), ("\"7-gzip\"", "\"7-gzip\"")] {
             let wish = Wish::of(&HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(kept))]));
-            let (answer, _, body) = sent(Method::GET, wish, answer(JSON, 0).with_status(StatusCode::NOT_MODIFIED)).await;
-            assert_eq!((&answer.headers()[ETAG], &answer.headers()[VARY]), (&tag.parse().unwrap(), &ACCEPT_ENCODING.into()));
+            let (answer, _, body) =
+                sent(Method::GET, wish, answer(JSON, 0).with_status(StatusCode::NOT_MODIFIED)).await;
+            assert_eq!(
+                (&answer.headers()[ETAG], &answer.headers()[VARY]),
+                (&tag.parse().unwrap(), &ACCEPT_ENCODING.into())
+            );
             assert!(body.is_empty());
         }
     }
@@ -422,7 +429,10 @@ mod tests {
         let plain = asset.answer(&Request::default(), JSON).await.unwrap();
         let kept = |tag: &HeaderValue| Request::builder().header(IF_NONE_MATCH, tag.clone()).finish();
         let unchanged = asset.answer(&kept(&plain.headers()[ETAG]), JSON).await.unwrap();
-        assert_eq!((unchanged.status(), &unchanged.headers()[ETAG]), (StatusCode::NOT_MODIFIED, &plain.headers()[ETAG]));
+        assert_eq!(
+            (unchanged.status(), &unchanged.headers()[ETAG]),
+            (StatusCode::NOT_MODIFIED, &plain.headers()[ETAG])
+        );
         assert_eq!(&plain.headers()[VARY], "accept-encoding");
         assert_eq!(plain.into_body().into_bytes().await.unwrap().as_ptr(), asset.plain().as_ptr());
     }

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use skep_application::kernel::{Precondition, Refused};
 use skep_domain::shared::Version;
 
+/// A list of entity tags, or `*`. Lists may also have empty members, which this leaves out.
+const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)$";
+
 /// The version that a change is based on. The use case decides whether the header may be missing.
 pub(crate) type IfMatch = Sent<Precondition>;
 
@@ -26,6 +29,7 @@ impl Parameter for Precondition {
                  current, the answer is 412. PUT and PATCH require the header.",
             ),
             example: Some("\"1\"".into()),
+            pattern: Some(TAGS.to_owned()),
             ..MetaSchema::new("string")
         }
     }
@@ -43,9 +47,11 @@ pub(crate) fn if_none_match(is_read: bool) -> Value {
         "The `ETag` of versions that the change must not be based on, or `*` for any version. If the current version is \
          one of them, the answer is 412."
     };
+    // A read ignores a text that is not a list of tags. A change must not be made without its condition.
+    let schema = if is_read { json!({ "type": "string" }) } else { json!({ "type": "string", "pattern": TAGS }) };
     json!({
         "name": "If-None-Match", "in": "header", "required": false, "description": description, "example": "\"1\"",
-        "schema": { "type": "string" },
+        "schema": schema,
     })
 }
 
@@ -135,15 +141,9 @@ mod tests {
         };
         let except = |accepted, refused| Precondition::Except { accepted: Box::new(accepted), refused };
         let one = Version::FIRST;
-        assert_eq!(
-            refusing(&[(IF_NONE_MATCH, "*"), (IF_MATCH, "\"1\"")]).unwrap(),
-            except(one_of(&[1]), Refused::Any)
-        );
+        assert_eq!(refusing(&[(IF_NONE_MATCH, "*"), (IF_MATCH, "\"1\"")]).unwrap(), except(one_of(&[1]), Refused::Any));
         let lines = [(IF_NONE_MATCH, "W/\"1\""), (IF_NONE_MATCH, "\"x\", \"2\"")];
-        assert_eq!(
-            refusing(&lines).unwrap(),
-            except(Precondition::Missing, Refused::OneOf(vec![one, one.next()]))
-        );
+        assert_eq!(refusing(&lines).unwrap(), except(Precondition::Missing, Refused::OneOf(vec![one, one.next()])));
         assert_eq!(refusing(&[(IF_NONE_MATCH, "1")]).unwrap_err().status(), http::StatusCode::BAD_REQUEST);
     }
 

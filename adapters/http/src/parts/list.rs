@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 use skep_application::kernel::{LongList, Page, PageRequest, Position, Total};
 use skep_domain::shared::{Direction, PageLimit};
 
+/// The form of a cursor: base64url.
+const CURSOR: &str = "^[A-Za-z0-9_-]+$";
+
 /// The title of the one parameter that stands for all four until [`list_parameters`] replaces it.
 const TOGETHER: &str = "list";
 
@@ -102,7 +105,7 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     );
     Some([
         query("limit", "The maximum number of items on the page.", limit),
-        query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string" })),
+        query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string", "pattern": CURSOR })),
         query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
         query("count", &count, json!({ "type": "string", "enum": ["exact"] })),
     ])

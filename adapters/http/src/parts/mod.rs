@@ -22,7 +22,7 @@ mod state;
 pub(crate) use answer::{Answer, Created, Done, Shown};
 pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer};
 pub use context::Operation;
-pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas};
+pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};
 pub use cost::Cost;
 pub(crate) use etag::{IfMatch, etag, if_none_match, partial_etag};
 pub(crate) use id::Id;
