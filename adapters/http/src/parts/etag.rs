@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use skep_application::kernel::{Precondition, Refused};
 use skep_domain::shared::Version;
 
-/// A list of entity tags, or `*`. Lists may also have empty members, which this leaves out.
-const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)$";
+/// A list of entity tags, which may be empty, or `*`. Lists may also have empty members, which this leaves out.
+const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)?$";
 
 /// The version that a change is based on. The use case decides whether the header may be missing.
 pub(crate) type IfMatch = Sent<Precondition>;
