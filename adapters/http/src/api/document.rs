@@ -7,6 +7,7 @@ mod responses;
 use super::contexts;
 use crate::parts::{Operation, OperationsByPath};
 use serde_json::{Map, Value, json};
+use skep_application::Policies;
 
 /// The rules that hold for every operation.
 const DESCRIPTION: &str = "\
@@ -25,8 +26,8 @@ changes nothing.
 - **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
 `RateLimit` headers report the limits and the units that are left. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
-/// Corrects and completes the document that poem-openapi made.
-pub(crate) fn finish(text: &str) -> Value {
+/// Corrects and completes the document that poem-openapi made. The rules are those of a deployment with these policies.
+pub(crate) fn finish(text: &str, policies: &Policies) -> Value {
     let mut document: Value = serde_json::from_str(text).expect("poem-openapi writes json");
     document["openapi"] = json!("3.0.3");
     document["info"]["description"] = json!(DESCRIPTION);
@@ -49,7 +50,7 @@ pub(crate) fn finish(text: &str) -> Value {
     close_requests(&mut document);
     describe_fields(&mut document);
     responses::describe(&mut document);
-    contexts::complete(&mut document["components"]["schemas"]);
+    contexts::complete(&mut document["components"]["schemas"], policies);
     examples::add(&mut document);
     document
 }

@@ -2,6 +2,7 @@
 
 use crate::parts::{EXAMPLE_TIME, Schemas, block, example_money, line};
 use serde_json::json;
+use skep_application::Policies;
 use skep_domain::catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Sku, Slug};
 
 /// Adds the rules of the fields that requests have.
@@ -18,7 +19,7 @@ fn limit(schemas: &mut Schemas<'_>) {
     schemas.limit(&["SetStockRequest"], "on_hand", &pieces);
 }
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
+pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     limit(schemas);
     let id = "019a9d3c-5a00-7000-8000-000000000001";
     let (path, stock) = (format!("/api/v1/products/{id}"), format!("/api/v1/products/{id}/stock"));

@@ -2,6 +2,7 @@
 
 use crate::parts::{EXAMPLE_TIME, Schemas, any_text, line};
 use serde_json::json;
+use skep_application::Policies;
 use skep_domain::{
     access::Role,
     identity::{DISPLAY_NAME_MAX, PasswordPolicy},
@@ -16,12 +17,12 @@ const EMAIL: &str = concat!(
     r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+$",
 );
 
-/// Adds the rules of the fields that requests have. The minimum of a password is the one by default.
-fn limit(schemas: &mut Schemas<'_>) {
+/// Adds the rules of the fields that requests have.
+fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     let accounts = ["RegisterRequest", "SetUpRequest"];
     schemas.limit(&accounts, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": EMAIL }));
     schemas.limit(&accounts, "password", &any_text());
-    let (min, max) = (PasswordPolicy::DEFAULT_MIN_CHARS, PasswordPolicy::MAX_CHARS);
+    let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
     schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
     schemas.limit(&accounts, "display_name", &line(DISPLAY_NAME_MAX));
     schemas.limit(&["SetUpRequest"], "token", &any_text());
@@ -29,8 +30,8 @@ fn limit(schemas: &mut Schemas<'_>) {
     schemas.limit(&["LogInRequest"], "password", &any_text());
 }
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
-    limit(schemas);
+pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
+    limit(schemas, policies.passwords);
     schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     let (email, password) = ("ada@example.com", "bees build hexagons");

@@ -2,11 +2,14 @@
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;
-use skep_application::ordering::OrderPolicy;
-use skep_domain::{catalog::MAX_QUANTITY, ordering::OrderStatus};
+use skep_application::Policies;
+use skep_domain::{
+    catalog::MAX_QUANTITY,
+    ordering::{MAX_LINES, OrderStatus},
+};
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
-    let lines = json!({ "minItems": 1, "maxItems": OrderPolicy::default().max_lines });
+pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
+    let lines = json!({ "minItems": 1, "maxItems": policies.orders.max_lines.min(MAX_LINES) });
     schemas.limit(&["PlaceOrderRequest"], "lines", &lines);
     schemas.limit(&["OrderLineRequest"], "quantity", &json!({ "minimum": 1, "maximum": MAX_QUANTITY }));
     schemas.values("Order", "status", OrderStatus::ALL.iter().map(|status| status.name()));

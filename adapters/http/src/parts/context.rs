@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 use serde_json::{Value, json};
-use skep_application::kernel::Refusal;
+use skep_application::{Policies, kernel::Refusal};
 use skep_domain::shared::Action;
 use std::collections::HashMap;
 
@@ -25,15 +25,15 @@ pub(crate) struct Context {
     pub(crate) add_routes: fn(&mut Routes),
     /// The declarations of the operations, one for each.
     pub(crate) operations: &'static [Operation],
-    /// Adds examples and closed sets of values to the schemas of the context.
-    pub(crate) complete: fn(&mut Schemas<'_>),
+    /// Adds examples, rules and closed sets of values to the schemas of the context. Some rules follow from policies.
+    pub(crate) complete: fn(&mut Schemas<'_>, &Policies),
 }
 
 impl Context {
     /// The context whose endpoints `E` has.
     pub(crate) const fn new<E: OpenApi + Default>(
         operations: &'static [Operation],
-        complete: fn(&mut Schemas<'_>),
+        complete: fn(&mut Schemas<'_>, &Policies),
     ) -> Self {
         Self {
             meta: E::meta,
