@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import uuid
 
 import schemathesis
 
@@ -14,8 +15,11 @@ KNOWN = {
 }
 UUID = re.compile("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
 
+# A valid `Idempotency-Key`.
+KEY = re.compile(r"^(?=.{1,255}\Z)[!-~]([ -~]*[!-~])?\Z")
+
 # The codes of refusals that depend on what is stored, and not on the form of the request.
-STORED = {"idempotency_key_reused", "unknown_product", "unknown_category", "insufficient_stock"}
+STORED = {"unknown_product", "unknown_category", "insufficient_stock"}
 # A schema cannot list the passwords that are easy to guess.
 PASSWORDS = {"too_common", "contains_email"}
 
@@ -26,12 +30,21 @@ def is_id(value):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Uses ids that exist in place of others, so that more than 404 is tested. Valid requests stay valid."""
-    if case.meta is None or not case.meta.generation.mode.is_positive:
+    """Uses ids that exist in place of others, so that more than 404 is tested. Valid requests stay valid, and invalid
+    ones stay invalid."""
+    if case.meta is None:
         return
+    # A key of an earlier case would be refused before anything else is judged.
+    if KEY.match(str((case.headers or {}).get("Idempotency-Key", ""))):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
     known = next((known for start, known in KNOWN.items() if case.path.startswith(start)), None)
-    if known and case.method != "DELETE" and is_id(case.path_parameters.get("id")):
-        case.path_parameters["id"] = known
+    if known and is_id(case.path_parameters.get("id")):
+        if case.method != "DELETE":
+            case.path_parameters["id"] = known
+        elif case.path_parameters["id"] == known:
+            case.path_parameters["id"] = str(uuid.uuid4())
+    if not case.meta.generation.mode.is_positive:
+        return
     # A list takes only the cursors that it has made.
     if case.query and "cursor" in case.query:
         del case.query["cursor"]
