@@ -100,7 +100,7 @@ pub(crate) fn an_encoded_path_is_the_same_resource(store: &Store) {
     let dear = left("/api/v1/%70roducts?%6Cimit=100&%63ount=exact");
     assert!(plain - dear >= 4, "a page of 100 with a total costs six units: {plain} {dear}");
     // The setup, the login of the admin and the one above are three of four.
-    let login = json!({ "email": "nobody@b.test", "password": "wrong wrong wrong" });
+    let login = json!({ "email": "absent@b.test", "password": "wrong wrong wrong" });
     let attempt = |target: &str| visitor.post(target).json(login.clone()).send().status;
     let spellings =
         ["/api/v1/auth/logi%6e", "/api/v1/%61uth/login", LOGIN, "/api/v1/auth/%6C%6F%67%69%6E", "/api/v1/%73etup"];
