@@ -83,7 +83,7 @@ impl ParameterGuard {
         let (Some(operation), Some(conditions)) = (judged, conditions) else {
             return Ok(endpoint.call(request).await?.into_response());
         };
-        if request.method() == Method::GET {
+        if request.method().is_safe() {
             return Ok(conditions.judge_read(endpoint.call(request).await?.into_response())?);
         }
         if let Err(unmet) = conditions.judge_change(operation.is_readable) {

@@ -131,8 +131,13 @@ impl PageQuery {
         let limit = match limit {
             None => PageLimit::default(),
             Some(limit) => {
-                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
-                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
+                let digits = limit.strip_prefix('-').unwrap_or(limit);
+                if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(invalid("limit", "must be a whole number"));
+                }
+                // A number that does not fit is too large, whatever its type is here.
+                PageLimit::new(limit.parse().unwrap_or(i64::MAX))
+                    .map_err(|error| invalid("limit", error.to_string()))?
             }
         };
         let has_total = match count {
@@ -272,6 +277,8 @@ mod tests {
             ("limit=", "limit"),
             ("limit=1.5", "limit"),
             ("limit=99999999999999999999", "limit"),
+            ("limit=%2B5", "limit"),
+            ("limit=-", "limit"),
             ("sort=", "sort"),
             ("sort=--name", "sort"),
             ("sort=sku", "sort"),
