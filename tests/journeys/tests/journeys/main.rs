@@ -9,6 +9,7 @@ mod bad_input;
 mod check;
 mod cluster;
 mod edge;
+mod grammar;
 mod instances;
 mod limits;
 mod observability;
@@ -109,6 +110,7 @@ fn journeys() -> Vec<Journey> {
         limits::JOURNEYS,
         observability::JOURNEYS,
         edge::JOURNEYS,
+        grammar::JOURNEYS,
     ];
     parts.concat()
 }
