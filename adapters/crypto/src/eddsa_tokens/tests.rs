@@ -91,13 +91,13 @@ fn a_token_holds_the_issued_claims_to_the_second() {
 }
 
 #[test]
-fn a_token_is_valid_from_issue_to_expiry_at_the_given_time() {
+fn a_token_is_valid_until_it_expires_whatever_the_time_of_its_issue() {
     let tokens = tokens(&Key::new("k1"));
     let token = tokens.issue(&claims()).unwrap();
     // Twice, because the time of a cached token must be checked again.
     for _ in 0..2 {
-        assert!(matches!(tokens.verify(&token, at(NOW - 5_001)), Err(TokenError::Invalid)));
-        assert!(tokens.verify(&token, at(NOW - 5_000)).is_ok(), "the clock of another instance may be ahead");
+        assert!(tokens.verify(&token, at(NOW - 10_000)).is_ok(), "the clock of another instance may be ahead");
+        assert!(tokens.verify(&token, at(NOW - 3_600_000)).is_ok(), "the clock may be set back");
         assert!(tokens.verify(&token, at(NOW + 599_999)).is_ok());
         assert!(matches!(tokens.verify(&token, at(NOW + 600_000)), Err(TokenError::Expired)));
         assert!(matches!(tokens.verify(&token, Timestamp::MAX), Err(TokenError::Expired)));

@@ -47,7 +47,12 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         Err(error) => away(config, &*driver_error(error)),
     }];
     if findings[0].level == Level::Ok {
-        findings.push(schema(&store).await);
+        let schema = schema(&store).await;
+        let is_complete = schema.level == Level::Ok;
+        findings.push(schema);
+        if is_complete {
+            findings.extend(super::accounts::findings(&*store.store).await);
+        }
         findings.extend(keys(&*store.store, secrets).await);
     }
     store.close().await;
