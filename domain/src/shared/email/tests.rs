@@ -165,7 +165,7 @@ proptest! {
     fn reading_twice_changes_nothing(text in prop_oneof![address(), "\\PC{1,12}@[a-zA-Z0-9\\-é]{1,8}\\.[a-z]{2,5}"]) {
         if let Ok(once) = Email::parse(&text) {
             let (key, shown) = (once.key().unwrap(), once.shown());
-            prop_assert_eq!(key_of(key).as_deref(), Ok(key));
+            prop_assert_eq!(key_of(key), Ok(key.to_owned()));
             prop_assert_eq!(Email::parse(shown.as_str()), Ok(once.clone()));
             prop_assert!(finds(key, &once) && finds(&text, &once));
         }

@@ -5,7 +5,9 @@
 
 mod authorization;
 mod bad_input;
+mod clocks;
 mod edge;
+mod habits;
 mod instances;
 mod limits;
 mod observability;
@@ -95,6 +97,8 @@ fn journeys() -> Vec<Journey> {
         limits::JOURNEYS,
         observability::JOURNEYS,
         edge::JOURNEYS,
+        clocks::JOURNEYS,
+        habits::JOURNEYS,
     ];
     parts.concat()
 }
