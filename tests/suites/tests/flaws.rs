@@ -86,7 +86,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
 ];
 const OLD_KEY: &str = "an_old_key_finds_only_an_account_that_shows_it";
-const EMAIL_KEYS: &str = "EMAILKEYS";
+const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";
 const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";
 const OLD_EVENTS: &str = "old_events_are_swept_and_no_others";
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";

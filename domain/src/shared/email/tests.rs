@@ -84,11 +84,10 @@ fn invalid_and_deceptive_addresses_are_refused() {
         "ada@exam\u{200d}ple.com",
         "ada@exam\u{301}.\u{301}.com",
         "ada\r\n@example.com",
-        // Punycode that stands for nothing, for ASCII, for capitals and for an emoji.
+        // Punycode that stands for nothing, for ASCII and for an emoji.
         "ada@xn--zzzzzzzzz-.example",
         "ada@xn--.example",
         "ada@xn--abc-.example",
-        "ada@xn--Mller-KVA.example",
         "ada@xn--i-7iq.example",
         // A digit in front of letters that are written right to left.
         "ada@1א.example",
@@ -117,9 +116,9 @@ fn an_old_account_is_found_by_what_its_owner_typed_and_by_every_spelling() {
     let street = old("x@straße.example");
     assert!(finds("x@straße.example", &street) && finds("x@strasse.example", &street));
     // Such an address would be refused today.
-    let odd = old("x@xn--abc-.example");
+    let odd = old("x@xn--i-7iq.example");
     assert_eq!(odd.key(), None);
-    assert!(finds("X@xn--abc-.example", &odd));
+    assert!(finds("X@xn--i-7iq.example", &odd));
 }
 
 #[test]

@@ -28,10 +28,10 @@ fn a_clock_that_steps_by_an_hour_loses_nothing(store: &Store) {
     server.stop();
 
     let place = |client: &Client, key: &str| client.post(ORDERS).key(key).json(basket(&[(&honey, 2)])).send();
-    let (mut users, mut orders) = (Vec::<(Client, i64)>::new(), Vec::new());
+    let (mut users, mut orders) = (Vec::<(Client, i64)>::new(), Vec::<(String, Vec<u8>)>::new());
     // Each start is an hour before or after the one before it.
     for (round, (offset, hours)) in
-        [("+1h", 1), ("+0h", 0), ("+1h", 1), ("-0h", 0), ("-1h", -1)].into_iter().enumerate()
+        [("+1h", 1), ("+0h", 0), ("+1h", 1), ("+0h", 0), ("-1h", -1)].into_iter().enumerate()
     {
         let server = start_at(&deployment, offset);
         // A token of a later hour is valid now. Those of an earlier hour have expired.
