@@ -51,10 +51,9 @@ fn form(name: Option<&str>) -> Result<PasswordForm, Unreadable> {
     name.map_or(Some(PasswordForm::AsTyped), PasswordForm::from_name).ok_or("unknown form of a password")
 }
 
-/// The accounts that a lookup finds, each through its own index.
+/// At most two accounts, each through its own index, among which the lookup chooses.
 fn with_email(email: &EmailLookup) -> Query {
-    let legacy = doc! { "email": email.legacy(), "email_typed": { "$exists": false } };
-    Query::of(doc! { "$or": [{ "email_key": email.key() }, legacy] })
+    Query::of(doc! { "$or": [{ "email_key": email.key() }, { "email": email.legacy() }] })
 }
 
 impl Record for UserDoc {

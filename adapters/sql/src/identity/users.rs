@@ -56,8 +56,8 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
     let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users WHERE id = $1"].concat();
     USERS.query("find", &text, &[Kind::Uuid], &[Kind::Text])
 });
-/// The accounts that a lookup finds, each through its own index. The arguments are [`keys_of`].
-const WITH_EMAIL: &str = "WHERE users.email_key = $1 OR (users.email = $2 AND users.email_typed IS NULL)";
+/// At most two accounts, each through its own index, among which the lookup chooses. The arguments are [`keys_of`].
+const WITH_EMAIL: &str = "WHERE users.email_key = $1 OR users.email = $2";
 static FIND_BY_EMAIL: LazyLock<Statement> = LazyLock::new(|| {
     let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users ", WITH_EMAIL].concat();
     USERS.query("find_by_email", &text, &[Kind::Text, Kind::Text], &[Kind::Text])

@@ -30,7 +30,7 @@ clauses! { clauses of "users" on dyn Users, with [
     ]:
     a_user_is_found_by_its_address,
     addresses_are_compared_byte_by_byte,
-    an_old_key_finds_only_an_account_that_shows_it ["UserRepository 1", "UserQueries 1"],
+    each_key_finds_its_accounts_and_no_others ["UserRepository 1", "UserQueries 1"],
     of_two_accounts_the_one_with_the_old_key_is_found ["UserRepository 1", "UserQueries 1"],
     any_number_of_accounts_may_be_without_a_key,
     accounts_without_a_key_are_listed ["UserQueries 2"],
@@ -194,17 +194,25 @@ async fn addresses_are_compared_byte_by_byte(given: &Given) -> Checked {
     Ok(())
 }
 
-async fn an_old_key_finds_only_an_account_that_shows_it(given: &Given) -> Checked {
-    let (new, old) = (
-        User { email: Email::parse("x@strasse.example")?, ..sample::user()? },
-        User { email: old("y@strasse.example", Some("y@strasse.example")), ..sample::user()? },
-    );
-    put(&*given.store, &[new.clone(), old.clone()]).await?;
+async fn each_key_finds_its_accounts_and_no_others(given: &Given) -> Checked {
+    let mut users = Vec::new();
+    for email in [
+        Email::parse("x@strasse.example")?,
+        old("y@strasse.example", Some("y@strasse.example")),
+        old("z@müller.example", Some("z@xn--mller-kva.example")),
+    ] {
+        users.push(User { email, ..sample::user()? });
+    }
+    put(&*given.store, &users).await?;
+    let [new, folded, old] = [0, 1, 2].map(|number| Some(users[number].id));
     for (typed, user) in [
-        ("x@strasse.example", Some(new.id)),
+        ("x@strasse.example", new),
+        // An old key is compared with those of old accounts alone.
         ("x@straße.example", None),
-        ("y@strasse.example", Some(old.id)),
-        ("y@straße.example", Some(old.id)),
+        ("y@strasse.example", folded),
+        ("y@straße.example", folded),
+        ("z@müller.example", old),
+        ("z@xn--mller-kva.example", old),
     ] {
         equal(found(given, &EmailLookup::parse(typed)?).await?, [user; 2])?;
     }
