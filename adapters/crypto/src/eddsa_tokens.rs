@@ -20,8 +20,8 @@ use uuid::Uuid;
 const TYPE: &str = "at+jwt";
 /// The limit of a token, in bytes. Our tokens have about 400.
 const LONGEST_TOKEN: usize = 2_048;
-/// How far the clock of another instance may be ahead, in milliseconds.
-const LEEWAY_MILLIS: i64 = 5_000;
+/// How far `nbf` may be ahead, in milliseconds: clocks differ, and they are set back.
+const LEEWAY_MILLIS: i64 = 5 * 60 * 1_000;
 
 /// A test token could not be signed and verified. Either the host program has chosen a provider for JSON Web Tokens
 /// that does not support Ed25519, or two keys have the same id.
@@ -32,7 +32,8 @@ pub struct TokenSetupError(#[source] BoxError);
 /// Signs with one Ed25519 key, and verifies with it and with others. The keys can be replaced while tokens are verified.
 ///
 /// A signature takes about 40 µs to verify, so the claims of verified tokens are cached by the hash of the whole token.
-/// The time is checked at every call. `iat` may be 5 s ahead, because the clocks of instances differ.
+/// The time is checked at every call, but never whether a token was issued in the future: another instance may have issued
+/// it, or the clock may have been set back since. A token from `issue` has no `nbf`.
 pub struct EdDsaTokens {
     issuer: String,
     audience: String,
@@ -67,8 +68,7 @@ struct Claims {
 #[derive(Clone, Copy)]
 struct VerifiedToken {
     claims: AccessClaims,
-    /// The later of `iat` and `nbf`.
-    not_before: Timestamp,
+    not_before: Option<Timestamp>,
     /// The time from which on its key verifies nothing.
     key_expires_at: Option<Timestamp>,
 }
@@ -156,7 +156,7 @@ impl EdDsaTokens {
         if expires_at <= issued_at {
             return Err(TokenError::Invalid);
         }
-        let not_before = claims.nbf.map_or(Ok(issued_at), time)?.max(issued_at);
+        let not_before = claims.nbf.map(time).transpose()?;
         let claims =
             AccessClaims { user_id: claims.sub, session_id: claims.sid, token_id: claims.jti, issued_at, expires_at };
         Ok(VerifiedToken { claims, not_before, key_expires_at: *key_expires_at })
@@ -193,7 +193,7 @@ impl AccessTokens for EdDsaTokens {
         let remembered = keys.verified.get(&name);
         let known = remembered.is_some();
         let verified = remembered.map_or_else(|| self.verify_signature(&keys, token), Ok)?;
-        if verified.not_before > now.plus_millis(LEEWAY_MILLIS)
+        if verified.not_before.is_some_and(|not_before| not_before > now.plus_millis(LEEWAY_MILLIS))
             || verified.key_expires_at.is_some_and(|expires_at| now >= expires_at)
         {
             return Err(TokenError::Invalid);

@@ -6,21 +6,24 @@ use skep_application::{
     identity::{
         Credentials, KnownNetworkRepository, SessionQueries, SessionRepository, SessionView, SetupToken,
         SetupTokenRepository, UserQueries, UserRepository, UserView,
-        constraints::{SESSION_ID, USER_EMAIL, USER_ID},
+        constraints::{SESSION_ID, USER_EMAIL, USER_EMAIL_KEY, USER_ID},
     },
     kernel::{Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
     identity::{KnownNetworks, Session, User},
-    shared::{Email, SessionId, Timestamp, UserId, Version},
+    shared::{Email, EmailLookup, SessionId, Timestamp, UserId, Version},
 };
 use std::{cmp::Reverse, collections::BTreeSet};
 
 impl Row for User {
     type Key = UserId;
     const RULES: Rules<Self> = Rules {
-        unique: &[(USER_EMAIL, |one, other| one.email == other.email)],
+        unique: &[
+            (USER_EMAIL, |one, other| one.email.address() == other.email.address()),
+            (USER_EMAIL_KEY, |one, other| one.email.key().is_some() && one.email.key() == other.email.key()),
+        ],
         ..Rules::of(USER_ID, |user| user.id, |user| &mut user.version)
     };
 }
@@ -30,8 +33,8 @@ impl UserRepository for MemoryUnit {
     async fn find(&mut self, id: UserId) -> Done<Option<User>> {
         self.run(|state| Ok(state.users.get(id).cloned())).await
     }
-    async fn find_by_email(&mut self, email: &Email) -> Done<Option<User>> {
-        self.run(|state| Ok(state.users.rows().find(|user| user.email == *email).cloned())).await
+    async fn find_by_email(&mut self, email: &EmailLookup) -> Done<Option<User>> {
+        self.run(|state| Ok(email.choose(state.users.rows(), |user| &user.email).cloned())).await
     }
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {
         self.run(|state| Ok(state.users.rows().any(|user| user.roles.contains(&role)))).await
@@ -49,14 +52,20 @@ impl UserQueries for MemoryStore {
     async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
         Ok(self.state().users.get(id).filter(|user| scope.admits(user.id)).map(UserView::from))
     }
-    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
+    async fn find_credentials(&self, email: &EmailLookup) -> Done<Option<Credentials>> {
         let state = self.state();
-        let user = state.users.rows().find(|user| user.email == *email);
+        let user = email.choose(state.users.rows(), |user| &user.email);
         Ok(user.map(|user| Credentials {
             user_id: user.id,
             password_hash: user.password_hash.clone(),
+            password_form: user.password_form,
             known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),
         }))
+    }
+    async fn list_without_key(&self, limit: u32) -> Done<Vec<(UserId, Email)>> {
+        let state = self.state();
+        let without = state.users.rows().filter(|user| user.email.key().is_none());
+        Ok(without.take(limit as usize).map(|user| (user.id, user.email.clone())).collect())
     }
 }
 

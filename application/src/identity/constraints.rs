@@ -6,6 +6,8 @@ use crate::kernel::Constraint;
 pub const USER_ID: Constraint = Constraint::new("users_pkey");
 /// An e-mail address has at most one account.
 pub const USER_EMAIL: Constraint = Constraint::new("users_email_key");
+/// The key of an e-mail address has at most one account.
+pub const USER_EMAIL_KEY: Constraint = Constraint::new("users_email_key_key");
 /// The id of a session is unique.
 pub const SESSION_ID: Constraint = Constraint::new("sessions_pkey");
 /// An account has at most one list of known networks.
@@ -14,4 +16,4 @@ pub const KNOWN_NETWORKS: Constraint = Constraint::new("known_networks_pkey");
 pub const SETUP_TOKEN: Constraint = Constraint::new("setup_tokens_pkey");
 
 /// The uniqueness rules of identity.
-pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, SESSION_ID, KNOWN_NETWORKS, SETUP_TOKEN];
+pub const ALL: &[Constraint] = &[USER_ID, USER_EMAIL, USER_EMAIL_KEY, SESSION_ID, KNOWN_NETWORKS, SETUP_TOKEN];

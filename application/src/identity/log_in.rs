@@ -10,8 +10,8 @@ use crate::kernel::{
     use_case_error,
 };
 use skep_domain::{
-    identity::{KnownNetworks, NetworkMark, PasswordPolicy, Session, events::UserLoggedIn},
-    shared::{Email, EventId, SessionId, Timestamp, Version},
+    identity::{KnownNetworks, NetworkMark, PasswordForm, PasswordPolicy, Session, events::UserLoggedIn},
+    shared::{EmailLookup, EventId, SessionId, Timestamp, Version},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -149,13 +149,12 @@ impl LogIn {
 
     /// Counts the attempt and verifies the password. `taken` gets the attempts that were taken.
     async fn verify(&self, actor: &Actor, command: LogInCommand, taken: &mut Taken) -> Result<Verified, LogInError> {
-        let Ok(email) = Email::parse(&command.email) else {
-            return Err(self.refuse_stranger(actor, command.password).await);
+        let typed = TypedPassword::read(command.password);
+        let Ok(email) = EmailLookup::parse(&command.email) else {
+            return Err(self.refuse_stranger(actor, typed).await);
         };
         self.attempts.take_of_network(&email, actor.network, &self.policy, taken).await?;
-        if command.password.len() > PasswordPolicy::MAX_BYTES {
-            return Err(InvalidCredentials.into());
-        }
+        let typed = typed.ok_or(InvalidCredentials)?;
         let credentials = self.users.find_credentials(&email).await?;
         let network = self.attempts.mark(&email, actor.network);
         let (now, policy) = (self.accounts.runtime.clock.now(), &self.policy.known_networks);
@@ -164,20 +163,21 @@ impl LogIn {
         if !is_known {
             self.attempts.take_of_account(&email, &self.policy, taken).await?;
         }
-        let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+        let hash =
+            credentials.as_ref().map(|credentials| (credentials.password_form, credentials.password_hash.clone()));
+        let (password, hash) = typed.against(hash);
         let caller = HashCaller { network: actor.network, is_known };
-        let right = self.accounts.hasher.verify(caller, command.password, hash).await?;
+        let right = self.accounts.hasher.verify(caller, password, hash).await?;
         let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
         Ok(Verified { credentials, network })
     }
 
     /// Verifies the password of a caller whose address no account can have, so that the answer takes as long as any.
-    async fn refuse_stranger(&self, actor: &Actor, password: String) -> LogInError {
-        if password.len() > PasswordPolicy::MAX_BYTES {
-            return InvalidCredentials.into();
-        }
+    async fn refuse_stranger(&self, actor: &Actor, typed: Option<TypedPassword>) -> LogInError {
+        let Some(typed) = typed else { return InvalidCredentials.into() };
         let caller = HashCaller { network: actor.network, is_known: false };
-        match self.accounts.hasher.verify(caller, password, None).await {
+        let (password, no_hash) = typed.against(None);
+        match self.accounts.hasher.verify(caller, password, no_hash).await {
             Ok(_) => InvalidCredentials.into(),
             Err(error) => error.into(),
         }
@@ -225,6 +225,38 @@ impl LogIn {
             None => Ok(()),
         }
     }
+}
+
+/// A password in the forms in which it may have been hashed. Which one counts is known with the account.
+struct TypedPassword {
+    as_typed: String,
+    new: String,
+}
+
+impl TypedPassword {
+    /// `None` if the password is too long for any account.
+    fn read(as_typed: String) -> Option<Self> {
+        if as_typed.len() > PasswordPolicy::MAX_TYPED_BYTES {
+            return None;
+        }
+        let new = PasswordForm::NEW.of(&as_typed);
+        (fits(&as_typed) || fits(&new)).then_some(Self { as_typed, new })
+    }
+
+    /// The password to verify, once, and the hash to verify it against.
+    fn against(self, stored: Option<(PasswordForm, String)>) -> (String, Option<String>) {
+        let (this, other, hash) = match stored {
+            Some((PasswordForm::AsTyped, hash)) => (self.as_typed, self.new, Some(hash)),
+            Some((PasswordForm::Opaque, hash)) => (self.new, self.as_typed, Some(hash)),
+            None => (self.new, self.as_typed, None),
+        };
+        // No account has a password that is too long in its form. The other form takes as long to refuse.
+        if fits(&this) { (this, hash) } else { (other, None) }
+    }
+}
+
+fn fits(password: &str) -> bool {
+    password.len() <= PasswordPolicy::MAX_BYTES
 }
 
 fn millis(duration: Duration) -> i64 {

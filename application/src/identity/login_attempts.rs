@@ -4,7 +4,7 @@ use super::SessionPolicy;
 use crate::kernel::{Fingerprints, Limit, RateLimits, TooManyAttempts};
 use skep_domain::{
     identity::NetworkMark,
-    shared::{Email, Network},
+    shared::{EmailLookup, Network},
 };
 use std::{fmt::Write as _, sync::Arc};
 
@@ -30,7 +30,7 @@ impl LoginAttempts {
     /// Takes an attempt of the network, and of the wider networks around it.
     pub(super) async fn take_of_network(
         &self,
-        email: &Email,
+        email: &EmailLookup,
         network: Network,
         policy: &SessionPolicy,
         taken: &mut Taken,
@@ -45,7 +45,7 @@ impl LoginAttempts {
     /// Takes an attempt of the account.
     pub(super) async fn take_of_account(
         &self,
-        email: &Email,
+        email: &EmailLookup,
         policy: &SessionPolicy,
         taken: &mut Taken,
     ) -> Result<(), TooManyAttempts> {
@@ -71,8 +71,8 @@ impl LoginAttempts {
     }
 
     /// The name of the account in the names of counters.
-    fn name(&self, email: &Email) -> String {
-        let name = self.fingerprints.fingerprint(email.as_str().as_bytes());
+    fn name(&self, email: &EmailLookup) -> String {
+        let name = self.fingerprints.fingerprint(email.account().as_bytes());
         name[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -80,9 +80,9 @@ impl LoginAttempts {
     }
 
     /// The mark of the network in the list of the account.
-    pub(super) fn mark(&self, email: &Email, network: Network) -> NetworkMark {
+    pub(super) fn mark(&self, email: &EmailLookup, network: Network) -> NetworkMark {
         // Neither part contains a line break, so two pairs never have one text.
-        let text = format!("known network\n{}\n{network}", email.as_str());
+        let text = format!("known network\n{}\n{network}", email.account());
         let mut mark = [0; 16];
         mark.copy_from_slice(&self.fingerprints.fingerprint(text.as_bytes())[..16]);
         NetworkMark(mark)

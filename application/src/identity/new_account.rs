@@ -1,11 +1,11 @@
 //! Creates accounts, for registration, the setup and the operator's command.
 
 use super::{HashCaller, HashError, IdentityTx, PasswordHasher, UserView, constraints};
-use crate::kernel::{Actor, Attempt, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
+use crate::kernel::{Actor, Attempt, FieldError, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
-    shared::{Email, EventId, Text, UserId},
+    identity::{DISPLAY_NAME_MAX, PasswordOwner, PasswordPolicy, User, events::UserRegistered},
+    shared::{Email, EmailLookup, EventId, Text, UserId},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -71,6 +71,8 @@ pub struct Accounts {
 /// An account that is ready to be stored, and the id of the event that reports it.
 pub(super) struct NewAccount {
     user: User,
+    /// Finds the accounts that have the address already. Nearly always it is one lookup.
+    lookups: Vec<EmailLookup>,
     event_id: EventId,
 }
 
@@ -86,19 +88,29 @@ impl Accounts {
         let email = invalid.check("/email", "invalid_email", Email::parse(&command.email));
         let display_name = Text::line(&command.display_name, DISPLAY_NAME_MAX);
         let display_name = invalid.check("/display_name", "invalid_text", display_name);
-        // If the address is invalid, the password is still checked, except for whether it contains the address.
-        let unknown = Email::stored(String::new());
-        if let Err(refusal) = self.passwords.judge(&command.password, email.as_ref().unwrap_or(&unknown)) {
-            invalid.errors.push(crate::kernel::FieldError::new("/password", password_code(refusal), refusal));
-        }
-        let (Some(email), Some(display_name), true) = (email, display_name, invalid.errors.is_empty()) else {
+        // If the address or the name is invalid, the password is still checked, as that of an unknown owner.
+        let owner = PasswordOwner {
+            email: email.as_ref().and_then(Email::typed).unwrap_or_default(),
+            display_name: display_name.as_ref().map_or("", Text::as_str),
+        };
+        let password = self.passwords.judge(&command.password, owner);
+        let password =
+            password.map_err(|refusal| invalid.errors.push(FieldError::new("/password", refusal.code(), refusal))).ok();
+        let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
             return Err(invalid.into());
         };
+        let lookups = EmailLookup::parse(&command.email).map_or_else(
+            |_| vec![],
+            |lookup| {
+                let in_letters = lookup.in_letters();
+                std::iter::once(lookup).chain(in_letters).collect()
+            },
+        );
         let caller = HashCaller { network: actor.network, is_known: false };
-        let hash = self.hasher.hash(caller, command.password).await?;
+        let hash = self.hasher.hash(caller, password).await?;
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
         let user = User::register(id, email, display_name, roles, hash, now);
-        Ok(NewAccount { user, event_id: EventId::new(self.runtime.ids.next()) })
+        Ok(NewAccount { user, lookups, event_id: EventId::new(self.runtime.ids.next()) })
     }
 }
 
@@ -120,12 +132,14 @@ impl NewAccount {
         actor: &Actor,
         attempt: &Attempt,
     ) -> Result<UserView, NewAccountError> {
-        let Self { user, event_id } = self;
+        let Self { user, lookups, event_id } = self;
         if let Some(view) = self.find_landed(tx, attempt).await? {
             return Ok(view);
         }
-        if tx.users().find_by_email(&user.email).await?.is_some() {
-            return Err(EmailTaken.into());
+        for lookup in lookups {
+            if tx.users().find_by_email(lookup).await?.is_some() {
+                return Err(EmailTaken.into());
+            }
         }
         tx.users().insert(user).await.map_err(taken)?;
         let event = OutboxEvent::of(*event_id, &UserRegistered::of(user), user.version, actor, user.created_at)?;
@@ -138,16 +152,9 @@ impl NewAccount {
 /// store rejects one of them.
 fn taken(error: StoreError) -> NewAccountError {
     match error {
-        StoreError::Duplicate { constraint: constraints::USER_EMAIL } => EmailTaken.into(),
+        StoreError::Duplicate { constraint: constraints::USER_EMAIL | constraints::USER_EMAIL_KEY } => {
+            EmailTaken.into()
+        }
         error => error.into(),
-    }
-}
-
-const fn password_code(refusal: PasswordRefusal) -> &'static str {
-    match refusal {
-        PasswordRefusal::TooShort { .. } => "too_short",
-        PasswordRefusal::TooLong => "too_long",
-        PasswordRefusal::TooCommon => "too_common",
-        PasswordRefusal::ContainsEmail => "contains_email",
     }
 }

@@ -4,8 +4,8 @@ use crate::kernel::{BoxError, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, Session, User},
-    shared::{Email, Network, SessionId, Text, Timestamp, UserId, Version},
+    identity::{KnownNetworks, PasswordForm, Session, User},
+    shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
 
 context! {
@@ -27,19 +27,22 @@ context! {
 }
 
 /// Accounts, inside a unit of work.
+///
+/// 1. `find_by_email` finds the account that `EmailLookup::choose` chooses among all accounts, with one statement.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send {
     /// Finds the user with this id.
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
     /// Finds the user with this address.
-    async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError>;
+    async fn find_by_email(&mut self, email: &EmailLookup) -> Result<Option<User>, StoreError>;
     /// Whether any account has this role.
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError>;
-    /// Stores a new user. Returns `Duplicate` of `USER_ID` or `USER_EMAIL` if the id or the address is taken.
+    /// Stores a new user. Returns `Duplicate` of `USER_ID`, `USER_EMAIL` or `USER_EMAIL_KEY` if the id, the address or its
+    /// key is taken.
     async fn insert(&mut self, user: &User) -> Result<(), StoreError>;
     /// Stores a changed user over the version that it was read with, and returns the new version. Returns `Stale` if
-    /// the stored version has changed, or `Duplicate` of `USER_EMAIL`.
+    /// the stored version has changed, or `Duplicate` of `USER_EMAIL` or `USER_EMAIL_KEY`.
     async fn save(&mut self, user: &User) -> Result<Version, StoreError>;
 }
 
@@ -109,8 +112,8 @@ pub trait SetupTokenRepository: Send {
 pub struct UserView {
     /// The id of the account.
     pub id: UserId,
-    /// The address that the user logs in with.
-    pub email: Email,
+    /// The address that the user logs in with, as the user typed it.
+    pub email: ShownEmail,
     /// The name that other users see.
     pub display_name: Text,
     /// The roles of the account, without repetition.
@@ -127,7 +130,7 @@ impl From<&User> for UserView {
     fn from(user: &User) -> Self {
         Self {
             id: user.id,
-            email: user.email.clone(),
+            email: user.email.shown(),
             display_name: user.display_name.clone(),
             roles: user.roles.clone(),
             created_at: user.created_at,
@@ -144,6 +147,8 @@ pub struct Credentials {
     pub user_id: UserId,
     /// The hash of the account's password, in the PHC string format.
     pub password_hash: String,
+    /// The form of the password that was hashed.
+    pub password_form: PasswordForm,
     /// The networks that the account has logged in from.
     pub known_networks: KnownNetworks,
 }
@@ -155,13 +160,19 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Reads accounts.
+///
+/// 1. `find_credentials` finds the account that `EmailLookup::choose` chooses among all accounts.
+/// 2. `list_without_key` returns only accounts without a key, the smallest id first, and never more than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {
     /// Finds the user with this id, if the scope includes it.
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError>;
     /// Finds the credentials of the account with this address, with as many reads as for an address without an account.
-    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError>;
+    async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError>;
+    /// At most `limit` accounts whose address has no key, because another account has it or because it is not valid
+    /// today. May read every account.
+    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
 }
 
 /// A session and the roles of its user, which each request reads together.

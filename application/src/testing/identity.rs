@@ -43,7 +43,9 @@ impl World for House {
         let mut unit: MockUnit<IdentityMocks> = seen.looking();
         let users = Vec::from_iter(self.user.clone());
         unit.users.expect_find().returning(seen.finds("users.find", users, |user| user.id));
-        unit.users.expect_find_by_email().returning(move |email| Ok(user.clone().filter(|user| user.email == *email)));
+        unit.users
+            .expect_find_by_email()
+            .returning(move |email| Ok(user.clone().filter(|user| email.finds(&user.email))));
         let noted = seen.clone();
         unit.users.expect_any_with_role().returning(move |role| {
             noted.note("users.any_with_role", &[role]);

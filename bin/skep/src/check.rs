@@ -1,5 +1,6 @@
 //! Checks whether a server could start here. Changes nothing.
 
+mod accounts;
 mod exposure;
 mod finding;
 mod place;

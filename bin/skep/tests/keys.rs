@@ -110,10 +110,13 @@ async fn no_token_is_refused_while_the_key_is_replaced() {
         assert!(!instance.accepts(&first), "an hour has passed");
     }
 
-    deployment.clock.advance(MINUTE * 11);
-    for instance in [&late, &prompt] {
-        instance.refresh().await;
-        assert_eq!(instance.published(), 1, "the retired key is deleted");
+    // The clocks of other instances may be an hour behind that of the one that has retired the key, or of this one.
+    for (minutes, published) in [(11, 2), (119, 2), (1, 1)] {
+        deployment.clock.advance(MINUTE * minutes);
+        for instance in [&late, &prompt] {
+            instance.refresh().await;
+            assert_eq!(instance.published(), published);
+        }
     }
     assert!(late.0.keys.rotate().await.unwrap(), "the next rotation");
 }

@@ -10,6 +10,6 @@ mod session;
 mod user;
 
 pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};
-pub use password::{PasswordPolicy, PasswordRefusal};
+pub use password::{PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal};
 pub use session::{Session, SessionId};
 pub use user::{DISPLAY_NAME_MAX, User, UserId};

@@ -1,5 +1,6 @@
 //! The account of a person.
 
+use super::PasswordForm;
 use crate::{
     access::Role,
     shared::{Email, Text, Timestamp, Version, typed_id},
@@ -18,7 +19,7 @@ typed_id! {
 pub struct User {
     /// The identifier.
     pub id: UserId,
-    /// The address by which the person logs in; unique among all users.
+    /// The address by which the person logs in; its keys are unique among all users.
     pub email: Email,
     /// The name shown to others: one line of 1 to [`DISPLAY_NAME_MAX`] characters.
     pub display_name: Text,
@@ -26,6 +27,8 @@ pub struct User {
     pub roles: Vec<Role>,
     /// The hash of the password, in the PHC string format, salt and parameters included.
     pub password_hash: String,
+    /// The form of the password that was hashed.
+    pub password_form: PasswordForm,
     /// When the account was created.
     pub created_at: Timestamp,
     /// When the account was last changed.
@@ -43,7 +46,8 @@ impl std::fmt::Debug for User {
 }
 
 impl User {
-    /// A new account with [`Role::User`] and the roles of `more_roles`.
+    /// A new account with [`Role::User`] and the roles of `more_roles`. The hash is that of a password in
+    /// [`PasswordForm::NEW`].
     #[must_use]
     pub fn register(
         id: UserId,
@@ -63,6 +67,7 @@ impl User {
             display_name,
             roles,
             password_hash,
+            password_form: PasswordForm::NEW,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,

@@ -17,7 +17,7 @@ mod version;
 
 pub use action::{Action, Audience};
 pub use currency::{Currency, UnknownCurrency};
-pub use email::{Email, InvalidEmail};
+pub use email::{Email, EmailLookup, InvalidEmail, ShownEmail};
 pub use event::{Described, Event, EventDescription, Field, Kind};
 pub use ids::{EventId, InvalidId};
 pub use money::{Money, MoneyError};

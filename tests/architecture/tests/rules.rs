@@ -3,7 +3,17 @@
 use skep_architecture::*;
 use std::{collections::BTreeSet, fs};
 
-const DOMAIN: &[&str] = &["caseless", "chrono", "iso_currency", "serde", "thiserror", "unicode-normalization", "uuid"];
+const DOMAIN: &[&str] = &[
+    "caseless",
+    "chrono",
+    "icu_properties",
+    "idna",
+    "iso_currency",
+    "serde",
+    "thiserror",
+    "unicode-normalization",
+    "uuid",
+];
 const APPLICATION: &[&str] = &["async-trait", "flate2", "mockall", "serde", "serde_json", "thiserror", "uuid"];
 const INNER: &[&str] = &["skep-application", "skep-domain"];
 

@@ -66,6 +66,11 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
+    (flaw("identity.user.find_credentials", "users.email = $2", "0 = $2"), "users", OLD_KEY),
+    (flaw("identity.user.find_by_email", "users.email = $2", "0 = $2"), "users", OLD_KEY),
+    (flaw("identity.user.find_credentials", "users.email_key = $1", "0 = $1"), "users", EACH_KEY),
+    (flaw("identity.user.find_by_email", "users.email_key = $1", "0 = $1"), "users", EACH_KEY),
+    (flaw(MIGRATIONS, "UNIQUE INDEX users_email_key_key", "INDEX users_email_key_key"), "users", EMAIL_KEYS),
     (flaw("kernel.idempotency_key.fill", "answer = $4", "answer = substr($4, 1, 999)"), "idempotency", BY_BYTE),
     (flaw("kernel.idempotency_key.fill", "compressed = $5", "compressed = substr($5, 1, 999)"), "idempotency", BY_BYTE),
     (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "occurred_at < $2"), "outbox", OLD_EVENTS),
@@ -77,6 +82,9 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
 ];
+const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
+const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
+const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";
 const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";
 const OLD_EVENTS: &str = "old_events_are_swept_and_no_others";
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";

@@ -9,14 +9,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use skep_application::{
     Store,
-    kernel::{Begin, Claimed, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, Total, TxMode},
+    identity::IdentityTx,
+    kernel::{Begin, Claimed, Clock, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, Total, TxMode},
     operations::{Down, KeyState, MigrationError, MigrationStatus},
     ordering::OrderingTx,
+    testing::FixedClock,
 };
 use skep_contract::Failure;
 use skep_domain::{
     catalog::ReservationState,
-    shared::{Direction, Timestamp, UserId},
+    identity::{PasswordForm, User},
+    shared::{Direction, Email, EmailLookup, Text, Timestamp, UserId},
 };
 use skep_upgrades::{Database, FILLED_ROWS, Fixture, Host, Kind, Manifest, Service};
 use std::{
@@ -28,6 +31,7 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use uuid::Uuid;
 
 type Done<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>>;
 type OnDatabase = for<'a> fn(&'a Database) -> Done<'a>;
@@ -37,6 +41,7 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("code_fills_more_than_a_batch", |database| Box::pin(code_fills_more_than_a_batch(database))),
     ("code_that_fails_can_be_repeated", |database| Box::pin(code_that_fails_can_be_repeated(database))),
     ("all_steps_reverted_leave_nothing", |database| Box::pin(all_steps_reverted_leave_nothing(database))),
+    ("old_addresses_get_their_keys", |database| Box::pin(old_addresses_get_their_keys(database))),
     ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[
@@ -265,6 +270,57 @@ async fn goes_on_with_waiting_orders_after_an_interruption(
     same(&number(doc! { "_id": { "$in": ids }, "expires_at": { "$type": "date" } }).await?, &2_200, "with a time")?;
     same(&number(doc! { "_id": id(0), "expires_at": of_reservation }).await?, &1, "the first reservation as it was")?;
     same(&number(doc! { "_id": id(1), "expires_at": of_order }).await?, &1, "the second one with the time")
+}
+
+/// Accounts as an earlier version has stored them, more than the step fills at once. Of two with one key the older gets
+/// it. Everyone is found by the address that was registered, and by the key.
+async fn old_addresses_get_their_keys(database: &Database) -> Result<(), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock::default());
+    let store = database.migrated(clock.clone(), None).await?;
+    let mut addresses: Vec<_> = (0..1_200).map(|number| format!("user-{number}@b\u{fc}cher.example")).collect();
+    let special = [
+        ("one@b\u{fc}cher.example", Some("one@xn--bcher-kva.example")),
+        ("two@xn--bcher-kva.example", Some("two@xn--bcher-kva.example")),
+        ("two@b\u{fc}cher.example", None),
+        ("x@strasse.example", Some("x@strasse.example")),
+        ("x@127.0.0.1", None),
+        ("plain@example.com", Some("plain@example.com")),
+        ("one@xn--bcher-kva.example", None),
+    ];
+    addresses.extend(special.map(|(address, _)| address.to_owned()));
+    let id = |number: usize| UserId::new(Uuid::from_u128(u128::try_from(number + 1).unwrap_or(u128::MAX)));
+    let mut unit = Begin::<dyn IdentityTx>::begin(&*store, TxMode::Write, &[]).await?;
+    for (number, address) in addresses.iter().enumerate() {
+        let email = Email::stored(address.clone(), None, None);
+        let name = Text::stored("\u{3164}".to_owned());
+        unit.users()
+            .insert(&User::register(id(number), email, name, &[], format!("hash {number}"), clock.now()))
+            .await?;
+    }
+    unit.commit().await?;
+
+    // Everything but the addresses is as an earlier version leaves it. The last step may have been interrupted.
+    for steps in [2, 1] {
+        store.down(&Down::of("identity", steps)).await?;
+        store.up().await?;
+        let without = store.list_without_key(10).await?.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        same(&without, &[1_202, 1_204, 1_206].map(id).to_vec(), "accounts without a key")?;
+        for (number, address) in addresses.iter().enumerate().skip(1_150) {
+            let found = store.find_credentials(&EmailLookup::parse(address)?).await?;
+            let found = found.ok_or_else(|| Failure::new(format!("{address} is not found")))?;
+            same(&found.user_id, &id(number), "the account of the address")?;
+            same(&found.password_form, &PasswordForm::AsTyped, "the form of the password")?;
+        }
+        for (number, (_, key)) in (1_200..).zip(special) {
+            if let Some(key) = key {
+                let found = store.find_credentials(&EmailLookup::of(key.to_owned(), String::new())).await?;
+                same(&found.map(|found| found.user_id), &Some(id(number)), "the account with the key")?;
+            }
+        }
+        let street = store.find_credentials(&EmailLookup::parse("x@stra\u{df}e.example")?).await?;
+        same(&street.map(|found| found.user_id), &Some(id(1_203)), "the account of a folded address")?;
+    }
+    Ok(())
 }
 
 async fn is_upgraded_by_one_of_eight(database: &Database, fixture: &Fixture) -> Result<(), Failure> {

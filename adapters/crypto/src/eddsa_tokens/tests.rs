@@ -91,13 +91,13 @@ fn a_token_holds_the_issued_claims_to_the_second() {
 }
 
 #[test]
-fn a_token_is_valid_from_issue_to_expiry_at_the_given_time() {
+fn a_token_is_valid_until_it_expires_whatever_the_time_of_its_issue() {
     let tokens = tokens(&Key::new("k1"));
     let token = tokens.issue(&claims()).unwrap();
     // Twice, because the time of a cached token must be checked again.
     for _ in 0..2 {
-        assert!(matches!(tokens.verify(&token, at(NOW - 5_001)), Err(TokenError::Invalid)));
-        assert!(tokens.verify(&token, at(NOW - 5_000)).is_ok(), "the clock of another instance may be ahead");
+        assert!(tokens.verify(&token, at(NOW - 10_000)).is_ok(), "the clock of another instance may be ahead");
+        assert!(tokens.verify(&token, at(NOW - 3_600_000)).is_ok(), "the clock may be set back");
         assert!(tokens.verify(&token, at(NOW + 599_999)).is_ok());
         assert!(matches!(tokens.verify(&token, at(NOW + 600_000)), Err(TokenError::Expired)));
         assert!(matches!(tokens.verify(&token, Timestamp::MAX), Err(TokenError::Expired)));
@@ -261,12 +261,8 @@ fn missing_doubled_or_malformed_claims_are_invalid_even_with_a_valid_signature()
     payloads.push(payload().to_string().replace(&format!("\"exp\":{}", NOW / 1_000 + 600), "\"exp\":1e11"));
     payloads.push(with(payload(), "exp", json!(NOW / 1_000)));
     payloads.push(with(payload(), "iat", json!(-1)));
-    payloads.push(with(payload(), "iat", json!(NOW / 1_000 + 6)));
-    payloads.push(with(payload(), "nbf", json!(NOW / 1_000 + 6)));
+    payloads.push(with(payload(), "nbf", json!(NOW / 1_000 + 301)));
     payloads.push(with(payload(), "nbf", json!("soon")));
-    let mut made_later = payload();
-    made_later["iat"] = json!(NOW / 1_000 + 6);
-    payloads.push(with(made_later, "nbf", json!(NOW / 1_000)));
     payloads.push(with(payload(), "aud", json!(["skep"])));
     payloads.push(with(payload(), "aud", json!(["other", "skep"])));
     payloads.push(with(payload(), "iss", json!(["https://skep.test"])));
@@ -276,7 +272,15 @@ fn missing_doubled_or_malformed_claims_are_invalid_even_with_a_valid_signature()
     for payload in payloads {
         assert!(is_invalid(&tokens, &key.sign(&header, &payload)), "{payload}");
     }
-    assert!(tokens.verify(&key.sign(&header, &with(payload(), "nbf", json!(NOW / 1_000))), at(NOW)).is_ok());
+    let mut made_later = payload();
+    made_later["exp"] = json!(NOW / 1_000 + 7_200);
+    for payload in [
+        with(payload(), "nbf", json!(NOW / 1_000)),
+        with(payload(), "nbf", json!(NOW / 1_000 + 300)),
+        with(made_later, "iat", json!(NOW / 1_000 + 3_600)),
+    ] {
+        assert!(tokens.verify(&key.sign(&header, &payload), at(NOW)).is_ok(), "{payload}");
+    }
 }
 
 #[test]

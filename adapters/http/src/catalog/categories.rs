@@ -34,7 +34,7 @@ impl SortKey for CategorySortKey {
 #[derive(Debug, Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateCategoryRequest {
-    /// One line of 1 to 200 characters.
+    /// One line of 1 to 200 characters. It is trimmed and stored in NFC. Characters that show nothing are refused.
     name: String,
     /// The unique name for URLs: 1 to 100 lowercase ASCII letters and digits, with single hyphens between them.
     slug: String,
@@ -48,7 +48,8 @@ struct CreateCategoryRequest {
 #[derive(Debug, Default, Object, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct RenameCategoryRequest {
-    /// The new name: one line of 1 to 200 characters.
+    /// The new name: one line of 1 to 200 characters. It is trimmed and stored in NFC. Characters that show nothing are
+    /// refused.
     name: MaybeUndefined<String>,
     /// The new slug: 1 to 100 lowercase ASCII letters and digits, with single hyphens between them.
     slug: MaybeUndefined<String>,

@@ -19,9 +19,10 @@ pub(super) struct CreateProductRequest {
     /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
     /// Unique among all products, including archived ones.
     sku: String,
-    /// One line of 1 to 200 characters.
+    /// One line of 1 to 200 characters. It is trimmed and stored in NFC. Characters that show nothing are refused.
     name: String,
-    /// Plain text of at most 10,000 characters; may have line breaks and tabs.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs. It is trimmed and stored in NFC.
+    /// Characters that show nothing are refused, except those that say where a line may break.
     #[oai(default)]
     #[serde(default)]
     description: String,
@@ -46,9 +47,10 @@ pub(super) struct ReplaceProductRequest {
     /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
     /// Unique among all products, including archived ones.
     sku: String,
-    /// One line of 1 to 200 characters.
+    /// One line of 1 to 200 characters. It is trimmed and stored in NFC. Characters that show nothing are refused.
     name: String,
-    /// Plain text of at most 10,000 characters; may have line breaks and tabs.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs. It is trimmed and stored in NFC.
+    /// Characters that show nothing are refused, except those that say where a line may break.
     #[oai(default)]
     #[serde(default)]
     description: String,
@@ -74,9 +76,10 @@ pub(super) struct ChangeProductRequest {
     /// The shop's own code: 1 to 64 ASCII letters, digits, `-`, `_`, `.` and `/`, starting with a letter or a digit.
     /// Unique among all products, including archived ones.
     sku: MaybeUndefined<String>,
-    /// One line of 1 to 200 characters.
+    /// One line of 1 to 200 characters. It is trimmed and stored in NFC. Characters that show nothing are refused.
     name: MaybeUndefined<String>,
-    /// Plain text of at most 10,000 characters; may have line breaks and tabs. `null` makes it empty.
+    /// Plain text of at most 10,000 characters; may have line breaks and tabs. `null` makes it empty. It is trimmed and
+    /// stored in NFC. Characters that show nothing are refused, except those that say where a line may break.
     #[oai(nullable)]
     description: MaybeUndefined<String>,
     /// The price of one piece, 0 or more.

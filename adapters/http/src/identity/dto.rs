@@ -12,12 +12,16 @@ use skep_domain::shared::UserId;
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RegisterRequest {
-    /// The e-mail address to log in with, at most 254 bytes. Upper and lower case are the same.
+    /// The e-mail address to log in with, at most 254 bytes. It is shown as typed, without spaces around it and in NFC.
+    /// Upper and lower case are the same, and so are a domain in letters and in A-labels (`xn--…`).
     email: String,
-    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. Common
-    /// passwords and passwords made of the e-mail address are refused.
+    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. It is
+    /// not trimmed; its spaces and its encoding are normalized (RFC 8265, NFC), and then its length counts. Passwords
+    /// made of a few common words, walks over the keyboard, sequences or repetitions, of the e-mail address or of the
+    /// name are refused.
     password: String,
-    /// The name that others see: one line of 1 to 100 characters.
+    /// The name that others see: one line of 1 to 100 characters. It is trimmed and stored in NFC. Characters that show
+    /// nothing are refused.
     display_name: String,
 }
 
@@ -34,9 +38,10 @@ pub(super) const PROFILE: &str = "/api/v1/users/me";
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogInRequest {
-    /// The e-mail address of the account. Upper and lower case are the same.
+    /// The e-mail address of the account. Upper and lower case are the same, and so are a domain in letters and in
+    /// A-labels (`xn--…`).
     email: String,
-    /// The password of the account, exactly as it was set.
+    /// The password of the account. Nothing is trimmed.
     password: String,
 }
 
@@ -52,12 +57,16 @@ impl From<LogInRequest> for LogInCommand {
 pub(super) struct SetUpRequest {
     /// The token that the server printed at its last start.
     token: String,
-    /// The e-mail address to log in with, at most 254 bytes. Upper and lower case are the same.
+    /// The e-mail address to log in with, at most 254 bytes. It is shown as typed, without spaces around it and in NFC.
+    /// Upper and lower case are the same, and so are a domain in letters and in A-labels (`xn--…`).
     email: String,
-    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. Common
-    /// passwords and passwords made of the e-mail address are refused.
+    /// At least 15 characters (unless the server is configured otherwise), at most 128 characters and 512 bytes. It is
+    /// not trimmed; its spaces and its encoding are normalized (RFC 8265, NFC), and then its length counts. Passwords
+    /// made of a few common words, walks over the keyboard, sequences or repetitions, of the e-mail address or of the
+    /// name are refused.
     password: String,
-    /// The name that others see: one line of 1 to 100 characters.
+    /// The name that others see: one line of 1 to 100 characters. It is trimmed and stored in NFC. Characters that show
+    /// nothing are refused.
     display_name: String,
 }
 
@@ -92,7 +101,8 @@ impl From<LogInAnswer> for TokenBody {
 pub(super) struct UserBody {
     /// The id of the user.
     id: Id<UserId>,
-    /// The e-mail address in the form in which addresses are compared: case-folded and NFC.
+    /// The e-mail address as its owner typed it. Addresses that differ only in upper and lower case, or in how the domain
+    /// is spelled, are the same.
     email: String,
     /// The name that others see.
     display_name: String,

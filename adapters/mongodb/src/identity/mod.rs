@@ -1,5 +1,6 @@
 //! Users, their known networks, sessions and the setup token.
 
+mod email_keys;
 mod known_networks;
 pub(crate) mod schema;
 mod sessions;

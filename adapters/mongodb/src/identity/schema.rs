@@ -1,16 +1,24 @@
 //! The migrations of identity.
 
+use super::email_keys;
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
 pub(crate) const SET: MongoSet = MongoSet {
     name: "identity",
     after: &[FOUNDATION],
-    steps: &[MigrationStep {
-        name: "known_networks",
-        work: MongoStep::collections(&[collection(
-            "known_networks",
-            &[index("known_networks_last_login_at_idx", &["last_login_at"])],
-        )]),
-    }],
+    steps: &[
+        MigrationStep {
+            name: "known_networks",
+            work: MongoStep::collections(&[collection(
+                "known_networks",
+                &[index("known_networks_last_login_at_idx", &["last_login_at"])],
+            )]),
+        },
+        MigrationStep {
+            name: "email_keys",
+            work: MongoStep::change(email_keys::keep, email_keys::INDEXES, email_keys::unmake, &[]),
+        },
+        MigrationStep { name: "fill_email_keys", work: MongoStep::code(email_keys::fill, email_keys::keep) },
+    ],
 };

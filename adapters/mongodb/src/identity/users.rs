@@ -2,6 +2,7 @@
 
 use super::known_networks::KnownNetworksDoc;
 use crate::{
+    ops::Query,
     record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
     store::MongoStore,
     unit::MongoUnit,
@@ -15,8 +16,8 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, User},
-    shared::{Email, Text, UserId, Version},
+    identity::{KnownNetworks, PasswordForm, User},
+    shared::{Email, EmailLookup, Text, UserId, Version},
 };
 use std::slice::from_ref;
 
@@ -25,9 +26,17 @@ struct UserDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     email: String,
+    /// A partial index holds the documents that have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email_typed: Option<String>,
     display_name: String,
     roles: Vec<String>,
     password_hash: String,
+    /// Documents of earlier versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password_form: Option<String>,
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
@@ -38,16 +47,26 @@ pub(super) fn roles(names: &[String]) -> Result<Vec<Role>, Unreadable> {
     names.iter().map(|name| name.parse().map_err(|_| "unknown role")).collect()
 }
 
+fn form(name: Option<&str>) -> Result<PasswordForm, Unreadable> {
+    name.map_or(Some(PasswordForm::AsTyped), PasswordForm::from_name).ok_or("unknown form of a password")
+}
+
+/// At most two accounts, each through its own index, among which the lookup chooses.
+fn with_email(email: &EmailLookup) -> Query {
+    Query::of(doc! { "$or": [{ "email_key": email.key() }, { "email": email.legacy() }] })
+}
+
 impl Record for UserDoc {
     const COLLECTION: &'static str = "users";
     type Entity = User;
     fn read(self) -> Result<User, Unreadable> {
         Ok(User {
             id: UserId::new(self.id.to_uuid_1()),
-            email: Email::stored(self.email),
+            email: Email::stored(self.email, self.email_key, self.email_typed),
             display_name: Text::stored(self.display_name),
             roles: roles(&self.roles)?,
             password_hash: self.password_hash,
+            password_form: form(self.password_form.as_deref())?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -59,10 +78,13 @@ impl Stored for UserDoc {
     fn of(user: &User) -> Self {
         Self {
             id: record::id(user.id.uuid()),
-            email: user.email.as_str().to_owned(),
+            email: user.email.address().to_owned(),
+            email_key: user.email.key().map(str::to_owned),
+            email_typed: user.email.typed().map(str::to_owned),
             display_name: user.display_name.as_str().to_owned(),
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             password_hash: user.password_hash.clone(),
+            password_form: Some(user.password_form.name().to_owned()),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
             version: user.version.get(),
@@ -78,8 +100,9 @@ impl UserRepository for MongoUnit {
         self.by_id::<UserDoc>(id.uuid()).await
     }
 
-    async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.first::<UserDoc>(doc! { "email": email.as_str() }).await
+    async fn find_by_email(&mut self, email: &EmailLookup) -> Result<Option<User>, StoreError> {
+        let found = self.all::<UserDoc>(with_email(email)).await?;
+        Ok(email.choose(found, |user| &user.email))
     }
 
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
@@ -105,13 +128,21 @@ impl UserQueries for MongoStore {
         Ok(found.as_ref().map(UserView::from))
     }
 
-    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+    async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError> {
         let mut reader = self.read().await?;
-        let user = reader.find_one::<UserDoc>(doc! { "email": email.as_str() }).await?;
+        let user = email.choose(reader.find::<UserDoc>(with_email(email)).await?, |user| &user.email);
         // Also without an account, so that the time does not reveal whether there is one.
         let user_id = user.as_ref().map_or_else(|| UserId::new(uuid::Uuid::nil()), |user| user.id);
         let known = reader.by_id::<KnownNetworksDoc>(user_id.uuid()).await?;
         let known_networks = known.unwrap_or_else(|| KnownNetworks::none(user_id));
-        Ok(user.map(|user| Credentials { user_id, password_hash: user.password_hash, known_networks }))
+        Ok(user.map(|user| {
+            let User { password_hash, password_form, .. } = user;
+            Credentials { user_id, password_hash, password_form, known_networks }
+        }))
+    }
+    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
+        let query = Query::of(doc! { "email_key": { "$exists": false } }).by(doc! { "_id": 1 }).at_most(limit);
+        let found = self.read().await?.find::<UserDoc>(query).await?;
+        Ok(found.into_iter().map(|user| (user.id, user.email)).collect())
     }
 }

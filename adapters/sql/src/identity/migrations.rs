@@ -1,10 +1,18 @@
 //! The migrations of identity.
 
-use crate::operations::{SqlSet, scripts};
+use super::email_keys;
+use crate::{SqlSet, SqlStep, SqlWork, operations::scripts};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
 pub(crate) const SET: SqlSet = SqlSet {
     name: "identity",
     after: &[FOUNDATION],
-    steps: &[MigrationStep { name: "known_networks", work: scripts!("identity/0001_known_networks") }],
+    steps: &[
+        MigrationStep { name: "known_networks", work: scripts!("identity/0001_known_networks") },
+        MigrationStep { name: "email_keys", work: scripts!("identity/0002_email_keys") },
+        MigrationStep {
+            name: "fill_email_keys",
+            work: SqlStep { up: SqlWork::Code(email_keys::fill), down: SqlWork::NOTHING },
+        },
+    ],
 };

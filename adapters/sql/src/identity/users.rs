@@ -1,8 +1,8 @@
 //! The user accounts, each with its roles.
 
-use super::known_networks::read_networks;
+use super::{email_keys::LIST_WITHOUT, known_networks::read_networks};
 use crate::{
-    Kind, Row, SqlStore, SqlUnit, Statement, args,
+    Kind, Row, SqlStore, SqlUnit, Statement, Value, args,
     declared::Declared,
     shape::Verb,
     stored::{RowId, Stored},
@@ -15,21 +15,29 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::User,
-    shared::{Email, Text, UserId, Version},
+    identity::{PasswordForm, User},
+    shared::{Email, EmailLookup, Text, UserId, Version},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
+use uuid::Uuid;
 
 static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
     Table::<User>::new("users", "identity.user", constraints::USER_ID)
         .key("id", Kind::Uuid, |user| user.id.into())
-        .column("email", Kind::Text, |user| user.email.as_str().into())
+        .column("email", Kind::Text, |user| user.email.address().into())
+        .column("email_key", Kind::Text, |user| user.email.key().into())
+        .nullable()
+        .column("email_typed", Kind::Text, |user| user.email.typed().into())
+        .nullable()
         .column("display_name", Kind::Text, |user| user.display_name.as_str().into())
         .column("password_hash", Kind::Text, |user| user.password_hash.as_str().into())
+        .column("password_form", Kind::Text, |user| user.password_form.name().into())
+        .nullable()
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
         .column("updated_at", Kind::Time, |user| user.updated_at.into())
         .version(|user| user.version)
         .unique(constraints::USER_EMAIL, &["email"])
+        .unique(constraints::USER_EMAIL_KEY, &["email_key"])
         .offers(&[Verb::Insert, Verb::Save])
 });
 static ROLES: LazyLock<Table<(UserId, Role)>> = LazyLock::new(|| {
@@ -48,9 +56,11 @@ static FIND: LazyLock<Statement> = LazyLock::new(|| {
     let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users WHERE id = $1"].concat();
     USERS.query("find", &text, &[Kind::Uuid], &[Kind::Text])
 });
+/// At most two accounts, each through its own index, among which the lookup chooses. The arguments are [`keys_of`].
+const WITH_EMAIL: &str = "WHERE users.email_key = $1 OR users.email = $2";
 static FIND_BY_EMAIL: LazyLock<Statement> = LazyLock::new(|| {
-    let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users WHERE email = $1"].concat();
-    USERS.query("find_by_email", &text, &[Kind::Text], &[Kind::Text])
+    let text = ["SELECT {*}, ", ROLES_OF_USER, " FROM users ", WITH_EMAIL].concat();
+    USERS.query("find_by_email", &text, &[Kind::Text, Kind::Text], &[Kind::Text])
 });
 static ANY_WITH_ROLE: Statement = Statement::both(
     "identity.user.any_with_role",
@@ -60,16 +70,16 @@ static ANY_WITH_ROLE: Statement = Statement::both(
 );
 static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
-static FIND_CREDENTIALS: Statement = Statement::both(
-    "identity.user.find_credentials",
-    "SELECT users.id, users.password_hash, known_networks.networks FROM users \
-     LEFT JOIN known_networks ON known_networks.user_id = users.id WHERE users.email = $1",
-    &[Kind::Text],
-    &[Kind::Uuid, Kind::Text, Kind::Bytes],
-);
+static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
+    let columns = "SELECT users.id, users.email, users.email_key, users.email_typed, users.password_hash, \
+        users.password_form, known_networks.networks FROM users \
+        LEFT JOIN known_networks ON known_networks.user_id = users.id ";
+    let kinds = &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes];
+    USERS.command("find_credentials", &[columns, WITH_EMAIL].concat(), &[Kind::Text, Kind::Text], kinds)
+});
 
 pub(super) fn declared() -> Declared {
-    let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &FIND_CREDENTIALS]);
+    let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &*FIND_CREDENTIALS]);
     users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
 
@@ -79,10 +89,11 @@ impl Stored for User {
         let row_id = RowId("users", id);
         let mut user = Self {
             id,
-            email: Email::stored(row.text()?),
+            email: read_email(row)?,
             display_name: Text::stored(row.text()?),
             roles: vec![],
             password_hash: row.text()?,
+            password_form: read_form(&row_id, row)?,
             created_at: row.time()?,
             updated_at: row.time()?,
             version: row_id.version(row.int()?)?,
@@ -96,10 +107,27 @@ fn read_view(row: &mut Row) -> Result<UserView, StoreError> {
     User::read(row).map(|user| UserView::from(&user))
 }
 
-fn read_credentials(row: &mut Row) -> Result<Credentials, StoreError> {
-    let (user_id, password_hash) = (UserId::new(row.uuid()?), row.text()?);
+fn read_email(row: &mut Row) -> Result<Email, StoreError> {
+    Ok(Email::stored(row.text()?, row.optional_text()?, row.optional_text()?))
+}
+
+fn read_form(row_id: &RowId<UserId>, row: &mut Row) -> Result<PasswordForm, StoreError> {
+    // Rows of earlier versions have no form.
+    let form = row.optional_text()?;
+    let form = form.as_deref().map_or(Some(PasswordForm::AsTyped), PasswordForm::from_name);
+    row_id.read("password_form", form)
+}
+
+fn read_credentials(row: &mut Row) -> Result<(Email, Credentials), StoreError> {
+    let user_id = UserId::new(row.uuid()?);
+    let (email, password_hash) = (read_email(row)?, row.text()?);
+    let password_form = read_form(&RowId("users", user_id), row)?;
     let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
-    Ok(Credentials { user_id, password_hash, known_networks })
+    Ok((email, Credentials { user_id, password_hash, password_form, known_networks }))
+}
+
+fn keys_of(email: &EmailLookup) -> Vec<Value> {
+    args![email.key(), email.legacy()]
 }
 
 /// One row for each role, even if it is listed twice.
@@ -114,8 +142,9 @@ impl UserRepository for SqlUnit {
         self.row(&FIND, args![id], User::read).await
     }
 
-    async fn find_by_email(&mut self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.row(&FIND_BY_EMAIL, args![email.as_str()], User::read).await
+    async fn find_by_email(&mut self, email: &EmailLookup) -> Result<Option<User>, StoreError> {
+        let found = self.rows(&FIND_BY_EMAIL, keys_of(email), User::read).await?;
+        Ok(email.choose(found, |user| &user.email))
     }
 
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError> {
@@ -146,7 +175,12 @@ impl UserQueries for SqlStore {
         self.row(&FIND, args![id], read_view).await
     }
 
-    async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        self.row(&FIND_CREDENTIALS, args![email.as_str()], read_credentials).await
+    async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError> {
+        let found = self.rows(&FIND_CREDENTIALS, keys_of(email), read_credentials).await?;
+        Ok(email.choose(found, |(email, _)| email).map(|(_, credentials)| credentials))
+    }
+    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
+        let read = |row: &mut Row| Ok((UserId::new(row.uuid()?), Email::stored(row.text()?, None, None)));
+        self.rows(&LIST_WITHOUT, args![Uuid::nil(), limit], read).await
     }
 }

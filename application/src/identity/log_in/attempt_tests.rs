@@ -80,9 +80,10 @@ impl Scene {
         let house = House { user: Some(ada()), known_networks: known.clone(), ..House::default() };
         let (mut users, mut tokens) = (MockUserQueries::new(), MockAccessTokens::new());
         users.expect_find_credentials().returning(move |email| {
-            let User { id: user_id, password_hash, .. } = ada();
+            let User { id: user_id, password_hash, password_form, .. } = ada();
             let known_networks = known.clone().unwrap_or_else(|| KnownNetworks::none(user_id));
-            Ok((email.as_str() == ADDRESS).then_some(Credentials { user_id, password_hash, known_networks }))
+            let credentials = Credentials { user_id, password_hash, password_form, known_networks };
+            Ok((email.key() == ADDRESS).then_some(credentials))
         });
         tokens.expect_issue().returning(|_| Ok("token".to_owned()));
         let hasher = Arc::new(hasher);
@@ -137,7 +138,7 @@ async fn wrong_passwords_from_one_network_do_not_keep_the_owner_out() {
 async fn attempts_from_all_networks_are_limited_and_a_known_network_is_let_through() {
     let (attempts, now) =
         (LoginAttempts::new(Arc::<Buckets>::default(), fingerprints()), fixed_runtime().0.clock.now());
-    let mark = attempts.mark(&ada().email, from(HOME).network);
+    let mark = attempts.mark(&EmailLookup::parse(ADDRESS).unwrap(), from(HOME).network);
     let known = KnownNetworks::none(ada().id).after_login(mark, now, &KnownNetworkPolicy::default());
     let scene = Scene::new(policy(3, 5), Hasher::default(), known);
     for host in 0..5 {

@@ -55,7 +55,12 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         };
         let is_usable = defects.iter().all(|defect| defect.level != Level::Wrong);
         findings.extend(defects);
-        findings.extend(schema(&store, is_usable).await);
+        let schema = schema(&store, is_usable).await;
+        let is_complete = schema.iter().all(|finding| finding.level == Level::Ok);
+        findings.extend(schema);
+        if is_usable && is_complete {
+            findings.extend(super::accounts::findings(&*store.store).await);
+        }
         findings.extend(keys(&*store.store, secrets).await);
     }
     store.close().await;

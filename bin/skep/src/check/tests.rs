@@ -1,6 +1,15 @@
 use super::*;
 use crate::Skep;
+use skep_application::{
+    identity::IdentityTx,
+    kernel::{Begin, TxMode},
+};
+use skep_domain::{
+    identity::User,
+    shared::{Email, Text, Timestamp, UserId},
+};
 use std::{fs, os::unix::fs::PermissionsExt as _};
+use uuid::Uuid;
 
 fn config(folder: &tempfile::TempDir) -> Config {
     Config { data_dir: folder.path().join("data"), port: 0, ..Config::default() }
@@ -28,6 +37,42 @@ async fn a_place_that_was_served_from_is_fine_too() {
     assert_eq!(worst(&findings), Vec::<&str>::new(), "{findings:?}");
     assert!(findings.iter().any(|finding| finding.name == "keys"), "{findings:?}");
     skep.close().await;
+}
+
+#[tokio::test]
+async fn accounts_of_one_address_are_reported_and_do_not_stop_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder);
+    let skep = Skep::builder().config(config.clone()).start().await.unwrap();
+    let id = |number| UserId::new(Uuid::from_u128(number));
+    let key = "x@xn--bcher-kva.example";
+    let mut unit = Begin::<dyn IdentityTx>::begin(&*skep.app.ports.store, TxMode::Write, &[]).await.unwrap();
+    for (number, address, key) in [
+        (1, "x@b\u{fc}cher.example", Some(key)),
+        (2, key, None),
+        (3, "x@127.0.0.1", None),
+        (4, "y@b\u{fc}cher.example", None),
+    ] {
+        let email = Email::stored(address.to_owned(), key.map(str::to_owned), None);
+        let name = Text::line("Bea", 9).unwrap();
+        let user = User::register(id(number), email, name, &[], "hash".to_owned(), Timestamp::MIN);
+        unit.users().insert(&user).await.unwrap();
+    }
+    unit.commit().await.unwrap();
+    skep.close().await;
+
+    let findings = everything(Ok(config)).await;
+    assert_eq!(worst(&findings), Vec::<&str>::new(), "{findings:?}");
+    let found: Vec<_> = findings.iter().filter(|finding| finding.name == "accounts").collect();
+    assert_eq!(found.len(), 3, "{findings:?}");
+    for (finding, text) in found.iter().zip([
+        format!("accounts {} and {} have one e-mail address in two spellings", id(1), id(2)),
+        format!("account {} has an e-mail address that no new account may have", id(3)),
+        format!("account {} was stored by an older version beside this one", id(4)),
+    ]) {
+        assert_eq!((finding.level, &finding.text), (Level::Note, &text));
+    }
+    assert!(!format!("{findings:?}").contains("cher"), "no address is shown");
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 
 /// Find anything that would stop the start of the server, and what to do about it.
 ///
-/// Checks the configuration, the data folder, the secret, the disk, the store and its schema, the rights that are needed
-/// there, Redis, and the port. Changes nothing, and can run while a server runs.
+/// Checks the configuration, the data folder, the secret, the disk, the store, the rights that are needed there, its
+/// schema and its accounts, Redis, and the port. Changes nothing, and can run while a server runs.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Exit codes: 0 if the server can start, 1 if something is wrong.
 

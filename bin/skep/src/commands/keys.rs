@@ -25,8 +25,9 @@ pub(super) enum Keys {
     /// Replace the key that signs access tokens. No valid token is refused.
     ///
     /// Stores a new key. It is published for ten minutes, so that every server and every client that checks tokens
-    /// knows it. Then a running server, or the next start, makes it the active key. The key that it replaces verifies
-    /// for 70 minutes more, or for ten minutes more than tokens are valid if that is longer. Then it is deleted.
+    /// knows it. Then a server that has known it for nine minutes makes it the active key. The key that it replaces
+    /// verifies for 130 minutes more, or for 70 minutes more than tokens are valid if that is longer. An hour later it is
+    /// deleted.
     ///
     /// If a key waits already, nothing is changed. While the secret of the instances is replaced, the command is refused
     /// until `skep keys reseal` has run.

@@ -70,7 +70,8 @@ fn declared() -> impl Iterator<Item = (&'static Refusal, Option<&'static str>)> 
 /// The codes in `errors`: the code, its meaning, and where.
 const FIELDS: &[(&str, &str, &str)] = &[
     ("below_minimum", "The total of the order is below the minimum of its currency.", "`/lines`"),
-    ("contains_email", "The password contains the e-mail address.", "`/password`"),
+    ("contains_email", "The password is made of the e-mail address.", "`/password`"),
+    ("contains_name", "The password is made of the display name.", "`/password`"),
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
     ("insufficient_stock", "Fewer pieces are available than were ordered.", "`/lines/n/quantity`"),
     ("invalid_email", "Is not a valid e-mail address.", "`/email`"),
@@ -80,7 +81,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "`/slug`",
     ),
     ("invalid_sku", "Is not a SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
-    ("invalid_text", "Is empty, too long, or has characters that cannot be shown.", "texts"),
+    ("invalid_text", "Is empty or too long, or has characters that show nothing in their place.", "texts"),
     ("invalid_type", "Has another JSON type than expected.", "any place"),
     ("invalid_value", "Is not one of the expected values.", "any place"),
     ("missing_field", "Is required but missing.", "any place"),

@@ -48,20 +48,21 @@ impl Entity for Product {
     }
 
     async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
-        let longest = |character: &str, length| Text::block(&character.repeat(length), length);
+        // Earlier versions took private and lone characters.
+        let longest = |character: &str, length| Text::stored(character.repeat(length));
         let of = |(name, description, price, time, archived_at)| {
             Ok(Self { name, description, price, created_at: time, updated_at: time, archived_at, ..sample::product()? })
         };
         [
             (
-                longest("N", 200)?,
-                longest("\u{10FFFD}", 10_000)?,
+                longest("N", 200),
+                longest("\u{10FFFD}", 10_000),
                 sample::money(sample::BEYOND_DOUBLE, "EUR")?,
                 sample::at(1),
                 None,
             ),
             (
-                longest("🐝", 200)?,
+                longest("🐝", 200),
                 Text::block("", 1)?,
                 sample::money(i64::MAX, "JPY")?,
                 Timestamp::MAX,

@@ -10,7 +10,7 @@ use crate::{
 use skep_application::kernel::StoreError;
 use skep_domain::{
     identity::{KnownNetworkPolicy, KnownNetworks, NetworkMark, User},
-    shared::{Timestamp, UserId},
+    shared::{EmailLookup, Timestamp, UserId},
 };
 use std::sync::Arc;
 
@@ -175,10 +175,12 @@ async fn credentials_have_the_list_of_their_account(given: &Given) -> Checked {
         let expected = [&lists[0], &lists[1], &KnownNetworks::none(users[2].id)];
         for store in [&given.store, &second] {
             for (user, expected) in users.iter().zip(expected) {
-                let credentials = some(store.queries().find_credentials(&user.email).await?, "credentials")?;
+                let lookup = EmailLookup::parse(user.email.address())?;
+                let credentials = some(store.queries().find_credentials(&lookup).await?, "credentials")?;
                 equal(&credentials.known_networks, expected)?;
             }
         }
     }
-    equal(given.store.queries().find_credentials(&sample::user()?.email).await?, None)
+    let stranger = EmailLookup::parse(sample::user()?.email.address())?;
+    equal(given.store.queries().find_credentials(&stranger).await?, None)
 }

@@ -12,14 +12,14 @@ use async_trait::async_trait;
 use skep_application::{
     identity::{
         Credentials, UserView,
-        constraints::{USER_EMAIL, USER_ID},
+        constraints::{USER_EMAIL, USER_EMAIL_KEY, USER_ID},
     },
     kernel::{Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, User},
-    shared::{Email, Text, Timestamp, UserId, Version},
+    identity::{KnownNetworks, PasswordForm, User},
+    shared::{Email, EmailLookup, Text, Timestamp, UserId, Version},
 };
 use std::slice::from_ref;
 
@@ -30,12 +30,39 @@ clauses! { clauses of "users" on dyn Users, with [
     ]:
     a_user_is_found_by_its_address,
     addresses_are_compared_byte_by_byte,
+    each_key_finds_its_accounts_and_no_others ["UserRepository 1", "UserQueries 1"],
+    of_two_accounts_the_one_with_the_old_key_is_found ["UserRepository 1", "UserQueries 1"],
+    any_number_of_accounts_may_be_without_a_key,
+    accounts_without_a_key_are_listed ["UserQueries 2"],
     roles_can_be_looked_for,
     credentials_are_those_of_the_address,
     a_change_of_credentials_shows_at_once,
 }
 
 type Given = clause::Given<dyn Users>;
+
+/// This address with the stored address of one and the key of another.
+fn with(email: &Email, address: Option<&Email>, key: Option<&Email>) -> Email {
+    let address = address.unwrap_or(email).address().to_owned();
+    let key = key.unwrap_or(email).key().map(str::to_owned);
+    Email::stored(address, key, email.typed().map(str::to_owned))
+}
+
+/// The address of an account that an earlier version has stored.
+fn old(address: &str, key: Option<&str>) -> Email {
+    Email::stored(address.to_owned(), key.map(str::to_owned), None)
+}
+
+fn lookup(user: &User) -> Checked<EmailLookup> {
+    Ok(EmailLookup::parse(user.email.shown().as_str())?)
+}
+
+/// The accounts that the unit of work and the query find.
+async fn found(given: &Given, lookup: &EmailLookup) -> Checked<[Option<UserId>; 2]> {
+    let user = look!(given.store, tx => tx.users().find_by_email(lookup).await?)?;
+    let credentials = given.store.queries().find_credentials(lookup).await?;
+    Ok([user.map(|user| user.id), credentials.map(|credentials| credentials.user_id)])
+}
 
 #[async_trait]
 impl Entity for User {
@@ -44,7 +71,16 @@ impl Entity for User {
     type Tx = dyn UsersUnit;
     const UNIQUE: &'static [Unique<Self>] = &[
         Unique { rule: USER_ID, collide: |one, other| other.id = one.id, on_save: false },
-        Unique { rule: USER_EMAIL, collide: |one, other| other.email.clone_from(&one.email), on_save: true },
+        Unique {
+            rule: USER_EMAIL,
+            collide: |one, other| other.email = with(&other.email, Some(&one.email), None),
+            on_save: true,
+        },
+        Unique {
+            rule: USER_EMAIL_KEY,
+            collide: |one, other| other.email = with(&other.email, None, Some(&one.email)),
+            on_save: true,
+        },
     ];
 
     async fn sample(_: &Self::Store) -> Checked<Self> {
@@ -59,17 +95,23 @@ impl Entity for User {
         for (address, name, roles, time) in [
             (longest.as_str(), "N".repeat(100), vec![Role::User], sample::at(7)),
             ("bée@bücher.example", "🐝 Bée 'x' \"y\" \\ %_$1".to_owned(), both, Timestamp::MAX),
-            ("παράδειγμα@δοκιμή.example", "\u{10FFFD}".repeat(100), vec![Role::User], Timestamp::MIN),
-            ("plain@example.com", "Bea".to_owned(), vec![Role::User], Timestamp::from_millis(-1)?),
+            ("Παράδειγμα@xn--jxalpdlp.example", "\u{10FFFD}".repeat(100), vec![Role::User], Timestamp::MIN),
+            ("Plain@Example.com", "Bea".to_owned(), vec![Role::User], Timestamp::from_millis(-1)?),
         ] {
             users.push(Self {
                 email: Email::parse(address)?,
-                display_name: Text::line(&name, 100)?,
+                display_name: Text::stored(name),
                 roles,
                 created_at: time,
                 updated_at: Timestamp::MAX,
                 ..sample::user()?
             });
+        }
+        // Earlier versions have stored neither a key nor what was typed, and names that show nothing.
+        for (key, name) in [(Some("old@xn--bcher-kva.example"), "\u{3164}"), (None, "\u{301}")] {
+            let email = old(&format!("old-{}@bücher.example", users.len()), key);
+            let (display_name, password_form) = (Text::stored(name.to_owned()), PasswordForm::AsTyped);
+            users.push(Self { email, display_name, password_form, ..sample::user()? });
         }
         Ok(users)
     }
@@ -98,6 +140,7 @@ impl Versioned for User {
         self.display_name = Text::line(&format!("Round {round}"), 100)?;
         self.roles = if round % 2 == 1 { vec![Role::Admin, Role::User] } else { vec![Role::User] };
         self.password_hash = format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$cm91bmQ{round}");
+        self.password_form = if round % 2 == 1 { PasswordForm::AsTyped } else { PasswordForm::Opaque };
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -128,9 +171,10 @@ impl Owned for User {
 
 async fn a_user_is_found_by_its_address(given: &Given) -> Checked {
     for user in User::extremes(&*given.store).await? {
-        let before = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
+        let lookup = lookup(&user)?;
+        let before = look!(given.store, tx => tx.users().find_by_email(&lookup).await?)?;
         put(&*given.store, from_ref(&user)).await?;
-        let after = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
+        let after = look!(given.store, tx => tx.users().find_by_email(&lookup).await?)?;
         equal((before, after), (None, Some(user)))?;
     }
     Ok(())
@@ -139,10 +183,73 @@ async fn a_user_is_found_by_its_address(given: &Given) -> Checked {
 /// The domain folds addresses; a store must not fold them again.
 async fn addresses_are_compared_byte_by_byte(given: &Given) -> Checked {
     for address in ["strasse@example.com", "STRASSE@example.com", "straße@example.com", "strasse @example.com"] {
-        let user = User { email: Email::stored(address.to_owned()), ..sample::user()? };
+        for email in [old(address, None), old(&format!("old {address}"), Some(address))] {
+            let user = User { email, ..sample::user()? };
+            put(&*given.store, from_ref(&user)).await?;
+            let (key, legacy) = (user.email.key().unwrap_or("none"), user.email.legacy().unwrap_or("none"));
+            let lookup = EmailLookup::of(key.to_owned(), legacy.to_owned());
+            equal(found(given, &lookup).await?, [Some(user.id); 2])?;
+        }
+    }
+    Ok(())
+}
+
+async fn each_key_finds_its_accounts_and_no_others(given: &Given) -> Checked {
+    let mut users = Vec::new();
+    for email in [
+        Email::parse("x@strasse.example")?,
+        old("y@strasse.example", Some("y@strasse.example")),
+        old("z@müller.example", Some("z@xn--mller-kva.example")),
+    ] {
+        users.push(User { email, ..sample::user()? });
+    }
+    put(&*given.store, &users).await?;
+    let [new, folded, old] = [0, 1, 2].map(|number| Some(users[number].id));
+    for (typed, user) in [
+        ("x@strasse.example", new),
+        // An old key is compared with those of old accounts alone.
+        ("x@straße.example", None),
+        ("y@strasse.example", folded),
+        ("y@straße.example", folded),
+        ("z@müller.example", old),
+        ("z@xn--mller-kva.example", old),
+    ] {
+        equal(found(given, &EmailLookup::parse(typed)?).await?, [user; 2])?;
+    }
+    Ok(())
+}
+
+async fn of_two_accounts_the_one_with_the_old_key_is_found(given: &Given) -> Checked {
+    let key = "x@xn--mller-kva.example";
+    let older = User { email: old("x@müller.example", Some(key)), ..sample::user()? };
+    let younger = User { email: old(key, None), ..sample::user()? };
+    put(&*given.store, &[older.clone(), younger.clone()]).await?;
+    for (typed, user) in [("x@MÜLLER.example", &older), ("x@XN--mller-kva.example", &younger)] {
+        equal(found(given, &EmailLookup::parse(typed)?).await?, [Some(user.id); 2])?;
+    }
+    Ok(())
+}
+
+async fn any_number_of_accounts_may_be_without_a_key(given: &Given) -> Checked {
+    for number in 0..3 {
+        let user = User { email: old(&format!("{number}@example.com"), None), ..sample::user()? };
         put(&*given.store, from_ref(&user)).await?;
-        let found = look!(given.store, tx => tx.users().find_by_email(&user.email).await?)?;
-        equal(found.map(|found| found.id), Some(user.id))?;
+        equal(found(given, &lookup(&user)?).await?, [Some(user.id); 2])?;
+    }
+    Ok(())
+}
+
+async fn accounts_without_a_key_are_listed(given: &Given) -> Checked {
+    let mut without = Vec::new();
+    for number in 0..5 {
+        let user = User { email: old(&format!("{number}@example.com"), None), ..sample::user()? };
+        put(&*given.store, &[user.clone(), sample::user()?]).await?;
+        without.push((user.id, user.email));
+    }
+    without.sort_by_key(|(id, _)| *id);
+    for limit in [0, 1, 4, 5, 9] {
+        let expected: Vec<_> = without.iter().take(limit as usize).cloned().collect();
+        equal(given.store.queries().list_without_key(limit).await?, expected)?;
     }
     Ok(())
 }
@@ -162,14 +269,19 @@ async fn roles_can_be_looked_for(given: &Given) -> Checked {
 }
 
 async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
-    let (one, other) = (sample::user()?, User { password_hash: "$argon2id$other".into(), ..sample::user()? });
+    let (one, other) = (
+        sample::user()?,
+        User { password_hash: "$argon2id$other".into(), password_form: PasswordForm::AsTyped, ..sample::user()? },
+    );
     put(&*given.store, &[one.clone(), other.clone()]).await?;
     for user in [one, other] {
         let known_networks = KnownNetworks::none(user.id);
-        let expected = Credentials { user_id: user.id, password_hash: user.password_hash, known_networks };
-        equal(given.store.queries().find_credentials(&user.email).await?, Some(expected))?;
+        let lookup = lookup(&user)?;
+        let User { id: user_id, password_hash, password_form, .. } = user;
+        let expected = Credentials { user_id, password_hash, password_form, known_networks };
+        equal(given.store.queries().find_credentials(&lookup).await?, Some(expected))?;
     }
-    equal(given.store.queries().find_credentials(&sample::user()?.email).await?, None)
+    equal(given.store.queries().find_credentials(&lookup(&sample::user()?)?).await?, None)
 }
 
 async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {
@@ -179,7 +291,7 @@ async fn a_change_of_credentials_shows_at_once(given: &Given) -> Checked {
         user.password_hash = format!("$argon2id$round-{round}");
         user.version = save(&*given.store, &user).await?;
         for store in [&given.store, &second] {
-            let found = store.queries().find_credentials(&user.email).await?;
+            let found = store.queries().find_credentials(&lookup(&user)?).await?;
             equal(found.map(|found| found.password_hash), Some(user.password_hash.clone()))?;
         }
     }

@@ -62,7 +62,7 @@ impl Entity for Order {
     }
 
     async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
-        let longest = Text::line(&"\u{10FFFD}".repeat(200), 200)?;
+        let longest = Text::stored("\u{10FFFD}".repeat(200));
         let dear = Product { price: sample::money(sample::BEYOND_DOUBLE, "KWD")?, name: longest, ..sample::product()? };
         let dearest = Product { price: sample::money(i64::MAX, "JPY")?, ..sample::product()? };
         let free = Product { price: sample::money(0, "EUR")?, ..sample::product()? };

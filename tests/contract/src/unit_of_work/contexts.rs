@@ -13,6 +13,7 @@ use skep_application::{
     kernel::{Claimed, KeptAnswer, Scope},
     ordering::OrderingStore,
 };
+use skep_domain::shared::EmailLookup;
 
 clauses! { clauses of "unit_of_work" on dyn Store:
     own_writes_are_visible_in_the_unit ["UnitOfWork 1"],
@@ -34,7 +35,8 @@ async fn own_writes_are_visible_in_the_unit(given: &Given) -> Checked {
     let mut tx = units::write(identity).await?;
     tx.users().insert(&user).await?;
     equal(tx.users().find(user.id).await?, Some(user.clone()))?;
-    equal(tx.users().find_by_email(&user.email).await?.map(|user| user.id), Some(user.id))?;
+    let lookup = EmailLookup::parse(user.email.address())?;
+    equal(tx.users().find_by_email(&lookup).await?.map(|user| user.id), Some(user.id))?;
     tx.commit().await?;
     let mut tx = units::write(ordering).await?;
     tx.products().insert(&product).await?;

@@ -10,7 +10,7 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
-    shared::{Direction, Email, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
+    shared::{Direction, Email, EmailLookup, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
 use uuid::Uuid;
@@ -89,8 +89,11 @@ impl UserQueries for Flawed {
     async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
         self.seen.find_user(scope, id).await
     }
-    async fn find_credentials(&self, email: &Email) -> Done<Option<Credentials>> {
+    async fn find_credentials(&self, email: &EmailLookup) -> Done<Option<Credentials>> {
         self.seen.find_credentials(email).await
+    }
+    async fn list_without_key(&self, limit: u32) -> Done<Vec<(UserId, Email)>> {
+        self.seen.list_without_key(limit).await
     }
 }
 

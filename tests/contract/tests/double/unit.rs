@@ -19,7 +19,7 @@ use skep_domain::{
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     identity::{KnownNetworks, Session, User},
     ordering::Order,
-    shared::{Email, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
+    shared::{EmailLookup, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
 };
 use skep_memory::{MemoryStore, MemoryUnit, Row, State, Table};
 use uuid::Uuid;
@@ -180,7 +180,7 @@ impl UserRepository for FlawedUnit {
     async fn find(&mut self, id: UserId) -> Done<Option<User>> {
         through!(self, UserRepository::find(id))
     }
-    async fn find_by_email(&mut self, email: &Email) -> Done<Option<User>> {
+    async fn find_by_email(&mut self, email: &EmailLookup) -> Done<Option<User>> {
         through!(self, UserRepository::find_by_email(email))
     }
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {

@@ -7,9 +7,11 @@ mod addresses;
 mod authorization;
 mod bad_input;
 mod check;
+mod clocks;
 mod cluster;
 mod edge;
 mod grammar;
+mod habits;
 mod instances;
 mod limits;
 mod observability;
@@ -111,6 +113,8 @@ fn journeys() -> Vec<Journey> {
         observability::JOURNEYS,
         edge::JOURNEYS,
         grammar::JOURNEYS,
+        clocks::JOURNEYS,
+        habits::JOURNEYS,
     ];
     parts.concat()
 }

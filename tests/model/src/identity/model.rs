@@ -13,7 +13,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordPolicy, PasswordRefusal},
+    identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy},
     shared::{Email, SessionId, Text, Timestamp, UserId, Version},
 };
 
@@ -23,31 +23,34 @@ const MONTH: i64 = 30 * 24 * HOUR;
 /// How long an account remembers a network. It records a login again after a tenth of that.
 const NETWORK_AGE: i64 = 90 * 24 * HOUR;
 
+/// Whether the address of the account has this key.
+fn has(user: &UserView, key: Option<&str>) -> bool {
+    Email::key_of(user.email.as_str()).as_deref() == key
+}
+
 impl Model {
     pub(super) fn register(&mut self, now: &Now<'_>, email: &str, password: &str, name: &str) -> Outcome<Answer> {
         let mut faults = Faults::default();
         let email = faults.read("/email", "invalid_email", Email::parse(email));
         let name = faults.read("/display_name", "invalid_text", Text::line(name, DISPLAY_NAME_MAX));
-        let no_email = Email::stored(String::new());
-        if let Err(refusal) = PasswordPolicy::default().judge(password, email.as_ref().unwrap_or(&no_email)) {
-            let code = match refusal {
-                PasswordRefusal::TooShort { .. } => "too_short",
-                PasswordRefusal::TooLong => "too_long",
-                PasswordRefusal::TooCommon => "too_common",
-                PasswordRefusal::ContainsEmail => "contains_email",
-            };
-            faults.0.push(("/password".to_owned(), code, refusal.to_string()));
-        }
-        let (Some(email), Some(display_name), true) = (email, name, faults.0.is_empty()) else {
+        let owner = PasswordOwner {
+            email: email.as_ref().and_then(Email::typed).unwrap_or_default(),
+            display_name: name.as_ref().map_or("", Text::as_str),
+        };
+        let password = PasswordPolicy::default().judge(password, owner);
+        let password = password.map_err(|refusal| {
+            faults.0.push(("/password".to_owned(), refusal.code(), refusal.to_string()));
+        });
+        let (Some(email), Some(display_name), Ok(password)) = (email, name, password) else {
             return Err(faults.refusal());
         };
-        if self.stored.get::<Stored>().users.values().any(|user| user.email == email) {
+        if self.stored.get::<Stored>().users.values().any(|user| has(user, email.key())) {
             return Err(Failure::refusal(ErrorKind::Conflict, "email_taken"));
         }
         let id = UserId::new(now.fresh.id);
         let user = UserView {
             id,
-            email,
+            email: email.shown(),
             display_name,
             roles: vec![Role::User],
             created_at: now.at,
@@ -56,16 +59,17 @@ impl Model {
         };
         // If the id is taken, the model answers with the existing user, so the answers differ.
         let user = self.stored.get_mut::<Stored>().users.entry(id).or_insert(user).clone();
-        self.hidden_mut::<Hidden>().passwords.insert(id, password.to_owned());
+        self.hidden_mut::<Hidden>().passwords.insert(id, password);
         let payload = json!({ "user_id": id, "roles": user.roles });
         self.tell(now, "identity.user_registered.v1", (id.uuid(), user.version), now.at, &payload);
         Ok(Answer::User(user))
     }
 
     fn user_with(&self, email: &str, password: &str) -> Option<UserId> {
-        let email = Email::parse(email).ok()?;
-        let user = self.stored.get::<Stored>().users.values().find(|user| user.email == email)?.id;
-        self.hidden::<Hidden>().passwords.get(&user).is_some_and(|right| right == password).then_some(user)
+        let key = Email::key_of(email)?;
+        let user = self.stored.get::<Stored>().users.values().find(|user| has(user, Some(&key)))?.id;
+        let password = PasswordForm::NEW.of(password);
+        self.hidden::<Hidden>().passwords.get(&user).is_some_and(|right| *right == password).then_some(user)
     }
 
     /// Makes the token of a new session, or an empty one if the login is refused.

@@ -9,10 +9,18 @@ use crate::{
 
 pub(super) use crate::step::NAMES;
 
-/// Email addresses. The first two are the same account, the last is invalid.
-pub(super) const EMAILS: &[&str] = &["ada@example.com", "ADA@Example.com", "bob@example.com", "no address"];
-/// Passwords. The last two are refused.
-pub(super) const PASSWORDS: &[&str] = &["correct horse battery", "staple of the hive", "short", "111111111111111111"];
+/// Email addresses. The first two are the same account, and so are the two of Zoe. The last is invalid.
+pub(super) const EMAILS: &[&str] = &[
+    "ada@example.com",
+    "ADA@Example.com",
+    "bob@example.com",
+    "zoe@b\u{fc}cher.example",
+    "zoe@XN--BCHER-KVA.example",
+    "no address",
+];
+/// Passwords. The first two are the same, in two encodings. The last two are refused.
+pub(super) const PASSWORDS: &[&str] =
+    &["correct horse bath\u{e9}", "correct horse bathe\u{301}", "staple of the hive", "short", "111111111111111111"];
 
 /// An operation on accounts and sessions. Numbers are indexes into the pools.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,9 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
         "a token that is issued here is valid"
     );
 
+    // The clock of the instance that issued it may be ahead, or may have been set back since.
+    assert_eq!(accepted_with(&shop, &issue(&shop.deployment, &early(&claims(&good)))), 200);
+
     let (head, rest) = good.split_once('.').expect("three parts");
     let (payload, signature) = rest.split_once('.').expect("three parts");
     let none = encode(&json!({ "typ": "at+jwt", "alg": "none" }));
@@ -45,7 +48,6 @@ pub(crate) fn tokens_that_are_worthless(store: &Store) {
         format!("{good}\u{e9}"),
         "x".repeat(10_000),
         issue(&shop.deployment, &expired(&claims(&good))),
-        issue(&shop.deployment, &early(&claims(&good))),
         issue(&shop.deployment, &ended),
         issue(&stranger, &claims(&good)),
     ];

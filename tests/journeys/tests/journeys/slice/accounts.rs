@@ -29,7 +29,7 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     let mut mixed = account("ada");
     mixed["email"] = json!("Ada@Example.com");
     let ada = visitor.post(REGISTER).json(mixed).send().expect(201).json();
-    assert_eq!((&ada["email"], &ada["display_name"]), (&json!("ada@example.com"), &json!("ada")));
+    assert_eq!((&ada["email"], &ada["display_name"]), (&json!("Ada@Example.com"), &json!("ada")));
     assert_eq!(ada["created_at"], ada["updated_at"]);
     visitor.post(REGISTER).json(account("ada")).send().refused(409, "email_taken");
 

@@ -1,0 +1,208 @@
+//! Finds characters that show nothing: the rules of PRECIS (RFC 8264, 9 and RFC 5892, A), widened to what people write
+//! today. PRECIS itself refuses emoji sequences and several spellings that scripts need.
+
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{
+        BidiClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, ExtendedPictographic, GeneralCategory, JoiningType,
+        UnifiedIdeograph,
+    },
+};
+use unicode_normalization::char::canonical_combining_class;
+
+/// Why a character is not shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hidden {
+    /// It shows nothing in its place.
+    Nothing,
+    /// It is a mark on nothing.
+    Mark,
+}
+
+const ZWNJ: char = '\u{200C}';
+const ZWJ: char = '\u{200D}';
+const BLACK_FLAG: char = '\u{1F3F4}';
+const CANCEL_TAG: char = '\u{E007F}';
+/// The class of the marks that suppress a vowel, and so may make two letters one.
+const VIRAMA: u8 = 9;
+
+/// The place (from 1) of the first character that shows nothing.
+pub(super) fn find(text: &str, is_block: bool) -> Option<(usize, char, Hidden)> {
+    if text.is_ascii() {
+        return None;
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let line = Line { chars: &chars, is_block };
+    let mut open = Vec::new();
+    let mut at = 0;
+    while at < chars.len() {
+        let fault = |kind| Some((at + 1, chars[at], kind));
+        match chars[at] {
+            // A direction ends with its paragraph, and so with its line.
+            '\n' | '\r' if !open.is_empty() => break,
+            '\u{202A}' | '\u{202B}' | '\u{202D}' | '\u{202E}' | '\u{2066}'..='\u{2068}' => open.push(at),
+            '\u{202C}' | '\u{2069}' => match open.pop() {
+                Some(opened) if closes(chars[opened], chars[at]) && line.shows_between(opened, at) => {}
+                _ => return fault(Hidden::Nothing),
+            },
+            BLACK_FLAG => at += line.tags_after(at),
+            c => match line.judge(c, at) {
+                Ok(()) => {}
+                Err(kind) => return fault(kind),
+            },
+        }
+        at += 1;
+    }
+    open.first().map(|at| (at + 1, chars[*at], Hidden::Nothing))
+}
+
+fn closes(opened: char, by: char) -> bool {
+    matches!(opened, '\u{2066}'..='\u{2068}') == (by == '\u{2069}')
+}
+
+/// The characters around the one that is judged.
+struct Line<'a> {
+    chars: &'a [char],
+    is_block: bool,
+}
+
+impl Line<'_> {
+    fn before(&self, at: usize) -> Option<char> {
+        at.checked_sub(1).map(|at| self.chars[at])
+    }
+
+    fn after(&self, at: usize) -> Option<char> {
+        self.chars.get(at + 1).copied()
+    }
+
+    fn judge(&self, c: char, at: usize) -> Result<(), Hidden> {
+        if c.is_ascii() {
+            return Ok(());
+        }
+        let fits = match c {
+            ZWJ | ZWNJ => self.joins(c, at),
+            // Where a line may break and where it may not.
+            '\u{AD}' | '\u{200B}' | '\u{2060}' => self.is_block && self.is_between(at, shows),
+            // The marks of a direction.
+            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.chars.iter().any(|c| is_right_to_left(*c)),
+            '\u{FE00}'..='\u{FE0F}' => self.before(at).is_some_and(|base| takes_variation(base, c)),
+            '\u{E0100}'..='\u{E01EF}' => self.before(at).is_some_and(is_ideograph),
+            '\u{180B}'..='\u{180F}' => self.before(at).is_some_and(|base| matches!(base, '\u{1820}'..='\u{18AA}')),
+            // A space of Braille.
+            '\u{2800}' => self.chars.iter().any(|c| matches!(c, '\u{2801}'..='\u{28FF}')),
+            _ => {
+                if is_mark(c) && !is_invisible(c) {
+                    return if self.before(at).is_some_and(carries_mark) { Ok(()) } else { Err(Hidden::Mark) };
+                }
+                shows(c) || is_space(c)
+            }
+        };
+        if fits { Ok(()) } else { Err(Hidden::Nothing) }
+    }
+
+    fn is_between(&self, at: usize, is: fn(char) -> bool) -> bool {
+        self.before(at).is_some_and(is) && self.after(at).is_some_and(is)
+    }
+
+    /// Whether a joiner changes what is shown: next to a virama, between joining letters, or between emoji.
+    fn joins(&self, c: char, at: usize) -> bool {
+        let is_virama = |c: char| canonical_combining_class(c) == VIRAMA;
+        if self
+            .before(at)
+            .is_some_and(|before| is_virama(before) || (shows(before) && self.after(at).is_some_and(is_virama)))
+        {
+            return true;
+        }
+        let is_seen_through = |c: &&char| joining(**c) == JoiningType::Transparent;
+        let joins = |c: Option<&char>| {
+            let joins = [JoiningType::DualJoining, JoiningType::RightJoining, JoiningType::LeftJoining];
+            c.is_some_and(|c| joins.contains(&joining(*c)))
+        };
+        let left = joins(self.chars[..at].iter().rev().find(|c| !is_seen_through(c)));
+        let right = joins(self.chars[at + 1..].iter().find(|c| !is_seen_through(c)));
+        if c == ZWNJ {
+            return left && right;
+        }
+        let dress = |c: &&char| **c == '\u{FE0F}' || CodePointSetData::new::<EmojiModifier>().contains(**c);
+        let base = self.chars[..at].iter().rev().find(|c| !dress(c));
+        left || right || (base.is_some_and(|c| is_picture(*c)) && self.after(at).is_some_and(is_picture))
+    }
+
+    /// The number of tags after the flag of a region, for example of Scotland. A flag without an end has none.
+    fn tags_after(&self, at: usize) -> usize {
+        let is_tag = |c: &&char| matches!(**c, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}');
+        let count = self.chars[at + 1..].iter().take(7).take_while(is_tag).count();
+        let is_closed = (3..=6).contains(&count) && self.chars.get(at + count + 1) == Some(&CANCEL_TAG);
+        if is_closed { count + 1 } else { 0 }
+    }
+
+    fn shows_between(&self, from: usize, to: usize) -> bool {
+        self.chars[from + 1..to].iter().any(|c| shows(*c))
+    }
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
+}
+
+fn joining(c: char) -> JoiningType {
+    CodePointMapData::<JoiningType>::new().get(c)
+}
+
+fn is_invisible(c: char) -> bool {
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+fn is_picture(c: char) -> bool {
+    CodePointSetData::new::<ExtendedPictographic>().contains(c)
+}
+
+fn is_ideograph(c: char) -> bool {
+    CodePointSetData::new::<UnifiedIdeograph>().contains(c)
+}
+
+fn is_mark(c: char) -> bool {
+    use GeneralCategory as Of;
+    matches!(category(c), Of::NonspacingMark | Of::SpacingMark | Of::EnclosingMark)
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, '\n' | '\t' | '\r') || category(c) == GeneralCategory::SpaceSeparator
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(CodePointMapData::<BidiClass>::new().get(c), BidiClass::RightToLeft | BidiClass::ArabicLetter)
+}
+
+/// Whether the character, which is not a mark, leaves a trace of ink.
+fn shows(c: char) -> bool {
+    use GeneralCategory as Of;
+    let has_ink = match category(c) {
+        Of::Unassigned | Of::PrivateUse | Of::Surrogate | Of::Control | Of::SpaceSeparator => false,
+        Of::LineSeparator | Of::ParagraphSeparator => false,
+        // The signs of numbers, verses and abbreviations that stand under or before their digits.
+        Of::Format => matches!(
+            c,
+            '\u{600}'
+                ..='\u{605}' | '\u{6DD}' | '\u{70F}' | '\u{890}' | '\u{891}' | '\u{8E2}' | '\u{110BD}' | '\u{110CD}'
+        ),
+        // A musical null note, and the blanks of hieroglyphs.
+        _ => !matches!(c, '\u{2800}' | '\u{1D159}' | '\u{13441}' | '\u{13442}'),
+    };
+    has_ink && !is_invisible(c)
+}
+
+/// Whether a mark may follow: anything with ink, and what belongs to it.
+fn carries_mark(c: char) -> bool {
+    shows(c) || is_mark(c) || matches!(c, ZWJ | ZWNJ)
+}
+
+/// Whether the character may have this variation selector. Of ASCII, only what is part of an emoji has one.
+fn takes_variation(base: char, selector: char) -> bool {
+    let is_emoji = CodePointSetData::new::<Emoji>().contains(base);
+    let chooses_emoji = matches!(selector, '\u{FE0E}' | '\u{FE0F}');
+    if chooses_emoji { is_emoji } else { !base.is_ascii() && shows(base) && !is_mark(base) }
+}
+
+#[cfg(test)]
+mod tests;
