@@ -60,6 +60,11 @@ impl Api {
             });
         let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
         let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
+        // Logins wait for a hasher, whose queue is fair between networks by itself. Other paths need no store.
+        let takes_credentials: Vec<_> =
+            contexts::operations().filter(|known| known.takes_credentials).map(|known| known.id).collect();
+        let routes = routes
+            .map(|routes| routes.with_unshared(|operation| operation.is_none_or(|id| takes_credentials.contains(&id))));
         let operations = document::operations_by_path(&document);
         let state = Arc::new(State::new(app, &config.cursor_key, config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));

@@ -202,6 +202,10 @@ fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
+/// Marks an answer whose body is in memory anyway and shared by all such answers.
+#[derive(Clone)]
+pub(crate) struct SharedBody;
+
 /// An answer that never changes. It is compressed once, at the best level, when a client first accepts gzip.
 pub(crate) struct Asset {
     plain: Bytes,
@@ -222,6 +226,7 @@ impl Asset {
     /// The answer to this request, compressed if the client accepts it.
     pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Response {
         let answer = Response::builder().content_type(content_type).header(VARY, "accept-encoding");
+        let answer = answer.extension(SharedBody);
         if Wish::of(request.headers()).gzip {
             let make = || async {
                 let plain = self.plain.clone();

@@ -53,11 +53,20 @@ pub(crate) struct Route {
     methods: Vec<Method>,
     use_cases: Vec<(Method, Arc<str>)>,
     bodies: Vec<(Method, BodyLimit)>,
+    /// The methods whose requests take no place among those of their network.
+    unshared: Vec<Method>,
 }
 
 impl Route {
     fn new(template: &str) -> Self {
-        Self { template: template.into(), allow: ALLOW_ANY, methods: vec![], use_cases: vec![], bodies: vec![] }
+        Self {
+            template: template.into(),
+            allow: ALLOW_ANY,
+            methods: vec![],
+            use_cases: vec![],
+            bodies: vec![],
+            unshared: vec![],
+        }
     }
 
     /// The `operationId` in the document.
@@ -68,6 +77,11 @@ impl Route {
     /// The limit of bodies that the operation declares.
     pub(crate) fn body_limit(&self, method: &Method) -> Option<BodyLimit> {
         self.bodies.iter().find(|(known, _)| known == method).map(|(_, limit)| *limit)
+    }
+
+    /// Whether requests with this method take a place among those of their network.
+    pub(crate) fn is_shared(&self, method: &Method) -> bool {
+        !self.unshared.contains(method)
     }
 
     /// Whether the path serves the method. HEAD is served with GET, and OPTIONS always.
@@ -116,6 +130,21 @@ impl RouteTable {
         for route in &mut self.routes {
             let limits = route.use_cases.iter().filter_map(|(method, name)| Some((method.clone(), limit_of(name)?)));
             route.bodies = limits.collect();
+        }
+        self
+    }
+
+    /// Lets the requests of some operations take no place among those of their network (see
+    /// [`WorkLimits`](super::WorkLimits)), because they need no store, or wait for something that has a fair queue of
+    /// its own. The function gets the `operationId`, or `None` for a method without one.
+    #[must_use]
+    pub fn with_unshared(mut self, is_unshared: impl Fn(Option<&str>) -> bool) -> Self {
+        for route in &mut self.routes {
+            // HEAD does what GET does.
+            let operation =
+                |method: &Method| route.use_case(if *method == Method::HEAD { &Method::GET } else { method });
+            let unshared = route.methods.iter().filter(|method| is_unshared(operation(method)));
+            route.unshared = unshared.cloned().collect();
         }
         self
     }
@@ -247,6 +276,15 @@ mod tests {
         let of = |path: &str, method: &Method| table.find(path).and_then(|route| route.body_limit(method));
         assert_eq!(of("/products", &Method::GET), Some(limit));
         assert_eq!((of("/products", &Method::POST), of("/products/17", &Method::GET)), (None, None));
+    }
+
+    #[test]
+    fn an_operation_can_do_without_a_place() {
+        let table = table().with_unshared(|name| name == Some("list_products"));
+        let is_shared = |path: &str, method: &Method| table.find(path).unwrap().is_shared(method);
+        assert!(!is_shared("/products", &Method::GET) && is_shared("/products", &Method::POST));
+        assert!(!is_shared("/products", &Method::HEAD) && is_shared("/products/17", &Method::HEAD));
+        assert!(is_shared("/products/17", &Method::GET));
     }
 
     #[test]
