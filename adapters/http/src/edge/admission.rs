@@ -69,8 +69,8 @@ pub(super) struct NeededRoom {
 struct Held {
     place: Option<Place>,
     has_room: bool,
-    /// Whether the request has entered before.
-    has_begun: bool,
+    /// Whether the request has held all that it needs.
+    has_entered: bool,
 }
 
 impl fmt::Debug for Admission {
@@ -94,21 +94,20 @@ impl Admission {
     /// # Errors
     /// The reason why the request cannot be worked on. It holds nothing then.
     pub(crate) async fn enter(&self) -> Result<(), Crowded> {
-        self.held().has_begun = true;
         self.take_place().await?;
-        let Some(room) = &self.room else { return Ok(()) };
-        if self.held().has_room {
-            return Ok(());
-        }
-        if !room.answer.try_make_room(room.network.as_ref(), room.bytes) {
-            // The wait for clients to read must not keep others of the network from working.
-            self.finish();
-            if !room.answer.make_room(room.network.as_ref(), room.bytes, room.wait).await {
-                return Err(Crowded::Answers);
+        if let Some(room) = self.room.as_ref().filter(|_| !self.held().has_room) {
+            if !room.answer.try_make_room(room.network.as_ref(), room.bytes) {
+                // The wait for clients to read must not keep others of the network from working.
+                self.finish();
+                if !room.answer.make_room(room.network.as_ref(), room.bytes, room.wait).await {
+                    return Err(Crowded::Answers);
+                }
             }
+            self.held().has_room = true;
+            self.take_place().await?;
         }
-        self.held().has_room = true;
-        self.take_place().await
+        self.held().has_entered = true;
+        Ok(())
     }
 
     async fn take_place(&self) -> Result<(), Crowded> {
@@ -127,9 +126,9 @@ impl Admission {
         self.body.of_user(user);
     }
 
-    /// Whether the request has begun to hold a place or room, so that its answer counts.
-    pub(super) fn has_begun(&self) -> bool {
-        self.held().has_begun
+    /// Whether the request was worked on, so that its answer counts. A refusal without work is short and not counted.
+    pub(super) fn has_entered(&self) -> bool {
+        self.held().has_entered
     }
 
     /// Gives the place back, because the work is done.

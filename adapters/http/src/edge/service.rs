@@ -294,7 +294,7 @@ impl Edge {
     /// Waits for the rest of the room that this answer needs. Returns whether there is room. There always is for the
     /// answer of a change: it may be committed, and the client must learn of it.
     async fn has_room_for(&self, admission: &Admission, method: &Method, response: &mut Response) -> bool {
-        let Some(room) = admission.room.as_ref().filter(|_| admission.has_begun()) else { return true };
+        let Some(room) = admission.room.as_ref().filter(|_| admission.has_entered()) else { return true };
         let body: BoxBody<Bytes, io::Error> = response.take_body().into();
         // A shared body is in memory anyway, so its answer holds no more than the least that any answer does.
         let is_shared = response.extensions().get::<SharedBody>().is_some();
