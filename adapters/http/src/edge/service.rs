@@ -447,3 +447,6 @@ fn strip_body(response: &mut Response) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,14 +130,26 @@ async fn a_network_that_waits_and_leaves_again_and_again_keeps_one_turn() {
     drop(held);
 }
 
+/// Moves the requests that have got their places from the first list to the second one.
+fn settle(waiting: &mut Vec<(u8, Entering)>, held: &mut Vec<(u8, Place)>) {
+    for (host, mut entering) in std::mem::take(waiting) {
+        match entering.as_mut().now_or_never() {
+            Some(place) => held.push((host, place.expect("it is not refused"))),
+            None => waiting.push((host, entering)),
+        }
+    }
+}
+
 proptest! {
     /// Requests come, leave and end in any order.
     #[test]
-    fn no_limit_is_passed_and_no_place_is_lost(steps in prop::collection::vec((0_u8..4, 0_usize..3, any::<bool>()), 0..200)) {
+    fn no_limit_is_passed_and_no_place_is_lost(
+        steps in prop::collection::vec((0_u8..4, 0_usize..3, any::<bool>()), 0..200)
+    ) {
         let work = work(2, 3, 2);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let (mut waiting, mut held): (Vec<(u8, Entering)>, Vec<(u8, Place)>) = (vec![], vec![]);
+            let (mut waiting, mut held) = (vec![], vec![]);
             for (host, step, reads) in steps {
                 let kind = if reads { Kind::Read } else { Kind::Change };
                 match step {
@@ -146,30 +158,19 @@ proptest! {
                     2 if !waiting.is_empty() => drop(waiting.remove(usize::from(host) % waiting.len())),
                     _ => {}
                 }
-                let mut still = vec![];
-                for (host, mut entering) in waiting.drain(..) {
-                    match entering.as_mut().now_or_never() {
-                        Some(place) => held.push((host, place.expect("it is not refused"))),
-                        None => still.push((host, entering)),
-                    }
-                }
-                waiting = still;
-                for host in 0..4 {
-                    assert!(held.iter().filter(|(other, _)| *other == host).count() <= 2);
-                }
+                settle(&mut waiting, &mut held);
+                assert!((0..4).all(|host| held.iter().filter(|(other, _)| *other == host).count() <= 2));
                 for kind in Kind::ALL {
                     let count = held.iter().filter(|(_, place)| place.kind == kind).count();
                     assert!(count <= work.limit(kind));
                     assert_eq!(work.lock().kinds[kind as usize].in_work, count);
                 }
             }
-            // Whoever waits gets a place when others end.
-            while let Some((_, entering)) = waiting.pop() {
+            while !waiting.is_empty() {
                 held.clear();
-                for (_, other) in &mut waiting {
-                    let _ = other.as_mut().now_or_never();
-                }
-                drop(entering);
+                let before = waiting.len();
+                settle(&mut waiting, &mut held);
+                assert!(waiting.len() < before, "a place is free and another request waits");
             }
         });
         prop_assert_eq!(work.networks(), 0);
