@@ -70,7 +70,7 @@ impl Http2 {
         Ok(stream)
     }
 
-    /// Sends the head of a request whose body follows, and returns the number of its stream.
+    /// Sends the head of a request whose JSON body follows, and returns the number of its stream.
     ///
     /// # Errors
     /// If the server has closed the connection.
@@ -109,7 +109,11 @@ impl Http2 {
             let length = u8::try_from(value.len()).ok().filter(|length| *length < 127);
             length.map(|length| [&[name, length], value.as_bytes()].concat()).unwrap_or_default()
         };
-        let head = [&[0x86][..], &field(0x02, method), &field(0x04, path), &field(0x01, "bench.test")].concat();
+        let mut head = [&[0x86][..], &field(0x02, method), &field(0x04, path), &field(0x01, "bench.test")].concat();
+        if flags & END_STREAM == 0 {
+            // The number of `content-type` is 31, which does not fit into the four bits of a name: 15 and 16.
+            head.extend([&[0x0f][..], &field(0x10, "application/json")].concat());
+        }
         let stream = self.next;
         self.next += 2;
         (stream, frame(HEADERS, flags | END_HEADERS, stream, &head))
