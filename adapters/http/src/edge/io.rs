@@ -6,6 +6,7 @@ use super::{
 use bytes::{Buf as _, Bytes};
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -18,6 +19,10 @@ use tokio::{
 
 /// The greatest number of bytes of an unread body that are read when the connection closes.
 const LINGER_BYTES: usize = 8 << 20;
+
+/// The bytes of an unread body that are discarded at once. With 4 KiB, the calls for 1,000 bodies of a megabyte took
+/// two thirds of a second of the processor, in which other clients waited.
+const DISCARD: usize = 16 << 10;
 
 /// A socket that passes what it reads to the head scanner and notes its progress in the connection's [`Activity`].
 pub(crate) struct EdgeIo<S> {
@@ -104,9 +109,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
         let lingering = self
             .lingering
             .get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(linger)), left: LINGER_BYTES });
-        let mut space = [0_u8; 4096];
+        let mut space = [MaybeUninit::uninit(); DISCARD];
         while lingering.left > 0 && lingering.until.as_mut().poll(cx).is_pending() {
-            let mut buf = ReadBuf::new(&mut space);
+            let mut buf = ReadBuf::uninit(&mut space);
             match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf)) {
                 Ok(()) if !buf.filled().is_empty() => {
                     lingering.left = lingering.left.saturating_sub(buf.filled().len());
