@@ -55,6 +55,8 @@ pub(crate) struct Route {
     bodies: Vec<(Method, BodyLimit)>,
     /// The methods whose requests take no place among those of their network.
     unshared: Vec<Method>,
+    /// The methods that read a page of a list.
+    lists: Vec<Method>,
 }
 
 impl Route {
@@ -66,6 +68,7 @@ impl Route {
             use_cases: vec![],
             bodies: vec![],
             unshared: vec![],
+            lists: vec![],
         }
     }
 
@@ -77,6 +80,17 @@ impl Route {
     /// The limit of bodies that the operation declares.
     pub(crate) fn body_limit(&self, method: &Method) -> Option<BodyLimit> {
         self.bodies.iter().find(|(known, _)| known == method).map(|(_, limit)| *limit)
+    }
+
+    /// The methods whose operations the function picks. HEAD does what GET does.
+    fn methods_of(&self, picks: impl Fn(Option<&str>) -> bool) -> Vec<Method> {
+        let operation = |method: &Method| self.use_case(if *method == Method::HEAD { &Method::GET } else { method });
+        self.methods.iter().filter(|method| picks(operation(method))).cloned().collect()
+    }
+
+    /// Whether requests with this method read a page of a list.
+    pub(crate) fn is_list(&self, method: &Method) -> bool {
+        self.lists.contains(method)
     }
 
     /// Whether requests with this method take a place among those of their network.
@@ -140,11 +154,17 @@ impl RouteTable {
     #[must_use]
     pub fn with_unshared(mut self, is_unshared: impl Fn(Option<&str>) -> bool) -> Self {
         for route in &mut self.routes {
-            // HEAD does what GET does.
-            let operation =
-                |method: &Method| route.use_case(if *method == Method::HEAD { &Method::GET } else { method });
-            let unshared = route.methods.iter().filter(|method| is_unshared(operation(method)));
-            route.unshared = unshared.cloned().collect();
+            route.unshared = route.methods_of(&is_unshared);
+        }
+        self
+    }
+
+    /// Says which operations read a page of a list (see [`WorkLimits`](super::WorkLimits)). The function gets the
+    /// `operationId`, or `None` for a method without one.
+    #[must_use]
+    pub fn with_lists(mut self, is_list: impl Fn(Option<&str>) -> bool) -> Self {
+        for route in &mut self.routes {
+            route.lists = route.methods_of(&is_list);
         }
         self
     }
@@ -280,7 +300,10 @@ mod tests {
 
     #[test]
     fn an_operation_can_do_without_a_place() {
-        let table = table().with_unshared(|name| name == Some("list_products"));
+        let table = table().with_lists(|name| name == Some("list_products"));
+        let is_list = |path: &str, method: &Method| table.find(path).unwrap().is_list(method);
+        assert!(is_list("/products", &Method::HEAD) && !is_list("/products", &Method::POST));
+        let table = table.with_unshared(|name| name == Some("list_products"));
         let is_shared = |path: &str, method: &Method| table.find(path).unwrap().is_shared(method);
         assert!(!is_shared("/products", &Method::GET) && is_shared("/products", &Method::POST));
         assert!(!is_shared("/products", &Method::HEAD) && is_shared("/products/17", &Method::HEAD));

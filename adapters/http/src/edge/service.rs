@@ -277,7 +277,11 @@ impl Edge {
         answer: Option<&OpenAnswer>,
     ) -> Admission {
         let config = &self.config;
-        let (kind, bytes) = if method.is_safe() { (Kind::Read, room::READ) } else { (Kind::Change, room::CHANGE) };
+        let (kind, bytes) = match route {
+            _ if !method.is_safe() => (Kind::Change, room::CHANGE),
+            Some(route) if route.is_list(method) => (Kind::List, room::READ),
+            _ => (Kind::Read, room::READ),
+        };
         let is_shared = !is_probe && route.is_none_or(|route| route.is_shared(method));
         let is_counted = is_shared && !config.clients.is_uncounted(client);
         let network = Network::of(client).widest();

@@ -3,14 +3,16 @@
 //!
 //! A request needs a place while the server works on it: not while its body arrives, not while it waits for anything
 //! that its own user or network holds, and not while its answer is sent. A network that has all its places waits behind
-//! its own requests only. If all places are taken, networks get the next ones in turn. Reads and changes have places of
-//! their own, so that changes that wait for locks do not stop reads.
+//! its own requests only. If all places are taken, networks get the next ones in turn. Reads, lists and changes have
+//! places of their own, so that changes that wait for locks do not stop reads, and neither do lists, which need the
+//! processors for much longer.
 
 use metrics::{Counter, Gauge};
 use skep_domain::shared::Network;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Instant,
 };
 use tokio::{sync::oneshot, time::timeout_at};
@@ -23,15 +25,19 @@ const WAITING: usize = 32;
 pub struct WorkLimits {
     /// Those of one network: an IPv4 address, or an IPv6 network of 48 bits. Up to 32 times as many wait. Default: 64.
     pub per_network: usize,
-    /// All those that only read. Default: 128.
+    /// All those that read one resource. Default: 128.
     pub reads: usize,
+    /// All those that read a page of a list. More than the processors can work on only need memory. Default: four for
+    /// each processor.
+    pub lists: usize,
     /// All others. Default: 128.
     pub changes: usize,
 }
 
 impl Default for WorkLimits {
     fn default() -> Self {
-        Self { per_network: 64, reads: 128, changes: 128 }
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self { per_network: 64, reads: 128, lists: 4 * processors, changes: 128 }
     }
 }
 
@@ -39,19 +45,15 @@ impl Default for WorkLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Read,
+    List,
     Change,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::Read, Self::Change];
-
-    const fn other(self) -> Self {
-        match self {
-            Self::Read => Self::Change,
-            Self::Change => Self::Read,
-        }
-    }
+    const ALL: [Self; KINDS] = [Self::Read, Self::List, Self::Change];
 }
+
+const KINDS: usize = 3;
 
 /// The places of all requests.
 pub(crate) struct Work {
@@ -64,7 +66,7 @@ pub(crate) struct Work {
 
 #[derive(Default)]
 struct State {
-    kinds: [OfKind; 2],
+    kinds: [OfKind; KINDS],
     /// Networks without a request have no entry, so there are at most as many as there are requests.
     networks: HashMap<Network, OfNetwork>,
     next_ticket: u64,
@@ -83,9 +85,9 @@ struct OfKind {
 struct OfNetwork {
     in_work: usize,
     /// Those that wait, by kind and in the order of arrival.
-    waiting: [VecDeque<Ticket>; 2],
+    waiting: [VecDeque<Ticket>; KINDS],
     /// Whether the network is in the turns of the kind.
-    has_turn: [bool; 2],
+    has_turn: [bool; KINDS],
 }
 
 impl OfNetwork {
@@ -146,6 +148,7 @@ impl Work {
     const fn limit(&self, kind: Kind) -> usize {
         match kind {
             Kind::Read => self.limits.reads,
+            Kind::List => self.limits.lists,
             Kind::Change => self.limits.changes,
         }
     }
@@ -213,9 +216,7 @@ impl Work {
                 }
             }
             // The place of a network goes to its request that came first, whatever that one does.
-            if of_network.first(Kind::Change) < of_network.first(Kind::Read) {
-                order = order.map(Kind::other);
-            }
+            order.sort_unstable_by_key(|kind| of_network.first(*kind));
         }
         order.into_iter().for_each(|kind| self.grant(&mut state, kind));
         state.forget(network);

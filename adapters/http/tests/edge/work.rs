@@ -13,7 +13,7 @@ const GATE: &str = "GET /gate HTTP/1.1\r\nHost: a\r\n\r\n";
 
 fn with_places(per_network: usize, reads: usize) -> EdgeConfig {
     let mut config = config();
-    config.clients.work = WorkLimits { per_network, reads, changes: reads };
+    config.clients.work = WorkLimits { per_network, reads, lists: reads, changes: reads };
     // A request that waits for a place that it should not need fails its test.
     config.timeouts.request = BOUND * 3;
     config.clients.room_wait = BOUND * 3;

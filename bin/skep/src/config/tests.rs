@@ -124,7 +124,8 @@ fn the_time_for_a_body_is_at_most_that_for_a_request() {
 #[test]
 fn a_network_may_use_half_of_the_connections_to_the_store() {
     let work = |variables: &[(&str, &str)]| {
-        let WorkLimits { per_network, reads, changes } = read(variables).unwrap().clients.work;
+        let WorkLimits { per_network, reads, lists, changes } = read(variables).unwrap().clients.work;
+        assert!((1..=WorkLimits::default().lists.min(reads)).contains(&lists));
         [per_network, reads, changes]
     };
     let postgres = ("DATABASE_URL", "postgres://skep:secret@db.internal/skep");

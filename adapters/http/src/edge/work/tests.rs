@@ -6,7 +6,7 @@ use std::{pin::Pin, time::Duration};
 type Entering = Pin<Box<dyn Future<Output = Option<Place>>>>;
 
 fn work(per_network: usize, reads: usize, changes: usize) -> Arc<Work> {
-    Arc::new(Work::new(WorkLimits { per_network, reads, changes }))
+    Arc::new(Work::new(WorkLimits { per_network, reads, lists: 2, changes }))
 }
 
 fn network(host: u8) -> Network {
@@ -81,6 +81,14 @@ async fn changes_that_take_long_do_not_stop_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn lists_do_not_stop_reads() {
+    let work = work(3, 9, 9);
+    let _lists = [place(&work, 1, Kind::List), place(&work, 2, Kind::List)];
+    assert!(waits(&mut enter(&work, 3, Kind::List)));
+    drop(place(&work, 3, Kind::Read));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_of_a_network_goes_to_its_request_that_came_first() {
     let work = work(1, 9, 9);
     let first = place(&work, 1, Kind::Read);
@@ -144,14 +152,14 @@ proptest! {
     /// Requests come, leave and end in any order.
     #[test]
     fn no_limit_is_passed_and_no_place_is_lost(
-        steps in prop::collection::vec((0_u8..4, 0_usize..3, any::<bool>()), 0..200)
+        steps in prop::collection::vec((0_u8..4, 0_usize..3, 0_usize..KINDS), 0..200)
     ) {
         let work = work(2, 3, 2);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
             let (mut waiting, mut held) = (vec![], vec![]);
-            for (host, step, reads) in steps {
-                let kind = if reads { Kind::Read } else { Kind::Change };
+            for (host, step, kind) in steps {
+                let kind = Kind::ALL[kind];
                 match step {
                     0 => waiting.push((host, enter(&work, host, kind))),
                     1 if !held.is_empty() => drop(held.remove(usize::from(host) % held.len())),

@@ -58,6 +58,7 @@ pub(in crate::config) fn work(source: &mut Source, connections: Option<u32>) -> 
     WorkLimits {
         per_network: per_network.unwrap_or(share.max(1)),
         reads: connections.map_or(usual.reads, max_writers),
+        lists: connections.map_or(usual.lists, |connections| usual.lists.min(max_writers(connections))),
         changes: connections.map_or(usual.changes, max_writers),
     }
 }
