@@ -11,6 +11,7 @@
 
 use crate::{
     edge::{Limits, RequestContext},
+    parts::turn_after_body,
     problem::{self, Problem, code},
 };
 use http::{
@@ -53,12 +54,14 @@ pub struct Strict<T>(pub T);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergePatch<T>(pub T);
 
-/// Checks the headers, reads the body up to its limit and parses it.
+/// Checks the headers and reads the body up to its limit. Parses it when it is the turn of its user.
 async fn read<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, accepted: &[&str]) -> Result<T, Problem> {
     check_head(request, accepted)?;
     let body = body.take().map_err(|error| problem::from_error(error.into()))?;
     let limit = usize::try_from(limit(request)).unwrap_or(usize::MAX);
-    parse(&buffer::read_whole(body.into(), limit).await?)
+    let whole = buffer::read_whole(body.into(), limit).await?;
+    turn_after_body(request).await?;
+    parse(&whole)
 }
 
 /// Checks the headers that describe the body.

@@ -168,7 +168,7 @@ impl Config {
             (text.len() <= 255 && !text.contains(char::is_control)).then(|| text.to_owned())
         });
         let percent = source.required("SKEP_TRACES_PERCENT", |text| text.parse().ok().filter(|n| *n <= 100));
-        let config = Self {
+        let mut config = Self {
             traces: endpoint.map(|endpoint| Traces { endpoint, service_name, percent }),
             host: source.required("HOST", |text| text.parse().ok()),
             port: source.required("PORT", |text| text.parse().ok()),
@@ -213,6 +213,8 @@ impl Config {
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             policies,
         };
+        let connections = config.store.server().map(|_| config.store_connections);
+        config.clients.work = settings::clients::work(&mut source, connections);
         if !config.host.is_loopback() && config.public_url.is_none() {
             let form = setting::setting(&SETTINGS, "PUBLIC_URL").form;
             let text =
@@ -302,9 +304,11 @@ fn read_networks(source: &mut Source) -> WiderNetworks {
 }
 
 fn read_timeouts(source: &mut Source) -> Timeouts {
-    let mut timeout = |name| source.required(name, |text| seconds(text, 1, 3_600));
-    let [header, body] = ["SKEP_HEADER_TIMEOUT", "SKEP_BODY_TIMEOUT"].map(&mut timeout);
     let usual = Timeouts::default();
+    let longest = usual.request.as_secs();
+    let body = source.required("SKEP_BODY_TIMEOUT", |text| seconds(text, 1, longest));
+    let mut timeout = |name| source.required(name, |text| seconds(text, 1, 3_600));
+    let header = timeout("SKEP_HEADER_TIMEOUT");
     Timeouts {
         first_request: header,
         header_read: header,

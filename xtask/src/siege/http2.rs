@@ -7,7 +7,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD: usize = 9;
 
 // The types of frames and the flags that are used here (RFC 9113, section 6).
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
@@ -15,6 +17,28 @@ const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 const INITIAL_WINDOW_SIZE: u16 = 4;
+const CANCEL: u32 = 8;
+
+/// A frame that the server has to work on, although it carries no request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Idle {
+    Settings,
+    Ping,
+    WindowUpdate,
+    /// A part of a body, without bytes. Its stream must be open.
+    EmptyData(u32),
+}
+
+impl Idle {
+    fn frame(self) -> Vec<u8> {
+        match self {
+            Self::Settings => frame(SETTINGS, 0, 0, &[]),
+            Self::Ping => frame(PING, 0, 0, &[7; 8]),
+            Self::WindowUpdate => frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()),
+            Self::EmptyData(stream) => frame(DATA, 0, stream, &[]),
+        }
+    }
+}
 
 /// A connection that opens streams and does what it likes with them.
 #[derive(Debug)]
@@ -41,24 +65,58 @@ impl Http2 {
     /// # Errors
     /// If the server has closed the connection.
     pub(super) async fn request(&mut self, method: &str, path: &str) -> io::Result<u32> {
+        let (stream, frame) = self.head(method, path, END_STREAM);
+        self.wire.send(&frame).await?;
+        Ok(stream)
+    }
+
+    /// Sends the head of a request whose JSON body follows, and returns the number of its stream.
+    ///
+    /// # Errors
+    /// If the server has closed the connection.
+    pub(super) async fn begin(&mut self, method: &str, path: &str) -> io::Result<u32> {
+        let (stream, frame) = self.head(method, path, 0);
+        self.wire.send(&frame).await?;
+        Ok(stream)
+    }
+
+    /// Sends this number of requests and takes each of them back at once.
+    ///
+    /// # Errors
+    /// If the server has closed the connection.
+    pub(super) async fn reset(&mut self, path: &str, count: usize) -> io::Result<()> {
+        let mut frames = vec![];
+        for _ in 0..count {
+            let (stream, head) = self.head("GET", path, END_STREAM);
+            frames.extend(head);
+            frames.extend(frame(RST_STREAM, 0, stream, &CANCEL.to_be_bytes()));
+        }
+        self.wire.send(&frames).await
+    }
+
+    /// Sends this number of frames at once.
+    ///
+    /// # Errors
+    /// If the server has closed the connection.
+    pub(super) async fn idle(&mut self, kind: Idle, count: usize) -> io::Result<()> {
+        self.wire.send(&kind.frame().repeat(count)).await
+    }
+
+    /// The head of a request on a new stream.
+    fn head(&mut self, method: &str, path: &str, flags: u8) -> (u32, Vec<u8>) {
         // Literal fields whose names are in the static table (RFC 7541, appendix A). 0x86 is `:scheme: http`.
         let field = |name: u8, value: &str| {
             let length = u8::try_from(value.len()).ok().filter(|length| *length < 127);
             length.map(|length| [&[name, length], value.as_bytes()].concat()).unwrap_or_default()
         };
-        let head = [&[0x86][..], &field(0x02, method), &field(0x04, path), &field(0x01, "bench.test")].concat();
+        let mut head = [&[0x86][..], &field(0x02, method), &field(0x04, path), &field(0x01, "bench.test")].concat();
+        if flags & END_STREAM == 0 {
+            // The number of `content-type` is 31, which does not fit into the four bits of a name: 15 and 16.
+            head.extend([&[0x0f][..], &field(0x10, "application/json")].concat());
+        }
         let stream = self.next;
         self.next += 2;
-        self.wire.send(&frame(HEADERS, END_STREAM | END_HEADERS, stream, &head)).await?;
-        Ok(stream)
-    }
-
-    /// Sends this number of pings at once.
-    ///
-    /// # Errors
-    /// If the server has closed the connection.
-    pub(super) async fn ping(&mut self, count: usize) -> io::Result<()> {
-        self.wire.send(&frame(PING, 0, 0, &[7; 8]).repeat(count)).await
+        (stream, frame(HEADERS, flags | END_HEADERS, stream, &head))
     }
 
     /// Gives each of these streams one more byte of window.

@@ -35,7 +35,8 @@ const REST: Duration = Duration::from_secs(1);
 /// The options of `cargo xtask siege`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Siege {
-    /// The stores, one after the other: sqlite, postgres. SKEP_TEST_POSTGRES_URL has the address of the server.
+    /// The stores, one after the other: sqlite, postgres, mongodb. SKEP_TEST_POSTGRES_URL and SKEP_TEST_MONGODB_URL have
+    /// the addresses of the servers.
     #[arg(long, value_delimiter = ',', default_value = "sqlite")]
     store: Vec<String>,
     /// Run only these attacks.
@@ -91,7 +92,7 @@ pub(crate) fn run(siege: &Siege) -> Result<(), Fault> {
     };
     let mut stores = vec![];
     for name in &siege.store {
-        if !["sqlite", "postgres"].contains(&name.as_str()) {
+        if !["sqlite", "postgres", "mongodb"].contains(&name.as_str()) {
             return Err(format!("there is no siege on {name}").into());
         }
         let store = Store::named(name).map_err(|variable| format!("{variable} is not set"))?;

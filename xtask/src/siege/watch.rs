@@ -2,6 +2,7 @@
 
 use super::ground::Ground;
 use crate::bench::{Fault, process::memory, stand::Stand};
+use mongodb::bson::{Bson, doc};
 use rusqlite::OpenFlags;
 use serde::Serialize;
 use skep_journeys::Store;
@@ -52,13 +53,31 @@ pub(crate) fn disk(stand: &Stand) -> Result<u64, Fault> {
             connection.close().await?;
             Ok(u64::try_from(size)?)
         }),
-        (Store::Mongodb(_), _) => Err("there is no siege on MongoDB".into()),
+        (Store::Mongodb(_), Some(address)) => apart(async move {
+            let client = mongodb::Client::with_uri_str(&address).await?;
+            let database = client.default_database().ok_or("the address has no database")?;
+            let stats = database.run_command(doc! { "dbStats": 1 }).await?;
+            // What the documents and indexes have taken in files. It does not include the log of the server.
+            let bytes = ["storageSize", "indexSize"].into_iter().filter_map(|name| stats.get(name)).filter_map(number);
+            Ok(bytes.sum())
+        }),
         _ => {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let database = rusqlite::Connection::open_with_flags(stand.database(), flags)?;
             let number = |name: &str| database.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
             Ok(u64::from(number("page_count")?) * u64::from(number("page_size")?))
         }
+    }
+}
+
+/// A number of bytes, which MongoDB sends in one of three types.
+fn number(value: &Bson) -> Option<u64> {
+    match value {
+        Bson::Int32(number) => u64::try_from(*number).ok(),
+        Bson::Int64(number) => u64::try_from(*number).ok(),
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a size is a whole number")]
+        Bson::Double(number) => Some(*number as u64),
+        _ => None,
     }
 }
 

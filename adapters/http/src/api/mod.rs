@@ -6,6 +6,6 @@ mod document;
 mod parameter_guard;
 mod service;
 
-pub use crate::parts::{Cost, Operation, RequestLimits, State, status};
+pub use crate::parts::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, Operation, RequestLimits, State, UNITS_OF_TOTAL, status};
 pub use config::ApiConfig;
 pub use service::{Api, Service};

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     edge::RouteTable,
-    parts::{Operation, State},
+    parts::{Cost, Operation, State},
     system,
 };
 use http::Method;
@@ -60,6 +60,13 @@ impl Api {
             });
         let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
         let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
+        // Logins wait for a hasher, whose queue is fair between networks by itself. Other paths need no store.
+        let is_unshared = |known: &Operation| known.takes_credentials;
+        let is_list = |known: &Operation| known.cost == Cost::Page;
+        let routes = routes.map(|routes| {
+            let routes = routes.with_unshared(|id| id.is_none_or(|id| operation(id).is_some_and(is_unshared)));
+            routes.with_lists(|id| id.and_then(operation).is_some_and(is_list))
+        });
         let operations = document::operations_by_path(&document);
         let state = Arc::new(State::new(app, &config.cursor_key, config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
@@ -84,4 +91,9 @@ impl Api {
         });
         Service { endpoint: endpoint.boxed(), routes: routes.expect("the paths are templates"), document }
     }
+}
+
+/// The operation with this `operationId`.
+fn operation(id: &str) -> Option<&'static Operation> {
+    contexts::operations().find(|known| known.id == id)
 }

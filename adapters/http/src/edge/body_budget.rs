@@ -5,10 +5,11 @@ use super::body_guard::BodyFault;
 use metrics::{Counter, Gauge};
 use skep_domain::shared::Network;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
     net::IpAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,12 +17,14 @@ use std::{
 /// Bytes are taken in steps of this size, so that most bodies take them once.
 const STEP: u64 = 4 << 10;
 
-/// The part of the budget that one network may hold: a quarter.
+/// The part of the budget that one network may hold, and the part of that which one user may hold: a quarter.
 const SHARES: u64 = 4;
 
 /// The bytes of request bodies that unanswered requests hold.
 pub(crate) struct BodyBudget {
     most: u64,
+    /// The most that one user may hold.
+    most_of_user: u64,
     taken: Mutex<Ledger>,
     /// The bytes that are taken, as a metric.
     gauge: Gauge,
@@ -33,16 +36,20 @@ struct Ledger {
     total: u64,
     /// Networks that hold nothing have no entry, so there are at most as many as there are requests.
     by_network: HashMap<Network, u64>,
+    /// The same for the users that are known.
+    by_user: HashMap<u128, u64>,
 }
 
 impl BodyBudget {
-    /// A budget of this many bytes. The recorder of metrics must be installed before.
-    pub(crate) fn new(most: u64) -> Self {
+    /// A budget of this many bytes, in which a user may have at least one body of the largest size. The recorder of
+    /// metrics must be installed before.
+    pub(crate) fn new(most: u64, largest: u64) -> Self {
         let refusal = |fault: BodyFault| {
             (fault, metrics::counter!("http_server_request_bodies_refused_total", "reason" => fault.reason()))
         };
         Self {
             most,
+            most_of_user: (most / SHARES / SHARES).max(largest),
             taken: Mutex::default(),
             gauge: metrics::gauge!("http_server_received_body_bytes"),
             refusals: BodyFault::ALL.map(refusal),
@@ -53,7 +60,7 @@ impl BodyBudget {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, network: Network, bytes: u64) -> Result<(), BodyFault> {
+    fn take(&self, network: Network, user: Option<u128>, bytes: u64) -> Result<(), BodyFault> {
         let mut taken = self.lock();
         if taken.total + bytes > self.most {
             return Err(BodyFault::NoRoom);
@@ -62,20 +69,25 @@ impl BodyBudget {
         if of_network > self.most / SHARES {
             return Err(BodyFault::NoShare);
         }
+        if let Some(user) = user {
+            let of_user = taken.by_user.get(&user).copied().unwrap_or_default() + bytes;
+            if of_user > self.most_of_user {
+                return Err(BodyFault::NoShareOfUser);
+            }
+            taken.by_user.insert(user, of_user);
+        }
         taken.by_network.insert(network, of_network);
         taken.total += bytes;
         self.gauge.set(as_gauge(taken.total));
         Ok(())
     }
 
-    fn give_back(&self, network: Network, bytes: u64) {
+    fn give_back(&self, network: Network, user: Option<u128>, bytes: u64) {
         let mut taken = self.lock();
         taken.total -= bytes;
-        if let Some(held) = taken.by_network.get_mut(&network) {
-            *held -= bytes;
-            if *held == 0 {
-                taken.by_network.remove(&network);
-            }
+        give_back(&mut taken.by_network, network, bytes);
+        if let Some(user) = user {
+            give_back(&mut taken.by_user, user, bytes);
         }
         self.gauge.set(as_gauge(taken.total));
     }
@@ -84,6 +96,15 @@ impl BodyBudget {
     pub(crate) fn count(&self, fault: BodyFault) {
         if let Some((_, counter)) = self.refusals.iter().find(|(known, _)| *known == fault) {
             counter.increment(1);
+        }
+    }
+}
+
+fn give_back<K: Eq + Hash>(held: &mut HashMap<K, u64>, holder: K, bytes: u64) {
+    if let Entry::Occupied(mut entry) = held.entry(holder) {
+        *entry.get_mut() -= bytes;
+        if *entry.get() == 0 {
+            entry.remove();
         }
     }
 }
@@ -98,26 +119,34 @@ pub(crate) struct HeldBody {
     budget: Arc<BodyBudget>,
     /// The widest network of the client, because one customer can have a whole /48.
     network: Network,
+    user: OnceLock<u128>,
     bytes: AtomicU64,
 }
 
 impl HeldBody {
     /// Holds nothing yet, for a request of this client.
     pub(crate) fn nothing(budget: Arc<BodyBudget>, client: IpAddr) -> Self {
-        Self { budget, network: Network::of(client).widest(), bytes: AtomicU64::new(0) }
+        Self { budget, network: Network::of(client).widest(), user: OnceLock::new(), bytes: AtomicU64::new(0) }
+    }
+
+    /// Counts the bytes for this user, too. Does nothing if the request holds bytes already.
+    pub(crate) fn of_user(&self, user: u128) {
+        if self.bytes.load(Ordering::Relaxed) == 0 {
+            let _ = self.user.set(user);
+        }
     }
 
     /// Holds this many bytes in total, or more. Only the guard of the body calls it, so no two calls overlap.
     ///
     /// # Errors
-    /// [`BodyFault::NoRoom`] or [`BodyFault::NoShare`]. Nothing has changed then.
+    /// [`BodyFault::NoRoom`], [`BodyFault::NoShare`] or [`BodyFault::NoShareOfUser`]. Nothing has changed then.
     pub(crate) fn grow_to(&self, bytes: u64) -> Result<(), BodyFault> {
         let held = self.bytes.load(Ordering::Relaxed);
         if bytes <= held {
             return Ok(());
         }
         let wanted = bytes.next_multiple_of(STEP);
-        self.budget.take(self.network, wanted - held)?;
+        self.budget.take(self.network, self.user.get().copied(), wanted - held)?;
         self.bytes.store(wanted, Ordering::Relaxed);
         Ok(())
     }
@@ -132,7 +161,7 @@ impl Drop for HeldBody {
     fn drop(&mut self) {
         let bytes = *self.bytes.get_mut();
         if bytes > 0 {
-            self.budget.give_back(self.network, bytes);
+            self.budget.give_back(self.network, self.user.get().copied(), bytes);
         }
     }
 }
@@ -142,7 +171,7 @@ mod tests {
     use super::*;
 
     fn budget(steps: u64) -> Arc<BodyBudget> {
-        Arc::new(BodyBudget::new(steps * STEP))
+        Arc::new(BodyBudget::new(steps * STEP, 0))
     }
 
     fn held(budget: &Arc<BodyBudget>, client: &str) -> HeldBody {
@@ -184,5 +213,31 @@ mod tests {
         drop(first);
         let taken = budget.lock();
         assert_eq!((taken.total, taken.by_network.len()), (0, 0));
+    }
+
+    #[test]
+    fn one_user_gets_a_quarter_of_its_network_and_others_there_get_the_rest() {
+        let budget = budget(16);
+        let of_user = |user| {
+            let body = held(&budget, "192.0.2.1");
+            body.of_user(user);
+            body
+        };
+        let (first, second, other) = (of_user(1), of_user(1), of_user(2));
+        first.grow_to(1).unwrap();
+        assert_eq!(second.grow_to(1), Err(BodyFault::NoShareOfUser));
+        other.grow_to(1).unwrap();
+        drop(first);
+        second.grow_to(1).unwrap();
+        drop((second, other));
+        assert_eq!(budget.lock().by_user.len(), 0, "users that hold nothing are forgotten");
+    }
+
+    #[test]
+    fn a_user_may_have_one_body_of_the_largest_size() {
+        let budget = Arc::new(BodyBudget::new(8 * STEP, 2 * STEP));
+        let body = held(&budget, "192.0.2.1");
+        body.of_user(1);
+        body.grow_to(2 * STEP).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece, the time for the
 //! whole body, the number of small pieces, and the bytes that the requests of the process hold together.
 
-use super::{body_limits::SMALL_PIECE, intake::Intake};
+use super::{admission::Crowded, body_limits::SMALL_PIECE, intake::Intake};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::{
@@ -9,7 +9,7 @@ use std::{
     fmt, io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::time::{Instant, Sleep};
@@ -27,10 +27,16 @@ pub enum BodyFault {
     NoRoom,
     /// The requests of the client's network hold as many bytes as they may.
     NoShare,
+    /// The requests of the user hold as many bytes as they may.
+    NoShareOfUser,
+    /// The body is complete, but the request cannot be worked on now.
+    Crowded(Crowded),
 }
 
 impl BodyFault {
-    pub(crate) const ALL: [Self; 5] = [Self::TooLarge, Self::TimedOut, Self::Fragmented, Self::NoRoom, Self::NoShare];
+    /// The faults of bodies themselves.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::TooLarge, Self::TimedOut, Self::Fragmented, Self::NoRoom, Self::NoShare, Self::NoShareOfUser];
 
     /// Finds the fault inside an I/O error, at any depth of wrapping.
     #[must_use]
@@ -58,6 +64,8 @@ impl BodyFault {
             Self::Fragmented => "small_pieces",
             Self::NoRoom => "memory",
             Self::NoShare => "network",
+            Self::NoShareOfUser => "user",
+            Self::Crowded(_) => "crowded",
         }
     }
 }
@@ -65,11 +73,13 @@ impl BodyFault {
 impl fmt::Display for BodyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Crowded(crowded) => return crowded.fmt(f),
             Self::TooLarge => "the request body is too large",
             Self::TimedOut => "the request body came too slowly",
             Self::Fragmented => "the request body came in too many small pieces",
             Self::NoRoom => "too many request bodies are being received",
             Self::NoShare => "too many request bodies are being received from this network",
+            Self::NoShareOfUser => "too many request bodies of the user are being received",
         })
     }
 }
@@ -101,12 +111,22 @@ pub(crate) struct GuardedBody<B> {
     received: u64,
     small_pieces: u32,
     /// The time at which the whole body must have arrived. It is set when the handler first waits for the body,
-    /// because a request may wait for its turn before, and an HTTP/2 client can send only a part of the body then.
+    /// because a request may wait for a place before, and an HTTP/2 client can send only a part of the body then.
     deadline: Option<Instant>,
     /// `None` until the body has to be waited for. Most bodies arrive together with their head.
     timer: Option<Pin<Box<Sleep>>>,
     fault: Option<BodyFault>,
     is_read: bool,
+    /// Whether the request has given back its place and its room, because it waits for its client.
+    has_left: bool,
+    /// The end of the body, while the request waits for a place again.
+    returning: Option<Returning>,
+}
+
+/// The last frame of a body, if it has one, and the wait for a place.
+struct Returning {
+    last: Option<Frame<Bytes>>,
+    entering: Pin<Box<dyn Future<Output = Result<(), Crowded>> + Send + Sync>>,
 }
 
 impl<B: Body> GuardedBody<B> {
@@ -123,6 +143,8 @@ impl<B: Body> GuardedBody<B> {
             timer: None,
             fault: None,
             is_read: false,
+            has_left: false,
+            returning: None,
         })
     }
 
@@ -141,6 +163,27 @@ impl<B: Body> GuardedBody<B> {
             Box::pin(tokio::time::sleep_until(until))
         });
         timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// Passes the end of the body on when the request may be worked on.
+    fn end(&mut self, last: Option<Frame<Bytes>>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if !std::mem::take(&mut self.has_left) {
+            return Poll::Ready(last.map(Ok));
+        }
+        let admission = Arc::clone(&self.intake.admission);
+        self.returning = Some(Returning { last, entering: Box::pin(async move { admission.enter().await }) });
+        self.poll_return(cx)
+    }
+
+    fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let Some(Returning { last, entering }) = &mut self.returning else { return Poll::Ready(None) };
+        let entered = ready!(entering.as_mut().poll(cx));
+        let last = last.take();
+        self.returning = None;
+        match entered {
+            Ok(()) => Poll::Ready(last.map(Ok)),
+            Err(crowded) => self.fail(BodyFault::Crowded(crowded)),
+        }
     }
 
     fn deadline(&mut self) -> Instant {
@@ -183,6 +226,9 @@ where
         if let Some(fault) = this.fault {
             return this.fail(fault);
         }
+        if this.returning.is_some() {
+            return this.poll_return(cx);
+        }
         let Some(inner) = &mut this.inner else { return Poll::Ready(None) };
         if this.received.saturating_add(inner.size_hint().lower()) > this.rules.bytes {
             return this.fail(BodyFault::TooLarge);
@@ -191,13 +237,20 @@ where
         this.is_read = inner.is_end_stream();
         match polled {
             Poll::Pending if this.timed_out(cx) => this.fail(BodyFault::TimedOut),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                if !this.has_left {
+                    this.has_left = true;
+                    this.intake.admission.leave();
+                }
+                Poll::Pending
+            }
             Poll::Ready(None) => {
                 this.is_read = true;
-                Poll::Ready(None)
+                this.end(None, cx)
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
             Poll::Ready(Some(Ok(frame))) => match frame.data_ref().map_or(Ok(()), |data| this.admit(data.len())) {
+                Ok(()) if this.is_read => this.end(Some(frame), cx),
                 Ok(()) => Poll::Ready(Some(Ok(frame))),
                 Err(fault) => this.fail(fault),
             },
@@ -205,10 +258,13 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.fault.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
+        self.fault.is_none() && self.returning.is_none() && self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(Returning { last, .. }) = &self.returning {
+            return SizeHint::with_exact(last.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64));
+        }
         self.inner.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }

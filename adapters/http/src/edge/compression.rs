@@ -230,6 +230,10 @@ fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
+/// Marks an answer whose body is in memory anyway and shared by all such answers.
+#[derive(Clone)]
+pub(crate) struct SharedBody;
+
 /// An answer that never changes. It is compressed once, at the best level, when a client first accepts gzip.
 pub(crate) struct Asset {
     plain: Bytes,
@@ -257,7 +261,7 @@ impl Asset {
     /// # Errors
     /// 412 if the request asks for another version.
     pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Result<Response, Problem> {
-        let answer = || Response::builder().content_type(content_type).header(VARY, "accept-encoding");
+        let answer = || Response::builder().content_type(content_type).header(VARY, "accept-encoding").extension(SharedBody);
         if let Some(conditions) = Conditions::of(request.headers()) {
             let judged = conditions.judge_read(answer().header(ETAG, self.tag.clone()).finish())?;
             if judged.status() == StatusCode::NOT_MODIFIED {

@@ -136,24 +136,37 @@ impl Activity {
     }
 
     /// Notes the room that a request has taken.
-    pub(crate) fn holds(&self, id: AnswerId, bytes: usize, network: Option<Arc<Usage>>) {
+    pub(crate) fn holds(&self, id: AnswerId, bytes: usize, network: Option<&Arc<Usage>>) {
         if let Some(answer) = self.answers().get(id) {
             answer.held = bytes;
-            answer.network = network;
+            answer.network = network.cloned();
+        }
+    }
+
+    /// Gives back the room that a request has taken.
+    pub(crate) fn holds_nothing(&self, id: AnswerId) {
+        let held = self.answers().get(id).map(|answer| (std::mem::take(&mut answer.held), answer.network.clone()));
+        if let Some((held, network)) = held
+            && held > 0
+        {
+            self.room(network.as_ref()).give_back(held);
         }
     }
 
     /// Replaces the room that a request has taken by that for its answer. Waits for more room, at most for the limit,
     /// unless the answer must be sent. Returns `false` if there is not enough.
-    pub(crate) async fn settle(&self, id: AnswerId, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
+    pub(crate) async fn settle(
+        &self,
+        id: AnswerId,
+        network: Option<&Arc<Usage>>,
+        length: Option<u64>,
+        must_be_sent: bool,
+        limit: Duration,
+    ) -> bool {
         // From here on, `Room` has the count. A request that is dropped while it waits for room holds none.
-        let (held, network) = match self.answers().get(id) {
-            Some(answer) if answer.held > 0 => (std::mem::take(&mut answer.held), answer.network.clone()),
-            _ => return true,
-        };
-        let counts = self.room(network.as_ref()).settle(held, length, must_be_sent, limit).await;
-        let settled = counts.zip(self.answers().get(id)).map(|(counts, answer)| answer.held = counts);
-        settled.is_some()
+        let Some(held) = self.answers().get(id).map(|answer| std::mem::take(&mut answer.held)) else { return true };
+        let counts = self.room(network).settle(held, length, must_be_sent, limit).await;
+        counts.map(|counts| self.holds(id, counts, network)).is_some()
     }
 
     /// Notes how much of what was offered the socket has taken. `None` if it cannot take anything now.

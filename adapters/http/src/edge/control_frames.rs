@@ -1,6 +1,9 @@
-//! The HTTP/2 frames that carry no request, such as SETTINGS, PRIORITY and WINDOW_UPDATE. They take no units of any limit,
-//! and h2 works on as many as arrive. So a connection that sends too many of them is read more slowly.
+//! The HTTP/2 frames that carry no request, such as SETTINGS, PRIORITY and WINDOW_UPDATE, and those that carry next to
+//! nothing of a body. They take no units of any limit, and h2 works on as many as arrive. It also keeps an entry for
+//! each frame of a body, even an empty one, until a handler reads it. So a connection that sends too many of them is read
+//! more slowly.
 
+use super::body_limits::SMALL_PIECE;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -78,10 +81,11 @@ impl ControlFrames {
                     *had += 1;
                     if *had == HEAD {
                         let [high, middle, low, kind] = *kept;
-                        frames += self.count(kind);
-                        self.state = match u32::from_be_bytes([0, high, middle, low]) {
+                        let length = usize::try_from(u32::from_be_bytes([0, high, middle, low])).unwrap_or(usize::MAX);
+                        frames += self.count(kind, length);
+                        self.state = match length {
                             0 => State::Head([0; 4], 0),
-                            length => State::Payload(usize::try_from(length).unwrap_or(usize::MAX)),
+                            length => State::Payload(length),
                         };
                     }
                     rest
@@ -108,13 +112,14 @@ impl ControlFrames {
         }
     }
 
-    /// The number of frames that a frame of this type counts: none if it carries a part of a request.
-    fn count(&mut self, kind: u8) -> u32 {
+    /// The number of frames that a frame of this type and length counts: none if it carries a part of a request.
+    fn count(&mut self, kind: u8, length: usize) -> u32 {
         match kind {
             HEADERS => {
                 self.add(PER_REQUEST);
                 0
             }
+            DATA if length < SMALL_PIECE => 1,
             DATA | CONTINUATION => 0,
             _ => 1,
         }
@@ -148,6 +153,13 @@ mod tests {
         frame.repeat(count)
     }
 
+    /// Frames of a body that are not small.
+    fn large_data(count: usize) -> Vec<u8> {
+        let mut frame = vec![0, 1, 0, DATA, 0, 0, 0, 0, 0];
+        frame.resize(HEAD + SMALL_PIECE, 0xff);
+        frame.repeat(count)
+    }
+
     fn begun() -> ControlFrames {
         let mut counted = ControlFrames::new();
         assert_eq!(counted.feed(PREFACE), None);
@@ -168,7 +180,7 @@ mod tests {
     async fn requests_and_answers_allow_further_frames() {
         let mut counted = begun();
         assert_eq!(counted.feed(&frames(HEADERS, 40, 500)), None);
-        assert_eq!(counted.feed(&frames(DATA, 200, 5_000)), None);
+        assert_eq!(counted.feed(&large_data(5_000)), None);
         counted.wrote(BYTES_PER_FRAME - 1);
         counted.wrote(1 + 100 * BYTES_PER_FRAME);
         assert_eq!(counted.feed(&frames(8, 4, 1_000 + 500 * 8 + 100)), None);
@@ -179,11 +191,20 @@ mod tests {
     async fn frames_are_found_wherever_the_bytes_are_cut() {
         for size in [1, 2, 5, 9, 13, 4_000] {
             let (mut counted, mut paused) = (ControlFrames::new(), 0);
-            let bytes = [&PREFACE[..], &frames(SETTINGS, 18, 500), &frames(DATA, 255, 3), &frames(6, 8, 500)].concat();
+            let bytes = [&PREFACE[..], &frames(SETTINGS, 18, 500), &large_data(3), &frames(6, 8, 500)].concat();
             for part in bytes.chunks(size) {
                 paused += usize::from(counted.feed(part).is_some());
             }
             assert_eq!((paused, counted.left), (1, 0), "{size}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_with_next_to_nothing_of_a_body_count() {
+        for length in [0, 1, 255] {
+            let mut counted = begun();
+            assert_eq!(counted.feed(&frames(DATA, length, 999)), None);
+            assert!(counted.feed(&frames(DATA, length, 1)).is_some(), "{length}");
         }
     }
 

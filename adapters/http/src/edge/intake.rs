@@ -1,24 +1,20 @@
 //! The body of a request while the request is answered. The handler reads it through the guard. The edge takes care of
 //! the rest, because an HTTP/1 connection can be used again only after the whole body was read.
 
-use super::{
-    body_budget::{BodyBudget, HeldBody},
-    body_guard::BodyFault,
-};
+use super::{admission::Admission, body_guard::BodyFault};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use std::{
-    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
 
-/// A body that is passed between the edge and the guard, and the bytes of it that the request holds.
+/// A body that is passed between the edge and the guard, and what its request holds.
 pub(crate) struct Intake<B> {
     holder: Mutex<Holder<B>>,
-    held: HeldBody,
+    pub(super) admission: Arc<Admission>,
 }
 
 enum Holder<B> {
@@ -30,8 +26,8 @@ enum Holder<B> {
 }
 
 impl<B> Intake<B> {
-    pub(crate) fn new(body: B, budget: Arc<BodyBudget>, client: IpAddr) -> Self {
-        Self { holder: Mutex::new(Holder::Edge(body)), held: HeldBody::nothing(budget, client) }
+    pub(crate) fn new(body: B, admission: Arc<Admission>) -> Self {
+        Self { holder: Mutex::new(Holder::Edge(body)), admission }
     }
 
     fn lock(&self) -> MutexGuard<'_, Holder<B>> {
@@ -57,12 +53,12 @@ impl<B> Intake<B> {
 
     /// Holds this many bytes of the budget.
     pub(super) fn hold(&self, bytes: u64) -> Result<(), BodyFault> {
-        self.held.grow_to(bytes)
+        self.admission.body.grow_to(bytes)
     }
 
     /// Counts the body as refused.
     pub(super) fn refused(&self, fault: BodyFault) {
-        self.held.count(fault);
+        self.admission.body.count(fault);
     }
 
     /// Whether the whole body was read.

@@ -18,37 +18,65 @@ use std::{
 pub(super) const PIECE: usize = 16 << 10;
 
 /// A request of a connection. It is over when this was dropped and the last piece of its answer is in the socket.
-pub(crate) struct OpenAnswer {
+pub(crate) struct OpenAnswer(AnswerOf);
+
+/// The answer of a request. Others than its [`OpenAnswer`] may keep this for as long as they like.
+#[derive(Clone)]
+pub(crate) struct AnswerOf {
     activity: Arc<Activity>,
     id: AnswerId,
 }
 
 impl OpenAnswer {
     pub(crate) fn begin(activity: &Arc<Activity>, http2: bool) -> Self {
-        Self { id: activity.request_began(http2), activity: Arc::clone(activity) }
+        Self(AnswerOf { id: activity.request_began(http2), activity: Arc::clone(activity) })
     }
 
-    /// Waits for room for an answer, at most for the time limit. Returns whether there is room.
-    pub(crate) async fn make_room(&self, network: Option<Arc<Usage>>, bytes: usize, limit: Duration) -> bool {
-        let room = self.activity.room(network.as_ref());
-        if !room.try_take(bytes) && tokio::time::timeout(limit, room.take(bytes)).await.is_err() {
-            return false;
+    pub(crate) fn answer(&self) -> AnswerOf {
+        self.0.clone()
+    }
+}
+
+impl AnswerOf {
+    /// Takes room for the answer if there is some.
+    pub(crate) fn try_make_room(&self, network: Option<&Arc<Usage>>, bytes: usize) -> bool {
+        let has_room = self.activity.room(network).try_take(bytes);
+        if has_room {
+            self.activity.holds(self.id, bytes, network);
         }
-        self.activity.holds(self.id, bytes, network);
-        true
+        has_room
+    }
+
+    /// Waits for room for the answer, at most for the time limit. Returns whether there is room.
+    pub(crate) async fn make_room(&self, network: Option<&Arc<Usage>>, bytes: usize, limit: Duration) -> bool {
+        let has_room = tokio::time::timeout(limit, self.activity.room(network).take(bytes)).await.is_ok();
+        if has_room {
+            self.activity.holds(self.id, bytes, network);
+        }
+        has_room
+    }
+
+    /// Gives back the room that was taken.
+    pub(crate) fn give_room_back(&self) {
+        self.activity.holds_nothing(self.id);
     }
 
     /// Replaces the room that was taken before the work by that for the answer. Waits for more room, at most for the
-    /// limit, unless the answer must be sent. Returns `false` if there is not enough. An answer that took no room before
-    /// is not counted.
-    pub(crate) async fn settle(&self, length: Option<u64>, must_be_sent: bool, limit: Duration) -> bool {
-        self.activity.settle(self.id, length, must_be_sent, limit).await
+    /// limit, unless the answer must be sent. Returns `false` if there is not enough.
+    pub(crate) async fn settle(
+        &self,
+        network: Option<&Arc<Usage>>,
+        length: Option<u64>,
+        must_be_sent: bool,
+        limit: Duration,
+    ) -> bool {
+        self.activity.settle(self.id, network, length, must_be_sent, limit).await
     }
 }
 
 impl Drop for OpenAnswer {
     fn drop(&mut self) {
-        self.activity.answer_closed(self.id);
+        self.0.activity.answer_closed(self.0.id);
     }
 }
 
@@ -62,13 +90,13 @@ pub(crate) struct PiecedBody {
 
 impl PiecedBody {
     pub(crate) fn new(inner: ResponseBody, answer: OpenAnswer) -> Self {
-        answer.activity.waits_for_us(answer.id, false);
+        answer.0.activity.waits_for_us(answer.0.id, false);
         Self { inner, rest: Bytes::new(), answer }
     }
 
     fn next_piece(&mut self) -> Piece {
         let bytes = self.rest.split_to(self.rest.len().min(PIECE));
-        let OpenAnswer { activity, id } = &self.answer;
+        let AnswerOf { activity, id } = &self.answer.0;
         activity.piece_queued(*id);
         Piece { bytes, activity: Arc::clone(activity), id: *id }
     }
@@ -91,7 +119,8 @@ impl Body for PiecedBody {
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
-                    this.answer.activity.waits_for_us(this.answer.id, true);
+                    let AnswerOf { activity, id } = &this.answer.0;
+                    activity.waits_for_us(*id, true);
                     return Poll::Pending;
                 }
             }
@@ -197,8 +226,8 @@ mod tests {
         let activity = activity();
         let room = activity.room(None);
         let begun = OpenAnswer::begin(&activity, true);
-        assert!(begun.make_room(None, super::super::room::READ, Duration::ZERO).await);
-        assert!(begun.settle(Some(LENGTH as u64), false, Duration::ZERO).await);
+        assert!(begun.answer().try_make_room(None, super::super::room::READ));
+        assert!(begun.answer().settle(None, Some(LENGTH as u64), false, Duration::ZERO).await);
         let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
         let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
         let mut body = PiecedBody::new(exchange.answer(StatusCode::OK, body), begun);

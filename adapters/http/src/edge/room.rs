@@ -8,7 +8,7 @@
 //! stop each other, and not those that do.
 //!
 //! An answer of a read that turns out larger waits for room. Until then it is in memory and holds none, so such answers
-//! are limited to as many bytes again as each level may hold.
+//! are limited to half as many bytes again as each level may hold.
 
 use metrics::Gauge;
 use std::{
@@ -221,8 +221,8 @@ impl Room<'_> {
 
     /// Changes what a request holds from `held` to what its answer counts, and returns that. An answer that must be sent
     /// takes its bytes anyway. Any other waits if the levels that it shares with others do not have that much, and holds
-    /// nothing meanwhile. `None` if the limit of time passes, or at once if the answers that wait have as many bytes as
-    /// such a level may hold; then it holds nothing.
+    /// nothing meanwhile. `None` if the limit of time passes, or at once if the answers that wait have half as many bytes
+    /// as such a level may hold; then it holds nothing.
     ///
     /// The level of the connection is always passed: a client that reads gets several large answers at once, and one
     /// that does not read gets no further answer on this connection.
@@ -240,7 +240,7 @@ impl Room<'_> {
             } else if !try_take(self.shared(), more, held, self.holds_little(more)) {
                 // An answer that waits holds nothing, so that answers never wait for each other.
                 self.give_back(held);
-                let made = self.shared().map(|level| Added::within(level.limit, &level.made, counts));
+                let made = self.shared().map(|level| Added::within(level.limit / 2, &level.made, counts));
                 let _made = made.collect::<Option<Vec<_>>>()?;
                 timeout(limit, take(self.shared(), counts, 0)).await.ok()?;
                 self.connection.into_iter().for_each(|level| level.take_anyway(counts));

@@ -53,11 +53,23 @@ pub(crate) struct Route {
     methods: Vec<Method>,
     use_cases: Vec<(Method, Arc<str>)>,
     bodies: Vec<(Method, BodyLimit)>,
+    /// The methods whose requests take no place among those of their network.
+    unshared: Vec<Method>,
+    /// The methods that read a page of a list.
+    lists: Vec<Method>,
 }
 
 impl Route {
     fn new(template: &str) -> Self {
-        Self { template: template.into(), allow: ALLOW_ANY, methods: vec![], use_cases: vec![], bodies: vec![] }
+        Self {
+            template: template.into(),
+            allow: ALLOW_ANY,
+            methods: vec![],
+            use_cases: vec![],
+            bodies: vec![],
+            unshared: vec![],
+            lists: vec![],
+        }
     }
 
     /// The `operationId` in the document.
@@ -68,6 +80,22 @@ impl Route {
     /// The limit of bodies that the operation declares.
     pub(crate) fn body_limit(&self, method: &Method) -> Option<BodyLimit> {
         self.bodies.iter().find(|(known, _)| known == method).map(|(_, limit)| *limit)
+    }
+
+    /// The methods whose operations the function picks. HEAD does what GET does.
+    fn methods_of(&self, picks: impl Fn(Option<&str>) -> bool) -> Vec<Method> {
+        let operation = |method: &Method| self.use_case(if *method == Method::HEAD { &Method::GET } else { method });
+        self.methods.iter().filter(|method| picks(operation(method))).cloned().collect()
+    }
+
+    /// Whether requests with this method read a page of a list.
+    pub(crate) fn is_list(&self, method: &Method) -> bool {
+        self.lists.contains(method)
+    }
+
+    /// Whether requests with this method take a place among those of their network.
+    pub(crate) fn is_shared(&self, method: &Method) -> bool {
+        !self.unshared.contains(method)
     }
 
     /// Whether the path serves the method. HEAD is served with GET, and OPTIONS always.
@@ -116,6 +144,27 @@ impl RouteTable {
         for route in &mut self.routes {
             let limits = route.use_cases.iter().filter_map(|(method, name)| Some((method.clone(), limit_of(name)?)));
             route.bodies = limits.collect();
+        }
+        self
+    }
+
+    /// Lets the requests of some operations take no place among those of their network (see
+    /// [`WorkLimits`](super::WorkLimits)), because they need no store, or wait for something that has a fair queue of
+    /// its own. The function gets the `operationId`, or `None` for a method without one.
+    #[must_use]
+    pub fn with_unshared(mut self, is_unshared: impl Fn(Option<&str>) -> bool) -> Self {
+        for route in &mut self.routes {
+            route.unshared = route.methods_of(&is_unshared);
+        }
+        self
+    }
+
+    /// Says which operations read a page of a list (see [`WorkLimits`](super::WorkLimits)). The function gets the
+    /// `operationId`, or `None` for a method without one.
+    #[must_use]
+    pub fn with_lists(mut self, is_list: impl Fn(Option<&str>) -> bool) -> Self {
+        for route in &mut self.routes {
+            route.lists = route.methods_of(&is_list);
         }
         self
     }
@@ -247,6 +296,18 @@ mod tests {
         let of = |path: &str, method: &Method| table.find(path).and_then(|route| route.body_limit(method));
         assert_eq!(of("/products", &Method::GET), Some(limit));
         assert_eq!((of("/products", &Method::POST), of("/products/17", &Method::GET)), (None, None));
+    }
+
+    #[test]
+    fn an_operation_can_do_without_a_place() {
+        let table = table().with_lists(|name| name == Some("list_products"));
+        let is_list = |path: &str, method: &Method| table.find(path).unwrap().is_list(method);
+        assert!(is_list("/products", &Method::HEAD) && !is_list("/products", &Method::POST));
+        let table = table.with_unshared(|name| name == Some("list_products"));
+        let is_shared = |path: &str, method: &Method| table.find(path).unwrap().is_shared(method);
+        assert!(!is_shared("/products", &Method::GET) && is_shared("/products", &Method::POST));
+        assert!(!is_shared("/products", &Method::HEAD) && is_shared("/products/17", &Method::HEAD));
+        assert!(is_shared("/products/17", &Method::GET));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     connection_info::ConnectionInfo,
     drive::{Ending, drive},
     io::EdgeIo,
+    library_errors::LibraryErrors,
     limits::Limits,
     networks::{Entered, Networks},
     pieces::{OpenAnswer, PiecedBody},
@@ -83,6 +84,7 @@ struct Server {
     networks: Arc<Networks>,
     places: Arc<Places>,
     refusals: Refusals,
+    library_errors: Arc<LibraryErrors>,
 }
 
 impl Server {
@@ -101,6 +103,7 @@ impl Server {
             state: Arc::new(ServerState::new(unsent, clients.unsent_per_connection())),
             networks: Arc::new(networks),
             places: Arc::new(Places::new(config.limits.max_connections)),
+            library_errors: Arc::new(edge.library_errors()),
             refusals: Refusals::new(edge.metrics(), config.timeouts.linger),
             edge: Arc::new(edge),
         }
@@ -131,7 +134,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// The bytes of bodies that an HTTP/2 client may send on one connection before handlers read them. Requests that wait
-/// for their turn do not read, and even if all but one do so, the last one gets its body.
+/// for their place do not read, and even if all but one do so, the last one gets its body.
 fn http2_connection_window(streams: u32) -> u32 {
     streams.saturating_mul(HTTP2_STREAM_WINDOW).saturating_add(HTTP2_FIRST_WINDOW).min(i32::MAX.unsigned_abs())
 }
@@ -268,7 +271,7 @@ async fn connection(
         network: entered.widest().cloned(),
         networks: Some(Arc::clone(&server.networks)),
     });
-    let socket = EdgeIo::new(socket, Arc::clone(&activity), timeouts.linger);
+    let socket = EdgeIo::new(socket, Arc::clone(&activity), Arc::clone(&server.library_errors), timeouts.linger);
     let begun = Arc::clone(&activity);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Not inside the future, so that a request counts from the moment when it is read.

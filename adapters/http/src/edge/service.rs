@@ -3,20 +3,24 @@
 use super::{
     access_log::{Exchange, ResponseBody, Subject},
     access_sample::{Free, Sample},
-    body_budget::BodyBudget,
+    admission::{Admission, Crowded, NeededPlace, NeededRoom},
+    body_budget::{BodyBudget, HeldBody},
     body_guard::{BodyRules, GuardedBody},
     body_limits::BodyLimit,
-    compression::{self, Wish},
+    compression::{self, SharedBody, Wish},
     config::EdgeConfig,
     connection_info::ConnectionInfo,
     cors, guard, headers,
     intake::Intake,
+    library_errors::LibraryErrors,
     metrics::EdgeMetrics,
     paths,
     pieces::OpenAnswer,
     request_id::{RequestId, TraceContext},
+    room,
     routes::{self, Route},
     trace::{self, RequestTrace},
+    work::{Kind, Work},
 };
 use crate::problem::{self, Problem, code};
 use bytes::Bytes;
@@ -36,6 +40,7 @@ use poem::{
     endpoint::{BoxEndpoint, DynEndpoint},
     web::{LocalAddr, RemoteAddr},
 };
+use skep_domain::shared::Network;
 use std::{
     any::Any,
     error::Error as StdError,
@@ -67,6 +72,8 @@ pub struct RequestContext {
     pub deadline: Instant,
     /// The greatest size of the body in bytes: the limit of the operation, at most that of the server.
     pub max_body_bytes: u64,
+    /// What the request holds.
+    pub(crate) admission: Arc<Admission>,
 }
 
 /// The edge around an application.
@@ -77,6 +84,7 @@ pub struct Edge {
     pub(super) metrics: EdgeMetrics,
     sample: Arc<Sample>,
     bodies: Arc<BodyBudget>,
+    work: Arc<Work>,
 }
 
 impl Edge {
@@ -85,8 +93,9 @@ impl Edge {
     pub fn new(app: BoxEndpoint<'static, Response>, config: EdgeConfig) -> Self {
         let hsts = config.hsts.map(headers::hsts);
         let sample = Arc::new(Sample::new(config.clients.access_lines));
-        let bodies = Arc::new(BodyBudget::new(config.bodies.memory_bytes));
-        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample, bodies }
+        let bodies = Arc::new(BodyBudget::new(config.bodies.memory_bytes, config.limits.max_body_bytes));
+        let work = Arc::new(Work::new(config.clients.work));
+        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample, bodies, work }
     }
 
     /// The settings that the edge was made with.
@@ -101,6 +110,11 @@ impl Edge {
 
     pub(crate) fn sample(&self) -> &Sample {
         &self.sample
+    }
+
+    /// What is sent in place of the answers that hyper gives by itself.
+    pub(crate) fn library_errors(&self) -> LibraryErrors {
+        LibraryErrors { hsts: self.hsts.clone(), new_request_id: Arc::clone(&self.config.new_request_id) }
     }
 
     /// Begins a request.
@@ -139,6 +153,10 @@ impl Edge {
         let template = route.map(|route| &*route.template);
         let limit = self.body_limit(route, &parts.method);
         let trace = RequestTrace::begin(config.tracer.as_deref(), config.new_trace.as_ref(), &parts, template, client);
+        let is_probe = routes::is_probe(parts.uri.path());
+        let answer = answer.filter(|_| !is_probe);
+        let deadline = exchange.started() + config.timeouts.request;
+        let admission = Arc::new(self.admission(&parts.method, route, is_probe, client, deadline, connection, answer));
         let context = RequestContext {
             request_id: request_id.clone(),
             client,
@@ -146,8 +164,9 @@ impl Edge {
             trace: trace.context,
             route: route.map(|route| Arc::clone(&route.template)),
             received: exchange.started(),
-            deadline: exchange.started() + config.timeouts.request,
+            deadline,
             max_body_bytes: limit.bytes,
+            admission: Arc::clone(&admission),
         };
         exchange.describe(Subject {
             method: parts.method.clone(),
@@ -167,13 +186,11 @@ impl Edge {
         let waits_for_continue = parts.headers.contains_key(EXPECT);
         let intake = match body.is_end_stream() {
             true => None,
-            false => Some(Arc::new(Intake::new(body, Arc::clone(&self.bodies), client))),
+            false => Some(Arc::new(Intake::new(body, Arc::clone(&admission)))),
         };
         let mut is_unread = false;
 
         let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
-        let is_probe = routes::is_probe(parts.uri.path());
-        let answer = answer.filter(|_| !is_probe);
         if is_probe {
             exchange.is_free(Free::Probe);
         }
@@ -183,13 +200,17 @@ impl Edge {
                     exchange.is_free(Free::Edge);
                     response.unwrap_or_else(|problem| problem.render(Some(request_id.as_str())))
                 }
-                None if !self.make_room(answer, &method, connection, client).await => self.without_room(&request_id),
-                None => {
-                    let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
-                    let body = intake.clone().map(|intake| (intake, limit));
-                    let call = self.call(self.request(parts, body, route, context, connection));
-                    trace::within(trace.context, call.instrument(use_case)).await
-                }
+                None => match admission.enter().await {
+                    Ok(()) => {
+                        let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
+                        let body = intake.clone().map(|intake| (intake, limit));
+                        let call = self.call(self.request(parts, body, route, context, connection));
+                        let response = trace::within(trace.context, call.instrument(use_case)).await;
+                        admission.finish();
+                        response
+                    }
+                    Err(crowded) => self.crowded(crowded, &request_id),
+                },
             },
             Err(problem) => {
                 exchange.is_free(Free::Edge);
@@ -233,8 +254,8 @@ impl Edge {
         if method == Method::HEAD {
             strip_body(&mut response);
         }
-        if !self.has_room_for(answer, &method, &mut response).await {
-            response = self.without_room(&request_id);
+        if !self.has_room_for(&admission, &method, &mut response).await {
+            response = self.crowded(Crowded::Answers, &request_id);
             decorate(response.headers_mut());
         }
         let status = response.status();
@@ -243,6 +264,57 @@ impl Edge {
         }
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
         response.map(|body| exchange.answer(status, body))
+    }
+
+    /// What a request needs of what all requests share. A probe needs nothing.
+    #[expect(clippy::too_many_arguments, reason = "the facts about one request")]
+    fn admission(
+        &self,
+        method: &Method,
+        route: Option<&Route>,
+        is_probe: bool,
+        client: IpAddr,
+        deadline: Instant,
+        connection: &ConnectionInfo,
+        answer: Option<&OpenAnswer>,
+    ) -> Admission {
+        let config = &self.config;
+        let (kind, bytes) = match route {
+            _ if !method.is_safe() => (Kind::Change, room::CHANGE),
+            Some(route) if route.is_list(method) => (Kind::List, room::READ),
+            _ => (Kind::Read, room::READ),
+        };
+        let is_shared = !is_probe && route.is_none_or(|route| route.is_shared(method));
+        let is_counted = is_shared && !config.clients.is_uncounted(client);
+        let network = Network::of(client).widest();
+        let work = is_counted.then(|| NeededPlace { work: Arc::clone(&self.work), network, kind });
+        let room = answer.map(|answer| NeededRoom {
+            answer: answer.answer(),
+            network: connection.network_of(client),
+            bytes,
+            wait: config.clients.room_wait,
+        });
+        Admission::new(work, room, deadline, HeldBody::nothing(Arc::clone(&self.bodies), client))
+    }
+
+    /// Waits for the rest of the room that this answer needs. Returns whether there is room. There always is for the
+    /// answer of a change: it may be committed, and the client must learn of it.
+    async fn has_room_for(&self, admission: &Admission, method: &Method, response: &mut Response) -> bool {
+        let Some(room) = admission.room.as_ref().filter(|_| admission.has_entered()) else { return true };
+        let body: BoxBody<Bytes, io::Error> = response.take_body().into();
+        // A shared body is in memory anyway, so its answer holds no more than the least that any answer does.
+        let is_shared = response.extensions().get::<SharedBody>().is_some();
+        let length = if is_shared { Some(0) } else { HttpBody::size_hint(&body).exact() };
+        response.set_body(Body::from(body));
+        room.answer.settle(room.network.as_ref(), length, !method.is_safe(), room.wait).await
+    }
+
+    /// The answer to a request that cannot be worked on now.
+    fn crowded(&self, crowded: Crowded, request_id: &RequestId) -> Response {
+        if crowded == Crowded::Answers {
+            self.metrics.unsent_refusals.increment(1);
+        }
+        Problem::unavailable(1).with_detail(crowded.to_string()).render(Some(request_id.as_str()))
     }
 
     /// Answers OPTIONS, and refuses methods that the path does not serve. `None` if the application must answer.
@@ -271,10 +343,10 @@ impl Edge {
             out.insert(ALLOW, allow);
             return Some(Ok(response));
         }
-        let served = match route {
-            Some(route) => route.serves(method),
-            None => routes::is_known_method(method),
-        };
+        if !routes::is_known_method(method) {
+            return Some(Err(Problem::of(code::NOT_IMPLEMENTED).with_detail("the server does not know this method")));
+        }
+        let served = route.is_none_or(|route| route.serves(method));
         (!served).then(|| Err(Problem::of(code::METHOD_NOT_ALLOWED)))
     }
 
@@ -381,3 +453,6 @@ fn strip_body(response: &mut Response) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub(crate) struct Caller<const HAS_TOKEN: bool> {
     pub(crate) state: Arc<State>,
     /// What the request has taken from the limits; `None` if requests are not limited.
     meter: Option<Meter>,
-    /// The right of a user's request to be worked on.
+    /// The right of a user's request to be worked on, if the operation reads no body. Otherwise it waits for that first.
     _turn: Option<Turn>,
 }
 
@@ -134,13 +134,35 @@ async fn identify(request: &Request, state: &State) -> Result<(Actor, Option<Tur
     if let Some(token) = bearer(request.headers())? {
         let span = tracing::info_span!(target: "skep::spans", "authenticate", otel.kind = "internal");
         actor.principal = state.app.identity.authenticate.execute(token).instrument(span).await?;
-        if let Some(meter) = request.extensions().get::<Meter>() {
+        let (meter, context) = (request.extensions().get::<Meter>(), request.extensions().get::<RequestContext>());
+        if let Some(meter) = meter {
             state.limiter.count_user(meter, &actor).await?;
         }
-        let deadline = request.extensions().get::<RequestContext>().map(|context| context.deadline);
-        turn = Some(state.in_flight.turn(actor.principal_id(), deadline).await?);
+        let id = actor.principal_id();
+        match meter.filter(|meter| meter.has_body) {
+            Some(meter) => {
+                meter.sent_by(id);
+                if let Some(context) = context {
+                    context.admission.body_of(id.as_u128());
+                }
+            }
+            None => turn = Some(state.in_flight.turn(id, context).await?),
+        }
     }
     Ok((actor, turn))
+}
+
+/// Waits for the turn of a request whose body was read, if a user has sent it.
+///
+/// # Errors
+/// 429 and 503 as for [`InFlight::turn`](super::in_flight::InFlight::turn).
+pub(crate) async fn turn_after_body(request: &Request) -> Result<(), Problem> {
+    let Some((meter, user)) = request.extensions().get::<Meter>().and_then(|meter| Some((meter, meter.user()?))) else {
+        return Ok(());
+    };
+    let Some(state) = request.extensions().get::<Arc<State>>() else { return Ok(()) };
+    meter.keep(state.in_flight.turn(user, request.extensions().get()).await?);
+    Ok(())
 }
 
 /// The anonymous actor of the request.

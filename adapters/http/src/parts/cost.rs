@@ -1,6 +1,7 @@
 //! How much a request takes from the limits of requests.
 
 use super::list::PageQuery;
+use http::header::CONTENT_LENGTH;
 use poem::Request;
 
 /// The cost of a request to an operation, in units of the limits per address and per user.
@@ -11,20 +12,41 @@ pub enum Cost {
     /// Grows with the items that the page may have, and with a total.
     Page,
     /// Grows with the lines of the body. The first unit is taken before the body is read, and the others afterwards.
-    Lines,
+    Lines {
+        /// The bytes of the shortest valid line. They say how many lines a body can have.
+        shortest: usize,
+        /// The greatest number of lines that are read.
+        most: usize,
+    },
 }
 
-const ITEMS_PER_UNIT: usize = 50;
-const LINES_PER_UNIT: usize = 10;
-const UNITS_OF_TOTAL: u32 = 4;
+/// The items of a page for which a request takes a unit.
+pub const ITEMS_PER_UNIT: usize = 50;
+/// The lines of a body for which a request takes a unit.
+pub const LINES_PER_UNIT: usize = 10;
+/// The units for the total of a list.
+pub const UNITS_OF_TOTAL: u32 = 4;
 
 impl Cost {
     /// The units that are known before the body is read. A query that cannot be read costs one unit; the operation
     /// refuses it.
     pub(super) fn of_head(self, request: &Request) -> u32 {
         match self {
-            Self::One | Self::Lines => 1,
+            Self::One | Self::Lines { .. } => 1,
             Self::Page => PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total)),
+        }
+    }
+
+    /// The units that the whole request takes at most, as far as its head says. A body of unknown length counts as one
+    /// unit.
+    pub(super) fn at_most(self, request: &Request) -> u32 {
+        match self {
+            Self::Lines { shortest, most } => {
+                let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+                let length = length.and_then(|length| length.parse::<usize>().ok());
+                length.map_or(1, |length| of_lines((length / shortest).min(most)))
+            }
+            Self::One | Self::Page => self.of_head(request),
         }
     }
 
@@ -36,7 +58,9 @@ impl Cost {
                 "A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`, and \
                  {UNITS_OF_TOTAL} more with `count=exact`."
             )),
-            Self::Lines => Some(format!("A request takes one unit of the limits for each {LINES_PER_UNIT} lines.")),
+            Self::Lines { .. } => {
+                Some(format!("A request takes one unit of the limits for each {LINES_PER_UNIT} lines."))
+            }
         }
     }
 }
@@ -71,7 +95,10 @@ mod tests {
         ] {
             let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
             assert_eq!(Cost::Page.of_head(&request), cost, "{query}");
-            assert_eq!((Cost::One.of_head(&request), Cost::Lines.of_head(&request)), (1, 1));
+            assert_eq!(
+                (Cost::One.of_head(&request), Cost::Lines { shortest: 50, most: 1_001 }.of_head(&request)),
+                (1, 1)
+            );
         }
     }
 
@@ -80,6 +107,16 @@ mod tests {
         for query in ["?limit=101&count=exact", "?limit=100&limit=100", "?limit=100&count=maybe", "?limit=%FF"] {
             let request = Request::builder().uri(format!("/x{query}").parse().unwrap()).finish();
             assert_eq!(Cost::Page.of_head(&request), 1, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_body_bounds_its_cost() {
+        let cost = Cost::Lines { shortest: 50, most: 1_001 };
+        for (length, units) in [(Some("60"), 1), (Some("1000"), 2), (Some("262144"), 101), (Some("x"), 1), (None, 1)] {
+            let request = Request::builder();
+            let request = length.into_iter().fold(request, |request, length| request.header(CONTENT_LENGTH, length));
+            assert_eq!(cost.at_most(&request.finish()), units, "{length:?}");
         }
     }
 

@@ -1,8 +1,11 @@
 //! How many requests of one user are worked on at the same time.
 //!
-//! Without this bound, one user with many connections could use all connections to the store.
+//! Without this bound, one user could use all that its network may use.
 
-use crate::problem::{Problem, code};
+use crate::{
+    edge::RequestContext,
+    problem::{Problem, code},
+};
 use metrics::Counter;
 use std::{
     collections::HashMap,
@@ -58,27 +61,43 @@ impl InFlight {
     }
 
     /// Waits for a turn, at most until the deadline of the request. Requests of one user get their turns in the order
-    /// of arrival.
+    /// of arrival. A request that waits holds neither a place of its network nor room for its answer.
     ///
     /// # Errors
-    /// 429 at once if too many requests of the user wait already, and at the deadline.
-    pub(super) async fn turn(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Result<Turn, Problem> {
-        self.wait(id, deadline).await.ok_or_else(|| {
+    /// 429 at once if too many requests of the user wait already, and at the deadline. 503 if the request cannot get its
+    /// place again.
+    pub(super) async fn turn(&self, id: Uuid, context: Option<&RequestContext>) -> Result<Turn, Problem> {
+        let deadline = context.map(|context| context.deadline);
+        let leave = || context.into_iter().for_each(|context| context.admission.leave());
+        let turn = self.wait(id, deadline, leave).await.ok_or_else(|| {
             self.refused.increment(1);
             Problem::of(code::RATE_LIMITED)
                 .with_detail(format!("{} requests of the user are being worked on, and others wait", self.max))
                 .with_retry_after(1)
-        })
+        })?;
+        if let Some(context) = context {
+            let entered = context.admission.enter().await;
+            entered.map_err(|crowded| Problem::unavailable(1).with_detail(crowded.to_string()))?;
+        }
+        Ok(turn)
     }
 
-    async fn wait(&self, id: Uuid, deadline: Option<std::time::Instant>) -> Option<Turn> {
+    /// Calls `leave` before it waits.
+    async fn wait(&self, id: Uuid, deadline: Option<std::time::Instant>, leave: impl FnOnce()) -> Option<Turn> {
         let entered = self.enter(id)?;
-        let place = Arc::clone(&entered.user.places).acquire_owned();
-        let place = match deadline {
-            Some(deadline) => timeout_at(Instant::from_std(deadline), place).await.ok()?,
-            None => place.await,
+        let places = Arc::clone(&entered.user.places);
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => place,
+            Err(_) => {
+                leave();
+                let place = places.acquire_owned();
+                match deadline {
+                    Some(deadline) => timeout_at(Instant::from_std(deadline), place).await.ok()?.ok()?,
+                    None => place.await.ok()?,
+                }
+            }
         };
-        Some(Turn { _place: place.ok()?, _request: entered })
+        Some(Turn { _place: place, _request: entered })
     }
 
     fn enter(&self, id: Uuid) -> Option<UserRequest> {
@@ -118,6 +137,10 @@ mod tests {
     use futures_util::FutureExt as _;
     use std::time::Duration;
 
+    fn wait(in_flight: &InFlight, id: Uuid) -> impl Future<Output = Option<Turn>> {
+        in_flight.wait(id, later(), || {})
+    }
+
     fn later() -> Option<std::time::Instant> {
         Some((Instant::now() + Duration::from_secs(60)).into_std())
     }
@@ -125,26 +148,39 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_user_waits_for_its_own_requests_only() {
         let (in_flight, ada, bob) = (InFlight::new(2), Uuid::from_u128(1), Uuid::from_u128(2));
-        let first = in_flight.wait(ada, later()).await.unwrap();
-        let second = in_flight.wait(ada, later()).await.unwrap();
-        let mut third = Box::pin(in_flight.wait(ada, later()));
+        let first = wait(&in_flight, ada).await.unwrap();
+        let second = wait(&in_flight, ada).await.unwrap();
+        let mut third = Box::pin(wait(&in_flight, ada));
         assert!(third.as_mut().now_or_never().is_none());
-        drop(in_flight.wait(bob, later()).await.unwrap());
+        drop(wait(&in_flight, bob).await.unwrap());
         drop(first);
         drop((third.await.unwrap(), second));
         assert_eq!(in_flight.users(), 0, "users without requests are forgotten");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn only_a_request_that_waits_gives_back_what_it_holds() {
+        let (in_flight, ada) = (InFlight::new(1), Uuid::from_u128(1));
+        let left = std::cell::Cell::new(false);
+        let first = in_flight.wait(ada, later(), || left.set(true)).await.unwrap();
+        assert!(!left.get());
+        let mut second = Box::pin(in_flight.wait(ada, later(), || left.set(true)));
+        assert!(second.as_mut().now_or_never().is_none());
+        assert!(left.get());
+        drop(first);
+        second.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn waiting_requests_are_bounded_in_number_and_time() {
         let (in_flight, ada) = (InFlight::new(1), Uuid::from_u128(1));
-        let first = in_flight.wait(ada, later()).await.unwrap();
-        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(in_flight.wait(ada, later()))).collect();
+        let first = wait(&in_flight, ada).await.unwrap();
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(wait(&in_flight, ada))).collect();
         assert!(waiting.iter_mut().all(|turn| turn.as_mut().now_or_never().is_none()));
-        assert!(in_flight.wait(ada, later()).await.is_none(), "refused at once");
+        assert!(wait(&in_flight, ada).await.is_none(), "refused at once");
         // A request that is canceled leaves its place.
         waiting.pop();
-        assert!(in_flight.wait(ada, later()).await.is_none(), "refused at the deadline");
+        assert!(wait(&in_flight, ada).await.is_none(), "refused at the deadline");
         drop((waiting, first));
         assert_eq!(in_flight.users(), 0);
     }

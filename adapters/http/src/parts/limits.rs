@@ -46,6 +46,7 @@ const CREDENTIALS: Levels = ["credentials", "credentials-56", "credentials-48"];
 const USER: &str = "user";
 
 /// What one limit allows one client.
+#[derive(Clone)]
 struct Bucket {
     /// The name of the limit.
     name: &'static str,
@@ -138,9 +139,14 @@ impl Limiter {
         let operations = self.operations.get(context.route.as_deref().unwrap_or(path)).map_or(&[][..], Vec::as_slice);
         let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
         let operation = operations.iter().find(|(known, _)| known == method);
-        let cost = operation.map_or(1, |(_, operation)| operation.cost.of_head(request));
         let takes_credentials = operations.iter().any(|(_, operation)| operation.takes_credentials);
-        Some(Meter::new(Network::of(context.client), cost, takes_credentials))
+        let mut meter = Meter::new(Network::of(context.client), 1, takes_credentials);
+        if let Some((_, operation)) = operation {
+            meter.cost = operation.cost.of_head(request);
+            meter.whole = operation.cost.at_most(request);
+            meter.has_body = operation.body.is_some();
+        }
+        Some(meter)
     }
 
     async fn count_address(&self, meter: Option<&Meter>) -> Result<(), Problem> {
@@ -155,7 +161,7 @@ impl Limiter {
     /// Counts a request for its address, and for the wider networks around it.
     async fn take_of_networks(&self, meter: &Meter, names: Levels, limit: Limit) -> Result<(), Problem> {
         for bucket in self.of_networks(meter, names, limit) {
-            self.take(meter, &bucket, meter.cost, 0).await?;
+            self.take_first(meter, &bucket).await?;
         }
         Ok(())
     }
@@ -171,29 +177,39 @@ impl Limiter {
         Bucket::new(USER, &actor.principal_id().simple().to_string(), self.limits.user)
     }
 
-    /// Counts the request for its user.
+    /// Counts the request for its user. A refused request has taken one unit of its address, and no more.
     ///
     /// # Errors
     /// 429 above the limit.
     pub(super) async fn count_user(&self, meter: &Meter, actor: &Actor) -> Result<(), Problem> {
-        self.take(meter, &self.of_user(actor), meter.cost, 0).await
+        let taken = self.take_first(meter, &self.of_user(actor)).await;
+        if taken.is_err() && meter.cost > 1 {
+            for bucket in self.of_networks(meter, ADDRESS, self.limits.address) {
+                self.give_back(&bucket, bucket.afford(meter.cost) - 1).await;
+            }
+        }
+        taken
     }
 
-    /// Takes the rest of a cost that is known only after the body was read. A refusal gives the rest back.
+    /// Takes the rest of a cost that is known only after the body was read. A refused request has taken one unit of its
+    /// address, and no more.
     ///
     /// # Errors
     /// 429 above the limit of the address or of the user.
     pub(super) async fn take_rest(&self, meter: &Meter, actor: &Actor, cost: u32) -> Result<(), Problem> {
         let mut taken: Vec<(Bucket, u32)> = vec![];
-        for bucket in self.of_networks(meter, ADDRESS, self.limits.address).chain([self.of_user(actor)]) {
+        let user = self.of_user(actor);
+        // A repeat takes the first units of the address once more; those of the user are given back.
+        let of_address = self.of_networks(meter, ADDRESS, self.limits.address).map(|bucket| (bucket, meter.cost));
+        for (bucket, again) in of_address.chain([(user.clone(), 0)]) {
             let rest = bucket.afford(cost).saturating_sub(meter.cost);
             if rest == 0 {
                 continue;
             }
-            if let Err(problem) = self.take(meter, &bucket, rest, meter.cost).await {
-                for (bucket, rest) in taken {
-                    // If this fails, the units become available as time passes.
-                    let _ = self.buckets.give_back(&bucket.key, rest, bucket.limit).await;
+            if let Err(problem) = self.take(meter, &bucket, rest, again).await {
+                taken.push((user, meter.cost));
+                for (bucket, units) in taken {
+                    self.give_back(&bucket, units).await;
                 }
                 return Err(problem);
             }
@@ -202,21 +218,34 @@ impl Limiter {
         Ok(())
     }
 
-    /// Takes units of a request that has taken `before` already. If the counter fails, the request is allowed; the
-    /// adapter of the limits counts that in a metric.
-    async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, before: u32) -> Result<(), Problem> {
+    /// Gives units back. If this fails, they become available as time passes.
+    async fn give_back(&self, bucket: &Bucket, units: u32) {
+        if units > 0 {
+            let _ = self.buckets.give_back(&bucket.key, units, bucket.limit).await;
+        }
+    }
+
+    /// Takes the units that a request takes before its body is read. A refused client is asked to wait until its whole
+    /// request can be worked on.
+    async fn take_first(&self, meter: &Meter, bucket: &Bucket) -> Result<(), Problem> {
+        let first = bucket.afford(meter.cost);
+        self.take(meter, bucket, first, bucket.afford(meter.whole).saturating_sub(first)).await
+    }
+
+    /// Takes units. A repeat needs `more` units beside them. If the counter fails, the request is allowed; the adapter of
+    /// the limits counts that in a metric.
+    async fn take(&self, meter: &Meter, bucket: &Bucket, units: u32, more: u32) -> Result<(), Problem> {
         let Bucket { name, key, limit } = bucket;
-        let Ok(verdict) = self.buckets.take(key, bucket.afford(units), *limit).await else { return Ok(()) };
+        let Ok(verdict) = self.buckets.take(key, units, *limit).await else { return Ok(()) };
         meter.note(name, *limit, verdict);
         self.decisions.count(name, verdict.allowed);
         if verdict.allowed {
             return Ok(());
         }
-        // A repeat takes the units from before once more.
-        let again = Duration::from_micros(Gcra::new(*limit).cost_micros(before));
+        let more = Duration::from_micros(Gcra::new(*limit).cost_micros(more));
         Err(Problem::of(code::RATE_LIMITED)
             .with_detail(format!("more than {} units in {} s", limit.burst, limit.period.as_secs()))
-            .with_retry_after(seconds(verdict.retry_after + again)))
+            .with_retry_after(seconds(verdict.retry_after + more)))
     }
 }
 
@@ -297,16 +326,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_rest_takes_nothing_from_any_limit() {
-        for (address, user_limit) in [(20, 5), (5, 20)] {
+    async fn a_refused_rest_takes_one_unit_of_the_address_and_none_of_the_user() {
+        // The buckets say 1 s for the rest. A repeat takes the first unit of the address once more, in 12 s.
+        for (address, user_limit, wait) in [(20, 5, "1"), (5, 20, "13")] {
             let (limiter, buckets) = limiter(address, user_limit);
             let meter = counted(&limiter, 1).await;
             limiter.take_rest(&meter, &user(1), 3).await.unwrap();
             let meter = counted(&limiter, 1).await;
             let refused = limiter.take_rest(&meter, &user(1), 4).await.unwrap_err();
-            assert_eq!((refused.code(), taken(&buckets)), ("rate_limited", (4, 4)));
-            // 1 s for the rest, as the buckets say, and 12 s for the unit that a repeat takes first.
-            assert_eq!(problem::respond(refused.into(), None).header("retry-after"), Some("13"));
+            assert_eq!((refused.code(), taken(&buckets)), ("rate_limited", (4, 3)));
+            assert_eq!(problem::respond(refused.into(), None).header("retry-after"), Some(wait));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_its_user_cannot_afford_takes_one_unit_of_the_address() {
+        let (limiter, buckets) = limiter(20, 5);
+        counted(&limiter, 3).await;
+        let meter = Meter::new(Network::of("192.0.2.1".parse().unwrap()), 4, false);
+        limiter.count_address(Some(&meter)).await.unwrap();
+        limiter.count_user(&meter, &user(1)).await.unwrap_err();
+        assert_eq!(taken(&buckets), (3 + 1, 3));
+    }
+
+    #[tokio::test]
+    async fn a_client_is_asked_to_wait_until_its_whole_request_can_be_worked_on() {
+        let (limiter, _) = limiter(2, 2);
+        counted(&limiter, 2).await;
+        for (whole, wait) in [(1, "1"), (2, "31"), (100, "31")] {
+            let mut meter = Meter::new(Network::of("192.0.2.1".parse().unwrap()), 1, false);
+            meter.whole = whole;
+            let refused = limiter.count_address(Some(&meter)).await.unwrap_err();
+            assert_eq!(problem::respond(refused.into(), None).header("retry-after"), Some(wait), "{whole} units");
         }
     }
 

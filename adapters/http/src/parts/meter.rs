@@ -1,14 +1,15 @@
 //! What a request has taken from the limits, and what they said.
 
-use super::refusal::seconds;
+use super::{in_flight::Turn, refusal::seconds};
 use http::{HeaderName, HeaderValue};
 use poem::Response;
 use skep_application::kernel::{Limit, Verdict};
 use skep_domain::shared::Network;
 use std::{
     fmt::Write as _,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
+use uuid::Uuid;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -19,26 +20,55 @@ const HEADER: usize = 64;
 /// The name of a limit, the limit, and its last verdict on a request.
 type Said = (&'static str, Limit, Verdict);
 
-/// What a request takes from the limits. Clones share the verdicts.
+/// What a request takes from the limits. Clones share what has happened to it.
 #[derive(Clone)]
 pub(super) struct Meter {
     /// The network of the client.
     pub(super) network: Network,
     /// The units that each limit gives before the body is read.
     pub(super) cost: u32,
+    /// The units that the whole request takes at most, as far as its head says.
+    pub(super) whole: u32,
     /// Whether the operation takes a password or another secret.
     pub(super) takes_credentials: bool,
-    said: Arc<Mutex<Vec<Said>>>,
+    /// Whether the operation reads a body.
+    pub(super) has_body: bool,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    said: Mutex<Vec<Said>>,
+    /// The user who sends the body.
+    user: OnceLock<Uuid>,
+    /// The turn that the request has got after its body was read.
+    turn: OnceLock<Turn>,
 }
 
 impl Meter {
+    /// A request that takes these units and has no body.
     pub(super) fn new(network: Network, cost: u32, takes_credentials: bool) -> Self {
-        Self { network, cost, takes_credentials, said: Arc::default() }
+        Self { network, cost, whole: cost, takes_credentials, has_body: false, shared: Arc::default() }
+    }
+
+    /// The user who sends the body, once the caller is known.
+    pub(super) fn user(&self) -> Option<Uuid> {
+        self.shared.user.get().copied()
+    }
+
+    /// Notes who sends the body.
+    pub(super) fn sent_by(&self, user: Uuid) {
+        let _ = self.shared.user.set(user);
+    }
+
+    /// Keeps the turn until the request is answered.
+    pub(super) fn keep(&self, turn: Turn) {
+        let _ = self.shared.turn.set(turn);
     }
 
     /// Keeps the verdict for the headers of the answer, in place of an earlier one of the same limit.
     pub(super) fn note(&self, name: &'static str, limit: Limit, verdict: Verdict) {
-        if let Ok(mut said) = self.said.lock() {
+        if let Ok(mut said) = self.shared.said.lock() {
             said.retain(|(known, ..)| *known != name);
             said.push((name, limit, verdict));
         }
@@ -46,7 +76,7 @@ impl Meter {
 
     /// Writes `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
     pub(super) fn write(&self, response: &mut Response) {
-        let Ok(said) = self.said.lock() else { return };
+        let Ok(said) = self.shared.said.lock() else { return };
         let (mut policy, mut limit) = (String::with_capacity(HEADER), String::with_capacity(HEADER));
         for (name, rule, verdict) in said.iter() {
             let separator = if policy.is_empty() { "" } else { ", " };

@@ -20,10 +20,10 @@ mod refusal;
 mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Shown};
-pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer};
+pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body};
 pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};
-pub use cost::Cost;
+pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL};
 pub(crate) use etag::{IfMatch, etag, if_none_match, partial_etag};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};

@@ -61,8 +61,11 @@ pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
         Some(BodyFault::TooLarge) => Problem::of(code::BODY_TOO_LARGE),
         Some(BodyFault::TimedOut) => Problem::of(code::BODY_TIMEOUT),
         Some(BodyFault::Fragmented) => Problem::of(code::BODY_FRAGMENTED),
-        Some(fault @ (BodyFault::NoRoom | BodyFault::NoShare)) => {
+        Some(fault @ (BodyFault::NoRoom | BodyFault::NoShare | BodyFault::Crowded(_))) => {
             Problem::unavailable(1).with_detail(fault.to_string())
+        }
+        Some(fault @ BodyFault::NoShareOfUser) => {
+            Problem::of(code::RATE_LIMITED).with_detail(fault.to_string()).with_retry_after(1)
         }
         None => Problem::of(code::BODY_INCOMPLETE),
     }
@@ -162,6 +165,7 @@ mod tests {
     use poem::{Request, error};
 
     use super::*;
+    use crate::edge::Crowded;
 
     fn code_of(error: impl Into<Error>) -> (u16, &'static str) {
         let problem = from_error(error.into());
@@ -187,6 +191,8 @@ mod tests {
             (BodyFault::Fragmented, (400, "body_fragmented")),
             (BodyFault::NoRoom, (503, "unavailable")),
             (BodyFault::NoShare, (503, "unavailable")),
+            (BodyFault::Crowded(Crowded::Requests), (503, "unavailable")),
+            (BodyFault::NoShareOfUser, (429, "rate_limited")),
         ] {
             let nested = io::Error::other(io::Error::other(fault));
             assert_eq!(code_of(ReadBodyError::Io(nested)), expected);

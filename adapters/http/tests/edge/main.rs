@@ -10,3 +10,4 @@ mod places;
 mod requests;
 mod stopping;
 mod support;
+mod work;

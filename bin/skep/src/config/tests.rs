@@ -1,6 +1,9 @@
 use super::*;
 use skep_application::identity::SessionPolicy;
-use skep_http::edge::ClientLimits;
+use skep_http::{
+    api::{ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL},
+    edge::{ClientLimits, WorkLimits},
+};
 use std::time::Duration;
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -105,6 +108,42 @@ fn clients_are_given_the_time_that_is_set() {
     assert_eq!([first_request, header_read, body_gap, body_total, keep_alive].map(seconds), [3, 3, 5, 5, 7]);
     for name in ["SKEP_HEADER_TIMEOUT", "SKEP_STALL_TIMEOUT", "SKEP_DRAIN_TIMEOUT", "SKEP_MAX_CONNECTIONS"] {
         assert_eq!(faults(&[(name, "0")]), [name]);
+    }
+}
+
+#[test]
+fn the_time_for_a_body_is_at_most_that_for_a_request() {
+    let longest = Timeouts::default().request.as_secs();
+    let fits = read(&[("SKEP_BODY_TIMEOUT", &longest.to_string())]).unwrap();
+    assert_eq!(fits.timeouts.body_total, fits.timeouts.request);
+    assert_eq!(faults(&[("SKEP_BODY_TIMEOUT", &(longest + 1).to_string())]), ["SKEP_BODY_TIMEOUT"]);
+    let form = setting::setting(&SETTINGS, "SKEP_BODY_TIMEOUT").form;
+    assert_eq!(form, format!("seconds from 1 to {longest}"));
+}
+
+#[test]
+fn a_network_may_use_half_of_the_connections_to_the_store() {
+    let work = |variables: &[(&str, &str)]| {
+        let WorkLimits { per_network, reads, lists, changes } = read(variables).unwrap().clients.work;
+        assert!((1..=WorkLimits::default().lists.min(reads)).contains(&lists));
+        [per_network, reads, changes]
+    };
+    let postgres = ("DATABASE_URL", "postgres://skep:secret@db.internal/skep");
+    assert_eq!(work(&[]), [64, 128, 128]);
+    assert_eq!(work(&[postgres]), [16, 24, 24]);
+    assert_eq!(work(&[postgres, ("SKEP_STORE_CONNECTIONS", "2")]), [1, 1, 1]);
+    assert_eq!(work(&[postgres, ("SKEP_LIMIT_NETWORK_IN_FLIGHT", "3")]), [3, 24, 24]);
+    assert_eq!(faults(&[("SKEP_LIMIT_NETWORK_IN_FLIGHT", "0")]), ["SKEP_LIMIT_NETWORK_IN_FLIGHT"]);
+}
+
+#[test]
+fn the_settings_say_what_requests_cost() {
+    let doc = setting::setting(&SETTINGS, "SKEP_LIMIT_ADDRESS").doc;
+    for sentence in [
+        format!("one for each {ITEMS_PER_UNIT} items of `limit`, and {UNITS_OF_TOTAL} more with `count=exact`"),
+        format!("An order takes one for each {LINES_PER_UNIT} lines"),
+    ] {
+        assert!(doc.contains(&sentence), "{sentence}");
     }
 }
 

@@ -32,6 +32,8 @@ Every error of the API is a problem document ([RFC 9457](https://www.rfc-editor.
 
 Programs should use `code`, which is stable. `detail` is for people and may change. `errors` has the wrong places, at most the first 20, and `errors_left_out` the number of the others. Long keys of the body are cut. `pointer` is a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)) into the body, and `parameter` is the name of a parameter. The log of the server has the `request_id`; include it when you report a problem.
 
+A head that cannot be read at all is answered 400, 414 or 431 with a problem document over HTTP/1. There are two exceptions without one: if the answer to an earlier request of the connection is sent together with it, and over HTTP/2, where the HTTP library answers a head of more than 32 KiB with 431 and no body, and resets the stream or closes the connection if a head is malformed.
+
 429 and 503 have `Retry-After`, in seconds. A repeat with the same `Idempotency-Key` is safe.
 
 This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a test fails when a code of the sources has no declaration. Problems come from the declarations of refusals (`refusal!`).

@@ -6,7 +6,7 @@ use crate::{
     siege::{
         finding::Finding,
         ground::{Ground, Needs, SMALL},
-        http2::Http2,
+        http2::{Http2, Idle},
         sockets::held,
         wire::{Wire, ask, hostile},
     },
@@ -27,8 +27,7 @@ use tokio::{
 pub(super) const ATTACK: Attack = Attack {
     name: "closed-windows",
     needs: Needs { settings: &[("SKEP_STALL_TIMEOUT", "3"), ("SKEP_IDLE_TIMEOUT", "5")], ..SMALL },
-    // Pages of a megabyte are made on all connections to PostgreSQL at once, each with its rows and its text.
-    growth: 160_000_000,
+    growth: 128_000_000,
     p99: P99,
     run: |ground| Box::pin(run(ground)),
 };
@@ -36,7 +35,7 @@ pub(super) const ATTACK: Attack = Attack {
 /// The address of the attacker that uses HTTP/1.
 const PIPELINE: Ipv4Addr = hostile(9);
 /// A page of 100 products with long descriptions has almost a megabyte.
-const LARGE: &str = "/api/v1/products?limit=100&sort=-created_at";
+pub(super) const LARGE: &str = "/api/v1/products?limit=100&sort=-created_at";
 const DESCRIPTION: usize = 9_000;
 /// The number of streams that an attacker opens on a connection. The server may refuse some.
 const STREAMS: usize = 99;
@@ -102,7 +101,7 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
 }
 
 /// Creates products whose pages are large.
-async fn fill(ground: &Ground) -> Result<(), Fault> {
+pub(super) async fn fill(ground: &Ground) -> Result<(), Fault> {
     let description = "honey ".repeat(DESCRIPTION / 6);
     for number in 0..100 {
         let body = format!(
@@ -135,7 +134,7 @@ async fn streams(
         sleep(BEAT).await;
         answered.fetch_add(client.look().await?, Ordering::Relaxed);
         match life {
-            Life::Pings => client.ping(PINGS).await?,
+            Life::Pings => client.idle(Idle::Ping, PINGS).await?,
             Life::Heads => drop(client.request("HEAD", LARGE).await?),
             Life::Bytes => client.widen(&streams).await?,
         }

@@ -6,6 +6,7 @@ mod connections;
 mod early_refusals;
 mod echoes;
 mod exact_counts;
+mod frame_floods;
 mod hoarding;
 mod kept_answers;
 mod large_bodies;
@@ -14,6 +15,7 @@ mod lockout;
 mod log_lines;
 mod starved_hashers;
 mod tiny_chunks;
+mod unread_networks;
 
 use super::{
     finding::Finding,
@@ -26,6 +28,8 @@ use std::pin::Pin;
 pub(crate) const ATTACKS: &[Attack] = &[
     lockout::ATTACK,
     closed_windows::ATTACK,
+    unread_networks::ATTACK,
+    frame_floods::ATTACK,
     tiny_chunks::ATTACK,
     large_bodies::ATTACK,
     connections::ATTACK,
@@ -33,6 +37,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     kept_answers::ATTACK,
     hoarding::ATTACK,
     exact_counts::ATTACK,
+    exact_counts::OF_10000,
     log_lines::ATTACK,
     bursts::ATTACK,
     starved_hashers::ATTACK,

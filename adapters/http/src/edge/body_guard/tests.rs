@@ -1,4 +1,10 @@
-use super::{super::body_budget::BodyBudget, *};
+use super::{
+    super::{
+        admission::Admission,
+        body_budget::{BodyBudget, HeldBody},
+    },
+    *,
+};
 use http_body_util::{BodyExt, Full};
 use std::{collections::VecDeque, convert::Infallible, iter::repeat_n, net::Ipv4Addr};
 
@@ -26,7 +32,13 @@ fn limits(bytes: u64) -> BodyRules {
 }
 
 fn intake<B>(body: B, memory: u64) -> Arc<Intake<B>> {
-    Arc::new(Intake::new(body, Arc::new(BodyBudget::new(memory)), Ipv4Addr::LOCALHOST.into()))
+    intake_in(body, &Arc::new(BodyBudget::new(memory, 0)))
+}
+
+fn intake_in<B>(body: B, budget: &Arc<BodyBudget>) -> Arc<Intake<B>> {
+    let held = HeldBody::nothing(Arc::clone(budget), Ipv4Addr::LOCALHOST.into());
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    Arc::new(Intake::new(body, Arc::new(Admission::new(None, None, deadline, held))))
 }
 
 async fn collect<B>(intake: &Arc<Intake<B>>, rules: BodyRules) -> Result<Bytes, Option<BodyFault>>
@@ -137,8 +149,8 @@ async fn small_pieces_are_limited_and_larger_ones_make_up_for_them() {
 #[tokio::test]
 async fn the_bytes_of_a_body_are_held_until_its_request_is_answered() {
     // The share of one network is a quarter.
-    let budget = Arc::new(BodyBudget::new(4 * 8_192));
-    let intake = |size| Arc::new(Intake::new(pieces([size]), Arc::clone(&budget), Ipv4Addr::LOCALHOST.into()));
+    let budget = Arc::new(BodyBudget::new(4 * 8_192, 0));
+    let intake = |size| intake_in(pieces([size]), &budget);
     let (first, second, third) = (intake(8_192), intake(1), intake(8_192));
     assert!(collect(&first, limits(10_000)).await.is_ok());
     assert_eq!(collect(&second, limits(10_000)).await, Err(Some(BodyFault::NoShare)));

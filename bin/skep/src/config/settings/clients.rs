@@ -5,7 +5,8 @@ use crate::config::{
     read::Source,
     setting::{Setting, Shape},
 };
-use skep_http::edge::ClientLimits;
+use skep_application::kernel::max_writers;
+use skep_http::edge::{ClientLimits, WorkLimits};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_MAX_CONNECTIONS_PER_NETWORK", "server.max_connections_per_network", Shape::Number)
@@ -14,7 +15,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("The most connections of one client: of an IPv4 address or an IPv6 network of 64 bits. A network of 56 bits may have twice as many, and one of 48 bits four times. One more is answered 503 and closed. The proxies in SKEP_TRUSTED_PROXIES are not counted."),
     Setting::new("SKEP_UNCOUNTED_NETWORKS", "server.uncounted_networks", Shape::List)
         .form("networks like 10.0.0.0/8", "127.0.0.0/8,::1")
-        .doc("The networks whose connections and unsent answers are not counted per network, for example that of a load test."),
+        .doc("The networks whose connections, unsent answers and requests at the same time are not counted per network, for example that of a load test."),
     Setting::new("SKEP_HTTP2_STREAMS", "server.http2_streams", Shape::Number)
         .default("32")
         .form("a number from 1 to 1000", "100")
@@ -43,6 +44,22 @@ pub(in crate::config) fn read(source: &mut Source) -> ClientLimits {
         access_lines: source
             .required("SKEP_ACCESS_LOG_SAMPLE", |text| text.parse().ok().filter(|n| (0..=1_000_000).contains(n))),
         ..ClientLimits::default()
+    }
+}
+
+/// The requests that are worked on at the same time, with a store that has so many connections. SQLite has none.
+///
+/// Reads leave a quarter of the connections to changes, as changes do to reads.
+pub(in crate::config) fn work(source: &mut Source, connections: Option<u32>) -> WorkLimits {
+    let usual = WorkLimits::default();
+    let connections = connections.map(|connections| usize::try_from(connections).unwrap_or(usize::MAX));
+    let share = connections.map_or(usual.per_network, |connections| connections / 2);
+    let per_network = source.optional("SKEP_LIMIT_NETWORK_IN_FLIGHT", |text| text.parse().ok().filter(|n| *n >= 1));
+    WorkLimits {
+        per_network: per_network.unwrap_or(share.max(1)),
+        reads: connections.map_or(usual.reads, max_writers),
+        lists: connections.map_or(usual.lists, |connections| usual.lists.min(max_writers(connections))),
+        changes: connections.map_or(usual.changes, max_writers),
     }
 }
 

@@ -48,8 +48,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("How long a client may take to send the head of a request. Then the connection is closed."),
     Setting::new("SKEP_BODY_TIMEOUT", "server.body_timeout", Shape::Number)
         .default("30")
-        .form(TIMEOUT, "30")
-        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. After that, the answer is 408, and the connection is closed. No operation allows more than 30 s, and those with small bodies allow 10 s, so a value above 30 changes nothing."),
+        .form("seconds from 1 to 30", "30")
+        .doc("How long a client may take to send the body of a request, and at most 10 s without any byte. After that, the answer is 408, and the connection is closed. Operations with small bodies allow 10 s. More than 30 s is not possible, because a request must be answered within 30 s."),
     Setting::new("SKEP_IDLE_TIMEOUT", "server.idle_timeout", Shape::Number)
         .default("75")
         .form(TIMEOUT, "75")
@@ -146,7 +146,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_LIMIT_IN_FLIGHT", "limits.in_flight", Shape::Number)
         .default("16")
         .form("a number, at least 1", "16")
-        .doc("The most requests of one user that an instance works on at the same time. Others wait."),
+        .doc("The most requests of one user that an instance works on at the same time. Others wait, up to 16 times as many, and are then answered 429. A request counts when its body has arrived."),
+    Setting::new("SKEP_LIMIT_NETWORK_IN_FLIGHT", "limits.network_in_flight", Shape::Number)
+        .form("a number, at least 1", "16")
+        .doc("The most requests of one network that an instance works on at the same time: of an IPv4 address or an IPv6 network of 48 bits. Others wait, up to 32 times as many, and are answered 503 after 30 s. The default is half of SKEP_STORE_CONNECTIONS, and 64 with SQLite, which is as many changes as one commit has. Networks in SKEP_UNCOUNTED_NETWORKS are not limited. All networks together have three quarters of the connections for reads, as many for changes (128 with SQLite), and for lists four for each processor; when these are taken, networks take turns."),
     Setting::new("SKEP_LIMIT_NETWORK_56", "limits.network_56", Shape::Number)
         .default("4")
         .form(TIMES, "4")

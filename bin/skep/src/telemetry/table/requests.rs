@@ -41,9 +41,15 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     counter(
         "http_server_request_bodies_refused_total",
-        "Request bodies that were refused while they arrived: too large, too slow (timeout), in too many small pieces, or above the limit of the bytes that all requests (memory) or those of one network may hold together.",
+        "Request bodies that were refused while they arrived: too large, too slow (timeout), in too many small pieces, or above the limit of the bytes that all requests (memory) or those of one network or user may hold together.",
     )
     .labels(&["reason"]),
+    gauge("http_server_requests_in_work", "Requests that have a place among those that are worked on at the same time."),
+    gauge("http_server_requests_waiting", "Requests that wait for such a place."),
+    counter(
+        "http_server_work_refusals_total",
+        "Requests that were answered 503 because too many requests of their network waited, or because they waited until their deadline.",
+    ),
     counter("http_server_panics_total", "Requests that were answered 500 because their handler panicked."),
     // Limits.
     counter("skep_rate_limit_decisions_total", "Decisions of the limits of requests: allowed or limited.")

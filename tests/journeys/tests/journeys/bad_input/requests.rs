@@ -97,8 +97,6 @@ pub(crate) fn methods_and_media_types(store: &Store) {
         ("POST", path(&honey), "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         ("PATCH", stock_path(&honey), "GET, HEAD, OPTIONS, PUT"),
         ("GET", LOGIN.to_owned(), "OPTIONS, POST"),
-        ("TRACE", PRODUCTS.to_owned(), "GET, HEAD, OPTIONS, POST"),
-        ("BREW", PRODUCTS.to_owned(), "GET, HEAD, OPTIONS, POST"),
         ("POST", "/health".to_owned(), "GET, HEAD, OPTIONS"),
     ];
     for (method, target, allow) in &not_served {

@@ -51,8 +51,7 @@ pub(crate) fn methods_and_their_answers(store: &Store) {
         let answer = visitor.call("OPTIONS", target).send().expect(204);
         assert_eq!((sorted(&answer), answer.body.len()), (words(allow), 0), "{target}");
         for method in ["TRACE", "BREW", "get"] {
-            let refused = visitor.call(method, target).send().refused(405, "method_not_allowed");
-            assert_eq!(sorted(&refused), words(allow), "{method} {target}");
+            visitor.call(method, target).send().refused(501, "not_implemented");
         }
     }
     visitor.call("OPTIONS", "/nowhere").send().refused(404, "not_found");
