@@ -5,7 +5,7 @@
 
 use std::{
     error::Error,
-    fmt::{self, Debug, Write as _},
+    fmt::{self, Debug},
 };
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{
