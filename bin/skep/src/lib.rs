@@ -10,6 +10,7 @@ mod demo;
 mod keys;
 mod listen;
 mod skep;
+mod start_error;
 mod stores;
 pub mod telemetry;
 #[cfg(feature = "testing")]
@@ -18,7 +19,8 @@ mod waiting;
 
 pub use data_dir::DataDirError;
 pub use keys::Keys;
-pub use skep::{Builder, Gauges, ISSUER, Skep, StartError};
+pub use skep::{Builder, Gauges, ISSUER, Skep};
+pub use start_error::StartError;
 
 /// Compiles the guide to embedding.
 #[cfg(doctest)]

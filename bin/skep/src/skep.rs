@@ -11,88 +11,24 @@
 
 use crate::{
     config::Config,
-    data_dir::{DataDir, DataDirError, NamedSecrets, ServerLock},
+    data_dir::{DataDir, NamedSecrets, ServerLock},
     keys::Keys,
+    start_error::StartError,
     stores::{self, OpenStore},
     telemetry::number,
-    waiting::{open_store, report_defects},
+    waiting::{open_store, refuse_defects},
 };
-use skep_application::{
-    App, Ports, Store,
-    kernel::{BoxError, Runtime},
-    operations::{Defect, MigrationError},
-};
-use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, KeyRingError, Sha256Secrets, TokenSetupError};
+use skep_application::{App, Ports, Store, kernel::Runtime};
+use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::system_runtime;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// The issuer of access tokens if `PUBLIC_URL` is not set. It is the same after every start and on every instance,
 /// unlike the address that the server listens on.
 pub const ISSUER: &str = "skep";
 /// The audience of access tokens.
 const AUDIENCE: &str = "skep";
-
-/// Why an instance does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The file of the store cannot be used.
-    #[error("the {name} store cannot be used")]
-    Store {
-        /// Its name, as `SKEP_STORE` has it.
-        name: &'static str,
-        /// What the adapter reports.
-        #[source]
-        source: BoxError,
-    },
-    /// The store answers and cannot be used, for example because a right is missing.
-    #[error("the {name} store cannot be used: {}", listed(defects))]
-    Unfit {
-        /// Its name, as `SKEP_STORE` has it.
-        name: &'static str,
-        /// What is wrong, with what to do about it.
-        defects: Vec<Defect>,
-    },
-    /// The server of the store refuses the connection, or has no transactions.
-    #[error("{server} cannot be used: check {setting}")]
-    Refused {
-        /// PostgreSQL or MongoDB.
-        server: &'static str,
-        /// The environment variable with its address.
-        setting: &'static str,
-        /// What the adapter reports.
-        #[source]
-        source: BoxError,
-    },
-    /// The server of the store did not answer in time.
-    #[error("{server} did not answer within {} s (SKEP_START_TIMEOUT): start it, or correct {setting}", waited.as_secs())]
-    Away {
-        /// PostgreSQL or MongoDB.
-        server: &'static str,
-        /// The environment variable with its address.
-        setting: &'static str,
-        /// How long the start has waited.
-        waited: Duration,
-        /// The last error.
-        #[source]
-        source: BoxError,
-    },
-    /// Redis cannot have this address.
-    #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
-    Limits(#[source] BoxError),
-    /// The schema could not be brought up to date.
-    #[error("the schema of the store could not be brought up to date")]
-    Migration(#[from] MigrationError),
-    /// The keys in the store cannot be opened or made.
-    #[error("the keys of this deployment cannot be used")]
-    Keys(#[from] KeyRingError),
-    /// The signer of access tokens cannot be set up.
-    #[error("access tokens cannot be signed")]
-    Tokens(#[from] TokenSetupError),
-}
 
 /// The data folder, the store and the runtime, before the schema is changed.
 pub(crate) struct Foundation {
@@ -244,20 +180,6 @@ impl Builder {
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, _lock: lock })
     }
-}
-
-/// Refuses a store that answers and cannot be used. An error of the store is not one of these: the next step reports
-/// it, or succeeds.
-pub(crate) async fn refuse_defects(store: &OpenStore) -> Result<(), StartError> {
-    let defects = store.inspect().await.unwrap_or_default();
-    let (fatal, minor): (Vec<_>, Vec<_>) = defects.into_iter().partition(|defect| defect.is_fatal);
-    report_defects(&minor);
-    if fatal.is_empty() { Ok(()) } else { Err(StartError::Unfit { name: store.name, defects: fatal }) }
-}
-
-fn listed(defects: &[Defect]) -> String {
-    let lines = defects.iter().map(|Defect { text, remedy, .. }| format!("{text}: {remedy}"));
-    lines.collect::<Vec<_>>().join("; ")
 }
 
 impl Skep {

@@ -5,7 +5,8 @@ use crate::{
     causes::{driver_error, with_causes},
     config::{Config, StoreServer},
     data_dir::DataDir,
-    skep::{Skep, StartError},
+    skep::Skep,
+    start_error::StartError,
     stores::{self, OpenStore},
 };
 use skep_application::{
@@ -191,6 +192,15 @@ pub(crate) async fn report_redis(config: Config) {
             redis.address()
         ),
     }
+}
+
+/// Refuses a store that answers and cannot be used. An error of the store is not one of these: the next step reports
+/// it, or succeeds.
+pub(crate) async fn refuse_defects(store: &OpenStore) -> Result<(), StartError> {
+    let defects = store.inspect().await.unwrap_or_default();
+    let (fatal, minor): (Vec<_>, Vec<_>) = defects.into_iter().partition(|defect| defect.is_fatal);
+    report_defects(&minor);
+    if fatal.is_empty() { Ok(()) } else { Err(StartError::Unfit { name: store.name, defects: fatal }) }
 }
 
 /// Logs defects with which the server works.

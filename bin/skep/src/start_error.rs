@@ -1,0 +1,75 @@
+//! Why an instance does not start.
+
+use crate::data_dir::DataDirError;
+use skep_application::{
+    kernel::BoxError,
+    operations::{Defect, MigrationError},
+};
+use skep_crypto::{KeyRingError, TokenSetupError};
+use std::time::Duration;
+
+/// Why an instance does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The file of the store cannot be used.
+    #[error("the {name} store cannot be used")]
+    Store {
+        /// Its name, as `SKEP_STORE` has it.
+        name: &'static str,
+        /// What the adapter reports.
+        #[source]
+        source: BoxError,
+    },
+    /// The store answers and cannot be used, for example because a right is missing.
+    #[error("the {name} store cannot be used: {}", listed(defects))]
+    Unfit {
+        /// Its name, as `SKEP_STORE` has it.
+        name: &'static str,
+        /// What is wrong, with what to do about it.
+        defects: Vec<Defect>,
+    },
+    /// The server of the store refuses the connection, or has no transactions.
+    #[error("{server} cannot be used: check {setting}")]
+    Refused {
+        /// PostgreSQL or MongoDB.
+        server: &'static str,
+        /// The environment variable with its address.
+        setting: &'static str,
+        /// What the adapter reports.
+        #[source]
+        source: BoxError,
+    },
+    /// The server of the store did not answer in time.
+    #[error("{server} did not answer within {} s (SKEP_START_TIMEOUT): start it, or correct {setting}", waited.as_secs())]
+    Away {
+        /// PostgreSQL or MongoDB.
+        server: &'static str,
+        /// The environment variable with its address.
+        setting: &'static str,
+        /// How long the start has waited.
+        waited: Duration,
+        /// The last error.
+        #[source]
+        source: BoxError,
+    },
+    /// Redis cannot have this address.
+    #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
+    Limits(#[source] BoxError),
+    /// The schema could not be brought up to date.
+    #[error("the schema of the store could not be brought up to date")]
+    Migration(#[from] MigrationError),
+    /// The keys in the store cannot be opened or made.
+    #[error("the keys of this deployment cannot be used")]
+    Keys(#[from] KeyRingError),
+    /// The signer of access tokens cannot be set up.
+    #[error("access tokens cannot be signed")]
+    Tokens(#[from] TokenSetupError),
+}
+
+fn listed(defects: &[Defect]) -> String {
+    let lines = defects.iter().map(|Defect { text, remedy, .. }| format!("{text}: {remedy}"));
+    lines.collect::<Vec<_>>().join("; ")
+}
