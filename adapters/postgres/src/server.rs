@@ -214,19 +214,22 @@ impl Server {
 
     async fn connect(&self, with_limits: bool, patience: Patience, deadline: Instant) -> Result<PgConnection, Fault> {
         let mut pause = FIRST_PAUSE;
+        let mut earlier = None;
         loop {
-            match self.connect_to_any(with_limits, deadline).await {
+            let fault = match self.connect_to_any(with_limits, deadline).await {
                 Ok(raw) => return Ok(raw),
-                Err(fault)
-                    if patience == Patience::Once
-                        || !fault.may_pass
-                        || fault.refuses_options
-                        || Instant::now() + pause >= deadline =>
-                {
-                    return Err(fault);
-                }
-                Err(_) => sleep(pause).await,
+                Err(fault) => fault,
+            };
+            let now = Instant::now();
+            if now >= deadline {
+                // The last attempt had too little time to find out more.
+                return Err(earlier.unwrap_or(fault));
             }
+            if patience == Patience::Once || !fault.may_pass || fault.refuses_options || now + pause >= deadline {
+                return Err(fault);
+            }
+            earlier = Some(fault);
+            sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

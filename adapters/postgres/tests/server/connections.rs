@@ -414,7 +414,7 @@ async fn first_host_that_accepts_changes_is_used() {
 
         test.read_only(true).await;
         let mut options = patient(&several(""));
-        options.acquire_timeout = Duration::from_secs(1);
+        options.acquire_timeout = Duration::from_secs(4);
         let error = one_unit(&PostgresDatabase::connect(&options).unwrap(), 2).await.unwrap_err();
         let StoreError::Unavailable(why) = &error else { panic!("{error:?}") };
         let why = why.to_string();
