@@ -57,6 +57,8 @@ pub struct App {
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
     pub ports: Ports,
+    /// The rules that the use cases keep, for interfaces that describe them.
+    pub policies: Policies,
 }
 
 impl App {
@@ -77,6 +79,7 @@ impl App {
             ordering,
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
+            policies,
         }
     }
 }

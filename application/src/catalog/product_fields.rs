@@ -2,7 +2,7 @@
 
 use crate::kernel::{Invalid, refusal};
 use skep_domain::{
-    catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Sku, StockRefusal},
+    catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Product, Sku, StockRefusal},
     shared::{Currency, Money, Text},
 };
 
@@ -39,7 +39,9 @@ pub(super) fn description(invalid: &mut Invalid, text: &str) -> Option<Text> {
 pub(super) fn price(invalid: &mut Invalid, input: &MoneyInput) -> Option<Money> {
     let currency = currency(invalid, &input.currency);
     let amount = amount(invalid, input.amount);
-    Some(Money::new(amount?, currency?))
+    let price = Money::new(amount?, currency?);
+    invalid.check("/price/amount", "out_of_range", Product::check_price(price))?;
+    Some(price)
 }
 
 /// Parses the currency of a price, or adds an error to `invalid`.
@@ -47,7 +49,8 @@ pub(super) fn currency(invalid: &mut Invalid, code: &str) -> Option<Currency> {
     invalid.check("/price/currency", "unknown_currency", code.parse())
 }
 
-/// Checks the amount of a price, or adds an error to `invalid`.
+/// Checks the amount of a price, or adds an error to `invalid`. The product checks the upper bound, because a price that
+/// stays the same may be above it.
 pub(super) fn amount(invalid: &mut Invalid, amount: i64) -> Option<i64> {
     invalid.check("/price/amount", "out_of_range", if amount < 0 { Err("must not be negative") } else { Ok(amount) })
 }

@@ -18,13 +18,16 @@ pub struct IdempotencyKey(String);
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
+    /// The greatest length in characters.
+    pub const MAX: usize = 255;
+
     /// Checks the length and the characters of a key.
     ///
     /// # Errors
     /// [`InvalidIdempotencyKey`].
     pub fn parse(text: &str) -> Result<Self, InvalidIdempotencyKey> {
         let printable = text.bytes().all(|b| (0x20..0x7f).contains(&b));
-        if (1..=255).contains(&text.len()) && printable {
+        if (1..=Self::MAX).contains(&text.len()) && printable {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidIdempotencyKey)

@@ -34,7 +34,7 @@ pub use kept_answer::KeptAnswer;
 pub use limits::{Gcra, Limit, RateLimits, Verdict, WiderNetworks};
 pub use outbox::{Outbox, OutboxEvent, OutboxQueries};
 pub use page::{Page, PageRequest, Position, Sort, SortValue};
-pub use precondition::{Precondition, Unmet};
+pub use precondition::{Precondition, Refused, Unmet};
 pub use reader::{GetError, ListError, Reader};
 pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, flatten, refusal, use_case_error};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};

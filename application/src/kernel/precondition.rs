@@ -1,4 +1,4 @@
-//! Preconditions on the version of a resource, such as those of the HTTP header `If-Match`.
+//! Preconditions on the version of a resource, such as those of the HTTP headers `If-Match` and `If-None-Match`.
 
 use skep_domain::shared::Version;
 
@@ -11,6 +11,31 @@ pub enum Precondition {
     Any,
     /// The caller accepts one of these. The list is empty if the caller named only texts that are not versions.
     OneOf(Vec<Version>),
+    /// The caller accepts what `accepted` says, but not the versions that are refused.
+    Except {
+        /// The versions that the caller accepts, or names none of.
+        accepted: Box<Self>,
+        /// The versions that the caller refuses.
+        refused: Refused,
+    },
+}
+
+/// The versions on which a change must not be based.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub enum Refused {
+    /// Every version: the resource must not exist.
+    Any,
+    /// These versions.
+    OneOf(Vec<Version>),
+}
+
+impl Refused {
+    fn contains(&self, current: Version) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(refused) => refused.contains(&current),
+        }
+    }
 }
 
 /// The reason why a precondition does not hold.
@@ -34,9 +59,11 @@ impl Precondition {
     /// # Errors
     /// [`Unmet`].
     pub fn require(&self, current: Version) -> Result<(), Unmet> {
+        self.allow(current)?;
         match self {
             Self::Missing => Err(Unmet::Required),
-            _ => self.allow(current),
+            Self::Except { accepted, .. } => accepted.require(current),
+            Self::Any | Self::OneOf(_) => Ok(()),
         }
     }
 
@@ -49,6 +76,10 @@ impl Precondition {
             Self::Missing | Self::Any => Ok(()),
             Self::OneOf(seen) if seen.contains(&current) => Ok(()),
             Self::OneOf(_) => Err(Unmet::Failed),
+            Self::Except { accepted, refused } => {
+                accepted.allow(current)?;
+                if refused.contains(current) { Err(Unmet::Failed) } else { Ok(()) }
+            }
         }
     }
 }
@@ -56,6 +87,19 @@ impl Precondition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn except(accepted: Precondition, refused: Refused) -> Precondition {
+        Precondition::Except { accepted: Box::new(accepted), refused }
+    }
+
+    /// Fingerprints of commands are made from this form, and the store keeps them.
+    #[test]
+    fn the_form_of_a_precondition_does_not_change() {
+        let first = Precondition::version(Version::FIRST);
+        let json = |precondition: &Precondition| serde_json::to_string(precondition).unwrap();
+        let forms = [Precondition::Missing, Precondition::Any, first].map(|precondition| json(&precondition));
+        assert_eq!(forms, ["\"Missing\"", "\"Any\"", "{\"OneOf\":[1]}"]);
+    }
 
     #[test]
     fn require_and_allow_differ_only_for_a_missing_precondition() {
@@ -69,6 +113,13 @@ mod tests {
             (Precondition::version(before), Err(Unmet::Failed), Err(Unmet::Failed)),
             (Precondition::OneOf(vec![before, after]), Err(Unmet::Failed), Err(Unmet::Failed)),
             (Precondition::OneOf(vec![]), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (except(Precondition::Missing, Refused::Any), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (except(Precondition::Missing, Refused::OneOf(vec![current])), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (except(Precondition::Missing, Refused::OneOf(vec![before])), Err(Unmet::Required), Ok(())),
+            (except(Precondition::Any, Refused::OneOf(vec![before, after])), Ok(()), Ok(())),
+            (except(Precondition::Any, Refused::Any), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (except(Precondition::version(before), Refused::OneOf(vec![])), Err(Unmet::Failed), Err(Unmet::Failed)),
+            (except(Precondition::version(current), Refused::OneOf(vec![])), Ok(()), Ok(())),
         ] {
             assert_eq!((precondition.require(current), precondition.allow(current)), (required, allowed));
         }

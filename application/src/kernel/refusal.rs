@@ -185,7 +185,7 @@ impl Unmet {
         Refusal::new(
             ErrorKind::Stale,
             "precondition_failed",
-            "The resource has changed since the version in `If-Match`; read it again.",
+            "The version of the resource is not one that `If-Match` and `If-None-Match` allow; read it again.",
         ),
     ];
 
@@ -201,7 +201,7 @@ impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Required => "the request must name the version that the change is based on",
-            Self::Failed => "the resource has changed since that version",
+            Self::Failed => "the resource is not in a version that the request allows",
         })
     }
 }

@@ -21,6 +21,8 @@ pub struct InvalidSlug;
 impl Slug {
     /// The greatest length in characters.
     pub const MAX: usize = 100;
+    /// The form of a slug as a regular expression, for interfaces. The length is limited besides.
+    pub const PATTERN: &str = "^[a-z0-9]+(-[a-z0-9]+)*$";
 
     /// Reads a slug.
     ///

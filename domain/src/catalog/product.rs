@@ -56,13 +56,16 @@ pub enum ProductRefusal {
     /// The price is below zero.
     #[error("must not be negative")]
     NegativePrice,
+    /// The price is beyond [`Money::MAX_AMOUNT`] (M3).
+    #[error("must be at most {}", Money::MAX_AMOUNT)]
+    PriceTooHigh,
 }
 
 impl Product {
     /// A new product, which is on sale.
     ///
     /// # Errors
-    /// [`ProductRefusal::NegativePrice`].
+    /// [`ProductRefusal`].
     pub fn create(
         id: ProductId,
         sku: Sku,
@@ -71,7 +74,7 @@ impl Product {
         price: Money,
         now: Timestamp,
     ) -> Result<Self, ProductRefusal> {
-        check_price(price)?;
+        Self::check_price(price)?;
         Ok(Self {
             id,
             sku,
@@ -85,13 +88,25 @@ impl Product {
         })
     }
 
-    /// Applies a change. Returns `false` if nothing changed; then `updated_at` stays the same.
+    /// Checks a new price.
     ///
     /// # Errors
-    /// [`ProductRefusal::NegativePrice`]; the product is unchanged.
+    /// [`ProductRefusal`].
+    pub const fn check_price(price: Money) -> Result<(), ProductRefusal> {
+        if price.amount() < 0 {
+            return Err(ProductRefusal::NegativePrice);
+        }
+        if price.is_exact() { Ok(()) } else { Err(ProductRefusal::PriceTooHigh) }
+    }
+
+    /// Applies a change. Returns `false` if nothing changed; then `updated_at` stays the same. A price that stays the
+    /// same is not checked again, because an earlier version may have allowed it.
+    ///
+    /// # Errors
+    /// [`ProductRefusal`]; the product is unchanged.
     pub fn change(&mut self, change: ProductChange, now: Timestamp) -> Result<bool, ProductRefusal> {
-        if let Some(price) = change.price {
-            check_price(price)?;
+        if let Some(price) = change.price.filter(|price| *price != self.price) {
+            Self::check_price(price)?;
         }
         let before = self.clone();
         if let Some(sku) = change.sku {
@@ -132,13 +147,10 @@ impl Product {
     }
 }
 
-fn check_price(price: Money) -> Result<(), ProductRefusal> {
-    if price.amount() < 0 { Err(ProductRefusal::NegativePrice) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use uuid::Uuid;
 
     fn at(millis: i64) -> Timestamp {
@@ -176,6 +188,30 @@ mod tests {
             ProductChange { name: Some(Text::line("x", 9).unwrap()), price: Some(eur(-1)), ..Default::default() };
         assert_eq!(product.change(change, at(20)), Err(ProductRefusal::NegativePrice));
         assert_eq!(product, honey());
+    }
+
+    #[test]
+    fn a_higher_price_of_an_earlier_version_stays_until_it_is_changed() {
+        let mut product = Product { price: eur(i64::MAX), ..honey() };
+        let renamed =
+            ProductChange { name: Some(Text::line("x", 9).unwrap()), price: Some(eur(i64::MAX)), ..Default::default() };
+        assert_eq!(product.change(renamed, at(20)), Ok(true));
+        let higher = ProductChange { price: Some(eur(i64::MAX - 1)), ..Default::default() };
+        assert_eq!(product.change(higher, at(20)), Err(ProductRefusal::PriceTooHigh));
+        assert_eq!(product.price, eur(i64::MAX));
+    }
+
+    proptest! {
+        /// M3
+        #[test]
+        fn a_price_is_a_number_that_every_json_reader_keeps(
+            amount in prop_oneof![any::<i64>(), Money::MAX_AMOUNT - 2..Money::MAX_AMOUNT + 3, -2i64..3],
+        ) {
+            let is_price = (0..=Money::MAX_AMOUNT).contains(&amount);
+            prop_assert_eq!(Product::check_price(eur(amount)).is_ok(), is_price);
+            let change = ProductChange { price: Some(eur(amount)), ..Default::default() };
+            prop_assert_eq!(honey().change(change, at(20)).is_ok(), is_price);
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct InvalidSku;
 impl Sku {
     /// The greatest length in characters.
     pub const MAX: usize = 64;
+    /// The form of a SKU as a regular expression, for interfaces. The length is limited besides.
+    pub const PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_./-]*$";
 
     /// Reads a SKU.
     ///

@@ -63,10 +63,10 @@ pub enum OrderRefusal {
         /// The currency of this line.
         found: Currency,
     },
-    /// The total does not fit into 64 bits.
+    /// The total is beyond [`Money::MAX_AMOUNT`] (M3).
     #[error("total is out of range")]
     TotalOutOfRange {
-        /// The line with which it no longer fits.
+        /// The line with which it is too high.
         line: usize,
     },
 }
@@ -212,12 +212,18 @@ mod tests {
     }
 
     #[test]
-    fn a_total_beyond_64_bits_is_refused() {
+    fn a_total_that_some_json_readers_would_round_is_refused() {
         let basket = basket_of(&[(id(1), 1), (id(2), 1)]).unwrap();
-        let refusal = basket.price(&[product(1, i64::MAX, "EUR"), product(2, 1, "EUR")]);
+        let most = product(1, Money::MAX_AMOUNT, "EUR");
+        let refusal = basket.price(&[most.clone(), product(2, 1, "EUR")]);
         assert_eq!(refusal, Err(OrderRefusal::TotalOutOfRange { line: 1 }));
         let many = basket_of(&[(id(1), 2)]).unwrap();
-        assert_eq!(many.price(&[product(1, i64::MAX, "EUR")]), Err(OrderRefusal::TotalOutOfRange { line: 0 }));
+        assert_eq!(many.price(&[most.clone()]), Err(OrderRefusal::TotalOutOfRange { line: 0 }));
+        let one = basket_of(&[(id(1), 1)]).unwrap();
+        assert_eq!(one.price(&[most.clone()]).map(|lines| lines[0].total), Ok(most.price));
+        // An earlier version allowed higher prices. Such a product can be read, but not ordered.
+        let dearer = Product { price: Money::new(i64::MAX, "EUR".parse().unwrap()), ..most };
+        assert_eq!(one.price(&[dearer]), Err(OrderRefusal::TotalOutOfRange { line: 0 }));
     }
 
     proptest! {

@@ -71,7 +71,7 @@ impl OrderLine {
     /// The sum of the lines; `None` if the list is empty.
     ///
     /// # Errors
-    /// [`MoneyError`] if the lines have several currencies or the sum does not fit into 64 bits.
+    /// [`MoneyError`] if the lines have several currencies or the sum is out of range.
     pub fn sum(lines: &[Self]) -> Result<Option<Money>, MoneyError> {
         let Some((first, rest)) = lines.split_first() else { return Ok(None) };
         rest.iter().try_fold(first.total, |sum, line| sum.plus(line.total)).map(Some)

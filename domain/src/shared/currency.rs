@@ -13,6 +13,13 @@ pub struct Currency(iso_currency::Currency);
 pub struct UnknownCurrency;
 
 impl Currency {
+    /// Every currency, in the order of the codes.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let letters = || 'A'..='Z';
+        let codes = letters().flat_map(move |a| letters().flat_map(move |b| letters().map(move |c| [a, b, c])));
+        codes.filter_map(|code| String::from_iter(code).parse().ok())
+    }
+
     /// The three letters, upper case.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -67,6 +74,13 @@ mod tests {
         for (code, exponent) in [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)] {
             assert_eq!(code.parse::<Currency>().map(Currency::exponent), Ok(exponent), "{code}");
         }
+    }
+
+    #[test]
+    fn every_currency_is_listed_once_in_the_order_of_the_codes() {
+        let codes: Vec<&str> = Currency::all().map(Currency::code).collect();
+        assert!(codes.len() > 150 && codes.is_sorted_by(|a, b| a < b), "{codes:?}");
+        assert!(["EUR", "JPY", "KWD"].iter().all(|code| codes.contains(code)) && !codes.contains(&"XXX"));
     }
 
     #[test]

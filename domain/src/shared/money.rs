@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 /// An amount of money in minor units (cents for EUR, yen for JPY, fils for KWD).
 ///
 /// The amount is a whole number of minor units, so it never has more precision than its currency (M2). Every operation
-/// is checked: mixed currencies (M1) and overflow (M3) are errors.
+/// is checked: mixed currencies (M1) and results beyond [`Money::MAX_AMOUNT`] (M3) are errors. Amounts beyond it that an
+/// earlier version stored can be read, but nothing is calculated from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {
     amount: i64,
@@ -19,7 +20,7 @@ pub enum MoneyError {
     /// The operands have different currencies.
     #[error("amounts are in different currencies")]
     CurrencyMismatch,
-    /// The result does not fit into 64 bits.
+    /// The result is not within [`Money::MAX_AMOUNT`].
     #[error("amount is out of range")]
     Overflow,
     /// No weight is greater than zero, so there is nothing to share by.
@@ -28,7 +29,18 @@ pub enum MoneyError {
 }
 
 impl Money {
-    /// `amount` minor units of `currency`.
+    /// The greatest amount, and as a negative number the least: 2^53 - 1. Beyond it, JSON readers that keep numbers as
+    /// 64-bit floats lose units (RFC 8259, 6).
+    pub const MAX_AMOUNT: i64 = (1 << 53) - 1;
+
+    /// Whether every JSON reader keeps the amount exactly (M3).
+    #[must_use]
+    pub const fn is_exact(self) -> bool {
+        self.amount.unsigned_abs() <= Self::MAX_AMOUNT.unsigned_abs()
+    }
+
+    /// `amount` minor units of `currency`. The amount is not checked, because it may have been stored by an earlier
+    /// version.
     #[must_use]
     pub const fn new(amount: i64, currency: Currency) -> Self {
         Self { amount, currency }
@@ -73,8 +85,7 @@ impl Money {
     /// # Errors
     /// [`MoneyError::Overflow`].
     pub fn times(self, quantity: u32) -> Result<Self, MoneyError> {
-        let amount = self.amount.checked_mul(i64::from(quantity)).ok_or(MoneyError::Overflow)?;
-        Ok(Self::new(amount, self.currency))
+        self.result(self.amount.checked_mul(i64::from(quantity)))
     }
 
     /// Shares this amount in proportion to `weights`, by the method of the largest remainder (M4).
@@ -106,7 +117,13 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::CurrencyMismatch);
         }
-        Ok(Self::new(f(self.amount, other.amount).ok_or(MoneyError::Overflow)?, self.currency))
+        self.result(f(self.amount, other.amount))
+    }
+
+    /// The result of a calculation, in the same currency.
+    fn result(self, amount: Option<i64>) -> Result<Self, MoneyError> {
+        let result = amount.map(|amount| Self::new(amount, self.currency));
+        result.filter(|result| result.is_exact()).ok_or(MoneyError::Overflow)
     }
 }
 
@@ -140,6 +157,13 @@ mod tests {
         Money::new(amount, "JPY".parse().unwrap())
     }
 
+    /// All amounts, and often those around the bound.
+    fn amounts() -> impl Strategy<Value = i64> {
+        let around =
+            (-3i64..=3, prop::sample::select(vec![-1, 1])).prop_map(|(by, sign)| sign * Money::MAX_AMOUNT + by);
+        prop_oneof![any::<i64>(), around, -1_000i64..1_000]
+    }
+
     #[test]
     fn is_shown_with_the_decimals_of_its_currency() {
         assert_eq!(eur(1999).to_string(), "19.99 EUR");
@@ -169,6 +193,17 @@ mod tests {
             prop_assert_eq!(eur(a).minus(jpy(b)), Err(MoneyError::CurrencyMismatch));
         }
 
+        /// M3: the result of a calculation is the same number after it went through a 64-bit float.
+        #[test]
+        fn every_json_reader_keeps_a_result(a in amounts(), b in amounts(), n in 0u32..1_000) {
+            for result in [eur(a).plus(eur(b)), eur(a).minus(eur(b)), eur(a).times(n)].into_iter().flatten() {
+                #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the loss is the question")]
+                let read = result.amount() as f64 as i64;
+                prop_assert_eq!(read, result.amount());
+                prop_assert!(result.is_exact());
+            }
+        }
+
         /// M2: the text has exactly as many decimals as the currency, and its digits are the amount.
         #[test]
         fn precision_is_that_of_the_currency(amount in any::<i64>(), code in prop::sample::select(vec!["JPY", "EUR", "KWD"])) {
@@ -182,10 +217,15 @@ mod tests {
 
         /// M3
         #[test]
-        fn overflow_is_an_error(a in any::<i64>(), b in any::<i64>(), n in any::<u32>()) {
-            prop_assert_eq!(eur(a).plus(eur(b)).ok(), a.checked_add(b).map(eur));
-            prop_assert_eq!(eur(a).minus(eur(b)).ok(), a.checked_sub(b).map(eur));
-            prop_assert_eq!(eur(a).times(n).ok(), a.checked_mul(i64::from(n)).map(eur));
+        fn overflow_is_an_error(a in amounts(), b in amounts(), n in prop_oneof![0u32..4, any::<u32>()]) {
+            let exact = |amount: i128| {
+                let is_exact = amount.abs() <= i128::from(Money::MAX_AMOUNT);
+                is_exact.then(|| eur(i64::try_from(amount).unwrap()))
+            };
+            let (x, y) = (i128::from(a), i128::from(b));
+            prop_assert_eq!(eur(a).plus(eur(b)).ok(), exact(x + y));
+            prop_assert_eq!(eur(a).minus(eur(b)).ok(), exact(x - y));
+            prop_assert_eq!(eur(a).times(n).ok(), exact(x * i128::from(n)));
         }
 
         /// M4

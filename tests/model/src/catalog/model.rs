@@ -14,7 +14,7 @@ use skep_application::{
     kernel::{ErrorKind, Page, PageRequest, Position, SortValue},
 };
 use skep_domain::{
-    catalog::{DESCRIPTION_MAX, MovementKind, NAME_MAX, Product, Sku, StockRefusal},
+    catalog::{DESCRIPTION_MAX, MovementKind, NAME_MAX, Product, ProductRefusal, Sku, StockRefusal},
     shared::{Currency, Money, OrderId, Patch, ProductId, Text, Timestamp, Version},
 };
 
@@ -27,6 +27,11 @@ fn price(faults: &mut Faults, input: &MoneyInput) -> Option<Money> {
     let amount = if input.amount < 0 { Err("must not be negative") } else { Ok(input.amount) };
     let amount = faults.read("/price/amount", "out_of_range", amount);
     Some(Money::new(amount?, currency?))
+}
+
+/// A new price is at most 2^53 - 1. One that stays the same may be higher.
+fn is_too_high(price: Money) -> bool {
+    price.amount() > (1 << 53) - 1
 }
 
 /// Applies the patch to the product.
@@ -54,6 +59,9 @@ fn patched(product: &Product, patch: &ProductPatch) -> Outcome<Product> {
             currency: currency.unwrap_or_else(|| changed.price.currency().code().to_owned()),
         };
         changed.price = price(&mut faults, &merged).unwrap_or(changed.price);
+    }
+    if faults.0.is_empty() && changed.price != product.price && is_too_high(changed.price) {
+        return Err(Faults::one("/price/amount", "out_of_range", ProductRefusal::PriceTooHigh));
     }
     if faults.0.is_empty() { Ok(changed) } else { Err(faults.refusal()) }
 }
@@ -87,7 +95,10 @@ impl Model {
         let name = faults.read("/name", "invalid_text", Text::line(&command.name, NAME_MAX));
         let description = Text::block(&command.description, DESCRIPTION_MAX);
         let description = faults.read("/description", "invalid_text", description);
-        let price = price(&mut faults, &command.price);
+        let price = price(&mut faults, &command.price).and_then(|price| {
+            let fitting = if is_too_high(price) { Err(ProductRefusal::PriceTooHigh) } else { Ok(price) };
+            faults.read("/price/amount", "out_of_range", fitting)
+        });
         let on_hand = pieces(command.stock.unwrap_or(0)).ok_or(StockRefusal::OutOfRange);
         let on_hand = faults.read("/stock", "out_of_range", on_hand);
         let (Some(sku), Some(name), Some(description), Some(price), Some(on_hand)) =

@@ -42,7 +42,8 @@ impl Faults {
 pub(crate) fn require(precondition: &Precondition, current: Version) -> Outcome<()> {
     match precondition {
         Precondition::Missing => Err(Failure::refusal(ErrorKind::PreconditionRequired, "precondition_required")),
-        _ => allow(precondition, current),
+        Precondition::Except { .. } => unreachable!("the programs of the model do not send it"),
+        Precondition::Any | Precondition::OneOf(_) => allow(precondition, current),
     }
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn allow(precondition: &Precondition, current: Version) -> Outcome<()
     let meets = match precondition {
         Precondition::Missing | Precondition::Any => true,
         Precondition::OneOf(seen) => seen.contains(&current),
+        Precondition::Except { .. } => unreachable!("the programs of the model do not send it"),
     };
     if meets { Ok(()) } else { Err(Failure::refusal(ErrorKind::Stale, "precondition_failed")) }
 }

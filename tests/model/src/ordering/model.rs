@@ -74,8 +74,10 @@ impl Model {
                 let refusal = OrderRefusal::MixedCurrencies { line, expected, found };
                 return Err(Faults::one(at, "currency_mismatch", refusal));
             }
-            let total = unit_price.amount().checked_mul(i64::from(item.quantity));
-            let together = total.and_then(|total| sum.map_or(0, Money::amount).checked_add(total));
+            // The greatest total is 2^53 - 1.
+            let fits = |total: &i64| *total < 1 << 53;
+            let total = unit_price.amount().checked_mul(i64::from(item.quantity)).filter(fits);
+            let together = total.map(|total| sum.map_or(0, Money::amount) + total).filter(fits);
             let (Some(total), Some(together)) = (total, together) else {
                 let refusal = OrderRefusal::TotalOutOfRange { line };
                 return Err(Faults::one(format!("/lines/{line}"), "out_of_range", refusal));

@@ -47,7 +47,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
 fn read_minimum(text: &str) -> Option<Money> {
     let (currency, amount) = text.split_once(':')?;
     let currency: Currency = currency.parse().ok()?;
-    amount.parse().ok().filter(|amount| *amount >= 0).map(|amount| Money::new(amount, currency))
+    let minimum = Money::new(amount.parse().ok()?, currency);
+    Some(minimum).filter(|minimum| minimum.amount() >= 0 && minimum.is_exact())
 }
 
 /// `None` is no limit.
