@@ -14,8 +14,8 @@ use crate::{
     problem::{self, Problem, code},
 };
 use http::{
-    HeaderMap, HeaderName,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use poem::{Request, RequestBody, Result};
 use poem_openapi::{
@@ -30,9 +30,14 @@ mod buffer;
 mod by_name;
 mod json;
 mod list;
+mod media_type;
 
 pub use self::json::{MAX_DEPTH, parse};
 pub(crate) use self::list::at_most;
+use self::media_type::MediaType;
+
+/// The media types that PATCH accepts.
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 /// The media type of bodies.
 const JSON: &str = "application/json";
@@ -65,7 +70,7 @@ pub(crate) fn check_head(request: &Request, accepted: &[&str]) -> Result<(), Pro
     if announced.is_some_and(|length| length > limit(request)) {
         return Err(Problem::of(code::BODY_TOO_LARGE));
     }
-    check_media_type(request.headers(), accepted)
+    check_media_type(request.headers(), request.method(), accepted)
 }
 
 /// The greatest size of the body in bytes. The edge checks it too; this check is for endpoints without the edge.
@@ -74,9 +79,11 @@ fn limit(request: &Request) -> u64 {
     context.map_or(Limits::default().max_body_bytes, |context| context.max_body_bytes)
 }
 
-fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Problem> {
-    let unsupported =
-        || Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail(format!("the body must be {}", accepted.join(" or ")));
+fn check_media_type(headers: &HeaderMap, method: &Method, accepted: &[&str]) -> Result<(), Problem> {
+    let unsupported = || {
+        let problem = Problem::of(code::UNSUPPORTED_MEDIA_TYPE);
+        with_accepted(problem.with_detail(format!("the body must be {}", accepted.join(" or "))), method, accepted)
+    };
     if single(headers, &CONTENT_ENCODING)
         .is_none_or(|coding| coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")))
     {
@@ -85,18 +92,16 @@ fn check_media_type(headers: &HeaderMap, accepted: &[&str]) -> Result<(), Proble
     let Some(Some(value)) = single(headers, &CONTENT_TYPE) else {
         return Err(unsupported());
     };
-    let (media_type, parameters) = match value.split_once(';') {
-        Some((media_type, parameters)) => (media_type, Some(parameters)),
-        None => (value, None),
-    };
-    let is_accepted = accepted.iter().any(|accepted| accepted.eq_ignore_ascii_case(media_type.trim()));
-    let is_utf8 = parameters.is_none_or(|parameters| {
-        parameters.split(';').all(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-    });
-    if is_accepted && is_utf8 { Ok(()) } else { Err(unsupported()) }
+    let media_type = MediaType::parse(value).ok_or_else(unsupported)?;
+    let is_accepted = accepted.iter().any(|accepted| media_type.is(accepted));
+    if is_accepted && media_type.is_utf8() { Ok(()) } else { Err(unsupported()) }
+}
+
+/// Adds the media types that are accepted to a 415 (RFC 9110, 12.5.1; RFC 5789, 2.2).
+fn with_accepted(problem: Problem, method: &Method, accepted: &[&str]) -> Problem {
+    let Ok(accepted) = HeaderValue::from_str(&accepted.join(", ")) else { return problem };
+    let problem = problem.with_header(ACCEPT, accepted.clone());
+    if method == Method::PATCH { problem.with_header(ACCEPT_PATCH, accepted) } else { problem }
 }
 
 /// The value of the header. `None` if it is repeated or not a text; `Some(None)` if it is absent.

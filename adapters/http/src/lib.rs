@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod body;
+mod conditions;
 pub mod edge;
 pub mod problem;
 

@@ -11,6 +11,7 @@ use poem_openapi::{
     types::Type,
 };
 use serde::Serialize;
+use skep_application::identity::InvalidToken;
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc};
 
 mod catch;
@@ -184,9 +185,12 @@ impl Problem {
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
-        // RFC 9110 §15.5.2: a 401 without a challenge is incomplete.
+        // RFC 9110 §15.5.2: a 401 without a challenge is incomplete. RFC 6750 §3.1: an error is named only if a token was
+        // sent.
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.entry(WWW_AUTHENTICATE).or_insert(HeaderValue::from_static("Bearer"));
+            let has_token = self.code == InvalidToken::REFUSALS[0].code;
+            let challenge = if has_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            headers.entry(WWW_AUTHENTICATE).or_insert(HeaderValue::from_static(challenge));
         }
         response
     }
@@ -344,6 +348,8 @@ mod tests {
         assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
         let response = Problem::of(code::UNAUTHENTICATED).render(None);
         assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer");
+        let response = Problem::new(StatusCode::UNAUTHORIZED, "invalid_token").render(None);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], "Bearer error=\"invalid_token\"");
         let own = Problem::of(code::UNAUTHENTICATED)
             .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"))
             .render(None);

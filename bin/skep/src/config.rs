@@ -16,6 +16,7 @@ pub use settings::SETTINGS;
 pub(crate) use values::StoreServer;
 pub use values::{LogFormat, Secret, StoreChoice, Traces};
 
+use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
@@ -70,6 +71,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// The browser origins that may call.
     pub cors_origins: Vec<Origin>,
+    /// Further request headers that browsers may send from these origins.
+    pub cors_headers: Vec<HeaderName>,
     /// The most connections of clients.
     pub max_connections: usize,
     /// The most concurrent requests on one HTTP/2 connection.
@@ -185,6 +188,9 @@ impl Config {
             previous_secret_file: source.optional("SKEP_PREVIOUS_SECRET_FILE", |text| Some(PathBuf::from(text))),
             trusted_proxies: source.required("SKEP_TRUSTED_PROXIES", |text| list(text, |item| item.parse().ok())),
             cors_origins: source.required("SKEP_CORS_ORIGINS", |text| list(text, |item| item.parse().ok())),
+            // A star is the name of a header in this list. A reader would take it for all headers.
+            cors_headers: source
+                .required("SKEP_CORS_HEADERS", |text| list(text, |item| item.parse().ok().filter(|_| item != "*"))),
             max_connections: source
                 .required("SKEP_MAX_CONNECTIONS", |text| text.parse().ok().filter(|n| (1..=1_000_000).contains(n))),
             http2_streams: settings::clients::http2_streams(&mut source),

@@ -9,6 +9,7 @@ use poem_openapi::{
     registry::{MetaApi, Registry},
 };
 use serde_json::Value;
+use skep_application::Policies;
 
 /// The contexts, in the order of the document. A new context needs a line here.
 const CONTEXTS: &[Context] = &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT];
@@ -35,7 +36,7 @@ pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
     CONTEXTS.iter().flat_map(|context| context.operations)
 }
 
-/// Adds each context's examples and closed sets of values to the schemas of the document.
-pub(super) fn complete(schemas: &mut Value) {
-    CONTEXTS.iter().for_each(|context| (context.complete)(&mut Schemas(schemas)));
+/// Adds each context's examples, rules and closed sets of values to the schemas of the document.
+pub(super) fn complete(schemas: &mut Value, policies: &Policies) {
+    CONTEXTS.iter().for_each(|context| (context.complete)(&mut Schemas(schemas), policies));
 }

@@ -7,6 +7,7 @@ mod responses;
 use super::contexts;
 use crate::parts::{Operation, OperationsByPath};
 use serde_json::{Map, Value, json};
+use skep_application::Policies;
 
 /// The rules that hold for every operation.
 const DESCRIPTION: &str = "\
@@ -18,14 +19,15 @@ wrong. `request_id` finds the request in the log of the server.
 - **Lists** come in pages. Follow `links.next` until it is absent. A cursor works only for the caller and the query \
 that it was made for.
 - **Changes**: the `ETag` of a resource stands for its version. Send it back in `If-Match`, and a change that another \
-client has made in between is not overwritten. PUT and PATCH require the header.
+client has made in between is not overwritten. PUT and PATCH require the header. In `If-None-Match`, it makes a read \
+answer 304 while nothing has changed.
 - **Repeats** are safe with an `Idempotency-Key`: for 24 hours, a repeat with the same key gets the first answer and \
 changes nothing.
 - **Limits** count units per address and per user. A request takes one unit, unless its operation says otherwise. \
 `RateLimit` headers report the limits and the units that are left. 429 and 503 have a `Retry-After` header with the seconds to wait.";
 
-/// Corrects and completes the document that poem-openapi made.
-pub(crate) fn finish(text: &str) -> Value {
+/// Corrects and completes the document that poem-openapi made. The rules are those of a deployment with these policies.
+pub(crate) fn finish(text: &str, policies: &Policies) -> Value {
     let mut document: Value = serde_json::from_str(text).expect("poem-openapi writes json");
     document["openapi"] = json!("3.0.3");
     document["info"]["description"] = json!(DESCRIPTION);
@@ -41,12 +43,14 @@ pub(crate) fn finish(text: &str) -> Value {
         describe_limit(operation);
         describe_cost(operation);
         put_open_way_first(operation);
+        operation.entry("security").or_insert_with(|| json!([]));
     }
     tidy(&mut document);
+    parameters::describe_conditions(&mut document);
     close_requests(&mut document);
     describe_fields(&mut document);
     responses::describe(&mut document);
-    contexts::complete(&mut document["components"]["schemas"]);
+    contexts::complete(&mut document["components"]["schemas"], policies);
     examples::add(&mut document);
     document
 }

@@ -1,8 +1,11 @@
 //! Refuses unknown and repeated query parameters, and header parameters that cannot be read. poem-openapi ignores all
-//! of them, and it reads the body before our endpoints look at a header.
+//! of them, and it reads the body before our endpoints look at a header. Also judges the conditions of requests that
+//! no use case judges.
 
+use super::contexts;
 use crate::{
     body,
+    conditions::Conditions,
     edge::RequestContext,
     parts::{Anyone, IDEMPOTENCY_KEY, SignedIn, idempotency_key, invalid},
     problem::Problem,
@@ -10,7 +13,9 @@ use crate::{
 use http::{HeaderMap, HeaderName, Method, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response, Result};
 use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
+use skep_application::kernel::{Actor, permit};
+use skep_domain::shared::Action;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 /// The operations, by path template and method.
 #[derive(Clone, Default)]
@@ -22,7 +27,13 @@ pub(crate) struct ParameterGuard {
 struct Operation {
     query: Vec<String>,
     takes_key: bool,
+    /// Whether the use case judges the conditions, because they are about a version.
     takes_if_match: bool,
+    takes_if_none_match: bool,
+    /// Whether the path can be read, as that of a list can.
+    is_readable: bool,
+    /// The action of the use case; `None` if it needs no permission.
+    action: Option<Action>,
     callers: Callers,
     /// The media types of the body; empty if the operation has no body.
     media_types: Vec<String>,
@@ -45,7 +56,8 @@ impl ParameterGuard {
         for (template, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let Ok(method) = method.to_ascii_uppercase().parse::<Method>() else { continue };
-                known.entry(template.clone()).or_default().insert(method, Operation::from_openapi(operation));
+                let operation = Operation { is_readable: !item["get"].is_null(), ..Operation::from_openapi(operation) };
+                known.entry(template.clone()).or_default().insert(method, operation);
             }
         }
         Self { known: Arc::new(known) }
@@ -62,16 +74,25 @@ impl ParameterGuard {
             && let Err(fault) = operation.check(&request)
         {
             // Problems with the credentials come first, then problems with the headers of the body.
-            match operation.callers {
-                Callers::Unasked => {}
-                Callers::Anyone => drop(Anyone::read(&request).await?),
-                Callers::SignedIn => drop(SignedIn::read(&request).await?),
-            }
-            if !operation.media_types.is_empty() {
-                let accepted: Vec<&str> = operation.media_types.iter().map(String::as_str).collect();
-                body::check_head(&request, &accepted)?;
-            }
+            operation.caller(&request).await?;
+            operation.check_body_head(&request)?;
             return Err(fault.into());
+        }
+        let judged = self.operation(&request).filter(|operation| !operation.takes_if_match);
+        let conditions = judged.and_then(|_| Conditions::of(request.headers()));
+        let (Some(operation), Some(conditions)) = (judged, conditions) else {
+            return Ok(endpoint.call(request).await?.into_response());
+        };
+        if request.method().is_safe() {
+            return Ok(conditions.judge_read(endpoint.call(request).await?.into_response())?);
+        }
+        if let Err(unmet) = conditions.judge_change(operation.is_readable) {
+            // A caller that may not do this does not learn more (RFC 9110, 13.2.1).
+            if let (Some(caller), Some(action)) = (operation.caller(&request).await?, operation.action) {
+                permit(&caller, action).map_err(Problem::from)?;
+            }
+            operation.check_body_head(&request)?;
+            return Err(unmet.into());
         }
         Ok(endpoint.call(request).await?.into_response())
     }
@@ -86,6 +107,7 @@ impl Operation {
         let takes = |header: HeaderName| names("header").any(|name| name.eq_ignore_ascii_case(header.as_str()));
         let callers = match operation["security"].as_array() {
             None => Callers::Unasked,
+            Some(ways) if ways.is_empty() => Callers::Unasked,
             Some(ways) if ways.iter().any(|way| way.as_object().is_some_and(|way| way.is_empty())) => Callers::Anyone,
             Some(_) => Callers::SignedIn,
         };
@@ -94,9 +116,32 @@ impl Operation {
             query: names("query").map(str::to_owned).collect(),
             takes_key: takes(IDEMPOTENCY_KEY),
             takes_if_match: takes(header::IF_MATCH),
+            takes_if_none_match: takes(header::IF_NONE_MATCH),
+            is_readable: false,
+            action: contexts::operations()
+                .find(|known| operation["operationId"] == known.id)
+                .and_then(|known| known.action),
             callers,
             media_types: media_types.map(|(name, _)| name.clone()).collect(),
         }
+    }
+
+    /// Reads the caller; `None` if the operation ignores credentials.
+    async fn caller(&self, request: &Request) -> Result<Option<Actor>> {
+        Ok(match self.callers {
+            Callers::Unasked => None,
+            Callers::Anyone => Some(Anyone::read(request).await?.actor),
+            Callers::SignedIn => Some(SignedIn::read(request).await?.actor),
+        })
+    }
+
+    /// Checks the headers of the body, if the operation has one.
+    fn check_body_head(&self, request: &Request) -> Result<(), Problem> {
+        if self.media_types.is_empty() {
+            return Ok(());
+        }
+        let accepted: Vec<&str> = self.media_types.iter().map(String::as_str).collect();
+        body::check_head(request, &accepted)
     }
 
     fn check(&self, request: &Request) -> Result<(), Problem> {
@@ -108,10 +153,10 @@ impl Operation {
         if query.is_empty() {
             return Ok(());
         }
-        let mut seen: Vec<&str> = vec![];
-        for pair in query.split('&') {
-            let name = pair.split('=').next().unwrap_or_default();
-            let fault = match self.query.iter().any(|known| known == name) {
+        let mut seen: Vec<Cow<'_, str>> = vec![];
+        // As the readers of parameters do, this decodes names and skips empty pairs.
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            let fault = match self.query.iter().any(|known| *known == name) {
                 false => "is not a parameter of this operation",
                 true if seen.contains(&name) => "must not be repeated",
                 true => {
@@ -119,7 +164,7 @@ impl Operation {
                     continue;
                 }
             };
-            return Err(invalid(name, fault));
+            return Err(invalid(&name, fault));
         }
         Ok(())
     }
@@ -140,10 +185,14 @@ impl Operation {
             }
             idempotency_key(first)?;
         }
-        if self.takes_if_match && !is_text(&header::IF_MATCH) {
-            return Err(invalid("If-Match", TEXT));
+        let conditions = [
+            (self.takes_if_match, header::IF_MATCH, "If-Match"),
+            (self.takes_if_none_match, header::IF_NONE_MATCH, "If-None-Match"),
+        ];
+        match conditions.into_iter().find(|(is_taken, name, _)| *is_taken && !is_text(name)) {
+            Some((_, _, name)) => Err(invalid(name, TEXT)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -167,7 +216,10 @@ mod tests {
     fn unknown_and_repeated_parameters_are_refused() {
         assert_eq!(check("/x", &[]), Ok(()));
         assert_eq!(check("/x?limit=1", &["k"]), Ok(()));
-        for uri in ["/x?limit=1&limit=2", "/x?%6Cimit=1", "/x?page=1", "/x?limit=1&"] {
+        for uri in ["/x?%6Cimit=1", "/x?limit=1&", "/x?&&limit=1", "/x?&", "/x?"] {
+            assert_eq!(check(uri, &[]), Ok(()), "{uri}");
+        }
+        for uri in ["/x?limit=1&limit=2", "/x?limit=1&%6cimit=2", "/x?page=1", "/x?=", "/x?limit%3D=1", "/x?limit+=1"] {
             assert_eq!(check(uri, &[]), Err("invalid_parameter"), "{uri}");
         }
     }
@@ -183,6 +235,7 @@ mod tests {
     fn the_document_says_who_may_call() {
         let callers = |operation: Value| Operation::from_openapi(&operation).callers;
         assert!(matches!(callers(json!({})), Callers::Unasked));
+        assert!(matches!(callers(json!({ "security": [] })), Callers::Unasked));
         assert!(matches!(callers(json!({ "security": [{ "bearer": [] }, {}] })), Callers::Anyone));
         assert!(matches!(callers(json!({ "security": [{ "bearer": [] }] })), Callers::SignedIn));
     }

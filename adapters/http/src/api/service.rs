@@ -15,7 +15,7 @@ use http::Method;
 use poem::{EndpointExt as _, Response, Route, endpoint::BoxEndpoint, get};
 use poem_openapi::OpenApiService;
 use serde_json::Value;
-use skep_application::App;
+use skep_application::{App, Policies};
 use std::{collections::HashMap, sync::Arc};
 
 /// Makes the service and its document.
@@ -32,10 +32,10 @@ pub struct Service {
 }
 
 impl Api {
-    /// The OpenAPI document of this version.
+    /// The OpenAPI document of this version, with the policies by default.
     #[must_use]
     pub fn document() -> Value {
-        document::finish(&Self::endpoints().spec())
+        document::finish(&Self::endpoints().spec(), &Policies::default())
     }
 
     /// The operations of this version, with their actions and the refusals of their use cases.
@@ -51,7 +51,7 @@ impl Api {
     /// Builds the service. The recorder of metrics must be installed before.
     #[must_use]
     pub fn build(app: Arc<App>, config: ApiConfig) -> Service {
-        let document = Arc::new(Self::document());
+        let document = Arc::new(document::finish(&Self::endpoints().spec(), &app.policies));
         let guard = ParameterGuard::from_openapi(&document);
         let routes = system::PATHS
             .iter()

@@ -9,6 +9,9 @@ use std::{borrow::Cow, collections::HashSet, fmt};
 /// The deepest nesting of arrays and objects in a body.
 pub const MAX_DEPTH: usize = 32;
 
+/// The least number that no signed integer of 64 bits reaches.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 /// The number of keys of an object that are searched one by one. Further keys are hashed.
 const FEW_KEYS: usize = 16;
 
@@ -28,11 +31,38 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if check(text, false)? {
         check(text, true)?;
     }
+    let text = &*without_negative_zero(text);
     // Nearly every body fits, so the path is tracked only in a second pass, after an error.
     T::deserialize(ByName(&mut serde_json::Deserializer::from_str(text))).or_else(|_| {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(ByName(&mut deserializer)).map_err(|error| misfit(error.path(), error.inner()))
     })
+}
+
+/// Writes the number `-0` as ` 0`, which has the same value, because serde_json reads it as a float. `text` is valid JSON.
+fn without_negative_zero(text: &str) -> Cow<'_, str> {
+    if !text.contains("-0") {
+        return Cow::Borrowed(text);
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    let (mut is_text, mut at) = (false, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => is_text = !is_text,
+            b'\\' => at += 1,
+            // After an `e`, the sign is part of another number, and `-0.5` and `-0e1` are floats.
+            b'-' if !is_text
+                && bytes.get(at + 1) == Some(&b'0')
+                && !matches!(at.checked_sub(1).map(|before| bytes[before]), Some(b'e' | b'E'))
+                && !matches!(bytes.get(at + 2), Some(b'.' | b'e' | b'E')) =>
+            {
+                bytes[at] = b' ';
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// Checks syntax, keys and depth. Returns whether a string contains NUL, or refuses the first one that does.
@@ -286,14 +316,19 @@ fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
         push_segment(pointer, field);
         return ("missing_field", "the field is required".to_owned());
     }
-    let expected =
-        message.rsplit_once(", expected ").map_or_else(String::new, |(_, expected)| format!("expected {expected}"));
+    let kind = message.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+    let expected = format!("expected {}", in_words(kind));
+    // serde_json reads an integer beyond 64 bits as a float.
+    let is_huge = quoted(message, "invalid type: floating point `")
+        .and_then(|number| number.parse::<f64>().ok())
+        .is_some_and(|number| number.abs() >= TWO_TO_63);
+    // The message of serde for a number out of range is "invalid value: integer `300`, expected u8".
+    let is_far = message.starts_with("invalid value: integer") || message.starts_with("invalid value: float");
+    if is_integer(kind) && (is_huge || is_far) {
+        return ("out_of_range", "the number is out of range".to_owned());
+    }
     if message.starts_with("invalid type: ") {
         return ("invalid_type", expected);
-    }
-    // The message of serde for a number out of range is "invalid value: integer `300`, expected u8".
-    if message.starts_with("invalid value: integer") || message.starts_with("invalid value: float") {
-        return ("out_of_range", expected);
     }
     if message.starts_with("unknown variant `")
         || message.starts_with("invalid value: ")
@@ -302,6 +337,25 @@ fn describe(message: &str, pointer: &mut String) -> (&'static str, String) {
         return ("invalid_value", expected);
     }
     ("invalid_value", message.to_owned())
+}
+
+/// Whether serde expected a type of this name, and the type is an integer.
+fn is_integer(kind: &str) -> bool {
+    let width = kind.strip_prefix(['i', 'u']).unwrap_or_default();
+    matches!(width, "8" | "16" | "32" | "64" | "128" | "size")
+}
+
+/// What serde expected, in the words of JSON.
+fn in_words(kind: &str) -> &str {
+    match kind {
+        _ if is_integer(kind) => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "unit" => "null",
+        other => other,
+    }
 }
 
 fn quoted<'a>(message: &'a str, start: &str) -> Option<&'a str> {

@@ -72,6 +72,6 @@ mod tests {
         let problem = parse::<Two>(b"[1, 300]").unwrap_err();
         assert_eq!(problem.errors()[0].pointer.as_deref(), Some("/1"));
         let problem = parse::<Two>(b"7").unwrap_err();
-        assert_eq!(problem.errors()[0].detail, "expected a sequence");
+        assert_eq!(problem.errors()[0].detail, "expected a list");
     }
 }

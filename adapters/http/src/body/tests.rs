@@ -108,6 +108,36 @@ fn values_that_do_not_fit_are_422_with_their_place() {
 }
 
 #[test]
+fn numbers_are_values_and_details_speak_of_json() {
+    let quantity =
+        |number: &str| parse::<Order>(format!(r#"{{"lines":[{{"sku":"-0","quantity":{number}}}]}}"#).as_bytes());
+    for zero in ["0", "-0", " -0 "] {
+        let order = quantity(zero).unwrap();
+        assert_eq!((order.lines[0].quantity, order.lines[0].sku.as_str()), (0, "-0"), "{zero}");
+    }
+    for number in ["-0.0", "-0e1", "0e-0", "-01", "--0"] {
+        assert!(quantity(number).is_err(), "{number}");
+    }
+    let nines = "9".repeat(26);
+    for number in ["256", "-1", "9223372036854775808", "18446744073709551616", &nines, &format!("-{nines}"), "1e30"] {
+        let problem = quantity(number).unwrap_err();
+        let error = &problem.errors()[0];
+        assert_eq!((&*error.code, &*error.detail), ("out_of_range", "the number is out of range"), "{number}");
+    }
+    for (value, detail) in [("1.5", "expected a whole number"), ("\"1\"", "expected a whole number")] {
+        let problem = quantity(value).unwrap_err();
+        assert_eq!((&*problem.errors()[0].code, &*problem.errors()[0].detail), ("invalid_type", detail), "{value}");
+    }
+}
+
+/// `-0` inside of a text, and after an escaped quote, is not a number.
+#[test]
+fn a_text_with_a_negative_zero_stays_as_it_is() {
+    let order = parse::<Order>(br#"{"lines":[{"sku":"a\"-0\\","quantity":-0}],"note":"x-0"}"#).unwrap();
+    assert_eq!((order.lines[0].sku.as_str(), order.lines[0].quantity), ("a\"-0\\", 0));
+}
+
+#[test]
 fn nul_in_a_string_is_422_unless_the_text_is_not_json() {
     misfit(r#"{"lines":[{"sku":"a\u0000","quantity":1}]}"#, "/lines/0/sku", "invalid_value");
     misfit(r#"{"a\u0000b":1,"lines":[]}"#, "/a\u{0}b", "invalid_value");
@@ -117,7 +147,7 @@ fn nul_in_a_string_is_422_unless_the_text_is_not_json() {
 #[test]
 fn details_never_repeat_values_of_the_body() {
     let problem = parse::<Order>(br#"{"lines":"hunter2, expected"}"#).unwrap_err();
-    assert_eq!(problem.errors()[0].detail, "expected a sequence");
+    assert_eq!(problem.errors()[0].detail, "expected a list");
     let problem = parse::<Order>(b"7").unwrap_err();
     assert_eq!(problem.errors()[0].detail, "expected an object");
 }

@@ -1,9 +1,26 @@
 //! Examples of the bodies of the catalog, for the OpenAPI document.
 
-use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
+use crate::parts::{EXAMPLE_TIME, Schemas, block, example_money, line};
 use serde_json::json;
+use skep_application::Policies;
+use skep_domain::catalog::{DESCRIPTION_MAX, MAX_QUANTITY, NAME_MAX, Sku, Slug};
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
+/// Adds the rules of the fields that requests have.
+fn limit(schemas: &mut Schemas<'_>) {
+    let products = ["CreateProductRequest", "ReplaceProductRequest", "ChangeProductRequest"];
+    let categories = ["CreateCategoryRequest", "RenameCategoryRequest"];
+    schemas.limit(&products, "sku", &json!({ "minLength": 1, "maxLength": Sku::MAX, "pattern": Sku::PATTERN }));
+    schemas.limit(&products, "name", &line(NAME_MAX));
+    schemas.limit(&products, "description", &block(DESCRIPTION_MAX));
+    schemas.limit(&categories, "name", &line(NAME_MAX));
+    schemas.limit(&categories, "slug", &json!({ "minLength": 1, "maxLength": Slug::MAX, "pattern": Slug::PATTERN }));
+    let pieces = json!({ "minimum": 0, "maximum": MAX_QUANTITY });
+    schemas.limit(&["CreateProductRequest"], "stock", &pieces);
+    schemas.limit(&["SetStockRequest"], "on_hand", &pieces);
+}
+
+pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
+    limit(schemas);
     let id = "019a9d3c-5a00-7000-8000-000000000001";
     let (path, stock) = (format!("/api/v1/products/{id}"), format!("/api/v1/products/{id}/stock"));
     let product = json!({

@@ -27,7 +27,8 @@ pub(super) struct CreateProductRequest {
     description: String,
     /// The price of one piece, 0 or more.
     price: MoneyBody,
-    /// The number of pieces on hand: 0 to 1,000,000,000; 0 if absent.
+    /// The number of pieces on hand: 0 to 1,000,000,000; 0 if absent or `null`.
+    #[oai(nullable)]
     #[serde(default)]
     stock: Option<i64>,
 }
@@ -88,10 +89,8 @@ pub(super) struct ChangeProductRequest {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct MoneyChangeBody {
     /// The amount in minor units of the currency: cents for EUR, yen for JPY.
-    #[oai(validator(minimum(value = "0")))]
     amount: MaybeUndefined<i64>,
     /// The ISO 4217 code of the currency, three capital letters.
-    #[oai(validator(pattern = "^[A-Z]{3}$"))]
     currency: MaybeUndefined<String>,
 }
 

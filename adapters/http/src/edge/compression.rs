@@ -5,6 +5,8 @@
 //! (BREACH). Answers with tokens come from POST. A GET handler whose answer has a secret sets
 //! `Cache-Control: no-transform`, and the answer stays as it is.
 
+use crate::{conditions::Conditions, problem::Problem};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::{
@@ -17,6 +19,7 @@ use http::{
 use http_body_util::{BodyExt as _, combinators::BoxBody};
 use hyper::body::Body as HttpBody;
 use poem::{Body, Request, Response};
+use sha2::{Digest as _, Sha256};
 use std::io::{self, Write as _};
 use tokio::sync::OnceCell;
 
@@ -29,6 +32,9 @@ const LARGE: usize = 64 << 10;
 /// A fast level. Higher levels make JSON only a little smaller.
 const LEVEL: Compression = Compression::new(4);
 
+/// The end of the tag of a compressed answer.
+const TAG_END: &str = "-gzip\"";
+
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// The codings that the client accepts.
@@ -37,6 +43,8 @@ pub(crate) struct Wish {
     gzip: bool,
     /// The client refuses answers that are not compressed.
     only: bool,
+    /// `If-None-Match` names a compressed version.
+    keeps_gzip: bool,
 }
 
 impl Wish {
@@ -60,7 +68,13 @@ impl Wish {
         }
         let gzip = gzip.or(any).unwrap_or(0);
         let refuses_plain = identity.or(any) == Some(0);
-        Self { gzip: gzip > 0 && identity.is_none_or(|identity| gzip >= identity), only: refuses_plain }
+        let is_of_gzip =
+            |line: &HeaderValue| line.as_bytes().windows(TAG_END.len()).any(|end| end == TAG_END.as_bytes());
+        Self {
+            gzip: gzip > 0 && identity.is_none_or(|identity| gzip >= identity),
+            only: refuses_plain,
+            keeps_gzip: headers.get_all(IF_NONE_MATCH).iter().any(is_of_gzip),
+        }
     }
 }
 
@@ -79,7 +93,21 @@ fn read_weight(text: &str) -> Option<u16> {
 /// Compresses the answer if the client accepts that and nothing forbids it, and sets the headers. Must run before the
 /// body of an answer to HEAD is removed, so that its headers are those of GET.
 pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response) {
-    if !matches!(*method, Method::GET | Method::HEAD) || !may_be_compressed(response) {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return;
+    }
+    if response.status() == StatusCode::NOT_MODIFIED {
+        // The headers of the answer that the client has kept (RFC 9110, 15.4.5).
+        let headers = response.headers_mut();
+        varies_by_encoding(headers);
+        if wish.keeps_gzip
+            && let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip)
+        {
+            headers.insert(ETAG, tag);
+        }
+        return;
+    }
+    if !may_be_compressed(response) {
         return;
     }
     // Also if this answer stays as it is, because other clients get it compressed.
@@ -163,7 +191,7 @@ fn is_text(content_type: &str) -> bool {
 /// needs another one. A weak tag is valid for both.
 fn tag_of_gzip(tag: &HeaderValue) -> Option<HeaderValue> {
     let plain = tag.to_str().ok().filter(|tag| tag.starts_with('"'))?.strip_suffix('"')?;
-    HeaderValue::from_str(&format!("{plain}-gzip\"")).ok()
+    HeaderValue::from_str(&format!("{plain}{TAG_END}")).ok()
 }
 
 /// Turns the tags that [`tag_of_gzip`] makes back into the original ones. Both stand for the same version of the
@@ -174,8 +202,8 @@ pub(crate) fn restore_tags(headers: &mut HeaderMap) {
             .get_all(&name)
             .iter()
             .map(|value| {
-                let text = value.to_str().ok().filter(|text| text.contains("-gzip\""))?;
-                HeaderValue::from_str(&text.replace("-gzip\"", "\"")).ok()
+                let text = value.to_str().ok().filter(|text| text.contains(TAG_END))?;
+                HeaderValue::from_str(&text.replace(TAG_END, "\"")).ok()
             })
             .collect();
         if restored.iter().any(Option::is_some) {
@@ -206,11 +234,16 @@ fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
 pub(crate) struct Asset {
     plain: Bytes,
     gzip: OnceCell<Option<Bytes>>,
+    /// A hash of the plain bytes.
+    tag: HeaderValue,
 }
 
 impl Asset {
     pub(crate) fn new(plain: impl Into<Bytes>) -> Self {
-        Self { plain: plain.into(), gzip: OnceCell::new() }
+        let plain = plain.into();
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..16]));
+        let tag = HeaderValue::try_from(tag).expect("base64 is ascii");
+        Self { plain, gzip: OnceCell::new(), tag }
     }
 
     /// The uncompressed bytes.
@@ -219,9 +252,18 @@ impl Asset {
         &self.plain
     }
 
-    /// The answer to this request, compressed if the client accepts it.
-    pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Response {
-        let answer = Response::builder().content_type(content_type).header(VARY, "accept-encoding");
+    /// The answer to this request, compressed if the client accepts it. 304 if the client has it already.
+    ///
+    /// # Errors
+    /// 412 if the request asks for another version.
+    pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Result<Response, Problem> {
+        let answer = || Response::builder().content_type(content_type).header(VARY, "accept-encoding");
+        if let Some(conditions) = Conditions::of(request.headers()) {
+            let judged = conditions.judge_read(answer().header(ETAG, self.tag.clone()).finish())?;
+            if judged.status() == StatusCode::NOT_MODIFIED {
+                return Ok(judged);
+            }
+        }
         if Wish::of(request.headers()).gzip {
             let make = || async {
                 let plain = self.plain.clone();
@@ -229,10 +271,11 @@ impl Asset {
                 made.ok().flatten()
             };
             if let Some(gzip) = self.gzip.get_or_init(make).await {
-                return answer.header(CONTENT_ENCODING, GZIP).body(gzip.clone());
+                let tag = tag_of_gzip(&self.tag).unwrap_or_else(|| self.tag.clone());
+                return Ok(answer().header(ETAG, tag).header(CONTENT_ENCODING, GZIP).body(gzip.clone()));
             }
         }
-        answer.body(self.plain.clone())
+        Ok(answer().header(ETAG, self.tag.clone()).body(self.plain.clone()))
     }
 }
 
@@ -363,13 +406,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_with_the_compressed_answer_gets_its_tag_with_304() {
+        for (kept, tag) in [("\"7\"", "\"7\""), ("\"7-gzip\"", "\"7-gzip\"")] {
+            let wish = Wish::of(&HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(kept))]));
+            let (answer, _, body) =
+                sent(Method::GET, wish, answer(JSON, 0).with_status(StatusCode::NOT_MODIFIED)).await;
+            assert_eq!(
+                (&answer.headers()[ETAG], &answer.headers()[VARY]),
+                (&tag.parse().unwrap(), &ACCEPT_ENCODING.into())
+            );
+            assert!(body.is_empty());
+        }
+    }
+
+    #[tokio::test]
     async fn an_asset_is_compressed_once() {
         let asset = Asset::new("a".repeat(100_000));
         let ask = || Request::builder().header(ACCEPT_ENCODING, "gzip").finish();
-        let first = asset.answer(&ask(), JSON).await.into_body().into_bytes().await.unwrap();
-        let second = asset.answer(&ask(), JSON).await.into_body().into_bytes().await.unwrap();
+        let first = asset.answer(&ask(), JSON).await.unwrap().into_body().into_bytes().await.unwrap();
+        let second = asset.answer(&ask(), JSON).await.unwrap().into_body().into_bytes().await.unwrap();
         assert!(first.len() < 1000 && first.as_ptr() == second.as_ptr(), "the same bytes");
-        let plain = asset.answer(&Request::default(), JSON).await;
+        let plain = asset.answer(&Request::default(), JSON).await.unwrap();
+        let kept = |tag: &HeaderValue| Request::builder().header(IF_NONE_MATCH, tag.clone()).finish();
+        let unchanged = asset.answer(&kept(&plain.headers()[ETAG]), JSON).await.unwrap();
+        assert_eq!(
+            (unchanged.status(), &unchanged.headers()[ETAG]),
+            (StatusCode::NOT_MODIFIED, &plain.headers()[ETAG])
+        );
         assert_eq!(&plain.headers()[VARY], "accept-encoding");
         assert_eq!(plain.into_body().into_bytes().await.unwrap().as_ptr(), asset.plain().as_ptr());
     }

@@ -1,7 +1,7 @@
 //! Cross-origin requests. Only the origins on a list may call, and they are compared exactly.
 
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderMap, HeaderName, HeaderValue, Method,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -10,9 +10,10 @@ use http::{
 };
 use std::{fmt, str::FromStr, time::Duration};
 
-/// The request headers that a script in a browser may set.
-const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, \
-                             if-none-match, traceparent, tracestate, x-request-id";
+/// The request headers that a script in a browser may set: those of the API and of traces (W3C Trace Context and
+/// Baggage). A deployment can add others.
+const ALLOW_HEADERS: &str = "authorization, content-type, idempotency-key, if-match, if-none-match, baggage, \
+                             traceparent, tracestate, x-request-id";
 
 /// The response headers that a script in a browser may read.
 const EXPOSE_HEADERS: &str = "etag, link, location, ratelimit, ratelimit-policy, retry-after, \
@@ -96,13 +97,31 @@ pub struct Cors {
     origins: Vec<Origin>,
     credentials: bool,
     max_age: HeaderValue,
+    /// The names of the request headers that are allowed, with commas between them.
+    headers: HeaderValue,
 }
 
 impl Cors {
     /// Allows these origins, without cookies. Browsers may remember a preflight for ten minutes.
     #[must_use]
     pub fn new(origins: impl IntoIterator<Item = Origin>) -> Self {
-        Self { origins: origins.into_iter().collect(), credentials: false, max_age: HeaderValue::from(600) }
+        Self {
+            origins: origins.into_iter().collect(),
+            credentials: false,
+            max_age: HeaderValue::from(600),
+            headers: HeaderValue::from_static(ALLOW_HEADERS),
+        }
+    }
+
+    /// Allows further request headers, such as those of a tracing tool.
+    #[must_use]
+    pub fn with_headers(mut self, names: &[HeaderName]) -> Self {
+        let known = self.headers.to_str().unwrap_or_default();
+        let all = names.iter().fold(known.to_owned(), |list, name| format!("{list}, {name}"));
+        if let Ok(headers) = HeaderValue::try_from(all) {
+            self.headers = headers;
+        }
+        self
     }
 
     /// Sets whether a script may send cookies and read the answer.
@@ -153,28 +172,29 @@ impl Cors {
     ) {
         let method =
             request.get(ACCESS_CONTROL_REQUEST_METHOD).and_then(|value| Method::from_bytes(value.as_bytes()).ok());
-        if !method.is_some_and(|method| is_served(&method)) || !headers_allowed(request) {
+        if !method.is_some_and(|method| is_served(&method)) || !self.allows_headers(request) {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-        response.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOW_HEADERS));
+        response.insert(ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone());
         response.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
+    }
+
+    fn allows_headers(&self, request: &HeaderMap) -> bool {
+        let allowed = self.headers.to_str().unwrap_or_default();
+        request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().all(|line| {
+            line.to_str().is_ok_and(|line| {
+                line.split(',')
+                    .map(str::trim)
+                    .all(|name| name.is_empty() || allowed.split(", ").any(|known| known.eq_ignore_ascii_case(name)))
+            })
+        })
     }
 }
 
 /// Whether the request is a preflight rather than a plain OPTIONS.
 pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-fn headers_allowed(request: &HeaderMap) -> bool {
-    request.get_all(ACCESS_CONTROL_REQUEST_HEADERS).iter().all(|line| {
-        line.to_str().is_ok_and(|line| {
-            line.split(',').map(str::trim).all(|name| {
-                name.is_empty() || ALLOW_HEADERS.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name))
-            })
-        })
-    })
 }
 
 #[cfg(test)]
@@ -253,13 +273,17 @@ mod tests {
             request.insert(ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(headers));
             let mut response = HeaderMap::new();
             let allow = HeaderValue::from_static("GET, PUT");
-            cors().preflight(&request, |method| method == Method::GET || method == Method::PUT, &allow, &mut response);
+            let cors = cors().with_headers(&[HeaderName::from_static("sentry-trace"), HeaderName::from_static("b3")]);
+            cors.preflight(&request, |method| method == Method::GET || method == Method::PUT, &allow, &mut response);
             response
         };
         let response = preflight("PUT", "Content-Type, if-match");
+        assert!(response[ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().ends_with(", sentry-trace, b3"));
+        assert!(!preflight("PUT", "B3, Sentry-Trace").is_empty());
         assert_eq!(response[ACCESS_CONTROL_ALLOW_METHODS], "GET, PUT");
         assert_eq!(response[ACCESS_CONTROL_MAX_AGE], "600");
         assert!(preflight("DELETE", "content-type").is_empty());
         assert!(preflight("PUT", "x-secret").is_empty());
+        assert_eq!(preflight("PUT", "baggage,traceparent, tracestate")[ACCESS_CONTROL_MAX_AGE], "600");
     }
 }

@@ -165,7 +165,8 @@ fn path(path: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-fn hex(byte: Option<u8>) -> Option<u8> {
+/// The value of a hexadecimal digit.
+pub(crate) fn hex(byte: Option<u8>) -> Option<u8> {
     match byte? {
         byte @ b'0'..=b'9' => Some(byte - b'0'),
         byte @ b'a'..=b'f' => Some(byte - b'a' + 10),

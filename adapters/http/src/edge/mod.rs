@@ -29,6 +29,7 @@ mod io;
 mod limits;
 mod metrics;
 mod networks;
+mod paths;
 mod pieces;
 mod places;
 mod refusals;

@@ -152,7 +152,7 @@ impl RouteTable {
         Ok(&mut self.routes[at])
     }
 
-    /// Finds the route of a path. The path is as in the request line, so nothing is decoded. A fixed segment wins over
+    /// Finds the route of a path, whose spelling is normal already. Nothing is decoded here. A fixed segment wins over
     /// a parameter. A parameter stands for one segment that is not empty.
     pub(crate) fn find(&self, path: &str) -> Option<&Route> {
         self.routes.get(*self.router.at(path).ok()?.value)

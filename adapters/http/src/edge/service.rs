@@ -12,6 +12,7 @@ use super::{
     cors, guard, headers,
     intake::Intake,
     metrics::EdgeMetrics,
+    paths,
     pieces::OpenAnswer,
     request_id::{RequestId, TraceContext},
     routes::{self, Route},
@@ -129,7 +130,8 @@ impl Edge {
         B: HttpBody<Data = Bytes> + Unpin + Send + Sync + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        paths::normalize(&mut parts.uri);
         let config = &self.config;
         let request_id = RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
         let client = config.trusted_proxies.client(connection.peer.ip(), &parts.headers);

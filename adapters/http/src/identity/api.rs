@@ -1,12 +1,13 @@
 //! Registration, login, the setup of the first admin, and the caller's profile.
 
-use super::dto::{LogInRequest, RegisterRequest, SetUpRequest, TokenBody, UserBody};
+use super::dto::{LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
     body::Strict,
-    parts::{Answer, Shown, SignedIn, Visitor},
+    parts::{Answer, Created, Shown, SignedIn, Visitor},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
+use skep_application::identity::UserView;
 
 #[derive(Tags)]
 enum Tag {
@@ -18,17 +19,15 @@ enum Tag {
 pub(super) struct IdentityApi;
 
 #[derive(ApiResponse)]
-enum Registered {
-    /// The new account.
-    #[oai(status = 201)]
-    Created(Answer<UserBody>),
-}
-
-#[derive(ApiResponse)]
 enum LoggedIn {
     /// An access token.
     #[oai(status = 200)]
     Ok(Answer<TokenBody>),
+}
+
+/// The answer with a new account. Its profile is at a path that is the same for every user.
+fn created(user: UserView) -> Created<UserBody> {
+    Created::at(PROFILE.to_owned(), user.version, user)
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
@@ -40,9 +39,9 @@ impl IdentityApi {
     /// logins and setups per minute together. An IPv6 network of 64 bits counts as one address, and larger networks
     /// have higher limits.
     #[oai(path = "/auth/register", method = "post", operation_id = "register_user")]
-    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Registered, Problem> {
+    async fn register(&self, caller: Visitor, body: Strict<RegisterRequest>) -> Result<Created<UserBody>, Problem> {
         let user = caller.app().identity.register_user.execute(&caller.actor, body.0.into()).await?;
-        Ok(Registered::Created(Answer(user.into())))
+        Ok(created(user))
     }
 
     /// Log in
@@ -64,9 +63,9 @@ impl IdentityApi {
     /// at each start while it has no admin, and the token is valid for 24 hours. When there is an admin, the answer is
     /// 409 `setup_closed`. By default, an IP address has 10 registrations, logins and setups per minute together.
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
-    async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Registered, Problem> {
+    async fn set_up(&self, caller: Visitor, body: Strict<SetUpRequest>) -> Result<Created<UserBody>, Problem> {
         let user = caller.app().identity.set_up.execute(&caller.actor, body.0.into()).await?;
-        Ok(Registered::Created(Answer(user.into())))
+        Ok(created(user))
     }
 
     /// Get your profile

@@ -1,10 +1,37 @@
 //! Examples of the bodies of identity, and the values of closed sets, for the OpenAPI document.
 
-use crate::parts::{EXAMPLE_TIME, Schemas};
+use crate::parts::{EXAMPLE_TIME, Schemas, any_text, line};
 use serde_json::json;
-use skep_domain::access::Role;
+use skep_application::Policies;
+use skep_domain::{
+    access::Role,
+    identity::{DISPLAY_NAME_MAX, PasswordPolicy},
+    shared::Email,
+};
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
+/// The form of an e-mail address: the dot-atom of RFC 5322 with letters of any script (RFC 6531), and a domain of at
+/// least two labels.
+const EMAIL: &str = concat!(
+    r#"^[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+(\.[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+)*"#,
+    r"@[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?",
+    r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+$",
+);
+
+/// Adds the rules of the fields that requests have.
+fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
+    let accounts = ["RegisterRequest", "SetUpRequest"];
+    schemas.limit(&accounts, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": EMAIL }));
+    schemas.limit(&accounts, "password", &any_text());
+    let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
+    schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
+    schemas.limit(&accounts, "display_name", &line(DISPLAY_NAME_MAX));
+    schemas.limit(&["SetUpRequest"], "token", &any_text());
+    schemas.limit(&["LogInRequest"], "email", &any_text());
+    schemas.limit(&["LogInRequest"], "password", &any_text());
+}
+
+pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
+    limit(schemas, policies.passwords);
     schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     let (email, password) = ("ada@example.com", "bees build hexagons");

@@ -27,6 +27,9 @@ impl From<RegisterRequest> for RegisterUserCommand {
     }
 }
 
+/// The path of the profile of the caller.
+pub(super) const PROFILE: &str = "/api/v1/users/me";
+
 /// The credentials of an account.
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,7 +115,7 @@ impl From<UserView> for UserBody {
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             created_at: user.created_at.to_string(),
             updated_at: user.updated_at.to_string(),
-            links: SelfLink::to("/api/v1/users/me".to_owned()),
+            links: SelfLink::to(PROFILE.to_owned()),
         }
     }
 }

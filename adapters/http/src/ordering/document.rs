@@ -2,9 +2,16 @@
 
 use crate::parts::{EXAMPLE_TIME, Schemas, example_money};
 use serde_json::json;
-use skep_domain::ordering::OrderStatus;
+use skep_application::Policies;
+use skep_domain::{
+    catalog::MAX_QUANTITY,
+    ordering::{MAX_LINES, OrderStatus},
+};
 
-pub(super) fn complete(schemas: &mut Schemas<'_>) {
+pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
+    let lines = json!({ "minItems": 1, "maxItems": policies.orders.max_lines.min(MAX_LINES) });
+    schemas.limit(&["PlaceOrderRequest"], "lines", &lines);
+    schemas.limit(&["OrderLineRequest"], "quantity", &json!({ "minimum": 1, "maximum": MAX_QUANTITY }));
     schemas.values("Order", "status", OrderStatus::ALL.iter().map(|status| status.name()));
     let (id, product) = ("019a9d3c-5a00-7000-8000-000000000002", "019a9d3c-5a00-7000-8000-000000000001");
     schemas.example("PlaceOrderRequest", json!({ "lines": [{ "product_id": product, "quantity": 2 }] }));

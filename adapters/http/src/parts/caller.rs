@@ -5,7 +5,10 @@ use crate::{
     edge::RequestContext,
     problem::{Problem, code},
 };
-use http::{HeaderMap, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
 use poem::{FromRequest, Request, RequestBody, Result, web::Data};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
@@ -154,7 +157,10 @@ fn visitor(request: &Request) -> Actor {
 }
 
 /// The token of the `Authorization` header. Another scheme, or a repeated header, is an invalid token.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+///
+/// # Errors
+/// 401. The challenge to another scheme names no error (RFC 6750, 3.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let invalid =
@@ -162,8 +168,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     if values.next().is_some() {
         return Err(invalid());
     }
-    let (scheme, token) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(invalid)?;
+    let value = value.to_str().map_err(|_| invalid())?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Err(invalid().with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+    }
     let token = token.trim();
-    let good = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
-    if good { Ok(Some(token)) } else { Err(invalid()) }
+    if token.is_empty() { Err(invalid()) } else { Ok(Some(token)) }
 }

@@ -7,8 +7,8 @@ use poem_openapi::{
     OpenApi,
     registry::{MetaApi, Registry},
 };
-use serde_json::Value;
-use skep_application::kernel::Refusal;
+use serde_json::{Value, json};
+use skep_application::{Policies, kernel::Refusal};
 use skep_domain::shared::Action;
 use std::collections::HashMap;
 
@@ -25,15 +25,15 @@ pub(crate) struct Context {
     pub(crate) add_routes: fn(&mut Routes),
     /// The declarations of the operations, one for each.
     pub(crate) operations: &'static [Operation],
-    /// Adds examples and closed sets of values to the schemas of the context.
-    pub(crate) complete: fn(&mut Schemas<'_>),
+    /// Adds examples, rules and closed sets of values to the schemas of the context. Some rules follow from policies.
+    pub(crate) complete: fn(&mut Schemas<'_>, &Policies),
 }
 
 impl Context {
     /// The context whose endpoints `E` has.
     pub(crate) const fn new<E: OpenApi + Default>(
         operations: &'static [Operation],
-        complete: fn(&mut Schemas<'_>),
+        complete: fn(&mut Schemas<'_>, &Policies),
     ) -> Self {
         Self {
             meta: E::meta,
@@ -107,12 +107,38 @@ impl Schemas<'_> {
         }
     }
 
+    /// Limits a field of these schemas, with keywords such as `maximum`.
+    pub(crate) fn limit(&mut self, schemas: &[&str], field: &str, keywords: &Value) {
+        for schema in schemas {
+            let field = self.0.pointer_mut(&format!("/{schema}/properties/{field}")).and_then(Value::as_object_mut);
+            if let (Some(field), Some(keywords)) = (field, keywords.as_object()) {
+                field.extend(keywords.clone());
+            }
+        }
+    }
+
     /// Lists the values that a field can have, or that the items of a list can have.
     pub(crate) fn values<'v>(&mut self, schema: &str, field: &str, values: impl IntoIterator<Item = &'v str>) {
         let Some(field) = self.0.pointer_mut(&format!("/{schema}/properties/{field}")) else { return };
         let field = if field["type"] == "array" { &mut field["items"] } else { field };
         field["enum"] = values.into_iter().collect();
     }
+}
+
+/// The keywords of a text of one line. White space around it is taken away, so it must have another character.
+pub(crate) fn line(max: usize) -> Value {
+    let pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+    json!({ "minLength": 1, "maxLength": max, "pattern": pattern })
+}
+
+/// The keywords of a text that may have line breaks and tabs, and may be empty.
+pub(crate) fn block(max: usize) -> Value {
+    json!({ "maxLength": max, "pattern": r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$" })
+}
+
+/// The keywords of a text without any rule. No text may contain NUL.
+pub(crate) fn any_text() -> Value {
+    json!({ "pattern": r"^[^\x00]*$" })
 }
 
 /// The time in all examples.

@@ -1,12 +1,19 @@
 //! Entity tags. A tag is the version of a resource in quotes.
 
-use super::parameter::{Parameter, Sent};
-use crate::problem::Problem;
-use http::header::IF_MATCH;
+use super::parameter::{Parameter, Sent, invalid};
+use crate::{conditions::TagList, problem::Problem};
+use http::{
+    HeaderMap,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
 use poem::Request;
 use poem_openapi::registry::{MetaParamIn, MetaSchema};
-use skep_application::kernel::Precondition;
+use serde_json::{Value, json};
+use skep_application::kernel::{Precondition, Refused};
 use skep_domain::shared::Version;
+
+/// A list of entity tags, which may be empty, or `*`. Lists may also have empty members, which this leaves out.
+const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)?$";
 
 /// The version that a change is based on. The use case decides whether the header may be missing.
 pub(crate) type IfMatch = Sent<Precondition>;
@@ -22,13 +29,30 @@ impl Parameter for Precondition {
                  current, the answer is 412. PUT and PATCH require the header.",
             ),
             example: Some("\"1\"".into()),
+            pattern: Some(TAGS.to_owned()),
             ..MetaSchema::new("string")
         }
     }
 
     fn read(request: &Request) -> Result<Self, Problem> {
-        Ok(precondition(request.header(IF_MATCH)))
+        precondition(request.headers())
     }
+}
+
+/// The parameter `If-None-Match` of a read or of a change, for the document.
+pub(crate) fn if_none_match(is_read: bool) -> Value {
+    let description = if is_read {
+        "The `ETag` of the version that the client has, or a list of them. If it is still current, the answer is 304."
+    } else {
+        "The `ETag` of versions that the change must not be based on, or `*` for any version. If the current version is \
+         one of them, the answer is 412."
+    };
+    // A read ignores a text that is not a list of tags. A change must not be made without its condition.
+    let schema = if is_read { json!({ "type": "string" }) } else { json!({ "type": "string", "pattern": TAGS }) };
+    json!({
+        "name": "If-None-Match", "in": "header", "required": false, "description": description, "example": "\"1\"",
+        "schema": schema,
+    })
 }
 
 /// The entity tag of a version.
@@ -42,40 +66,27 @@ pub(crate) fn partial_etag(version: Version) -> String {
     format!("\"{version}-partial\"")
 }
 
-/// Reads an `If-Match` header (RFC 9110, 13.1.1): `*`, or a list of entity tags, of which any may match. A weak tag
-/// never matches, and a text that is not a list of tags matches nothing.
-fn precondition(header: Option<&str>) -> Precondition {
-    let Some(header) = header.map(str::trim) else { return Precondition::Missing };
-    if header == "*" {
-        return Precondition::Any;
-    }
-    Precondition::OneOf(tags(header).unwrap_or_default().into_iter().filter_map(version).collect())
-}
-
-/// The text between the quotes of each strong tag of a list. A tag may contain commas. `None` if the text is not a list
-/// of tags.
-fn tags(list: &str) -> Option<Vec<&str>> {
-    let mut rest = list;
-    let mut strong = vec![];
-    loop {
-        // A list may have empty members.
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        if rest.is_empty() {
-            return Some(strong);
+/// Reads the conditions of a change (RFC 9110, 13.1.1 and 13.1.2). A weak tag never matches in `If-Match`, and a text that
+/// is not a list of tags matches nothing there.
+///
+/// # Errors
+/// 400 if `If-None-Match` cannot be read: the change must not be made without the condition.
+fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    let accepted = match TagList::of(headers, &IF_MATCH) {
+        None => Precondition::Missing,
+        Some(TagList::Any) => Precondition::Any,
+        Some(list) => {
+            let strong = list.tags().iter().filter(|tag| !tag.is_weak);
+            Precondition::OneOf(strong.filter_map(|tag| version(&tag.text)).collect())
         }
-        let (weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
-        let (tag, behind) = tag.strip_prefix('"')?.split_once('"')?;
-        if tag.chars().any(|c| c == ' ' || c.is_control()) {
-            return None;
-        }
-        rest = behind.trim_start_matches([' ', '\t']);
-        if !rest.is_empty() && !rest.starts_with(',') {
-            return None;
-        }
-        if !weak {
-            strong.push(tag);
-        }
-    }
+    };
+    let refused = match TagList::of(headers, &IF_NONE_MATCH) {
+        None => return Ok(accepted),
+        Some(TagList::Any) => Refused::Any,
+        Some(TagList::Malformed) => return Err(invalid("If-None-Match", "must be * or a list of entity tags")),
+        Some(TagList::Tags(tags)) => Refused::OneOf(tags.iter().filter_map(|tag| version(&tag.text)).collect()),
+    };
+    Ok(Precondition::Except { accepted: Box::new(accepted), refused })
 }
 
 /// The version that a tag stands for. Only the form that [`etag`] writes is a version.
@@ -87,18 +98,25 @@ fn version(tag: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{HeaderName, HeaderValue};
 
     fn one_of(numbers: &[i64]) -> Precondition {
         Precondition::OneOf(numbers.iter().map(|number| Version::new(*number).unwrap()).collect())
     }
 
+    /// Reads `If-Match` alone.
+    fn read(header: Option<&str>) -> Precondition {
+        let lines = header.map(|header| (IF_MATCH, HeaderValue::from_str(header).unwrap()));
+        precondition(&HeaderMap::from_iter(lines)).unwrap()
+    }
+
     #[test]
     fn a_tag_is_the_version_in_quotes() {
         assert_eq!(etag(Version::FIRST), "\"1\"");
-        assert_eq!(precondition(Some("\"1\"")), one_of(&[1]));
-        assert_eq!(precondition(Some("\"1\", \"12\"")), one_of(&[1, 12]));
+        assert_eq!(read(Some("\"1\"")), one_of(&[1]));
+        assert_eq!(read(Some("\"1\", \"12\"")), one_of(&[1, 12]));
         assert_ne!(partial_etag(Version::FIRST), etag(Version::FIRST));
-        assert_eq!(precondition(Some(&partial_etag(Version::FIRST))), one_of(&[]));
+        assert_eq!(read(Some(&partial_etag(Version::FIRST))), one_of(&[]));
     }
 
     #[test]
@@ -106,25 +124,27 @@ mod tests {
         for header in
             ["", "1", "W/\"1\"", "\"01\"", "\"-1\"", "\"0\"", "\"+1\"", "\"99999999999999999999\"", "\"x\"", "\"1,2\""]
         {
-            assert_eq!(precondition(Some(header)), one_of(&[]), "{header}");
+            assert_eq!(read(Some(header)), one_of(&[]), "{header}");
         }
-        assert_eq!(precondition(None), Precondition::Missing);
-        assert_eq!(precondition(Some(" * ")), Precondition::Any);
+        assert_eq!(read(None), Precondition::Missing);
+        assert_eq!(read(Some(" * ")), Precondition::Any);
     }
 
     #[test]
-    fn every_strong_tag_of_a_list_may_match() {
-        assert_eq!(precondition(Some("\"7\",\"3\" ,\t\"5\"")), one_of(&[7, 3, 5]));
-        assert_eq!(precondition(Some(", \"7\",, W/\"8\", \"x,\", \"9\",")), one_of(&[7, 9]));
-    }
-
-    #[test]
-    fn a_text_that_is_not_a_list_of_tags_matches_nothing() {
-        for header in
-            ["\"1\" \"2\"", "\"1\", 2", "\"1", "\"1\", \"", "\"1\", w/\"2\"", "\"1\", *", "\"1\", \"a b\"", "1\""]
-        {
-            assert_eq!(precondition(Some(header)), one_of(&[]), "{header}");
-        }
+    fn a_change_may_refuse_versions_by_a_weak_comparison() {
+        let refusing = |lines: &[(HeaderName, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(name, HeaderValue::from_static(value));
+            }
+            precondition(&headers)
+        };
+        let except = |accepted, refused| Precondition::Except { accepted: Box::new(accepted), refused };
+        let one = Version::FIRST;
+        assert_eq!(refusing(&[(IF_NONE_MATCH, "*"), (IF_MATCH, "\"1\"")]).unwrap(), except(one_of(&[1]), Refused::Any));
+        let lines = [(IF_NONE_MATCH, "W/\"1\""), (IF_NONE_MATCH, "\"x\", \"2\"")];
+        assert_eq!(refusing(&lines).unwrap(), except(Precondition::Missing, Refused::OneOf(vec![one, one.next()])));
+        assert_eq!(refusing(&[(IF_NONE_MATCH, "1")]).unwrap_err().status(), http::StatusCode::BAD_REQUEST);
     }
 
     /// Other members of the list make no difference.
@@ -134,7 +154,7 @@ mod tests {
         for first in members {
             for second in members {
                 for third in members {
-                    let precondition = precondition(Some(&[first, second, third].join(",")));
+                    let precondition = read(Some(&[first, second, third].join(",")));
                     for current in [1, 2, 3] {
                         let listed = [first, second, third].contains(&format!("\"{current}\"").as_str());
                         let matches = precondition.require(Version::new(current).unwrap()).is_ok();

@@ -29,7 +29,9 @@ impl Parameter for Option<IdempotencyKey> {
             ),
             example: Some("my-first-order".into()),
             min_length: Some(1),
-            max_length: Some(255),
+            max_length: Some(IdempotencyKey::MAX),
+            // HTTP takes spaces around a value away.
+            pattern: Some("^[!-~]([ -~]*[!-~])?$".to_owned()),
             ..MetaSchema::new("string")
         }
     }

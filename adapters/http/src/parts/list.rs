@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 use skep_application::kernel::{LongList, Page, PageRequest, Position, Total};
 use skep_domain::shared::{Direction, PageLimit};
 
+/// The form of a cursor: base64url.
+const CURSOR: &str = "^[A-Za-z0-9_-]+$";
+
 /// The title of the one parameter that stands for all four until [`list_parameters`] replaces it.
 const TOGETHER: &str = "list";
 
@@ -102,7 +105,7 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
     );
     Some([
         query("limit", "The maximum number of items on the page.", limit),
-        query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string" })),
+        query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string", "pattern": CURSOR })),
         query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
         query("count", &count, json!({ "type": "string", "enum": ["exact"] })),
     ])
@@ -128,8 +131,13 @@ impl PageQuery {
         let limit = match limit {
             None => PageLimit::default(),
             Some(limit) => {
-                let number = limit.parse().map_err(|_| invalid("limit", "must be a whole number"))?;
-                PageLimit::new(number).map_err(|error| invalid("limit", error.to_string()))?
+                let digits = limit.strip_prefix('-').unwrap_or(limit);
+                if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                    return Err(invalid("limit", "must be a whole number"));
+                }
+                // A number that does not fit is too large, whatever its type is here.
+                PageLimit::new(limit.parse().unwrap_or(i64::MAX))
+                    .map_err(|error| invalid("limit", error.to_string()))?
             }
         };
         let has_total = match count {
@@ -269,6 +277,8 @@ mod tests {
             ("limit=", "limit"),
             ("limit=1.5", "limit"),
             ("limit=99999999999999999999", "limit"),
+            ("limit=%2B5", "limit"),
+            ("limit=-", "limit"),
             ("sort=", "sort"),
             ("sort=--name", "sort"),
             ("sort=sku", "sort"),

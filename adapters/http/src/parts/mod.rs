@@ -20,11 +20,11 @@ mod refusal;
 mod state;
 
 pub(crate) use answer::{Answer, Created, Done, Shown};
-pub(crate) use caller::{Anyone, SignedIn, Visitor};
+pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer};
 pub use context::Operation;
-pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas};
+pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};
 pub use cost::Cost;
-pub(crate) use etag::{IfMatch, etag, partial_etag};
+pub(crate) use etag::{IfMatch, etag, if_none_match, partial_etag};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};
 pub use limits::RequestLimits;

@@ -12,10 +12,8 @@ use skep_domain::shared::Money;
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoneyBody {
     /// The amount in minor units of the currency: cents for EUR, yen for JPY.
-    #[oai(validator(minimum(value = "0")))]
     pub(crate) amount: i64,
     /// The ISO 4217 code of the currency, three capital letters.
-    #[oai(validator(pattern = "^[A-Z]{3}$"))]
     pub(crate) currency: String,
 }
 

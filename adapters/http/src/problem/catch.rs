@@ -30,14 +30,12 @@ pub fn from_error(error: Error) -> Problem {
     } else if let Some(cause) = error.downcast_ref::<ReadBodyError>() {
         from_read_body(cause)
     } else if let Some(cause) = error.downcast_ref::<ParseParamError>() {
-        parameter(cause.name, &cause.reason)
+        parameter(cause.name)
     } else if let Some(cause) = error.downcast_ref::<ParsePathError>() {
-        parameter(cause.name, &cause.reason)
+        parameter(cause.name)
     } else if error.is::<PoemPathError>() || error.is::<ParseQueryError>() {
         Problem::of(code::INVALID_PARAMETER)
-    } else if let Some(cause) = error.downcast_ref::<ParseRequestPayloadError>() {
-        Problem::of(code::MALFORMED_BODY).with_detail(cause.reason.clone())
-    } else if error.is::<ParseMultipartError>() {
+    } else if error.is::<ParseRequestPayloadError>() || error.is::<ParseMultipartError>() {
         Problem::of(code::MALFORMED_BODY)
     } else if error.is::<ContentTypeError>() {
         Problem::of(code::UNSUPPORTED_MEDIA_TYPE)
@@ -70,8 +68,10 @@ pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
     }
 }
 
-fn parameter(name: &str, reason: &str) -> Problem {
-    Problem::of(code::INVALID_PARAMETER).with_error(FieldError::parameter(name, code::INVALID_PARAMETER.name, reason))
+/// The problem of a parameter that poem-openapi could not read. Its reason is left out, because it names Rust types.
+fn parameter(name: &str) -> Problem {
+    let error = FieldError::parameter(name, code::INVALID_PARAMETER.name, "has an invalid value");
+    Problem::of(code::INVALID_PARAMETER).with_error(error)
 }
 
 /// Renders an error as a problem, unless it has a response already. The response of a 5xx has the problem with it until
@@ -201,6 +201,7 @@ mod tests {
         ] {
             let problem = from_error(error);
             assert_eq!(problem.errors()[0].parameter.as_deref(), Some("limit"));
+            assert_eq!(problem.errors()[0].detail, "has an invalid value", "the reason names Rust types");
         }
     }
 

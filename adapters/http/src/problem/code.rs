@@ -43,7 +43,7 @@ codes! {
     BODY_TIMEOUT = "body_timeout", REQUEST_TIMEOUT, "The body did not arrive in time.";
     CONFLICT = "conflict", CONFLICT, "The present state of the resource does not allow the request.";
     GONE = "gone", GONE, "The resource no longer exists.";
-    PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "The resource has changed since it was read.";
+    PRECONDITION_FAILED = "precondition_failed", PRECONDITION_FAILED, "The version of the resource is not one that the request allows.";
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit of the operation.";
     TARGET_TOO_LONG = "target_too_long", URI_TOO_LONG, "The request target exceeds the length limit.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type or encoding is not supported.";

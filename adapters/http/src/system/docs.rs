@@ -24,7 +24,7 @@ impl Endpoint for Document {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let mut response = self.0.answer(&request, "application/json").await;
+        let mut response = self.0.answer(&request, "application/json").await?;
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)
     }
@@ -45,7 +45,7 @@ const HEAD: &str = "<title>Skep API</title>
 /// where a token is optional. By default it is the other way round until the reader has entered a token.
 const LOCKS: &str = "SwaggerUIBundle({
         plugins: [() => ({ statePlugins: { auth: { wrapSelectors: {
-            isAuthorized: () => (_, ways) => ways ? ways.every(way => !way.isEmpty()) : null,
+            isAuthorized: () => (_, ways) => ways && ways.size ? ways.every(way => !way.isEmpty()) : null,
         } } } })],";
 
 impl Docs {
@@ -87,7 +87,7 @@ impl Endpoint for Docs {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        let mut response = self.page.answer(&request, "text/html; charset=utf-8").await;
+        let mut response = self.page.answer(&request, "text/html; charset=utf-8").await?;
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         Ok(response)
     }

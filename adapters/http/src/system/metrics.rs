@@ -2,10 +2,12 @@
 
 use crate::{
     edge::RouteTable,
+    parts::bearer,
     problem::{Problem, code},
 };
-use http::{Method, header::AUTHORIZATION};
+use http::Method;
 use poem::{Endpoint, EndpointExt as _, Request, Response, Result, Route, endpoint::BoxEndpoint, get};
+use skep_application::identity::InvalidToken;
 use std::{fmt, sync::Arc};
 use subtle::ConstantTimeEq as _;
 
@@ -48,11 +50,12 @@ impl Endpoint for MetricsPage {
 
     async fn call(&self, request: Request) -> Result<Response> {
         if let Some(token) = &self.token {
-            let sent = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let sent = sent.strip_prefix("Bearer ").unwrap_or_default();
+            const REQUIRED: &str = "the metrics token is required";
+            let Some(sent) = bearer(request.headers())? else {
+                return Err(Problem::of(code::UNAUTHENTICATED).with_detail(REQUIRED).into());
+            };
             if !bool::from(sent.as_bytes().ct_eq(token.as_bytes())) {
-                let missing = Problem::of(code::UNAUTHENTICATED).with_detail("the metrics token is required");
-                return Err(missing.into());
+                return Err(Problem::from(InvalidToken).with_detail(REQUIRED).into());
             }
         }
         Ok(Response::builder().content_type("text/plain; version=0.0.4").body((self.render)()))
@@ -62,6 +65,7 @@ impl Endpoint for MetricsPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
     use poem::test::TestClient;
 
     #[tokio::test]
@@ -70,9 +74,17 @@ mod tests {
         page(None).get("/metrics").send().await.assert_text("up 1").await;
         page(None).get("/health").send().await.assert_status(http::StatusCode::NOT_FOUND);
         let client = page(Some("sixteen-letters!"));
-        for (sent, status) in [("Bearer sixteen-letters!", 200), ("Bearer sixteen-letters", 401), ("", 401)] {
+        for (sent, challenge) in [
+            ("Bearer sixteen-letters!", None),
+            ("bearer sixteen-letters!", None),
+            ("Bearer sixteen-letters", Some("Bearer error=\"invalid_token\"")),
+            ("Basic sixteen-letters!", Some("Bearer")),
+        ] {
             let answer = client.get("/metrics").header(AUTHORIZATION, sent).send().await;
-            answer.assert_status(http::StatusCode::from_u16(status).unwrap());
+            answer.assert_status(http::StatusCode::from_u16(if challenge.is_none() { 200 } else { 401 }).unwrap());
+            let found = answer.0.headers().get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
+            assert_eq!(found, challenge, "{sent}");
         }
+        client.get("/metrics").send().await.assert_status(http::StatusCode::UNAUTHORIZED);
     }
 }

@@ -111,7 +111,8 @@ fn edge_config(config: &Config, skep: &Skep, url: &str, routes: RouteTable, trac
     edge.bodies = config.bodies;
     edge.timeouts = config.timeouts;
     edge.trusted_proxies = TrustedProxies::new(config.trusted_proxies.iter().copied());
-    edge.cors = (!config.cors_origins.is_empty()).then(|| Cors::new(config.cors_origins.iter().cloned()));
+    let cors = || Cors::new(config.cors_origins.iter().cloned()).with_headers(&config.cors_headers);
+    edge.cors = (!config.cors_origins.is_empty()).then(cors);
     edge.hsts = url.starts_with("https://").then_some(HSTS);
     edge.routes = routes;
     edge.tracer = traced.then(|| Arc::new(OpenTelemetry) as Arc<dyn Tracer>);

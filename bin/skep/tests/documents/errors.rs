@@ -52,7 +52,7 @@ const ANYWHERE: &[(&str, &str)] = &[
     ("invalid_token", "operations that take a token"),
     ("not_found", "any path"),
     ("outcome_unknown", "operations that change something"),
-    ("precondition_failed", "operations with `If-Match`"),
+    ("precondition_failed", "requests with `If-Match` or `If-None-Match`"),
     ("precondition_required", "PUT and PATCH"),
     ("rate_limited", "any"),
     ("storage_full", "operations that change something"),

@@ -3,11 +3,16 @@
 use super::name_of;
 use crate::parts::{Schemas, example_money};
 use serde_json::{Value, json};
+use skep_domain::shared::{Currency, Money};
 
 pub(super) fn add(document: &mut Value) {
     let pages: Vec<(String, Value)> = lists(document).collect();
     let mut schemas = Schemas(&mut document["components"]["schemas"]);
     schemas.example("Money", example_money(1999));
+    let money = ["Money", "MoneyChange"];
+    schemas.limit(&money, "amount", &json!({ "minimum": 0, "maximum": Money::MAX_AMOUNT }));
+    let codes: Vec<&str> = Currency::all().map(Currency::code).collect();
+    schemas.limit(&money, "currency", &json!({ "enum": codes }));
     for (name, page) in pages {
         schemas.example(&name, page);
     }

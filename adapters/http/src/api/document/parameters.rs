@@ -1,6 +1,6 @@
 //! The parameters of operations. Their extractors describe them.
 
-use crate::parts::list_parameters;
+use crate::parts::{if_none_match, list_parameters};
 use serde_json::{Map, Value, json};
 
 /// Names and describes the parameters of an operation.
@@ -11,6 +11,29 @@ pub(super) fn describe(operation: &mut Map<String, Value>) {
         None => vec![described(parameter)],
     });
     parameters.extend(described);
+}
+
+/// Completes the conditions: `If-None-Match` of operations with an entity tag, and the `If-Match` that PUT and PATCH
+/// require.
+pub(super) fn describe_conditions(document: &mut Value) {
+    let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for (method, operation) in items.filter_map(Value::as_object_mut).flatten() {
+        let is_read = method == "get";
+        let is_tagged = !operation["responses"]["200"]["headers"]["ETag"].is_null();
+        let parameters = operation.as_object_mut().map(|operation| operation.entry("parameters").or_insert(json!([])));
+        let Some(parameters) = parameters.and_then(Value::as_array_mut) else { continue };
+        let if_match = parameters.iter_mut().find(|parameter| parameter["name"] == "If-Match");
+        let takes_if_match = if_match.is_some();
+        if let Some(if_match) = if_match.filter(|_| matches!(&**method, "put" | "patch")) {
+            if_match["required"] = json!(true);
+        }
+        if takes_if_match || (is_read && is_tagged) {
+            parameters.push(if_none_match(is_read));
+        }
+        if parameters.is_empty() {
+            operation.as_object_mut().map(|operation| operation.remove("parameters"));
+        }
+    }
 }
 
 /// Moves name, description and example from the schema to the parameter. poem-openapi would name the parameter after

@@ -46,6 +46,7 @@ pub(super) fn describe(document: &mut Value) {
     for (path, item) in paths.into_iter().flatten() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
+                describe_not_modified(method, operation);
                 let statuses = statuses(path, method, operation);
                 answers(operation, &statuses);
             }
@@ -59,6 +60,16 @@ pub(super) fn describe(document: &mut Value) {
         if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
             responses.insert("default".to_owned(), any.clone());
         }
+    }
+}
+
+/// Adds the answer 304 to a read with an entity tag.
+fn describe_not_modified(method: &str, operation: &mut Map<String, Value>) {
+    let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    let etag = responses.get("200").map(|answer| answer["headers"]["ETag"].clone()).filter(Value::is_object);
+    if let Some(etag) = etag.filter(|_| method == "get") {
+        let description = "The version in `If-None-Match` is still current. The answer has no body.";
+        responses.insert("304".to_owned(), json!({ "description": description, "headers": { "ETag": etag } }));
     }
 }
 
@@ -77,7 +88,7 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     let mut statuses = vec![429, 503];
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
-        (401, operation.contains_key("security")),
+        (401, operation.get("security").and_then(Value::as_array).is_some_and(|ways| !ways.is_empty())),
         // The action needs a role, even for the caller's own things.
         (403, known.and_then(|known| known.action).is_some_and(|action| action.own() > Audience::Account)),
         (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
@@ -135,7 +146,10 @@ fn problem(codes: impl Iterator<Item = Code>) -> Value {
     let header = match status.as_u16() {
         401 => Some((
             "WWW-Authenticate",
-            json!({ "description": "The scheme, `Bearer`.", "schema": { "type": "string" } }),
+            json!({
+                "description": "The scheme, `Bearer`, and `error=\"invalid_token\"` if a token was sent (RFC 6750).",
+                "schema": { "type": "string" },
+            }),
         )),
         429 | 503 => Some((
             "Retry-After",

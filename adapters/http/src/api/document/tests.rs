@@ -6,7 +6,8 @@ use crate::{
 use serde_json::{Value, json};
 use skep_domain::{
     access::{Resource, Subject, decide},
-    shared::{Action, Audience},
+    catalog::{DESCRIPTION_MAX, NAME_MAX, Sku, Slug},
+    shared::{Action, Audience, Email, Text},
 };
 use std::collections::BTreeSet;
 
@@ -90,9 +91,11 @@ fn operations_have_names_tags_summaries_and_problems() {
         // A profile is gone when its account is gone.
         assert_eq!(answers("404"), path.contains('{') || name == "get_profile", "{name}");
         assert_eq!(answers("428"), matches!(method, "put" | "patch"), "{name}");
-        let credentials = operation["security"].is_array() || name == "log_in";
+        let credentials = operation["security"] != json!([]) || name == "log_in";
         assert_eq!(answers("401"), credentials, "{name}");
-        for status in operation["responses"].as_object().unwrap().keys().filter(|status| !status.starts_with('2')) {
+        for status in
+            operation["responses"].as_object().unwrap().keys().filter(|status| !status.starts_with(['2', '3']))
+        {
             let response = answer(&document, operation, status).unwrap();
             let content = &response["content"]["application/problem+json"];
             assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{name} {status}");
@@ -145,10 +148,13 @@ fn an_operation_asks_for_a_token_if_its_action_needs_an_account() {
         let mut lines = known.iter().filter(|known| known.id == id);
         let (Some(known), None) = (lines.next(), lines.next()) else { panic!("{id} has not one line in its context") };
         let is_open = known.action.map(|action| decide(Subject::Visitor, action, Resource::Any).is_ok());
-        // No `security`: a token is ignored. The empty way comes first: a token is optional.
-        let ways =
-            is_open.map(|is_open| if is_open { json!([{}, { "bearer": [] }]) } else { json!([{ "bearer": [] }]) });
-        assert_eq!(operation.get("security"), ways.as_ref(), "{id}");
+        // No way: a token is ignored. The empty way comes first: a token is optional.
+        let ways = match is_open {
+            None => json!([]),
+            Some(true) => json!([{}, { "bearer": [] }]),
+            Some(false) => json!([{ "bearer": [] }]),
+        };
+        assert_eq!(operation["security"], ways, "{id}");
         assert_eq!(known.takes_credentials, known.action.is_none(), "{id}");
     }
 }
@@ -220,6 +226,107 @@ fn the_refusals_of_a_use_case_fit_the_headers_of_its_operation() {
             assert_eq!(refuses(code), expected, "{}: {code}", known.id);
         }
         assert!(refuses("not_found") || !path.contains('{'), "{}: not_found", known.id);
+    }
+}
+
+/// Every read with an entity tag can be conditional, and every change that takes `If-Match` takes `If-None-Match`, too.
+#[test]
+fn conditions_come_with_entity_tags() {
+    let document = document();
+    let (mut reads, mut changes) = (0, 0);
+    for (_, method, operation) in operations(&document) {
+        let parameters = || operation["parameters"].as_array().into_iter().flatten();
+        let takes = |name: &str| parameters().find(|parameter| parameter["name"] == name);
+        let is_tagged = operation["responses"]["200"]["headers"]["ETag"].is_object();
+        let is_read = method == "get" && is_tagged;
+        assert_eq!(operation["responses"]["304"]["headers"]["ETag"].is_object(), is_read, "{operation}");
+        assert_eq!(takes("If-None-Match").is_some(), is_read || takes("If-Match").is_some(), "{operation}");
+        let must = takes("If-Match").map(|parameter| parameter["required"] == true);
+        assert_eq!(must == Some(true), matches!(method, "put" | "patch"), "{operation}");
+        reads += u32::from(is_read);
+        changes += u32::from(must.is_some());
+    }
+    assert!(reads >= 5 && changes >= 8, "{reads} {changes}");
+}
+
+/// The keywords of a field in a body.
+fn keywords<'d>(document: &'d Value, schema: &str, field: &str) -> &'d Value {
+    &document["components"]["schemas"][schema]["properties"][field]
+}
+
+/// Whether the keywords of the field allow the text.
+fn allows(keywords: &Value, text: &str) -> bool {
+    let length = text.chars().count();
+    let fits = |name: &str, default: usize| keywords[name].as_u64().map_or(default, |n| usize::try_from(n).unwrap());
+    let is_long = (fits("minLength", 0)..=fits("maxLength", usize::MAX)).contains(&length);
+    let pattern = keywords["pattern"].as_str().map(|pattern| regex::Regex::new(pattern).unwrap());
+    is_long && pattern.is_none_or(|pattern| pattern.is_match(text))
+}
+
+/// A client that checks its values against the document is refused nothing that is good, and sends nothing that is bad.
+#[test]
+fn the_document_and_the_domain_allow_the_same_texts() {
+    let document = document();
+    let sku = keywords(&document, "CreateProductRequest", "sku");
+    let slug = keywords(&document, "CreateCategoryRequest", "slug");
+    let name = keywords(&document, "CreateProductRequest", "name");
+    let description = keywords(&document, "ChangeProductRequest", "description");
+    let email = keywords(&document, "RegisterRequest", "email");
+    let (long, longer) = ("a".repeat(64), "a".repeat(65));
+    let texts = [
+        "",
+        "a",
+        "A",
+        "-",
+        "-a",
+        "a-",
+        "a-b",
+        "a--b",
+        "a/b.c_d",
+        "/a",
+        "a b",
+        " a",
+        "a\n",
+        "a\nb",
+        "a\tb",
+        "\u{7}",
+        "\u{85}",
+        "é",
+        "🐝",
+        "a@b.c",
+        "a@b",
+        "@b.c",
+        "a@.c",
+        "a@b..c",
+        "a@-b.c",
+        "a@b-.c",
+        "a.b@c.d",
+        ".a@c.d",
+        "a.@c.d",
+        "a..b@c.d",
+        "\"a\"@b.c",
+        "a@[1.2]",
+        "a@b@c.d",
+        "é@ü.de",
+        "a+b@c-d.ef",
+        "a@b_c.d",
+        "0",
+        "a\0b",
+        &long,
+        &longer,
+    ];
+    for text in texts {
+        assert_eq!(allows(sku, text), Sku::parse(text).is_ok(), "{text:?}");
+        assert_eq!(allows(slug, text), Slug::parse(text).is_ok(), "{text:?}");
+        assert_eq!(allows(email, text), Email::parse(text).is_ok(), "{text:?}");
+        // White space at the ends is taken away, so the document does not have to allow it.
+        if text.trim() == text {
+            assert_eq!(allows(name, text), Text::line(text, NAME_MAX).is_ok(), "{text:?}");
+            assert_eq!(allows(description, text), Text::block(text, DESCRIPTION_MAX).is_ok(), "{text:?}");
+        }
+    }
+    for (keywords, max) in [(sku, Sku::MAX), (slug, Slug::MAX), (name, NAME_MAX), (description, DESCRIPTION_MAX)] {
+        assert!(allows(keywords, &"a".repeat(max)) && !allows(keywords, &"a".repeat(max + 1)), "{keywords}");
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_CORS_ORIGINS", "server.cors_origins", Shape::List)
         .form("origins like https://shop.example.com", "https://shop.example.com")
         .doc("The browser origins that may call the API."),
+    Setting::new("SKEP_CORS_HEADERS", "server.cors_headers", Shape::List)
+        .form("names of headers like sentry-trace", "sentry-trace,x-datadog-trace-id")
+        .doc("Request headers that scripts of SKEP_CORS_ORIGINS may set beside those of the API and `traceparent`, `tracestate` and `baggage`."),
     Setting::new("SKEP_MAX_CONNECTIONS", "server.max_connections", Shape::Number)
         .default("10000")
         .form("a number from 1 to 1000000", "10000")
