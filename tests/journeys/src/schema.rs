@@ -72,6 +72,10 @@ impl<'d> Faults<'d> {
                 "minLength" => {}
                 "maxLength" if length(value) > rule.as_u64() => self.add(at, format_args!("longer than {rule}")),
                 "maxLength" => {}
+                "minItems" if items(value) < rule.as_u64() => self.add(at, format_args!("fewer items than {rule}")),
+                "minItems" => {}
+                "maxItems" if items(value) > rule.as_u64() => self.add(at, format_args!("more items than {rule}")),
+                "maxItems" => {}
                 "enum" if !rule.as_array().is_some_and(|known| known.contains(value)) => {
                     self.add(at, format_args!("{value} is not one of {rule}"));
                 }
@@ -102,6 +106,10 @@ impl<'d> Faults<'d> {
             }
         }
     }
+}
+
+fn items(value: &Value) -> Option<u64> {
+    value.as_array().and_then(|items| u64::try_from(items.len()).ok())
 }
 
 fn has_type(value: &Value, rule: &Value) -> bool {

@@ -11,7 +11,7 @@ pub(crate) fn the_client_places_an_order() {
     let order = runtime.block_on(buy(&format!("http://{}", server.address()), &setup_token));
     let order = order.expect("an order");
     assert_eq!(order.status, types::OrderStatus::Pending);
-    assert_eq!((order.total.amount, order.total.currency.as_str()), (3998, "EUR"));
+    assert_eq!((order.total.amount, order.total.currency), (3998, types::MoneyCurrency::Eur));
     assert_eq!(order.lines.len(), 1);
     server.stop();
 }
@@ -33,7 +33,7 @@ async fn buy(url: &str, setup_token: &str) -> Result<types::Order, Box<dyn std::
     let product = types::CreateProductRequest::builder().sku("HONEY-500").name("Linden honey").price(price).stock(10);
     let product = client.create_product().body(product).send().await?.into_inner();
 
-    let line = types::OrderLineRequest { product_id: product.id, quantity: 2 };
+    let line = types::OrderLineRequest { product_id: product.id, quantity: 2_u64.try_into()? };
     let basket = types::PlaceOrderRequest { lines: vec![line] };
     let order = client.place_order().idempotency_key("my-first-order").body(basket.clone()).send().await?;
     // The same key gives the same order.
@@ -42,7 +42,7 @@ async fn buy(url: &str, setup_token: &str) -> Result<types::Order, Box<dyn std::
     let order = client.get_order().id(order.id).send().await?.into_inner();
 
     // A refusal is a problem document with a type.
-    let all = types::OrderLineRequest { product_id: product.id, quantity: 100 };
+    let all = types::OrderLineRequest { product_id: product.id, quantity: 100_u64.try_into()? };
     let refused = client.place_order().body(types::PlaceOrderRequest { lines: vec![all] }).send().await;
     match refused {
         Err(Error::ErrorResponse(problem)) => {

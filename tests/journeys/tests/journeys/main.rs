@@ -6,6 +6,7 @@
 mod authorization;
 mod bad_input;
 mod edge;
+mod grammar;
 mod instances;
 mod limits;
 mod observability;
@@ -95,6 +96,7 @@ fn journeys() -> Vec<Journey> {
         limits::JOURNEYS,
         observability::JOURNEYS,
         edge::JOURNEYS,
+        grammar::JOURNEYS,
     ];
     parts.concat()
 }

@@ -1,17 +1,18 @@
 //! The OpenAPI document and the live server agree.
 
 use crate::{
-    Journey,
+    Journey, Needs,
     authorization::operations::{Operation, Token},
     scene::Scene,
     shop::{PASSWORD, PRODUCTS, REGISTER, Shop, product},
 };
 use serde_json::{Value, json};
-use skep_journeys::{Answer, Store, faults};
+use skep_journeys::{Answer, Deployment, Store, faults};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("openapi::every_operation", every_operation_answers_as_documented),
     Journey::new("openapi::system_endpoints", system_endpoints_answer_operators),
+    Journey::new("openapi::policies", the_served_document_has_the_rules_of_the_deployment).needing(Needs::NoServer),
 ];
 
 /// Every journey checks every answer against the document. This one checks that each operation gives each of its
@@ -59,6 +60,20 @@ fn examples_are_accepted(shop: &Shop, document: &Value) {
     let mut example = example.clone();
     example["email"] = json!("another@example.com");
     shop.server.visitor().post(REGISTER).json(example).send().expect(201);
+}
+
+fn the_served_document_has_the_rules_of_the_deployment(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_ORDER_LINES", "3");
+    deployment.set("SKEP_PASSWORD_MIN_LENGTH", "20");
+    let server = deployment.start();
+    let document = server.visitor().get("/openapi.json").send().expect(200).json();
+    let rule = |schema: &str, field: &str, keyword: &str| {
+        document["components"]["schemas"][schema]["properties"][field][keyword].as_u64()
+    };
+    assert_eq!(rule("PlaceOrderRequest", "lines", "maxItems"), Some(3));
+    assert_eq!(rule("RegisterRequest", "password", "minLength"), Some(20));
+    server.stop();
 }
 
 fn system_endpoints_answer_operators(store: &Store) {
