@@ -103,7 +103,6 @@ fn agrees(program: &str, is_admin: bool) {
     assert_eq!(number(&printed, "Tested: ", ""), operations, "{printed}");
     let cases = number(&printed, "", " generated");
     assert!(cases > 15 * operations, "{printed}");
-    println!("schemathesis: {cases} cases for {operations} operations");
     scene.server.stop();
 }
 
