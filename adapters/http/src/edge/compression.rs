@@ -261,7 +261,8 @@ impl Asset {
     /// # Errors
     /// 412 if the request asks for another version.
     pub(crate) async fn answer(&self, request: &Request, content_type: &str) -> Result<Response, Problem> {
-        let answer = || Response::builder().content_type(content_type).header(VARY, "accept-encoding").extension(SharedBody);
+        let answer =
+            || Response::builder().content_type(content_type).header(VARY, "accept-encoding").extension(SharedBody);
         if let Some(conditions) = Conditions::of(request.headers()) {
             let judged = conditions.judge_read(answer().header(ETAG, self.tag.clone()).finish())?;
             if judged.status() == StatusCode::NOT_MODIFIED {
