@@ -96,7 +96,7 @@ pub(crate) fn run(options: &Pairs) -> Result<(), Fault> {
         for Compared(kind, pairs) in &mut all {
             let mut sides = [Side { per_second: 0.0, cpu_per_1000: 0.0 }; 2];
             // The one that is measured first changes, so that neither has the warmer machine.
-            for at in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
+            for at in if round.is_multiple_of(2) { [0, 1] } else { [1, 0] } {
                 sides[at] = side(&shops[at], *kind, round as u64, created, window)?;
             }
             // More than a measurement can create.
@@ -161,7 +161,7 @@ fn spread(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    let median = if values.len() % 2 == 0 { f64::midpoint(values[middle - 1], values[middle]) } else { values[middle] };
+    let median = if values.len().is_multiple_of(2) { f64::midpoint(values[middle - 1], values[middle]) } else { values[middle] };
     (median, values[0], values[values.len() - 1])
 }
 
