@@ -349,7 +349,7 @@ fn a_refused_token_is_not_cached() {
 #[test]
 fn the_number_of_cached_tokens_is_bounded() {
     let tokens = tokens(&Key::new("k1"));
-    let verified = VerifiedToken { claims: claims(), not_before: at(NOW), key_expires_at: None };
+    let verified = VerifiedToken { claims: claims(), not_before: Some(at(NOW)), key_expires_at: None };
     for number in 0..3 * REMEMBERED {
         tokens.keys().verified.insert(secret_hash(&number.to_be_bytes()), verified);
     }
