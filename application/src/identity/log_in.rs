@@ -167,8 +167,9 @@ impl LogIn {
             credentials.as_ref().map(|credentials| (credentials.password_form, credentials.password_hash.clone()));
         let (password, hash) = typed.against(hash);
         let caller = HashCaller { network: actor.network, is_known };
+        let has_hash = hash.is_some();
         let right = self.accounts.hasher.verify(caller, password, hash).await?;
-        let credentials = credentials.filter(|_| right).ok_or(InvalidCredentials)?;
+        let credentials = credentials.filter(|_| right && has_hash).ok_or(InvalidCredentials)?;
         Ok(Verified { credentials, network })
     }
 

@@ -4,7 +4,7 @@ use super::{HashCaller, HashError, IdentityTx, PasswordHasher, UserView, constra
 use crate::kernel::{Actor, Attempt, FieldError, Invalid, OutboxEvent, Runtime, StoreError, refusal, use_case_error};
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordOwner, PasswordPolicy, User, events::UserRegistered},
+    identity::{DISPLAY_NAME_MAX, PasswordOwner, PasswordPolicy, PasswordRefusal, User, events::UserRegistered},
     shared::{Email, EmailLookup, EventId, Text, UserId},
 };
 use std::{sync::Arc, time::Duration};
@@ -94,8 +94,9 @@ impl Accounts {
             display_name: display_name.as_ref().map_or("", Text::as_str),
         };
         let password = self.passwords.judge(&command.password, owner);
-        let password =
-            password.map_err(|refusal| invalid.errors.push(FieldError::new("/password", refusal.code(), refusal))).ok();
+        let password = password
+            .map_err(|refusal| invalid.errors.push(FieldError::new("/password", password_code(refusal), refusal)))
+            .ok();
         let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
             return Err(invalid.into());
         };
@@ -156,5 +157,15 @@ fn taken(error: StoreError) -> NewAccountError {
             EmailTaken.into()
         }
         error => error.into(),
+    }
+}
+
+const fn password_code(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::TooShort { .. } => "too_short",
+        PasswordRefusal::TooLong => "too_long",
+        PasswordRefusal::TooCommon => "too_common",
+        PasswordRefusal::ContainsEmail => "contains_email",
+        PasswordRefusal::ContainsName => "contains_name",
     }
 }

@@ -43,20 +43,6 @@ pub enum PasswordRefusal {
     ContainsName,
 }
 
-impl PasswordRefusal {
-    /// The stable code of the refusal.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::TooShort { .. } => "too_short",
-            Self::TooLong => "too_long",
-            Self::TooCommon => "too_common",
-            Self::ContainsEmail => "contains_email",
-            Self::ContainsName => "contains_name",
-        }
-    }
-}
-
 impl PasswordPolicy {
     /// The greatest number of characters; the hasher is never given more.
     pub const MAX_CHARS: usize = 128;

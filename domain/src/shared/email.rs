@@ -25,7 +25,7 @@ pub struct InvalidEmail;
 /// Two addresses are the same if their keys are equal. The key has the local part in NFC and case-folded, and the domain
 /// as UTS 46 maps it (without the transitional mappings), in A-labels (`xn--…`). So `ß` stays `ß` in a domain.
 ///
-/// The first versions also folded the domain, which made `ß` to `ss` and told `ü` from its A-label. An account that they
+/// The first versions also folded the domain, which made `ß` to `ss`, and kept `ü` apart from its A-label. An account that they
 /// stored keeps its old key, and stays found by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Email {

@@ -33,7 +33,7 @@ pub enum InvalidText {
     /// is not closed.
     #[error("must not contain U+{:04X} at character {place}: it shows nothing there", u32::from(*.character))]
     Hidden {
-        /// The character.
+        /// What shows nothing there.
         character: char,
         /// Its place in the trimmed text, from 1.
         place: usize,

@@ -13,7 +13,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy},
+    identity::{DISPLAY_NAME_MAX, PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal},
     shared::{Email, SessionId, Text, Timestamp, UserId, Version},
 };
 
@@ -39,7 +39,7 @@ impl Model {
         };
         let password = PasswordPolicy::default().judge(password, owner);
         let password = password.map_err(|refusal| {
-            faults.0.push(("/password".to_owned(), refusal.code(), refusal.to_string()));
+            faults.0.push(("/password".to_owned(), password_code(refusal), refusal.to_string()));
         });
         let (Some(email), Some(display_name), Ok(password)) = (email, name, password) else {
             return Err(faults.refusal());
@@ -134,5 +134,15 @@ impl Model {
         let before = sessions.len();
         sessions.retain(|_, (_, expires_at)| at < expires_at.plus_millis(WEEK));
         u64::try_from(before - sessions.len()).unwrap_or(u64::MAX)
+    }
+}
+
+const fn password_code(refusal: PasswordRefusal) -> &'static str {
+    match refusal {
+        PasswordRefusal::TooShort { .. } => "too_short",
+        PasswordRefusal::TooLong => "too_long",
+        PasswordRefusal::TooCommon => "too_common",
+        PasswordRefusal::ContainsEmail => "contains_email",
+        PasswordRefusal::ContainsName => "contains_name",
     }
 }
