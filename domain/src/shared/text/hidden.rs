@@ -83,8 +83,8 @@ impl Line<'_> {
             ZWJ | ZWNJ => self.joins(c, at),
             // Where a line may break and where it may not.
             '\u{AD}' | '\u{200B}' | '\u{2060}' => self.is_block && self.is_between(at, shows),
-            // The marks of a direction.
-            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.chars.iter().any(|c| is_right_to_left(*c)),
+            // The marks of a direction. Two of them are right-to-left characters themselves.
+            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.chars.iter().any(|c| shows(*c) && is_right_to_left(*c)),
             '\u{FE00}'..='\u{FE0F}' => self.before(at).is_some_and(|base| takes_variation(base, c)),
             '\u{E0100}'..='\u{E01EF}' => self.before(at).is_some_and(is_ideograph),
             '\u{180B}'..='\u{180F}' => self.before(at).is_some_and(|base| matches!(base, '\u{1820}'..='\u{18AA}')),

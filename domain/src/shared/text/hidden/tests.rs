@@ -96,6 +96,7 @@ fn what_shows_nothing_is_found() {
         ("🐝\u{200D}", 2),
         ("🐝\u{200D}a", 2),
         ("a\u{200E}é", 2),
+        ("a\u{200F}é", 2),
         ("é\u{61C}", 2),
         // Directions that are not closed, closed by the other kind, or around nothing.
         ("a\u{202E}b", 2),
