@@ -343,10 +343,12 @@ impl Edge {
             out.insert(ALLOW, allow);
             return Some(Ok(response));
         }
-        if !routes::is_known_method(method) {
+        // These two are methods of HTTP itself (RFC 9110, 9.3), which no path serves.
+        let is_served_nowhere = matches!(*method, Method::TRACE | Method::CONNECT);
+        if !is_served_nowhere && !routes::is_known_method(method) {
             return Some(Err(Problem::of(code::NOT_IMPLEMENTED).with_detail("the server does not know this method")));
         }
-        let served = route.is_none_or(|route| route.serves(method));
+        let served = !is_served_nowhere && route.is_none_or(|route| route.serves(method));
         (!served).then(|| Err(Problem::of(code::METHOD_NOT_ALLOWED)))
     }
 

@@ -132,10 +132,16 @@ async fn methods_that_a_path_does_not_serve_are_405_with_allow() {
 }
 
 #[tokio::test]
-async fn methods_that_the_server_does_not_know_are_501() {
-    for (method, target) in [("TRACE", "/hello"), ("BREW", "/nowhere"), ("CONNECT", "a:80")] {
+async fn unknown_methods_are_501_and_those_that_no_path_serves_405() {
+    for (method, target, status, code) in [
+        ("BREW", "/hello", 501, "not_implemented"),
+        ("BREW", "/nowhere", 501, "not_implemented"),
+        ("TRACE", "/hello", 405, "method_not_allowed"),
+        ("TRACE", "/nowhere", 405, "method_not_allowed"),
+        ("CONNECT", "a:80", 405, "method_not_allowed"),
+    ] {
         let answer = answer(&format!("{method} {target} HTTP/1.1\r\nHost: a:80\r\n{CLOSE}\r\n")).await;
-        assert_problem(&answer, 501, "not_implemented");
+        assert_problem(&answer, status, code);
     }
 }
 

@@ -90,9 +90,12 @@ pub(crate) fn log_lines(store: &Store) {
     server.kill();
 }
 
-/// A server that cannot print its welcome still serves.
+/// A server that cannot print its welcome still serves. Without an admin, it would print a token for the setup, too.
 pub(crate) fn output(store: &Store) {
     let deployment = Deployment::new(store);
+    let admin = ["user", "create", "--role", "admin", "--email", "grace@example.com", "--display-name", "Grace"];
+    let created = deployment.run(&[&admin[..], &["--password-stdin"]].concat(), "honey never spoils", &[]);
+    assert_eq!(created.code, Some(0), "{created:?}");
     // The server cannot print its address, so the test chooses the port. Another program may take it first.
     let serves = || {
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
