@@ -92,8 +92,9 @@ impl Trial<'_> {
     /// Begins a transaction and runs the prepared statement in it. Returns whether the process is another one than in
     /// the first transaction.
     async fn begin(&mut self) -> Result<bool, Stop> {
-        simple(self.raw, "BEGIN").await.map_err(|error| match code(&error).as_deref() {
-            Some("08P01") => Stop::Unfit(NO_TRANSACTIONS),
+        simple(self.raw, "BEGIN").await.map_err(|error| match error.as_database_error() {
+            // All errors of the pooler have one code, also when it is only busy. Its messages are not translated.
+            Some(answer) if answer.message().contains("statement pooling mode") => Stop::Unfit(NO_TRANSACTIONS),
             _ => error.into(),
         })?;
         let process = one_row(self.raw, "SELECT pg_backend_pid()").await?.into_iter().next().flatten();

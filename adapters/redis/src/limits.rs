@@ -31,7 +31,8 @@ pub struct InvalidAddress(&'static str);
 /// Reads an address. The library ignores parameters that it does not know.
 fn client(url: &str) -> Result<Client, InvalidAddress> {
     let (scheme, rest) = url.split_once("://").ok_or(InvalidAddress("it is not a URL"))?;
-    if scheme == "rediss" && rest.contains('#') && !rest.ends_with("#insecure") {
+    // The library would leave out all that follows.
+    if rest.contains('#') && !(scheme == "rediss" && rest.ends_with("#insecure")) {
         return Err(InvalidAddress("special characters in the password have to be percent-encoded"));
     }
     let names: &[&str] = match scheme {

@@ -145,15 +145,27 @@ impl DataDir {
 
     /// The folder and our files in it that other users can use.
     pub(crate) fn loose(&self) -> Vec<Loose> {
-        let found = |path: PathBuf| fs::metadata(&path).ok().map(|found| (path, found));
+        // A link may lead to a file that is not ours.
+        let found = |path: PathBuf| fs::symlink_metadata(&path).ok().map(|found| (path, found));
+        let found = |path: PathBuf| found(path).filter(|(_, found)| !found.is_symlink());
         let others_can = |found: &Metadata| found.permissions().mode() & 0o077 != 0;
-        let paths = std::iter::once(self.0.clone()).chain(self.files()).filter_map(found);
+        let folder = Some(self.0.clone()).filter(|_| self.is_only_ours());
+        let paths = folder.into_iter().chain(self.files()).filter_map(found);
         let mut loose: Vec<_> = paths.filter(|(_, found)| others_can(found)).collect();
         let secret = found(self.0.join(SECRET));
         loose.extend(secret.filter(|(_, found)| {
             others_can(found) && is_ours(found) && found.permissions().mode() & !MENDED & 0o777 == 0
         }));
         loose.into_iter().map(|(path, found)| Loose { path, found }).collect()
+    }
+
+    /// Whether everything in the folder is ours. Others may need to use a folder that has more, such as `/var/lib`.
+    fn is_only_ours(&self) -> bool {
+        let is_ours = |name: &str| name.starts_with("skep.db") || name.starts_with("instance.") || name == LOCK;
+        let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name());
+        let is_special = fs::metadata(&self.0).is_ok_and(|found| found.permissions().mode() & 0o1000 != 0);
+        !is_special && names.all(|name| name.to_str().is_some_and(is_ours))
     }
 
     /// Locks the folder against a second server.
@@ -359,13 +371,19 @@ mod tests {
         }
         fs::set_permissions(path.join(SECRET), Permissions::from_mode(0o660)).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o775)).unwrap();
-        assert_eq!(folder.loose().len(), 4);
+        // Neither is a link, which may lead to a file of others.
+        std::os::unix::fs::symlink(&of_others, path.join(LOCK)).unwrap();
+        assert_eq!(folder.loose().len(), 3);
         assert!(folder.loose().iter().all(Loose::can_be_mended));
         let folder = DataDir::open(&path).unwrap();
         assert_eq!(folder.loose().len(), 0);
-        let modes = ["", "skep.db", "skep.db-wal", SECRET].map(|name| mode(&path.join(name)));
-        assert_eq!((modes, mode(&of_others)), ([0o700, 0o600, 0o600, 0o600], 0o664), "other files are left alone");
+        let modes = || ["", "skep.db", "skep.db-wal", SECRET].map(|name| mode(&path.join(name)));
+        assert_eq!(modes(), [0o775, 0o600, 0o600, 0o600], "a folder with files of others stays open");
+        assert_eq!(mode(&of_others), 0o664, "other files are left alone");
         folder.secret(&OsRandom).unwrap();
+        fs::remove_file(of_others).unwrap();
+        DataDir::open(&path).unwrap();
+        assert_eq!(modes()[0], 0o700);
     }
 
     #[test]

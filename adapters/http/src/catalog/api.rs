@@ -43,7 +43,8 @@ fn shown(product: Product) -> Shown<ProductBody> {
 fn stock(detail: StockDetail) -> Shown<StockBody> {
     match &detail {
         StockDetail::Full(view) => Shown::of(view.version, detail),
-        StockDetail::Availability(view) => Shown::tagged(partial_etag(view.version), detail),
+        // The available pieces also change when the time of reservations is over, which changes no version.
+        StockDetail::Availability(view) => Shown::tagged(partial_etag(view.version, view.available), detail),
     }
 }
 

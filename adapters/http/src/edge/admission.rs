@@ -1,8 +1,8 @@
 //! What a request holds of what all requests share: a place among those that are worked on, room for its answer, and
 //! the received bytes of its body.
 //!
-//! A request that waits for its client or for its own user gives its place and its room back, so that requests that
-//! wait hold nothing that others need, except for the bytes of their bodies.
+//! A request that waits for its client or for its own user gives its place and its room back, and keeps only the bytes of
+//! its body. A request that had to wait for room keeps it while it waits for its place.
 
 use super::{
     body_budget::HeldBody,

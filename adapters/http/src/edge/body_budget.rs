@@ -17,6 +17,9 @@ use std::{
 /// Bytes are taken in steps of this size, so that most bodies take them once.
 const STEP: u64 = 4 << 10;
 
+/// A network that holds at most this much may take what is kept for such networks: 64 logins at once.
+const LITTLE: u64 = 256 << 10;
+
 /// The part of the budget that one network may hold, and the part of that which one user may hold: a quarter.
 const SHARES: u64 = 4;
 
@@ -62,10 +65,12 @@ impl BodyBudget {
 
     fn take(&self, network: Network, user: Option<u128>, bytes: u64) -> Result<(), BodyFault> {
         let mut taken = self.lock();
-        if taken.total + bytes > self.most {
+        let of_network = taken.by_network.get(&network).copied().unwrap_or_default() + bytes;
+        // A quarter is kept for networks that hold little, so that the others cannot stop every login.
+        let most = if of_network <= LITTLE { self.most } else { self.most - self.most / SHARES };
+        if taken.total + bytes > most {
             return Err(BodyFault::NoRoom);
         }
-        let of_network = taken.by_network.get(&network).copied().unwrap_or_default() + bytes;
         if of_network > self.most / SHARES {
             return Err(BodyFault::NoShare);
         }

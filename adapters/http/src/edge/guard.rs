@@ -15,7 +15,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const SINGLE: [HeaderName; 5] = [AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, IDEMPOTENCY_KEY, ORIGIN];
 
 /// The headers that a client must not name in `Connection`, because a proxy would remove them.
-const END_TO_END: [&str; 10] = [
+const END_TO_END: [&str; 11] = [
     "authorization",
     "content-length",
     "content-type",
@@ -23,6 +23,7 @@ const END_TO_END: [&str; 10] = [
     "host",
     "idempotency-key",
     "if-match",
+    "if-none-match",
     "origin",
     "x-forwarded-for",
     "x-request-id",

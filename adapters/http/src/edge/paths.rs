@@ -30,13 +30,14 @@ fn decoded(path: &str) -> Option<String> {
     while let Some((before, behind)) = rest.split_once('%') {
         text.push_str(before);
         let digits = behind.as_bytes();
-        let byte = hex(digits.first().copied()).zip(hex(digits.get(1).copied())).map(|(high, low)| high << 4 | low);
-        match byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
-            Some(byte) => {
+        // A malformed path is not repaired.
+        let (high, low) = hex(digits.first().copied()).zip(hex(digits.get(1).copied()))?;
+        match high << 4 | low {
+            byte if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
                 text.push(char::from(byte));
                 rest = &behind[2..];
             }
-            None => {
+            _ => {
                 text.push('%');
                 rest = behind;
             }
@@ -68,7 +69,8 @@ mod tests {
             ("/plain?a=%61", "/plain?a=%61"),
             ("http://a.test:80/%61?b", "http://a.test:80/a?b"),
             ("/%zz%6", "/%zz%6"),
-            ("/%6%61", "/%6a"),
+            ("/%6%61", "/%6%61"),
+            ("/%61%6", "/%61%6"),
         ] {
             assert_eq!(normal(uri), expected, "{uri}");
         }

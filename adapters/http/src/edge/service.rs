@@ -343,8 +343,8 @@ impl Edge {
             out.insert(ALLOW, allow);
             return Some(Ok(response));
         }
-        // These two are methods of HTTP itself (RFC 9110, 9.3), which no path serves.
-        let is_served_nowhere = matches!(*method, Method::TRACE | Method::CONNECT);
+        // Standard methods that no path serves.
+        let is_served_nowhere = ["TRACE", "CONNECT", "QUERY"].contains(&method.as_str());
         if !is_served_nowhere && !routes::is_known_method(method) {
             return Some(Err(Problem::of(code::NOT_IMPLEMENTED).with_detail("the server does not know this method")));
         }

@@ -1,5 +1,5 @@
-//! The requests that are worked on at the same time. One network can use only a part of the store and of the
-//! processors, however many requests it sends.
+//! The requests that are worked on at the same time. One network can use only a part of the store, however
+//! many requests it sends. It can take all places for lists, and then takes turns with the others.
 //!
 //! A request needs a place while the server works on it: not while its body arrives, not while it waits for anything
 //! that its own user or network holds, and not while its answer is sent. A network that has all its places waits behind

@@ -25,9 +25,15 @@ enum LoggedIn {
     Ok(Answer<TokenBody>),
 }
 
-/// The answer with a new account. Its profile is at a path that is the same for every user.
+/// The entity tag of a profile. Its path is the same for every user, so the tag names the user, too.
+fn tag(user: &UserView) -> String {
+    format!("\"{}-{}\"", user.id, user.version)
+}
+
+/// The answer with a new account.
 fn created(user: UserView) -> Created<UserBody> {
-    Created::at(PROFILE.to_owned(), user.version, user)
+    let tag = tag(&user);
+    Created::Created(Answer(user.into()), tag, PROFILE.to_owned())
 }
 
 #[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
@@ -74,6 +80,6 @@ impl IdentityApi {
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
     async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
         let user = caller.app().identity.get_profile.execute(&caller.actor).await?;
-        Ok(Shown::of(user.version, user))
+        Ok(Shown::tagged(tag(&user), user))
     }
 }

@@ -61,9 +61,9 @@ pub(crate) fn etag(version: Version) -> String {
 }
 
 /// The entity tag of a version of which only a part is shown. Two different representations need two tags (RFC 9110,
-/// 8.8.3). This tag never matches in `If-Match`, because its reader has not seen the whole resource.
-pub(crate) fn partial_etag(version: Version) -> String {
-    format!("\"{version}-partial\"")
+/// 8.8.3). `shown` is what may change while the version stays. This tag never matches in `If-Match`, because its reader has not seen the whole resource.
+pub(crate) fn partial_etag(version: Version, shown: u32) -> String {
+    format!("\"{version}-{shown}-partial\"")
 }
 
 /// Reads the conditions of a change (RFC 9110, 13.1.1 and 13.1.2). A weak tag never matches in `If-Match`, and a text that
@@ -115,8 +115,8 @@ mod tests {
         assert_eq!(etag(Version::FIRST), "\"1\"");
         assert_eq!(read(Some("\"1\"")), one_of(&[1]));
         assert_eq!(read(Some("\"1\", \"12\"")), one_of(&[1, 12]));
-        assert_ne!(partial_etag(Version::FIRST), etag(Version::FIRST));
-        assert_eq!(read(Some(&partial_etag(Version::FIRST))), one_of(&[]));
+        assert_ne!(partial_etag(Version::FIRST, 1), etag(Version::FIRST));
+        assert_eq!(read(Some(&partial_etag(Version::FIRST, 1))), one_of(&[]));
     }
 
     #[test]

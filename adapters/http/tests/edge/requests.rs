@@ -137,6 +137,7 @@ async fn unknown_methods_are_501_and_those_that_no_path_serves_405() {
         ("BREW", "/hello", 501, "not_implemented"),
         ("BREW", "/nowhere", 501, "not_implemented"),
         ("TRACE", "/hello", 405, "method_not_allowed"),
+        ("QUERY", "/hello", 405, "method_not_allowed"),
         ("TRACE", "/nowhere", 405, "method_not_allowed"),
         ("CONNECT", "a:80", 405, "method_not_allowed"),
     ] {

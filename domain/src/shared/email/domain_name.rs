@@ -26,7 +26,9 @@ pub(super) fn to_unicode(ascii: &str) -> String {
     Uts46::new().to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast).0.into_owned()
 }
 
-/// The joiners are letters of a domain. UTS 46 checks that their place needs them.
+/// The joiners are letters of a domain, whose place UTS 46 checks, and so are the marks of RFC 5892, A.3 to A.7, such as
+/// the middle dot of Catalan.
 fn is_letter(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '-' | '\u{200C}' | '\u{200D}') || is_foreign_letter(c)
+    let is_mark = matches!(c, '\u{B7}' | '\u{375}' | '\u{5F3}' | '\u{5F4}' | '\u{30FB}');
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '\u{200C}' | '\u{200D}') || is_mark || is_foreign_letter(c)
 }

@@ -32,7 +32,7 @@ pub(super) fn find(text: &str, is_block: bool) -> Option<(usize, char, Hidden)> 
         return None;
     }
     let chars: Vec<char> = text.chars().collect();
-    let line = Line { chars: &chars, is_block };
+    let line = Line::of(&chars, is_block);
     let mut open = Vec::new();
     let mut at = 0;
     while at < chars.len() {
@@ -64,9 +64,27 @@ fn closes(opened: char, by: char) -> bool {
 struct Line<'a> {
     chars: &'a [char],
     is_block: bool,
+    is_right_to_left: bool,
+    has_braille: bool,
+    /// The number of characters with ink before each place, and of all.
+    ink: Vec<u32>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// Looks at the whole text once, so that no mark in it has to.
+    fn of(chars: &'a [char], is_block: bool) -> Self {
+        let mut line = Self { chars, is_block, is_right_to_left: false, has_braille: false, ink: vec![0] };
+        let mut ink = 0;
+        for c in chars {
+            let has_ink = shows(*c);
+            ink += u32::from(has_ink);
+            line.ink.push(ink);
+            line.is_right_to_left |= has_ink && is_right_to_left(*c);
+            line.has_braille |= matches!(c, '\u{2801}'..='\u{28FF}');
+        }
+        line
+    }
+
     fn before(&self, at: usize) -> Option<char> {
         at.checked_sub(1).map(|at| self.chars[at])
     }
@@ -84,12 +102,12 @@ impl Line<'_> {
             // Where a line may break and where it may not.
             '\u{AD}' | '\u{200B}' | '\u{2060}' => self.is_block && self.is_between(at, shows),
             // The marks of a direction. Two of them are right-to-left characters themselves.
-            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.chars.iter().any(|c| shows(*c) && is_right_to_left(*c)),
+            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.is_right_to_left,
             '\u{FE00}'..='\u{FE0F}' => self.before(at).is_some_and(|base| takes_variation(base, c)),
             '\u{E0100}'..='\u{E01EF}' => self.before(at).is_some_and(is_ideograph),
             '\u{180B}'..='\u{180F}' => self.before(at).is_some_and(|base| matches!(base, '\u{1820}'..='\u{18AA}')),
             // A space of Braille.
-            '\u{2800}' => self.chars.iter().any(|c| matches!(c, '\u{2801}'..='\u{28FF}')),
+            '\u{2800}' => self.has_braille,
             _ => {
                 if is_mark(c) && !is_invisible(c) {
                     return if self.before(at).is_some_and(carries_mark) { Ok(()) } else { Err(Hidden::Mark) };
@@ -121,7 +139,8 @@ impl Line<'_> {
         let left = joins(self.chars[..at].iter().rev().find(|c| !is_seen_through(c)));
         let right = joins(self.chars[at + 1..].iter().find(|c| !is_seen_through(c)));
         if c == ZWNJ {
-            return left && right;
+            // In Persian, it stands also after letters that do not join, digits and other scripts.
+            return (left || right) && self.is_between(at, shows);
         }
         let dress = |c: &&char| **c == '\u{FE0F}' || CodePointSetData::new::<EmojiModifier>().contains(**c);
         let base = self.chars[..at].iter().rev().find(|c| !dress(c));
@@ -137,7 +156,7 @@ impl Line<'_> {
     }
 
     fn shows_between(&self, from: usize, to: usize) -> bool {
-        self.chars[from + 1..to].iter().any(|c| shows(*c))
+        self.ink[to] > self.ink[from + 1]
     }
 }
 
@@ -186,8 +205,8 @@ fn shows(c: char) -> bool {
             '\u{600}'
                 ..='\u{605}' | '\u{6DD}' | '\u{70F}' | '\u{890}' | '\u{891}' | '\u{8E2}' | '\u{110BD}' | '\u{110CD}'
         ),
-        // A musical null note, and the blanks of hieroglyphs.
-        _ => !matches!(c, '\u{2800}' | '\u{1D159}' | '\u{13441}' | '\u{13442}'),
+        // The place of an object, a musical null note, and the blanks of hieroglyphs.
+        _ => !matches!(c, '\u{2800}' | '\u{FFFC}' | '\u{1D159}' | '\u{13441}' | '\u{13442}'),
     };
     has_ink && !is_invisible(c)
 }

@@ -98,7 +98,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
         .doc("The address of the PostgreSQL server, in the form that libpq reads (`docs/guides/postgresql.md`). SQLite needs no address: its file is in SKEP_DATA_DIR."),
     Setting::secret("SKEP_DATABASE_DIRECT_URL", "store.database_direct_url")
-        .form("postgres://user:password@host:port/database", "postgres://owner:secret@db.internal:5432/skep")
+        .form("postgres://user:password@host:port/database", "postgres://skep:secret@db.internal:5432/skep")
         .doc("The address of the same database without a connection pooler. Migrations use it. A pooler in transaction mode needs it."),
     Setting::secret("MONGODB_URI", "store.mongodb_uri")
         .form(
