@@ -1,7 +1,7 @@
 //! The fields of a log line without colors.
 //!
-//! The formatter of `tracing-subscriber` asks for a style at each name and each `=`, also if there are no colors. That is
-//! a third of the cost of a line, and each request has one.
+//! The formatter of `tracing-subscriber` asks for a style at each name and each `=`, also if there are no colors. A read of
+//! a product executes about 3 % fewer instructions without that, and each request has a line.
 
 use std::{
     error::Error,
