@@ -6,7 +6,7 @@ use crate::{
     shop::{LOGIN, PASSWORD, PROFILE, REGISTER, SETUP, Shop, account, credentials, email, log_in, with_token},
 };
 use serde_json::json;
-use skep_journeys::{Deployment, Store};
+use skep_journeys::{Client, Deployment, Store};
 
 pub(crate) const CONTEXT: Context = Context {
     journeys: &[Journey::new("slice::accounts", from_the_set_up_to_a_profile)],
@@ -39,7 +39,10 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     let user = visitor.with_token(answer.text("/access_token"));
     let profile = user.get(PROFILE).send().expect(200);
     assert_eq!(profile.json(), ada, "the profile equals the answer to the registration");
-    assert_eq!(profile.etag(), "\"1\"");
+    assert_eq!(profile.etag(), format!("\"{}-1\"", profile.text("/id")));
+    let again = |user: &Client| user.get(PROFILE).header("If-None-Match", profile.etag()).send();
+    again(&user).expect(304);
+    again(&log_in(&server, "grace")).expect(200);
 
     let wrong = json!({ "email": "ada@example.com", "password": format!("{PASSWORD}!") });
     let wrong = visitor.post(LOGIN).json(wrong).send().refused(401, "invalid_credentials");
