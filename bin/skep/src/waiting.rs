@@ -194,10 +194,13 @@ pub(crate) async fn report_redis(config: Config) {
     }
 }
 
-/// Refuses a store that answers and cannot be used. An error of the store is not one of these: the next step reports
-/// it, or succeeds.
+/// Refuses a store that answers and cannot be used. An error of the store is not one of these: it is logged, and the next
+/// step reports it, or succeeds.
 pub(crate) async fn refuse_defects(store: &OpenStore) -> Result<(), StartError> {
-    let defects = store.inspect().await.unwrap_or_default();
+    let defects = store.inspect().await.unwrap_or_else(|error| {
+        tracing::warn!(cause = with_causes(&error, ": "), "the store could not be inspected");
+        vec![]
+    });
     let (fatal, minor): (Vec<_>, Vec<_>) = defects.into_iter().partition(|defect| defect.is_fatal);
     report_defects(&minor);
     if fatal.is_empty() { Ok(()) } else { Err(StartError::Unfit { name: store.name, defects: fatal }) }

@@ -77,16 +77,19 @@ impl OwnMongod {
     /// The name and the password of its admin.
     const ADMIN: &str = "keeper";
 
-    /// Starts it, and makes its admin. Returns `None` if `scripts/services` has not installed it.
+    /// The program; `None` if `scripts/services` has not installed it.
+    #[must_use]
+    pub fn program() -> Option<PathBuf> {
+        Some(services().join("bin/mongod-6.0.5")).filter(|program| program.exists())
+    }
+
+    /// Starts it, and makes its admin.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If it is not installed or does not start.
     #[must_use]
-    pub fn start() -> Option<Self> {
-        let program = services().join("bin/mongod-6.0.5");
-        if !program.exists() {
-            return None;
-        }
+    pub fn start() -> Self {
+        let program = Self::program().expect("a mongod");
         let running = Running::start(&program, |data, port| {
             let key = data.join("key");
             fs::write(&key, "a key that the members of the set share").expect("a file");
@@ -106,7 +109,7 @@ impl OwnMongod {
         wait_for("the set to be initiated", || run(&direct, "admin", initiate.clone()).ok());
         let admin = doc! { "createUser": Self::ADMIN, "pwd": Self::ADMIN, "roles": ["root"] };
         wait_for("an admin", || run(&direct, "admin", admin.clone()).ok());
-        Some(server)
+        server
     }
 
     /// Runs a command as the admin.

@@ -76,7 +76,7 @@ impl Fixture {
     /// If a folder cannot be read.
     pub fn all(kind: Kind) -> Result<Vec<(String, Self)>, Failure> {
         let mut found = Vec::new();
-        for release in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))? {
+        for release in fs::read_dir(Path::new(env!("SKEP_ROOT")).join("tests/upgrades/fixtures"))? {
             let release = release?;
             let folder = release.path().join(kind.name());
             if folder.is_dir() {

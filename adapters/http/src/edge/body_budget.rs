@@ -199,6 +199,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_quarter_is_for_networks_that_hold_little() {
+        let budget = Arc::new(BodyBudget::new(16 * LITTLE, 0));
+        let greedy: Vec<HeldBody> = (1..4).map(|host| held(&budget, &format!("192.0.2.{host}"))).collect();
+        for body in &greedy {
+            body.grow_to(4 * LITTLE).unwrap();
+        }
+        let (fourth, login) = (held(&budget, "192.0.2.4"), held(&budget, "192.0.2.5"));
+        assert_eq!(fourth.grow_to(LITTLE + 1), Err(BodyFault::NoRoom));
+        fourth.grow_to(LITTLE).unwrap();
+        login.grow_to(1).unwrap();
+    }
+
+    #[test]
     fn an_ipv6_network_of_48_bits_has_one_share() {
         let budget = budget(4);
         let (first, same, other) =

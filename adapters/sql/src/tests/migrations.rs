@@ -158,7 +158,7 @@ fn declared() -> BTreeMap<String, &'static str> {
 #[test]
 fn every_script_file_belongs_to_the_step_in_its_name() {
     let mut found = BTreeMap::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let folder = Path::new(env!("SKEP_ROOT")).join("adapters/sql/migrations");
     for set in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         for file in fs::read_dir(&set).unwrap().map(|entry| entry.unwrap().path()) {
             let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();

@@ -15,7 +15,7 @@ use std::{
 };
 
 const VARIABLE: &str = "SKEP_TEST_SCHEMATHESIS";
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis");
+const FOLDER: &str = concat!(env!("SKEP_ROOT"), "/tests/clients/schemathesis");
 const PASSWORD: &str = "bees build hexagons";
 
 /// The greatest number of generated cases of an operation, beside the examples and the fixed cases.

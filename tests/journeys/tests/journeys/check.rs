@@ -10,12 +10,12 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("check::postgres_read_only", sessions_that_only_read).needing(Needs::Postgres),
     Journey::new("check::postgres_owner", a_role_that_does_not_own_the_tables).needing(Needs::Postgres),
     Journey::new("check::postgres_tables", a_role_that_may_not_write).needing(Needs::Postgres),
-    Journey::new("check::mongodb_roles", a_user_with_too_few_roles).needing(Needs::Mongodb),
-    Journey::new("check::mongodb_secondary", a_member_that_is_not_the_primary).needing(Needs::Mongodb),
+    Journey::new("check::mongodb_roles", a_user_with_too_few_roles).needing(Needs::OwnMongod),
+    Journey::new("check::mongodb_secondary", a_member_that_is_not_the_primary).needing(Needs::OwnMongod),
     Journey::new("check::redis_scripts", a_redis_that_runs_no_scripts).needing(Needs::OwnRedis),
     Journey::new("check::redis_memory", a_redis_that_deletes_counts).needing(Needs::OwnRedis),
     Journey::new("check::data_folder", a_folder_that_cannot_be_written).needing(Needs::NoServer),
-    Journey::new("check::files_of_others", a_lock_of_another_user).needing(Needs::NoServer),
+    Journey::new("check::files_of_others", a_lock_of_another_user).needing(Needs::Root),
     Journey::new("check::loose_modes", files_that_others_can_read).needing(Needs::NoServer),
     Journey::new("check::secrets", a_weak_secret_and_a_text).needing(Needs::NoServer),
 ];
@@ -100,7 +100,7 @@ fn a_role_that_may_not_write(store: &Store) {
 }
 
 fn a_user_with_too_few_roles(store: &Store) {
-    let Some(server) = OwnMongod::start() else { return };
+    let server = OwnMongod::start();
     let mut deployment = Deployment::new(store);
     let mut connect = |user: &str| deployment.set("MONGODB_URI", server.address(user, "hive", "&replicaSet=rs0"));
     connect("");
@@ -125,7 +125,7 @@ fn a_user_with_too_few_roles(store: &Store) {
 }
 
 fn a_member_that_is_not_the_primary(store: &Store) {
-    let Some(server) = OwnMongod::start() else { return };
+    let server = OwnMongod::start();
     let mut deployment = Deployment::new(store);
     let keeper = server.address("keeper:keeper@", "hive", "&directConnection=true");
     deployment.set("MONGODB_URI", keeper);
@@ -182,9 +182,7 @@ fn a_lock_of_another_user(store: &Store) {
     let mut deployment = Deployment::new(store);
     // Started once as root, for example by hand in the container.
     deployment.start().stop();
-    if !deployment.become_user(STRANGER) {
-        return;
-    }
+    assert!(deployment.become_user(STRANGER), "this journey needs root");
     let data = deployment.path("data");
     fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).expect("ours");
     std::os::unix::fs::chown(data.join("instance.secret"), Some(STRANGER), None).expect("ours");

@@ -30,8 +30,8 @@ mod store_away;
 mod tokens;
 
 use libtest_mimic::{Arguments, Trial};
-use skep_journeys::{Pooler, Store};
-use std::{env, process::ExitCode};
+use skep_journeys::{OwnMongod, Pooler, Store};
+use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode};
 
 /// A test of the binary that runs on every store.
 #[derive(Clone, Copy)]
@@ -56,6 +56,10 @@ pub(crate) enum Needs {
     Pooler,
     /// MongoDB only.
     Mongodb,
+    /// MongoDB only, and a MongoDB server of its own.
+    OwnMongod,
+    /// SQLite only, as root.
+    Root,
     /// Any store, and Redis.
     Redis,
     /// SQLite only, and a Redis server of its own.
@@ -77,10 +81,10 @@ impl Journey {
 
     fn is_for(&self, store: &str) -> bool {
         match self.needs {
-            Needs::NoServer | Needs::FakeTime | Needs::OwnRedis => store == "sqlite",
+            Needs::NoServer | Needs::FakeTime | Needs::OwnRedis | Needs::Root => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
             Needs::Postgres | Needs::Pooler => store == "postgres",
-            Needs::Mongodb => store == "mongodb",
+            Needs::Mongodb | Needs::OwnMongod => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
     }
@@ -122,8 +126,15 @@ fn journeys() -> Vec<Journey> {
 /// The trial of a journey. If a server is missing, the trial is ignored with the reason, or fails if it is required.
 fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
     let full = format!("{name}::{}", journey.name);
-    if journey.needs == Needs::FakeTime && start::libfaketime().is_none() {
-        let reason = "libfaketime is not installed: apt-get install libfaketime";
+    let absent = match journey.needs {
+        Needs::FakeTime if start::libfaketime().is_none() => {
+            Some("libfaketime is not installed: apt-get install libfaketime")
+        }
+        Needs::OwnMongod if OwnMongod::program().is_none() => Some("mongod is not installed: scripts/services up"),
+        Needs::Root if !is_root() => Some("only root can become another user"),
+        _ => None,
+    };
+    if let Some(reason) = absent {
         return Trial::test(full, || Err(reason.into())).with_kind(reason).with_ignored_flag(true);
     }
     let redis = if journey.uses_redis() { limits::redis().map(drop) } else { Ok(()) };
@@ -150,6 +161,10 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
             Ok(())
         }),
     }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0)
 }
 
 fn main() -> ExitCode {
