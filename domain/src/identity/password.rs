@@ -85,7 +85,7 @@ impl PasswordPolicy {
         if chars < self.min_chars {
             return Err(PasswordRefusal::TooShort { min: self.min_chars });
         }
-        guess::resists(&password, owner)?;
+        guess::resists(&password, owner, self.min_chars)?;
         Ok(password)
     }
 }
