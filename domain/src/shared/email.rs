@@ -6,7 +6,7 @@ mod lookup;
 
 pub use lookup::EmailLookup;
 
-use super::string_type;
+use super::{string_type, text::is_shown};
 use caseless::default_case_fold_str;
 use unicode_normalization::{UnicodeNormalization as _, is_nfkc};
 
@@ -53,7 +53,7 @@ impl Email {
     /// # Errors
     /// [`InvalidEmail`].
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
-        let key = key(text).ok_or(InvalidEmail)?;
+        let key = key(text).filter(|key| is_shown(key)).ok_or(InvalidEmail)?;
         Ok(Self { address: key.clone(), key: Some(key), typed: Some(text.trim_matches(' ').nfc().collect()) })
     }
 

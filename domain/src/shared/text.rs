@@ -29,8 +29,8 @@ pub enum InvalidText {
     /// The text has a control character, for example NUL.
     #[error("must not contain control characters")]
     Control,
-    /// The text has a character that shows nothing in its place: invisible, private, not assigned, or a direction that
-    /// is not closed.
+    /// The text has a character that shows nothing in its place: invisible, private, not assigned, a direction that is
+    /// not closed, or one that forces the order of letters.
     #[error("must not contain U+{:04X} at character {place}: it shows nothing there", u32::from(*.character))]
     Hidden {
         /// What shows nothing there.
@@ -46,6 +46,11 @@ pub enum InvalidText {
         /// Its place in the trimmed text, from 1.
         place: usize,
     },
+}
+
+/// Whether every character of the text shows something in its place.
+pub(super) fn is_shown(text: &str) -> bool {
+    hidden::find(text, false).is_none()
 }
 
 impl Text {

@@ -80,6 +80,8 @@ fn invalid_and_deceptive_addresses_are_refused() {
         "\u{FF21}da@example.com",
         "ada@\u{FF21}.example.com",
         "ada\u{3164}@example.com",
+        "ad\u{e9}\u{16FE4}@example.com",
+        "ad\u{e9}\u{17D2}@example.com",
         "ada@exam\u{ad}ple.com",
         "ada@exam\u{200d}ple.com",
         "ada@exam\u{301}.\u{301}.com",

@@ -4,8 +4,8 @@
 use icu_properties::{
     CodePointMapData, CodePointSetData,
     props::{
-        BidiClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, ExtendedPictographic, GeneralCategory, JoiningType,
-        UnifiedIdeograph,
+        BidiClass, DefaultIgnorableCodePoint, Emoji, EmojiModifier, EmojiModifierBase, ExtendedPictographic,
+        GeneralCategory, JoiningType, Script, UnifiedIdeograph,
     },
 };
 use unicode_normalization::char::canonical_combining_class;
@@ -23,6 +23,35 @@ const ZWNJ: char = '\u{200C}';
 const ZWJ: char = '\u{200D}';
 const BLACK_FLAG: char = '\u{1F3F4}';
 const CANCEL_TAG: char = '\u{E007F}';
+const KEYCAP: char = '\u{20E3}';
+const EMOJI_STYLE: char = '\u{FE0F}';
+/// The most emoji that are joined in one (a family). The crates have no list of the sequences that Unicode recommends, so
+/// a person may be joined with any other emoji.
+const MOST_JOINED: usize = 4;
+/// Emoji without a modifier that stand for persons, and so may be joined as persons are.
+const PERSONS: [char; 5] = ['👪', '👯', '🤼', '🧞', '🧟'];
+/// The emoji that are joined with one other only, as Unicode 17 recommends.
+const PAIRS: [(char, char); 19] = [
+    ('⛓', '💥'),
+    ('❤', '🔥'),
+    ('❤', '🩹'),
+    ('🍄', '🟫'),
+    ('🍋', '🟩'),
+    ('🏳', '⚧'),
+    ('🏳', '🌈'),
+    (BLACK_FLAG, '☠'),
+    ('🐈', '⬛'),
+    ('🐕', '🦺'),
+    ('🐦', '⬛'),
+    ('🐦', '🔥'),
+    ('🐻', '❄'),
+    ('👁', '🗨'),
+    ('😮', '💨'),
+    ('😵', '💫'),
+    ('😶', '🌫'),
+    ('🙂', '↔'),
+    ('🙂', '↕'),
+];
 /// The class of the marks that suppress a vowel, and so may make two letters one.
 const VIRAMA: u8 = 9;
 
@@ -40,7 +69,7 @@ pub(super) fn find(text: &str, is_block: bool) -> Option<(usize, char, Hidden)> 
         match chars[at] {
             // A direction ends with its paragraph, and so with its line.
             '\n' | '\r' if !open.is_empty() => break,
-            '\u{202A}' | '\u{202B}' | '\u{202D}' | '\u{202E}' | '\u{2066}'..='\u{2068}' => open.push(at),
+            '\u{202A}' | '\u{202B}' | '\u{2066}'..='\u{2068}' => open.push(at),
             '\u{202C}' | '\u{2069}' => match open.pop() {
                 Some(opened) if closes(chars[opened], chars[at]) && line.shows_between(opened, at) => {}
                 _ => return fault(Hidden::Nothing),
@@ -100,14 +129,22 @@ impl<'a> Line<'a> {
         let fits = match c {
             ZWJ | ZWNJ => self.joins(c, at),
             // Where a line may break and where it may not.
+            '\u{200B}' if self.parts_words(at) => true,
             '\u{AD}' | '\u{200B}' | '\u{2060}' => self.is_block && self.is_between(at, shows),
-            // The marks of a direction. Two of them are right-to-left characters themselves.
-            '\u{200E}' | '\u{200F}' | '\u{61C}' => self.is_right_to_left,
-            '\u{FE00}'..='\u{FE0F}' => self.before(at).is_some_and(|base| takes_variation(base, c)),
+            // The marks of a direction. Two of them are right-to-left characters themselves. A second one in a row
+            // changes nothing.
+            '\u{200E}' | '\u{200F}' | '\u{61C}' => {
+                self.is_right_to_left && !self.before(at).is_some_and(is_mark_of_direction)
+            }
+            '\u{FE00}'..='\u{FE0F}' => self.before(at).is_some_and(|base| match base.is_ascii() {
+                true => c == EMOJI_STYLE && self.after(at) == Some(KEYCAP),
+                false => takes_variation(base, c),
+            }),
             '\u{E0100}'..='\u{E01EF}' => self.before(at).is_some_and(is_ideograph),
             '\u{180B}'..='\u{180F}' => self.before(at).is_some_and(|base| matches!(base, '\u{1820}'..='\u{18AA}')),
             // A space of Braille.
             '\u{2800}' => self.has_braille,
+            _ if shows_only_in_its_script(c) => self.script_before(at) == Some(script(c)),
             _ => {
                 if is_mark(c) && !is_invisible(c) {
                     return if self.before(at).is_some_and(carries_mark) { Ok(()) } else { Err(Hidden::Mark) };
@@ -142,9 +179,44 @@ impl<'a> Line<'a> {
             // In Persian, it stands also after letters that do not join, digits and other scripts.
             return (left || right) && self.is_between(at, shows);
         }
-        let dress = |c: &&char| **c == '\u{FE0F}' || CodePointSetData::new::<EmojiModifier>().contains(**c);
-        let base = self.chars[..at].iter().rev().find(|c| !dress(c));
-        left || right || (base.is_some_and(|c| is_picture(*c)) && self.after(at).is_some_and(is_picture))
+        left || right || self.joins_emoji(at)
+    }
+
+    /// Whether a joiner stands between emoji that may be one.
+    fn joins_emoji(&self, at: usize) -> bool {
+        let Some(next) = self.after(at).filter(|next| is_picture(*next)) else { return false };
+        let (mut joined, mut end) = (0, at);
+        loop {
+            let Some((place, first)) = self.emoji_before(end) else { return false };
+            joined += 1;
+            let goes_on = place.checked_sub(1).filter(|place| self.chars[*place] == ZWJ);
+            match goes_on {
+                Some(joiner) if joined < MOST_JOINED => end = joiner,
+                Some(_) => return false,
+                None if is_person(first) => return joined < MOST_JOINED,
+                None => return joined == 1 && PAIRS.contains(&(first, next)),
+            }
+        }
+    }
+
+    /// The emoji that ends before this place, with its color of skin or its style, and where it starts.
+    fn emoji_before(&self, end: usize) -> Option<(usize, char)> {
+        let dress = |c: char| c == EMOJI_STYLE || CodePointSetData::new::<EmojiModifier>().contains(c);
+        let place = end.checked_sub(1)?;
+        let place = if dress(self.chars[place]) { place.checked_sub(1)? } else { place };
+        Some((place, self.chars[place])).filter(|(_, c)| is_picture(*c))
+    }
+
+    /// Whether an invisible space stands between two words of a script that writes none between them.
+    fn parts_words(&self, at: usize) -> bool {
+        let scripts = [Script::Thai, Script::Lao, Script::Khmer, Script::Myanmar];
+        let (before, after) = (self.before(at).map(script), self.after(at).filter(|c| !is_mark(*c)).map(script));
+        before == after && before.is_some_and(|script| scripts.contains(&script))
+    }
+
+    /// The script of the text before this place. Marks and joiners of several scripts have that of their letter.
+    fn script_before(&self, at: usize) -> Option<Script> {
+        self.chars[..at].iter().rev().map(|c| script(*c)).find(|script| *script != Script::Inherited)
     }
 
     /// The number of tags after the flag of a region, for example of Scotland. A flag without an end has none.
@@ -166,6 +238,24 @@ fn category(c: char) -> GeneralCategory {
 
 fn joining(c: char) -> JoiningType {
     CodePointMapData::<JoiningType>::new().get(c)
+}
+
+fn script(c: char) -> Script {
+    CodePointMapData::<Script>::new().get(c)
+}
+
+/// Whether the character is a sign to the letters of its script, such as the filler of Khitan, the mirror of hieroglyphs,
+/// and the marks that stack letters. Many of them show nothing elsewhere.
+fn shows_only_in_its_script(c: char) -> bool {
+    matches!(c, '\u{16FE4}' | '\u{13440}') || (canonical_combining_class(c) == VIRAMA && script(c) != Script::Inherited)
+}
+
+fn is_mark_of_direction(c: char) -> bool {
+    matches!(c, '\u{200E}' | '\u{200F}' | '\u{61C}')
+}
+
+fn is_person(c: char) -> bool {
+    CodePointSetData::new::<EmojiModifierBase>().contains(c) || PERSONS.contains(&c)
 }
 
 fn is_invisible(c: char) -> bool {
@@ -216,11 +306,23 @@ fn carries_mark(c: char) -> bool {
     shows(c) || is_mark(c) || matches!(c, ZWJ | ZWNJ)
 }
 
-/// Whether the character may have this variation selector. Of ASCII, only what is part of an emoji has one.
+/// Whether the character, which is not ASCII, may have this variation selector: the scripts and symbols of
+/// StandardizedVariants.txt, and emoji.
 fn takes_variation(base: char, selector: char) -> bool {
-    let is_emoji = CodePointSetData::new::<Emoji>().contains(base);
-    let chooses_emoji = matches!(selector, '\u{FE0E}' | '\u{FE0F}');
-    if chooses_emoji { is_emoji } else { !base.is_ascii() && shows(base) && !is_mark(base) }
+    use Script as Of;
+    let is_emoji = || CodePointSetData::new::<Emoji>().contains(base);
+    let is_symbol = || category(base) == GeneralCategory::MathSymbol;
+    let is_wide_or_quote =
+        || matches!(base, '\u{2018}'..='\u{201F}' | '\u{3001}' | '\u{3002}' | '\u{FF01}'..='\u{FF1F}');
+    match selector {
+        '\u{FE0E}' | EMOJI_STYLE => is_emoji(),
+        '\u{FE00}' if is_symbol() => true,
+        '\u{FE00}' if matches!(script(base), Of::Myanmar | Of::PhagsPa | Of::Manichaean) => !is_mark(base),
+        '\u{FE00}' | '\u{FE01}' if is_wide_or_quote() => true,
+        '\u{FE00}'..='\u{FE02}' if is_ideograph(base) => true,
+        '\u{FE00}'..='\u{FE06}' => script(base) == Of::EgyptianHieroglyphs && shows(base) && !is_mark(base),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

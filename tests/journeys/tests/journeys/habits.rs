@@ -61,6 +61,7 @@ fn one_address_has_one_account_in_every_spelling(store: &Store) {
         "x@[127.0.0.1]",
         "x@127.0.0.1",
         "x@exa\u{ad}mple.com",
+        "x\u{e9}\u{16FE4}@example.com",
         "\u{301}x@example.com",
         &long,
     ] {
@@ -94,6 +95,11 @@ const HIDDEN: &[&str] = &[
     "a\u{2069}",
     "a\u{200D}b",
     "a\u{E0061}",
+    "\u{202D}a\u{202C}",
+    "\u{e9}\u{FE00}",
+    "\u{e9}\u{16FE4}",
+    "א\u{200F}\u{200F}",
+    "😀\u{200D}😀",
 ];
 const SHOWN: &[&str] = &[
     "👩🏾\u{200D}🚀 Zoë",
@@ -102,6 +108,7 @@ const SHOWN: &[&str] = &[
     "ශ්\u{200D}රී",
     "2\u{2068}שלום\u{2069}",
     "葛\u{E0100}城",
+    "ភាសា\u{200B}ខ្មែរ",
 ];
 
 fn texts_that_show_nothing_are_refused(store: &Store) {
