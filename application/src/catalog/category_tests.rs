@@ -12,7 +12,7 @@ use crate::{
 use serde_json::json;
 use skep_domain::{
     catalog::{Category, CategoryId},
-    shared::{Direction, Patch, Version},
+    shared::{Direction, Patch, Text, Version},
 };
 use std::sync::Arc;
 
@@ -112,6 +112,20 @@ async fn a_new_name_or_slug_raises_the_version_and_records_one_event() {
     }
     let same = run(one().looking(), RenameCategory, rename("Honey", "honey")).await;
     assert_eq!(same.unwrap(), honey, "the same name and slug change nothing");
+}
+
+/// The rules of today refuse the name. It was taken before.
+#[tokio::test]
+async fn a_name_that_stays_the_same_is_not_judged_again() {
+    let old = || {
+        let mut shelf = one();
+        shelf.category.as_mut().unwrap().name = Text::stored("Hon\u{202E}ey".to_owned());
+        shelf
+    };
+    let renamed = run(old().open(), RenameCategory, rename("Hon\u{202E}ey", "wax")).await.unwrap();
+    assert_eq!((renamed.name.as_str(), renamed.slug.as_str()), ("Hon\u{202E}ey", "wax"));
+    let refusal = run(old().looking(), RenameCategory, rename("Wa\u{202E}x", "wax")).await;
+    assert_eq!(problem(&refusal), ("validation_failed", vec![("/name", "invalid_text")]));
 }
 
 #[tokio::test]

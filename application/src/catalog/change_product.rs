@@ -2,7 +2,7 @@
 
 use super::{CatalogTx, MoneyInput, SkuTaken, constraints::PRODUCT_SKU, on_sale, product_fields};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
+    Authorized, Call, Checked, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
 use serde::{Serialize, Serializer};
 use skep_domain::{
@@ -84,7 +84,7 @@ pub struct ChangeProductPlan {
     product_id: ProductId,
     precondition: Precondition,
     /// `write` reports invalid values only after it has compared the version of the product.
-    change: Result<Change, Invalid>,
+    change: Checked<ProductPatch, Change>,
 }
 
 /// The checked values. The price is in two parts, because each part may stay as it is.
@@ -117,7 +117,7 @@ impl Command for ChangeProduct {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let ChangeProductCommand { product_id, precondition, patch } = input;
         call.contend([product_id.uuid()]);
-        Ok(ChangeProductPlan { product_id, precondition, change: checked(patch) })
+        Ok(ChangeProductPlan { product_id, precondition, change: Checked::new(patch, checked) })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Product, Self::Error> {
@@ -134,7 +134,12 @@ impl Command for ChangeProduct {
     ) -> Result<Product, Self::Error> {
         on_sale(&product)?;
         plan.precondition.require(product.version)?;
-        let (now, change) = (product.now(), plan.change.clone()?.of(product.price));
+        let change = plan.change.against(|patch| {
+            patch.sku.keep_same(product.sku.as_str());
+            patch.name.keep_same(product.name.as_str());
+            patch.description.keep_same(product.description.as_str());
+        })?;
+        let (now, change) = (product.now(), change.of(product.price));
         let changed = product.change(change, now);
         if changed.map_err(|refusal| Invalid::one("/price/amount", "out_of_range", refusal))? {
             let saved = unit.products().save(&product).await;

@@ -2,7 +2,7 @@
 
 use super::{CatalogTx, SlugTaken, category_fields, constraints::CATEGORY_SLUG};
 use crate::kernel::{
-    Authorized, Call, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
+    Authorized, Call, Checked, Command, Denied, Invalid, KeyReused, NotFound, Precondition, Unmet, use_case_error,
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Slug, actions, events::CategoryRenamed},
@@ -42,7 +42,7 @@ pub struct RenameCategoryPlan {
     category_id: CategoryId,
     precondition: Precondition,
     /// `write` reports invalid values only after it has compared the version of the category.
-    change: Result<(Option<Text>, Option<Slug>), Invalid>,
+    change: Checked<(Patch<String>, Patch<String>), (Option<Text>, Option<Slug>)>,
 }
 
 impl Command for RenameCategory {
@@ -59,10 +59,7 @@ impl Command for RenameCategory {
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
         let RenameCategoryCommand { category_id, precondition, name, slug } = input;
         call.contend([category_id.uuid()]);
-        let mut invalid = Invalid::default();
-        let name = invalid.required("/name", name).and_then(|text| category_fields::name(&mut invalid, &text));
-        let slug = invalid.required("/slug", slug).and_then(|text| category_fields::slug(&mut invalid, &text));
-        Ok(RenameCategoryPlan { category_id, precondition, change: invalid.finish((name, slug)) })
+        Ok(RenameCategoryPlan { category_id, precondition, change: Checked::new((name, slug), checked) })
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Category, Self::Error> {
@@ -76,7 +73,11 @@ impl Command for RenameCategory {
         mut category: Authorized<'_, Category>,
     ) -> Result<Category, Self::Error> {
         plan.precondition.require(category.version)?;
-        let (now, (name, slug)) = (category.now(), plan.change.clone()?);
+        let (name, slug) = plan.change.against(|(name, slug)| {
+            name.keep_same(category.name.as_str());
+            slug.keep_same(category.slug.as_str());
+        })?;
+        let now = category.now();
         if category.rename(name, slug, now) {
             let saved = unit.categories().save(&category).await;
             category.version = saved.map_err(CATEGORY_SLUG.refused::<Self::Error>(SlugTaken))?;
@@ -85,4 +86,11 @@ impl Command for RenameCategory {
         }
         Ok(category.into_target())
     }
+}
+
+fn checked((name, slug): (Patch<String>, Patch<String>)) -> Result<(Option<Text>, Option<Slug>), Invalid> {
+    let mut invalid = Invalid::default();
+    let name = invalid.required("/name", name).and_then(|text| category_fields::name(&mut invalid, &text));
+    let slug = invalid.required("/slug", slug).and_then(|text| category_fields::slug(&mut invalid, &text));
+    invalid.finish((name, slug))
 }

@@ -4,6 +4,7 @@
 mod access;
 mod actor;
 mod attempt;
+mod checked;
 mod command;
 pub mod constraints;
 mod error;
@@ -25,6 +26,7 @@ mod unit_outcome;
 pub use access::{Authorized, Denied, Guarded, Scope, account, permit, scope};
 pub use actor::{Actor, Principal};
 pub use attempt::{Attempt, run};
+pub use checked::Checked;
 pub use command::{Call, Command, Commands, UseCase};
 pub use error::{AppError, ErrorKind, FieldError, Invalid};
 pub use idempotency::{

@@ -23,6 +23,15 @@ impl<T> Patch<T> {
     }
 }
 
+impl Patch<String> {
+    /// Keeps the value if it would be set to what it is.
+    pub fn keep_same(&mut self, current: &str) {
+        if matches!(self, Self::Set(value) if value == current) {
+            *self = Self::Keep;
+        }
+    }
+}
+
 /// Writes `[]` for `Keep`, `[null]` for `Clear` and `[value]` for `Set`, so that the three differ.
 impl<T: serde::Serialize> serde::Serialize for Patch<T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
