@@ -19,6 +19,7 @@ pub mod code;
 mod field;
 mod short;
 
+pub(crate) use self::catch::failure;
 pub(crate) use self::catch::from_body_io;
 pub use self::catch::{catch_all, from_error, log_failure, respond, take_failure};
 pub use self::code::Code;
@@ -48,6 +49,7 @@ pub struct Problem {
     detail: Option<Cow<'static, str>>,
     errors: Vec<FieldError>,
     retry_after: Option<u32>,
+    lacks_room: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -56,7 +58,16 @@ impl Problem {
     /// A problem with a status and a stable code in `snake_case`.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str) -> Self {
-        Self { status, code, detail: None, errors: Vec::new(), retry_after: None, headers: Vec::new(), source: None }
+        Self {
+            status,
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after: None,
+            lacks_room: false,
+            headers: Vec::new(),
+            source: None,
+        }
     }
 
     /// A problem with a code of this crate. The code has a status.
@@ -75,6 +86,17 @@ impl Problem {
     #[must_use]
     pub fn unavailable(retry_after: u32) -> Self {
         Self::of(code::UNAVAILABLE).with_retry_after(retry_after)
+    }
+
+    /// The server has no room to work on the request (503), which costs the client nothing.
+    #[must_use]
+    pub fn no_room(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::unavailable(1).with_detail(detail).for_lack_of_room()
+    }
+
+    /// Marks a refusal for lack of room.
+    pub(crate) fn for_lack_of_room(self) -> Self {
+        Self { lacks_room: true, ..self }
     }
 
     /// The request is well-formed, but values in it are invalid (422).
@@ -138,6 +160,11 @@ impl Problem {
     #[must_use]
     pub fn code(&self) -> &'static str {
         self.code
+    }
+
+    /// Whether the server has refused the request for lack of room, before it has worked on it.
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.lacks_room
     }
 
     /// The explanation for people, if there is one.

@@ -69,7 +69,7 @@ async fn send(mut socket: TcpStream, answer: &[u8]) -> io::Result<()> {
 }
 
 fn answer(detail: &'static str) -> Vec<u8> {
-    let problem = Problem::unavailable(1).with_detail(detail);
+    let problem = Problem::no_room(detail);
     let body = serde_json::to_string(&problem.document(None)).unwrap_or_default();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\n\

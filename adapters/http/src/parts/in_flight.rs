@@ -77,7 +77,7 @@ impl InFlight {
         })?;
         if let Some(context) = context {
             let entered = context.admission.enter().await;
-            entered.map_err(|crowded| Problem::unavailable(1).with_detail(crowded.to_string()))?;
+            entered.map_err(|crowded| Problem::no_room(crowded.to_string()))?;
         }
         Ok(turn)
     }

@@ -3,7 +3,7 @@
 use super::{in_flight::Turn, refusal::seconds};
 use http::{HeaderName, HeaderValue};
 use poem::Response;
-use skep_application::kernel::{Limit, Verdict};
+use skep_application::kernel::{Gcra, Limit, Verdict};
 use skep_domain::shared::Network;
 use std::{
     fmt::Write as _,
@@ -71,6 +71,17 @@ impl Meter {
         if let Ok(mut said) = self.shared.said.lock() {
             said.retain(|(known, ..)| *known != name);
             said.push((name, limit, verdict));
+        }
+    }
+
+    /// Adds units to the last verdict of a limit that has got them back.
+    pub(super) fn given_back(&self, name: &str, units: u32) {
+        if let Ok(mut said) = self.shared.said.lock()
+            && let Some((_, limit, verdict)) = said.iter_mut().find(|(known, ..)| *known == name)
+        {
+            let (gcra, debt) = (Gcra::new(*limit), verdict.reset_after.as_micros());
+            let debt = gcra.give_back(u64::try_from(debt).unwrap_or(u64::MAX), units);
+            *verdict = gcra.verdict(true, debt, units);
         }
     }
 

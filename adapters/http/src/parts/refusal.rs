@@ -31,7 +31,14 @@ impl<E: AppError> From<E> for Problem {
         } else if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::StorageFull) {
             problem = problem.with_retry_after(1);
         }
-        if error.store_error().is_some() { problem.with_source(error) } else { problem }
+        if error.store_error().is_some() {
+            problem.with_source(error)
+        } else if error.kind() == ErrorKind::Unavailable {
+            // A use case that refuses by itself has no room, for example for another password to hash.
+            problem.for_lack_of_room()
+        } else {
+            problem
+        }
     }
 }
 

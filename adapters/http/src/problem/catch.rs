@@ -62,7 +62,7 @@ pub(crate) fn from_body_io(error: &std::io::Error) -> Problem {
         Some(BodyFault::TimedOut) => Problem::of(code::BODY_TIMEOUT),
         Some(BodyFault::Fragmented) => Problem::of(code::BODY_FRAGMENTED),
         Some(fault @ (BodyFault::NoRoom | BodyFault::NoShare | BodyFault::Crowded(_))) => {
-            Problem::unavailable(1).with_detail(fault.to_string())
+            Problem::no_room(fault.to_string())
         }
         Some(fault @ BodyFault::NoShareOfUser) => {
             Problem::of(code::RATE_LIMITED).with_detail(fault.to_string()).with_retry_after(1)
@@ -95,6 +95,11 @@ pub fn respond(error: Error, request_id: Option<&str>) -> Response {
 /// The problem that a response with the status 5xx was rendered from.
 #[derive(Clone)]
 struct Failure(Problem);
+
+/// The problem that a response of [`respond`] was rendered from. `None` if its status is not 5xx.
+pub(crate) fn failure(response: &Response) -> Option<&Problem> {
+    response.extensions().get::<Failure>().map(|Failure(problem)| problem)
+}
 
 /// Takes the problem out of a response of [`respond`]. `None` if its status is not 5xx.
 pub fn take_failure(response: &mut Response) -> Option<Problem> {

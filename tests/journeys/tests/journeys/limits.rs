@@ -15,6 +15,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("limits::uploads", uploads_that_do_not_arrive_hold_up_nothing),
     Journey::new("limits::bodies", one_account_does_not_use_up_the_memory_for_bodies_of_its_address),
     Journey::new("limits::log_ins", wrong_passwords_of_one_client_do_not_keep_the_owner_out),
+    Journey::new("limits::no_room", logins_that_the_server_has_no_room_for_do_not_lock_their_client_out),
     Journey::new("limits::costs", requests_cost_their_work),
     Journey::new("limits::networks", a_large_ipv6_network_is_limited_as_a_whole),
     Journey::new("limits::sessions", the_oldest_session_of_a_user_ends),
@@ -159,6 +160,35 @@ fn one_account_does_not_use_up_the_memory_for_bodies_of_its_address(store: &Stor
     for mut connection in connections {
         let _ = connection.finish();
     }
+    shop.server.stop();
+}
+
+fn logins_that_the_server_has_no_room_for_do_not_lock_their_client_out(store: &Store) {
+    const LENGTH: usize = 256 << 10;
+    let mut deployment = Deployment::new(store);
+    // A network may hold 1 MiB.
+    deployment.set("SKEP_MAX_RECEIVED_MIB", "4");
+    let shop = Shop::open_on(deployment);
+    let ada = shop.user("ada");
+    let body = vec![b' '; LENGTH - 1];
+    let uploads: Vec<_> = (0..4)
+        .map(|_| {
+            let mut connection = shop.server.connect();
+            connection.send(&begun(ada.token(), LENGTH, &body)).expect("sent");
+            connection
+        })
+        .collect();
+    let held = (4 * LENGTH) as f64;
+    wait_for("the uploads", || (shop.server.metric("http_server_received_body_bytes") == held).then_some(()));
+    let attempt = || shop.server.visitor().post(LOGIN).json(credentials("ada")).send();
+    // A client may log in ten times in a minute.
+    for _ in 0..15 {
+        let refused = attempt().refused(503, "unavailable");
+        assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
+    }
+    drop(uploads);
+    wait_for("room", || (shop.server.metric("http_server_received_body_bytes") == 0.0).then_some(()));
+    attempt().expect(200);
     shop.server.stop();
 }
 
