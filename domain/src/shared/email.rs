@@ -43,6 +43,14 @@ impl Email {
     /// The greatest length of the part before the `@` in bytes (RFC 5321, 4.5.3.1.1).
     pub const MAX_LOCAL_BYTES: usize = 64;
 
+    /// The form of an address as a regular expression of ECMA-262: the dot-atom of RFC 5322 with letters of any script
+    /// (RFC 6531), and a domain of at least two labels. [`Email::parse`] also refuses what a pattern cannot say.
+    pub const PATTERN: &str = concat!(
+        r#"^[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+(\.[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+)*"#,
+        r"@[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?",
+        r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+$",
+    );
+
     /// Reads the address of a new account, as a person types it.
     ///
     /// Accepts the dot-atom form of RFC 5322 with letters of any script (RFC 6531), and the domain in letters or in

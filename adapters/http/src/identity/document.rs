@@ -9,18 +9,10 @@ use skep_domain::{
     shared::Email,
 };
 
-/// The form of an e-mail address: the dot-atom of RFC 5322 with letters of any script (RFC 6531), and a domain of at
-/// least two labels.
-const EMAIL: &str = concat!(
-    r#"^[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+(\.[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+)*"#,
-    r"@[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?",
-    r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+$",
-);
-
 /// Adds the rules of the fields that requests have.
 fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     let accounts = ["RegisterRequest", "SetUpRequest"];
-    schemas.limit(&accounts, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": EMAIL }));
+    schemas.limit(&accounts, "email", &json!({ "maxLength": Email::MAX_BYTES, "pattern": Email::PATTERN }));
     schemas.limit(&accounts, "password", &any_text());
     let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
     schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
