@@ -8,22 +8,21 @@ pub(super) struct MediaType<'a> {
 }
 
 impl<'a> MediaType<'a> {
-    /// Reads a header. `None` if a quoted value does not end, or something follows it.
+    /// Reads a header. `None` if a parameter is not a token with a value (RFC 9110, 5.6.6).
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (name, mut rest) = text.split_once(';').unwrap_or((text, ""));
         let mut parameters = vec![];
-        // A parameter may be empty (RFC 9110, 5.6.6).
-        while !rest.is_empty() {
-            let end = rest.find([';', '=']).unwrap_or(rest.len());
-            let (parameter, behind) = rest.split_at(end);
-            let (value, behind) = match behind.strip_prefix('=') {
-                Some(behind) => value(behind)?,
-                None => (String::new(), behind),
-            };
-            parameters.push((parameter.trim(), value));
-            rest = behind.strip_prefix(';').unwrap_or_default();
+        loop {
+            // A parameter may be empty.
+            rest = rest.trim_start_matches([' ', '\t', ';']);
+            if rest.is_empty() {
+                return Some(Self { name: name.trim_matches([' ', '\t']), parameters });
+            }
+            let (parameter, behind) = rest.split_once('=')?;
+            let (value, behind) = value(behind)?;
+            parameters.push((token(parameter)?, value));
+            rest = behind;
         }
-        Some(Self { name: name.trim(), parameters })
     }
 
     /// Whether it is this media type.
@@ -38,11 +37,17 @@ impl<'a> MediaType<'a> {
     }
 }
 
+/// The text, if it is a token (RFC 9110, 5.6.2).
+fn token(text: &str) -> Option<&str> {
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    Some(text).filter(|text| !text.is_empty() && text.bytes().all(is_of_token))
+}
+
 /// Reads the value of a parameter. Returns it and the rest, which is empty or starts with a semicolon.
 fn value(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.trim_start_matches([' ', '\t']).strip_prefix('"') else {
+    let Some(quoted) = text.strip_prefix('"') else {
         let (value, rest) = text.split_at(text.find(';').unwrap_or(text.len()));
-        return Some((value.trim().to_owned(), rest));
+        return Some((token(value.trim_end_matches([' ', '\t']))?.to_owned(), rest));
     };
     let (mut value, mut characters) = (String::new(), quoted.char_indices());
     loop {
@@ -78,7 +83,7 @@ mod tests {
             "application/json; profile=\"a;charset=utf-16\"",
             "application/json; profile=\"a\\\";charset=utf-16\" ; charset=utf-8",
             "application/json; odata.metadata=minimal; v=1",
-            "application/json; flag",
+            "application/json; v=!#$%&'*+-.^_`|~",
         ] {
             assert!(is_json_in_utf8(text), "{text}");
         }
@@ -94,6 +99,17 @@ mod tests {
             "application/json; charset=\"utf-8\\",
             "application/json; charset=utf-8; charset=latin1",
             "application/json; x=\"a\"; charset=utf-7",
+            "application/json; flag",
+            "application/json; =x",
+            "application/json; x=",
+            "application/json; a b=c",
+            "application/json; a=b c",
+            "application/json; a=b/c",
+            "application/json; charset =utf-8",
+            "application/json; charset= utf-8",
+            "application/json; a[0]=b",
+            "application/json, text/plain; a=b",
+            "application/json; charset=utf-8, text/plain",
         ] {
             assert!(!is_json_in_utf8(text), "{text}");
         }
