@@ -3,7 +3,10 @@
 //! No resource has a date of modification, so `If-Modified-Since` and `If-Unmodified-Since` are ignored, as RFC 9110
 //! demands. Changes of a version are judged in the unit of work that makes them.
 
-use crate::problem::{Problem, code};
+use crate::{
+    parts::invalid,
+    problem::{Problem, code},
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{ETAG, IF_MATCH, IF_NONE_MATCH},
@@ -18,7 +21,7 @@ pub(crate) enum TagList {
     Any,
     /// Entity tags.
     Tags(Vec<Tag>),
-    /// A text that is not a list of entity tags.
+    /// A value that is not a list of entity tags.
     Malformed,
 }
 
@@ -26,21 +29,35 @@ pub(crate) enum TagList {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tag {
     pub(crate) is_weak: bool,
-    pub(crate) text: String,
+    /// The bytes between the quotes. They are opaque, and need not be ASCII (RFC 9110, 8.8.3).
+    pub(crate) text: Vec<u8>,
+}
+
+impl Tag {
+    /// Reads one tag with its quotes.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        tags(text).filter(|tags| tags.len() == 1)?.pop()
+    }
+
+    fn write(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(if self.is_weak { b"W/\"" } else { b"\"" });
+        to.extend_from_slice(&self.text);
+        to.push(b'"');
+    }
 }
 
 impl TagList {
     /// Reads a header. Several lines are one list (RFC 9110, 5.3). `None` if the header is absent.
     pub(crate) fn of(headers: &HeaderMap, name: &HeaderName) -> Option<Self> {
-        let mut lines = headers.get_all(name).iter().map(|line| line.to_str().ok());
+        let mut lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
         let first = lines.next()?;
-        let whole = lines.fold(first.map(Cow::Borrowed), |list, line| Some(format!("{}, {}", list?, line?).into()));
-        Some(whole.as_deref().map_or(Self::Malformed, Self::parse))
+        let whole = lines.fold(Cow::Borrowed(first), |list, line| [&list, line].join(&b", "[..]).into());
+        Some(Self::parse(&whole))
     }
 
-    fn parse(text: &str) -> Self {
-        match text.trim() {
-            "*" => Self::Any,
+    fn parse(text: &[u8]) -> Self {
+        match text.trim_ascii() {
+            b"*" => Self::Any,
             list => tags(list).map_or(Self::Malformed, Self::Tags),
         }
     }
@@ -50,39 +67,68 @@ impl TagList {
         if let Self::Tags(tags) = self { tags } else { &[] }
     }
 
+    /// Writes tags as the value of a header.
+    pub(crate) fn write(tags: &[Tag]) -> Option<HeaderValue> {
+        let mut text = vec![];
+        for tag in tags {
+            if !text.is_empty() {
+                text.extend_from_slice(b", ");
+            }
+            tag.write(&mut text);
+        }
+        HeaderValue::from_bytes(&text).ok()
+    }
+
+    /// The list, which is `If-None-Match` of a change.
+    ///
+    /// # Errors
+    /// 400 if it is malformed: the change must not be made without its condition.
+    pub(crate) fn of_change(self) -> Result<Self, Problem> {
+        match self {
+            Self::Malformed => Err(invalid("If-None-Match", "must be * or a list of entity tags")),
+            list => Ok(list),
+        }
+    }
+
     /// Whether the list has the current version. `etag` is its tag with the quotes; `None` if the representation has
     /// no tag. The weak comparison ignores whether tags are weak, and the strong one never matches a weak tag.
-    fn has(&self, etag: Option<&str>, is_weak_comparison: bool) -> bool {
+    fn has(&self, etag: Option<&HeaderValue>, is_weak_comparison: bool) -> bool {
         if *self == Self::Any {
             return true;
         }
-        let Some(current) = etag.and_then(|etag| tags(etag)?.pop()) else { return false };
+        let Some(current) = etag.and_then(|etag| Tag::parse(etag.as_bytes())) else { return false };
         let is_equal = |tag: &Tag| tag.text == current.text;
         self.tags().iter().any(|tag| is_equal(tag) && (is_weak_comparison || (!tag.is_weak && !current.is_weak)))
     }
 }
 
 /// The tags of a list. A tag may contain commas. `None` if the text is not a list of tags.
-fn tags(list: &str) -> Option<Vec<Tag>> {
+fn tags(list: &[u8]) -> Option<Vec<Tag>> {
     let mut rest = list;
     let mut found = vec![];
     loop {
         // A list may have empty members.
-        rest = rest.trim_start_matches([' ', '\t', ',']);
+        rest = without_start(rest, b" \t,");
         if rest.is_empty() {
             return Some(found);
         }
-        let (is_weak, tag) = rest.strip_prefix("W/").map_or((false, rest), |tag| (true, tag));
-        let (text, behind) = tag.strip_prefix('"')?.split_once('"')?;
-        if text.chars().any(|c| c == ' ' || c.is_control()) {
+        let (is_weak, tag) = rest.strip_prefix(b"W/").map_or((false, rest), |tag| (true, tag));
+        let tag = tag.strip_prefix(b"\"")?;
+        let (text, behind) = tag.split_at(tag.iter().position(|byte| *byte == b'"')?);
+        if text.iter().any(|byte| *byte <= b' ' || *byte == 0x7F) {
             return None;
         }
-        rest = behind.trim_start_matches([' ', '\t']);
-        if !rest.is_empty() && !rest.starts_with(',') {
+        rest = without_start(&behind[1..], b" \t");
+        if !rest.is_empty() && !rest.starts_with(b",") {
             return None;
         }
         found.push(Tag { is_weak, text: text.to_owned() });
     }
+}
+
+/// The text without these bytes at its start.
+fn without_start<'a>(text: &'a [u8], bytes: &[u8]) -> &'a [u8] {
+    &text[text.iter().position(|byte| !bytes.contains(byte)).unwrap_or(text.len())..]
 }
 
 /// The conditions of a request, in the order in which RFC 9110, 13.2.2 judges them.
@@ -103,10 +149,11 @@ impl Conditions {
     /// Judges a change at a path without versions, such as a list. `exists` says whether something can be read there.
     ///
     /// # Errors
-    /// 412 if a condition does not hold.
+    /// 412 if a condition does not hold. 400 if `If-None-Match` cannot be read.
     pub(crate) fn judge_change(&self, exists: bool) -> Result<(), Problem> {
         let is_met = self.if_match.as_ref().is_none_or(|list| *list == TagList::Any && exists);
-        let is_new = self.if_none_match.as_ref().is_none_or(|list| *list != TagList::Any || !exists);
+        let refused = self.if_none_match.clone().map(TagList::of_change).transpose()?;
+        let is_new = refused.is_none_or(|list| list != TagList::Any || !exists);
         if is_met && is_new { Ok(()) } else { Err(failed()) }
     }
 
@@ -116,8 +163,7 @@ impl Conditions {
         if answer.status() != StatusCode::OK {
             return Ok(answer);
         }
-        let etag = answer.headers().get(ETAG);
-        let tag = etag.and_then(|etag| etag.to_str().ok());
+        let tag = answer.headers().get(ETAG);
         if self.if_match.as_ref().is_some_and(|list| !list.has(tag, false)) {
             return Err(failed());
         }
@@ -158,11 +204,11 @@ mod tests {
     }
 
     fn strong(text: &str) -> Tag {
-        Tag { is_weak: false, text: text.to_owned() }
+        Tag { is_weak: false, text: text.as_bytes().to_owned() }
     }
 
     fn weak(text: &str) -> Tag {
-        Tag { is_weak: true, text: text.to_owned() }
+        Tag { is_weak: true, ..strong(text) }
     }
 
     #[test]
@@ -174,6 +220,7 @@ mod tests {
         }
         assert_eq!(list(&["\"x,\", \"\""]), Some(TagList::Tags(vec![strong("x,"), strong("")])));
         assert_eq!(list(&[""]), Some(TagList::Tags(vec![])));
+        assert_eq!(list(&["\"\u{e9}\", \"7\""]), Some(TagList::Tags(vec![strong("\u{e9}"), strong("7")])));
     }
 
     #[test]
@@ -264,6 +311,17 @@ mod tests {
             let conditions = Conditions::of(&headers).unwrap();
             let judged = (conditions.judge_change(true).is_ok(), conditions.judge_change(false).is_ok());
             assert_eq!(judged, (of_list, of_nothing), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_not_made_without_a_condition_that_cannot_be_read() {
+        for (name, status) in [(IF_NONE_MATCH, StatusCode::BAD_REQUEST), (IF_MATCH, StatusCode::PRECONDITION_FAILED)] {
+            let headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("1"))]);
+            let conditions = Conditions::of(&headers).unwrap();
+            for exists in [true, false] {
+                assert_eq!(conditions.judge_change(exists).unwrap_err().status(), status, "{name}");
+            }
         }
     }
 }

@@ -29,7 +29,6 @@ struct Operation {
     takes_key: bool,
     /// Whether the use case judges the conditions, because they are about a version.
     takes_if_match: bool,
-    takes_if_none_match: bool,
     /// Whether the path can be read, as that of a list can.
     is_readable: bool,
     /// The action of the use case; `None` if it needs no permission.
@@ -116,7 +115,6 @@ impl Operation {
             query: names("query").map(str::to_owned).collect(),
             takes_key: takes(IDEMPOTENCY_KEY),
             takes_if_match: takes(header::IF_MATCH),
-            takes_if_none_match: takes(header::IF_NONE_MATCH),
             is_readable: false,
             action: contexts::operations()
                 .find(|known| operation["operationId"] == known.id)
@@ -185,14 +183,7 @@ impl Operation {
             }
             idempotency_key(first)?;
         }
-        let conditions = [
-            (self.takes_if_match, header::IF_MATCH, "If-Match"),
-            (self.takes_if_none_match, header::IF_NONE_MATCH, "If-None-Match"),
-        ];
-        match conditions.into_iter().find(|(is_taken, name, _)| *is_taken && !is_text(name)) {
-            Some((_, _, name)) => Err(invalid(name, TEXT)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

@@ -5,7 +5,10 @@
 //! (BREACH). Answers with tokens come from POST. A GET handler whose answer has a secret sets
 //! `Cache-Control: no-transform`, and the answer stays as it is.
 
-use crate::{conditions::Conditions, problem::Problem};
+use crate::{
+    conditions::{Conditions, Tag, TagList},
+    problem::Problem,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -33,18 +36,18 @@ const LARGE: usize = 64 << 10;
 const LEVEL: Compression = Compression::new(4);
 
 /// The end of the tag of a compressed answer.
-const TAG_END: &str = "-gzip\"";
+const TAG_END: &[u8] = b"-gzip";
 
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 /// The codings that the client accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
     gzip: bool,
     /// The client refuses answers that are not compressed.
     only: bool,
-    /// `If-None-Match` names a compressed version.
-    keeps_gzip: bool,
+    /// The compressed answers that the client has, as `If-None-Match` names them.
+    kept: Vec<Tag>,
 }
 
 impl Wish {
@@ -68,12 +71,15 @@ impl Wish {
         }
         let gzip = gzip.or(any).unwrap_or(0);
         let refuses_plain = identity.or(any) == Some(0);
-        let is_of_gzip =
-            |line: &HeaderValue| line.as_bytes().windows(TAG_END.len()).any(|end| end == TAG_END.as_bytes());
+        let may_be_kept = |line: &HeaderValue| line.as_bytes().windows(TAG_END.len()).any(|end| end == TAG_END);
+        let kept = match headers.get_all(IF_NONE_MATCH).iter().any(may_be_kept) {
+            true => TagList::of(headers, &IF_NONE_MATCH).map_or_else(Vec::new, |list| list.tags().to_vec()),
+            false => vec![],
+        };
         Self {
             gzip: gzip > 0 && identity.is_none_or(|identity| gzip >= identity),
             only: refuses_plain,
-            keeps_gzip: headers.get_all(IF_NONE_MATCH).iter().any(is_of_gzip),
+            kept: kept.into_iter().filter(|tag| tag.text.ends_with(TAG_END)).collect(),
         }
     }
 }
@@ -100,8 +106,9 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
         // The headers of the answer that the client has kept (RFC 9110, 15.4.5).
         let headers = response.headers_mut();
         varies_by_encoding(headers);
-        if wish.keeps_gzip
-            && let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip)
+        if let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip)
+            && let Some(current) = Tag::parse(tag.as_bytes())
+            && wish.kept.iter().any(|kept| kept.text == current.text)
         {
             headers.insert(ETAG, tag);
         }
@@ -190,28 +197,25 @@ fn is_text(content_type: &str) -> bool {
 /// The tag of the compressed answer, if `tag` is strong. A strong tag stands for exact bytes, so the compressed answer
 /// needs another one. A weak tag is valid for both.
 fn tag_of_gzip(tag: &HeaderValue) -> Option<HeaderValue> {
-    let plain = tag.to_str().ok().filter(|tag| tag.starts_with('"'))?.strip_suffix('"')?;
-    HeaderValue::from_str(&format!("{plain}{TAG_END}")).ok()
+    let mut tag = Tag::parse(tag.as_bytes()).filter(|tag| !tag.is_weak)?;
+    tag.text.extend_from_slice(TAG_END);
+    TagList::write(&[tag])
 }
 
 /// Turns the tags that [`tag_of_gzip`] makes back into the original ones. Both stand for the same version of the
 /// resource.
 pub(crate) fn restore_tags(headers: &mut HeaderMap) {
     for name in [IF_MATCH, IF_NONE_MATCH] {
-        let restored: Vec<Option<HeaderValue>> = headers
-            .get_all(&name)
-            .iter()
-            .map(|value| {
-                let text = value.to_str().ok().filter(|text| text.contains(TAG_END))?;
-                HeaderValue::from_str(&text.replace(TAG_END, "\"")).ok()
-            })
-            .collect();
-        if restored.iter().any(Option::is_some) {
-            let values: Vec<HeaderValue> = headers.get_all(&name).iter().cloned().collect();
-            headers.remove(&name);
-            for (value, restored) in values.into_iter().zip(restored) {
-                headers.append(&name, restored.unwrap_or(value));
+        let Some(TagList::Tags(mut tags)) = TagList::of(headers, &name) else { continue };
+        let mut is_restored = false;
+        for tag in &mut tags {
+            if let Some(plain) = tag.text.strip_suffix(TAG_END) {
+                tag.text = plain.to_owned();
+                is_restored = true;
             }
+        }
+        if is_restored && let Some(value) = TagList::write(&tags) {
+            headers.insert(name, value);
         }
     }
 }
@@ -400,19 +404,26 @@ mod tests {
     #[test]
     fn tags_of_compressed_answers_are_read_as_the_original_ones() {
         let mut headers = HeaderMap::new();
-        headers.insert(IF_MATCH, HeaderValue::from_static("\"6\", \"7-gzip\""));
+        headers.append(IF_MATCH, HeaderValue::from_static("\"6\",\"7-gzip\""));
+        headers.append(IF_MATCH, HeaderValue::from_static("W/\"8-gzip\""));
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         restore_tags(&mut headers);
         assert_eq!(
             (&headers[IF_MATCH], &headers[IF_NONE_MATCH]),
-            (&"\"6\", \"7\"".parse().unwrap(), &"*".parse().unwrap())
+            (&"\"6\", \"7\", W/\"8\"".parse().unwrap(), &"*".parse().unwrap())
         );
         assert_eq!(tag_of_gzip(&HeaderValue::from_static("W/\"7\"")), None);
     }
 
     #[tokio::test]
     async fn a_client_with_the_compressed_answer_gets_its_tag_with_304() {
-        for (kept, tag) in [("\"7\"", "\"7\""), ("\"7-gzip\"", "\"7-gzip\"")] {
+        for (kept, tag) in [
+            ("\"7\"", "\"7\""),
+            ("\"7-gzip\"", "\"7-gzip\""),
+            ("W/\"7-gzip\"", "\"7-gzip\""),
+            ("\"6-gzip\", \"7\"", "\"7\""),
+            ("\"x, 7-gzip\", \"7\"", "\"7\""),
+        ] {
             let wish = Wish::of(&HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static(kept))]));
             let (answer, _, body) =
                 sent(Method::GET, wish, answer(JSON, 0).with_status(StatusCode::NOT_MODIFIED)).await;

@@ -1,7 +1,10 @@
 //! Entity tags. A tag is the version of a resource in quotes.
 
-use super::parameter::{Parameter, Sent, invalid};
-use crate::{conditions::TagList, problem::Problem};
+use super::parameter::{Parameter, Sent};
+use crate::{
+    conditions::{Tag, TagList},
+    problem::Problem,
+};
 use http::{
     HeaderMap,
     header::{IF_MATCH, IF_NONE_MATCH},
@@ -77,22 +80,22 @@ fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
         Some(TagList::Any) => Precondition::Any,
         Some(list) => {
             let strong = list.tags().iter().filter(|tag| !tag.is_weak);
-            Precondition::OneOf(strong.filter_map(|tag| version(&tag.text)).collect())
+            Precondition::OneOf(strong.filter_map(version).collect())
         }
     };
-    let refused = match TagList::of(headers, &IF_NONE_MATCH) {
+    let refused = match TagList::of(headers, &IF_NONE_MATCH).map(TagList::of_change).transpose()? {
         None => return Ok(accepted),
         Some(TagList::Any) => Refused::Any,
-        Some(TagList::Malformed) => return Err(invalid("If-None-Match", "must be * or a list of entity tags")),
-        Some(TagList::Tags(tags)) => Refused::OneOf(tags.iter().filter_map(|tag| version(&tag.text)).collect()),
+        Some(list) => Refused::OneOf(list.tags().iter().filter_map(version).collect()),
     };
     Ok(Precondition::Except { accepted: Box::new(accepted), refused })
 }
 
 /// The version that a tag stands for. Only the form that [`etag`] writes is a version.
-fn version(tag: &str) -> Option<Version> {
-    let plain = !tag.starts_with('0') && tag.bytes().all(|b| b.is_ascii_digit());
-    tag.parse().ok().filter(|_| plain).and_then(Version::new)
+fn version(tag: &Tag) -> Option<Version> {
+    let text = str::from_utf8(&tag.text).ok()?;
+    let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| plain).and_then(Version::new)
 }
 
 #[cfg(test)]

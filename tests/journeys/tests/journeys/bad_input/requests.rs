@@ -74,7 +74,9 @@ pub(crate) fn parameters_and_headers(store: &Store) {
     ];
     cases.extend(of_list.map(|(query, expected)| (list(query), expected)));
     let change = |etag: &str| admin.patch(path(&honey)).if_match(etag).json(json!({ "name": "x" }));
-    for etag in ["", "1", "W/\"1\"", "\"0\"", "\"01\"", "\"2\"", "\"x\"", "\"99999999999999999999\""] {
+    for etag in
+        ["", "1", "\u{e9}", "\"\u{e9}\"", "W/\"1\"", "\"0\"", "\"01\"", "\"2\"", "\"x\"", "\"99999999999999999999\""]
+    {
         cases.push((change(etag), "412 precondition_failed"));
     }
     let place = |key: &str| ada.post(ORDERS).key(key).json(basket(&[(&honey, 1)]));
@@ -82,7 +84,6 @@ pub(crate) fn parameters_and_headers(store: &Store) {
         cases.push((place(key), "400 invalid_parameter ?Idempotency-Key"));
     }
     cases.push((place("a").key("b"), "400 bad_request"));
-    cases.push((change("\u{e9}"), "400 invalid_parameter ?If-Match"));
     are_refused(&shop, cases);
     shop.server.stop();
 }
