@@ -26,9 +26,9 @@ const CANCEL_TAG: char = '\u{E007F}';
 const KEYCAP: char = '\u{20E3}';
 const EMOJI_STYLE: char = '\u{FE0F}';
 /// The most emoji that are joined in one (a family). The crates have no list of the sequences that Unicode recommends, so
-/// a person may be joined with any other emoji.
+/// an emoji that has colors of skin, and so is a person or a hand, may be joined with any other.
 const MOST_JOINED: usize = 4;
-/// Emoji without a modifier that stand for persons, and so may be joined as persons are.
+/// Persons without colors of skin.
 const PERSONS: [char; 5] = ['👪', '👯', '🤼', '🧞', '🧟'];
 /// The emoji that are joined with one other only, as Unicode 17 recommends.
 const PAIRS: [(char, char); 19] = [
