@@ -11,6 +11,7 @@ use skep_journeys::{Answer, Deployment, Store, faults};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("openapi::every_operation", every_operation_answers_as_documented),
+    Journey::new("openapi::empty_bodies", an_empty_object_is_taken_where_the_document_says_so),
     Journey::new("openapi::system_endpoints", system_endpoints_answer_operators),
     Journey::new("openapi::policies", the_served_document_has_the_rules_of_the_deployment).needing(Needs::NoServer),
 ];
@@ -42,6 +43,24 @@ fn every_operation_answers_as_documented(store: &Store) {
     let unseen: Vec<String> = contract.promised().difference(&seen).filter(|answer| is_due(answer)).cloned().collect();
     assert!(unseen.is_empty(), "documented but never answered: {unseen:?}");
     examples_are_accepted(&shop, contract.document());
+    shop.server.stop();
+}
+
+/// No schema has `minProperties`, so an object without members is valid where no member is required. It changes nothing.
+fn an_empty_object_is_taken_where_the_document_says_so(store: &Store) {
+    let shop = Shop::open(store);
+    let contract = shop.admin.contract();
+    let mut taken = 0;
+    for operation in Operation::all(contract.document()) {
+        let Some(schema) = &operation.schema else { continue };
+        let empty = json!({});
+        let is_valid = faults(contract.document(), schema, &empty).is_empty();
+        let scene = Scene::new(&shop, &shop.admin);
+        let answer = operation.call_with(&shop.admin, &scene, |body| *body = empty).send();
+        assert_eq!((200..300).contains(&answer.status), is_valid, "{}: {answer:?}", operation.name);
+        taken += u32::from(is_valid);
+    }
+    assert!(taken > 0, "a patch may be empty");
     shop.server.stop();
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Operation {
     path: String,
     takes_if_match: bool,
     body: Option<Value>,
+    /// The schema of the body.
+    pub(crate) schema: Option<Value>,
 }
 
 impl Operation {
@@ -61,6 +63,7 @@ impl Operation {
             path: path.to_owned(),
             takes_if_match: parameters.into_iter().any(|parameter| parameter["name"] == "If-Match"),
             body: schema.map(|schema| schema["example"].clone()),
+            schema: schema.cloned(),
         }
     }
 
