@@ -2,6 +2,7 @@
 
 use super::{
     answers::{AnswerId, Answers, UnsentAnswer},
+    head_scanner::{HeadFaults, Scan},
     limits::Timeouts,
     networks::Usage,
     pieces::PIECE,
@@ -42,6 +43,7 @@ pub(crate) struct Activity {
     taken: AtomicUsize,
     unread_body: AtomicBool,
     conflicting_lengths: AtomicBool,
+    fragment: AtomicBool,
     /// Whether the connection is to make room for another one.
     leaving: AtomicU8,
     /// Wakes the task that drives the connection.
@@ -74,6 +76,7 @@ impl Activity {
             taken: AtomicUsize::new(0),
             unread_body: AtomicBool::new(false),
             conflicting_lengths: AtomicBool::new(false),
+            fragment: AtomicBool::new(false),
             leaving: AtomicU8::new(STAYS),
             driver: AtomicWaker::new(),
             server,
@@ -203,9 +206,13 @@ impl Activity {
     }
 
     /// Notes what the scanner found in the bytes that were just received.
-    pub(crate) fn received(&self, scan: super::head_scanner::Scan) {
-        if scan.conflict {
-            self.conflicting_lengths.store(true, Ordering::Relaxed);
+    pub(crate) fn received(&self, scan: Scan) {
+        for (found, noted) in
+            [(scan.faults.conflict, &self.conflicting_lengths), (scan.faults.fragment, &self.fragment)]
+        {
+            if found {
+                noted.store(true, Ordering::Relaxed);
+            }
         }
         match (scan.mid_head, self.head_since.load(Ordering::Relaxed)) {
             (true, 0) => self.head_since.store(self.clock(), Ordering::Relaxed),
@@ -214,9 +221,12 @@ impl Activity {
         }
     }
 
-    /// Whether a head with both `Transfer-Encoding` and `Content-Length` was received.
-    pub(crate) fn has_conflicting_lengths(&self) -> bool {
-        self.conflicting_lengths.load(Ordering::Relaxed)
+    /// The faults of the heads that were received.
+    pub(crate) fn head_faults(&self) -> HeadFaults {
+        HeadFaults {
+            conflict: self.conflicting_lengths.load(Ordering::Relaxed),
+            fragment: self.fragment.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn is_http2(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The request guard. Before anything else reads a request, it refuses one that two servers could read in different
 //! ways.
 
-use super::{authority::split_authority, limits::Limits};
+use super::{authority::split_authority, head_scanner::HeadFaults, limits::Limits};
 use crate::problem::{Problem, code};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Uri, Version,
@@ -29,11 +29,31 @@ const END_TO_END: [&str; 11] = [
     "x-request-id",
 ];
 
-/// Checks the head of a request. `conflicting_lengths` says that it had both length fields when it arrived.
-pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -> Result<(), Problem> {
-    target_length(&parts.uri, limits)?;
+/// The facts about a head as it arrived, which its parts no longer show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Received {
+    /// The length of the request target.
+    pub(crate) target_bytes: usize,
+    /// What the scanner has found in this head, or in another one of its connection.
+    pub(crate) faults: HeadFaults,
+}
+
+/// The length of a request target in bytes.
+pub(crate) fn target_bytes(uri: &Uri) -> usize {
+    uri.path_and_query().map_or(0, |target| target.as_str().len())
+        + uri.authority().map_or(0, |authority| authority.as_str().len())
+}
+
+/// Checks the head of a request.
+pub(crate) fn check(parts: &Parts, limits: &Limits, received: Received) -> Result<(), Problem> {
+    if received.target_bytes > limits.max_target_bytes {
+        return Err(Problem::of(code::TARGET_TOO_LONG));
+    }
     header_size(&parts.headers, limits)?;
-    framing(&parts.headers, conflicting_lengths)?;
+    if received.faults.fragment {
+        return Err(refuse("the request target has a fragment"));
+    }
+    framing(&parts.headers, received.faults.conflict)?;
     host(parts)?;
     if parts.headers.len() != parts.headers.keys_len() {
         single_headers(&parts.headers)?;
@@ -47,15 +67,6 @@ pub(crate) fn check(parts: &Parts, limits: &Limits, conflicting_lengths: bool) -
 
 fn refuse(detail: &'static str) -> Problem {
     Problem::of(code::BAD_REQUEST).with_detail(detail)
-}
-
-fn target_length(uri: &Uri, limits: &Limits) -> Result<(), Problem> {
-    let length = uri.path_and_query().map_or(0, |target| target.as_str().len())
-        + uri.authority().map_or(0, |authority| authority.as_str().len());
-    if length > limits.max_target_bytes {
-        return Err(Problem::of(code::TARGET_TOO_LONG));
-    }
-    Ok(())
 }
 
 fn header_size(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
@@ -189,7 +200,8 @@ mod tests {
     }
 
     fn status(parts: &Parts) -> u16 {
-        match check(parts, &Limits::default(), false) {
+        let received = Received { target_bytes: target_bytes(&parts.uri), ..Received::default() };
+        match check(parts, &Limits::default(), received) {
             Ok(()) => 200,
             Err(problem) => problem.status().as_u16(),
         }
@@ -262,9 +274,12 @@ mod tests {
         }
         let chunked = parts("/", &[host, ("transfer-encoding", "Chunked")]);
         assert_eq!(status(&chunked), 200);
-        assert!(check(&chunked, &Limits::default(), true).is_err());
+        let conflicting = Received { faults: HeadFaults { conflict: true, fragment: false }, target_bytes: 1 };
+        assert!(check(&chunked, &Limits::default(), conflicting).is_err());
         // The flag is for a chunked request. A request before it on the connection is not refused.
-        assert!(check(&parts("/", &[host]), &Limits::default(), true).is_ok());
+        assert!(check(&parts("/", &[host]), &Limits::default(), conflicting).is_ok());
+        let cut = Received { faults: HeadFaults { conflict: false, fragment: true }, target_bytes: 1 };
+        assert!(check(&parts("/", &[host]), &Limits::default(), cut).is_err());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
 
     /// Takes an answer that hyper gives by itself, and sends another one later. Returns whether it was such an answer.
     fn replaces(&mut self, written: &[u8]) -> bool {
-        let Some(own) = self.errors.replace(written) else { return false };
+        let Some(own) = self.errors.replace(written, &self.scanner) else { return false };
         self.own = own;
         // hyper closes the connection without reading the rest of the head.
         self.activity.body_left_unread();
@@ -190,7 +190,7 @@ mod tests {
         let activity = Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(0), 0))));
         let (mut client, socket) = tokio::io::duplex(1 << 20);
         let new_request_id: NewRequestId = Arc::new(|| RequestId::from_u128(7));
-        let errors = Arc::new(LibraryErrors { hsts: None, new_request_id });
+        let errors = Arc::new(LibraryErrors { hsts: None, cors: None, new_request_id });
         let mut io = EdgeIo::new(socket, activity, errors, Duration::ZERO);
         let flood = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(10_000)].concat();
         client.write_all(&flood).await.unwrap();

@@ -10,7 +10,10 @@ use super::{
     compression::{self, SharedBody, Wish},
     config::EdgeConfig,
     connection_info::ConnectionInfo,
-    cors, guard, headers,
+    cors,
+    guard::{self, Received},
+    head_scanner::HeadFaults,
+    headers,
     intake::Intake,
     library_errors::LibraryErrors,
     metrics::EdgeMetrics,
@@ -114,7 +117,11 @@ impl Edge {
 
     /// What is sent in place of the answers that hyper gives by itself.
     pub(crate) fn library_errors(&self) -> LibraryErrors {
-        LibraryErrors { hsts: self.hsts.clone(), new_request_id: Arc::clone(&self.config.new_request_id) }
+        LibraryErrors {
+            hsts: self.hsts.clone(),
+            cors: self.config.cors.clone(),
+            new_request_id: Arc::clone(&self.config.new_request_id),
+        }
     }
 
     /// Begins a request.
@@ -145,6 +152,9 @@ impl Edge {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let (mut parts, body) = request.into_parts();
+        let faults = connection.activity.as_ref().map_or_else(HeadFaults::default, |activity| activity.head_faults());
+        // Counted as it arrived, also if its normal form is shorter.
+        let received = Received { target_bytes: guard::target_bytes(&parts.uri), faults };
         paths::normalize(&mut parts.uri);
         let config = &self.config;
         let request_id = RequestId::of_request(&parts.headers).unwrap_or_else(|| (config.new_request_id)());
@@ -190,11 +200,10 @@ impl Edge {
         };
         let mut is_unread = false;
 
-        let conflicting = connection.activity.as_ref().is_some_and(|activity| activity.has_conflicting_lengths());
         if is_probe {
             exchange.is_free(Free::Probe);
         }
-        let mut response = match guard::check(&parts, &config.limits, conflicting) {
+        let mut response = match guard::check(&parts, &config.limits, received) {
             Ok(()) => match self.refuse_or_answer(&parts, route, origin.as_ref()) {
                 Some(response) => {
                     exchange.is_free(Free::Edge);

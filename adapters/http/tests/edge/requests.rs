@@ -54,9 +54,20 @@ async fn malformed_paths_are_400() {
 }
 
 #[tokio::test]
+async fn a_fragment_in_the_target_is_400() {
+    for target in ["/hello#x", "/hello?a=b#", "http://a/hello#x", "/hello#"] {
+        assert_problem(&get(target, "").await, 400, "bad_request");
+    }
+    assert_eq!(status(&get("/hello?a=%23", "X: #\r\n").await), 200);
+}
+
+#[tokio::test]
 async fn oversized_heads_are_refused() {
     let long = format!("/{}", "a".repeat(9000));
     assert_problem(&get(&long, "").await, 414, "target_too_long");
+    // The length counts as it is sent, not as it is decoded.
+    let encoded = format!("/{}", "%61".repeat(3000));
+    assert_problem(&get(&encoded, "").await, 414, "target_too_long");
     let big = format!("X: {}\r\n", "a".repeat(17 << 10));
     assert_problem(&get("/hello", &big).await, 431, "headers_too_large");
     let mut many = String::new();
@@ -83,6 +94,11 @@ async fn heads_that_hyper_refuses_by_itself_are_problems() {
         assert_problem(&answer, expected, code);
         assert_eq!(header(&answer, "connection"), Some("close"));
         assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
+        assert!(header(&answer, "date").is_some(), "{answer}");
+        if let Some(rest) = head.strip_prefix("GET") {
+            let answer = server.exchange(&format!("HEAD{rest}")).await;
+            assert_eq!((status(&answer), body(&answer)), (expected, ""));
+        }
     }
 }
 

@@ -34,6 +34,8 @@ Programs should use `code`, which is stable. `detail` is for people and may chan
 
 A head that cannot be read at all is answered 400, 414 or 431 with a problem document over HTTP/1. There are two exceptions without one: if the answer to an earlier request of the connection is sent together with it, and over HTTP/2, where the HTTP library answers a head of more than 32 KiB with 431 and no body, and resets the stream or closes the connection if a head is malformed.
 
+A request target has no fragment. Over HTTP/1, a target with a `#` is answered 400. Over HTTP/2, the HTTP library cuts the fragment off before the server can see it, so `/metrics#x` is `/metrics` there.
+
 429 and 503 have `Retry-After`, in seconds. A repeat with the same `Idempotency-Key` is safe.
 
 This page is generated: `SKEP_BLESS=1 cargo test -p skep` rewrites it, and a test fails when a code of the sources has no declaration. Problems come from the declarations of refusals (`refusal!`).

@@ -21,6 +21,8 @@ pub(crate) fn heads_and_bodies_that_are_too_large(store: &Store) {
         (format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), "414 target_too_long"),
         (format!("GET / HTTP/1.1\r\nHost: a\r\nX: {long}\r\nY: {long}\r\n\r\n"), "431 headers_too_large"),
         (format!("GET / HTTP/1.1\r\nHost: a\r\n{many}\r\n"), "431 headers_too_large"),
+        (format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "%61".repeat(3_000)), "414 target_too_long"),
+        ("GET /health#x HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), "400 bad_request"),
         (format!("{login}Content-Length: 1048577\r\n\r\n"), "413 body_too_large"),
         (format!("{login}Transfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(40)), "413 body_too_large"),
         (format!("{login}Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n"), "413 body_too_large"),
