@@ -10,6 +10,7 @@ use super::{
     pieces::AnswerOf,
     work::{Kind, Place, Work},
 };
+use metrics::Counter;
 use skep_domain::shared::Network;
 use std::{
     fmt,
@@ -63,6 +64,8 @@ pub(super) struct NeededRoom {
     pub(super) bytes: usize,
     /// The longest wait for it.
     pub(super) wait: Duration,
+    /// Counts the requests that are refused because there is no room.
+    pub(super) refused: Counter,
 }
 
 #[derive(Default)]
@@ -100,6 +103,7 @@ impl Admission {
                 // The wait for clients to read must not keep others of the network from working.
                 self.finish();
                 if !room.answer.make_room(room.network.as_ref(), room.bytes, room.wait).await {
+                    room.refused.increment(1);
                     return Err(Crowded::Answers);
                 }
             }
@@ -145,6 +149,48 @@ impl Admission {
             && std::mem::take(&mut self.held().has_room)
         {
             room.answer.give_room_back();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{
+            body_budget::BodyBudget,
+            connection::Activity,
+            pieces::OpenAnswer,
+            room::{self, Level},
+            server_state::ServerState,
+        },
+        *,
+    };
+    use std::{
+        net::Ipv4Addr,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    /// A request enters before its work, after its body and after the wait for its turn.
+    #[tokio::test(start_paused = true)]
+    async fn each_refusal_for_lack_of_room_is_counted_wherever_the_request_enters() {
+        let refused = Arc::new(AtomicU64::new(0));
+        let activity = Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(0), 0))));
+        // A request that is alone gets room in any case.
+        let other = OpenAnswer::begin(&activity, false);
+        assert!(other.answer().try_make_room(None, 1));
+        let answer = OpenAnswer::begin(&activity, false);
+        let room = NeededRoom {
+            answer: answer.answer(),
+            network: None,
+            bytes: room::READ,
+            wait: Duration::ZERO,
+            refused: Counter::from_arc(Arc::clone(&refused)),
+        };
+        let body = HeldBody::nothing(Arc::new(BodyBudget::new(1, 1)), Ipv4Addr::LOCALHOST.into());
+        let admission = Admission::new(None, Some(room), Instant::now(), body);
+        for times in 1..=3 {
+            assert_eq!(admission.enter().await, Err(Crowded::Answers));
+            assert_eq!(refused.load(Ordering::Relaxed), times);
         }
     }
 }

@@ -218,7 +218,7 @@ impl Edge {
                         admission.finish();
                         response
                     }
-                    Err(crowded) => self.crowded(crowded, &request_id),
+                    Err(crowded) => Self::crowded(crowded, &request_id),
                 },
             },
             Err(problem) => {
@@ -264,7 +264,7 @@ impl Edge {
             strip_body(&mut response);
         }
         if !self.has_room_for(&admission, &method, &mut response).await {
-            response = self.crowded(Crowded::Answers, &request_id);
+            response = Self::crowded(Crowded::Answers, &request_id);
             decorate(response.headers_mut());
         }
         let status = response.status();
@@ -302,6 +302,7 @@ impl Edge {
             network: connection.network_of(client),
             bytes,
             wait: config.clients.room_wait,
+            refused: self.metrics.unsent_refusals.clone(),
         });
         Admission::new(work, room, deadline, HeldBody::nothing(Arc::clone(&self.bodies), client))
     }
@@ -315,15 +316,16 @@ impl Edge {
         let is_shared = response.extensions().get::<SharedBody>().is_some();
         let length = if is_shared { Some(0) } else { HttpBody::size_hint(&body).exact() };
         response.set_body(Body::from(body));
-        room.answer.settle(room.network.as_ref(), length, !method.is_safe(), room.wait).await
+        let has_room = room.answer.settle(room.network.as_ref(), length, !method.is_safe(), room.wait).await;
+        if !has_room {
+            room.refused.increment(1);
+        }
+        has_room
     }
 
     /// The answer to a request that cannot be worked on now.
-    fn crowded(&self, crowded: Crowded, request_id: &RequestId) -> Response {
-        if crowded == Crowded::Answers {
-            self.metrics.unsent_refusals.increment(1);
-        }
-        Problem::unavailable(1).with_detail(crowded.to_string()).render(Some(request_id.as_str()))
+    fn crowded(crowded: Crowded, request_id: &RequestId) -> Response {
+        Problem::no_room(crowded.to_string()).render(Some(request_id.as_str()))
     }
 
     /// Answers OPTIONS, and refuses methods that the path does not serve. `None` if the application must answer.

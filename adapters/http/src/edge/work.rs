@@ -1,5 +1,5 @@
-//! The requests that are worked on at the same time. One network can use only a part of the store, however
-//! many requests it sends. It can take all places for lists, and then takes turns with the others.
+//! The requests that are worked on at the same time. One network can use only a part of the store and of the places for
+//! lists, however many requests it sends.
 //!
 //! A request needs a place while the server works on it: not while its body arrives, not while it waits for anything
 //! that its own user or network holds, and not while its answer is sent. A network that has all its places waits behind
@@ -24,6 +24,8 @@ const WAITING: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkLimits {
     /// Those of one network: an IPv4 address, or an IPv6 network of 48 bits. Up to 32 times as many wait. Default: 64.
+    ///
+    /// Of the places for lists, a network has the same part as of those for reads, rounded up.
     pub per_network: usize,
     /// All those that read one resource. Default: 128.
     pub reads: usize,
@@ -38,6 +40,14 @@ impl Default for WorkLimits {
     fn default() -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self { per_network: 64, reads: 128, lists: 4 * processors, changes: 128 }
+    }
+}
+
+impl WorkLimits {
+    /// Those of one network that read a page of a list.
+    fn lists_per_network(&self) -> usize {
+        let part = self.lists.saturating_mul(self.per_network).div_ceil(self.reads.max(1));
+        part.clamp(1, self.lists.max(1))
     }
 }
 
@@ -84,6 +94,8 @@ struct OfKind {
 #[derive(Default)]
 struct OfNetwork {
     in_work: usize,
+    /// Those of them that read a page of a list.
+    lists: usize,
     /// Those that wait, by kind and in the order of arrival.
     waiting: [VecDeque<Ticket>; KINDS],
     /// Whether the network is in the turns of the kind.
@@ -91,6 +103,21 @@ struct OfNetwork {
 }
 
 impl OfNetwork {
+    /// Whether the network may have one more place of this kind.
+    fn may_have_more(&self, limits: &WorkLimits, kind: Kind) -> bool {
+        self.in_work < limits.per_network && (kind != Kind::List || self.lists < limits.lists_per_network())
+    }
+
+    fn enters(&mut self, kind: Kind) {
+        self.in_work += 1;
+        self.lists += usize::from(kind == Kind::List);
+    }
+
+    fn leaves(&mut self, kind: Kind) {
+        self.in_work -= 1;
+        self.lists -= usize::from(kind == Kind::List);
+    }
+
     fn waits(&self) -> usize {
         self.waiting.iter().map(VecDeque::len).sum()
     }
@@ -178,9 +205,9 @@ impl Work {
         let State { kinds, networks, next_ticket } = &mut *state;
         let of_kind = &mut kinds[kind as usize];
         let of_network = networks.entry(network).or_default();
-        let may_have_more = of_network.in_work < self.limits.per_network;
+        let may_have_more = of_network.may_have_more(&self.limits, kind);
         if may_have_more && of_kind.in_work < self.limit(kind) && of_network.waiting[kind as usize].is_empty() {
-            of_network.in_work += 1;
+            of_network.enters(kind);
             of_kind.in_work += 1;
             self.in_work.increment(1.0);
             return Entry::Place;
@@ -207,7 +234,7 @@ impl Work {
         let State { kinds, networks, .. } = &mut *state;
         let mut order = Kind::ALL;
         if let Some(of_network) = networks.get_mut(&network) {
-            of_network.in_work -= 1;
+            of_network.leaves(kind);
             for waiting in Kind::ALL {
                 let at = waiting as usize;
                 if !of_network.waiting[at].is_empty() && !of_network.has_turn[at] {
@@ -231,16 +258,16 @@ impl Work {
             let Some(of_network) = networks.get_mut(&network) else { continue };
             of_network.has_turn[at] = false;
             // A network that has all its places gets its turn back when it gives one back.
-            if of_network.in_work >= self.limits.per_network {
+            if !of_network.may_have_more(&self.limits, kind) {
                 continue;
             }
             let Some(ticket) = of_network.waiting[at].pop_front() else { continue };
             // A request that stops waiting removes its ticket under the same lock, or gives its place back.
             let _ = ticket.granted.send(());
-            of_network.in_work += 1;
+            of_network.enters(kind);
             kinds[at].in_work += 1;
             self.in_work.increment(1.0);
-            if !of_network.waiting[at].is_empty() && of_network.in_work < self.limits.per_network {
+            if !of_network.waiting[at].is_empty() && of_network.may_have_more(&self.limits, kind) {
                 of_network.has_turn[at] = true;
                 kinds[at].turns.push_back(network);
             }

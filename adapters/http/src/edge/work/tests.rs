@@ -89,6 +89,30 @@ async fn lists_do_not_stop_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_network_has_the_same_part_of_the_lists_as_of_the_reads() {
+    let work = Arc::new(Work::new(WorkLimits { per_network: 4, reads: 8, lists: 4, changes: 8 }));
+    let mut held = vec![place(&work, 1, Kind::List), place(&work, 1, Kind::List)];
+    let mut third = enter(&work, 1, Kind::List);
+    assert!(waits(&mut third), "two places are free, and not for this network");
+    let read = place(&work, 1, Kind::Read);
+    let _others = [place(&work, 2, Kind::List), place(&work, 2, Kind::List)];
+    drop(read);
+    assert!(waits(&mut third), "a place of another kind does not help");
+    held.pop();
+    drop(third.await.unwrap());
+    drop(held);
+}
+
+#[test]
+fn the_part_of_the_lists_is_at_least_one_and_at_most_all() {
+    let part = |per_network, lists| {
+        let limits = WorkLimits { per_network, reads: 128, lists, changes: 128 };
+        limits.lists_per_network()
+    };
+    assert_eq!([part(64, 8), part(64, 3), part(64, 1), part(1, 8), part(1_000, 8)], [4, 2, 1, 1, 8]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_of_a_network_goes_to_its_request_that_came_first() {
     let work = work(1, 9, 9);
     let first = place(&work, 1, Kind::Read);

@@ -149,7 +149,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("The most requests of one user that an instance works on at the same time. Others wait, up to 16 times as many, and are then answered 429. A request counts when its body has arrived."),
     Setting::new("SKEP_LIMIT_NETWORK_IN_FLIGHT", "limits.network_in_flight", Shape::Number)
         .form("a number, at least 1", "16")
-        .doc("The most requests of one network that an instance works on at the same time: of an IPv4 address or an IPv6 network of 48 bits. Others wait, up to 32 times as many, and are answered 503 after 30 s. The default is half of SKEP_STORE_CONNECTIONS, and 64 with SQLite, which is as many changes as one commit has. Networks in SKEP_UNCOUNTED_NETWORKS are not limited. All networks together have three quarters of the connections for reads, as many for changes (128 with SQLite), and for lists four for each processor; when these are taken, networks take turns."),
+        .doc("The most requests of one network that an instance works on at the same time: of an IPv4 address or an IPv6 network of 48 bits. Others wait, up to 32 times as many, and are answered 503 after 30 s. The default is half of SKEP_STORE_CONNECTIONS, and 64 with SQLite, which is as many changes as one commit has. Networks in SKEP_UNCOUNTED_NETWORKS are not limited. All networks together have three quarters of the connections for reads, as many for changes (128 with SQLite), and for lists four for each processor; when these are taken, networks take turns. One network may have the same part of the places for lists as of those for reads."),
     Setting::new("SKEP_LIMIT_NETWORK_56", "limits.network_56", Shape::Number)
         .default("4")
         .form(TIMES, "4")
