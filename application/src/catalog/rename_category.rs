@@ -37,12 +37,18 @@ use_case_error! {
 /// Renames categories. A change that alters no value keeps the version.
 pub struct RenameCategory;
 
+/// The name and the slug, not yet checked.
+type NameInput = (Patch<String>, Patch<String>);
+
+/// The checked name and slug.
+type NameChange = (Option<Text>, Option<Slug>);
+
 /// A checked change.
 pub struct RenameCategoryPlan {
     category_id: CategoryId,
     precondition: Precondition,
     /// `write` reports invalid values only after it has compared the version of the category.
-    change: Checked<(Patch<String>, Patch<String>), (Option<Text>, Option<Slug>)>,
+    change: Checked<NameInput, NameChange>,
 }
 
 impl Command for RenameCategory {
@@ -88,7 +94,7 @@ impl Command for RenameCategory {
     }
 }
 
-fn checked((name, slug): (Patch<String>, Patch<String>)) -> Result<(Option<Text>, Option<Slug>), Invalid> {
+fn checked((name, slug): NameInput) -> Result<NameChange, Invalid> {
     let mut invalid = Invalid::default();
     let name = invalid.required("/name", name).and_then(|text| category_fields::name(&mut invalid, &text));
     let slug = invalid.required("/slug", slug).and_then(|text| category_fields::slug(&mut invalid, &text));
