@@ -217,20 +217,31 @@ mod tests {
         Arc::new(LibraryErrors { hsts: None, new_request_id })
     }
 
+    #[tokio::test]
+    async fn a_closed_connection_discards_a_piece_and_lets_others_run() {
+        let (mut client, socket) = tokio::io::duplex(4 * DISCARD);
+        client.write_all(&vec![0; 4 * DISCARD]).await.unwrap();
+        let activity = activity();
+        activity.body_left_unread();
+        let mut io = EdgeIo::new(socket, activity, errors(), None, Duration::from_secs(5));
+        let mut closed = pin!(io.shutdown());
+        assert!(futures_util::poll!(&mut closed).is_pending());
+        assert_eq!(client.write(&vec![0; 4 * DISCARD]).await.unwrap(), DISCARD, "the place of one piece is free");
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn a_closed_connection_discards_in_pieces_and_as_fast_as_its_network_may() {
+    async fn a_closed_connection_discards_as_fast_as_its_network_may() {
         let networks = Arc::new(Networks::new(9, 1000, [].into(), TrustedProxies::new([])));
         let network = networks.of_client([192, 0, 2, 1].into());
         let (mut client, socket) = tokio::io::duplex(8 << 20);
         client.write_all(&vec![0; 6 << 20]).await.unwrap();
+        drop(client);
         let activity = activity();
         activity.body_left_unread();
         let mut io = EdgeIo::new(socket, activity, errors(), network, Duration::from_secs(5));
         let start = Instant::now();
-        let mut closed = pin!(io.shutdown());
-        assert!(futures_util::poll!(&mut closed).is_pending(), "other requests get their turn");
-        drop(client);
-        closed.await.unwrap();
+        // The other end is closed, so only the reads matter.
+        let _ = io.shutdown().await;
         let periods = start.elapsed().as_millis() / 100;
         assert_eq!(periods, 1, "4 MiB in the first period of 100 ms, and the rest in the next");
     }
