@@ -47,6 +47,9 @@ pub type MongoCode =
     for<'a> fn(&'a mut MongoSchema<'_>) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 impl MongoStep {
+    /// A step that does nothing, so that every store has the same number of steps.
+    pub(crate) const NOTHING: Self = Self::collections(&[]);
+
     /// A step that runs code in both directions.
     #[must_use]
     pub const fn code(up: MongoCode, down: MongoCode) -> Self {

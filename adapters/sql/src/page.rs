@@ -1,8 +1,11 @@
 //! Keyset pagination: the statements of a list, and the choice of the one that reads a page.
 
-use super::{Kind, Row, SqlStore, Statement, Value, shape::Shape, stored::Stored};
+use super::{
+    Engine, Kind, Row, Sql, SqlStore, Statement, Value, shape::Shape, statement::A_LIST_IN_PARTS, stored::Stored,
+};
 use skep_application::kernel::{Page, PageRequest, Position, SortValue, StoreError, Total};
 use skep_domain::shared::Direction;
+use std::borrow::Cow;
 
 /// A list that can be read in pages, in several orders and both directions, and counted. Its statements are called
 /// `context.entity.list…_up_first`, and so on.
@@ -40,11 +43,17 @@ impl Pages {
     /// If a column that sorts does not exist.
     #[must_use]
     pub fn new(table: &Shape, listed: &Listed<'_>) -> Self {
+        Self::in_parts(table, listed, &[])
+    }
+
+    /// Builds the statements of a list for which SQLite has an index for each part. The parts are conditions, each with
+    /// an `OR` in parentheses, and every row meets exactly one of them.
+    pub(crate) fn in_parts(table: &Shape, listed: &Listed<'_>, parts: &[&str]) -> Self {
         let directions = [Direction::Ascending, Direction::Descending];
         let sorts = listed.sorts.iter().flat_map(|sort| directions.map(|direction| (sort, direction)));
         let lists =
-            sorts.map(|((verb, column), direction)| List::new(table, listed, verb, column, direction)).collect();
-        Self { lists, count: count(table, listed) }
+            sorts.map(|((verb, column), direction)| List::new(table, listed, parts, verb, column, direction)).collect();
+        Self { lists, count: count(table, listed, parts) }
     }
 
     /// Every statement of the list, for [`Declared::statements`](crate::Declared::statements).
@@ -108,19 +117,47 @@ fn filter(conditions: &[&str]) -> String {
     if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) }
 }
 
+/// The text that selects from the rows that meet the conditions, in one part or in several.
+fn select(what: &str, table: &Shape, conditions: &[&str], parts: &[&str]) -> String {
+    let of_part =
+        |part: &&str| format!("SELECT {what} FROM {}{}", table.name, filter(&[conditions, &[*part]].concat()));
+    parts.iter().map(of_part).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Builds a statement whose text depends on the parts in which the rows are read. On PostgreSQL that is one.
+fn by_parts(parts: &[&str], build: impl Fn(&[&str]) -> Statement) -> Statement {
+    let whole = build(&[""]);
+    if parts.is_empty() {
+        return whole;
+    }
+    let text = |statement: &Statement, engine| Cow::Owned(statement.text(engine).to_owned());
+    let (sqlite, postgres) = (text(&build(parts), Engine::Sqlite), text(&whole, Engine::Postgres));
+    Statement { sql: Sql::Per { sqlite, postgres, why: A_LIST_IN_PARTS }, ..whole }
+}
+
 /// Builds the statement that counts rows up to a limit, which is its last parameter. The order makes both engines read
-/// along an index; otherwise they may read the rows themselves.
-fn count(table: &Shape, listed: &Listed<'_>) -> Statement {
-    let (params, filter) = ([listed.params, &[Kind::Int]].concat(), filter(&[listed.condition]));
+/// along an index; otherwise they may read the rows themselves. A part has only its own index.
+fn count(table: &Shape, listed: &Listed<'_>, parts: &[&str]) -> Statement {
+    let params = [listed.params, &[Kind::Int]].concat();
     let order = listed.sorts.first().map(|(_, column)| format!(" ORDER BY {column}, id")).unwrap_or_default();
-    let rows = format!("SELECT 1 FROM {}{filter}{order} LIMIT ${}", table.name, params.len());
-    let text = format!("SELECT count(*) FROM ({rows}) AS counted");
-    table.command(listed.count, &text, &params, &[Kind::Int]).long()
+    let counted = by_parts(parts, |parts| {
+        let order = if parts.len() == 1 { order.as_str() } else { "" };
+        let rows = format!("{}{order} LIMIT ${}", select("1", table, &[listed.condition], parts), params.len());
+        table.command(listed.count, &format!("SELECT count(*) FROM ({rows}) AS counted"), &params, &[Kind::Int])
+    });
+    counted.long()
 }
 
 impl List {
     /// Builds both statements: for the first page, and for a page after a row.
-    fn new(table: &Shape, listed: &Listed<'_>, verb: &str, column: &'static str, direction: Direction) -> Self {
+    fn new(
+        table: &Shape,
+        listed: &Listed<'_>,
+        parts: &[&str],
+        verb: &str,
+        column: &'static str,
+        direction: Direction,
+    ) -> Self {
         let (way, order, after) = match direction {
             Direction::Ascending => ("up", "ASC", ">"),
             Direction::Descending => ("down", "DESC", "<"),
@@ -128,10 +165,11 @@ impl List {
         let key = table.kind(column);
         let statement = |page: &str, conditions: &[&str], more: &[Kind]| {
             let params = [listed.params, more, &[Kind::Int]].concat();
-            let (filter, limit) = (filter(conditions), params.len());
-            let name = table.name;
-            let text = format!("SELECT {{*}} FROM {name}{filter} ORDER BY {column} {order}, id {order} LIMIT ${limit}");
-            table.query(&format!("{verb}_{way}_{page}"), &text, &params, &[])
+            by_parts(parts, |parts| {
+                let rows = select("{*}", table, conditions, parts);
+                let text = format!("{rows} ORDER BY {column} {order}, id {order} LIMIT ${}", params.len());
+                table.query(&format!("{verb}_{way}_{page}"), &text, &params, &[])
+            })
         };
         let n = listed.params.len();
         let after = format!("({column}, id) {after} (${}, ${})", n + 1, n + 2);
@@ -168,7 +206,7 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Engine, table::Table};
+    use crate::table::Table;
     use skep_application::kernel::Constraint;
     use skep_domain::shared::{PageLimit, Timestamp};
     use uuid::Uuid;
@@ -180,7 +218,8 @@ mod tests {
     }
 
     fn list(condition: &'static str, params: &'static [Kind], direction: Direction) -> List {
-        List::new(&rows(), &Listed { condition, params, sorts: &[], count: "count" }, "list", "name", direction)
+        let listed = Listed { condition, params, sorts: &[], count: "count" };
+        List::new(&rows(), &listed, &[], "list", "name", direction)
     }
     fn request(after: Option<SortValue>) -> PageRequest {
         let after = after.map(|key| Position { key, id: Uuid::from_u128(7) });
@@ -214,10 +253,30 @@ mod tests {
     fn rows_are_counted_along_the_index_of_the_first_sort_key_and_up_to_a_limit() {
         let sorts = [("list".to_owned(), "name")];
         let listed = Listed { condition: "owner = $1", params: &[Kind::Uuid], sorts: &sorts, count: "count" };
-        let counted = count(&rows(), &listed);
+        let counted = count(&rows(), &listed, &[]);
         let text = "SELECT count(*) FROM (SELECT 1 FROM rows WHERE owner = $1 ORDER BY name, id LIMIT $2) AS counted";
         assert_eq!((counted.name, counted.text(Engine::Postgres)), ("test.row.count", text));
         assert!(counted.is_long && counted.check(&[Value::from(Uuid::nil()), Value::Int(1)]).is_ok());
+    }
+
+    #[test]
+    fn sqlite_merges_the_parts_of_a_list_and_counts_each_along_its_index() {
+        let sorts = [("list".to_owned(), "name")];
+        let listed = Listed { condition: "owner = $1", params: &[Kind::Uuid], sorts: &sorts, count: "count" };
+        let parts = ["is_open", "(NOT is_open OR is_old)"];
+        let list = List::new(&rows(), &listed, &parts, "list", "name", Direction::Descending);
+        let text = "SELECT id, name FROM rows WHERE owner = $1 AND (name, id) < ($2, $3) AND is_open \
+                    UNION ALL SELECT id, name FROM rows WHERE owner = $1 AND (name, id) < ($2, $3) \
+                    AND (NOT is_open OR is_old) ORDER BY name DESC, id DESC LIMIT $4";
+        assert_eq!(list.next.text(Engine::Sqlite), text);
+        let text = "SELECT count(*) FROM (SELECT 1 FROM rows WHERE owner = $1 AND is_open \
+                    UNION ALL SELECT 1 FROM rows WHERE owner = $1 AND (NOT is_open OR is_old) LIMIT $2) AS counted";
+        assert_eq!(count(&rows(), &listed, &parts).text(Engine::Sqlite), text);
+        let whole = Pages::new(&rows(), &listed);
+        for (parted, whole) in Pages::in_parts(&rows(), &listed, &parts).statements().zip(whole.statements()) {
+            assert_eq!(parted.text(Engine::Postgres), whole.text(Engine::Postgres));
+            assert_eq!((parted.name, parted.is_long), (whole.name, whole.is_long));
+        }
     }
 
     #[test]

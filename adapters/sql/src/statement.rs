@@ -36,6 +36,8 @@ pub(crate) const A_LOCK: &str = "SQLite has one writer; PostgreSQL has several, 
 /// Why a statement that deletes expired rows differs.
 pub(crate) const A_SWEEP: &str =
     "several instances sweep PostgreSQL at once, and each skips the rows that another one has locked";
+/// Why a statement that reads a list differs.
+pub(crate) const A_LIST_IN_PARTS: &str = "SQLite has an index for each part of the list, and PostgreSQL one for all";
 /// Why a batch statement differs.
 pub(crate) const A_BATCH: &str = "SQLite runs the text for each row, PostgreSQL once with an array for each parameter";
 

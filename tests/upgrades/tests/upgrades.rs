@@ -216,8 +216,8 @@ async fn gives_waiting_orders_time_to_pay(database: &Database, fixture: &Fixture
     same(&ended.sweep().await?, &waiting, "orders that the sweep ends")?;
     ended.stop().await;
     same(&overdue(last).await?, &0, "overdue orders")?;
-    // The released program does not know the status.
-    store.down(&Down::of("ordering", 1)).await?;
+    // The released program does not know the status, which the first step has brought.
+    store.down(&Down::of("ordering", 2)).await?;
     same(
         &database
             .number(

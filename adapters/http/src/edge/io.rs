@@ -2,6 +2,7 @@
 
 use super::{
     connection::Activity, control_frames::ControlFrames, head_scanner::HeadScanner, library_errors::LibraryErrors,
+    networks::Usage,
 };
 use bytes::{Buf as _, Bytes};
 use std::{
@@ -29,12 +30,15 @@ pub(crate) struct EdgeIo<S> {
     socket: S,
     scanner: HeadScanner,
     frames: ControlFrames,
-    /// Until then, nothing is read, because the client has sent too many frames.
+    /// Until then, nothing is read, because the client has sent too many frames, or its network too many bytes that are
+    /// discarded.
     pause: Option<Pin<Box<Sleep>>>,
     activity: Arc<Activity>,
     errors: Arc<LibraryErrors>,
     /// The rest of an answer that is sent in place of one of hyper.
     own: Bytes,
+    /// The network of the peer, if it is counted.
+    network: Option<Arc<Usage>>,
     linger: Duration,
     lingering: Option<Lingering>,
 }
@@ -45,9 +49,15 @@ struct Lingering {
 }
 
 impl<S> EdgeIo<S> {
-    pub(crate) fn new(socket: S, activity: Arc<Activity>, errors: Arc<LibraryErrors>, linger: Duration) -> Self {
+    pub(crate) fn new(
+        socket: S,
+        activity: Arc<Activity>,
+        errors: Arc<LibraryErrors>,
+        network: Option<Arc<Usage>>,
+        linger: Duration,
+    ) -> Self {
         let (scanner, frames, own) = (HeadScanner::new(), ControlFrames::new(), Bytes::new());
-        Self { socket, scanner, frames, pause: None, activity, errors, own, linger, lingering: None }
+        Self { socket, scanner, frames, pause: None, activity, errors, own, network, linger, lingering: None }
     }
 }
 
@@ -109,17 +119,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> EdgeIo<S> {
         let lingering = self
             .lingering
             .get_or_insert_with(|| Lingering { until: Box::pin(tokio::time::sleep(linger)), left: LINGER_BYTES });
-        let mut space = [MaybeUninit::uninit(); DISCARD];
-        while lingering.left > 0 && lingering.until.as_mut().poll(cx).is_pending() {
-            let mut buf = ReadBuf::uninit(&mut space);
-            match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf)) {
-                Ok(()) if !buf.filled().is_empty() => {
-                    lingering.left = lingering.left.saturating_sub(buf.filled().len());
-                }
-                _ => break,
-            }
+        if lingering.left == 0 || lingering.until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
         }
-        Poll::Ready(())
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let mut space = [MaybeUninit::uninit(); DISCARD];
+        let mut buf = ReadBuf::uninit(&mut space);
+        let result = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buf));
+        let discarded = buf.filled().len();
+        if result.is_err() || discarded == 0 {
+            return Poll::Ready(());
+        }
+        lingering.left = lingering.left.saturating_sub(discarded);
+        let pause = self.network.as_ref().and_then(|network| network.discards.take(discarded));
+        self.pause = pause.map(|until| Box::pin(tokio::time::sleep_until(until)));
+        // The requests of others get their turn after each piece.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -177,21 +196,60 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for EdgeIo<S> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{NewRequestId, RequestId, room::Level, server_state::ServerState},
+        super::{
+            NewRequestId, RequestId, client_addr::TrustedProxies, networks::Networks, room::Level,
+            server_state::ServerState,
+        },
         *,
     };
+    use std::pin::pin;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         time::Instant,
     };
 
+    fn activity() -> Arc<Activity> {
+        Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(0), 0))))
+    }
+
+    fn errors() -> Arc<LibraryErrors> {
+        let new_request_id: NewRequestId = Arc::new(|| RequestId::from_u128(7));
+        Arc::new(LibraryErrors { hsts: None, cors: None, new_request_id })
+    }
+
+    #[tokio::test]
+    async fn a_closed_connection_discards_a_piece_and_lets_others_run() {
+        let (mut client, socket) = tokio::io::duplex(4 * DISCARD);
+        client.write_all(&vec![0; 4 * DISCARD]).await.unwrap();
+        let activity = activity();
+        activity.body_left_unread();
+        let mut io = EdgeIo::new(socket, activity, errors(), None, Duration::from_secs(5));
+        let mut closed = pin!(io.shutdown());
+        assert!(futures_util::poll!(&mut closed).is_pending());
+        assert_eq!(client.write(&vec![0; 4 * DISCARD]).await.unwrap(), DISCARD, "the place of one piece is free");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_connection_discards_as_fast_as_its_network_may() {
+        let networks = Arc::new(Networks::new(9, 1000, [].into(), TrustedProxies::new([])));
+        let network = networks.of_client([192, 0, 2, 1].into());
+        let (mut client, socket) = tokio::io::duplex(8 << 20);
+        client.write_all(&vec![0; 6 << 20]).await.unwrap();
+        drop(client);
+        let activity = activity();
+        activity.body_left_unread();
+        let mut io = EdgeIo::new(socket, activity, errors(), network, Duration::from_secs(5));
+        let start = Instant::now();
+        // The other end is closed, so only the reads matter.
+        let _ = io.shutdown().await;
+        let periods = start.elapsed().as_millis() / 100;
+        assert_eq!(periods, 1, "4 MiB in the first period of 100 ms, and the rest in the next");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_frames_is_read_slowly_and_completely() {
-        let activity = Arc::new(Activity::new(Arc::new(ServerState::new(Level::new(0), 0))));
         let (mut client, socket) = tokio::io::duplex(1 << 20);
-        let new_request_id: NewRequestId = Arc::new(|| RequestId::from_u128(7));
-        let errors = Arc::new(LibraryErrors { hsts: None, cors: None, new_request_id });
-        let mut io = EdgeIo::new(socket, activity, errors, Duration::ZERO);
+        let mut io = EdgeIo::new(socket, activity(), errors(), None, Duration::ZERO);
         let flood = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0].repeat(10_000)].concat();
         client.write_all(&flood).await.unwrap();
         drop(client);

@@ -20,6 +20,7 @@ mod connection;
 mod connection_info;
 mod control_frames;
 mod cors;
+mod discards;
 mod drive;
 mod guard;
 mod head_scanner;

@@ -3,6 +3,7 @@
 
 use super::{
     client_addr::{Cidr, TrustedProxies},
+    discards::Discards,
     room::Level,
 };
 use skep_domain::shared::Network;
@@ -33,6 +34,7 @@ pub(crate) struct Usage {
     network: Network,
     connections: AtomicUsize,
     pub(crate) unsent: Level,
+    pub(crate) discards: Discards,
     networks: Arc<Networks>,
 }
 
@@ -109,8 +111,8 @@ impl Networks {
         if let Some(usage) = known.get(&network).and_then(Weak::upgrade) {
             return usage;
         }
-        let (connections, unsent) = (AtomicUsize::new(0), Level::new(self.unsent));
-        let usage = Arc::new(Usage { network, connections, unsent, networks: Arc::clone(self) });
+        let (connections, unsent, discards) = (AtomicUsize::new(0), Level::new(self.unsent), Discards::new());
+        let usage = Arc::new(Usage { network, connections, unsent, discards, networks: Arc::clone(self) });
         known.insert(network, Arc::downgrade(&usage));
         usage
     }

@@ -271,7 +271,9 @@ async fn connection(
         network: entered.widest().cloned(),
         networks: Some(Arc::clone(&server.networks)),
     });
-    let socket = EdgeIo::new(socket, Arc::clone(&activity), Arc::clone(&server.library_errors), timeouts.linger);
+    let errors = Arc::clone(&server.library_errors);
+    let network = info.network.clone();
+    let socket = EdgeIo::new(socket, Arc::clone(&activity), errors, network, timeouts.linger);
     let begun = Arc::clone(&activity);
     let service = service_fn(move |request: http::Request<Incoming>| {
         // Not inside the future, so that a request counts from the moment when it is read.

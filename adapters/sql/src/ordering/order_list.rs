@@ -1,6 +1,6 @@
 //! The lists of orders by the time of placing: of all customers, and of one.
 
-use super::orders::{ORDERS, OrderRow, complete};
+use super::orders::{ORDERS, OTHER, OrderRow, UNPAID, complete};
 use crate::{
     Kind, SqlStore, Statement, Value,
     page::{Listed, Pages},
@@ -22,7 +22,7 @@ static ALL: LazyLock<Pages> = LazyLock::new(|| {
 static OWNED: LazyLock<Pages> = LazyLock::new(|| {
     let sorts = [("list_owned".to_owned(), PLACED)];
     let owned = Listed { condition: "customer_id = $1", params: &[Kind::Uuid], sorts: &sorts, count: "count_owned" };
-    Pages::new(&ORDERS, &owned)
+    Pages::in_parts(&ORDERS, &owned, &[UNPAID, OTHER])
 });
 
 pub(super) fn statements() -> impl Iterator<Item = &'static Statement> {

@@ -54,6 +54,11 @@ static LINES: LazyLock<Table<()>> = LazyLock::new(|| {
         .offers(&[Verb::InsertMany])
 });
 
+/// The condition of the orders that wait for their payment, and that of all others. These are the conditions of partial
+/// indexes, and PostgreSQL has only the first.
+pub(super) const UNPAID: &str = "order_state = 'open' AND payment_state = 'none'";
+pub(super) const OTHER: &str = "(order_state <> 'open' OR payment_state <> 'none')";
+
 static FIND: LazyLock<Statement> =
     LazyLock::new(|| ORDERS.query("find", "SELECT {*} FROM orders WHERE id = $1", &[Kind::Uuid], &[]));
 static FIND_OWNED: LazyLock<Statement> = LazyLock::new(|| {
@@ -82,12 +87,13 @@ static LIST_OVERDUE_NEXT: LazyLock<Statement> = LazyLock::new(|| {
     ORDERS.command("list_overdue_next", text, params, &[Kind::Time, Kind::Uuid])
 });
 
-/// The conditions on the states are those of the partial index, which has all columns that are read here.
+/// The partial index has all columns that are read here.
 static COUNT_OPEN_LINES: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT CAST(coalesce(sum(line_count), 0) AS BIGINT) FROM orders \
-        WHERE order_state = 'open' AND payment_state = 'none' \
-        AND customer_id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    ORDERS.command("count_open_lines", text, &[Kind::Uuid, Kind::Time], &[Kind::Int])
+    let text = format!(
+        "SELECT CAST(coalesce(sum(line_count), 0) AS BIGINT) FROM orders WHERE {UNPAID} \
+        AND customer_id = $1 AND (expires_at IS NULL OR expires_at > $2)"
+    );
+    ORDERS.command("count_open_lines", &text, &[Kind::Uuid, Kind::Time], &[Kind::Int])
 });
 
 pub(super) fn declared() -> Declared {

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod host;
+mod plans;
 mod references;
 
 use rusqlite::Connection as Sqlite;
@@ -189,6 +190,12 @@ async fn postgres_indexes(connection: &mut PgConnection) -> Indexes {
     by_name(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))))
 }
 
+/// The indexes, except those of orders by customer. The migrations of ordering say why these differ.
+fn alike(mut indexes: Indexes) -> Indexes {
+    indexes.retain(|(table, _, columns)| table != "orders" || columns[0] != "customer_id");
+    indexes
+}
+
 #[tokio::test]
 async fn both_engines_have_the_same_indexes() {
     let Some(mut postgres) = Postgres::start("indexes").await else { return };
@@ -197,5 +204,5 @@ async fn both_engines_have_the_same_indexes() {
     postgres.remove().await;
     let number = ("orders".to_owned(), true, vec!["number".to_owned()]);
     assert!(indexes.0.contains(&number), "the indexes are read");
-    assert_eq!(indexes.0, indexes.1);
+    assert_eq!(alike(indexes.0), alike(indexes.1));
 }

@@ -1,13 +1,13 @@
 //! Five networks that ask for large pages on many streams, and read nothing.
 
-use super::{Attack, P99, closed_windows};
+use super::{Attack, P99, closed_windows, count, tally};
 use crate::{
-    bench::Fault,
+    bench::{Fault, client::bytes},
     siege::{
         finding::Finding,
         ground::{Ground, Needs, SMALL},
         http2::Http2,
-        wire::{Wire, hostile},
+        wire::{Wire, ask, hostile, innocent},
     },
 };
 use std::{
@@ -32,6 +32,10 @@ const NETWORKS: u8 = 5;
 /// The streams of a connection. The server may refuse some.
 const STREAMS: usize = 32;
 const BEAT: Duration = Duration::from_millis(250);
+/// The least number of answers that begin: a megabyte each, they fill the room that is not kept for others.
+const FILL: u64 = 40;
+/// A page of this length needs more room than a request takes before its work, and less than is kept for others.
+const SMALLER: &str = "/api/v1/products?limit=20&sort=-created_at";
 
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     closed_windows::fill(ground).await?;
@@ -43,9 +47,26 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
             attackers.spawn(starve(hostile(network), ground.address(), end));
         }
     }
+    let pages = visit(ground.address(), end).await;
     let begun: usize = attackers.join_all().await.into_iter().sum();
     // Without a window, the head of an answer arrives and its body does not.
-    Ok(vec![Finding::at_least("answers of large pages that have begun", begun as u64, u64::from(NETWORKS))])
+    let filled = ground.pick(FILL, u64::from(NETWORKS));
+    Ok(vec![
+        Finding::at_least("answers of large pages that have begun", begun as u64, filled),
+        Finding::at_least("pages that a visitor got meanwhile", count(&pages, &[200]), pages.len() as u64)
+            .explained(Some(&tally(&pages))),
+    ])
+}
+
+/// Reads pages as a visitor of another network until the end. Returns the statuses.
+async fn visit(to: SocketAddr, end: Instant) -> Vec<u16> {
+    let request = bytes("GET", SMALLER, "", None);
+    let mut statuses = vec![];
+    while Instant::now() < end {
+        sleep(BEAT).await;
+        statuses.push(ask(innocent(0), to, &request).await.map_or(0, |reply| reply.status));
+    }
+    statuses
 }
 
 /// Opens streams without a window, again whenever the server closes the connection. Returns how many answers have begun.
