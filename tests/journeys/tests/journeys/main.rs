@@ -1,7 +1,7 @@
 //! Journeys use the built binary over HTTP, as a process on each store: `cargo test -p skep-journeys`.
 //!
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
-//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` they fail.
+//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis,pgbouncer` they fail.
 
 mod addresses;
 mod authorization;
