@@ -4,7 +4,8 @@ use crate::{
     Store,
     catalog::Catalog,
     identity::{
-        AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
+        AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
+        SweepSessions,
     },
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
@@ -71,6 +72,7 @@ impl App {
             Arc::new(SweepSessions::new(ports.store.clone())),
             ordering.expire_orders.clone(),
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
+            Arc::new(AddEmailKeys::new(ports.store.clone(), ports.store.clone(), ports.runtime.clone())),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
         ];
         Self {

@@ -62,9 +62,9 @@ impl UserQueries for MemoryStore {
             known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),
         }))
     }
-    async fn list_without_key(&self, limit: u32) -> Done<Vec<(UserId, Email)>> {
+    async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Done<Vec<(UserId, Email)>> {
         let state = self.state();
-        let without = state.users.rows().filter(|user| user.email.key().is_none());
+        let without = state.users.rows().filter(|user| user.email.key().is_none() && Some(user.id) > after);
         Ok(without.take(limit as usize).map(|user| (user.id, user.email.clone())).collect())
     }
 }

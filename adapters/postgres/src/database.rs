@@ -6,7 +6,7 @@ use crate::{
     pool::{Lease, Pool, PoolStats},
     pooler::Pooling,
     schema::PostgresSchema,
-    server::Server,
+    server::{Patience, Server},
     transaction::{self, PostgresTransaction},
     values,
     wire::{answered, fetch, one_row, simple},
@@ -17,6 +17,7 @@ use skep_application::{
     operations::{Defect, StoreUse},
 };
 use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
+use sqlx::PgConnection;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -33,7 +34,7 @@ pub struct PostgresDatabase {
     pool: Pool,
     server: Arc<Server>,
     /// The server without a pooler, if it has another address.
-    direct: Option<Server>,
+    pub(crate) direct: Option<Server>,
     acquire_timeout: Duration,
     answer_timeout: Option<Duration>,
 }
@@ -52,9 +53,9 @@ impl PostgresDatabase {
     /// # Errors
     /// `Unavailable` if an address is not valid. The error gives the reason and never quotes the address.
     pub fn connect(options: &PostgresOptions) -> Result<Self, StoreError> {
-        let server = |url: &str| Server::new(url, options).map_err(Fault::into_store_error);
-        let direct = options.direct_url.as_deref().map(server).transpose()?;
-        let server = Arc::new(server(&options.url)?);
+        let server = |url: &str, has_direct| Server::new(url, options, has_direct).map_err(Fault::into_store_error);
+        let direct = options.direct_url.as_deref().map(|url| server(url, false)).transpose()?;
+        let server = Arc::new(server(&options.url, direct.is_some())?);
         Ok(Self {
             pool: Pool::new(options, Arc::clone(&server)),
             acquire_timeout: server.patience(options.acquire_timeout),
@@ -89,6 +90,23 @@ impl PostgresDatabase {
         }
         let place = format!("PostgreSQL at {}", direct.address);
         Err(Fault::refusal(place, "SKEP_DATABASE_DIRECT_URL leads to another database than DATABASE_URL"))
+    }
+
+    /// Opens a connection at the direct address.
+    pub(crate) async fn open_direct(&self, direct: &Server) -> Result<PgConnection, StoreError> {
+        let opened = direct.open(Patience::Again, self.acquire_deadline()).await;
+        opened.map(|opened| opened.raw).map_err(Fault::into_store_error)
+    }
+
+    /// Runs a reading statement without arguments on such a connection.
+    pub(crate) async fn ask_direct(
+        &self,
+        raw: &mut PgConnection,
+        statement: &'static Statement,
+    ) -> Result<Vec<Row>, StoreError> {
+        let work = fetch(raw, statement, values::bind(statement, vec![])?);
+        let rows = answered(statement.name, self.answer_timeout, work).await.map_err(Fault::into_store_error)?;
+        values::rows(statement, &rows)
     }
 
     fn acquire_deadline(&self) -> Instant {
@@ -171,9 +189,11 @@ impl SqlDatabase for PostgresDatabase {
     }
 
     async fn check(&self) -> Result<(), StoreError> {
-        let limit = self.server.pooling().map_or(FIRST_CHECK_TIMEOUT, |_| CHECK_TIMEOUT);
+        let is_first = self.server.pooling().is_none();
+        let limit = if is_first { FIRST_CHECK_TIMEOUT } else { CHECK_TIMEOUT };
         self.pool.check(Instant::now() + limit).await.map_err(Fault::into_store_error)?;
-        if self.direct.is_none() && self.server.pooling() == Some(Pooling::Transactions) {
+        // A pooler that changes its mode later is no reason to stop an instance whose schema is complete.
+        if is_first && self.direct.is_none() && self.server.pooling() == Some(Pooling::Transactions) {
             return Err(self.server.needs_direct_address().into_store_error());
         }
         Ok(())

@@ -5,7 +5,8 @@
 //! | 23505 | `Duplicate` | a table declares the constraint; `Corrupt` if none does |
 //! | 23001, 23503 | `Referenced` | the statement can break the foreign key; `Corrupt` if it cannot |
 //! | 40001, 40003, 40P01, 55P03 | `Retry` | serialization, deadlock, lock timeout: the server rolled back |
-//! | 0A000 from the plan cache, 26000 | `Retry` | a migration changed the table; all older connections are replaced |
+//! | 0A000 from the plan cache | `Retry` | a migration changed the table; all older connections are replaced |
+//! | 26000, 42P05 | `Retry` | a pooler has been put in between, or has another mode; all older connections are replaced |
 //! | 08xxx, 25P03, 57P01, 57P02, 57P05, I/O | `Retry` | the connection is gone; if the server is down, the next `begin` returns `Unavailable` |
 //! | 57014 | `Unavailable` | statement timeout: another attempt would take as long |
 //! | 08P01 that ends the connection | `Retry` | a pooler stops, or has lost its connection to the server |
@@ -199,7 +200,8 @@ fn judge(error: &PgDatabaseError) -> (Meaning, Link) {
         "23001" | "23503" => (Meaning::Referenced, Link::Works),
         // The server translates the message of the error, but not the name of the routine.
         "0A000" if error.routine() == Some("RevalidateCachedQuery") => (Meaning::Retry, Link::Outdated),
-        "26000" => (Meaning::Retry, Link::Outdated),
+        // We name our statements ourselves, so a session never lacks one or has another one.
+        "26000" | "42P05" => (Meaning::Retry, Link::Outdated),
         // The server was waiting for a statement when this timeout ended the transaction, so it has not received a
         // COMMIT.
         "25P03" => return (Meaning::Retry, Link::Unfit),

@@ -47,18 +47,80 @@ struct Table {
     may_write: bool,
 }
 
+/// What a role finds.
+struct Found {
+    session: Session,
+    tables: Vec<Table>,
+}
+
 impl PostgresDatabase {
-    /// Asks as the role of the address.
+    /// Asks as the role that works and, before a migration, as the role that migrates.
     pub(crate) async fn defects(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
-        let rows = self.read(&READ_SESSION, vec![]).await?;
-        let Some(session) = rows.into_iter().next().map(session).transpose()? else { return Ok(vec![]) };
-        let rows = self.read(&READ_TABLES, vec![]).await?;
-        let found: Vec<Table> = rows.into_iter().map(table).collect::<Result<_, _>>()?;
-        let ours: Vec<Table> = found.into_iter().filter(|table| tables.contains(&&*table.name)).collect();
-        let mut defects = session.of_the_server();
-        defects.extend(session.of_the_schema(usage));
-        defects.extend(session.of_the_tables(usage, &ours));
+        let worker = found(self.read(&READ_SESSION, vec![]).await?, self.read(&READ_TABLES, vec![]).await?, tables)?;
+        let Some(worker) = worker else { return Ok(vec![]) };
+        let migrator = match &self.direct {
+            Some(direct) if usage == StoreUse::Migrate => {
+                let mut raw = self.open_direct(direct).await?;
+                let mut ask = async |statement| self.ask_direct(&mut raw, statement).await;
+                found(ask(&READ_SESSION).await?, ask(&READ_TABLES).await?, tables)?
+            }
+            _ => None,
+        };
+        let Some(migrator) = migrator else { return Ok(worker.defects(usage)) };
+        let mut defects = migrator.session.of_the_server();
+        let others = worker.session.of_the_server();
+        let others: Vec<_> = others.into_iter().filter(|defect| !defects.contains(defect)).collect();
+        defects.extend(others);
+        defects.extend(migrator.session.of_another_schema(&worker.session));
+        defects.extend(migrator.of_migrations());
+        defects.extend(worker.of_work());
         Ok(defects)
+    }
+}
+
+fn found(session_rows: Vec<Row>, table_rows: Vec<Row>, ours: &[&'static str]) -> Result<Option<Found>, StoreError> {
+    let Some(session) = session_rows.into_iter().next().map(session).transpose()? else { return Ok(None) };
+    let mut tables: Vec<Table> = table_rows.into_iter().map(table).collect::<Result<_, _>>()?;
+    tables.retain(|table| ours.contains(&&*table.name));
+    Ok(Some(Found { session, tables }))
+}
+
+impl Found {
+    /// The defects for a role that works and migrates. What a migration lacks includes what work lacks.
+    fn defects(&self, usage: StoreUse) -> Vec<Defect> {
+        let migrates = usage == StoreUse::Migrate;
+        let mut defects = self.session.of_the_server();
+        defects.extend(self.session.cannot_create().filter(|_| migrates).or_else(|| self.session.cannot_use()));
+        defects.extend(self.cannot_change().filter(|_| migrates).or_else(|| self.cannot_write()));
+        defects
+    }
+
+    fn of_migrations(&self) -> impl Iterator<Item = Defect> {
+        self.session.cannot_create().into_iter().chain(self.cannot_change())
+    }
+
+    fn of_work(&self) -> impl Iterator<Item = Defect> {
+        self.session.cannot_use().into_iter().chain(self.cannot_write())
+    }
+
+    /// A migration may change any table of an earlier one, and only its owner may do that.
+    fn cannot_change(&self) -> Option<Defect> {
+        let role = &self.session.role;
+        let of_others: Vec<_> = self.tables.iter().filter(|table| !table.is_owned).collect();
+        let first = of_others.first()?;
+        Some(Defect::fatal(
+            format!("the role {role} does not own {}, and only an owner may migrate a table", listed(&of_others)),
+            as_owner(&format!("GRANT {} TO {role}", first.owner)),
+        ))
+    }
+
+    fn cannot_write(&self) -> Option<Defect> {
+        let Session { role, schema, .. } = &self.session;
+        let closed: Vec<_> = self.tables.iter().filter(|table| !table.may_write).collect();
+        (!closed.is_empty()).then(|| {
+            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}");
+            Defect::fatal(format!("the role {role} may not read and write {}", listed(&closed)), as_owner(&grant))
+        })
     }
 }
 
@@ -108,34 +170,36 @@ impl Session {
         defects
     }
 
-    fn of_the_schema(&self, usage: StoreUse) -> Option<Defect> {
-        let Self { role, schema, may_use, may_create, .. } = self;
-        if usage == StoreUse::Migrate && !may_create {
-            return Some(Defect::fatal(
-                format!("the role {role} may not create tables in the schema {schema}"),
-                as_owner(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")),
-            ));
-        }
-        (!may_use).then(|| {
-            let text = format!("the role {role} may not use the schema {schema}");
-            Defect::fatal(text, as_owner(&format!("GRANT USAGE ON SCHEMA {schema} TO {role}")))
+    /// Two roles may have different search paths, and each would have its own tables.
+    fn of_another_schema(&self, worker: &Self) -> Option<Defect> {
+        let Self { role, schema, .. } = self;
+        (*schema != worker.schema).then(|| {
+            Defect::fatal(
+                format!(
+                    "the role {role} of SKEP_DATABASE_DIRECT_URL migrates the schema {schema}, and the role {} of \
+                     DATABASE_URL works in the schema {}",
+                    worker.role, worker.schema
+                ),
+                format!("give both one schema: ALTER ROLE {role} SET search_path = {}", worker.schema),
+            )
         })
     }
 
-    /// A migration may change any table of an earlier one, and only its owner may do that.
-    fn of_the_tables(&self, usage: StoreUse, tables: &[Table]) -> Option<Defect> {
+    fn cannot_create(&self) -> Option<Defect> {
         let Self { role, schema, .. } = self;
-        let of_others: Vec<_> = tables.iter().filter(|table| !table.is_owned).collect();
-        if let (StoreUse::Migrate, Some(first)) = (usage, of_others.first()) {
-            return Some(Defect::fatal(
-                format!("the role {role} does not own {}, and only an owner may migrate a table", listed(&of_others)),
-                as_owner(&format!("GRANT {} TO {role}", first.owner)),
-            ));
-        }
-        let closed: Vec<_> = tables.iter().filter(|table| !table.may_write).collect();
-        (!closed.is_empty()).then(|| {
-            let grant = format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}");
-            Defect::fatal(format!("the role {role} may not read and write {}", listed(&closed)), as_owner(&grant))
+        (!self.may_create).then(|| {
+            Defect::fatal(
+                format!("the role {role} may not create tables in the schema {schema}"),
+                as_owner(&format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}")),
+            )
+        })
+    }
+
+    fn cannot_use(&self) -> Option<Defect> {
+        let Self { role, schema, .. } = self;
+        (!self.may_use).then(|| {
+            let text = format!("the role {role} may not use the schema {schema}");
+            Defect::fatal(text, as_owner(&format!("GRANT USAGE ON SCHEMA {schema} TO {role}")))
         })
     }
 }

@@ -13,6 +13,7 @@ mod address;
 mod database;
 mod fault;
 mod inspect;
+mod known;
 mod options;
 mod pool;
 mod pooler;

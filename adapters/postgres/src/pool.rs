@@ -7,8 +7,9 @@
 
 use crate::{
     fault::{Fault, Link, Meaning},
+    known::Era,
     options::PostgresOptions,
-    server::{Patience, Server},
+    server::{Opened, Patience, Server},
 };
 use skep_application::kernel::{TxMode, max_writers};
 use sqlx::{Connection, Executor, PgConnection};
@@ -83,6 +84,7 @@ struct Pooled {
     opened: Instant,
     released: Instant,
     generation: u64,
+    era: Era,
     _counted: Counted,
 }
 
@@ -195,7 +197,7 @@ impl Pool {
             }
             lease.discard();
         }
-        let raw = self.0.server.open(Patience::Once, deadline).await?;
+        let raw = self.0.server.open(Patience::Once, deadline).await?.raw;
         // The server has answered, so an error while closing does not matter.
         let _ = timeout_at(deadline, raw.close()).await;
         Ok(())
@@ -223,12 +225,24 @@ impl Shared {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection that was used last, of those that may be used.
+    fn unused(&self) -> Option<Pooled> {
+        let era = self.server.era();
+        let mut idle = self.idle();
+        while let Some(pooled) = idle.pop_back() {
+            if pooled.era == era {
+                return Some(pooled);
+            }
+        }
+        None
+    }
+
     /// Takes back a connection that is outside of a transaction.
     fn put(&self, mut pooled: Pooled) {
         let now = Instant::now();
         let old = now.duration_since(pooled.opened) > AGE_LIMIT;
         let mut idle = self.idle();
-        if !old && pooled.generation == self.generation.load(Ordering::Relaxed) {
+        if !old && pooled.generation == self.generation.load(Ordering::Relaxed) && pooled.era == self.server.era() {
             pooled.released = now;
             idle.push_back(pooled);
             self.returned.notify_one();
@@ -268,12 +282,12 @@ impl Lease {
 
     /// Takes an idle connection, and returns whether there was one that works.
     async fn take_unused(&mut self) -> bool {
-        let Some(pooled) = self.shared.idle().pop_back() else { return false };
+        let Some(pooled) = self.shared.unused() else { return false };
         let unused_for = pooled.released.elapsed();
         self.pooled = Some(pooled);
         self.reused = true;
         if unused_for > ASK_AFTER && !self.answers().await {
-            self.pooled = None;
+            self.close();
         }
         self.pooled.is_some()
     }
@@ -282,16 +296,23 @@ impl Lease {
         matches!(timeout(ASK_TIMEOUT, self.raw().ping()).await, Ok(Ok(())))
     }
 
+    /// Closes the connection, if there is one, because it has failed.
+    fn close(&mut self) {
+        if let Some(pooled) = self.pooled.take() {
+            self.shared.server.doubt_after(pooled.era);
+        }
+    }
+
     /// Closes the connection, if there is one, and opens a new one.
     pub(crate) async fn renew(&mut self, deadline: Instant) -> Result<(), Fault> {
-        self.pooled = None;
+        self.close();
         self.reused = false;
         self.in_transaction = false;
         let generation = self.shared.generation.load(Ordering::Relaxed);
-        let raw = self.shared.server.open(Patience::Again, deadline).await?;
+        let Opened { raw, era } = self.shared.server.open(Patience::Again, deadline).await?;
         let opened = Instant::now();
         let counted = Counted::new(&self.shared.size);
-        self.pooled = Some(Pooled { raw, opened, released: opened, generation, _counted: counted });
+        self.pooled = Some(Pooled { raw, opened, released: opened, generation, era, _counted: counted });
         Ok(())
     }
 
@@ -317,8 +338,8 @@ impl Lease {
     }
 
     /// Closes the connection.
-    pub(crate) fn discard(mut self) {
-        self.pooled = None;
+    fn discard(mut self) {
+        self.close();
     }
 
     /// Ends the lease after an error.
@@ -349,6 +370,7 @@ impl Drop for Lease {
             if cleaned == Ok(true) {
                 shared.put(pooled);
             } else {
+                shared.server.doubt_after(pooled.era);
                 drop(pooled);
             }
             drop(permit);

@@ -3,6 +3,7 @@
 use crate::{
     address::{self, Address, Host, Target, Tls, TlsMode},
     fault::{Fault, Link, Meaning, is_passing, is_refusal_code},
+    known::{Era, Known},
     options::{Limits, PostgresOptions},
     pooler::{self, Pooling, Stop},
     wire::{one_row, simple},
@@ -15,10 +16,7 @@ use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
     io::ErrorKind,
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 use tokio::{
@@ -48,9 +46,11 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// The place that was used last, which is tried first.
     last: AtomicUsize,
-    pooling: OnceLock<Pooling>,
+    known: Known,
     /// Held while the first connections find out about a pooler.
     learning: Mutex<()>,
+    /// Whether migrations have another address. Then nothing has to rely on sessions at this one.
+    has_direct: bool,
 }
 
 struct Place {
@@ -58,6 +58,12 @@ struct Place {
     shown: String,
     /// What to try if the server does not accept the first way: `sslmode` `allow` and `prefer`.
     second: Option<PgSslMode>,
+}
+
+/// A new connection.
+pub(crate) struct Opened {
+    pub(crate) raw: PgConnection,
+    pub(crate) era: Era,
 }
 
 /// How long to try.
@@ -71,7 +77,7 @@ pub(crate) enum Patience {
 
 impl Server {
     /// Reads an address. Connects to nothing.
-    pub(crate) fn new(url: &str, options: &PostgresOptions) -> Result<Self, Fault> {
+    pub(crate) fn new(url: &str, options: &PostgresOptions, has_direct: bool) -> Result<Self, Fault> {
         const PLACE: &str = "the address of the PostgreSQL server";
         let wrong = |text: String| Fault::refusal(PLACE, text);
         let address = address::parse(url).map_err(|error| wrong(error.to_string()))?;
@@ -85,19 +91,31 @@ impl Server {
             open_timeout: address.connect_timeout.unwrap_or(OPEN_TIMEOUT),
             address: address.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
             last: AtomicUsize::new(0),
-            pooling: OnceLock::new(),
+            known: Known::default(),
             learning: Mutex::new(()),
+            has_direct,
         })
     }
 
     /// What is known about a pooler. Nothing before the first connection was opened.
     pub(crate) fn pooling(&self) -> Option<Pooling> {
-        self.pooling.get().copied()
+        self.known.pooling()
+    }
+
+    /// Connections of another era must not be used.
+    pub(crate) fn era(&self) -> Era {
+        self.known.era()
+    }
+
+    /// Call after a connection of this era has failed.
+    pub(crate) fn doubt_after(&self, era: Era) {
+        self.known.doubt_after(era);
     }
 
     /// The time limits of a unit of work, if its session does not have them: statements in front of those of the unit.
     pub(crate) fn limits_of_unit(&self) -> Option<String> {
-        (self.pooling() == Some(Pooling::Transactions)).then(|| self.limits.statements("SET LOCAL"))
+        let has_none = matches!(self.pooling(), Some(Pooling::Transactions | Pooling::PerhapsSessions));
+        has_none.then(|| self.limits.statements("SET LOCAL"))
     }
 
     /// How long a caller should be willing to wait for a connection: a server that sleeps takes its time.
@@ -112,72 +130,90 @@ impl Server {
     }
 
     /// Opens a connection for units of work and reads, with their time limits. The first one finds out whether there is
-    /// a pooler in between.
-    pub(crate) async fn open(&self, patience: Patience, deadline: Instant) -> Result<PgConnection, Fault> {
-        if let Some(pooling) = self.pooling() {
-            return self.open_behind(pooling, patience, deadline).await;
-        }
+    /// a pooler in between, and so does the next one after a doubt.
+    pub(crate) async fn open(&self, patience: Patience, deadline: Instant) -> Result<Opened, Fault> {
         let started = Instant::now();
-        let Ok(_learning) = timeout_at(deadline, self.learning.lock()).await else {
-            return Err(Fault::silence(self.place(), started.elapsed()));
-        };
-        if let Some(pooling) = self.pooling() {
-            return self.open_behind(pooling, patience, deadline).await;
+        loop {
+            if let Some((pooling, era)) = self.known.certain() {
+                match self.open_behind(pooling, patience, deadline).await? {
+                    Some(raw) => return Ok(Opened { raw, era }),
+                    None => self.known.doubt(),
+                }
+            }
+            let Ok(_learning) = timeout_at(deadline, self.learning.lock()).await else {
+                return Err(Fault::silence(self.place(), started.elapsed()));
+            };
+            if self.known.certain().is_none() {
+                let (pooling, raw) = self.learn(patience, deadline).await?;
+                if let Some(before) = self.pooling().filter(|before| *before != pooling) {
+                    tracing::warn!(?before, now = ?pooling, "the connection pooler in front of PostgreSQL has changed");
+                }
+                return Ok(Opened { raw, era: self.known.learned(pooling) });
+            }
         }
-        let (pooling, raw) = self.learn(patience, deadline).await?;
-        let _ = self.pooling.set(pooling);
-        Ok(raw)
     }
 
+    /// `None` if there is a pooler, and there was none.
     async fn open_behind(
         &self,
         pooling: Pooling,
         patience: Patience,
         deadline: Instant,
-    ) -> Result<PgConnection, Fault> {
+    ) -> Result<Option<PgConnection>, Fault> {
         match pooling {
-            Pooling::None => self.connect(true, patience, deadline).await,
-            Pooling::Transactions => self.connect(false, patience, deadline).await,
+            Pooling::None => self.open_session(patience, deadline).await,
+            Pooling::Transactions | Pooling::PerhapsSessions => self.connect(false, patience, deadline).await.map(Some),
             Pooling::Sessions => {
                 let mut raw = self.connect(false, patience, deadline).await?;
                 self.set_limits(&mut raw, self.limits, deadline).await?;
-                Ok(raw)
+                Ok(Some(raw))
             }
         }
     }
 
-    async fn learn(&self, patience: Patience, deadline: Instant) -> Result<(Pooling, PgConnection), Fault> {
-        match self.connect(true, patience, deadline).await {
-            // A pooler may accept options and ignore them.
-            Ok(mut raw) => {
-                let mark = one_row(&mut raw, format!("SELECT current_setting('{MARK}', true)"));
-                let mark = self.within(deadline, mark).await?;
-                if mark.first().is_some_and(|mark| mark.as_deref() == Some("on")) {
-                    return Ok((Pooling::None, raw));
-                }
-            }
-            Err(fault) if fault.refuses_options => {}
+    /// Opens a session of the server with our options. `None` if there is a pooler, which refuses or ignores them.
+    async fn open_session(&self, patience: Patience, deadline: Instant) -> Result<Option<PgConnection>, Fault> {
+        let mut raw = match self.connect(true, patience, deadline).await {
+            Ok(raw) => raw,
+            Err(fault) if fault.refuses_options => return Ok(None),
             Err(fault) => return Err(fault),
+        };
+        let mark = one_row(&mut raw, format!("SELECT current_setting('{MARK}', true)"));
+        let mark = self.within(deadline, mark).await?;
+        Ok(mark.first().is_some_and(|mark| mark.as_deref() == Some("on")).then_some(raw))
+    }
+
+    async fn learn(&self, patience: Patience, deadline: Instant) -> Result<(Pooling, PgConnection), Fault> {
+        if let Some(raw) = self.open_session(patience, deadline).await? {
+            return Ok((Pooling::None, raw));
         }
-        let mut first = self.connect(false, patience, deadline).await?;
-        let mut second = self.connect(false, patience, deadline).await?;
+        let mut trials = vec![];
+        for _ in 0..pooler::TRIALS {
+            trials.push(self.connect(false, patience, deadline).await?);
+        }
         let started = Instant::now();
-        let pooling = match timeout_at(deadline, pooler::learn(&mut first, &mut second)).await {
+        let found = match timeout_at(deadline, pooler::learn(&mut trials)).await {
             Ok(Ok(pooling)) => pooling,
             Ok(Err(Stop::Unfit(text))) => return Err(Fault::refusal(self.place(), text)),
             Ok(Err(Stop::Broken(error))) => return Err(Fault::of_connecting(&self.address, &error)),
             Err(_) => return Err(Fault::silence(self.place(), started.elapsed())),
         };
-        if pooling == Pooling::Sessions {
-            self.set_limits(&mut first, self.limits, deadline).await?;
+        let mut raw = trials.swap_remove(0);
+        let pooling = match found {
+            Pooling::Sessions if self.has_direct => Pooling::PerhapsSessions,
+            found => found,
+        };
+        match pooling {
+            Pooling::Sessions => self.set_limits(&mut raw, self.limits, deadline).await?,
+            _ => self.within(deadline, pooler::warn_without_limit(&mut raw)).await?,
         }
         tracing::debug!(?pooling, "PostgreSQL is behind a connection pooler");
-        Ok((pooling, first))
+        Ok((pooling, raw))
     }
 
     /// Opens a connection for a migration.
     pub(crate) async fn open_for_schema(&self, limits: Limits, deadline: Instant) -> Result<PgConnection, Fault> {
-        let mut raw = self.open(Patience::Again, deadline).await?;
+        let mut raw = self.open(Patience::Again, deadline).await?.raw;
         if self.pooling() == Some(Pooling::Transactions) {
             return Err(self.needs_direct_address());
         }

@@ -1,5 +1,6 @@
 //! The use cases, queries and ports of identity.
 
+mod add_email_keys;
 mod authenticate;
 pub mod constraints;
 mod create_user;
@@ -15,6 +16,7 @@ mod set_up;
 mod sweep_known_networks;
 mod sweep_sessions;
 
+pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
 pub use get_profile::GetProfile;

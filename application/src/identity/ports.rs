@@ -162,7 +162,8 @@ impl std::fmt::Debug for Credentials {
 /// Reads accounts.
 ///
 /// 1. `find_credentials` finds the account that `EmailLookup::choose` chooses among all accounts.
-/// 2. `list_without_key` returns only accounts without a key, the smallest id first, and never more than its limit.
+/// 2. `list_without_key` returns only accounts without a key that follow `after`, the smallest id first, and never more
+///    than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {
@@ -170,9 +171,9 @@ pub trait UserQueries: Send + Sync {
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError>;
     /// Finds the credentials of the account with this address, with as many reads as for an address without an account.
     async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError>;
-    /// At most `limit` accounts whose address has no key, because another account has it or because it is not valid
-    /// today. May read every account.
-    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
+    /// At most `limit` accounts whose address has no key: another account has it, the address is not valid today, or an
+    /// instance of the first versions has stored the account. May read every account.
+    async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
 }
 
 /// A session and the roles of its user, which each request reads together.

@@ -19,7 +19,8 @@ pub trait Sweep: Send + Sync {
     async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
-/// Ends or deletes all expired rows of one kind. Each context has one for every kind of row that expires.
+/// Ends or deletes all expired rows of one kind, or completes those that an earlier version has stored. Each context has
+/// one for every kind of row that expires.
 ///
 /// If rows are only deleted, implement [`Sweep`] instead. If other units want the rows too, or if events report their
 /// end, run a command for each row, which makes its own attempts. A row that cannot be ended must then not keep the

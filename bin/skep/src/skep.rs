@@ -160,7 +160,10 @@ impl Builder {
         // Before the schema is changed, so that a secret that cannot be used changes nothing.
         let secrets = data.secrets(named, &*runtime.random)?;
         refuse_defects(&store).await?;
-        store.store.up().await?;
+        if !store.store.up().await?.is_empty() {
+            // On PostgreSQL, another role than the one that works may own what the migration has made.
+            refuse_defects(&store).await?;
+        }
         let ring = KeyRing::load_or_create(&*store.store, &secrets, &runtime).await?;
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());

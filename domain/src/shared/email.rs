@@ -71,11 +71,17 @@ impl Email {
         Self { address, key, typed }
     }
 
-    /// The key of a row of the first versions, for the migration that adds it. `None` if the stored address is not one
-    /// that an account may have today.
+    /// The key of a row of the first versions, which may be added to it. `None` if the stored address is not one that an
+    /// account may have today.
     #[must_use]
     pub fn key_of(address: &str) -> Option<String> {
         key(address)
+    }
+
+    /// The same address with this key.
+    #[must_use]
+    pub fn with_key(self, key: String) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// What every store has kept from the first version on: the old key of an account of the first versions, and the key

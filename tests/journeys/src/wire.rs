@@ -20,7 +20,7 @@ pub struct Wire {
 
 #[derive(Debug)]
 struct Inner {
-    server: String,
+    server: Mutex<String>,
     is_cut: AtomicBool,
     is_frozen: Mutex<bool>,
     thawed: Condvar,
@@ -39,7 +39,7 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inner = Arc::new(Inner {
-            server: server.to_owned(),
+            server: Mutex::new(server.to_owned()),
             is_cut: AtomicBool::new(false),
             is_frozen: Mutex::default(),
             thawed: Condvar::new(),
@@ -96,6 +96,16 @@ impl Wire {
         self.inner.cut();
     }
 
+    /// Ends every connection, and leads new ones to another host and port.
+    ///
+    /// # Panics
+    /// If another thread has panicked here.
+    pub fn turn_to(&self, server: &str) {
+        self.cut();
+        server.clone_into(&mut self.inner.server.lock().expect("not poisoned"));
+        self.mend();
+    }
+
     /// Cuts the wire when a client sends this text, which does not arrive. It must come in one piece.
     ///
     /// # Panics
@@ -147,7 +157,8 @@ impl Inner {
 
     fn forward(self: &Arc<Self>, client: &TcpStream) {
         let joined = || -> io::Result<()> {
-            let server = TcpStream::connect(&self.server)?;
+            let address = self.server.lock().expect("not poisoned").clone();
+            let server = TcpStream::connect(address)?;
             let mut open = self.open.lock().expect("not poisoned");
             if self.is_cut.load(Ordering::SeqCst) {
                 return Err(io::ErrorKind::ConnectionAborted.into());

@@ -4,6 +4,8 @@
 //! If the address of a store's server is not set, the store is ignored, with the reason. If `SKEP_REQUIRE_STORES` has
 //! its name, it fails.
 
+mod beside;
+
 use bson::{Document, doc};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
@@ -42,6 +44,7 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("code_that_fails_can_be_repeated", |database| Box::pin(code_that_fails_can_be_repeated(database))),
     ("all_steps_reverted_leave_nothing", |database| Box::pin(all_steps_reverted_leave_nothing(database))),
     ("old_addresses_get_their_keys", |database| Box::pin(old_addresses_get_their_keys(database))),
+    ("an_older_instance_shadows_no_owner", |database| Box::pin(beside::an_older_instance_shadows_no_owner(database))),
     ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[
@@ -303,7 +306,7 @@ async fn old_addresses_get_their_keys(database: &Database) -> Result<(), Failure
     for steps in [2, 1] {
         store.down(&Down::of("identity", steps)).await?;
         store.up().await?;
-        let without = store.list_without_key(10).await?.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let without = store.list_without_key(None, 10).await?.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         same(&without, &[1_202, 1_204, 1_206].map(id).to_vec(), "accounts without a key")?;
         for (number, address) in addresses.iter().enumerate().skip(1_150) {
             let found = store.find_credentials(&EmailLookup::parse(address)?).await?;
@@ -313,7 +316,7 @@ async fn old_addresses_get_their_keys(database: &Database) -> Result<(), Failure
         }
         for (number, (_, key)) in (1_200..).zip(special) {
             if let Some(key) = key {
-                let found = store.find_credentials(&EmailLookup::of(key.to_owned(), String::new())).await?;
+                let found = store.find_credentials(&EmailLookup::of_key(key)).await?;
                 same(&found.map(|found| found.user_id), &Some(id(number)), "the account with the key")?;
             }
         }

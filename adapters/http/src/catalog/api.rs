@@ -7,8 +7,8 @@ use super::dto::{
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey, partial_etag,
-        path_of,
+        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, SortKey, changing_etag,
+        partial_etag, path_of,
     },
     problem::Problem,
 };
@@ -42,8 +42,8 @@ fn shown(product: Product) -> Shown<ProductBody> {
 
 fn stock(detail: StockDetail) -> Shown<StockBody> {
     match &detail {
-        StockDetail::Full(view) => Shown::of(view.version, detail),
         // The available pieces also change when the time of reservations is over, which changes no version.
+        StockDetail::Full(view) => Shown::tagged(changing_etag(view.version, view.available), detail),
         StockDetail::Availability(view) => Shown::tagged(partial_etag(view.version, view.available), detail),
     }
 }
@@ -176,5 +176,32 @@ impl CatalogApi {
         let command = SetStockCommand { product_id: id.0, precondition, on_hand: body.0.on_hand };
         let view = caller.app().catalog.set_stock.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(stock(StockDetail::Full(view)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skep_application::catalog::StockView;
+    use skep_domain::{catalog::StockLevel, shared::Timestamp};
+    use uuid::Uuid;
+
+    fn tag(detail: StockDetail) -> String {
+        match stock(detail) {
+            Shown::Ok(_, etag) => etag,
+        }
+    }
+
+    /// The reservations of two pieces have expired, and no sweep has ended them yet.
+    #[test]
+    fn the_tag_of_stock_changes_when_reservations_expire() {
+        let empty = StockLevel::empty(ProductId::new(Uuid::nil()), Timestamp::MIN);
+        let level = StockLevel { on_hand: 10, reserved: 3, ..empty };
+        let [before, after] = [0, 2].map(|expired| StockView::of(&level, expired, true));
+        assert_eq!(before.version, after.version);
+        for show in [StockDetail::Full, StockDetail::Availability] {
+            assert_ne!(tag(show(before)), tag(show(after)));
+        }
+        assert_eq!(tag(StockDetail::Full(before)), "\"1-7\"");
     }
 }

@@ -135,6 +135,11 @@ impl Admission {
         self.held().has_entered
     }
 
+    /// Whether the request has its place among those that are worked on.
+    pub(super) fn has_place(&self) -> bool {
+        self.held().place.is_some()
+    }
+
     /// Gives the place back, because the work is done.
     pub(crate) fn finish(&self) {
         // Not dropped under the lock, because others may get the place.

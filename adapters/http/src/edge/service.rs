@@ -4,6 +4,7 @@ use super::{
     access_log::{Exchange, ResponseBody, Subject},
     access_sample::{Free, Sample},
     admission::{Admission, Crowded, NeededPlace, NeededRoom},
+    application::Application,
     body_budget::{BodyBudget, HeldBody},
     body_guard::{BodyRules, GuardedBody},
     body_limits::BodyLimit,
@@ -15,6 +16,7 @@ use super::{
     head_scanner::HeadFaults,
     headers,
     intake::Intake,
+    kept_work::KeptWork,
     library_errors::LibraryErrors,
     metrics::EdgeMetrics,
     paths,
@@ -25,9 +27,8 @@ use super::{
     trace::{self, RequestTrace},
     work::{Kind, Work},
 };
-use crate::problem::{self, Problem, code};
+use crate::problem::{Problem, code};
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Version,
     header::{
@@ -40,20 +41,17 @@ use http_body_util::combinators::BoxBody;
 use hyper::body::Body as HttpBody;
 use poem::{
     Addr, Body, Request, RequestParts, Response,
-    endpoint::{BoxEndpoint, DynEndpoint},
+    endpoint::BoxEndpoint,
     web::{LocalAddr, RemoteAddr},
 };
 use skep_domain::shared::Network;
 use std::{
-    any::Any,
     error::Error as StdError,
     io,
     net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
     sync::Arc,
     time::Instant,
 };
-use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 /// The facts about a request that the edge knows. The application gets them as [`poem::web::Data`].
@@ -81,7 +79,7 @@ pub struct RequestContext {
 
 /// The edge around an application.
 pub struct Edge {
-    app: Arc<dyn DynEndpoint<Output = Response>>,
+    app: Arc<Application>,
     pub(super) config: EdgeConfig,
     hsts: Option<HeaderValue>,
     pub(super) metrics: EdgeMetrics,
@@ -98,7 +96,9 @@ impl Edge {
         let sample = Arc::new(Sample::new(config.clients.access_lines));
         let bodies = Arc::new(BodyBudget::new(config.bodies.memory_bytes, config.limits.max_body_bytes));
         let work = Arc::new(Work::new(config.clients.work));
-        Self { app: Arc::from(app), config, hsts, metrics: EdgeMetrics::new(), sample, bodies, work }
+        let metrics = EdgeMetrics::new();
+        let app = Application { endpoint: app, panics: metrics.panics.clone(), sample: Arc::clone(&sample) };
+        Self { app: Arc::new(app), config, hsts, metrics, sample, bodies, work }
     }
 
     /// The settings that the edge was made with.
@@ -213,8 +213,12 @@ impl Edge {
                     Ok(()) => {
                         let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
                         let body = intake.clone().map(|intake| (intake, limit));
-                        let call = self.call(self.request(parts, body, route, context, connection));
-                        let response = trace::within(trace.context, call.instrument(use_case)).await;
+                        let call = Arc::clone(&self.app).call(self.request(parts, body, route, context, connection));
+                        let work = trace::within(trace.context, call.instrument(use_case));
+                        let response = match method.is_safe() {
+                            true => work.await,
+                            false => KeptWork::new(work, Arc::clone(&admission)).await,
+                        };
                         admission.finish();
                         response
                     }
@@ -409,53 +413,6 @@ impl Edge {
             RequestParts::from((parts, LocalAddr(local), RemoteAddr(Addr::from(connection.peer)), Scheme::HTTP));
         Request::from_parts(parts, body)
     }
-
-    /// Calls the application. Its errors and panics become problems.
-    async fn call(&self, request: Request) -> Response {
-        let request_id = request.extensions().get::<RequestContext>().map(|context| context.request_id.clone());
-        let request_id = request_id.as_ref().map(RequestId::as_str);
-        let deadline = request.extensions().get::<RequestContext>().map(|context| context.deadline);
-        let deadline = deadline.filter(|_| request.method().is_safe());
-        let call = AssertUnwindSafe(self.app.call(request)).catch_unwind();
-        let answered = match deadline {
-            Some(deadline) => timeout_at(deadline.into(), call).await,
-            None => Ok(call.await),
-        };
-        let Ok(answered) = answered else {
-            let late = Problem::of(code::UNAVAILABLE).with_detail("the request could not be answered in time");
-            return late.with_retry_after(1).render(request_id);
-        };
-        let mut response = match answered {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => problem::respond(error, request_id),
-            Err(panic) => {
-                self.metrics.panics.increment(1);
-                let cause = panic_text(panic.as_ref()).to_owned();
-                problem::respond(Problem::internal(format!("handler panicked: {cause}")).into(), request_id)
-            }
-        };
-        self.log_failure(&mut response, request_id);
-        response
-    }
-
-    /// Logs the failure behind this answer. Of failures that are not a defect, a sample is logged,
-    /// because every request of a client may cause one while the server is busy.
-    fn log_failure(&self, response: &mut Response, request_id: Option<&str>) {
-        let Some(problem) = problem::take_failure(response) else { return };
-        let is_defect = problem.status() == StatusCode::INTERNAL_SERVER_ERROR;
-        let left_out = if is_defect { Some(0) } else { self.sample.admit(Free::Failure) };
-        if let Some(left_out) = left_out {
-            problem::log_failure(&problem, request_id, left_out);
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
 }
 
 /// Removes the body of an answer to HEAD and keeps its length in the header.

@@ -1,4 +1,4 @@
-//! Entity tags. A tag is the version of a resource in quotes.
+//! Entity tags. A tag is the version of a resource in quotes. What may change while the version stays follows it.
 
 use super::parameter::{Parameter, Sent};
 use crate::{
@@ -63,8 +63,15 @@ pub(crate) fn etag(version: Version) -> String {
     format!("\"{version}\"")
 }
 
+/// The entity tag of a version and of what may change while the version stays. In the conditions of a change it stands
+/// for the version, whatever `shown` is now.
+pub(crate) fn changing_etag(version: Version, shown: u32) -> String {
+    format!("\"{version}-{shown}\"")
+}
+
 /// The entity tag of a version of which only a part is shown. Two different representations need two tags (RFC 9110,
-/// 8.8.3). `shown` is what may change while the version stays. This tag never matches in `If-Match`, because its reader has not seen the whole resource.
+/// 8.8.3). `shown` is what may change while the version stays. This tag never matches in `If-Match`, because its reader
+/// has not seen the whole resource.
 pub(crate) fn partial_etag(version: Version, shown: u32) -> String {
     format!("\"{version}-{shown}-partial\"")
 }
@@ -91,11 +98,13 @@ fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
     Ok(Precondition::Except { accepted: Box::new(accepted), refused })
 }
 
-/// The version that a tag stands for. Only the form that [`etag`] writes is a version.
+/// The version that a tag stands for. Only the forms that [`etag`] and [`changing_etag`] write are versions.
 fn version(tag: &Tag) -> Option<Version> {
     let text = str::from_utf8(&tag.text).ok()?;
-    let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| plain).and_then(Version::new)
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    let (version, shown) = text.split_once('-').map_or((text, None), |(version, shown)| (version, Some(shown)));
+    let is_whole = shown.is_none_or(|shown| is_number(shown) && shown.parse::<u32>().is_ok());
+    version.parse().ok().filter(|_| is_number(version) && is_whole).and_then(Version::new)
 }
 
 #[cfg(test)]
@@ -118,15 +127,33 @@ mod tests {
         assert_eq!(etag(Version::FIRST), "\"1\"");
         assert_eq!(read(Some("\"1\"")), one_of(&[1]));
         assert_eq!(read(Some("\"1\", \"12\"")), one_of(&[1, 12]));
+        for shown in [0, 7, u32::MAX] {
+            assert_eq!(read(Some(&changing_etag(Version::FIRST, shown))), one_of(&[1]), "{shown}");
+        }
         assert_ne!(partial_etag(Version::FIRST, 1), etag(Version::FIRST));
         assert_eq!(read(Some(&partial_etag(Version::FIRST, 1))), one_of(&[]));
     }
 
     #[test]
     fn a_tag_that_is_not_a_version_matches_nothing() {
-        for header in
-            ["", "1", "W/\"1\"", "\"01\"", "\"-1\"", "\"0\"", "\"+1\"", "\"99999999999999999999\"", "\"x\"", "\"1,2\""]
-        {
+        for header in [
+            "",
+            "1",
+            "\"1-\"",
+            "\"1-01\"",
+            "\"1-x\"",
+            "\"1-1-1\"",
+            "\"1--1\"",
+            "\"1-4294967296\"",
+            "W/\"1\"",
+            "\"01\"",
+            "\"-1\"",
+            "\"0\"",
+            "\"+1\"",
+            "\"99999999999999999999\"",
+            "\"x\"",
+            "\"1,2\"",
+        ] {
             assert_eq!(read(Some(header)), one_of(&[]), "{header}");
         }
         assert_eq!(read(None), Precondition::Missing);

@@ -24,7 +24,7 @@ pub(crate) use caller::{Anyone, SignedIn, Visitor, bearer, turn_after_body};
 pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};
 pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL};
-pub(crate) use etag::{IfMatch, etag, if_none_match, partial_etag};
+pub(crate) use etag::{IfMatch, changing_etag, etag, if_none_match, partial_etag};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};
 pub use limits::RequestLimits;

@@ -1,6 +1,9 @@
 //! HTTP/2 through a real client.
 
-use crate::support::{BOUND, SHORT, TestServer, config, config_with};
+use crate::{
+    places::connect_from,
+    support::{BOUND, SHORT, TestServer, config, config_with, status},
+};
 use bytes::Bytes;
 use futures_util::stream;
 use http::{Method, Request, StatusCode};
@@ -10,6 +13,7 @@ use hyper::{
     client::conn::http2::{SendRequest, handshake},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use skep_http::edge::WorkLimits;
 use std::{
     convert::Infallible,
     sync::{
@@ -132,6 +136,35 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
     tokio::time::timeout(BOUND, ended).await.unwrap().unwrap();
     let report = tokio::time::timeout(BOUND, server.running).await.unwrap();
     assert_eq!(report.unwrap().requests_cut, 0);
+}
+
+#[tokio::test]
+async fn a_change_whose_stream_is_reset_keeps_its_place_until_it_has_ended() {
+    let mut config = config();
+    config.clients.work = WorkLimits { per_network: 1, reads: 9, lists: 9, changes: 9 };
+    config.timeouts.request = BOUND * 3;
+    let server = TestServer::start(config).await;
+    let (sender, _connection) = connect(&server).await;
+    let change = || {
+        let mut sender = sender.clone();
+        tokio::spawn(async move { send(&mut sender, request(Method::POST, "/change", "")).await.0 })
+    };
+    let reset = change();
+    server.wait_at_gate(1).await;
+    reset.abort();
+    assert!(reset.await.unwrap_err().is_cancelled());
+    // The server has read the reset before it answers this request, which needs no place.
+    send(&mut sender.clone(), request(Method::GET, "/health", "")).await;
+    let second = change();
+    let mut neighbor = connect_from(&server, "127.0.0.2").await;
+    neighbor.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(status(&neighbor.read_until("hello").await), 200);
+    assert_eq!(server.gate.waiting.load(Ordering::SeqCst), 1, "the second one has no place yet");
+    server.gate.open.add_permits(1);
+    server.wait_at_gate(2).await;
+    server.gate.open.add_permits(1);
+    assert_eq!(second.await.unwrap(), StatusCode::OK);
+    assert_eq!(server.gate.open.available_permits(), 0, "the first one has ended, too");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{DateTime, doc};
+use bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     identity::{Credentials, UserQueries, UserRepository, UserView},
@@ -140,8 +140,12 @@ impl UserQueries for MongoStore {
             Credentials { user_id, password_hash, password_form, known_networks }
         }))
     }
-    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
-        let query = Query::of(doc! { "email_key": { "$exists": false } }).by(doc! { "_id": 1 }).at_most(limit);
+
+    async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
+        let after = after.map_or(Bson::MinKey, |id| record::id(id.uuid()).into());
+        let query = Query::of(doc! { "_id": { "$gt": after }, "email_key": { "$exists": false } })
+            .by(doc! { "_id": 1 })
+            .at_most(limit);
         let found = self.read().await?.find::<UserDoc>(query).await?;
         Ok(found.into_iter().map(|user| (user.id, user.email)).collect())
     }

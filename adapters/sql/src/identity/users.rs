@@ -179,8 +179,10 @@ impl UserQueries for SqlStore {
         let found = self.rows(&FIND_CREDENTIALS, keys_of(email), read_credentials).await?;
         Ok(email.choose(found, |(email, _)| email).map(|(_, credentials)| credentials))
     }
-    async fn list_without_key(&self, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
+
+    async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError> {
         let read = |row: &mut Row| Ok((UserId::new(row.uuid()?), Email::stored(row.text()?, None, None)));
-        self.rows(&LIST_WITHOUT, args![Uuid::nil(), limit], read).await
+        let after = after.map_or_else(Uuid::nil, |id| id.uuid());
+        self.rows(&LIST_WITHOUT, args![after, limit], read).await
     }
 }

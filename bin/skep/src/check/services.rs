@@ -80,6 +80,9 @@ fn pooler(store: &OpenStore) -> &'static str {
     match database.pooling() {
         None | Some(Pooling::None) => "",
         Some(Pooling::Sessions) => " through a connection pooler in session mode",
+        Some(Pooling::PerhapsSessions) => {
+            " through a connection pooler that seems to be in session mode; the server does not rely on it"
+        }
         Some(Pooling::Transactions) => {
             " through a connection pooler in transaction mode, which keeps prepared statements"
         }

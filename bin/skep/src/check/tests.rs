@@ -47,13 +47,17 @@ async fn accounts_of_one_address_are_reported_and_do_not_stop_a_start() {
     let id = |number| UserId::new(Uuid::from_u128(number));
     let key = "x@xn--bcher-kva.example";
     let mut unit = Begin::<dyn IdentityTx>::begin(&*skep.app.ports.store, TxMode::Write, &[]).await.unwrap();
+    let shadowed = Email::stored("z@b\u{fc}cher.example".to_owned(), None, None);
+    let mut accounts = vec![(5, Email::parse("z@B\u{fc}cher.example").unwrap()), (6, shadowed)];
     for (number, address, key) in [
         (1, "x@b\u{fc}cher.example", Some(key)),
         (2, key, None),
         (3, "x@127.0.0.1", None),
         (4, "y@b\u{fc}cher.example", None),
     ] {
-        let email = Email::stored(address.to_owned(), key.map(str::to_owned), None);
+        accounts.push((number, Email::stored(address.to_owned(), key.map(str::to_owned), None)));
+    }
+    for (number, email) in accounts {
         let name = Text::line("Bea", 9).unwrap();
         let user = User::register(id(number), email, name, &[], "hash".to_owned(), Timestamp::MIN);
         unit.users().insert(&user).await.unwrap();
@@ -64,11 +68,16 @@ async fn accounts_of_one_address_are_reported_and_do_not_stop_a_start() {
     let findings = everything(Ok(config)).await;
     assert_eq!(worst(&findings), Vec::<&str>::new(), "{findings:?}");
     let found: Vec<_> = findings.iter().filter(|finding| finding.name == "accounts").collect();
-    assert_eq!(found.len(), 3, "{findings:?}");
+    assert_eq!(found.len(), 4, "{findings:?}");
     for (finding, text) in found.iter().zip([
         format!("accounts {} and {} have one e-mail address in two spellings", id(1), id(2)),
         format!("account {} has an e-mail address that no new account may have", id(3)),
         format!("account {} was stored by an older version beside this one", id(4)),
+        format!(
+            "account {} was stored by an older version beside this one, with the e-mail address of account {}",
+            id(6),
+            id(5)
+        ),
     ]) {
         assert_eq!((finding.level, &finding.text), (Level::Note, &text));
     }

@@ -33,6 +33,13 @@ impl EmailLookup {
         Self { account: key.clone(), key, legacy }
     }
 
+    /// A lookup of the account that has this key, whatever its spelling is.
+    #[must_use]
+    pub fn of_key(key: &str) -> Self {
+        // No account has an empty address.
+        Self::of(key.to_owned(), String::new())
+    }
+
     /// The key by which an account is found.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -52,11 +59,11 @@ impl EmailLookup {
         &self.account
     }
 
-    /// The lookup of the same address in letters, if it may find another old account than this one: A-labels stand for
-    /// letters that the first versions have folded, such as `ß`.
+    /// The lookup of the same address in letters, if it may find another old account than this one. An old account has
+    /// its domain as its owner typed it, and A-labels may stand for letters that the first versions have folded.
     #[must_use]
     pub fn in_letters(&self) -> Option<Self> {
-        let legacy = legacy::key(&in_letters(&self.key)).filter(|legacy| key(legacy).as_ref() != Some(&self.key))?;
+        let legacy = legacy::key(&in_letters(&self.key))?;
         (legacy != self.legacy).then(|| Self { legacy, ..self.clone() })
     }
 
@@ -72,10 +79,20 @@ impl EmailLookup {
 
     /// Chooses among at most two stored accounts. The one with the old key is chosen first: its owner has always typed
     /// this spelling, and the other one is also found by its key.
+    ///
+    /// The exception is an account that has the key and was registered with this spelling. No account was found by the
+    /// spelling at that time, so an instance of the first versions has stored the other one later.
     #[must_use]
     pub fn choose<T>(&self, accounts: impl IntoIterator<Item = T>, email: impl Fn(&T) -> &Email) -> Option<T> {
         let found = accounts.into_iter().filter(|account| self.finds(email(account)));
-        found.max_by_key(|account| self.finds_by_legacy(email(account)))
+        found.max_by_key(|account| (self.is_spelling_of(email(account)), self.finds_by_legacy(email(account))))
+    }
+
+    /// Whether the owner of the account has registered it with this spelling, as far as the old key tells spellings
+    /// apart.
+    fn is_spelling_of(&self, email: &Email) -> bool {
+        let spelling = email.typed().and_then(|typed| Self::parse(typed).ok());
+        spelling.is_some_and(|spelling| spelling.legacy == self.legacy)
     }
 }
 

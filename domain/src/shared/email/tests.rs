@@ -147,12 +147,29 @@ fn of_two_old_accounts_with_one_key_each_is_found_by_its_spelling() {
 }
 
 #[test]
+fn an_account_that_an_older_instance_stores_later_does_not_shadow_the_owner_of_the_spelling() {
+    for (typed, address) in [("x@Müller.example", "x@müller.example"), ("x@straße.example", "x@strasse.example")] {
+        let owner = Email::parse(typed).unwrap();
+        let later = Email::stored(address.into(), None, None);
+        let lookup = EmailLookup::parse(typed).unwrap();
+        assert!(lookup.finds(&owner) && lookup.finds(&later));
+        assert_eq!(lookup.choose([&later, &owner], |email| *email), Some(&owner), "{typed}");
+        assert_eq!(lookup.choose([&owner, &later], |email| *email), Some(&owner), "{typed}");
+    }
+}
+
+#[test]
 fn a_spelling_in_a_labels_does_not_pass_by_an_old_account() {
     let street = old("x@straße.example");
     let typed = EmailLookup::parse("x@xn--strae-oqa.example").unwrap();
     assert!(!typed.finds(&street));
     assert!(typed.in_letters().unwrap().finds(&street));
-    for plain in ["x@example.com", "x@straße.example", "x@müller.example", "x@xn--mller-kva.example"] {
+    // An older instance beside this one stores letters without a key.
+    let hive = Email::stored("x@müller.example".into(), None, None);
+    let typed = EmailLookup::parse("x@xn--mller-kva.example").unwrap();
+    assert!(!typed.finds(&hive));
+    assert!(typed.in_letters().unwrap().finds(&hive));
+    for plain in ["x@example.com", "x@straße.example", "x@müller.example"] {
         assert_eq!(EmailLookup::parse(plain).unwrap().in_letters(), None, "{plain}");
     }
 }

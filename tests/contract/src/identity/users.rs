@@ -32,6 +32,7 @@ clauses! { clauses of "users" on dyn Users, with [
     addresses_are_compared_byte_by_byte,
     each_key_finds_its_accounts_and_no_others ["UserRepository 1", "UserQueries 1"],
     of_two_accounts_the_one_with_the_old_key_is_found ["UserRepository 1", "UserQueries 1"],
+    an_account_without_a_key_does_not_shadow_the_owner_of_the_spelling ["UserRepository 1", "UserQueries 1"],
     any_number_of_accounts_may_be_without_a_key,
     accounts_without_a_key_are_listed ["UserQueries 2"],
     roles_can_be_looked_for,
@@ -230,6 +231,17 @@ async fn of_two_accounts_the_one_with_the_old_key_is_found(given: &Given) -> Che
     Ok(())
 }
 
+/// An instance of an earlier version, beside this one, stores an account whose address this version has stored before.
+async fn an_account_without_a_key_does_not_shadow_the_owner_of_the_spelling(given: &Given) -> Checked {
+    for (typed, address) in [("x@Müller.example", "x@müller.example"), ("x@straße.example", "x@strasse.example")] {
+        let owner = User { email: Email::parse(typed)?, ..sample::user()? };
+        let later = User { email: old(address, None), ..sample::user()? };
+        put(&*given.store, &[later, owner.clone()]).await?;
+        equal(found(given, &EmailLookup::parse(typed)?).await?, [Some(owner.id); 2])?;
+    }
+    Ok(())
+}
+
 async fn any_number_of_accounts_may_be_without_a_key(given: &Given) -> Checked {
     for number in 0..3 {
         let user = User { email: old(&format!("{number}@example.com"), None), ..sample::user()? };
@@ -249,9 +261,11 @@ async fn accounts_without_a_key_are_listed(given: &Given) -> Checked {
     without.sort_by_key(|(id, _)| *id);
     for limit in [0, 1, 4, 5, 9] {
         let expected: Vec<_> = without.iter().take(limit as usize).cloned().collect();
-        equal(given.store.queries().list_without_key(limit).await?, expected)?;
+        equal(given.store.queries().list_without_key(None, limit).await?, expected)?;
     }
-    Ok(())
+    let after = Some(without[1].0);
+    equal(given.store.queries().list_without_key(after, 2).await?, without[2..4].to_vec())?;
+    equal(given.store.queries().list_without_key(Some(without[4].0), 2).await?, vec![])
 }
 
 async fn roles_can_be_looked_for(given: &Given) -> Checked {

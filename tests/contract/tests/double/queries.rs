@@ -92,8 +92,8 @@ impl UserQueries for Flawed {
     async fn find_credentials(&self, email: &EmailLookup) -> Done<Option<Credentials>> {
         self.seen.find_credentials(email).await
     }
-    async fn list_without_key(&self, limit: u32) -> Done<Vec<(UserId, Email)>> {
-        self.seen.list_without_key(limit).await
+    async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Done<Vec<(UserId, Email)>> {
+        self.seen.list_without_key(after, limit).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{Journey, Needs};
 use mongodb::bson::doc;
-use skep_journeys::{Deployment, Output, OwnMongod, OwnRedis, Store, wait_for};
+use skep_journeys::{Deployment, Output, OwnMongod, OwnPostgres, OwnRedis, Store, wait_for};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 pub(crate) const JOURNEYS: &[Journey] = &[
@@ -10,6 +10,8 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("check::postgres_read_only", sessions_that_only_read).needing(Needs::Postgres),
     Journey::new("check::postgres_owner", a_role_that_does_not_own_the_tables).needing(Needs::Postgres),
     Journey::new("check::postgres_tables", a_role_that_may_not_write).needing(Needs::Postgres),
+    Journey::new("check::postgres_two_roles", a_role_that_works_and_a_role_that_migrates).needing(Needs::Postgres),
+    Journey::new("check::postgres_standby", a_standby_is_refused_until_it_is_promoted).needing(Needs::OwnPostgres),
     Journey::new("check::mongodb_roles", a_user_with_too_few_roles).needing(Needs::OwnMongod),
     Journey::new("check::mongodb_secondary", a_member_that_is_not_the_primary).needing(Needs::OwnMongod),
     Journey::new("check::redis_scripts", a_redis_that_runs_no_scripts).needing(Needs::OwnRedis),
@@ -97,6 +99,53 @@ fn a_role_that_may_not_write(store: &Store) {
     refused(&deployment, &["may not read and write", "more tables"]);
     deployment.sql(&remedy(&deployment));
     starts(&deployment);
+}
+
+fn a_role_that_works_and_a_role_that_migrates(store: &Store) {
+    const DIRECT: &str = "SKEP_DATABASE_DIRECT_URL";
+    const WORK: &str = "DATABASE_URL";
+    let address = |deployment: &Deployment| deployment.settings().find(|(name, _)| name == WORK).expect("an address").1;
+    let mut deployment = Deployment::new(store);
+    let owner = address(&deployment);
+    deployment.connect_as_guest();
+    let guest = address(&deployment);
+    let role = guest.split(['/', ':']).nth(3).expect("a user").to_owned();
+    // The guest migrates, and may not.
+    deployment.set(DIRECT, &guest);
+    deployment.set(WORK, &owner);
+    refused(&deployment, &[&format!("the role {role} may not create tables")]);
+    // The guest works, and the owner migrates. What the guest may not do is known when there are tables.
+    deployment.set(DIRECT, &owner);
+    deployment.set(WORK, &guest);
+    assert_eq!(wrong(&deployment), Vec::<String>::new());
+    let closed = format!("the role {role} may not read and write");
+    deployment.run(&["serve"], "", &[]).refused(&[&closed]);
+    deployment.run(&["migrate", "down", "--yes"], "", &[]).ok();
+    refused(&deployment, &[&closed]);
+    deployment.sql(&remedy(&deployment));
+    starts(&deployment);
+}
+
+fn a_standby_is_refused_until_it_is_promoted(store: &Store) {
+    let primary = OwnPostgres::start();
+    let mut deployment = Deployment::new(store);
+    deployment.set("DATABASE_URL", primary.address());
+    starts(&deployment);
+    for reverted in [false, true] {
+        if reverted {
+            deployment.run(&["migrate", "down", "--yes"], "", &[]).ok();
+        }
+        let standby = primary.standby();
+        let replica = "the server is a replica, which takes no writes";
+        let asked = |command: &[&str]| deployment.run(command, "", &[("DATABASE_URL", &standby.address())]);
+        asked(&["serve"]).refused(&[replica, "name the primary in the address"]);
+        asked(&["migrate", "up"]).refused(&[replica]);
+        let found = asked(&["check"]);
+        assert!(found.code == Some(1) && found.out.contains(replica), "{found:?}");
+        standby.promote();
+        asked(&["check"]).ok();
+        asked(&["migrate", "up"]).ok();
+    }
 }
 
 fn a_user_with_too_few_roles(store: &Store) {

@@ -3,6 +3,7 @@
 mod bodies;
 mod heads;
 mod http2;
+mod leaving;
 mod many;
 mod slow;
 mod smuggling;
@@ -27,6 +28,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     edge("edge::idle", many::requests_go_on_beside_idle_connections),
     edge("edge::http2", http2::an_order_is_placed_with_prior_knowledge),
     edge("edge::http2_floods", http2::floods_are_cut_and_others_are_served),
+    Journey::new("edge::leaving", leaving::clients_that_leave_take_no_connections_from_others).needing(Needs::Postgres),
 ];
 
 /// A deployment with short timeouts for clients. They are not shorter because our own clients may have to wait for a

@@ -1,7 +1,7 @@
 //! Journeys use the built binary over HTTP, as a process on each store: `cargo test -p skep-journeys`.
 //!
 //! If the address of a server is not set (`SKEP_TEST_POSTGRES_URL`, `SKEP_TEST_MONGODB_URL`, `SKEP_TEST_REDIS_URL`),
-//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis` they fail.
+//! its journeys are ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb,redis,pgbouncer` they fail.
 
 mod addresses;
 mod authorization;
@@ -30,7 +30,7 @@ mod store_away;
 mod tokens;
 
 use libtest_mimic::{Arguments, Trial};
-use skep_journeys::{OwnMongod, Pooler, Store};
+use skep_journeys::{OwnMongod, OwnPostgres, Pooler, Store};
 use std::{env, fs, os::unix::fs::MetadataExt as _, process::ExitCode};
 
 /// A test of the binary that runs on every store.
@@ -54,6 +54,8 @@ pub(crate) enum Needs {
     Postgres,
     /// PostgreSQL only, and PgBouncer.
     Pooler,
+    /// PostgreSQL only, and its programs on this machine.
+    OwnPostgres,
     /// MongoDB only.
     Mongodb,
     /// MongoDB only, and a MongoDB server of its own.
@@ -83,7 +85,7 @@ impl Journey {
         match self.needs {
             Needs::NoServer | Needs::FakeTime | Needs::OwnRedis | Needs::Root => store == "sqlite",
             Needs::Server | Needs::ServerAndRedis => store != "sqlite",
-            Needs::Postgres | Needs::Pooler => store == "postgres",
+            Needs::Postgres | Needs::Pooler | Needs::OwnPostgres => store == "postgres",
             Needs::Mongodb | Needs::OwnMongod => store == "mongodb",
             Needs::Nothing | Needs::Redis => true,
         }
@@ -129,6 +131,9 @@ fn trial(journey: Journey, name: &'static str, required: &[String]) -> Trial {
     let absent = match journey.needs {
         Needs::FakeTime if start::libfaketime().is_none() => {
             Some("libfaketime is not installed: apt-get install libfaketime")
+        }
+        Needs::OwnPostgres if OwnPostgres::programs().is_none() => {
+            Some("PostgreSQL is not installed: scripts/services up")
         }
         Needs::OwnMongod if OwnMongod::program().is_none() => Some("mongod is not installed: scripts/services up"),
         Needs::Root if !is_root() => Some("only root can become another user"),

@@ -5,7 +5,7 @@ use crate::{
     shop::{ORDERS, PRODUCTS, Shop, all, basket, id_of},
     slice::at_once,
 };
-use skep_journeys::{Deployment, Pooler, Store, wait_for};
+use skep_journeys::{Deployment, Pooler, Store, Wire, wait_for};
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,6 +15,9 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("pooler::sessions", a_shop_works_on_pooled_sessions).needing(Needs::Pooler),
     Journey::new("pooler::transactions", a_shop_works_on_pooled_transactions).needing(Needs::Pooler),
     Journey::new("pooler::one_by_one", pools_of_any_order_and_size_are_recognized).needing(Needs::Pooler),
+    Journey::new("pooler::several", several_poolers_behind_one_name_are_recognized).needing(Needs::Pooler),
+    Journey::new("pooler::sessions_with_direct", with_a_direct_address_no_session_is_relied_on).needing(Needs::Pooler),
+    Journey::new("pooler::put_in_place", a_pooler_may_be_put_in_place_and_taken_away).needing(Needs::Pooler),
     Journey::new("pooler::direct_address", transactions_need_the_direct_address).needing(Needs::Pooler),
     Journey::new("pooler::prepared", transactions_need_prepared_statements).needing(Needs::Pooler),
     Journey::new("pooler::statements", single_statements_are_refused).needing(Needs::Pooler),
@@ -115,6 +118,61 @@ fn pools_of_any_order_and_size_are_recognized(store: &Store) {
             deployment.run(&["migrate", "up"], "", &[]).refused(&["transaction mode", "SKEP_DATABASE_DIRECT_URL"]);
         }
     }
+}
+
+fn several_poolers_behind_one_name_are_recognized(store: &Store) {
+    for order in ["server_round_robin = 0", "server_round_robin = 1"] {
+        let mut deployment = Deployment::new(store);
+        let pooler = Pooler::several_in_front_of(&mut deployment, &[TRANSACTIONS, order], 3);
+        deployment.run(&["migrate", "up"], "", &[]).refused(&["transaction mode", "SKEP_DATABASE_DIRECT_URL"]);
+        deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+        let shop = Shop::open_on(deployment);
+        rush(&shop, "several");
+        shop.server.stop();
+    }
+}
+
+fn with_a_direct_address_no_session_is_relied_on(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, "default_pool_size = 40"]);
+    deployment.set("SKEP_DATABASE_DIRECT_URL", pooler.direct_address());
+    let shop = Shop::open_on(deployment);
+    let found = shop.deployment.run(&["check"], "", &[]);
+    assert!(found.out.contains("seems to be in session mode; the server does not rely on it"), "{found:?}");
+    rush(&shop, "careful");
+    shop.server.stop();
+}
+
+/// Orders one piece after the other. Every order succeeds, at the latest when it is repeated.
+fn sell(shop: &Shop, round: &str) {
+    let ada = shop.user(round);
+    let honey = shop.product(round, 100, 1_000);
+    for n in 0..12 {
+        let order = || ada.post(ORDERS).key(&format!("{round}{n}")).json(basket(&[(&honey, 1)])).send();
+        let answer = wait_for("an answer", || Some(order()).filter(|answer| answer.status != 503));
+        answer.expect(201);
+    }
+    assert_eq!(shop.stock(&honey), (1_000, 12));
+    rush(shop, &format!("{round}-rush"));
+}
+
+fn a_pooler_may_be_put_in_place_and_taken_away(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let sessions = Pooler::beside(&deployment, &[SESSIONS, "default_pool_size = 40"], 1);
+    let small = [TRANSACTIONS, "default_pool_size = 3"];
+    let transactions = Pooler::beside(&deployment, &small, 1);
+    let ignoring = Pooler::beside(&deployment, &[&small[..], &["ignore_startup_parameters = options"]].concat(), 1);
+    let direct = sessions.direct_address();
+    let direct = direct.split(['@', '/']).nth(3).expect("a host");
+    let wire = Wire::to_the_store_of(&mut deployment);
+    let shop = Shop::open_on(deployment);
+    for (round, pooler) in [&sessions, &transactions, &ignoring].into_iter().enumerate() {
+        wire.turn_to(&pooler.socket());
+        sell(&shop, &format!("pooled-{round}"));
+        wire.turn_to(direct);
+        sell(&shop, &format!("direct-{round}"));
+    }
+    shop.server.stop();
 }
 
 fn transactions_need_the_direct_address(store: &Store) {
