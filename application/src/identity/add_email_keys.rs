@@ -123,7 +123,7 @@ mod tests {
             let user_id = user_id(99);
             let (password_hash, password_form) = (String::new(), PasswordForm::NEW);
             let known_networks = KnownNetworks::none(user_id);
-            Ok((email.key() == TAKEN).then(|| Credentials { user_id, password_hash, password_form, known_networks }))
+            Ok((email.key() == TAKEN).then_some(Credentials { user_id, password_hash, password_form, known_networks }))
         });
         users
     }
@@ -156,7 +156,7 @@ mod tests {
     async fn each_account_gets_its_key_and_those_that_cannot_have_one_do_not_stop_the_others() {
         let seen = Seen::default();
         let addresses = ["x@127.0.0.1", TAKEN, "x@127.0.0.2", "x@m\u{fc}ller.example", "y@example.com"];
-        let units = [4, 5].map(|n| unit(user_id(n), stored(addresses[n as usize - 1], None), &seen));
+        let units = [4, 5].map(|n| unit(user_id(n as u64), stored(addresses[n - 1], None), &seen));
         assert_eq!(sweep(queries(&addresses), Scripted::of(units)).await, 2);
         let saved = seen.all::<User>("users.save");
         let keys: Vec<_> = saved.iter().map(|user| (user.id, user.email.key().unwrap())).collect();
