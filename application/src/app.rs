@@ -6,6 +6,7 @@ use crate::{
     identity::{
         AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
     },
+    jobs::{JobPolicy, Jobs, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
@@ -43,6 +44,8 @@ pub struct Policies {
     pub orders: OrderPolicy,
     /// How long the outbox keeps events.
     pub events: EventPolicy,
+    /// How long jobs are kept after they ended.
+    pub jobs: JobPolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -53,6 +56,8 @@ pub struct App {
     pub catalog: Catalog,
     /// The use cases of ordering.
     pub ordering: Ordering,
+    /// The use cases of jobs.
+    pub jobs: Jobs,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -72,11 +77,13 @@ impl App {
             ordering.expire_orders.clone(),
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
+            Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
+            jobs: Jobs::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

@@ -14,13 +14,15 @@ pub struct Backoff {
 }
 
 impl Default for Backoff {
-    /// 5 seconds, at most 6 hours.
     fn default() -> Self {
-        Self { base: Duration::from_secs(5), cap: Duration::from_secs(6 * 60 * 60) }
+        Self::USUAL
     }
 }
 
 impl Backoff {
+    /// 5 seconds, at most 6 hours.
+    pub const USUAL: Self = Self { base: Duration::from_secs(5), cap: Duration::from_secs(6 * 60 * 60) };
+
     /// The pause after failed attempt number `attempt`, counted from 1. `fraction` is random, at least 0 and below 1.
     #[must_use]
     pub fn pause(self, attempt: u32, fraction: f64) -> Duration {

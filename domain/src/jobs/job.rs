@@ -297,13 +297,16 @@ impl Job {
         Ok(())
     }
 
-    /// The worker is gone. The attempt counts (J3), and the job is available at once (J4), unless it has used all
-    /// attempts or has lost too many workers in succession.
+    /// The worker is gone, whose last known lease is `seen`. The attempt counts (J3), and the job is available at once
+    /// (J4), unless it has used all attempts or has lost too many workers in succession.
     ///
     /// # Errors
-    /// [`Fenced`] if another worker holds the job meanwhile, or none does.
-    pub fn rescue(&mut self, token: LeaseToken, now: Timestamp) -> Result<(), Fenced> {
-        self.release(token)?;
+    /// [`Fenced`] if the worker has beaten since, another one holds the job, or none does.
+    pub fn rescue(&mut self, seen: Lease, now: Timestamp) -> Result<(), Fenced> {
+        if self.lease != Some(seen) {
+            return Err(Fenced);
+        }
+        self.lease = None;
         self.lost = self.lost.saturating_add(1);
         self.note("the worker was lost".to_owned(), now);
         if self.lost >= Self::LOST_MAX || self.attempt >= self.max_attempts {

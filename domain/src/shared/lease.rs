@@ -66,8 +66,8 @@ impl<I: Copy + Eq + Hash> HeldRows<I> {
 
     /// Compares the rows that are held now with those of earlier calls, and returns the rows whose holders have not
     /// beaten for the term. `now` is the time of a monotonic clock. A row that is not in `held` is forgotten, so the
-    /// memory is bounded by the rows that are held.
-    pub fn observe(&mut self, now: Duration, held: impl IntoIterator<Item = (I, Lease)>) -> Vec<(I, LeaseToken)> {
+    /// memory is bounded by the rows that are held. A row is to be freed only if it still has the returned lease.
+    pub fn observe(&mut self, now: Duration, held: impl IntoIterator<Item = (I, Lease)>) -> Vec<(I, Lease)> {
         let mut seen = HashMap::new();
         let mut expired = vec![];
         for (id, lease) in held {
@@ -76,7 +76,7 @@ impl<I: Copy + Eq + Hash> HeldRows<I> {
                 _ => now,
             };
             if now.saturating_sub(since) >= self.term {
-                expired.push((id, lease.token));
+                expired.push((id, lease));
             }
             seen.insert(id, (lease, since));
         }
@@ -111,7 +111,7 @@ mod tests {
         let lease = Lease::new(token(1));
         assert_eq!(rows.observe(Duration::from_secs(100), [(7, lease)]), [], "the first sight starts the term");
         assert_eq!(rows.observe(Duration::from_secs(129), [(7, lease)]), []);
-        assert_eq!(rows.observe(Duration::from_secs(130), [(7, lease)]), [(7, token(1))]);
+        assert_eq!(rows.observe(Duration::from_secs(130), [(7, lease)]), [(7, lease)]);
         let beaten = Lease { beat: 1, ..lease };
         assert_eq!(rows.observe(Duration::from_secs(131), [(7, beaten)]), []);
         assert_eq!(rows.observe(Duration::from_secs(160), [(7, Lease::new(token(2)))]), [], "another claim");

@@ -77,12 +77,12 @@ fn putting_off_and_giving_back_do_not_count_as_attempts() {
 fn a_job_that_loses_three_workers_in_succession_is_discarded() {
     let mut job = claimed(9);
     for lost in 1..=2 {
-        job.rescue(token(lost), at(3_000)).unwrap();
+        job.rescue(Lease::new(token(lost)), at(3_000)).unwrap();
         assert_eq!((job.state, job.attempt, job.lost), (JobState::Available, lost as u32, lost as u32));
         assert!(job.claim(token(lost + 1), at(3_000)));
     }
     let mut other = job.clone();
-    job.rescue(token(3), at(4_000)).unwrap();
+    job.rescue(Lease::new(token(3)), at(4_000)).unwrap();
     assert_eq!((job.state, job.failures.len()), (JobState::Discarded, 3));
     other.fail(token(3), failed(Retry::At(at(4_000))), SOME, at(4_000)).unwrap();
     assert_eq!((other.state, other.lost), (JobState::Retryable, 0), "a worker that lived in between starts the count");
@@ -105,7 +105,9 @@ fn a_waiting_job_is_cancelled_at_once_and_a_running_one_is_asked_to_stop() {
     let mut failing = running();
     failing.fail(token(1), failed(Retry::Later), SOME, at(4_000)).unwrap();
     let mut lost = running();
-    lost.rescue(token(1), at(4_000)).unwrap();
+    let seen = lost.lease.unwrap();
+    assert_eq!(lost.rescue(Lease::new(token(1)), at(4_000)), Err(Fenced), "it has beaten since");
+    lost.rescue(seen, at(4_000)).unwrap();
     let mut given_back = running();
     given_back.hand_back(token(1), at(4_000)).unwrap();
     for job in [stopped, failing, lost, given_back] {
@@ -216,7 +218,10 @@ proptest! {
                 Step::Snooze(back, millis) => Some((back, job.snooze(of(back), now.plus_millis(millis), now))),
                 Step::HandBack(back) => Some((back, job.hand_back(of(back), now))),
                 Step::Stopped(back) => Some((back, job.stopped(of(back), now))),
-                Step::Rescue(back) => Some((back, job.rescue(of(back), now))),
+                Step::Rescue(back) => {
+                    let seen = job.lease.filter(|lease| lease.token == of(back)).unwrap_or_else(|| Lease::new(of(back)));
+                    Some((back, job.rescue(seen, now)))
+                }
                 Step::Cancel => { let _ = job.cancel(now); None }
                 Step::Retry => { let _ = job.retry(now); None }
             };
