@@ -51,8 +51,9 @@ impl Guarded for Queue {
 ///    of the units ends with `Retry`.
 /// 6. `save_many` fails with `Duplicate` of `JOB_UNIQUE_KEY` if another job holds the unique key of a saved one.
 /// 7. `sweep` deletes only jobs in this state that finished at or before `until`, oldest first.
-/// 8. The costs of `list_available` and `list_due` do not depend on the jobs that are scheduled for later, or that have
-///    ended.
+///
+/// The costs of `list_available` and `list_due` do not depend on the jobs that are scheduled for later, or that have
+/// ended.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait JobRepository: Send {
