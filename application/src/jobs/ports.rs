@@ -1,6 +1,6 @@
 //! The ports of jobs.
 
-use crate::kernel::{Guarded, Page, PageRequest, Position, Sort, SortValue, StoreError, context};
+use crate::kernel::{Guarded, Page, PageRequest, Position, Signaling, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
@@ -19,7 +19,7 @@ context! {
     #[cfg(any(test, feature = "testing"))]
     mocks MockJobsTx of JobsMocks
     /// The ports of a store that read jobs.
-    store JobsStore: JobQueries, QueueQueries
+    store JobsStore: JobQueries, QueueQueries, Signaling
 }
 
 /// Jobs and queues belong to the operators, so the role alone decides.

@@ -32,6 +32,7 @@ clauses! { clauses of "jobs" on dyn JobsStore:
     a_completion_happens_with_its_effect_or_not_at_all,
     a_paused_queue_gives_no_jobs,
     a_job_becomes_available_when_its_time_has_come,
+    a_commit_wakes_those_who_wait_for_jobs ["Signaling 1"],
 }
 
 type Given = clause::Given<dyn JobsStore>;
@@ -196,4 +197,22 @@ async fn a_job_becomes_available_when_its_time_has_come(given: &Given) -> Checke
     equal(workers.promote.execute().await?.0, 0)?;
     let claimed: Vec<_> = workers.claim.execute(&workers.queue, 9).await?.iter().map(|job| job.id).collect();
     equal(claimed, vec![jobs[0].id, jobs[1].id])
+}
+
+/// Each wait ends, because the commit comes before it or while it lasts.
+async fn a_commit_wakes_those_who_wait_for_jobs(given: &Given) -> Checked {
+    let workers = Workers::of(given)?;
+    let signal = &given.store.signals().jobs;
+    let seen = signal.seen();
+    let new = workers.put(given).await?;
+    signal.later_than(seen).await;
+    let (claimed, token) = workers.claim_one().await?;
+    let seen = signal.seen();
+    workers.settle_one(&claimed, token, Settlement::HandBack).await?.map_err(|_| crate::Failure::new("fenced"))?;
+    signal.later_than(seen).await;
+    equal(workers.claim_one().await?.0.id, new.id)?;
+    let other = Job { queue: workers.queue.clone(), ..job(self::new()?) };
+    let seen = signal.seen();
+    let (put, ()) = tokio::join!(put(&*given.store, std::slice::from_ref(&other)), signal.later_than(seen));
+    Ok(put?)
 }

@@ -6,7 +6,7 @@ use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     jobs::{JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries},
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Total},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
     ordering::{OrderQueries, OrderView, Overdue},
 };
 use skep_domain::{
@@ -159,5 +159,11 @@ impl QueueQueries for Flawed {
     }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
         self.seen.count_jobs(queue, bound).await
+    }
+}
+
+impl Signaling for Flawed {
+    fn signals(&self) -> &Signals {
+        self.seen.signals()
     }
 }
