@@ -7,6 +7,7 @@ use crate::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
     },
+    jobs::{JobPolicy, Jobs, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
@@ -44,6 +45,8 @@ pub struct Policies {
     pub orders: OrderPolicy,
     /// How long the outbox keeps events.
     pub events: EventPolicy,
+    /// How long jobs are kept after they ended.
+    pub jobs: JobPolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -54,6 +57,8 @@ pub struct App {
     pub catalog: Catalog,
     /// The use cases of ordering.
     pub ordering: Ordering,
+    /// The use cases of jobs.
+    pub jobs: Jobs,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -74,11 +79,13 @@ impl App {
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
             Arc::new(AddEmailKeys::new(ports.store.clone(), ports.store.clone(), ports.runtime.clone())),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
+            Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
+            jobs: Jobs::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

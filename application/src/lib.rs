@@ -7,6 +7,7 @@
 mod app;
 pub mod catalog;
 pub mod identity;
+pub mod jobs;
 pub mod kernel;
 pub mod operations;
 pub mod ordering;
@@ -24,6 +25,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         identity::constraints::ALL,
         catalog::constraints::ALL,
         ordering::constraints::ALL,
+        jobs::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()

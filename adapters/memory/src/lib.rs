@@ -53,6 +53,7 @@
 
 mod catalog;
 mod identity;
+mod jobs;
 mod kernel;
 mod operations;
 mod ordering;

@@ -9,6 +9,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     identity::{KnownNetworks, Session, User},
+    jobs::{Job, Queue},
     ordering::Order,
     shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
 };
@@ -38,6 +39,10 @@ pub struct State {
     pub reservations: Shared<BTreeMap<ReservationId, Reservation>>,
     /// Orders with their lines.
     pub orders: Table<Order>,
+    /// Jobs in every state.
+    pub jobs: Table<Job>,
+    /// The settings of queues.
+    pub queues: Table<Queue>,
     /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
@@ -72,6 +77,8 @@ impl State {
             + self.movements.len()
             + self.reservations.len()
             + self.orders.len()
+            + self.jobs.len()
+            + self.queues.len()
             + self.keys.len()
             + self.events.len()
     }

@@ -3,7 +3,7 @@
 use crate::{MemoryStep, State, operations};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{Clock, Key, StoreError, Transaction, TxMode, Units},
+    kernel::{Clock, Key, Signaling, Signals, StoreError, Transaction, TxMode, Units},
     operations::Schedule,
 };
 use std::sync::{
@@ -18,6 +18,7 @@ pub(crate) struct Memory {
     /// Held by the only unit that may write.
     turn: Arc<Mutex<()>>,
     capacity: AtomicUsize,
+    signals: Signals,
 }
 
 /// A store in memory. A clone is another instance with the same data.
@@ -34,7 +35,7 @@ impl MemoryStore {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let capacity = AtomicUsize::new(usize::MAX);
-        let memory = Memory { state: RwLock::default(), turn: Arc::default(), capacity };
+        let memory = Memory { state: RwLock::default(), turn: Arc::default(), capacity, signals: Signals::default() };
         Self { memory: Arc::new(memory), schedule: Schedule::new(operations::SETS), clock }
     }
 
@@ -66,7 +67,15 @@ pub struct MemoryUnit {
     store: MemoryStore,
     draft: State,
     failed: bool,
+    /// Whether the unit makes a job available.
+    pub(crate) announces: bool,
     turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Signaling for MemoryStore {
+    fn signals(&self) -> &Signals {
+        &self.memory.signals
+    }
 }
 
 impl Units for MemoryStore {
@@ -74,7 +83,7 @@ impl Units for MemoryStore {
 
     async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<MemoryUnit, StoreError> {
         let turn = if mode == TxMode::Write { Some(self.turn().await) } else { None };
-        Ok(MemoryUnit { store: self.clone(), draft: self.state(), failed: false, turn })
+        Ok(MemoryUnit { store: self.clone(), draft: self.state(), failed: false, announces: false, turn })
     }
 }
 
@@ -108,7 +117,7 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::after_error());
         }
         tokio::task::yield_now().await;
-        let Self { store, draft, turn, .. } = *self;
+        let Self { store, draft, turn, announces, .. } = *self;
         // A unit that only reads has nothing to store.
         if turn.is_none() {
             return Ok(());
@@ -118,6 +127,9 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::Full(format!("{rows} rows are more than the capacity of {capacity}").into()));
         }
         store.restore(draft);
+        if announces {
+            store.memory.signals.jobs.wake();
+        }
         Ok(())
     }
 

@@ -44,6 +44,7 @@ mod world;
 
 pub mod catalog;
 pub mod identity;
+pub mod jobs;
 pub mod kernel;
 pub mod limits;
 pub mod operations;
@@ -64,6 +65,7 @@ pub fn clauses() -> Vec<Clause> {
         clause::of(identity::clauses(), |store| store),
         clause::of(catalog::clauses(), |store| store),
         ordering::whole(),
+        clause::of(jobs::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

@@ -5,12 +5,14 @@ use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Total},
+    jobs::{JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
     ordering::{OrderQueries, OrderView, Overdue},
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
-    shared::{Direction, Email, EmailLookup, EventId, OrderId, ProductId, SessionId, Timestamp, UserId},
+    jobs::{Job, JobId, Queue, QueueName},
+    shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
 use uuid::Uuid;
@@ -128,5 +130,40 @@ impl OrderQueries for Flawed {
 impl OutboxQueries for Flawed {
     async fn list_events(&self, after: Option<EventId>, limit: u32) -> Done<Vec<OutboxEvent>> {
         self.seen.list_events(after, limit).await
+    }
+}
+
+#[async_trait]
+impl JobQueries for Flawed {
+    async fn find_job(&self, id: JobId) -> Done<Option<Job>> {
+        self.seen.find_job(id).await
+    }
+    async fn list_jobs(&self, filter: &JobFilter, sort: JobSort, request: &PageRequest) -> Done<Page<JobSummary>> {
+        self.seen.list_jobs(filter, sort, request).await
+    }
+    async fn list_held(&self) -> Done<Vec<(JobId, Lease)>> {
+        self.seen.list_held().await
+    }
+    async fn next_ready_at(&self) -> Done<Option<Timestamp>> {
+        self.seen.next_ready_at().await
+    }
+}
+
+#[async_trait]
+impl QueueQueries for Flawed {
+    async fn find_queue(&self, name: &QueueName) -> Done<Option<Queue>> {
+        self.seen.find_queue(name).await
+    }
+    async fn list_queues(&self, limit: u32) -> Done<Vec<Queue>> {
+        self.seen.list_queues(limit).await
+    }
+    async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
+        self.seen.count_jobs(queue, bound).await
+    }
+}
+
+impl Signaling for Flawed {
+    fn signals(&self) -> &Signals {
+        self.seen.signals()
     }
 }

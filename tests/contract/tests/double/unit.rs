@@ -41,6 +41,8 @@ macro_rules! through {
     }};
 }
 
+mod jobs;
+
 impl FlawedUnit {
     pub(crate) fn new(inner: MemoryUnit, store: MemoryStore, flaw: Flaw, mode: TxMode) -> Self {
         Self { inner: Some(inner), store, flaw, mode }

@@ -5,7 +5,8 @@
 
 mod catalog;
 mod host;
-mod plans;
+mod job_plans;
+mod order_plans;
 mod references;
 
 use rusqlite::Connection as Sqlite;

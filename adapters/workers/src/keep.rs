@@ -1,0 +1,99 @@
+//! The tasks that look after jobs: beats, promotions, rescues.
+
+use crate::{
+    WorkerOptions,
+    running::{Running, Stop},
+};
+use skep_application::{App, jobs::LEASE_TERM};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// How often a worker beats for its jobs.
+const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
+/// How often running jobs are compared with what was seen before.
+const RESCUE_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
+
+/// Sleeps, and returns whether it slept to the end.
+async fn sleep(duration: Duration, stop: &CancellationToken) -> bool {
+    stop.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
+}
+
+/// Makes the queues known. While the store is away, that is tried again.
+pub(crate) async fn open_queues(app: Arc<App>, options: WorkerOptions, stop: CancellationToken) {
+    let names: Vec<_> = options.queues.into_iter().map(|(name, _)| name).collect();
+    while let Err(error) = app.jobs.open_queues.execute(&names).await {
+        tracing::warn!(%error, "could not store the names of the queues; they are stored again");
+        if !sleep(RESCUE_EVERY, &stop).await {
+            break;
+        }
+    }
+}
+
+/// Beats for the running jobs, and passes on the requests to stop. If no beat succeeds for as long as others wait for
+/// one, the jobs may be taken for lost, and are stopped.
+pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToken) {
+    let mut succeeded = Instant::now();
+    while sleep(BEAT_EVERY, &stop).await {
+        let beats = running.beats();
+        if beats.is_empty() {
+            succeeded = Instant::now();
+            continue;
+        }
+        match app.jobs.beat_jobs.execute(&beats).await {
+            Ok(results) => {
+                succeeded = Instant::now();
+                for (beat, result) in beats.iter().zip(results) {
+                    match result {
+                        Ok(false) => {}
+                        Ok(true) => running.ask(beat.id, beat.token, Stop::Cancelled),
+                        Err(_) => running.ask(beat.id, beat.token, Stop::Lost),
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not beat for the running jobs");
+                if succeeded.elapsed() >= LEASE_TERM {
+                    running.ask_all(Stop::Lost);
+                }
+            }
+        }
+    }
+}
+
+/// Makes jobs available when their time has come.
+pub(crate) async fn promote(app: Arc<App>, poll: Duration, stop: CancellationToken) {
+    loop {
+        let wait = match app.jobs.promote_jobs.execute().await {
+            Ok((0, wait)) => wait.unwrap_or(poll).min(poll),
+            Ok((promoted, wait)) => {
+                tracing::debug!(promoted, "jobs whose time has come are available");
+                wait.unwrap_or(poll).min(poll)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not look for jobs whose time has come");
+                RESCUE_EVERY
+            }
+        };
+        // Another instance may add a job for an earlier time, and so may this one.
+        if !sleep(wait, &stop).await {
+            break;
+        }
+    }
+}
+
+/// Frees the jobs of workers that no longer live.
+pub(crate) async fn rescue(app: Arc<App>, stop: CancellationToken) {
+    while sleep(RESCUE_EVERY, &stop).await {
+        match app.jobs.rescue_jobs.execute().await {
+            Ok(rescued) if rescued.is_empty() => {}
+            Ok(rescued) => {
+                for job in &rescued {
+                    tracing::warn!(%job, "the worker of a job was lost; the job runs again");
+                }
+                metrics::counter!("skep_jobs_rescued_total").increment(rescued.len() as u64);
+            }
+            Err(error) => tracing::warn!(%error, "could not look for workers that were lost"),
+        }
+    }
+}

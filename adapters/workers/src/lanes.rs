@@ -1,0 +1,120 @@
+//! A lane serves one queue.
+
+use crate::{
+    attempt::attempt,
+    running::{Running, Stop},
+    settler::Settle,
+};
+use skep_application::{
+    App,
+    jobs::{Handlers, SettledJob, Settlement},
+};
+use skep_domain::jobs::{Job, QueueName};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The longest pause after a claim that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+pub(crate) struct Lane {
+    pub(crate) app: Arc<App>,
+    pub(crate) handlers: Handlers,
+    pub(crate) queue: QueueName,
+    pub(crate) slots: usize,
+    pub(crate) poll: Duration,
+    pub(crate) drain: Duration,
+    pub(crate) running: Running,
+    pub(crate) settle: mpsc::Sender<Settle>,
+}
+
+impl Lane {
+    /// Claims jobs while there are free places, until `stop`. Then waits for those that run.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let slots = self.slots.min(Semaphore::MAX_PERMITS).max(1);
+        let places = Arc::new(Semaphore::new(slots));
+        let mut pause = self.poll;
+        while let Some(Some(place)) = stop.run_until_cancelled(self.place(&places)).await {
+            // Claims for all places that are free by now.
+            let free = places.available_permits();
+            let mut free_places = vec![place];
+            free_places.extend((0..free).map_while(|_| places.clone().try_acquire_owned().ok()));
+            let seen = self.app.ports.store.signals().jobs.seen();
+            let wanted = u32::try_from(free_places.len()).unwrap_or(u32::MAX);
+            let claimed = match self.app.jobs.claim_jobs.execute(&self.queue, wanted).await {
+                Ok(claimed) => {
+                    pause = self.poll;
+                    claimed
+                }
+                Err(error) => {
+                    tracing::warn!(queue = %self.queue, %error, "could not claim jobs; they are claimed again");
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    vec![]
+                }
+            };
+            let all = claimed.len() == free_places.len();
+            for (job, place) in claimed.into_iter().zip(free_places) {
+                self.start(job, place);
+            }
+            if !all {
+                stop.run_until_cancelled(self.wait(seen, pause)).await;
+            }
+        }
+        self.drain(&places, slots).await;
+    }
+
+    async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        places.clone().acquire_owned().await.ok()
+    }
+
+    /// Waits until a job may be there that was not when `seen` was read.
+    async fn wait(&self, seen: u64, pause: Duration) {
+        let _ = timeout(pause, self.app.ports.store.signals().jobs.later_than(seen)).await;
+    }
+
+    fn start(&self, job: Job, place: OwnedSemaphorePermit) {
+        let Some(lease) = job.lease else { return };
+        let (id, token) = (job.id, lease.token);
+        let link = self.running.add(&job, token);
+        let (handlers, running, settle) = (self.handlers.clone(), self.running.clone(), self.settle.clone());
+        let (app, queue) = (self.app.clone(), self.queue.clone());
+        tokio::spawn(async move {
+            let (kind, began) = (job.kind.clone(), Instant::now());
+            metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).increment(1.0);
+            let how = attempt(&handlers, job, &link, app.ports.runtime.clock.now()).await;
+            metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).decrement(1.0);
+            let labels = [("kind", kind.to_string()), ("outcome", outcome(how.as_ref()).to_owned())];
+            metrics::histogram!("skep_job_duration_seconds", &labels).record(began.elapsed());
+            match how {
+                // The settler gives the place back.
+                Some(how) => {
+                    let settled = Settle { job: SettledJob { id, token, how }, running, place };
+                    let _ = settle.send(settled).await;
+                }
+                None => running.remove(id, token),
+            }
+        });
+    }
+
+    /// Waits for the jobs that run. After the time to drain, they are asked to stop.
+    async fn drain(&self, places: &Semaphore, slots: usize) {
+        let all = u32::try_from(slots).unwrap_or(u32::MAX);
+        if timeout(self.drain, places.acquire_many(all)).await.is_err() {
+            self.running.ask_all(Stop::HandBack);
+            let _ = timeout(self.drain + crate::GRACE, places.acquire_many(all)).await;
+        }
+    }
+}
+
+fn outcome(how: Option<&Settlement>) -> &'static str {
+    match how {
+        None | Some(Settlement::Complete(_)) => "completed",
+        Some(Settlement::Fail { .. }) => "failed",
+        Some(Settlement::Snooze(_)) => "snoozed",
+        Some(Settlement::HandBack) => "handed_back",
+        Some(Settlement::Stopped) => "cancelled",
+    }
+}

@@ -1,0 +1,60 @@
+//! Stores the results of jobs, as many at a time as have ended meanwhile.
+
+use crate::running::{Running, WAITING};
+use skep_application::{App, jobs::SettledJob};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A job whose attempt has ended. It keeps its place until the result is stored, so that a store that is away stops the
+/// claims, and the memory for results is bounded.
+pub(crate) struct Settle {
+    pub(crate) job: SettledJob,
+    pub(crate) running: Running,
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// Stores results until all senders are gone. A result that cannot be stored is tried again, after `stop` for at most
+/// `patience`.
+pub(crate) async fn run(
+    app: Arc<App>,
+    mut settled: mpsc::Receiver<Settle>,
+    stop: CancellationToken,
+    patience: Duration,
+) {
+    let mut batch = Vec::with_capacity(WAITING);
+    let mut last = None;
+    while settled.recv_many(&mut batch, WAITING).await > 0 {
+        let jobs: Vec<_> = batch.iter().map(|settle| settle.job.clone()).collect();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match app.jobs.settle_jobs.execute(&jobs).await {
+                Ok(results) => {
+                    for (job, result) in jobs.iter().zip(results) {
+                        if result.is_err() {
+                            tracing::warn!(job = %job.id, "the result was dropped: another worker holds the job");
+                        }
+                    }
+                    break;
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(%error, jobs = jobs.len(), "could not store the results of jobs; they are stored again");
+            if stop.is_cancelled() && *last.get_or_insert_with(|| Instant::now() + patience) < Instant::now() {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        for Settle { job, running, place } in batch.drain(..) {
+            running.remove(job.id, job.token);
+            drop(place);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! Workers with the store in memory. The time of tokio is paused: it moves when every task waits.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by it")]
+
+use skep_application::{
+    App, Policies, Ports,
+    identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
+    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
+    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, Transaction as _, TxMode},
+};
+use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
+use skep_local::system_runtime;
+use skep_memory::MemoryStore;
+use skep_workers::{WorkerOptions, Workers};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+/// What the handler of the tests is to do.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+enum Order {
+    Complete(String),
+    Fail,
+    Panic,
+    Hang,
+    HangUntilAsked,
+    Report,
+    CompleteWithAnother,
+}
+
+struct Obedient {
+    app: Arc<App>,
+    running: AtomicUsize,
+    most: Arc<AtomicUsize>,
+    begun: Arc<Semaphore>,
+}
+
+impl JobHandler for Obedient {
+    const KIND: &'static str = "test.obey";
+    const TIMEOUT: Duration = Duration::from_secs(120);
+    type Args = Order;
+
+    async fn run(&self, job: &JobRun, order: Order) -> Result<Outcome, JobError> {
+        self.most.fetch_max(self.running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        self.begun.add_permits(1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.running.fetch_sub(1, Ordering::SeqCst);
+        match order {
+            Order::Complete(output) => Ok(Outcome::Complete(Some(output))),
+            Order::Fail => Err(JobError::later("no reason")),
+            Order::Panic => panic!("a bug"),
+            Order::Hang => std::future::pending().await,
+            Order::HangUntilAsked => {
+                while !job.should_stop() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Ok(Outcome::Stopped)
+            }
+            Order::Report if job.job().progress.is_some() => {
+                Ok(Outcome::Complete(job.job().progress.clone().unwrap().checkpoint))
+            }
+            Order::Report => {
+                let checkpoint = Some("[7]".to_owned());
+                job.report(Progress { percent: 200, message: "half".to_owned(), checkpoint });
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                Err(JobError::at(self.app.ports.runtime.clock.now(), "again"))
+            }
+            Order::CompleteWithAnother => {
+                let now = self.app.ports.runtime.clock.now();
+                let mut unit = Begin::<dyn JobsTx>::begin(&*self.app.ports.store, TxMode::Write, &[]).await.unwrap();
+                let effect = job_for::<Self>(&Order::Fail).unwrap();
+                let effect = NewJob { ready_at: Some(now.plus_millis(3_600_000)), ..effect };
+                let actor = Actor::system("test");
+                enqueue(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now).await.unwrap();
+                job.complete_in(unit.jobs(), Some("1".to_owned()), now).await.unwrap();
+                unit.commit().await.unwrap();
+                Ok(Outcome::Settled)
+            }
+        }
+    }
+}
+
+struct Scene {
+    app: Arc<App>,
+    begun: Arc<Semaphore>,
+    most: Arc<AtomicUsize>,
+    stop: CancellationToken,
+    workers: Option<JoinHandle<()>>,
+}
+
+impl Scene {
+    fn start() -> Self {
+        let runtime = system_runtime();
+        let ports = Ports {
+            store: Arc::new(MemoryStore::new(runtime.clock.clone())),
+            runtime,
+            hasher: Arc::new(MockPasswordHasher::new()),
+            tokens: Arc::new(MockAccessTokens::new()),
+            fingerprints: Arc::new(MockFingerprints::new()),
+            secrets: Arc::new(MockOneTimeSecrets::new()),
+            limits: Arc::new(MockRateLimits::new()),
+        };
+        let app = Arc::new(App::new(ports, Policies::default()));
+        let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let handler =
+            Obedient { app: app.clone(), running: AtomicUsize::new(0), most: most.clone(), begun: begun.clone() };
+        let stop = CancellationToken::new();
+        let workers = Workers::new(app.clone(), Handlers::default().with(handler), WorkerOptions::default());
+        let workers = Some(tokio::spawn(workers.run(stop.clone())));
+        Self { app, begun, most, stop, workers }
+    }
+
+    async fn store(&self, new: NewJob) -> JobId {
+        let mut unit = Begin::<dyn JobsTx>::begin(&*self.app.ports.store, TxMode::Write, &[]).await.unwrap();
+        let runtime = &self.app.ports.runtime;
+        let id = JobId::new(runtime.ids.next());
+        enqueue(unit.jobs(), id, new, &Actor::system("test"), runtime.clock.now()).await.unwrap();
+        unit.commit().await.unwrap();
+        id
+    }
+
+    async fn order(&self, order: &Order) -> JobId {
+        self.store(job_for::<Obedient>(order).unwrap()).await
+    }
+
+    async fn find(&self, id: JobId) -> Job {
+        self.app.ports.store.find_job(id).await.unwrap().unwrap()
+    }
+
+    /// Waits until the job is in this state.
+    async fn reaches(&self, id: JobId, state: JobState) -> Job {
+        loop {
+            let job = self.find(id).await;
+            if job.state == state {
+                return job;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    async fn end(&mut self) {
+        self.stop.cancel();
+        self.workers.take().unwrap().await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_runs_as_soon_as_it_is_stored() {
+    let mut scene = Scene::start();
+    let mut ids = vec![];
+    for number in 0..100 {
+        ids.push(scene.order(&Order::Complete(number.to_string())).await);
+    }
+    for (number, id) in ids.into_iter().enumerate() {
+        let job = scene.reaches(id, JobState::Completed).await;
+        assert_eq!((job.output, job.attempt), (Some(number.to_string()), 1));
+    }
+    assert_eq!(scene.most.load(Ordering::SeqCst), 10, "as many as there are places");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_and_panics_are_noted_and_hold_up_no_other_job() {
+    let mut scene = Scene::start();
+    let (fails, panics) = (scene.order(&Order::Fail).await, scene.order(&Order::Panic).await);
+    let unreadable = scene.store(NewJob { args: "7".to_owned(), ..job_for::<Obedient>(&Order::Fail).unwrap() }).await;
+    let last = NewJob { max_attempts: 1, ..job_for::<Obedient>(&Order::Panic).unwrap() };
+    let last = scene.store(last).await;
+    for (id, message) in [
+        (fails, "no reason"),
+        (panics, "the handler panicked: a bug"),
+        (unreadable, "the arguments cannot be read: expected value at line 1"),
+    ] {
+        let job = scene.reaches(id, JobState::Retryable).await;
+        assert!(job.failures[0].message.starts_with(message), "{:?}", job.failures);
+    }
+    scene.reaches(last, JobState::Discarded).await;
+    let done = scene.order(&Order::Complete("1".to_owned())).await;
+    scene.reaches(done, JobState::Completed).await;
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_never_returns_fails_after_its_timeout() {
+    let mut scene = Scene::start();
+    let id = scene.order(&Order::Hang).await;
+    let job = scene.reaches(id, JobState::Retryable).await;
+    assert_eq!(job.failures[0].message, "took longer than 120s");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_of_an_unknown_kind_waits_for_a_program_that_knows_it() {
+    let mut scene = Scene::start();
+    let new = job_for::<Obedient>(&Order::Fail).unwrap();
+    let id = scene.store(NewJob { kind: skep_domain::jobs::JobKind::parse("test.new").unwrap(), ..new }).await;
+    let job = scene.reaches(id, JobState::Scheduled).await;
+    assert_eq!((job.attempt, job.failures.len()), (0, 0));
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_job_is_stopped_whether_its_handler_asks_or_not() {
+    let mut scene = Scene::start();
+    for order in [Order::HangUntilAsked, Order::Hang] {
+        let id = scene.order(&order).await;
+        scene.begun.acquire().await.unwrap().forget();
+        let command = CancelJobCommand { job_id: id, precondition: Precondition::Missing };
+        scene.app.jobs.cancel_job.execute(&Actor::system("test"), command).await.unwrap();
+        let job = scene.reaches(id, JobState::Cancelled).await;
+        assert_eq!(job.lease, None);
+    }
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_is_stored_with_a_beat_and_the_next_attempt_goes_on_from_it() {
+    let mut scene = Scene::start();
+    let id = scene.order(&Order::Report).await;
+    let job = scene.reaches(id, JobState::Completed).await;
+    assert_eq!((job.output.as_deref(), job.attempt), (Some("[7]"), 2));
+    assert_eq!(job.progress.unwrap().percent, 100);
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_lets_jobs_end_and_hands_back_those_that_do_not() {
+    let mut scene = Scene::start();
+    let (long, endless) = (scene.order(&Order::HangUntilAsked).await, scene.order(&Order::Hang).await);
+    scene.begun.acquire_many(2).await.unwrap().forget();
+    scene.end().await;
+    for id in [long, endless] {
+        let job = scene.find(id).await;
+        assert_eq!((job.state, job.attempt, job.failures.len()), (JobState::Available, 0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_can_complete_its_job_in_the_unit_of_its_effect() {
+    let mut scene = Scene::start();
+    let id = scene.order(&Order::CompleteWithAnother).await;
+    let job = scene.reaches(id, JobState::Completed).await;
+    assert_eq!(job.output.as_deref(), Some("1"));
+    assert_eq!(scene.find(JobId::new(uuid::Uuid::from_u128(99))).await.state, JobState::Scheduled);
+    scene.end().await;
+}

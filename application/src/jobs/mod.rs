@@ -1,0 +1,104 @@
+//! Jobs: work that is done later, at least once, by a worker. A command of any context stores a job in its own unit of
+//! work ([`enqueue`]); workers claim jobs, run their handlers and settle them.
+
+mod cancel_job;
+pub mod constraints;
+mod enqueue;
+mod handler;
+mod job_queries;
+mod job_view;
+mod open_queues;
+mod pause_queue;
+mod ports;
+mod resume_queue;
+mod retry_job;
+mod settle_jobs;
+mod sweep_jobs;
+mod workers;
+
+pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
+pub use enqueue::{Enqueued, InvalidArgs, enqueue, job_for};
+pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, WorkerLink};
+pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
+pub use job_view::JobView;
+pub use open_queues::OpenQueues;
+pub use pause_queue::{PauseQueue, PauseQueueError};
+pub use ports::*;
+pub use resume_queue::{ResumeQueue, ResumeQueueError};
+pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobCommand, RetryJobError};
+pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
+pub use sweep_jobs::{JobPolicy, SweepJobs};
+pub use workers::{Beat, BeatJobs, ClaimJobs, PromoteJobs, RescueJobs};
+
+use crate::{
+    app::Ports,
+    kernel::{Commands, Precondition, UseCase},
+};
+use skep_domain::jobs::QueueName;
+use std::time::Duration;
+
+/// Which queue to pause or resume, from which version.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct QueueCommand {
+    /// The name of the queue.
+    pub name: QueueName,
+    /// The version that the change is based on.
+    pub precondition: Precondition,
+}
+
+/// After this time without a beat, a worker counts as lost. Workers beat three times as often.
+pub const LEASE_TERM: Duration = Duration::from_secs(30);
+
+/// The use cases of jobs.
+pub struct Jobs {
+    /// Cancels a job.
+    pub cancel_job: UseCase<CancelJob>,
+    /// Runs a job again, or sooner.
+    pub retry_job: UseCase<RetryJob>,
+    /// Stops the claims of a queue.
+    pub pause_queue: UseCase<PauseQueue>,
+    /// Allows the claims of a queue again.
+    pub resume_queue: UseCase<ResumeQueue>,
+    /// Returns one job.
+    pub get_job: GetJob,
+    /// Returns a page of jobs.
+    pub list_jobs: ListJobs,
+    /// Returns queues with the numbers of their jobs.
+    pub list_queues: ListQueues,
+    /// Makes known the queues that workers serve.
+    pub open_queues: OpenQueues,
+    /// Gives available jobs to a worker.
+    pub claim_jobs: ClaimJobs,
+    /// Stores that workers live.
+    pub beat_jobs: BeatJobs,
+    /// Stores how attempts ended.
+    pub settle_jobs: SettleJobs,
+    /// Makes jobs available whose time has come.
+    pub promote_jobs: PromoteJobs,
+    /// Frees the jobs of workers that no longer live.
+    pub rescue_jobs: RescueJobs,
+}
+
+impl Jobs {
+    /// Builds the use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        let Ports { store, runtime, fingerprints, .. } = ports.clone();
+        let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
+        Self {
+            cancel_job: UseCase::new(CancelJob, &commands),
+            retry_job: UseCase::new(RetryJob, &commands),
+            pause_queue: UseCase::new(PauseQueue, &commands),
+            resume_queue: UseCase::new(ResumeQueue, &commands),
+            get_job: GetJob::new(store.clone()),
+            list_jobs: ListJobs::new(store.clone(), runtime.clock.clone()),
+            list_queues: ListQueues::new(store.clone()),
+            open_queues: OpenQueues::new(store.clone(), runtime.clone()),
+            claim_jobs: ClaimJobs::new(store.clone(), runtime.clone()),
+            beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
+            settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),
+            promote_jobs: PromoteJobs::new(store.clone(), store.clone(), runtime.clone()),
+            rescue_jobs: RescueJobs::new(store.clone(), store, runtime, LEASE_TERM),
+        }
+    }
+}

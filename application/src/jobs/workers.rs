@@ -1,0 +1,231 @@
+//! What a worker does to jobs: it claims them, proves that it lives, and looks after those of workers that do not.
+
+use super::{JobQueries, JobsTx};
+use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
+use skep_domain::{
+    jobs::{Job, JobId, Progress, QueueName},
+    shared::{Fenced, HeldRows, Lease, LeaseToken, Timestamp},
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The greatest number of jobs that one unit of work promotes or rescues.
+const BATCH: u32 = 100;
+
+/// Gives available jobs to a worker.
+pub struct ClaimJobs {
+    store: Arc<dyn Begin<dyn JobsTx>>,
+    runtime: Runtime,
+}
+
+impl ClaimJobs {
+    /// Claims from this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, runtime: Runtime) -> Self {
+        Self { store, runtime }
+    }
+
+    /// Claims at most `limit` jobs of the queue, in their order. A paused queue gives none. A claim whose commit has an
+    /// unknown outcome is forgotten; if it was stored, its jobs are rescued.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn execute(&self, queue: &QueueName, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let (now, token) = (self.runtime.clock.now(), LeaseToken::new(self.runtime.ids.next()));
+        run(&self.runtime, None, |attempt: Attempt| async move {
+            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
+            let claimed = async {
+                if unit.queues().find(queue).await?.is_some_and(|queue| queue.paused_at.is_some()) {
+                    return Ok(vec![]);
+                }
+                let mut jobs = unit.jobs().list_available(queue, limit).await?;
+                jobs.retain_mut(|job| job.claim(token, now));
+                if !jobs.is_empty() {
+                    unit.jobs().save_many(&jobs).await?;
+                }
+                for job in &mut jobs {
+                    job.version = job.version.next();
+                }
+                Ok(jobs)
+            };
+            let claimed = claimed.await.map_err(another_claimed);
+            attempt.end(unit, claimed).await
+        })
+        .await
+    }
+}
+
+/// Two claims at once may choose jobs with the same ordering key. The second one is tried again.
+fn another_claimed(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Duplicate { constraint } if constraint == super::constraints::JOB_RUNNING_KEY => {
+            StoreError::Retry("another worker has claimed a job with the same ordering key".into())
+        }
+        error => error,
+    }
+}
+
+/// A beat of a worker for one of its jobs.
+#[derive(Debug, Clone)]
+pub struct Beat {
+    /// The job.
+    pub id: JobId,
+    /// The claim of the worker.
+    pub token: LeaseToken,
+    /// What the handler has reported since the last beat.
+    pub progress: Option<Progress>,
+}
+
+/// Stores the beats of workers.
+pub struct BeatJobs {
+    store: Arc<dyn Begin<dyn JobsTx>>,
+    runtime: Runtime,
+}
+
+impl BeatJobs {
+    /// Stores the beats in this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, runtime: Runtime) -> Self {
+        Self { store, runtime }
+    }
+
+    /// Stores these beats. Returns, in the same order, whether the job is to be stopped because a caller has cancelled
+    /// it, or [`Fenced`] if the worker no longer holds it.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn execute(&self, beats: &[Beat]) -> Result<Vec<Result<bool, Fenced>>, StoreError> {
+        let ids: Vec<_> = beats.iter().map(|beat| beat.id).collect();
+        let ids = &ids;
+        run(&self.runtime, None, |attempt: Attempt| async move {
+            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
+            let beaten = async {
+                let mut jobs = unit.jobs().find_many(ids).await?;
+                let (mut changed, mut results) = (vec![], vec![]);
+                for beat in beats {
+                    let job = jobs.iter_mut().find(|job| job.id == beat.id);
+                    results.push(job.ok_or(Fenced).and_then(|job| {
+                        let cancelled = job.beat(beat.token, beat.progress.clone())?;
+                        changed.push(job.clone());
+                        Ok(cancelled)
+                    }));
+                }
+                if !changed.is_empty() {
+                    unit.jobs().save_many(&changed).await?;
+                }
+                Ok(results)
+            };
+            let beaten = beaten.await;
+            attempt.end(unit, beaten).await
+        })
+        .await
+    }
+}
+
+/// Makes jobs available whose time has come.
+pub struct PromoteJobs {
+    store: Arc<dyn Begin<dyn JobsTx>>,
+    queries: Arc<dyn JobQueries>,
+    runtime: Runtime,
+}
+
+impl PromoteJobs {
+    /// Promotes in this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, queries: Arc<dyn JobQueries>, runtime: Runtime) -> Self {
+        Self { store, queries, runtime }
+    }
+
+    /// Promotes at most 100 jobs, and returns how many, and how long the next one has to wait after these. Without a
+    /// waiting job that is `None`.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn execute(&self) -> Result<(usize, Option<Duration>), StoreError> {
+        let now = self.runtime.clock.now();
+        let due = self.queries.next_ready_at().await?;
+        let promoted = if due.is_some_and(|due| due <= now) { self.promote().await? } else { 0 };
+        let due = if promoted == 0 { due } else { self.queries.next_ready_at().await? };
+        let wait =
+            |due: Timestamp| Duration::from_millis(u64::try_from(due.as_millis() - now.as_millis()).unwrap_or(0));
+        Ok((promoted, due.map(wait)))
+    }
+
+    async fn promote(&self) -> Result<usize, StoreError> {
+        let now = self.runtime.clock.now();
+        run(&self.runtime, None, |attempt: Attempt| async move {
+            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
+            let promoted = async {
+                let mut jobs = unit.jobs().list_due(now, BATCH).await?;
+                jobs.retain_mut(|job| job.promote(now));
+                if !jobs.is_empty() {
+                    unit.jobs().save_many(&jobs).await?;
+                }
+                Ok(jobs.len())
+            };
+            let promoted = promoted.await;
+            attempt.end(unit, promoted).await
+        })
+        .await
+    }
+}
+
+/// Frees the jobs of workers that no longer live.
+pub struct RescueJobs {
+    store: Arc<dyn Begin<dyn JobsTx>>,
+    queries: Arc<dyn JobQueries>,
+    runtime: Runtime,
+    seen: Mutex<HeldRows<JobId>>,
+}
+
+impl RescueJobs {
+    /// Rescues in this store the jobs whose workers have not beaten for `term`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Begin<dyn JobsTx>>,
+        queries: Arc<dyn JobQueries>,
+        runtime: Runtime,
+        term: Duration,
+    ) -> Self {
+        Self { store, queries, runtime, seen: Mutex::new(HeldRows::new(term)) }
+    }
+
+    /// Compares the running jobs with those of earlier calls, frees those whose workers have not beaten for the term,
+    /// and returns them. Call it several times in each term.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn execute(&self) -> Result<Vec<JobId>, StoreError> {
+        let held = self.queries.list_held().await?;
+        let now = self.runtime.clock.monotonic();
+        let expired = self.seen.lock().unwrap_or_else(PoisonError::into_inner).observe(now, held);
+        let mut rescued = vec![];
+        for some in expired.chunks(BATCH as usize) {
+            rescued.extend(self.rescue(some).await?);
+        }
+        Ok(rescued)
+    }
+
+    async fn rescue(&self, expired: &[(JobId, Lease)]) -> Result<Vec<JobId>, StoreError> {
+        let now = self.runtime.clock.now();
+        let ids: Vec<_> = expired.iter().map(|(id, _)| *id).collect();
+        let ids = &ids;
+        run(&self.runtime, None, |attempt: Attempt| async move {
+            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
+            let rescued = async {
+                let mut jobs = unit.jobs().find_many(ids).await?;
+                let seen = |job: &Job| expired.iter().find(|(id, _)| *id == job.id).map(|(_, lease)| *lease);
+                jobs.retain_mut(|job| seen(job).is_some_and(|seen| job.rescue(seen, now).is_ok()));
+                if !jobs.is_empty() {
+                    unit.jobs().save_many(&jobs).await?;
+                }
+                Ok(jobs.iter().map(|job| job.id).collect())
+            };
+            let rescued = rescued.await;
+            attempt.end(unit, rescued).await
+        })
+        .await
+    }
+}

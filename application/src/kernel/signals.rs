@@ -1,0 +1,55 @@
+//! Wakes the tasks of a process that wait for something new in the store.
+
+use event_listener::Event;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Wakes all tasks that wait for it. A task that looks for work reads [`Signal::seen`] first; if something new comes
+/// while it looks, [`Signal::later_than`] returns at once, so no wake-up is lost.
+#[derive(Debug, Default)]
+pub struct Signal {
+    count: AtomicU64,
+    event: Event,
+}
+
+impl Signal {
+    /// Wakes the tasks.
+    pub fn wake(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.event.notify(usize::MAX);
+    }
+
+    /// How often it has woken tasks.
+    #[must_use]
+    pub fn seen(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it has woken tasks once more than `seen`.
+    pub async fn later_than(&self, seen: u64) {
+        loop {
+            let listener = self.event.listen();
+            if self.seen() != seen {
+                return;
+            }
+            listener.await;
+        }
+    }
+}
+
+/// The signals of an instance of a store.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// A job may have become available.
+    pub jobs: Signal,
+}
+
+/// An instance of a store that signals what it has stored.
+///
+/// 1. When a unit of work that has made a job available is committed, `signals().jobs` wakes the tasks of this instance.
+///
+/// A signal may also come without a reason, and one for a commit of another instance may come late or never. So a task
+/// that waits looks by itself from time to time.
+pub trait Signaling: Send + Sync {
+    /// The signals, the same in each call.
+    fn signals(&self) -> &Signals;
+}

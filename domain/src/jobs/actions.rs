@@ -1,0 +1,15 @@
+//! The actions on jobs and queues.
+
+use crate::shared::Action;
+
+/// See jobs, with their arguments, errors and outputs.
+pub const READ_JOB: Action = Action::admin("jobs.job.read");
+/// Cancel jobs, and run ended ones again.
+pub const MANAGE_JOB: Action = Action::admin("jobs.job.manage");
+/// See queues and the numbers of their jobs.
+pub const READ_QUEUE: Action = Action::admin("jobs.queue.read");
+/// Pause and resume queues.
+pub const MANAGE_QUEUE: Action = Action::admin("jobs.queue.manage");
+
+/// Every action of this context.
+pub const ALL: &[Action] = &[READ_JOB, MANAGE_JOB, READ_QUEUE, MANAGE_QUEUE];

@@ -1,0 +1,17 @@
+//! Clauses of jobs and queues.
+
+mod claims;
+mod queues;
+mod repository;
+mod workers;
+
+use crate::{clause::Clause, units::opens};
+use skep_application::jobs::{JobsStore, JobsTx};
+
+opens! { JobsStore: JobsTx }
+
+/// All clauses of jobs.
+#[must_use]
+pub fn clauses() -> Vec<Clause<dyn JobsStore>> {
+    [repository::clauses(), claims::clauses(), queues::clauses(), workers::clauses()].concat()
+}

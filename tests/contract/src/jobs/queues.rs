@@ -1,0 +1,103 @@
+//! `QueueRepository` and `QueueQueries`.
+
+use super::{
+    claims::queue,
+    repository::{job, new, token},
+};
+use crate::{
+    check::{Checked, duplicate, equal, stale},
+    clause::{self, clauses},
+    laws::put,
+    sample,
+    units::{commit, look},
+    world,
+};
+use skep_application::jobs::{
+    JobsStore, QueueCounts,
+    constraints::{QUEUE_ID, QUEUE_NAME},
+};
+use skep_domain::{
+    jobs::{Job, JobState, Queue, QueueId, QueueName},
+    shared::{Lease, Version},
+};
+
+clauses! { clauses of "queues" on dyn JobsStore:
+    a_queue_is_found_by_its_name,
+    a_name_and_an_id_belong_to_one_queue,
+    a_save_replaces_only_the_version_that_was_read,
+    queues_are_listed_by_name,
+    jobs_are_counted_up_to_a_bound,
+}
+
+type Given = clause::Given<dyn JobsStore>;
+
+fn create(name: QueueName) -> Queue {
+    Queue::create(QueueId::new(world::uuid()), name, sample::at(0))
+}
+
+async fn a_queue_is_found_by_its_name(given: &Given) -> Checked {
+    let (queue, other) = (create(queue()?), queue()?);
+    commit!(given.store, tx => tx.queues().insert(&queue).await?)?;
+    let found = look!(given.store, tx => (tx.queues().find(&queue.name).await?, tx.queues().find(&other).await?))?;
+    equal(found, (Some(queue.clone()), None))?;
+    equal(given.store.find_queue(&other).await?, None)?;
+    equal(given.store.find_queue(&queue.name).await?, Some(queue))
+}
+
+async fn a_name_and_an_id_belong_to_one_queue(given: &Given) -> Checked {
+    let queue = create(queue()?);
+    commit!(given.store, tx => tx.queues().insert(&queue).await?)?;
+    let mut tx = crate::units::write(&*given.store).await?;
+    duplicate(tx.queues().insert(&create(queue.name.clone())).await, QUEUE_NAME)?;
+    drop(tx);
+    let mut tx = crate::units::write(&*given.store).await?;
+    duplicate(tx.queues().insert(&Queue { name: self::queue()?, ..queue }).await, QUEUE_ID)
+}
+
+async fn a_save_replaces_only_the_version_that_was_read(given: &Given) -> Checked {
+    let old = create(queue()?);
+    commit!(given.store, tx => tx.queues().insert(&old).await?)?;
+    let mut new = old.clone();
+    new.pause(sample::at(5));
+    new.version = commit!(given.store, tx => tx.queues().save(&new).await?)?;
+    equal(Some(new.version), Version::new(2))?;
+    equal(given.store.find_queue(&old.name).await?, Some(new))?;
+    let mut tx = crate::units::write(&*given.store).await?;
+    stale(tx.queues().save(&old).await)
+}
+
+async fn queues_are_listed_by_name(given: &Given) -> Checked {
+    let mut queues = vec![];
+    for name in ["b", "a", "a-", "a.", "0", "_"] {
+        queues.push(create(QueueName::parse(name)?));
+    }
+    commit!(given.store, tx => {
+        for queue in &queues {
+            tx.queues().insert(queue).await?;
+        }
+    })?;
+    queues.sort_by(|one, other| one.name.cmp(&other.name));
+    equal(given.store.list_queues(10).await?, queues.clone())?;
+    equal(given.store.list_queues(2).await?, queues[..2].to_vec())
+}
+
+async fn jobs_are_counted_up_to_a_bound(given: &Given) -> Checked {
+    let (queue, other) = (queue()?, queue()?);
+    let mut jobs = vec![];
+    for (state, count) in [(JobState::Available, 3), (JobState::Running, 2), (JobState::Scheduled, 4)] {
+        for number in 0..count {
+            let lease = (state == JobState::Running).then(|| Lease::new(token()));
+            jobs.push(Job { queue: queue.clone(), state, lease, ready_at: sample::at(5 + number), ..job(new()?) });
+        }
+    }
+    put(&*given.store, &jobs).await?;
+    let counts = |available, oldest: Option<i64>, running| QueueCounts {
+        available,
+        oldest_ready_at: oldest.map(sample::at),
+        running,
+    };
+    equal(given.store.count_jobs(&queue, 10).await?, counts(3, Some(5), 2))?;
+    equal(given.store.count_jobs(&queue, 2).await?, counts(2, Some(5), 2))?;
+    equal(given.store.count_jobs(&queue, 1).await?, counts(1, Some(5), 1))?;
+    equal(given.store.count_jobs(&other, 10).await?, counts(0, None, 0))
+}
