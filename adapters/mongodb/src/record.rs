@@ -12,6 +12,8 @@ pub(crate) type Unreadable = &'static str;
 pub(crate) trait Record: DeserializeOwned + Send + Sync {
     /// The collection that holds the documents.
     const COLLECTION: &'static str;
+    /// The fields that queries read besides the id. `None` reads all.
+    const FIELDS: Option<&'static [&'static str]> = None;
     /// The type that a document is converted to.
     type Entity: Send + Sync;
     /// Converts the document.
