@@ -120,6 +120,11 @@ pub(crate) fn pieces(number: i64) -> Result<u32, Unreadable> {
     u32::try_from(number).map_err(|_| "quantity out of range")
 }
 
+/// Reads a stored counter.
+pub(crate) fn counter(number: i64) -> Result<u32, Unreadable> {
+    u32::try_from(number).map_err(|_| "counter out of range")
+}
+
 /// Converts an id for storing.
 pub(crate) fn id(id: uuid::Uuid) -> bson::Uuid {
     bson::Uuid::from_uuid_1(id)
