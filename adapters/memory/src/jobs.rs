@@ -72,11 +72,10 @@ impl JobRepository for MemoryUnit {
         self.run(|state| {
             let running = state.jobs.rows().filter(|job| job.state == JobState::Running);
             let mut taken: BTreeSet<_> = running.filter_map(|job| job.ordering_key.clone()).collect();
-            let available = state.jobs.rows().filter(|job| job.state == JobState::Available);
+            let available = state.jobs.rows().filter(|job| job.state == JobState::Available && job.queue == *queue);
             let mut available: Vec<_> = available.cloned().collect();
             available.sort_by_key(|job| (job.priority, job.ready_at, job.id));
             available.retain(|job| job.ordering_key.clone().is_none_or(|key| taken.insert(key)));
-            available.retain(|job| job.queue == *queue);
             available.truncate(limit as usize);
             Ok(available)
         })

@@ -6,7 +6,7 @@ use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, Transaction as _, TxMode},
+    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
 };
 use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
 use skep_local::system_runtime;

@@ -51,7 +51,7 @@ pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// The use cases of jobs.
 pub struct Jobs {
-    /// Cancels a job.
+    /// Ends a job, or asks its worker to stop.
     pub cancel_job: UseCase<CancelJob>,
     /// Runs a job again, or sooner.
     pub retry_job: UseCase<RetryJob>,

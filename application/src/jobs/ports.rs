@@ -43,8 +43,8 @@ impl Guarded for Queue {
 /// 2. Between `find`, `find_many`, `list_available` or `list_due` and the end of the unit, no other unit saves the
 ///    returned jobs. The other unit waits, or one of the two ends with `Stale` or `Retry`.
 /// 3. `list_available` returns available jobs of the queue in the order of their priority, `ready_at` and id. It leaves
-///    out jobs that other units have locked, jobs whose ordering key a running job has, and all but the first of
-///    several jobs with one ordering key (J7).
+///    out jobs that other units have locked, jobs whose ordering key a running job of any queue has, and all but the
+///    first of several jobs of the queue with one ordering key (J7).
 /// 4. `list_due` returns scheduled and retryable jobs whose `ready_at` is `now` or before, in the order of `ready_at`.
 ///    It leaves out jobs that other units have locked.
 /// 5. Two running jobs never have the same ordering key: `save_many` fails with `Duplicate` of `JOB_RUNNING_KEY`, or one
@@ -131,7 +131,7 @@ pub struct JobSummary {
     pub queue: QueueName,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
-    /// The state.
+    /// What happens to it now.
     pub state: JobState,
     /// The earliest time of the next attempt. In a final state it is the time of the last one.
     pub ready_at: Timestamp,

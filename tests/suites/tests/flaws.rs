@@ -87,6 +87,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("jobs.job.list_available", "AND queue = $1", "AND $1 = $1"), "jobs", AVAILABLE),
     (flaw("jobs.job.list_available", "earlier.id) <", "x'00') <"), "jobs", FIRST_OF_KEY),
     (flaw("jobs.job.list_available", "earlier.ordering_key = job.ordering_key", "0 = 1"), "jobs", FIRST_OF_KEY),
+    (flaw("jobs.job.list_available", "AND earlier.queue = job.queue", ""), "jobs", "a_key_waits_for_no_other_queue"),
     (flaw("jobs.job.list_available", "running.ordering_key = job.ordering_key", "0 = 1"), "jobs", CLAIMED),
     (flaw("jobs.job.list_due", "'scheduled', 'retryable'", "'scheduled'"), "jobs", DUE),
     (flaw("jobs.job.list_due", "ready_at <= $1", "ready_at < $1"), "jobs", DUE),

@@ -35,7 +35,7 @@ static LOCK: LazyLock<Statement> = LazyLock::new(|| {
 static LIST_AVAILABLE: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM jobs AS job WHERE state = 'available' AND queue = $1 AND (ordering_key IS NULL OR NOT \
         EXISTS (SELECT 1 FROM jobs AS earlier WHERE earlier.state = 'available' AND earlier.ordering_key IS NOT NULL \
-        AND earlier.ordering_key = job.ordering_key \
+        AND earlier.ordering_key = job.ordering_key AND earlier.queue = job.queue \
         AND (earlier.priority, earlier.ready_at, earlier.id) < (job.priority, job.ready_at, job.id)) \
         AND NOT EXISTS (SELECT 1 FROM jobs AS running WHERE running.state = 'running' \
         AND running.ordering_key IS NOT NULL AND running.ordering_key = job.ordering_key)) \

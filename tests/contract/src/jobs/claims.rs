@@ -22,6 +22,7 @@ use std::{collections::BTreeSet, sync::Arc};
 clauses! { clauses of "jobs" on dyn JobsStore:
     available_jobs_come_in_their_order ["JobRepository 3"],
     of_jobs_with_one_ordering_key_the_first_comes ["JobRepository 3"],
+    a_key_waits_for_no_other_queue ["JobRepository 3"],
     a_claimed_job_is_left_out_and_a_key_comes_back ["JobRepository 3"],
     many_keys_at_the_front_hold_up_no_other_job ["JobRepository 3"],
     two_jobs_with_one_ordering_key_never_run ["JobRepository 5"],
@@ -94,6 +95,15 @@ async fn of_jobs_with_one_ordering_key_the_first_comes(given: &Given) -> Checked
     put(&*given.store, &jobs).await?;
     let first = jobs[1].id.min(jobs[2].id);
     equal(available(given, &queue, 10).await?, vec![first, jobs[4].id, jobs[3].id])
+}
+
+/// The other queue may be paused.
+async fn a_key_waits_for_no_other_queue(given: &Given) -> Checked {
+    let (one, other, key) = (queue()?, queue()?, ordering_key()?);
+    let jobs =
+        [Job { ordering_key: key.clone(), ..waiting(&other, 1)? }, Job { ordering_key: key, ..waiting(&one, 2)? }];
+    put(&*given.store, &jobs).await?;
+    equal(available(given, &one, 9).await?, vec![jobs[1].id])
 }
 
 async fn a_claimed_job_is_left_out_and_a_key_comes_back(given: &Given) -> Checked {
