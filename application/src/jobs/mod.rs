@@ -6,10 +6,14 @@ pub mod constraints;
 mod enqueue;
 mod handler;
 mod job_queries;
+#[cfg(test)]
+mod job_tests;
 mod job_view;
 mod open_queues;
 mod pause_queue;
 mod ports;
+#[cfg(test)]
+mod queue_tests;
 mod resume_queue;
 mod retry_job;
 mod settle_jobs;
