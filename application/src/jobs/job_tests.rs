@@ -5,12 +5,12 @@ use super::{
     *,
 };
 use crate::{
-    kernel::{Command, PageRequest, Precondition, StoreError},
+    kernel::{Command, Page, PageRequest, Precondition, StoreError, Total},
     testing::*,
 };
 use serde_json::json;
 use skep_domain::{
-    jobs::{Failure, Job, JobState, JobStates, OrderingKey, Progress, UniqueKey, Uniqueness},
+    jobs::{Failure, Job, JobId, JobState, JobStates, NewJob, OrderingKey, Progress, UniqueKey, Uniqueness},
     shared::{Direction, LeaseToken, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -152,6 +152,49 @@ async fn only_admins_see_jobs() {
     assert_eq!(ask(admin()).await.0, "store_unavailable");
     assert_eq!(ask(user(1)).await, ("forbidden", "forbidden"));
     assert_eq!(ask(visitor()).await, ("unauthenticated", "unauthenticated"));
+}
+
+#[tokio::test]
+async fn a_job_that_an_unknown_commit_has_stored_is_not_stored_again() {
+    let first_id = JobId::new(SeqIds::nth(1));
+    for (lost, calls) in [(aborted(), ["jobs.insert"; 2]), (unknown(), ["jobs.insert", "jobs.find"])] {
+        let depot = Depot { job: Some(Job { id: first_id, ..job(1) }), ..Depot::default() };
+        let inserting = || {
+            let (mut unit, seen) = (depot.open(), depot.seen.clone());
+            unit.jobs.expect_insert().returning(move |job| {
+                seen.note("jobs.insert", std::slice::from_ref(job));
+                Ok(None)
+            });
+            unit
+        };
+        let units = Scripted::of([inserting().with_commit_error(lost), inserting()]);
+        let new = NewJob::of(job(1).kind, "1".to_owned());
+        let stored = EnqueueJob::new(units, fixed_runtime().0).execute(&user(1), new).await.unwrap();
+        assert_eq!(stored, Enqueued { id: first_id, is_duplicate: false });
+        assert_eq!(depot.seen.calls(), calls);
+        let jobs: Vec<Job> = depot.seen.all("jobs.insert");
+        assert!(jobs.iter().all(|job| (job.id, job.owner_id) == (first_id, Some(user_id(1)))));
+    }
+}
+
+/// The jobs of one state are counted although the list of all jobs is known to be long.
+#[tokio::test]
+async fn a_filtered_list_has_its_own_total() {
+    let mut queries = MockJobQueries::new();
+    queries.expect_list_jobs().returning(|filter, _, page| {
+        let rows = if *filter == JobFilter::default() { 6 } else { 2 };
+        let total = page.count_up_to.map(|bound| Total::of(rows, bound));
+        Ok(Page { items: vec![], next: None, total })
+    });
+    let list = ListJobs::new(Arc::new(queries), fixed_runtime().0.clock);
+    let sort = JobSort { key: JobSortKey::CreatedAt, direction: Direction::Descending };
+    let page = PageRequest { count_up_to: Some(5), ..PageRequest::default() };
+    let failed = JobFilter { state: Some(JobState::Discarded), ..JobFilter::default() };
+    let total = async |filter: &JobFilter| list.execute(&admin(), filter, sort, &page).await.unwrap().total;
+    let long = Some(Total { count: 5, is_exact: false });
+    assert_eq!(total(&JobFilter::default()).await, long);
+    assert_eq!(total(&failed).await, Some(Total { count: 2, is_exact: true }));
+    assert_eq!(total(&JobFilter::default()).await, long);
 }
 
 #[tokio::test]
