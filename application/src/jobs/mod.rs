@@ -59,7 +59,7 @@ pub const LEASE_TERM: Duration = Duration::from_secs(30);
 pub struct Jobs {
     /// Stores a job by itself.
     pub enqueue_job: EnqueueJob,
-    /// Cancels a job.
+    /// Ends a waiting job, or asks the worker of a running one to stop.
     pub cancel_job: UseCase<CancelJob>,
     /// Runs a job again, or sooner.
     pub retry_job: UseCase<RetryJob>,

@@ -74,7 +74,7 @@ impl QueueName {
 }
 
 impl Default for QueueName {
-    /// `default`.
+    /// The queue that every deployment has.
     fn default() -> Self {
         Self("default".to_owned())
     }
