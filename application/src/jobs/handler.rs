@@ -151,7 +151,7 @@ impl JobRun {
         self.link.should_stop()
     }
 
-    /// Completes the job in the unit of work of its effect, so that both happen or neither does. The handler then
+    /// Completes the job in the unit of work of its effect, so that both happen or neither does (J6). The handler then
     /// commits the unit and returns [`Outcome::Settled`].
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A job, as use cases return it.
 
 use super::JobSummary;
+use serde_json::Value;
 use skep_domain::jobs::{Failure, Job, Progress};
 
 /// A job with everything that an operator may want to know.
@@ -36,6 +37,31 @@ impl From<Job> for JobView {
             unique_key: job.unique.map(|unique| unique.key.into_string()),
             ordering_key: job.ordering_key.map(skep_domain::jobs::OrderingKey::into_string),
             request_id: job.origin.request_id,
+        }
+    }
+}
+
+/// The value that a JSON text of a job is written for, to show it. A text that is not JSON is shown as it is, because a
+/// program may have stored it.
+#[must_use]
+pub fn as_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn stored_texts_are_shown_as_the_values_that_they_are_written_for() {
+        for (text, shown) in [
+            (r#"{"a":[1,null]}"#, json!({ "a": [1, null] })),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("null", Value::Null),
+            ("not json", json!("not json")),
+        ] {
+            assert_eq!(as_json(text), shown);
         }
     }
 }

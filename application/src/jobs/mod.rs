@@ -4,12 +4,17 @@
 mod cancel_job;
 pub mod constraints;
 mod enqueue;
+mod enqueue_job;
 mod handler;
 mod job_queries;
+#[cfg(test)]
+mod job_tests;
 mod job_view;
 mod open_queues;
 mod pause_queue;
 mod ports;
+#[cfg(test)]
+mod queue_tests;
 mod resume_queue;
 mod retry_job;
 mod settle_jobs;
@@ -18,9 +23,10 @@ mod workers;
 
 pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
 pub use enqueue::{Enqueued, InvalidArgs, enqueue, job_for};
+pub use enqueue_job::EnqueueJob;
 pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, WorkerLink};
 pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
-pub use job_view::JobView;
+pub use job_view::{JobView, as_json};
 pub use open_queues::OpenQueues;
 pub use pause_queue::{PauseQueue, PauseQueueError};
 pub use ports::*;
@@ -51,7 +57,9 @@ pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// The use cases of jobs.
 pub struct Jobs {
-    /// Ends a job, or asks its worker to stop.
+    /// Stores a job by itself.
+    pub enqueue_job: EnqueueJob,
+    /// Ends a waiting job, or asks the worker of a running one to stop.
     pub cancel_job: UseCase<CancelJob>,
     /// Runs a job again, or sooner.
     pub retry_job: UseCase<RetryJob>,
@@ -86,6 +94,7 @@ impl Jobs {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {
+            enqueue_job: EnqueueJob::new(store.clone(), runtime.clone()),
             cancel_job: UseCase::new(CancelJob, &commands),
             retry_job: UseCase::new(RetryJob, &commands),
             pause_queue: UseCase::new(PauseQueue, &commands),

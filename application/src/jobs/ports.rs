@@ -131,7 +131,7 @@ pub struct JobSummary {
     pub queue: QueueName,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
-    /// What happens to it now.
+    /// Whether it waits, runs or has ended.
     pub state: JobState,
     /// The earliest time of the next attempt. In a final state it is the time of the last one.
     pub ready_at: Timestamp,

@@ -5,6 +5,7 @@ use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerpri
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
+    jobs::{Job, JobId, JobKind, JobOrigin, NewJob, Queue, QueueId, QueueName},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},
     shared::{Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
 };
@@ -149,6 +150,29 @@ pub fn order(n: u64, customer: UserId, lines: &[(&Product, i64)]) -> Order {
     let lines = Basket::new(&basket, MAX_LINES).expect("a basket").price(&products).expect("lines with prices");
     let order = Order::place(order_id(n), OrderNumber::from_random(n), customer, lines, Timestamp::MIN);
     order.expect("lines that add up")
+}
+
+/// The id of the `n`th job.
+#[must_use]
+pub fn job_id(n: u64) -> JobId {
+    JobId::new(SeqIds::nth(6_000 + n))
+}
+
+/// The `n`th job: it waits in the default queue, and its argument is its number.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn job(n: u64) -> Job {
+    let kind = JobKind::parse("shop.greet").expect("a kind");
+    let origin = JobOrigin { request_id: "request-1".to_owned(), traceparent: None };
+    Job::create(job_id(n), NewJob::of(kind, n.to_string()), origin, Timestamp::MIN)
+}
+
+/// The default queue.
+#[must_use]
+pub fn queue() -> Queue {
+    Queue::create(QueueId::new(SeqIds::nth(7_000)), QueueName::default(), Timestamp::MIN)
 }
 
 /// The code of the error, and its fields with their codes; `ok` if there is no error.

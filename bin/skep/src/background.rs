@@ -1,11 +1,19 @@
-//! What a server does beside its requests. Each job has a task, so that none waits for another.
+//! What a process does beside its requests. Each thing has a task, so that none waits for another.
 
-use crate::{Skep, causes::with_causes, telemetry::Metrics};
+use crate::{
+    Skep,
+    causes::with_causes,
+    telemetry::{Metrics, number},
+};
 use futures_util::FutureExt as _;
 use skep_application::{
     App,
-    operations::{KeyRotation, UnfinishedSweep},
+    jobs::{ListQueues, QueueQueries},
+    kernel::StoreError,
+    operations::KeyRotation,
 };
+use skep_domain::shared::Timestamp;
+use skep_workers::WorkerOptions;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     task::JoinSet,
@@ -13,20 +21,25 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often expired rows are ended or deleted. Readers of stock look at the rows that have expired since then.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often the jobs of the queues are counted for the metrics.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// How often the recorder of metrics drops what it no longer needs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// The running jobs.
+/// The running tasks.
 pub(crate) struct Background {
-    jobs: JoinSet<()>,
+    tasks: JoinSet<()>,
     shutdown: CancellationToken,
 }
 
 impl Background {
-    /// Starts the jobs of this instance. They end after `shutdown`.
-    pub(crate) fn start(skep: &Arc<Skep>, metrics: Metrics, shutdown: CancellationToken) -> Self {
+    /// Starts the tasks of this instance, and its workers if there are `options` for them. They end after `shutdown`.
+    pub(crate) fn start(
+        skep: &Arc<Skep>,
+        metrics: Metrics,
+        options: Option<WorkerOptions>,
+        shutdown: CancellationToken,
+    ) -> Self {
         let mut background = Self::new(shutdown);
         background.every(UPKEEP_EVERY, move || {
             metrics.run_upkeep();
@@ -34,23 +47,27 @@ impl Background {
         });
         let this = skep.clone();
         background.every(KeyRotation::READ_EVERY, move || read_keys(this.clone()));
-        let (app, shutdown) = (skep.app.clone(), background.shutdown.clone());
-        background.every(SWEEP_EVERY, move || sweep(app.clone(), shutdown.clone()));
+        let app = skep.app.clone();
+        background.every(COUNT_EVERY, move || read_queues(app.clone()));
+        if let Some(options) = options {
+            let (skep, shutdown) = (skep.clone(), background.shutdown.clone());
+            background.tasks.spawn(async move { skep.work(options, shutdown).await });
+        }
         background
     }
 
     fn new(shutdown: CancellationToken) -> Self {
-        Self { jobs: JoinSet::new(), shutdown }
+        Self { tasks: JoinSet::new(), shutdown }
     }
 
-    /// Runs `job` now, and then once in each period, also after a panic. A run that takes longer than the period delays
+    /// Calls `task` now, and then once in each period, also after a panic. A call that takes longer than the period delays
     /// the next one.
-    fn every<Run>(&mut self, period: Duration, mut job: impl FnMut() -> Run + Send + 'static)
+    fn every<Run>(&mut self, period: Duration, mut task: impl FnMut() -> Run + Send + 'static)
     where
         Run: Future<Output = ()> + Send + 'static,
     {
         let shutdown = self.shutdown.clone();
-        self.jobs.spawn(async move {
+        self.tasks.spawn(async move {
             let mut times = interval(period);
             times.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -58,7 +75,7 @@ impl Background {
                     biased;
                     () = shutdown.cancelled() => break,
                     _ = times.tick() => {
-                        let run = AssertUnwindSafe(async { job().await }).catch_unwind();
+                        let run = AssertUnwindSafe(async { task().await }).catch_unwind();
                         if let Err(panic) = run.await {
                             let cause = panic.downcast_ref::<&str>().copied().unwrap_or("a panic");
                             tracing::error!(cause, "the background work failed; it is tried again");
@@ -69,9 +86,9 @@ impl Background {
         });
     }
 
-    /// Waits until every job has ended.
+    /// Waits until every task has ended.
     pub(crate) async fn end(mut self) {
-        while let Some(ended) = self.jobs.join_next().await {
+        while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "the background work failed");
             }
@@ -86,22 +103,25 @@ async fn read_keys(skep: Arc<Skep>) {
     }
 }
 
-/// Ends or deletes what has expired. After `shutdown`, the row or the batch that has begun is the last one.
-async fn sweep(app: Arc<App>, shutdown: CancellationToken) {
-    let (swept, failed) = match app.sweep_expired.execute_until(&|| shutdown.is_cancelled()).await {
-        Ok(swept) => (swept, None),
-        Err(UnfinishedSweep { swept, source }) => (swept, Some(source)),
-    };
-    for (rows, count) in swept.iter() {
-        metrics::counter!("skep_swept_rows_total", "rows" => rows).increment(count);
+/// Reads how many jobs wait in each queue.
+async fn read_queues(app: Arc<App>) {
+    if let Err(error) = record_queues(&app).await {
+        tracing::warn!(%error, "could not count the jobs of the queues");
     }
-    if !swept.is_empty() {
-        tracing::info!(%swept, "ended what had expired");
+}
+
+async fn record_queues(app: &App) -> Result<(), StoreError> {
+    let queries: &dyn QueueQueries = &*app.ports.store;
+    for queue in queries.list_queues(ListQueues::MOST).await? {
+        let counts = queries.count_jobs(&queue.name, ListQueues::COUNT_MAX).await?;
+        let waits = |since: Timestamp| app.ports.runtime.clock.now().as_millis().saturating_sub(since.as_millis());
+        let waits = u64::try_from(counts.oldest_ready_at.map_or(0, waits)).unwrap_or(0);
+        let queue = queue.name.into_string();
+        let available = usize::try_from(counts.available).unwrap_or(usize::MAX);
+        metrics::gauge!("skep_jobs_available", "queue" => queue.clone()).set(number(available));
+        metrics::gauge!("skep_jobs_oldest_seconds", "queue" => queue).set(Duration::from_millis(waits).as_secs_f64());
     }
-    if let Some(error) = failed {
-        let cause = with_causes(&error, ": ");
-        tracing::warn!(%cause, "could not end all that had expired");
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -113,10 +133,10 @@ mod tests {
     const AT_ONCE: Duration = Duration::from_nanos(1);
 
     #[tokio::test]
-    async fn a_job_that_takes_long_does_not_hold_up_the_others() {
+    async fn a_task_that_takes_long_does_not_hold_up_the_others() {
         let shutdown = CancellationToken::new();
         let mut background = Background::new(shutdown.clone());
-        let (begun, mut long_job) = mpsc::unbounded_channel();
+        let (begun, mut long_task) = mpsc::unbounded_channel();
         let finish = Arc::new(Notify::new());
         let held = finish.clone();
         background.every(AT_ONCE, move || {
@@ -126,50 +146,35 @@ mod tests {
                 held.notified().await;
             }
         });
-        long_job.recv().await.unwrap();
-        let (done, mut short_job) = mpsc::unbounded_channel();
+        long_task.recv().await.unwrap();
+        let (done, mut short_task) = mpsc::unbounded_channel();
         background.every(AT_ONCE, move || {
             let _ = done.send(());
             std::future::ready(())
         });
         for _ in 0..3 {
-            short_job.recv().await.unwrap();
+            short_task.recv().await.unwrap();
         }
-        // The long job ends before the process does, and does not begin again.
+        // The long task ends before the process does, and does not begin again.
         shutdown.cancel();
         finish.notify_one();
         background.end().await;
-        assert!(long_job.recv().await.is_none());
+        assert!(long_task.recv().await.is_none());
     }
 
     #[tokio::test]
-    async fn a_job_that_panics_runs_again() {
+    async fn a_task_that_panics_runs_again() {
         let shutdown = CancellationToken::new();
         let mut background = Background::new(shutdown.clone());
-        let (done, mut job) = mpsc::unbounded_channel();
+        let (done, mut task) = mpsc::unbounded_channel();
         background.every(AT_ONCE, move || {
             let _ = done.send(());
             async { panic!("a bug") }
         });
         for _ in 0..3 {
-            job.recv().await.unwrap();
+            task.recv().await.unwrap();
         }
         shutdown.cancel();
         background.end().await;
-    }
-
-    #[cfg(feature = "testing")]
-    #[tokio::test]
-    async fn a_sweep_begins_nothing_after_the_shutdown() {
-        let kit = crate::testing::TestKit::start().await;
-        kit.user("ada").await;
-        kit.clock().advance(Duration::from_secs(365 * 24 * 60 * 60));
-        let (app, shutdown) = (kit.skep().app.clone(), CancellationToken::new());
-        shutdown.cancel();
-        sweep(app.clone(), shutdown).await;
-        let swept = app.sweep_expired.execute().await.unwrap();
-        let networks = swept.iter().find(|(rows, _)| *rows == "lists of known networks");
-        assert_eq!(networks, Some(("lists of known networks", 1)), "the row was left");
-        kit.stop().await;
     }
 }

@@ -7,12 +7,14 @@ macro_rules! tell {
 
 mod check;
 mod demo;
+mod jobs;
 mod keys;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
 mod serve;
 mod user;
+mod worker;
 
 use crate::{causes::with_causes, config::Config};
 use clap::{Parser, Subcommand};
@@ -69,6 +71,17 @@ enum Command {
     /// A process that was killed may leave a lease or an open transaction on MongoDB, which end by themselves. The start
     /// waits for them, and says so.
     Serve,
+    /// Run background jobs, without HTTP.
+    ///
+    /// `serve` runs jobs, too. More workers for the same PostgreSQL or MongoDB store run in any number of processes, on
+    /// any number of machines, with the same settings. SKEP_WORKERS is the number of jobs at a time. After SIGINT or
+    /// SIGTERM, running jobs may end; those that do not are handed to other workers.
+    ///
+    /// With SQLite the command is refused, because the server runs the jobs.
+    Worker,
+    /// Show background jobs, run them again or cancel them.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     Check(check::Check),
     /// Change the schema of the store, or show its state.
     ///
@@ -116,13 +129,15 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let config = Config::load();
-    if !matches!(command, Command::Serve) {
+    if !matches!(command, Command::Serve | Command::Worker) {
         show_warnings();
     }
     runtime.block_on(async {
         let done = match command {
             Command::Check(command) => return check::run(config, command).await,
             Command::Serve => serve::run(&config?).await,
+            Command::Worker => worker::run(&config?).await,
+            Command::Jobs(command) => jobs::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,

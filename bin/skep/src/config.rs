@@ -21,10 +21,12 @@ use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
 use skep_application::{Policies, kernel::WiderNetworks};
+use skep_domain::jobs::QueueName;
 use skep_http::{
     api::RequestLimits,
     edge::{BodyLimits, Cidr, ClientLimits, Origin, Timeouts},
 };
+use skep_workers::WorkerOptions;
 use std::{
     ffi::OsString,
     fs, io,
@@ -96,6 +98,8 @@ pub struct Config {
     pub limits: RequestLimits,
     /// How long a password may wait for a hasher. As many may wait as can be hashed in this time.
     pub hash_wait: Duration,
+    /// How many jobs run at a time; 0 if this process runs none.
+    pub workers: usize,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -211,6 +215,7 @@ impl Config {
                 networks: policies.sessions.networks,
             },
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
+            workers: settings::jobs::workers(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);
@@ -223,6 +228,15 @@ impl Config {
         }
         source.finish()?;
         Ok(config)
+    }
+
+    /// The workers of this process; `None` if it runs no jobs. They drain for half of the time that requests have, so that
+    /// jobs that are handed back are stored within the other half.
+    #[must_use]
+    pub fn worker_options(&self) -> Option<WorkerOptions> {
+        let queues = vec![(QueueName::default(), self.workers)];
+        let drain = self.timeouts.drain / 2;
+        (self.workers > 0).then(|| WorkerOptions { queues, drain, ..WorkerOptions::default() })
     }
 
     /// The setting because of which clients on other machines reach this server. `None` if only this machine does.

@@ -12,6 +12,7 @@ mod listen;
 mod skep;
 mod start_error;
 mod stores;
+mod sweeping;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -20,9 +21,15 @@ mod waiting;
 pub use data_dir::DataDirError;
 pub use keys::Keys;
 pub use skep::{Builder, Gauges, ISSUER, Skep};
+pub use skep_workers::WorkerOptions;
 pub use start_error::StartError;
 
 /// Compiles the guide to embedding.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guides/embed.md")]
 struct EmbedGuide;
+
+/// Compiles and runs the guide to background work.
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/guides/background-work.md")]
+struct BackgroundWorkGuide;

@@ -15,14 +15,17 @@ use crate::{
     keys::Keys,
     start_error::StartError,
     stores::{self, OpenStore},
+    sweeping::{Sweeper, ask_for_sweeps},
     telemetry::number,
     waiting::{open_store, refuse_defects},
 };
-use skep_application::{App, Ports, Store, kernel::Runtime};
+use skep_application::{App, Ports, Store, jobs::Handlers, kernel::Runtime};
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::system_runtime;
+use skep_workers::{WorkerOptions, Workers};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The issuer of access tokens if `PUBLIC_URL` is not set. It is the same after every start and on every instance,
 /// unlike the address that the server listens on.
@@ -69,6 +72,7 @@ pub struct Skep {
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     hashers: HashPool,
+    handlers: Handlers,
     _lock: Option<ServerLock>,
 }
 
@@ -94,6 +98,9 @@ impl Gauges {
     }
 }
 
+/// Adds the handlers of an embedding program to ours.
+type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
+
 /// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
 pub struct Builder {
@@ -101,6 +108,7 @@ pub struct Builder {
     issuer: Option<String>,
     runtime: Option<Runtime>,
     store: Option<Arc<dyn Store>>,
+    handlers: Option<AddHandlers>,
     exclusive: bool,
 }
 
@@ -133,6 +141,13 @@ impl Builder {
         self
     }
 
+    /// Adds handlers of jobs to those of Skep. `add` gets the use cases and the handlers so far, and returns all.
+    #[must_use]
+    pub fn handlers(mut self, add: impl FnOnce(&Arc<App>, Handlers) -> Handlers + Send + 'static) -> Self {
+        self.handlers = Some(Box::new(add));
+        self
+    }
+
     /// Refuses to start while another exclusive instance uses the same data folder.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
@@ -145,7 +160,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`].
     pub async fn start(self) -> Result<Skep, StartError> {
-        let Self { config, issuer, runtime, store, exclusive } = self;
+        let Self { config, issuer, runtime, store, handlers, exclusive } = self;
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
@@ -181,7 +196,12 @@ impl Builder {
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, _lock: lock })
+        let ours = Handlers::default().with(Sweeper(app.clone()));
+        let handlers = match handlers {
+            Some(add) => add(&app, ours),
+            None => ours,
+        };
+        Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, handlers, _lock: lock })
     }
 }
 
@@ -197,6 +217,13 @@ impl Skep {
     pub fn api(&self, limits: RequestLimits) -> Service {
         let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None };
         Api::build(self.app.clone(), config)
+    }
+
+    /// Runs jobs until `stop`, and asks for a sweep of what has expired each minute. Returns when the jobs that run have
+    /// ended or were handed back, so close the instance after that.
+    pub async fn work(&self, options: WorkerOptions, stop: CancellationToken) {
+        let workers = Workers::new(self.app.clone(), self.handlers.clone(), options).run(stop.clone());
+        tokio::join!(workers, ask_for_sweeps(&self.app, &stop));
     }
 
     /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that

@@ -156,6 +156,36 @@ fn the_key_of_access_tokens_is_rotated_once_at_a_time() {
 }
 
 #[test]
+fn workers_alone_need_a_server_of_the_store_and_something_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = run(&folder, &["worker"]);
+    assert_eq!(code(&refused), 1);
+    assert!(
+        err(&refused).contains("the store is SQLite, so its server runs the jobs (`skep serve`)"),
+        "{}",
+        err(&refused)
+    );
+    let mut idle = skep(folder.path(), &["worker"]);
+    idle.env("SKEP_WORKERS", "0").env("DATABASE_URL", "postgres://skep@127.0.0.1:1/skep");
+    let refused = idle.output().unwrap();
+    assert_eq!(code(&refused), 1);
+    assert!(err(&refused).contains("SKEP_WORKERS is 0"), "{}", err(&refused));
+    assert!(!folder.path().join("skep-data").exists(), "nothing was made");
+}
+
+#[test]
+fn jobs_are_shown_and_refusals_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = out(&run(&folder, &["jobs", "list"]));
+    assert_eq!(listed.lines().count(), 1, "only the heads of the columns: {listed}");
+    let missing = run(&folder, &["jobs", "show", "00000000-0000-0000-0000-000000000000"]);
+    assert!(code(&missing) == 1 && err(&missing).contains("job"), "{}", err(&missing));
+    for wrong in [["--state", "sleeping"], ["--queue", "A"], ["--limit", "0"], ["--limit", "101"]] {
+        assert_eq!(code(&run(&folder, &[&["jobs", "list"], &wrong[..]].concat())), 2, "{wrong:?}");
+    }
+}
+
+#[test]
 fn demo_fills_an_empty_store_once() {
     let folder = tempfile::tempdir().unwrap();
     let small = ["demo", "--products", "3", "--users", "2", "--orders", "5", "--seed", "1", "--json"];

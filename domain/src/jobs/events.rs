@@ -7,7 +7,7 @@ use crate::shared::events;
 events! {
     /// A caller cancelled a job. If a worker held the job, the worker was asked to stop.
     JobCancelled = "jobs.job_cancelled.v1" of job_id {
-        /// The job.
+        /// The job that was changed.
         job_id: JobId,
         /// The kind of the job.
         kind: JobKind,
@@ -19,7 +19,7 @@ events! {
 
     /// A caller wanted a job to run again, or sooner.
     JobRetried = "jobs.job_retried.v1" of job_id {
-        /// The job.
+        /// The job that was changed.
         job_id: JobId,
         /// The kind of the job.
         kind: JobKind,
@@ -29,7 +29,7 @@ events! {
 
     /// A queue was paused: its jobs wait.
     QueuePaused = "jobs.queue_paused.v1" of queue_id {
-        /// The queue.
+        /// The queue that was changed.
         queue_id: QueueId,
         /// The name of the queue.
         name: QueueName,
@@ -37,7 +37,7 @@ events! {
 
     /// A queue was resumed.
     QueueResumed = "jobs.queue_resumed.v1" of queue_id {
-        /// The queue.
+        /// The queue that was changed.
         queue_id: QueueId,
         /// The name of the queue.
         name: QueueName,

@@ -52,7 +52,7 @@ impl NewJob {
 /// At most one job with the key is in one of the states (J5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uniqueness {
-    /// The key.
+    /// The text that the jobs have in common.
     pub key: UniqueKey,
     /// The states in which a job holds the key.
     pub states: JobStates,
@@ -61,7 +61,7 @@ pub struct Uniqueness {
 /// What caused a job, so that logs and traces can be followed from a request to its jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobOrigin {
-    /// The id of the request.
+    /// The request during which the job was stored, as the access log names it.
     pub request_id: String,
     /// The W3C trace context of the request.
     pub traceparent: Option<String>,
@@ -94,7 +94,7 @@ pub struct Failure {
 #[error("the job is {}", .0.name())]
 pub struct Ended(pub JobState);
 
-/// A job.
+/// Work that is stored, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The identifier.
@@ -107,7 +107,7 @@ pub struct Job {
     pub args: String,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
-    /// The state.
+    /// Whether it waits, runs or has ended.
     pub state: JobState,
     /// The earliest time of the next attempt. In a final state it is the time of the last one.
     pub ready_at: Timestamp,

@@ -35,12 +35,11 @@ pub enum InvalidJobName {
     Key,
 }
 
-const NAME_MAX: usize = 100;
 const KEY_MAX: usize = 200;
 
 fn name(text: &str) -> Result<String, InvalidJobName> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.');
-    let fits = (1..=NAME_MAX).contains(&text.len()) && text.bytes().all(allowed);
+    let fits = (1..=JobKind::MAX).contains(&text.len()) && text.bytes().all(allowed);
     if fits { Ok(text.to_owned()) } else { Err(InvalidJobName::Name) }
 }
 
@@ -50,6 +49,8 @@ fn key(text: &str) -> Result<String, InvalidJobName> {
 }
 
 impl JobKind {
+    /// The greatest length of kinds and names of queues, in characters.
+    pub const MAX: usize = 100;
     /// The form of kinds and names of queues as a regular expression, for interfaces. The length is limited besides.
     pub const PATTERN: &str = "^[a-z0-9_.-]+$";
 
@@ -73,7 +74,7 @@ impl QueueName {
 }
 
 impl Default for QueueName {
-    /// `default`.
+    /// The queue that every deployment has.
     fn default() -> Self {
         Self("default".to_owned())
     }

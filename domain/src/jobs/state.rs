@@ -3,7 +3,7 @@
 use crate::shared::named;
 
 named! {
-    /// The state of a job.
+    /// Where a job stands between its storing and its end.
     #[derive(PartialOrd, Ord)]
     JobState {
         /// Waits for a worker.

@@ -3,7 +3,7 @@
 //! A worker claims a row and gets a token that no earlier claim had. It proves its hold with a beat from time to time.
 //! Each later change names the token, so a worker that was taken for dead cannot change a row that another one holds.
 //!
-//! No wall clock decides whether a holder lives. [`HeldRows`] observes the beats with a monotonic clock, so a clock that
+//! No wall clock decides whether a holder lives (J4). [`HeldRows`] observes the beats with a monotonic clock, so a clock that
 //! jumps, or differs between two hosts, takes no row from a worker that beats.
 
 use super::typed_id;

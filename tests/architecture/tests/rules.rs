@@ -14,7 +14,8 @@ const DOMAIN: &[&str] = &[
     "unicode-normalization",
     "uuid",
 ];
-const APPLICATION: &[&str] = &["async-trait", "flate2", "mockall", "serde", "serde_json", "thiserror", "uuid"];
+const APPLICATION: &[&str] =
+    &["async-trait", "event-listener", "flate2", "mockall", "serde", "serde_json", "thiserror", "uuid"];
 const INNER: &[&str] = &["skep-application", "skep-domain"];
 
 /// The allowed dependencies. Adapters use the inner crates, and the adapters of both SQL engines use `skep-sql`.
@@ -30,6 +31,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-local", inside: INNER, outside: None },
     Allowed { package: "skep-memory", inside: INNER, outside: None },
     Allowed { package: "skep-crypto", inside: INNER, outside: None },
+    Allowed { package: "skep-workers", inside: INNER, outside: None },
     Allowed { package: "skep-http", inside: INNER, outside: None },
     Allowed {
         package: "skep",
@@ -45,6 +47,7 @@ const ALLOWED: &[Allowed] = &[
             "skep-sql",
             "skep-sqlite",
             "skep-sqlite-memory",
+            "skep-workers",
         ],
         outside: None,
     },

@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 use skep::{Skep, config::Config};
-use skep_application::{kernel::Actor, kernel::Limit};
+use skep_application::{App, kernel::Actor, kernel::Limit};
 use skep_contract::{Harness, Instance, Start};
 use skep_http::{
     api::RequestLimits,
@@ -119,6 +119,12 @@ impl Server {
         drop(self.edge);
         drop(self.skep);
         self.instance.destroy().await;
+    }
+
+    /// The use cases, for what no request does.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.skep.app
     }
 
     /// Makes a request. A body is sent as JSON.

@@ -14,6 +14,7 @@ use poem_openapi::registry::{MetaParamIn, MetaSchema};
 use serde_json::{Value, json};
 use skep_application::kernel::{Precondition, Refused};
 use skep_domain::shared::Version;
+use std::fmt::Display;
 
 /// A list of entity tags, which may be empty, or `*`. Lists may also have empty members, which this leaves out.
 const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)?$";
@@ -70,9 +71,9 @@ pub(crate) fn changing_etag(version: Version, shown: u32) -> String {
 }
 
 /// The entity tag of a version of which only a part is shown. Two different representations need two tags (RFC 9110,
-/// 8.8.3). `shown` is what may change while the version stays. This tag never matches in `If-Match`, because its reader
-/// has not seen the whole resource.
-pub(crate) fn partial_etag(version: Version, shown: u32) -> String {
+/// 8.8.3). `shown` is what may change while the version stays; it has no quotes. This tag never matches in `If-Match`,
+/// because its reader has not seen the whole resource.
+pub(crate) fn partial_etag(version: Version, shown: impl Display) -> String {
     format!("\"{version}-{shown}-partial\"")
 }
 

@@ -173,16 +173,29 @@ impl<K: SortKey> ListQuery<K> {
         caller: &'a Caller<HAS_TOKEN>,
         path: &'static str,
     ) -> Result<ListRequest<'a, K>, Problem> {
+        self.open_narrowed(caller, path, String::new())
+    }
+
+    /// Opens the cursor of a list with [filters](super::narrowed). A cursor belongs to the filters that it was made with.
+    ///
+    /// # Errors
+    /// 400 if the cursor belongs to another list, query or caller.
+    pub(crate) fn open_narrowed<'a, const HAS_TOKEN: bool>(
+        self,
+        caller: &'a Caller<HAS_TOKEN>,
+        path: &'static str,
+        filters: String,
+    ) -> Result<ListRequest<'a, K>, Problem> {
         let Caller { actor, state, .. } = caller;
         let Self { limit, cursor, sort, key, direction, has_total } = self;
-        let context = format!("{} {path} {sort}", actor.principal_id());
+        let context = format!("{} {path} {filters}{sort}", actor.principal_id());
         let after = cursor.as_deref().map(|cursor| {
             let opened = state.cursors.open(cursor, &context);
             opened.ok_or_else(|| invalid("cursor", "was not made by this list for this caller"))
         });
         let count_up_to = has_total.then_some(Total::BOUND);
         let page = PageRequest { limit, after: after.transpose()?, count_up_to };
-        Ok(ListRequest { state, path, key, direction, page, sort, cursor, context })
+        Ok(ListRequest { state, path, filters, key, direction, page, sort, cursor, context })
     }
 }
 
@@ -190,6 +203,7 @@ impl<K: SortKey> ListQuery<K> {
 pub(crate) struct ListRequest<'a, K> {
     state: &'a State,
     path: &'static str,
+    filters: String,
     /// The key that sorts the list.
     pub(crate) key: K,
     /// The direction of the sort.
@@ -219,8 +233,8 @@ impl<K> ListRequest<'_, K> {
 
     /// The path and query of the page at this cursor.
     fn link(&self, cursor: Option<&str>) -> String {
-        let Self { path, sort, .. } = self;
-        let mut link = format!("{path}?limit={}&sort={sort}", self.page.limit.get());
+        let Self { path, filters, sort, .. } = self;
+        let mut link = format!("{path}?{filters}limit={}&sort={sort}", self.page.limit.get());
         if self.page.count_up_to.is_some() {
             link.push_str("&count=exact");
         }

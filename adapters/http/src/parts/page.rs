@@ -63,6 +63,14 @@ pub(crate) enum Listed<T: Type + Serialize> {
     Ok(Answer<ListBody<T>>),
 }
 
+impl<T: Type + Serialize> Listed<T> {
+    /// The answer of a list that has one page only.
+    pub(crate) fn whole(path: &str, data: Vec<T>) -> Self {
+        let links = ListLinks { this: path.to_owned(), next: None };
+        Self::Ok(Answer(ListBody { data, page: PageInfo::new(None, None), links }))
+    }
+}
+
 /// A page of items. The name of its schema is the name of the items' schema and `List`, for example `ProductList`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ListBody<T> {

@@ -15,12 +15,13 @@ use futures_util::future::OptionFuture;
 use skep_application::kernel::{BoxError, Runtime};
 use skep_http::{
     Api, ApiConfig, MetricsPage,
-    edge::{Cors, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
+    edge::{Cors, DrainReport, EdgeConfig, RequestId, RouteTable, TraceContext, Tracer, TrustedProxies, serve},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -75,27 +76,41 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
         }
         tracing::warn!(cause = with_causes(&error, ": "), "the addresses of the server cannot be printed");
     }
-    let metrics_server = metrics_listener.map(|listener| {
-        let (endpoint, routes) = page.alone();
-        let mut edge = edge_config(config, &skep, "", routes, false);
-        edge.limits.max_connections = METRICS_CONNECTIONS;
-        tokio::spawn(serve(listener, endpoint, edge, shutdown.clone()))
-    });
+    let metrics_server = metrics_listener.map(|listener| serve_metrics(config, &skep, page, listener, &shutdown));
     let skep = Arc::new(skep);
-    let background = Background::start(&skep, metrics, shutdown.clone());
+    let background = Background::start(&skep, metrics, config.worker_options(), shutdown.clone());
     let report = serve(listener, service.endpoint, edge, shutdown.clone()).await;
     shutdown.cancel();
     background.end().await;
-    if let Some(Err(error)) = OptionFuture::from(metrics_server).await {
-        tracing::error!(%error, "the server of the metrics failed");
-    }
+    end_metrics(metrics_server).await;
     skep.close().await;
     telemetry.end().await;
     tracing::info!(connections_cut = report.connections_cut, requests_cut = report.requests_cut, "stopped");
     Ok(())
 }
 
-fn metrics_page(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> MetricsPage {
+/// Serves the metrics at their own address until `shutdown`.
+pub(super) fn serve_metrics(
+    config: &Config,
+    skep: &Skep,
+    page: MetricsPage,
+    listener: TcpListener,
+    shutdown: &CancellationToken,
+) -> JoinHandle<DrainReport> {
+    let (endpoint, routes) = page.alone();
+    let mut edge = edge_config(config, skep, "", routes, false);
+    edge.limits.max_connections = METRICS_CONNECTIONS;
+    tokio::spawn(serve(listener, endpoint, edge, shutdown.clone()))
+}
+
+/// Waits until the server of the metrics has ended, if there is one.
+pub(super) async fn end_metrics(server: Option<JoinHandle<DrainReport>>) {
+    if let Some(Err(error)) = OptionFuture::from(server).await {
+        tracing::error!(%error, "the server of the metrics failed");
+    }
+}
+
+pub(super) fn metrics_page(config: &Config, skep: &Skep, metrics: &Metrics, telemetry: &Arc<Telemetry>) -> MetricsPage {
     let (metrics, telemetry, gauges) = (metrics.clone(), telemetry.clone(), skep.gauges());
     let render = move || {
         gauges.record();
@@ -173,14 +188,14 @@ fn welcome(
 }
 
 /// Waits for a signal. The first one lets running requests end, the second one ends the process with exit code 1.
-fn stop_on_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>, std::io::Error> {
+pub(super) fn stop_on_signal(shutdown: CancellationToken) -> Result<impl Future<Output = ()>, std::io::Error> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        tracing::info!("stopping: waiting for running requests");
+        tracing::info!("stopping: waiting for running requests and jobs");
         shutdown.cancel();
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        tracing::warn!("a second signal: stopping at once, running requests are cut");
+        tracing::warn!("a second signal: stopping at once, running requests and jobs are cut");
         std::process::exit(1);
     })
 }

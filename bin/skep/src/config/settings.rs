@@ -3,6 +3,7 @@
 
 pub(super) mod clients;
 mod identity;
+pub(super) mod jobs;
 mod operations;
 mod ordering;
 mod program;
@@ -18,7 +19,7 @@ struct ContextSettings {
     read: fn(&mut Source, &mut Policies),
 }
 
-const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING, operations::OPERATIONS];
+const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING, jobs::JOBS, operations::OPERATIONS];
 
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {

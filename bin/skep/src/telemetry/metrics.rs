@@ -14,6 +14,8 @@ const REQUESTS: &[f64] =
 /// The buckets of durations in the store, in seconds. SQLite answers within microseconds.
 const STORE: &[f64] =
     &[0.000_005, 0.000_01, 0.000_025, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 5.0];
+/// The buckets of durations of jobs, in seconds.
+const JOBS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
 /// The buckets of units of work in a group.
 const UNITS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -39,6 +41,7 @@ impl Metrics {
         for name in STORE_DURATIONS {
             builder = builder.set_buckets_for_metric(Matcher::Full((*name).to_owned()), STORE)?;
         }
+        builder = builder.set_buckets_for_metric(Matcher::Full("skep_job_duration_seconds".to_owned()), JOBS)?;
         builder = builder.set_buckets_for_metric(Matcher::Full("skep_sqlite_group_units".to_owned()), UNITS)?;
         let handle = builder.install_recorder()?;
         describe();

@@ -4,7 +4,11 @@ use super::{assert_document, root};
 use http::Request;
 use serde_json::{Map, Value, json};
 use skep::testing::TestKit;
-use skep_domain::shared::{EventDescription, Field, Kind};
+use skep_application::kernel::Actor;
+use skep_domain::{
+    jobs::{JobKind, NewJob, QueueName},
+    shared::{EventDescription, Field, Kind},
+};
 use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
 
 const INTRODUCTION: &str = "# Events
@@ -203,6 +207,24 @@ async fn call(kit: &TestKit, method: &str, path: &str, token: &str, body: &Value
     serde_json::from_slice(answer.body()).unwrap_or_default()
 }
 
+/// Cancels a job, runs it again, and pauses and resumes its queue.
+async fn change_jobs(kit: &TestKit, admin: &str) {
+    let (jobs, new) = (&kit.app().jobs, NewJob::of(JobKind::parse("shop.greet").unwrap(), "1".to_owned()));
+    jobs.open_queues.execute(&[QueueName::default()]).await.unwrap();
+    let job = jobs.enqueue_job.execute(&Actor::system("test"), new).await.unwrap().id;
+    for change in ["cancel", "retry"] {
+        post(kit, &format!("/api/v1/jobs/{job}/{change}"), admin).await;
+    }
+    for change in ["pause", "resume"] {
+        post(kit, &format!("/api/v1/queues/default/{change}"), admin).await;
+    }
+}
+
+async fn post(kit: &TestKit, path: &str, token: &str) {
+    let request = Request::post(path).header("authorization", format!("Bearer {token}")).body(String::new());
+    assert!(kit.call(request.unwrap()).await.status().is_success(), "{path}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_run_records_is_as_the_schemas_say() {
     // The sweep of this run must not delete the events before it.
@@ -217,9 +239,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     let lines = json!({ "lines": [{ "product_id": product, "quantity": 2 }] });
     let order = call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
     for step in ["confirm-payment", "cancel"] {
-        let path = format!("/api/v1/orders/{}/{step}", order["id"].as_str().unwrap());
-        let request = Request::post(path).header("authorization", format!("Bearer {admin}")).body(String::new());
-        assert!(kit.call(request.unwrap()).await.status().is_success());
+        post(&kit, &format!("/api/v1/orders/{}/{step}", order["id"].as_str().unwrap()), &admin).await;
     }
     call(&kit, "POST", "/api/v1/orders", &admin, &lines).await;
     kit.clock().advance(Duration::from_secs(8 * 24 * 60 * 60));
@@ -235,6 +255,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "PATCH", &path, &admin, &json!({ "slug": "dark-honey" })).await;
     call(&kit, "POST", &format!("{path}/move"), &admin, &json!({ "parent_id": parent["id"] })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
+    change_jobs(&kit, &admin).await;
 
     let mut recorded = BTreeSet::new();
     for event in kit.events().await {

@@ -24,9 +24,12 @@ fn lists(document: &Value) -> impl Iterator<Item = (String, Value)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.filter_map(|(path, item)| {
         let name = name_of(&item["get"]["responses"]["200"]["content"]["application/json"]["schema"])?;
-        let item = name_of(&schemas[&name]["properties"]["data"]["items"])?;
-        let links = json!({ "self": format!("{path}?limit=20&sort=-created_at") });
-        let page = json!({ "data": [schemas[item]["example"]], "page": { "has_more": false }, "links": links });
+        let shown = name_of(&schemas[&name]["properties"]["data"]["items"])?;
+        let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
+        let has_pages = parameters.into_iter().any(|parameter| parameter["name"] == "limit");
+        let query = if has_pages { "?limit=20&sort=-created_at" } else { "" };
+        let links = json!({ "self": format!("{path}{query}") });
+        let page = json!({ "data": [schemas[shown]["example"]], "page": { "has_more": false }, "links": links });
         Some((name, page))
     })
 }

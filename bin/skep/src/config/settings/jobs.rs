@@ -1,0 +1,46 @@
+//! The settings of jobs.
+
+use super::ContextSettings;
+use crate::config::{
+    parse::number,
+    read::Source,
+    setting::{Setting, Shape},
+};
+use skep_application::{Policies, jobs::JobPolicy};
+use std::time::Duration;
+
+const DAY: u64 = 24 * 60 * 60;
+const DAYS: &str = "days from 1 to 3650";
+
+pub(super) const JOBS: ContextSettings = ContextSettings { settings: SETTINGS, read };
+
+const SETTINGS: &[Setting] = &[
+    Setting::new("SKEP_WORKERS", "jobs.workers", Shape::Number)
+        .default("10")
+        .form("a number from 0 to 1000", "10")
+        .doc("How many background jobs this process runs at a time. With 0 it runs none, and another process of the same store must run them (`skep serve` or `skep worker`): the sweeps that end unpaid orders and delete what has expired are jobs."),
+    Setting::new("SKEP_JOB_DAYS", "jobs.job_days", Shape::Number)
+        .default("1")
+        .form(DAYS, "1")
+        .doc("How long completed and cancelled jobs are kept."),
+    Setting::new("SKEP_DEAD_JOB_DAYS", "jobs.dead_job_days", Shape::Number)
+        .default("30")
+        .form(DAYS, "30")
+        .doc("How long discarded jobs are kept: those that have failed and are not tried again. Until then they can be retried."),
+];
+
+fn read(source: &mut Source, policies: &mut Policies) {
+    policies.jobs = JobPolicy {
+        ended: source.required("SKEP_JOB_DAYS", read_days),
+        discarded: source.required("SKEP_DEAD_JOB_DAYS", read_days),
+    };
+}
+
+fn read_days(text: &str) -> Option<Duration> {
+    number(text, 1, 3_650).map(|days| Duration::from_secs(days * DAY))
+}
+
+/// Reads how many jobs run at a time.
+pub(crate) fn workers(source: &mut Source) -> usize {
+    source.required("SKEP_WORKERS", |text| usize::try_from(number(text, 0, 1_000)?).ok())
+}

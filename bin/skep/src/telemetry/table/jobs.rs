@@ -1,0 +1,30 @@
+//! Background jobs.
+
+use crate::telemetry::metric::{Kind, Metric, When, counter, gauge, seconds};
+
+const QUEUE: &[&str] = &["queue"];
+
+pub(super) const METRICS: &[Metric] = &[
+    gauge("skep_jobs_running", "Jobs that this process runs, by queue.").labels(QUEUE).when(When::Counted),
+    seconds(
+        "skep_job_duration_seconds",
+        "Time of an attempt of a job by outcome: completed, failed, snoozed (put off by its handler), handed_back (the process stops) or cancelled.",
+    )
+    .labels(&["kind", "outcome"])
+    .when(When::Counted),
+    counter("skep_jobs_rescued_total", "Jobs that this process has freed because their worker was lost."),
+    gauge(
+        "skep_jobs_available",
+        "Jobs of the store that wait for a worker, by queue. They are counted every 15 seconds, up to 10,000.",
+    )
+    .labels(QUEUE)
+    .when(When::Counted),
+    Metric::new(
+        "skep_jobs_oldest_seconds",
+        Kind::Gauge,
+        "seconds",
+        "How long the oldest of them has waited; 0 if none waits.",
+    )
+    .labels(QUEUE)
+    .when(When::Counted),
+];
