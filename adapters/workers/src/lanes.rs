@@ -34,7 +34,7 @@ pub(crate) struct Lane {
 impl Lane {
     /// Claims jobs while there are free places, until `stop`. Then waits for those that run.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let slots = self.slots.min(Semaphore::MAX_PERMITS).max(1);
+        let slots = self.slots.clamp(1, Semaphore::MAX_PERMITS);
         let places = Arc::new(Semaphore::new(slots));
         let mut pause = self.poll;
         while let Some(Some(place)) = stop.run_until_cancelled(self.place(&places)).await {

@@ -7,7 +7,7 @@
 //! jumps, or differs between two hosts, takes no row from a worker that beats.
 
 use super::typed_id;
-use std::{collections::HashMap, hash::Hash, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 typed_id! {
     /// Identifies one claim. Every change of a held row names it.
@@ -54,21 +54,21 @@ impl Lease {
 pub struct HeldRows<I> {
     term: Duration,
     /// The last known lease of each row, and when this observer saw it first.
-    seen: HashMap<I, (Lease, Duration)>,
+    seen: BTreeMap<I, (Lease, Duration)>,
 }
 
-impl<I: Copy + Eq + Hash> HeldRows<I> {
+impl<I: Copy + Ord> HeldRows<I> {
     /// An observer that takes a holder for dead after it has not beaten for `term`.
     #[must_use]
     pub fn new(term: Duration) -> Self {
-        Self { term, seen: HashMap::new() }
+        Self { term, seen: BTreeMap::new() }
     }
 
     /// Compares the rows that are held now with those of earlier calls, and returns the rows whose holders have not
     /// beaten for the term. `now` is the time of a monotonic clock. A row that is not in `held` is forgotten, so the
     /// memory is bounded by the rows that are held. A row is to be freed only if it still has the returned lease.
     pub fn observe(&mut self, now: Duration, held: impl IntoIterator<Item = (I, Lease)>) -> Vec<(I, Lease)> {
-        let mut seen = HashMap::new();
+        let mut seen = BTreeMap::new();
         let mut expired = vec![];
         for (id, lease) in held {
             let since = match self.seen.get(&id) {

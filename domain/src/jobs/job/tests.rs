@@ -76,10 +76,10 @@ fn putting_off_and_giving_back_do_not_count_as_attempts() {
 #[test]
 fn a_job_that_loses_three_workers_in_succession_is_discarded() {
     let mut job = claimed(9);
-    for lost in 1..=2 {
-        job.rescue(Lease::new(token(lost)), at(3_000)).unwrap();
-        assert_eq!((job.state, job.attempt, job.lost), (JobState::Available, lost as u32, lost as u32));
-        assert!(job.claim(token(lost + 1), at(3_000)));
+    for lost in 1..=2_u32 {
+        job.rescue(Lease::new(token(lost.into())), at(3_000)).unwrap();
+        assert_eq!((job.state, job.attempt, job.lost), (JobState::Available, lost, lost));
+        assert!(job.claim(token((lost + 1).into()), at(3_000)));
     }
     let mut other = job.clone();
     job.rescue(Lease::new(token(3)), at(4_000)).unwrap();

@@ -167,7 +167,8 @@ async fn a_paused_queue_gives_no_jobs(given: &Given) -> Checked {
     let open = OpenQueues::new(given.store.clone(), world::runtime());
     let names = [workers.queue.clone(), workers.queue.clone()];
     let (one, other) = tokio::join!(open.execute(&names), open.execute(&names));
-    (one?, other?);
+    one?;
+    other?;
     let pause = async |paused: bool| {
         commit!(given.store, tx => {
             let queue = tx.queues().find(&workers.queue).await?;
