@@ -88,7 +88,7 @@ async fn only_admins_see_queues_and_each_has_the_numbers_of_its_jobs() {
         .returning(move |_, _| Ok(counted.clone()));
     let queues = ListQueues::new(Arc::new(queries));
     let view = QueueView { queue: queue(), counts };
-    assert_eq!(queues.execute(&admin()).await.unwrap(), [view.clone()]);
+    assert_eq!(queues.execute(&admin()).await.unwrap(), std::slice::from_ref(&view));
     assert_eq!(queues.get(&admin(), &QueueName::default()).await.unwrap(), view);
     let other = QueueName::parse("other").unwrap();
     assert_eq!(code(&queues.get(&admin(), &other).await), "not_found");

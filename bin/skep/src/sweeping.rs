@@ -97,8 +97,8 @@ mod tests {
     }
 
     async fn run(app: &Arc<App>, job: Job, stops: bool) -> Outcome {
-        let run = JobRun::of(job, Arc::new(Worker { stops })).unwrap();
-        JobHandler::run(&Sweeper(app.clone()), &run, ()).await.unwrap()
+        let run = JobRun::of(job, Arc::new(Worker { stops })).expect("a claimed job");
+        JobHandler::run(&Sweeper(app.clone()), &run, ()).await.expect("the store works")
     }
 
     #[tokio::test]

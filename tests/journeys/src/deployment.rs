@@ -187,10 +187,26 @@ impl Deployment {
         self.begin(&[])
     }
 
+    /// Starts workers without a server, beside the server.
+    ///
+    /// # Panics
+    /// They cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn start_workers(&self) -> Starting {
+        self.begin_command(&["worker"], &[])
+    }
+
     #[track_caller]
     fn begin(&self, settings: &[(&str, &str)]) -> Starting {
+        self.begin_command(&[], settings)
+    }
+
+    #[track_caller]
+    fn begin_command(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Starting {
         let (out, err) = self.run_files();
         let mut command = self.command(settings, &out, &err);
+        command.args(arguments);
         Starting::new(command.stdin(Stdio::null()).spawn().expect("the server runs"), out, err)
     }
 

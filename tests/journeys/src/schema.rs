@@ -34,6 +34,9 @@ impl<'d> Faults<'d> {
         for part in &parts {
             self.check_part(part, value, at);
         }
+        if parts.iter().all(|part| part["type"].is_null() && part["properties"].is_null()) {
+            return; // A schema without a type has any value.
+        }
         let documented = |name: &String| parts.iter().any(|part| !part["properties"][name].is_null());
         for name in value.as_object().into_iter().flat_map(|object| object.keys()) {
             if !documented(name) {
@@ -188,6 +191,9 @@ mod tests {
         let value =
             json!({ "total": { "amount": 5, "currency": "EUR" }, "lines": [0, 65535], "at": null, "status": "paid" });
         assert_eq!(judge(&value), Vec::<String>::new());
+        for any in [json!({ "x": [1] }), json!(1), Value::Null] {
+            assert_eq!(faults(&document(), &json!({ "description": "Any value." }), &any), Vec::<String>::new());
+        }
     }
 
     #[test]

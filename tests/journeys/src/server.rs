@@ -18,7 +18,7 @@ pub struct Server {
     contract: Arc<Contract>,
 }
 
-/// A server that is not ready yet; it is killed with this.
+/// A server that is not ready yet, or a process of workers; it is killed with this.
 #[derive(Debug)]
 pub struct Starting {
     child: Option<Child>,

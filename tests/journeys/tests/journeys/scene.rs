@@ -44,14 +44,15 @@ impl Scene {
 
     /// The path of this template, with the id of the scene's resource.
     pub(crate) fn path(&self, template: &str) -> String {
-        let Some((collection, _)) = template.split_once("/{") else { return template.to_owned() };
-        template.replace("{id}", self.id(collection))
+        let Some((collection, rest)) = template.split_once("/{") else { return template.to_owned() };
+        let parts = rest.split_once('}').map_or("", |(_, parts)| parts);
+        format!("{collection}/{}{parts}", self.id(collection))
     }
 
     /// Everything that an admin sees of these resources, and the number of resources of each kind.
     pub(crate) fn state(&self, admin: &Client) -> Vec<Value> {
         let mut state = vec![];
-        for thing in things() {
+        for thing in things().filter(|thing| !thing.is_busy) {
             let path = format!("{}/{}", thing.collection, self.id(thing.collection));
             let parts = std::iter::once(&"").chain(thing.parts);
             state.extend(parts.map(|part| admin.get(format!("{path}{part}")).send().ok().json()));

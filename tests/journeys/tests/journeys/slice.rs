@@ -1,10 +1,11 @@
-//! The slice: accounts, products, stock and orders, as a visitor, a user and an admin use them.
+//! The slice: accounts, products, stock, orders and jobs, as a visitor, a user and an admin use them.
 //!
 //! Each context has a file here, with everything that journeys need to know about it.
 
 mod accounts;
 mod catalog;
 mod categories;
+mod jobs;
 mod orders;
 mod rush;
 
@@ -20,6 +21,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,
+    jobs::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.
@@ -31,7 +33,7 @@ type Body = fn(&Scene) -> Value;
 pub(crate) struct Context {
     /// The journeys of the context.
     pub(crate) journeys: &'static [Journey],
-    /// The resources that its paths name by an id.
+    /// The resources that its paths name by an id or a name.
     pub(crate) things: &'static [Thing],
     /// Members of bodies whose value must be unique, and a function that makes an unused value.
     pub(crate) unique: &'static [(&'static str, Member)],
@@ -39,12 +41,14 @@ pub(crate) struct Context {
     pub(crate) bodies: &'static [(&'static str, Body)],
 }
 
-/// A kind of resource that paths name by an id.
+/// A kind of resource that paths name by an id or a name.
 pub(crate) struct Thing {
     /// The path of its collection.
     pub(crate) collection: &'static str,
     /// The paths below its own that belong to it, for example `/stock`.
     pub(crate) parts: &'static [&'static str],
+    /// Whether the server changes them meanwhile by itself, so that they say nothing about refused requests.
+    pub(crate) is_busy: bool,
     /// Creates one and returns its id. If the resource has an owner, it is the owner of the scene.
     pub(crate) make: fn(&Shop, &Client, &Scene) -> String,
 }

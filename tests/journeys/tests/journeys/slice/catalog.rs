@@ -19,6 +19,7 @@ pub(crate) const CONTEXT: Context = Context {
     things: &[Thing {
         collection: PRODUCTS,
         parts: &["/stock"],
+        is_busy: false,
         make: |shop, _, _| shop.product(&unique("SCENE"), 1999, 10),
     }],
     unique: &[("sku", |name| json!(name))],

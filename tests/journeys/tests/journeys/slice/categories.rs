@@ -19,7 +19,12 @@ pub(crate) const CONTEXT: Context = Context {
         Journey::new("slice::the_category_tree_is_bounded", the_tree_has_at_most_sixteen_levels),
         Journey::new("slice::categories_are_listed", every_category_once_in_every_order),
     ],
-    things: &[Thing { collection: CATEGORIES, parts: &[], make: |shop, _, _| make(shop, &unique("scene"), None) }],
+    things: &[Thing {
+        collection: CATEGORIES,
+        parts: &[],
+        is_busy: false,
+        make: |shop, _, _| make(shop, &unique("scene"), None),
+    }],
     unique: &[("slug", |name| json!(name.to_lowercase()))],
     bodies: &[],
 };

@@ -21,6 +21,7 @@ pub(crate) const CONTEXT: Context = Context {
     things: &[Thing {
         collection: ORDERS,
         parts: &[],
+        is_busy: false,
         make: |_, owner, scene| {
             owner.post(ORDERS).json(basket(&[(scene.id(PRODUCTS), 1)])).send().expect(201).text("/id")
         },
