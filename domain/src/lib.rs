@@ -10,6 +10,7 @@
 pub mod access;
 pub mod catalog;
 pub mod identity;
+pub mod notifications;
 pub mod ordering;
 pub mod shared;
 
@@ -20,7 +21,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
     [
         identity::actions::ALL,
         catalog::actions::ALL,
-        ordering::actions::ALL, // one line per context
+        ordering::actions::ALL,
+        notifications::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
@@ -32,7 +34,8 @@ pub fn events() -> impl Iterator<Item = &'static EventDescription> {
     [
         identity::events::ALL,
         catalog::events::ALL,
-        ordering::events::ALL, // one line per context
+        ordering::events::ALL,
+        notifications::events::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
