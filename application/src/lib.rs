@@ -8,6 +8,7 @@ mod app;
 pub mod catalog;
 pub mod identity;
 pub mod kernel;
+pub mod notifications;
 pub mod operations;
 pub mod ordering;
 mod store;
@@ -24,6 +25,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         identity::constraints::ALL,
         catalog::constraints::ALL,
         ordering::constraints::ALL,
+        notifications::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()

@@ -1,8 +1,11 @@
 //! The store of all contexts.
 
-use crate::{catalog::CatalogStore, identity::IdentityStore, operations::OperationsStore, ordering::OrderingStore};
+use crate::{
+    catalog::CatalogStore, identity::IdentityStore, notifications::NotificationsStore, operations::OperationsStore,
+    ordering::OrderingStore,
+};
 
 /// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
-pub trait Store: OperationsStore + IdentityStore + CatalogStore + OrderingStore {}
+pub trait Store: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore {}
 
-impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore> Store for S {}
+impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore> Store for S {}

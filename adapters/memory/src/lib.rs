@@ -54,6 +54,7 @@
 mod catalog;
 mod identity;
 mod kernel;
+mod notifications;
 mod operations;
 mod ordering;
 mod page;

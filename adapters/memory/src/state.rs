@@ -9,6 +9,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     identity::{KnownNetworks, Session, User},
+    notifications::MailTemplate,
     ordering::Order,
     shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
 };
@@ -38,6 +39,8 @@ pub struct State {
     pub reservations: Shared<BTreeMap<ReservationId, Reservation>>,
     /// Orders with their lines.
     pub orders: Table<Order>,
+    /// The templates of mails that admins have written.
+    pub mail_templates: Table<MailTemplate>,
     /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
@@ -72,6 +75,7 @@ impl State {
             + self.movements.len()
             + self.reservations.len()
             + self.orders.len()
+            + self.mail_templates.len()
             + self.keys.len()
             + self.events.len()
     }

@@ -19,6 +19,7 @@ mod kernel;
 mod latest;
 mod locks;
 mod migrations;
+mod notifications;
 mod observe;
 mod operations;
 mod ops;

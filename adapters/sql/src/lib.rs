@@ -6,6 +6,7 @@ mod database;
 mod declared;
 mod identity;
 mod kernel;
+mod notifications;
 mod observe;
 mod operations;
 mod ordering;

@@ -1,9 +1,9 @@
 //! Doubles and samples for tests: a clock that a test moves, ids that count, stores that follow a script, actors and
 //! entities, and a mock world for each context.
 //!
-//! The mock of a port is beside the port, such as `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`] or
-//! [`House`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A test can add expectations
-//! to a unit.
+//! The mock of a port is beside the port, such as `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`],
+//! [`House`] or [`Postbox`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A test can add
+//! expectations to a unit.
 //!
 //! ```
 //! use skep_application::{ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand}, testing::*};
@@ -21,6 +21,7 @@
 mod catalog;
 mod frame;
 mod identity;
+mod notifications;
 mod ordering;
 mod runtime;
 mod samples;
@@ -30,11 +31,12 @@ mod store;
 pub use catalog::Shelf;
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing};
+pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
-    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, key, level, order, order_id, problem,
-    product, product_id, unknown, user, user_id, visitor,
+    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, key, level, mail_template,
+    mail_template_id, order, order_id, problem, product, product_id, unknown, user, user_id, visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

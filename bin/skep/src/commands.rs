@@ -8,6 +8,7 @@ macro_rules! tell {
 mod check;
 mod demo;
 mod keys;
+mod mail;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
@@ -84,6 +85,9 @@ enum Command {
     /// can be replaced at any time.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Send a mail to see whether the settings of mails are right.
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     Demo(demo::Demo),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -126,6 +130,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,
+            Command::Mail(command) => mail::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,
             Command::OpenApi(_) | Command::Completions(_) => Ok(()),
         };

@@ -15,7 +15,7 @@ pub use fault::{ConfigError, Fault, Location};
 pub use setting::{Setting, Shape};
 pub use settings::SETTINGS;
 pub(crate) use values::StoreServer;
-pub use values::{LogFormat, Secret, StoreChoice, Traces};
+pub use values::{LogFormat, MailServer, Secret, StoreChoice, Traces};
 
 use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
@@ -96,6 +96,8 @@ pub struct Config {
     pub limits: RequestLimits,
     /// How long a password may wait for a hasher. As many may wait as can be hashed in this time.
     pub hash_wait: Duration,
+    /// Where mails go.
+    pub mail: MailServer,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -211,6 +213,7 @@ impl Config {
                 networks: policies.sessions.networks,
             },
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
+            mail: settings::notifications::server(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

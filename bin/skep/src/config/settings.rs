@@ -3,6 +3,7 @@
 
 pub(super) mod clients;
 mod identity;
+pub(super) mod notifications;
 mod operations;
 mod ordering;
 mod program;
@@ -18,7 +19,8 @@ struct ContextSettings {
     read: fn(&mut Source, &mut Policies),
 }
 
-const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING, operations::OPERATIONS];
+const CONTEXTS: &[ContextSettings] =
+    &[identity::IDENTITY, ordering::ORDERING, notifications::NOTIFICATIONS, operations::OPERATIONS];
 
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {

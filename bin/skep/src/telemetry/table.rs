@@ -2,6 +2,7 @@
 //! file of its own and a line in [`PARTS`].
 
 mod identity;
+mod outbound;
 mod program;
 mod requests;
 mod store;
@@ -9,7 +10,8 @@ mod store;
 use super::metric::Metric;
 use std::sync::LazyLock;
 
-const PARTS: &[&[Metric]] = &[requests::METRICS, store::METRICS, identity::METRICS, program::METRICS];
+const PARTS: &[&[Metric]] =
+    &[requests::METRICS, store::METRICS, identity::METRICS, outbound::METRICS, program::METRICS];
 
 /// All metrics, in the order of the documentation.
 pub static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(|| PARTS.concat());
