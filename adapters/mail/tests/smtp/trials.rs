@@ -4,7 +4,12 @@ use crate::server::{Options, Server, mailer};
 use skep_application::notifications::{MailError, Mailer as _};
 use skep_domain::notifications::{Mail, MailAddress, MailPart, MessageKey, Subject};
 use skep_outbound::{BreakerPolicy, Roots};
-use std::{future::Future, path::PathBuf, pin::Pin, time::Duration};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    time::Duration,
+};
 
 type Trial = fn(PathBuf) -> Pin<Box<dyn Future<Output = ()>>>;
 
@@ -47,13 +52,13 @@ fn mail() -> Mail {
 }
 
 /// Sends a mail to a server with these options. Returns the error and the number of mails that the server has taken.
-async fn send(python: &PathBuf, options: Options) -> (Result<(), MailError>, usize) {
+async fn send(python: &Path, options: Options) -> (Result<(), MailError>, usize) {
     let server = Server::start(python, &options);
     let sent = server.mailer.send(&mail()).await;
     (sent, server.mails().len())
 }
 
-async fn faulty(python: &PathBuf, fault: &'static str) -> (Result<(), MailError>, usize) {
+async fn faulty(python: &Path, fault: &'static str) -> (Result<(), MailError>, usize) {
     send(python, Options { fault: Some(fault), read: Some(Duration::from_millis(300)), ..Options::default() }).await
 }
 
