@@ -8,6 +8,7 @@ pub mod problem;
 
 mod catalog;
 mod identity;
+mod notifications;
 mod ordering;
 mod parts;
 mod system;

@@ -175,17 +175,17 @@ async fn only_admins_read_and_try_templates() {
     let queries: Arc<dyn MailTemplateQueries> = Arc::new(queries);
     let (get, list) =
         (GetMailTemplate::new(queries.clone()), ListMailTemplates::new(queries.clone(), fixed_runtime().0.clock));
-    let preview = PreviewMailTemplate::new(queries, renderer());
+    let (preview, any) = (PreviewMailTemplate::new(queries, renderer()), &Precondition::Missing);
     let sort = MailTemplateSort { key: MailTemplateSortKey::Kind, direction: Direction::Ascending };
     for (actor, expected) in [(visitor(), "unauthenticated"), (user(1), "forbidden")] {
         assert_eq!(code(&get.execute(&actor, mail_template_id(1)).await), expected);
         assert_eq!(code(&list.execute(&actor, sort, &PageRequest::default()).await), expected);
-        assert_eq!(code(&preview.execute(&actor, mail_template_id(1), None).await), expected);
+        assert_eq!(code(&preview.execute(&actor, mail_template_id(1), any, None).await), expected);
     }
     assert_eq!(get.execute(&admin(), mail_template_id(1)).await.unwrap().id, mail_template_id(1));
     assert_eq!(code(&get.execute(&admin(), mail_template_id(2)).await), "not_found");
     assert_eq!(code(&list.execute(&admin(), sort, &PageRequest::default()).await), "store_unavailable");
-    assert_eq!(code(&preview.execute(&admin(), mail_template_id(2), None).await), "not_found");
+    assert_eq!(code(&preview.execute(&admin(), mail_template_id(2), any, None).await), "not_found");
 }
 
 #[tokio::test]
@@ -197,15 +197,19 @@ async fn a_preview_is_made_from_the_sample_or_from_given_data() {
         queries.expect_find_mail_template().returning(move |_| Ok(Some(template.clone())));
         PreviewMailTemplate::new(Arc::new(queries), renderer())
     };
-    let subject = async |data| of("Order {{ number }}").execute(&admin(), mail_template_id(1), data).await;
+    let subject = async |data| {
+        of("Order {{ number }}").execute(&admin(), mail_template_id(1), &Precondition::Missing, data).await
+    };
     let sample = sample_data(MailKind::OrderPlaced)["order"]["number"].as_str().unwrap().to_owned();
     assert_eq!(subject(None).await.unwrap().subject.as_str(), format!("Order {sample}"));
     let given = Some(json!({ "order": { "number": "7" } }));
     assert_eq!(subject(given).await.unwrap().subject.as_str(), "Order 7");
     let hostile = Some(json!({ "order": { "number": "7\r\nBcc: eve@example.com" } }));
     assert_eq!(problem(&subject(hostile).await), ("validation_failed", vec![("/data", "unusable_template")]));
-    let unknown = of("{{ unknown }}").execute(&admin(), mail_template_id(1), None).await;
+    let unknown = of("{{ unknown }}").execute(&admin(), mail_template_id(1), &Precondition::Missing, None).await;
     assert_eq!(problem(&unknown), ("validation_failed", vec![("/data", "unknown_variable")]));
+    let other = Precondition::version(Version::FIRST.next());
+    assert_eq!(code(&of("a").execute(&admin(), mail_template_id(1), &other, None).await), "precondition_failed");
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use super::{MailTemplateQueries, MailTemplateSort, RenderedMail, Renderer, rendering, sample_data};
 use crate::kernel::{
-    Actor, Clock, Denied, GetError, Invalid, ListError, LongList, NotFound, Page, PageRequest, Reader, use_case_error,
+    Actor, Clock, Denied, GetError, Invalid, ListError, LongList, NotFound, Page, PageRequest, Precondition, Reader,
+    Unmet, use_case_error,
 };
 use serde_json::Value;
 use skep_domain::notifications::{MailTemplate, MailTemplateId, actions};
@@ -61,6 +62,7 @@ use_case_error! {
     PreviewMailTemplateError {
         Denied(Denied),
         NotFound(NotFound),
+        Unmet(Unmet),
         Invalid(Invalid),
     }
 }
@@ -78,7 +80,8 @@ impl PreviewMailTemplate {
         Self { templates: Reader::new(actions::MANAGE_MAIL_TEMPLATE, templates), renderer }
     }
 
-    /// Renders the template with this id. Without data, it renders the sample data of its kind.
+    /// Renders the template with this id, if it is in a version that the precondition allows. Without data, it renders
+    /// the sample data of its kind.
     ///
     /// # Errors
     /// [`PreviewMailTemplateError`]. Data that lacks a variable of the template is invalid.
@@ -86,10 +89,12 @@ impl PreviewMailTemplate {
         &self,
         actor: &Actor,
         id: MailTemplateId,
+        precondition: &Precondition,
         data: Option<Value>,
     ) -> Result<RenderedMail, PreviewMailTemplateError> {
         let found = self.templates.open(actor)?.find_mail_template(id).await?;
         let template = found.ok_or(NotFound("mail template"))?;
+        precondition.allow(template.version)?;
         let data = data.unwrap_or_else(|| sample_data(template.kind));
         let rendered = rendering::render(&*self.renderer, &template.sources, &data);
         Ok(rendered.map_err(|fault| Invalid::one("/data", fault.kind.field_code(), fault))?)

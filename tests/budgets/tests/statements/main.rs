@@ -6,6 +6,7 @@
 mod catalog;
 mod categories;
 mod identity;
+mod mail_templates;
 mod ordering;
 
 use skep_budgets::{Buyer, Reply, Section, Server, Statements, Table, stores, summary};
@@ -26,6 +27,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(catalog::ask(world)), //
     |world| Box::pin(categories::ask(world)),
     |world| Box::pin(ordering::ask(world)),
+    |world| Box::pin(mail_templates::ask(world)),
 ];
 
 type Asked<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;

@@ -5,6 +5,7 @@
 mod accounts;
 mod catalog;
 mod categories;
+mod mail_templates;
 mod orders;
 mod rush;
 
@@ -20,6 +21,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,
+    mail_templates::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.
