@@ -9,6 +9,7 @@ use crate::{
     },
     jobs::{JobPolicy, Jobs, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
+    notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
 };
@@ -30,8 +31,12 @@ pub struct Ports {
     pub fingerprints: Arc<dyn Fingerprints>,
     /// Creates and compares one-time tokens.
     pub secrets: Arc<dyn OneTimeSecrets>,
-    /// Counts requests and login attempts.
+    /// Counts requests, login attempts and mails.
     pub limits: Arc<dyn RateLimits>,
+    /// Fills templates of mails.
+    pub renderer: Arc<dyn Renderer>,
+    /// Sends mails.
+    pub mailer: Arc<dyn Mailer>,
 }
 
 /// The rules that a deployment can configure.
@@ -43,6 +48,8 @@ pub struct Policies {
     pub sessions: SessionPolicy,
     /// The limits of orders, and how long they wait for their payment.
     pub orders: OrderPolicy,
+    /// The sender of mails, and how many are sent.
+    pub mail: MailPolicy,
     /// How long the outbox keeps events.
     pub events: EventPolicy,
     /// How long jobs are kept after they ended.
@@ -59,6 +66,8 @@ pub struct App {
     pub ordering: Ordering,
     /// The use cases of jobs.
     pub jobs: Jobs,
+    /// The use cases of mails.
+    pub notifications: Notifications,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -86,6 +95,7 @@ impl App {
             catalog: Catalog::new(&ports),
             ordering,
             jobs: Jobs::new(&ports),
+            notifications: Notifications::new(&ports, policies.mail.clone()),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

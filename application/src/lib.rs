@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
+pub mod notifications;
 pub mod operations;
 pub mod ordering;
 mod store;
@@ -26,6 +27,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         catalog::constraints::ALL,
         ordering::constraints::ALL,
         jobs::constraints::ALL,
+        notifications::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()

@@ -1,11 +1,14 @@
 //! The store of all contexts.
 
 use crate::{
-    catalog::CatalogStore, identity::IdentityStore, jobs::JobsStore, operations::OperationsStore,
-    ordering::OrderingStore,
+    catalog::CatalogStore, identity::IdentityStore, jobs::JobsStore, notifications::NotificationsStore,
+    operations::OperationsStore, ordering::OrderingStore,
 };
 
 /// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
-pub trait Store: OperationsStore + IdentityStore + CatalogStore + OrderingStore + JobsStore {}
+pub trait Store:
+    OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore
+{
+}
 
-impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + JobsStore> Store for S {}
+impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore> Store for S {}

@@ -11,6 +11,7 @@ pub mod access;
 pub mod catalog;
 pub mod identity;
 pub mod jobs;
+pub mod notifications;
 pub mod ordering;
 pub mod shared;
 
@@ -22,6 +23,7 @@ pub fn actions() -> impl Iterator<Item = Action> {
         identity::actions::ALL,
         catalog::actions::ALL,
         ordering::actions::ALL,
+        notifications::actions::ALL,
         jobs::actions::ALL, // one line per context
     ]
     .into_iter()
@@ -35,6 +37,7 @@ pub fn events() -> impl Iterator<Item = &'static EventDescription> {
         identity::events::ALL,
         catalog::events::ALL,
         ordering::events::ALL,
+        notifications::events::ALL,
         jobs::events::ALL, // one line per context
     ]
     .into_iter()

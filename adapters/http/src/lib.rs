@@ -9,6 +9,7 @@ pub mod problem;
 mod catalog;
 mod identity;
 mod jobs;
+mod notifications;
 mod ordering;
 mod parts;
 mod system;

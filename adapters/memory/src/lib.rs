@@ -55,6 +55,7 @@ mod catalog;
 mod identity;
 mod jobs;
 mod kernel;
+mod notifications;
 mod operations;
 mod ordering;
 mod page;

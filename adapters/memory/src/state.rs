@@ -10,6 +10,7 @@ use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     identity::{KnownNetworks, Session, User},
     jobs::{Job, Queue},
+    notifications::MailTemplate,
     ordering::Order,
     shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
 };
@@ -43,6 +44,8 @@ pub struct State {
     pub jobs: Table<Job>,
     /// The settings of queues.
     pub queues: Table<Queue>,
+    /// The templates of mails that admins have written.
+    pub mail_templates: Table<MailTemplate>,
     /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
@@ -79,6 +82,7 @@ impl State {
             + self.orders.len()
             + self.jobs.len()
             + self.queues.len()
+            + self.mail_templates.len()
             + self.keys.len()
             + self.events.len()
     }

@@ -20,6 +20,7 @@ mod kernel;
 mod latest;
 mod locks;
 mod migrations;
+mod notifications;
 mod observe;
 mod operations;
 mod ops;

@@ -16,6 +16,7 @@ pub(crate) const SETS: &[MongoSet] = &[
     crate::operations::schema::SET,
     crate::kernel::schema::SET,
     crate::jobs::schema::SET,
+    crate::notifications::schema::SET,
 ];
 
 /// A set of migrations for MongoDB.

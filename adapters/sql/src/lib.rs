@@ -7,6 +7,7 @@ mod declared;
 mod identity;
 mod jobs;
 mod kernel;
+mod notifications;
 mod observe;
 mod operations;
 mod ordering;

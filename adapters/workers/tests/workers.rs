@@ -7,6 +7,7 @@ use skep_application::{
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
+    notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
 use skep_local::system_runtime;
@@ -105,6 +106,8 @@ impl Scene {
             fingerprints: Arc::new(MockFingerprints::new()),
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),
+            mailer: Arc::new(MockMailer::new()),
+            renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -1,12 +1,12 @@
 //! Counts the attempts to log in.
 
 use super::SessionPolicy;
-use crate::kernel::{Fingerprints, Limit, RateLimits, TooManyAttempts};
+use crate::kernel::{Fingerprints, Limit, RateLimits, TooManyAttempts, counter_name};
 use skep_domain::{
     identity::NetworkMark,
     shared::{EmailLookup, Network},
 };
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 /// Counts attempts per account and network, and per account.
 ///
@@ -72,11 +72,7 @@ impl LoginAttempts {
 
     /// The name of the account in the names of counters.
     fn name(&self, email: &EmailLookup) -> String {
-        let name = self.fingerprints.fingerprint(email.account().as_bytes());
-        name[..16].iter().fold(String::with_capacity(32), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        counter_name(&*self.fingerprints, email.account())
     }
 
     /// The mark of the network in the list of the account.

@@ -54,7 +54,7 @@ impl Identity {
     /// Builds the use cases on these ports.
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
-        let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits } = ports.clone();
+        let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits, .. } = ports.clone();
         let passwords = policies.passwords;
         let accounts = Accounts { hasher, passwords, runtime: runtime.clone() };
         let (users, passwords, sessions) = (store.clone(), accounts.clone(), policies.sessions);

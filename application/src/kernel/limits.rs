@@ -3,9 +3,9 @@
 mod gcra;
 mod wider_networks;
 
-use super::StoreError;
+use super::{Fingerprints, StoreError};
 use async_trait::async_trait;
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 pub use gcra::Gcra;
 pub use wider_networks::WiderNetworks;
@@ -62,4 +62,15 @@ pub trait RateLimits: Send + Sync {
     /// # Errors
     /// `Unavailable` if the shared counter does not answer. The units then become available as time passes.
     async fn give_back(&self, key: &str, cost: u32, limit: Limit) -> Result<(), StoreError>;
+}
+
+/// The name of an account or address in the names of counters. It does not reveal the text, because a shared limiter may
+/// be read by others.
+#[must_use]
+pub(crate) fn counter_name(fingerprints: &dyn Fingerprints, text: &str) -> String {
+    let fingerprint = fingerprints.fingerprint(text.as_bytes());
+    fingerprint[..16].iter().fold(String::with_capacity(32), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

@@ -2,8 +2,8 @@
 //! entities, and a mock world for each context.
 //!
 //! The mock of a port is beside the port, such as `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`],
-//! [`House`] or [`Depot`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A test can add expectations
-//! to a unit.
+//! [`House`], [`Postbox`] or [`Depot`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A
+//! test can add expectations to a unit.
 //!
 //! ```
 //! use skep_application::{ordering::{OrderLineInput, PlaceOrder, PlaceOrderCommand}, testing::*};
@@ -22,6 +22,7 @@ mod catalog;
 mod frame;
 mod identity;
 mod jobs;
+mod notifications;
 mod ordering;
 mod runtime;
 mod samples;
@@ -32,11 +33,13 @@ pub use catalog::Shelf;
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing};
 pub use jobs::Depot;
+pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
-    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, job, job_id, key, level, order,
-    order_id, problem, product, product_id, queue, unknown, user, user_id, visitor,
+    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, job, job_id, key, level,
+    mail_template, mail_template_id, order, order_id, problem, product, product_id, queue, unknown, user, user_id,
+    visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

@@ -6,6 +6,7 @@ use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     jobs::{Job, JobId, JobKind, JobOrigin, NewJob, Queue, QueueId, QueueName},
+    notifications::{Locale, MailKind, MailTemplate, MailTemplateId, TemplateSources},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},
     shared::{Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
 };
@@ -131,6 +132,20 @@ pub fn category(n: u64) -> Category {
     let slug = if n == 1 { "honey".to_owned() } else { format!("honey-{n}") };
     let slug = Slug::parse(&slug).expect("a slug");
     Category::create(category_id(n), text("Honey"), slug, None, Timestamp::MIN)
+}
+
+/// The id of the `n`th template of mails.
+#[must_use]
+pub fn mail_template_id(n: u64) -> MailTemplateId {
+    MailTemplateId::new(SeqIds::nth(6_000 + n))
+}
+
+/// The `n`th template: mails of plain text to customers of new orders, in English.
+#[must_use]
+pub fn mail_template(n: u64) -> MailTemplate {
+    let sources = TemplateSources { subject: text("Order {{ order.number }}"), text: text("Thank you"), html: None };
+    let locale = Locale::english();
+    MailTemplate::create(mail_template_id(n), MailKind::OrderPlaced, locale, sources, Timestamp::MIN)
 }
 
 /// The id of the `n`th order.

@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod jobs;
 mod keys;
+mod mail;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
@@ -97,6 +98,9 @@ enum Command {
     /// can be replaced at any time.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Send a mail to see whether the settings of mails are right.
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     Demo(demo::Demo),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -141,6 +145,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,
+            Command::Mail(command) => mail::run(&config?, command).await,
             Command::Demo(command) => demo::run(&config?, command).await,
             Command::OpenApi(_) | Command::Completions(_) => Ok(()),
         };

@@ -15,7 +15,7 @@ pub use fault::{ConfigError, Fault, Location};
 pub use setting::{Setting, Shape};
 pub use settings::SETTINGS;
 pub(crate) use values::StoreServer;
-pub use values::{LogFormat, Secret, StoreChoice, Traces};
+pub use values::{LogFormat, MailServer, Secret, StoreChoice, Traces};
 
 use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
@@ -100,6 +100,8 @@ pub struct Config {
     pub hash_wait: Duration,
     /// How many jobs run at a time; 0 if this process runs none.
     pub workers: usize,
+    /// Where mails go.
+    pub mail: MailServer,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -216,6 +218,7 @@ impl Config {
             },
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             workers: settings::jobs::workers(&mut source),
+            mail: settings::notifications::server(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

@@ -132,6 +132,11 @@ impl DataDir {
         checked.map_err(|error| io_error(&self.0)(error.into()))
     }
 
+    /// The folder of mails that no server takes.
+    pub(crate) fn mails(&self) -> PathBuf {
+        self.0.join("mail")
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.0.join("skep.db")
     }

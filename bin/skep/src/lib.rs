@@ -9,6 +9,7 @@ mod data_dir;
 mod demo;
 mod keys;
 mod listen;
+mod mail;
 mod skep;
 mod start_error;
 mod stores;

@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
     keys::Keys,
+    mail::post,
     start_error::StartError,
     stores::{self, OpenStore},
     sweeping::{Sweeper, ask_for_sweeps},
@@ -23,6 +24,7 @@ use skep_application::{App, Ports, Store, jobs::Handlers, kernel::Runtime};
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::system_runtime;
+use skep_templates::MinijinjaRenderer;
 use skep_workers::{WorkerOptions, Workers};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -184,6 +186,10 @@ impl Builder {
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer, AUDIENCE)?);
+        let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
+        if !post.is_sent {
+            tracing::info!(folder = post.place, "mails are written to a folder: SKEP_MAIL_URL is not set");
+        }
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -192,6 +198,8 @@ impl Builder {
             fingerprints: Arc::new(ring.fingerprints()),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
+            renderer: Arc::new(MinijinjaRenderer),
+            mailer: post.mailer,
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));

@@ -58,6 +58,9 @@ pub enum StartError {
     /// Redis cannot have this address.
     #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
     Limits(#[source] BoxError),
+    /// The mailer cannot be set up.
+    #[error("mails cannot be sent: check SKEP_MAIL_CA_FILE")]
+    Mail(#[source] BoxError),
     /// The schema could not be brought up to date.
     #[error("the schema of the store could not be brought up to date")]
     Migration(#[from] MigrationError),

@@ -210,3 +210,39 @@ fn the_document_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(json(&run(&folder, &["openapi"])), skep_http::Api::document());
 }
+
+#[test]
+fn a_mail_without_a_server_is_a_file_in_the_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&folder, &["mail", "test", "--to", "Ada <ada@example.com>"]);
+    assert_eq!(code(&output), 0, "{}", err(&output));
+    assert!(out(&output).contains("wrote the mail to ada@example.com into ./skep-data/mail"), "{}", out(&output));
+    let files: Vec<_> = std::fs::read_dir(folder.path().join("skep-data/mail")).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    let mail = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
+    assert!(mail.contains("\r\nSubject: Test mail from Skep\r\n"), "{mail}");
+    let wrong = run(&folder, &["mail", "test", "--to", "ada@example.com\nBcc: eve@example.com"]);
+    assert_eq!((code(&wrong), err(&wrong).contains("--to: not an e-mail address")), (1, true), "{}", err(&wrong));
+}
+
+#[test]
+fn a_mail_server_that_cannot_be_used_is_named_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |arguments: &[&str], variables: &[(&str, &str)]| {
+        skep(folder.path(), arguments).envs(variables.iter().copied()).output().unwrap()
+    };
+    // Nothing listens on this port.
+    let (url, from) = (("SKEP_MAIL_URL", "smtp://127.0.0.1:1"), ("SKEP_MAIL_FROM", "shop@example.com"));
+    let test = ["mail", "test", "--to", "ada@example.com"];
+    let near = with(&test, &[url, from]);
+    assert!(code(&near) == 1 && err(&near).contains("must not be reached"), "{}", err(&near));
+    let away = with(&test, &[url, from, ("SKEP_MAIL_NETWORKS", "127.0.0.1")]);
+    assert!(code(&away) == 1 && err(&away).contains("cannot connect to 127.0.0.1:1"), "{}", err(&away));
+    let check = with(&["check"], &[url, from, ("PORT", "0")]);
+    assert!(out(&check).contains("127.0.0.1:1 cannot be used"), "{}", out(&check));
+    let fault = with(&test, &[url]);
+    assert!(code(&fault) == 1 && err(&fault).contains("SKEP_MAIL_FROM"), "{}", err(&fault));
+    let exposed = ("SKEP_MAIL_URL", "smtp://shop:hunter2@mail.example.com?starttls=none");
+    let fault = with(&test, &[exposed, from]);
+    assert!(err(&fault).contains("credentials need TLS") && !err(&fault).contains("hunter2"), "{}", err(&fault));
+}

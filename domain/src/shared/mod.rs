@@ -1,6 +1,8 @@
-//! Values that every context uses: identifiers, time, money, versions, texts, networks, and the shapes of actions and events.
+//! Values that every context uses: identifiers, time, money, versions, texts, networks, blocks of addresses, and the
+//! shapes of actions and events.
 
 mod action;
+mod cidr;
 mod currency;
 mod email;
 mod event;
@@ -17,6 +19,7 @@ mod timestamp;
 mod version;
 
 pub use action::{Action, Audience};
+pub use cidr::{Cidr, ParseCidrError};
 pub use currency::{Currency, UnknownCurrency};
 pub use email::{Email, EmailLookup, InvalidEmail, ShownEmail};
 pub use event::{Described, Event, EventDescription, Field, Kind};

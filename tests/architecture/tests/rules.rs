@@ -30,6 +30,9 @@ const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-redis", inside: &["skep-application"], outside: None },
     Allowed { package: "skep-local", inside: INNER, outside: None },
     Allowed { package: "skep-memory", inside: INNER, outside: None },
+    Allowed { package: "skep-outbound", inside: INNER, outside: None },
+    Allowed { package: "skep-mail", inside: &["skep-application", "skep-domain", "skep-outbound"], outside: None },
+    Allowed { package: "skep-templates", inside: INNER, outside: None },
     Allowed { package: "skep-crypto", inside: INNER, outside: None },
     Allowed { package: "skep-workers", inside: INNER, outside: None },
     Allowed { package: "skep-http", inside: INNER, outside: None },
@@ -41,13 +44,16 @@ const ALLOWED: &[Allowed] = &[
             "skep-domain",
             "skep-http",
             "skep-local",
+            "skep-mail",
             "skep-mongodb",
+            "skep-outbound",
             "skep-postgres",
             "skep-redis",
             "skep-sql",
             "skep-sqlite",
             "skep-sqlite-memory",
             "skep-workers",
+            "skep-templates",
         ],
         outside: None,
     },
@@ -161,12 +167,13 @@ fn the_http_adapter_is_built_in_one_direction() {
 /// the wiring (`stores`, `skep`).
 #[test]
 fn the_program_is_built_in_one_direction() {
-    const ORDER: [&str; 12] = [
+    const ORDER: [&str; 13] = [
         "config",
         "causes",
         "demo",
         "data_dir",
         "telemetry",
+        "mail",
         "stores",
         "skep",
         "Skep",

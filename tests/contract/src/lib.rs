@@ -8,6 +8,7 @@
 //! | adapter | subject | clauses |
 //! | --- | --- | --- |
 //! | a rate limiter | `dyn RateLimits` | [`limits::clauses`] |
+//! | a mailer | [`notifications::Mailbox`] | [`notifications::mailer`] |
 //! | one repository and its queries | [`catalog::Products`], [`identity::Users`] … | [`catalog::products`], [`identity::users`] … |
 //! | the store of one context | `dyn CatalogStore` … | [`catalog::clauses`] … |
 //! | such a store with an outbox | [`unit_of_work::CatalogUnits`], [`ordering::Sale`] | [`unit_of_work::clauses`], [`ordering::buying`] |
@@ -47,6 +48,7 @@ pub mod identity;
 pub mod jobs;
 pub mod kernel;
 pub mod limits;
+pub mod notifications;
 pub mod operations;
 pub mod ordering;
 pub mod unit_of_work;
@@ -66,6 +68,7 @@ pub fn clauses() -> Vec<Clause> {
         clause::of(catalog::clauses(), |store| store),
         ordering::whole(),
         clause::of(jobs::clauses(), |store| store),
+        clause::of(notifications::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

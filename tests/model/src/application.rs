@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
     kernel::{Actor, Clock as _},
+    notifications::MockMailer,
     operations::EventPolicy,
+    testing,
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
@@ -39,6 +41,8 @@ impl Application {
             fingerprints: Arc::new(PlainFingerprints),
             secrets: Arc::new(NoSecrets),
             limits: Arc::new(NoLimits),
+            renderer: testing::renderer(),
+            mailer: Arc::new(MockMailer::new()),
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

@@ -28,6 +28,15 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "FOREIGN KEY (parent_id) REFERENCES categories (id)", "CHECK (1)"), "categories", NEVER_BOTH),
     (flaw("catalog.category.insert", "$4,", "nullif($4, $4),"), "categories", "values_survive"),
     (flaw("catalog.category.delete", "version = $2", "0 < $2"), "categories", "a_stale_deletion_is_rejected"),
+    (flaw("notifications.mail_template.save", "html = $", "html = 0 * $"), MAIL_TEMPLATES, STORES_EVERY_FIELD),
+    (
+        flaw("notifications.mail_template.delete", "version = $2", "0 < $2"),
+        MAIL_TEMPLATES,
+        "a_stale_deletion_is_rejected",
+    ),
+    (flaw("notifications.mail_template.list_translations", "kind = $1", "$1 = $1"), MAIL_TEMPLATES, TRANSLATIONS),
+    (flaw("notifications.mail_template.list_translations", ", $5)", ")"), MAIL_TEMPLATES, TRANSLATIONS),
+    (flaw(MIGRATIONS, "UNIQUE (kind, locale)", "CHECK (1)"), MAIL_TEMPLATES, EMAIL_KEYS),
     (flaw("catalog.stock_level.find", "expires_at <= $2", "expires_at < $2"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
@@ -117,6 +126,9 @@ const OLD_JOBS: &str = "old_jobs_are_swept_and_nothing_else";
 const FILTERED: &str = "a_list_has_the_jobs_that_its_filter_admits";
 const ONE_RUNS: &str = "two_jobs_with_one_ordering_key_never_run";
 const COUNTED: &str = "jobs_are_counted_up_to_a_bound";
+const MAIL_TEMPLATES: &str = "mail_templates";
+const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
+const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
 const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";

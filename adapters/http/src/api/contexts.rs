@@ -1,7 +1,7 @@
 //! The list of contexts, and what is collected from each.
 
 use crate::{
-    catalog, identity, jobs, ordering,
+    catalog, identity, jobs, notifications, ordering,
     parts::{Context, Operation, Routes, Schemas},
 };
 use poem_openapi::{
@@ -12,7 +12,8 @@ use serde_json::Value;
 use skep_application::Policies;
 
 /// The contexts, in the order of the document. A new context needs a line here.
-const CONTEXTS: &[Context] = &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT, jobs::CONTEXT];
+const CONTEXTS: &[Context] =
+    &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT, notifications::CONTEXT, jobs::CONTEXT];
 
 /// The endpoints of all contexts.
 pub(super) struct Endpoints;

@@ -1,10 +1,11 @@
 //! The endpoints of categories, and their bodies.
 
-use super::{api::Tag, dto::patch};
+use super::api::Tag;
 use crate::{
     body::{MergePatch, Strict},
     parts::{
-        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, SortKey, path_of,
+        Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, SortKey, patch,
+        path_of,
     },
     problem::Problem,
 };

@@ -1,6 +1,6 @@
 //! The bodies of the catalog.
 
-use crate::parts::{Id, MoneyBody, SelfLink, path_of};
+use crate::parts::{Id, MoneyBody, SelfLink, patch, path_of};
 use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::catalog::{CreateProductCommand, MoneyInput, MoneyPatch, ProductPatch, StockDetail};
@@ -111,14 +111,6 @@ impl From<ChangeProductRequest> for ProductPatch {
             description: patch(body.description),
             price: patch(body.price).map(Into::into),
         }
-    }
-}
-
-pub(super) fn patch<T>(field: MaybeUndefined<T>) -> Patch<T> {
-    match field {
-        MaybeUndefined::Undefined => Patch::Keep,
-        MaybeUndefined::Null => Patch::Clear,
-        MaybeUndefined::Value(value) => Patch::Set(value),
     }
 }
 

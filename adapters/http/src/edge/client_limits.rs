@@ -1,6 +1,7 @@
 //! The limits of what one client may take of what all clients share: connections, unsent answers, lines in the log.
 
-use super::{client_addr::Cidr, work::WorkLimits};
+use super::work::WorkLimits;
+use skep_domain::shared::Cidr;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 /// The limits of what one client may take of what all clients share.

@@ -1,12 +1,8 @@
 //! The networks that clients connect from. Each has a limited number of connections, and a share of the room for
 //! answers, so that one client cannot take what all clients need.
 
-use super::{
-    client_addr::{Cidr, TrustedProxies},
-    discards::Discards,
-    room::Level,
-};
-use skep_domain::shared::Network;
+use super::{client_addr::TrustedProxies, discards::Discards, room::Level};
+use skep_domain::shared::{Cidr, Network};
 use std::{
     collections::HashMap,
     net::IpAddr,

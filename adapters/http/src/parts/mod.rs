@@ -17,6 +17,7 @@ mod meter;
 mod money;
 mod page;
 mod parameter;
+mod patch;
 mod refusal;
 mod state;
 
@@ -35,5 +36,6 @@ pub(crate) use list::{List, SortKey, list_parameters};
 pub(crate) use money::{MoneyBody, example_money};
 pub(crate) use page::Listed;
 pub(crate) use parameter::{Sent, invalid};
+pub(crate) use patch::patch;
 pub use refusal::status;
 pub use state::State;

@@ -6,6 +6,7 @@ use crate::{
     config::{Config, StoreChoice},
     data_dir::DataDir,
     listen::{ListenError, listen, listen_for_metrics},
+    mail::post,
     stores::{self, Adapter, OpenStore},
 };
 use skep_application::operations::{Defect, InstanceKeys};
@@ -176,6 +177,24 @@ pub(super) async fn redis(config: &Config) -> Vec<Finding> {
             format!("cannot be used: {}", with_causes(&*error, ": ")),
             format!("check that the server runs, and REDIS_URL; {ALONE}"),
         )],
+    }
+}
+
+/// Mails wait for their server, so nothing here is wrong.
+pub(super) async fn mail(config: &Config) -> Finding {
+    const NAME: &str = "mail";
+    let remedy = "check that the server runs, and SKEP_MAIL_URL and SKEP_MAIL_NETWORKS; until then, mails wait";
+    let post = match post(config, &DataDir::at(&config.data_dir), system_runtime()) {
+        Ok(post) => post,
+        Err(error) => return Finding::wrong(NAME, with_causes(&*error, ": "), "correct SKEP_MAIL_CA_FILE"),
+    };
+    if !post.is_sent {
+        return Finding::ok(NAME, format!("mails are written to {}; SKEP_MAIL_URL is not set", post.place));
+    }
+    match timeout(PATIENCE, post.mailer.check()).await {
+        Ok(Ok(())) => Finding::ok(NAME, format!("{} answers", post.place)),
+        Ok(Err(error)) => Finding::note(NAME, format!("{} cannot be used: {}", post.place, error.words()), remedy),
+        Err(_) => Finding::note(NAME, format!("{} does not answer", post.place), remedy),
     }
 }
 

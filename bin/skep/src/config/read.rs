@@ -84,6 +84,11 @@ impl Source {
         value
     }
 
+    /// Whether a setting has a value.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// The address of a PostgreSQL server.
     fn postgres(&mut self, name: &'static str) -> Option<Secret> {
         let url = self.optional(name, address(&["postgres://", "postgresql://"]))?;

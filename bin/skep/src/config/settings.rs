@@ -4,6 +4,7 @@
 pub(super) mod clients;
 mod identity;
 pub(super) mod jobs;
+pub(super) mod notifications;
 mod operations;
 mod ordering;
 mod program;
@@ -19,7 +20,8 @@ struct ContextSettings {
     read: fn(&mut Source, &mut Policies),
 }
 
-const CONTEXTS: &[ContextSettings] = &[identity::IDENTITY, ordering::ORDERING, jobs::JOBS, operations::OPERATIONS];
+const CONTEXTS: &[ContextSettings] =
+    &[identity::IDENTITY, ordering::ORDERING, notifications::NOTIFICATIONS, jobs::JOBS, operations::OPERATIONS];
 
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {

@@ -311,6 +311,9 @@ fn every_default_and_every_example_can_be_read() {
         if ["SKEP_STORE", "SKEP_DATABASE_DIRECT_URL"].contains(&setting.name) {
             variables.push(("DATABASE_URL", "postgres://u@h/d"));
         }
+        if setting.name == "SKEP_MAIL_URL" {
+            variables.push(("SKEP_MAIL_FROM", "shop@example.com"));
+        }
         read(&variables).unwrap_or_else(|error| panic!("{error}"));
         read(&[(setting.name, setting.default)]).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -328,8 +331,26 @@ fn a_slip_in_the_log_level_is_no_target() {
 
 #[test]
 fn every_setting_is_read() {
-    let takes_any_text = ["SKEP_CONFIG", "SKEP_DATA_DIR", "SKEP_SECRET_FILE", "SKEP_PREVIOUS_SECRET_FILE"];
+    let takes_any_text =
+        ["SKEP_CONFIG", "SKEP_DATA_DIR", "SKEP_SECRET_FILE", "SKEP_PREVIOUS_SECRET_FILE", "SKEP_MAIL_CA_FILE"];
     for setting in SETTINGS.iter().filter(|setting| !takes_any_text.contains(&setting.name)) {
         assert_eq!(faults(&[(setting.name, "\u{1}")]), [setting.name]);
     }
+}
+
+#[test]
+fn a_mail_server_needs_a_sender_and_credentials_need_tls() {
+    let (url, from) =
+        (("SKEP_MAIL_URL", "smtps://shop:secret@mail.example.com"), ("SKEP_MAIL_FROM", "shop@example.com"));
+    let config = read(&[url, from]).unwrap();
+    assert_eq!(config.mail.smtp.map(|server| server.place()).as_deref(), Some("mail.example.com:465"));
+    assert_eq!(config.policies.mail.from.to_string(), "shop@example.com");
+    assert_eq!(faults(&[url]), ["SKEP_MAIL_FROM"]);
+    let error = read(&[("SKEP_MAIL_URL", "smtp://shop:secret@mail.example.com?starttls=none"), from]).unwrap_err();
+    assert!(error.to_string().contains("credentials need TLS") && !error.to_string().contains("secret"), "{error}");
+}
+
+#[test]
+fn the_defaults_of_mails_are_those_of_the_policy() {
+    assert_eq!(read(&[]).unwrap().policies.mail, skep_application::notifications::MailPolicy::default());
 }

@@ -1,5 +1,9 @@
 //! The types of some settings.
 
+use skep_domain::shared::Cidr;
+use skep_mail::SmtpServer;
+use std::path::PathBuf;
+
 /// The store of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
@@ -68,4 +72,15 @@ pub struct Traces {
     pub service_name: String,
     /// The percentage of traces that are recorded.
     pub percent: u8,
+}
+
+/// Where mails go.
+#[derive(Debug, Clone, Default)]
+pub struct MailServer {
+    /// The server. Without one, mails are written to a folder.
+    pub smtp: Option<SmtpServer>,
+    /// The private networks that it may be in.
+    pub networks: Vec<Cidr>,
+    /// The file with the certificates of a private authority.
+    pub ca_file: Option<PathBuf>,
 }

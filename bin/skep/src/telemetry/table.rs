@@ -3,6 +3,7 @@
 
 mod identity;
 mod jobs;
+mod outbound;
 mod program;
 mod requests;
 mod store;
@@ -10,7 +11,8 @@ mod store;
 use super::metric::Metric;
 use std::sync::LazyLock;
 
-const PARTS: &[&[Metric]] = &[requests::METRICS, store::METRICS, identity::METRICS, jobs::METRICS, program::METRICS];
+const PARTS: &[&[Metric]] =
+    &[requests::METRICS, store::METRICS, identity::METRICS, jobs::METRICS, outbound::METRICS, program::METRICS];
 
 /// All metrics, in the order of the documentation.
 pub static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(|| PARTS.concat());

@@ -153,6 +153,8 @@ fn every_line_of_the_whole_file_can_be_used() {
         // A variable must not hide the setting of the file.
         let variables =
             variables.into_iter().filter(|(name, _)| !setting.starts_with("mongodb") || *name == "PUBLIC_URL");
+        let sender = (section == "[mail]" && setting.starts_with("url")).then_some(("SKEP_MAIL_FROM", "a@example.com"));
+        let variables = variables.chain(sender);
         let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let text = format!("{section}\n{setting}\n");
         Config::from_sources(Some(("skep.toml", &text)), variables).unwrap_or_else(|error| panic!("{text}{error}"));

@@ -79,18 +79,24 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("currency_mismatch", "The products of one order have several currencies.", "`/lines/n/product_id`"),
     ("insufficient_stock", "Fewer pieces are available than were ordered.", "`/lines/n/quantity`"),
     ("invalid_email", "Is not a valid e-mail address.", "`/email`"),
+    ("invalid_locale", "Is not a language with an optional script and region, such as `de-AT`.", "`/locale`"),
     (
         "invalid_slug",
         "Is not a slug: 1 to 100 lowercase letters and digits, with single hyphens between them.",
         "`/slug`",
     ),
     ("invalid_sku", "Is not a SKU: 1 to 64 letters, digits or `-_./`.", "`/sku`"),
+    (
+        "invalid_template",
+        "Is not in the language of templates, or uses a part of Jinja that templates do not have.",
+        "`/subject`, `/text`, `/html`",
+    ),
     ("invalid_text", "Is empty or too long, or has characters that show nothing in their place.", "texts"),
     ("invalid_type", "Has another JSON type than expected.", "any place"),
     ("invalid_value", "Is not one of the expected values.", "any place"),
     ("missing_field", "Is required but missing.", "any place"),
     ("out_of_range", "Is too small or too large.", "numbers"),
-    ("required", "Must not be null.", "`change_product`, `rename_category`"),
+    ("required", "Must not be null.", "`change_product`, `rename_category`, `change_mail_template`"),
     ("too_common", "Is a password that is easy to guess.", "`/password`"),
     ("too_few", "Has too few items.", "`/lines`"),
     ("too_long", "Has too many characters.", "`/password`"),
@@ -99,7 +105,19 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("unknown_currency", "Is not a currency of ISO 4217 that prices can have.", "`/price/currency`"),
     ("unknown_field", "The field does not exist.", "any place"),
     ("unknown_category", "The category does not exist.", "`/parent_id`"),
+    ("unknown_filter", "The filter does not exist.", "`/subject`, `/text`, `/html`"),
+    ("unknown_mail_kind", "Is not a kind of mails.", "`/kind`"),
     ("unknown_product", "The product does not exist or is not on sale.", "`/lines/n/product_id`"),
+    (
+        "unknown_variable",
+        "The variable, or a field of one, does not exist.",
+        "`/subject`, `/text`, `/html`; `/data` of a preview",
+    ),
+    (
+        "unusable_template",
+        "No mail can be made from the template: the result is empty or too long, or has control characters.",
+        "`/subject`, `/text`, `/html`; `/data` of a preview",
+    ),
 ];
 
 const KINDS: &[ErrorKind] = &[

@@ -256,6 +256,11 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "POST", &format!("{path}/move"), &admin, &json!({ "parent_id": parent["id"] })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
     change_jobs(&kit, &admin).await;
+    let template = json!({ "kind": "order_placed", "locale": "de", "subject": "Bestellung", "text": "Danke" });
+    let template = call(&kit, "POST", "/api/v1/mail-templates", &admin, &template).await;
+    let path = format!("/api/v1/mail-templates/{}", template["id"].as_str().unwrap());
+    call(&kit, "PATCH", &path, &admin, &json!({ "text": "Vielen Dank" })).await;
+    call(&kit, "DELETE", &path, &admin, &Value::Null).await;
 
     let mut recorded = BTreeSet::new();
     for event in kit.events().await {

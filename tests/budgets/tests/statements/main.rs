@@ -7,6 +7,7 @@ mod catalog;
 mod categories;
 mod identity;
 mod jobs;
+mod mail_templates;
 mod ordering;
 
 use skep_budgets::{Buyer, Reply, Section, Server, Statements, Table, stores, summary};
@@ -28,6 +29,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(categories::ask(world)),
     |world| Box::pin(ordering::ask(world)),
     |world| Box::pin(jobs::ask(world)),
+    |world| Box::pin(mail_templates::ask(world)),
 ];
 
 type Asked<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;

@@ -4,7 +4,10 @@ use super::{Categories, CategoriesUnit};
 use crate::{
     check::{Checked, equal},
     clause::{self, clauses},
-    laws::{Child, Entity, Listed, Shown, Unique, Versioned, lists, put, put_sample, references, saves, shows},
+    laws::{
+        Child, Deleted, Entity, Listed, Shown, Unique, Versioned, deletes, lists, put, put_sample, references, saves,
+        shows,
+    },
     sample,
     units::commit,
     world,
@@ -28,6 +31,7 @@ clauses! { clauses of "categories" on dyn Categories, with [
         shows::clauses::<Category>("category_queries"),
         lists::clauses::<Category>("category_queries"),
         lists::leaving::<Category>("category_queries"),
+        deletes::clauses::<Category>("categories"),
         references::clauses::<Category>("categories", &["CategoryRepository 1"]),
     ]:
     the_lineage_leads_to_the_top,
@@ -107,14 +111,16 @@ impl Versioned for Category {
     }
 }
 
-#[async_trait]
 impl Child for Category {
     const PARENT: Constraint = CATEGORY_PARENT;
 
     fn under(&mut self, parent: CategoryId) {
         self.parent_id = Some(parent);
     }
+}
 
+#[async_trait]
+impl Deleted for Category {
     async fn delete(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
         tx.categories().delete(self).await
     }

@@ -11,16 +11,19 @@
 //! | [`Shown`] | is read outside of a unit of work | [`shows`], [`atomicity::shown`] |
 //! | [`Owned`] | is read in a scope | [`shows::scoped`] |
 //! | [`Listed`] | is listed in pages | [`lists`] |
-//! | [`Child`] | can have a parent, and can be deleted | [`references`] |
+//! | [`Deleted`] | can be deleted | [`deletes`] |
+//! | [`Child`] | can have a parent | [`references`] |
 
 pub(crate) mod atomicity;
 pub(crate) mod batches;
+pub(crate) mod deletes;
 pub(crate) mod lists;
 pub(crate) mod references;
 pub(crate) mod rows;
 pub(crate) mod saves;
 pub(crate) mod shows;
 
+pub(crate) use deletes::Deleted;
 pub(crate) use references::Child;
 
 use crate::{

@@ -1,49 +1,30 @@
 //! A parent exists, and a parent with children cannot be deleted.
 
-use super::{Versioned, begin, put, put_sample, save, stored};
+use super::{Deleted, deletes::delete, put, put_sample, save, stored};
 use crate::{
-    check::{Checked, Failure, equal, referenced, stale},
+    check::{Checked, Failure, equal, referenced},
     clause::{Clause, Given, clauses},
-    units::repeated,
 };
-use async_trait::async_trait;
-use skep_application::kernel::{Constraint, StoreError, Transaction as _};
+use skep_application::kernel::Constraint;
 use std::{slice::from_ref, sync::Arc};
 
 /// An entity that can be deleted, and that can have a parent of its own kind.
-#[async_trait]
-pub(crate) trait Child: Versioned {
+pub(crate) trait Child: Deleted {
     /// The rule that the parent exists.
     const PARENT: Constraint;
     /// Sets the parent.
     fn under(&mut self, parent: Self::Id);
-    /// Deletes the entity through its repository.
-    async fn delete(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
 }
 
-/// The clauses of every [`Child`]. Those about parents are the trials of the numbered clauses `proves`.
+/// The clauses of every [`Child`], which are the trials of the numbered clauses `proves`.
 pub(crate) fn clauses<E: Child>(subject: &'static str, proves: &'static [&'static str]) -> Vec<Clause<E::Store>> {
-    children::<E>(subject).into_iter().map(|clause| Clause { proves, ..clause }).chain(deletes::<E>(subject)).collect()
+    children::<E>(subject).into_iter().map(|clause| Clause { proves, ..clause }).collect()
 }
 
 clauses! { children<E: Child>:
     a_parent_must_exist,
     what_has_children_cannot_be_deleted,
     a_child_and_the_deletion_of_its_parent_are_never_both_stored,
-}
-
-clauses! { deletes<E: Child>:
-    a_stale_deletion_is_rejected,
-    a_deletion_frees_what_was_taken,
-}
-
-async fn delete<E: Child>(store: &E::Store, entity: &E) -> Result<(), StoreError> {
-    repeated(|| async {
-        let mut tx = begin::<E>(store).await?;
-        entity.delete(&mut *tx).await?;
-        tx.commit().await
-    })
-    .await
 }
 
 /// A new entity under `parent`, not stored yet.
@@ -100,20 +81,4 @@ async fn a_child_and_the_deletion_of_its_parent_are_never_both_stored<E: Child>(
         equal(stored::<E>(&*given.store, id).await?.is_some(), there)?;
     }
     Ok(())
-}
-
-async fn a_stale_deletion_is_rejected<E: Child>(given: &Given<E::Store>) -> Checked {
-    let top: E = put_sample(&*given.store).await?;
-    let mut later = top.clone();
-    *later.version() = top.clone().version().next();
-    stale(delete(&*given.store, &later).await)?;
-    equal(stored(&*given.store, top.id()).await?, Some(top.clone()))?;
-    delete(&*given.store, &top).await?;
-    stale(delete(&*given.store, &top).await)
-}
-
-async fn a_deletion_frees_what_was_taken<E: Child>(given: &Given<E::Store>) -> Checked {
-    let gone: E = put_sample(&*given.store).await?;
-    delete(&*given.store, &gone).await?;
-    Ok(put(&*given.store, from_ref(&gone)).await?)
 }

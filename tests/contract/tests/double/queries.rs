@@ -7,11 +7,13 @@ use skep_application::{
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     jobs::{JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries},
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
+    notifications::{MailTemplateQueries, MailTemplateSort},
     ordering::{OrderQueries, OrderView, Overdue},
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
     jobs::{Job, JobId, Queue, QueueName},
+    notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
 use skep_memory::{MemoryStore, page};
@@ -83,6 +85,19 @@ impl CategoryQueries for Flawed {
     }
     async fn list_categories(&self, sort: CategorySort, request: &PageRequest) -> Done<Page<Category>> {
         self.seen.list_categories(sort, request).await
+    }
+}
+
+#[async_trait]
+impl MailTemplateQueries for Flawed {
+    async fn find_mail_template(&self, id: MailTemplateId) -> Done<Option<MailTemplate>> {
+        self.seen.find_mail_template(id).await
+    }
+    async fn list_mail_templates(&self, sort: MailTemplateSort, request: &PageRequest) -> Done<Page<MailTemplate>> {
+        self.seen.list_mail_templates(sort, request).await
+    }
+    async fn list_translations(&self, kind: MailKind, locale: &Locale) -> Done<Vec<MailTemplate>> {
+        self.seen.list_translations(kind, locale).await
     }
 }
 

@@ -12,12 +12,14 @@ use skep_application::{
         Claimed, Constraint, IdempotencyClaim, IdempotencyKeys, KeptAnswer, Outbox, OutboxEvent, StoreError,
         Transaction, TxMode, Units as _,
     },
+    notifications::MailTemplateRepository,
     ordering::OrderRepository,
 };
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
     identity::{KnownNetworks, Session, User},
+    notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
     shared::{EmailLookup, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
 };
@@ -313,6 +315,22 @@ impl CategoryRepository for FlawedUnit {
     }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         through!(self, CategoryRepository::delete(category))
+    }
+}
+
+#[async_trait]
+impl MailTemplateRepository for FlawedUnit {
+    async fn find(&mut self, id: MailTemplateId) -> Done<Option<MailTemplate>> {
+        through!(self, MailTemplateRepository::find(id))
+    }
+    async fn insert(&mut self, template: &MailTemplate) -> Done<()> {
+        through!(self, MailTemplateRepository::insert(template))
+    }
+    async fn save(&mut self, template: &MailTemplate) -> Done<Version> {
+        through!(self, MailTemplateRepository::save(template))
+    }
+    async fn delete(&mut self, template: &MailTemplate) -> Done<()> {
+        through!(self, MailTemplateRepository::delete(template))
     }
 }
 

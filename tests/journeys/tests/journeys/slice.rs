@@ -6,6 +6,7 @@ mod accounts;
 mod catalog;
 mod categories;
 mod jobs;
+mod mail_templates;
 mod orders;
 mod rush;
 
@@ -22,6 +23,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     categories::CONTEXT,
     orders::CONTEXT,
     jobs::CONTEXT,
+    mail_templates::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.

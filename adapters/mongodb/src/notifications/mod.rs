@@ -1,0 +1,4 @@
+//! The templates of mails.
+
+mod mail_templates;
+pub(crate) mod schema;

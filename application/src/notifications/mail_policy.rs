@@ -1,0 +1,26 @@
+//! The settings of mails that a deployment can change.
+
+use crate::kernel::Limit;
+use skep_domain::notifications::MailAddress;
+use std::time::Duration;
+
+/// The sender of mails, and how many are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailPolicy {
+    /// The address of the shop. By default one that cannot be answered, for mails that are written to a folder.
+    pub from: MailAddress,
+    /// The address that answers go to, if it is another one.
+    pub reply_to: Option<MailAddress>,
+    /// The mails to one address.
+    pub per_recipient: Limit,
+    /// All mails together.
+    pub in_all: Limit,
+}
+
+impl Default for MailPolicy {
+    fn default() -> Self {
+        let limit = |burst, seconds| Limit { burst, period: Duration::from_secs(seconds) };
+        let from = MailAddress::parse("skep@skep.invalid").expect("an address");
+        Self { from, reply_to: None, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
+    }
+}

@@ -1,0 +1,74 @@
+//! The use cases of mails: the templates that admins write, and sending.
+//!
+//! Nothing here runs inside a request of a customer. A job that follows an event calls [`SendMail`].
+
+mod builtin;
+mod change_mail_template;
+pub mod constraints;
+mod create_mail_template;
+mod delete_mail_template;
+mod mail_error;
+mod mail_policy;
+mod mail_rates;
+mod mail_template_fields;
+#[cfg(test)]
+mod mail_template_tests;
+mod ports;
+mod queries;
+mod rendering;
+mod send_mail;
+#[cfg(test)]
+mod send_mail_tests;
+
+pub use builtin::{built_in, sample_data};
+pub use change_mail_template::{ChangeMailTemplate, ChangeMailTemplateCommand, ChangeMailTemplateError};
+pub use create_mail_template::{CreateMailTemplate, CreateMailTemplateCommand, CreateMailTemplateError};
+pub use delete_mail_template::{DeleteMailTemplate, DeleteMailTemplateCommand, DeleteMailTemplateError};
+pub use mail_error::{MailError, ServerWords};
+pub use mail_policy::MailPolicy;
+pub use mail_template_fields::MailTemplateExists;
+pub use ports::*;
+pub use queries::{GetMailTemplate, ListMailTemplates, PreviewMailTemplate, PreviewMailTemplateError};
+pub use rendering::{RenderedMail, TemplateFault, TemplateFaultKind, TemplatePart};
+pub use send_mail::{MailOutcome, SendMail, SendMailCommand};
+
+use crate::{
+    app::Ports,
+    kernel::{Commands, UseCase},
+};
+
+/// The use cases of mails.
+pub struct Notifications {
+    /// Creates a template of a kind in a locale.
+    pub create_mail_template: UseCase<CreateMailTemplate>,
+    /// Changes the sources of a template.
+    pub change_mail_template: UseCase<ChangeMailTemplate>,
+    /// Deletes a template, after which mails are made from the next best one.
+    pub delete_mail_template: UseCase<DeleteMailTemplate>,
+    /// Returns one template.
+    pub get_mail_template: GetMailTemplate,
+    /// Returns a page of templates.
+    pub list_mail_templates: ListMailTemplates,
+    /// Shows the mail that a template makes.
+    pub preview_mail_template: PreviewMailTemplate,
+    /// Sends a mail that is made from a template.
+    pub send_mail: SendMail,
+}
+
+impl Notifications {
+    /// Builds the use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policy: MailPolicy) -> Self {
+        let Ports { store, runtime, fingerprints, limits, renderer, mailer, .. } = ports.clone();
+        let commands = Commands::<dyn NotificationsTx>::new(store.clone(), fingerprints.clone(), runtime.clone());
+        Self {
+            create_mail_template: UseCase::new(CreateMailTemplate::new(renderer.clone()), &commands),
+            change_mail_template: UseCase::new(ChangeMailTemplate::new(renderer.clone()), &commands),
+            delete_mail_template: UseCase::new(DeleteMailTemplate, &commands),
+            get_mail_template: GetMailTemplate::new(store.clone()),
+            list_mail_templates: ListMailTemplates::new(store.clone(), runtime.clock),
+            preview_mail_template: PreviewMailTemplate::new(store.clone(), renderer.clone()),
+            send_mail: SendMail::new(store, renderer, mailer, limits, fingerprints, policy),
+        }
+    }
+}
