@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod gauges;
 mod keys;
 mod listen;
 mod mail;
@@ -20,8 +21,9 @@ pub mod testing;
 mod waiting;
 
 pub use data_dir::DataDirError;
+pub use gauges::Gauges;
 pub use keys::Keys;
-pub use skep::{Builder, Gauges, ISSUER, Skep};
+pub use skep::{Builder, ISSUER, Skep};
 pub use skep_workers::WorkerOptions;
 pub use start_error::StartError;
 

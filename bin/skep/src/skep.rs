@@ -12,12 +12,12 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
+    gauges::Gauges,
     keys::Keys,
     mail::post,
     start_error::StartError,
     stores::{self, OpenStore},
     sweeping::{Sweeper, ask_for_sweeps},
-    telemetry::number,
     waiting::{open_store, refuse_defects},
 };
 use skep_application::{App, Ports, Store, jobs::Handlers, kernel::Runtime};
@@ -77,31 +77,6 @@ pub struct Skep {
     handlers: Handlers,
     _lock: Option<ServerLock>,
 }
-
-/// Metrics that are read instead of counted: how busy the pools are.
-#[derive(Clone)]
-pub struct Gauges {
-    store: OpenStore,
-    keys: Arc<Keys>,
-    hashers: HashPool,
-}
-
-impl Gauges {
-    /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
-    pub fn record(&self) {
-        self.store.record();
-        self.keys.record();
-        let stats = self.hashers.stats();
-        metrics::gauge!("skep_password_hash_running").set(number(stats.running));
-        metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
-        metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
-        metrics::gauge!("skep_password_hash_places").set(number(stats.places));
-        metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
-    }
-}
-
-/// Adds the handlers of an embedding program to ours.
-type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
 
 /// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
@@ -238,7 +213,7 @@ impl Skep {
     /// was installed before the start.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        Gauges { store: self.store.clone(), keys: self.keys.clone(), hashers: self.hashers.clone() }
+        Gauges::of(self.store.clone(), self.keys.clone(), self.hashers.clone())
     }
 
     /// The name of the store: `sqlite`, `postgres`, `mongodb`, or `own` for a store of the program.

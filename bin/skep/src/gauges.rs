@@ -1,0 +1,34 @@
+//! Metrics that are read when they are rendered.
+
+use crate::{keys::Keys, stores::OpenStore, telemetry::number};
+use skep_crypto::HashPool;
+use std::sync::Arc;
+
+/// Metrics that are read instead of counted: how busy the pools are.
+#[derive(Clone)]
+pub struct Gauges {
+    store: OpenStore,
+    keys: Arc<Keys>,
+    hashers: HashPool,
+}
+
+impl Gauges {
+    pub(crate) const fn of(store: OpenStore, keys: Arc<Keys>, hashers: HashPool) -> Self {
+        Self { store, keys, hashers }
+    }
+
+    /// Passes them to the recorder of metrics. Call this before the metrics are rendered.
+    pub fn record(&self) {
+        self.store.record();
+        self.keys.record();
+        let stats = self.hashers.stats();
+        metrics::gauge!("skep_password_hash_running").set(number(stats.running));
+        metrics::gauge!("skep_password_hash_waiting").set(number(stats.waiting));
+        metrics::gauge!("skep_password_hash_workers").set(number(stats.workers));
+        metrics::gauge!("skep_password_hash_places").set(number(stats.places));
+        metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
+    }
+}
+
+/// Adds the handlers of an embedding program to ours.
+type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
