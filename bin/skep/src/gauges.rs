@@ -29,6 +29,3 @@ impl Gauges {
         metrics::counter!("skep_password_hash_rejected_total").absolute(stats.rejected);
     }
 }
-
-/// Adds the handlers of an embedding program to ours.
-type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;

@@ -78,6 +78,9 @@ pub struct Skep {
     _lock: Option<ServerLock>,
 }
 
+/// Adds the handlers of an embedding program to ours.
+type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
+
 /// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
 pub struct Builder {

@@ -37,8 +37,15 @@ fn every_operation_answers_as_documented(store: &Store) {
     let contract = visitor.contract();
     // The contract is the document that the server serves.
     assert_eq!(visitor.get("/openapi.json").send().ok().json(), *contract.document());
+    // What the server changes by itself may refuse a change in each state that it has here. Its own stories change it.
+    let busy: Vec<String> = Operation::all(contract.document())
+        .into_iter()
+        .filter(Operation::changes_a_busy_thing)
+        .map(|operation| format!("{} 2", operation.name))
+        .collect();
+    let is_busy = |answer: &str| busy.iter().any(|success| answer.starts_with(success.as_str()));
     // All errors have one shape, so one per operation is enough.
-    let is_due = |answer: &String| answer.ends_with(" default") || answer.contains(" 2");
+    let is_due = |answer: &String| answer.ends_with(" default") || (answer.contains(" 2") && !is_busy(answer));
     let seen = contract.seen();
     let unseen: Vec<String> = contract.promised().difference(&seen).filter(|answer| is_due(answer)).cloned().collect();
     assert!(unseen.is_empty(), "documented but never answered: {unseen:?}");

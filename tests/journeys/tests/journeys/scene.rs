@@ -15,7 +15,7 @@ use std::{
 #[derive(Default)]
 pub(crate) struct Scene(BTreeMap<&'static str, String>);
 
-fn things() -> impl Iterator<Item = &'static Thing> {
+pub(crate) fn things() -> impl Iterator<Item = &'static Thing> {
     CONTEXTS.iter().flat_map(|context| context.things)
 }
 

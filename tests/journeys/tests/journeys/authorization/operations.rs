@@ -1,8 +1,8 @@
 //! The operations of the OpenAPI document, with a valid request for each.
 
 use crate::{
-    scene::{Scene, unique},
-    slice::CONTEXTS,
+    scene::{Scene, things, unique},
+    slice::{CONTEXTS, Thing},
 };
 use serde_json::{Value, json};
 use skep_journeys::{Call, Client};
@@ -35,6 +35,12 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Whether it changes a resource that the server changes by itself.
+    pub(crate) fn changes_a_busy_thing(&self) -> bool {
+        let is_of = |thing: &Thing| self.path.starts_with(&format!("{}/{{", thing.collection));
+        self.method != "get" && things().any(|thing| thing.is_busy && is_of(thing))
+    }
+
     pub(crate) fn all(document: &Value) -> Vec<Self> {
         let paths = document["paths"].as_object().expect("paths");
         let operations = paths.iter().flat_map(|(path, item)| {
