@@ -1,8 +1,8 @@
 //! What is known about a connection pooler in between.
 //!
 //! A pooler may be put in place, restarted with another mode or removed while we run. A connection behind a pooler that
-//! breaks is a reason for doubt. The next connection then looks again, which is a new era, and no connection of an
-//! earlier era is used after that.
+//! breaks is a reason for doubt. The next connection then looks again. If it finds something else than before, a new era
+//! begins, and no connection of an earlier era is used after that.
 
 use crate::pooler::Pooling;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,10 +55,10 @@ impl Known {
         }
     }
 
-    /// Begins an era.
+    /// Ends the doubt. Another pooling than before begins an era; with the same, the connections that there are go on.
     pub(crate) fn learned(&self, pooling: Pooling) -> Era {
         let mut state = self.state();
-        let era = Era(state.era.0 + 1);
+        let era = if state.pooling == Some(pooling) { state.era } else { Era(state.era.0 + 1) };
         *state = State { pooling: Some(pooling), era, is_doubtful: false };
         era
     }
@@ -78,6 +78,7 @@ mod tests {
         let second = known.learned(Pooling::Transactions);
         known.doubt_after(first);
         assert_eq!(known.certain(), Some((Pooling::Transactions, second)));
+        assert_eq!(known.learned(Pooling::Transactions), second, "nothing has changed");
         let third = known.learned(Pooling::None);
         known.doubt_after(third);
         assert_eq!(known.certain(), Some((Pooling::None, third)));

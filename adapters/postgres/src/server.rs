@@ -144,8 +144,21 @@ impl Server {
                 return Err(Fault::silence(self.place(), started.elapsed()));
             };
             if self.known.certain().is_none() {
-                let (pooling, raw) = self.learn(patience, deadline).await?;
-                if let Some(before) = self.pooling().filter(|before| *before != pooling) {
+                let before = self.pooling();
+                // Looking again takes many round trips. If they take too long, what was found last is better than no
+                // connection, and the doubt stays.
+                let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
+                let limit = if before.is_some() { half } else { deadline };
+                let (pooling, raw) = match (self.learn(patience, limit).await, before) {
+                    (Err(fault), Some(before)) if fault.link == Link::Lost || fault.may_pass => {
+                        match self.open_behind(before, patience, deadline).await? {
+                            Some(raw) => return Ok(Opened { raw, era: self.known.era() }),
+                            None => return Err(fault),
+                        }
+                    }
+                    (learned, _) => learned?,
+                };
+                if let Some(before) = before.filter(|before| *before != pooling) {
                     tracing::warn!(?before, now = ?pooling, "the connection pooler in front of PostgreSQL has changed");
                 }
                 return Ok(Opened { raw, era: self.known.learned(pooling) });

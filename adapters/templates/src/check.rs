@@ -4,9 +4,9 @@ use crate::FILTERS;
 use minijinja::{
     Error,
     machinery::{
-        Span,
+        Span, Token,
         ast::{BinOpKind, CallArg, CompareOpKind, Expr, Filter, ForLoop, GetAttr, Spanned, Stmt, UnaryOpKind, Var},
-        parse,
+        parse, tokenize,
     },
     syntax::SyntaxConfig,
 };
@@ -19,8 +19,20 @@ static LOOP: LazyLock<Value> = LazyLock::new(|| json!({ "index": 1, "first": tru
 
 type Checked<T = ()> = Result<T, TemplateFault>;
 
+/// The most tokens of one tag. Expressions such as `a.b.c` nest once for each field, and this check, the compiler and the
+/// drop of the tree recurse into them, so a tag without a limit could overflow the stack.
+const TOKENS_OF_TAG: usize = 200;
+
 /// Checks a source.
 pub(super) fn check(source: &str, sample: &Value) -> Checked {
+    let mut tokens = 0;
+    for token in tokenize(source, false, SyntaxConfig::default()) {
+        let (token, span) = token.map_err(|error| unreadable(&error))?;
+        tokens = if matches!(token, Token::VariableStart | Token::BlockStart) { 0 } else { tokens + 1 };
+        if tokens > TOKENS_OF_TAG {
+            return Err(fault(TemplateFaultKind::Syntax, span, "the tag is too long"));
+        }
+    }
     let parsed = parse(source, "template", SyntaxConfig::default()).map_err(|error| unreadable(&error))?;
     Scope { sample, loops: vec![] }.statement(&parsed)
 }

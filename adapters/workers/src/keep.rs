@@ -1,7 +1,7 @@
 //! The tasks that look after jobs: beats, promotions, rescues.
 
 use crate::{
-    WorkerOptions,
+    GRACE, WorkerOptions,
     running::{Running, Stop},
 };
 use skep_application::{App, jobs::LEASE_TERM};
@@ -53,7 +53,9 @@ pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToke
             }
             Err(error) => {
                 tracing::warn!(%error, "could not beat for the running jobs");
-                if succeeded.elapsed() >= LEASE_TERM {
+                running.keep_progress(beats);
+                // Early enough that the handlers have stopped when another worker may run their jobs.
+                if succeeded.elapsed() + BEAT_EVERY + GRACE >= LEASE_TERM {
                     running.ask_all(Stop::Lost);
                 }
             }
@@ -65,7 +67,8 @@ pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToke
 pub(crate) async fn promote(app: Arc<App>, poll: Duration, stop: CancellationToken) {
     loop {
         let wait = match app.jobs.promote_jobs.execute().await {
-            Ok((0, wait)) => wait.unwrap_or(poll).min(poll),
+            // A job that is due and was not promoted is locked by another unit for now.
+            Ok((0, wait)) => wait.filter(|wait| !wait.is_zero()).unwrap_or(poll).min(poll),
             Ok((promoted, wait)) => {
                 tracing::debug!(promoted, "jobs whose time has come are available");
                 wait.unwrap_or(poll).min(poll)

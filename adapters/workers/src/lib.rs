@@ -102,11 +102,19 @@ impl Workers {
             lanes.spawn(lane.run(stop.clone()));
         }
         drop(settle);
-        while lanes.join_next().await.is_some() {}
+        while let Some(ended) = lanes.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the claims of a queue ended early");
+            }
+        }
         if let Err(error) = settler.await {
             tracing::error!(%error, "the results of jobs could not be stored");
         }
         ended.cancel();
-        while keepers.join_next().await.is_some() {}
+        while let Some(ended) = keepers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task that looks after jobs ended early");
+            }
+        }
     }
 }

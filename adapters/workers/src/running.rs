@@ -96,6 +96,17 @@ impl Running {
         self.held().iter().map(beat).collect()
     }
 
+    /// Keeps the progress of beats that could not be stored, unless a job has reported again.
+    pub(crate) fn keep_progress(&self, beats: Vec<Beat>) {
+        let held = self.held();
+        for Beat { id, token, progress } in beats {
+            if let Some((_, link)) = held.get(&id).filter(|(other, _)| *other == token) {
+                let mut newest = link.progress.lock().unwrap_or_else(PoisonError::into_inner);
+                *newest = newest.take().or(progress);
+            }
+        }
+    }
+
     /// Asks one job to stop.
     pub(crate) fn ask(&self, id: JobId, token: LeaseToken, why: Stop) {
         if let Some((_, link)) = self.held().get(&id).filter(|(other, _)| *other == token) {

@@ -1,7 +1,7 @@
 //! Stores the results of jobs, as many at a time as have ended meanwhile.
 
 use crate::running::{Running, WAITING};
-use skep_application::{App, jobs::SettledJob};
+use skep_application::{App, jobs::SettledJob, kernel::StoreError};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
@@ -20,8 +20,9 @@ pub(crate) struct Settle {
     pub(crate) place: OwnedSemaphorePermit,
 }
 
-/// Stores results until all senders are gone. A result that cannot be stored is tried again, after `stop` for at most
-/// `patience`.
+/// Stores results until all senders are gone. If the store is away, they are stored again, after `stop` for at most
+/// `patience`. A result that the store refuses for another reason is dropped, so that it does not hold up the others: the
+/// lease of its job runs out.
 pub(crate) async fn run(
     app: Arc<App>,
     mut settled: mpsc::Receiver<Settle>,
@@ -33,18 +34,7 @@ pub(crate) async fn run(
     while settled.recv_many(&mut batch, WAITING).await > 0 {
         let jobs: Vec<_> = batch.iter().map(|settle| settle.job.clone()).collect();
         let mut pause = FIRST_PAUSE;
-        loop {
-            let error = match app.jobs.settle_jobs.execute(&jobs).await {
-                Ok(results) => {
-                    for (job, result) in jobs.iter().zip(results) {
-                        if result.is_err() {
-                            tracing::warn!(job = %job.id, "the result was dropped: another worker holds the job");
-                        }
-                    }
-                    break;
-                }
-                Err(error) => error,
-            };
+        while let Err(error) = settle(&app, &jobs).await {
             tracing::warn!(%error, jobs = jobs.len(), "could not store the results of jobs; they are stored again");
             if stop.is_cancelled() && *last.get_or_insert_with(|| Instant::now() + patience) < Instant::now() {
                 break;
@@ -57,4 +47,37 @@ pub(crate) async fn run(
             drop(place);
         }
     }
+}
+
+/// Stores results together, or one by one if the store refuses one of them.
+///
+/// # Errors
+/// The store is away, or full.
+async fn settle(app: &App, jobs: &[SettledJob]) -> Result<(), StoreError> {
+    match app.jobs.settle_jobs.execute(jobs).await {
+        Ok(results) => {
+            for (job, result) in jobs.iter().zip(results) {
+                if result.is_err() {
+                    tracing::warn!(job = %job.id, "the result was dropped: another worker holds the job");
+                }
+            }
+            Ok(())
+        }
+        Err(error) if !is_refusal(&error) => Err(error),
+        Err(error) => {
+            if let [job] = jobs {
+                tracing::error!(%error, job = %job.id, "the store refuses the result of a job; it was dropped");
+                return Ok(());
+            }
+            for job in jobs {
+                Box::pin(settle(app, std::slice::from_ref(job))).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether the same result would be refused again.
+const fn is_refusal(error: &StoreError) -> bool {
+    matches!(error, StoreError::Duplicate { .. } | StoreError::Referenced { .. } | StoreError::Corrupt(_))
 }

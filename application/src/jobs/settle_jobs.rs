@@ -57,7 +57,8 @@ impl SettledJob {
     }
 }
 
-/// Lets go of jobs, in two statements, and returns for each whether the worker still held it.
+/// Lets go of jobs, in two statements, and returns for each whether the worker still held it. `fraction` is random, for
+/// the pauses of those that failed.
 ///
 /// # Errors
 /// The store's error.
@@ -71,7 +72,9 @@ pub async fn settle(
     let mut found = jobs.find_many(&ids).await?;
     let mut changed = vec![];
     let mut results = vec![];
-    for settled in settled {
+    for (place, settled) in (0_u32..).zip(settled) {
+        // Multiples of the golden ratio are spread evenly, so jobs that failed together do not come back together.
+        let fraction = (fraction + f64::from(place) * 0.618_033_988_749_895).fract();
         let job = found.iter_mut().find(|job| job.id == settled.id);
         let result = job.ok_or(Fenced).and_then(|job| {
             settled.apply(job, now, fraction)?;

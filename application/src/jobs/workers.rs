@@ -203,12 +203,21 @@ impl RescueJobs {
         let expired = self.seen.lock().unwrap_or_else(PoisonError::into_inner).observe(now, held);
         let mut rescued = vec![];
         for some in expired.chunks(BATCH as usize) {
-            rescued.extend(self.rescue(some).await?);
+            match self.rescue(some, false).await {
+                Ok(ids) => rescued.extend(ids),
+                // Another job has got the unique key of one of these while that one ran. It goes on without the key.
+                Err(StoreError::Duplicate { .. }) => {
+                    for one in some {
+                        rescued.extend(self.rescue(std::slice::from_ref(one), true).await?);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(rescued)
     }
 
-    async fn rescue(&self, expired: &[(JobId, Lease)]) -> Result<Vec<JobId>, StoreError> {
+    async fn rescue(&self, expired: &[(JobId, Lease)], without_key: bool) -> Result<Vec<JobId>, StoreError> {
         let now = self.runtime.clock.now();
         let ids: Vec<_> = expired.iter().map(|(id, _)| *id).collect();
         let ids = &ids;
@@ -218,6 +227,9 @@ impl RescueJobs {
                 let mut jobs = unit.jobs().find_many(ids).await?;
                 let seen = |job: &Job| expired.iter().find(|(id, _)| *id == job.id).map(|(_, lease)| *lease);
                 jobs.retain_mut(|job| seen(job).is_some_and(|seen| job.rescue(seen, now).is_ok()));
+                if without_key {
+                    jobs.iter_mut().for_each(|job| job.unique = None);
+                }
                 if !jobs.is_empty() {
                     unit.jobs().save_many(&jobs).await?;
                 }

@@ -7,7 +7,7 @@ use skep_application::{
     kernel::{Actor, BoxError},
     operations::UnfinishedSweep,
 };
-use skep_domain::jobs::{Backoff, JobStates, NewJob, UniqueKey, Uniqueness};
+use skep_domain::jobs::{Backoff, JobStates, NewJob, Priority, UniqueKey, Uniqueness};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,8 @@ impl JobHandler for Sweeper {
 /// A sweep, unless one waits or runs already.
 fn sweep() -> Result<NewJob, BoxError> {
     let unique = Uniqueness { key: UniqueKey::parse(Sweeper::KIND)?, states: JobStates::UNFINISHED };
-    Ok(NewJob { unique: Some(unique), ..job_for::<Sweeper>(&())? })
+    // Before the jobs that wait already: orders that were not paid do not end without it.
+    Ok(NewJob { unique: Some(unique), priority: Priority::FIRST, ..job_for::<Sweeper>(&())? })
 }
 
 /// Asks for a sweep now and each minute until `stop`.

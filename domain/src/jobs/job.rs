@@ -195,6 +195,13 @@ impl Job {
         self.unique.as_ref().filter(|unique| unique.states.contains(self.state)).map(|unique| &unique.key)
     }
 
+    /// Whether a worker may have something to claim after the job was stored like this: the job itself, or the next one of
+    /// its ordering key.
+    #[must_use]
+    pub fn lets_claim(&self) -> bool {
+        self.state == JobState::Available || (self.ordering_key.is_some() && self.state != JobState::Running)
+    }
+
     /// Makes a job available whose time has come. Returns whether it changed.
     pub fn promote(&mut self, now: Timestamp) -> bool {
         let due = matches!(self.state, JobState::Scheduled | JobState::Retryable) && self.ready_at <= now;

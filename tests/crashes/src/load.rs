@@ -97,7 +97,9 @@ impl Worker<'_> {
 /// If this load cannot cause such an answer.
 pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
     if (200..300).contains(&answer.status) {
-        let version = answer.etag().trim_matches('"').parse().expect("a version");
+        // The tag of stock has the available pieces behind the version.
+        let tag = answer.etag();
+        let version = tag.trim_matches('"').split('-').next().unwrap_or_default().parse().expect("a version");
         return Outcome::Acknowledged { body: answer.json(), version };
     }
     let problem = answer.problem();

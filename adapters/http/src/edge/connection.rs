@@ -138,12 +138,17 @@ impl Activity {
         Room { connection: self.room.as_ref(), network, process: self.server.unsent() }
     }
 
-    /// Notes the room that a request has taken.
-    pub(crate) fn holds(&self, id: AnswerId, bytes: usize, network: Option<&Arc<Usage>>) {
-        if let Some(answer) = self.answers().get(id) {
+    /// Notes the room that a request has taken. If the request is over, gives the room back and returns `false`.
+    pub(crate) fn holds(&self, id: AnswerId, bytes: usize, network: Option<&Arc<Usage>>) -> bool {
+        let is_noted = self.answers().get(id).is_some_and(|answer| {
             answer.held = bytes;
             answer.network = network.cloned();
+            true
+        });
+        if !is_noted {
+            self.room(network).give_back(bytes);
         }
+        is_noted
     }
 
     /// Gives back the room that a request has taken.
@@ -169,6 +174,7 @@ impl Activity {
         // From here on, `Room` has the count. A request that is dropped while it waits for room holds none.
         let Some(held) = self.answers().get(id).map(|answer| std::mem::take(&mut answer.held)) else { return true };
         let counts = self.room(network).settle(held, length, must_be_sent, limit).await;
+        // An answer that is over meanwhile needs no room.
         counts.map(|counts| self.holds(id, counts, network)).is_some()
     }
 

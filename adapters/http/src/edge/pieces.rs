@@ -40,20 +40,13 @@ impl OpenAnswer {
 impl AnswerOf {
     /// Takes room for the answer if there is some.
     pub(crate) fn try_make_room(&self, network: Option<&Arc<Usage>>, bytes: usize) -> bool {
-        let has_room = self.activity.room(network).try_take(bytes);
-        if has_room {
-            self.activity.holds(self.id, bytes, network);
-        }
-        has_room
+        self.activity.room(network).try_take(bytes) && self.activity.holds(self.id, bytes, network)
     }
 
     /// Waits for room for the answer, at most for the time limit. Returns whether there is room.
     pub(crate) async fn make_room(&self, network: Option<&Arc<Usage>>, bytes: usize, limit: Duration) -> bool {
         let has_room = tokio::time::timeout(limit, self.activity.room(network).take(bytes)).await.is_ok();
-        if has_room {
-            self.activity.holds(self.id, bytes, network);
-        }
-        has_room
+        has_room && self.activity.holds(self.id, bytes, network)
     }
 
     /// Gives back the room that was taken.

@@ -33,7 +33,9 @@ pub(super) enum SmtpFault {
 impl SmtpFault {
     /// Classifies an error of a mail.
     pub(super) fn of_mail(error: Error) -> Self {
-        if error.is_permanent() || error.is_client() {
+        if wants_credentials(&error) {
+            Self::Begin(error)
+        } else if error.is_permanent() || error.is_client() {
             Self::Refused(error)
         } else if error.is_transient() && !is_closing(&error) {
             Self::Later(error)
@@ -41,6 +43,12 @@ impl SmtpFault {
             Self::Lost(error)
         }
     }
+}
+
+/// Codes 530, 534, 535 and 538 (RFC 4954, 6): the server wants other credentials, so every mail would be refused. The
+/// setting is wrong, and no mail.
+fn wants_credentials(error: &Error) -> bool {
+    error.status().is_some_and(|code| ["530", "534", "535", "538"].contains(&code.to_string().as_str()))
 }
 
 /// Code 421: the server closes the connection, whatever the command was.

@@ -77,7 +77,7 @@ impl JobRepository for MongoUnit {
 
 impl MongoUnit {
     fn announce(&mut self, stored: &[Job]) {
-        if stored.iter().any(|job| job.state == JobState::Available) {
+        if stored.iter().any(Job::lets_claim) {
             self.announce_jobs();
         }
     }

@@ -78,14 +78,10 @@ pub(super) fn declared() -> Declared {
     Declared::table(&JOBS).statements(locking).statements([&*COUNT_WAITING, &SWEEP, &*LIST_HELD, &*NEXT_READY_AT])
 }
 
-fn is_available(job: &Job) -> bool {
-    job.state == JobState::Available
-}
-
 #[async_trait]
 impl JobRepository for SqlUnit {
     async fn insert(&mut self, job: &Job) -> Result<Option<Job>, StoreError> {
-        self.announces_jobs |= is_available(job);
+        self.announces_jobs |= job.lets_claim();
         if self.change(&INSERT, JOBS.row_of(job)).await? > 0 {
             return Ok(None);
         }
@@ -119,7 +115,7 @@ impl JobRepository for SqlUnit {
     }
 
     async fn save_many(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
-        self.announces_jobs |= jobs.iter().any(is_available);
+        self.announces_jobs |= jobs.iter().any(Job::lets_claim);
         JOBS.save_many(self, jobs).await
     }
 

@@ -101,6 +101,9 @@ fn what_could_read_files_or_make_a_long_text_from_a_short_one_is_refused() {
         "{{ order.number | default }}",
         &("{{ ".to_owned() + &"(".repeat(10_000)),
         &"{% if order %}".repeat(1_000),
+        &format!("{{{{ order{} }}}}", ".a".repeat(9_000)),
+        &format!("{{{{ order.number{} }}}}", "|upper".repeat(3_000)),
+        &format!("{{{{ order.number{} }}}}", " or order.number".repeat(1_200)),
     ] {
         assert_eq!(tried(source).map_err(|(kind, _)| kind), Err(TemplateFaultKind::Syntax), "{source:.40}");
     }
