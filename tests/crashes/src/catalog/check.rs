@@ -136,7 +136,8 @@ impl Checks for Stock<'_> {
         for level in self.levels() {
             let stock = get(format!("{PRODUCTS}/{}/stock", level.product_id));
             let shown = (stock.number("/on_hand"), stock.number("/reserved"), stock.etag());
-            let expected = (level.on_hand, level.reserved, format!("\"{}\"", level.version));
+            let available = level.on_hand - level.reserved;
+            let expected = (level.on_hand, level.reserved, format!("\"{}-{available}\"", level.version));
             findings.holds(shown == expected, || format!("product {}: the API shows {shown:?}", level.product_id));
         }
     }
