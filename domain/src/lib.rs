@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod catalog;
+pub mod events;
 pub mod identity;
 pub mod jobs;
 pub mod ordering;
@@ -22,7 +23,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         identity::actions::ALL,
         catalog::actions::ALL,
         ordering::actions::ALL,
-        jobs::actions::ALL, // one line per context
+        jobs::actions::ALL,
+        events::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
