@@ -3,12 +3,13 @@
 use crate::{
     Store,
     catalog::Catalog,
+    events::{EventPolicy, Events, SweepEvents},
     identity::{
         AccessTokens, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks, SweepSessions,
     },
     jobs::{JobPolicy, Jobs, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
-    operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
+    operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
 };
 use skep_domain::identity::PasswordPolicy;
@@ -42,7 +43,7 @@ pub struct Policies {
     pub sessions: SessionPolicy,
     /// The limits of orders, and how long they wait for their payment.
     pub orders: OrderPolicy,
-    /// How long the outbox keeps events.
+    /// How long events are kept.
     pub events: EventPolicy,
     /// How long jobs are kept after they ended.
     pub jobs: JobPolicy,
@@ -58,6 +59,8 @@ pub struct App {
     pub ordering: Ordering,
     /// The use cases of jobs.
     pub jobs: Jobs,
+    /// The use cases of events.
+    pub events: Events,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -84,6 +87,7 @@ impl App {
             catalog: Catalog::new(&ports),
             ordering,
             jobs: Jobs::new(&ports),
+            events: Events::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

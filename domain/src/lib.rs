@@ -37,7 +37,8 @@ pub fn events() -> impl Iterator<Item = &'static EventDescription> {
         identity::events::ALL,
         catalog::events::ALL,
         ordering::events::ALL,
-        jobs::events::ALL, // one line per context
+        jobs::events::ALL,
+        events::events::ALL, // one line per context
     ]
     .into_iter()
     .flatten()

@@ -43,6 +43,7 @@ mod units;
 mod world;
 
 pub mod catalog;
+pub mod events;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
@@ -66,6 +67,7 @@ pub fn clauses() -> Vec<Clause> {
         clause::of(catalog::clauses(), |store| store),
         ordering::whole(),
         clause::of(jobs::clauses(), |store| store),
+        clause::of(events::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

@@ -73,8 +73,6 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "UNIQUE INDEX users_email_key_key", "INDEX users_email_key_key"), "users", EMAIL_KEYS),
     (flaw("kernel.idempotency_key.fill", "answer = $4", "answer = substr($4, 1, 999)"), "idempotency", BY_BYTE),
     (flaw("kernel.idempotency_key.fill", "compressed = $5", "compressed = substr($5, 1, 999)"), "idempotency", BY_BYTE),
-    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "occurred_at < $2"), "outbox", OLD_EVENTS),
-    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "$2 = $2"), "outbox", OLD_EVENTS),
     (flaw("operations.instance_key.insert", "$6", "$6 - $6"), "instance_keys", "values_survive_oldest_first"),
     (flaw(MIGRATIONS, "WHERE state <> 'retired'", ""), "instance_keys", ONE_NEXT),
     (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES_KEY),
@@ -86,7 +84,6 @@ const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
 const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";
 const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";
-const OLD_EVENTS: &str = "old_events_are_swept_and_no_others";
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
