@@ -5,6 +5,7 @@ mod catalog;
 mod database;
 mod declared;
 mod identity;
+mod jobs;
 mod kernel;
 mod observe;
 mod operations;

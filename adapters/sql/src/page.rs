@@ -47,6 +47,15 @@ impl Pages {
         Self { lists, count: count(table, listed) }
     }
 
+    /// The same list, whose pages can read thousands of rows, because the condition is compared with each row.
+    #[must_use]
+    pub fn long(mut self) -> Self {
+        for list in &mut self.lists {
+            (list.first.is_long, list.next.is_long) = (true, true);
+        }
+        self
+    }
+
     /// Every statement of the list, for [`Declared::statements`](crate::Declared::statements).
     pub fn statements(&self) -> impl Iterator<Item = &Statement> {
         self.lists.iter().flat_map(|list| [&list.first, &list.next]).chain([&self.count])

@@ -110,6 +110,19 @@ impl Shape {
         self.columns.iter().map(|column| column.kind).collect()
     }
 
+    /// The same table with its columns up to this one and no others, for statements that read no more of a row.
+    ///
+    /// # Panics
+    /// If there is no column with this name.
+    #[must_use]
+    pub(crate) fn up_to(&self, column: &str) -> Self {
+        let last = self.columns.iter().position(|candidate| candidate.name == column);
+        let last = last.unwrap_or_else(|| panic!("{} has no column {column}", self.name));
+        let (name, prefix, key, insert_verb) = (self.name, self.prefix, self.key, self.insert_verb);
+        let columns = self.columns[..=last].to_vec();
+        Self { name, prefix, columns, key, unique: vec![], references: vec![], insert_verb, offered: vec![] }
+    }
+
     /// Whether there is a column with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.columns.iter().any(|column| column.name == name)
@@ -151,10 +164,12 @@ impl Shape {
     ///
     /// The text is written once for both engines. It may contain
     /// - `{*}` for the columns, and `{alias.*}` for the columns of an alias;
+    /// - `{values}` for a parameter for each column, in their order;
     /// - `{in $1}` after a column, for "is one of the ids in this parameter";
     /// - `{table by column in $1}` after FROM, for the rows of a table whose column is one of the ids, which are looked
     ///   up one by one. `AND` may follow;
-    /// - `{for update}`, which locks the rows on an engine with several writers.
+    /// - `{for update}`, which locks the rows on an engine with several writers, and `{for update skip locked}`, which
+    ///   leaves out the rows that another unit has locked.
     ///
     /// It is made once, in a static, because its name and kinds live as long as the program. Its name is the table's
     /// prefix and `verb`.
@@ -232,8 +247,7 @@ impl Shape {
     }
 
     fn insert(&self) -> Statement {
-        let values = list((1..=self.columns.len()).map(|number| format!("${number}")));
-        let text = format!("INSERT INTO {} ({{*}}) VALUES ({values})", self.name);
+        let text = format!("INSERT INTO {} ({{*}}) VALUES ({{values}})", self.name);
         self.command(self.insert_verb, &text, &self.kinds(), &[])
             .writes(self.name, self.numbered(0..self.columns.len()))
     }
@@ -312,6 +326,10 @@ impl Shape {
                 let columns = self.qualified(qualifier);
                 sqlite.push_str(&columns);
                 postgres.push_str(&columns);
+            } else if token == "values" {
+                let values = list((1..=self.columns.len()).map(|number| format!("${number}")));
+                sqlite.push_str(&values);
+                postgres.push_str(&values);
             } else if let Some((table, (column, parameter))) =
                 token.split_once(" by ").and_then(|(table, more)| Some((table, more.split_once(" in ")?)))
             {
@@ -324,9 +342,9 @@ impl Shape {
                 postgres.push_str(&format!("= ANY({parameter})"));
                 why = why.or(Some(A_LIST));
             } else {
-                assert_eq!(token, "for update", "{text}");
+                assert!(["for update", "for update skip locked"].contains(&token), "{text}");
                 sqlite.truncate(sqlite.trim_end().len());
-                postgres.push_str("FOR UPDATE");
+                postgres.push_str(&token.to_ascii_uppercase());
                 why = Some(A_LOCK);
             }
             rest = after;

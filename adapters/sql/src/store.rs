@@ -5,7 +5,7 @@ use super::{
     observe::Observer, operations::SETS,
 };
 use skep_application::{
-    kernel::{Clock, Key, StoreError, TxMode, Units},
+    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units},
     operations::{MigrationError, Schedule},
 };
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub struct SqlStore {
     pub(crate) schedule: Arc<Schedule<SqlStep>>,
     pub(crate) declared: Arc<Declared>,
     observer: Arc<Observer>,
+    signals: Arc<Signals>,
 }
 
 impl SqlStore {
@@ -27,7 +28,7 @@ impl SqlStore {
     pub fn new(database: Arc<dyn SqlDatabase>, clock: Arc<dyn Clock>) -> Self {
         let declared = ours();
         let observer = Observer::new(database.engine(), &declared);
-        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), declared, observer }
+        Self { database, clock, schedule: Arc::new(Schedule::new(SETS)), declared, observer, signals: Arc::default() }
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their tables.
@@ -87,9 +88,14 @@ impl SqlStore {
     /// # Errors
     /// As [`SqlStore::rows`]. `Corrupt` if the answer is not a count.
     pub async fn count(&self, statement: &'static Statement, args: Vec<Value>) -> Result<u64, StoreError> {
-        let count = self.row(statement, args, Row::int).await?;
-        let count = count.and_then(|count| u64::try_from(count).ok());
+        let count = self.row(statement, args, Row::count).await?;
         count.ok_or_else(|| StoreError::Corrupt(format!("{}: no number", statement.name).into()))
+    }
+}
+
+impl Signaling for SqlStore {
+    fn signals(&self) -> &Signals {
+        &self.signals
     }
 }
 
@@ -99,6 +105,6 @@ impl Units for SqlStore {
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<SqlUnit, StoreError> {
         let mut watched = self.observer.unit();
         let transaction = watched.begin(self.database.begin(mode, contended, &self.declared)).await?;
-        Ok(SqlUnit::new(transaction, mode, watched))
+        Ok(SqlUnit::new(transaction, mode, watched, Arc::clone(&self.signals)))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
-use skep_application::kernel::{StoreError, Transaction, TxMode, UnitOutcome};
+use skep_application::kernel::{Signals, StoreError, Transaction, TxMode, UnitOutcome};
+use std::sync::Arc;
 
 /// A unit of work. After its first error or a canceled call it refuses everything except [`Transaction::rollback`],
 /// which ends a refusal that was caused by a `Duplicate` or `Referenced`.
@@ -11,12 +12,20 @@ pub struct SqlUnit {
     mode: TxMode,
     failed: bool,
     watched: WatchedUnit,
+    signals: Arc<Signals>,
+    /// Whether the unit makes a job available.
+    pub(crate) announces_jobs: bool,
 }
 
 impl SqlUnit {
     /// A unit of work over a transaction that was just opened.
-    pub(crate) fn new(transaction: Box<dyn SqlTransaction>, mode: TxMode, watched: WatchedUnit) -> Self {
-        Self { transaction, mode, failed: false, watched }
+    pub(crate) fn new(
+        transaction: Box<dyn SqlTransaction>,
+        mode: TxMode,
+        watched: WatchedUnit,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self { transaction, mode, failed: false, watched, signals, announces_jobs: false }
     }
 
     /// Whether the unit was opened for writing. Reads of rows that are changed later lock them then, on an engine with
@@ -125,7 +134,12 @@ impl Transaction for SqlUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        self.watched.end(UnitOutcome::Committed, self.transaction.commit()).await
+        let ended = self.watched.end(UnitOutcome::Committed, self.transaction.commit()).await;
+        // Also after an error: the outcome may be unknown.
+        if self.announces_jobs {
+            self.signals.jobs.wake();
+        }
+        ended
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), StoreError> {

@@ -218,6 +218,15 @@ impl Row {
         Self { statement, values: values.into_iter() }
     }
 
+    /// Reads a number of rows.
+    ///
+    /// # Errors
+    /// `Corrupt` if the next column is of another kind, NULL or negative.
+    pub fn count(&mut self) -> Result<u64, StoreError> {
+        let count = self.int()?;
+        u64::try_from(count).map_err(|_| StoreError::Corrupt(format!("{}: {count} rows", self.statement).into()))
+    }
+
     fn unexpected(&self, wanted: &str, found: Option<&Value>) -> StoreError {
         let found = match found {
             None => "no column",

@@ -27,7 +27,7 @@ static KEYS: LazyLock<Table<IdempotencyClaim>> = LazyLock::new(|| {
 /// One statement decides. It inserts a new key, or takes over an expired one, or changes no row because the key is in
 /// use. It waits for a parallel unit that has claimed the key.
 static CLAIM: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "INSERT INTO idempotency_keys ({*}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) \
+    let text = "INSERT INTO idempotency_keys ({*}) VALUES ({values}) \
         ON CONFLICT (principal, use_case, key) DO UPDATE \
         SET fingerprint = excluded.fingerprint, answer = NULL, compressed = NULL, \
         created_at = excluded.created_at, expires_at = excluded.expires_at \

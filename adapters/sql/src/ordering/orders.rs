@@ -197,8 +197,8 @@ impl OrderRepository for SqlUnit {
     }
 
     async fn count_open_lines(&mut self, customer: UserId, now: Timestamp) -> Result<u64, StoreError> {
-        let lines = self.row(&COUNT_OPEN_LINES, args![customer, now], |row| row.int()).await?;
-        Ok(lines.and_then(|lines| u64::try_from(lines).ok()).unwrap_or_default())
+        let lines = self.row(&COUNT_OPEN_LINES, args![customer, now], Row::count).await?;
+        Ok(lines.unwrap_or_default())
     }
 
     async fn insert(&mut self, order: &Order) -> Result<(), StoreError> {

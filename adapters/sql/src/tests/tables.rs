@@ -118,6 +118,15 @@ fn handwritten_texts_use_the_columns_of_the_table() {
         ]
     );
     assert_eq!(statement.columns.len(), 6);
+    let text = "SELECT {*} FROM notes LIMIT $1 {for update skip locked}";
+    let statement = NOTES.up_to("title").query("skip", text, &[Kind::Int], &[]);
+    let columns = "SELECT id, book_id, title FROM notes LIMIT $1";
+    assert_eq!(texts(&statement), [columns.to_owned(), format!("{columns} FOR UPDATE SKIP LOCKED")]);
+    assert_eq!(statement.columns, [Kind::Uuid, Kind::Uuid, Kind::Text]);
+    let keep = "INSERT INTO notes ({*}) VALUES ({values}) ON CONFLICT DO NOTHING";
+    let columns = "INSERT INTO notes (id, book_id, title, version, parent_id)";
+    let expected = format!("{columns} VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING");
+    assert_eq!(texts(&NOTES.command("keep", keep, &NOTES.kinds(), &[])), [expected.as_str(), &expected]);
 }
 
 #[test]

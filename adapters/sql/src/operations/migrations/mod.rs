@@ -24,6 +24,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::identity::migrations::SET,
     keys::SET,
     crate::kernel::migrations::SET,
+    crate::jobs::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.

@@ -1,0 +1,2 @@
+DROP TABLE queues;
+DROP TABLE jobs;

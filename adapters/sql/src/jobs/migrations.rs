@@ -1,0 +1,10 @@
+//! The migrations of jobs.
+
+use crate::operations::{SqlSet, scripts};
+use skep_application::operations::MigrationStep;
+
+pub(crate) const SET: SqlSet = SqlSet {
+    name: "jobs",
+    after: &[], // its tables refer to no others
+    steps: &[MigrationStep { name: "jobs", work: scripts!("jobs/0001_jobs") }],
+};
