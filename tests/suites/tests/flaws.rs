@@ -79,7 +79,41 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("operations.instance_key.retire", "purpose IN", "'none' NOT IN"), "instance_keys", WITHOUT_ACTIVE),
     (flaw("operations.instance_key.reseal", "sealed = $2", "$2 = $2"), "instance_keys", STILL_AS_READ),
     (flaw("operations.instance_key.delete_expired", "<=", "<"), "instance_keys", "only_expired_keys_are_deleted"),
+    (flaw("jobs.job.insert", "DO NOTHING", "DO UPDATE SET lost = jobs.lost"), "jobs", HOLDER),
+    (flaw("jobs.job.save", " AND version = $", " AND 0 < $"), "jobs", "a_stale_save_is_rejected"),
+    (flaw("jobs.job.list_available", "BY priority, ready_at", "BY ready_at"), "jobs", AVAILABLE),
+    (flaw("jobs.job.list_available", "AND queue = $1", "AND $1 = $1"), "jobs", AVAILABLE),
+    (flaw("jobs.job.list_available", "earlier.id) <", "x'00') <"), "jobs", FIRST_OF_KEY),
+    (flaw("jobs.job.list_available", "earlier.ordering_key = job.ordering_key", "0 = 1"), "jobs", FIRST_OF_KEY),
+    (flaw("jobs.job.list_available", "running.ordering_key = job.ordering_key", "0 = 1"), "jobs", CLAIMED),
+    (flaw("jobs.job.list_due", "'scheduled', 'retryable'", "'scheduled'"), "jobs", DUE),
+    (flaw("jobs.job.list_due", "ready_at <= $1", "ready_at < $1"), "jobs", DUE),
+    (flaw("jobs.job.list_due", "BY ready_at", "BY ready_at DESC"), "jobs", DUE),
+    (flaw("jobs.job.next_ready_at", "'scheduled', 'retryable'", "'scheduled'"), "jobs", NEXT_TIME),
+    (flaw("jobs.job.next_ready_at", "BY ready_at", "BY ready_at DESC"), "jobs", NEXT_TIME),
+    (flaw("jobs.job.count_waiting", "owner_id = $1", "$1 = $1"), "jobs", WAITING),
+    (flaw("jobs.job.count_waiting", "kind = $2", "$2 = $2"), "jobs", WAITING),
+    (flaw("jobs.job.count_waiting", "'scheduled', 'retryable'", "'scheduled'"), "jobs", WAITING),
+    (flaw("jobs.job.sweep", "state = $1", "$1 = $1"), "jobs", OLD_JOBS),
+    (flaw("jobs.job.sweep", "finished_at <= $2", "finished_at < $2"), "jobs", OLD_JOBS),
+    (flaw("jobs.job.sweep", "BY finished_at", "BY finished_at DESC"), "jobs", OLD_JOBS),
+    (flaw("jobs.job.list_by_created_at_of_kind_up_first", "kind = $1", "$1 = $1"), "jobs", FILTERED),
+    (flaw("jobs.job.count_of_state_of_kind", "state = $1", "$1 = $1"), "jobs", FILTERED),
+    (flaw(MIGRATIONS, "UNIQUE INDEX jobs_running_key_key", "INDEX jobs_running_key_key"), "jobs", ONE_RUNS),
+    (flaw("jobs.job.count_in_queue", "BY ready_at LIMIT 1", "BY ready_at DESC LIMIT 1"), "queues", COUNTED),
+    (flaw("jobs.job.count_in_queue", "ORDER BY id LIMIT $2", "ORDER BY id"), "queues", COUNTED),
 ];
+const HOLDER: &str = "the_holder_of_a_unique_key_is_returned";
+const AVAILABLE: &str = "available_jobs_come_in_their_order";
+const FIRST_OF_KEY: &str = "of_jobs_with_one_ordering_key_the_first_comes";
+const CLAIMED: &str = "a_claimed_job_is_left_out_and_a_key_comes_back";
+const DUE: &str = "due_jobs_come_in_the_order_of_their_times";
+const NEXT_TIME: &str = "the_next_time_is_the_earliest_of_those_that_wait";
+const WAITING: &str = "waiting_jobs_are_counted_by_owner_and_kind";
+const OLD_JOBS: &str = "old_jobs_are_swept_and_nothing_else";
+const FILTERED: &str = "a_list_has_the_jobs_that_its_filter_admits";
+const ONE_RUNS: &str = "two_jobs_with_one_ordering_key_never_run";
+const COUNTED: &str = "jobs_are_counted_up_to_a_bound";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
 const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";

@@ -5,6 +5,7 @@
 
 mod catalog;
 mod host;
+mod plans;
 mod references;
 
 use rusqlite::Connection as Sqlite;
