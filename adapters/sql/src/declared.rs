@@ -1,7 +1,7 @@
 //! What is declared of tables and statements, by this crate and by a program that has tables of its own.
 
 use super::{
-    Effect, Statement, Value, catalog, identity, jobs, kernel, operations, ordering,
+    Effect, Statement, Value, catalog, events, identity, jobs, kernel, operations, ordering,
     shape::{Reference, Shape},
     table::Table,
 };
@@ -191,7 +191,7 @@ impl Declared {
 
 static OURS: LazyLock<Arc<Declared>> = LazyLock::new(|| {
     let contexts = kernel::declared().and(identity::declared()).and(catalog::declared()).and(ordering::declared());
-    Arc::new(contexts.and(jobs::declared()).and(operations::declared()))
+    Arc::new(contexts.and(jobs::declared()).and(events::declared()).and(operations::declared()))
 });
 
 /// The declarations of this crate, with which each store begins.

@@ -25,6 +25,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     keys::SET,
     crate::kernel::migrations::SET,
     crate::jobs::migrations::SET,
+    crate::events::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.
