@@ -6,6 +6,8 @@ mod log;
 pub(crate) mod migrations;
 mod received_events;
 mod subscriptions;
+#[cfg(test)]
+mod tests;
 
 use crate::declared::Declared;
 
