@@ -3,6 +3,7 @@
 use crate::{
     Store,
     catalog::Catalog,
+    events::{EventPolicy, Events, SweepEvents},
     identity::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
@@ -10,7 +11,7 @@ use crate::{
     jobs::{JobPolicy, Jobs, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
-    operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
+    operations::{SweepExpired, SweepIdempotencyKeys},
     ordering::{OrderPolicy, Ordering},
 };
 use skep_domain::identity::PasswordPolicy;
@@ -50,7 +51,7 @@ pub struct Policies {
     pub orders: OrderPolicy,
     /// The sender of mails, and how many are sent.
     pub mail: MailPolicy,
-    /// How long the outbox keeps events.
+    /// How long events are kept.
     pub events: EventPolicy,
     /// How long jobs are kept after they ended.
     pub jobs: JobPolicy,
@@ -68,6 +69,8 @@ pub struct App {
     pub jobs: Jobs,
     /// The use cases of mails.
     pub notifications: Notifications,
+    /// The use cases of events.
+    pub events: Events,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -96,6 +99,7 @@ impl App {
             ordering,
             jobs: Jobs::new(&ports),
             notifications: Notifications::new(&ports, policies.mail.clone()),
+            events: Events::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

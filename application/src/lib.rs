@@ -6,6 +6,7 @@
 
 mod app;
 pub mod catalog;
+pub mod events;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
@@ -28,6 +29,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         ordering::constraints::ALL,
         jobs::constraints::ALL,
         notifications::constraints::ALL,
+        events::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()

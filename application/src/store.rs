@@ -1,14 +1,17 @@
 //! The store of all contexts.
 
 use crate::{
-    catalog::CatalogStore, identity::IdentityStore, jobs::JobsStore, notifications::NotificationsStore,
-    operations::OperationsStore, ordering::OrderingStore,
+    catalog::CatalogStore, events::EventsStore, identity::IdentityStore, jobs::JobsStore,
+    notifications::NotificationsStore, operations::OperationsStore, ordering::OrderingStore,
 };
 
 /// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
 pub trait Store:
-    OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore
+    OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore + EventsStore
 {
 }
 
-impl<S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore> Store for S {}
+impl<S> Store for S where
+    S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore + EventsStore
+{
+}

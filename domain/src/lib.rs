@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod catalog;
+pub mod events;
 pub mod identity;
 pub mod jobs;
 pub mod notifications;
@@ -24,7 +25,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         catalog::actions::ALL,
         ordering::actions::ALL,
         notifications::actions::ALL,
-        jobs::actions::ALL, // one line per context
+        jobs::actions::ALL,
+        events::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
@@ -38,7 +40,8 @@ pub fn events() -> impl Iterator<Item = &'static EventDescription> {
         catalog::events::ALL,
         ordering::events::ALL,
         notifications::events::ALL,
-        jobs::events::ALL, // one line per context
+        jobs::events::ALL,
+        events::events::ALL, // one line per context
     ]
     .into_iter()
     .flatten()

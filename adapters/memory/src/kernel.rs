@@ -69,17 +69,6 @@ impl Outbox for MemoryUnit {
     async fn settle(&mut self, event: EventId) -> Done<bool> {
         self.run(|state| Ok(state.events.contains_key(&event))).await
     }
-
-    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
-        self.run(|state| {
-            let range = state.events.range(..EventId::first_at(until.plus_millis(1)));
-            let old = range.filter(|(_, event)| event.occurred_at <= until).take(limit as usize);
-            let old: Vec<EventId> = old.map(|(id, _)| *id).collect();
-            old.iter().for_each(|id| drop(state.events.remove(id)));
-            Ok(old.len() as u64)
-        })
-        .await
-    }
 }
 
 #[async_trait]

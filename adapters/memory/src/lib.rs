@@ -52,6 +52,7 @@
 //! `catalog/categories.rs`.
 
 mod catalog;
+mod events;
 mod identity;
 mod jobs;
 mod kernel;
@@ -63,6 +64,7 @@ mod state;
 mod store;
 mod table;
 
+pub use events::Log;
 pub use operations::{MemorySet, MemoryStep};
 pub use page::page;
 pub use state::{State, StoredKey};

@@ -1,6 +1,9 @@
 //! The data of a store.
 
-use crate::table::{Shared, Table};
+use crate::{
+    events::Log,
+    table::{Shared, Table},
+};
 use skep_application::{
     identity::SetupToken,
     kernel::{KeptAnswer, OutboxEvent},
@@ -8,6 +11,7 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
+    events::{HeldEvent, Subscription, SubscriptionId},
     identity::{KnownNetworks, Session, User},
     jobs::{Job, Queue},
     notifications::MailTemplate,
@@ -50,6 +54,14 @@ pub struct State {
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
     pub events: Shared<BTreeMap<EventId, OutboxEvent>>,
+    /// The positions of events.
+    pub log: Shared<Log>,
+    /// Subscriptions, replays included.
+    pub subscriptions: Table<Subscription>,
+    /// When subscriptions have received events.
+    pub received: Shared<BTreeMap<(SubscriptionId, EventId), Timestamp>>,
+    /// Events that subscriptions hold back.
+    pub held_events: Table<HeldEvent>,
     /// Sealed keys of the deployment.
     pub instance_keys: Shared<Vec<SealedKey>>,
     /// Records of the migration steps that are applied.
@@ -85,5 +97,8 @@ impl State {
             + self.mail_templates.len()
             + self.keys.len()
             + self.events.len()
+            + self.subscriptions.len()
+            + self.received.len()
+            + self.held_events.len()
     }
 }

@@ -1,7 +1,7 @@
 //! What is declared of tables and statements, by this crate and by a program that has tables of its own.
 
 use super::{
-    Effect, Statement, Value, catalog, identity, jobs, kernel, notifications, operations, ordering,
+    Effect, Statement, Value, catalog, events, identity, jobs, kernel, notifications, operations, ordering,
     shape::{Reference, Shape},
     table::Table,
 };
@@ -191,7 +191,8 @@ impl Declared {
 
 static OURS: LazyLock<Arc<Declared>> = LazyLock::new(|| {
     let contexts = kernel::declared().and(identity::declared()).and(catalog::declared()).and(ordering::declared());
-    Arc::new(contexts.and(notifications::declared()).and(jobs::declared()).and(operations::declared()))
+    let later = notifications::declared().and(jobs::declared()).and(events::declared());
+    Arc::new(contexts.and(later).and(operations::declared()))
 });
 
 /// The declarations of this crate, with which each store begins.

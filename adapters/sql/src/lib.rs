@@ -4,6 +4,7 @@
 mod catalog;
 mod database;
 mod declared;
+mod events;
 mod identity;
 mod jobs;
 mod kernel;

@@ -4,7 +4,8 @@ use super::Row;
 use skep_application::kernel::StoreError;
 use skep_domain::{
     access::Role,
-    shared::{Currency, Version},
+    events::EventPosition,
+    shared::{Currency, Lease, LeaseToken, Version},
 };
 use std::fmt::Display;
 
@@ -43,6 +44,31 @@ impl<I: Display> RowId<I> {
     /// `Corrupt`, which names the row and the column.
     pub fn version(&self, value: i64) -> Result<Version, StoreError> {
         self.read("version", Version::new(value))
+    }
+
+    /// Converts a position in the log of events.
+    pub(crate) fn position(&self, column: &str, value: i64) -> Result<EventPosition, StoreError> {
+        self.read(column, EventPosition::new(value))
+    }
+
+    /// Two columns that are NULL together.
+    pub(crate) fn both<A, B>(
+        &self,
+        column: &str,
+        values: (Option<A>, Option<B>),
+    ) -> Result<Option<(A, B)>, StoreError> {
+        match values {
+            (Some(a), Some(b)) => Ok(Some((a, b))),
+            (None, None) => Ok(None),
+            _ => self.read(column, None),
+        }
+    }
+
+    /// Reads the columns `lease_token` and `lease_beat`, which are NULL together.
+    pub(crate) fn lease(&self, row: &mut Row) -> Result<Option<Lease>, StoreError> {
+        let lease = self.both("lease_beat", (row.optional_uuid()?, row.optional_int()?))?;
+        let read = |(token, beat)| Ok(Lease { token: LeaseToken::new(token), beat: self.count("lease_beat", beat)? });
+        lease.map(read).transpose()
     }
 
     /// Parses an ISO 4217 code.

@@ -16,6 +16,8 @@ pub enum ErrorKind {
     NotFound,
     /// The present state of the data does not allow it.
     Conflict,
+    /// The resource existed, and is no longer kept.
+    Gone,
     /// The caller must name the version that its change is based on.
     PreconditionRequired,
     /// The resource has changed since the caller read it.
@@ -40,6 +42,7 @@ impl ErrorKind {
             Self::Denied => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,
+            Self::Gone => 410,
             Self::PreconditionRequired => 428,
             Self::Stale => 412,
             Self::RateLimited => 429,

@@ -63,8 +63,6 @@ impl OutboxEvent {
 /// 2. Appending the same event id twice is a `Duplicate` of [`EVENT_ID`](super::constraints::EVENT_ID).
 /// 3. `settle` returns whether a unit that appended this event was committed. If such a unit is still being committed,
 ///    `settle` waits for it or returns `Retry`. After `false`, no other unit can store the event until this one ends.
-/// 4. `sweep` deletes old events and no others. Its cost does not depend on the events that stay. For that it reads the
-///    ids below those that are made after `until` ([`EventId::first_at`]), and may leave an old event with a later id.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait Outbox: Send {
@@ -72,8 +70,6 @@ pub trait Outbox: Send {
     async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError>;
     /// Returns whether an earlier unit of work that appended `event` was committed after all. The answer is final.
     async fn settle(&mut self, event: EventId) -> Result<bool, StoreError>;
-    /// Deletes at most `limit` events that occurred at or before `until`, and returns how many.
-    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Reads committed events.

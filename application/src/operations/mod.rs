@@ -6,11 +6,9 @@ mod migrations;
 mod ports;
 mod schedule;
 mod sweep;
-mod sweep_events;
 
 pub use key_rotation::{AdvanceKeys, KeyRotation, KeyStep};
 pub use migrations::*;
 pub use ports::*;
 pub use schedule::*;
 pub use sweep::{SweepExpired, SweepIdempotencyKeys, UnfinishedSweep};
-pub use sweep_events::{EventPolicy, SweepEvents};

@@ -44,6 +44,7 @@ mod units;
 mod world;
 
 pub mod catalog;
+pub mod events;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
@@ -69,6 +70,7 @@ pub fn clauses() -> Vec<Clause> {
         ordering::whole(),
         clause::of(jobs::clauses(), |store| store),
         clause::of(notifications::clauses(), |store| store),
+        clause::of(events::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

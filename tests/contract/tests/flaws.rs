@@ -89,7 +89,6 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::SweepsAll, "idempotency", "a_sweep_forgets_no_more_than_its_limit"),
     (Flaw::SweepsAll, "sessions", "a_sweep_forgets_no_more_than_its_limit"),
     (Flaw::SweepsAll, "known_networks", "a_sweep_forgets_no_more_than_its_limit"),
-    (Flaw::SweepsAll, "outbox", "a_sweep_deletes_no_more_than_its_limit"),
     (Flaw::RollbackCommits, "known_networks", "an_undone_list_is_not_there"),
     (Flaw::KeepsRevoked, "sessions", "what_has_ended_is_swept_and_nothing_else"),
     (Flaw::NeverSettles, "outbox", "a_committed_event_is_settled_as_stored"),

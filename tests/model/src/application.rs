@@ -8,9 +8,9 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
+    events::EventPolicy,
     kernel::{Actor, Clock as _},
     notifications::MockMailer,
-    operations::EventPolicy,
     testing,
 };
 use skep_domain::shared::Timestamp;
@@ -25,7 +25,7 @@ pub struct Application {
 
 /// The defaults, except that events are kept: the end state finds rows by the events about them.
 fn policies() -> Policies {
-    Policies { events: EventPolicy { lifetime: None }, ..Policies::default() }
+    Policies { events: EventPolicy { lifetime: None, ..EventPolicy::default() }, ..Policies::default() }
 }
 
 impl Application {

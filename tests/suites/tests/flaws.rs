@@ -82,8 +82,6 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "UNIQUE INDEX users_email_key_key", "INDEX users_email_key_key"), "users", EMAIL_KEYS),
     (flaw("kernel.idempotency_key.fill", "answer = $4", "answer = substr($4, 1, 999)"), "idempotency", BY_BYTE),
     (flaw("kernel.idempotency_key.fill", "compressed = $5", "compressed = substr($5, 1, 999)"), "idempotency", BY_BYTE),
-    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "occurred_at < $2"), "outbox", OLD_EVENTS),
-    (flaw("kernel.outbox_event.sweep", "occurred_at <= $2", "$2 = $2"), "outbox", OLD_EVENTS),
     (flaw("operations.instance_key.insert", "$6", "$6 - $6"), "instance_keys", "values_survive_oldest_first"),
     (flaw(MIGRATIONS, "WHERE state <> 'retired'", ""), "instance_keys", ONE_NEXT),
     (flaw("operations.instance_key.retire", "WHERE state = 'active'", "WHERE 1 = 1"), "instance_keys", REPLACES_KEY),
@@ -114,7 +112,57 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "UNIQUE INDEX jobs_running_key_key", "INDEX jobs_running_key_key"), "jobs", ONE_RUNS),
     (flaw("jobs.job.count_in_queue", "BY ready_at LIMIT 1", "BY ready_at DESC LIMIT 1"), "queues", COUNTED),
     (flaw("jobs.job.count_in_queue", "ORDER BY id LIMIT $2", "ORDER BY id"), "queues", COUNTED),
+    (flaw("events.unplaced_event.list", "< latest.aggregate_version", "< 0"), "event_log", EARLIER),
+    (flaw("events.unplaced_event.list", "LIMIT $1", "LIMIT $1 * 9"), "event_log", EARLIER),
+    (flaw("events.log.find", "min(position)", "max(position)"), "event_log", DENSE),
+    (flaw("events.log.save", "last = $1", "last = last + 0 * $1"), "event_log", DENSE),
+    (flaw("kernel.outbox_event.list_placed", "position > $1", "position >= $1"), "event_log", DENSE),
+    (flaw("kernel.outbox_event.list_placed", "BY placed.position", "BY placed.position DESC"), "event_log", DENSE),
+    (flaw("events.position.find_last_before", "event_id < $1", "event_id <= $1"), "event_log", LAST_BEFORE),
+    (flaw("events.position.find_last_before", "max(", "min("), "event_log", LAST_BEFORE),
+    (flaw("events.position.sweep", "occurred_at <= $3", "occurred_at < $3"), "event_log", PASSED),
+    (flaw("events.position.sweep", "position <= min(", "position <= 9 + min("), "event_log", PASSED),
+    (flaw("events.position.sweep", "LIMIT $4", "LIMIT $4 * 9"), "event_log", PASSED),
+    (flaw("events.position.sweep", "held.event_id = placed.event_id", "0 = 1"), "deliveries", KEPT),
+    (flaw(MIGRATIONS, "DELETE FROM event_positions WHERE event_id = OLD.id;", ""), "event_log", PASSED),
+    (flaw(MIGRATIONS, "WHEN NEW.name <> ''", ""), "event_log", UNPLACED),
+    (flaw("events.subscription.save", " AND version = $", " AND 0 < $"), "subscriptions", "a_stale_save_is_rejected"),
+    (flaw("events.subscription.list", "created_at DESC", "created_at"), "deliveries", ONE_LIVE),
+    (flaw(MIGRATIONS, "UNIQUE INDEX subscriptions_subscriber_key", "INDEX subscriptions_one"), "deliveries", ONE_LIVE),
+    (flaw(MIGRATIONS, "(subscriber) WHERE replay_until IS NULL", "(subscriber)"), "deliveries", ONE_LIVE),
+    (flaw("events.subscription.list_behind", "state = 'active'", "1 = 1"), "deliveries", BEHIND),
+    (flaw("events.subscription.list_behind", "position < $1", "position <= $1"), "deliveries", BEHIND),
+    (flaw("events.subscription.list_behind", "BY position, id", "BY id"), "deliveries", BEHIND),
+    (flaw("events.received_event.insert", "DO NOTHING", "DO UPDATE SET received_at = 0"), "deliveries", RECEIVED_ONCE),
+    (flaw("events.received_event.sweep", "received_at <= $1", "received_at < $1"), "deliveries", FORGOTTEN),
+    (flaw("events.received_event.sweep", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", FORGOTTEN),
+    (flaw("events.held_event.save", " AND version = $", " AND 0 < $"), "held_events", "a_stale_save_is_rejected"),
+    (flaw("events.held_event.find_next", "BY position", "BY position DESC"), "deliveries", COMES_NEXT),
+    (flaw("events.held_event.find_next", "subscription_id = $1", "$1 = $1"), "deliveries", COMES_NEXT),
+    (flaw("events.held_event.list_aggregates", "aggregate_id = given.value", "1 = 1"), "deliveries", COMES_NEXT),
+    (flaw(MIGRATIONS, "UNIQUE INDEX held_events_event_key", "INDEX held_events_event_key"), "deliveries", COMES_NEXT),
+    (flaw("events.held_event.list_due", "state = 'retryable'", "1 = 1"), "deliveries", DUE_EVENTS),
+    (flaw("events.held_event.list_due", "ready_at <= $2", "ready_at < $2"), "deliveries", DUE_EVENTS),
+    (flaw("events.held_event.list_due", "subscription_id = $1", "$1 = $1"), "deliveries", DUE_EVENTS),
+    (flaw("events.held_event.list_due", "BY ready_at", "BY ready_at DESC"), "deliveries", DUE_EVENTS),
+    (flaw("events.held_event.count_by_state", "state = 'parked'", "1 = 1"), "deliveries", BY_STATE),
+    (flaw("events.held_event.count_of_subscription", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", BY_STATE),
+    (flaw("events.held_event.list_by_held_at_up_next", ", id) >", ", x'00') >"), "held_event_queries", EVERY_ROW),
+    (flaw("events.held_event.count_of_state", "LIMIT $2", "LIMIT $2 - 1"), "held_event_queries", UP_TO_A_BOUND),
 ];
+const EARLIER: &str = "earlier_versions_come_with_later_ones";
+const DENSE: &str = "positions_are_dense_and_follow_the_last_one";
+const LAST_BEFORE: &str = "the_last_position_before_a_time";
+const PASSED: &str = "events_that_every_subscription_has_passed_are_swept";
+const KEPT: &str = "an_event_that_is_held_back_is_kept";
+const UNPLACED: &str = "a_committed_event_is_unplaced_until_it_is_placed";
+const ONE_LIVE: &str = "a_subscriber_has_one_subscription_and_any_number_of_replays";
+const BEHIND: &str = "active_subscriptions_that_are_behind_are_listed";
+const RECEIVED_ONCE: &str = "an_event_is_received_once";
+const FORGOTTEN: &str = "received_events_are_forgotten_by_their_age";
+const COMES_NEXT: &str = "the_first_held_event_of_an_aggregate_comes_next";
+const DUE_EVENTS: &str = "due_events_are_those_that_are_retryable";
+const BY_STATE: &str = "held_events_are_counted_by_state";
 const HOLDER: &str = "the_holder_of_a_unique_key_is_returned";
 const AVAILABLE: &str = "available_jobs_come_in_their_order";
 const FIRST_OF_KEY: &str = "of_jobs_with_one_ordering_key_the_first_comes";
@@ -133,7 +181,6 @@ const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
 const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";
 const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";
-const OLD_EVENTS: &str = "old_events_are_swept_and_no_others";
 const NOT_RESERVED: &str = "what_has_expired_is_not_shown_as_reserved";
 const NO_EXPIRY: &str = "a_kept_reservation_does_not_expire";
 const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";

@@ -15,7 +15,7 @@ use skep_domain::{
     jobs::{
         Job, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, QueueName, UniqueKey, Uniqueness,
     },
-    shared::{Lease, LeaseToken, UserId},
+    shared::{Lease, UserId},
 };
 use std::sync::LazyLock;
 
@@ -80,15 +80,6 @@ impl RowId<JobId> {
     fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, StoreError> {
         self.read(column, serde_json::from_str(text).ok())
     }
-
-    /// Two columns that are NULL together.
-    fn both<A, B>(&self, column: &str, values: (Option<A>, Option<B>)) -> Result<Option<(A, B)>, StoreError> {
-        match values {
-            (Some(a), Some(b)) => Ok(Some((a, b))),
-            (None, None) => Ok(None),
-            _ => self.read(column, None),
-        }
-    }
 }
 
 const fn row_id(id: JobId) -> RowId<JobId> {
@@ -139,7 +130,7 @@ impl Stored for Job {
             version: summary.version,
             args: row.text()?,
             lost: row_id.count("lost", row.int()?)?,
-            lease: read_lease(&row_id, row)?,
+            lease: row_id.lease(row)?,
             unique: read_unique(&row_id, row)?,
             ordering_key: read_ordering_key(row)?,
             origin: JobOrigin { request_id: row.text()?, traceparent: row.optional_text()? },
@@ -150,17 +141,11 @@ impl Stored for Job {
     }
 }
 
-fn read_lease(row_id: &RowId<JobId>, row: &mut Row) -> Result<Option<Lease>, StoreError> {
-    let lease = row_id.both("lease_beat", (row.optional_uuid()?, row.optional_int()?))?;
-    let read = |(token, beat)| Ok(Lease { token: LeaseToken::new(token), beat: row_id.count("lease_beat", beat)? });
-    lease.map(read).transpose()
-}
-
 /// The id and the lease of a running job.
 pub(super) fn read_held(row: &mut Row) -> Result<(JobId, Lease), StoreError> {
     let id = JobId::new(row.uuid()?);
     let row_id = row_id(id);
-    Ok((id, row_id.read("lease_token", read_lease(&row_id, row)?)?))
+    Ok((id, row_id.read("lease_token", row_id.lease(row)?)?))
 }
 
 fn read_unique(row_id: &RowId<JobId>, row: &mut Row) -> Result<Option<Uniqueness>, StoreError> {

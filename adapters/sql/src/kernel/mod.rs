@@ -5,6 +5,7 @@ pub(crate) mod migrations;
 mod outbox;
 
 use crate::declared::Declared;
+pub(crate) use outbox::EVENTS;
 
 pub(crate) fn declared() -> Declared {
     idempotency::declared().and(outbox::declared())

@@ -4,7 +4,6 @@ use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
     declared::Declared,
     shape::Verb,
-    statement::A_SWEEP,
     stored::{RowId, Stored},
     table::Table,
 };
@@ -13,7 +12,7 @@ use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError, c
 use skep_domain::shared::{EventId, Timestamp, UserId};
 use std::sync::LazyLock;
 
-static EVENTS: LazyLock<Table<OutboxEvent>> = LazyLock::new(|| {
+pub(crate) static EVENTS: LazyLock<Table<OutboxEvent>> = LazyLock::new(|| {
     Table::<OutboxEvent>::new("outbox", "kernel.outbox_event", constraints::EVENT_ID)
         .key("id", Kind::Uuid, |event| event.id.into())
         .fixed("name", Kind::Text, |event| event.name.as_str().into())
@@ -49,22 +48,9 @@ static LIST_NEXT: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
     EVENTS.query("list_next", text, &[Kind::Uuid, Kind::Int], &[])
 });
-/// The range of ids ends where `until` does, so that the events that stay are not read.
-static SWEEP: Statement = Statement::per(
-    "kernel.outbox_event.sweep",
-    A_SWEEP,
-    (
-        "DELETE FROM outbox WHERE id IN \
-         (SELECT id FROM outbox WHERE id < $1 AND occurred_at <= $2 ORDER BY id LIMIT $3)",
-        "DELETE FROM outbox WHERE id = ANY (ARRAY\
-         (SELECT id FROM outbox WHERE id < $1 AND occurred_at <= $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED))",
-    ),
-    &[Kind::Uuid, Kind::Time, Kind::Int],
-    &[],
-);
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&EVENTS).statements([&HOLD, &DELETE, &*LIST_FIRST, &*LIST_NEXT, &SWEEP])
+    Declared::table(&EVENTS).statements([&HOLD, &DELETE, &*LIST_FIRST, &*LIST_NEXT])
 }
 
 impl Stored for OutboxEvent {
@@ -99,10 +85,6 @@ impl Outbox for SqlUnit {
         // Until the unit ends, the deleted row still keeps others out. The unit itself may store the event.
         self.change(&DELETE, args![event]).await?;
         Ok(false)
-    }
-
-    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.change(&SWEEP, args![EventId::first_at(until.plus_millis(1)), until, limit]).await
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     units::{self, commit, look},
 };
 use skep_application::kernel::{OutboxEvent, StoreError};
-use skep_domain::shared::{EventId, Timestamp, UserId, Version};
+use skep_domain::shared::{Timestamp, UserId, Version};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -21,8 +21,6 @@ clauses! { clauses of "outbox" on dyn Events:
     an_undone_event_is_settled_as_not_stored ["Outbox 3"],
     settling_leaves_no_trace ["Outbox 3"],
     an_event_that_was_settled_cannot_be_stored_later ["Outbox 3"],
-    old_events_are_swept_and_no_others ["Outbox 4"],
-    a_sweep_deletes_no_more_than_its_limit,
 }
 
 type Given = clause::Given<dyn Events>;
@@ -165,16 +163,6 @@ async fn an_event_that_was_settled_cannot_be_stored_later(given: &Given) -> Chec
     equal(given.store.queries().list_events(None, 10).await?, vec![event])
 }
 
-/// Events that occurred at these times. The generator makes such ids at these times.
-fn events_at(times: &[i64]) -> Vec<OutboxEvent> {
-    let event = |millis: &i64| OutboxEvent {
-        id: EventId::first_at(sample::at(*millis)),
-        occurred_at: sample::at(*millis),
-        ..sample::event()
-    };
-    times.iter().map(event).collect()
-}
-
 async fn append_all(given: &Given, events: &[OutboxEvent]) -> Checked {
     commit!(given.store, tx => {
         for event in events {
@@ -182,32 +170,4 @@ async fn append_all(given: &Given, events: &[OutboxEvent]) -> Checked {
         }
     })?;
     Ok(())
-}
-
-async fn sweep(given: &Given, until: Timestamp, limit: u32) -> Checked<u64> {
-    Ok(commit!(given.store, tx => tx.outbox().sweep(until, limit).await?)?)
-}
-
-async fn old_events_are_swept_and_no_others(given: &Given) -> Checked {
-    let events = events_at(&[-3 * 86_400_000, 98, 99, 100, 101, 200]);
-    append_all(given, &events).await?;
-    // The ids of some tests and programs do not have a time. They are smaller than the others here.
-    let [mut old, mut new] = [99, 100].map(sample::at).map(|at| OutboxEvent { occurred_at: at, ..sample::event() });
-    (old.id, new.id) = (EventId::new(Uuid::from_u128(1)), EventId::new(Uuid::from_u128(2)));
-    append_all(given, &[old, new.clone()]).await?;
-    equal(sweep(given, sample::at(99), 100).await?, 4)?;
-    let left: Vec<_> = std::iter::once(new.clone()).chain(events[3..].iter().cloned()).collect();
-    equal(given.store.queries().list_events(None, 100).await?, left)?;
-    equal(sweep(given, sample::at(99), 100).await?, 0)?;
-    equal(sweep(given, sample::at(101), 100).await?, 3)?;
-    equal(given.store.queries().list_events(None, 100).await?, events[5..].to_vec())
-}
-
-async fn a_sweep_deletes_no_more_than_its_limit(given: &Given) -> Checked {
-    append_all(given, &events_at(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])).await?;
-    let mut swept = Vec::new();
-    for limit in [3, 3, 0, 3, 3, 3] {
-        swept.push(sweep(given, sample::at(1_000), limit).await?);
-    }
-    equal(swept, vec![3, 3, 0, 3, 1, 0])
 }

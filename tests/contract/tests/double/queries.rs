@@ -4,6 +4,7 @@ use super::{Done, Flaw, Flawed, empty};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
+    events::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
     jobs::{JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries},
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
@@ -12,6 +13,7 @@ use skep_application::{
 };
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
+    events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
     jobs::{Job, JobId, Queue, QueueName},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
@@ -180,5 +182,40 @@ impl QueueQueries for Flawed {
 impl Signaling for Flawed {
     fn signals(&self) -> &Signals {
         self.seen.signals()
+    }
+}
+
+#[async_trait]
+impl EventQueries for Flawed {
+    async fn list_placed(&self, after: EventPosition, limit: u32) -> Done<Vec<PlacedEvent>> {
+        self.seen.list_placed(after, limit).await
+    }
+    async fn find_placed(&self, id: EventId) -> Done<Option<PlacedEvent>> {
+        self.seen.find_placed(id).await
+    }
+    async fn log_ends(&self) -> Done<LogEnds> {
+        self.seen.log_ends().await
+    }
+    async fn count_unplaced(&self, bound: u32) -> Done<u64> {
+        self.seen.count_unplaced(bound).await
+    }
+}
+
+#[async_trait]
+impl DeliveryQueries for Flawed {
+    async fn list_subscriptions(&self, limit: u32) -> Done<Vec<Subscription>> {
+        self.seen.list_subscriptions(limit).await
+    }
+    async fn list_due(&self, id: SubscriptionId, now: Timestamp, limit: u32) -> Done<Vec<HeldEvent>> {
+        self.seen.list_due(id, now, limit).await
+    }
+    async fn list_held_events(&self, state: HeldState, sort: HeldSort, page: &PageRequest) -> Done<Page<HeldEvent>> {
+        self.seen.list_held_events(state, sort, page).await
+    }
+    async fn find_held_event(&self, id: HeldEventId) -> Done<Option<HeldEvent>> {
+        self.seen.find_held_event(id).await
+    }
+    async fn count_held_events(&self, id: SubscriptionId, bound: u32) -> Done<Vec<(HeldState, u64)>> {
+        self.seen.count_held_events(id, bound).await
     }
 }

@@ -43,6 +43,7 @@ macro_rules! through {
     }};
 }
 
+mod events;
 mod jobs;
 
 impl FlawedUnit {
@@ -172,10 +173,6 @@ impl Outbox for FlawedUnit {
     }
     async fn settle(&mut self, event: EventId) -> Done<bool> {
         Ok(through!(self, Outbox::settle(event))? && self.flaw != Flaw::NeverSettles)
-    }
-    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
-        let limit = if self.flaw == Flaw::SweepsAll { u32::MAX } else { limit };
-        through!(self, Outbox::sweep(until, limit))
     }
 }
 

@@ -26,6 +26,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::kernel::migrations::SET,
     crate::jobs::migrations::SET,
     crate::notifications::migrations::SET,
+    crate::events::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.

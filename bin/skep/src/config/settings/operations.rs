@@ -6,7 +6,7 @@ use crate::config::{
     read::Source,
     setting::{Setting, Shape},
 };
-use skep_application::{Policies, operations::EventPolicy};
+use skep_application::{Policies, events::EventPolicy};
 use std::time::Duration;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -19,7 +19,7 @@ const SETTINGS: &[Setting] = &[Setting::new("SKEP_EVENT_DAYS", "operations.event
     .doc("How long the outbox keeps events. Then they are deleted, whether anything has read them or not. Skep itself does not read or deliver them yet.")];
 
 fn read(source: &mut Source, policies: &mut Policies) {
-    policies.events = EventPolicy { lifetime: source.required("SKEP_EVENT_DAYS", read_lifetime) };
+    policies.events.lifetime = source.required("SKEP_EVENT_DAYS", read_lifetime);
 }
 
 /// `None` is the lifetime of events that are never deleted.

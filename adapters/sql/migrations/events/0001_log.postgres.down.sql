@@ -1,0 +1,10 @@
+DROP TRIGGER outbox_event_deleted ON outbox;
+DROP TRIGGER outbox_event_stored ON outbox;
+DROP FUNCTION outbox_event_deleted();
+DROP FUNCTION outbox_event_stored();
+DROP TABLE held_events;
+DROP TABLE received_events;
+DROP TABLE subscriptions;
+DROP TABLE event_log;
+DROP TABLE event_positions;
+DROP TABLE unplaced_events;

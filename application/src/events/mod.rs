@@ -1,0 +1,69 @@
+//! Events on their way to subscribers: the log with its positions, subscriptions, and events that are held back.
+//!
+//! Uses `jobs`, because most subscribers store jobs.
+
+pub mod constraints;
+mod held_events;
+mod place_events;
+mod ports;
+mod queries;
+mod start_replay;
+mod subscriber;
+mod subscriptions;
+mod sweep_events;
+
+pub use held_events::{HeldEventCommand, HeldEventError, HeldEventWaits, RetryHeldEvent, SkipHeldEvent};
+pub use place_events::PlaceEvents;
+pub use ports::*;
+pub use queries::{EventsView, ListHeldEvents, ListSubscriptions, ReadEvents, SubscriptionView};
+pub use start_replay::{EventsGone, StartReplay, StartReplayCommand, StartReplayError, StartedReplay};
+pub use subscriber::{
+    ClaimedSubscription, DeliveryError, EventHandler, HELD_MAX, HandlerError, Handling, Subscriber, Subscribers,
+};
+pub use subscriptions::{SUBSCRIPTIONS_MAX, Subscriptions};
+pub use sweep_events::{EventPolicy, SweepEvents};
+
+use crate::{
+    app::Ports,
+    jobs::LEASE_TERM,
+    kernel::{Commands, UseCase},
+};
+
+/// The use cases of events.
+pub struct Events {
+    /// Gives committed events their positions.
+    pub place_events: PlaceEvents,
+    /// Opens, claims, releases and rescues subscriptions.
+    pub subscriptions: Subscriptions,
+    /// Delivers events to a subscriber again.
+    pub start_replay: UseCase<StartReplay>,
+    /// Lets an event that is held back be tried at once.
+    pub retry_held_event: UseCase<RetryHeldEvent>,
+    /// Gives up an event that is held back.
+    pub skip_held_event: UseCase<SkipHeldEvent>,
+    /// Returns events of the log.
+    pub read_events: ReadEvents,
+    /// Returns the subscriptions.
+    pub list_subscriptions: ListSubscriptions,
+    /// Returns the events that are held back.
+    pub list_held_events: ListHeldEvents,
+}
+
+impl Events {
+    /// Builds the use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports) -> Self {
+        let Ports { store, runtime, fingerprints, .. } = ports.clone();
+        let commands = Commands::<dyn EventsTx>::new(store.clone(), fingerprints, runtime.clone());
+        Self {
+            place_events: PlaceEvents::new(store.clone(), runtime.clone()),
+            subscriptions: Subscriptions::new(store.clone(), runtime.clone(), LEASE_TERM),
+            start_replay: UseCase::new(StartReplay, &commands),
+            retry_held_event: UseCase::new(RetryHeldEvent, &commands),
+            skip_held_event: UseCase::new(SkipHeldEvent, &commands),
+            read_events: ReadEvents::new(store.clone()),
+            list_subscriptions: ListSubscriptions::new(store.clone()),
+            list_held_events: ListHeldEvents::new(store, runtime.clock),
+        }
+    }
+}

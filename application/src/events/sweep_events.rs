@@ -1,0 +1,83 @@
+//! Deletes events some time after they occurred.
+
+use super::{EventsTx, SUBSCRIPTIONS_MAX};
+use crate::kernel::{Attempt, Begin, StoreError, Sweep, TxMode};
+use async_trait::async_trait;
+use skep_domain::shared::Timestamp;
+use std::{sync::Arc, time::Duration};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long events are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventPolicy {
+    /// How long an event is kept after it occurred, at least some minutes: a command whose commit had an unknown outcome
+    /// looks for its event. `None` keeps all events.
+    pub lifetime: Option<Duration>,
+    /// How long an event is kept that a subscription has not passed yet, if that is longer. A subscription that is
+    /// further behind is broken off.
+    pub longest_lag: Duration,
+}
+
+impl Default for EventPolicy {
+    /// 7 days, and 30 days for events that a subscription needs.
+    fn default() -> Self {
+        Self { lifetime: Some(DAY * 7), longest_lag: DAY * 30 }
+    }
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Deletes the events that are older than the policy says, if every subscription has passed them.
+pub struct SweepEvents {
+    store: Arc<dyn Begin<dyn EventsTx>>,
+    policy: EventPolicy,
+}
+
+impl SweepEvents {
+    /// Deletes from this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Begin<dyn EventsTx>>, policy: EventPolicy) -> Self {
+        Self { store, policy }
+    }
+
+    async fn work(
+        &self,
+        unit: &mut dyn EventsTx,
+        lifetime: Duration,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        // The lock keeps replays from being started meanwhile.
+        let mut passed = unit.log().lock().await?.last;
+        let lost = unit.log().last_before(before(now, self.policy.longest_lag.max(lifetime))).await?;
+        for mut subscription in unit.deliveries().list_behind(passed, SUBSCRIPTIONS_MAX).await? {
+            if subscription.position < lost {
+                subscription.break_off(now);
+                unit.deliveries().save(&subscription).await?;
+            } else {
+                passed = passed.min(subscription.position);
+            }
+        }
+        let swept = unit.log().sweep(before(now, lifetime), passed, limit).await?;
+        // Longer than events: an event that is delivered again is recognized.
+        unit.deliveries().sweep_received(before(now, lifetime.saturating_add(DAY)), limit).await?;
+        Ok(swept)
+    }
+}
+
+#[async_trait]
+impl Sweep for SweepEvents {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let Some(lifetime) = self.policy.lifetime else { return Ok(0) };
+        let mut unit = self.store.begin(TxMode::Write, &[]).await?;
+        let swept = self.work(&mut *unit, lifetime, now, limit).await;
+        attempt.end(unit, swept).await
+    }
+}

@@ -1,0 +1,11 @@
+//! The actions on events and their subscribers.
+
+use crate::shared::Action;
+
+/// See events, subscribers, and the events that are held back.
+pub const READ_EVENT: Action = Action::admin("events.event.read");
+/// Replay events, and retry or skip those that are held back.
+pub const MANAGE_EVENT: Action = Action::admin("events.event.manage");
+
+/// Every action of this context.
+pub const ALL: &[Action] = &[READ_EVENT, MANAGE_EVENT];

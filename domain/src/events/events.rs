@@ -1,0 +1,59 @@
+//! The events of subscriptions. Only changes that a caller makes have events.
+
+use super::{HeldEventId, SubscriberName, SubscriptionId};
+use crate::shared::{EventId, events};
+
+events! {
+    /// A subscriber gets events again. Their effects happen a second time.
+    ReplayStarted = "events.replay_started.v1" of subscription_id {
+        /// The subscription of the replay.
+        subscription_id: SubscriptionId,
+        /// The subscriber.
+        subscriber: SubscriberName,
+        /// The events after this position are delivered.
+        after: i64,
+        /// The last event that is delivered.
+        until: i64,
+    }
+
+    /// An event that was held back is tried again.
+    HeldEventRetried = "events.held_event_retried.v1" of held_event_id {
+        /// The entry of the event that was held back.
+        held_event_id: HeldEventId,
+        /// The subscription that holds it back.
+        subscription_id: SubscriptionId,
+        /// The event.
+        event_id: EventId,
+    }
+
+    /// An event that was held back is not delivered. The next event of its aggregate is.
+    HeldEventSkipped = "events.held_event_skipped.v1" of held_event_id {
+        /// The entry of the event that was held back.
+        held_event_id: HeldEventId,
+        /// The subscription that held it back.
+        subscription_id: SubscriptionId,
+        /// The event.
+        event_id: EventId,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::assert_payload;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    #[test]
+    fn published_payloads_do_not_change() {
+        let (uuid, other, event) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let (held_event_id, subscription_id) = (HeldEventId::new(uuid), SubscriptionId::new(other));
+        let subscriber = SubscriberName::parse("shop.mails").unwrap();
+        let payload = json!({ "subscription_id": other, "subscriber": "shop.mails", "after": 3, "until": 9 });
+        assert_payload(&ReplayStarted { subscription_id, subscriber, after: 3, until: 9 }, other, &payload);
+        let payload = json!({ "held_event_id": uuid, "subscription_id": other, "event_id": event });
+        let event_id = EventId::new(event);
+        assert_payload(&HeldEventRetried { held_event_id, subscription_id, event_id }, uuid, &payload);
+        assert_payload(&HeldEventSkipped { held_event_id, subscription_id, event_id }, uuid, &payload);
+    }
+}

@@ -1,0 +1,225 @@
+//! How far a subscriber has come.
+
+use super::EventPosition;
+use crate::shared::{Fenced, Lease, LeaseToken, Timestamp, Version, named, string_type, typed_id};
+
+typed_id! {
+    /// Identifies a subscription. Each replay has its own, so that its effects happen again.
+    SubscriptionId
+}
+
+string_type! {
+    /// The name of a subscriber: 1 to 100 lowercase ASCII letters, digits, `_`, `-` and `.`.
+    SubscriberName
+}
+
+/// The text is not the name of a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 100 lowercase letters, digits, `_`, `-` and `.`")]
+pub struct InvalidSubscriberName;
+
+impl SubscriberName {
+    /// The form of a name as a regular expression, for interfaces. The length is limited besides.
+    pub const PATTERN: &str = "^[a-z0-9_.-]+$";
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// [`InvalidSubscriberName`].
+    pub fn parse(text: &str) -> Result<Self, InvalidSubscriberName> {
+        let allowed =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.');
+        let fits = (1..=100).contains(&text.len()) && text.bytes().all(allowed);
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidSubscriberName) }
+    }
+}
+
+named! {
+    /// Whether a subscription goes on.
+    SubscriptionState {
+        /// It gets events.
+        Active = "active",
+        /// A replay that has come to its end.
+        Finished = "finished",
+        /// It was so far behind that the events after its position were deleted. An operator starts it again.
+        Broken = "broken",
+    }
+}
+
+/// A second reading of events that a subscriber has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// The last event of the replay.
+    pub until: EventPosition,
+}
+
+/// The position of a subscriber in the log of events, and the process that delivers to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The identifier.
+    pub id: SubscriptionId,
+    /// The subscriber.
+    pub subscriber: SubscriberName,
+    /// The end of the replay; `None` for the subscription that follows the log.
+    pub replay: Option<Replay>,
+    /// Each event up to here was handled, is held back, or was not wanted (E4).
+    pub position: EventPosition,
+    /// Whether it goes on.
+    pub state: SubscriptionState,
+    /// The process that delivers to it.
+    pub lease: Option<Lease>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When its position last changed.
+    pub updated_at: Timestamp,
+    /// The version, for optimistic concurrency.
+    pub version: Version,
+}
+
+impl Subscription {
+    /// A subscription that begins after `position`.
+    #[must_use]
+    pub const fn create(
+        id: SubscriptionId,
+        subscriber: SubscriberName,
+        position: EventPosition,
+        replay: Option<Replay>,
+        now: Timestamp,
+    ) -> Self {
+        let (state, version) = (SubscriptionState::Active, Version::FIRST);
+        Self { id, subscriber, replay, position, state, lease: None, created_at: now, updated_at: now, version }
+    }
+
+    /// Gives the subscription to a process. Returns whether no other process has it.
+    pub fn claim(&mut self, token: LeaseToken) -> bool {
+        let free = self.lease.is_none() && self.state == SubscriptionState::Active;
+        if free {
+            self.lease = Some(Lease::new(token));
+        }
+        free
+    }
+
+    /// Notes that the events up to `position` are delivered, and that the process lives. The position never goes back.
+    /// A replay that has come to its end is finished.
+    ///
+    /// # Errors
+    /// [`Fenced`].
+    pub fn advance(&mut self, token: LeaseToken, position: EventPosition, now: Timestamp) -> Result<(), Fenced> {
+        Lease::of(&mut self.lease, token)?.renew();
+        if position > self.position {
+            self.position = position;
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        if self.replay.is_some_and(|replay| self.position >= replay.until) {
+            self.state = SubscriptionState::Finished;
+            self.lease = None;
+        }
+        Ok(())
+    }
+
+    /// The process gives the subscription back, because it stops.
+    ///
+    /// # Errors
+    /// [`Fenced`].
+    pub fn release(&mut self, token: LeaseToken) -> Result<(), Fenced> {
+        Lease::of(&mut self.lease, token)?;
+        self.lease = None;
+        Ok(())
+    }
+
+    /// The process is gone, whose last known lease is `seen`.
+    ///
+    /// # Errors
+    /// [`Fenced`] if it lives, or another process has the subscription.
+    pub fn rescue(&mut self, seen: Lease) -> Result<(), Fenced> {
+        if self.lease != Some(seen) {
+            return Err(Fenced);
+        }
+        self.lease = None;
+        Ok(())
+    }
+
+    /// Breaks a subscription that is not finished, because events after its position are about to be deleted (E5).
+    pub fn break_off(&mut self, now: Timestamp) {
+        if self.state == SubscriptionState::Active {
+            (self.state, self.lease) = (SubscriptionState::Broken, None);
+            self.updated_at = now.not_before(self.updated_at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+
+    fn position(number: i64) -> EventPosition {
+        EventPosition::new(number).unwrap()
+    }
+
+    fn token(number: u128) -> LeaseToken {
+        LeaseToken::new(Uuid::from_u128(number))
+    }
+
+    fn subscription(replay: Option<Replay>) -> Subscription {
+        let (id, name) = (SubscriptionId::new(Uuid::nil()), SubscriberName::parse("shop.mails").unwrap());
+        Subscription::create(id, name, position(3), replay, at(10))
+    }
+
+    #[test]
+    fn one_process_delivers_at_a_time_and_an_earlier_one_is_fenced_off() {
+        let mut subscription = subscription(None);
+        assert!(subscription.claim(token(1)) && !subscription.claim(token(2)));
+        subscription.advance(token(1), position(5), at(20)).unwrap();
+        assert_eq!(subscription.rescue(Lease::new(token(1))), Err(Fenced), "it has advanced since");
+        let seen = subscription.lease.unwrap();
+        assert!(subscription.rescue(seen).is_ok() && subscription.claim(token(2)));
+        assert_eq!(subscription.advance(token(1), position(6), at(30)), Err(Fenced));
+        assert_eq!((subscription.position, subscription.updated_at), (position(5), at(20)));
+        subscription.release(token(2)).unwrap();
+        assert_eq!(subscription.lease, None);
+    }
+
+    #[test]
+    fn a_position_never_goes_back() {
+        let mut subscription = subscription(None);
+        subscription.claim(token(1));
+        subscription.advance(token(1), position(2), at(20)).unwrap();
+        assert_eq!((subscription.position, subscription.updated_at), (position(3), at(10)));
+        assert_eq!(subscription.lease.unwrap().beat, 1, "the process lives");
+    }
+
+    #[test]
+    fn a_replay_is_finished_at_its_end() {
+        let mut subscription = subscription(Some(Replay { until: position(5) }));
+        subscription.claim(token(1));
+        subscription.advance(token(1), position(4), at(20)).unwrap();
+        assert_eq!(subscription.state, SubscriptionState::Active);
+        subscription.advance(token(1), position(7), at(30)).unwrap();
+        assert_eq!((subscription.state, subscription.lease), (SubscriptionState::Finished, None));
+        assert!(!subscription.claim(token(2)));
+        subscription.break_off(at(40));
+        assert_eq!(subscription.state, SubscriptionState::Finished);
+    }
+
+    #[test]
+    fn a_broken_subscription_gets_no_events() {
+        let mut subscription = subscription(None);
+        subscription.claim(token(1));
+        subscription.break_off(at(20));
+        assert_eq!((subscription.state, subscription.lease), (SubscriptionState::Broken, None));
+        assert!(!subscription.claim(token(2)));
+    }
+
+    #[test]
+    fn names_are_words() {
+        assert!(SubscriberName::parse("shop.order-mails_2").is_ok());
+        for text in ["", "A", "a b", "ä", &"a".repeat(101)] {
+            assert_eq!(SubscriberName::parse(text), Err(InvalidSubscriberName), "{text}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Delivery, through the use cases that Skep runs.
+
+use super::{
+    deliveries::subscriber,
+    log::{append, at, event, place_all},
+};
+use crate::{
+    check::{Checked, Failure, equal, holds, some},
+    clause::{self, clauses},
+    units::{commit, look},
+    world,
+};
+use skep_application::{
+    events::{
+        ClaimedSubscription, DeliveryError, EventHandler, EventPolicy, EventsStore, EventsTx, HandlerError, Handling,
+        PlacedEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
+    },
+    jobs::enqueue,
+    kernel::OutboxEvent,
+    operations::SweepExpired,
+};
+use skep_domain::{
+    events::{EventPosition, HeldEvent, HeldState, Subscription, SubscriptionState},
+    jobs::{JobId, JobKind, NewJob},
+};
+use std::{sync::Arc, time::Duration};
+
+clauses! { clauses of "deliveries" on dyn EventsStore:
+    an_effect_happens_once_for_each_event,
+    a_failing_event_blocks_its_aggregate_only,
+    a_process_that_was_taken_for_dead_is_fenced_off,
+    a_new_subscriber_begins_at_the_end_of_the_log,
+    events_are_kept_until_every_subscription_has_passed_them,
+    a_subscription_that_is_too_far_behind_is_broken_off,
+}
+
+type Given = clause::Given<dyn EventsStore>;
+
+/// Stores a job for each event, whose id is that of the event. Fails on the aggregates with version 13.
+struct Counting;
+
+impl EventHandler for Counting {
+    const NAME: &'static str = "test.counting";
+    const EVENTS: &'static [&'static str] = &["catalog.product_created.v1"];
+    type Unit = dyn EventsTx;
+
+    async fn handle(
+        &self,
+        unit: &mut Self::Unit,
+        placed: &PlacedEvent,
+        call: &Handling<'_>,
+    ) -> Result<(), HandlerError> {
+        let new = NewJob::of(JobKind::stored("test.count".to_owned()), placed.position.get().to_string());
+        enqueue(unit.jobs(), JobId::new(placed.event.id.uuid()), new, &call.actor, call.now).await?;
+        if placed.event.aggregate_version.get() == 13 { Err(HandlerError::failed("unlucky")) } else { Ok(()) }
+    }
+}
+
+struct Scene {
+    store: Arc<dyn EventsStore>,
+    subscriptions: Subscriptions,
+    subscriber: Arc<dyn Subscriber>,
+}
+
+impl Scene {
+    async fn of(given: &Given) -> Checked<Self> {
+        let (store, runtime) = (given.store.clone(), world::runtime());
+        let subscriptions = Subscriptions::new(store.clone(), runtime.clone(), Duration::ZERO);
+        let subscribers = Subscribers::default().with(Counting, store.clone(), runtime, |unit| unit.deliveries());
+        let subscriber = subscribers.all()[0].clone();
+        subscriptions.open(&subscriber.name()).await?;
+        Ok(Self { store, subscriptions, subscriber })
+    }
+
+    async fn claim(&self) -> Checked<ClaimedSubscription> {
+        let claimed = self.subscriptions.claim(&[self.subscriber.name()]).await?;
+        Ok(some(claimed.into_iter().next(), "a free subscription")?.0)
+    }
+
+    async fn append(&self, events: &[OutboxEvent]) -> Checked<Vec<PlacedEvent>> {
+        append(&*self.store, events).await?;
+        place_all(&self.store).await?;
+        Ok(self.store.list_placed(EventPosition::START, 1_000).await?)
+    }
+
+    /// Whether the effect of each event happened.
+    async fn effects(&self, events: &[PlacedEvent]) -> Checked<Vec<bool>> {
+        let ids: Vec<_> = events.iter().map(|placed| JobId::new(placed.event.id.uuid())).collect();
+        let found = look!(self.store, tx => tx.jobs().find_many(&ids).await?)?;
+        Ok(ids.iter().map(|id| found.iter().any(|job| job.id == *id)).collect())
+    }
+
+    async fn stored(&self, id: skep_domain::events::SubscriptionId) -> Checked<Subscription> {
+        some(look!(self.store, tx => tx.deliveries().find(id).await?)?, "the subscription")
+    }
+
+    async fn held(&self, claimed: ClaimedSubscription, placed: &PlacedEvent) -> Checked<HeldEvent> {
+        let aggregate = placed.event.aggregate_id;
+        some(look!(self.store, tx => tx.deliveries().next_held(claimed.id, aggregate).await?)?, "a held event")
+    }
+}
+
+async fn an_effect_happens_once_for_each_event(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let mut events = [event(world::uuid(), 1), event(world::uuid(), 1), event(world::uuid(), 1)];
+    events[1].name = "catalog.product_changed.v1".to_owned();
+    let events = scene.append(&events).await?;
+    let claimed = scene.claim().await?;
+    scene.subscriber.deliver(claimed, &events[..2]).await?;
+    equal(scene.effects(&events).await?, vec![true, false, false])?;
+    // Events that were delivered before are passed over.
+    scene.subscriber.deliver(claimed, &events).await?;
+    scene.subscriber.deliver(claimed, &events).await?;
+    equal(scene.effects(&events).await?, vec![true, false, true])?;
+    let stored = scene.stored(claimed.id).await?;
+    equal((stored.position, stored.lease.map(|lease| lease.beat)), (at(3), Some(3)))?;
+    scene.subscriptions.release(claimed).await?;
+    equal(scene.stored(claimed.id).await?.lease, None)
+}
+
+async fn a_failing_event_blocks_its_aggregate_only(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let (unlucky, lucky) = (world::uuid(), world::uuid());
+    let events = [event(lucky, 1), event(unlucky, 13), event(lucky, 2), event(unlucky, 14), event(unlucky, 15)];
+    let events = scene.append(&events).await?;
+    let claimed = scene.claim().await?;
+    match scene.subscriber.deliver(claimed, &events).await {
+        Err(DeliveryError::Failed { place: 1, message }) => equal(message, "unlucky".to_owned())?,
+        other => return Err(Failure::new(format!("delivered: {other:?}"))),
+    }
+    equal(scene.effects(&events).await?, vec![false; 5])?;
+    scene.subscriber.deliver(claimed, &events[..1]).await?;
+    scene.subscriber.hold(claimed, &events[1], "unlucky").await?;
+    scene.subscriber.deliver(claimed, &events[2..]).await?;
+    equal(scene.effects(&events).await?, vec![true, false, true, false, false])?;
+    let held = scene.held(claimed, &events[1]).await?;
+    equal((held.state, held.attempt, held.event_id), (HeldState::Retryable, 1, events[1].event.id))?;
+    scene.subscriber.fail_held(claimed, held.id, "again").await?;
+    let held = scene.held(claimed, &events[1]).await?;
+    equal((held.attempt, held.message.as_str()), (2, "again"))?;
+    // An operator skips the event. The next one of the aggregate is tried, and then the one after it.
+    commit!(given.store, tx => {
+        tx.deliveries().release_held(&held).await?;
+        if let Some(mut next) = tx.deliveries().next_held(claimed.id, unlucky).await? {
+            next.retry(world::now());
+            tx.deliveries().save_held(&next).await?;
+        }
+    })?;
+    for place in [3, 4] {
+        let due = given.store.list_due(claimed.id, world::now(), 9).await?;
+        equal(due.iter().map(|held| held.event_id).collect(), vec![events[place].event.id])?;
+        scene.subscriber.deliver_held(claimed, due[0].id, &events[place]).await?;
+        scene.subscriber.deliver_held(claimed, due[0].id, &events[place]).await?;
+    }
+    equal(scene.effects(&events).await?, vec![true, false, true, true, true])?;
+    equal(given.store.list_due(claimed.id, world::now(), 9).await?, vec![])
+}
+
+async fn a_process_that_was_taken_for_dead_is_fenced_off(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let events = scene.append(&[event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
+    let lost = scene.claim().await?;
+    equal(scene.subscriptions.claim(&[scene.subscriber.name()]).await?, vec![])?;
+    equal(scene.subscriptions.rescue().await?, vec![scene.subscriber.name()])?;
+    let claimed = scene.claim().await?;
+    let late = scene.subscriber.deliver(lost, &events).await;
+    holds(matches!(late, Err(DeliveryError::Fenced)), format!("{late:?}"))?;
+    equal(scene.subscriptions.beat(lost).await?, false)?;
+    equal(scene.effects(&events).await?, vec![false, false])?;
+    scene.subscriber.deliver(claimed, &events).await?;
+    equal(scene.subscriptions.beat(claimed).await?, true)?;
+    equal(scene.effects(&events).await?, vec![true, true])
+}
+
+async fn a_new_subscriber_begins_at_the_end_of_the_log(given: &Given) -> Checked {
+    append(&*given.store, &[event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
+    place_all(&given.store).await?;
+    let subscriptions = Subscriptions::new(given.store.clone(), world::runtime(), Duration::ZERO);
+    let name = subscriber()?;
+    let (one, other) = tokio::join!(subscriptions.open(&name), subscriptions.open(&name));
+    (one?, other?);
+    let found: Vec<_> = given.store.list_subscriptions(9).await?;
+    equal(found.iter().map(|one| (one.subscriber.clone(), one.position)).collect(), vec![(name, at(2))])
+}
+
+async fn sweep(given: &Given, longest_lag: Duration) -> Checked<u64> {
+    let policy = EventPolicy { lifetime: Some(Duration::ZERO), longest_lag };
+    let sweep = SweepEvents::new(given.store.clone(), policy);
+    let swept = SweepExpired::new(vec![Arc::new(sweep)], world::runtime()).execute().await?;
+    Ok(swept.iter().map(|(_, rows)| rows).sum())
+}
+
+async fn events_are_kept_until_every_subscription_has_passed_them(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let events = scene.append(&[event(world::uuid(), 1), event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
+    let lag = Duration::from_secs(100 * 365 * 86_400);
+    equal(sweep(given, lag).await?, 0)?;
+    let claimed = scene.claim().await?;
+    scene.subscriber.deliver(claimed, &events[..2]).await?;
+    equal(sweep(given, lag).await?, 2)?;
+    scene.subscriber.deliver(claimed, &events[2..]).await?;
+    equal(sweep(given, lag).await?, 1)?;
+    equal(scene.stored(claimed.id).await?.state, SubscriptionState::Active)
+}
+
+async fn a_subscription_that_is_too_far_behind_is_broken_off(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    scene.append(&[event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
+    let claimed = scene.claim().await?;
+    // The ids of the events are of this moment, so they are older than nothing in the next.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    equal(sweep(given, Duration::ZERO).await?, 2)?;
+    let stored = scene.stored(claimed.id).await?;
+    equal((stored.state, stored.position), (SubscriptionState::Broken, EventPosition::START))?;
+    equal(scene.subscriptions.claim(&[scene.subscriber.name()]).await?, vec![])
+}
