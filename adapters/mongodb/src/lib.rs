@@ -15,6 +15,7 @@ mod documents;
 mod error;
 mod identity;
 mod inspect;
+mod jobs;
 mod kernel;
 mod latest;
 mod locks;

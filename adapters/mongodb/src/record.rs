@@ -12,6 +12,8 @@ pub(crate) type Unreadable = &'static str;
 pub(crate) trait Record: DeserializeOwned + Send + Sync {
     /// The collection that holds the documents.
     const COLLECTION: &'static str;
+    /// The fields that queries read besides the id. `None` reads all.
+    const FIELDS: Option<&'static [&'static str]> = None;
     /// The type that a document is converted to.
     type Entity: Send + Sync;
     /// Converts the document.
@@ -116,6 +118,11 @@ pub(crate) fn version(number: i64) -> Result<Version, Unreadable> {
 /// Reads a stored quantity.
 pub(crate) fn pieces(number: i64) -> Result<u32, Unreadable> {
     u32::try_from(number).map_err(|_| "quantity out of range")
+}
+
+/// Reads a stored counter.
+pub(crate) fn counter(number: i64) -> Result<u32, Unreadable> {
+    u32::try_from(number).map_err(|_| "counter out of range")
 }
 
 /// Converts an id for storing.

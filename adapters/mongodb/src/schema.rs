@@ -15,6 +15,7 @@ pub(crate) const SETS: &[MongoSet] = &[
     crate::identity::schema::SET,
     crate::operations::schema::SET,
     crate::kernel::schema::SET,
+    crate::jobs::schema::SET,
 ];
 
 /// A set of migrations for MongoDB.

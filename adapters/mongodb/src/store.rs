@@ -16,7 +16,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{
-    kernel::{Clock, Key, StoreError, TxMode, Units, max_writers},
+    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units, max_writers},
     operations::{Defect, MigrationError, Schedule, StoreHealth, StoreUse},
 };
 use std::{sync::Arc, time::Duration};
@@ -41,6 +41,7 @@ pub struct MongoStore {
     /// The units of work that may write at the same time.
     writers: Arc<Semaphore>,
     latest: Arc<Latest>,
+    signals: Arc<Signals>,
     observer: Arc<Observer>,
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
@@ -62,9 +63,10 @@ impl MongoStore {
         let client =
             Client::with_options(client_options).map_err(|error| ConnectError::Address(error.kind.to_string()))?;
         let database = client.database(&database);
-        let (locks, latest, schedule) = (Arc::default(), Arc::default(), Schedule::new(SETS));
+        let (locks, latest, signals) = (Arc::default(), Arc::default(), Arc::default());
+        let schedule = Schedule::new(SETS);
         let writers = Arc::new(Semaphore::new(writers(options.max_pool_size)));
-        Ok(Self { client, hosts, database, locks, writers, latest, observer, options, clock, schedule })
+        Ok(Self { client, hosts, database, locks, writers, latest, signals, observer, options, clock, schedule })
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their collections.
@@ -133,6 +135,12 @@ impl MongoStore {
     }
 }
 
+impl Signaling for MongoStore {
+    fn signals(&self) -> &Signals {
+        &self.signals
+    }
+}
+
 impl Units for MongoStore {
     type Unit = MongoUnit;
 
@@ -143,7 +151,7 @@ impl Units for MongoStore {
             TxMode::Write => self.turns(contended).await?,
         };
         let executor = self.read().await?.transaction(mode).await?;
-        Ok(MongoUnit::new(executor, turns, Arc::clone(&self.latest)))
+        Ok(MongoUnit::new(executor, turns, Arc::clone(&self.latest), Arc::clone(&self.signals)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{latest::Latest, locks::Turns, ops::Executor};
 use async_trait::async_trait;
-use skep_application::kernel::{StoreError, Transaction, UnitOutcome};
+use skep_application::kernel::{Signals, StoreError, Transaction, UnitOutcome};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -23,14 +23,17 @@ pub struct MongoUnit {
 struct Work {
     executor: Executor,
     latest: Arc<Latest>,
+    signals: Arc<Signals>,
+    /// Whether the unit makes a job available.
+    announces: bool,
     /// Dropped last.
     _turns: Turns,
 }
 
 impl MongoUnit {
-    pub(crate) fn new(executor: Executor, turns: Turns, latest: Arc<Latest>) -> Self {
+    pub(crate) fn new(executor: Executor, turns: Turns, latest: Arc<Latest>, signals: Arc<Signals>) -> Self {
         Self {
-            work: Some(Work { executor, latest, _turns: turns }),
+            work: Some(Work { executor, latest, signals, announces: false, _turns: turns }),
             failed: false,
             ended: false,
             runtime: Handle::current(),
@@ -56,6 +59,13 @@ impl MongoUnit {
         }
     }
 
+    /// Lets the commit wake the tasks that wait for jobs.
+    pub(crate) fn announce_jobs(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.announces = true;
+        }
+    }
+
     /// Takes the work to end it. Fails after the error of a statement; dropping the unit then rolls it back.
     fn take(&mut self) -> Result<Work, StoreError> {
         if self.failed {
@@ -75,6 +85,10 @@ impl Work {
         let result = self.executor.commit().await;
         if result.is_ok() {
             self.latest.advance(self.executor.seen());
+        }
+        // Also after an error: the outcome may be unknown.
+        if self.announces {
+            self.signals.jobs.wake();
         }
         result
     }

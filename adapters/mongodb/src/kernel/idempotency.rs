@@ -99,7 +99,7 @@ impl IdempotencyKeys for MongoUnit {
     async fn claim(&mut self, claim: &IdempotencyClaim) -> Result<Claimed, StoreError> {
         self.run(async |executor| {
             // Another unit claimed the key after this unit's snapshot. The next attempt sees its result.
-            let found = executor.insert_or_find(&KeyDoc::of(claim)).await.map_err(|error| match error {
+            let found = executor.insert_or_find(&KeyDoc::of(claim), "_id").await.map_err(|error| match error {
                 StoreError::Duplicate { .. } => StoreError::Retry("the key was claimed meanwhile".into()),
                 other => other,
             })?;

@@ -44,6 +44,16 @@ impl Query {
         Self { limit: Some(limit.into()), ..self }
     }
 
+    /// Reads along this index.
+    pub(crate) fn along(self, index: &'static str) -> Self {
+        Self { hint: Some(index), ..self }
+    }
+
+    /// Reads along this index, from the key `min`, inclusive, to the key `max`, exclusive. Both have all its fields.
+    pub(crate) fn between(self, index: &'static str, min: Document, max: Document) -> Self {
+        Self { min: Some(min), max: Some(max), ..self.along(index) }
+    }
+
     /// Reads only the id and these fields.
     pub(crate) fn only(self, fields: &[&str]) -> Self {
         let fields = fields.iter().chain(&["_id"]);
@@ -98,7 +108,7 @@ impl List {
         Self { by, filter: doc! {}, direction, within: doc! {} }
     }
 
-    /// Restricts the list to the documents that match. The index must hold only those.
+    /// Restricts the list to the documents that match. It reads over the other documents of the index.
     pub(crate) fn only(mut self, filter: Document) -> Self {
         self.filter.extend(filter);
         self
@@ -125,7 +135,7 @@ impl List {
         let (way, field) = (if self.direction == Direction::Ascending { 1 } else { -1 }, self.by.field);
         let limit = i64::try_from(page.limit.get()).unwrap_or(i64::MAX - 1) + 1;
         let sorted = Query::of(self.filter.clone()).by(doc! { field: way, "_id": way }).at_most(limit);
-        let query = Query { hint: Some(self.by.index), ..sorted };
+        let query = sorted.along(self.by.index);
         match &page.after {
             None => Some(query),
             Some(after) => self.after(query, after),

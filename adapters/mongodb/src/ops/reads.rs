@@ -38,6 +38,10 @@ async fn drain<D, T>(
 impl Executor {
     /// Finds the entities whose documents match.
     pub(crate) async fn find<R: Record>(&mut self, query: Query) -> Result<Vec<R::Entity>, StoreError> {
+        let query = match R::FIELDS {
+            None => query,
+            Some(fields) => query.only(fields),
+        };
         self.find_as(R::COLLECTION, query, decode::<R>).await
     }
 
@@ -108,6 +112,10 @@ impl Executor {
         hint: &str,
         most: i64,
     ) -> Result<u64, StoreError> {
+        // The server refuses zero.
+        if most == 0 {
+            return Ok(0);
+        }
         self.watch(Operation::Count, async |this| this.count_now::<R>(filter, hint, most).await).await
     }
 

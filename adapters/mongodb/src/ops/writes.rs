@@ -9,28 +9,56 @@ use crate::{
     observe::Operation,
     record::{Record, decode},
 };
-use bson::{Bson, Document, RawDocumentBuf, doc, rawdoc};
+use bson::{Bson, Document, RawArrayBuf, RawDocumentBuf, doc, rawdoc};
 use serde::Serialize;
 use skep_application::kernel::{StoreError, TxMode};
 
+/// The most bytes of changes in one command. The server accepts commands of 16 MiB.
+const COMMAND_MAX: usize = 15 * 1024 * 1024;
+
+/// Divides the changes among commands.
+fn portions(updates: Vec<Update>) -> Result<Vec<RawArrayBuf>, StoreError> {
+    let (mut portions, mut length) = (vec![], 0);
+    for Update { filter, change, upsert } in updates {
+        let update = doc! { "q": filter, "u": change, "upsert": upsert };
+        let update = RawDocumentBuf::try_from(&update).map_err(StoreError::unreadable)?;
+        length += update.as_bytes().len();
+        if portions.is_empty() || length > COMMAND_MAX {
+            length = update.as_bytes().len();
+            portions.push(RawArrayBuf::new());
+        }
+        if let Some(portion) = portions.last_mut() {
+            portion.push(update);
+        }
+    }
+    Ok(portions)
+}
+
 impl Executor {
-    /// Inserts the document, or returns the existing one with its id, in one command. Only in a transaction.
+    /// Inserts the document, or returns the existing one with the same value of the unique field `by`, in one command.
+    /// Only in a transaction.
     pub(crate) async fn insert_or_find<R: Record + Serialize>(
         &mut self,
         record: &R,
+        by: &str,
     ) -> Result<Option<R::Entity>, StoreError> {
-        self.watch(Operation::FindAndModify, async |this| this.insert_or_find_now(record).await).await
+        self.watch(Operation::FindAndModify, async |this| this.insert_or_find_now(record, by).await).await
     }
 
-    async fn insert_or_find_now<R: Record + Serialize>(&mut self, record: &R) -> Result<Option<R::Entity>, StoreError> {
+    async fn insert_or_find_now<R: Record + Serialize>(
+        &mut self,
+        record: &R,
+        by: &str,
+    ) -> Result<Option<R::Entity>, StoreError> {
         if self.mode != Some(TxMode::Write) {
             return Err(StoreError::Corrupt("only a unit of work for writing may insert or find".into()));
         }
         let mut fresh = bson::serialize_to_document(record).map_err(StoreError::unreadable)?;
-        let id = fresh.remove("_id").ok_or_else(|| StoreError::Corrupt("a document without an id".into()))?;
+        // An upsert stores the fields of its query, too.
+        let value = fresh.remove(by).ok_or_else(|| StoreError::Corrupt(format!("a document without {by}").into()))?;
         let command = doc! {
             "findAndModify": R::COLLECTION,
-            "query": { "_id": id },
+            "query": { by: value },
             "update": { "$setOnInsert": fresh },
             "upsert": true,
         };
@@ -63,16 +91,14 @@ impl Executor {
         self.write(rawdoc! { "insert": collection, "documents": documents, "ordered": true }).await.map(|_| ())
     }
 
-    /// Makes the changes in this order, all in one command. Returns the number of documents that matched or were
-    /// inserted.
+    /// Makes the changes in this order, in one command unless they are too long for it. Returns the number of documents
+    /// that matched or were inserted.
     pub(crate) async fn update(&mut self, collection: &str, updates: Vec<Update>) -> Result<u64, StoreError> {
-        if updates.is_empty() {
-            return Ok(0);
+        let mut matched = 0;
+        for updates in portions(updates)? {
+            matched += self.write(rawdoc! { "update": collection, "updates": updates, "ordered": true }).await?;
         }
-        let updates: Vec<Document> =
-            updates.into_iter().map(|u| doc! { "q": u.filter, "u": u.change, "upsert": u.upsert }).collect();
-        let command = doc! { "update": collection, "updates": updates, "ordered": true };
-        self.write(RawDocumentBuf::try_from(&command).map_err(StoreError::unreadable)?).await
+        Ok(matched)
     }
 
     /// Makes the changes, each of which names the version that was read. `Stale` unless every one of them matches.

@@ -137,6 +137,7 @@ struct OverdueDoc {
 
 impl Record for OverdueDoc {
     const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["expires_at"]);
     type Entity = Overdue;
     fn read(self) -> Result<Overdue, Unreadable> {
         Ok(Overdue { expires_at: time(self.expires_at)?, id: OrderId::new(self.id.to_uuid_1()) })
@@ -174,6 +175,7 @@ struct Head {
 
 impl Record for HeadDoc {
     const COLLECTION: &'static str = OrderDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["created_at", "line_count"]);
     type Entity = Head;
     fn read(self) -> Result<Head, Unreadable> {
         let position = Position { key: SortValue::Time(time(self.created_at)?), id: self.id.to_uuid_1() };
@@ -262,7 +264,7 @@ impl OrderQueries for MongoStore {
         let list = List::of(SortField::time(index, "created_at"), direction).within(within);
         let Some(query) = list.query(page) else { return Ok(Page::empty(page)) };
         let mut reader = self.read().await?;
-        let heads = reader.find::<HeadDoc>(query.only(&["created_at", "line_count"])).await?;
+        let heads = reader.find::<HeadDoc>(query).await?;
         let heads =
             Page::fitting(heads, page, None, |head| head.position.clone(), LINES_PER_PAGE, |head| head.line_count);
         let items = complete(&mut reader, &heads.items).await?;
@@ -284,7 +286,7 @@ impl OrderQueries for MongoStore {
             overdue.insert("$or", vec![doc! { "expires_at": { "$gt": end } }, doc! { "_id": { "$gt": id } }]);
         }
         overdue.insert("expires_at", times);
-        let query = Query::of(overdue).by(doc! { "expires_at": 1, "_id": 1 }).at_most(limit).only(&["expires_at"]);
+        let query = Query::of(overdue).by(doc! { "expires_at": 1, "_id": 1 }).at_most(limit);
         self.read().await?.find::<OverdueDoc>(query).await
     }
 }

@@ -97,7 +97,7 @@ where
 impl Db {
     async fn begin(&self) -> Box<MongoUnit> {
         let transaction = self.0.read().await.unwrap().transaction(TxMode::Write).await.unwrap();
-        Box::new(MongoUnit::new(transaction, Turns::default(), Arc::default()))
+        Box::new(MongoUnit::new(transaction, Turns::default(), Arc::default(), Arc::default()))
     }
 
     /// A unit that has taken its snapshot.

@@ -6,6 +6,7 @@
 mod cancellation;
 mod commits;
 mod contention;
+mod jobs;
 mod keys;
 mod migrations;
 mod queries;

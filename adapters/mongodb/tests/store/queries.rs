@@ -4,7 +4,6 @@ use crate::{
     samples::{self, at},
     support::{Db, catalog, with_db},
 };
-use bson::doc;
 use skep_application::{
     catalog::{ProductQueries as _, ProductSort, ProductSortKey},
     kernel::{PageRequest, Position, Total},
@@ -50,25 +49,20 @@ fn page(limit: i64, after: Option<Position>) -> PageRequest {
 async fn a_deep_page_costs_as_much_as_the_first_page() {
     with_db(|db| async move {
         let products = shelf(&db).await;
-        db.command(doc! { "profile": 2 }).await;
-        for key in ProductSortKey::ALL {
-            for direction in DIRECTIONS {
-                let sort = ProductSort { key: *key, direction };
-                let views = products.to_vec();
-                for view in &views {
-                    let after = Some(sort.key.position(view));
-                    let page = PageRequest { count_up_to: None, ..page(2, after) };
-                    db.store.list_products(sort, &page).await.unwrap();
+        let seen = db.profiled("products", async {
+            for key in ProductSortKey::ALL {
+                for direction in DIRECTIONS {
+                    let sort = ProductSort { key: *key, direction };
+                    for product in &products {
+                        let page = PageRequest { count_up_to: None, ..page(2, Some(sort.key.position(product))) };
+                        db.store.list_products(sort, &page).await.unwrap();
+                    }
                 }
             }
-        }
-        db.command(doc! { "profile": 0 }).await;
-        let seen = doc! { "find": "system.profile", "filter": { "command.find": "products" }, "batchSize": 1000 };
-        let seen = db.command(seen).await;
-        let seen = seen.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+        });
+        let seen = seen.await;
         assert_eq!(seen.len(), 8 * products.len());
         for entry in seen {
-            let entry = entry.as_document().unwrap();
             assert!(entry.get_i32("keysExamined").unwrap() <= 5, "{entry}");
             assert!(entry.get_i32("docsExamined").unwrap() <= 4, "{entry}");
             assert!(!entry.contains_key("hasSortStage"), "{entry}");

@@ -3,6 +3,7 @@
 use skep_application::kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent};
 use skep_domain::{
     catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
+    jobs::{Job, JobId, JobKind, JobOrigin, NewJob},
     ordering::{Order, OrderLine, OrderNumber},
     shared::{EventId, Money, MovementId, OrderId, ProductId, ReservationId, Text, Timestamp, UserId, Version},
 };
@@ -75,4 +76,14 @@ pub(crate) fn claim(key: &str) -> IdempotencyClaim {
         fingerprint: [7; 32],
         now: at(6),
     }
+}
+
+/// The settings of a job that waits for nothing.
+pub(crate) fn new_job() -> NewJob {
+    NewJob::of(JobKind::parse("test.job").unwrap(), "{}".to_owned())
+}
+
+pub(crate) fn job(new: NewJob) -> Job {
+    let origin = JobOrigin { request_id: "request-1".to_owned(), traceparent: None };
+    Job::create(JobId::new(uuid()), new, origin, at(0))
 }

@@ -4,6 +4,7 @@ use bson::{Document, doc};
 use mongodb::Client;
 use skep_application::{
     catalog::CatalogTx,
+    jobs::JobsTx,
     kernel::{Begin, Key, StoreError, TxMode},
     operations::Migrations as _,
     ordering::OrderingTx,
@@ -100,6 +101,18 @@ impl Db {
     pub(crate) async fn command(&self, command: Document) -> Document {
         let name = self.options.database.as_deref().unwrap();
         self.raw.database(name).run_command(command).await.unwrap()
+    }
+
+    /// Does the work, and returns what the server's profiler has recorded about this collection meanwhile.
+    pub(crate) async fn profiled(&self, collection: &str, work: impl Future<Output = ()>) -> Vec<Document> {
+        self.command(doc! { "profile": 2 }).await;
+        work.await;
+        self.command(doc! { "profile": 0 }).await;
+        let namespace = format!("{}.{collection}", self.options.database.as_deref().unwrap());
+        let seen = doc! { "find": "system.profile", "filter": { "ns": namespace }, "batchSize": 1000 };
+        let seen = self.command(seen).await;
+        let seen = seen.get_document("cursor").unwrap().get_array("firstBatch").unwrap();
+        seen.iter().map(|entry| entry.as_document().unwrap().clone()).collect()
     }
 
     /// Makes these commands of this store fail. Only on a separate server, because a fail point is set for the whole
@@ -216,6 +229,9 @@ pub(crate) async fn until<Fut: Future<Output = bool>>(what: &str, mut is_so: imp
 }
 
 pub(crate) async fn catalog(store: &MongoStore) -> Box<dyn CatalogTx> {
+    store.begin(TxMode::Write, &[]).await.unwrap()
+}
+pub(crate) async fn jobs(store: &MongoStore) -> Box<dyn JobsTx> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
 pub(crate) async fn ordering(store: &MongoStore) -> Box<dyn OrderingTx> {

@@ -1,0 +1,156 @@
+//! Jobs inside a unit of work.
+
+use super::{
+    documents::JobDoc,
+    indexes::{self, AVAILABLE, DUE, OWNER, RUNNING_KEY},
+};
+use crate::{
+    ops::{Executor, Query},
+    record::{self, Record as _, Stored as _, date, field},
+    unit::MongoUnit,
+};
+use async_trait::async_trait;
+use bson::{Bson, Document, doc};
+use skep_application::{
+    jobs::{JobRepository, constraints::JOB_UNIQUE_KEY},
+    kernel::StoreError,
+};
+use skep_domain::{
+    jobs::{Job, JobId, JobKind, JobState, QueueName},
+    shared::{Timestamp, UserId},
+};
+use std::slice::from_ref;
+
+/// Reads lock nothing, and no unit sees what another one is about to claim. Two units that save the same job collide,
+/// and one of them ends with `Retry` or `Stale`.
+#[async_trait]
+impl JobRepository for MongoUnit {
+    async fn insert(&mut self, job: &Job) -> Result<Option<Job>, StoreError> {
+        self.announce(from_ref(job));
+        self.run(async |executor| match job.held_key() {
+            None => executor.add::<JobDoc>(from_ref(job)).await.map(|()| None),
+            Some(_) => insert_or_hold(executor, job).await,
+        })
+        .await
+    }
+
+    async fn find(&mut self, id: JobId) -> Result<Option<Job>, StoreError> {
+        self.by_id::<JobDoc>(id.uuid()).await
+    }
+
+    async fn find_many(&mut self, ids: &[JobId]) -> Result<Vec<Job>, StoreError> {
+        self.by_ids::<JobDoc>(record::ids(ids.iter().map(|id| id.uuid()))).await
+    }
+
+    async fn list_available(&mut self, queue: &QueueName, limit: u32) -> Result<Vec<Job>, StoreError> {
+        self.run(async |executor| {
+            let running = busy_keys(executor).await?;
+            claimable(executor, queue, running, limit).await
+        })
+        .await
+    }
+
+    async fn list_due(&mut self, now: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
+        let mut due = indexes::timed();
+        due.insert("ready_at", doc! { "$lte": date(now) });
+        let due = Query::of(due).along(DUE.name).by(doc! { "ready_at": 1, "_id": 1 });
+        self.all::<JobDoc>(due.at_most(limit)).await
+    }
+
+    async fn save_many(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        self.announce(jobs);
+        self.run(async |executor| executor.put_all::<JobDoc>(jobs).await).await
+    }
+
+    async fn count_waiting(&mut self, owner: UserId, kind: &JobKind, bound: u32) -> Result<u64, StoreError> {
+        let mut waiting = indexes::waiting();
+        waiting.extend(doc! { "owner_id": record::id(owner.uuid()), "kind": kind.as_str() });
+        self.run(async |executor| executor.count::<JobDoc>(waiting, OWNER.name, bound.into()).await).await
+    }
+
+    async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let old = Query::of(doc! { "state": state.name(), "finished_at": { "$lte": date(until) } });
+        let oldest_first = old.by(doc! { "finished_at": 1, "_id": 1 });
+        self.delete_found::<JobDoc>(oldest_first.at_most(limit)).await
+    }
+}
+
+impl MongoUnit {
+    fn announce(&mut self, stored: &[Job]) {
+        if stored.iter().any(|job| job.state == JobState::Available) {
+            self.announce_jobs();
+        }
+    }
+}
+
+/// Stores the job, or holds the one that has its unique key: a unit that makes that one release the key collides with
+/// this unit.
+async fn insert_or_hold(executor: &mut Executor, job: &Job) -> Result<Option<Job>, StoreError> {
+    let found = executor.insert_or_find(&JobDoc::of(job), "held_key").await.map_err(|error| match error {
+        // Another unit stored its job after this unit's snapshot. The next attempt finds it.
+        StoreError::Duplicate { constraint } if constraint == JOB_UNIQUE_KEY => StoreError::Retry(error.into()),
+        other => other,
+    })?;
+    if let Some(other) = &found {
+        executor.hold(JobDoc::COLLECTION, vec![record::id(other.id.uuid()).into()]).await?;
+    }
+    Ok(found)
+}
+
+/// The ordering keys that running jobs have. There are at most as many as the workers run jobs.
+async fn busy_keys(executor: &mut Executor) -> Result<Vec<Bson>, StoreError> {
+    let running = Query::of(indexes::running_in_order()).along(RUNNING_KEY.name).only(&["ordering_key"]);
+    executor.find_as(JobDoc::COLLECTION, running, |document| field(document, "ordering_key")).await
+}
+
+/// The first jobs of the queue, at most one for each ordering key, and none with a key in `passed`. Each query reads at
+/// most as many jobs as are missing, and finds at least one of them. The first one is enough, unless it finds several
+/// jobs with the same key.
+async fn claimable(
+    executor: &mut Executor,
+    queue: &QueueName,
+    mut passed: Vec<Bson>,
+    limit: u32,
+) -> Result<Vec<Job>, StoreError> {
+    let (mut found, mut missing, mut last) = (vec![], limit, None);
+    while missing > 0 {
+        let next = executor.find::<JobDoc>(available(queue, &passed, last.take()).at_most(missing)).await?;
+        let others_follow = u32::try_from(next.len()) == Ok(missing);
+        last = next.last().map(place);
+        let before = passed.len();
+        for job in next {
+            let key = job.ordering_key.as_ref().map(|key| Bson::from(key.as_str()));
+            // The query has left out the keys of before.
+            if key.as_ref().is_none_or(|key| !passed[before..].contains(key)) {
+                passed.extend(key);
+                found.push(job);
+                missing -= 1;
+            }
+        }
+        if !others_follow {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The jobs of the queue that a worker may claim and whose ordering keys are not in `passed`, after this place.
+fn available(queue: &QueueName, passed: &[Bson], after: Option<Document>) -> Query {
+    let mut available = indexes::available();
+    available.extend(doc! { "queue": queue.as_str(), "ordering_key": { "$nin": passed } });
+    let query = Query::of(available).by(doc! { "priority": 1, "ready_at": 1, "_id": 1 });
+    let Some(after) = after else { return query.along(AVAILABLE.name) };
+    let end = doc! {
+        "queue": queue.as_str(), "priority": Bson::MaxKey, "ready_at": Bson::MaxKey, "_id": Bson::MaxKey,
+        "state": Bson::MaxKey,
+    };
+    query.between(AVAILABLE.name, after, end)
+}
+
+/// The end of the job's keys in [`AVAILABLE`].
+fn place(job: &Job) -> Document {
+    doc! {
+        "queue": job.queue.as_str(), "priority": i64::from(job.priority.get()), "ready_at": date(job.ready_at),
+        "_id": record::id(job.id.uuid()), "state": Bson::MaxKey,
+    }
+}

@@ -1,0 +1,17 @@
+//! The migrations of jobs.
+
+use super::indexes;
+use crate::schema::{MongoSet, MongoStep, collection, unique};
+use skep_application::operations::{FOUNDATION, MigrationStep};
+
+pub(crate) const SET: MongoSet = MongoSet {
+    name: "jobs",
+    after: &[FOUNDATION],
+    steps: &[MigrationStep {
+        name: "jobs",
+        work: MongoStep::collections(&[
+            collection("jobs", indexes::ALL),
+            collection("queues", &[unique("queues_name_key", &["name"])]),
+        ]),
+    }],
+};
