@@ -13,6 +13,7 @@
 mod catalog;
 mod documents;
 mod error;
+mod events;
 mod identity;
 mod inspect;
 mod jobs;

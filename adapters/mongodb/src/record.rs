@@ -3,7 +3,7 @@
 use bson::{Binary, Bson, DateTime, RawDocument, spec::BinarySubtype};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use skep_application::kernel::{Constraint, StoreError};
-use skep_domain::shared::{Money, Timestamp, Version};
+use skep_domain::shared::{Lease, LeaseToken, Money, Timestamp, Version};
 
 /// The fault of a stored value.
 pub(crate) type Unreadable = &'static str;
@@ -92,6 +92,25 @@ impl MoneyDoc {
     pub(crate) fn read(&self) -> Result<Money, Unreadable> {
         let currency = self.currency.parse().map_err(|_| "unknown currency")?;
         Ok(Money::new(self.amount, currency))
+    }
+}
+
+/// The stored form of a [`Lease`].
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LeaseDoc {
+    token: bson::Uuid,
+    beat: i64,
+}
+
+impl From<Lease> for LeaseDoc {
+    fn from(lease: Lease) -> Self {
+        Self { token: id(lease.token.uuid()), beat: lease.beat.into() }
+    }
+}
+
+impl LeaseDoc {
+    pub(crate) fn read(self) -> Result<Lease, Unreadable> {
+        Ok(Lease { token: LeaseToken::new(self.token.to_uuid_1()), beat: counter(self.beat)? })
     }
 }
 

@@ -1,6 +1,8 @@
 //! The documents of jobs.
 
-use crate::record::{self, Record, Stored, Unreadable, Versioned, counter, date, optional_time, time, version};
+use crate::record::{
+    self, LeaseDoc, Record, Stored, Unreadable, Versioned, counter, date, optional_time, time, version,
+};
 use bson::DateTime;
 use serde::{Deserialize, Serialize};
 use skep_application::jobs::JobSummary;
@@ -9,7 +11,7 @@ use skep_domain::{
         Failure, Job, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress, QueueName,
         UniqueKey, Uniqueness,
     },
-    shared::{Lease, LeaseToken, Timestamp, UserId},
+    shared::{Lease, Timestamp, UserId},
 };
 
 /// The fields that lists read.
@@ -107,12 +109,6 @@ pub(super) struct JobDoc {
     progress: Option<ProgressDoc>,
     output: Option<String>,
     failures: Vec<FailureDoc>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LeaseDoc {
-    token: bson::Uuid,
-    beat: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -214,18 +210,6 @@ impl Record for JobDoc {
             finished_at: summary.finished_at,
             version: summary.version,
         })
-    }
-}
-
-impl From<Lease> for LeaseDoc {
-    fn from(lease: Lease) -> Self {
-        Self { token: record::id(lease.token.uuid()), beat: lease.beat.into() }
-    }
-}
-
-impl LeaseDoc {
-    fn read(self) -> Result<Lease, Unreadable> {
-        Ok(Lease { token: LeaseToken::new(self.token.to_uuid_1()), beat: counter(self.beat)? })
     }
 }
 

@@ -3,3 +3,5 @@
 mod idempotency;
 mod outbox;
 pub(crate) mod schema;
+
+pub(crate) use outbox::EventDoc;

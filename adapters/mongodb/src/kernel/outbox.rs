@@ -10,11 +10,12 @@ use async_trait::async_trait;
 use bson::{DateTime, RawDocumentBuf, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::kernel::{Outbox, OutboxEvent, OutboxQueries, StoreError};
-use skep_domain::shared::{EventId, Timestamp, UserId};
+use skep_domain::shared::{EventId, UserId};
 use std::slice::from_ref;
 
+/// An event. An event with a position also has the field `position`, which `events` sets and reads.
 #[derive(Serialize, Deserialize)]
-struct EventDoc {
+pub(crate) struct EventDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     name: String,
@@ -88,13 +89,6 @@ impl Outbox for MongoUnit {
             Ok(false)
         })
         .await
-    }
-
-    async fn sweep(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        // The range of ids ends where `until` does, so that the events that stay are not read.
-        let later = record::id(EventId::first_at(until.plus_millis(1)).uuid());
-        let old = Query::of(doc! { "_id": { "$lt": later }, "occurred_at": { "$lte": date(until) } });
-        self.delete_found::<EventDoc>(old.by(doc! { "_id": 1 }).at_most(limit)).await
     }
 }
 

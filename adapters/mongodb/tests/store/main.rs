@@ -6,6 +6,7 @@
 mod cancellation;
 mod commits;
 mod contention;
+mod events;
 mod jobs;
 mod keys;
 mod migrations;

@@ -4,6 +4,7 @@ use bson::{Document, doc};
 use mongodb::Client;
 use skep_application::{
     catalog::CatalogTx,
+    events::EventsTx,
     jobs::JobsTx,
     kernel::{Begin, Key, StoreError, TxMode},
     operations::Migrations as _,
@@ -229,6 +230,9 @@ pub(crate) async fn until<Fut: Future<Output = bool>>(what: &str, mut is_so: imp
 }
 
 pub(crate) async fn catalog(store: &MongoStore) -> Box<dyn CatalogTx> {
+    store.begin(TxMode::Write, &[]).await.unwrap()
+}
+pub(crate) async fn events(store: &MongoStore) -> Box<dyn EventsTx> {
     store.begin(TxMode::Write, &[]).await.unwrap()
 }
 pub(crate) async fn jobs(store: &MongoStore) -> Box<dyn JobsTx> {
