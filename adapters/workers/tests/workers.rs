@@ -2,14 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
+mod paused;
+
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, Transaction as _, TxMode},
+    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
 };
 use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
-use skep_local::system_runtime;
 use skep_memory::MemoryStore;
 use skep_workers::{WorkerOptions, Workers};
 use std::{
@@ -96,7 +97,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let runtime = system_runtime();
+        let runtime = paused::runtime();
         let ports = Ports {
             store: Arc::new(MemoryStore::new(runtime.clock.clone())),
             runtime,
