@@ -69,6 +69,8 @@ pub struct MemoryUnit {
     failed: bool,
     /// Whether the unit makes a job available.
     pub(crate) announces: bool,
+    /// Whether the unit appends an event.
+    pub(crate) appends: bool,
     turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -83,7 +85,14 @@ impl Units for MemoryStore {
 
     async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<MemoryUnit, StoreError> {
         let turn = if mode == TxMode::Write { Some(self.turn().await) } else { None };
-        Ok(MemoryUnit { store: self.clone(), draft: self.state(), failed: false, announces: false, turn })
+        Ok(MemoryUnit {
+            store: self.clone(),
+            draft: self.state(),
+            failed: false,
+            announces: false,
+            appends: false,
+            turn,
+        })
     }
 }
 
@@ -117,7 +126,7 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::after_error());
         }
         tokio::task::yield_now().await;
-        let Self { store, draft, turn, announces, .. } = *self;
+        let Self { store, draft, turn, announces, appends, .. } = *self;
         // A unit that only reads has nothing to store.
         if turn.is_none() {
             return Ok(());
@@ -129,6 +138,9 @@ impl Transaction for MemoryUnit {
         store.restore(draft);
         if announces {
             store.memory.signals.jobs.wake();
+        }
+        if appends {
+            store.memory.signals.events.wake();
         }
         Ok(())
     }

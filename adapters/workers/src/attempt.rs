@@ -67,7 +67,7 @@ fn with_causes(error: &(dyn std::error::Error + Send + Sync)) -> String {
     text
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn text_of(panic: &(dyn Any + Send)) -> &str {
     let owned = || panic.downcast_ref::<String>().map(String::as_str);
     panic.downcast_ref::<&str>().copied().or_else(owned).unwrap_or("without a message")
 }

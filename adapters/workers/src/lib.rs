@@ -1,4 +1,4 @@
-//! Runs jobs: claims them, runs their handlers, beats for them, and settles them.
+//! Runs what happens later: places events, delivers them to subscribers, and runs jobs.
 //!
 //! ```no_run
 //! use skep_application::{App, jobs::{Handlers, JobError, JobHandler, JobRun, Outcome}};
@@ -25,8 +25,10 @@
 //! ```
 
 mod attempt;
+mod delivery;
 mod keep;
 mod lanes;
+mod relay;
 mod running;
 mod settler;
 
@@ -34,7 +36,7 @@ pub use attempt::GRACE;
 
 use lanes::Lane;
 use running::Running;
-use skep_application::{App, jobs::Handlers};
+use skep_application::{App, events::Subscribers, jobs::Handlers};
 use skep_domain::jobs::QueueName;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -63,6 +65,7 @@ impl Default for WorkerOptions {
 pub struct Workers {
     app: Arc<App>,
     handlers: Handlers,
+    subscribers: Subscribers,
     options: WorkerOptions,
 }
 
@@ -70,14 +73,21 @@ impl Workers {
     /// Workers that run the jobs of these handlers.
     #[must_use]
     pub fn new(app: Arc<App>, handlers: Handlers, options: WorkerOptions) -> Self {
-        Self { app, handlers, options }
+        Self { app, handlers, subscribers: Subscribers::default(), options }
+    }
+
+    /// Delivers events to these subscribers, too.
+    #[must_use]
+    pub fn with_subscribers(mut self, subscribers: Subscribers) -> Self {
+        self.subscribers = subscribers;
+        self
     }
 
     /// Runs jobs until `stop`. Then no further job is claimed, those that run may go on for the time of
     /// [`WorkerOptions::drain`], and the rest is handed back to other workers. Returns when every job is settled, or
     /// when the store cannot settle them within another such time; their leases then run out.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { app, handlers, options } = self;
+        let Self { app, handlers, subscribers, options } = self;
         let running = Running::new();
         let (settle, settled) = mpsc::channel(running::WAITING);
         let mut keepers = JoinSet::new();
@@ -86,6 +96,8 @@ impl Workers {
         keepers.spawn(keep::beat(app.clone(), running.clone(), ended.clone()));
         keepers.spawn(keep::promote(app.clone(), options.poll, stop.clone()));
         keepers.spawn(keep::rescue(app.clone(), stop.clone()));
+        keepers.spawn(relay::run(app.clone(), options.poll, stop.clone()));
+        keepers.spawn(delivery::run(app.clone(), subscribers, options.poll, stop.clone()));
         let settler = tokio::spawn(settler::run(app.clone(), settled, stop.clone(), options.drain * 2));
         let mut lanes = JoinSet::new();
         for (queue, slots) in options.queues {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
+mod paused;
+
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
@@ -10,7 +12,6 @@ use skep_application::{
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
-use skep_local::system_runtime;
 use skep_memory::MemoryStore;
 use skep_workers::{WorkerOptions, Workers};
 use std::{
@@ -97,7 +98,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let runtime = system_runtime();
+        let runtime = paused::runtime();
         let ports = Ports {
             store: Arc::new(MemoryStore::new(runtime.clock.clone())),
             runtime,

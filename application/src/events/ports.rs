@@ -4,7 +4,7 @@
 use crate::jobs::MockJobRepository;
 use crate::{
     jobs::JobRepository,
-    kernel::{Guarded, OutboxEvent, Page, PageRequest, Position, Sort, SortValue, StoreError, context},
+    kernel::{Guarded, OutboxEvent, Page, PageRequest, Position, Signaling, Sort, SortValue, StoreError, context},
 };
 use async_trait::async_trait;
 use skep_domain::{
@@ -29,7 +29,7 @@ context! {
     #[cfg(any(test, feature = "testing"))]
     mocks MockEventsTx of EventsMocks
     /// The ports of a store that read events and subscriptions.
-    store EventsStore: EventQueries, DeliveryQueries
+    store EventsStore: EventQueries, DeliveryQueries, Signaling
 }
 
 /// Subscriptions belong to the operators, so the role alone decides.

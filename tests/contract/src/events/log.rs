@@ -28,6 +28,7 @@ clauses! { clauses of "event_log" on dyn EventsStore:
     racing_instances_place_each_event_once ["EventLog 1", "EventQueries 1"],
     an_event_that_is_committed_late_comes_after_those_that_were_read ["EventQueries 1"],
     the_last_position_before_a_time,
+    a_commit_wakes_those_who_wait_for_events ["Signaling 2"],
     events_that_every_subscription_has_passed_are_swept ["EventLog 5"],
 }
 
@@ -258,4 +259,15 @@ async fn events_that_every_subscription_has_passed_are_swept(given: &Given) -> C
     equal(place_all(&given.store).await?, 1)?;
     let only = some(placed(given).await?.pop(), "the event that had no position")?;
     equal((only.position, only.event), (at(6), events[5].clone()))
+}
+
+/// Each wait ends, because the commit comes before it or while it lasts.
+async fn a_commit_wakes_those_who_wait_for_events(given: &Given) -> Checked {
+    let signal = &given.store.signals().events;
+    let (events, seen) = ([event(world::uuid(), 1), event(world::uuid(), 1)], signal.seen());
+    append(&*given.store, &events[..1]).await?;
+    signal.later_than(seen).await;
+    let seen = signal.seen();
+    let (appended, ()) = tokio::join!(append(&*given.store, &events[1..]), signal.later_than(seen));
+    appended
 }

@@ -1,0 +1,230 @@
+//! Delivers events to subscribers. Each subscription that this process has claimed has a task.
+
+use futures_util::FutureExt as _;
+use skep_application::{
+    App,
+    events::{ClaimedSubscription, DeliveryError, PlacedEvent, Subscriber, Subscribers},
+    jobs::LEASE_TERM,
+    kernel::StoreError,
+};
+use skep_domain::events::{EventPosition, HeldEvent, Subscription};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The greatest number of events that are delivered in one unit of work.
+const BATCH: u32 = 50;
+/// How long a delivery may take. It then counts as failed. Its unit of work has locked the subscription, so no beat can be
+/// stored meanwhile, and the time has to be much shorter than that after which the process counts as lost.
+const TIMEOUT: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
+/// How often free subscriptions are claimed, and those of lost processes freed.
+const CLAIM_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
+/// How often a process beats for a subscription while there is nothing to deliver.
+const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
+
+/// Delivers to these subscribers until `stop`, and then gives the subscriptions back.
+pub(crate) async fn run(app: Arc<App>, subscribers: Subscribers, poll: Duration, stop: CancellationToken) {
+    let names: Vec<_> = subscribers.all().iter().map(|subscriber| subscriber.name()).collect();
+    if names.is_empty() {
+        return;
+    }
+    let mut tasks = JoinSet::new();
+    let mut opened = false;
+    while !stop.is_cancelled() {
+        if !opened {
+            opened = true;
+            for name in &names {
+                if let Err(error) = app.events.subscriptions.open(name).await {
+                    tracing::warn!(%error, subscriber = %name, "could not open a subscription; it is opened later");
+                    opened = false;
+                }
+            }
+        }
+        match app.events.subscriptions.rescue().await {
+            Ok(rescued) => {
+                for subscriber in rescued {
+                    tracing::warn!(%subscriber, "the process that delivered to a subscriber was lost");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "could not look for processes that were lost"),
+        }
+        match app.events.subscriptions.claim(&names).await {
+            Ok(claimed) => {
+                for (claimed, subscription) in claimed {
+                    let Some(subscriber) = subscribers.get(&subscription.subscriber).cloned() else { continue };
+                    let delivery = Delivery { app: app.clone(), subscriber, claimed, poll };
+                    tasks.spawn(delivery.run(subscription, stop.clone()));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "could not claim subscriptions; they are claimed later"),
+        }
+        stop.run_until_cancelled(tokio::time::sleep(CLAIM_EVERY)).await;
+        while tasks.try_join_next().is_some() {}
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// The delivery to one subscription.
+struct Delivery {
+    app: Arc<App>,
+    subscriber: Arc<dyn Subscriber>,
+    claimed: ClaimedSubscription,
+    poll: Duration,
+}
+
+/// Why a delivery did not happen.
+enum Undelivered {
+    /// The event at this place failed.
+    Failed(usize, String),
+    /// Several events were tried together, and one of them made the handler panic or take too long.
+    OneOfSeveral,
+    /// Another process has the subscription, or it is finished.
+    Fenced,
+    /// It is to be tried again later.
+    Later(String),
+}
+
+impl Delivery {
+    async fn run(self, subscription: Subscription, stop: CancellationToken) {
+        let mut position = subscription.position;
+        let mut beaten = Instant::now();
+        while !stop.is_cancelled() {
+            let seen = self.app.ports.store.signals().placed.seen();
+            let delivered = match self.turn(&mut position).await {
+                Ok(delivered) => delivered,
+                Err(Undelivered::Fenced) => return,
+                Err(Undelivered::Later(reason)) => {
+                    let subscriber = self.subscriber.name();
+                    tracing::warn!(%subscriber, reason, "events could not be delivered; they are delivered later");
+                    stop.run_until_cancelled(tokio::time::sleep(PAUSE_AFTER_ERROR)).await;
+                    continue;
+                }
+                Err(Undelivered::Failed(..) | Undelivered::OneOfSeveral) => continue,
+            };
+            if delivered {
+                beaten = Instant::now();
+                continue;
+            }
+            if beaten.elapsed() >= BEAT_EVERY {
+                match self.app.events.subscriptions.beat(self.claimed).await {
+                    Ok(true) => beaten = Instant::now(),
+                    Ok(false) => return,
+                    Err(error) => tracing::warn!(%error, "could not beat for a subscription"),
+                }
+            }
+            let placed = self.app.ports.store.signals().placed.later_than(seen);
+            stop.run_until_cancelled(timeout(self.poll, placed)).await;
+        }
+        if let Err(error) = self.app.events.subscriptions.release(self.claimed).await {
+            tracing::warn!(%error, "could not give a subscription back; it is free after its lease");
+        }
+    }
+
+    /// Delivers what is due and what is new. Returns whether there was anything.
+    async fn turn(&self, position: &mut EventPosition) -> Result<bool, Undelivered> {
+        let store = &self.app.ports.store;
+        let due = store.list_due(self.claimed.id, self.app.ports.runtime.clock.now(), BATCH).await.map_err(later)?;
+        for held in &due {
+            self.deliver_held(held).await?;
+        }
+        let events = store.list_placed(*position, BATCH).await.map_err(later)?;
+        if !events.is_empty() {
+            self.deliver(&events, position).await?;
+        }
+        Ok(!due.is_empty() || !events.is_empty())
+    }
+
+    async fn deliver(&self, events: &[PlacedEvent], position: &mut EventPosition) -> Result<(), Undelivered> {
+        match self.attempt(self.subscriber.deliver(self.claimed, events), events.len()).await {
+            Ok(()) => {
+                self.passed(events, position);
+                Ok(())
+            }
+            Err(Undelivered::Failed(place, message)) => {
+                let (before, rest) = events.split_at(place.min(events.len()));
+                if !before.is_empty() {
+                    self.attempt(self.subscriber.deliver(self.claimed, before), 1).await?;
+                    self.passed(before, position);
+                }
+                if let Some(failed) = rest.first() {
+                    self.hold(failed, &message, position).await?;
+                }
+                Ok(())
+            }
+            Err(Undelivered::OneOfSeveral) => {
+                // The next delivery may take as long again.
+                if !self.app.events.subscriptions.beat(self.claimed).await.map_err(later)? {
+                    return Err(Undelivered::Fenced);
+                }
+                for event in events {
+                    let one = std::slice::from_ref(event);
+                    match self.attempt(self.subscriber.deliver(self.claimed, one), 1).await {
+                        Ok(()) => self.passed(one, position),
+                        Err(Undelivered::Failed(_, message)) => self.hold(event, &message, position).await?,
+                        Err(other) => return Err(other),
+                    }
+                }
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn hold(&self, event: &PlacedEvent, message: &str, position: &mut EventPosition) -> Result<(), Undelivered> {
+        let subscriber = self.subscriber.name();
+        tracing::warn!(%subscriber, event = %event.event.id, message, "an event was not handled; it is held back");
+        metrics::counter!("skep_events_failed_total", "subscriber" => subscriber.to_string()).increment(1);
+        self.attempt(self.subscriber.hold(self.claimed, event, message), 1).await?;
+        *position = event.position;
+        Ok(())
+    }
+
+    async fn deliver_held(&self, held: &HeldEvent) -> Result<(), Undelivered> {
+        let found = self.app.ports.store.find_placed(held.event_id).await.map_err(later)?;
+        let Some(event) = found else {
+            return Err(Undelivered::Later(format!("the event {} that is held back is missing", held.event_id)));
+        };
+        match self.attempt(self.subscriber.deliver_held(self.claimed, held.id, &event), 1).await {
+            Err(Undelivered::Failed(_, message)) => {
+                self.attempt(self.subscriber.fail_held(self.claimed, held.id, &message), 1).await
+            }
+            other => other,
+        }
+    }
+
+    fn passed(&self, events: &[PlacedEvent], position: &mut EventPosition) {
+        if let Some(last) = events.last() {
+            *position = last.position;
+        }
+        let name = self.subscriber.name().to_string();
+        metrics::counter!("skep_events_delivered_total", "subscriber" => name).increment(events.len() as u64);
+    }
+
+    /// Runs a delivery of so many events, with its panic and its timeout.
+    async fn attempt(
+        &self,
+        delivery: impl Future<Output = Result<(), DeliveryError>>,
+        events: usize,
+    ) -> Result<(), Undelivered> {
+        let failed = |message: String| {
+            if events > 1 { Undelivered::OneOfSeveral } else { Undelivered::Failed(0, message) }
+        };
+        match timeout(TIMEOUT, AssertUnwindSafe(delivery).catch_unwind()).await {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(DeliveryError::Failed { place, message }))) => Err(Undelivered::Failed(place, message)),
+            Ok(Ok(Err(DeliveryError::Fenced))) => Err(Undelivered::Fenced),
+            Ok(Ok(Err(error @ DeliveryError::Stalled))) => Err(Undelivered::Later(error.to_string())),
+            Ok(Ok(Err(DeliveryError::Store(error)))) => Err(later(error)),
+            Ok(Err(panic)) => Err(failed(format!("the handler panicked: {}", crate::attempt::text_of(&*panic)))),
+            Err(_) => Err(failed(format!("took longer than {TIMEOUT:?}"))),
+        }
+    }
+}
+
+fn later(error: StoreError) -> Undelivered {
+    Undelivered::Later(error.to_string())
+}
