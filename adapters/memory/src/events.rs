@@ -61,13 +61,13 @@ pub struct Log {
     pub positions: BTreeMap<EventId, EventPosition>,
     /// The event at each position.
     pub events: BTreeMap<EventPosition, EventId>,
-    /// The last position, also if its event was deleted.
-    pub last: Option<EventPosition>,
+    /// The ends; `None` before the first event has a position.
+    pub ends: Option<LogEnds>,
 }
 
 impl Log {
     fn ends(&self) -> LogEnds {
-        LogEnds { oldest: self.events.keys().next().copied(), last: self.last.unwrap_or(EventPosition::START) }
+        self.ends.unwrap_or(LogEnds { swept: EventPosition::START, last: EventPosition::START })
     }
 }
 
@@ -118,7 +118,8 @@ impl EventLog for MemoryUnit {
                 }
                 state.log.events.insert(*position, *id);
                 state.log.positions.insert(*id, *position);
-                state.log.last = state.log.last.max(Some(*position));
+                let ends = state.log.ends();
+                state.log.ends = Some(LogEnds { last: ends.last.max(*position), ..ends });
             }
             Ok(())
         })
@@ -143,6 +144,8 @@ impl EventLog for MemoryUnit {
                 state.log.events.remove(position);
                 state.log.positions.remove(id);
                 state.events.remove(id);
+                let ends = state.log.ends();
+                state.log.ends = Some(LogEnds { swept: ends.swept.max(*position), ..ends });
             }
             Ok(old.len() as u64)
         })

@@ -51,7 +51,7 @@ impl Row for Queue {
 #[async_trait]
 impl JobRepository for MemoryUnit {
     async fn insert(&mut self, job: &Job) -> Done<Option<Job>> {
-        self.announces |= job.lets_claim();
+        self.announcement.jobs |= job.lets_claim();
         self.run(|state| {
             let other = state.jobs.rows().find(|other| job.held_key().is_some() && other.held_key() == job.held_key());
             let other = other.cloned();
@@ -92,7 +92,7 @@ impl JobRepository for MemoryUnit {
         .await
     }
     async fn save_many(&mut self, jobs: &[Job]) -> Done<()> {
-        self.announces |= jobs.iter().any(Job::lets_claim);
+        self.announcement.jobs |= jobs.iter().any(Job::lets_claim);
         self.run(|state| jobs.iter().try_for_each(|job| state.jobs.save(job).map(drop))).await
     }
     async fn count_waiting(&mut self, owner: UserId, kind: &JobKind, bound: u32) -> Done<u64> {

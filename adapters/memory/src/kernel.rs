@@ -55,7 +55,7 @@ impl IdempotencyKeys for MemoryUnit {
 #[async_trait]
 impl Outbox for MemoryUnit {
     async fn append(&mut self, event: &OutboxEvent) -> Done<()> {
-        self.appends = true;
+        self.announcement.events = true;
         self.run(|state| {
             if state.events.contains_key(&event.id) {
                 return Err(StoreError::Duplicate { constraint: EVENT_ID });

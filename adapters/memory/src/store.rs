@@ -3,7 +3,7 @@
 use crate::{MemoryStep, State, operations};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{Clock, Key, Signaling, Signals, StoreError, Transaction, TxMode, Units},
+    kernel::{Announcement, Clock, Key, Signaling, Signals, StoreError, Transaction, TxMode, Units},
     operations::Schedule,
 };
 use std::sync::{
@@ -67,10 +67,7 @@ pub struct MemoryUnit {
     store: MemoryStore,
     draft: State,
     failed: bool,
-    /// Whether the unit makes a job available.
-    pub(crate) announces: bool,
-    /// Whether the unit appends an event.
-    pub(crate) appends: bool,
+    pub(crate) announcement: Announcement,
     turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -85,14 +82,8 @@ impl Units for MemoryStore {
 
     async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<MemoryUnit, StoreError> {
         let turn = if mode == TxMode::Write { Some(self.turn().await) } else { None };
-        Ok(MemoryUnit {
-            store: self.clone(),
-            draft: self.state(),
-            failed: false,
-            announces: false,
-            appends: false,
-            turn,
-        })
+        let (store, draft, announcement) = (self.clone(), self.state(), Announcement::default());
+        Ok(MemoryUnit { store, draft, failed: false, announcement, turn })
     }
 }
 
@@ -126,7 +117,7 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::after_error());
         }
         tokio::task::yield_now().await;
-        let Self { store, draft, turn, announces, appends, .. } = *self;
+        let Self { store, draft, turn, announcement, .. } = *self;
         // A unit that only reads has nothing to store.
         if turn.is_none() {
             return Ok(());
@@ -136,12 +127,7 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::Full(format!("{rows} rows are more than the capacity of {capacity}").into()));
         }
         store.restore(draft);
-        if announces {
-            store.memory.signals.jobs.wake();
-        }
-        if appends {
-            store.memory.signals.events.wake();
-        }
+        store.memory.signals.announce(announcement);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{latest::Latest, locks::Turns, ops::Executor};
 use async_trait::async_trait;
-use skep_application::kernel::{Signals, StoreError, Transaction, UnitOutcome};
+use skep_application::kernel::{Announcement, Signals, StoreError, Transaction, UnitOutcome};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -25,7 +25,7 @@ struct Work {
     latest: Arc<Latest>,
     signals: Arc<Signals>,
     /// Whether the unit makes a job available.
-    announces: bool,
+    announcement: Announcement,
     /// Dropped last.
     _turns: Turns,
 }
@@ -33,7 +33,7 @@ struct Work {
 impl MongoUnit {
     pub(crate) fn new(executor: Executor, turns: Turns, latest: Arc<Latest>, signals: Arc<Signals>) -> Self {
         Self {
-            work: Some(Work { executor, latest, signals, announces: false, _turns: turns }),
+            work: Some(Work { executor, latest, signals, announcement: Announcement::default(), _turns: turns }),
             failed: false,
             ended: false,
             runtime: Handle::current(),
@@ -59,11 +59,9 @@ impl MongoUnit {
         }
     }
 
-    /// Lets the commit wake the tasks that wait for jobs.
-    pub(crate) fn announce_jobs(&mut self) {
-        if let Some(work) = &mut self.work {
-            work.announces = true;
-        }
+    /// What the commit announces.
+    pub(crate) fn announcement(&mut self) -> Option<&mut Announcement> {
+        self.work.as_mut().map(|work| &mut work.announcement)
     }
 
     /// Takes the work to end it. Fails after the error of a statement; dropping the unit then rolls it back.
@@ -86,10 +84,7 @@ impl Work {
         if result.is_ok() {
             self.latest.advance(self.executor.seen());
         }
-        // Also after an error: the outcome may be unknown.
-        if self.announces {
-            self.signals.jobs.wake();
-        }
+        self.signals.announce(self.announcement);
         result
     }
 

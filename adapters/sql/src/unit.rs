@@ -2,7 +2,7 @@
 
 use super::{Row, SqlTransaction, Statement, Value, observe::WatchedUnit};
 use async_trait::async_trait;
-use skep_application::kernel::{Signals, StoreError, Transaction, TxMode, UnitOutcome};
+use skep_application::kernel::{Announcement, Signals, StoreError, Transaction, TxMode, UnitOutcome};
 use std::sync::Arc;
 
 /// A unit of work. After its first error or a canceled call it refuses everything except [`Transaction::rollback`],
@@ -14,7 +14,7 @@ pub struct SqlUnit {
     watched: WatchedUnit,
     signals: Arc<Signals>,
     /// Whether the unit makes a job available.
-    pub(crate) announces_jobs: bool,
+    pub(crate) announcement: Announcement,
 }
 
 impl SqlUnit {
@@ -25,7 +25,7 @@ impl SqlUnit {
         watched: WatchedUnit,
         signals: Arc<Signals>,
     ) -> Self {
-        Self { transaction, mode, failed: false, watched, signals, announces_jobs: false }
+        Self { transaction, mode, failed: false, watched, signals, announcement: Announcement::default() }
     }
 
     /// Whether the unit was opened for writing. Reads of rows that are changed later lock them then, on an engine with
@@ -135,10 +135,7 @@ impl Transaction for SqlUnit {
             return Err(StoreError::after_error());
         }
         let ended = self.watched.end(UnitOutcome::Committed, self.transaction.commit()).await;
-        // Also after an error: the outcome may be unknown.
-        if self.announces_jobs {
-            self.signals.jobs.wake();
-        }
+        self.signals.announce(self.announcement);
         ended
     }
 

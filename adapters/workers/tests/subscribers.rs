@@ -10,6 +10,7 @@ use skep_application::{
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, enqueue},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
+    notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
     events::{EventPosition, HeldState, SubscriberName},
@@ -70,6 +71,8 @@ impl Scene {
             fingerprints: Arc::new(MockFingerprints::new()),
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),
+            renderer: Arc::new(MockRenderer::new()),
+            mailer: Arc::new(MockMailer::new()),
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

@@ -48,8 +48,9 @@ impl Guarded for HeldEvent {
 /// The ends of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogEnds {
-    /// The position of the oldest event that is still kept; `None` without events.
-    pub oldest: Option<EventPosition>,
+    /// The greatest position of an event that was deleted. Every event after it is kept. Some before it may be, too:
+    /// those that a subscription holds back.
+    pub swept: EventPosition,
     /// The position of the last event, also if it is no longer kept.
     pub last: EventPosition,
 }
@@ -64,7 +65,7 @@ pub struct LogEnds {
 ///    Apart from those, it returns at most `limit` events, those with the lowest ids.
 /// 4. `place` gives each event its position, and the last of them is the new last position.
 /// 5. `sweep` deletes only events that occurred at or before `until`, whose position is at most `passed`, and that no
-///    subscription holds back. Events without a position stay.
+///    subscription holds back. Events without a position stay. The ends tell the greatest position that was deleted.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait EventLog: Send {

@@ -86,9 +86,8 @@ impl Command for StartReplay {
         let StartReplayPlan { id, command } = plan;
         // Keeps the events from being deleted until the replay is stored.
         let ends = unit.log().lock().await?;
-        let earliest = ends.oldest.map_or(ends.last.get(), |oldest| oldest.get() - 1);
-        if command.after.get() < earliest {
-            return Err(EventsGone { earliest }.into());
+        if command.after < ends.swept {
+            return Err(EventsGone { earliest: ends.swept.get() }.into());
         }
         let (events, until) = (ends.last.since(command.after), ends.last);
         if command.dry_run || events == 0 {

@@ -42,7 +42,7 @@ pub use precondition::{Precondition, Refused, Unmet};
 pub use reader::{GetError, ListError, Reader};
 pub use refusal::{KeyReused, NotFound, Refusal, TooManyAttempts, UseCaseError, flatten, refusal, use_case_error};
 pub use runtime::{Clock, IdGenerator, Random, Runtime, Sleeper};
-pub use signals::{Signal, Signaling, Signals};
+pub use signals::{Announcement, Signal, Signaling, Signals};
 pub use store::{BoxError, Constraint, StoreError, max_writers};
 pub use sweep::{Round, Sweep, SweepAll, Swept};
 pub use total::{LongList, Total};

@@ -47,6 +47,28 @@ pub struct Signals {
     pub placed: Signal,
 }
 
+/// What a unit of work announces when it is committed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Announcement {
+    /// It has made a job available.
+    pub jobs: bool,
+    /// It has appended an event.
+    pub events: bool,
+}
+
+impl Signals {
+    /// Wakes the tasks that wait for what is announced. A store calls it after each commit, also after one with an
+    /// unknown outcome.
+    pub fn announce(&self, announcement: Announcement) {
+        if announcement.jobs {
+            self.jobs.wake();
+        }
+        if announcement.events {
+            self.events.wake();
+        }
+    }
+}
+
 /// An instance of a store that signals what it has stored.
 ///
 /// 1. When a unit of work that has made a job available is committed, `signals().jobs` wakes the tasks of this instance.

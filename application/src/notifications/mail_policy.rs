@@ -1,7 +1,7 @@
 //! The settings of mails that a deployment can change.
 
 use crate::kernel::Limit;
-use skep_domain::notifications::MailAddress;
+use skep_domain::notifications::{Locale, MailAddress};
 use std::time::Duration;
 
 /// The sender of mails, and how many are sent.
@@ -11,6 +11,8 @@ pub struct MailPolicy {
     pub from: MailAddress,
     /// The address that answers go to, if it is another one.
     pub reply_to: Option<MailAddress>,
+    /// The language of mails to customers.
+    pub locale: Locale,
     /// The mails to one address.
     pub per_recipient: Limit,
     /// All mails together.
@@ -21,6 +23,7 @@ impl Default for MailPolicy {
     fn default() -> Self {
         let limit = |burst, seconds| Limit { burst, period: Duration::from_secs(seconds) };
         let from = MailAddress::parse("skep@skep.invalid").expect("an address");
-        Self { from, reply_to: None, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
+        let locale = Locale::english();
+        Self { from, reply_to: None, locale, per_recipient: limit(30, 3_600), in_all: limit(300, 60) }
     }
 }

@@ -1,6 +1,6 @@
 //! Counts the mails that are sent.
 
-use super::{MailOutcome, MailPolicy};
+use super::{MailOutcome, MailPolicy, ServerWords};
 use crate::kernel::{Fingerprints, Limit, RateLimits, counter_name};
 use skep_domain::{notifications::MailAddress, shared::Email};
 use std::sync::Arc;
@@ -44,7 +44,9 @@ impl MailRates {
     async fn take_one(&self, (key, limit): &(String, Limit), reason: &str) -> Result<(), MailOutcome> {
         match self.limits.take(key, 1, *limit).await {
             Ok(verdict) if verdict.allowed => Ok(()),
-            Ok(verdict) => Err(MailOutcome::later(reason, Some(verdict.retry_after))),
+            Ok(verdict) => {
+                Err(MailOutcome::Limited { reason: ServerWords::of(reason), retry_after: verdict.retry_after })
+            }
             Err(error) => Err(MailOutcome::later(error, None)),
         }
     }

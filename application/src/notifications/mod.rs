@@ -1,6 +1,7 @@
 //! The use cases of mails: the templates that admins write, and sending.
 //!
-//! Nothing here runs inside a request of a customer. A job that follows an event calls [`SendMail`].
+//! Uses `events` and `jobs`: nothing here runs inside a request of a customer. A subscriber stores a job for each mail.
+//! Uses `ordering` and `identity` for what a mail says, and to whom.
 
 mod builtin;
 mod change_mail_template;
@@ -13,6 +14,9 @@ mod mail_rates;
 mod mail_template_fields;
 #[cfg(test)]
 mod mail_template_tests;
+#[cfg(test)]
+mod order_mail_tests;
+mod order_mails;
 mod ports;
 mod queries;
 mod rendering;
@@ -27,6 +31,7 @@ pub use delete_mail_template::{DeleteMailTemplate, DeleteMailTemplateCommand, De
 pub use mail_error::{MailError, ServerWords};
 pub use mail_policy::MailPolicy;
 pub use mail_template_fields::MailTemplateExists;
+pub use order_mails::{OrderMail, OrderMailHandler, OrderMails, SendOrderMail};
 pub use ports::*;
 pub use queries::{GetMailTemplate, ListMailTemplates, PreviewMailTemplate, PreviewMailTemplateError};
 pub use rendering::{RenderedMail, TemplateFault, TemplateFaultKind, TemplatePart};
@@ -34,8 +39,9 @@ pub use send_mail::{MailOutcome, SendMail, SendMailCommand};
 
 use crate::{
     app::Ports,
-    kernel::{Commands, UseCase},
+    kernel::{Commands, Runtime, UseCase},
 };
+use std::sync::Arc;
 
 /// The use cases of mails.
 pub struct Notifications {
@@ -52,7 +58,9 @@ pub struct Notifications {
     /// Shows the mail that a template makes.
     pub preview_mail_template: PreviewMailTemplate,
     /// Sends a mail that is made from a template.
-    pub send_mail: SendMail,
+    pub send_mail: Arc<SendMail>,
+    /// Sends the mail that follows an event of an order.
+    pub send_order_mail: Arc<SendOrderMail>,
 }
 
 impl Notifications {
@@ -60,6 +68,9 @@ impl Notifications {
     #[must_use]
     pub fn new(ports: &Ports, policy: MailPolicy) -> Self {
         let Ports { store, runtime, fingerprints, limits, renderer, mailer, .. } = ports.clone();
+        let (templates, counters) = (store.clone(), fingerprints.clone());
+        let mails = SendMail::new(templates, renderer.clone(), mailer, limits, counters, policy.clone());
+        let mails = Arc::new(mails);
         let commands = Commands::<dyn NotificationsTx>::new(store.clone(), fingerprints.clone(), runtime.clone());
         Self {
             create_mail_template: UseCase::new(CreateMailTemplate::new(renderer.clone()), &commands),
@@ -67,8 +78,15 @@ impl Notifications {
             delete_mail_template: UseCase::new(DeleteMailTemplate, &commands),
             get_mail_template: GetMailTemplate::new(store.clone()),
             list_mail_templates: ListMailTemplates::new(store.clone(), runtime.clock),
-            preview_mail_template: PreviewMailTemplate::new(store.clone(), renderer.clone()),
-            send_mail: SendMail::new(store, renderer, mailer, limits, fingerprints, policy),
+            preview_mail_template: PreviewMailTemplate::new(store.clone(), renderer),
+            send_order_mail: Arc::new(SendOrderMail::new(store.clone(), store, mails.clone(), &policy)),
+            send_mail: mails,
         }
+    }
+
+    /// The handler of the jobs that [`OrderMails`] stores.
+    #[must_use]
+    pub fn order_mail_handler(&self, runtime: Runtime) -> OrderMailHandler {
+        OrderMailHandler::new(self.send_order_mail.clone(), runtime)
     }
 }

@@ -34,8 +34,14 @@ pub enum MailOutcome {
         /// Why, for logs and admins.
         reason: ServerWords,
     },
-    /// The mail was not sent, and must be tried again: the server, the store or the limiter does not answer, or a rate is
-    /// reached.
+    /// A rate is reached. The mail waits, which does not count as an attempt.
+    Limited {
+        /// Which rate, for logs and admins.
+        reason: ServerWords,
+        /// The time until one more mail is allowed. Others may wait for it, too.
+        retry_after: Duration,
+    },
+    /// The mail was not sent, and must be tried again: the server, the store or the limiter does not answer.
     Later {
         /// Why, for logs and admins.
         reason: ServerWords,
@@ -45,7 +51,7 @@ pub enum MailOutcome {
 }
 
 impl MailOutcome {
-    fn failed(reason: impl std::fmt::Display) -> Self {
+    pub(super) fn failed(reason: impl std::fmt::Display) -> Self {
         Self::Failed { reason: ServerWords::of(&reason.to_string()) }
     }
 

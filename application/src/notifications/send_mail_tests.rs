@@ -34,10 +34,11 @@ fn limits(refused: &'static str, counted: &Counted) -> Arc<dyn RateLimits> {
 const NONE: &str = "nothing";
 
 /// Everything that sending needs.
-struct Given {
+pub(super) struct Given {
     stored: Vec<MailTemplate>,
-    answer: fn() -> Result<(), MailError>,
-    refused: &'static str,
+    pub(super) answer: fn() -> Result<(), MailError>,
+    /// The prefix of the counters that are used up.
+    pub(super) refused: &'static str,
     sent: Arc<Mutex<Vec<Mail>>>,
     counted: Counted,
 }
@@ -49,7 +50,12 @@ impl Default for Given {
 }
 
 impl Given {
-    fn send_mail(&self) -> SendMail {
+    /// The mails that the server was asked to take.
+    pub(super) fn sent(&self) -> Vec<Mail> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    pub(super) fn send_mail(&self) -> SendMail {
         let (mut queries, stored) = (MockMailTemplateQueries::new(), self.stored.clone());
         queries.expect_list_translations().returning(move |kind, locale| {
             let locales = locale.fallbacks();
@@ -146,9 +152,8 @@ async fn a_mail_over_a_rate_waits_and_is_not_given_to_the_server() {
         ("mail:all", "too many mails", vec!["take mail:to", "take mail:all", "give_back mail:to"]),
     ] {
         let given = Given { refused, ..Given::default() };
-        let retry_after = Some(Duration::from_secs(7));
-        let later = MailOutcome::Later { reason: ServerWords::of(reason), retry_after };
-        assert_eq!(given.send(command("en")).await, later);
+        let limited = MailOutcome::Limited { reason: ServerWords::of(reason), retry_after: Duration::from_secs(7) };
+        assert_eq!(given.send(command("en")).await, limited);
         assert_eq!(
             (given.calls(), given.sent.lock().unwrap().len()),
             (calls.into_iter().map(String::from).collect(), 0)

@@ -8,11 +8,12 @@ use crate::{
 use futures_util::FutureExt as _;
 use skep_application::{
     App,
+    events::{ListSubscriptions, SubscriptionView},
     jobs::{ListQueues, QueueQueries},
-    kernel::StoreError,
+    kernel::{Actor, ListError, StoreError},
     operations::KeyRotation,
 };
-use skep_domain::shared::Timestamp;
+use skep_domain::{events::SubscriptionState, shared::Timestamp};
 use skep_workers::WorkerOptions;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -49,6 +50,8 @@ impl Background {
         background.every(KeyRotation::READ_EVERY, move || read_keys(this.clone()));
         let app = skep.app.clone();
         background.every(COUNT_EVERY, move || read_queues(app.clone()));
+        let app = skep.app.clone();
+        background.every(COUNT_EVERY, move || read_subscriptions(app.clone()));
         if let Some(options) = options {
             let (skep, shutdown) = (skep.clone(), background.shutdown.clone());
             background.tasks.spawn(async move { skep.work(options, shutdown).await });
@@ -120,6 +123,36 @@ async fn record_queues(app: &App) -> Result<(), StoreError> {
         let available = usize::try_from(counts.available).unwrap_or(usize::MAX);
         metrics::gauge!("skep_jobs_available", "queue" => queue.clone()).set(number(available));
         metrics::gauge!("skep_jobs_oldest_seconds", "queue" => queue).set(Duration::from_millis(waits).as_secs_f64());
+    }
+    Ok(())
+}
+
+/// Reads how far behind the subscribers are.
+async fn read_subscriptions(app: Arc<App>) {
+    if let Err(error) = record_subscriptions(&app).await {
+        tracing::warn!(%error, "could not count the events that subscribers have not got yet");
+    }
+}
+
+async fn record_subscriptions(app: &App) -> Result<(), ListError> {
+    let unplaced = app.ports.store.count_unplaced(ListSubscriptions::COUNT_MAX).await?;
+    let gauge = |count: u64| number(usize::try_from(count).unwrap_or(usize::MAX));
+    metrics::gauge!("skep_events_unplaced").set(gauge(unplaced));
+    for SubscriptionView { subscription, lag, held } in
+        app.events.list_subscriptions.execute(&Actor::system("metrics")).await?
+    {
+        // A replay would be another value of the same label.
+        if subscription.replay.is_some() {
+            continue;
+        }
+        let subscriber = subscription.subscriber.to_string();
+        metrics::gauge!("skep_subscription_lag_events", "subscriber" => subscriber.clone()).set(gauge(lag));
+        let broken = usize::from(subscription.state == SubscriptionState::Broken);
+        metrics::gauge!("skep_subscription_broken", "subscriber" => subscriber.clone()).set(number(broken));
+        for (state, count) in held {
+            let labels = [("subscriber", subscriber.clone()), ("state", state.name().to_owned())];
+            metrics::gauge!("skep_subscription_held_events", &labels).set(gauge(count));
+        }
     }
     Ok(())
 }

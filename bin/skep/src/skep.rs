@@ -20,7 +20,9 @@ use crate::{
     sweeping::{Sweeper, ask_for_sweeps},
     waiting::{open_store, refuse_defects},
 };
-use skep_application::{App, Ports, Store, jobs::Handlers, kernel::Runtime};
+use skep_application::{
+    App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime, notifications::OrderMails,
+};
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
 use skep_local::system_runtime;
@@ -75,11 +77,15 @@ pub struct Skep {
     pub(crate) store: OpenStore,
     hashers: HashPool,
     handlers: Handlers,
+    subscribers: Subscribers,
     _lock: Option<ServerLock>,
 }
 
 /// Adds the handlers of an embedding program to ours.
 type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
+
+/// Adds the subscribers of an embedding program to ours.
+type AddSubscribers = Box<dyn FnOnce(&Arc<App>, Subscribers) -> Subscribers + Send>;
 
 /// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
@@ -89,6 +95,7 @@ pub struct Builder {
     runtime: Option<Runtime>,
     store: Option<Arc<dyn Store>>,
     handlers: Option<AddHandlers>,
+    subscribers: Option<AddSubscribers>,
     exclusive: bool,
 }
 
@@ -128,6 +135,13 @@ impl Builder {
         self
     }
 
+    /// Adds subscribers of events to those of Skep. `add` gets the use cases and the subscribers so far, and returns all.
+    #[must_use]
+    pub fn subscribers(mut self, add: impl FnOnce(&Arc<App>, Subscribers) -> Subscribers + Send + 'static) -> Self {
+        self.subscribers = Some(Box::new(add));
+        self
+    }
+
     /// Refuses to start while another exclusive instance uses the same data folder.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
@@ -140,7 +154,7 @@ impl Builder {
     /// # Errors
     /// [`StartError`].
     pub async fn start(self) -> Result<Skep, StartError> {
-        let Self { config, issuer, runtime, store, handlers, exclusive } = self;
+        let Self { config, issuer, runtime, store, handlers, subscribers, exclusive } = self;
         let runtime = runtime.unwrap_or_else(system_runtime);
         // First, so that nothing is made for a secret that is missing.
         let named = NamedSecrets::read(&config)?;
@@ -181,13 +195,21 @@ impl Builder {
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
-        let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
-        let ours = Handlers::default().with(Sweeper(app.clone()));
+        let mails = app.notifications.order_mail_handler(runtime.clone());
+        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails);
         let handlers = match handlers {
             Some(add) => add(&app, ours),
             None => ours,
         };
-        Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, handlers, _lock: lock })
+        let ours =
+            Subscribers::default().with(OrderMails, store.store.clone(), runtime.clone(), |unit| unit.deliveries());
+        let subscribers = match subscribers {
+            Some(add) => add(&app, ours),
+            None => ours,
+        };
+        let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
+        let cursor_key = ring.cursor_key();
+        Ok(Skep { app, keys, cursor_key, store, hashers, handlers, subscribers, _lock: lock })
     }
 }
 
@@ -205,10 +227,11 @@ impl Skep {
         Api::build(self.app.clone(), config)
     }
 
-    /// Runs jobs until `stop`, and asks for a sweep of what has expired each minute. Returns when the jobs that run have
-    /// ended or were handed back, so close the instance after that.
+    /// Delivers events and runs jobs until `stop`, and asks for a sweep of what has expired each minute. Returns when the
+    /// jobs that run have ended or were handed back, so close the instance after that.
     pub async fn work(&self, options: WorkerOptions, stop: CancellationToken) {
-        let workers = Workers::new(self.app.clone(), self.handlers.clone(), options).run(stop.clone());
+        let workers = Workers::new(self.app.clone(), self.handlers.clone(), options);
+        let workers = workers.with_subscribers(self.subscribers.clone()).run(stop.clone());
         tokio::join!(workers, ask_for_sweeps(&self.app, &stop));
     }
 

@@ -12,7 +12,10 @@ use serde_json::Value;
 use skep_application::{
     Store,
     identity::IdentityTx,
-    kernel::{Begin, Claimed, Clock, IdempotencyClaim, IdempotencyKey, KeptAnswer, PageRequest, Scope, Total, TxMode},
+    kernel::{
+        Begin, Claimed, Clock, IdempotencyClaim, IdempotencyKey, KeptAnswer, OutboxEvent, PageRequest, Scope, Total,
+        TxMode,
+    },
     operations::{Down, KeyState, MigrationError, MigrationStatus},
     ordering::OrderingTx,
     testing::FixedClock,
@@ -20,6 +23,7 @@ use skep_application::{
 use skep_contract::Failure;
 use skep_domain::{
     catalog::ReservationState,
+    events::EventPosition,
     identity::{PasswordForm, User},
     shared::{Direction, Email, EmailLookup, Text, Timestamp, UserId},
 };
@@ -141,10 +145,21 @@ async fn check_answers(fixture: &Fixture, manifest: &Manifest, store: Arc<dyn St
     Ok(())
 }
 
+/// Checks that the events have their positions, so that no subscriber takes them for new ones.
+async fn check_positions(store: &dyn Store, events: &[OutboxEvent]) -> Result<(), Failure> {
+    let placed = store.list_placed(EventPosition::START, 10_000).await?;
+    let expected: Vec<_> = (1..).zip(events.iter().map(|event| event.id)).collect();
+    let found: Vec<_> = placed.iter().map(|placed| (placed.position.get(), placed.event.id)).collect();
+    same(&found, &expected, "positions")?;
+    let last = store.log_ends().await?.last.get();
+    same(&(last, store.count_unplaced(9).await?), &(i64::try_from(events.len())?, 0), "the end of the log")
+}
+
 /// Reads the data that no answer shows.
 async fn check_ports(database: &Database, store: &dyn Store) -> Result<(), Failure> {
     let events = store.list_events(None, 10_000).await?;
     same(&i64::try_from(events.len())?, &database.count("outbox").await?, "events")?;
+    check_positions(store, &events).await?;
     let keys = store.list_keys().await?;
     same(&i64::try_from(keys.len())?, &database.count("instance_keys").await?, "keys")?;
     let page = PageRequest { count_up_to: Some(Total::BOUND), ..PageRequest::default() };

@@ -32,17 +32,20 @@ const IDS: &str = "_id_";
 /// How many of the latest events before a time are read to find the greatest position among them.
 const LATEST: u32 = 1_000;
 
-/// The end of the log. It is missing until the first event is placed.
+/// The ends of the log. The document is missing until the first event is placed, and the field `swept` until the first
+/// one is deleted.
 #[derive(Deserialize)]
 pub(super) struct LogDoc {
     last: i64,
+    #[serde(default)]
+    swept: i64,
 }
 
 impl Record for LogDoc {
     const COLLECTION: &'static str = "event_log";
-    type Entity = EventPosition;
-    fn read(self) -> Result<EventPosition, Unreadable> {
-        position(self.last)
+    type Entity = LogEnds;
+    fn read(self) -> Result<LogEnds, Unreadable> {
+        Ok(LogEnds { swept: position(self.swept)?, last: position(self.last)? })
     }
 }
 
@@ -111,12 +114,9 @@ pub(super) fn log() -> Document {
     doc! { "_id": "log" }
 }
 
-/// Reads the oldest position first, so that the last one is never before it.
 async fn ends(executor: &mut Executor) -> Result<LogEnds, StoreError> {
-    let oldest = Query::of(placed()).along(POSITION.name).by(doc! { "position": 1 }).at_most(1);
-    let oldest = executor.find::<PositionDoc>(oldest).await?.pop().map(|(_, position)| position);
-    let last = executor.find_one::<LogDoc>(log()).await?.unwrap_or(EventPosition::START);
-    Ok(LogEnds { oldest, last })
+    let ends = executor.find_one::<LogDoc>(log()).await?;
+    Ok(ends.unwrap_or(LogEnds { swept: EventPosition::START, last: EventPosition::START }))
 }
 
 /// The greatest position among the latest events before the time. An earlier event can only have a greater one if more
@@ -147,21 +147,26 @@ fn earlier_versions(listed: &[UnplacedEvent], last: EventId) -> Query {
     Query::of(doc! { "$or": earlier.collect::<Vec<_>>() }).along(UNPLACED_OF_AGGREGATE.name)
 }
 
-/// The ids of these events that no subscription holds back.
-async fn not_held(executor: &mut Executor, events: &[(EventId, EventPosition)]) -> Result<Vec<Bson>, StoreError> {
-    let ids: Vec<Bson> = events.iter().map(|(id, _)| record::id(id.uuid()).into()).collect();
-    let held = Query::of(doc! { "event_id": { "$in": &ids } }).only(&["event_id"]);
+/// Those of these events that no subscription holds back.
+async fn not_held(
+    executor: &mut Executor,
+    events: Vec<(EventId, EventPosition)>,
+) -> Result<Vec<(Bson, EventPosition)>, StoreError> {
+    let events = events.into_iter().map(|(id, position)| (Bson::from(record::id(id.uuid())), position));
+    let events: Vec<_> = events.collect();
+    let ids: Vec<_> = events.iter().map(|(id, _)| id).collect();
+    let held = Query::of(doc! { "event_id": { "$in": ids } }).only(&["event_id"]);
     let held = executor.find_as(HeldEventDoc::COLLECTION, held, |document| field(document, "event_id")).await?;
-    Ok(ids.into_iter().filter(|id| !held.contains(id)).collect())
+    Ok(events.into_iter().filter(|(id, _)| !held.contains(id)).collect())
 }
 
-/// The ids of the first events up to the position `end` that occurred by `until` and that no subscription holds back.
+/// The first events up to the position `end` that occurred by `until` and that no subscription holds back.
 async fn old_events(
     executor: &mut Executor,
     until: Timestamp,
     end: EventPosition,
     limit: u32,
-) -> Result<Vec<Bson>, StoreError> {
+) -> Result<Vec<(Bson, EventPosition)>, StoreError> {
     let (most, mut after, mut old) = (limit as usize, EventPosition::START, vec![]);
     while old.len() < most {
         let next = doc! {
@@ -171,7 +176,7 @@ async fn old_events(
         let next = executor.find::<PositionDoc>(next).await?;
         let Some((_, last)) = next.last() else { break };
         after = *last;
-        old.extend(not_held(executor, &next).await?);
+        old.extend(not_held(executor, next).await?);
     }
     old.truncate(most);
     Ok(old)
@@ -231,10 +236,12 @@ impl EventLog for MongoUnit {
         self.run(async |executor| {
             // Ends where `until` does, so that the events that stay are not read.
             let end = passed.min(last_before(executor, until.plus_millis(1)).await?);
-            match old_events(executor, until, end, limit).await? {
-                old if old.is_empty() => Ok(0),
-                old => executor.delete(EventDoc::COLLECTION, doc! { "_id": { "$in": old } }).await,
-            }
+            let old = old_events(executor, until, end, limit).await?;
+            let Some((_, last)) = old.last() else { return Ok(0) };
+            let swept = Update::of(log(), doc! { "$max": { "swept": last.get() } });
+            executor.update(LogDoc::COLLECTION, vec![swept]).await?;
+            let ids: Vec<_> = old.into_iter().map(|(id, _)| id).collect();
+            executor.delete(EventDoc::COLLECTION, doc! { "_id": { "$in": ids } }).await
         })
         .await
     }

@@ -77,8 +77,8 @@ impl JobRepository for MongoUnit {
 
 impl MongoUnit {
     fn announce(&mut self, stored: &[Job]) {
-        if stored.iter().any(Job::lets_claim) {
-            self.announce_jobs();
+        if let Some(announcement) = self.announcement() {
+            announcement.jobs |= stored.iter().any(Job::lets_claim);
         }
     }
 }

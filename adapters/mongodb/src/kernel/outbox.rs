@@ -69,6 +69,9 @@ impl Record for EventDoc {
 #[async_trait]
 impl Outbox for MongoUnit {
     async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError> {
+        if let Some(announcement) = self.announcement() {
+            announcement.events = true;
+        }
         self.add::<EventDoc>(from_ref(event)).await
     }
 

@@ -59,7 +59,7 @@ async fn events_that_stay_cost_the_relay_and_the_sweep_nothing() {
         append(&db, from_ref(&new)).await;
         let seen = db.profiled("outbox", async {
             let mut unit = events(&db.store).await;
-            let ends = LogEnds { oldest: Some(position(1)), last: position(200) };
+            let ends = LogEnds { swept: position(0), last: position(200) };
             assert_eq!(unit.log().lock().await.unwrap(), ends);
             assert_eq!(unit.log().list_unplaced(10).await.unwrap().len(), 1);
             assert_eq!(unit.log().last_before(at(2)).await.unwrap(), position(2));
@@ -162,7 +162,7 @@ async fn events_of_an_older_program_get_positions_in_the_order_of_their_ids() {
             (1..=1_200).collect::<Vec<_>>()
         );
         assert_eq!(placed.into_iter().map(|placed| placed.event).collect::<Vec<_>>(), expected);
-        let ends = LogEnds { oldest: Some(position(1)), last: position(1_200) };
+        let ends = LogEnds { swept: position(0), last: position(1_200) };
         assert_eq!((db.store.log_ends().await.unwrap(), db.store.count_unplaced(9).await.unwrap()), (ends, 0));
 
         append(&db, &[event()]).await;

@@ -1,6 +1,6 @@
-DROP TRIGGER outbox_event_deleted ON outbox;
+DROP TRIGGER outbox_events_deleted ON outbox;
 DROP TRIGGER outbox_event_stored ON outbox;
-DROP FUNCTION outbox_event_deleted();
+DROP FUNCTION outbox_events_deleted();
 DROP FUNCTION outbox_event_stored();
 DROP TABLE held_events;
 DROP TABLE received_events;

@@ -17,10 +17,11 @@ CREATE TABLE event_positions (
     CONSTRAINT event_positions_pkey PRIMARY KEY (position)
 );
 
--- The last position: one row, which is locked while positions are given. It stays when the events are deleted.
+-- One row: the last position, and the greatest one of an event that was deleted. It is locked while positions are given.
 CREATE TABLE event_log (
     id BIGINT NOT NULL,
     last BIGINT NOT NULL,
+    swept BIGINT NOT NULL,
     CONSTRAINT event_log_pkey PRIMARY KEY (id),
     CONSTRAINT event_log_one_check CHECK (id = 1)
 );
@@ -33,21 +34,24 @@ BEGIN
     VALUES (NEW.id, NEW.aggregate_id, NEW.aggregate_version);
     RETURN NULL;
 END $$;
-CREATE FUNCTION outbox_event_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION outbox_events_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM unplaced_events WHERE event_id = OLD.id;
-    DELETE FROM event_positions WHERE event_id = OLD.id;
+    UPDATE event_log SET swept = latest.position FROM (
+        SELECT max(placed.position) AS position FROM deleted JOIN event_positions AS placed ON placed.event_id = deleted.id
+    ) AS latest WHERE event_log.swept < latest.position;
+    DELETE FROM unplaced_events AS unplaced USING deleted WHERE unplaced.event_id = deleted.id;
+    DELETE FROM event_positions AS placed USING deleted WHERE placed.event_id = deleted.id;
     RETURN NULL;
 END $$;
 -- Making a trigger locks out units that store events, so each event is either marked or stored before.
 CREATE TRIGGER outbox_event_stored AFTER INSERT ON outbox
     FOR EACH ROW WHEN (NEW.name <> '') EXECUTE FUNCTION outbox_event_stored();
-CREATE TRIGGER outbox_event_deleted AFTER DELETE ON outbox
-    FOR EACH ROW WHEN (OLD.name <> '') EXECUTE FUNCTION outbox_event_deleted();
+CREATE TRIGGER outbox_events_deleted AFTER DELETE ON outbox
+    REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION outbox_events_deleted();
 
 -- The events that were stored before, so that no subscriber takes them for new ones.
 INSERT INTO event_positions (position, event_id) SELECT row_number() OVER (ORDER BY id), id FROM outbox;
-INSERT INTO event_log (id, last) SELECT 1, coalesce(max(position), 0) FROM event_positions;
+INSERT INTO event_log (id, last, swept) SELECT 1, coalesce(max(position), 0), 0 FROM event_positions;
 
 -- A subscription changes with each delivery, so its position is in no index.
 CREATE TABLE subscriptions (

@@ -18,10 +18,11 @@ CREATE TABLE event_positions (
     CONSTRAINT event_positions_pkey PRIMARY KEY (position)
 ) STRICT;
 
--- The last position: one row. It stays when the events are deleted.
+-- One row: the last position, and the greatest one of an event that was deleted.
 CREATE TABLE event_log (
     id INTEGER NOT NULL,
     last INTEGER NOT NULL,
+    swept INTEGER NOT NULL,
     CONSTRAINT event_log_pkey PRIMARY KEY (id),
     CONSTRAINT event_log_one_check CHECK (id = 1)
 ) STRICT;
@@ -34,12 +35,14 @@ CREATE TRIGGER outbox_event_stored AFTER INSERT ON outbox WHEN NEW.name <> '' BE
 END;
 CREATE TRIGGER outbox_event_deleted AFTER DELETE ON outbox WHEN OLD.name <> '' BEGIN
     DELETE FROM unplaced_events WHERE event_id = OLD.id;
+    UPDATE event_log SET swept = (SELECT position FROM event_positions WHERE event_id = OLD.id)
+    WHERE swept < (SELECT position FROM event_positions WHERE event_id = OLD.id);
     DELETE FROM event_positions WHERE event_id = OLD.id;
 END;
 
 -- The events that were stored before, so that no subscriber takes them for new ones.
 INSERT INTO event_positions (position, event_id) SELECT row_number() OVER (ORDER BY id), id FROM outbox ORDER BY id;
-INSERT INTO event_log (id, last) SELECT 1, coalesce(max(position), 0) FROM event_positions;
+INSERT INTO event_log (id, last, swept) SELECT 1, coalesce(max(position), 0), 0 FROM event_positions;
 
 -- A subscription changes with each delivery, so its position is in no index.
 CREATE TABLE subscriptions (

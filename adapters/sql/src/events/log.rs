@@ -1,7 +1,7 @@
 //! The log: the events with a position, and those that have none yet.
 //!
 //! Triggers on the outbox keep both: an event that is stored has no position yet, and with an event that is deleted its
-//! position goes too.
+//! position goes too. They also note the greatest position that was deleted.
 
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, args,
@@ -44,6 +44,7 @@ static LOG: LazyLock<Table<()>> = LazyLock::new(|| {
     Table::<()>::new("event_log", "events.log", Constraint::new("event_log_pkey"))
         .given_key("id", Kind::Int)
         .given("last", Kind::Int)
+        .given("swept", Kind::Int)
         .offers(&[])
 });
 
@@ -51,7 +52,7 @@ static LOG: LazyLock<Table<()>> = LazyLock::new(|| {
 /// from being updated; the condition never holds.
 static LOCK: Statement = Statement::both(
     "events.log.lock",
-    "INSERT INTO event_log (id, last) VALUES (1, 0) \
+    "INSERT INTO event_log (id, last, swept) VALUES (1, 0, 0) \
      ON CONFLICT (id) DO UPDATE SET last = event_log.last WHERE event_log.last < 0",
     &[],
     &[],
@@ -59,7 +60,7 @@ static LOCK: Statement = Statement::both(
 /// A statement after that of the lock: on PostgreSQL, a statement does not see what was committed while it waited.
 static ENDS: Statement = Statement::both(
     "events.log.find",
-    "SELECT (SELECT min(position) FROM event_positions), coalesce((SELECT last FROM event_log WHERE id = 1), 0)",
+    "SELECT coalesce(max(swept), 0), coalesce(max(last), 0) FROM event_log",
     &[],
     &[Kind::Int, Kind::Int],
 );
@@ -150,8 +151,7 @@ fn read_placed(row: &mut Row) -> Result<PlacedEvent, StoreError> {
 
 fn read_ends(row: &mut Row) -> Result<LogEnds, StoreError> {
     let row_id = RowId("event_log", 1);
-    let oldest = row.optional_int()?.map(|oldest| row_id.position("oldest", oldest)).transpose()?;
-    Ok(LogEnds { oldest, last: row_id.position("last", row.int()?)? })
+    Ok(LogEnds { swept: row_id.position("swept", row.int()?)?, last: row_id.position("last", row.int()?)? })
 }
 
 fn read_last(row: &mut Row) -> Result<EventPosition, StoreError> {

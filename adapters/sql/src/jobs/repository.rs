@@ -81,7 +81,7 @@ pub(super) fn declared() -> Declared {
 #[async_trait]
 impl JobRepository for SqlUnit {
     async fn insert(&mut self, job: &Job) -> Result<Option<Job>, StoreError> {
-        self.announces_jobs |= job.lets_claim();
+        self.announcement.jobs |= job.lets_claim();
         if self.change(&INSERT, JOBS.row_of(job)).await? > 0 {
             return Ok(None);
         }
@@ -115,7 +115,7 @@ impl JobRepository for SqlUnit {
     }
 
     async fn save_many(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
-        self.announces_jobs |= jobs.iter().any(Job::lets_claim);
+        self.announcement.jobs |= jobs.iter().any(Job::lets_claim);
         JOBS.save_many(self, jobs).await
     }
 

@@ -75,6 +75,7 @@ impl Stored for OutboxEvent {
 #[async_trait]
 impl Outbox for SqlUnit {
     async fn append(&mut self, event: &OutboxEvent) -> Result<(), StoreError> {
+        self.announcement.events = true;
         EVENTS.insert(self, event).await
     }
 

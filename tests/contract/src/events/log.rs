@@ -87,7 +87,7 @@ async fn a_committed_event_is_unplaced_until_it_is_placed(given: &Given) -> Chec
 }
 
 async fn positions_are_dense_and_follow_the_last_one(given: &Given) -> Checked {
-    equal(given.store.log_ends().await?, LogEnds { oldest: None, last: EventPosition::START })?;
+    equal(given.store.log_ends().await?, LogEnds { swept: EventPosition::START, last: EventPosition::START })?;
     let events: Vec<_> = (0..7).map(|_| event(world::uuid(), 1)).collect();
     append(&*given.store, &events[..4]).await?;
     place_all(&given.store).await?;
@@ -98,7 +98,7 @@ async fn positions_are_dense_and_follow_the_last_one(given: &Given) -> Checked {
     equal(placed(given).await?, expected.clone())?;
     equal(given.store.list_placed(at(2), 3).await?, expected[2..5].to_vec())?;
     equal(given.store.list_placed(at(7), 3).await?, vec![])?;
-    equal(given.store.log_ends().await?, LogEnds { oldest: Some(at(1)), last: at(7) })
+    equal(given.store.log_ends().await?, LogEnds { swept: EventPosition::START, last: at(7) })
 }
 
 async fn an_event_has_one_position_and_a_position_one_event(given: &Given) -> Checked {
@@ -252,9 +252,10 @@ async fn events_that_every_subscription_has_passed_are_swept(given: &Given) -> C
     equal((sweep(sample::at(0), 9, 9).await?, left().await?), (0, vec![1, 2, 3, 4, 5]))?;
     equal((sweep(sample::at(99), 0, 9).await?, left().await?), (0, vec![1, 2, 3, 4, 5]))?;
     equal((sweep(sample::at(99), 3, 2).await?, left().await?), (2, vec![3, 4, 5]))?;
+    equal(given.store.log_ends().await?.swept, at(2))?;
     equal((sweep(sample::at(4), 9, 9).await?, left().await?), (2, vec![5]))?;
     equal((sweep(sample::at(99), 9, 9).await?, left().await?), (1, vec![]))?;
-    equal(given.store.log_ends().await?, LogEnds { oldest: None, last: at(5) })?;
+    equal(given.store.log_ends().await?, LogEnds { swept: at(5), last: at(5) })?;
     equal(given.store.count_unplaced(9).await?, 1)?;
     equal(place_all(&given.store).await?, 1)?;
     let only = some(placed(given).await?.pop(), "the event that had no position")?;

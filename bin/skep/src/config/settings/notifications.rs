@@ -8,7 +8,7 @@ use crate::config::{
     values::MailServer,
 };
 use skep_application::{Policies, kernel::Limit, notifications::MailPolicy};
-use skep_domain::notifications::MailAddress;
+use skep_domain::notifications::{Locale, MailAddress};
 use std::{path::PathBuf, time::Duration};
 
 pub(super) const NOTIFICATIONS: ContextSettings = ContextSettings { settings: SETTINGS, read };
@@ -31,6 +31,10 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_MAIL_CA_FILE", "mail.ca_file", Shape::Text)
         .form("the path of a file with certificates in PEM", "/etc/skep/ca.pem")
         .doc("The certificates of a private authority that the mail server's certificate comes from."),
+    Setting::new("SKEP_MAIL_LOCALE", "mail.locale", Shape::Text)
+        .default("en")
+        .form("a language like `de` or `de-AT`", "de")
+        .doc("The language of mails to customers. Without a template in this language, mails are in English."),
     Setting::new("SKEP_MAILS_PER_RECIPIENT", "mail.per_recipient", Shape::Number)
         .default("30")
         .form("a number per hour, at least 1", "30")
@@ -46,6 +50,7 @@ fn read(source: &mut Source, policies: &mut Policies) {
     policies.mail = MailPolicy {
         from: from.unwrap_or_else(|| MailPolicy::default().from),
         reply_to: source.optional("SKEP_MAIL_REPLY_TO", read_address),
+        locale: source.required("SKEP_MAIL_LOCALE", |text| Locale::parse(text).ok()),
         per_recipient: source.required("SKEP_MAILS_PER_RECIPIENT", an_hour),
         in_all: source.required("SKEP_MAILS_PER_MINUTE", a_minute),
     };

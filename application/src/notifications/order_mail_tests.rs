@@ -1,0 +1,184 @@
+//! Tests of the mails about orders, with mocks only.
+
+use super::{send_mail_tests::Given, *};
+use crate::{
+    events::{EventHandler, EventsMocks, EventsTx, Handling, PlacedEvent},
+    identity::{MockUserQueries, UserView},
+    jobs::{JobHandler, JobRun, Outcome, WorkerLink},
+    kernel::{Actor, Clock as _, OutboxEvent, StoreError},
+    ordering::{MockOrderQueries, OrderView},
+    testing::*,
+};
+use serde_json::{Value, json};
+use skep_domain::{
+    events::EventPosition,
+    jobs::{Job, NewJob, Progress, Retry},
+    notifications::MailKind,
+    ordering::Order,
+    shared::{EventId, LeaseToken, Timestamp, Version},
+};
+use std::sync::Arc;
+use uuid::Uuid;
+
+fn mail(kind: MailKind) -> OrderMail {
+    OrderMail { kind, event_id: EventId::new(Uuid::from_u128(7)), order_id: order_id(1) }
+}
+
+fn an_order() -> Order {
+    let mut order = order(1, user_id(1), &[(&product(1, eur(600)), 2)]);
+    order.expires_at = Some("2026-01-31T18:00:59Z".parse().unwrap());
+    order
+}
+
+/// What the store has.
+struct Rows {
+    order: Option<Order>,
+    has_customer: bool,
+    is_away: bool,
+}
+
+const ALL: fn() -> Rows = || Rows { order: Some(an_order()), has_customer: true, is_away: false };
+
+fn sender(given: &Given, rows: Rows) -> Arc<SendOrderMail> {
+    let Rows { order, has_customer, is_away } = rows;
+    let (mut orders, mut users) = (MockOrderQueries::new(), MockUserQueries::new());
+    orders.expect_find_order().returning(move |_, id| match is_away {
+        true => Err(away()),
+        false => Ok(order.as_ref().filter(|order| order.id == id).map(OrderView::from)),
+    });
+    users.expect_find_user().returning(move |_, id| Ok(has_customer.then(|| UserView { id, ..(&ada()).into() })));
+    let (orders, users) = (Arc::new(orders), Arc::new(users));
+    Arc::new(SendOrderMail::new(orders, users, Arc::new(given.send_mail()), &MailPolicy::default()))
+}
+
+/// The names of the fields, and of those of the first item of each list.
+fn fields(value: &Value) -> Value {
+    match value {
+        Value::Object(fields_of) => fields_of.iter().map(|(name, value)| (name.clone(), fields(value))).collect(),
+        Value::Array(items) => items.iter().take(1).map(fields).collect(),
+        Value::String(_) => json!("text"),
+        _ => json!("number"),
+    }
+}
+
+#[tokio::test]
+async fn the_mail_goes_to_the_customer_and_says_what_was_ordered() {
+    for (kind, subject) in [
+        (MailKind::OrderPlaced, "Your order"),
+        (MailKind::OrderCancelled, "Your order"),
+        (MailKind::OrderExpired, "Your order"),
+    ] {
+        let given = Given::default();
+        let outcome = sender(&given, ALL()).execute(&Actor::system("job-1"), mail(kind)).await.unwrap();
+        assert_eq!(outcome, MailOutcome::Sent);
+        let [sent] = &given.sent()[..] else { panic!("one mail") };
+        assert_eq!(sent.to.to_string(), ADDRESS);
+        assert_eq!(sent.key.as_str(), format!("{}.{}", kind.name(), Uuid::from_u128(7)));
+        assert!(sent.subject.as_str().contains(subject), "{}", sent.subject.as_str());
+        let order = an_order();
+        for part in [order.number.as_str(), "12.00 EUR", NAME] {
+            assert!(sent.text.as_str().contains(part), "{part} is not in {}", sent.text.as_str());
+        }
+        assert_eq!(sent.text.as_str().contains("2026-01-31 18:00 UTC"), kind == MailKind::OrderPlaced);
+    }
+}
+
+#[tokio::test]
+async fn the_data_of_each_kind_has_the_fields_that_templates_may_use() {
+    let order = OrderView::from(&an_order());
+    let customer = UserView::from(&ada());
+    for kind in MailKind::ALL {
+        assert_eq!(fields(&order_mails::data(*kind, &order, &customer)), fields(&sample_data(*kind)), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_without_an_order_or_a_customer_fails_and_a_store_that_is_away_delays_it() {
+    let given = Given::default();
+    for (rows, outcome) in [
+        (Rows { order: None, ..ALL() }, MailOutcome::failed("the order is gone")),
+        (Rows { has_customer: false, ..ALL() }, MailOutcome::failed("the account of the customer is gone")),
+        (Rows { is_away: true, ..ALL() }, MailOutcome::later(away(), None)),
+    ] {
+        let sent = sender(&given, rows).execute(&Actor::system("job-1"), mail(MailKind::OrderPlaced)).await;
+        assert_eq!(sent.unwrap(), outcome);
+    }
+    assert!(given.sent().is_empty());
+    assert!(sender(&given, ALL()).execute(&user(1), mail(MailKind::OrderPlaced)).await.is_err(), "customers may not");
+}
+
+struct Worker;
+
+impl WorkerLink for Worker {
+    fn report(&self, _: Progress) {}
+    fn should_stop(&self) -> bool {
+        false
+    }
+}
+
+/// What the handler makes of this answer of the mail server.
+async fn handled(given: Given) -> Result<Outcome, Retry> {
+    let mut job = job(1);
+    assert!(job.claim(LeaseToken::new(Uuid::from_u128(1)), Timestamp::MIN));
+    let handler = OrderMailHandler::new(sender(&given, ALL()), fixed_runtime().0);
+    let run = JobRun::of(job, Arc::new(Worker)).unwrap();
+    JobHandler::run(&handler, &run, mail(MailKind::OrderExpired)).await.map_err(|error| error.retry)
+}
+
+#[tokio::test]
+async fn a_job_is_done_fails_for_good_waits_or_is_tried_again() {
+    assert_eq!(handled(Given::default()).await, Ok(Outcome::Complete(None)));
+    let refused = || Err(MailError::Refused(ServerWords::of("550 no such user")));
+    assert_eq!(handled(Given { answer: refused, ..Given::default() }).await, Err(Retry::Never));
+    let away = || Err(MailError::unavailable("451 later"));
+    assert_eq!(handled(Given { answer: away, ..Given::default() }).await, Err(Retry::Later));
+    let Ok(Outcome::Snooze(until)) = handled(Given { refused: "mail:all", ..Given::default() }).await else {
+        panic!("a rate that is reached does not count as an attempt")
+    };
+    let now = fixed_runtime().1.now().as_millis();
+    assert!((7_000..=67_000).contains(&(until.as_millis() - now)), "{until}");
+}
+
+#[tokio::test]
+async fn each_event_of_an_order_stores_one_job() {
+    for (name, kind) in [
+        ("ordering.order_placed.v1", Some(MailKind::OrderPlaced)),
+        ("ordering.order_cancelled.v1", Some(MailKind::OrderCancelled)),
+        ("ordering.order_expired.v1", Some(MailKind::OrderExpired)),
+        ("ordering.order_paid.v1", None),
+    ] {
+        assert_eq!(OrderMails::EVENTS.contains(&name), kind.is_some());
+        let (runtime, seen) = (fixed_runtime().0, Seen::default());
+        let mut unit: MockUnit<EventsMocks> = seen.looking();
+        let noted = seen.clone();
+        unit.jobs.expect_insert().returning(move |job| {
+            noted.note("jobs.insert", std::slice::from_ref(job));
+            Ok::<_, StoreError>(None)
+        });
+        let event = OutboxEvent {
+            id: EventId::new(Uuid::from_u128(7)),
+            name: name.to_owned(),
+            aggregate_id: order_id(1).uuid(),
+            aggregate_version: Version::FIRST,
+            actor_id: None,
+            impersonator_id: None,
+            request_id: "request-1".to_owned(),
+            traceparent: None,
+            occurred_at: Timestamp::MIN,
+            payload: "{}".to_owned(),
+        };
+        let placed = PlacedEvent { position: EventPosition::START.next(), event };
+        let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
+        let tx: &mut dyn EventsTx = &mut unit;
+        OrderMails.handle(tx, &placed, &handling).await.unwrap();
+        let jobs: Vec<Job> = seen.all("jobs.insert");
+        let Some(kind) = kind else {
+            assert!(jobs.is_empty());
+            continue;
+        };
+        let NewJob { kind: expected, .. } = crate::jobs::job_for::<OrderMailHandler>(&mail(kind)).unwrap();
+        assert_eq!((&jobs[0].kind, jobs[0].queue.as_str()), (&expected, "mails"));
+        assert_eq!(serde_json::from_str::<OrderMail>(&jobs[0].args).unwrap(), mail(kind));
+        assert_eq!(jobs[0].origin.request_id, "request-1");
+    }
+}

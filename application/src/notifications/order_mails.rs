@@ -1,0 +1,193 @@
+//! Mails about orders. A subscriber stores a job for each event of an order, and the job sends the mail.
+
+use super::{MailOutcome, MailPolicy, SendMail, SendMailCommand};
+use crate::{
+    events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent},
+    identity::{UserQueries, UserView},
+    jobs::{JobError, JobHandler, JobRun, Outcome, enqueue, job_for},
+    kernel::{Actor, Denied, Runtime, Scope, StoreError, permit},
+    ordering::{OrderQueries, OrderView},
+};
+use serde_json::{Value, json};
+use skep_domain::{
+    events::OnFailure,
+    jobs::{JobId, NewJob, QueueName},
+    notifications::{Locale, MailAddress, MailKind, MessageKey, actions},
+    ordering::events::{OrderCancelled, OrderExpired, OrderPlaced},
+    shared::{Event as _, EventId, OrderId, Timestamp},
+};
+use std::{sync::Arc, time::Duration};
+
+/// The mail that follows an event of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct OrderMail {
+    /// Decides the template.
+    pub kind: MailKind,
+    /// The event. Its mail has the same `Message-ID` however often it is sent.
+    pub event_id: EventId,
+    /// The order. The mail shows it as it is when the mail is made.
+    pub order_id: OrderId,
+}
+
+/// Stores a job for the mail of each order that is placed, cancelled or ends unpaid.
+pub struct OrderMails;
+
+impl OrderMails {
+    /// The queue of mails. They have workers of their own, so that a slow mail server delays nothing else.
+    ///
+    /// # Panics
+    /// Never: the name is valid.
+    #[must_use]
+    pub fn queue() -> QueueName {
+        QueueName::parse("mails").expect("a valid name")
+    }
+
+    fn kind(event: &str) -> Option<MailKind> {
+        match event {
+            OrderPlaced::NAME => Some(MailKind::OrderPlaced),
+            OrderCancelled::NAME => Some(MailKind::OrderCancelled),
+            OrderExpired::NAME => Some(MailKind::OrderExpired),
+            _ => None,
+        }
+    }
+}
+
+impl EventHandler for OrderMails {
+    const NAME: &'static str = "notifications.order_mails";
+    const EVENTS: &'static [&'static str] = &[OrderPlaced::NAME, OrderCancelled::NAME, OrderExpired::NAME];
+    const ON_FAILURE: OnFailure = OnFailure::BlockAggregate;
+    type Unit = dyn EventsTx;
+
+    async fn handle(
+        &self,
+        unit: &mut Self::Unit,
+        placed: &PlacedEvent,
+        call: &Handling<'_>,
+    ) -> Result<(), HandlerError> {
+        let event = &placed.event;
+        let Some(kind) = Self::kind(&event.name) else { return Ok(()) };
+        let mail = OrderMail { kind, event_id: event.id, order_id: OrderId::new(event.aggregate_id) };
+        let job = job_for::<OrderMailHandler>(&mail).map_err(HandlerError::failed)?;
+        let job = NewJob { queue: Self::queue(), ..job };
+        enqueue(unit.jobs(), JobId::new(call.runtime.ids.next()), job, &call.actor, call.now).await?;
+        Ok(())
+    }
+}
+
+/// Sends the mail that follows an event of an order.
+pub struct SendOrderMail {
+    orders: Arc<dyn OrderQueries>,
+    users: Arc<dyn UserQueries>,
+    mails: Arc<SendMail>,
+    locale: Locale,
+}
+
+impl SendOrderMail {
+    /// Reads orders and their customers from these ports. Mails are in the language of the policy, because accounts have
+    /// none.
+    #[must_use]
+    pub fn new(
+        orders: Arc<dyn OrderQueries>,
+        users: Arc<dyn UserQueries>,
+        mails: Arc<SendMail>,
+        policy: &MailPolicy,
+    ) -> Self {
+        Self { orders, users, mails, locale: policy.locale.clone() }
+    }
+
+    /// Makes the mail of the order as it is now, and sends it to its customer.
+    ///
+    /// # Errors
+    /// [`Denied`] if the actor may not send mails. Whatever else is wrong is an outcome.
+    pub async fn execute(&self, actor: &Actor, mail: OrderMail) -> Result<MailOutcome, Denied> {
+        permit(actor, actions::SEND_MAIL)?;
+        match self.command(mail).await {
+            Ok(Ok(command)) => self.mails.execute(actor, command).await,
+            Ok(Err(reason)) => Ok(MailOutcome::failed(reason)),
+            Err(error) => Ok(MailOutcome::later(error, None)),
+        }
+    }
+
+    /// The mail to send, or why there is none.
+    async fn command(&self, mail: OrderMail) -> Result<Result<SendMailCommand, &'static str>, StoreError> {
+        let Some(order) = self.orders.find_order(Scope::All, mail.order_id).await? else {
+            return Ok(Err("the order is gone"));
+        };
+        let Some(customer) = self.users.find_user(Scope::All, order.customer_id).await? else {
+            return Ok(Err("the account of the customer is gone"));
+        };
+        let Ok(to) = MailAddress::parse(customer.email.as_str()) else {
+            return Ok(Err("the address of the customer cannot get mails"));
+        };
+        let Ok(key) = MessageKey::parse(&format!("{}.{}", mail.kind.name(), mail.event_id)) else {
+            return Ok(Err("the event has no key"));
+        };
+        let data = data(mail.kind, &order, &customer);
+        Ok(Ok(SendMailCommand { key, kind: mail.kind, locale: self.locale.clone(), to, data }))
+    }
+}
+
+/// The variables of a mail about an order; see [`sample_data`](super::sample_data).
+pub(super) fn data(kind: MailKind, order: &OrderView, customer: &UserView) -> Value {
+    let lines = order
+        .lines
+        .iter()
+        .map(|line| json!({ "name": line.name.as_str(), "quantity": line.quantity, "total": line.total.to_string() }));
+    let lines: Vec<_> = lines.collect();
+    let mut data = json!({ "number": order.number.as_str(), "total": order.total.to_string(), "lines": lines });
+    if kind == MailKind::OrderPlaced {
+        data["pay_until"] = json!(order.expires_at.map(minute).unwrap_or_default());
+    }
+    json!({ "customer": { "name": customer.display_name.as_str() }, "order": data })
+}
+
+/// A time as mails show it: `2026-01-31 18:00 UTC`.
+fn minute(time: Timestamp) -> String {
+    let text = time.to_string();
+    format!("{} {} UTC", &text[..10], &text[11..16])
+}
+
+/// Runs the jobs of [`OrderMails`].
+pub struct OrderMailHandler {
+    send: Arc<SendOrderMail>,
+    runtime: Runtime,
+}
+
+impl OrderMailHandler {
+    /// Mails that wait for a rate are tried again within about this time, and not all at once.
+    const SPREAD: Duration = Duration::from_secs(60);
+
+    /// A handler that sends with this use case.
+    #[must_use]
+    pub fn new(send: Arc<SendOrderMail>, runtime: Runtime) -> Self {
+        Self { send, runtime }
+    }
+
+    fn after(&self, pause: Duration) -> Timestamp {
+        self.runtime.clock.now().plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl JobHandler for OrderMailHandler {
+    const KIND: &'static str = "notifications.order_mail";
+    /// With the usual pauses, a mail server may be down for a day.
+    const ATTEMPTS: u32 = 20;
+    type Args = OrderMail;
+
+    async fn run(&self, job: &JobRun, mail: OrderMail) -> Result<Outcome, JobError> {
+        let mut actor = Actor::system(job.job().origin.request_id.clone());
+        actor.traceparent.clone_from(&job.job().origin.traceparent);
+        match self.send.execute(&actor, mail).await.map_err(JobError::never)? {
+            MailOutcome::Sent => Ok(Outcome::Complete(None)),
+            MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),
+            MailOutcome::Limited { retry_after, .. } => {
+                let spread = Self::SPREAD.mul_f64(self.runtime.random.fraction());
+                Ok(Outcome::Snooze(self.after(retry_after.saturating_add(spread))))
+            }
+            MailOutcome::Later { reason, retry_after: Some(pause) } => {
+                Err(JobError::at(self.after(pause), reason.to_string()))
+            }
+            MailOutcome::Later { reason, retry_after: None } => Err(JobError::later(reason.to_string())),
+        }
+    }
+}
