@@ -36,9 +36,9 @@ const NONE: &str = "nothing";
 /// Everything that sending needs.
 pub(super) struct Given {
     stored: Vec<MailTemplate>,
-    pub(super) answer: fn() -> Result<(), MailError>,
+    answer: fn() -> Result<(), MailError>,
     /// The prefix of the counters that are used up.
-    pub(super) refused: &'static str,
+    refused: &'static str,
     sent: Arc<Mutex<Vec<Mail>>>,
     counted: Counted,
 }
@@ -50,6 +50,16 @@ impl Default for Given {
 }
 
 impl Given {
+    /// The mail server answers so.
+    pub(super) fn answering(answer: fn() -> Result<(), MailError>) -> Self {
+        Self { answer, ..Self::default() }
+    }
+
+    /// The rates whose counters have this prefix are reached.
+    pub(super) fn limited(refused: &'static str) -> Self {
+        Self { refused, ..Self::default() }
+    }
+
     /// The mails that the server was asked to take.
     pub(super) fn sent(&self) -> Vec<Mail> {
         self.sent.lock().unwrap().clone()
