@@ -207,6 +207,10 @@ impl Builder {
             Some(add) => add(&app, ours),
             None => ours,
         };
+        // Before the first request, so that subscribers get every event, also if no worker runs yet.
+        for subscriber in subscribers.all() {
+            app.events.subscriptions.open(&subscriber.name()).await.map_err(StartError::Subscribers)?;
+        }
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         let cursor_key = ring.cursor_key();
         Ok(Skep { app, keys, cursor_key, store, hashers, handlers, subscribers, _lock: lock })

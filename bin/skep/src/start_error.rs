@@ -2,7 +2,7 @@
 
 use crate::data_dir::DataDirError;
 use skep_application::{
-    kernel::BoxError,
+    kernel::{BoxError, StoreError},
     operations::{Defect, MigrationError},
 };
 use skep_crypto::{KeyRingError, TokenSetupError};
@@ -67,6 +67,9 @@ pub enum StartError {
     /// The keys in the store cannot be opened or made.
     #[error("the keys of this deployment cannot be used")]
     Keys(#[from] KeyRingError),
+    /// The subscribers of events could not be made known to the store.
+    #[error("the subscribers of events could not be stored")]
+    Subscribers(#[source] StoreError),
     /// The signer of access tokens cannot be set up.
     #[error("access tokens cannot be signed")]
     Tokens(#[from] TokenSetupError),

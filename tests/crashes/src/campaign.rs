@@ -76,7 +76,11 @@ pub(crate) struct Campaign<'p> {
 
 impl<'p> Campaign<'p> {
     #[track_caller]
-    pub(crate) fn open(plan: &'p Plan, deployment: Deployment) -> Self {
+    pub(crate) fn open(plan: &'p Plan, mut deployment: Deployment) -> Self {
+        // A campaign waits until every mail was sent.
+        for rate in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT"] {
+            deployment.set(rate, "1000000");
+        }
         Self {
             rng: StdRng::seed_from_u64(plan.seed),
             shop: Shop::open(deployment, plan.instances, plan.clients),
@@ -199,6 +203,11 @@ impl<'p> Campaign<'p> {
         let before = look(&self.shop.deployment);
         let keys = self.ledger.entries.keys().cloned().collect();
         self.repeat(&before, keys, &mut findings);
+        wait_for("what follows the commands to happen", || {
+            let state = look(&self.shop.deployment);
+            CONTEXTS.iter().all(|context| context.checks(&state).is_settled()).then_some(())
+        });
+        findings.faults.extend(check(&look(&self.shop.deployment), &self.ledger).faults);
         self.tally.checks += findings.checks;
         for server in self.shop.servers.drain(..) {
             server.stop();

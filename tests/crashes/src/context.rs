@@ -3,6 +3,7 @@
 use crate::{
     catalog::Catalog,
     check::Findings,
+    events::Events,
     load::Worker,
     ordering::Ordering,
     state::{Event, KeyRow, Row as _, State, Table},
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 /// All contexts, in the order in which a shop is opened. A context uses only those before it. A new context needs a
 /// folder and a line here.
-pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering];
+pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering, &Events];
 
 /// All tables that the checks read.
 pub(crate) fn tables() -> impl Iterator<Item = Table> {
@@ -87,4 +88,8 @@ pub(crate) trait Checks {
     fn is_answered(&self, command: &dyn Command, body: &Value, stored: &Value) -> bool;
     /// Checks that the API shows the same.
     fn over_http(&self, get: &dyn Fn(String) -> Answer, rng: &mut StdRng, findings: &mut Findings);
+    /// Whether everything has happened that follows the commands some time later.
+    fn is_settled(&self) -> bool {
+        true
+    }
 }

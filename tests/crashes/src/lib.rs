@@ -13,6 +13,7 @@ mod campaign;
 mod catalog;
 mod check;
 mod context;
+mod events;
 mod fault;
 mod ledger;
 mod load;

@@ -120,6 +120,8 @@ pub(crate) fn id_at(value: &Value, name: &str) -> Uuid {
 /// An event of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Event {
+    /// The primary key.
+    pub(crate) id: Uuid,
     /// The wire name, such as `ordering.order_placed.v1`.
     pub(crate) name: String,
     /// The order or product that changed.
@@ -131,7 +133,8 @@ pub(crate) struct Event {
 }
 
 impl Row for Event {
-    const TABLE: Table = Table::new::<Self>("outbox", &["aggregate_id"], &["name", "aggregate_version", "payload"]);
+    const TABLE: Table =
+        Table::new::<Self>("outbox", &["id", "aggregate_id"], &["name", "aggregate_version", "payload"]);
 }
 
 /// An idempotency key with the stored answer.

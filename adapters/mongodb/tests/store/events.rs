@@ -70,7 +70,7 @@ async fn events_that_stay_cost_the_relay_and_the_sweep_nothing() {
             assert_eq!(db.store.list_placed(position(198), 10).await.unwrap().len(), 2);
         });
         let seen = seen.await;
-        assert!(seen.len() >= 7, "{seen:?}");
+        assert!(seen.len() >= 5, "{seen:?}");
         for entry in seen {
             assert!(entry.get_i32("keysExamined").unwrap() <= 3, "{entry}");
             assert!(entry.get_i32("docsExamined").unwrap() <= 2, "{entry}");

@@ -54,7 +54,9 @@ impl Story {
 
     fn event(&mut self, name: &str, aggregate_id: Uuid, aggregate_version: i64, payload: &Value) {
         let payload = payload.to_string();
-        self.state.rows_mut::<Event>().push(Event { name: name.into(), aggregate_id, aggregate_version, payload });
+        let events = self.state.rows_mut::<Event>();
+        let id = Uuid::from_u128(1_000 + events.len() as u128);
+        events.push(Event { id, name: name.into(), aggregate_id, aggregate_version, payload });
     }
 
     fn level(&mut self, product: Uuid) -> &mut Level {
