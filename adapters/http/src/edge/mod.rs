@@ -45,6 +45,7 @@ mod server_state;
 mod service;
 mod trace;
 mod work;
+mod written_body;
 
 pub use self::access_log::ResponseBody;
 pub use self::admission::Crowded;
@@ -64,4 +65,5 @@ pub use self::service::{Edge, RequestContext};
 pub(crate) use self::trace::current_trace_id;
 pub use self::trace::{NewTraceContext, TRACESTATE, Tracer};
 pub use self::work::WorkLimits;
+pub(crate) use self::written_body::WrittenBody;
 pub use skep_domain::shared::{Cidr, ParseCidrError};
