@@ -13,6 +13,7 @@ use super::{
     connection_info::ConnectionInfo,
     cors,
     guard::{self, Received},
+    hasher,
     head_scanner::HeadFaults,
     headers,
     intake::Intake,
@@ -216,18 +217,15 @@ impl Edge {
                         let body = intake.clone().map(|intake| (intake, limit));
                         let call = Arc::clone(&self.app).call(self.request(parts, body, route, context, connection));
                         let (call, method) = (call.instrument(use_case), method.clone());
-                        let (compressors, is_safe) = (self.compressors.clone(), method.is_safe());
+                        let compressors = self.compressors.clone();
                         // Nothing but its place bounds how many pages are in memory until their room is settled.
                         let work = async move {
                             let mut response = call.await;
                             compression::compress(&method, wish, &mut response, compressors).await;
                             response
                         };
-                        let work = trace::within(trace.context, work);
-                        let response = match is_safe {
-                            true => work.await,
-                            false => KeptWork::new(work, Arc::clone(&admission)).await,
-                        };
+                        let work = hasher::within(Arc::clone(&admission), trace::within(trace.context, work));
+                        let response = KeptWork::new(work, Arc::clone(&admission)).await;
                         admission.finish();
                         response
                     }

@@ -87,6 +87,28 @@ async fn a_request_waits_for_its_place_again_when_its_body_has_arrived() {
     }
 }
 
+#[tokio::test]
+async fn a_request_that_waits_for_a_hasher_has_no_place_and_waits_for_one_afterwards() {
+    let server = TestServer::start(with_places(1, 2)).await;
+    let mut login = server.connect().await;
+    login.send("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+    server.wait_at_gate(1).await;
+    hello(&mut server.connect().await).await;
+    let mut read = server.connect().await;
+    read.send(GATE).await;
+    server.wait_at_gate(2).await;
+    // The hasher is free, because the gate lets requests through in the order of arrival.
+    server.gate.open.add_permits(1);
+    hello(&mut connect_from(&server, "127.0.0.2").await).await;
+    assert_eq!(server.gate.waiting.load(Ordering::SeqCst), 2, "the login has no place yet");
+    server.gate.open.add_permits(1);
+    server.wait_at_gate(3).await;
+    server.gate.open.add_permits(1);
+    for client in [&mut read, &mut login] {
+        assert_eq!(status(&client.read_until("through").await), 200);
+    }
+}
+
 #[test]
 fn an_answer_is_compressed_within_the_place_of_its_request() {
     let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
