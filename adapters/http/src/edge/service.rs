@@ -216,7 +216,8 @@ impl Edge {
                         let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
                         let body = intake.clone().map(|intake| (intake, limit));
                         let call = Arc::clone(&self.app).call(self.request(parts, body, route, context, connection));
-                        let (call, method) = (call.instrument(use_case), method.clone());
+                        // In a box, because each future around it would take its size once more.
+                        let (call, method) = (Box::pin(call.instrument(use_case)), method.clone());
                         let compressors = self.compressors.clone();
                         // Nothing but its place bounds how many pages are in memory until their room is settled.
                         let work = async move {
