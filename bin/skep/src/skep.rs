@@ -24,7 +24,7 @@ use skep_application::{
     App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime, notifications::OrderMails,
 };
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
-use skep_http::{Api, ApiConfig, Service, api::RequestLimits};
+use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
 use skep_workers::{WorkerOptions, Workers};
@@ -185,7 +185,7 @@ impl Builder {
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
-            hasher: Arc::new(hasher),
+            hasher: Arc::new(RequestHasher(hasher)),
             tokens: tokens.clone(),
             fingerprints: Arc::new(ring.fingerprints()),
             secrets: Arc::new(Sha256Secrets::new(runtime.random.clone())),

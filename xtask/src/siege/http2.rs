@@ -46,6 +46,7 @@ pub(super) struct Http2 {
     wire: Wire,
     /// The number of the next stream.
     next: u32,
+    accepts_gzip: bool,
     input: Vec<u8>,
 }
 
@@ -57,7 +58,12 @@ impl Http2 {
     pub(super) async fn start(mut wire: Wire, window: u32) -> io::Result<Self> {
         let setting = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &window.to_be_bytes()].concat();
         wire.send(&[PREFACE, &frame(SETTINGS, 0, 0, &setting)].concat()).await?;
-        Ok(Self { wire, next: 1, input: vec![] })
+        Ok(Self { wire, next: 1, accepts_gzip: false, input: vec![] })
+    }
+
+    /// The same connection, whose further requests accept compressed answers.
+    pub(super) fn accepting_gzip(self, accepts_gzip: bool) -> Self {
+        Self { accepts_gzip, ..self }
     }
 
     /// Sends a request without a body on a new stream, and returns its number.
@@ -110,6 +116,10 @@ impl Http2 {
             length.map(|length| [&[name, length], value.as_bytes()].concat()).unwrap_or_default()
         };
         let mut head = [&[0x86][..], &field(0x02, method), &field(0x04, path), &field(0x01, "bench.test")].concat();
+        if self.accepts_gzip {
+            // `accept-encoding: gzip, deflate` is in the static table as a whole, with the number 16.
+            head.push(0x90);
+        }
         if flags & END_STREAM == 0 {
             // The number of `content-type` is 31, which does not fit into the four bits of a name: 15 and 16.
             head.extend([&[0x0f][..], &field(0x10, "application/json")].concat());

@@ -7,7 +7,7 @@ use super::{
     parameter_guard::ParameterGuard,
 };
 use crate::{
-    edge::RouteTable,
+    edge::{RouteTable, RouteTableError},
     parts::{Cost, Operation, State},
     system,
 };
@@ -53,20 +53,6 @@ impl Api {
     pub fn build(app: Arc<App>, config: ApiConfig) -> Service {
         let document = Arc::new(document::finish(&Self::endpoints().spec(), &app.policies));
         let guard = ParameterGuard::from_openapi(&document);
-        let routes = system::PATHS
-            .iter()
-            .try_fold(RouteTable::from_openapi(&document).expect("the document has paths"), |routes, path| {
-                routes.with(path, [Method::GET])
-            });
-        let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
-        let routes = routes.map(|routes| routes.with_body_limits(|operation| limits.get(operation).copied()));
-        // Logins wait for a hasher, whose queue is fair between networks by itself. Other paths need no store.
-        let is_unshared = |known: &Operation| known.takes_credentials;
-        let is_list = |known: &Operation| known.cost == Cost::Page;
-        let routes = routes.map(|routes| {
-            let routes = routes.with_unshared(|id| id.is_none_or(|id| operation(id).is_some_and(is_unshared)));
-            routes.with_lists(|id| id.and_then(operation).is_some_and(is_list))
-        });
         let operations = document::operations_by_path(&document);
         let state = Arc::new(State::new(app, &config.cursor_key, config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
@@ -89,11 +75,40 @@ impl Api {
             request.extensions_mut().insert(state.clone());
             std::future::ready(Ok(request))
         });
-        Service { endpoint: endpoint.boxed(), routes: routes.expect("the paths are templates"), document }
+        let routes = routes(&document).expect("the document has paths, and all are templates");
+        Service { endpoint: endpoint.boxed(), routes, document }
     }
+}
+
+/// The paths of the document and those of the system, with what the edge has to know of their operations.
+fn routes(document: &Value) -> Result<RouteTable, RouteTableError> {
+    let routes = RouteTable::from_openapi(document)?;
+    let routes = system::PATHS.iter().try_fold(routes, |routes, path| routes.with(path, [Method::GET]))?;
+    let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
+    let is_list = |known: &Operation| known.cost == Cost::Page;
+    Ok(routes
+        .with_body_limits(|operation| limits.get(operation).copied())
+        // Paths outside of the document need no store.
+        .with_unshared(|id| id.is_none())
+        .with_lists(|id| id.and_then(operation).is_some_and(is_list)))
 }
 
 /// The operation with this `operationId`.
 fn operation(id: &str) -> Option<&'static Operation> {
     contexts::operations().find(|known| known.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_needs_a_place_and_the_paths_of_the_system_do_not() {
+        let routes = routes(&Api::document()).unwrap();
+        let is_shared = |path: &str, method: &Method| routes.find(path).unwrap().is_shared(method);
+        for path in ["/api/v1/auth/login", "/api/v1/auth/register", "/api/v1/orders"] {
+            assert!(is_shared(path, &Method::POST), "{path}");
+        }
+        assert!(system::PATHS.iter().all(|path| !is_shared(path, &Method::GET)));
+    }
 }

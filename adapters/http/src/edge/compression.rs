@@ -5,6 +5,7 @@
 //! (BREACH). Answers with tokens come from POST. A GET handler whose answer has a secret sets
 //! `Cache-Control: no-transform`, and the answer stays as it is.
 
+use super::{headers::vary, written_body::WrittenBody};
 use crate::{
     conditions::{Conditions, Tag, TagList},
     problem::Problem,
@@ -23,8 +24,12 @@ use http_body_util::{BodyExt as _, combinators::BoxBody};
 use hyper::body::Body as HttpBody;
 use poem::{Body, Request, Response};
 use sha2::{Digest as _, Sha256};
-use std::io::{self, Write as _};
-use tokio::sync::OnceCell;
+use std::{
+    io::{self, Write as _},
+    sync::Arc,
+    thread,
+};
+use tokio::sync::{OnceCell, Semaphore};
 
 /// The smallest answer in bytes that is compressed. A smaller one fits into one packet anyway.
 const LEAST: u64 = 1024;
@@ -98,14 +103,14 @@ fn read_weight(text: &str) -> Option<u16> {
 
 /// Compresses the answer if the client accepts that and nothing forbids it, and sets the headers. Must run before the
 /// body of an answer to HEAD is removed, so that its headers are those of GET.
-pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response) {
+pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Response, compressors: Compressors) {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return;
     }
     if response.status() == StatusCode::NOT_MODIFIED {
         // The headers of the answer that the client has kept (RFC 9110, 15.4.5).
         let headers = response.headers_mut();
-        varies_by_encoding(headers);
+        vary(headers, &ACCEPT_ENCODING);
         if let Some(tag) = headers.get(ETAG).and_then(tag_of_gzip)
             && let Some(current) = Tag::parse(tag.as_bytes())
             && wish.kept.iter().any(|kept| kept.text == current.text)
@@ -118,7 +123,7 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
         return;
     }
     // Also if this answer stays as it is, because other clients get it compressed.
-    varies_by_encoding(response.headers_mut());
+    vary(response.headers_mut(), &ACCEPT_ENCODING);
     if !wish.gzip {
         return;
     }
@@ -137,7 +142,7 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
             return;
         }
     };
-    match squeeze(plain.clone()).await {
+    match compressors.squeeze(plain.clone()).await {
         Some(small) if small.len() < plain.len() || wish.only => {
             let headers = response.headers_mut();
             headers.insert(CONTENT_ENCODING, GZIP);
@@ -148,22 +153,6 @@ pub(crate) async fn compress(method: &Method, wish: Wish, response: &mut Respons
             response.set_body(small);
         }
         _ => response.set_body(plain),
-    }
-}
-
-/// Adds `accept-encoding` to `Vary`, in one line, because some caches read only the first line.
-fn varies_by_encoding(headers: &mut HeaderMap) {
-    if !headers.contains_key(VARY) {
-        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        return;
-    }
-    let before = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
-    let mut names: Vec<&str> = before.flat_map(|line| line.split(',')).map(str::trim).collect();
-    if !names.iter().any(|name| name.eq_ignore_ascii_case(ACCEPT_ENCODING.as_str())) {
-        names.push(ACCEPT_ENCODING.as_str());
-    }
-    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
-        headers.insert(VARY, value);
     }
 }
 
@@ -220,18 +209,36 @@ pub(crate) fn restore_tags(headers: &mut HeaderMap) {
     }
 }
 
-/// Compresses the text, on another thread if it is large. `None` if that fails, which is not expected.
-async fn squeeze(plain: Bytes) -> Option<Bytes> {
-    if plain.len() <= LARGE {
-        return gzip(&plain, LEVEL).ok();
+/// The threads that compress large answers: one less than there are processors, but at least one. The rest of the server
+/// keeps a processor.
+#[derive(Clone)]
+pub(crate) struct Compressors(Arc<Semaphore>);
+
+impl Compressors {
+    pub(crate) fn new() -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new((processors - 1).max(1))))
     }
-    tokio::task::spawn_blocking(move || gzip(&plain, LEVEL).ok()).await.ok().flatten()
+
+    /// Compresses the text, on another thread if it is large. `None` if that fails, which is not expected.
+    async fn squeeze(self, plain: Bytes) -> Option<Bytes> {
+        if plain.len() <= LARGE {
+            return gzip(&plain, LEVEL).ok();
+        }
+        let compressor = self.0.acquire_owned().await.ok()?;
+        let squeezed = tokio::task::spawn_blocking(move || {
+            // Until the end, also if nothing waits for the result any more.
+            let _compressor = compressor;
+            gzip(&plain, LEVEL).ok()
+        });
+        squeezed.await.ok().flatten()
+    }
 }
 
 fn gzip(plain: &[u8], level: Compression) -> io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), level);
+    let mut encoder = GzEncoder::new(WrittenBody::new(), level);
     encoder.write_all(plain)?;
-    Ok(encoder.finish()?.into())
+    Ok(encoder.finish()?.finish().into())
 }
 
 /// Marks an answer whose body is in memory anyway and shared by all such answers.
@@ -308,7 +315,7 @@ mod tests {
 
     /// Compresses the answer and returns its head, its coding and its body.
     async fn sent(method: Method, wish: Wish, mut answer: Response) -> (Response, Option<String>, Vec<u8>) {
-        compress(&method, wish, &mut answer).await;
+        compress(&method, wish, &mut answer, Compressors::new()).await;
         let body = answer.take_body().into_vec().await.unwrap();
         let coding = answer.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap().to_owned());
         (answer, coding, body)

@@ -1,11 +1,12 @@
 //! Cross-origin requests. Only the origins on a list may call, and they are compared exactly.
 
+use super::headers::vary;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+        ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
     },
 };
 use std::{fmt, str::FromStr, time::Duration};
@@ -151,7 +152,7 @@ impl Cors {
     /// Adds the headers that let an allowed origin read the response.
     pub(crate) fn decorate(&self, origin: Option<HeaderValue>, response: &mut HeaderMap) {
         // Also if the request has no origin, because a cache must not give this answer to one that has.
-        response.append(VARY, HeaderValue::from_static("origin"));
+        vary(response, &ORIGIN);
         let Some(origin) = origin else {
             return;
         };
@@ -200,6 +201,7 @@ pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::VARY;
 
     fn cors() -> Cors {
         Cors::new(["https://shop.example", "http://localhost:5173"].map(|o| o.parse().unwrap()))

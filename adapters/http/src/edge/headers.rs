@@ -1,10 +1,11 @@
-//! The headers that every response has.
+//! The headers that every response has, and `Vary`, which several parts of the edge add to.
 
 use super::request_id::{RequestId, X_REQUEST_ID};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, VARY,
+        X_CONTENT_TYPE_OPTIONS,
     },
 };
 use std::time::Duration;
@@ -38,9 +39,37 @@ pub(crate) fn identify(headers: &mut HeaderMap, request_id: &RequestId) {
     headers.insert(X_REQUEST_ID, request_id.header_value());
 }
 
+/// Adds a name to `Vary`, in one line, because some caches read only the first line.
+pub(crate) fn vary(headers: &mut HeaderMap, name: &HeaderName) {
+    if !headers.contains_key(VARY) {
+        headers.insert(VARY, HeaderValue::from(name.clone()));
+        return;
+    }
+    let before = headers.get_all(VARY).iter().filter_map(|value| value.to_str().ok());
+    let mut names: Vec<&str> = before.flat_map(|line| line.split(',')).map(str::trim).collect();
+    if !names.iter().any(|known| known.eq_ignore_ascii_case(name.as_str())) {
+        names.push(name.as_str());
+    }
+    if let Ok(value) = HeaderValue::from_str(&names.join(", ")) {
+        headers.insert(VARY, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::{ACCEPT_ENCODING, ORIGIN};
+
+    #[test]
+    fn vary_has_one_line_and_each_name_once() {
+        let mut headers = HeaderMap::new();
+        vary(&mut headers, &ORIGIN);
+        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+        for name in [&ACCEPT_ENCODING, &ORIGIN] {
+            vary(&mut headers, name);
+        }
+        assert_eq!(headers.get_all(VARY).iter().collect::<Vec<_>>(), ["origin, Accept-Encoding"]);
+    }
 
     #[test]
     fn headers_of_a_handler_are_kept_except_nosniff() {

@@ -1,8 +1,8 @@
-//! Changes that go on without their client.
+//! Requests that are worked on without their client.
 //!
-//! A change that is dropped gives its place back at once, but a store may need its connection until the statement that
+//! A request that is dropped gives its place back at once, but a store may need its connection until the statement that
 //! it works on has ended. A client that resets its streams could so take the connections of all others. Therefore a
-//! change that has its place is worked on until it ends or gives its place back, also when its client has gone.
+//! request that has its place is worked on until it ends or gives its place back, also when its client has gone.
 
 use super::admission::Admission;
 use std::{
@@ -13,7 +13,7 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// The work on a change. If it is dropped before it has ended, and has its place, a separate task goes on with it.
+/// The work on a request. If it is dropped before it has ended, and has its place, a separate task goes on with it.
 pub(super) struct KeptWork<T: Send + 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     admission: Arc<Admission>,

@@ -167,7 +167,11 @@ impl Buf for Piece {
 mod tests {
     use super::{
         super::{
-            access_log::Exchange, access_sample::Sample, limits::Timeouts, metrics::EdgeMetrics, room::Level,
+            access_log::Exchange,
+            access_sample::Sample,
+            limits::Timeouts,
+            metrics::EdgeMetrics,
+            room::{BESIDE, Level, READ},
             server_state::ServerState,
         },
         *,
@@ -219,7 +223,7 @@ mod tests {
         let activity = activity();
         let room = activity.room(None);
         let begun = OpenAnswer::begin(&activity, true);
-        assert!(begun.answer().try_make_room(None, super::super::room::READ));
+        assert!(begun.answer().try_make_room(None, READ));
         assert!(begun.answer().settle(None, Some(LENGTH as u64), false, Duration::ZERO).await);
         let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
         let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
@@ -229,7 +233,7 @@ mod tests {
         }
         let last = next(&mut body).await;
         drop(body);
-        assert_eq!(room.process.held(), LENGTH);
+        assert_eq!(room.process.held(), LENGTH + BESIDE);
         drop(last);
         assert_eq!((room.process.held(), room.connection.map(Level::held)), (0, Some(0)));
     }

@@ -8,7 +8,7 @@
 //! stop each other, and not those that do.
 //!
 //! An answer of a read that turns out larger waits for room. Until then it is in memory and holds none, so such answers
-//! are limited to half as many bytes again as each level may hold.
+//! are limited to a quarter as many bytes again as each level may hold.
 
 use metrics::Gauge;
 use std::{
@@ -30,8 +30,8 @@ pub(super) const CHANGE: usize = 64 << 10;
 /// A network that holds at most this many bytes, with the request, may take what is kept. 16 reads at once fit.
 const LITTLE: usize = 16 * READ;
 
-/// The least number of bytes that an answer counts: the memory of its stream, its task and its head.
-const LEAST: usize = 8 << 10;
+/// The bytes that an answer counts beside its body: the memory of its stream, its task and its head.
+pub(super) const BESIDE: usize = 8 << 10;
 
 /// The bytes that an answer of unknown length counts. Such an answer is made while it is sent, so no more of it exists
 /// than hyper queues, and the piece that follows.
@@ -221,8 +221,8 @@ impl Room<'_> {
 
     /// Changes what a request holds from `held` to what its answer counts, and returns that. An answer that must be sent
     /// takes its bytes anyway. Any other waits if the levels that it shares with others do not have that much, and holds
-    /// nothing meanwhile. `None` if the limit of time passes, or at once if the answers that wait have half as many bytes
-    /// as such a level may hold; then it holds nothing.
+    /// nothing meanwhile. `None` if the limit of time passes, or at once if the answers that wait have a quarter as many
+    /// bytes as such a level may hold; then it holds nothing.
     ///
     /// The level of the connection is always passed: a client that reads gets several large answers at once, and one
     /// that does not read gets no further answer on this connection.
@@ -233,14 +233,15 @@ impl Room<'_> {
         must_be_sent: bool,
         limit: Duration,
     ) -> Option<usize> {
-        let counts = length.map_or(STREAM, |length| usize::try_from(length).unwrap_or(usize::MAX / 4)).max(LEAST);
+        let length = length.map_or(STREAM, |length| usize::try_from(length).unwrap_or(usize::MAX / 4));
+        let counts = length.saturating_add(BESIDE);
         if let Some(more) = counts.checked_sub(held).filter(|more| *more > 0) {
             if must_be_sent {
                 self.shared().for_each(|level| level.take_anyway(more));
             } else if !try_take(self.shared(), more, held, self.holds_little(more)) {
                 // An answer that waits holds nothing, so that answers never wait for each other.
                 self.give_back(held);
-                let made = self.shared().map(|level| Added::within(level.limit / 2, &level.made, counts));
+                let made = self.shared().map(|level| Added::within(level.limit / 4, &level.made, counts));
                 let _made = made.collect::<Option<Vec<_>>>()?;
                 timeout(limit, take(self.shared(), counts, 0)).await.ok()?;
                 self.connection.into_iter().for_each(|level| level.take_anyway(counts));
@@ -361,9 +362,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_counts_its_length_and_at_least_its_stream() {
+    async fn an_answer_counts_its_length_and_its_stream() {
         let levels = [1 << 20, 1 << 20, 1 << 20].map(Level::new);
-        for (length, counts) in [(Some(0), LEAST), (Some(50_000), 50_000), (None, STREAM)] {
+        for (length, counts) in [(Some(0), BESIDE), (Some(50_000), 50_000 + BESIDE), (None, STREAM + BESIDE)] {
             assert!(room(&levels).try_take(READ));
             assert_eq!(room(&levels).settle(READ, length, false, WAIT).await, Some(counts));
             assert_eq!(held(&levels), [counts; 3]);
@@ -380,23 +381,26 @@ mod tests {
         assert_eq!(room(&levels).settle(READ, Some(60_000), false, WAIT).await, None);
         assert_eq!((start.elapsed(), held(&levels)), (WAIT, [0, 50_000, 0]), "a refused answer holds nothing");
         assert!(room(&levels).try_take(READ));
-        assert_eq!(room(&levels).settle(READ, Some(60_000), true, WAIT).await, Some(60_000));
-        assert_eq!(held(&levels), [60_000, 110_000, 60_000]);
+        let counts = 60_000 + BESIDE;
+        assert_eq!(room(&levels).settle(READ, Some(60_000), true, WAIT).await, Some(counts));
+        assert_eq!(held(&levels), [counts, 50_000 + counts, counts]);
         assert!(!room(&levels).try_take(READ), "the next request waits");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_waits_for_room_if_others_that_wait_are_not_too_large() {
-        let levels = [100_000, 100_000, 200_000].map(Level::new);
-        levels[1].take_anyway(50_000);
+        let levels = [1_000_000, 1_000_000, 2_000_000].map(Level::new);
         assert!(room(&levels).try_take(READ) && room(&levels).try_take(READ));
-        let mut first = pin!(async { room(&levels).settle(READ, Some(90_000), false, WAIT).await });
+        levels[1].take_anyway(950_000);
+        // Two of them have less than half of what the network may hold, and more than a quarter.
+        let (length, counts) = (Some(150_000), 150_000 + BESIDE);
+        let mut first = pin!(async { room(&levels).settle(READ, length, false, WAIT).await });
         assert!(futures_util::poll!(&mut first).is_pending());
-        let second = pin!(async { room(&levels).settle(READ, Some(90_000), false, WAIT).await });
+        let second = pin!(async { room(&levels).settle(READ, length, false, WAIT).await });
         assert_eq!(futures_util::poll!(second), Poll::Ready(None), "the network has no memory for two");
-        levels[1].give_back(50_000);
-        assert_eq!(first.await, Some(90_000));
-        assert_eq!(held(&levels), [90_000; 3]);
+        levels[1].give_back(950_000);
+        assert_eq!(first.await, Some(counts));
+        assert_eq!(held(&levels), [counts; 3]);
         assert_eq!([0, 1, 2].map(|at| levels[at].made.load(SeqCst)), [0; 3]);
     }
 
@@ -404,7 +408,7 @@ mod tests {
     async fn answers_that_need_more_room_do_not_wait_for_each_other() {
         let levels = [4 * READ, 2 * READ, 2 * READ].map(Level::new);
         let counts = 3 * READ / 2;
-        let length = Some(counts as u64);
+        let length = Some((counts - BESIDE) as u64);
         assert!(room(&levels).try_take(READ) && room(&levels).try_take(READ));
         let mut first = pin!(async { room(&levels).settle(READ, length, false, WAIT).await });
         assert!(futures_util::poll!(&mut first).is_pending());

@@ -149,8 +149,8 @@ impl RouteTable {
     }
 
     /// Lets the requests of some operations take no place among those of their network (see
-    /// [`WorkLimits`](super::WorkLimits)), because they need no store, or wait for something that has a fair queue of
-    /// its own. The function gets the `operationId`, or `None` for a method without one.
+    /// [`WorkLimits`](super::WorkLimits)), because they need no store. The function gets the `operationId`, or `None` for
+    /// a method without one.
     #[must_use]
     pub fn with_unshared(mut self, is_unshared: impl Fn(Option<&str>) -> bool) -> Self {
         for route in &mut self.routes {

@@ -8,11 +8,12 @@ use super::{
     body_budget::{BodyBudget, HeldBody},
     body_guard::{BodyRules, GuardedBody},
     body_limits::BodyLimit,
-    compression::{self, SharedBody, Wish},
+    compression::{self, Compressors, SharedBody, Wish},
     config::EdgeConfig,
     connection_info::ConnectionInfo,
     cors,
     guard::{self, Received},
+    hasher,
     head_scanner::HeadFaults,
     headers,
     intake::Intake,
@@ -86,6 +87,7 @@ pub struct Edge {
     sample: Arc<Sample>,
     bodies: Arc<BodyBudget>,
     work: Arc<Work>,
+    compressors: Compressors,
 }
 
 impl Edge {
@@ -98,7 +100,7 @@ impl Edge {
         let work = Arc::new(Work::new(config.clients.work));
         let metrics = EdgeMetrics::new();
         let app = Application { endpoint: app, panics: metrics.panics.clone(), sample: Arc::clone(&sample) };
-        Self { app: Arc::new(app), config, hsts, metrics, sample, bodies, work }
+        Self { app: Arc::new(app), config, hsts, metrics, sample, bodies, work, compressors: Compressors::new() }
     }
 
     /// The settings that the edge was made with.
@@ -214,11 +216,17 @@ impl Edge {
                         let use_case = trace.use_case(route.and_then(|route| route.use_case(&parts.method)));
                         let body = intake.clone().map(|intake| (intake, limit));
                         let call = Arc::clone(&self.app).call(self.request(parts, body, route, context, connection));
-                        let work = trace::within(trace.context, call.instrument(use_case));
-                        let response = match method.is_safe() {
-                            true => work.await,
-                            false => KeptWork::new(work, Arc::clone(&admission)).await,
+                        // In a box, because each future around it would take its size once more.
+                        let (call, method) = (Box::pin(call.instrument(use_case)), method.clone());
+                        let compressors = self.compressors.clone();
+                        // Nothing but its place bounds how many pages are in memory until their room is settled.
+                        let work = async move {
+                            let mut response = call.await;
+                            compression::compress(&method, wish, &mut response, compressors).await;
+                            response
                         };
+                        let work = hasher::within(Arc::clone(&admission), trace::within(trace.context, work));
+                        let response = KeptWork::new(work, Arc::clone(&admission)).await;
                         admission.finish();
                         response
                     }
@@ -263,7 +271,6 @@ impl Edge {
             }
         };
         decorate(response.headers_mut());
-        compression::compress(&method, wish, &mut response).await;
         if method == Method::HEAD {
             strip_body(&mut response);
         }

@@ -1,7 +1,7 @@
 //! JSON answers, which serde writes straight into the body, and the responses that carry one resource.
 
 use super::etag;
-use crate::problem::Problem;
+use crate::{edge::WrittenBody, problem::Problem};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
@@ -11,9 +11,6 @@ use poem_openapi::{
 };
 use serde::Serialize;
 use skep_domain::shared::Version;
-
-/// The capacity with which a body is allocated. Most answers with one resource fit.
-const USUAL_BYTES: usize = 1024;
 
 /// A JSON answer. The `Json` of poem-openapi builds a tree of values first, which costs more than reading the row.
 pub(crate) struct Answer<T>(pub(crate) T);
@@ -32,9 +29,9 @@ impl<T: Type> Payload for Answer<T> {
 
 impl<T: Serialize + Send> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        let mut body = Vec::with_capacity(USUAL_BYTES);
+        let mut body = WrittenBody::new();
         match serde_json::to_writer(&mut body, &self.0) {
-            Ok(()) => Response::builder().content_type("application/json").body(body),
+            Ok(()) => Response::builder().content_type("application/json").body(body.finish()),
             Err(error) => Problem::internal(error).into_response(),
         }
     }

@@ -139,27 +139,36 @@ async fn a_request_in_flight_is_answered_before_the_server_ends() {
 }
 
 #[tokio::test]
-async fn a_change_whose_stream_is_reset_keeps_its_place_until_it_has_ended() {
+async fn a_request_whose_stream_is_reset_keeps_its_place_until_it_has_ended() {
+    for (method, path) in [(Method::POST, "/change"), (Method::GET, "/gate")] {
+        keeps_its_place_after_a_reset(&method, path).await;
+    }
+}
+
+/// The gate stands for a slow store.
+async fn keeps_its_place_after_a_reset(method: &Method, path: &'static str) {
     let mut config = config();
     config.clients.work = WorkLimits { per_network: 1, reads: 9, lists: 9, changes: 9 };
     config.timeouts.request = BOUND * 3;
     let server = TestServer::start(config).await;
     let (sender, _connection) = connect(&server).await;
-    let change = || {
-        let mut sender = sender.clone();
-        tokio::spawn(async move { send(&mut sender, request(Method::POST, "/change", "")).await.0 })
+    let begin = || {
+        let (mut sender, method) = (sender.clone(), method.clone());
+        tokio::spawn(async move { send(&mut sender, request(method, path, "")).await.0 })
     };
-    let reset = change();
-    server.wait_at_gate(1).await;
-    reset.abort();
-    assert!(reset.await.unwrap_err().is_cancelled());
-    // The server has read the reset before it answers this request, which needs no place.
-    send(&mut sender.clone(), request(Method::GET, "/health", "")).await;
-    let second = change();
+    for _ in 0..3 {
+        let reset = begin();
+        server.wait_at_gate(1).await;
+        reset.abort();
+        assert!(reset.await.unwrap_err().is_cancelled());
+        // The server has read the reset before it answers this request, which needs no place.
+        send(&mut sender.clone(), request(Method::GET, "/health", "")).await;
+    }
+    let second = begin();
     let mut neighbor = connect_from(&server, "127.0.0.2").await;
     neighbor.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert_eq!(status(&neighbor.read_until("hello").await), 200);
-    assert_eq!(server.gate.waiting.load(Ordering::SeqCst), 1, "the second one has no place yet");
+    assert_eq!(server.gate.waiting.load(Ordering::SeqCst), 1, "{path}: the second one has no place yet");
     server.gate.open.add_permits(1);
     server.wait_at_gate(2).await;
     server.gate.open.add_permits(1);

@@ -1,13 +1,15 @@
 //! A small application behind the edge, and a client that sends raw bytes.
 
+use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use http::Method;
 use poem::{
     Body, EndpointExt as _, Error, Request, Response, Result, Route, endpoint::make, error::InternalServerError, get,
     http::StatusCode, post,
 };
+use skep_application::identity::{HashCaller, HashError, PasswordHasher};
 use skep_http::{
-    edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestId, RouteTable, Timeouts, serve},
+    edge::{Cors, DrainReport, EdgeConfig, RequestContext, RequestHasher, RequestId, RouteTable, Timeouts, serve},
     problem::Problem,
 };
 use std::{
@@ -41,7 +43,7 @@ pub(crate) struct TestServer {
 }
 
 /// `GET /gate`, `POST /change`, `POST /hold` and `POST /late` wait at the gate until a permit is added to `open`.
-/// `/hold` reads its body before, and `/late` after that.
+/// `/hold` reads its body before, and `/late` after that. `/login` waits there twice: for a hasher, and with the hash.
 pub(crate) struct Gate {
     pub(crate) waiting: AtomicUsize,
     pub(crate) open: Semaphore,
@@ -121,6 +123,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/change", post(make(wait_at(&gate))))
         .at("/hold", post(make(read_and_wait_at(&gate))))
         .at("/late", post(make(wait_at_and_read(&gate))))
+        .at("/login", post(make(hash_and_wait_at(&gate))))
         .boxed()
 }
 
@@ -161,6 +164,36 @@ fn wait_at_and_read(gate: &Arc<Gate>) -> impl Fn(Request) -> BoxFuture<'static, 
         Box::pin(async move {
             through.await;
             Ok(format!("length {}", body.into_bytes().await?.len()))
+        })
+    }
+}
+
+/// A hasher that is free when the gate has a permit.
+struct GateHasher(Arc<Gate>);
+
+#[async_trait]
+impl PasswordHasher for GateHasher {
+    async fn hash(&self, _: HashCaller, password: String) -> Result<String, HashError> {
+        self.0.waiting.fetch_add(1, Ordering::SeqCst);
+        self.0.open.acquire().await.unwrap().forget();
+        Ok(password)
+    }
+
+    async fn verify(&self, caller: HashCaller, password: String, hash: Option<String>) -> Result<bool, HashError> {
+        Ok(Some(self.hash(caller, password).await?) == hash)
+    }
+}
+
+/// An endpoint that hashes a password, and then does what [`wait_at`] does.
+fn hash_and_wait_at(
+    gate: &Arc<Gate>,
+) -> impl Fn(Request) -> BoxFuture<'static, Result<&'static str>> + Send + Sync + use<> {
+    let (wait, hasher) = (wait_at(gate), Arc::new(RequestHasher(GateHasher(Arc::clone(gate)))));
+    move |request| {
+        let (through, hasher) = (wait(request), Arc::clone(&hasher));
+        Box::pin(async move {
+            hasher.hash(HashCaller::default(), String::new()).await.map_err(InternalServerError)?;
+            Ok(through.await)
         })
     }
 }

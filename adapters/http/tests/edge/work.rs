@@ -5,8 +5,8 @@ use crate::{
     support::{BOUND, Client, TestServer, assert_problem, config, header, status},
 };
 use skep_http::edge::{EdgeConfig, WorkLimits};
-use std::sync::atomic::Ordering;
-use tokio::task::JoinSet;
+use std::{io::ErrorKind, sync::atomic::Ordering};
+use tokio::{runtime::Builder, task::JoinSet};
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
 const GATE: &str = "GET /gate HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -85,6 +85,49 @@ async fn a_request_waits_for_its_place_again_when_its_body_has_arrived() {
     for client in [&mut first, &mut upload, &mut second] {
         assert_eq!(status(&client.read_until("through").await), 200);
     }
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_hasher_has_no_place_and_waits_for_one_afterwards() {
+    let server = TestServer::start(with_places(1, 2)).await;
+    let mut login = server.connect().await;
+    login.send("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+    server.wait_at_gate(1).await;
+    hello(&mut server.connect().await).await;
+    let mut read = server.connect().await;
+    read.send(GATE).await;
+    server.wait_at_gate(2).await;
+    // The hasher is free, because the gate lets requests through in the order of arrival.
+    server.gate.open.add_permits(1);
+    hello(&mut connect_from(&server, "127.0.0.2").await).await;
+    assert_eq!(server.gate.waiting.load(Ordering::SeqCst), 2, "the login has no place yet");
+    server.gate.open.add_permits(1);
+    server.wait_at_gate(3).await;
+    server.gate.open.add_permits(1);
+    for client in [&mut read, &mut login] {
+        assert_eq!(status(&client.read_until("through").await), 200);
+    }
+}
+
+#[test]
+fn an_answer_is_compressed_within_the_place_of_its_request() {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    let (free, is_free) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || is_free.recv());
+    runtime.block_on(async {
+        let server = TestServer::start(with_places(1, 2)).await;
+        let mut page = server.connect().await;
+        page.send("GET /text HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n").await;
+        let mut second = server.connect().await;
+        second.send(HELLO).await;
+        hello(&mut connect_from(&server, "127.0.0.2").await).await;
+        // The page waits for the only thread that compresses.
+        let arrived = second.0.try_read(&mut [0; 1]);
+        assert_eq!(arrived.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock), "the place is taken");
+        free.send(()).unwrap();
+        assert_eq!(status(&page.read_until("\r\n\r\n").await), 200);
+        assert_eq!(status(&second.read_until("hello").await), 200);
+    });
 }
 
 #[tokio::test]

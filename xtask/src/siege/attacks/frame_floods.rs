@@ -2,7 +2,7 @@
 
 use super::{Attack, GROWTH, P99};
 use crate::{
-    bench::{Fault, process::cpu_exact},
+    bench::{Fault, process::cpu},
     siege::{
         finding::Finding,
         ground::{Ground, SMALL},
@@ -34,26 +34,29 @@ enum Flood {
     EmptyData,
 }
 
-const FLOODS: [(Flood, &str); 5] = [
-    (Flood::Settings, "SETTINGS"),
-    (Flood::Pings, "PING"),
-    (Flood::WindowUpdates, "WINDOW_UPDATE"),
-    (Flood::Resets, "requests that were reset"),
-    (Flood::EmptyData, "empty DATA"),
+const FLOODS: [(Flood, &str, f64); 5] = [
+    (Flood::Settings, "SETTINGS", SHARE),
+    (Flood::Pings, "PING", SHARE),
+    (Flood::WindowUpdates, "WINDOW_UPDATE", SHARE),
+    (Flood::Resets, "requests that were reset", SHARE_OF_CLOSED),
+    (Flood::EmptyData, "empty DATA", SHARE_OF_CLOSED),
 ];
 /// The frames that are sent at once.
 const BATCH: usize = 500;
-/// The processors that the server may use during a flood. On a busy machine of two, it used 0.06 for frames after which
-/// it reads more slowly, 0.2 for requests that are reset, and 0.45 for empty parts of a body.
-const SHARE: f64 = 0.75;
+/// The processors that the server may use during a flood after which it reads more slowly. On a busy machine of two, a
+/// release used 0.06, and an unoptimized one 0.2. Without the pace it used 1.0, as much as the attacker.
+const SHARE: f64 = 0.4;
+/// The same for a flood after which the HTTP/2 library closes the connection, so that most of the work is for new ones. A
+/// release used 0.2 for requests that are reset, and 0.45 for empty parts of a body.
+const SHARE_OF_CLOSED: f64 = 0.75;
 const PRODUCTS: &str = "/api/v1/products";
 const LOGIN: &str = "/api/v1/auth/login";
 
 async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
     let (connections, length) = ground.pick((16, Duration::from_secs(2)), (4, Duration::from_millis(400)));
     let mut findings = vec![];
-    for (number, (flood, name)) in (0_u8..).zip(FLOODS) {
-        let (before, start) = (cpu_exact(ground.server().id())?, Instant::now());
+    for (number, (flood, name, most)) in (0_u8..).zip(FLOODS) {
+        let (before, start) = (cpu(ground.server().id())?, Instant::now());
         let mut attackers = JoinSet::new();
         for _ in 0..connections {
             attackers.spawn(send(flood, hostile(number), ground.address(), start + length));
@@ -61,11 +64,11 @@ async fn run(ground: &Ground) -> Result<Vec<Finding>, Fault> {
         let sent: usize = attackers.join_all().await.into_iter().sum();
         // A flood that did not flow shows nothing.
         findings.push(Finding::at_least(&format!("frames sent: {name}"), sent as u64, BATCH as u64));
-        let used = cpu_exact(ground.server().id())?.saturating_sub(before);
+        let used = cpu(ground.server().id())?.saturating_sub(before);
         let share = used.as_secs_f64() / start.elapsed().as_secs_f64();
         let what = format!("processors that the server used: {name}");
-        let bound = format!("at most {SHARE:.2}");
-        findings.push(Finding::new(&what, &bound, format!("{share:.2}"), share <= SHARE).timed());
+        let bound = format!("at most {most:.2}");
+        findings.push(Finding::new(&what, &bound, format!("{share:.2}"), share <= most).timed());
     }
     Ok(findings)
 }

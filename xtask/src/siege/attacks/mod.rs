@@ -29,6 +29,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     lockout::ATTACK,
     closed_windows::ATTACK,
     unread_networks::ATTACK,
+    unread_networks::COMPRESSED,
     frame_floods::ATTACK,
     tiny_chunks::ATTACK,
     large_bodies::ATTACK,

@@ -25,7 +25,7 @@ async fn held_by(app: BoxEndpoint<'static, Response>) -> usize {
 #[tokio::test]
 async fn an_answer_holds_its_bytes_unless_they_are_shared() {
     let own = Route::new().at("/page", make(|_| async { "x".repeat(LENGTH) }));
-    assert_eq!(held_by(own.map_to_response().boxed()).await, LENGTH);
+    assert_eq!(held_by(own.map_to_response().boxed()).await, LENGTH + room::BESIDE);
     let asset = Arc::new(Asset::new("x".repeat(LENGTH)));
     let shared = Route::new().at(
         "/page",
