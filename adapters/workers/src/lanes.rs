@@ -43,18 +43,7 @@ impl Lane {
             let mut free_places = vec![place];
             free_places.extend((0..free).map_while(|_| places.clone().try_acquire_owned().ok()));
             let seen = self.app.ports.store.signals().jobs.seen();
-            let wanted = u32::try_from(free_places.len()).unwrap_or(u32::MAX);
-            let claimed = match self.app.jobs.claim_jobs.execute(&self.queue, wanted).await {
-                Ok(claimed) => {
-                    pause = self.poll;
-                    claimed
-                }
-                Err(error) => {
-                    tracing::warn!(queue = %self.queue, %error, "could not claim jobs; they are claimed again");
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    vec![]
-                }
-            };
+            let claimed = self.claim(free_places.len(), &mut pause, &stop).await;
             let all = claimed.len() == free_places.len();
             for (job, place) in claimed.into_iter().zip(free_places) {
                 self.start(job, place);
@@ -68,6 +57,31 @@ impl Lane {
 
     async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
         places.clone().acquire_owned().await.ok()
+    }
+
+    /// Claims at most `limit` jobs. After an unknown outcome the store may have given jobs to the claim, so the same claim
+    /// is executed again, after `stop` for at most the time to drain. `pause` grows with each claim that fails.
+    async fn claim(&self, limit: usize, pause: &mut Duration, stop: &CancellationToken) -> Vec<Job> {
+        let claim = self.app.jobs.claim_jobs.prepare(&self.queue, u32::try_from(limit).unwrap_or(u32::MAX));
+        let mut last = None;
+        loop {
+            match claim.execute().await {
+                Ok(claimed) => {
+                    *pause = self.poll;
+                    return claimed;
+                }
+                Err(error) => {
+                    tracing::warn!(queue = %self.queue, %error, "could not claim jobs; they are claimed again")
+                }
+            }
+            *pause = (*pause * 2).min(LONGEST_PAUSE);
+            let now = Instant::now();
+            let is_late = stop.is_cancelled() && *last.get_or_insert(now + self.drain) < now;
+            if is_late || !claim.is_unsettled() {
+                return vec![];
+            }
+            tokio::time::sleep(*pause).await;
+        }
     }
 
     /// Waits until a job may be there that was not when `seen` was read.

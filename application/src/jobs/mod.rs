@@ -2,6 +2,7 @@
 //! work ([`enqueue`]); workers claim jobs, run their handlers and settle them.
 
 mod cancel_job;
+mod claim_jobs;
 pub mod constraints;
 mod enqueue;
 mod enqueue_job;
@@ -22,6 +23,7 @@ mod sweep_jobs;
 mod workers;
 
 pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
+pub use claim_jobs::{ClaimJobs, JobClaim};
 pub use enqueue::{Enqueued, InvalidArgs, enqueue, job_for};
 pub use enqueue_job::EnqueueJob;
 pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, WorkerLink};
@@ -34,7 +36,7 @@ pub use resume_queue::{ResumeQueue, ResumeQueueError};
 pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobCommand, RetryJobError};
 pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
 pub use sweep_jobs::{JobPolicy, SweepJobs};
-pub use workers::{Beat, BeatJobs, ClaimJobs, PromoteJobs, RescueJobs};
+pub use workers::{Beat, BeatJobs, PromoteJobs, RescueJobs};
 
 use crate::{
     app::Ports,

@@ -1,9 +1,10 @@
-//! What a worker does to jobs: it claims them, proves that it lives, and looks after those of workers that do not.
+//! What a worker does to jobs that are held or that wait: it proves that it lives, and looks after those of workers that
+//! do not.
 
 use super::{JobQueries, JobsTx};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
-    jobs::{Job, JobId, Progress, QueueName},
+    jobs::{Job, JobId, Progress},
     shared::{Fenced, HeldRows, Lease, LeaseToken, Timestamp},
 };
 use std::{
@@ -13,59 +14,6 @@ use std::{
 
 /// The greatest number of jobs that one unit of work promotes or rescues.
 const BATCH: u32 = 100;
-
-/// Gives available jobs to a worker.
-pub struct ClaimJobs {
-    store: Arc<dyn Begin<dyn JobsTx>>,
-    runtime: Runtime,
-}
-
-impl ClaimJobs {
-    /// Claims from this store.
-    #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, runtime: Runtime) -> Self {
-        Self { store, runtime }
-    }
-
-    /// Claims at most `limit` jobs of the queue, in their order. A paused queue gives none. A claim whose commit has an
-    /// unknown outcome is forgotten; if it was stored, its jobs are rescued.
-    ///
-    /// # Errors
-    /// The store's error.
-    pub async fn execute(&self, queue: &QueueName, limit: u32) -> Result<Vec<Job>, StoreError> {
-        let (now, token) = (self.runtime.clock.now(), LeaseToken::new(self.runtime.ids.next()));
-        run(&self.runtime, None, |attempt: Attempt| async move {
-            let mut unit = self.store.begin(TxMode::Write, &[]).await?;
-            let claimed = async {
-                if unit.queues().find(queue).await?.is_some_and(|queue| queue.paused_at.is_some()) {
-                    return Ok(vec![]);
-                }
-                let mut jobs = unit.jobs().list_available(queue, limit).await?;
-                jobs.retain_mut(|job| job.claim(token, now));
-                if !jobs.is_empty() {
-                    unit.jobs().save_many(&jobs).await?;
-                }
-                for job in &mut jobs {
-                    job.version = job.version.next();
-                }
-                Ok(jobs)
-            };
-            let claimed = claimed.await.map_err(another_claimed);
-            attempt.end(unit, claimed).await
-        })
-        .await
-    }
-}
-
-/// Two claims at once may choose jobs with the same ordering key. The second one is tried again.
-fn another_claimed(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Duplicate { constraint } if constraint == super::constraints::JOB_RUNNING_KEY => {
-            StoreError::Retry("another worker has claimed a job with the same ordering key".into())
-        }
-        error => error,
-    }
-}
 
 /// A beat of a worker for one of its jobs.
 #[derive(Debug, Clone)]

@@ -109,7 +109,7 @@ mod tests {
         kit.clock().advance(Duration::from_secs(365 * 24 * 60 * 60));
         let app = kit.skep().app.clone();
         ask(&app).await.unwrap();
-        let claimed = app.jobs.claim_jobs.execute(&QueueName::default(), 1).await.unwrap();
+        let claimed = app.jobs.claim_jobs.prepare(&QueueName::default(), 1).execute().await.unwrap();
         let job = claimed.into_iter().next().unwrap();
         assert_eq!(run(&app, job.clone(), true).await, Outcome::Stopped);
         let Outcome::Complete(Some(output)) = run(&app, job, false).await else { panic!("not completed") };
@@ -127,7 +127,7 @@ mod tests {
             !stored.is_duplicate
         };
         assert!(ask_for_one().await && !ask_for_one().await, "one waits");
-        let claimed = app.jobs.claim_jobs.execute(&QueueName::default(), 10).await.unwrap();
+        let claimed = app.jobs.claim_jobs.prepare(&QueueName::default(), 10).execute().await.unwrap();
         assert_eq!(claimed.len(), 1);
         assert!(!ask_for_one().await, "one runs");
         let mut done = claimed[0].clone();

@@ -195,6 +195,12 @@ impl Job {
         self.unique.as_ref().filter(|unique| unique.states.contains(self.state)).map(|unique| &unique.key)
     }
 
+    /// Whether this claim holds the job.
+    #[must_use]
+    pub fn is_held_by(&self, token: LeaseToken) -> bool {
+        self.lease.is_some_and(|lease| lease.token == token)
+    }
+
     /// Whether a worker may have something to claim after the job was stored like this: the job itself, or the next one of
     /// its ordering key.
     #[must_use]

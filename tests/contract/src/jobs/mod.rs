@@ -1,6 +1,7 @@
 //! Clauses of jobs and queues.
 
 mod claims;
+mod lost_answers;
 mod queues;
 mod repository;
 mod workers;
@@ -13,5 +14,5 @@ opens! { JobsStore: JobsTx }
 /// All clauses of jobs.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn JobsStore>> {
-    [repository::clauses(), claims::clauses(), queues::clauses(), workers::clauses()].concat()
+    [repository::clauses(), claims::clauses(), lost_answers::clauses(), queues::clauses(), workers::clauses()].concat()
 }

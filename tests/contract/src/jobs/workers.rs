@@ -64,8 +64,12 @@ impl Workers {
         Ok(job)
     }
 
+    async fn claim(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        self.claim.prepare(&self.queue, limit).execute().await
+    }
+
     async fn claim_one(&self) -> Checked<(Job, LeaseToken)> {
-        let job = some(self.claim.execute(&self.queue, 1).await?.pop(), "an available job")?;
+        let job = some(self.claim(1).await?.pop(), "an available job")?;
         let lease = some(job.lease, "the lease of a claimed job")?;
         Ok((job, lease.token))
     }
@@ -82,7 +86,7 @@ async fn a_job_goes_from_worker_to_worker_until_it_is_done(given: &Given) -> Che
     let (claimed, first) = workers.claim_one().await?;
     equal((claimed.state, claimed.attempt), (JobState::Running, 1))?;
     equal(stored(&*given.store, new.id).await?, Some(claimed.clone()))?;
-    equal(workers.claim.execute(&workers.queue, 9).await?, vec![])?;
+    equal(workers.claim(9).await?, vec![])?;
     let retry = Retry::At(Timestamp::MIN);
     let how = Settlement::Fail { message: "no reason".to_owned(), retry, backoff: Backoff::USUAL };
     equal(workers.settle_one(&claimed, first, how).await?, Ok(()))?;
@@ -178,7 +182,7 @@ async fn a_paused_queue_gives_no_jobs(given: &Given) -> Checked {
         })
     };
     pause(true).await?;
-    equal(workers.claim.execute(&workers.queue, 9).await?, vec![])?;
+    equal(workers.claim(9).await?, vec![])?;
     pause(false).await?;
     equal(workers.claim_one().await?.0.id, new.id)
 }
@@ -196,7 +200,7 @@ async fn a_job_becomes_available_when_its_time_has_come(given: &Given) -> Checke
     let wait = some(wait, "the time until the next job")?;
     equal((promoted, wait > Duration::from_secs(3_500), wait <= Duration::from_secs(3_600)), (2, true, true))?;
     equal(workers.promote.execute().await?.0, 0)?;
-    let claimed: Vec<_> = workers.claim.execute(&workers.queue, 9).await?.iter().map(|job| job.id).collect();
+    let claimed: Vec<_> = workers.claim(9).await?.iter().map(|job| job.id).collect();
     equal(claimed, vec![jobs[0].id, jobs[1].id])
 }
 

@@ -1,0 +1,185 @@
+//! Claims whose commits have an unknown outcome.
+
+use super::{
+    claims::queue,
+    repository::{job, new},
+};
+use crate::{
+    check::{Checked, equal, holds, some},
+    clause::{self, clauses},
+    laws::{put, stored},
+    world,
+};
+use async_trait::async_trait;
+use skep_application::{
+    jobs::{ClaimJobs, JobRepository, JobsStore, JobsTx, QueueRepository},
+    kernel::{Begin, Clock, IdempotencyKeys, Key, Outbox, Runtime, StoreError, Transaction, TxMode, UnitOfWork},
+};
+use skep_domain::{
+    jobs::{Job, JobState, QueueName},
+    shared::Timestamp,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+clauses! { clauses of "jobs" on dyn JobsStore:
+    a_claim_with_an_unknown_outcome_gets_its_jobs_and_no_others ["JobRepository 2"],
+    a_claim_that_was_given_up_is_executed_again ["JobRepository 2"],
+    a_job_that_was_taken_meanwhile_is_left_to_the_other_claim ["JobRepository 2"],
+}
+
+type Given = clause::Given<dyn JobsStore>;
+
+/// What becomes of a commit whose answer is lost.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Stored,
+    Undone,
+    /// It is stored after the answer was lost.
+    OnItsWay,
+}
+
+/// A store that loses the answers of its next commits.
+struct LosesAnswers {
+    store: Arc<dyn JobsStore>,
+    fate: Fate,
+    left: Arc<AtomicU64>,
+}
+
+struct Unit {
+    inner: Box<dyn JobsTx>,
+    fate: Fate,
+    left: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl Begin<dyn JobsTx> for LosesAnswers {
+    async fn begin(&self, mode: TxMode, contended: &[Key]) -> Result<Box<dyn JobsTx>, StoreError> {
+        let inner = Begin::<dyn JobsTx>::begin(&*self.store, mode, contended).await?;
+        Ok(Box::new(Unit { inner, fate: self.fate, left: self.left.clone() }))
+    }
+}
+
+#[async_trait]
+impl Transaction for Unit {
+    async fn commit(self: Box<Self>) -> Result<(), StoreError> {
+        let Self { inner, fate, left } = *self;
+        let take = |left: u64| left.checked_sub(1);
+        if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
+            return inner.commit().await;
+        }
+        match fate {
+            Fate::Stored => inner.commit().await?,
+            Fate::Undone => drop(inner),
+            Fate::OnItsWay => drop(tokio::spawn(async move {
+                // The next attempt begins meanwhile, if the store lets it.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                inner.commit().await
+            })),
+        }
+        Err(StoreError::OutcomeUnknown("the answer was lost".into()))
+    }
+
+    async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
+        self.inner.rollback().await
+    }
+}
+
+impl UnitOfWork for Unit {
+    fn idempotency(&mut self) -> &mut dyn IdempotencyKeys {
+        self.inner.idempotency()
+    }
+    fn outbox(&mut self) -> &mut dyn Outbox {
+        self.inner.outbox()
+    }
+}
+
+impl JobsTx for Unit {
+    fn jobs(&mut self) -> &mut dyn JobRepository {
+        self.inner.jobs()
+    }
+    fn queues(&mut self) -> &mut dyn QueueRepository {
+        self.inner.queues()
+    }
+}
+
+/// A clock by which each look takes a second, so that attempts are soon given up.
+#[derive(Default)]
+struct Hurried(AtomicU64);
+
+impl Clock for Hurried {
+    fn now(&self) -> Timestamp {
+        world::now()
+    }
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.0.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// Stores two jobs of a queue.
+async fn put_two(given: &Given) -> Checked<(QueueName, Vec<Job>)> {
+    let queue = queue()?;
+    let with = |new| Job { queue: queue.clone(), ..job(new) };
+    let jobs = vec![with(new()?), with(new()?)];
+    put(&*given.store, &jobs).await?;
+    Ok((queue, jobs))
+}
+
+fn losing(given: &Given, fate: Fate, answers: u64, runtime: Runtime) -> (ClaimJobs, Arc<AtomicU64>) {
+    let left = Arc::new(AtomicU64::new(answers));
+    let store = LosesAnswers { store: given.store.clone(), fate, left: left.clone() };
+    (ClaimJobs::new(Arc::new(store), runtime), left)
+}
+
+async fn a_claim_with_an_unknown_outcome_gets_its_jobs_and_no_others(given: &Given) -> Checked {
+    for fate in [Fate::Stored, Fate::Undone, Fate::OnItsWay] {
+        let (queue, jobs) = put_two(given).await?;
+        let (claims, _) = losing(given, fate, 1, world::runtime());
+        let claimed = claims.prepare(&queue, 1).execute().await?;
+        equal(claimed.iter().map(|job| (job.id, job.attempt)).collect::<Vec<_>>(), vec![(jobs[0].id, 1)])?;
+        equal(stored(&*given.store, jobs[0].id).await?, claimed.into_iter().next())?;
+        equal(stored::<Job>(&*given.store, jobs[1].id).await?.map(|job| job.state), Some(JobState::Available))?;
+    }
+    Ok(())
+}
+
+async fn a_claim_that_was_given_up_is_executed_again(given: &Given) -> Checked {
+    for fate in [Fate::Stored, Fate::Undone] {
+        let (queue, jobs) = put_two(given).await?;
+        let (claims, left) =
+            losing(given, fate, u64::MAX, Runtime { clock: Arc::new(Hurried::default()), ..world::runtime() });
+        let claim = claims.prepare(&queue, 1);
+        let outcome = claim.execute().await;
+        holds(matches!(outcome, Err(StoreError::OutcomeUnknown(_))), format!("{fate:?} was {outcome:?}"))?;
+        holds(claim.is_unsettled(), "the claim may hold a job")?;
+        left.store(0, Ordering::SeqCst);
+        let claimed = claim.execute().await?;
+        equal((claimed.len(), claim.is_unsettled()), (1, false))?;
+        equal(stored(&*given.store, jobs[0].id).await?, claimed.into_iter().next())?;
+        equal(stored::<Job>(&*given.store, jobs[1].id).await?.map(|job| job.state), Some(JobState::Available))?;
+    }
+    Ok(())
+}
+
+/// Both are available again, but not as the claim has seen them.
+async fn a_job_that_was_taken_meanwhile_is_left_to_the_other_claim(given: &Given) -> Checked {
+    let (queue, jobs) = put_two(given).await?;
+    let runtime = Runtime { clock: Arc::new(Hurried::default()), ..world::runtime() };
+    let (claims, left) = losing(given, Fate::Undone, u64::MAX, runtime);
+    let claim = claims.prepare(&queue, 2);
+    holds(claim.execute().await.is_err(), "each answer is lost")?;
+    left.store(0, Ordering::SeqCst);
+    let others = ClaimJobs::new(given.store.clone(), world::runtime()).prepare(&queue, 1).execute().await?;
+    let mut other = some(others.into_iter().next(), "a job for the other claim")?;
+    let lease = some(other.lease, "the lease of the other claim")?;
+    other.hand_back(lease.token, world::now())?;
+    super::repository::save(&*given.store, &mut other).await?;
+    let claimed = claim.execute().await?;
+    equal(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), vec![jobs[1].id])?;
+    equal(stored(&*given.store, other.id).await?, Some(other))
+}
