@@ -7,6 +7,7 @@ pub mod edge;
 pub mod problem;
 
 mod catalog;
+mod events;
 mod identity;
 mod jobs;
 mod notifications;
@@ -15,4 +16,5 @@ mod parts;
 mod system;
 
 pub use api::{Api, ApiConfig, Service};
+pub use events::EventBody;
 pub use system::MetricsPage;

@@ -230,6 +230,15 @@ impl DeliveryRepository for MemoryUnit {
         })
         .await
     }
+    async fn sweep_finished(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        self.run(|state| {
+            let is_old = |one: &&Subscription| one.state == SubscriptionState::Finished && one.updated_at <= until;
+            let old: Vec<_> = state.subscriptions.rows().filter(is_old).take(limit as usize).cloned().collect();
+            old.iter().try_for_each(|replay| state.subscriptions.delete(replay))?;
+            Ok(old.len() as u64)
+        })
+        .await
+    }
     async fn sweep_received(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
         self.run(|state| {
             let old = state.received.iter().filter(|(_, received_at)| **received_at <= until);

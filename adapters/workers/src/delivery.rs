@@ -89,29 +89,31 @@ enum Undelivered {
 }
 
 impl Delivery {
-    async fn run(self, subscription: Subscription, stop: CancellationToken) {
-        let mut position = subscription.position;
+    async fn run(self, mut subscription: Subscription, stop: CancellationToken) {
         let mut beaten = Instant::now();
+        // Whether nothing was delivered since the last beat.
+        let mut is_idle = false;
         while !stop.is_cancelled() {
             let seen = self.app.ports.store.signals().placed.seen();
-            let delivered = match self.turn(&mut position).await {
+            let delivered = match self.turn(&mut subscription).await {
                 Ok(delivered) => delivered,
                 Err(Undelivered::Fenced) => return,
                 Err(Undelivered::Later(reason)) => {
                     let subscriber = self.subscriber.name();
                     tracing::warn!(%subscriber, reason, "events could not be delivered; they are delivered later");
                     stop.run_until_cancelled(tokio::time::sleep(PAUSE_AFTER_ERROR)).await;
-                    continue;
+                    false
                 }
                 Err(Undelivered::Failed(..) | Undelivered::OneOfSeveral) => continue,
             };
             if delivered {
-                beaten = Instant::now();
+                (beaten, is_idle) = (Instant::now(), false);
                 continue;
             }
-            if beaten.elapsed() >= BEAT_EVERY {
+            // The beat finishes a replay that has nothing left.
+            if beaten.elapsed() >= BEAT_EVERY || subscription.is_at_end() && !is_idle {
                 match self.app.events.subscriptions.beat(self.claimed).await {
-                    Ok(true) => beaten = Instant::now(),
+                    Ok(true) => (beaten, is_idle) = (Instant::now(), true),
                     Ok(false) => return,
                     Err(error) => tracing::warn!(%error, "could not beat for a subscription"),
                 }
@@ -125,15 +127,18 @@ impl Delivery {
     }
 
     /// Delivers what is due and what is new. Returns whether there was anything.
-    async fn turn(&self, position: &mut EventPosition) -> Result<bool, Undelivered> {
+    async fn turn(&self, subscription: &mut Subscription) -> Result<bool, Undelivered> {
         let store = &self.app.ports.store;
         let due = store.list_due(self.claimed.id, self.app.ports.runtime.clock.now(), BATCH).await.map_err(later)?;
         for held in &due {
             self.deliver_held(held).await?;
         }
-        let events = store.list_placed(*position, BATCH).await.map_err(later)?;
+        if subscription.is_at_end() {
+            return Ok(!due.is_empty());
+        }
+        let events = store.list_placed(subscription.position, BATCH).await.map_err(later)?;
         if !events.is_empty() {
-            self.deliver(&events, position).await?;
+            self.deliver(&events, &mut subscription.position).await?;
         }
         Ok(!due.is_empty() || !events.is_empty())
     }

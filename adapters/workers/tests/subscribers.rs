@@ -8,12 +8,12 @@ use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{Handlers, enqueue},
+    jobs::{Handlers, LEASE_TERM, enqueue},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
-    events::{EventPosition, HeldState, SubscriberName},
+    events::{EventPosition, HeldEvent, HeldEventId, HeldState, SubscriberName, Subscription},
     jobs::{JobId, JobKind, NewJob},
     shared::{EventId, Version},
 };
@@ -159,6 +159,33 @@ async fn each_event_is_delivered_once_with_any_number_of_instances() {
     let subscription = app.ports.store.list_subscriptions(9).await.unwrap();
     assert_eq!(subscription.len(), 1);
     assert_eq!(subscription[0].lease, None, "it was given back");
+}
+
+/// The event that is held back does not exist, so the subscription does not go on.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_cannot_deliver_is_not_taken_for_lost() {
+    let scene = Scene::start(1);
+    let store = scene.app.ports.store.clone();
+    let claimed = loop {
+        let found = store.list_subscriptions(1).await.unwrap().pop();
+        if let Some(claimed) = found.filter(|subscription| subscription.lease.is_some()) {
+            break claimed;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let runtime = &scene.app.ports.runtime;
+    let (id, event) = (HeldEventId::new(runtime.ids.next()), EventId::new(runtime.ids.next()));
+    let event = (event, EventPosition::START.next());
+    let mut held = HeldEvent::waiting(id, claimed.id, event, Uuid::from_u128(1), runtime.clock.now());
+    held.retry(runtime.clock.now());
+    let mut unit = Begin::<dyn EventsTx>::begin(&*store, TxMode::Write, &[]).await.unwrap();
+    unit.deliveries().hold(&[held]).await.unwrap();
+    unit.commit().await.unwrap();
+    tokio::time::sleep(LEASE_TERM * 4).await;
+    let token = |subscription: &Subscription| subscription.lease.map(|lease| lease.token);
+    let later = store.list_subscriptions(1).await.unwrap().remove(0);
+    assert_eq!(token(&later), token(&claimed));
+    scene.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ impl Command for RetryHeldEvent {
     type Input = HeldEventCommand;
     type Plan = HeldEventCommand;
     type Target = HeldEvent;
-    type Answer = ();
+    type Answer = HeldEvent;
     type Error = HeldEventError;
 
     const NAME: &'static str = "events.retry_held_event";
@@ -64,7 +64,7 @@ impl Command for RetryHeldEvent {
         plan: &Self::Plan,
         unit: &mut Self::Unit,
         mut held: Authorized<'_, HeldEvent>,
-    ) -> Result<(), Self::Error> {
+    ) -> Result<HeldEvent, Self::Error> {
         plan.precondition.allow(held.version)?;
         if held.state == HeldState::Waiting {
             return Err(HeldEventWaits.into());
@@ -74,7 +74,8 @@ impl Command for RetryHeldEvent {
         held.version = unit.deliveries().save_held(&held).await?;
         let (held_event_id, subscription_id, event_id) = (held.id, held.subscription_id, held.event_id);
         let event = HeldEventRetried { held_event_id, subscription_id, event_id };
-        Ok(held.record(unit.outbox(), &event, held.version, now).await?)
+        held.record(unit.outbox(), &event, held.version, now).await?;
+        Ok(held.into_target())
     }
 }
 

@@ -3,10 +3,15 @@
 //! Uses `jobs`, because most subscribers store jobs.
 
 pub mod constraints;
+#[cfg(test)]
+mod delivery_tests;
 mod held_events;
+#[cfg(test)]
+mod operator_tests;
 mod place_events;
 mod ports;
 mod queries;
+mod resume_subscription;
 mod start_replay;
 mod subscriber;
 mod subscriptions;
@@ -16,6 +21,7 @@ pub use held_events::{HeldEventCommand, HeldEventError, HeldEventWaits, RetryHel
 pub use place_events::PlaceEvents;
 pub use ports::*;
 pub use queries::{EventsView, ListHeldEvents, ListSubscriptions, ReadEvents, SubscriptionView};
+pub use resume_subscription::{ResumeSubscription, ResumeSubscriptionCommand, ResumeSubscriptionError};
 pub use start_replay::{EventsGone, StartReplay, StartReplayCommand, StartReplayError, StartedReplay};
 pub use subscriber::{
     ClaimedSubscription, DeliveryError, EventHandler, HELD_MAX, HandlerError, Handling, Subscriber, Subscribers,
@@ -37,6 +43,8 @@ pub struct Events {
     pub subscriptions: Subscriptions,
     /// Delivers events to a subscriber again.
     pub start_replay: UseCase<StartReplay>,
+    /// Starts a subscriber again that was broken off.
+    pub resume_subscription: UseCase<ResumeSubscription>,
     /// Lets an event that is held back be tried at once.
     pub retry_held_event: UseCase<RetryHeldEvent>,
     /// Gives up an event that is held back.
@@ -59,10 +67,11 @@ impl Events {
             place_events: PlaceEvents::new(store.clone(), runtime.clone()),
             subscriptions: Subscriptions::new(store.clone(), runtime.clone(), LEASE_TERM),
             start_replay: UseCase::new(StartReplay, &commands),
+            resume_subscription: UseCase::new(ResumeSubscription, &commands),
             retry_held_event: UseCase::new(RetryHeldEvent, &commands),
             skip_held_event: UseCase::new(SkipHeldEvent, &commands),
             read_events: ReadEvents::new(store.clone()),
-            list_subscriptions: ListSubscriptions::new(store.clone()),
+            list_subscriptions: ListSubscriptions::new(store.clone(), store.clone()),
             list_held_events: ListHeldEvents::new(store, runtime.clock),
         }
     }

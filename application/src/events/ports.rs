@@ -92,6 +92,7 @@ pub trait EventLog: Send {
 /// 3. `next_held` returns the event of this aggregate that the subscription holds back with the lowest position.
 /// 4. `list_behind` returns active subscriptions only, those that are furthest behind first.
 /// 5. `sweep_received` forgets only events that were received at or before `until`.
+/// 6. `sweep_finished` deletes only replays that were finished at or before `until`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait DeliveryRepository: Send {
@@ -136,6 +137,8 @@ pub trait DeliveryRepository: Send {
     async fn list_behind(&mut self, position: EventPosition, limit: u32) -> Result<Vec<Subscription>, StoreError>;
     /// Forgets at most `limit` received events, and returns how many.
     async fn sweep_received(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
+    /// Deletes at most `limit` finished replays, and returns how many.
+    async fn sweep_finished(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// An event with its position in the log.

@@ -1,10 +1,10 @@
 //! Reading events, subscriptions, and what they hold back.
 
-use super::{EventsStore, HeldSort, LogEnds, PlacedEvent, SUBSCRIPTIONS_MAX};
+use super::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent, SUBSCRIPTIONS_MAX};
 use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader};
 use skep_domain::{
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, actions},
-    shared::EventId,
+    shared::{EventId, PageLimit},
 };
 use std::sync::Arc;
 
@@ -18,26 +18,29 @@ pub struct EventsView {
 }
 
 /// Returns events of the log.
-pub struct ReadEvents(Reader<dyn EventsStore>);
+pub struct ReadEvents(Reader<dyn EventQueries>);
 
 impl ReadEvents {
-    /// The greatest number of events that are returned at a time.
-    pub const MOST: u32 = 100;
-
     /// Reads from this store.
     #[must_use]
-    pub fn new(store: Arc<dyn EventsStore>) -> Self {
-        Self(Reader::new(actions::READ_EVENT, store))
+    pub fn new(log: Arc<dyn EventQueries>) -> Self {
+        Self(Reader::new(actions::READ_EVENT, log))
     }
 
-    /// Reads at most `limit` events after this position, and at most [`ReadEvents::MOST`].
+    /// Reads the events after this position.
     ///
     /// # Errors
     /// [`ListError`].
-    pub async fn after(&self, actor: &Actor, position: EventPosition, limit: u32) -> Result<EventsView, ListError> {
+    pub async fn after(
+        &self,
+        actor: &Actor,
+        position: EventPosition,
+        limit: PageLimit,
+    ) -> Result<EventsView, ListError> {
         let log = self.0.open(actor)?;
         let ends = log.log_ends().await?;
-        Ok(EventsView { events: log.list_placed(position, limit.min(Self::MOST)).await?, ends })
+        let limit = u32::try_from(limit.get()).unwrap_or(u32::MAX);
+        Ok(EventsView { events: log.list_placed(position, limit).await?, ends })
     }
 
     /// Reads the event with this id.
@@ -61,7 +64,10 @@ pub struct SubscriptionView {
 }
 
 /// Returns the subscriptions.
-pub struct ListSubscriptions(Reader<dyn EventsStore>);
+pub struct ListSubscriptions {
+    log: Arc<dyn EventQueries>,
+    deliveries: Reader<dyn DeliveryQueries>,
+}
 
 impl ListSubscriptions {
     /// Up to which number held events are counted.
@@ -71,8 +77,8 @@ impl ListSubscriptions {
 
     /// Reads from this store.
     #[must_use]
-    pub fn new(store: Arc<dyn EventsStore>) -> Self {
-        Self(Reader::new(actions::READ_EVENT, store))
+    pub fn new(log: Arc<dyn EventQueries>, deliveries: Arc<dyn DeliveryQueries>) -> Self {
+        Self { log, deliveries: Reader::new(actions::READ_EVENT, deliveries) }
     }
 
     /// Reads the subscriptions, replays included, newest first.
@@ -80,11 +86,11 @@ impl ListSubscriptions {
     /// # Errors
     /// [`ListError`].
     pub async fn execute(&self, actor: &Actor) -> Result<Vec<SubscriptionView>, ListError> {
-        let store = self.0.open(actor)?;
-        let last = store.log_ends().await?.last;
+        let deliveries = self.deliveries.open(actor)?;
+        let last = self.log.log_ends().await?.last;
         let mut views = vec![];
-        for subscription in store.list_subscriptions(SUBSCRIPTIONS_MAX).await?.into_iter().take(Self::MOST) {
-            let held = store.count_held_events(subscription.id, Self::COUNT_MAX).await?;
+        for subscription in deliveries.list_subscriptions(SUBSCRIPTIONS_MAX).await?.into_iter().take(Self::MOST) {
+            let held = deliveries.count_held_events(subscription.id, Self::COUNT_MAX).await?;
             let end = subscription.replay.map_or(last, |replay| replay.until);
             let lag = end.since(subscription.position);
             views.push(SubscriptionView { subscription, lag, held });
@@ -95,15 +101,17 @@ impl ListSubscriptions {
 
 /// Returns the events that are held back.
 pub struct ListHeldEvents {
-    store: Reader<dyn EventsStore>,
-    length: LongList,
+    deliveries: Reader<dyn DeliveryQueries>,
+    /// The length of the list of one state says nothing about that of another.
+    lengths: [LongList; HeldState::ALL.len()],
 }
 
 impl ListHeldEvents {
-    /// Reads from this store. The clock decides how long the list counts as a long one.
+    /// Reads from this store. The clock decides how long a list counts as a long one.
     #[must_use]
-    pub fn new(store: Arc<dyn EventsStore>, clock: Arc<dyn Clock>) -> Self {
-        Self { store: Reader::new(actions::READ_EVENT, store), length: LongList::new(clock) }
+    pub fn new(deliveries: Arc<dyn DeliveryQueries>, clock: Arc<dyn Clock>) -> Self {
+        let lengths = std::array::from_fn(|_| LongList::new(clock.clone()));
+        Self { deliveries: Reader::new(actions::READ_EVENT, deliveries), lengths }
     }
 
     /// Reads a page of the events in this state.
@@ -117,9 +125,9 @@ impl ListHeldEvents {
         sort: HeldSort,
         page: &PageRequest,
     ) -> Result<Page<HeldEvent>, ListError> {
-        let store = self.store.open(actor)?;
-        let asked = self.length.ask(page);
-        Ok(self.length.complete(page, &asked, store.list_held_events(state, sort, &asked).await?))
+        let (deliveries, length) = (self.deliveries.open(actor)?, &self.lengths[state as usize]);
+        let asked = length.ask(page);
+        Ok(length.complete(page, &asked, deliveries.list_held_events(state, sort, &asked).await?))
     }
 
     /// Reads the entry with this id.
@@ -127,6 +135,6 @@ impl ListHeldEvents {
     /// # Errors
     /// [`GetError`].
     pub async fn get(&self, actor: &Actor, id: HeldEventId) -> Result<HeldEvent, GetError> {
-        Ok(self.store.open(actor)?.find_held_event(id).await?.ok_or(NotFound("held event"))?)
+        Ok(self.deliveries.open(actor)?.find_held_event(id).await?.ok_or(NotFound("held event"))?)
     }
 }

@@ -10,7 +10,7 @@ use skep_domain::{
     jobs::Backoff,
     shared::{LeaseToken, Timestamp},
 };
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{collections::BTreeSet, future::Future, ops::Range, sync::Arc};
 
 /// The greatest number of events that a subscription holds back. With as many, it stops until an operator retries or skips
 /// some.
@@ -18,8 +18,8 @@ pub const HELD_MAX: u32 = 10_000;
 
 /// Handles the events of some kinds. A program registers its subscribers with a [`Subscribers`].
 ///
-/// The effect of a handler, in the unit of work that it gets, happens once for each event: the unit also notes that the
-/// event is received, and moves the position of the subscription. For an effect outside of the store, the handler stores
+/// The effect of a handler, in the unit of work that it gets, happens once for each event (E3): the unit also notes that
+/// the event is received, and moves the position of the subscription. For an effect outside of the store, the handler stores
 /// a job.
 pub trait EventHandler: Send + Sync + 'static {
     /// The name of the subscriber; see [`SubscriberName`]. It must not change: another name is another subscriber, which
@@ -226,21 +226,23 @@ impl<H: EventHandler> Registered<H> {
     }
 
     /// Moves the position of the subscription in this unit, which proves that this process still has it. Returns the
-    /// events that it had not passed: all of them, unless an attempt with an unknown outcome was stored.
-    async fn advance<'e>(
+    /// places of the events that it had not passed: all of them, unless an attempt with an unknown outcome was stored, or
+    /// a replay ends before them.
+    async fn advance(
         &self,
         unit: &mut H::Unit,
         claimed: ClaimedSubscription,
-        events: &'e [PlacedEvent],
+        events: &[PlacedEvent],
         now: Timestamp,
-    ) -> Result<&'e [PlacedEvent], DeliveryError> {
+    ) -> Result<Range<usize>, DeliveryError> {
         let deliveries = (self.deliveries)(unit);
         let mut subscription = deliveries.find(claimed.id).await?.ok_or(DeliveryError::Fenced)?;
         let before = subscription.position;
         let last = events.last().map_or(before, |event| event.position);
         subscription.advance(claimed.token, last, now).map_err(|_| DeliveryError::Fenced)?;
         deliveries.save(&subscription).await?;
-        Ok(&events[events.partition_point(|placed| placed.position <= before)..])
+        let passed = events.partition_point(|placed| placed.position <= before);
+        Ok(passed..events.partition_point(|placed| subscription.includes(placed.position)).max(passed))
     }
 
     async fn deliver_in(
@@ -252,9 +254,8 @@ impl<H: EventHandler> Registered<H> {
     ) -> Result<(), DeliveryError> {
         // First, so that a process that was fenced off does no work.
         let left = self.advance(unit, claimed, events, now).await?;
-        let places = events.len() - left.len()..;
         let is_wanted = |(_, placed): &(usize, &PlacedEvent)| H::EVENTS.contains(&placed.event.name.as_str());
-        let wanted: Vec<_> = places.zip(left).filter(is_wanted).collect();
+        let wanted: Vec<_> = left.clone().zip(&events[left]).filter(is_wanted).collect();
         let deliveries = (self.deliveries)(unit);
         let mut blocked = BTreeSet::new();
         if self.blocks() && !wanted.is_empty() {

@@ -1,10 +1,10 @@
 //! Claiming subscriptions, and looking after those of processes that are gone.
 
-use super::{ClaimedSubscription, EventsStore, EventsTx};
+use super::{ClaimedSubscription, DeliveryRepository, EventsStore, EventsTx};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
     events::{SubscriberName, Subscription, SubscriptionId, SubscriptionState},
-    shared::{HeldRows, Lease, LeaseToken},
+    shared::{HeldRows, Lease, LeaseToken, Timestamp},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -90,17 +90,19 @@ impl Subscriptions {
         self.change(claimed.id, |subscription| subscription.release(claimed.token).is_ok()).await.map(drop)
     }
 
-    /// Proves that this process lives while there is nothing to deliver. Returns whether it still has the subscription.
+    /// Proves that this process lives while there is nothing to deliver, and finishes a replay that has nothing left.
+    /// Returns whether the process still has the subscription.
     ///
     /// # Errors
     /// The store's error.
     pub async fn beat(&self, claimed: ClaimedSubscription) -> Result<bool, StoreError> {
         let now = self.runtime.clock.now();
-        let beat = |subscription: &mut Subscription| {
-            let position = subscription.position;
-            subscription.advance(claimed.token, position, now).is_ok()
-        };
-        Ok(self.change(claimed.id, beat).await?.is_some())
+        run(&self.runtime, None, |attempt: Attempt| async move {
+            let mut unit = self.begin().await?;
+            let beaten = beat_in(unit.deliveries(), claimed, now).await;
+            attempt.end(unit, beaten).await
+        })
+        .await
     }
 
     /// Compares the claimed subscriptions with those of earlier calls, and frees those of processes that are gone. Call
@@ -144,4 +146,20 @@ impl Subscriptions {
         })
         .await
     }
+}
+
+async fn beat_in(
+    deliveries: &mut dyn DeliveryRepository,
+    claimed: ClaimedSubscription,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(mut subscription) = deliveries.find(claimed.id).await? else { return Ok(false) };
+    let position = subscription.position;
+    if subscription.advance(claimed.token, position, now).is_err() {
+        return Ok(false);
+    }
+    let is_finished =
+        subscription.is_at_end() && subscription.finish(deliveries.count_held(claimed.id, 1).await? > 0, now);
+    deliveries.save(&subscription).await?;
+    Ok(!is_finished)
 }

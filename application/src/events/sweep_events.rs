@@ -30,7 +30,8 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Deletes the events that are older than the policy says, if every subscription has passed them.
+/// Deletes the events that are older than the policy says, if every subscription has passed them, and the replays that
+/// were finished as long ago.
 pub struct SweepEvents {
     store: Arc<dyn Begin<dyn EventsTx>>,
     policy: EventPolicy,
@@ -54,6 +55,10 @@ impl SweepEvents {
         let mut passed = unit.log().lock().await?.last;
         let lost = unit.log().last_before(before(now, self.policy.longest_lag.max(lifetime))).await?;
         for mut subscription in unit.deliveries().list_behind(passed, SUBSCRIPTIONS_MAX).await? {
+            if subscription.is_at_end() {
+                // It needs only the events that it holds back, and those are kept.
+                continue;
+            }
             if subscription.position < lost {
                 subscription.break_off(now);
                 unit.deliveries().save(&subscription).await?;
@@ -64,6 +69,7 @@ impl SweepEvents {
         let swept = unit.log().sweep(before(now, lifetime), passed, limit).await?;
         // Longer than events: an event that is delivered again is recognized.
         unit.deliveries().sweep_received(before(now, lifetime.saturating_add(DAY)), limit).await?;
+        unit.deliveries().sweep_finished(before(now, lifetime), limit).await?;
         Ok(swept)
     }
 }

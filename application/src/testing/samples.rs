@@ -5,10 +5,11 @@ use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerpri
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
+    events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     jobs::{Job, JobId, JobKind, JobOrigin, NewJob, Queue, QueueId, QueueName},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId, TemplateSources},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},
-    shared::{Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
+    shared::{EventId, Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
 };
 use std::sync::Arc;
 
@@ -188,6 +189,31 @@ pub fn job(n: u64) -> Job {
 #[must_use]
 pub fn queue() -> Queue {
     Queue::create(QueueId::new(SeqIds::nth(7_000)), QueueName::default(), Timestamp::MIN)
+}
+
+/// The subscription of the subscriber `shop.mails`, at the start of the log.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn subscription() -> Subscription {
+    let name = SubscriberName::parse("shop.mails").expect("a name");
+    Subscription::create(SubscriptionId::new(SeqIds::nth(8_000)), name, EventPosition::START, None, Timestamp::MIN)
+}
+
+/// The id of the `n`th event that is held back.
+#[must_use]
+pub fn held_event_id(n: u64) -> HeldEventId {
+    HeldEventId::new(SeqIds::nth(9_000 + n))
+}
+
+/// The `n`th event that [`subscription`] holds back: it has the position `n`, and waits for another event of the first
+/// product.
+#[must_use]
+pub fn held_event(n: u64) -> HeldEvent {
+    let position = i64::try_from(n).ok().and_then(EventPosition::new).unwrap_or(EventPosition::START);
+    let event = (EventId::new(SeqIds::nth(9_500 + n)), position);
+    HeldEvent::waiting(held_event_id(n), subscription().id, event, product_id(1).uuid(), Timestamp::MIN)
 }
 
 /// The code of the error, and its fields with their codes; `ok` if there is no error.

@@ -7,6 +7,7 @@ macro_rules! tell {
 
 mod check;
 mod demo;
+mod events;
 mod jobs;
 mod keys;
 mod mail;
@@ -19,7 +20,7 @@ mod worker;
 
 use crate::{causes::with_causes, config::Config};
 use clap::{Parser, Subcommand};
-use skep_application::kernel::BoxError;
+use skep_application::kernel::{AppError, BoxError, FieldError};
 use std::{
     error::Error,
     io::{BufRead as _, IsTerminal as _},
@@ -83,6 +84,9 @@ enum Command {
     /// Show background jobs, run them again or cancel them.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// Show events and their subscribers, deliver events again, and act on those that were held back.
+    #[command(subcommand)]
+    Events(events::Events),
     Check(check::Check),
     /// Change the schema of the store, or show its state.
     ///
@@ -142,6 +146,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Serve => serve::run(&config?).await,
             Command::Worker => worker::run(&config?).await,
             Command::Jobs(command) => jobs::run(&config?, command).await,
+            Command::Events(command) => events::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,
@@ -167,6 +172,16 @@ fn show_warnings() {
 fn fail(error: &(dyn Error + 'static)) -> ExitCode {
     output::hint(&format!("skep: {}", with_causes(error, "\n  because: ")));
     ExitCode::FAILURE
+}
+
+/// The error of a use case. Fields that are invalid are named as the options that gave them; `bare` is not an option.
+fn of_arguments<E: AppError>(error: E, bare: &str) -> BoxError {
+    let text = |field: &FieldError| match field.pointer.trim_start_matches('/') {
+        name if name == bare => format!("{bare}: {}", field.detail),
+        name => format!("--{}: {}", name.replace('_', "-"), field.detail),
+    };
+    let fields: Vec<_> = error.fields().iter().map(text).collect();
+    if fields.is_empty() { error.into() } else { fields.join("; ").into() }
 }
 
 /// Prints an answer for programs.

@@ -73,6 +73,8 @@ pub struct Skep {
     pub app: Arc<App>,
     /// The keys of the deployment.
     pub keys: Arc<Keys>,
+    /// The deployment, in the envelopes of events.
+    pub(crate) source: String,
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     hashers: HashPool,
@@ -177,7 +179,7 @@ impl Builder {
         let hashers = HashPool::for_cores(config.hash_wait);
         let hasher = Argon2Hasher::new(Argon2Cost::default(), hashers.clone());
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
-        let tokens = Arc::new(ring.tokens(issuer, AUDIENCE)?);
+        let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
         if !post.is_sent {
             tracing::info!(folder = post.place, "mails are written to a folder: SKEP_MAIL_URL is not set");
@@ -213,7 +215,7 @@ impl Builder {
         }
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         let cursor_key = ring.cursor_key();
-        Ok(Skep { app, keys, cursor_key, store, hashers, handlers, subscribers, _lock: lock })
+        Ok(Skep { app, source: issuer, keys, cursor_key, store, hashers, handlers, subscribers, _lock: lock })
     }
 }
 
@@ -227,7 +229,8 @@ impl Skep {
     /// Builds the HTTP API of these use cases. Mount it behind the edge or in a poem server of your own.
     #[must_use]
     pub fn api(&self, limits: RequestLimits) -> Service {
-        let config = ApiConfig { cursor_key: self.cursor_key, limits, docs: true, metrics: None };
+        let source = self.source.clone();
+        let config = ApiConfig { source, cursor_key: self.cursor_key, limits, docs: true, metrics: None };
         Api::build(self.app.clone(), config)
     }
 

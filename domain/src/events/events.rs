@@ -16,6 +16,18 @@ events! {
         until: i64,
     }
 
+    /// A subscriber that was broken off gets events again.
+    SubscriptionResumed = "events.subscription_resumed.v1" of subscription_id {
+        /// The subscription.
+        subscription_id: SubscriptionId,
+        /// The subscriber.
+        subscriber: SubscriberName,
+        /// The last event that the subscriber had passed.
+        position: i64,
+        /// The events after this position are delivered. Those between the two positions were deleted.
+        after: i64,
+    }
+
     /// An event that was held back is tried again.
     HeldEventRetried = "events.held_event_retried.v1" of held_event_id {
         /// The entry of the event that was held back.
@@ -50,7 +62,10 @@ mod tests {
         let (held_event_id, subscription_id) = (HeldEventId::new(uuid), SubscriptionId::new(other));
         let subscriber = SubscriberName::parse("shop.mails").unwrap();
         let payload = json!({ "subscription_id": other, "subscriber": "shop.mails", "after": 3, "until": 9 });
-        assert_payload(&ReplayStarted { subscription_id, subscriber, after: 3, until: 9 }, other, &payload);
+        let started = ReplayStarted { subscription_id, subscriber: subscriber.clone(), after: 3, until: 9 };
+        assert_payload(&started, other, &payload);
+        let payload = json!({ "subscription_id": other, "subscriber": "shop.mails", "position": 3, "after": 9 });
+        assert_payload(&SubscriptionResumed { subscription_id, subscriber, position: 3, after: 9 }, other, &payload);
         let payload = json!({ "held_event_id": uuid, "subscription_id": other, "event_id": event });
         let event_id = EventId::new(event);
         assert_payload(&HeldEventRetried { held_event_id, subscription_id, event_id }, uuid, &payload);

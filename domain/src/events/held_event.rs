@@ -34,7 +34,7 @@ named! {
 }
 
 /// An event that a subscription has passed without having handled it (E4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct HeldEvent {
     /// The identifier.
     pub id: HeldEventId,

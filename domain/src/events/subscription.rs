@@ -19,6 +19,8 @@ string_type! {
 pub struct InvalidSubscriberName;
 
 impl SubscriberName {
+    /// The greatest length, in bytes.
+    pub const MAX: usize = 100;
     /// The form of a name as a regular expression, for interfaces. The length is limited besides.
     pub const PATTERN: &str = "^[a-z0-9_.-]+$";
 
@@ -29,7 +31,7 @@ impl SubscriberName {
     pub fn parse(text: &str) -> Result<Self, InvalidSubscriberName> {
         let allowed =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.');
-        let fits = (1..=100).contains(&text.len()) && text.bytes().all(allowed);
+        let fits = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed);
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidSubscriberName) }
     }
 }
@@ -41,20 +43,20 @@ named! {
         Active = "active",
         /// A replay that has come to its end.
         Finished = "finished",
-        /// It was so far behind that the events after its position were deleted. An operator starts it again.
+        /// It was so far behind that the events after its position were deleted. An operator resumes it.
         Broken = "broken",
     }
 }
 
 /// A second reading of events that a subscriber has had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Replay {
     /// The last event of the replay.
     pub until: EventPosition,
 }
 
 /// The position of a subscriber in the log of events, and the process that delivers to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Subscription {
     /// The identifier.
     pub id: SubscriptionId,
@@ -66,7 +68,8 @@ pub struct Subscription {
     pub position: EventPosition,
     /// Whether it goes on.
     pub state: SubscriptionState,
-    /// The process that delivers to it.
+    /// The process that delivers to it. The stored answer of a command does not have it.
+    #[serde(skip)]
     pub lease: Option<Lease>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -99,22 +102,41 @@ impl Subscription {
         free
     }
 
+    /// Whether the event at this position is delivered. A replay has a last event (E6).
+    #[must_use]
+    pub fn includes(&self, position: EventPosition) -> bool {
+        self.replay.is_none_or(|replay| position <= replay.until)
+    }
+
     /// Notes that the events up to `position` are delivered, and that the process lives. The position never goes back.
-    /// A replay that has come to its end is finished.
+    /// That of a replay does not go beyond its end.
     ///
     /// # Errors
     /// [`Fenced`].
     pub fn advance(&mut self, token: LeaseToken, position: EventPosition, now: Timestamp) -> Result<(), Fenced> {
         Lease::of(&mut self.lease, token)?.renew();
+        let position = self.replay.map_or(position, |replay| position.min(replay.until));
         if position > self.position {
             self.position = position;
             self.updated_at = now.not_before(self.updated_at);
         }
-        if self.replay.is_some_and(|replay| self.position >= replay.until) {
-            self.state = SubscriptionState::Finished;
-            self.lease = None;
-        }
         Ok(())
+    }
+
+    /// Whether a replay has passed its last event. It may still hold some back.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.replay.is_some_and(|replay| self.position >= replay.until)
+    }
+
+    /// Finishes a replay that has passed its last event and holds none back. Returns whether it has.
+    pub fn finish(&mut self, holds_back: bool, now: Timestamp) -> bool {
+        let is_done = self.state == SubscriptionState::Active && self.is_at_end() && !holds_back;
+        if is_done {
+            (self.state, self.lease) = (SubscriptionState::Finished, None);
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        is_done
     }
 
     /// The process gives the subscription back, because it stops.
@@ -145,6 +167,18 @@ impl Subscription {
             (self.state, self.lease) = (SubscriptionState::Broken, None);
             self.updated_at = now.not_before(self.updated_at);
         }
+    }
+
+    /// Lets a broken subscription go on after `earliest`, the last event that was deleted, or after its own position if
+    /// that is later. Returns whether it was broken.
+    pub fn resume(&mut self, earliest: EventPosition, now: Timestamp) -> bool {
+        let was_broken = self.state == SubscriptionState::Broken;
+        if was_broken {
+            self.state = SubscriptionState::Active;
+            self.position = self.position.max(earliest);
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        was_broken
     }
 }
 
@@ -194,16 +228,23 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_is_finished_at_its_end() {
-        let mut subscription = subscription(Some(Replay { until: position(5) }));
-        subscription.claim(token(1));
-        subscription.advance(token(1), position(4), at(20)).unwrap();
-        assert_eq!(subscription.state, SubscriptionState::Active);
-        subscription.advance(token(1), position(7), at(30)).unwrap();
-        assert_eq!((subscription.state, subscription.lease), (SubscriptionState::Finished, None));
-        assert!(!subscription.claim(token(2)));
-        subscription.break_off(at(40));
-        assert_eq!(subscription.state, SubscriptionState::Finished);
+    fn a_replay_has_no_event_after_its_last_one_and_is_finished_when_it_holds_none_back() {
+        let mut replay = subscription(Some(Replay { until: position(5) }));
+        replay.claim(token(1));
+        replay.advance(token(1), position(4), at(20)).unwrap();
+        assert!(!replay.is_at_end() && !replay.finish(false, at(20)));
+        assert!(replay.includes(position(5)) && !replay.includes(position(6)));
+        replay.advance(token(1), position(7), at(30)).unwrap();
+        assert_eq!((replay.position, replay.is_at_end()), (position(5), true));
+        assert!(!replay.finish(true, at(30)), "an event that is held back is still tried");
+        assert_eq!((replay.state, replay.lease.is_some()), (SubscriptionState::Active, true));
+        assert!(replay.finish(false, at(40)));
+        assert_eq!((replay.state, replay.lease, replay.updated_at), (SubscriptionState::Finished, None, at(40)));
+        assert!(!replay.claim(token(2)) && !replay.finish(false, at(50)));
+        replay.break_off(at(50));
+        assert_eq!(replay.state, SubscriptionState::Finished);
+        let live = subscription(None);
+        assert!(live.includes(position(1_000)) && !live.is_at_end());
     }
 
     #[test]
@@ -213,6 +254,18 @@ mod tests {
         subscription.break_off(at(20));
         assert_eq!((subscription.state, subscription.lease), (SubscriptionState::Broken, None));
         assert!(!subscription.claim(token(2)));
+    }
+
+    #[test]
+    fn a_broken_subscription_goes_on_after_the_events_that_were_deleted() {
+        for (swept, after) in [(9, 9), (2, 3)] {
+            let mut subscription = subscription(None);
+            assert!(!subscription.resume(position(swept), at(20)), "it is not broken");
+            assert_eq!(subscription.position, position(3));
+            subscription.break_off(at(20));
+            assert!(subscription.resume(position(swept), at(30)) && subscription.claim(token(1)));
+            assert_eq!((subscription.position, subscription.updated_at), (position(after), at(30)));
+        }
     }
 
     #[test]

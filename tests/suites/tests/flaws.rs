@@ -137,6 +137,13 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("events.received_event.insert", "DO NOTHING", "DO UPDATE SET received_at = 0"), "deliveries", RECEIVED_ONCE),
     (flaw("events.received_event.sweep", "received_at <= $1", "received_at < $1"), "deliveries", FORGOTTEN),
     (flaw("events.received_event.sweep", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", FORGOTTEN),
+    (
+        flaw("events.subscription.sweep", "state = 'finished'", "replay_until IS NOT NULL"),
+        "deliveries",
+        REPLAYS_DELETED,
+    ),
+    (flaw("events.subscription.sweep", "updated_at <= $1", "updated_at < $1"), "deliveries", REPLAYS_DELETED),
+    (flaw("events.subscription.sweep", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", REPLAYS_DELETED),
     (flaw("events.held_event.save", " AND version = $", " AND 0 < $"), "held_events", "a_stale_save_is_rejected"),
     (flaw("events.held_event.find_next", "BY position", "BY position DESC"), "deliveries", COMES_NEXT),
     (flaw("events.held_event.find_next", "subscription_id = $1", "$1 = $1"), "deliveries", COMES_NEXT),
@@ -160,6 +167,7 @@ const UNPLACED: &str = "a_committed_event_is_unplaced_until_it_is_placed";
 const ONE_LIVE: &str = "a_subscriber_has_one_subscription_and_any_number_of_replays";
 const BEHIND: &str = "active_subscriptions_that_are_behind_are_listed";
 const RECEIVED_ONCE: &str = "an_event_is_received_once";
+const REPLAYS_DELETED: &str = "finished_replays_are_deleted_by_their_age";
 const FORGOTTEN: &str = "received_events_are_forgotten_by_their_age";
 const COMES_NEXT: &str = "the_first_held_event_of_an_aggregate_comes_next";
 const DUE_EVENTS: &str = "due_events_are_those_that_are_retryable";

@@ -5,6 +5,8 @@ use crate::{parts::RequestLimits, system::MetricsPage};
 /// The settings of the API.
 #[derive(Clone)]
 pub struct ApiConfig {
+    /// The deployment, in the envelopes of events: a URI reference.
+    pub source: String,
     /// The key that authenticates cursors. All instances need the same key.
     pub cursor_key: [u8; 32],
     /// The limits of requests per address and per user.

@@ -1,7 +1,7 @@
 //! The list of contexts, and what is collected from each.
 
 use crate::{
-    catalog, identity, jobs, notifications, ordering,
+    catalog, events, identity, jobs, notifications, ordering,
     parts::{Context, Operation, Routes, Schemas},
 };
 use poem_openapi::{
@@ -13,7 +13,7 @@ use skep_application::Policies;
 
 /// The contexts, in the order of the document. A new context needs a line here.
 const CONTEXTS: &[Context] =
-    &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT, notifications::CONTEXT, jobs::CONTEXT];
+    &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT, notifications::CONTEXT, jobs::CONTEXT, events::CONTEXT];
 
 /// The endpoints of all contexts.
 pub(super) struct Endpoints;

@@ -54,7 +54,7 @@ impl Api {
         let document = Arc::new(document::finish(&Self::endpoints().spec(), &app.policies));
         let guard = ParameterGuard::from_openapi(&document);
         let operations = document::operations_by_path(&document);
-        let state = Arc::new(State::new(app, &config.cursor_key, config.limits, operations));
+        let state = Arc::new(State::new(app, (config.source, &config.cursor_key), config.limits, operations));
         let api = Self::endpoints().around(move |endpoint, request| guard.clone().guard(endpoint, request));
         let mut route = Route::new()
             .at("/health", get(system::health))
@@ -85,7 +85,7 @@ fn routes(document: &Value) -> Result<RouteTable, RouteTableError> {
     let routes = RouteTable::from_openapi(document)?;
     let routes = system::PATHS.iter().try_fold(routes, |routes, path| routes.with(path, [Method::GET]))?;
     let limits: HashMap<_, _> = contexts::operations().filter_map(|known| Some((known.id, known.body?))).collect();
-    let is_list = |known: &Operation| known.cost == Cost::Page;
+    let is_list = |known: &Operation| matches!(known.cost, Cost::Page | Cost::Items);
     Ok(routes
         .with_body_limits(|operation| limits.get(operation).copied())
         // Paths outside of the document need no store.

@@ -9,6 +9,8 @@ use poem::Request;
 pub enum Cost {
     /// One unit.
     One,
+    /// Grows with the items that the page may have.
+    Items,
     /// Grows with the items that the page may have, and with a total.
     Page,
     /// Grows with the lines of the body. The first unit is taken before the body is read, and the others afterwards.
@@ -33,7 +35,9 @@ impl Cost {
     pub(super) fn of_head(self, request: &Request) -> u32 {
         match self {
             Self::One | Self::Lines { .. } => 1,
-            Self::Page => PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total)),
+            Self::Items | Self::Page => {
+                PageQuery::read(request).map_or(1, |page| of_page(page.limit.get(), page.has_total))
+            }
         }
     }
 
@@ -46,7 +50,7 @@ impl Cost {
                 let length = length.and_then(|length| length.parse::<usize>().ok());
                 length.map_or(1, |length| of_lines((length / shortest).min(most)))
             }
-            Self::One | Self::Page => self.of_head(request),
+            Self::One | Self::Items | Self::Page => self.of_head(request),
         }
     }
 
@@ -54,6 +58,9 @@ impl Cost {
     pub(crate) fn described(self) -> Option<String> {
         match self {
             Self::One => None,
+            Self::Items => {
+                Some(format!("A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`."))
+            }
             Self::Page => Some(format!(
                 "A request takes one unit of the limits for each {ITEMS_PER_UNIT} items of `limit`, and \
                  {UNITS_OF_TOTAL} more with `count=exact`."

@@ -21,6 +21,9 @@ use skep_domain::shared::{Direction, PageLimit};
 /// The form of a cursor: base64url.
 const CURSOR: &str = "^[A-Za-z0-9_-]+$";
 
+/// The meaning of `limit`.
+const LIMIT: &str = "The maximum number of items on the page.";
+
 /// The title of the one parameter that stands for all four until [`list_parameters`] replaces it.
 const TOGETHER: &str = "list";
 
@@ -89,6 +92,26 @@ impl<K: SortKey> Parameter for ListQuery<K> {
     }
 }
 
+/// The limit of a list that has no cursor.
+impl Parameter for PageLimit {
+    const PLACE: MetaParamIn = MetaParamIn::Query;
+
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some("limit".to_owned()),
+            description: Some(LIMIT),
+            minimum: Some(1.0),
+            maximum: u32::try_from(Self::MAX.get()).ok().map(f64::from),
+            default: Some(Self::default().get().into()),
+            ..MetaSchema::new_with_format("integer", "int64")
+        }
+    }
+
+    fn read(request: &Request) -> Result<Self, Problem> {
+        Ok(PageQuery::read(request)?.limit)
+    }
+}
+
 /// The four parameters of a list, made from the one that stands for them in the document. `None` if `parameter` is
 /// another one.
 pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
@@ -104,7 +127,7 @@ pub(crate) fn list_parameters(parameter: &Value) -> Option<[Value; 4]> {
         LongList::MEMORY.as_secs()
     );
     Some([
-        query("limit", "The maximum number of items on the page.", limit),
+        query("limit", LIMIT, limit),
         query("cursor", "The `next_cursor` of the previous page.", json!({ "type": "string", "pattern": CURSOR })),
         query("sort", "The key that sorts the list. A leading `-` means descending order.", sort),
         query("count", &count, json!({ "type": "string", "enum": ["exact"] })),

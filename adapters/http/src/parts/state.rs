@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct State {
     /// The use cases of all contexts.
     pub app: Arc<App>,
+    /// The deployment, in the envelopes of events.
+    pub(crate) source: String,
     pub(crate) cursors: Cursors,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) in_flight: InFlight,
@@ -22,12 +24,12 @@ impl State {
     /// Makes the state. The recorder of metrics must be installed before.
     pub(crate) fn new(
         app: Arc<App>,
-        cursor_key: &[u8; 32],
+        (source, cursor_key): (String, &[u8; 32]),
         limits: RequestLimits,
         operations: OperationsByPath,
     ) -> Self {
         let limiter = Limiter::new(limits, Arc::clone(&app.ports.limits), operations);
         let in_flight = InFlight::new(limits.in_flight);
-        Self { app, cursors: Cursors::new(cursor_key), limiter: Arc::new(limiter), in_flight }
+        Self { app, source, cursors: Cursors::new(cursor_key), limiter: Arc::new(limiter), in_flight }
     }
 }

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bson::{Document, doc};
 use skep_application::{events::DeliveryRepository, kernel::StoreError};
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
+    events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId, SubscriptionState},
     shared::{EventId, Timestamp, Version},
 };
 use std::slice::from_ref;
@@ -103,6 +103,12 @@ impl DeliveryRepository for MongoUnit {
         behind.insert("position", doc! { "$lt": position.get() });
         let behind = Query::of(behind).along(BEHIND.name).by(doc! { "position": 1, "_id": 1 });
         self.all::<SubscriptionDoc>(behind.at_most(limit)).await
+    }
+
+    async fn sweep_finished(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let finished = doc! { "state": SubscriptionState::Finished.name(), "updated_at": { "$lte": date(until) } };
+        let old = Query::of(finished).by(doc! { "updated_at": 1, "_id": 1 });
+        self.delete_found::<SubscriptionDoc>(old.at_most(limit)).await
     }
 
     async fn sweep_received(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -97,6 +97,10 @@ impl DeliveryRepository for SqlUnit {
         self.rows(&subscriptions::LIST_BEHIND, args![position.get(), limit], Subscription::read).await
     }
 
+    async fn sweep_finished(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.change(&subscriptions::SWEEP, args![until, limit]).await
+    }
+
     async fn sweep_received(&mut self, until: Timestamp, limit: u32) -> Result<u64, StoreError> {
         self.change(&received_events::SWEEP, args![until, limit]).await
     }

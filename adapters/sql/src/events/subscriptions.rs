@@ -4,6 +4,7 @@ use crate::{
     Kind, Row, Statement,
     declared::Declared,
     shape::Verb,
+    statement::A_SWEEP,
     stored::{RowId, Stored},
     table::Table,
 };
@@ -56,8 +57,22 @@ pub(super) static LIST: LazyLock<Statement> = LazyLock::new(|| {
     SUBSCRIPTIONS.query("list", text, &[Kind::Int], &[])
 });
 
+/// Reads all rows, which are few.
+pub(super) static SWEEP: Statement = Statement::per(
+    "events.subscription.sweep",
+    A_SWEEP,
+    (
+        "DELETE FROM subscriptions WHERE id IN (SELECT id FROM subscriptions WHERE state = 'finished' \
+         AND updated_at <= $1 ORDER BY updated_at, id LIMIT $2)",
+        "DELETE FROM subscriptions WHERE id = ANY (ARRAY(SELECT id FROM subscriptions WHERE state = 'finished' \
+         AND updated_at <= $1 ORDER BY updated_at, id LIMIT $2 FOR UPDATE SKIP LOCKED))",
+    ),
+    &[Kind::Time, Kind::Int],
+    &[],
+);
+
 pub(super) fn declared() -> Declared {
-    Declared::table(&SUBSCRIPTIONS).statements([&*LOCK, &*FIND_LIVE, &*LOCK_LIVE, &*LIST_BEHIND, &*LIST])
+    Declared::table(&SUBSCRIPTIONS).statements([&*LOCK, &*FIND_LIVE, &*LOCK_LIVE, &*LIST_BEHIND, &*LIST, &SWEEP])
 }
 
 impl Stored for Subscription {

@@ -1,6 +1,6 @@
 //! `skep jobs`.
 
-use super::json;
+use super::{json, output::table};
 use crate::{Skep, config::Config};
 use clap::{
     Subcommand,
@@ -77,7 +77,7 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
             let sort = JobSort { key: JobSortKey::CreatedAt, direction: Direction::Descending };
             let page = PageRequest { limit: PageLimit::new(limit)?, ..PageRequest::default() };
             let page = jobs.list_jobs.execute(&actor, &filter, sort, &page).await?;
-            table(["id", "kind", "queue", "state", "attempt", "created"], page.items.iter().map(row))
+            Ok(table(["id", "kind", "queue", "state", "attempt", "created"], page.items.iter().map(row))?)
         }
         Jobs::Show { id } => json(&shown(&jobs.get_job.execute(&actor, id).await?)?),
         Jobs::Retry { id } => {
@@ -94,20 +94,9 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
         }
         Jobs::Stats => {
             let queues = jobs.list_queues.execute(&actor).await?;
-            table(["queue", "available", "running", "oldest since", "paused since"], queues.iter().map(stats))
+            Ok(table(["queue", "available", "running", "oldest since", "paused since"], queues.iter().map(stats))?)
         }
     }
-}
-
-/// Prints rows in columns that are as wide as their longest values.
-fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<(), BoxError> {
-    let rows: Vec<_> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
-    let widths: [usize; N] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
-    for row in rows {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        tell!("{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
 }
 
 fn row(job: &JobSummary) -> [String; 6] {

@@ -25,6 +25,20 @@ pub(crate) fn line(line: &str) -> Result<(), CannotWrite> {
     written(writeln!(output, "{line}").and_then(|()| output.flush()))
 }
 
+/// Prints rows in columns that are as wide as their longest values.
+pub(crate) fn table<const N: usize>(
+    heads: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<(), CannotWrite> {
+    let rows: Vec<_> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
+    let widths: [usize; N] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        line(cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
 /// Writes a line to the standard error, where it is not a result. There is no place to report that this fails.
 pub(crate) fn hint(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");

@@ -121,6 +121,7 @@ pub(super) fn metrics_page(config: &Config, skep: &Skep, metrics: &Metrics, tele
 
 fn api_config(config: &Config, skep: &Skep, page: &MetricsPage) -> ApiConfig {
     ApiConfig {
+        source: skep.source.clone(),
         cursor_key: skep.cursor_key,
         limits: config.limits,
         docs: config.docs,

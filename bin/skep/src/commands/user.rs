@@ -1,12 +1,12 @@
 //! `skep user`.
 
-use super::{json, read_password};
+use super::{json, of_arguments, read_password};
 use crate::{Skep, config::Config};
 use clap::Subcommand;
 use serde_json::json;
 use skep_application::{
     identity::{AccountInput, CreateUserCommand},
-    kernel::{Actor, AppError as _, BoxError},
+    kernel::{Actor, BoxError},
 };
 use skep_domain::access::Role;
 
@@ -46,16 +46,7 @@ pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> 
     let command = CreateUserCommand { account, roles: vec![role] };
     let created = skep.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;
     skep.close().await;
-    let user = created.map_err(|error| match error.fields() {
-        [] => BoxError::from(error),
-        fields => {
-            let text = |field: &skep_application::kernel::FieldError| match field.pointer.trim_start_matches('/') {
-                "password" => format!("password: {}", field.detail),
-                name => format!("--{}: {}", name.replace('_', "-"), field.detail),
-            };
-            fields.iter().map(text).collect::<Vec<_>>().join("; ").into()
-        }
-    })?;
+    let user = created.map_err(|error| of_arguments(error, "password"))?;
     if as_json {
         let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
         return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));

@@ -92,6 +92,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "`/subject`, `/text`, `/html`",
     ),
     ("invalid_text", "Is empty or too long, or has characters that show nothing in their place.", "texts"),
+    ("invalid_time", "Is not a time (RFC 3339).", "`/after_time`"),
     ("invalid_type", "Has another JSON type than expected.", "any place"),
     ("invalid_value", "Is not one of the expected values.", "any place"),
     ("missing_field", "Is required but missing.", "any place"),
@@ -108,6 +109,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
     ("unknown_filter", "The filter does not exist.", "`/subject`, `/text`, `/html`"),
     ("unknown_mail_kind", "Is not a kind of mails.", "`/kind`"),
     ("unknown_product", "The product does not exist or is not on sale.", "`/lines/n/product_id`"),
+    ("unknown_subscriber", "The subscriber does not exist.", "`/subscriber`"),
     (
         "unknown_variable",
         "The variable, or a field of one, does not exist.",
@@ -126,6 +128,7 @@ const KINDS: &[ErrorKind] = &[
     ErrorKind::Denied,
     ErrorKind::NotFound,
     ErrorKind::Conflict,
+    ErrorKind::Gone,
     ErrorKind::PreconditionRequired,
     ErrorKind::Stale,
     ErrorKind::RateLimited,

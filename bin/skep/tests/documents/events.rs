@@ -4,18 +4,20 @@ use super::{assert_document, root};
 use http::Request;
 use serde_json::{Map, Value, json};
 use skep::testing::TestKit;
-use skep_application::kernel::Actor;
+use skep_application::{
+    events::{EventHandler, EventsTx, HandlerError, Handling, HeldSort, HeldSortKey, PlacedEvent, Subscribers},
+    kernel::{Actor, Begin, Clock as _, PageRequest, TxMode},
+};
 use skep_domain::{
+    events::{HeldState, SubscriberName},
     jobs::{JobKind, NewJob, QueueName},
-    shared::{EventDescription, Field, Kind},
+    shared::{Direction, EventDescription, Field, Kind},
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
 
 const INTRODUCTION: &str = "# Events
 
-An event is stored in the outbox together with the change that it reports: both are stored, or neither is. The outbox keeps it for 7 days (`SKEP_EVENT_DAYS`). This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
-
-Besides its payload an event has: an id, which orders events; its name; the aggregate, and its version after the change; the account that caused it; the id and the trace context of the request; and the time.
+An event is stored in the outbox together with the change that it reports: both are stored, or neither is. A moment later it gets its position in the log, and is delivered to the subscribers that want it ([background work](guides/background-work.md)). It is kept for 7 days (`SKEP_EVENT_DAYS`), and longer while a subscriber has not passed it or holds it back. This page is generated from the declarations in `domain/src/*/events.rs`: `SKEP_BLESS=1 cargo test -p skep` rewrites it.
 
 - A payload always has all of its fields and no others.
 - A payload has identifiers, and never an e-mail address, a name or a postal address, so that the data of a person can be deleted.
@@ -23,14 +25,48 @@ Besides its payload an event has: an id, which orders events; its name; the aggr
 
 Each event has a JSON Schema (draft 2020-12) of its payload.
 
-Names in the guides, and the events that they mean:
+## The envelope
 
-| name in guides | event |
+`/api/v1/events` and `skep events show` show an event in the JSON format of [CloudEvents 1.0](https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md):
+
+| attribute | value |
+| --- | --- |
+| `specversion` | `1.0` |
+| `id` | the id of the event; a consumer that has seen it ignores the event |
+| `source` | the deployment: `PUBLIC_URL`, or the issuer of access tokens (`skep`) without it |
+| `type` | the name of the event, with its version |
+| `subject` | the id of the aggregate that has changed |
+| `time` | the time of the change |
+| `datacontenttype` | `application/json` |
+| `data` | the payload |
+| `partitionkey` | the id of the aggregate: its events are delivered in their order |
+| `aggregateversion` | the version of the aggregate after the change, a whole number as text |
+| `position` | the place in the log, a whole number as text: an event that is read later never has a lower one |
+| `traceparent` | the W3C trace context of the request; absent if it had none |
+| `requestid` | the id of the request |
+| `actorid` | the account that caused the event; absent if none did |
+| `impersonatorid` | the account that acted as `actorid`; absent if none did |
+
+Integers of CloudEvents have 32 bits, so the two numbers are text.
+
+## Names in guides
+
+| name in guides | in Skep |
 | --- | --- |
 ";
 
-/// The names of events in the guides.
-const IN_GUIDES: &[(&str, &str)] = &[("user:registered", "identity.user_registered.v1")];
+/// The names of events in the guides, the event that each one means, if there is one, and what else there is to say.
+const IN_GUIDES: &[(&str, Option<&str>, &str)] = &[
+    ("user:registered", Some("identity.user_registered.v1"), ""),
+    ("data:created", None, "not built yet: it comes with collections. Products have `catalog.product_created.v1`."),
+    ("file:uploaded", None, "not built yet: it comes with files."),
+    (
+        "notification:send",
+        None,
+        "not an event but a job of the kind `notifications.order_mail`. The subscriber `notifications.order_mails` stores \
+         one for each order that is placed, cancelled or expires.",
+    ),
+];
 
 /// The kind of a field in words.
 fn words(kind: Kind) -> String {
@@ -116,9 +152,12 @@ fn rows(text: &mut String, fields: &[Field], within: &str) {
 #[test]
 fn the_events() {
     let mut text = INTRODUCTION.to_owned();
-    for (name, event) in IN_GUIDES {
-        assert!(skep_domain::events().any(|known| known.name == *event), "{event} does not exist");
-        let _ = writeln!(text, "| `{name}` | `{event}` |");
+    for (name, event, meaning) in IN_GUIDES {
+        let event = event.map_or_else(String::new, |event| {
+            assert!(skep_domain::events().any(|known| known.name == event), "{event} does not exist");
+            format!("the event `{event}`")
+        });
+        let _ = writeln!(text, "| `{name}` | {event}{meaning} |");
     }
     for event in skep_domain::events() {
         let EventDescription { name, doc, aggregate, fields } = event;
@@ -220,6 +259,45 @@ async fn change_jobs(kit: &TestKit, admin: &str) {
     }
 }
 
+/// Handles nothing.
+struct Failing;
+
+impl EventHandler for Failing {
+    const NAME: &'static str = "test.failing";
+    const EVENTS: &'static [&'static str] = &[];
+    type Unit = dyn EventsTx;
+
+    async fn handle(&self, _: &mut Self::Unit, _: &PlacedEvent, _: &Handling<'_>) -> Result<(), HandlerError> {
+        Err(HandlerError::failed("unlucky"))
+    }
+}
+
+/// Retries and skips an event that is held back, replays events, and resumes a subscriber that was broken off.
+async fn change_subscribers(kit: &TestKit, admin: &str) {
+    let (app, store) = (kit.app(), kit.app().ports.store.clone());
+    let subscribers =
+        Subscribers::default().with(Failing, store.clone(), app.ports.runtime.clone(), |unit| unit.deliveries());
+    let (subscriber, name) = (subscribers.all()[0].clone(), SubscriberName::parse(Failing::NAME).unwrap());
+    app.events.subscriptions.open(&name).await.unwrap();
+    while app.events.place_events.execute().await.unwrap() > 0 {}
+    let (claimed, subscription) = app.events.subscriptions.claim(&[name]).await.unwrap().remove(0);
+    let events = store.list_placed(subscription.position, 1).await.unwrap();
+    subscriber.hold(claimed, &events[0], "unlucky").await.unwrap();
+    let due = store.list_held_events(HeldState::Retryable, OLDEST, &PageRequest::default()).await.unwrap();
+    for change in ["retry", "skip"] {
+        post(kit, &format!("/api/v1/events/parked/{}/{change}", due.items[0].id), admin).await;
+    }
+    call(kit, "POST", "/api/v1/events/replay", admin, &json!({ "subscriber": Failing::NAME })).await;
+    let mut unit = Begin::<dyn EventsTx>::begin(&*store, TxMode::Write, &[]).await.unwrap();
+    let mut broken = unit.deliveries().find(claimed.id).await.unwrap().unwrap();
+    broken.break_off(kit.clock().now());
+    unit.deliveries().save(&broken).await.unwrap();
+    unit.commit().await.unwrap();
+    post(kit, &format!("/api/v1/events/subscribers/{}/resume", Failing::NAME), admin).await;
+}
+
+const OLDEST: HeldSort = HeldSort { key: HeldSortKey::HeldAt, direction: Direction::Ascending };
+
 async fn post(kit: &TestKit, path: &str, token: &str) {
     let request = Request::post(path).header("authorization", format!("Bearer {token}")).body(String::new());
     assert!(kit.call(request.unwrap()).await.status().is_success(), "{path}");
@@ -256,6 +334,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "POST", &format!("{path}/move"), &admin, &json!({ "parent_id": parent["id"] })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
     change_jobs(&kit, &admin).await;
+    change_subscribers(&kit, &admin).await;
     let template = json!({ "kind": "order_placed", "locale": "de", "subject": "Bestellung", "text": "Danke" });
     let template = call(&kit, "POST", "/api/v1/mail-templates", &admin, &template).await;
     let path = format!("/api/v1/mail-templates/{}", template["id"].as_str().unwrap());

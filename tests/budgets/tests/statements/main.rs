@@ -5,6 +5,7 @@
 
 mod catalog;
 mod categories;
+mod events;
 mod identity;
 mod jobs;
 mod mail_templates;
@@ -30,6 +31,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(ordering::ask(world)),
     |world| Box::pin(jobs::ask(world)),
     |world| Box::pin(mail_templates::ask(world)),
+    |world| Box::pin(events::ask(world)),
 ];
 
 type Asked<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;

@@ -2,7 +2,7 @@
 
 use super::log::{append, at, event, place_all};
 use crate::{
-    check::{Checked, duplicate, equal},
+    check::{Checked, duplicate, equal, holds},
     clause::{self, clauses},
     laws::{Entity, Listed, Shown, Unique, Versioned, lists, put, put_sample, saves, shows},
     sample,
@@ -41,6 +41,7 @@ clauses! { clauses of "deliveries" on dyn EventsStore, with [
     the_first_held_event_of_an_aggregate_comes_next ["DeliveryRepository 3"],
     active_subscriptions_that_are_behind_are_listed ["DeliveryRepository 4"],
     received_events_are_forgotten_by_their_age ["DeliveryRepository 5"],
+    finished_replays_are_deleted_by_their_age ["DeliveryRepository 6"],
     due_events_are_those_that_are_retryable ["DeliveryQueries 1"],
     held_events_are_counted_by_state,
     an_event_that_is_held_back_is_kept ["EventLog 5"],
@@ -412,6 +413,26 @@ async fn received_events_are_forgotten_by_their_age(given: &Given) -> Checked {
     equal(swept, vec![0, 3, 1, 0])?;
     let new = look!(given.store, tx => tx.deliveries().receive(subscription.id, &events, sample::at(9)).await?)?;
     equal(new.len(), 4)
+}
+
+async fn finished_replays_are_deleted_by_their_age(given: &Given) -> Checked {
+    let replay = Some(Replay { until: at(1) });
+    let mut all = vec![subscription(1, None)?, subscription(1, replay)?];
+    for time in 0..6 {
+        let mut finished = subscription(1, replay)?;
+        holds(finished.finish(false, sample::at(time)), "it has passed its end")?;
+        all.push(finished);
+    }
+    all[0].break_off(sample::at(0));
+    put(&*given.store, &all).await?;
+    let mut swept = vec![];
+    for (until, limit) in [(-1, 9), (3, 3), (3, 9), (3, 9)] {
+        swept.push(commit!(given.store, tx => tx.deliveries().sweep_finished(sample::at(until), limit).await?)?);
+    }
+    equal(swept, vec![0, 3, 1, 0])?;
+    let left = given.store.list_subscriptions(99).await?;
+    let is_left = |one: &Subscription| left.iter().any(|other| other.id == one.id);
+    equal(all.iter().map(is_left).collect(), vec![true, true, false, false, false, false, true, true])
 }
 
 async fn due_events_are_those_that_are_retryable(given: &Given) -> Checked {

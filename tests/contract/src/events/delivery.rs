@@ -20,7 +20,7 @@ use skep_application::{
     operations::SweepExpired,
 };
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldState, Subscription, SubscriptionState},
+    events::{EventPosition, HeldEvent, HeldState, Replay, Subscription, SubscriptionId, SubscriptionState},
     jobs::{JobId, JobKind, NewJob},
 };
 use std::{sync::Arc, time::Duration};
@@ -30,6 +30,7 @@ clauses! { clauses of "deliveries" on dyn EventsStore:
     a_failing_event_blocks_its_aggregate_only,
     a_process_that_was_taken_for_dead_is_fenced_off,
     a_new_subscriber_begins_at_the_end_of_the_log,
+    a_replay_ends_with_its_last_event_and_what_it_holds_back,
     events_are_kept_until_every_subscription_has_passed_them,
     a_subscription_that_is_too_far_behind_is_broken_off,
 }
@@ -90,7 +91,7 @@ impl Scene {
         Ok(ids.iter().map(|id| found.iter().any(|job| job.id == *id)).collect())
     }
 
-    async fn stored(&self, id: skep_domain::events::SubscriptionId) -> Checked<Subscription> {
+    async fn stored(&self, id: SubscriptionId) -> Checked<Subscription> {
         some(look!(self.store, tx => tx.deliveries().find(id).await?)?, "the subscription")
     }
 
@@ -181,6 +182,30 @@ async fn a_new_subscriber_begins_at_the_end_of_the_log(given: &Given) -> Checked
     (one?, other?);
     let found: Vec<_> = given.store.list_subscriptions(9).await?;
     equal(found.iter().map(|one| (one.subscriber.clone(), one.position)).collect(), vec![(name, at(2))])
+}
+
+async fn a_replay_ends_with_its_last_event_and_what_it_holds_back(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let events = [event(world::uuid(), 1), event(world::uuid(), 13), event(world::uuid(), 1)];
+    let events = scene.append(&events).await?;
+    scene.subscriptions.release(scene.claim().await?).await?;
+    let (id, until) = (SubscriptionId::new(world::uuid()), events[1].position);
+    let replay = Some(Replay { until });
+    let replay = Subscription::create(id, scene.subscriber.name(), EventPosition::START, replay, world::now());
+    commit!(given.store, tx => tx.deliveries().insert(&replay).await?)?;
+    let claimed = scene.subscriptions.claim(&[scene.subscriber.name()]).await?;
+    let claimed = some(claimed.into_iter().find(|(claimed, _)| claimed.id == id), "the replay")?.0;
+    scene.subscriber.deliver(claimed, &events[..1]).await?;
+    scene.subscriber.hold(claimed, &events[1], "unlucky").await?;
+    scene.subscriber.deliver(claimed, &events[2..]).await?;
+    equal(scene.effects(&events).await?, vec![true, false, false])?;
+    equal(scene.subscriptions.beat(claimed).await?, true)?;
+    equal((scene.stored(id).await?.position, scene.stored(id).await?.state), (until, SubscriptionState::Active))?;
+    let held = scene.held(claimed, &events[1]).await?;
+    commit!(given.store, tx => tx.deliveries().release_held(&held).await?)?;
+    equal(scene.subscriptions.beat(claimed).await?, false)?;
+    let stored = scene.stored(id).await?;
+    equal((stored.state, stored.lease), (SubscriptionState::Finished, None))
 }
 
 async fn sweep(given: &Given, longest_lag: Duration) -> Checked<u64> {

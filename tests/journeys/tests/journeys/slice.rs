@@ -5,6 +5,7 @@
 mod accounts;
 mod catalog;
 mod categories;
+mod events;
 mod jobs;
 mod mail_templates;
 mod orders;
@@ -24,6 +25,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     orders::CONTEXT,
     jobs::CONTEXT,
     mail_templates::CONTEXT,
+    events::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.

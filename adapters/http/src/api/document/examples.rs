@@ -24,6 +24,8 @@ fn lists(document: &Value) -> impl Iterator<Item = (String, Value)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.filter_map(|(path, item)| {
         let name = name_of(&item["get"]["responses"]["200"]["content"]["application/json"]["schema"])?;
+        // Without it, the context has an example.
+        schemas[&name]["properties"].get("page")?;
         let shown = name_of(&schemas[&name]["properties"]["data"]["items"])?;
         let parameters = item["get"]["parameters"].as_array().into_iter().flatten();
         let has_pages = parameters.into_iter().any(|parameter| parameter["name"] == "limit");

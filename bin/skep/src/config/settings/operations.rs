@@ -21,7 +21,7 @@ const SETTINGS: &[Setting] = &[
     Setting::new("SKEP_EVENT_LAG_DAYS", "operations.event_lag_days", Shape::Number)
         .default("30")
         .form("days from 1 to 3650", "30")
-        .doc("How long an event is kept that a subscriber has not passed yet, if that is longer than SKEP_EVENT_DAYS. A subscriber that is further behind is broken off, and gets no events until an operator starts a replay."),
+        .doc("How long an event is kept that a subscriber has not passed yet, if that is longer than SKEP_EVENT_DAYS. A subscriber that is further behind is broken off, and gets no events until an operator resumes it."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {

@@ -69,6 +69,9 @@ impl DeliveryRepository for FlawedUnit {
     async fn list_behind(&mut self, position: EventPosition, limit: u32) -> Done<Vec<Subscription>> {
         through!(self, DeliveryRepository::list_behind(position, limit))
     }
+    async fn sweep_finished(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
+        through!(self, DeliveryRepository::sweep_finished(until, limit))
+    }
     async fn sweep_received(&mut self, until: Timestamp, limit: u32) -> Done<u64> {
         through!(self, DeliveryRepository::sweep_received(until, limit))
     }
