@@ -7,7 +7,7 @@ use crate::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
     },
-    jobs::{JobPolicy, Jobs, SweepJobs},
+    jobs::{JobPolicy, Jobs, SchedulePolicy, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{EventPolicy, SweepEvents, SweepExpired, SweepIdempotencyKeys},
@@ -54,6 +54,8 @@ pub struct Policies {
     pub events: EventPolicy,
     /// How long jobs are kept after they ended.
     pub jobs: JobPolicy,
+    /// How many schedules there may be.
+    pub schedules: SchedulePolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -94,7 +96,7 @@ impl App {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
-            jobs: Jobs::new(&ports),
+            jobs: Jobs::new(&ports, policies.schedules),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,

@@ -41,11 +41,15 @@ impl Signal {
 pub struct Signals {
     /// A job may have become available.
     pub jobs: Signal,
+    /// A schedule may fire at another time.
+    pub schedules: Signal,
 }
 
 /// An instance of a store that signals what it has stored.
 ///
 /// 1. When a unit of work that has made a job available is committed, `signals().jobs` wakes the tasks of this instance.
+/// 2. When a unit of work that has stored a schedule is committed, `signals().schedules` wakes the tasks of this
+///    instance.
 ///
 /// A signal may also come without a reason, and one for a commit of another instance may come late or never. So a task
 /// that waits looks by itself from time to time.

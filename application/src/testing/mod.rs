@@ -38,8 +38,8 @@ pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
     aborted, actor, admin, away, category, category_id, code, eur, fingerprints, job, job_id, key, level,
-    mail_template, mail_template_id, order, order_id, problem, product, product_id, queue, unknown, user, user_id,
-    visitor,
+    mail_template, mail_template_id, order, order_id, problem, product, product_id, queue, schedule, schedule_id,
+    unknown, user, user_id, visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};
