@@ -69,6 +69,8 @@ pub struct MemoryUnit {
     failed: bool,
     /// Whether the unit makes a job available.
     pub(crate) announces: bool,
+    /// Whether the unit stores a schedule.
+    pub(crate) announces_schedules: bool,
     turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -83,7 +85,8 @@ impl Units for MemoryStore {
 
     async fn open(&self, mode: TxMode, _contended: &[Key]) -> Result<MemoryUnit, StoreError> {
         let turn = if mode == TxMode::Write { Some(self.turn().await) } else { None };
-        Ok(MemoryUnit { store: self.clone(), draft: self.state(), failed: false, announces: false, turn })
+        let (store, draft) = (self.clone(), self.state());
+        Ok(MemoryUnit { store, draft, failed: false, announces: false, announces_schedules: false, turn })
     }
 }
 
@@ -117,7 +120,7 @@ impl Transaction for MemoryUnit {
             return Err(StoreError::after_error());
         }
         tokio::task::yield_now().await;
-        let Self { store, draft, turn, announces, .. } = *self;
+        let Self { store, draft, turn, announces, announces_schedules, .. } = *self;
         // A unit that only reads has nothing to store.
         if turn.is_none() {
             return Ok(());
@@ -129,6 +132,9 @@ impl Transaction for MemoryUnit {
         store.restore(draft);
         if announces {
             store.memory.signals.jobs.wake();
+        }
+        if announces_schedules {
+            store.memory.signals.schedules.wake();
         }
         Ok(())
     }

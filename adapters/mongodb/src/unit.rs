@@ -26,6 +26,8 @@ struct Work {
     signals: Arc<Signals>,
     /// Whether the unit makes a job available.
     announces: bool,
+    /// Whether the unit stores a schedule.
+    announces_schedules: bool,
     /// Dropped last.
     _turns: Turns,
 }
@@ -33,7 +35,7 @@ struct Work {
 impl MongoUnit {
     pub(crate) fn new(executor: Executor, turns: Turns, latest: Arc<Latest>, signals: Arc<Signals>) -> Self {
         Self {
-            work: Some(Work { executor, latest, signals, announces: false, _turns: turns }),
+            work: Some(Work { executor, latest, signals, announces: false, announces_schedules: false, _turns: turns }),
             failed: false,
             ended: false,
             runtime: Handle::current(),
@@ -66,6 +68,13 @@ impl MongoUnit {
         }
     }
 
+    /// Lets the commit wake the tasks that wait for fire times.
+    pub(crate) fn announce_schedules(&mut self) {
+        if let Some(work) = &mut self.work {
+            work.announces_schedules = true;
+        }
+    }
+
     /// Takes the work to end it. Fails after the error of a statement; dropping the unit then rolls it back.
     fn take(&mut self) -> Result<Work, StoreError> {
         if self.failed {
@@ -89,6 +98,9 @@ impl Work {
         // Also after an error: the outcome may be unknown.
         if self.announces {
             self.signals.jobs.wake();
+        }
+        if self.announces_schedules {
+            self.signals.schedules.wake();
         }
         result
     }

@@ -15,6 +15,8 @@ pub struct SqlUnit {
     signals: Arc<Signals>,
     /// Whether the unit makes a job available.
     pub(crate) announces_jobs: bool,
+    /// Whether the unit stores a schedule.
+    pub(crate) announces_schedules: bool,
 }
 
 impl SqlUnit {
@@ -25,7 +27,8 @@ impl SqlUnit {
         watched: WatchedUnit,
         signals: Arc<Signals>,
     ) -> Self {
-        Self { transaction, mode, failed: false, watched, signals, announces_jobs: false }
+        let (announces_jobs, announces_schedules) = (false, false);
+        Self { transaction, mode, failed: false, watched, signals, announces_jobs, announces_schedules }
     }
 
     /// Whether the unit was opened for writing. Reads of rows that are changed later lock them then, on an engine with
@@ -138,6 +141,9 @@ impl Transaction for SqlUnit {
         // Also after an error: the outcome may be unknown.
         if self.announces_jobs {
             self.signals.jobs.wake();
+        }
+        if self.announces_schedules {
+            self.signals.schedules.wake();
         }
         ended
     }

@@ -1,8 +1,9 @@
-//! Clauses of jobs and queues.
+//! Clauses of jobs, queues and schedules.
 
 mod claims;
 mod queues;
 mod repository;
+mod schedules;
 mod workers;
 
 use crate::{clause::Clause, units::opens};
@@ -13,5 +14,5 @@ opens! { JobsStore: JobsTx }
 /// All clauses of jobs.
 #[must_use]
 pub fn clauses() -> Vec<Clause<dyn JobsStore>> {
-    [repository::clauses(), claims::clauses(), queues::clauses(), workers::clauses()].concat()
+    [repository::clauses(), claims::clauses(), queues::clauses(), workers::clauses(), schedules::clauses()].concat()
 }
