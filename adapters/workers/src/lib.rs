@@ -1,4 +1,4 @@
-//! Runs jobs: claims them, runs their handlers, beats for them, and settles them.
+//! Runs jobs: claims them, runs their handlers, beats for them, and settles them. Fires the schedules that make jobs.
 //!
 //! ```no_run
 //! use skep_application::{App, jobs::{Handlers, JobError, JobHandler, JobRun, Outcome}};
@@ -28,6 +28,7 @@ mod attempt;
 mod keep;
 mod lanes;
 mod running;
+mod schedules;
 mod settler;
 
 pub use attempt::GRACE;
@@ -86,6 +87,7 @@ impl Workers {
         keepers.spawn(keep::beat(app.clone(), running.clone(), ended.clone()));
         keepers.spawn(keep::promote(app.clone(), options.poll, stop.clone()));
         keepers.spawn(keep::rescue(app.clone(), stop.clone()));
+        keepers.spawn(schedules::fire(app.clone(), options.poll, stop.clone()));
         let settler = tokio::spawn(settler::run(app.clone(), settled, stop.clone(), options.drain * 2));
         let mut lanes = JoinSet::new();
         for (queue, slots) in options.queues {
