@@ -35,7 +35,8 @@ pub struct FiredSchedule {
 pub struct FireReport {
     /// The schedules that were due.
     pub fired: Vec<FiredSchedule>,
-    /// The schedules that could not be fired. The others do not wait for them.
+    /// The schedules that could not be fired. Those after one that cannot be read are fired; after another error, the
+    /// rest waits for the next call.
     pub failed: Vec<(ScheduleId, StoreError)>,
     /// How long the next schedule has to wait; zero if one is due that another unit has locked. `None` if none fires.
     pub wait: Option<Duration>,
@@ -60,7 +61,14 @@ impl FireSchedules {
             for id in self.queries.list_due_schedules(now, BATCH).await? {
                 match self.fire(id).await {
                     Ok(fired) => report.fired.extend(fired),
-                    Err(error) => report.failed.push((id, error)),
+                    Err(error) => {
+                        // Another error than one of the row would meet the next schedule, too.
+                        let is_of_row = matches!(error, StoreError::Corrupt(_));
+                        report.failed.push((id, error));
+                        if !is_of_row {
+                            break;
+                        }
+                    }
                 }
             }
             next = self.queries.next_fire_at().await?;

@@ -26,6 +26,8 @@ mod resume_schedule;
 mod retry_job;
 mod run_schedule;
 mod schedule_fields;
+#[cfg(test)]
+mod schedule_firing_tests;
 mod schedule_ports;
 mod schedule_queries;
 #[cfg(test)]

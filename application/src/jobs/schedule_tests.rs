@@ -10,9 +10,9 @@ use skep_domain::{
     jobs::{Interval, Job, JobState, MisfirePolicy, OverlapPolicy, Priority, Schedule, Timing},
     shared::{Direction, Patch, Timestamp, Version},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-const HOUR: i64 = 3_600_000;
+pub(super) const HOUR: i64 = 3_600_000;
 
 struct Greet;
 
@@ -45,7 +45,7 @@ fn changing() -> ChangeSchedule {
     ChangeSchedule::new(kinds())
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     FixedClock::default().now()
 }
 
@@ -88,12 +88,12 @@ fn named(precondition: Precondition) -> ScheduleCommand {
 }
 
 /// A depot with a schedule.
-fn with(schedule: Schedule) -> Depot {
+pub(super) fn with(schedule: Schedule) -> Depot {
     Depot { schedule: Some(schedule), ..Depot::default() }
 }
 
 /// A depot with a schedule of this policy, and its last job in this state.
-fn overlapping(overlap: OverlapPolicy, state: JobState) -> Depot {
+pub(super) fn overlapping(overlap: OverlapPolicy, state: JobState) -> Depot {
     let last = Job { state, ..job(1) };
     let schedule = Schedule { overlap, last_job_id: Some(last.id), ..schedule(1) };
     Depot { job: Some(last), ..with(schedule) }
@@ -304,77 +304,6 @@ async fn a_run_waits_for_no_job_or_for_the_last_one_or_cancels_it() {
     assert_eq!(cancelled.seen.one::<Job>("jobs.save_many").state, JobState::Cancelled);
     let gone = Depot { job: None, ..overlapping(OverlapPolicy::Skip, JobState::Available) };
     assert_eq!(ask(&gone).await, "ok", "the last job was deleted");
-}
-
-/// Looks for due schedules when the clock shows `later` than its start.
-async fn fire(depot: &Depot, later: Duration) -> FireReport {
-    let (runtime, clock) = fixed_runtime();
-    clock.advance(later);
-    let mut queries = MockScheduleQueries::new();
-    let schedule = depot.schedule.clone();
-    let next = schedule.as_ref().and_then(|schedule| schedule.next_fire_at);
-    queries.expect_next_fire_at().returning(move || Ok(next));
-    queries.expect_list_due_schedules().returning(move |_, _| Ok(schedule.iter().map(|one| one.id).collect()));
-    FireSchedules::new(Scripted::of([depot.open()]), Arc::new(queries), runtime).execute().await.unwrap()
-}
-
-#[tokio::test]
-async fn a_schedule_whose_time_has_come_makes_a_job_with_the_key_of_the_time() {
-    let depot = with(schedule(1));
-    let report = fire(&depot, Duration::from_secs(3_601)).await;
-    let job: Job = depot.seen.one("jobs.insert");
-    let saved: Schedule = depot.seen.one("schedules.save");
-    let fired_at = now().plus_millis(HOUR);
-    assert_eq!((saved.last_fire_at, saved.last_job_id), (Some(fired_at), Some(job.id)));
-    assert_eq!(saved.next_fire_at, Some(now().plus_millis(2 * HOUR)));
-    assert_eq!((job.unique, job.owner_id), (schedule(1).job_at(fired_at).unique, None));
-    assert_eq!(job.origin.request_id, "schedule hourly-1");
-    let [fired] = &report.fired[..] else { panic!("not fired once") };
-    assert_eq!((&fired.delays[..], fired.skipped), (&[Duration::from_secs(1)][..], 0));
-    assert!(depot.seen.events().is_empty());
-}
-
-#[tokio::test]
-async fn nothing_is_opened_before_the_next_fire_time() {
-    let (runtime, _) = fixed_runtime();
-    let mut queries = MockScheduleQueries::new();
-    queries.expect_next_fire_at().returning(|| Ok(schedule(1).next_fire_at));
-    let fire = FireSchedules::new(Scripted::untouched(), Arc::new(queries), runtime);
-    let report = fire.execute().await.unwrap();
-    assert_eq!((report.fired.len(), report.wait), (0, Some(Duration::from_secs(3_600))));
-}
-
-#[tokio::test]
-async fn a_schedule_that_cannot_be_fired_is_reported() {
-    let depot = with(schedule(1));
-    let (runtime, clock) = fixed_runtime();
-    clock.advance(Duration::from_secs(3_600));
-    let mut queries = MockScheduleQueries::new();
-    queries.expect_next_fire_at().returning(|| Ok(schedule(1).next_fire_at));
-    queries.expect_list_due_schedules().returning(|_, _| Ok(vec![schedule_id(1)]));
-    let mut tx = depot.looking();
-    tx.jobs.expect_insert().returning(|_| Err(StoreError::Full("no space".into())));
-    let fire = FireSchedules::new(Scripted::of([tx]), Arc::new(queries), runtime);
-    let report = fire.execute().await.unwrap();
-    assert_eq!((report.fired.len(), report.wait), (0, Some(Duration::ZERO)));
-    assert!(matches!(&report.failed[..], [(id, StoreError::Full(_))] if *id == schedule_id(1)));
-}
-
-#[tokio::test]
-async fn a_fire_time_waits_for_no_job_or_is_skipped_or_cancels_the_last_one() {
-    let later = Duration::from_secs(3_600);
-    for (overlap, jobs, skipped) in
-        [(OverlapPolicy::Allow, 1, 0), (OverlapPolicy::Skip, 0, 1), (OverlapPolicy::CancelPrevious, 1, 0)]
-    {
-        let depot = overlapping(overlap, JobState::Available);
-        let report = fire(&depot, later).await;
-        assert_eq!(report.fired[0].skipped, skipped);
-        assert_eq!(depot.seen.all::<Job>("jobs.insert").len(), jobs, "{overlap:?}");
-        let saved: Schedule = depot.seen.one("schedules.save");
-        assert_eq!(saved.next_fire_at, Some(now().plus_millis(2 * HOUR)), "the time has passed");
-        let cancelled = depot.seen.all::<Job>("jobs.save_many");
-        assert_eq!(cancelled.len(), usize::from(overlap == OverlapPolicy::CancelPrevious));
-    }
 }
 
 #[tokio::test]

@@ -114,6 +114,17 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "UNIQUE INDEX jobs_running_key_key", "INDEX jobs_running_key_key"), "jobs", ONE_RUNS),
     (flaw("jobs.job.count_in_queue", "BY ready_at LIMIT 1", "BY ready_at DESC LIMIT 1"), "queues", COUNTED),
     (flaw("jobs.job.count_in_queue", "ORDER BY id LIMIT $2", "ORDER BY id"), "queues", COUNTED),
+    (flaw("jobs.schedule.find_due", "next_fire_at <= $2", "next_fire_at < $2"), "schedules", FOUND_DUE),
+    (flaw("jobs.schedule.save", " AND version = $", " AND 0 < $"), "schedules", "a_stale_save_is_rejected"),
+    (flaw("jobs.schedule.save", "last_job_id = $", "last_job_id = 0 * $"), "schedules", STORES_EVERY_FIELD),
+    (flaw("jobs.schedule.delete", "version = $2", "0 < $2"), "schedules", "a_stale_deletion_is_rejected"),
+    (flaw("jobs.schedule.list_due", "next_fire_at <= $1", "next_fire_at < $1"), "schedules", DUE_SCHEDULES),
+    (flaw("jobs.schedule.list_due", "BY next_fire_at, id", "BY id"), "schedules", DUE_SCHEDULES),
+    (flaw("jobs.schedule.next_fire_at", "BY next_fire_at", "BY next_fire_at DESC"), "schedules", NEXT_FIRE_TIME),
+    (flaw("jobs.schedule.count_up_to", " LIMIT $1", ""), "schedules", COUNTED_SCHEDULES),
+    (flaw("jobs.schedule.list_by_name_of_kind_up_first", "kind = $1", "$1 = $1"), "schedules", OF_A_KIND),
+    (flaw("jobs.schedule.count_of_kind", "kind = $1", "$1 = $1"), "schedules", OF_A_KIND),
+    (flaw(MIGRATIONS, "CONSTRAINT schedules_name_key UNIQUE (name)", "CHECK (1)"), "schedules", EMAIL_KEYS),
 ];
 const HOLDER: &str = "the_holder_of_a_unique_key_is_returned";
 const AVAILABLE: &str = "available_jobs_come_in_their_order";
@@ -125,6 +136,11 @@ const WAITING: &str = "waiting_jobs_are_counted_by_owner_and_kind";
 const OLD_JOBS: &str = "old_jobs_are_swept_and_nothing_else";
 const FILTERED: &str = "a_list_has_the_jobs_that_its_filter_admits";
 const ONE_RUNS: &str = "two_jobs_with_one_ordering_key_never_run";
+const FOUND_DUE: &str = "a_schedule_is_found_when_its_time_has_come";
+const DUE_SCHEDULES: &str = "due_schedules_come_in_the_order_of_their_times";
+const NEXT_FIRE_TIME: &str = "the_next_fire_time_is_the_earliest";
+const COUNTED_SCHEDULES: &str = "schedules_are_counted_up_to_a_bound";
+const OF_A_KIND: &str = "a_list_has_the_schedules_of_a_kind";
 const COUNTED: &str = "jobs_are_counted_up_to_a_bound";
 const MAIL_TEMPLATES: &str = "mail_templates";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";

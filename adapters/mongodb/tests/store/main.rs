@@ -11,6 +11,7 @@ mod keys;
 mod migrations;
 mod queries;
 mod samples;
+mod schedules;
 mod server;
 mod support;
 mod units;
