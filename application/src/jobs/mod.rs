@@ -81,7 +81,7 @@ pub struct QueueCommand {
 /// Which schedule to run, pause, resume or delete, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ScheduleCommand {
-    /// The schedule.
+    /// The schedule to act on.
     pub schedule_id: ScheduleId,
     /// The version that the change is based on.
     pub precondition: Precondition,
@@ -134,7 +134,7 @@ pub struct Jobs {
     pub promote_jobs: PromoteJobs,
     /// Frees the jobs of workers that no longer live.
     pub rescue_jobs: RescueJobs,
-    /// Creates a schedule.
+    /// Creates a schedule of jobs whose kind this program knows.
     pub create_schedule: UseCase<CreateSchedule>,
     /// Changes when a schedule fires, and what it makes.
     pub change_schedule: UseCase<ChangeSchedule>,

@@ -46,12 +46,10 @@ pub(super) fn kind(invalid: &mut Invalid, kinds: &JobKinds, text: &str) -> Optio
 
 /// Checks arguments, or adds an error to `invalid`.
 pub(super) fn args(invalid: &mut Invalid, kinds: &JobKinds, kind: &JobKind, args: &str) {
-    let checked = kinds.check_args(kind, args);
-    let code = match &checked {
-        Err(UnreadableArgs::TooLong(_)) => "too_long",
-        _ => "invalid_args",
-    };
-    invalid.check("/args", code, checked);
+    match kinds.check_args(kind, args) {
+        Err(error @ UnreadableArgs::TooLong(_)) => drop(invalid.check::<(), _>("/args", "too_long", Err(error))),
+        checked => drop(invalid.check("/args", "invalid_args", checked)),
+    }
 }
 
 /// Parses the name of a queue, or adds an error to `invalid`.

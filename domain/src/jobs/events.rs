@@ -45,7 +45,7 @@ events! {
 
     /// A schedule was created.
     ScheduleCreated = "jobs.schedule_created.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,
@@ -55,7 +55,7 @@ events! {
 
     /// The timing, the jobs or the policies of a schedule were changed.
     ScheduleChanged = "jobs.schedule_changed.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,
@@ -65,7 +65,7 @@ events! {
 
     /// A schedule was deleted. Its jobs stay.
     ScheduleDeleted = "jobs.schedule_deleted.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,
@@ -75,7 +75,7 @@ events! {
 
     /// A schedule was paused: it makes no jobs.
     SchedulePaused = "jobs.schedule_paused.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,
@@ -85,7 +85,7 @@ events! {
 
     /// A schedule was resumed.
     ScheduleResumed = "jobs.schedule_resumed.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,
@@ -95,7 +95,7 @@ events! {
 
     /// A caller made a schedule store a job at once.
     ScheduleRunNow = "jobs.schedule_run_now.v1" of schedule_id {
-        /// The schedule.
+        /// The schedule that the event is about.
         schedule_id: ScheduleId,
         /// The name of the schedule.
         name: ScheduleName,

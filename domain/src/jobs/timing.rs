@@ -114,7 +114,7 @@ pub enum Timing {
     /// range or a step in the minute or the hour follows the clock: it skips the times that do not exist, and fires at
     /// both of two equal times.
     Cron {
-        /// The line.
+        /// The five fields, or the nickname.
         line: CronLine,
         /// The zone of the local times.
         zone: TimeZone,
@@ -131,7 +131,7 @@ pub enum Timing {
 }
 
 impl Timing {
-    /// The first fire time after this time. `None` if there is none, also if the line or the zone is not known any more.
+    /// The first fire time after this time. `None` if no time follows, also if the line or the zone is not known any more.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let next = match self {

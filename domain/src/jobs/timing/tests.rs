@@ -143,7 +143,7 @@ proptest! {
                 LocalResult::Single(time) => prop_assert_eq!(fire, time),
                 LocalResult::Ambiguous(first, _) => prop_assert_eq!(fire, first),
                 LocalResult::None => {
-                    let before = fire.clone() - chrono::Duration::minutes(1);
+                    let before = fire - chrono::Duration::minutes(1);
                     prop_assert!(before.naive_local() < named && fire.naive_local() > named, "{} is no end of a gap", fire);
                 }
             }
@@ -157,7 +157,7 @@ proptest! {
         let fires = std::iter::successors(timing.next_after(from), |time| timing.next_after(*time));
         let fires: Vec<_> = fires.take_while(|time| *time <= until).collect();
         let minutes = (1..=3 * DAY / MINUTE).map(|minute| from.plus_millis(minute * MINUTE));
-        let expected: Vec<_> = minutes.filter(|time| local(*time, zone).minute() % step == 0).collect();
+        let expected: Vec<_> = minutes.filter(|time| local(*time, zone).minute().is_multiple_of(step)).collect();
         prop_assert_eq!(fires, expected);
     }
 
