@@ -45,7 +45,8 @@ impl<T: Filter> Parameter for Filtered<T> {
 }
 
 impl<T: Filter> Filtered<T> {
-    fn query(&self) -> String {
+    /// The part of the query that names the filter, with an ampersand after it.
+    pub(crate) fn query(&self) -> String {
         self.0.as_ref().map_or_else(String::new, |value| format!("{}={value}&", T::NAME))
     }
 }
