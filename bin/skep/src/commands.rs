@@ -13,6 +13,7 @@ mod mail;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
+mod schedules;
 mod serve;
 mod user;
 mod worker;
@@ -83,6 +84,9 @@ enum Command {
     /// Show background jobs, run them again or cancel them.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// Show the schedules that make background jobs, run them now, pause or resume them.
+    #[command(subcommand)]
+    Schedules(schedules::Schedules),
     Check(check::Check),
     /// Change the schema of the store, or show its state.
     ///
@@ -142,6 +146,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Serve => serve::run(&config?).await,
             Command::Worker => worker::run(&config?).await,
             Command::Jobs(command) => jobs::run(&config?, command).await,
+            Command::Schedules(command) => schedules::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,

@@ -187,6 +187,7 @@ impl Builder {
             Some(add) => add(&app, ours),
             None => ours,
         };
+        app.jobs.kinds.know(&handlers);
         Ok(Skep { app, keys, cursor_key: ring.cursor_key(), store, hashers, handlers, _lock: lock })
     }
 }

@@ -1,6 +1,9 @@
 //! `skep jobs`.
 
-use super::json;
+use super::{
+    json,
+    output::{since, table},
+};
 use crate::{Skep, config::Config};
 use clap::{
     Subcommand,
@@ -99,17 +102,6 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
     }
 }
 
-/// Prints rows in columns that are as wide as their longest values.
-fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<(), BoxError> {
-    let rows: Vec<_> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
-    let widths: [usize; N] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
-    for row in rows {
-        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        tell!("{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
 fn row(job: &JobSummary) -> [String; 6] {
     let attempt = format!("{}/{}", job.attempt, job.max_attempts);
     let state = match (job.state, job.cancel_requested_at) {
@@ -121,7 +113,6 @@ fn row(job: &JobSummary) -> [String; 6] {
 }
 
 fn stats(QueueView { queue, counts }: &QueueView) -> [String; 5] {
-    let since = |at: Option<skep_domain::shared::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let (available, running) = (counts.available.to_string(), counts.running.to_string());
     [queue.name.to_string(), available, running, since(counts.oldest_ready_at), since(queue.paused_at)]
 }

@@ -1,6 +1,8 @@
 //! What commands print. A result that cannot be written is an error, because its reader would take a part, or nothing,
 //! for the whole.
 
+use skep_application::kernel::BoxError;
+use skep_domain::shared::Timestamp;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
@@ -23,6 +25,22 @@ fn written(done: io::Result<()>) -> Result<(), CannotWrite> {
 pub(crate) fn line(line: &str) -> Result<(), CannotWrite> {
     let mut output = io::stdout().lock();
     written(writeln!(output, "{line}").and_then(|()| output.flush()))
+}
+
+/// Prints rows in columns that are as wide as their longest values.
+pub(super) fn table<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<(), BoxError> {
+    let rows: Vec<_> = std::iter::once(heads.map(str::to_owned)).chain(rows).collect();
+    let widths: [usize; N] = std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0));
+    for row in rows {
+        let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        tell!("{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+/// The time, or a dash.
+pub(super) fn since(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
 /// Writes a line to the standard error, where it is not a result. There is no place to report that this fails.
