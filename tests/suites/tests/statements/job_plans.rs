@@ -7,7 +7,7 @@ use skep_sql::{Engine, Statement, statements};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 /// The statements, each with the indexes of its plan.
-const PLANS: [(&str, &[&str]); 20] = [
+const PLANS: [(&str, &[&str]); 18] = [
     ("job.lock_holder", &["jobs_unique_key_key"]),
     ("job.list_available", &["jobs_available_idx", "jobs_ordering_idx", "jobs_running_key_key"]),
     ("job.list_due", &["jobs_due_idx"]),
@@ -26,8 +26,6 @@ const PLANS: [(&str, &[&str]); 20] = [
     ("schedule.next_fire_at", &["schedules_next_fire_at_idx"]),
     ("schedule.list_by_created_at_down_first", &["schedules_created_at_idx"]),
     ("schedule.list_by_created_at_of_kind_up_next", &["schedules_created_at_idx"]),
-    ("schedule.list_by_name_up_first", &["schedules_name_idx"]),
-    ("schedule.list_by_name_of_kind_down_next", &["schedules_name_idx"]),
 ];
 
 fn statement(verb: &str) -> &'static Statement {
