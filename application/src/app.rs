@@ -8,7 +8,7 @@ use crate::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
     },
-    jobs::{JobPolicy, Jobs, SweepJobs},
+    jobs::{JobPolicy, Jobs, SchedulePolicy, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
@@ -55,6 +55,8 @@ pub struct Policies {
     pub events: EventPolicy,
     /// How long jobs are kept after they ended.
     pub jobs: JobPolicy,
+    /// How many schedules there may be.
+    pub schedules: SchedulePolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -97,7 +99,7 @@ impl App {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
-            jobs: Jobs::new(&ports),
+            jobs: Jobs::new(&ports, policies.schedules),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),

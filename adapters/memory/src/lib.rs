@@ -60,6 +60,7 @@ mod notifications;
 mod operations;
 mod ordering;
 mod page;
+mod schedules;
 mod state;
 mod store;
 mod table;

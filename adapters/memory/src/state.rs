@@ -13,7 +13,7 @@ use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
     identity::{KnownNetworks, Session, User},
-    jobs::{Job, Queue},
+    jobs::{Job, Queue, Schedule},
     notifications::MailTemplate,
     ordering::Order,
     shared::{EventId, ReservationId, SessionId, Timestamp, UserId},
@@ -48,6 +48,8 @@ pub struct State {
     pub jobs: Table<Job>,
     /// The settings of queues.
     pub queues: Table<Queue>,
+    /// Schedules, also those that are paused or done.
+    pub schedules: Table<Schedule>,
     /// The templates of mails that admins have written.
     pub mail_templates: Table<MailTemplate>,
     /// Idempotency keys, by principal, use case and key.
@@ -94,6 +96,7 @@ impl State {
             + self.orders.len()
             + self.jobs.len()
             + self.queues.len()
+            + self.schedules.len()
             + self.mail_templates.len()
             + self.keys.len()
             + self.events.len()

@@ -24,7 +24,6 @@ struct Work {
     executor: Executor,
     latest: Arc<Latest>,
     signals: Arc<Signals>,
-    /// Whether the unit makes a job available.
     announcement: Announcement,
     /// Dropped last.
     _turns: Turns,

@@ -13,7 +13,6 @@ pub struct SqlUnit {
     failed: bool,
     watched: WatchedUnit,
     signals: Arc<Signals>,
-    /// Whether the unit makes a job available.
     pub(crate) announcement: Announcement,
 }
 

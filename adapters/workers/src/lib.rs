@@ -1,4 +1,4 @@
-//! Runs what happens later: places events, delivers them to subscribers, and runs jobs.
+//! Runs what happens later: places events, delivers them to subscribers, fires schedules, and runs jobs.
 //!
 //! ```no_run
 //! use skep_application::{App, jobs::{Handlers, JobError, JobHandler, JobRun, Outcome}};
@@ -30,6 +30,7 @@ mod keep;
 mod lanes;
 mod relay;
 mod running;
+mod schedules;
 mod settler;
 
 pub use attempt::GRACE;
@@ -98,6 +99,7 @@ impl Workers {
         keepers.spawn(keep::rescue(app.clone(), stop.clone()));
         keepers.spawn(relay::run(app.clone(), options.poll, stop.clone()));
         keepers.spawn(delivery::run(app.clone(), subscribers, options.poll, stop.clone()));
+        keepers.spawn(schedules::fire(app.clone(), options.poll, stop.clone()));
         let settler = tokio::spawn(settler::run(app.clone(), settled, stop.clone(), options.drain * 2));
         let mut lanes = JoinSet::new();
         for (queue, slots) in options.queues {

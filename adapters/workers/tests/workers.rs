@@ -11,7 +11,10 @@ use skep_application::{
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
-use skep_domain::jobs::{Job, JobId, JobState, NewJob, Progress};
+use skep_domain::jobs::{
+    Job, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule, ScheduleId,
+    ScheduleName, ScheduledJob, Timing,
+};
 use skep_memory::MemoryStore;
 use skep_workers::{WorkerOptions, Workers};
 use std::{
@@ -166,6 +169,36 @@ async fn a_job_runs_as_soon_as_it_is_stored() {
         assert_eq!((job.output, job.attempt), (Some(number.to_string()), 1));
     }
     assert_eq!(scene.most.load(Ordering::SeqCst), 10, "as many as there are places");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_is_stored_fires_at_its_time() {
+    let mut scene = Scene::start();
+    let now = scene.app.ports.runtime.clock.now();
+    let NewJob { kind, queue, args, priority, max_attempts, .. } =
+        job_for::<Obedient>(&Order::Complete("1".to_owned())).unwrap();
+    let new = NewSchedule {
+        name: ScheduleName::parse("once").unwrap(),
+        timing: Timing::Once(now),
+        job: ScheduledJob { kind, queue, args, priority, max_attempts },
+        misfire: MisfirePolicy::default(),
+        overlap: OverlapPolicy::default(),
+    };
+    let schedule = Schedule::create(ScheduleId::new(uuid::Uuid::from_u128(7)), new, now.plus_millis(-1));
+    let mut unit = Begin::<dyn JobsTx>::begin(&*scene.app.ports.store, TxMode::Write, &[]).await.unwrap();
+    unit.schedules().insert(&schedule).await.unwrap();
+    unit.commit().await.unwrap();
+    let fired = loop {
+        let stored = scene.app.ports.store.find_schedule(schedule.id).await.unwrap().unwrap();
+        if let Some(job) = stored.last_job_id {
+            break (job, stored.next_fire_at);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!(fired.1, None);
+    let job = scene.reaches(fired.0, JobState::Completed).await;
+    assert_eq!(job.unique, schedule.job_at(now).unique);
     scene.end().await;
 }
 

@@ -190,10 +190,14 @@ impl<H: JobHandler> RunJob for H {
 pub struct Handler {
     /// The kind of its jobs.
     pub kind: &'static str,
+    /// How often a job is tried unless the job says otherwise.
+    pub attempts: u32,
     /// How long an attempt may take.
     pub timeout: Duration,
     /// The pauses between attempts.
     pub backoff: Backoff,
+    /// Reads arguments, as the handler does.
+    pub(super) check_args: fn(&str) -> Result<(), serde_json::Error>,
     run: Arc<dyn RunJob>,
 }
 
@@ -217,7 +221,9 @@ impl Handlers {
     pub fn with<H: JobHandler>(mut self, handler: H) -> Self {
         self.0.retain(|other| other.kind != H::KIND);
         let run = Arc::new(handler);
-        self.0.push(Handler { kind: H::KIND, timeout: H::TIMEOUT, backoff: H::BACKOFF, run });
+        let check_args = |args: &str| serde_json::from_str::<H::Args>(args).map(drop);
+        let (kind, attempts, timeout, backoff) = (H::KIND, H::ATTEMPTS, H::TIMEOUT, H::BACKOFF);
+        self.0.push(Handler { kind, attempts, timeout, backoff, check_args, run });
         self
     }
 
@@ -225,6 +231,10 @@ impl Handlers {
     #[must_use]
     pub fn get(&self, kind: &str) -> Option<&Handler> {
         self.0.iter().find(|handler| handler.kind == kind)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Handler> {
+        self.0.iter()
     }
 
     /// The kinds that have a handler.

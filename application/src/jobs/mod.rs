@@ -1,39 +1,65 @@
 //! Jobs: work that is done later, at least once, by a worker. A command of any context stores a job in its own unit of
-//! work ([`enqueue`]); workers claim jobs, run their handlers and settle them.
+//! work ([`enqueue`]); workers claim jobs, run their handlers and settle them. Schedules make jobs at certain times.
 
 mod cancel_job;
+mod change_schedule;
 mod claim_jobs;
 pub mod constraints;
+mod create_schedule;
+mod delete_schedule;
 mod enqueue;
 mod enqueue_job;
+mod fire_schedules;
 mod handler;
+mod job_kinds;
 mod job_queries;
 #[cfg(test)]
 mod job_tests;
 mod job_view;
 mod open_queues;
 mod pause_queue;
+mod pause_schedule;
 mod ports;
 #[cfg(test)]
 mod queue_tests;
 mod resume_queue;
+mod resume_schedule;
 mod retry_job;
+mod run_schedule;
+mod schedule_fields;
+#[cfg(test)]
+mod schedule_firing_tests;
+mod schedule_ports;
+mod schedule_queries;
+#[cfg(test)]
+mod schedule_tests;
 mod settle_jobs;
 mod sweep_jobs;
 mod workers;
 
 pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
+pub use change_schedule::{ChangeSchedule, ChangeScheduleCommand, ChangeScheduleError};
 pub use claim_jobs::{ClaimJobs, JobClaim};
+pub use create_schedule::{CreateSchedule, CreateScheduleCommand, CreateScheduleError};
+pub use delete_schedule::{DeleteSchedule, DeleteScheduleError};
 pub use enqueue::{Enqueued, InvalidArgs, enqueue, job_for};
 pub use enqueue_job::EnqueueJob;
+pub use fire_schedules::{FireReport, FireSchedules, FiredSchedule};
 pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, WorkerLink};
+pub use job_kinds::{JobKinds, UnknownKind, UnreadableArgs};
 pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
 pub use job_view::{JobView, as_json};
 pub use open_queues::OpenQueues;
 pub use pause_queue::{PauseQueue, PauseQueueError};
+pub use pause_schedule::{PauseSchedule, PauseScheduleError};
 pub use ports::*;
 pub use resume_queue::{ResumeQueue, ResumeQueueError};
+pub use resume_schedule::{ResumeSchedule, ResumeScheduleError};
 pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobCommand, RetryJobError};
+pub use run_schedule::{RunSchedule, RunScheduleError, ScheduleJobUnfinished};
+pub use schedule_fields::{ScheduleNameTaken, TimingInput, TooManySchedules};
+pub use schedule_ports::*;
+pub use schedule_queries::{GetSchedule, ListSchedules};
 pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
 pub use sweep_jobs::{JobPolicy, SweepJobs};
 pub use workers::{Beat, BeatJobs, PromoteJobs, RescueJobs};
@@ -42,7 +68,7 @@ use crate::{
     app::Ports,
     kernel::{Commands, Precondition, UseCase},
 };
-use skep_domain::jobs::QueueName;
+use skep_domain::jobs::{QueueName, ScheduleId};
 use std::time::Duration;
 
 /// Which queue to pause or resume, from which version.
@@ -52,6 +78,29 @@ pub struct QueueCommand {
     pub name: QueueName,
     /// The version that the change is based on.
     pub precondition: Precondition,
+}
+
+/// Which schedule to run, pause, resume or delete, from which version.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ScheduleCommand {
+    /// The schedule to act on.
+    pub schedule_id: ScheduleId,
+    /// The version that the change is based on.
+    pub precondition: Precondition,
+}
+
+/// How many schedules there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SchedulePolicy {
+    /// The greatest number of schedules, also of those that are paused or done.
+    pub most: u32,
+}
+
+impl Default for SchedulePolicy {
+    /// 1,000.
+    fn default() -> Self {
+        Self { most: 1_000 }
+    }
 }
 
 /// After this time without a beat, a worker counts as lost. Workers beat three times as often.
@@ -87,13 +136,34 @@ pub struct Jobs {
     pub promote_jobs: PromoteJobs,
     /// Frees the jobs of workers that no longer live.
     pub rescue_jobs: RescueJobs,
+    /// Creates a schedule of jobs whose kind this program knows.
+    pub create_schedule: UseCase<CreateSchedule>,
+    /// Changes when a schedule fires, and what it makes.
+    pub change_schedule: UseCase<ChangeSchedule>,
+    /// Deletes a schedule. Its jobs stay.
+    pub delete_schedule: UseCase<DeleteSchedule>,
+    /// Stops a schedule from firing.
+    pub pause_schedule: UseCase<PauseSchedule>,
+    /// Lets a schedule fire again.
+    pub resume_schedule: UseCase<ResumeSchedule>,
+    /// Makes a job of a schedule at once.
+    pub run_schedule: UseCase<RunSchedule>,
+    /// Returns one schedule.
+    pub get_schedule: GetSchedule,
+    /// Returns a page of schedules.
+    pub list_schedules: ListSchedules,
+    /// Makes the jobs of schedules whose time has come.
+    pub fire_schedules: FireSchedules,
+    /// The kinds of jobs that this program knows.
+    pub kinds: JobKinds,
 }
 
 impl Jobs {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports) -> Self {
+    pub fn new(ports: &Ports, schedules: SchedulePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
+        let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {
             enqueue_job: EnqueueJob::new(store.clone(), runtime.clone()),
@@ -109,7 +179,17 @@ impl Jobs {
             beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
             settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),
             promote_jobs: PromoteJobs::new(store.clone(), store.clone(), runtime.clone()),
-            rescue_jobs: RescueJobs::new(store.clone(), store, runtime, LEASE_TERM),
+            rescue_jobs: RescueJobs::new(store.clone(), store.clone(), runtime.clone(), LEASE_TERM),
+            create_schedule: UseCase::new(CreateSchedule::new(kinds.clone(), schedules), &commands),
+            change_schedule: UseCase::new(ChangeSchedule::new(kinds.clone()), &commands),
+            delete_schedule: UseCase::new(DeleteSchedule, &commands),
+            pause_schedule: UseCase::new(PauseSchedule, &commands),
+            resume_schedule: UseCase::new(ResumeSchedule, &commands),
+            run_schedule: UseCase::new(RunSchedule, &commands),
+            get_schedule: GetSchedule::new(store.clone()),
+            list_schedules: ListSchedules::new(store.clone(), runtime.clock.clone()),
+            fire_schedules: FireSchedules::new(store.clone(), store, runtime),
+            kinds,
         }
     }
 }

@@ -1,5 +1,8 @@
-//! The ports of jobs.
+//! The ports of jobs and queues. Those of schedules are in `schedule_ports.rs`.
 
+#[cfg(any(test, feature = "testing"))]
+use super::MockScheduleRepository;
+use super::{ScheduleQueries, ScheduleRepository};
 use crate::kernel::{Guarded, Page, PageRequest, Position, Signaling, Sort, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
@@ -15,11 +18,13 @@ context! {
         jobs: JobRepository by MockJobRepository,
         /// The settings of queues.
         queues: QueueRepository by MockQueueRepository,
+        /// Schedules, also those that are paused or done.
+        schedules: ScheduleRepository by MockScheduleRepository,
     }
     #[cfg(any(test, feature = "testing"))]
     mocks MockJobsTx of JobsMocks
     /// The ports of a store that read jobs.
-    store JobsStore: JobQueries, QueueQueries, Signaling
+    store JobsStore: JobQueries, QueueQueries, ScheduleQueries, Signaling
 }
 
 /// Jobs and queues belong to the operators, so the role alone decides.

@@ -41,6 +41,8 @@ impl Signal {
 pub struct Signals {
     /// A job may have become available.
     pub jobs: Signal,
+    /// A schedule may fire at another time.
+    pub schedules: Signal,
     /// An event was stored.
     pub events: Signal,
     /// Events have got their positions. The task that places events gives this signal.
@@ -54,6 +56,8 @@ pub struct Announcement {
     pub jobs: bool,
     /// It has appended an event.
     pub events: bool,
+    /// It has stored a schedule.
+    pub schedules: bool,
 }
 
 impl Signals {
@@ -66,6 +70,9 @@ impl Signals {
         if announcement.events {
             self.events.wake();
         }
+        if announcement.schedules {
+            self.schedules.wake();
+        }
     }
 }
 
@@ -73,6 +80,8 @@ impl Signals {
 ///
 /// 1. When a unit of work that has made a job available is committed, `signals().jobs` wakes the tasks of this instance.
 /// 2. When a unit of work that has appended an event is committed, `signals().events` wakes the tasks of this instance.
+/// 3. When a unit of work that has stored a schedule is committed, `signals().schedules` wakes the tasks of this
+///    instance.
 ///
 /// A signal may also come without a reason, and one for a commit of another instance may come late or never. So a task
 /// that waits looks by itself from time to time.

@@ -41,7 +41,7 @@ pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtim
 pub use samples::{
     aborted, actor, admin, away, category, category_id, code, eur, fingerprints, held_event, held_event_id, job,
     job_id, key, level, mail_template, mail_template_id, order, order_id, problem, product, product_id, queue,
-    subscription, unknown, user, user_id, visitor,
+    schedule, schedule_id, subscription, unknown, user, user_id, visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

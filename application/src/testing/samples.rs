@@ -1,12 +1,15 @@
 //! Sample actors, entities and errors. Samples of one kind differ only in what follows from their number.
 
-use super::SeqIds;
-use crate::kernel::{Actor, AppError, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
+use super::{FixedClock, SeqIds};
+use crate::kernel::{Actor, AppError, Clock as _, Fingerprints, IdempotencyKey, MockFingerprints, StoreError};
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
-    jobs::{Job, JobId, JobKind, JobOrigin, NewJob, Queue, QueueId, QueueName},
+    jobs::{
+        Interval, Job, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue, QueueId,
+        QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
+    },
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId, TemplateSources},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},
     shared::{EventId, Money, OrderId, ProductId, SessionId, Text, Timestamp, UserId},
@@ -214,6 +217,30 @@ pub fn held_event(n: u64) -> HeldEvent {
     let position = i64::try_from(n).ok().and_then(EventPosition::new).unwrap_or(EventPosition::START);
     let event = (EventId::new(SeqIds::nth(9_500 + n)), position);
     HeldEvent::waiting(held_event_id(n), subscription().id, event, product_id(1).uuid(), Timestamp::MIN)
+}
+
+/// The id of the `n`th schedule.
+#[must_use]
+pub fn schedule_id(n: u64) -> ScheduleId {
+    ScheduleId::new(SeqIds::nth(8_000 + n))
+}
+
+/// The `n`th schedule: it makes a job each hour, and was created at the first time of a fixed clock.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn schedule(n: u64) -> Schedule {
+    let now = FixedClock::default().now();
+    let Job { kind, queue, args, priority, max_attempts, .. } = job(n);
+    let new = NewSchedule {
+        name: ScheduleName::parse(&format!("hourly-{n}")).expect("a name"),
+        timing: Timing::Every { interval: Interval::of_seconds(3_600).expect("an hour"), from: now },
+        job: ScheduledJob { kind, queue, args, priority, max_attempts },
+        misfire: MisfirePolicy::default(),
+        overlap: OverlapPolicy::default(),
+    };
+    Schedule::create(schedule_id(n), new, now)
 }
 
 /// The code of the error, and its fields with their codes; `ok` if there is no error.

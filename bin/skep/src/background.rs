@@ -9,11 +9,14 @@ use futures_util::FutureExt as _;
 use skep_application::{
     App,
     events::{ListSubscriptions, SubscriptionView},
-    jobs::{ListQueues, QueueQueries},
-    kernel::{Actor, ListError, StoreError},
+    jobs::{ListQueues, QueueQueries, ScheduleFilter, ScheduleQueries, ScheduleSort, ScheduleSortKey},
+    kernel::{Actor, ListError, PageRequest, StoreError},
     operations::KeyRotation,
 };
-use skep_domain::{events::SubscriptionState, shared::Timestamp};
+use skep_domain::{
+    events::SubscriptionState,
+    shared::{Direction, PageLimit, Timestamp},
+};
 use skep_workers::WorkerOptions;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
@@ -22,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How often the jobs of the queues are counted for the metrics.
+/// How often the jobs of the queues and the schedules are counted for the metrics.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 /// How often the recorder of metrics drops what it no longer needs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -106,10 +109,10 @@ async fn read_keys(skep: Arc<Skep>) {
     }
 }
 
-/// Reads how many jobs wait in each queue.
+/// Reads how many jobs wait in each queue, and how many schedules there are.
 async fn read_queues(app: Arc<App>) {
     if let Err(error) = record_queues(&app).await {
-        tracing::warn!(%error, "could not count the jobs of the queues");
+        tracing::warn!(%error, "could not count the jobs of the queues and the schedules");
     }
 }
 
@@ -124,6 +127,19 @@ async fn record_queues(app: &App) -> Result<(), StoreError> {
         metrics::gauge!("skep_jobs_available", "queue" => queue.clone()).set(number(available));
         metrics::gauge!("skep_jobs_oldest_seconds", "queue" => queue).set(Duration::from_millis(waits).as_secs_f64());
     }
+    record_schedules(&*app.ports.store).await
+}
+
+async fn record_schedules(queries: &dyn ScheduleQueries) -> Result<(), StoreError> {
+    let sort = ScheduleSort { key: ScheduleSortKey::CreatedAt, direction: Direction::Ascending };
+    let page = PageRequest {
+        limit: PageLimit::new(1).unwrap_or_default(),
+        count_up_to: Some(100_000),
+        ..PageRequest::default()
+    };
+    let page = queries.list_schedules(&ScheduleFilter::default(), sort, &page).await?;
+    let count = page.total.map_or(0, |total| total.count);
+    metrics::gauge!("skep_schedules").set(number(usize::try_from(count).unwrap_or(usize::MAX)));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod mail;
 mod migrate;
 mod openapi;
 pub(crate) mod output;
+mod schedules;
 mod serve;
 mod user;
 mod worker;
@@ -87,6 +88,9 @@ enum Command {
     /// Show events and their subscribers, deliver events again, and act on those that were held back.
     #[command(subcommand)]
     Events(events::Events),
+    /// Show the schedules that make background jobs, run them now, pause or resume them.
+    #[command(subcommand)]
+    Schedules(schedules::Schedules),
     Check(check::Check),
     /// Change the schema of the store, or show its state.
     ///
@@ -147,6 +151,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Worker => worker::run(&config?).await,
             Command::Jobs(command) => jobs::run(&config?, command).await,
             Command::Events(command) => events::run(&config?, command).await,
+            Command::Schedules(command) => schedules::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,
             Command::Keys(command) => keys::run(&config?, command).await,

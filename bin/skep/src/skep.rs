@@ -203,6 +203,7 @@ impl Builder {
             Some(add) => add(&app, ours),
             None => ours,
         };
+        app.jobs.kinds.know(&handlers);
         let ours =
             Subscribers::default().with(OrderMails, store.store.clone(), runtime.clone(), |unit| unit.deliveries());
         let subscribers = match subscribers {

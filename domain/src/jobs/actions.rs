@@ -1,4 +1,4 @@
-//! The actions on jobs and queues.
+//! The actions on jobs, queues and schedules.
 
 use crate::shared::Action;
 
@@ -10,6 +10,10 @@ pub const MANAGE_JOB: Action = Action::admin("jobs.job.manage");
 pub const READ_QUEUE: Action = Action::admin("jobs.queue.read");
 /// Pause and resume queues.
 pub const MANAGE_QUEUE: Action = Action::admin("jobs.queue.manage");
+/// See schedules, with the arguments of their jobs.
+pub const READ_SCHEDULE: Action = Action::admin("jobs.schedule.read");
+/// Create, change, pause, resume and delete schedules, and run them now.
+pub const MANAGE_SCHEDULE: Action = Action::admin("jobs.schedule.manage");
 
 /// Every action of this context.
-pub const ALL: &[Action] = &[READ_JOB, MANAGE_JOB, READ_QUEUE, MANAGE_QUEUE];
+pub const ALL: &[Action] = &[READ_JOB, MANAGE_JOB, READ_QUEUE, MANAGE_QUEUE, READ_SCHEDULE, MANAGE_SCHEDULE];

@@ -1,7 +1,7 @@
-//! The events of jobs and queues. Only changes that a caller makes have events: a worker that claims, completes or fails
-//! a job records none, because the job itself says so.
+//! The events of jobs, queues and schedules. Only changes that a caller makes have events: a worker that claims,
+//! completes or fails a job records none, because the job itself says so, and neither does a schedule that makes one.
 
-use super::{JobId, JobKind, JobState, QueueId, QueueName};
+use super::{JobId, JobKind, JobState, QueueId, QueueName, Schedule, ScheduleId, ScheduleName};
 use crate::shared::events;
 
 events! {
@@ -42,7 +42,83 @@ events! {
         /// The name of the queue.
         name: QueueName,
     }
+
+    /// A schedule was created.
+    ScheduleCreated = "jobs.schedule_created.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+    }
+
+    /// The timing, the jobs or the policies of a schedule were changed.
+    ScheduleChanged = "jobs.schedule_changed.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+    }
+
+    /// A schedule was deleted. Its jobs stay.
+    ScheduleDeleted = "jobs.schedule_deleted.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+    }
+
+    /// A schedule was paused: it makes no jobs.
+    SchedulePaused = "jobs.schedule_paused.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+    }
+
+    /// A schedule was resumed.
+    ScheduleResumed = "jobs.schedule_resumed.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+    }
+
+    /// A caller made a schedule store a job at once.
+    ScheduleRunNow = "jobs.schedule_run_now.v1" of schedule_id {
+        /// The schedule that the event is about.
+        schedule_id: ScheduleId,
+        /// The name of the schedule.
+        name: ScheduleName,
+        /// The kind of its jobs.
+        kind: JobKind,
+        /// The job that was stored.
+        job_id: JobId,
+    }
 }
+
+macro_rules! of_schedule {
+    ($($event:ident),+) => {
+        $(impl $event {
+            /// The event of this schedule.
+            #[must_use]
+            pub fn of(schedule: &Schedule) -> Self {
+                let Schedule { id, name, job, .. } = schedule;
+                Self { schedule_id: *id, name: name.clone(), kind: job.kind.clone() }
+            }
+        })+
+    };
+}
+of_schedule! { ScheduleCreated, ScheduleChanged, ScheduleDeleted, SchedulePaused, ScheduleResumed }
 
 #[cfg(test)]
 mod tests {
@@ -64,5 +140,21 @@ mod tests {
         let payload = json!({ "queue_id": uuid, "name": "default" });
         assert_payload(&QueuePaused { queue_id, name: name.clone() }, uuid, &payload);
         assert_payload(&QueueResumed { queue_id, name }, uuid, &payload);
+    }
+
+    #[test]
+    fn published_payloads_of_schedules_do_not_change() {
+        let uuid = Uuid::from_u128(1);
+        let (schedule_id, job_id) = (ScheduleId::new(uuid), JobId::new(Uuid::from_u128(2)));
+        let (name, kind) = (ScheduleName::parse("nightly").unwrap(), JobKind::parse("shop.greet").unwrap());
+        let payload = json!({ "schedule_id": uuid, "name": "nightly", "kind": "shop.greet" });
+        macro_rules! check {
+            ($($event:ident),+) => {
+                $(assert_payload(&$event { schedule_id, name: name.clone(), kind: kind.clone() }, uuid, &payload);)+
+            };
+        }
+        check! { ScheduleCreated, ScheduleChanged, ScheduleDeleted, SchedulePaused, ScheduleResumed }
+        let payload = json!({ "schedule_id": uuid, "name": "nightly", "kind": "shop.greet", "job_id": job_id });
+        assert_payload(&ScheduleRunNow { schedule_id, name, kind, job_id }, uuid, &payload);
     }
 }

@@ -6,10 +6,16 @@ pub mod events;
 mod job;
 mod names;
 mod queue;
+mod schedule;
 mod state;
+mod timing;
 
 pub use backoff::{Backoff, Retry};
 pub use job::{Ended, Failure, Job, JobId, JobOrigin, NewJob, Progress, Uniqueness};
-pub use names::{InvalidJobName, JobKind, OrderingKey, QueueName, UniqueKey};
+pub use names::{InvalidJobName, JobKind, OrderingKey, QueueName, ScheduleName, UniqueKey};
 pub use queue::{Queue, QueueId};
+pub use schedule::{
+    Due, MisfirePolicy, NewSchedule, OverlapPolicy, Schedule, ScheduleChange, ScheduleId, ScheduledJob,
+};
 pub use state::{JobState, JobStates, Priority};
+pub use timing::{CronLine, Interval, InvalidCronLine, InvalidInterval, TimeZone, Timing, UnknownTimeZone};

@@ -14,6 +14,11 @@ string_type! {
 }
 
 string_type! {
+    /// The name of a schedule, in the form of a [`JobKind`].
+    ScheduleName
+}
+
+string_type! {
     /// Jobs with the same key run one after the other: 1 to 200 characters without control characters.
     OrderingKey
 }
@@ -27,7 +32,7 @@ string_type! {
 /// The text is not a name of this form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJobName {
-    /// Not a kind or the name of a queue.
+    /// Not a kind, or the name of a queue or a schedule.
     #[error("must have 1 to 100 lowercase letters, digits, `_`, `-` and `.`")]
     Name,
     /// Not a key.
@@ -49,9 +54,9 @@ fn key(text: &str) -> Result<String, InvalidJobName> {
 }
 
 impl JobKind {
-    /// The greatest length of kinds and names of queues, in characters.
+    /// The greatest length of kinds and of names of queues and schedules, in characters.
     pub const MAX: usize = 100;
-    /// The form of kinds and names of queues as a regular expression, for interfaces. The length is limited besides.
+    /// The form of kinds and of names of queues and schedules as a regular expression, for interfaces. The length is limited besides.
     pub const PATTERN: &str = "^[a-z0-9_.-]+$";
 
     /// Reads a kind.
@@ -64,6 +69,16 @@ impl JobKind {
 }
 
 impl QueueName {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// [`InvalidJobName::Name`].
+    pub fn parse(text: &str) -> Result<Self, InvalidJobName> {
+        name(text).map(Self)
+    }
+}
+
+impl ScheduleName {
     /// Reads a name.
     ///
     /// # Errors
@@ -108,10 +123,12 @@ mod tests {
     fn names_have_lowercase_words_and_keys_any_visible_text() {
         for text in ["a", "notifications.send_mail", "mail-2", &"a".repeat(100)] {
             assert!(JobKind::parse(text).is_ok() && QueueName::parse(text).is_ok(), "{text}");
+            assert!(ScheduleName::parse(text).is_ok(), "{text}");
         }
         for text in ["", "A", "a b", "ä", "a/b", "a\n", &"a".repeat(101)] {
             assert_eq!(JobKind::parse(text), Err(InvalidJobName::Name), "{text:?}");
             assert_eq!(QueueName::parse(text), Err(InvalidJobName::Name), "{text:?}");
+            assert_eq!(ScheduleName::parse(text), Err(InvalidJobName::Name), "{text:?}");
         }
         for text in ["Ä b/c", &"ä".repeat(200)] {
             assert!(OrderingKey::parse(text).is_ok() && UniqueKey::parse(text).is_ok(), "{text}");

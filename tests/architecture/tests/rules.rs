@@ -6,6 +6,8 @@ use std::{collections::BTreeSet, fs};
 const DOMAIN: &[&str] = &[
     "caseless",
     "chrono",
+    "chrono-tz",
+    "croner",
     "icu_properties",
     "idna",
     "iso_currency",

@@ -157,6 +157,17 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("events.held_event.count_of_subscription", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", BY_STATE),
     (flaw("events.held_event.list_by_held_at_up_next", ", id) >", ", x'00') >"), "held_event_queries", EVERY_ROW),
     (flaw("events.held_event.count_of_state", "LIMIT $2", "LIMIT $2 - 1"), "held_event_queries", UP_TO_A_BOUND),
+    (flaw("jobs.schedule.find_due", "next_fire_at <= $2", "next_fire_at < $2"), "schedules", FOUND_DUE),
+    (flaw("jobs.schedule.save", " AND version = $", " AND 0 < $"), "schedules", "a_stale_save_is_rejected"),
+    (flaw("jobs.schedule.save", "last_job_id = $", "last_job_id = 0 * $"), "schedules", STORES_EVERY_FIELD),
+    (flaw("jobs.schedule.delete", "version = $2", "0 < $2"), "schedules", "a_stale_deletion_is_rejected"),
+    (flaw("jobs.schedule.list_due", "next_fire_at <= $1", "next_fire_at < $1"), "schedules", DUE_SCHEDULES),
+    (flaw("jobs.schedule.list_due", "BY next_fire_at, id", "BY id"), "schedules", DUE_SCHEDULES),
+    (flaw("jobs.schedule.next_fire_at", "BY next_fire_at", "BY next_fire_at DESC"), "schedules", NEXT_FIRE_TIME),
+    (flaw("jobs.schedule.count_up_to", " LIMIT $1", ""), "schedules", COUNTED_SCHEDULES),
+    (flaw("jobs.schedule.list_by_name_of_kind_up_first", "kind = $1", "$1 = $1"), "schedules", OF_A_KIND),
+    (flaw("jobs.schedule.count_of_kind", "kind = $1", "$1 = $1"), "schedules", OF_A_KIND),
+    (flaw(MIGRATIONS, "CONSTRAINT schedules_name_key UNIQUE (name)", "CHECK (1)"), "schedules", EMAIL_KEYS),
 ];
 const EARLIER: &str = "earlier_versions_come_with_later_ones";
 const DENSE: &str = "positions_are_dense_and_follow_the_last_one";
@@ -182,6 +193,11 @@ const WAITING: &str = "waiting_jobs_are_counted_by_owner_and_kind";
 const OLD_JOBS: &str = "old_jobs_are_swept_and_nothing_else";
 const FILTERED: &str = "a_list_has_the_jobs_that_its_filter_admits";
 const ONE_RUNS: &str = "two_jobs_with_one_ordering_key_never_run";
+const FOUND_DUE: &str = "a_schedule_is_found_when_its_time_has_come";
+const DUE_SCHEDULES: &str = "due_schedules_come_in_the_order_of_their_times";
+const NEXT_FIRE_TIME: &str = "the_next_fire_time_is_the_earliest";
+const COUNTED_SCHEDULES: &str = "schedules_are_counted_up_to_a_bound";
+const OF_A_KIND: &str = "a_list_has_the_schedules_of_a_kind";
 const COUNTED: &str = "jobs_are_counted_up_to_a_bound";
 const MAIL_TEMPLATES: &str = "mail_templates";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";

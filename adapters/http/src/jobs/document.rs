@@ -1,9 +1,9 @@
-//! Examples of the bodies of jobs and queues, and the values of closed sets, for the OpenAPI document.
+//! Examples of the bodies of jobs, queues and schedules, and the values of closed sets, for the OpenAPI document.
 
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::jobs::JobState;
+use skep_domain::jobs::{CronLine, Interval, JobKind, JobState, MisfirePolicy, OverlapPolicy, Priority};
 
 pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     schemas.values("Job", "state", JobState::ALL.iter().map(|state| state.name()));
@@ -31,4 +31,47 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
         }),
     );
     schemas.example("QueueJobs", jobs);
+    schedules(schemas);
+}
+
+fn schedules(schemas: &mut Schemas<'_>) {
+    let (create, change) = ("CreateScheduleRequest", "ChangeScheduleRequest");
+    let name = json!({ "minLength": 1, "maxLength": JobKind::MAX, "pattern": JobKind::PATTERN });
+    for field in ["name", "kind"] {
+        schemas.limit(&[create], field, &name);
+    }
+    schemas.limit(&[create, change], "queue", &name);
+    let range = json!({ "minimum": Priority::FIRST.get(), "maximum": Priority::LAST.get() });
+    schemas.limit(&[create, change], "priority", &range);
+    for schema in [create, change, "Schedule"] {
+        schemas.values(schema, "misfire", MisfirePolicy::NAMES.iter().copied());
+        schemas.values(schema, "overlap", OverlapPolicy::NAMES.iter().copied());
+    }
+    for field in ["args", "queue", "priority", "misfire", "overlap"] {
+        schemas.limit(&[change], field, &json!({ "nullable": true }));
+    }
+    let timing = "ScheduleTimingRequest";
+    schemas.limit(&[timing], "cron", &json!({ "minLength": 1, "maxLength": CronLine::MAX }));
+    schemas.limit(&[timing], "every_seconds", &json!({ "minimum": Interval::MIN, "maximum": Interval::MAX }));
+    let daily = json!({ "cron": "30 4 * * MON-FRI", "time_zone": "Europe/Berlin" });
+    schemas.example(timing, daily.clone());
+    schemas.example("ScheduleTiming", daily.clone());
+    schemas.example(
+        create,
+        json!({
+            "name": "nightly-report", "timing": daily, "kind": "shop.send_report", "args": { "days": 1 },
+            "misfire": "fire_once", "overlap": "skip",
+        }),
+    );
+    schemas.example(change, json!({ "timing": { "every_seconds": 3600 }, "queue": null }));
+    let id = "019a9d3c-5a00-7000-8000-000000000007";
+    schemas.example(
+        "Schedule",
+        json!({
+            "id": id, "name": "nightly-report", "timing": daily, "kind": "shop.send_report", "args": { "days": 1 },
+            "queue": "default", "priority": 2, "max_attempts": 10, "misfire": "fire_once", "overlap": "skip",
+            "next_fire_at": EXAMPLE_TIME, "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+            "links": { "self": format!("/api/v1/schedules/{id}") },
+        }),
+    );
 }

@@ -1,11 +1,20 @@
-//! The operations of jobs and queues.
+//! The operations of jobs, queues and schedules.
 
-use crate::parts::{Cost, Operation};
+use crate::{
+    edge::BodyLimit,
+    parts::{Cost, Operation},
+};
 use skep_application::{
-    jobs::{CancelJobError, PauseQueueError, ResumeQueueError, RetryJobError},
+    jobs::{
+        CancelJobError, ChangeScheduleError, CreateScheduleError, DeleteScheduleError, PauseQueueError,
+        PauseScheduleError, ResumeQueueError, ResumeScheduleError, RetryJobError, RunScheduleError,
+    },
     kernel::{GetError, ListError},
 };
-use skep_domain::jobs::actions::{MANAGE_JOB, MANAGE_QUEUE, READ_JOB, READ_QUEUE};
+use skep_domain::jobs::actions::{MANAGE_JOB, MANAGE_QUEUE, MANAGE_SCHEDULE, READ_JOB, READ_QUEUE, READ_SCHEDULE};
+
+/// The limit of a schedule: the arguments of its jobs have up to 64 KiB.
+const SCHEDULE: BodyLimit = BodyLimit::new(80, 30);
 
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -17,4 +26,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_queue", READ_QUEUE, GetError::REFUSALS),
     Operation::new("pause_queue", MANAGE_QUEUE, PauseQueueError::REFUSALS),
     Operation::new("resume_queue", MANAGE_QUEUE, ResumeQueueError::REFUSALS),
+    Operation::new("create_schedule", MANAGE_SCHEDULE, CreateScheduleError::REFUSALS).body(SCHEDULE),
+    Operation::new("list_schedules", READ_SCHEDULE, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("get_schedule", READ_SCHEDULE, GetError::REFUSALS),
+    Operation::new("change_schedule", MANAGE_SCHEDULE, ChangeScheduleError::REFUSALS).body(SCHEDULE),
+    Operation::new("delete_schedule", MANAGE_SCHEDULE, DeleteScheduleError::REFUSALS),
+    Operation::new("run_schedule", MANAGE_SCHEDULE, RunScheduleError::REFUSALS),
+    Operation::new("pause_schedule", MANAGE_SCHEDULE, PauseScheduleError::REFUSALS),
+    Operation::new("resume_schedule", MANAGE_SCHEDULE, ResumeScheduleError::REFUSALS),
 ];

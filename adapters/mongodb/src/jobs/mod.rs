@@ -1,8 +1,9 @@
-//! Jobs and their queues.
+//! Jobs, their queues, and schedules.
 
 mod documents;
 mod indexes;
 mod job_queries;
 mod job_repository;
 mod queues;
+mod schedules;
 pub(crate) mod schema;

@@ -12,6 +12,7 @@ mod keys;
 mod migrations;
 mod queries;
 mod samples;
+mod schedules;
 mod server;
 mod support;
 mod units;

@@ -6,5 +6,8 @@ use skep_application::operations::MigrationStep;
 pub(crate) const SET: SqlSet = SqlSet {
     name: "jobs",
     after: &[], // its tables refer to no others
-    steps: &[MigrationStep { name: "jobs", work: scripts!("jobs/0001_jobs") }],
+    steps: &[
+        MigrationStep { name: "jobs", work: scripts!("jobs/0001_jobs") },
+        MigrationStep { name: "schedules", work: scripts!("jobs/0002_schedules") },
+    ],
 };

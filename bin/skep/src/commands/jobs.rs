@@ -1,6 +1,9 @@
 //! `skep jobs`.
 
-use super::{json, output::table};
+use super::{
+    json,
+    output::{since, table},
+};
 use crate::{Skep, config::Config};
 use clap::{
     Subcommand,
@@ -110,7 +113,6 @@ fn row(job: &JobSummary) -> [String; 6] {
 }
 
 fn stats(QueueView { queue, counts }: &QueueView) -> [String; 5] {
-    let since = |at: Option<skep_domain::shared::Timestamp>| at.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let (available, running) = (counts.available.to_string(), counts.running.to_string());
     [queue.name.to_string(), available, running, since(counts.oldest_ready_at), since(queue.paused_at)]
 }

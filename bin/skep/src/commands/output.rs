@@ -1,6 +1,7 @@
 //! What commands print. A result that cannot be written is an error, because its reader would take a part, or nothing,
 //! for the whole.
 
+use skep_domain::shared::Timestamp;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
@@ -37,6 +38,11 @@ pub(crate) fn table<const N: usize>(
         line(cells.join("  ").trim_end())?;
     }
     Ok(())
+}
+
+/// The time, or a dash.
+pub(super) fn since(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".to_owned(), |at| at.to_string())
 }
 
 /// Writes a line to the standard error, where it is not a result. There is no place to report that this fails.

@@ -298,6 +298,18 @@ async fn change_subscribers(kit: &TestKit, admin: &str) {
 
 const OLDEST: HeldSort = HeldSort { key: HeldSortKey::HeldAt, direction: Direction::Ascending };
 
+async fn change_schedules(kit: &TestKit, admin: &str) {
+    let list = "/api/v1/schedules";
+    let yearly = json!({ "name": "yearly", "timing": { "cron": "@yearly" }, "kind": "operations.sweep" });
+    let schedule = call(kit, "POST", list, admin, &yearly).await;
+    let path = format!("{list}/{}", schedule["id"].as_str().unwrap());
+    call(kit, "PATCH", &path, admin, &json!({ "timing": { "every_seconds": 86_400 } })).await;
+    for change in ["pause", "resume", "run"] {
+        post(kit, &format!("{path}/{change}"), admin).await;
+    }
+    call(kit, "DELETE", &path, admin, &Value::Null).await;
+}
+
 async fn post(kit: &TestKit, path: &str, token: &str) {
     let request = Request::post(path).header("authorization", format!("Bearer {token}")).body(String::new());
     assert!(kit.call(request.unwrap()).await.status().is_success(), "{path}");
@@ -335,6 +347,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
     change_jobs(&kit, &admin).await;
     change_subscribers(&kit, &admin).await;
+    change_schedules(&kit, &admin).await;
     let template = json!({ "kind": "order_placed", "locale": "de", "subject": "Bestellung", "text": "Danke" });
     let template = call(&kit, "POST", "/api/v1/mail-templates", &admin, &template).await;
     let path = format!("/api/v1/mail-templates/{}", template["id"].as_str().unwrap());

@@ -10,6 +10,7 @@ mod identity;
 mod jobs;
 mod mail_templates;
 mod ordering;
+mod schedules;
 
 use skep_budgets::{Buyer, Reply, Section, Server, Statements, Table, stores, summary};
 use std::{
@@ -30,6 +31,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(categories::ask(world)),
     |world| Box::pin(ordering::ask(world)),
     |world| Box::pin(jobs::ask(world)),
+    |world| Box::pin(schedules::ask(world)),
     |world| Box::pin(mail_templates::ask(world)),
     |world| Box::pin(events::ask(world)),
 ];

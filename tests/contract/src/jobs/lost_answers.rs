@@ -12,7 +12,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    jobs::{ClaimJobs, JobRepository, JobsStore, JobsTx, QueueRepository},
+    jobs::{ClaimJobs, JobRepository, JobsStore, JobsTx, QueueRepository, ScheduleRepository},
     kernel::{Begin, Clock, IdempotencyKeys, Key, Outbox, Runtime, StoreError, Transaction, TxMode, UnitOfWork},
 };
 use skep_domain::{
@@ -105,6 +105,9 @@ impl JobsTx for Unit {
     }
     fn queues(&mut self) -> &mut dyn QueueRepository {
         self.inner.queues()
+    }
+    fn schedules(&mut self) -> &mut dyn ScheduleRepository {
+        self.inner.schedules()
     }
 }
 

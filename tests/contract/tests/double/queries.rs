@@ -6,7 +6,10 @@ use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     events::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent},
     identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
-    jobs::{JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries},
+    jobs::{
+        JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
+        ScheduleSort,
+    },
     kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
     notifications::{MailTemplateQueries, MailTemplateSort},
     ordering::{OrderQueries, OrderView, Overdue},
@@ -14,7 +17,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
-    jobs::{Job, JobId, Queue, QueueName},
+    jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
 };
@@ -176,6 +179,27 @@ impl QueueQueries for Flawed {
     }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
         self.seen.count_jobs(queue, bound).await
+    }
+}
+
+#[async_trait]
+impl ScheduleQueries for Flawed {
+    async fn find_schedule(&self, id: ScheduleId) -> Done<Option<Schedule>> {
+        self.seen.find_schedule(id).await
+    }
+    async fn list_schedules(
+        &self,
+        filter: &ScheduleFilter,
+        sort: ScheduleSort,
+        request: &PageRequest,
+    ) -> Done<Page<Schedule>> {
+        self.seen.list_schedules(filter, sort, request).await
+    }
+    async fn list_due_schedules(&self, now: Timestamp, limit: u32) -> Done<Vec<ScheduleId>> {
+        self.seen.list_due_schedules(now, limit).await
+    }
+    async fn next_fire_at(&self) -> Done<Option<Timestamp>> {
+        self.seen.next_fire_at().await
     }
 }
 

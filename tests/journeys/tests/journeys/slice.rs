@@ -10,6 +10,7 @@ mod jobs;
 mod mail_templates;
 mod orders;
 mod rush;
+mod schedules;
 
 pub(crate) use rush::at_once;
 
@@ -24,6 +25,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     categories::CONTEXT,
     orders::CONTEXT,
     jobs::CONTEXT,
+    schedules::CONTEXT,
     mail_templates::CONTEXT,
     events::CONTEXT,
 ];

@@ -1,5 +1,5 @@
-//! The statements on jobs read along the indexes that were made for them. With a wrong one they return the same jobs,
-//! but their cost grows with jobs that they do not return.
+//! The statements on jobs and schedules read along the indexes that were made for them. With a wrong one they return the same rows,
+//! but their cost grows with rows that they do not return.
 
 use crate::{Postgres, sqlite};
 use rusqlite::Connection as Sqlite;
@@ -7,32 +7,39 @@ use skep_sql::{Engine, Statement, statements};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 /// The statements, each with the indexes of its plan.
-const PLANS: [(&str, &[&str]); 14] = [
-    ("lock_holder", &["jobs_unique_key_key"]),
-    ("list_available", &["jobs_available_idx", "jobs_ordering_idx", "jobs_running_key_key"]),
-    ("list_due", &["jobs_due_idx"]),
-    ("next_ready_at", &["jobs_due_idx"]),
-    ("list_held", &["jobs_running_idx"]),
-    ("count_waiting", &["jobs_owner_idx"]),
-    ("count_in_queue", &["jobs_available_idx", "jobs_running_idx"]),
-    ("sweep", &["jobs_finished_idx"]),
-    ("list_by_created_at_down_first", &["jobs_created_at_idx"]),
-    ("list_by_created_at_of_state_down_first", &["jobs_created_at_idx"]),
-    ("list_by_created_at_of_state_up_next", &["jobs_created_at_idx"]),
-    ("list_by_created_at_of_queue_down_first", &["jobs_created_at_idx"]),
-    ("list_by_created_at_of_state_of_queue_of_kind_down_next", &["jobs_created_at_idx"]),
-    ("count_of_queue", &["jobs_created_at_idx"]),
+const PLANS: [(&str, &[&str]); 18] = [
+    ("job.lock_holder", &["jobs_unique_key_key"]),
+    ("job.list_available", &["jobs_available_idx", "jobs_ordering_idx", "jobs_running_key_key"]),
+    ("job.list_due", &["jobs_due_idx"]),
+    ("job.next_ready_at", &["jobs_due_idx"]),
+    ("job.list_held", &["jobs_running_idx"]),
+    ("job.count_waiting", &["jobs_owner_idx"]),
+    ("job.count_in_queue", &["jobs_available_idx", "jobs_running_idx"]),
+    ("job.sweep", &["jobs_finished_idx"]),
+    ("job.list_by_created_at_down_first", &["jobs_created_at_idx"]),
+    ("job.list_by_created_at_of_state_down_first", &["jobs_created_at_idx"]),
+    ("job.list_by_created_at_of_state_up_next", &["jobs_created_at_idx"]),
+    ("job.list_by_created_at_of_queue_down_first", &["jobs_created_at_idx"]),
+    ("job.list_by_created_at_of_state_of_queue_of_kind_down_next", &["jobs_created_at_idx"]),
+    ("job.count_of_queue", &["jobs_created_at_idx"]),
+    ("schedule.list_due", &["schedules_next_fire_at_idx"]),
+    ("schedule.next_fire_at", &["schedules_next_fire_at_idx"]),
+    ("schedule.list_by_created_at_down_first", &["schedules_created_at_idx"]),
+    ("schedule.list_by_created_at_of_kind_up_next", &["schedules_created_at_idx"]),
 ];
 
 fn statement(verb: &str) -> &'static Statement {
-    let name = format!("jobs.job.{verb}");
+    let name = format!("jobs.{verb}");
     statements().iter().find(|statement| statement.name == name).unwrap()
 }
 
 /// The faults of the plans. A plan is read line by line.
 fn faults(verb: &str, indexes: &[&str], plan: &[String]) -> Vec<String> {
     let is_unsorted = |line: &&String| line.contains("TEMP B-TREE") || line.contains("Sort");
-    let is_whole = |line: &&String| line.contains("Seq Scan") || (line.starts_with("SCAN") && line.ends_with("jobs"));
+    let is_whole = |line: &&String| {
+        line.contains("Seq Scan")
+            || (line.starts_with("SCAN") && (line.ends_with("jobs") || line.ends_with("schedules")))
+    };
     let missing = indexes.iter().filter(|index| !plan.iter().any(|line| line.contains(**index)));
     let missing = missing.map(|index| format!("{verb} does not use {index}: {plan:#?}"));
     let wrong = plan.iter().filter(|line| is_unsorted(line) || is_whole(line));
@@ -72,6 +79,13 @@ const JOBS: &str = "INSERT INTO jobs (id, kind, queue, priority, state, ready_at
     CASE WHEN n % 100 >= 90 THEN 'key ' || n END, CASE WHEN n % 3 = 0 THEN 'key ' || n END, '', '[]' \
     FROM generate_series(1, 20000) AS n";
 
+/// Many more than are usual, so that the planner does not read them all.
+const SCHEDULES: &str = "INSERT INTO schedules (id, name, kind, max_attempts, once_at, queue, args, priority, misfire, \
+    overlap, next_fire_at, created_at, updated_at, version) \
+    SELECT md5(n::text)::uuid, 'name ' || n, 'kind ' || n % 10, 10, to_timestamp(n), 'default', '{}', 2, 'skip', \
+    'allow', CASE WHEN n % 10 = 0 THEN to_timestamp(n) END, to_timestamp(n), to_timestamp(n), 1 \
+    FROM generate_series(1, 20000) AS n";
+
 #[tokio::test]
 async fn jobs_are_read_along_their_indexes_on_sqlite() {
     let (_folder, connection) = sqlite().await;
@@ -83,7 +97,7 @@ async fn jobs_are_read_along_their_indexes_on_sqlite() {
 async fn jobs_are_read_along_their_indexes_on_postgresql() {
     let Some(mut postgres) = Postgres::start("plans").await else { return };
     let mut found = vec![];
-    for text in [JOBS, "ANALYZE jobs", "SET plan_cache_mode = force_generic_plan"] {
+    for text in [JOBS, SCHEDULES, "ANALYZE jobs, schedules", "SET plan_cache_mode = force_generic_plan"] {
         postgres.connection.execute(text).await.unwrap();
     }
     for (verb, indexes) in PLANS {

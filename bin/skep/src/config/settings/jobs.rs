@@ -6,7 +6,10 @@ use crate::config::{
     read::Source,
     setting::{Setting, Shape},
 };
-use skep_application::{Policies, jobs::JobPolicy};
+use skep_application::{
+    Policies,
+    jobs::{JobPolicy, SchedulePolicy},
+};
 use std::time::Duration;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -27,6 +30,10 @@ const SETTINGS: &[Setting] = &[
         .default("30")
         .form(DAYS, "30")
         .doc("How long discarded jobs are kept: those that have failed and are not tried again. Until then they can be retried."),
+    Setting::new("SKEP_SCHEDULES", "jobs.schedules", Shape::Number)
+        .default("1000")
+        .form("a number from 0 to 100000", "1000")
+        .doc("How many schedules of jobs there may be, also of those that are paused or done. Callers that create schedules at the same time may exceed it by a few."),
 ];
 
 fn read(source: &mut Source, policies: &mut Policies) {
@@ -34,6 +41,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         ended: source.required("SKEP_JOB_DAYS", read_days),
         discarded: source.required("SKEP_DEAD_JOB_DAYS", read_days),
     };
+    let most = |text: &str| u32::try_from(number(text, 0, 100_000)?).ok();
+    policies.schedules = SchedulePolicy { most: source.required("SKEP_SCHEDULES", most) };
 }
 
 fn read_days(text: &str) -> Option<Duration> {

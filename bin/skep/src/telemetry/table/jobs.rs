@@ -13,6 +13,14 @@ pub(super) const METRICS: &[Metric] = &[
     .labels(&["kind", "outcome"])
     .when(When::Counted),
     counter("skep_jobs_rescued_total", "Jobs that this process has freed because their worker was lost."),
+    counter("skep_schedules_fired_total", "Jobs that this process has made for fire times of schedules."),
+    counter(
+        "skep_schedules_skipped_total",
+        "Fire times for which this process has made no job: they were missed, or the last job had not ended.",
+    ),
+    seconds("skep_schedules_delay_seconds", "Time from a fire time until its job was stored."),
+    gauge("skep_schedules", "Schedules of the store, up to 100,000. They are counted every 15 seconds.")
+        .when(When::Counted),
     gauge(
         "skep_jobs_available",
         "Jobs of the store that wait for a worker, by queue. They are counted every 15 seconds, up to 10,000.",

@@ -1,10 +1,10 @@
-//! Jobs and queues: everything passes through.
+//! Jobs, queues and schedules: everything passes through.
 
 use super::{Done, FlawedUnit};
 use async_trait::async_trait;
-use skep_application::jobs::{JobRepository, QueueRepository};
+use skep_application::jobs::{JobRepository, QueueRepository, ScheduleRepository};
 use skep_domain::{
-    jobs::{Job, JobId, JobKind, JobState, Queue, QueueName},
+    jobs::{Job, JobId, JobKind, JobState, Queue, QueueName, Schedule, ScheduleId},
     shared::{Timestamp, UserId, Version},
 };
 
@@ -46,5 +46,27 @@ impl QueueRepository for FlawedUnit {
     }
     async fn save(&mut self, queue: &Queue) -> Done<Version> {
         through!(self, QueueRepository::save(queue))
+    }
+}
+
+#[async_trait]
+impl ScheduleRepository for FlawedUnit {
+    async fn find(&mut self, id: ScheduleId) -> Done<Option<Schedule>> {
+        through!(self, ScheduleRepository::find(id))
+    }
+    async fn find_due(&mut self, id: ScheduleId, now: Timestamp) -> Done<Option<Schedule>> {
+        through!(self, ScheduleRepository::find_due(id, now))
+    }
+    async fn insert(&mut self, schedule: &Schedule) -> Done<()> {
+        through!(self, ScheduleRepository::insert(schedule))
+    }
+    async fn save(&mut self, schedule: &Schedule) -> Done<Version> {
+        through!(self, ScheduleRepository::save(schedule))
+    }
+    async fn delete(&mut self, schedule: &Schedule) -> Done<()> {
+        through!(self, ScheduleRepository::delete(schedule))
+    }
+    async fn count(&mut self, bound: u32) -> Done<u64> {
+        through!(self, ScheduleRepository::count(bound))
     }
 }
