@@ -137,7 +137,7 @@ impl Server {
             if let Some((pooling, era)) = self.known.certain() {
                 match self.open_behind(pooling, patience, deadline).await? {
                     Some(raw) => return Ok(Opened { raw, era }),
-                    None => self.known.doubt(),
+                    None => self.known.doubt(era),
                 }
             }
             let Ok(_learning) = timeout_at(deadline, self.learning.lock()).await else {
