@@ -17,6 +17,8 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("pooler::one_by_one", pools_of_any_order_and_size_are_recognized).needing(Needs::Pooler),
     Journey::new("pooler::several", several_poolers_behind_one_name_are_recognized).needing(Needs::Pooler),
     Journey::new("pooler::sessions_with_direct", with_a_direct_address_no_session_is_relied_on).needing(Needs::Pooler),
+    Journey::new("pooler::trips", a_pooler_is_recognized_in_few_round_trips).needing(Needs::Pooler),
+    Journey::new("pooler::many", any_number_of_poolers_that_keep_statements_is_recognized).needing(Needs::Pooler),
     Journey::new("pooler::put_in_place", a_pooler_may_be_put_in_place_and_taken_away).needing(Needs::Pooler),
     Journey::new("pooler::direct_address", transactions_need_the_direct_address).needing(Needs::Pooler),
     Journey::new("pooler::prepared", transactions_need_prepared_statements).needing(Needs::Pooler),
@@ -129,6 +131,28 @@ fn several_poolers_behind_one_name_are_recognized(store: &Store) {
         let shop = Shop::open_on(deployment);
         rush(&shop, "several");
         shop.server.stop();
+    }
+}
+
+/// The connections are opened together. So a network whose round trips take long does not make the start fail.
+fn a_pooler_is_recognized_in_few_round_trips(store: &Store) {
+    for (mode, most) in [(SESSIONS, 100), (TRANSACTIONS, 50)] {
+        let mut deployment = Deployment::new(store);
+        let _pooler = Pooler::in_front_of(&mut deployment, &[mode, "default_pool_size = 40"]);
+        let wire = Wire::to_the_store_of(&mut deployment);
+        // One whose options are refused, and six that find out.
+        wire.gather(7);
+        let found = deployment.run(&["check"], "", &[]);
+        assert!(found.out.contains("connection pooler in"), "{found:?}");
+        assert!(wire.trips() <= most, "{mode}: {} round trips with those of the check itself", wire.trips());
+    }
+}
+
+fn any_number_of_poolers_that_keep_statements_is_recognized(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let _pooler = Pooler::several_in_front_of(&mut deployment, &[TRANSACTIONS], 24);
+    for _ in 0..4 {
+        deployment.run(&["migrate", "up"], "", &[]).refused(&["transaction mode", "SKEP_DATABASE_DIRECT_URL"]);
     }
 }
 
