@@ -19,6 +19,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("pooler::sessions_with_direct", with_a_direct_address_no_session_is_relied_on).needing(Needs::Pooler),
     Journey::new("pooler::trips", a_pooler_is_recognized_in_few_round_trips).needing(Needs::Pooler),
     Journey::new("pooler::many", any_number_of_poolers_that_keep_statements_is_recognized).needing(Needs::Pooler),
+    Journey::new("pooler::reload", a_pooler_may_change_its_mode_at_any_time).needing(Needs::Pooler),
     Journey::new("pooler::put_in_place", a_pooler_may_be_put_in_place_and_taken_away).needing(Needs::Pooler),
     Journey::new("pooler::direct_address", transactions_need_the_direct_address).needing(Needs::Pooler),
     Journey::new("pooler::prepared", transactions_need_prepared_statements).needing(Needs::Pooler),
@@ -178,6 +179,34 @@ fn sell(shop: &Shop, round: &str) {
     }
     assert_eq!(shop.stock(&honey), (1_000, 12));
     rush(shop, &format!("{round}-rush"));
+}
+
+fn a_pooler_may_change_its_mode_at_any_time(store: &Store) {
+    const SIZE: &str = "default_pool_size = 40";
+    const SMALL: [&str; 2] = [TRANSACTIONS, "default_pool_size = 3"];
+    let mut deployment = Deployment::new(store);
+    let mut pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, SIZE]);
+    let shop = Shop::open_on(deployment);
+    sell(&shop, "s1");
+    // Without a restart, and without the end of a connection.
+    pooler.reload(&SMALL);
+    sell(&shop, "t1");
+    pooler.restart_with(&[SESSIONS, SIZE]);
+    sell(&shop, "s2");
+    pooler.restart_with(&SMALL);
+    sell(&shop, "t2");
+    let log = shop.server.log();
+    assert!(log.contains("the connection pooler in front of PostgreSQL has changed"), "{log}");
+    // One that cannot be used is refused with its reason, until it can be used again.
+    pooler.restart_with(&[TRANSACTIONS, "max_prepared_statements = 0"]);
+    wait_for("the reason", || {
+        shop.admin.get(PRODUCTS).send();
+        shop.server.log().contains("does not keep prepared statements").then_some(())
+    });
+    shop.admin.get(PRODUCTS).send().expect(503);
+    pooler.restart_with(&SMALL);
+    sell(&shop, "t3");
+    shop.server.stop();
 }
 
 fn a_pooler_may_be_put_in_place_and_taken_away(store: &Store) {
