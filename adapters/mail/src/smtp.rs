@@ -21,9 +21,9 @@ use skep_outbound::{BreakerPolicy, CallError, Dialer, Outbound};
 
 /// Gives each mail to one SMTP server, over a connection of its own.
 ///
-/// A server that refuses the sender, the recipient or the text of a mail permanently has refused the mail. All else may
-/// succeed later: also a refusal of the connection or of the credentials, because then a setting is wrong, and no mail
-/// should be lost by that.
+/// A server that refuses the recipient or the text of a mail permanently has refused the mail. All else may succeed
+/// later: also a refusal of the connection, of the credentials or of the sender, because then a setting is wrong, and no
+/// mail should be lost by that.
 #[derive(Debug)]
 pub struct SmtpMailer {
     server: SmtpServer,
@@ -83,6 +83,7 @@ fn unsendable(error: &Unsendable) -> MailError {
 fn mail_error(error: CallError<SmtpFault>) -> MailError {
     match error {
         CallError::Failed(SmtpFault::Refused(error)) => MailError::Refused(ServerWords::of(&fault::words(&error))),
+        CallError::Failed(error @ SmtpFault::Unsupported(_)) => MailError::Refused(ServerWords::of(&error.to_string())),
         CallError::Open(open) => MailError::Unavailable { retry_after: Some(open.retry_after), cause: open.into() },
         // The words of the chain, because a log of the message alone would not name the cause.
         other => MailError::unavailable(fault::words(&other)),

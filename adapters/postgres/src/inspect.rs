@@ -10,14 +10,25 @@ use skep_sql::{
     Row, SqlDatabase as _, Statement,
 };
 
-/// There is no current schema if the search path names none that the role may use.
-const SESSION: &str = "SELECT quote_ident(current_user), quote_ident(coalesce(current_schema(), 'public')), \
+/// The schema is the first one of the search path that the role may use. If the role may use no schema of it, it is the
+/// first one that exists.
+const SESSION: &str = "SELECT quote_ident(current_user), \
+     coalesce(quote_ident(current_schema()), closed, 'public'), closed, \
      coalesce(has_schema_privilege(current_schema(), 'USAGE'), FALSE), \
      coalesce(has_schema_privilege(current_schema(), 'CREATE'), FALSE), \
      pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on', \
-     quote_ident(current_database()), current_setting('server_encoding')";
-static READ_SESSION: Statement =
-    Statement::both("operations.inspect.session", SESSION, &[], &[Text, Text, Bool, Bool, Bool, Bool, Text, Text]);
+     quote_ident(current_database()), current_setting('server_encoding') \
+     FROM (SELECT (SELECT CASE WHEN has_schema_privilege(oid, 'USAGE') THEN NULL ELSE quote_ident(nspname) END \
+     FROM unnest(string_to_array(current_setting('search_path'), ',')) WITH ORDINALITY AS path (item, place) \
+     JOIN pg_namespace ON lower(btrim(item)) = nspname OR btrim(item) = '\"' || nspname || '\"' \
+     OR (btrim(item) IN ('$user', '\"$user\"') AND nspname = current_user) \
+     ORDER BY place LIMIT 1) AS closed) AS first";
+static READ_SESSION: Statement = Statement::both(
+    "operations.inspect.session",
+    SESSION,
+    &[],
+    &[Text, Text, Text, Bool, Bool, Bool, Bool, Text, Text],
+);
 
 /// With several names, `has_table_privilege` would be true if the role has one of these rights.
 const TABLES: &str = "SELECT relname::text, quote_ident(pg_get_userbyid(relowner)), pg_has_role(relowner, 'USAGE'), \
@@ -31,6 +42,8 @@ static READ_TABLES: Statement = Statement::both("operations.inspect.tables", TAB
 struct Session {
     role: String,
     schema: String,
+    /// The first schema of the search path that exists, if the role may not use it.
+    closed: Option<String>,
     may_use: bool,
     may_create: bool,
     is_replica: bool,
@@ -57,7 +70,7 @@ impl PostgresDatabase {
     /// Asks as the role that works and, before a migration, as the role that migrates.
     pub(crate) async fn defects(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError> {
         let worker = found(self.read(&READ_SESSION, vec![]).await?, self.read(&READ_TABLES, vec![]).await?, tables)?;
-        let Some(worker) = worker else { return Ok(vec![]) };
+        let Some(mut worker) = worker else { return Ok(vec![]) };
         let migrator = match &self.direct {
             Some(direct) if usage == StoreUse::Migrate => {
                 let mut raw = self.open_direct(direct).await?;
@@ -66,7 +79,9 @@ impl PostgresDatabase {
             }
             _ => None,
         };
-        let Some(migrator) = migrator else { return Ok(worker.defects(usage)) };
+        let Some(mut migrator) = migrator else { return Ok(worker.defects(usage)) };
+        worker.expect_in(&migrator.session.schema);
+        migrator.expect_in(&worker.session.schema);
         let mut defects = migrator.session.of_the_server();
         let others = worker.session.of_the_server();
         let others: Vec<_> = others.into_iter().filter(|defect| !defects.contains(defect)).collect();
@@ -86,6 +101,16 @@ fn found(session_rows: Vec<Row>, table_rows: Vec<Row>, ours: &[&'static str]) ->
 }
 
 impl Found {
+    /// If the search path has passed over this schema of the other role, it is the one to work in, and a right is missing.
+    fn expect_in(&mut self, schema: &str) {
+        if self.session.closed.as_deref() == Some(schema) {
+            let session = &mut self.session;
+            (session.may_use, session.may_create) = (false, false);
+            schema.clone_into(&mut session.schema);
+            self.tables.clear();
+        }
+    }
+
     /// The defects for a role that works and migrates. What a migration lacks includes what work lacks.
     fn defects(&self, usage: StoreUse) -> Vec<Defect> {
         let migrates = usage == StoreUse::Migrate;
@@ -128,6 +153,7 @@ fn session(mut row: Row) -> Result<Session, StoreError> {
     Ok(Session {
         role: row.text()?,
         schema: row.text()?,
+        closed: row.optional_text()?,
         may_use: row.bool()?,
         may_create: row.bool()?,
         is_replica: row.bool()?,

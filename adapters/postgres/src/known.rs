@@ -41,9 +41,10 @@ impl Known {
         state.pooling.filter(|_| !state.is_doubtful).map(|pooling| (pooling, state.era))
     }
 
-    /// Makes the next connection look again.
-    pub(crate) fn doubt(&self) {
-        self.state().is_doubtful = true;
+    /// Makes the next connection look again, unless another era has begun.
+    pub(crate) fn doubt(&self, era: Era) {
+        let mut state = self.state();
+        state.is_doubtful |= state.era == era;
     }
 
     /// Doubts after a connection of this era has failed. Without a pooler, each connection notices by itself whether one
@@ -82,5 +83,16 @@ mod tests {
         let third = known.learned(Pooling::None);
         known.doubt_after(third);
         assert_eq!(known.certain(), Some((Pooling::None, third)));
+    }
+
+    #[test]
+    fn a_connection_that_was_opened_in_an_earlier_era_is_no_reason_for_doubt() {
+        let known = Known::default();
+        let first = known.learned(Pooling::None);
+        let second = known.learned(Pooling::Transactions);
+        known.doubt(first);
+        assert_eq!(known.certain(), Some((Pooling::Transactions, second)));
+        known.doubt(second);
+        assert_eq!(known.certain(), None);
     }
 }

@@ -1,29 +1,31 @@
 //! Finds out what a connection pooler between us and the server keeps.
 //!
-//! Several connections work in turn, and each asks for the id of the server's process that runs its transaction. In a
-//! session, this id never changes, and two connections never share a process. If either happens, the pooler keeps
-//! transactions only. One name may lead to several poolers, which do not share processes: two of the connections lead to
-//! the same one if there are fewer poolers than connections. Then a statement that was prepared in an earlier transaction, by another process of the server,
-//! must still be the same one: each connection prepares another text. sqlx gives both statements the same name, so a
-//! pooler that passes names on confuses them or does not find them.
+//! Several connections prepare a statement each, all at the same time, and then run it in turn. It returns its number, its
+//! name and the process of the server that runs it. sqlx names the statements of all connections alike. A pooler that
+//! keeps transactions and prepared statements has to give them other names, so each connection shows this by itself,
+//! however many poolers share a name.
+//!
+//! If the names are passed on, the processes decide. In a session, the process never changes, and two connections never
+//! share one. If either happens, the pooler keeps transactions only. Then the number shows whether the statement is still
+//! the same one, because a pooler that passes names on confuses the statements of its clients, or does not find them. One
+//! name may lead to several poolers, which do not share processes: two of the connections lead to the same one if there
+//! are fewer poolers than connections.
 
 use crate::wire::{one_row, simple};
-use sqlx::{PgConnection, Row as _};
+use futures_util::future::try_join_all;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _, postgres::PgRow};
+use std::{
+    collections::BTreeSet,
+    hash::{BuildHasher as _, RandomState},
+};
 
-/// The statements of the connections.
-const STATEMENTS: [&str; 6] = [
-    "SELECT 1::bigint",
-    "SELECT 2::bigint",
-    "SELECT 3::bigint",
-    "SELECT 4::bigint",
-    "SELECT 5::bigint",
-    "SELECT 6::bigint",
-];
 /// The number of connections that it takes.
-pub(crate) const TRIALS: usize = STATEMENTS.len();
-/// How often they work, each time in the opposite order. A pooler gives out the process that was used last, the one that
-/// was unused longest, or any.
-const ROUNDS: usize = 3;
+pub(crate) const TRIALS: usize = 6;
+/// How often they work in turn, each time in the opposite order. A pooler gives out the process that was used last, or
+/// the one that was unused longest.
+const ROUNDS: usize = 2;
+/// How sqlx begins the name of a prepared statement.
+const NAME: &str = "sqlx_s_";
 
 /// What a pooler keeps for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +44,13 @@ pub enum Pooling {
 /// One of the connections.
 struct Trial<'a> {
     raw: &'a mut PgConnection,
-    statement: &'static str,
     number: i64,
-    /// The process that has run its first transaction.
-    process: Option<String>,
+}
+
+/// What the statement of a trial has found.
+struct Found {
+    process: i64,
+    is_renamed: bool,
 }
 
 /// Why the trial has ended early.
@@ -67,62 +72,65 @@ const NOT_KEPT: &str = "the connection pooler is in transaction mode and does no
 const NO_TRANSACTIONS: &str =
     "the connection pooler refuses transactions: use PgBouncer with pool_mode = transaction or session";
 
-/// Returns what the pooler keeps. Takes [`TRIALS`] connections.
+/// Returns what the pooler keeps. Takes [`TRIALS`] connections. If it keeps transactions and prepared statements, this
+/// takes four round trips, otherwise two more for each connection.
 pub(crate) async fn learn(connections: &mut [PgConnection]) -> Result<Pooling, Stop> {
-    let numbered = connections.iter_mut().zip(STATEMENTS).zip(1..);
-    let mut trials: Vec<_> =
-        numbered.map(|((raw, statement), number)| Trial { raw, statement, number, process: None }).collect();
-    for _ in 0..ROUNDS {
-        if round(&mut trials).await? {
-            return Ok(Pooling::Transactions);
-        }
-        trials.reverse();
+    if let Some(raw) = connections.first_mut() {
+        check_transactions(raw).await?;
     }
-    Ok(Pooling::Sessions)
+    // An earlier client may have left a statement behind, which must not have the same number.
+    let first = i64::try_from(RandomState::new().hash_one(0_u8) >> 2).unwrap_or_default();
+    let trials = connections.iter_mut().zip(first..);
+    let mut trials: Vec<_> = trials.map(|(raw, number)| Trial { raw, number }).collect();
+    let found = try_join_all(trials.iter_mut().map(Trial::work)).await?;
+    if found.iter().all(|found| found.is_renamed) {
+        return Ok(Pooling::Transactions);
+    }
+    let processes: BTreeSet<_> = found.iter().map(|found| found.process).collect();
+    let mut is_session = processes.len() == trials.len() && !found.iter().any(|found| found.is_renamed);
+    let mut turns: Vec<_> = trials.iter_mut().zip(&found).collect();
+    for _ in 0..ROUNDS {
+        for (trial, found) in &mut turns {
+            is_session &= trial.work().await?.process == found.process;
+        }
+        turns.reverse();
+    }
+    Ok(if is_session { Pooling::Sessions } else { Pooling::Transactions })
 }
 
-/// Lets the connections work one after the other. Returns whether one of them has got another process, or the process of
-/// another one.
-async fn round(trials: &mut [Trial<'_>]) -> Result<bool, Stop> {
-    let mut moved = false;
-    for at in 0..trials.len() {
-        moved |= trials[at].work().await?;
-        moved |= trials[..at].iter().any(|other| other.process == trials[at].process);
-        if moved {
-            // Others have prepared their statements since, perhaps by the same process.
-            trials[0].work().await?;
-            break;
-        }
-    }
-    Ok(moved)
+/// Begins a transaction in a message of its own, which a pooler of single statements refuses.
+async fn check_transactions(raw: &mut PgConnection) -> Result<(), Stop> {
+    simple(raw, "BEGIN").await.map_err(|error| match error.as_database_error() {
+        // All errors of the pooler have one code, also when it is only busy. Its messages are not translated.
+        Some(answer) if answer.message().contains("statement pooling mode") => Stop::Unfit(NO_TRANSACTIONS),
+        _ => error.into(),
+    })?;
+    Ok(simple(raw, "ROLLBACK").await?)
 }
 
 impl Trial<'_> {
-    /// Runs the prepared statement in a transaction. Returns whether the process is another one than in the first
-    /// transaction.
-    async fn work(&mut self) -> Result<bool, Stop> {
-        simple(self.raw, "BEGIN").await.map_err(|error| match error.as_database_error() {
-            // All errors of the pooler have one code, also when it is only busy. Its messages are not translated.
-            Some(answer) if answer.message().contains("statement pooling mode") => Stop::Unfit(NO_TRANSACTIONS),
-            _ => error.into(),
-        })?;
-        let process = one_row(self.raw, "SELECT pg_backend_pid()").await?.into_iter().next().flatten();
-        let is_other = self.process.is_some() && self.process != process;
-        if self.process.is_none() {
-            self.process = process;
-        }
-        let row = sqlx::query(self.statement).fetch_one(&mut *self.raw).await;
-        match row.and_then(|row| row.try_get::<i64, _>(0)) {
-            Ok(number) if number == self.number => {}
-            Ok(_) => return Err(Stop::Unfit(NOT_KEPT)),
+    /// Runs the statement, which is prepared the first time.
+    async fn work(&mut self) -> Result<Found, Stop> {
+        let number = self.number;
+        let text = format!(
+            "SELECT {number}::bigint, pg_backend_pid()::bigint, \
+             (SELECT min(name) FROM pg_prepared_statements WHERE statement LIKE '%{number}%')"
+        );
+        match sqlx::query(AssertSqlSafe(text)).fetch_one(&mut *self.raw).await {
+            Ok(row) => self.found(&row).map_err(|_| Stop::Unfit(NOT_KEPT)),
             // There is another statement with this name, or none.
-            Err(error) if matches!(code(&error).as_deref(), Some("42P05" | "26000")) => {
-                return Err(Stop::Unfit(NOT_KEPT));
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) if matches!(code(&error).as_deref(), Some("42P05" | "26000")) => Err(Stop::Unfit(NOT_KEPT)),
+            Err(error) => Err(error.into()),
         }
-        simple(self.raw, "ROLLBACK").await?;
-        Ok(is_other)
+    }
+
+    /// Reads the row, unless it is that of another statement.
+    fn found(&self, row: &PgRow) -> Result<Found, sqlx::Error> {
+        if row.try_get::<i64, _>(0)? != self.number {
+            return Err(sqlx::Error::RowNotFound);
+        }
+        let name: Option<String> = row.try_get(2)?;
+        Ok(Found { process: row.try_get(1)?, is_renamed: !name.is_some_and(|name| name.starts_with(NAME)) })
     }
 }
 

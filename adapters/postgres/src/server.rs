@@ -8,6 +8,7 @@ use crate::{
     pooler::{self, Pooling, Stop},
     wire::{one_row, simple},
 };
+use futures_util::future::try_join_all;
 use sqlx::{
     ConnectOptions, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
@@ -137,7 +138,7 @@ impl Server {
             if let Some((pooling, era)) = self.known.certain() {
                 match self.open_behind(pooling, patience, deadline).await? {
                     Some(raw) => return Ok(Opened { raw, era }),
-                    None => self.known.doubt(),
+                    None => self.known.doubt(era),
                 }
             }
             let Ok(_learning) = timeout_at(deadline, self.learning.lock()).await else {
@@ -200,10 +201,7 @@ impl Server {
         if let Some(raw) = self.open_session(patience, deadline).await? {
             return Ok((Pooling::None, raw));
         }
-        let mut trials = vec![];
-        for _ in 0..pooler::TRIALS {
-            trials.push(self.connect(false, patience, deadline).await?);
-        }
+        let mut trials = try_join_all((0..pooler::TRIALS).map(|_| self.connect(false, patience, deadline))).await?;
         let started = Instant::now();
         let found = match timeout_at(deadline, pooler::learn(&mut trials)).await {
             Ok(Ok(pooling)) => pooling,

@@ -1,7 +1,7 @@
 //! Adds the keys of e-mail addresses that an instance of the first versions has stored beside this one.
 
 use super::{IdentityTx, UserQueries, constraints::USER_EMAIL_KEY};
-use crate::kernel::{Begin, Round, Runtime, StoreError, SweepAll, TxMode, run};
+use crate::kernel::{Begin, BoxError, Round, Runtime, StoreError, SweepAll, TxMode, run};
 use async_trait::async_trait;
 use skep_domain::shared::{Email, EmailLookup, UserId};
 use std::{
@@ -33,6 +33,14 @@ impl AddEmailKeys {
     }
 
     /// Returns whether the account has got its key now.
+    async fn complete(&self, id: UserId, email: &Email) -> Result<bool, StoreError> {
+        let Some(key) = Email::key_of(email.address()) else { return Ok(false) };
+        match self.users.find_credentials(&EmailLookup::of_key(&key)).await? {
+            Some(_) => Ok(false),
+            None => self.add(id, &key).await,
+        }
+    }
+
     async fn add(&self, id: UserId, key: &str) -> Result<bool, StoreError> {
         run(&self.runtime, None, |attempt| async move {
             let mut unit = self.store.begin(TxMode::Write, &[]).await?;
@@ -65,30 +73,52 @@ impl SweepAll for AddEmailKeys {
     }
 
     /// Goes through all accounts without a key once. Ids grow with time, so of two accounts with one key the older gets
-    /// it. Does nothing within an hour of the last round.
+    /// it. Passes over those that cannot be read, and returns their number as an error. Does nothing within an hour of the
+    /// last round.
     async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
         let now = self.runtime.clock.monotonic();
         if millis(now) < self.due.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mut last = None;
+        let (mut last, mut unreadable) = (None, UnreadableAccounts::default());
         loop {
             let without = self.users.list_without_key(last, round.limit).await?;
             for (id, email) in &without {
                 if round.is_stopped() {
-                    return Ok(());
+                    return unreadable.result();
                 }
-                let Some(key) = Email::key_of(email.address()) else { continue };
-                if self.users.find_credentials(&EmailLookup::of_key(&key)).await?.is_none() {
-                    round.swept += u64::from(self.add(*id, &key).await?);
+                match self.complete(*id, email).await {
+                    Ok(added) => round.swept += u64::from(added),
+                    Err(StoreError::Corrupt(cause)) => unreadable.add(cause),
+                    Err(error) => return Err(error),
                 }
             }
             if without.len() < round.limit as usize {
                 self.due.store(millis(now + PAUSE), Ordering::Relaxed);
-                return Ok(());
+                return unreadable.result();
             }
             last = without.last().map(|(id, _)| *id);
         }
+    }
+}
+
+/// Accounts without a key for which the store has no readable row.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("{count} accounts have no key of their address, and cannot be read")]
+struct UnreadableAccounts {
+    count: u64,
+    #[source]
+    first: Option<BoxError>,
+}
+
+impl UnreadableAccounts {
+    fn add(&mut self, cause: BoxError) {
+        self.count += 1;
+        self.first.get_or_insert(cause);
+    }
+
+    fn result(self) -> Result<(), StoreError> {
+        if self.count == 0 { Ok(()) } else { Err(StoreError::Corrupt(self.into())) }
     }
 }
 
@@ -161,6 +191,25 @@ mod tests {
         let saved = seen.all::<User>("users.save");
         let keys: Vec<_> = saved.iter().map(|user| (user.id, user.email.key().unwrap())).collect();
         assert_eq!(keys, [(user_id(4), "x@xn--mller-kva.example"), (user_id(5), "y@example.com")]);
+    }
+
+    #[tokio::test]
+    async fn an_account_that_cannot_be_read_keeps_no_other_from_its_key() {
+        let seen = Seen::default();
+        let addresses = ["x@example.com", "y@example.com", "z@example.com"];
+        let mut unreadable = MockIdentityTx::noting(&seen);
+        unreadable.users.expect_find().returning(|_| Err(StoreError::Corrupt("a hole".into())));
+        let units = [unreadable, unit(user_id(2), stored(addresses[1], None), &seen)];
+        let units = units.into_iter().chain([unit(user_id(3), stored(addresses[2], None), &seen)]);
+        let (runtime, _) = fixed_runtime();
+        let sweep = AddEmailKeys::new(Scripted::of(units), Arc::new(queries(&addresses)), runtime.clone());
+        let mut round = Round::new(&runtime, 2, &|| false);
+        let Err(StoreError::Corrupt(cause)) = sweep.sweep_all(&mut round).await else { panic!("no error") };
+        assert!(cause.to_string().starts_with("1 accounts"), "{cause}");
+        assert_eq!(cause.source().unwrap().to_string(), "a hole");
+        assert_eq!(round.swept, 2);
+        // The accounts are not read again within the hour.
+        sweep.sweep_all(&mut round).await.unwrap();
     }
 
     #[tokio::test]

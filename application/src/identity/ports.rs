@@ -163,7 +163,7 @@ impl std::fmt::Debug for Credentials {
 ///
 /// 1. `find_credentials` finds the account that `EmailLookup::choose` chooses among all accounts.
 /// 2. `list_without_key` returns only accounts without a key that follow `after`, the smallest id first, and never more
-///    than its limit.
+///    than its limit. It reads their addresses only, so an account whose other values are broken is listed, too.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {

@@ -44,11 +44,12 @@ impl Email {
     pub const MAX_LOCAL_BYTES: usize = 64;
 
     /// The form of an address as a regular expression of ECMA-262: the dot-atom of RFC 5322 with letters of any script
-    /// (RFC 6531), and a domain of at least two labels. [`Email::parse`] also refuses what a pattern cannot say.
+    /// (RFC 6531), and a domain of at least two labels, with any spaces around them. [`Email::parse`] also refuses what a
+    /// pattern cannot say.
     pub const PATTERN: &str = concat!(
-        r#"^[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+(\.[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+)*"#,
+        r#"^ *[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+(\.[^\x00-\x20"(),.:;<>@\[\\\]\x7f]+)*"#,
         r"@[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?",
-        r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+$",
+        r"(\.[^\x00-\x2f:-@\[-\x60{-\x7f]([^\x00-\x2c./:-@\[-\x60{-\x7f]{0,61}[^\x00-\x2f:-@\[-\x60{-\x7f])?)+ *$",
     );
 
     /// Reads the address of a new account, as a person types it.

@@ -108,6 +108,28 @@ impl Pooler {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Makes it read these settings while it runs.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    pub fn reload(&self, settings: &[&str]) {
+        self.set(settings);
+        own(&self.folder);
+        for child in &self.children {
+            let hangup = Command::new("kill").args(["-HUP", &child.id().to_string()]).status().expect("kill");
+            assert!(hangup.success(), "PgBouncer runs");
+        }
+    }
+
+    /// Kills PgBouncer and starts it again with these settings.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_with(&mut self, settings: &[&str]) {
+        self.set(settings);
+        self.restart();
+    }
+
     /// The address of the database through PgBouncer.
     #[must_use]
     pub fn address(&self) -> String {

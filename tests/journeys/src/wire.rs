@@ -6,7 +6,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -18,6 +18,14 @@ pub struct Wire {
     inner: Arc<Inner>,
 }
 
+/// The side that sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sender {
+    /// The client of the connection with this number, from 1.
+    Client(usize),
+    Server,
+}
+
 #[derive(Debug)]
 struct Inner {
     server: Mutex<String>,
@@ -27,6 +35,12 @@ struct Inner {
     open: Mutex<Vec<TcpStream>>,
     /// Bytes of a client that cut the wire before they are forwarded.
     trap: Mutex<Option<&'static [u8]>>,
+    /// How often clients have sent something and waited for the answer.
+    trips: AtomicUsize,
+    connections: Mutex<usize>,
+    connected: Condvar,
+    /// The connections without which only the first one works.
+    gathered: AtomicUsize,
 }
 
 impl Wire {
@@ -45,6 +59,10 @@ impl Wire {
             thawed: Condvar::new(),
             open: Mutex::default(),
             trap: Mutex::default(),
+            trips: AtomicUsize::new(0),
+            connections: Mutex::default(),
+            connected: Condvar::new(),
+            gathered: AtomicUsize::new(0),
         });
         let shared = inner.clone();
         thread::spawn(move || listener.incoming().flatten().for_each(|client| shared.forward(&client)));
@@ -114,6 +132,17 @@ impl Wire {
         *self.inner.trap.lock().expect("not poisoned") = Some(text.as_bytes());
     }
 
+    /// Holds back what clients send over all connections but the first one, until this number of connections were opened.
+    pub fn gather(&self, connections: usize) {
+        self.inner.gathered.store(connections, Ordering::SeqCst);
+    }
+
+    /// How often clients have sent something and waited for the answer, over all connections.
+    #[must_use]
+    pub fn trips(&self) -> usize {
+        self.inner.trips.load(Ordering::SeqCst)
+    }
+
     /// Whether it is cut.
     #[must_use]
     pub fn is_cut(&self) -> bool {
@@ -163,13 +192,19 @@ impl Inner {
             if self.is_cut.load(Ordering::SeqCst) {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
+            let mut connections = self.connections.lock().expect("not poisoned");
+            *connections += 1;
+            self.connected.notify_all();
+            let (number, is_answered) = (*connections, Arc::new(AtomicBool::new(true)));
+            drop(connections);
             for (from, to, is_client) in [(client, &server, true), (&server, client, false)] {
                 from.set_nodelay(true)?;
                 let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
                 open.push(from.try_clone()?);
-                let shared = self.clone();
+                let (shared, is_answered) = (self.clone(), is_answered.clone());
                 thread::spawn(move || {
-                    let _ = shared.copy(&mut from, &mut to, is_client);
+                    let sender = if is_client { Sender::Client(number) } else { Sender::Server };
+                    let _ = shared.copy(&mut from, &mut to, sender, &is_answered);
                     let _ = to.shutdown(Shutdown::Both);
                 });
             }
@@ -180,7 +215,23 @@ impl Inner {
         }
     }
 
-    fn copy(&self, from: &mut TcpStream, to: &mut TcpStream, is_client: bool) -> io::Result<()> {
+    /// Counts the round trips, and waits until enough connections were opened.
+    fn pass(&self, sender: Sender, is_answered: &AtomicBool) {
+        let was_answered = is_answered.swap(sender == Sender::Server, Ordering::SeqCst);
+        let Sender::Client(number) = sender else { return };
+        self.trips.fetch_add(usize::from(was_answered), Ordering::SeqCst);
+        let connections = self.connections.lock().expect("not poisoned");
+        let is_alone = |connections: &mut usize| number > 1 && *connections < self.gathered.load(Ordering::SeqCst);
+        drop(self.connected.wait_while(connections, is_alone).expect("not poisoned"));
+    }
+
+    fn copy(
+        &self,
+        from: &mut TcpStream,
+        to: &mut TcpStream,
+        sender: Sender,
+        is_answered: &AtomicBool,
+    ) -> io::Result<()> {
         let mut buffer = [0; 16 << 10];
         loop {
             let count = from.read(&mut buffer)?;
@@ -189,7 +240,8 @@ impl Inner {
             if count == 0 {
                 return Ok(());
             }
-            if is_client && self.is_trapped(&buffer[..count]) {
+            self.pass(sender, is_answered);
+            if sender != Sender::Server && self.is_trapped(&buffer[..count]) {
                 self.cut();
                 return Ok(());
             }

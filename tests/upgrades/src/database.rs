@@ -157,6 +157,26 @@ impl Database {
         }
     }
 
+    /// Changes rows directly: with `sql`, or on MongoDB the documents of `collection` that match `filter`.
+    ///
+    /// # Errors
+    /// If the change fails.
+    pub async fn change(&self, sql: &str, collection: &str, [filter, update]: [Document; 2]) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(folder) => Ok(Connection::open(folder.path().join("skep.db"))?.execute_batch(sql)?),
+            Self::Postgres(server, name) => {
+                let mut connection = PgConnection::connect(of(server, name).as_str()).await?;
+                sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+                Ok(connection.close().await?)
+            }
+            Self::Mongodb(client, _, name) => {
+                let collection = client.database(name).collection::<Document>(collection);
+                collection.update_many(filter, update).await?;
+                Ok(())
+            }
+        }
+    }
+
     /// The number of rows of this table, or of documents of this collection.
     ///
     /// # Errors

@@ -49,6 +49,9 @@ const ON_DATABASES: &[(&str, OnDatabase)] = &[
     ("all_steps_reverted_leave_nothing", |database| Box::pin(all_steps_reverted_leave_nothing(database))),
     ("old_addresses_get_their_keys", |database| Box::pin(old_addresses_get_their_keys(database))),
     ("an_older_instance_shadows_no_owner", |database| Box::pin(beside::an_older_instance_shadows_no_owner(database))),
+    ("an_unreadable_account_keeps_no_other_from_its_key", |database| {
+        Box::pin(beside::an_unreadable_account_keeps_no_other_from_its_key(database))
+    }),
     ("compressed_answers_become_text_again", |database| Box::pin(compressed_answers_become_text_again(database))),
 ];
 const ON_FIXTURES: &[(&str, OnFixture)] = &[

@@ -6,11 +6,14 @@ use super::{
     server::{Security, SmtpServer},
 };
 use lettre::{
+    Address,
     address::Envelope,
     transport::smtp::{
+        Error,
         authentication::{Credentials, Mechanism},
         client::{AsyncSmtpConnection, AsyncTokioStream},
-        extension::ClientId,
+        commands::{Data, Mail, Rcpt},
+        extension::{ClientId, Extension, MailBodyParameter, MailParameter},
     },
 };
 use secrecy::ExposeSecret as _;
@@ -48,8 +51,36 @@ impl Conversation {
     }
 
     pub(super) async fn send(mut self, envelope: &Envelope, message: &[u8]) -> Result<(), SmtpFault> {
-        self.0.send(envelope, message).await.map_err(SmtpFault::of_mail)?;
+        let sender = Mail::new(envelope.from().cloned(), self.parameters(envelope, message)?);
+        self.0.command(sender).await.map_err(SmtpFault::of_sender)?;
+        self.deliver(envelope, message).await.map_err(SmtpFault::of_mail)?;
         self.close().await
+    }
+
+    /// What the server must know so that it can take the mail.
+    fn parameters(&self, envelope: &Envelope, message: &[u8]) -> Result<Vec<MailParameter>, SmtpFault> {
+        let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
+        let has_letters = |address: &Address| !AsRef::<str>::as_ref(address).is_ascii();
+        let in_letters = envelope.from().into_iter().chain(envelope.to()).any(has_letters);
+        let needs = [
+            (in_letters, Extension::SmtpUtfEight, "SMTPUTF8", MailParameter::SmtpUtfEight),
+            (!message.is_ascii(), Extension::EightBitMime, "8BITMIME", eight_bits),
+        ];
+        let needs = needs.into_iter().filter(|(is_needed, ..)| *is_needed);
+        needs
+            .map(|(_, extension, name, parameter)| match self.0.server_info().supports_feature(extension) {
+                true => Ok(parameter),
+                false => Err(SmtpFault::Unsupported(name)),
+            })
+            .collect()
+    }
+
+    async fn deliver(&mut self, envelope: &Envelope, message: &[u8]) -> Result<(), Error> {
+        for recipient in envelope.to() {
+            self.0.command(Rcpt::new(recipient.clone(), vec![])).await?;
+        }
+        self.0.command(Data).await?;
+        self.0.message(message).await.map(drop)
     }
 
     /// Says goodbye. How the server answers does not matter.

@@ -19,6 +19,12 @@ pub(super) enum SmtpFault {
     /// The connection broke before a mail was mentioned.
     #[error("the mail server left")]
     Left(#[source] io::Error),
+    /// The server does not take mails from our sender.
+    #[error("the mail server refuses the sender")]
+    Sender(#[source] Error),
+    /// The server lacks what the mail needs.
+    #[error("the mail server does not know {0}, which the mail needs")]
+    Unsupported(&'static str),
     /// The server has refused the mail permanently.
     #[error("the mail server refused the mail")]
     Refused(#[source] Error),
@@ -31,6 +37,12 @@ pub(super) enum SmtpFault {
 }
 
 impl SmtpFault {
+    /// Classifies an error of the command that names the sender. Each mail has the same one, so the setting is wrong, and
+    /// no mail should be lost by that.
+    pub(super) fn of_sender(error: Error) -> Self {
+        if error.is_permanent() { Self::Sender(error) } else { Self::of_mail(error) }
+    }
+
     /// Classifies an error of a mail.
     pub(super) fn of_mail(error: Error) -> Self {
         if wants_credentials(&error) {
@@ -61,8 +73,8 @@ impl Fault for SmtpFault {
         match self {
             // A setting is wrong, and waiting does not change it.
             Self::Dial(error) => !error.is_permanent(),
-            Self::Begin(_) | Self::StartTls(_) | Self::Left(_) | Self::Lost(_) => true,
-            Self::Refused(_) | Self::Later(_) => false,
+            Self::Begin(_) | Self::StartTls(_) | Self::Left(_) | Self::Sender(_) | Self::Lost(_) => true,
+            Self::Unsupported(_) | Self::Refused(_) | Self::Later(_) => false,
         }
     }
 

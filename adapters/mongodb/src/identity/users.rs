@@ -94,6 +94,23 @@ impl Stored for UserDoc {
 
 impl Versioned for UserDoc {}
 
+/// The address of an account. Other fields may be unreadable.
+#[derive(Deserialize)]
+struct AddressDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    email: String,
+}
+
+impl Record for AddressDoc {
+    const COLLECTION: &'static str = UserDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["email"]);
+    type Entity = (UserId, Email);
+    fn read(self) -> Result<(UserId, Email), Unreadable> {
+        Ok((UserId::new(self.id.to_uuid_1()), Email::stored(self.email, None, None)))
+    }
+}
+
 #[async_trait]
 impl UserRepository for MongoUnit {
     async fn find(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -146,7 +163,6 @@ impl UserQueries for MongoStore {
         let query = Query::of(doc! { "_id": { "$gt": after }, "email_key": { "$exists": false } })
             .by(doc! { "_id": 1 })
             .at_most(limit);
-        let found = self.read().await?.find::<UserDoc>(query).await?;
-        Ok(found.into_iter().map(|user| (user.id, user.email)).collect())
+        self.read().await?.find::<AddressDoc>(query).await
     }
 }

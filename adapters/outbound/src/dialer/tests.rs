@@ -8,7 +8,8 @@ use rustls_pki_types::PrivateKeyDer;
 use std::sync::Mutex;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
+    time::{Instant, sleep},
 };
 
 /// Answers with the next list of addresses each time.
@@ -77,6 +78,54 @@ async fn an_address_that_refuses_is_followed_by_the_next_one() {
     assert!(matches!(error, Err(DialError::Unreachable { .. })), "{error:?}");
     let error = dialer(loopback(), &[&[]], Roots::default()).connect("mail.example", port).await;
     assert!(matches!(error, Err(DialError::Unknown { .. })), "{error:?}");
+}
+
+/// A listener whose queue is full, so that the system answers no further connection. Returns the connections, which hold
+/// their places.
+async fn silent(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let mut held = vec![];
+    while let Ok(connected) = timeout(HEAD_START, TcpStream::connect(address)).await {
+        held.push(connected.unwrap());
+        assert!(held.len() < 100, "the queue takes more than it should");
+    }
+    (listener, held)
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_answer_does_not_hide_the_next_one() {
+    let (listener, port) = listen().await;
+    let silent = silent(SocketAddr::new(ip("127.0.0.2"), port)).await;
+    let answers: &[&[&str]] = &[&["127.0.0.2", "127.0.0.1"]];
+    let connected = dialer(loopback(), answers, Roots::default()).connect("mail.example", port).await;
+    assert_eq!(connected.unwrap().peer_addr().unwrap().ip(), ip("127.0.0.1"));
+    drop((listener, silent));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_goes_on_when_the_next_one_begins() {
+    let begun = Instant::now();
+    // Milliseconds, and whether it succeeds.
+    let attempt = async |(millis, succeeds): (u64, bool)| {
+        sleep(Duration::from_millis(millis)).await;
+        if succeeds { Ok((millis, begun.elapsed().as_millis())) } else { Err(io::Error::other(millis.to_string())) }
+    };
+    for (attempts, expected) in [
+        (vec![(300, true), (9_000, true)], Ok((300, 300))),
+        (vec![(9_000, true), (10, true)], Ok((10, 260))),
+        (vec![(10, false), (20, true)], Ok((20, 30))),
+        (vec![(600, false), (700, false), (20, true)], Ok((20, 520))),
+        (vec![(10, false), (20, false)], Err("20".to_owned())),
+        (vec![(800, false), (20, false)], Err("800".to_owned())),
+    ] {
+        let begun_here = begun.elapsed().as_millis();
+        let done = first_of(attempts.into_iter().map(attempt)).await;
+        let done = done.map(|(millis, at)| (millis, at - begun_here)).map_err(|error| error.to_string());
+        assert_eq!(done, expected);
+    }
 }
 
 /// A server with a certificate for this name, which sends one byte. Returns its certificate.

@@ -207,11 +207,20 @@ impl<'a> Line<'a> {
         Some((place, self.chars[place])).filter(|(_, c)| is_picture(*c))
     }
 
-    /// Whether an invisible space stands between two words of a script that writes none between them.
+    /// Whether an invisible space stands between two words of a script that writes none between them, or between such a
+    /// word and a number or a Latin word.
     fn parts_words(&self, at: usize) -> bool {
-        let scripts = [Script::Thai, Script::Lao, Script::Khmer, Script::Myanmar];
-        let (before, after) = (self.before(at).map(script), self.after(at).filter(|c| !is_mark(*c)).map(script));
-        before == after && before.is_some_and(|script| scripts.contains(&script))
+        let has_no_spaces = |c| matches!(script(c), Script::Thai | Script::Lao | Script::Khmer | Script::Myanmar);
+        let is_foreign = |c: char| c.is_alphanumeric() && matches!(script(c), Script::Common | Script::Latin);
+        let (Some(before), Some(after)) = (self.before(at), self.after(at).filter(|c| !is_mark(*c))) else {
+            return false;
+        };
+        match (has_no_spaces(before), has_no_spaces(after)) {
+            (true, true) => script(before) == script(after),
+            (true, false) => is_foreign(after),
+            (false, true) => is_foreign(before),
+            (false, false) => false,
+        }
     }
 
     /// The script of the text before this place. Marks and joiners of several scripts have that of their letter.
@@ -318,11 +327,16 @@ fn takes_variation(base: char, selector: char) -> bool {
         '\u{FE0E}' | EMOJI_STYLE => is_emoji(),
         '\u{FE00}' if is_symbol() => true,
         '\u{FE00}' if matches!(script(base), Of::Myanmar | Of::PhagsPa | Of::Manichaean) => !is_mark(base),
-        '\u{FE00}' | '\u{FE01}' if is_wide_or_quote() => true,
+        '\u{FE00}' | '\u{FE01}' if is_wide_or_quote() || is_script_capital(base) => true,
         '\u{FE00}'..='\u{FE02}' if is_ideograph(base) => true,
         '\u{FE00}'..='\u{FE06}' => script(base) == Of::EgyptianHieroglyphs && shows(base) && !is_mark(base),
         _ => false,
     }
+}
+
+/// Whether the character is a capital in script, which has a chancery and a roundhand style.
+fn is_script_capital(c: char) -> bool {
+    matches!(c, '\u{1D49C}'..='\u{1D4B5}' | 'ℬ' | 'ℰ' | 'ℱ' | 'ℋ' | 'ℐ' | 'ℒ' | 'ℳ' | 'ℛ')
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("check::postgres_owner", a_role_that_does_not_own_the_tables).needing(Needs::Postgres),
     Journey::new("check::postgres_tables", a_role_that_may_not_write).needing(Needs::Postgres),
     Journey::new("check::postgres_two_roles", a_role_that_works_and_a_role_that_migrates).needing(Needs::Postgres),
+    Journey::new("check::postgres_schemas", a_role_that_may_not_use_the_schema_of_the_other).needing(Needs::Postgres),
+    Journey::new("check::postgres_search_paths", roles_with_different_search_paths).needing(Needs::Postgres),
     Journey::new("check::postgres_standby", a_standby_is_refused_until_it_is_promoted).needing(Needs::OwnPostgres),
     Journey::new("check::mongodb_roles", a_user_with_too_few_roles).needing(Needs::OwnMongod),
     Journey::new("check::mongodb_secondary", a_member_that_is_not_the_primary).needing(Needs::OwnMongod),
@@ -101,15 +103,23 @@ fn a_role_that_may_not_write(store: &Store) {
     starts(&deployment);
 }
 
+const DIRECT: &str = "SKEP_DATABASE_DIRECT_URL";
+const WORK: &str = "DATABASE_URL";
+
+fn address(deployment: &Deployment) -> String {
+    deployment.settings().find(|(name, _)| name == WORK).expect("an address").1
+}
+
+fn role_of(address: &str) -> String {
+    address.split(['/', ':']).nth(3).expect("a user").to_owned()
+}
+
 fn a_role_that_works_and_a_role_that_migrates(store: &Store) {
-    const DIRECT: &str = "SKEP_DATABASE_DIRECT_URL";
-    const WORK: &str = "DATABASE_URL";
-    let address = |deployment: &Deployment| deployment.settings().find(|(name, _)| name == WORK).expect("an address").1;
     let mut deployment = Deployment::new(store);
     let owner = address(&deployment);
     deployment.connect_as_guest();
     let guest = address(&deployment);
-    let role = guest.split(['/', ':']).nth(3).expect("a user").to_owned();
+    let role = role_of(&guest);
     // The guest migrates, and may not.
     deployment.set(DIRECT, &guest);
     deployment.set(WORK, &owner);
@@ -127,6 +137,41 @@ fn a_role_that_works_and_a_role_that_migrates(store: &Store) {
     deployment.run(&["serve"], "", &[]).refused(&[&closed]);
     deployment.sql(&remedy(&deployment));
     starts(&deployment);
+}
+
+/// A schema that one of the roles may not use is passed over in its search path.
+fn a_role_that_may_not_use_the_schema_of_the_other(store: &Store) {
+    for path in ["shop, public", "\"$user\", \"shop\"", "shop"] {
+        for guest_works in [true, false] {
+            let mut deployment = Deployment::new(store);
+            let owner = address(&deployment);
+            deployment.connect_as_guest();
+            let guest = address(&deployment);
+            let role = role_of(&guest);
+            deployment.sql(&format!("CREATE SCHEMA shop; ALTER DATABASE {role} SET search_path = {path}"));
+            let (work, direct) = if guest_works { (guest, owner) } else { (owner, guest) };
+            deployment.set(WORK, work);
+            deployment.set(DIRECT, direct);
+            let missing = if guest_works { "use the schema shop" } else { "create tables in the schema shop" };
+            assert_eq!(wrong(&deployment).len(), 1, "{:?}", wrong(&deployment));
+            refused(&deployment, &[&format!("the role {role} may not {missing}")]);
+            deployment.sql(&remedy(&deployment));
+            assert_eq!(wrong(&deployment), Vec::<String>::new());
+        }
+    }
+}
+
+fn roles_with_different_search_paths(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let owner = address(&deployment);
+    deployment.connect_as_guest();
+    let role = role_of(&address(&deployment));
+    deployment.set(DIRECT, owner);
+    deployment.sql(&format!("CREATE SCHEMA shop; ALTER ROLE {role} SET search_path = shop"));
+    deployment.sql(&format!("GRANT USAGE ON SCHEMA shop TO {role}"));
+    refused(&deployment, &["migrates the schema public", "works in the schema shop"]);
+    let out = deployment.run(&["check"], "", &[]).out;
+    assert!(out.contains("give both one schema: ALTER ROLE") && !out.contains("GRANT"), "{out}");
 }
 
 fn a_standby_is_refused_until_it_is_promoted(store: &Store) {

@@ -17,6 +17,9 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("pooler::one_by_one", pools_of_any_order_and_size_are_recognized).needing(Needs::Pooler),
     Journey::new("pooler::several", several_poolers_behind_one_name_are_recognized).needing(Needs::Pooler),
     Journey::new("pooler::sessions_with_direct", with_a_direct_address_no_session_is_relied_on).needing(Needs::Pooler),
+    Journey::new("pooler::trips", a_pooler_is_recognized_in_few_round_trips).needing(Needs::Pooler),
+    Journey::new("pooler::many", any_number_of_poolers_that_keep_statements_is_recognized).needing(Needs::Pooler),
+    Journey::new("pooler::reload", a_pooler_may_change_its_mode_at_any_time).needing(Needs::Pooler),
     Journey::new("pooler::put_in_place", a_pooler_may_be_put_in_place_and_taken_away).needing(Needs::Pooler),
     Journey::new("pooler::direct_address", transactions_need_the_direct_address).needing(Needs::Pooler),
     Journey::new("pooler::prepared", transactions_need_prepared_statements).needing(Needs::Pooler),
@@ -132,6 +135,28 @@ fn several_poolers_behind_one_name_are_recognized(store: &Store) {
     }
 }
 
+/// The connections are opened together. So a network whose round trips take long does not make the start fail.
+fn a_pooler_is_recognized_in_few_round_trips(store: &Store) {
+    for (mode, most) in [(SESSIONS, 100), (TRANSACTIONS, 50)] {
+        let mut deployment = Deployment::new(store);
+        let _pooler = Pooler::in_front_of(&mut deployment, &[mode, "default_pool_size = 40"]);
+        let wire = Wire::to_the_store_of(&mut deployment);
+        // One whose options are refused, and six that find out.
+        wire.gather(7);
+        let found = deployment.run(&["check"], "", &[]);
+        assert!(found.out.contains("connection pooler in"), "{found:?}");
+        assert!(wire.trips() <= most, "{mode}: {} round trips with those of the check itself", wire.trips());
+    }
+}
+
+fn any_number_of_poolers_that_keep_statements_is_recognized(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    let _pooler = Pooler::several_in_front_of(&mut deployment, &[TRANSACTIONS], 24);
+    for _ in 0..4 {
+        deployment.run(&["migrate", "up"], "", &[]).refused(&["transaction mode", "SKEP_DATABASE_DIRECT_URL"]);
+    }
+}
+
 fn with_a_direct_address_no_session_is_relied_on(store: &Store) {
     let mut deployment = Deployment::new(store);
     let pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, "default_pool_size = 40"]);
@@ -154,6 +179,34 @@ fn sell(shop: &Shop, round: &str) {
     }
     assert_eq!(shop.stock(&honey), (1_000, 12));
     rush(shop, &format!("{round}-rush"));
+}
+
+fn a_pooler_may_change_its_mode_at_any_time(store: &Store) {
+    const SIZE: &str = "default_pool_size = 40";
+    const SMALL: [&str; 2] = [TRANSACTIONS, "default_pool_size = 3"];
+    let mut deployment = Deployment::new(store);
+    let mut pooler = Pooler::in_front_of(&mut deployment, &[SESSIONS, SIZE]);
+    let shop = Shop::open_on(deployment);
+    sell(&shop, "s1");
+    // Without a restart, and without the end of a connection.
+    pooler.reload(&SMALL);
+    sell(&shop, "t1");
+    pooler.restart_with(&[SESSIONS, SIZE]);
+    sell(&shop, "s2");
+    pooler.restart_with(&SMALL);
+    sell(&shop, "t2");
+    let log = shop.server.log();
+    assert!(log.contains("the connection pooler in front of PostgreSQL has changed"), "{log}");
+    // One that cannot be used is refused with its reason, until it can be used again.
+    pooler.restart_with(&[TRANSACTIONS, "max_prepared_statements = 0"]);
+    wait_for("the reason", || {
+        shop.admin.get(PRODUCTS).send();
+        shop.server.log().contains("does not keep prepared statements").then_some(())
+    });
+    shop.admin.get(PRODUCTS).send().expect(503);
+    pooler.restart_with(&SMALL);
+    sell(&shop, "t3");
+    shop.server.stop();
 }
 
 fn a_pooler_may_be_put_in_place_and_taken_away(store: &Store) {

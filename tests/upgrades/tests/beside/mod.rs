@@ -1,6 +1,7 @@
 //! An instance of the first versions beside this one. It stores accounts without the key of their address.
 
 use super::{check, same};
+use bson::doc;
 use skep::{Skep, config::Config};
 use skep_application::{
     Store,
@@ -15,7 +16,7 @@ use skep_domain::{
 };
 use skep_local::{OsRandom, TokioSleeper, UuidV7};
 use skep_upgrades::Database;
-use std::sync::Arc;
+use std::{error::Error as _, path::Path, sync::Arc};
 
 /// Stores an account as an instance of the first versions does.
 async fn older_registers(skep: &Skep, address: &str) -> Result<UserId, Failure> {
@@ -40,15 +41,41 @@ async fn find(store: &dyn Store, lookup: &EmailLookup) -> Result<Option<UserId>,
     Ok(store.find_credentials(lookup).await?.map(|found| found.user_id))
 }
 
-/// An address has one account in all of its spellings, and its first owner is never shadowed.
-pub(crate) async fn an_older_instance_shadows_no_owner(database: &Database) -> Result<(), Failure> {
+/// Starts this version on the database, with its data in the folder.
+async fn start(database: &Database, folder: &Path) -> Result<(Skep, Arc<dyn Store>), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(FixedClock::default());
     let store = database.migrated(clock.clone(), None).await?;
-    let folder = tempfile::tempdir()?;
-    let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+    let config = Config { data_dir: folder.to_owned(), ..Config::default() };
     let ids = Arc::new(UuidV7::new(clock.clone()));
     let runtime = Runtime { clock, ids, random: Arc::new(OsRandom), sleeper: Arc::new(TokioSleeper) };
     let skep = Skep::builder().config(config).runtime(runtime).store(store.clone()).start().await?;
+    Ok((skep, store))
+}
+
+pub(crate) async fn an_unreadable_account_keeps_no_other_from_its_key(database: &Database) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let (skep, store) = start(database, folder.path()).await?;
+    let mut accounts = vec![];
+    for name in ["before", "broken", "after"] {
+        accounts.push(older_registers(&skep, &format!("{name}@m\u{fc}ller.example")).await?);
+    }
+    let sql = "UPDATE users SET password_form = 'unknown' WHERE email LIKE 'broken@%'";
+    let update = doc! { "$set": { "password_form": "unknown" } };
+    database.change(sql, "users", [doc! { "email": { "$regex": "^broken@" } }, update]).await?;
+    let unfinished = skep.app.sweep_expired.execute().await.err();
+    let unfinished = unfinished.ok_or_else(|| Failure::new("the broken account is not reported"))?;
+    let reported = unfinished.source.source().map(ToString::to_string).unwrap_or_default();
+    check(reported.contains("1 accounts have no key"), reported)?;
+    let without: Vec<_> = store.list_without_key(None, 9).await?.into_iter().map(|(id, _)| id).collect();
+    same(&without, &vec![accounts[1]], "accounts without a key")?;
+    skep.close().await;
+    Ok(())
+}
+
+/// An address has one account in all of its spellings, and its first owner is never shadowed.
+pub(crate) async fn an_older_instance_shadows_no_owner(database: &Database) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let (skep, store) = start(database, folder.path()).await?;
 
     let owner = register(&skep, "owner@M\u{fc}ller.example").await?;
     let later = older_registers(&skep, "owner@m\u{fc}ller.example").await?;

@@ -44,6 +44,11 @@ fn texts_of_every_script_pass() {
         "ภาษา\u{200B}ไทย",
         "ພາສາ\u{200B}ລາວ",
         "မြန်မာ\u{200B}စာ",
+        "ภาษา\u{200B}2026",
+        "iPhone\u{200B}ไทย",
+        "ถนน\u{200B}Zoë",
+        "𝒜\u{FE00}",
+        "𝒵\u{FE01}ℬ\u{FE00}",
         "\u{600}١٢٣",
     ] {
         assert_eq!(find(text, false), None, "{text}");
@@ -129,6 +134,8 @@ fn what_shows_nothing_is_found() {
         ("ภาษา\u{200B}", 5),
         ("ภาษา\u{200B}\u{200B}ไทย", 5),
         ("ภาษา\u{200B}ລາວ", 5),
+        ("ภาษา\u{200B}東", 5),
+        ("ภาษา\u{200B}!", 5),
         ("東\u{200B}京", 2),
         // Directions that force the order of letters, also closed.
         ("\u{202D}é\u{202C}", 1),
@@ -153,6 +160,8 @@ fn what_shows_nothing_is_found() {
         ("é\u{FE00}", 2),
         ("я\u{FE01}", 2),
         ("م\u{FE00}", 2),
+        ("𝒜\u{FE02}", 2),
+        ("𝒶\u{FE00}", 2),
         ("葛\u{FE05}", 2),
         ("1\u{FE0F}", 2),
         ("1\u{FE0E}\u{20E3}", 2),
