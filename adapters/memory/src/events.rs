@@ -273,7 +273,7 @@ impl EventQueries for MemoryStore {
 impl DeliveryQueries for MemoryStore {
     async fn list_subscriptions(&self, limit: u32) -> Done<Vec<Subscription>> {
         let mut all: Vec<_> = self.state().subscriptions.rows().cloned().collect();
-        all.sort_by_key(|subscription| std::cmp::Reverse((subscription.created_at, subscription.id)));
+        all.sort_by_key(|one| (one.replay.is_some(), std::cmp::Reverse((one.created_at, one.id))));
         all.truncate(limit as usize);
         Ok(all)
     }

@@ -24,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
 const CLAIM_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
 /// How often a process beats for a subscription while there is nothing to deliver.
 const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
+/// How long events that were held back are tried again before it is the turn of new ones.
+const FAIR: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
 
 /// Delivers to these subscribers until `stop`, and then gives the subscriptions back.
@@ -130,8 +132,13 @@ impl Delivery {
     async fn turn(&self, subscription: &mut Subscription) -> Result<bool, Undelivered> {
         let store = &self.app.ports.store;
         let due = store.list_due(self.claimed.id, self.app.ports.runtime.clock.now(), BATCH).await.map_err(later)?;
+        let begun = Instant::now();
         for held in &due {
             self.deliver_held(held).await?;
+            // The rest is due in the next turn, so that events which fail slowly do not hold up the others.
+            if begun.elapsed() >= FAIR {
+                break;
+            }
         }
         if subscription.is_at_end() {
             return Ok(!due.is_empty());

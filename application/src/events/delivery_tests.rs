@@ -192,12 +192,8 @@ async fn a_held_event_that_fails_again_is_parked_after_its_last_attempt() {
 /// position 5 are older than the longest lag.
 async fn sweep(behind: Vec<Subscription>) -> (EventPosition, Vec<Subscription>) {
     let ends = LogEnds { swept: at(0), last: at(9) };
-    let feed = Feed { ends, last_before: at(5), ..Feed::default() };
+    let feed = Feed { ends, last_before: at(5), behind, ..Feed::default() };
     let (mut unit, seen) = (feed.open(), feed.seen.clone());
-    unit.deliveries.expect_list_behind().returning(move |position, _| {
-        assert_eq!(position, at(9));
-        Ok(behind.clone())
-    });
     unit.deliveries.expect_sweep_received().times(1).returning(|_, _| Ok(3));
     unit.deliveries.expect_sweep_finished().times(1).returning(|_, _| Ok(3));
     unit.log.expect_sweep().returning(move |_, passed, limit| {
@@ -208,6 +204,7 @@ async fn sweep(behind: Vec<Subscription>) -> (EventPosition, Vec<Subscription>) 
     let sweep = SweepEvents::new(Scripted::of([unit]), EventPolicy::default());
     let swept = SweepExpired::new(vec![Arc::new(sweep)], fixed_runtime().0).execute().await.unwrap();
     assert_eq!(swept, [("events", 3)].into());
+    assert_eq!(feed.seen.one::<EventPosition>("deliveries.list_behind"), at(9));
     (feed.seen.one("log.sweep"), feed.seen.all("deliveries.save"))
 }
 

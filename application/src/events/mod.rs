@@ -22,7 +22,9 @@ pub use place_events::PlaceEvents;
 pub use ports::*;
 pub use queries::{EventsView, ListHeldEvents, ListSubscriptions, ReadEvents, SubscriptionView};
 pub use resume_subscription::{ResumeSubscription, ResumeSubscriptionCommand, ResumeSubscriptionError};
-pub use start_replay::{EventsGone, StartReplay, StartReplayCommand, StartReplayError, StartedReplay};
+pub use start_replay::{
+    EventsGone, REPLAYS_MAX, StartReplay, StartReplayCommand, StartReplayError, StartedReplay, TooManyReplays,
+};
 pub use subscriber::{
     ClaimedSubscription, DeliveryError, EventHandler, HELD_MAX, HandlerError, Handling, Subscriber, Subscribers,
 };

@@ -74,6 +74,17 @@ async fn a_replay_is_a_subscription_of_its_own_that_ends_with_the_log_of_now() {
 }
 
 #[tokio::test]
+async fn the_number_of_replays_that_are_not_finished_is_limited() {
+    let unfinished = Subscription { replay: Some(Replay { until: at(9) }), ..subscription() };
+    for (replays, expected) in [(REPLAYS_MAX - 1, "ok"), (REPLAYS_MAX, "too_many_replays")] {
+        // The subscription that follows the log does not count.
+        let behind = [vec![subscription()], vec![unfinished.clone(); replays]].concat();
+        let started = run(Feed { behind, ..feed() }.open(), StartReplay, replay(Some(6), None)).await;
+        assert_eq!(code(&started), expected);
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_and_a_replay_of_nothing_store_nothing() {
     let dry = StartReplayCommand { dry_run: true, ..replay(Some(4), None) };
     for (command, events) in [(dry, 5), (replay(Some(9), None), 0), (replay(Some(99), None), 0)] {

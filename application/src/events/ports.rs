@@ -195,7 +195,7 @@ impl HeldSortKey {
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait DeliveryQueries: Send + Sync {
-    /// All subscriptions that follow the log, and replays, at most `limit`, newest first.
+    /// At most `limit` subscriptions: those that follow the log, and then replays, each newest first.
     async fn list_subscriptions(&self, limit: u32) -> Result<Vec<Subscription>, StoreError>;
     /// At most `limit` events that the subscription is to try again.
     async fn list_due(

@@ -1,6 +1,6 @@
 //! Delivering events to a subscriber again.
 
-use super::EventsTx;
+use super::{EventsTx, SUBSCRIPTIONS_MAX};
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, refusal, use_case_error};
 use skep_domain::{
     events::{EventPosition, Replay, SubscriberName, Subscription, SubscriptionId, actions, events::ReplayStarted},
@@ -63,6 +63,14 @@ refusal! {
     } = Gone, "events_gone", "events after this position are no longer kept; a replay can begin after {earliest}";
 }
 
+/// The greatest number of replays that are not finished. Each reads the log, and keeps its events from being deleted.
+pub const REPLAYS_MAX: usize = 100;
+
+refusal! {
+    /// So many replays are not finished that no further one is started.
+    TooManyReplays = Conflict, "too_many_replays";
+}
+
 use_case_error! {
     /// Why the replay was not started.
     StartReplayError {
@@ -70,6 +78,7 @@ use_case_error! {
         Invalid(Invalid),
         KeyReused(KeyReused),
         EventsGone(EventsGone),
+        TooManyReplays(TooManyReplays),
     }
 }
 
@@ -138,6 +147,10 @@ impl Command for StartReplay {
         let (events, until) = (ends.last.since(after), ends.last);
         if *dry_run || events == 0 {
             return Ok(StartedReplay { subscription_id: None, after, events, until });
+        }
+        let active = unit.deliveries().list_behind(ends.last.next(), SUBSCRIPTIONS_MAX).await?;
+        if active.iter().filter(|other| other.replay.is_some()).count() >= REPLAYS_MAX {
+            return Err(TooManyReplays.into());
         }
         let now = live.now();
         let replay = Subscription::create(*id, live.subscriber.clone(), after, Some(Replay { until }), now);

@@ -16,6 +16,8 @@ pub struct Feed {
     pub last_before: EventPosition,
     /// The only subscription, if there is one.
     pub subscription: Option<Subscription>,
+    /// The subscriptions that are behind any position that is asked for.
+    pub behind: Vec<Subscription>,
     /// The events that it holds back, in the order of their positions.
     pub held: Vec<HeldEvent>,
     /// The events that it has received.
@@ -31,6 +33,7 @@ impl Default for Feed {
             ends: LogEnds { swept: start, last: start },
             last_before: start,
             subscription: None,
+            behind: vec![],
             held: vec![],
             received: vec![],
             seen: Seen::default(),
@@ -47,7 +50,7 @@ impl World for Feed {
 
     fn looking(&self) -> MockUnit<EventsMocks> {
         let mut unit: MockUnit<EventsMocks> = self.seen.looking();
-        let Self { ends, last_before, subscription, held, seen, .. } = self.clone();
+        let Self { ends, last_before, subscription, behind, held, seen, .. } = self.clone();
         let note = seen.clone();
         unit.log.expect_lock().returning(move || {
             note.note("log.lock", &[()]);
@@ -61,6 +64,11 @@ impl World for Feed {
         unit.deliveries.expect_find_live().returning(move |name| {
             note.note("deliveries.find_live", std::slice::from_ref(name));
             Ok(live.iter().find(|one| one.subscriber == *name).cloned())
+        });
+        let note = seen.clone();
+        unit.deliveries.expect_list_behind().returning(move |position, _| {
+            note.note("deliveries.list_behind", &[position]);
+            Ok(behind.clone())
         });
         let (all, count) = (held.clone(), held.len() as u64);
         unit.deliveries.expect_find_held().returning(seen.finds("deliveries.find_held", held, |held| held.id));

@@ -129,6 +129,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "WHEN NEW.name <> ''", ""), "event_log", UNPLACED),
     (flaw("events.subscription.save", " AND version = $", " AND 0 < $"), "subscriptions", "a_stale_save_is_rejected"),
     (flaw("events.subscription.list", "created_at DESC", "created_at"), "deliveries", ONE_LIVE),
+    (flaw("events.subscription.list", "IS NOT NULL", "IS NULL"), "deliveries", ONE_LIVE),
     (flaw(MIGRATIONS, "UNIQUE INDEX subscriptions_subscriber_key", "INDEX subscriptions_one"), "deliveries", ONE_LIVE),
     (flaw(MIGRATIONS, "(subscriber) WHERE replay_until IS NULL", "(subscriber)"), "deliveries", ONE_LIVE),
     (flaw("events.subscription.list_behind", "state = 'active'", "1 = 1"), "deliveries", BEHIND),

@@ -3,7 +3,7 @@
 use super::{
     deliveries::held_by,
     documents::{HeldEventDoc, SubscriptionDoc},
-    indexes::{CREATED, DUE, HELD_AT, HELD_STATES, retryable},
+    indexes::{CREATED, DUE, HELD_AT, HELD_STATES, live, retryable},
 };
 use crate::{
     ops::{List, Query, SortField},
@@ -11,7 +11,7 @@ use crate::{
     store::MongoStore,
 };
 use async_trait::async_trait;
-use bson::doc;
+use bson::{Document, doc};
 use skep_application::{
     events::{DeliveryQueries, HeldSort, HeldSortKey},
     kernel::{Page, PageRequest, StoreError},
@@ -31,8 +31,15 @@ const fn field(key: HeldSortKey) -> SortField {
 #[async_trait]
 impl DeliveryQueries for MongoStore {
     async fn list_subscriptions(&self, limit: u32) -> Result<Vec<Subscription>, StoreError> {
-        let newest_first = Query::of(doc! {}).along(CREATED.name).by(doc! { "created_at": -1, "_id": -1 });
-        self.read().await?.find::<SubscriptionDoc>(newest_first.at_most(limit)).await
+        let newest = |of: Document| Query::of(of).along(CREATED.name).by(doc! { "created_at": -1, "_id": -1 });
+        let mut reader = self.read().await?;
+        let mut found = reader.find::<SubscriptionDoc>(newest(live()).at_most(limit)).await?;
+        let rest = limit.saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        if rest > 0 {
+            let replays = newest(doc! { "replay_until": { "$ne": null } });
+            found.extend(reader.find::<SubscriptionDoc>(replays.at_most(rest)).await?);
+        }
+        Ok(found)
     }
 
     async fn list_due(

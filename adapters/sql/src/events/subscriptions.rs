@@ -53,7 +53,8 @@ pub(super) static LIST_BEHIND: LazyLock<Statement> = LazyLock::new(|| {
     SUBSCRIPTIONS.query("list_behind", text, &[Kind::Int, Kind::Int], &[])
 });
 pub(super) static LIST: LazyLock<Statement> = LazyLock::new(|| {
-    let text = "SELECT {*} FROM subscriptions ORDER BY created_at DESC, id DESC LIMIT $1";
+    let text = "SELECT {*} FROM subscriptions \
+        ORDER BY replay_until IS NOT NULL, created_at DESC, id DESC LIMIT $1";
     SUBSCRIPTIONS.query("list", text, &[Kind::Int], &[])
 });
 
