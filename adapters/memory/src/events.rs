@@ -18,7 +18,7 @@ use skep_domain::{
     },
     shared::{EventId, Timestamp, Version},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use uuid::Uuid;
 
 impl Row for Subscription {
@@ -177,8 +177,8 @@ impl DeliveryRepository for MemoryUnit {
         self.run(|state| {
             let mut new = vec![];
             for event in events {
-                if !state.received.contains_key(&(subscription, *event)) {
-                    state.received.insert((subscription, *event), now);
+                if let Entry::Vacant(vacant) = state.received.entry((subscription, *event)) {
+                    vacant.insert(now);
                     new.push(*event);
                 }
             }

@@ -97,7 +97,9 @@ impl Delivery {
         let mut is_idle = false;
         while !stop.is_cancelled() {
             let seen = self.app.ports.store.signals().placed.seen();
-            let delivered = match self.turn(&mut subscription).await {
+            // What is not committed at the stop is undone, and delivered again later.
+            let Some(turn) = stop.run_until_cancelled(self.turn(&mut subscription)).await else { break };
+            let delivered = match turn {
                 Ok(delivered) => delivered,
                 Err(Undelivered::Fenced) => return,
                 Err(Undelivered::Later(reason)) => {
@@ -198,7 +200,8 @@ impl Delivery {
     async fn deliver_held(&self, held: &HeldEvent) -> Result<(), Undelivered> {
         let found = self.app.ports.store.find_placed(held.event_id).await.map_err(later)?;
         let Some(event) = found else {
-            return Err(Undelivered::Later(format!("the event {} that is held back is missing", held.event_id)));
+            // A program of an earlier version deletes events by their age alone.
+            return self.attempt(self.subscriber.fail_held(self.claimed, held.id, "the event was deleted"), 1).await;
         };
         match self.attempt(self.subscriber.deliver_held(self.claimed, held.id, &event), 1).await {
             Err(Undelivered::Failed(_, message)) => {

@@ -67,7 +67,10 @@ impl Command for RetryHeldEvent {
     ) -> Result<HeldEvent, Self::Error> {
         plan.precondition.allow(held.version)?;
         if held.state == HeldState::Waiting {
-            return Err(HeldEventWaits.into());
+            let next = unit.deliveries().next_held(held.subscription_id, held.aggregate_id).await?;
+            if next.is_none_or(|next| next.id != held.id) {
+                return Err(HeldEventWaits.into());
+            }
         }
         let now = held.now();
         held.retry(now);
@@ -109,6 +112,11 @@ impl Command for SkipHeldEvent {
     ) -> Result<(), Self::Error> {
         plan.precondition.allow(held.version)?;
         let now = held.now();
+        // A delivery that holds back a later event of the aggregate at the same time waits for this unit, or collides with
+        // it. Otherwise that event would wait for one that is gone.
+        if let Some(subscription) = unit.deliveries().find(held.subscription_id).await? {
+            unit.deliveries().save(&subscription).await?;
+        }
         release(unit.deliveries(), &held, now).await?;
         let (held_event_id, subscription_id, event_id) = (held.id, held.subscription_id, held.event_id);
         let event = HeldEventSkipped { held_event_id, subscription_id, event_id };

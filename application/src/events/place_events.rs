@@ -21,7 +21,7 @@ impl PlaceEvents {
         Self { store, runtime }
     }
 
-    /// Places some of the events that have no position yet, and returns how many. 0 means that there are none.
+    /// Places some of the events that have no position yet, and returns how many. 0 means that every event has one.
     ///
     /// An attempt that has the same result when it is done twice needs no event: after an unknown outcome, the events
     /// that the earlier attempt has placed are no longer unplaced.

@@ -38,9 +38,12 @@ impl ReadEvents {
         limit: PageLimit,
     ) -> Result<EventsView, ListError> {
         let log = self.0.open(actor)?;
-        let ends = log.log_ends().await?;
+        let last = log.log_ends().await?.last;
         let limit = u32::try_from(limit.get()).unwrap_or(u32::MAX);
-        Ok(EventsView { events: log.list_placed(position, limit).await?, ends })
+        let events = log.list_placed(position, limit).await?;
+        // After the list, so that every event that was deleted before it was read is told.
+        let swept = log.log_ends().await?.swept;
+        Ok(EventsView { events, ends: LogEnds { swept, last } })
     }
 
     /// Reads the event with this id.

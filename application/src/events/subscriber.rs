@@ -35,8 +35,8 @@ pub trait EventHandler: Send + Sync + 'static {
     /// Handles an event.
     ///
     /// # Errors
-    /// The event is held back and tried again. Everything that was changed is undone. An error of the store is not the
-    /// fault of the event; the delivery is tried again.
+    /// The event is held back and tried again. Everything that was changed is undone. An error of the store by which it
+    /// breaks a rule or cannot be read counts as one of the event; after any other, the delivery is tried again.
     fn handle(
         &self,
         unit: &mut Self::Unit,
@@ -345,6 +345,10 @@ impl<H: EventHandler> Registered<H> {
 
 fn at(place: usize, error: HandlerError) -> DeliveryError {
     match error {
+        // Another attempt meets the same rows.
+        HandlerError::Store(
+            error @ (StoreError::Duplicate { .. } | StoreError::Referenced { .. } | StoreError::Corrupt(_)),
+        ) => DeliveryError::Failed { place, message: error.to_string() },
         HandlerError::Store(error) => error.into(),
         HandlerError::Failed(reason) => DeliveryError::Failed { place, message: reason.to_string() },
     }

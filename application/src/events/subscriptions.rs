@@ -61,7 +61,7 @@ impl Subscriptions {
     /// Claims the free subscriptions of these subscribers, replays included.
     ///
     /// # Errors
-    /// The store's error. Subscriptions that were claimed before it stay claimed until they are rescued.
+    /// The store's error, if none could be claimed.
     pub async fn claim(
         &self,
         subscribers: &[SubscriberName],
@@ -70,7 +70,12 @@ impl Subscriptions {
         for found in self.store.list_subscriptions(SUBSCRIPTIONS_MAX).await? {
             let is_free = found.lease.is_none() && found.state == SubscriptionState::Active;
             if is_free && subscribers.contains(&found.subscriber) {
-                claimed.extend(self.claim_one(found.id).await?);
+                match self.claim_one(found.id).await {
+                    Ok(one) => claimed.extend(one),
+                    // The next call claims the rest.
+                    Err(_) if !claimed.is_empty() => break,
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(claimed)

@@ -59,7 +59,9 @@ impl SweepEvents {
                 // It needs only the events that it holds back, and those are kept.
                 continue;
             }
-            if subscription.position < lost {
+            // A replay may begin with the first event that is kept.
+            let is_young = subscription.created_at > before(now, self.policy.longest_lag);
+            if subscription.position < lost && !(subscription.replay.is_some() && is_young) {
                 subscription.break_off(now);
                 unit.deliveries().save(&subscription).await?;
             } else {
@@ -68,9 +70,10 @@ impl SweepEvents {
         }
         let swept = unit.log().sweep(before(now, lifetime), passed, limit).await?;
         // Longer than events: an event that is delivered again is recognized.
-        unit.deliveries().sweep_received(before(now, lifetime.saturating_add(DAY)), limit).await?;
-        unit.deliveries().sweep_finished(before(now, lifetime), limit).await?;
-        Ok(swept)
+        let received = unit.deliveries().sweep_received(before(now, lifetime.saturating_add(DAY)), limit).await?;
+        let finished = unit.deliveries().sweep_finished(before(now, lifetime), limit).await?;
+        // Another batch follows while any of them has more.
+        Ok(swept.max(received).max(finished))
     }
 }
 

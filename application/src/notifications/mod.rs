@@ -1,7 +1,11 @@
 //! The use cases of mails: the templates that admins write, and sending.
 //!
-//! Uses `events` and `jobs`: nothing here runs inside a request of a customer. A subscriber stores a job for each mail.
-//! Uses `ordering` and `identity` for what a mail says, and to whom.
+//! Nothing here runs inside a request of a customer: a subscriber stores a job for each mail.
+//!
+//! Uses `events`, for the subscriber of orders.
+//! Uses `jobs`, which send the mails.
+//! Uses `ordering`, for what a mail says.
+//! Uses `identity`, for the address and the name of the customer.
 
 mod builtin;
 mod change_mail_template;

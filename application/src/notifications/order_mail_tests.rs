@@ -115,7 +115,13 @@ impl WorkerLink for Worker {
 
 /// What the handler makes of this answer of the mail server.
 async fn handled(given: Given) -> Result<Outcome, Retry> {
+    handled_after(given, 0).await
+}
+
+/// The same for a job that was stored so many milliseconds ago.
+async fn handled_after(given: Given, millis: i64) -> Result<Outcome, Retry> {
     let mut job = job(1);
+    job.created_at = fixed_runtime().1.now().plus_millis(-millis);
     assert!(job.claim(LeaseToken::new(Uuid::from_u128(1)), Timestamp::MIN));
     let handler = OrderMailHandler::new(sender(&given, ALL()), fixed_runtime().0);
     let run = JobRun::of(job, Arc::new(Worker)).unwrap();
@@ -133,6 +139,12 @@ async fn a_job_is_done_fails_for_good_waits_or_is_tried_again() {
         panic!("a rate that is reached does not count as an attempt")
     };
     let now = fixed_runtime().1.now().as_millis();
+    let a_day = 24 * 60 * 60 * 1_000;
+    assert_eq!(
+        handled_after(Given::limited("mail:all"), a_day + 1).await,
+        Err(Retry::Never),
+        "it has waited for a day"
+    );
     assert!((7_000..=67_000).contains(&(until.as_millis() - now)), "{until}");
 }
 

@@ -108,7 +108,7 @@ impl SendOrderMail {
         }
     }
 
-    /// The mail to send, or why there is none.
+    /// The mail to send, or the reason for which no mail is sent.
     async fn command(&self, mail: OrderMail) -> Result<Result<SendMailCommand, &'static str>, StoreError> {
         let Some(order) = self.orders.find_order(Scope::All, mail.order_id).await? else {
             return Ok(Err("the order is gone"));
@@ -147,6 +147,9 @@ fn minute(time: Timestamp) -> String {
     format!("{} {} UTC", &text[..10], &text[11..16])
 }
 
+/// How long a mail waits for a rate, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
 /// Runs the jobs of [`OrderMails`].
 pub struct OrderMailHandler {
     send: Arc<SendOrderMail>,
@@ -154,7 +157,7 @@ pub struct OrderMailHandler {
 }
 
 impl OrderMailHandler {
-    /// Mails that wait for a rate are tried again within about this time, and not all at once.
+    /// Mails that wait for a rate are tried again within about this time, and not all at once, for a day.
     const SPREAD: Duration = Duration::from_secs(60);
 
     /// A handler that sends with this use case.
@@ -180,6 +183,12 @@ impl JobHandler for OrderMailHandler {
         match self.send.execute(&actor, mail).await.map_err(JobError::never)? {
             MailOutcome::Sent => Ok(Outcome::Complete(None)),
             MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),
+            // One customer may cause more mails than a rate allows for good.
+            MailOutcome::Limited { reason, .. }
+                if self.after(Duration::ZERO) > job.job().created_at.plus_millis(DAY) =>
+            {
+                Err(JobError::never(reason.to_string()))
+            }
             MailOutcome::Limited { retry_after, .. } => {
                 let spread = Self::SPREAD.mul_f64(self.runtime.random.fraction());
                 Ok(Outcome::Snooze(self.after(retry_after.saturating_add(spread))))

@@ -20,7 +20,7 @@ pub use values::{LogFormat, MailServer, Secret, StoreChoice, Traces};
 use http::HeaderName;
 use parse::{a_minute, list, one_of, seconds};
 use read::Source;
-use skep_application::{Policies, kernel::WiderNetworks, notifications::OrderMails};
+use skep_application::{Policies, kernel::WiderNetworks};
 use skep_domain::jobs::QueueName;
 use skep_http::{
     api::RequestLimits,
@@ -237,7 +237,7 @@ impl Config {
     /// jobs that are handed back are stored within the other half.
     #[must_use]
     pub fn worker_options(&self) -> Option<WorkerOptions> {
-        let queues = vec![(QueueName::default(), self.workers), (OrderMails::queue(), self.workers.div_ceil(2))];
+        let queues = vec![(QueueName::default(), self.workers)];
         let drain = self.timeouts.drain / 2;
         (self.workers > 0).then(|| WorkerOptions { queues, drain, ..WorkerOptions::default() })
     }

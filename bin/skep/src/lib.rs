@@ -9,6 +9,7 @@ mod data_dir;
 mod demo;
 mod gauges;
 mod keys;
+mod later;
 mod listen;
 mod mail;
 mod skep;

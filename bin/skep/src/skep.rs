@@ -14,20 +14,18 @@ use crate::{
     data_dir::{DataDir, NamedSecrets, ServerLock},
     gauges::Gauges,
     keys::Keys,
+    later::{AddHandlers, AddSubscribers, Later},
     mail::post,
     start_error::StartError,
     stores::{self, OpenStore},
-    sweeping::{Sweeper, ask_for_sweeps},
     waiting::{open_store, refuse_defects},
 };
-use skep_application::{
-    App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime, notifications::OrderMails,
-};
+use skep_application::{App, Ports, Store, events::Subscribers, jobs::Handlers, kernel::Runtime};
 use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
-use skep_workers::{WorkerOptions, Workers};
+use skep_workers::WorkerOptions;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -78,16 +76,9 @@ pub struct Skep {
     pub(crate) cursor_key: [u8; 32],
     pub(crate) store: OpenStore,
     hashers: HashPool,
-    handlers: Handlers,
-    subscribers: Subscribers,
+    later: Later,
     _lock: Option<ServerLock>,
 }
-
-/// Adds the handlers of an embedding program to ours.
-type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
-
-/// Adds the subscribers of an embedding program to ours.
-type AddSubscribers = Box<dyn FnOnce(&Arc<App>, Subscribers) -> Subscribers + Send>;
 
 /// Builds an instance. The default is the configuration of an empty environment.
 #[derive(Default)]
@@ -197,26 +188,10 @@ impl Builder {
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
-        let mails = app.notifications.order_mail_handler(runtime.clone());
-        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails);
-        let handlers = match handlers {
-            Some(add) => add(&app, ours),
-            None => ours,
-        };
-        app.jobs.kinds.know(&handlers);
-        let ours =
-            Subscribers::default().with(OrderMails, store.store.clone(), runtime.clone(), |unit| unit.deliveries());
-        let subscribers = match subscribers {
-            Some(add) => add(&app, ours),
-            None => ours,
-        };
-        // Before the first request, so that subscribers get every event, also if no worker runs yet.
-        for subscriber in subscribers.all() {
-            app.events.subscriptions.open(&subscriber.name()).await.map_err(StartError::Subscribers)?;
-        }
+        let later = Later::open(&app, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         let cursor_key = ring.cursor_key();
-        Ok(Skep { app, source: issuer, keys, cursor_key, store, hashers, handlers, subscribers, _lock: lock })
+        Ok(Skep { app, source: issuer, keys, cursor_key, store, hashers, later, _lock: lock })
     }
 }
 
@@ -238,9 +213,7 @@ impl Skep {
     /// Delivers events and runs jobs until `stop`, and asks for a sweep of what has expired each minute. Returns when the
     /// jobs that run have ended or were handed back, so close the instance after that.
     pub async fn work(&self, options: WorkerOptions, stop: CancellationToken) {
-        let workers = Workers::new(self.app.clone(), self.handlers.clone(), options);
-        let workers = workers.with_subscribers(self.subscribers.clone()).run(stop.clone());
-        tokio::join!(workers, ask_for_sweeps(&self.app, &stop));
+        self.later.work(&self.app, options, stop).await;
     }
 
     /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that

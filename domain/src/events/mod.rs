@@ -5,6 +5,7 @@
 //! Contexts declare their events beside their entities. This context knows events by id, aggregate and version only.
 
 pub mod actions;
+#[expect(clippy::module_inception, reason = "each context has its events in a module of this name")]
 pub mod events;
 mod held_event;
 mod order;

@@ -93,13 +93,13 @@ impl Subscription {
         Self { id, subscriber, replay, position, state, lease: None, created_at: now, updated_at: now, version }
     }
 
-    /// Gives the subscription to a process. Returns whether no other process has it.
+    /// Gives the subscription to a process. Returns whether this process has it now, also if an earlier attempt with the
+    /// same token was stored.
     pub fn claim(&mut self, token: LeaseToken) -> bool {
-        let free = self.lease.is_none() && self.state == SubscriptionState::Active;
-        if free {
+        if self.lease.is_none() && self.state == SubscriptionState::Active {
             self.lease = Some(Lease::new(token));
         }
-        free
+        self.lease.is_some_and(|lease| lease.token == token)
     }
 
     /// Whether the event at this position is delivered. A replay has a last event (E6).

@@ -179,7 +179,8 @@ async fn a_new_subscriber_begins_at_the_end_of_the_log(given: &Given) -> Checked
     let subscriptions = Subscriptions::new(given.store.clone(), world::runtime(), Duration::ZERO);
     let name = subscriber()?;
     let (one, other) = tokio::join!(subscriptions.open(&name), subscriptions.open(&name));
-    (one?, other?);
+    one?;
+    other?;
     let found: Vec<_> = given.store.list_subscriptions(9).await?;
     equal(found.iter().map(|one| (one.subscriber.clone(), one.position)).collect(), vec![(name, at(2))])
 }

@@ -1,0 +1,66 @@
+//! What happens after a commit: the handlers of jobs, the subscribers of events, and the workers that run both.
+
+use crate::{
+    start_error::StartError,
+    sweeping::{Sweeper, ask_for_sweeps},
+};
+use skep_application::{App, events::Subscribers, jobs::Handlers, notifications::OrderMails};
+use skep_workers::{WorkerOptions, Workers};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Adds to the handlers of Skep those of an embedding program.
+pub(crate) type AddHandlers = Box<dyn FnOnce(&Arc<App>, Handlers) -> Handlers + Send>;
+/// Adds to the subscribers of Skep those of an embedding program.
+pub(crate) type AddSubscribers = Box<dyn FnOnce(&Arc<App>, Subscribers) -> Subscribers + Send>;
+
+/// The handlers and the subscribers of an instance.
+pub(crate) struct Later {
+    handlers: Handlers,
+    subscribers: Subscribers,
+}
+
+impl Later {
+    /// Makes the subscribers known to the store before the first request, so that they get every event, also if no worker
+    /// runs yet.
+    ///
+    /// # Errors
+    /// [`StartError::Subscribers`].
+    pub(crate) async fn open(
+        app: &Arc<App>,
+        handlers: Option<AddHandlers>,
+        subscribers: Option<AddSubscribers>,
+    ) -> Result<Self, StartError> {
+        let runtime = &app.ports.runtime;
+        let mails = app.notifications.order_mail_handler(runtime.clone());
+        let ours = Handlers::default().with(Sweeper(app.clone())).with(mails);
+        let handlers = match handlers {
+            Some(add) => add(app, ours),
+            None => ours,
+        };
+        app.jobs.kinds.know(&handlers);
+        let store = app.ports.store.clone();
+        let ours = Subscribers::default().with(OrderMails, store, runtime.clone(), |unit| unit.deliveries());
+        let subscribers = match subscribers {
+            Some(add) => add(app, ours),
+            None => ours,
+        };
+        for subscriber in subscribers.all() {
+            app.events.subscriptions.open(&subscriber.name()).await.map_err(StartError::Subscribers)?;
+        }
+        Ok(Self { handlers, subscribers })
+    }
+
+    /// Runs workers until `stop`, and asks for sweeps. Mails have workers beside those of the other queues, half as many,
+    /// unless the options name their queue.
+    pub(crate) async fn work(&self, app: &Arc<App>, mut options: WorkerOptions, stop: CancellationToken) {
+        let mails = OrderMails::queue();
+        if options.queues.iter().all(|(queue, _)| *queue != mails) {
+            let slots = options.queues.iter().map(|(_, slots)| *slots).max().unwrap_or(1);
+            options.queues.push((mails, slots.div_ceil(2)));
+        }
+        let workers = Workers::new(app.clone(), self.handlers.clone(), options);
+        let workers = workers.with_subscribers(self.subscribers.clone()).run(stop.clone());
+        tokio::join!(workers, ask_for_sweeps(app, &stop));
+    }
+}
