@@ -45,7 +45,7 @@ impl Guarded for HeldEvent {
     }
 }
 
-/// The ends of the log.
+/// Where the log begins and ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogEnds {
     /// The greatest position of an event that was deleted. Every event after it is kept. Some before it may be, too:
@@ -144,9 +144,9 @@ pub trait DeliveryRepository: Send {
 /// An event with its position in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedEvent {
-    /// The position.
+    /// Its place among all events.
     pub position: EventPosition,
-    /// The event.
+    /// What the outbox has of it.
     pub event: OutboxEvent,
 }
 
@@ -161,7 +161,7 @@ pub trait EventQueries: Send + Sync {
     async fn list_placed(&self, after: EventPosition, limit: u32) -> Result<Vec<PlacedEvent>, StoreError>;
     /// The event with this id, if it has a position.
     async fn find_placed(&self, id: EventId) -> Result<Option<PlacedEvent>, StoreError>;
-    /// The ends of the log.
+    /// Where the log begins and ends now.
     async fn log_ends(&self) -> Result<LogEnds, StoreError>;
     /// The number of events without a position, up to `bound`.
     async fn count_unplaced(&self, bound: u32) -> Result<u64, StoreError>;

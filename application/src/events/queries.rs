@@ -41,7 +41,7 @@ impl ReadEvents {
         let last = log.log_ends().await?.last;
         let limit = u32::try_from(limit.get()).unwrap_or(u32::MAX);
         let events = log.list_placed(position, limit).await?;
-        // After the list, so that every event that was deleted before it was read is told.
+        // After the list, so that no deleted event goes unnoticed.
         let swept = log.log_ends().await?.swept;
         Ok(EventsView { events, ends: LogEnds { swept, last } })
     }
@@ -58,7 +58,7 @@ impl ReadEvents {
 /// A subscription with its distance from the end of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionView {
-    /// The subscription.
+    /// Its state and its position.
     pub subscription: Subscription,
     /// The number of events that it has not passed.
     pub lag: u64,

@@ -10,7 +10,7 @@ use skep_domain::{
 /// Which subscriber to start again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ResumeSubscriptionCommand {
-    /// The subscriber.
+    /// Who gets events again.
     pub subscriber: SubscriberName,
     /// The version that the change is based on.
     pub precondition: Precondition,

@@ -130,7 +130,7 @@ pub struct ClaimedSubscription {
 /// A registered subscriber.
 #[async_trait]
 pub trait Subscriber: Send + Sync {
-    /// The name.
+    /// What tells it from other subscribers.
     fn name(&self) -> SubscriberName;
 
     /// Delivers these events, which follow the position of the subscription in the log, in one unit of work.

@@ -183,7 +183,7 @@ impl JobHandler for OrderMailHandler {
         match self.send.execute(&actor, mail).await.map_err(JobError::never)? {
             MailOutcome::Sent => Ok(Outcome::Complete(None)),
             MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),
-            // One customer may cause more mails than a rate allows for good.
+            // One customer may cause more mails than a rate ever allows.
             MailOutcome::Limited { reason, .. }
                 if self.after(Duration::ZERO) > job.job().created_at.plus_millis(DAY) =>
             {

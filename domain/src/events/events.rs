@@ -8,7 +8,7 @@ events! {
     ReplayStarted = "events.replay_started.v1" of subscription_id {
         /// The subscription of the replay.
         subscription_id: SubscriptionId,
-        /// The subscriber.
+        /// Who gets the events.
         subscriber: SubscriberName,
         /// The events after this position are delivered.
         after: i64,
@@ -18,9 +18,9 @@ events! {
 
     /// A subscriber that was broken off gets events again.
     SubscriptionResumed = "events.subscription_resumed.v1" of subscription_id {
-        /// The subscription.
+        /// The subscription that follows the log.
         subscription_id: SubscriptionId,
-        /// The subscriber.
+        /// Who gets the events.
         subscriber: SubscriberName,
         /// The last event that the subscriber had passed.
         position: i64,
@@ -34,7 +34,7 @@ events! {
         held_event_id: HeldEventId,
         /// The subscription that holds it back.
         subscription_id: SubscriptionId,
-        /// The event.
+        /// The event that was not handled.
         event_id: EventId,
     }
 
@@ -44,7 +44,7 @@ events! {
         held_event_id: HeldEventId,
         /// The subscription that held it back.
         subscription_id: SubscriptionId,
-        /// The event.
+        /// The event that was not handled.
         event_id: EventId,
     }
 }

@@ -40,7 +40,7 @@ pub struct HeldEvent {
     pub id: HeldEventId,
     /// The subscription that holds it back.
     pub subscription_id: SubscriptionId,
-    /// The event.
+    /// The event that was not handled.
     pub event_id: EventId,
     /// The position of the event.
     pub position: EventPosition,

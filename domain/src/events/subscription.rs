@@ -60,7 +60,7 @@ pub struct Replay {
 pub struct Subscription {
     /// The identifier.
     pub id: SubscriptionId,
-    /// The subscriber.
+    /// Who gets the events.
     pub subscriber: SubscriberName,
     /// The end of the replay; `None` for the subscription that follows the log.
     pub replay: Option<Replay>,

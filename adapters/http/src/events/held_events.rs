@@ -28,7 +28,7 @@ struct HeldEventBody {
     id: Id<HeldEventId>,
     /// The id of the subscription that holds the event back.
     subscription_id: Id<SubscriptionId>,
-    /// The id of the event.
+    /// The event that was not handled.
     event_id: Id<EventId>,
     /// The position of the event in the log.
     position: i64,

@@ -61,7 +61,7 @@ fn order_mails(admin: &Client) -> String {
     wait_for("the subscriber", || all(admin, SUBSCRIBERS).iter().any(is_open).then(|| ORDER_MAILS.to_owned()))
 }
 
-/// The id of a parked event. No subscriber of the program fails, so this stores some for subscriptions that nobody has.
+/// The id of a parked event. No subscriber of the program fails, so this stores some for subscriptions without a subscriber.
 fn parked(shop: &Shop) -> String {
     if all(&shop.admin, PARKED).is_empty() {
         let event = first_event(&shop.admin);
@@ -182,7 +182,7 @@ fn invalid_and_forbidden_calls_are_refused(store: &Store) {
         admin.post(unknown).send().refused(404, "not_found");
     }
     for (body, pointer, code) in [
-        (json!({ "subscriber": "shop.nobody" }), "/subscriber", "unknown_subscriber"),
+        (json!({ "subscriber": "shop.unknown" }), "/subscriber", "unknown_subscriber"),
         (json!({ "subscriber": "A" }), "/subscriber", "unknown_subscriber"),
         (json!({ "subscriber": ORDER_MAILS, "after": -1 }), "/after", "out_of_range"),
         (json!({ "subscriber": ORDER_MAILS, "after_time": "today" }), "/after_time", "invalid_time"),
@@ -242,7 +242,7 @@ fn the_command_line_does_the_same(store: &Store) {
     events(&["skip", &entry]).refused(&["held event"]);
     assert!(events(&["replay", ORDER_MAILS, "--dry-run"]).ok().contains("nothing was started"));
     events(&["replay", ORDER_MAILS, "--after-time", "today"]).refused(&["--after-time"]);
-    events(&["replay", "shop.nobody"]).refused(&["subscriber: there is no such subscriber"]);
+    events(&["replay", "shop.unknown"]).refused(&["subscriber: there is no such subscriber"]);
     assert!(events(&["resume", ORDER_MAILS]).ok().contains("is active"));
     shop.server.stop();
 }
