@@ -95,6 +95,9 @@ pub enum DeliveryError {
     Store(#[from] StoreError),
 }
 
+/// The code of the errors that only workers see.
+const NOT_DELIVERED: &str = "not_delivered";
+
 impl AppError for DeliveryError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -104,9 +107,7 @@ impl AppError for DeliveryError {
     }
     fn code(&self) -> &'static str {
         match self {
-            Self::Failed { .. } => "event_not_handled",
-            Self::Fenced => "fenced",
-            Self::Stalled => "stalled",
+            Self::Failed { .. } | Self::Fenced | Self::Stalled => NOT_DELIVERED,
             Self::Store(error) => error.code(),
         }
     }
