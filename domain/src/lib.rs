@@ -4,7 +4,7 @@
 //! and identifiers and passes them in. If this crate is built alone (`cargo check -p skep-domain`), `Utc::now` and
 //! `Uuid::now_v7` do not exist, because the features that provide them are off.
 //!
-//! There is one module per bounded context. `shared` holds the values that all contexts use. [`actions`] and [`events`]
+//! There is one module per bounded context. `shared` holds the values that all contexts use. [`actions()`] and [`events()`]
 //! collect what the contexts declare.
 
 pub mod access;

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::{
-    kernel::{Begin, OutboxEvent},
-    operations::SweepExpired,
+    kernel::{Attempt, Begin, Clock as _, OutboxEvent, Sweep as _, run},
     testing::*,
 };
 use skep_domain::{
@@ -188,6 +187,12 @@ async fn a_held_event_that_fails_again_is_parked_after_its_last_attempt() {
     assert_eq!(feed.saved_states(), [HeldState::Parked]);
 }
 
+/// The number that one batch reports.
+async fn batch(sweep: &SweepEvents) -> u64 {
+    let (runtime, clock) = fixed_runtime();
+    run(&runtime, None, |attempt: Attempt| sweep.batch(attempt, clock.now(), 500)).await.unwrap()
+}
+
 /// What a sweep deletes and breaks off, with these subscriptions behind the end of the log, which is at 9. Events before
 /// position 5 are older than the longest lag.
 async fn sweep(behind: Vec<Subscription>) -> (EventPosition, Vec<Subscription>) {
@@ -202,8 +207,7 @@ async fn sweep(behind: Vec<Subscription>) -> (EventPosition, Vec<Subscription>) 
         Ok(3)
     });
     let sweep = SweepEvents::new(Scripted::of([unit]), EventPolicy::default());
-    let swept = SweepExpired::new(vec![Arc::new(sweep)], fixed_runtime().0).execute().await.unwrap();
-    assert_eq!(swept, [("events", 3)].into());
+    assert_eq!(batch(&sweep).await, 3);
     assert_eq!(feed.seen.one::<EventPosition>("deliveries.list_behind"), at(9));
     (feed.seen.one("log.sweep"), feed.seen.all("deliveries.save"))
 }
@@ -224,6 +228,5 @@ async fn events_that_a_subscription_needs_are_kept_unless_it_is_too_far_behind()
 async fn nothing_is_deleted_without_a_lifetime() {
     let policy = EventPolicy { lifetime: None, ..EventPolicy::default() };
     let sweep = SweepEvents::new(Scripted::untouched(), policy);
-    let swept = SweepExpired::new(vec![Arc::new(sweep)], fixed_runtime().0).execute().await.unwrap();
-    assert_eq!(swept, [("events", 0)].into());
+    assert_eq!(batch(&sweep).await, 0);
 }

@@ -10,7 +10,7 @@ use skep_domain::{
 /// Which subscriber to start again.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ResumeSubscriptionCommand {
-    /// Who gets events again.
+    /// The name that the subscriber is registered with.
     pub subscriber: SubscriberName,
     /// The version that the change is based on.
     pub precondition: Precondition,

@@ -10,7 +10,7 @@ use skep_domain::{
 /// Which events to deliver to which subscriber again, not yet checked.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StartReplayCommand {
-    /// Who gets the events again.
+    /// The name that the subscriber is registered with.
     pub subscriber: SubscriberName,
     /// The replay begins with the event after this position.
     pub after: Option<i64>,

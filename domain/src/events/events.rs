@@ -8,7 +8,7 @@ events! {
     ReplayStarted = "events.replay_started.v1" of subscription_id {
         /// The subscription of the replay.
         subscription_id: SubscriptionId,
-        /// Who gets the events.
+        /// The name that the subscriber is registered with.
         subscriber: SubscriberName,
         /// The events after this position are delivered.
         after: i64,
@@ -20,7 +20,7 @@ events! {
     SubscriptionResumed = "events.subscription_resumed.v1" of subscription_id {
         /// The subscription that follows the log.
         subscription_id: SubscriptionId,
-        /// Who gets the events.
+        /// The name that the subscriber is registered with.
         subscriber: SubscriberName,
         /// The last event that the subscriber had passed.
         position: i64,

@@ -60,7 +60,7 @@ pub struct Replay {
 pub struct Subscription {
     /// The identifier.
     pub id: SubscriptionId,
-    /// Who gets the events.
+    /// The name that the subscriber is registered with.
     pub subscriber: SubscriberName,
     /// The end of the replay; `None` for the subscription that follows the log.
     pub replay: Option<Replay>,
