@@ -235,7 +235,7 @@ fn the_command_line_does_the_same(store: &Store) {
     assert_eq!(shown, shop.admin.get(format!("{EVENTS}/{event}")).send().ok().json());
     let subscribers = events(&["subscribers"]).ok();
     assert!(subscribers.lines().any(|line| line.starts_with(ORDER_MAILS) && line.contains("active")), "{subscribers}");
-    assert!(events(&["parked"]).ok().contains(&entry));
+    assert!(events(&["parked", "--limit", "100"]).ok().contains(&entry));
     assert!(events(&["retry", &entry]).ok().contains("is retryable"));
     assert!(events(&["parked", "--state", "retryable"]).ok().contains(&entry));
     assert!(events(&["skip", &entry]).ok().contains("is not delivered"));
@@ -273,7 +273,7 @@ fn end_unpaid_orders(deployment: &Deployment) {
 
 /// The mails in the data folder, by name.
 fn mails(deployment: &Deployment) -> Vec<PathBuf> {
-    let files = fs::read_dir(deployment.path("data").join("mails")).into_iter().flatten();
+    let files = fs::read_dir(deployment.path("data").join("mail")).into_iter().flatten();
     let files = files.map(|file| file.expect("a file").path());
     let mut mails: Vec<_> = files.filter(|path| path.extension().is_some_and(|end| end == "eml")).collect();
     mails.sort();
