@@ -211,6 +211,8 @@ async fn events_are_kept_for_a_week_or_for_ever() {
         kit.user("ada").await;
         let registered = kit.events().await.len();
         assert!(registered > 0);
+        // Only events with a position are deleted.
+        while kit.app().events.place_events.execute().await.unwrap() > 0 {}
         kit.clock().advance(Duration::from_secs(7 * 24 * 60 * 60 - 1));
         kit.app().sweep_expired.execute().await.unwrap();
         assert_eq!(kit.events().await.len(), registered, "a second is left");
