@@ -18,7 +18,7 @@ pub(super) const METRICS: &[Metric] = &[
         "skep_schedules_skipped_total",
         "Fire times for which this process has made no job: they were missed, or the last job had not ended.",
     ),
-    seconds("skep_schedules_delay_seconds", "Time from a fire time until its job was stored."),
+    seconds("skep_schedules_delay_seconds", "Time from a fire time until its job was stored.").when(When::Counted),
     gauge("skep_schedules", "Schedules of the store, up to 100,000. They are counted every 15 seconds.")
         .when(When::Counted),
     gauge(
