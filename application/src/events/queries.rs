@@ -1,6 +1,6 @@
 //! Reading events, subscriptions, and what they hold back.
 
-use super::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent, SUBSCRIPTIONS_MAX};
+use super::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent};
 use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader};
 use skep_domain::{
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, actions},
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct EventsView {
     /// The events, in the order of their positions.
     pub events: Vec<PlacedEvent>,
-    /// The ends of the log, read before the events.
+    /// The last position, read before the events, and the greatest one that was deleted, read after them.
     pub ends: LogEnds,
 }
 
@@ -76,7 +76,7 @@ impl ListSubscriptions {
     /// Up to which number held events are counted.
     pub const COUNT_MAX: u32 = 10_000;
     /// The greatest number of subscriptions that are returned.
-    pub const MOST: usize = 100;
+    pub const MOST: u32 = 100;
 
     /// Reads from this store.
     #[must_use]
@@ -84,7 +84,7 @@ impl ListSubscriptions {
         Self { log, deliveries: Reader::new(actions::READ_EVENT, deliveries) }
     }
 
-    /// Reads the subscriptions, replays included, newest first.
+    /// Reads the subscriptions that follow the log, and then replays, each newest first.
     ///
     /// # Errors
     /// [`ListError`].
@@ -92,7 +92,7 @@ impl ListSubscriptions {
         let deliveries = self.deliveries.open(actor)?;
         let last = self.log.log_ends().await?.last;
         let mut views = vec![];
-        for subscription in deliveries.list_subscriptions(SUBSCRIPTIONS_MAX).await?.into_iter().take(Self::MOST) {
+        for subscription in deliveries.list_subscriptions(Self::MOST).await? {
             let held = deliveries.count_held_events(subscription.id, Self::COUNT_MAX).await?;
             let end = subscription.replay.map_or(last, |replay| replay.until);
             let lag = end.since(subscription.position);

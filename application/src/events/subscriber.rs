@@ -435,3 +435,21 @@ impl<H: EventHandler> Subscriber for Registered<H> {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::constraints::HELD_EVENT;
+
+    #[test]
+    fn a_rule_that_a_handler_breaks_is_a_fault_of_the_event_and_a_store_that_is_away_is_not() {
+        for error in [StoreError::Duplicate { constraint: HELD_EVENT }, StoreError::Corrupt("unreadable".into())] {
+            let failed = at(3, HandlerError::Store(error));
+            assert!(matches!(failed, DeliveryError::Failed { place: 3, .. }), "{failed:?}");
+        }
+        for error in [StoreError::Stale, StoreError::Retry("a deadlock".into()), StoreError::Full("the disk".into())] {
+            let later = at(3, HandlerError::Store(error));
+            assert!(matches!(later, DeliveryError::Store(_)), "{later:?}");
+        }
+    }
+}

@@ -184,9 +184,7 @@ impl JobHandler for OrderMailHandler {
             MailOutcome::Sent => Ok(Outcome::Complete(None)),
             MailOutcome::Failed { reason } => Err(JobError::never(reason.to_string())),
             // One customer may cause more mails than a rate ever allows.
-            MailOutcome::Limited { reason, .. }
-                if self.after(Duration::ZERO) > job.job().created_at.plus_millis(DAY) =>
-            {
+            MailOutcome::Limited { reason, .. } if self.runtime.clock.now() > job.job().created_at.plus_millis(DAY) => {
                 Err(JobError::never(reason.to_string()))
             }
             MailOutcome::Limited { retry_after, .. } => {

@@ -26,7 +26,7 @@ PASSWORDS = {"too_common", "contains_email"}
 TEMPLATES = {"invalid_template", "unknown_variable", "unknown_filter", "unusable_template"}
 # Nor cron lines and time zones, the kinds of jobs that the program has, and the arguments of each.
 SCHEDULES = {
-    "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args", "too_long",
+    "invalid_cron", "invalid_timing", "never_fires", "unknown_time_zone", "unknown_job_kind", "invalid_args",
 }
 
 

@@ -2,25 +2,27 @@
 
 use super::{
     deliveries::subscriber,
-    log::{append, at, event, place_all},
+    log::{append, at, event, made_at, place_all},
 };
 use crate::{
     check::{Checked, Failure, equal, holds, some},
     clause::{self, clauses},
     units::{commit, look},
-    world,
+    world::{self, PlainFingerprints},
 };
 use skep_application::{
     events::{
         ClaimedSubscription, DeliveryError, EventHandler, EventPolicy, EventsStore, EventsTx, HandlerError, Handling,
-        PlacedEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
+        HeldEventCommand, PlacedEvent, SkipHeldEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
     },
     jobs::enqueue,
-    kernel::OutboxEvent,
+    kernel::{Actor, Commands, OutboxEvent, Precondition, StoreError, UseCase},
     operations::SweepExpired,
 };
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldState, Replay, Subscription, SubscriptionId, SubscriptionState},
+    events::{
+        EventPosition, HeldEvent, HeldEventId, HeldState, Replay, Subscription, SubscriptionId, SubscriptionState,
+    },
     jobs::{JobId, JobKind, NewJob},
 };
 use std::{sync::Arc, time::Duration};
@@ -28,6 +30,7 @@ use std::{sync::Arc, time::Duration};
 clauses! { clauses of "deliveries" on dyn EventsStore:
     an_effect_happens_once_for_each_event,
     a_failing_event_blocks_its_aggregate_only,
+    a_skip_beside_a_delivery_leaves_no_event_that_waits_for_none ["DeliveryRepository 1"],
     a_process_that_was_taken_for_dead_is_fenced_off,
     a_new_subscriber_begins_at_the_end_of_the_log,
     a_replay_ends_with_its_last_event_and_what_it_holds_back,
@@ -157,6 +160,45 @@ async fn a_failing_event_blocks_its_aggregate_only(given: &Given) -> Checked {
     equal(given.store.list_due(claimed.id, world::now(), 9).await?, vec![])
 }
 
+/// The delivery has seen that an earlier event is held back, and not stored the later one yet. If the skip does not wait
+/// for it, one of the two is tried again or fails.
+async fn a_skip_beside_a_delivery_leaves_no_event_that_waits_for_none(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let unlucky = world::uuid();
+    let events = scene.append(&[event(unlucky, 13), event(unlucky, 14)]).await?;
+    let claimed = scene.claim().await?;
+    scene.subscriber.hold(claimed, &events[0], "unlucky").await?;
+    let held = scene.held(claimed, &events[0]).await?;
+    let commands = Commands::<dyn EventsTx>::new(given.store.clone(), Arc::new(PlainFingerprints), world::runtime());
+    let skip = UseCase::new(SkipHeldEvent, &commands);
+
+    let mut unit = crate::units::write(&*given.store).await?;
+    let mut subscription = some(unit.deliveries().find(claimed.id).await?, "the subscription")?;
+    equal(unit.deliveries().held_aggregates(claimed.id, &[unlucky]).await?, vec![unlucky])?;
+    let command = HeldEventCommand { held_event_id: held.id, precondition: Precondition::Missing };
+    let mut skipped = tokio::spawn(async move { skip.execute(&Actor::system("operator"), command).await });
+    // Long enough for a skip that does not wait.
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut skipped).await;
+    let (id, later) = (HeldEventId::new(world::uuid()), (events[1].event.id, events[1].position));
+    let waiting = HeldEvent::waiting(id, claimed.id, later, unlucky, world::now());
+    let delivered = async {
+        subscription.advance(claimed.token, events[1].position, world::now()).map_err(|_| StoreError::Stale)?;
+        unit.deliveries().save(&subscription).await?;
+        unit.deliveries().hold(std::slice::from_ref(&waiting)).await
+    };
+    let delivered = match delivered.await {
+        Ok(()) => unit.commit().await,
+        Err(error) => unit.rollback().await.and(Err(error)),
+    };
+    holds(matches!(delivered, Ok(()) | Err(StoreError::Stale | StoreError::Retry(_))), format!("{delivered:?}"))?;
+    match early {
+        Ok(early) => early??,
+        Err(_) => skipped.await??,
+    }
+    let next = look!(given.store, tx => tx.deliveries().next_held(claimed.id, unlucky).await?)?;
+    equal(next.map(|next| next.state), delivered.is_ok().then_some(HeldState::Retryable))
+}
+
 async fn a_process_that_was_taken_for_dead_is_fenced_off(given: &Given) -> Checked {
     let scene = Scene::of(given).await?;
     let events = scene.append(&[event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
@@ -231,10 +273,8 @@ async fn events_are_kept_until_every_subscription_has_passed_them(given: &Given)
 
 async fn a_subscription_that_is_too_far_behind_is_broken_off(given: &Given) -> Checked {
     let scene = Scene::of(given).await?;
-    scene.append(&[event(world::uuid(), 1), event(world::uuid(), 1)]).await?;
+    scene.append(&[made_at(1), made_at(2)]).await?;
     let claimed = scene.claim().await?;
-    // The ids of the events are of this moment, so they are older than nothing in the next.
-    tokio::time::sleep(Duration::from_millis(5)).await;
     equal(sweep(given, Duration::ZERO).await?, 2)?;
     let stored = scene.stored(claimed.id).await?;
     equal((stored.state, stored.position), (SubscriptionState::Broken, EventPosition::START))?;

@@ -217,7 +217,7 @@ async fn an_event_that_is_committed_late_comes_after_those_that_were_read(given:
     equal(order, vec![(1, expected[0]), (2, expected[1])])
 }
 
-fn made_at(millis: i64) -> OutboxEvent {
+pub(super) fn made_at(millis: i64) -> OutboxEvent {
     OutboxEvent {
         id: EventId::first_at(sample::at(millis)),
         occurred_at: sample::at(millis),
