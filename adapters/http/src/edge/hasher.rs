@@ -28,7 +28,7 @@ impl<H> RequestHasher<H> {
         let hashed = hashed.await?;
         // An error would give back the attempt, although the hash was made. So the request goes on without a place if its
         // network has none left.
-        drop(admission.enter().await);
+        let _ = admission.enter().await;
         Ok(hashed)
     }
 }

@@ -168,7 +168,7 @@ impl SubscriberApi {
 
     /// List subscribers
     ///
-    /// Lists the subscribers and their replays, newest first, on one page of at most 100. Needs the role `admin`.
+    /// Lists the subscribers, and then their replays, each newest first, on one page of at most 100. Needs the role `admin`.
     #[oai(path = "/subscribers", method = "get", operation_id = "list_subscribers")]
     async fn list(&self, caller: SignedIn) -> Result<Listed<SubscriberBody>, Problem> {
         let views = caller.app().events.list_subscriptions.execute(&caller.actor).await?;
