@@ -177,7 +177,8 @@ async fn make(executor: &mut Executor, collections: &[Collection]) -> Result<(),
         if !validator.is_empty() || collection.indexes.is_empty() {
             let create = doc! { "create": name, "validator": &validator, "writeConcern": majority() };
             let is_new = executor.define(create, &[NAMESPACE_EXISTS]).await?;
-            if !is_new {
+            // A user with the role `readWrite` may not change a validator, so it is asked only if there is one.
+            if !is_new && !validator.is_empty() {
                 let change = doc! { "collMod": name, "validator": validator, "writeConcern": majority() };
                 executor.define(change, &[]).await?;
             }

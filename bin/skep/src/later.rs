@@ -2,9 +2,11 @@
 
 use crate::{
     start_error::StartError,
+    stores::OpenStore,
     sweeping::{Sweeper, ask_for_sweeps},
+    waiting::past_held_rows,
 };
-use skep_application::{App, events::Subscribers, jobs::Handlers, notifications::OrderMails};
+use skep_application::{App, events::Subscribers, jobs::Handlers, kernel::StoreError, notifications::OrderMails};
 use skep_workers::{WorkerOptions, Workers};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,7 @@ impl Later {
     /// [`StartError::Subscribers`].
     pub(crate) async fn open(
         app: &Arc<App>,
+        opened: &OpenStore,
         handlers: Option<AddHandlers>,
         subscribers: Option<AddSubscribers>,
     ) -> Result<Self, StartError> {
@@ -45,9 +48,8 @@ impl Later {
             Some(add) => add(app, ours),
             None => ours,
         };
-        for subscriber in subscribers.all() {
-            app.events.subscriptions.open(&subscriber.name()).await.map_err(StartError::Subscribers)?;
-        }
+        let open = past_held_rows(opened, "the subscribers of events", || Box::pin(open_all(app, &subscribers)));
+        open.await.map_err(StartError::Subscribers)?;
         Ok(Self { handlers, subscribers })
     }
 
@@ -63,4 +65,11 @@ impl Later {
         let workers = workers.with_subscribers(self.subscribers.clone()).run(stop.clone());
         tokio::join!(workers, ask_for_sweeps(app, &stop));
     }
+}
+
+async fn open_all(app: &App, subscribers: &Subscribers) -> Result<(), StoreError> {
+    for subscriber in subscribers.all() {
+        app.events.subscriptions.open(&subscriber.name()).await?;
+    }
+    Ok(())
 }

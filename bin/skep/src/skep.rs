@@ -188,7 +188,7 @@ impl Builder {
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));
-        let later = Later::open(&app, handlers, subscribers).await?;
+        let later = Later::open(&app, &store, handlers, subscribers).await?;
         let keys = Arc::new(Keys::new(store.store.clone(), secrets, runtime, token_lifetime, tokens));
         let cursor_key = ring.cursor_key();
         Ok(Skep { app, source: issuer, keys, cursor_key, store, hashers, later, _lock: lock })

@@ -11,7 +11,7 @@ use crate::{
 };
 use skep_application::{
     identity::IssueSetupTokenError,
-    kernel::{Actor, AppError as _, BoxError, Clock, StoreError},
+    kernel::{Actor, AppError, BoxError, Clock, StoreError},
     operations::Defect,
 };
 use std::{error::Error, pin::pin, sync::Arc, time::Duration};
@@ -141,36 +141,49 @@ fn seconds_until(deadline: Instant) -> f64 {
     deadline.saturating_duration_since(Instant::now()).as_secs_f64().round()
 }
 
-/// Issues the token for the setup. Waits while another transaction holds the old token, and reports that it waits.
+/// Issues the token for the setup. Waits while another transaction holds the old token.
 pub(crate) async fn setup_token(skep: &Skep) -> Result<Option<String>, IssueSetupTokenError> {
-    let (holder, patience) = skep.store.holds_up();
-    let (actor, deadline) = (Actor::system("start"), Instant::now() + patience);
+    let actor = Actor::system("start");
+    past_held_rows(&skep.store, "the token for the setup", || {
+        Box::pin(skep.app.identity.issue_setup_token.execute(&actor))
+    })
+    .await
+}
+
+/// Does the work again while another transaction holds the rows that it changes. Reports that it waits. On MongoDB, a
+/// process that was killed holds them until the server ends its transaction.
+pub(crate) async fn past_held_rows<T, E: AppError, F: Future<Output = Result<T, E>> + Unpin>(
+    store: &OpenStore,
+    what: &str,
+    mut work: impl FnMut() -> F,
+) -> Result<T, E> {
+    let (holder, patience) = store.holds_up();
+    let deadline = Instant::now() + patience;
     let mut reports = Reports::new();
     let mut last_error = None;
     loop {
-        let issue = Box::pin(skep.app.identity.issue_setup_token.execute(&actor));
-        match reports.during(issue, || report_held_token(holder, deadline, last_error.as_ref())).await {
+        match reports.during(work(), || report_held_rows(what, holder, deadline, last_error.as_ref())).await {
             Err(error) if is_passing(&error) && Instant::now() < deadline => last_error = Some(error),
-            issued => return issued,
+            done => return done,
         }
-        reports.during(sleep(PAUSE), || report_held_token(holder, deadline, last_error.as_ref())).await;
+        reports.during(sleep(PAUSE), || report_held_rows(what, holder, deadline, last_error.as_ref())).await;
     }
 }
 
 /// Whether a later attempt may succeed.
-fn is_passing(error: &IssueSetupTokenError) -> bool {
+fn is_passing(error: &impl AppError) -> bool {
     let error = error.store_error();
     error.is_some_and(|error| {
         matches!(error, StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))
     })
 }
 
-fn report_held_token(holder: &str, deadline: Instant, last_error: Option<&IssueSetupTokenError>) {
+fn report_held_rows(what: &str, holder: &str, deadline: Instant, last_error: Option<&impl AppError>) {
     let cause = last_error.map_or_else(|| "no answer yet".to_owned(), |error| with_causes(error, ": "));
     tracing::warn!(
         cause,
-        "the token for the setup cannot be stored yet, because its transaction is held up: {holder}. The start waits for \
-         another {} s and then ends with exit code 1",
+        "{what} cannot be stored yet, because a transaction holds it up: {holder}. The start waits for another {} s and \
+         then ends with exit code 1",
         seconds_until(deadline)
     );
 }

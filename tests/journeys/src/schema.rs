@@ -3,6 +3,10 @@
 
 use regex::Regex;
 use serde_json::Value;
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+};
 
 /// Keywords that do not restrict a value.
 const NOTES: &[&str] = &["title", "description", "example", "default", "nullable"];
@@ -144,8 +148,17 @@ fn length(value: &Value) -> Option<u64> {
     value.as_str().map(|text| text.chars().count() as u64)
 }
 
+/// The patterns of the documents. To compile one takes milliseconds in an unoptimized build, and each answer has many.
+static PATTERNS: LazyLock<Mutex<HashMap<String, Option<Regex>>>> = LazyLock::new(Mutex::default);
+
 fn is_like(text: &str, pattern: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
+    let mut patterns = PATTERNS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if !patterns.contains_key(pattern) {
+        patterns.insert(pattern.to_owned(), Regex::new(pattern).ok());
+    }
+    let compiled = patterns.get(pattern).cloned().flatten();
+    drop(patterns);
+    compiled.is_some_and(|pattern| pattern.is_match(text))
 }
 
 fn matches(value: &Value, rule: &Value) -> bool {
