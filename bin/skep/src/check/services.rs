@@ -57,8 +57,7 @@ pub(super) async fn store(config: &Config, secrets: Option<&InstanceSecrets>) ->
         };
         let is_usable = defects.iter().all(|defect| defect.level != Level::Wrong);
         findings.extend(defects);
-        let schema = schema(&store, is_usable).await;
-        let is_complete = schema.iter().all(|finding| finding.level == Level::Ok);
+        let (schema, is_complete) = schema(&store, is_usable).await;
         findings.extend(schema);
         if is_usable && is_complete {
             findings.extend(super::accounts::findings(&*store.store).await);
@@ -103,29 +102,31 @@ fn away(config: &Config, error: &(dyn std::error::Error + 'static)) -> Finding {
     Finding::wrong("store", format!("{name} cannot be used: {}", with_causes(error, ": ")), remedy)
 }
 
-/// The state of the schema. Without a usable store, an error of the schema has a reason that is reported already.
-async fn schema(store: &OpenStore, is_usable: bool) -> Option<Finding> {
-    let status = match timeout(PATIENCE, store.store.status()).await {
-        Ok(status) => status,
-        Err(_) => return Some(Finding::wrong(SCHEMA, "another instance is changing it", "wait, and check again")),
-    };
-    Some(match status {
-        Ok(steps) => match steps.iter().filter(|step| step.applied_at.is_none()).count() {
-            0 => Finding::ok(SCHEMA, "every migration is applied"),
-            missing if missing == steps.len() => {
-                Finding::ok(SCHEMA, "the store is empty; the first start makes the schema")
-            }
-            missing => {
-                let to_apply = format!("migrations to apply: {missing} of {}", steps.len());
-                Finding::note(SCHEMA, to_apply, "make a backup, then start the server or run `skep migrate up`")
-            }
-        },
-        Err(error) if error.is_newer() => {
-            Finding::wrong(SCHEMA, error.to_string(), "run the version of skep that changed it, or a newer one")
+/// The state of the schema, and whether it is complete. Without a usable store, an error of the schema has a reason that is
+/// reported already.
+async fn schema(store: &OpenStore, is_usable: bool) -> (Option<Finding>, bool) {
+    let steps = match timeout(PATIENCE, store.store.status()).await {
+        Ok(Ok(steps)) => steps,
+        Err(_) => {
+            let finding = Finding::wrong(SCHEMA, "another instance is changing it", "wait, and check again");
+            return (Some(finding), false);
         }
-        Err(error) if is_usable => unreadable_schema(&error),
-        Err(_) => return None,
-    })
+        Ok(Err(error)) if error.is_newer() => {
+            let remedy = "run the version of skep that changed it, or a newer one";
+            return (Some(Finding::wrong(SCHEMA, error.to_string(), remedy)), false);
+        }
+        Ok(Err(error)) => return (is_usable.then(|| unreadable_schema(&error)), false),
+    };
+    let missing = steps.iter().filter(|step| step.applied_at.is_none()).count();
+    let finding = if missing == 0 {
+        Finding::ok(SCHEMA, "every migration is applied")
+    } else if missing == steps.len() {
+        Finding::ok(SCHEMA, "the store is empty; the first start makes the schema")
+    } else {
+        let to_apply = format!("migrations to apply: {missing} of {}", steps.len());
+        Finding::note(SCHEMA, to_apply, "make a backup, then start the server or run `skep migrate up`")
+    };
+    (Some(finding), missing == 0)
 }
 
 fn unreadable_schema(error: &(dyn std::error::Error + 'static)) -> Finding {

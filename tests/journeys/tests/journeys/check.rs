@@ -18,6 +18,7 @@ pub(crate) const JOURNEYS: &[Journey] = &[
     Journey::new("check::mongodb_secondary", a_member_that_is_not_the_primary).needing(Needs::OwnMongod),
     Journey::new("check::redis_scripts", a_redis_that_runs_no_scripts).needing(Needs::OwnRedis),
     Journey::new("check::redis_memory", a_redis_that_deletes_counts).needing(Needs::OwnRedis),
+    Journey::new("check::empty_store", a_store_before_its_first_start),
     Journey::new("check::data_folder", a_folder_that_cannot_be_written).needing(Needs::NoServer),
     Journey::new("check::files_of_others", a_lock_of_another_user).needing(Needs::Root),
     Journey::new("check::loose_modes", files_that_others_can_read).needing(Needs::NoServer),
@@ -46,6 +47,15 @@ fn refused(deployment: &Deployment, texts: &[&str]) {
 fn starts(deployment: &Deployment) {
     assert_eq!(wrong(deployment), Vec::<String>::new());
     deployment.start().stop();
+}
+
+fn a_store_before_its_first_start(store: &Store) {
+    let deployment = Deployment::new(store);
+    let out = deployment.run(&["check"], "", &[]).ok();
+    assert!(!out.contains("cannot be read"), "{out}");
+    deployment.start().stop();
+    let out = deployment.run(&["check"], "", &[]).ok();
+    assert!(out.contains("every migration is applied"), "{out}");
 }
 
 /// The statement that the check names as the remedy.
