@@ -7,12 +7,12 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
+    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::jobs::{
-    Job, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule, ScheduleId,
+    Job, JobArgs, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule, ScheduleId,
     ScheduleName, ScheduledJob, Timing,
 };
 use skep_memory::MemoryStore;
@@ -82,7 +82,7 @@ impl JobHandler for Obedient {
                 let effect = job_for::<Self>(&Order::Fail).unwrap();
                 let effect = NewJob { ready_at: Some(now.plus_millis(3_600_000)), ..effect };
                 let actor = Actor::system("test");
-                enqueue(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now).await.unwrap();
+                enqueue_internal(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now).await.unwrap();
                 job.complete_in(unit.jobs(), Some("1".to_owned()), now).await.unwrap();
                 unit.commit().await.unwrap();
                 Ok(Outcome::Settled)
@@ -127,7 +127,7 @@ impl Scene {
         let mut unit = Begin::<dyn JobsTx>::begin(&*self.app.ports.store, TxMode::Write, &[]).await.unwrap();
         let runtime = &self.app.ports.runtime;
         let id = JobId::new(runtime.ids.next());
-        enqueue(unit.jobs(), id, new, &Actor::system("test"), runtime.clock.now()).await.unwrap();
+        enqueue_internal(unit.jobs(), id, new, &Actor::system("test"), runtime.clock.now()).await.unwrap();
         unit.commit().await.unwrap();
         id
     }
@@ -206,7 +206,7 @@ async fn a_schedule_that_is_stored_fires_at_its_time() {
 async fn failures_and_panics_are_noted_and_hold_up_no_other_job() {
     let mut scene = Scene::start();
     let (fails, panics) = (scene.order(&Order::Fail).await, scene.order(&Order::Panic).await);
-    let unreadable = scene.store(NewJob { args: "7".to_owned(), ..job_for::<Obedient>(&Order::Fail).unwrap() }).await;
+    let unreadable = scene.store(NewJob { args: JobArgs::stored("7".to_owned()), ..job_for::<Obedient>(&Order::Fail).unwrap() }).await;
     let last = NewJob { max_attempts: 1, ..job_for::<Obedient>(&Order::Panic).unwrap() };
     let last = scene.store(last).await;
     for (id, message) in [

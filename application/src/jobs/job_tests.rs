@@ -5,12 +5,12 @@ use super::{
     *,
 };
 use crate::{
-    kernel::{Command, Page, PageRequest, Precondition, StoreError, Total},
+    kernel::{Actor, Command, Page, PageRequest, Precondition, StoreError, Total},
     testing::*,
 };
 use serde_json::json;
 use skep_domain::{
-    jobs::{Failure, Job, JobId, JobState, JobStates, NewJob, OrderingKey, Progress, UniqueKey, Uniqueness},
+    jobs::{Failure, Job, JobArgs, JobId, JobState, JobStates, NewJob, OrderingKey, Progress, UniqueKey, Uniqueness},
     shared::{Direction, LeaseToken, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -168,13 +168,31 @@ async fn a_job_that_an_unknown_commit_has_stored_is_not_stored_again() {
             unit
         };
         let units = Scripted::of([inserting().with_commit_error(lost), inserting()]);
-        let new = NewJob::of(job(1).kind, "1".to_owned());
-        let stored = EnqueueJob::new(units, fixed_runtime().0).execute(&user(1), new).await.unwrap();
+        let new = NewJob::of(job(1).kind, job(1).args);
+        let stored = EnqueueJob::new(units, fixed_runtime().0, JobPolicy::default()).execute(&user(1), new).await.unwrap();
         assert_eq!(stored, Enqueued { id: first_id, is_duplicate: false });
         assert_eq!(depot.seen.calls(), calls);
         let jobs: Vec<Job> = depot.seen.all("jobs.insert");
         assert!(jobs.iter().all(|job| (job.id, job.owner_id) == (first_id, Some(user_id(1)))));
     }
+}
+
+#[tokio::test]
+async fn a_user_has_as_many_waiting_jobs_as_the_policy_allows_and_skep_itself_any_number() {
+    let policy = JobPolicy { waiting_per_user: 5, ..JobPolicy::default() };
+    let store = async |waiting, actor: &Actor, owner_id| {
+        let depot = Depot { waiting, ..Depot::default() };
+        let new = NewJob { owner_id, ..NewJob::of(job(1).kind, job(1).args) };
+        let enqueue = EnqueueJob::new(Scripted::of([depot.open()]), fixed_runtime().0, policy);
+        let stored = code(&enqueue.execute(actor, new).await);
+        (stored, depot.seen.all::<Job>("jobs.insert").pop().map(|job| job.owner_id))
+    };
+    let (owner, skep) = (Some(user_id(1)), Actor::system("test"));
+    assert_eq!(store(4, &user(1), None).await, ("ok", Some(owner)));
+    assert_eq!(store(5, &user(1), None).await, ("too_many_waiting_jobs", None));
+    assert_eq!(store(5, &skep, None).await, ("ok", Some(None)));
+    assert_eq!(store(4, &skep, owner).await, ("ok", Some(owner)), "a job may belong to another user than the caller");
+    assert_eq!(store(5, &skep, owner).await, ("too_many_waiting_jobs", None));
 }
 
 /// The jobs of one state are counted although the list of all jobs is known to be long.
@@ -245,7 +263,7 @@ fn the_longest_answer_can_be_kept() {
     let failure = Failure { attempt: u32::MAX, at: Timestamp::MAX, message: message.clone() };
     let progress = Progress { percent: 100, message, checkpoint: Some(args.clone()) };
     let job = Job {
-        args: args.clone(),
+        args: JobArgs::parse(args.as_str()).unwrap(),
         output: Some(args),
         progress: Some(progress),
         failures: vec![failure; Job::FAILURES_MAX],

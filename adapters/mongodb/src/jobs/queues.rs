@@ -18,7 +18,7 @@ use skep_application::{
     kernel::StoreError,
 };
 use skep_domain::{
-    jobs::{Priority, Queue, QueueId, QueueName},
+    jobs::{Concurrency, Priority, Queue, QueueId, QueueName},
     shared::Version,
 };
 use std::slice::from_ref;
@@ -29,6 +29,8 @@ struct QueueDoc {
     id: bson::Uuid,
     name: String,
     paused_at: Option<DateTime>,
+    /// Absent in documents of earlier versions.
+    concurrency: Option<i64>,
     updated_at: DateTime,
     version: i64,
 }
@@ -41,6 +43,7 @@ impl Record for QueueDoc {
             id: QueueId::new(self.id.to_uuid_1()),
             name: QueueName::stored(self.name),
             paused_at: optional_time(self.paused_at)?,
+            concurrency: self.concurrency.map(limit).transpose()?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
         })
@@ -53,6 +56,7 @@ impl Stored for QueueDoc {
             id: record::id(queue.id.uuid()),
             name: queue.name.as_str().to_owned(),
             paused_at: queue.paused_at.map(date),
+            concurrency: queue.concurrency.map(|limit| limit.get().into()),
             updated_at: date(queue.updated_at),
             version: queue.version.get(),
         }
@@ -60,6 +64,10 @@ impl Stored for QueueDoc {
 }
 
 impl Versioned for QueueDoc {}
+
+fn limit(number: i64) -> Result<Concurrency, Unreadable> {
+    Concurrency::new(number).ok_or("concurrency out of range")
+}
 
 fn named(name: &QueueName) -> Document {
     doc! { "name": name.as_str() }
@@ -69,6 +77,11 @@ fn named(name: &QueueName) -> Document {
 impl QueueRepository for MongoUnit {
     async fn find(&mut self, name: &QueueName) -> Result<Option<Queue>, StoreError> {
         self.first::<QueueDoc>(named(name)).await
+    }
+
+    async fn hold(&mut self, id: QueueId) -> Result<(), StoreError> {
+        let id = vec![record::id(id.uuid()).into()];
+        self.run(async |executor| executor.hold(QueueDoc::COLLECTION, id).await.map(drop)).await
     }
 
     async fn insert(&mut self, queue: &Queue) -> Result<(), StoreError> {

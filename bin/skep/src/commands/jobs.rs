@@ -97,7 +97,7 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
         }
         Jobs::Stats => {
             let queues = jobs.list_queues.execute(&actor).await?;
-            Ok(table(["queue", "available", "running", "oldest since", "paused since"], queues.iter().map(stats))?)
+            Ok(table(["queue", "available", "running", "limit", "oldest since", "paused since"], queues.iter().map(stats))?)
         }
     }
 }
@@ -112,9 +112,10 @@ fn row(job: &JobSummary) -> [String; 6] {
     [job.id.to_string(), kind, queue, state.to_owned(), attempt, job.created_at.to_string()]
 }
 
-fn stats(QueueView { queue, counts }: &QueueView) -> [String; 5] {
+fn stats(QueueView { queue, counts }: &QueueView) -> [String; 6] {
     let (available, running) = (counts.available.to_string(), counts.running.to_string());
-    [queue.name.to_string(), available, running, since(counts.oldest_ready_at), since(queue.paused_at)]
+    let limit = queue.concurrency.map_or_else(|| "-".to_owned(), |limit| limit.get().to_string());
+    [queue.name.to_string(), available, running, limit, since(counts.oldest_ready_at), since(queue.paused_at)]
 }
 
 /// The job, with the values of its JSON texts.

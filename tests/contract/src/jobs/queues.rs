@@ -17,7 +17,7 @@ use skep_application::jobs::{
     constraints::{QUEUE_ID, QUEUE_NAME},
 };
 use skep_domain::{
-    jobs::{Job, JobState, Queue, QueueId, QueueName},
+    jobs::{Concurrency, Job, JobState, Queue, QueueId, QueueName},
     shared::{Lease, Version},
 };
 
@@ -25,6 +25,7 @@ clauses! { clauses of "queues" on dyn JobsStore:
     a_queue_is_found_by_its_name,
     a_name_and_an_id_belong_to_one_queue,
     a_save_replaces_only_the_version_that_was_read,
+    a_queue_that_was_held_stays_as_it_is,
     queues_are_listed_by_name,
     jobs_are_counted_up_to_a_bound,
 }
@@ -59,11 +60,27 @@ async fn a_save_replaces_only_the_version_that_was_read(given: &Given) -> Checke
     commit!(given.store, tx => tx.queues().insert(&old).await?)?;
     let mut new = old.clone();
     new.pause(sample::at(5));
+    new.limit(Concurrency::new(Concurrency::MAX), sample::at(6));
     new.version = commit!(given.store, tx => tx.queues().save(&new).await?)?;
     equal(Some(new.version), Version::new(2))?;
     equal(given.store.find_queue(&old.name).await?, Some(new))?;
     let mut tx = crate::units::write(&*given.store).await?;
     stale(tx.queues().save(&old).await)
+}
+
+async fn a_queue_that_was_held_stays_as_it_is(given: &Given) -> Checked {
+    let queue = create(queue()?);
+    commit!(given.store, tx => tx.queues().insert(&queue).await?)?;
+    for _ in 0..2 {
+        commit!(given.store, tx => tx.queues().hold(queue.id).await?)?;
+        equal(given.store.find_queue(&queue.name).await?, Some(queue.clone()))?;
+    }
+    let limited = Queue { concurrency: Concurrency::new(Concurrency::MIN), ..queue.clone() };
+    let version = commit!(given.store, tx => {
+        tx.queues().hold(queue.id).await?;
+        tx.queues().save(&limited).await?
+    })?;
+    equal(given.store.find_queue(&queue.name).await?, Some(Queue { version, ..limited }))
 }
 
 async fn queues_are_listed_by_name(given: &Given) -> Checked {
@@ -99,5 +116,9 @@ async fn jobs_are_counted_up_to_a_bound(given: &Given) -> Checked {
     equal(given.store.count_jobs(&queue, 10).await?, counts(3, Some(5), 2))?;
     equal(given.store.count_jobs(&queue, 2).await?, counts(2, Some(5), 2))?;
     equal(given.store.count_jobs(&queue, 1).await?, counts(1, Some(5), 1))?;
-    equal(given.store.count_jobs(&other, 10).await?, counts(0, None, 0))
+    equal(given.store.count_jobs(&other, 10).await?, counts(0, None, 0))?;
+    for (name, bound, expected) in [(&queue, 10, 2), (&queue, 2, 2), (&queue, 1, 1), (&other, 10, 0)] {
+        equal(look!(given.store, tx => tx.jobs().count_running(name, bound).await?)?, expected)?;
+    }
+    Ok(())
 }
