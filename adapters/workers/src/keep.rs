@@ -53,7 +53,6 @@ pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToke
             }
             Err(error) => {
                 tracing::warn!(%error, "could not beat for the running jobs");
-                running.keep_progress(beats);
                 // Early enough that the handlers have stopped when another worker may run their jobs.
                 if succeeded.elapsed() + BEAT_EVERY + GRACE >= LEASE_TERM {
                     running.ask_all(Stop::Lost);

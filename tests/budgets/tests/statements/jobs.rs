@@ -25,9 +25,10 @@ pub(super) async fn ask(World { server, admin, costs, .. }: &mut World) {
     costs.add("POST /api/v1/jobs/{id}/retry", &post(&format!("{path}/retry")).await);
     costs.add("GET /api/v1/queues", &get("/api/v1/queues").await);
     costs.add("GET /api/v1/queues/{name}", &get("/api/v1/queues/default").await);
-    let (limit, change) = (json!({ "concurrency": 4 }), with(&admin, &[("if-match", "*")]));
-    let path = "/api/v1/queues/default";
-    costs.add("PATCH /api/v1/queues/{name}", &server.send("PATCH", path, &change, Some(limit)).await);
+    let changed = [&admin[..], &[("if-match", "*")]].concat();
+    let limit = json!({ "concurrency": 4 });
+    let limited = server.send("PATCH", "/api/v1/queues/default", &changed, Some(&limit)).await;
+    costs.add("PATCH /api/v1/queues/{name}", &limited);
     costs.add("POST /api/v1/queues/{name}/pause", &post("/api/v1/queues/default/pause").await);
     costs.add("POST /api/v1/queues/{name}/resume", &post("/api/v1/queues/default/resume").await);
 }
