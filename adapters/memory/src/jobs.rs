@@ -175,6 +175,13 @@ impl QueueQueries for MemoryStore {
         queues.truncate(limit as usize);
         Ok(queues)
     }
+    async fn list_unopened(&self, limit: u32) -> Done<Vec<QueueName>> {
+        let state = self.state();
+        let available = state.jobs.rows().filter(|job| job.state == JobState::Available).map(|job| job.queue.clone());
+        let mut names: BTreeSet<_> = available.collect();
+        state.queues.rows().for_each(|queue| drop(names.remove(&queue.name)));
+        Ok(names.into_iter().take(limit as usize).collect())
+    }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
         let state = self.state();
         let of = |wanted: JobState| state.jobs.rows().filter(move |job| job.queue == *queue && job.state == wanted);

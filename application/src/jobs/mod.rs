@@ -124,7 +124,7 @@ pub struct Jobs {
     pub list_jobs: ListJobs,
     /// Returns queues with the numbers of their jobs.
     pub list_queues: ListQueues,
-    /// Makes known the queues that workers serve.
+    /// Makes known the queues that workers serve, and those that they do not.
     pub open_queues: OpenQueues,
     /// Gives available jobs to a worker.
     pub claim_jobs: ClaimJobs,
@@ -175,7 +175,7 @@ impl Jobs {
             get_job: GetJob::new(store.clone()),
             list_jobs: ListJobs::new(store.clone(), runtime.clock.clone()),
             list_queues: ListQueues::new(store.clone()),
-            open_queues: OpenQueues::new(store.clone(), runtime.clone()),
+            open_queues: OpenQueues::new(store.clone(), store.clone(), runtime.clone()),
             claim_jobs: ClaimJobs::new(store.clone(), runtime.clone()),
             beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
             settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),

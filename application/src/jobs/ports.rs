@@ -238,6 +238,9 @@ pub trait QueueQueries: Send + Sync {
     async fn find_queue(&self, name: &QueueName) -> Result<Option<Queue>, StoreError>;
     /// At most `limit` queues that have settings, in the order of their names.
     async fn list_queues(&self, limit: u32) -> Result<Vec<Queue>, StoreError>;
+    /// At most `limit` names of queues that have available jobs but no settings, in their order: no worker serves them. The
+    /// cost depends on the number of queues with available jobs, and not on the number of jobs.
+    async fn list_unopened(&self, limit: u32) -> Result<Vec<QueueName>, StoreError>;
     /// The numbers of jobs of this queue, each up to `bound`.
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Result<QueueCounts, StoreError>;
 }

@@ -283,3 +283,18 @@ impl Record for ReadyDoc {
         time(self.ready_at)
     }
 }
+
+/// Where a job waits.
+#[derive(Deserialize)]
+pub(super) struct WaitsInDoc {
+    queue: String,
+}
+
+impl Record for WaitsInDoc {
+    const COLLECTION: &'static str = JobDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["queue"]);
+    type Entity = QueueName;
+    fn read(self) -> Result<QueueName, Unreadable> {
+        Ok(QueueName::stored(self.queue))
+    }
+}

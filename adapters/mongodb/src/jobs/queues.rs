@@ -1,7 +1,7 @@
 //! The settings of queues, and the numbers of their jobs.
 
 use super::{
-    documents::{JobDoc, ReadyDoc},
+    documents::{JobDoc, ReadyDoc, WaitsInDoc},
     indexes::{self, AVAILABLE, RUNNING},
 };
 use crate::{
@@ -102,6 +102,13 @@ fn oldest(queue: &QueueName) -> Query {
     Query::of(available).along(AVAILABLE.name).by(doc! { "ready_at": 1 }).at_most(1)
 }
 
+/// An available job of the first queue after this one.
+fn next_queue(after: &str) -> Query {
+    let mut available = indexes::available();
+    available.insert("queue", doc! { "$gt": after });
+    Query::of(available).along(AVAILABLE.name).by(doc! { "queue": 1 }).at_most(1)
+}
+
 fn of_queue(mut jobs: Document, queue: &QueueName) -> Document {
     jobs.insert("queue", queue.as_str());
     jobs
@@ -116,6 +123,19 @@ impl QueueQueries for MongoStore {
     async fn list_queues(&self, limit: u32) -> Result<Vec<Queue>, StoreError> {
         let by_name = Query::of(doc! {}).by(doc! { "name": 1 }).at_most(limit);
         self.read().await?.find::<QueueDoc>(by_name).await
+    }
+
+    async fn list_unopened(&self, limit: u32) -> Result<Vec<QueueName>, StoreError> {
+        let mut reader = self.read().await?;
+        let (mut unopened, mut last) = (vec![], String::new());
+        while unopened.len() < limit as usize {
+            let Some(queue) = reader.find::<WaitsInDoc>(next_queue(&last)).await?.pop() else { break };
+            queue.as_str().clone_into(&mut last);
+            if reader.find_one::<QueueDoc>(named(&queue)).await?.is_none() {
+                unopened.push(queue);
+            }
+        }
+        Ok(unopened)
     }
 
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Result<QueueCounts, StoreError> {

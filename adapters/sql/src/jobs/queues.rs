@@ -39,6 +39,19 @@ static HOLD: LazyLock<Statement> =
     LazyLock::new(|| QUEUES.query("hold", "SELECT {*} FROM queues WHERE id = $1 {for update}", &[Kind::Uuid], &[]));
 static LIST: LazyLock<Statement> =
     LazyLock::new(|| QUEUES.query("list", "SELECT {*} FROM queues ORDER BY name LIMIT $1", &[Kind::Int], &[]));
+/// Looks up the first job of each queue, and skips the others along the index.
+static LIST_UNOPENED: LazyLock<Statement> = LazyLock::new(|| {
+    let first = |after: &str| format!("(SELECT min(queue) FROM jobs WHERE state = 'available'{after})");
+    let text = format!(
+        "WITH RECURSIVE waiting (queue) AS (SELECT {} UNION ALL \
+         SELECT {} FROM waiting WHERE waiting.queue IS NOT NULL) \
+         SELECT queue FROM waiting WHERE queue IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM queues WHERE name = waiting.queue) LIMIT $1",
+        first(""),
+        first(" AND jobs.queue > waiting.queue")
+    );
+    QUEUES.command("list_unopened", &text, &[Kind::Int], &[Kind::Text])
+});
 /// The conditions on `state` are those of the partial indexes. The oldest job is the oldest of the first ones of each
 /// priority, which are read from the index; other jobs are not.
 static COUNT_JOBS: LazyLock<Statement> = LazyLock::new(|| {
@@ -59,7 +72,7 @@ static COUNT_JOBS: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&QUEUES).statements([&*FIND, &*HOLD, &*LIST, &*COUNT_JOBS])
+    Declared::table(&QUEUES).statements([&*FIND, &*HOLD, &*LIST, &*LIST_UNOPENED, &*COUNT_JOBS])
 }
 
 impl Stored for Queue {
@@ -109,6 +122,10 @@ impl QueueQueries for SqlStore {
 
     async fn list_queues(&self, limit: u32) -> Result<Vec<Queue>, StoreError> {
         self.rows(&LIST, args![limit], Queue::read).await
+    }
+
+    async fn list_unopened(&self, limit: u32) -> Result<Vec<QueueName>, StoreError> {
+        self.rows(&LIST_UNOPENED, args![limit], |row| row.text().map(QueueName::stored)).await
     }
 
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Result<QueueCounts, StoreError> {

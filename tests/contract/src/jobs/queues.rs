@@ -13,7 +13,7 @@ use crate::{
     world,
 };
 use skep_application::jobs::{
-    JobsStore, QueueCounts,
+    JobsStore, OpenQueues, QueueCounts,
     constraints::{QUEUE_ID, QUEUE_NAME},
 };
 use skep_domain::{
@@ -28,6 +28,7 @@ clauses! { clauses of "queues" on dyn JobsStore:
     a_queue_that_was_held_stays_as_it_is,
     queues_are_listed_by_name,
     jobs_are_counted_up_to_a_bound,
+    queues_without_workers_are_those_with_jobs_and_no_settings,
 }
 
 type Given = clause::Given<dyn JobsStore>;
@@ -121,4 +122,36 @@ async fn jobs_are_counted_up_to_a_bound(given: &Given) -> Checked {
         equal(look!(given.store, tx => tx.jobs().count_running(name, bound).await?)?, expected)?;
     }
     Ok(())
+}
+
+async fn queues_without_workers_are_those_with_jobs_and_no_settings(given: &Given) -> Checked {
+    equal(given.store.list_unopened(10).await?, vec![])?;
+    let named = QueueName::parse;
+    let mut jobs = vec![];
+    for (name, state) in [
+        ("b", JobState::Available),
+        ("b", JobState::Available),
+        ("opened", JobState::Available),
+        ("a", JobState::Available),
+        ("z", JobState::Available),
+        ("later", JobState::Scheduled),
+        ("running", JobState::Running),
+        ("done", JobState::Completed),
+    ] {
+        let lease = (state == JobState::Running).then(|| Lease::new(token()));
+        let finished_at = state.is_final().then(|| sample::at(1));
+        jobs.push(Job { queue: named(name)?, state, lease, finished_at, ..job(new()?) });
+    }
+    put(&*given.store, &jobs).await?;
+    let (opened, empty) = (create(named("opened")?), create(named("empty")?));
+    commit!(given.store, tx => {
+        tx.queues().insert(&opened).await?;
+        tx.queues().insert(&empty).await?;
+    })?;
+    let unopened = [named("a")?, named("b")?, named("z")?];
+    equal(given.store.list_unopened(10).await?, unopened.to_vec())?;
+    equal(given.store.list_unopened(2).await?, unopened[..2].to_vec())?;
+    let open = OpenQueues::new(given.store.clone(), given.store.clone(), world::runtime());
+    equal(open.open_unserved().await?, unopened.to_vec())?;
+    equal((open.open_unserved().await?, given.store.list_queues(10).await?.len()), (vec![], 5))
 }

@@ -170,7 +170,7 @@ async fn a_completion_happens_with_its_effect_or_not_at_all(given: &Given) -> Ch
 async fn a_paused_queue_gives_no_jobs(given: &Given) -> Checked {
     let workers = Workers::of(given)?;
     let new = workers.put(given).await?;
-    let open = OpenQueues::new(given.store.clone(), world::runtime());
+    let open = OpenQueues::new(given.store.clone(), given.store.clone(), world::runtime());
     let names = [workers.queue.clone(), workers.queue.clone()];
     let (one, other) = tokio::join!(open.execute(&names), open.execute(&names));
     one?;
