@@ -104,8 +104,10 @@ impl Running {
 
     /// A beat for each job, with what it has reported last.
     pub(crate) fn beats(&self) -> Vec<Beat> {
-        let beat = |(id, (token, link)): (&JobId, &(LeaseToken, Arc<Link>))| {
-            Beat { id: *id, token: *token, progress: link.progress() }
+        let beat = |(id, (token, link)): (&JobId, &(LeaseToken, Arc<Link>))| Beat {
+            id: *id,
+            token: *token,
+            progress: link.progress(),
         };
         self.jobs().iter().map(beat).collect()
     }

@@ -7,14 +7,14 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
+    jobs::{Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
     kernel::{Actor, Begin, Clock, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
     jobs::{
-        Job, JobArgs, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule, ScheduleId,
-        ScheduleName, ScheduledJob, Timing,
+        Job, JobArgs, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule,
+        ScheduleId, ScheduleName, ScheduledJob, Timing,
     },
     shared::Timestamp,
 };
@@ -93,7 +93,9 @@ impl JobHandler for Obedient {
                 let effect = job_for::<Self>(&Order::Fail).unwrap();
                 let effect = NewJob { ready_at: Some(now.plus_millis(3_600_000)), ..effect };
                 let actor = Actor::system("test");
-                enqueue_internal(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now).await.unwrap();
+                enqueue_internal(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now)
+                    .await
+                    .unwrap();
                 job.complete_in(unit.jobs(), Some("1".to_owned()), now).await.unwrap();
                 unit.commit().await.unwrap();
                 Ok(Outcome::Settled)
@@ -234,7 +236,9 @@ async fn a_schedule_that_is_stored_fires_at_its_time() {
 async fn failures_and_panics_are_noted_and_hold_up_no_other_job() {
     let mut scene = Scene::start();
     let (fails, panics) = (scene.order(&Order::Fail).await, scene.order(&Order::Panic).await);
-    let unreadable = scene.store(NewJob { args: JobArgs::stored("7".to_owned()), ..job_for::<Obedient>(&Order::Fail).unwrap() }).await;
+    let unreadable = scene
+        .store(NewJob { args: JobArgs::stored("7".to_owned()), ..job_for::<Obedient>(&Order::Fail).unwrap() })
+        .await;
     let last = NewJob { max_attempts: 1, ..job_for::<Obedient>(&Order::Panic).unwrap() };
     let last = scene.store(last).await;
     for (id, message) in [
@@ -276,7 +280,7 @@ async fn a_cancelled_job_is_stopped_whether_its_handler_asks_or_not() {
     for order in [Order::HangUntilAsked, Order::Hang] {
         let id = scene.order(&order).await;
         scene.begun.acquire().await.unwrap().forget();
-        let command = CancelJobCommand { job_id: id, precondition: Precondition::Missing };
+        let command = JobCommand { job_id: id, precondition: Precondition::Missing };
         scene.app.jobs.cancel_job.execute(&Actor::system("test"), command).await.unwrap();
         let job = scene.reaches(id, JobState::Cancelled).await;
         assert_eq!(job.lease, None);

@@ -86,8 +86,16 @@ impl Command for CreateSchedule {
         let misfire = misfire.map_or_else(|| Some(Default::default()), |name| fields::misfire(&mut invalid, &name));
         let overlap = overlap.map_or_else(|| Some(Default::default()), |name| fields::overlap(&mut invalid, &name));
         let valid = invalid.finish((name, timing, kind, args, queue, priority, misfire, overlap))?;
-        let (Some(name), Some(timing), Some(kind), Some(args), Some(queue), Some(priority), Some(misfire), Some(overlap)) =
-            valid
+        let (
+            Some(name),
+            Some(timing),
+            Some(kind),
+            Some(args),
+            Some(queue),
+            Some(priority),
+            Some(misfire),
+            Some(overlap),
+        ) = valid
         else {
             unreachable!("a value that is missing was recorded as invalid")
         };

@@ -162,7 +162,8 @@ impl JobRun {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let settled = SettledJob { id: self.job.id, token: self.token, progress: None, how: Settlement::Complete(output) };
+        let settled =
+            SettledJob { id: self.job.id, token: self.token, progress: None, how: Settlement::Complete(output) };
         match settle(jobs, &[settled], now, 0.0).await?.as_slice() {
             [Ok(())] => Ok(()),
             _ => Err(StoreError::Stale),

@@ -36,7 +36,7 @@ mod switch_queue;
 mod switch_schedule;
 mod workers;
 
-pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
+pub use cancel_job::{CancelJob, CancelJobError, JobEnded};
 pub use change_queue::{ChangeQueue, ChangeQueueCommand, ChangeQueueError};
 pub use change_schedule::{ChangeSchedule, ChangeScheduleCommand, ChangeScheduleError};
 pub use claim_jobs::{ClaimJobs, JobClaim};
@@ -51,7 +51,7 @@ pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
 pub use job_view::{JobView, as_json};
 pub use open_queues::OpenQueues;
 pub use ports::*;
-pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobCommand, RetryJobError};
+pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobError};
 pub use run_schedule::{RunSchedule, RunScheduleError, ScheduleJobUnfinished};
 pub use schedule_fields::{ScheduleNameTaken, TimingInput, TooManySchedules};
 pub use schedule_ports::*;
@@ -66,8 +66,17 @@ use crate::{
     app::Ports,
     kernel::{Commands, Precondition, UseCase},
 };
-use skep_domain::jobs::{QueueName, ScheduleId};
+use skep_domain::jobs::{JobId, QueueName, ScheduleId};
 use std::time::Duration;
+
+/// Which job to cancel or to run again, from which version.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct JobCommand {
+    /// The job to change.
+    pub job_id: JobId,
+    /// The version that the change is based on.
+    pub precondition: Precondition,
+}
 
 /// Which queue to pause or resume, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

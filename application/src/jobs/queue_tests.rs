@@ -102,14 +102,23 @@ async fn a_limit_is_judged_after_the_queue_was_found_and_its_version_compared() 
 
 #[tokio::test]
 async fn a_claim_takes_no_more_jobs_than_the_limit_of_the_queue_leaves() {
-    for (concurrency, running, limit, room) in
-        [(None, 9, 5, 5), (Some(4), 0, 5, 4), (Some(4), 1, 2, 2), (Some(4), 3, 5, 1), (Some(4), 4, 5, 0), (Some(4), 9, 5, 0)]
-    {
+    for (concurrency, running, limit, room) in [
+        (None, 9, 5, 5),
+        (Some(4), 0, 5, 4),
+        (Some(4), 1, 2, 2),
+        (Some(4), 3, 5, 1),
+        (Some(4), 4, 5, 0),
+        (Some(4), 9, 5, 0),
+    ] {
         let queue = Queue { concurrency: concurrency.and_then(Concurrency::new), ..queue() };
         let depot = Depot { queue: Some(queue), running, ..Depot::default() };
         let mut unit = depot.open();
         unit.queues.expect_hold().times(usize::from(concurrency.is_some())).returning(|_| Ok(()));
-        unit.jobs.expect_list_available().times(usize::from(room > 0)).withf(move |_, most| *most == room).returning(|_, _| Ok(vec![]));
+        unit.jobs
+            .expect_list_available()
+            .times(usize::from(room > 0))
+            .withf(move |_, most| *most == room)
+            .returning(|_, _| Ok(vec![]));
         let claims = ClaimJobs::new(Scripted::of([unit]), fixed_runtime().0);
         assert_eq!(claims.prepare(&QueueName::default(), limit).execute().await.unwrap(), vec![]);
     }

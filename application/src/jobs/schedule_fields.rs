@@ -4,7 +4,8 @@ use super::{JobKinds, UnknownKind};
 use crate::kernel::{Invalid, refusal};
 use skep_domain::{
     jobs::{
-        CronLine, Interval, JobArgs, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, ScheduleName, TimeZone, Timing,
+        CronLine, Interval, JobArgs, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, ScheduleName,
+        TimeZone, Timing,
     },
     shared::Timestamp,
 };

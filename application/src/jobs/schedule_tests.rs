@@ -304,7 +304,9 @@ async fn a_run_stores_no_job_if_too_many_wait_for_the_user() {
 
 #[tokio::test]
 async fn a_run_waits_for_no_job_or_for_the_last_one_or_cancels_it() {
-    let ask = async |depot: &Depot| code(&run(depot.open(), RunSchedule::new(JobPolicy::default()), named(Precondition::Missing)).await);
+    let ask = async |depot: &Depot| {
+        code(&run(depot.open(), RunSchedule::new(JobPolicy::default()), named(Precondition::Missing)).await)
+    };
     let unfinished = overlapping(OverlapPolicy::Skip, JobState::Available);
     assert_eq!(ask(&unfinished).await, "schedule_job_unfinished");
     assert_eq!(ask(&overlapping(OverlapPolicy::Skip, JobState::Completed)).await, "ok");

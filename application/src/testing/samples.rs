@@ -7,8 +7,8 @@ use skep_domain::{
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     jobs::{
-        Interval, Job, JobArgs, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue, QueueId,
-        QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
+        Interval, Job, JobArgs, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue,
+        QueueId, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
     },
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId, TemplateSources},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},

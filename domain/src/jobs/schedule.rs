@@ -1,7 +1,8 @@
 //! A schedule: which job it makes, when, and what happens if a time was missed or the last job has not ended.
 
 use super::{
-    JobArgs, JobId, JobKind, JobState, JobStates, NewJob, Priority, QueueName, ScheduleName, Timing, UniqueKey, Uniqueness,
+    JobArgs, JobId, JobKind, JobState, JobStates, NewJob, Priority, QueueName, ScheduleName, Timing, UniqueKey,
+    Uniqueness,
 };
 use crate::shared::{Timestamp, Version, named, typed_id};
 use std::iter::successors;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use skep_application::jobs::JobSummary;
 use skep_domain::{
     jobs::{
-        Failure, Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress, QueueName,
-        UniqueKey, Uniqueness,
+        Failure, Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress,
+        QueueName, UniqueKey, Uniqueness,
     },
     shared::{Lease, Timestamp, UserId},
 };

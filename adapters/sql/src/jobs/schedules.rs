@@ -15,8 +15,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        CronLine, Interval, JobArgs, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule, ScheduleId,
-        ScheduleName, ScheduledJob, TimeZone, Timing,
+        CronLine, Interval, JobArgs, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule,
+        ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
     },
     shared::{Timestamp, Version},
 };

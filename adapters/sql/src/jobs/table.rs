@@ -13,7 +13,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, QueueName, UniqueKey, Uniqueness,
+        Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, QueueName, UniqueKey,
+        Uniqueness,
     },
     shared::{Lease, UserId},
 };

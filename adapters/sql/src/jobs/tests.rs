@@ -16,7 +16,8 @@ use uuid::Uuid;
 fn job() -> Job {
     let key = UniqueKey::stored("order 7".to_owned());
     let unique = Some(Uniqueness { key, states: JobStates::UNFINISHED });
-    let new = NewJob { unique, ..NewJob::of(JobKind::stored("shop.greet".to_owned()), JobArgs::stored("{}".to_owned())) };
+    let new =
+        NewJob { unique, ..NewJob::of(JobKind::stored("shop.greet".to_owned()), JobArgs::stored("{}".to_owned())) };
     let origin = JobOrigin { request_id: "r".to_owned(), traceparent: None };
     Job::create(JobId::new(Uuid::from_u128(1)), new, origin, at(0))
 }

@@ -148,7 +148,8 @@ fn a_time_that_has_fired_does_not_come_again_after_the_clock_was_set_back() {
 #[test]
 fn each_part_can_be_changed_and_the_same_values_change_nothing() {
     let mut schedule = allowing(every(60), MisfirePolicy::Skip);
-    let (queue, args, priority) = (QueueName::parse("mails").unwrap(), JobArgs::stored("[1]".to_owned()), Priority::FIRST);
+    let (queue, args, priority) =
+        (QueueName::parse("mails").unwrap(), JobArgs::stored("[1]".to_owned()), Priority::FIRST);
     let change = ScheduleChange {
         timing: Some(cron("@daily")),
         queue: Some(queue.clone()),

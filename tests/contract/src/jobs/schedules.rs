@@ -19,8 +19,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        CronLine, Interval, Job, JobArgs, JobId, JobKind, JobState, MisfirePolicy, NewSchedule, OverlapPolicy, Priority,
-        QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
+        CronLine, Interval, Job, JobArgs, JobId, JobKind, JobState, MisfirePolicy, NewSchedule, OverlapPolicy,
+        Priority, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
     },
     shared::{Direction, Timestamp, Version},
 };

@@ -230,7 +230,8 @@ async fn the_next_attempt_goes_on_from_the_last_report(given: &Given) -> Checked
     let fail = Settlement::Fail { message: "no".to_owned(), retry: Retry::At(Timestamp::MIN), backoff: Backoff::USUAL };
     for (percent, how) in [(10, fail), (20, Settlement::Snooze(Timestamp::MIN)), (30, Settlement::HandBack)] {
         let (_, token) = workers.claim_one().await?;
-        let report = |percent: u8| Progress { percent, message: String::new(), checkpoint: Some(format!("[{percent}]")) };
+        let report =
+            |percent: u8| Progress { percent, message: String::new(), checkpoint: Some(format!("[{percent}]")) };
         let beat = Beat { id: new.id, token, progress: Some(report(percent)) };
         equal(workers.beat.execute(&[beat]).await?, vec![Ok(false)])?;
         let settled = SettledJob { id: new.id, token, progress: Some(report(percent + 1)), how };
@@ -238,7 +239,10 @@ async fn the_next_attempt_goes_on_from_the_last_report(given: &Given) -> Checked
         let stored: Job = some(stored(&*given.store, new.id).await?, "the job")?;
         equal(stored.progress, Some(report(percent + 1)))?;
         // The worker is not the holder any more.
-        equal(workers.settle.execute(&[SettledJob { progress: Some(report(0)), ..settled }]).await?, vec![Err(Fenced)])?;
+        equal(
+            workers.settle.execute(&[SettledJob { progress: Some(report(0)), ..settled }]).await?,
+            vec![Err(Fenced)],
+        )?;
         workers.promote.execute().await?;
     }
     let (job, token) = workers.claim_one().await?;

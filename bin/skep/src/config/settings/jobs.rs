@@ -44,7 +44,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
     policies.jobs = JobPolicy {
         ended: source.required("SKEP_JOB_DAYS", read_days),
         discarded: source.required("SKEP_DEAD_JOB_DAYS", read_days),
-        waiting_per_user: source.required("SKEP_WAITING_JOBS_PER_USER", |text| u32::try_from(number(text, 1, 1_000_000)?).ok()),
+        waiting_per_user: source
+            .required("SKEP_WAITING_JOBS_PER_USER", |text| u32::try_from(number(text, 1, 1_000_000)?).ok()),
     };
     let most = |text: &str| u32::try_from(number(text, 0, 100_000)?).ok();
     policies.schedules = SchedulePolicy { most: source.required("SKEP_SCHEDULES", most) };
