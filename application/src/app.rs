@@ -53,7 +53,7 @@ pub struct Policies {
     pub mail: MailPolicy,
     /// How long events are kept.
     pub events: EventPolicy,
-    /// How long jobs are kept after they ended.
+    /// How long jobs are kept after they ended, and how many may wait.
     pub jobs: JobPolicy,
     /// How many schedules there may be.
     pub schedules: SchedulePolicy,
@@ -99,7 +99,7 @@ impl App {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
-            jobs: Jobs::new(&ports, policies.schedules),
+            jobs: Jobs::new(&ports, policies.jobs, policies.schedules),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),

@@ -103,6 +103,13 @@ impl JobRepository for MemoryUnit {
         })
         .await
     }
+    async fn count_running(&mut self, queue: &QueueName, bound: u32) -> Done<u64> {
+        self.run(|state| {
+            let running = state.jobs.rows().filter(|job| job.state == JobState::Running && job.queue == *queue);
+            Ok(running.take(bound as usize).count() as u64)
+        })
+        .await
+    }
     async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Done<u64> {
         self.run(|stored| {
             let old = stored.jobs.rows().filter(|job| job.state == state && job.state.is_final());
@@ -124,6 +131,10 @@ fn waits_for_its_time(job: &Job) -> bool {
 impl QueueRepository for MemoryUnit {
     async fn find(&mut self, name: &QueueName) -> Done<Option<Queue>> {
         self.run(|state| Ok(state.queues.rows().find(|queue| queue.name == *name).cloned())).await
+    }
+    /// Units run one after the other.
+    async fn hold(&mut self, _: QueueId) -> Done<()> {
+        self.run(|_| Ok(())).await
     }
     async fn insert(&mut self, queue: &Queue) -> Done<()> {
         self.run(|state| state.queues.insert(queue)).await
@@ -163,6 +174,13 @@ impl QueueQueries for MemoryStore {
         queues.sort_by(|one, other| one.name.cmp(&other.name));
         queues.truncate(limit as usize);
         Ok(queues)
+    }
+    async fn list_unopened(&self, limit: u32) -> Done<Vec<QueueName>> {
+        let state = self.state();
+        let available = state.jobs.rows().filter(|job| job.state == JobState::Available).map(|job| job.queue.clone());
+        let mut names: BTreeSet<_> = available.collect();
+        state.queues.rows().for_each(|queue| drop(names.remove(&queue.name)));
+        Ok(names.into_iter().take(limit as usize).collect())
     }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
         let state = self.state();

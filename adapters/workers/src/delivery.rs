@@ -65,7 +65,12 @@ pub(crate) async fn run(app: Arc<App>, subscribers: Subscribers, poll: Duration,
             Err(error) => tracing::warn!(%error, "could not claim subscriptions; they are claimed later"),
         }
         stop.run_until_cancelled(tokio::time::sleep(CLAIM_EVERY)).await;
-        while tasks.try_join_next().is_some() {}
+        while let Some(ended) = tasks.try_join_next() {
+            if let Err(error) = ended {
+                metrics::counter!("skep_worker_panics_total", "task" => "delivery").increment(1);
+                tracing::error!(%error, "a delivery panicked; its subscription is claimed again after its lease");
+            }
+        }
     }
     while tasks.join_next().await.is_some() {}
 }

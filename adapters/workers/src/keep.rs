@@ -14,18 +14,32 @@ const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
 /// How often running jobs are compared with what was seen before.
 const RESCUE_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
 
+/// How often queues are looked for that have jobs but no workers.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
 /// Sleeps, and returns whether it slept to the end.
 async fn sleep(duration: Duration, stop: &CancellationToken) -> bool {
     stop.run_until_cancelled(tokio::time::sleep(duration)).await.is_some()
 }
 
-/// Makes the queues known. While the store is away, that is tried again.
+/// Makes the queues of these workers known, and then, from time to time, those that have jobs but no workers. While the store
+/// is away, that is tried again.
 pub(crate) async fn open_queues(app: Arc<App>, options: WorkerOptions, stop: CancellationToken) {
     let names: Vec<_> = options.queues.into_iter().map(|(name, _)| name).collect();
     while let Err(error) = app.jobs.open_queues.execute(&names).await {
         tracing::warn!(%error, "could not store the names of the queues; they are stored again");
         if !sleep(RESCUE_EVERY, &stop).await {
-            break;
+            return;
+        }
+    }
+    while sleep(LOOK_EVERY, &stop).await {
+        match app.jobs.open_queues.open_unserved().await {
+            Ok(queues) => {
+                for queue in queues {
+                    tracing::warn!(%queue, "jobs wait in a queue that no worker has served; start workers for it");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "could not look for queues without workers"),
         }
     }
 }
@@ -53,7 +67,6 @@ pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToke
             }
             Err(error) => {
                 tracing::warn!(%error, "could not beat for the running jobs");
-                running.keep_progress(beats);
                 // Early enough that the handlers have stopped when another worker may run their jobs.
                 if succeeded.elapsed() + BEAT_EVERY + GRACE >= LEASE_TERM {
                     running.ask_all(Stop::Lost);

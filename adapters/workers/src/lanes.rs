@@ -24,7 +24,9 @@ pub(crate) struct Lane {
     pub(crate) app: Arc<App>,
     pub(crate) handlers: Handlers,
     pub(crate) queue: QueueName,
-    pub(crate) slots: usize,
+    /// As many permits as jobs of the queue run here at a time.
+    pub(crate) places: Arc<Semaphore>,
+    pub(crate) slots: u32,
     pub(crate) poll: Duration,
     pub(crate) drain: Duration,
     pub(crate) running: Running,
@@ -32,18 +34,16 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Claims jobs while there are free places, until `stop`. Then waits for those that run.
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        let slots = self.slots.clamp(1, Semaphore::MAX_PERMITS);
-        let places = Arc::new(Semaphore::new(slots));
+    /// Claims jobs while there are free places, until `stop`.
+    pub(crate) async fn run(&self, stop: &CancellationToken) {
         let mut pause = self.poll;
-        while let Some(Some(place)) = stop.run_until_cancelled(self.place(&places)).await {
+        while let Some(Some(place)) = stop.run_until_cancelled(self.place()).await {
             // Claims for all places that are free by now.
-            let free = places.available_permits();
+            let free = self.places.available_permits();
             let mut free_places = vec![place];
-            free_places.extend((0..free).map_while(|_| places.clone().try_acquire_owned().ok()));
+            free_places.extend((0..free).map_while(|_| self.places.clone().try_acquire_owned().ok()));
             let seen = self.app.ports.store.signals().jobs.seen();
-            let claimed = self.claim(free_places.len(), &mut pause, &stop).await;
+            let claimed = self.claim(free_places.len(), &mut pause, stop).await;
             let all = claimed.len() == free_places.len();
             for (job, place) in claimed.into_iter().zip(free_places) {
                 self.start(job, place);
@@ -52,11 +52,10 @@ impl Lane {
                 stop.run_until_cancelled(self.wait(seen, pause)).await;
             }
         }
-        self.drain(&places, slots).await;
     }
 
-    async fn place(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-        places.clone().acquire_owned().await.ok()
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().acquire_owned().await.ok()
     }
 
     /// Claims at most `limit` jobs. After an unknown outcome the store may have given jobs to the claim, so the same claim
@@ -92,33 +91,32 @@ impl Lane {
     fn start(&self, job: Job, place: OwnedSemaphorePermit) {
         let Some(lease) = job.lease else { return };
         let (id, token) = (job.id, lease.token);
-        let link = self.running.add(&job, token);
-        let (handlers, running, settle) = (self.handlers.clone(), self.running.clone(), self.settle.clone());
+        let held = self.running.add(&job, token);
+        let (handlers, settle) = (self.handlers.clone(), self.settle.clone());
         let (app, queue) = (self.app.clone(), self.queue.clone());
         tokio::spawn(async move {
             let (kind, began) = (job.kind.clone(), Instant::now());
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).increment(1.0);
-            let how = attempt(&handlers, job, &link, app.ports.runtime.clock.now()).await;
+            let how = attempt(&handlers, job, &held.link, app.ports.runtime.clock.now()).await;
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).decrement(1.0);
             let labels = [("kind", kind.to_string()), ("outcome", outcome(how.as_ref()).to_owned())];
             metrics::histogram!("skep_job_duration_seconds", &labels).record(began.elapsed());
-            match how {
+            if let Some(how) = how {
+                let job = SettledJob { id, token, progress: held.link.progress(), how };
                 // The settler gives the place back.
-                Some(how) => {
-                    let settled = Settle { job: SettledJob { id, token, how }, running, place };
-                    let _ = settle.send(settled).await;
-                }
-                None => running.remove(id, token),
+                let _ = settle.send(Settle { job, _held: held, _place: place }).await;
             }
         });
     }
 
-    /// Waits for the jobs that run. After the time to drain, they are asked to stop.
-    async fn drain(&self, places: &Semaphore, slots: usize) {
-        let all = u32::try_from(slots).unwrap_or(u32::MAX);
-        if timeout(self.drain, places.acquire_many(all)).await.is_err() {
+    /// Waits for the jobs that run. After the time to drain, they are asked to stop. A handler that never yields cannot be
+    /// stopped, and is left behind.
+    pub(crate) async fn drain(&self) {
+        if timeout(self.drain, self.places.acquire_many(self.slots)).await.is_err() {
             self.running.ask_all(Stop::HandBack);
-            let _ = timeout(self.drain + crate::GRACE, places.acquire_many(all)).await;
+            if timeout(self.drain + crate::GRACE, self.places.acquire_many(self.slots)).await.is_err() {
+                tracing::error!(queue = %self.queue, "a handler does not stop; other workers get its job when its lease has run out");
+            }
         }
     }
 }

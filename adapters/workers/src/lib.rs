@@ -32,6 +32,7 @@ mod relay;
 mod running;
 mod schedules;
 mod settler;
+mod supervise;
 
 pub use attempt::GRACE;
 
@@ -39,8 +40,13 @@ use lanes::Lane;
 use running::Running;
 use skep_application::{App, events::Subscribers, jobs::Handlers};
 use skep_domain::jobs::QueueName;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::JoinSet};
+use std::{future::Future, sync::Arc, time::Duration};
+use supervise::supervise;
+use tokio::{
+    sync::{Mutex, Semaphore, mpsc},
+    task::JoinSet,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Which queues are served, and how many jobs run at a time.
@@ -85,50 +91,89 @@ impl Workers {
     }
 
     /// Runs jobs until `stop`. Then no further job is claimed, those that run may go on for the time of
-    /// [`WorkerOptions::drain`], and the rest is handed back to other workers. Returns when every job is settled, or
-    /// when the store cannot settle them within another such time; their leases then run out.
+    /// [`WorkerOptions::drain`], and the rest is handed back to other workers. Returns when every job is settled. Some are
+    /// left, and their leases run out: those that the store cannot settle within another such time, and those of handlers
+    /// that still block their thread [`GRACE`] after that. A part that panics is started again.
     pub async fn run(self, stop: CancellationToken) {
         let Self { app, handlers, subscribers, options } = self;
-        let running = Running::new();
+        let (poll, drain) = (options.poll, options.drain);
         let (settle, settled) = mpsc::channel(running::WAITING);
-        let mut keepers = JoinSet::new();
-        let ended = CancellationToken::new();
-        keepers.spawn(keep::open_queues(app.clone(), options.clone(), ended.clone()));
-        keepers.spawn(keep::beat(app.clone(), running.clone(), ended.clone()));
-        keepers.spawn(keep::promote(app.clone(), options.poll, stop.clone()));
-        keepers.spawn(keep::rescue(app.clone(), stop.clone()));
-        keepers.spawn(relay::run(app.clone(), options.poll, stop.clone()));
-        keepers.spawn(delivery::run(app.clone(), subscribers, options.poll, stop.clone()));
-        keepers.spawn(schedules::fire(app.clone(), options.poll, stop.clone()));
-        let settler = tokio::spawn(settler::run(app.clone(), settled, stop.clone(), options.drain * 2));
+        let (drained, ended) = (CancellationToken::new(), CancellationToken::new());
         let mut lanes = JoinSet::new();
-        for (queue, slots) in options.queues {
+        let running = Running::new();
+        for (queue, slots) in &options.queues {
+            let slots = u32::try_from((*slots).clamp(1, Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
             let lane = Lane {
                 app: app.clone(),
                 handlers: handlers.clone(),
-                queue,
+                queue: queue.clone(),
+                places: Arc::new(Semaphore::new(slots as usize)),
                 slots,
-                poll: options.poll,
-                drain: options.drain,
+                poll,
+                drain,
                 running: running.clone(),
                 settle: settle.clone(),
             };
-            lanes.spawn(lane.run(stop.clone()));
+            let stop = stop.clone();
+            lanes.spawn(async move {
+                supervise(&format!("claims of {}", lane.queue), &stop, || lane.run(&stop)).await;
+                lane.drain().await;
+            });
         }
-        drop(settle);
-        while let Some(ended) = lanes.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the claims of a queue ended early");
-            }
+        let work = Work { app, subscribers, options, running, stop, drained, ended };
+        let results = Arc::new(Mutex::new(settled));
+        let mut settlers = JoinSet::new();
+        work.spawn(&mut settlers, "results", &work.ended, move |work| {
+            settler::run(work.app, results.clone(), (work.stop, work.drained), drain * 2)
+        });
+        let mut keepers = JoinSet::new();
+        work.spawn(&mut keepers, "queues", &work.ended, |work| keep::open_queues(work.app, work.options, work.ended));
+        work.spawn(&mut keepers, "beats", &work.ended, |work| keep::beat(work.app, work.running, work.ended));
+        work.spawn(&mut keepers, "promotions", &work.stop, move |work| keep::promote(work.app, poll, work.stop));
+        work.spawn(&mut keepers, "rescues", &work.stop, |work| keep::rescue(work.app, work.stop));
+        work.spawn(&mut keepers, "relay", &work.stop, move |work| relay::run(work.app, poll, work.stop));
+        work.spawn(&mut keepers, "deliveries", &work.stop, move |work| {
+            delivery::run(work.app, work.subscribers, poll, work.stop)
+        });
+        work.spawn(&mut keepers, "schedules", &work.stop, move |work| schedules::fire(work.app, poll, work.stop));
+        while lanes.join_next().await.is_some() {}
+        work.drained.cancel();
+        while settlers.join_next().await.is_some() {}
+        work.ended.cancel();
+        let kept = async { while keepers.join_next().await.is_some() {} };
+        if timeout(drain + GRACE, kept).await.is_err() {
+            tracing::error!("a handler of events does not stop; its subscription is free when its lease has run out");
         }
-        if let Err(error) = settler.await {
-            tracing::error!(%error, "the results of jobs could not be stored");
-        }
-        ended.cancel();
-        while let Some(ended) = keepers.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a task that looks after jobs ended early");
-            }
-        }
+    }
+}
+
+/// What the tasks of the workers share.
+#[derive(Clone)]
+struct Work {
+    app: Arc<App>,
+    subscribers: Subscribers,
+    options: WorkerOptions,
+    running: Running,
+    /// Nothing new is begun.
+    stop: CancellationToken,
+    /// The handlers of jobs have ended, or are left behind.
+    drained: CancellationToken,
+    /// The results of all jobs are stored.
+    ended: CancellationToken,
+}
+
+impl Work {
+    /// Starts a task, which runs again after a panic as long as `until` is not cancelled.
+    fn spawn<Run>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        name: &'static str,
+        until: &CancellationToken,
+        task: impl Fn(Self) -> Run + Send + Sync + 'static,
+    ) where
+        Run: Future<Output = ()> + Send + 'static,
+    {
+        let (work, until) = (self.clone(), until.clone());
+        tasks.spawn(async move { supervise(name, &until, || task(work.clone())).await });
     }
 }

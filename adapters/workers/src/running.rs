@@ -41,6 +41,11 @@ impl Link {
         self.stop.cancel();
     }
 
+    /// What the handler has reported last.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn why(&self) -> Option<Stop> {
         *self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,66 +61,66 @@ impl WorkerLink for Link {
     }
 }
 
-type Held = HashMap<JobId, (LeaseToken, Arc<Link>)>;
+type Jobs = HashMap<JobId, (LeaseToken, Arc<Link>)>;
+
+/// A job that this process runs, or whose result it stores. When it is dropped, for whatever reason, no further beat keeps
+/// the job from other workers.
+pub(crate) struct Held {
+    running: Running,
+    id: JobId,
+    token: LeaseToken,
+    pub(crate) link: Arc<Link>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut jobs = self.running.jobs();
+        if jobs.get(&self.id).is_some_and(|(token, _)| *token == self.token) {
+            jobs.remove(&self.id);
+        }
+    }
+}
 
 /// All jobs that run. A clone shares them.
 #[derive(Clone)]
-pub(crate) struct Running(Arc<Mutex<Held>>);
+pub(crate) struct Running(Arc<Mutex<Jobs>>);
 
 impl Running {
     pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+    fn jobs(&self) -> std::sync::MutexGuard<'_, Jobs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a claimed job.
-    pub(crate) fn add(&self, job: &Job, token: LeaseToken) -> Arc<Link> {
+    pub(crate) fn add(&self, job: &Job, token: LeaseToken) -> Held {
         let link = Link { progress: Mutex::default(), why: Mutex::default(), stop: CancellationToken::new() };
         let link = Arc::new(link);
-        self.held().insert(job.id, (token, link.clone()));
-        link
+        self.jobs().insert(job.id, (token, link.clone()));
+        Held { running: self.clone(), id: job.id, token, link }
     }
 
-    /// Forgets a job whose result is known.
-    pub(crate) fn remove(&self, id: JobId, token: LeaseToken) {
-        let mut held = self.held();
-        if held.get(&id).is_some_and(|(other, _)| *other == token) {
-            held.remove(&id);
-        }
-    }
-
-    /// A beat for each job, with the progress that it has reported since the last one.
+    /// A beat for each job, with what it has reported last.
     pub(crate) fn beats(&self) -> Vec<Beat> {
-        let beat = |(id, (token, link)): (&JobId, &(LeaseToken, Arc<Link>))| {
-            let progress = link.progress.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Beat { id: *id, token: *token, progress }
+        let beat = |(id, (token, link)): (&JobId, &(LeaseToken, Arc<Link>))| Beat {
+            id: *id,
+            token: *token,
+            progress: link.progress(),
         };
-        self.held().iter().map(beat).collect()
-    }
-
-    /// Keeps the progress of beats that could not be stored, unless a job has reported again.
-    pub(crate) fn keep_progress(&self, beats: Vec<Beat>) {
-        let held = self.held();
-        for Beat { id, token, progress } in beats {
-            if let Some((_, link)) = held.get(&id).filter(|(other, _)| *other == token) {
-                let mut newest = link.progress.lock().unwrap_or_else(PoisonError::into_inner);
-                *newest = newest.take().or(progress);
-            }
-        }
+        self.jobs().iter().map(beat).collect()
     }
 
     /// Asks one job to stop.
     pub(crate) fn ask(&self, id: JobId, token: LeaseToken, why: Stop) {
-        if let Some((_, link)) = self.held().get(&id).filter(|(other, _)| *other == token) {
+        if let Some((_, link)) = self.jobs().get(&id).filter(|(other, _)| *other == token) {
             link.ask(why);
         }
     }
 
     /// Asks all jobs to stop.
     pub(crate) fn ask_all(&self, why: Stop) {
-        self.held().values().for_each(|(_, link)| link.ask(why));
+        self.jobs().values().for_each(|(_, link)| link.ask(why));
     }
 }

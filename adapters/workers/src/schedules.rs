@@ -53,6 +53,7 @@ fn record(report: &FireReport) {
         }
     }
     for (schedule, error) in &report.failed {
+        metrics::counter!("skep_schedules_failed_total").increment(1);
         tracing::warn!(%schedule, %error, "a schedule could not be fired; that is tried again");
     }
 }

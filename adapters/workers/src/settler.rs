@@ -1,10 +1,10 @@
 //! Stores the results of jobs, as many at a time as have ended meanwhile.
 
-use crate::running::{Running, WAITING};
+use crate::running::{Held, WAITING};
 use skep_application::{App, jobs::SettledJob, kernel::StoreError};
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
+    sync::{Mutex, OwnedSemaphorePermit, mpsc},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
@@ -16,22 +16,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// claims, and the memory for results is bounded.
 pub(crate) struct Settle {
     pub(crate) job: SettledJob,
-    pub(crate) running: Running,
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) _held: Held,
+    pub(crate) _place: OwnedSemaphorePermit,
 }
 
-/// Stores results until all senders are gone. If the store is away, they are stored again, after `stop` for at most
-/// `patience`. A result that the store refuses for another reason is dropped, so that it does not hold up the others: the
-/// lease of its job runs out.
+/// The results that wait to be stored. The settler that runs locks them.
+pub(crate) type Results = Arc<Mutex<mpsc::Receiver<Settle>>>;
+
+/// Stores results until `drained`, and then those that have come. A handler that has not ended by then may never do so. If
+/// the store is away, results are stored again, after `stop` for at most `patience`. A result that the store refuses for
+/// another reason is dropped, so that it does not hold up the others: the lease of its job runs out.
 pub(crate) async fn run(
     app: Arc<App>,
-    mut settled: mpsc::Receiver<Settle>,
-    stop: CancellationToken,
+    results: Results,
+    (stop, drained): (CancellationToken, CancellationToken),
     patience: Duration,
 ) {
+    let mut settled = results.lock().await;
     let mut batch = Vec::with_capacity(WAITING);
     let mut last = None;
-    while settled.recv_many(&mut batch, WAITING).await > 0 {
+    loop {
+        if drained.run_until_cancelled(settled.recv_many(&mut batch, WAITING)).await.is_none() {
+            settled.close();
+            settled.recv_many(&mut batch, WAITING).await;
+        }
+        if batch.is_empty() {
+            break;
+        }
         let jobs: Vec<_> = batch.iter().map(|settle| settle.job.clone()).collect();
         let mut pause = FIRST_PAUSE;
         while let Err(error) = settle(&app, &jobs).await {
@@ -42,10 +53,7 @@ pub(crate) async fn run(
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        for Settle { job, running, place } in batch.drain(..) {
-            running.remove(job.id, job.token);
-            drop(place);
-        }
+        batch.clear();
     }
 }
 

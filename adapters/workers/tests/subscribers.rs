@@ -8,13 +8,13 @@ use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{Handlers, LEASE_TERM, enqueue},
+    jobs::{Handlers, LEASE_TERM, enqueue_internal},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
 use skep_domain::{
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, SubscriberName, Subscription},
-    jobs::{JobId, JobKind, NewJob},
+    jobs::{JobArgs, JobId, JobKind, NewJob},
     shared::{EventId, Version},
 };
 use skep_memory::MemoryStore;
@@ -41,8 +41,8 @@ impl EventHandler for Counting {
         call: &Handling<'_>,
     ) -> Result<(), HandlerError> {
         let kind = JobKind::parse("test.unknown").unwrap();
-        let new = NewJob { ready_at: Some(call.now.plus_millis(3_600_000)), ..NewJob::of(kind, "1".to_owned()) };
-        enqueue(unit.jobs(), JobId::new(placed.event.id.uuid()), new, &call.actor, call.now).await?;
+        let new = NewJob { ready_at: Some(call.now.plus_millis(3_600_000)), ..NewJob::of(kind, JobArgs::default()) };
+        enqueue_internal(unit.jobs(), JobId::new(placed.event.id.uuid()), new, &call.actor, call.now).await?;
         match placed.event.aggregate_version.get() {
             13 => Err(HandlerError::failed("unlucky")),
             // Without the report of a panic, whose backtrace takes seconds each time.

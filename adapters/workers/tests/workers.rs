@@ -7,19 +7,22 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
-    kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
+    jobs::{Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
+    kernel::{Actor, Begin, Clock, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
-use skep_domain::jobs::{
-    Job, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule, ScheduleId,
-    ScheduleName, ScheduledJob, Timing,
+use skep_domain::{
+    jobs::{
+        Job, JobArgs, JobId, JobState, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Progress, Schedule,
+        ScheduleId, ScheduleName, ScheduledJob, Timing,
+    },
+    shared::Timestamp,
 };
 use skep_memory::MemoryStore;
 use skep_workers::{WorkerOptions, Workers};
 use std::{
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -35,7 +38,10 @@ enum Order {
     Panic,
     Hang,
     HangUntilAsked,
-    Report,
+    /// Reports, and fails after this many seconds.
+    Report(u64),
+    /// Blocks its thread until the test lets it go.
+    Block,
     CompleteWithAnother,
 }
 
@@ -44,6 +50,7 @@ struct Obedient {
     running: AtomicUsize,
     most: Arc<AtomicUsize>,
     begun: Arc<Semaphore>,
+    end: Arc<Barrier>,
 }
 
 impl JobHandler for Obedient {
@@ -67,13 +74,17 @@ impl JobHandler for Obedient {
                 }
                 Ok(Outcome::Stopped)
             }
-            Order::Report if job.job().progress.is_some() => {
+            Order::Block => {
+                self.end.wait();
+                Ok(Outcome::Complete(None))
+            }
+            Order::Report(_) if job.job().progress.is_some() => {
                 Ok(Outcome::Complete(job.job().progress.clone().unwrap().checkpoint))
             }
-            Order::Report => {
+            Order::Report(seconds) => {
                 let checkpoint = Some("[7]".to_owned());
                 job.report(Progress { percent: 200, message: "half".to_owned(), checkpoint });
-                tokio::time::sleep(Duration::from_secs(60)).await;
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
                 Err(JobError::at(self.app.ports.runtime.clock.now(), "again"))
             }
             Order::CompleteWithAnother => {
@@ -82,7 +93,9 @@ impl JobHandler for Obedient {
                 let effect = job_for::<Self>(&Order::Fail).unwrap();
                 let effect = NewJob { ready_at: Some(now.plus_millis(3_600_000)), ..effect };
                 let actor = Actor::system("test");
-                enqueue(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now).await.unwrap();
+                enqueue_internal(unit.jobs(), JobId::new(uuid::Uuid::from_u128(99)), effect, &actor, now)
+                    .await
+                    .unwrap();
                 job.complete_in(unit.jobs(), Some("1".to_owned()), now).await.unwrap();
                 unit.commit().await.unwrap();
                 Ok(Outcome::Settled)
@@ -95,13 +108,17 @@ struct Scene {
     app: Arc<App>,
     begun: Arc<Semaphore>,
     most: Arc<AtomicUsize>,
+    end: Arc<Barrier>,
     stop: CancellationToken,
     workers: Option<JoinHandle<()>>,
 }
 
 impl Scene {
     fn start() -> Self {
-        let runtime = paused::runtime();
+        Self::with(paused::runtime(), WorkerOptions::default())
+    }
+
+    fn with(runtime: Runtime, options: WorkerOptions) -> Self {
         let ports = Ports {
             store: Arc::new(MemoryStore::new(runtime.clock.clone())),
             runtime,
@@ -115,19 +132,21 @@ impl Scene {
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let end = Arc::new(Barrier::new(2));
+        let running = AtomicUsize::new(0);
         let handler =
-            Obedient { app: app.clone(), running: AtomicUsize::new(0), most: most.clone(), begun: begun.clone() };
+            Obedient { app: app.clone(), running, most: most.clone(), begun: begun.clone(), end: end.clone() };
         let stop = CancellationToken::new();
-        let workers = Workers::new(app.clone(), Handlers::default().with(handler), WorkerOptions::default());
+        let workers = Workers::new(app.clone(), Handlers::default().with(handler), options);
         let workers = Some(tokio::spawn(workers.run(stop.clone())));
-        Self { app, begun, most, stop, workers }
+        Self { app, begun, most, end, stop, workers }
     }
 
     async fn store(&self, new: NewJob) -> JobId {
         let mut unit = Begin::<dyn JobsTx>::begin(&*self.app.ports.store, TxMode::Write, &[]).await.unwrap();
         let runtime = &self.app.ports.runtime;
         let id = JobId::new(runtime.ids.next());
-        enqueue(unit.jobs(), id, new, &Actor::system("test"), runtime.clock.now()).await.unwrap();
+        enqueue_internal(unit.jobs(), id, new, &Actor::system("test"), runtime.clock.now()).await.unwrap();
         unit.commit().await.unwrap();
         id
     }
@@ -146,6 +165,36 @@ impl Scene {
             let job = self.find(id).await;
             if job.state == state {
                 return job;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stores a schedule that fires once, at once.
+    async fn schedule(&self, name: &str) -> Schedule {
+        let now = self.app.ports.runtime.clock.now();
+        let NewJob { kind, queue, args, priority, max_attempts, .. } =
+            job_for::<Obedient>(&Order::Complete("1".to_owned())).unwrap();
+        let new = NewSchedule {
+            name: ScheduleName::parse(name).unwrap(),
+            timing: Timing::Once(now),
+            job: ScheduledJob { kind, queue, args, priority, max_attempts },
+            misfire: MisfirePolicy::default(),
+            overlap: OverlapPolicy::default(),
+        };
+        let schedule = Schedule::create(ScheduleId::new(self.app.ports.runtime.ids.next()), new, now.plus_millis(-1));
+        let mut unit = Begin::<dyn JobsTx>::begin(&*self.app.ports.store, TxMode::Write, &[]).await.unwrap();
+        unit.schedules().insert(&schedule).await.unwrap();
+        unit.commit().await.unwrap();
+        schedule
+    }
+
+    /// Waits until the schedule has fired, and returns it with the job that it has made.
+    async fn fires(&self, id: ScheduleId) -> (Schedule, JobId) {
+        loop {
+            let stored = self.app.ports.store.find_schedule(id).await.unwrap().unwrap();
+            if let Some(job) = stored.last_job_id {
+                return (stored, job);
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -175,30 +224,11 @@ async fn a_job_runs_as_soon_as_it_is_stored() {
 #[tokio::test(start_paused = true)]
 async fn a_schedule_that_is_stored_fires_at_its_time() {
     let mut scene = Scene::start();
-    let now = scene.app.ports.runtime.clock.now();
-    let NewJob { kind, queue, args, priority, max_attempts, .. } =
-        job_for::<Obedient>(&Order::Complete("1".to_owned())).unwrap();
-    let new = NewSchedule {
-        name: ScheduleName::parse("once").unwrap(),
-        timing: Timing::Once(now),
-        job: ScheduledJob { kind, queue, args, priority, max_attempts },
-        misfire: MisfirePolicy::default(),
-        overlap: OverlapPolicy::default(),
-    };
-    let schedule = Schedule::create(ScheduleId::new(uuid::Uuid::from_u128(7)), new, now.plus_millis(-1));
-    let mut unit = Begin::<dyn JobsTx>::begin(&*scene.app.ports.store, TxMode::Write, &[]).await.unwrap();
-    unit.schedules().insert(&schedule).await.unwrap();
-    unit.commit().await.unwrap();
-    let fired = loop {
-        let stored = scene.app.ports.store.find_schedule(schedule.id).await.unwrap().unwrap();
-        if let Some(job) = stored.last_job_id {
-            break (job, stored.next_fire_at);
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
-    assert_eq!(fired.1, None);
-    let job = scene.reaches(fired.0, JobState::Completed).await;
-    assert_eq!(job.unique, schedule.job_at(now).unique);
+    let schedule = scene.schedule("once").await;
+    let (fired, job) = scene.fires(schedule.id).await;
+    assert_eq!(fired.next_fire_at, None);
+    let job = scene.reaches(job, JobState::Completed).await;
+    assert_eq!(job.unique, schedule.job_at(schedule.next_fire_at.unwrap()).unique);
     scene.end().await;
 }
 
@@ -206,7 +236,9 @@ async fn a_schedule_that_is_stored_fires_at_its_time() {
 async fn failures_and_panics_are_noted_and_hold_up_no_other_job() {
     let mut scene = Scene::start();
     let (fails, panics) = (scene.order(&Order::Fail).await, scene.order(&Order::Panic).await);
-    let unreadable = scene.store(NewJob { args: "7".to_owned(), ..job_for::<Obedient>(&Order::Fail).unwrap() }).await;
+    let unreadable = scene
+        .store(NewJob { args: JobArgs::stored("7".to_owned()), ..job_for::<Obedient>(&Order::Fail).unwrap() })
+        .await;
     let last = NewJob { max_attempts: 1, ..job_for::<Obedient>(&Order::Panic).unwrap() };
     let last = scene.store(last).await;
     for (id, message) in [
@@ -248,7 +280,7 @@ async fn a_cancelled_job_is_stopped_whether_its_handler_asks_or_not() {
     for order in [Order::HangUntilAsked, Order::Hang] {
         let id = scene.order(&order).await;
         scene.begun.acquire().await.unwrap().forget();
-        let command = CancelJobCommand { job_id: id, precondition: Precondition::Missing };
+        let command = JobCommand { job_id: id, precondition: Precondition::Missing };
         scene.app.jobs.cancel_job.execute(&Actor::system("test"), command).await.unwrap();
         let job = scene.reaches(id, JobState::Cancelled).await;
         assert_eq!(job.lease, None);
@@ -257,12 +289,14 @@ async fn a_cancelled_job_is_stopped_whether_its_handler_asks_or_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_is_stored_with_a_beat_and_the_next_attempt_goes_on_from_it() {
+async fn progress_is_stored_with_a_beat_or_the_failure_and_the_next_attempt_goes_on_from_it() {
     let mut scene = Scene::start();
-    let id = scene.order(&Order::Report).await;
-    let job = scene.reaches(id, JobState::Completed).await;
-    assert_eq!((job.output.as_deref(), job.attempt), (Some("[7]"), 2));
-    assert_eq!(job.progress.unwrap().percent, 100);
+    for seconds in [60, 0] {
+        let id = scene.order(&Order::Report(seconds)).await;
+        let job = scene.reaches(id, JobState::Completed).await;
+        assert_eq!((job.output.as_deref(), job.attempt), (Some("[7]"), 2));
+        assert_eq!(job.progress.unwrap().percent, 100);
+    }
     scene.end().await;
 }
 
@@ -286,4 +320,61 @@ async fn a_handler_can_complete_its_job_in_the_unit_of_its_effect() {
     assert_eq!(job.output.as_deref(), Some("1"));
     assert_eq!(scene.find(JobId::new(uuid::Uuid::from_u128(99))).await.state, JobState::Scheduled);
     scene.end().await;
+}
+
+/// A clock that panics when it is read, as often as the test wants.
+struct Unlucky {
+    clock: Arc<dyn Clock>,
+    panics: Arc<AtomicUsize>,
+}
+
+impl Clock for Unlucky {
+    fn now(&self) -> Timestamp {
+        if self.panics.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            // Without the report of a panic, whose backtrace takes seconds each time.
+            std::panic::resume_unwind(Box::new("a bug"));
+        }
+        self.clock.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_part_goes_on_after_panics() {
+    let panics = Arc::new(AtomicUsize::new(0));
+    let runtime = paused::runtime();
+    let clock = Arc::new(Unlucky { clock: runtime.clock.clone(), panics: panics.clone() });
+    let mut scene = Scene::with(Runtime { clock: clock.clone(), ..runtime }, WorkerOptions::default());
+    let begun = scene.order(&Order::Complete("1".to_owned())).await;
+    scene.reaches(begun, JobState::Completed).await;
+    panics.store(50, Ordering::SeqCst);
+    while panics.load(Ordering::SeqCst) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let now = scene.order(&Order::Complete("1".to_owned())).await;
+    let later = job_for::<Obedient>(&Order::Complete("1".to_owned())).unwrap();
+    let later = scene.store(NewJob { ready_at: Some(clock.now().plus_millis(60_000)), ..later }).await;
+    let schedule = scene.schedule("after-panics").await;
+    let (_, scheduled) = scene.fires(schedule.id).await;
+    for id in [now, later, scheduled] {
+        scene.reaches(id, JobState::Completed).await;
+    }
+    scene.end().await;
+}
+
+/// With real time: that of tokio cannot be paused while a thread is blocked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_stop() {
+    let options = WorkerOptions { drain: Duration::from_millis(1), ..WorkerOptions::default() };
+    let mut scene = Scene::with(paused::runtime(), options);
+    let blocked = scene.order(&Order::Block).await;
+    scene.begun.acquire().await.unwrap().forget();
+    let done = scene.order(&Order::Complete("1".to_owned())).await;
+    scene.reaches(done, JobState::Completed).await;
+    scene.end().await;
+    assert_eq!(scene.find(blocked).await.state, JobState::Running, "it may still have its effect");
+    scene.end.wait();
 }

@@ -1,23 +1,12 @@
 //! Cancelling a job.
 
-use super::{JobView, JobsTx};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
-};
+use super::{JobCommand, JobView, JobsTx};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, refusal, use_case_error};
 use skep_domain::{
-    jobs::{Job, JobId, actions, events::JobCancelled},
+    jobs::{Job, actions, events::JobCancelled},
     shared::Action,
 };
 use std::slice::from_ref;
-
-/// Which job to cancel, from which version.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct CancelJobCommand {
-    /// The job to cancel.
-    pub job_id: JobId,
-    /// The version that the change is based on.
-    pub precondition: Precondition,
-}
 
 refusal! {
     /// The job has ended, so it cannot be cancelled.
@@ -40,8 +29,8 @@ pub struct CancelJob;
 
 impl Command for CancelJob {
     type Unit = dyn JobsTx;
-    type Input = CancelJobCommand;
-    type Plan = CancelJobCommand;
+    type Input = JobCommand;
+    type Plan = JobCommand;
     type Target = Job;
     type Answer = JobView;
     type Error = CancelJobError;

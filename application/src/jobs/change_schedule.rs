@@ -110,7 +110,7 @@ impl ChangeSchedule {
             fields::fires(&mut invalid, timing, now);
         }
         if let Some(args) = change.args.as_ref().filter(|args| **args != schedule.job.args) {
-            fields::args(&mut invalid, &self.kinds, &schedule.job.kind, args);
+            fields::readable(&mut invalid, &self.kinds, &schedule.job.kind, args);
         }
         invalid.finish(())
     }
@@ -121,7 +121,7 @@ fn checked(input: ChangeScheduleCommand, now: Timestamp) -> Result<ScheduleChang
     let timing = invalid.required("/timing", input.timing);
     let change = ScheduleChange {
         timing: timing.and_then(|timing| fields::timing(&mut invalid, timing, now)),
-        args: or_usual(input.args, || "null".to_owned(), Some),
+        args: or_usual(input.args, Default::default, |args| fields::args(&mut invalid, args)),
         queue: or_usual(input.queue, Default::default, |name| fields::queue(&mut invalid, &name)),
         priority: or_usual(input.priority, Default::default, |number| fields::priority(&mut invalid, number)),
         misfire: or_usual(input.misfire, Default::default, |name| fields::misfire(&mut invalid, &name)),

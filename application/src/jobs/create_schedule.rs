@@ -77,15 +77,25 @@ impl Command for CreateSchedule {
             fields::fires(&mut invalid, timing, call.now);
         }
         let kind = fields::kind(&mut invalid, &self.kinds, &kind);
-        if let Some((kind, _)) = &kind {
-            fields::args(&mut invalid, &self.kinds, kind, &args);
+        let args = fields::args(&mut invalid, args);
+        if let (Some((kind, _)), Some(args)) = (&kind, &args) {
+            fields::readable(&mut invalid, &self.kinds, kind, args);
         }
         let queue = queue.map_or_else(|| Some(QueueName::default()), |name| fields::queue(&mut invalid, &name));
         let priority = priority.map_or_else(|| Some(Priority::default()), |one| fields::priority(&mut invalid, one));
         let misfire = misfire.map_or_else(|| Some(Default::default()), |name| fields::misfire(&mut invalid, &name));
         let overlap = overlap.map_or_else(|| Some(Default::default()), |name| fields::overlap(&mut invalid, &name));
-        let valid = invalid.finish((name, timing, kind, queue, priority, misfire, overlap))?;
-        let (Some(name), Some(timing), Some(kind), Some(queue), Some(priority), Some(misfire), Some(overlap)) = valid
+        let valid = invalid.finish((name, timing, kind, args, queue, priority, misfire, overlap))?;
+        let (
+            Some(name),
+            Some(timing),
+            Some(kind),
+            Some(args),
+            Some(queue),
+            Some(priority),
+            Some(misfire),
+            Some(overlap),
+        ) = valid
         else {
             unreachable!("a value that is missing was recorded as invalid")
         };

@@ -1,6 +1,6 @@
 //! Making the jobs of schedules whose time has come.
 
-use super::{JobRepository, JobsTx, ScheduleQueries, enqueue};
+use super::{JobRepository, JobsTx, ScheduleQueries, enqueue_internal};
 use crate::kernel::{Actor, Attempt, Begin, Key, Runtime, StoreError, TxMode, run};
 use skep_domain::{
     jobs::{Job, JobId, OverlapPolicy, Schedule, ScheduleId},
@@ -84,14 +84,16 @@ impl FireSchedules {
             let mut unit = self.store.begin(TxMode::Write, &[Key(id.uuid())]).await?;
             let fired = async {
                 let Some(mut schedule) = unit.schedules().find_due(id, now).await? else { return Ok(None) };
-                let Some(mut due) = schedule.take_due(now) else { return Ok(None) };
+                let due = schedule.take_due(now).map_err(|error| StoreError::Corrupt(error.into()))?;
+                let Some(mut due) = due else { return Ok(None) };
                 if !due.fires.is_empty() && !make_room(unit.jobs(), &schedule, now).await? {
                     due.skipped += due.fires.drain(..).count() as u64;
                 }
                 let actor = Actor::system(format!("schedule {}", schedule.name));
                 for fire_at in &due.fires {
                     let job_id = JobId::new(self.runtime.ids.next());
-                    let job = enqueue(unit.jobs(), job_id, schedule.job_at(*fire_at), &actor, now).await?;
+                    let new = schedule.job_at(*fire_at);
+                    let job = enqueue_internal(unit.jobs(), job_id, new, &actor, now).await?;
                     schedule.fired(*fire_at, job.id);
                 }
                 schedule.version = unit.schedules().save(&schedule).await?;

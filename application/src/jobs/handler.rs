@@ -109,7 +109,7 @@ pub struct JobRun {
 
 /// The link between a running handler and its worker.
 pub trait WorkerLink: Send + Sync {
-    /// Keeps the progress for the next beat.
+    /// Keeps the progress for the next beat and for the end of the attempt.
     fn report(&self, progress: Progress);
     /// Whether the handler should stop: the job was cancelled, another worker holds it, or the worker stops.
     fn should_stop(&self) -> bool;
@@ -135,8 +135,8 @@ impl JobRun {
         &self.job
     }
 
-    /// Reports the progress. The worker stores it with its next beat. A checkpoint longer than [`Job::ARGS_MAX`] is left
-    /// out.
+    /// Reports the progress. The worker stores it with its next beat, and with the end of the attempt. A checkpoint longer
+    /// than [`Job::ARGS_MAX`] is left out.
     pub fn report(&self, mut progress: Progress) {
         progress.percent = progress.percent.min(100);
         progress.message.truncate(progress.message.floor_char_boundary(Job::MESSAGE_MAX));
@@ -162,7 +162,8 @@ impl JobRun {
         output: Option<String>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let settled = SettledJob { id: self.job.id, token: self.token, how: Settlement::Complete(output) };
+        let settled =
+            SettledJob { id: self.job.id, token: self.token, progress: None, how: Settlement::Complete(output) };
         match settle(jobs, &[settled], now, 0.0).await?.as_slice() {
             [Ok(())] => Ok(()),
             _ => Err(StoreError::Stale),
@@ -179,7 +180,7 @@ trait RunJob: Send + Sync {
 #[async_trait]
 impl<H: JobHandler> RunJob for H {
     async fn run(&self, job: &JobRun) -> Result<Outcome, JobError> {
-        let args = serde_json::from_str(&job.job.args)
+        let args = serde_json::from_str(job.job.args.as_str())
             .map_err(|error| JobError::later(format!("the arguments cannot be read: {error}")))?;
         JobHandler::run(self, job, args).await
     }

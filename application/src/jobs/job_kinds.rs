@@ -1,7 +1,7 @@
 //! The kinds of jobs that this program knows.
 
 use super::{Handler, Handlers};
-use skep_domain::jobs::{Job, JobKind};
+use skep_domain::jobs::{JobArgs, JobKind};
 use std::sync::{Arc, OnceLock};
 
 /// The kinds of jobs that this program has handlers for. Handlers hold the use cases, so they are made after them; until
@@ -23,14 +23,8 @@ pub struct UnknownKind;
 
 /// The handler of the kind cannot read these arguments.
 #[derive(Debug, thiserror::Error)]
-pub enum UnreadableArgs {
-    /// They are too long.
-    #[error("the arguments have {0} bytes; at most {max} are allowed", max = Job::ARGS_MAX)]
-    TooLong(usize),
-    /// They are of another form.
-    #[error("the handler cannot read the arguments: {0}")]
-    OtherForm(serde_json::Error),
-}
+#[error("the handler cannot read the arguments: {0}")]
+pub struct UnreadableArgs(serde_json::Error);
 
 impl JobKinds {
     /// Makes the kinds of these handlers known. Only the first call counts.
@@ -52,11 +46,8 @@ impl JobKinds {
         self.get(kind).map(|known| known.attempts)
     }
 
-    /// Checks the length of arguments, and that the handler can read them if this program knows the kind.
-    pub(super) fn check_args(&self, kind: &JobKind, args: &str) -> Result<(), UnreadableArgs> {
-        if args.len() > Job::ARGS_MAX {
-            return Err(UnreadableArgs::TooLong(args.len()));
-        }
-        self.get(kind).map_or(Ok(()), |known| (known.check_args)(args)).map_err(UnreadableArgs::OtherForm)
+    /// Checks that the handler can read arguments, if this program knows the kind.
+    pub(super) fn check_args(&self, kind: &JobKind, args: &JobArgs) -> Result<(), UnreadableArgs> {
+        self.get(kind).map_or(Ok(()), |known| (known.check_args)(args.as_str())).map_err(UnreadableArgs)
     }
 }

@@ -5,12 +5,12 @@ use super::{
     *,
 };
 use crate::{
-    kernel::{Command, Page, PageRequest, Precondition, StoreError, Total},
+    kernel::{Actor, Command, Page, PageRequest, Precondition, StoreError, Total},
     testing::*,
 };
 use serde_json::json;
 use skep_domain::{
-    jobs::{Failure, Job, JobId, JobState, JobStates, NewJob, OrderingKey, Progress, UniqueKey, Uniqueness},
+    jobs::{Failure, Job, JobArgs, JobId, JobState, JobStates, NewJob, OrderingKey, Progress, UniqueKey, Uniqueness},
     shared::{Direction, LeaseToken, Timestamp, Version},
 };
 use std::sync::Arc;
@@ -34,12 +34,8 @@ async fn run<C: Command<Unit = dyn JobsTx>>(
     use_case(command, &Scripted::of([tx])).execute(&admin(), input).await
 }
 
-fn cancel(precondition: Precondition) -> CancelJobCommand {
-    CancelJobCommand { job_id: job_id(1), precondition }
-}
-
-fn retry(precondition: Precondition) -> RetryJobCommand {
-    RetryJobCommand { job_id: job_id(1), precondition }
+fn command(precondition: Precondition) -> JobCommand {
+    JobCommand { job_id: job_id(1), precondition }
 }
 
 #[tokio::test]
@@ -51,7 +47,7 @@ async fn a_waiting_job_is_cancelled_at_once_and_a_running_one_is_asked_to_stop()
         (JobState::Running, JobState::Running),
     ] {
         let depot = with(from);
-        let view = run(depot.open(), CancelJob, cancel(Precondition::Missing)).await.unwrap();
+        let view = run(depot.open(), CancelJob, command(Precondition::Missing)).await.unwrap();
         let saved: Job = depot.seen.one("jobs.save_many");
         assert_eq!((saved.version, view.summary.version), (Version::FIRST, Version::FIRST.next()));
         assert_eq!((view.summary.state, saved.state), (to, to));
@@ -68,7 +64,7 @@ async fn a_running_job_is_asked_to_stop_only_once() {
     let mut depot = with(JobState::Running);
     let asked = depot.job.as_mut().unwrap().cancel(Timestamp::MIN);
     assert_eq!(asked, Ok(true));
-    let view = run(depot.looking(), CancelJob, cancel(Precondition::Missing)).await.unwrap();
+    let view = run(depot.looking(), CancelJob, command(Precondition::Missing)).await.unwrap();
     assert_eq!(view, depot.job.unwrap().into(), "nothing was written");
 }
 
@@ -76,7 +72,7 @@ async fn a_running_job_is_asked_to_stop_only_once() {
 async fn an_ended_job_cannot_be_cancelled() {
     for state in [JobState::Completed, JobState::Cancelled, JobState::Discarded] {
         let depot = with(state);
-        let refused = run(depot.looking(), CancelJob, cancel(Precondition::Missing)).await;
+        let refused = run(depot.looking(), CancelJob, command(Precondition::Missing)).await;
         assert_eq!((code(&refused), depot.seen.endings()), ("job_ended", vec![Ending::RolledBack]), "{state:?}");
     }
 }
@@ -86,7 +82,7 @@ async fn a_job_that_does_not_run_is_made_available_with_all_its_attempts() {
     for from in [JobState::Scheduled, JobState::Retryable, JobState::Cancelled, JobState::Discarded] {
         let mut depot = with(from);
         depot.job.as_mut().unwrap().attempt = 10;
-        let view = run(depot.open(), RetryJob, retry(Precondition::Missing)).await.unwrap();
+        let view = run(depot.open(), RetryJob, command(Precondition::Missing)).await.unwrap();
         let saved: Job = depot.seen.one("jobs.save_many");
         assert_eq!((saved.id, saved.version, saved.finished_at), (job_id(1), Version::FIRST, None));
         let JobSummary { state, attempt, version, .. } = view.summary;
@@ -95,14 +91,14 @@ async fn a_job_that_does_not_run_is_made_available_with_all_its_attempts() {
         assert_eq!(depot.seen.payload(), json!({ "job_id": job_id(1), "kind": "shop.greet", "from": from.name() }));
     }
     let depot = with(JobState::Available);
-    let view = run(depot.looking(), RetryJob, retry(Precondition::Missing)).await.unwrap();
+    let view = run(depot.looking(), RetryJob, command(Precondition::Missing)).await.unwrap();
     assert_eq!(view, depot.job.unwrap().into(), "an available job stays as it is");
 }
 
 #[tokio::test]
 async fn a_running_or_completed_job_is_not_run_again() {
     for state in [JobState::Running, JobState::Completed] {
-        let refused = run(with(state).looking(), RetryJob, retry(Precondition::Missing)).await;
+        let refused = run(with(state).looking(), RetryJob, command(Precondition::Missing)).await;
         assert_eq!(code(&refused), "job_not_retryable", "{state:?}");
     }
 }
@@ -115,7 +111,7 @@ async fn a_job_whose_unique_key_another_one_holds_is_not_run_again() {
         let depot = with(JobState::Discarded);
         let mut tx = depot.looking();
         tx.jobs.expect_save_many().times(1).return_once(move |_| Err(StoreError::Duplicate { constraint }));
-        let refused = run(tx, RetryJob, retry(Precondition::Missing)).await;
+        let refused = run(tx, RetryJob, command(Precondition::Missing)).await;
         assert_eq!((code(&refused), depot.seen.endings()), (refusal, vec![ending]));
     }
 }
@@ -124,8 +120,8 @@ async fn a_job_whose_unique_key_another_one_holds_is_not_run_again() {
 async fn a_job_is_found_before_its_version_is_compared_and_its_state_is_looked_at_last() {
     let other = || Precondition::version(Version::FIRST.next());
     let ask = async |depot: &Depot, precondition: Precondition| {
-        let cancelled = run(depot.looking(), CancelJob, cancel(precondition.clone())).await;
-        let retried = run(depot.looking(), RetryJob, retry(precondition)).await;
+        let cancelled = run(depot.looking(), CancelJob, command(precondition.clone())).await;
+        let retried = run(depot.looking(), RetryJob, command(precondition)).await;
         (code(&cancelled), code(&retried))
     };
     assert_eq!(ask(&Depot::default(), other()).await, ("not_found", "not_found"));
@@ -168,13 +164,32 @@ async fn a_job_that_an_unknown_commit_has_stored_is_not_stored_again() {
             unit
         };
         let units = Scripted::of([inserting().with_commit_error(lost), inserting()]);
-        let new = NewJob::of(job(1).kind, "1".to_owned());
-        let stored = EnqueueJob::new(units, fixed_runtime().0).execute(&user(1), new).await.unwrap();
+        let new = NewJob::of(job(1).kind, job(1).args);
+        let stored =
+            EnqueueJob::new(units, fixed_runtime().0, JobPolicy::default()).execute(&user(1), new).await.unwrap();
         assert_eq!(stored, Enqueued { id: first_id, is_duplicate: false });
         assert_eq!(depot.seen.calls(), calls);
         let jobs: Vec<Job> = depot.seen.all("jobs.insert");
         assert!(jobs.iter().all(|job| (job.id, job.owner_id) == (first_id, Some(user_id(1)))));
     }
+}
+
+#[tokio::test]
+async fn a_user_has_as_many_waiting_jobs_as_the_policy_allows_and_skep_itself_any_number() {
+    let policy = JobPolicy { waiting_per_user: 5, ..JobPolicy::default() };
+    let store = async |waiting, actor: &Actor, owner_id| {
+        let depot = Depot { waiting, ..Depot::default() };
+        let new = NewJob { owner_id, ..NewJob::of(job(1).kind, job(1).args) };
+        let enqueue = EnqueueJob::new(Scripted::of([depot.open()]), fixed_runtime().0, policy);
+        let stored = code(&enqueue.execute(actor, new).await);
+        (stored, depot.seen.all::<Job>("jobs.insert").pop().map(|job| job.owner_id))
+    };
+    let (owner, skep) = (Some(user_id(1)), Actor::system("test"));
+    assert_eq!(store(4, &user(1), None).await, ("ok", Some(owner)));
+    assert_eq!(store(5, &user(1), None).await, ("too_many_waiting_jobs", None));
+    assert_eq!(store(5, &skep, None).await, ("ok", Some(None)));
+    assert_eq!(store(4, &skep, owner).await, ("ok", Some(owner)), "a job may belong to another user than the caller");
+    assert_eq!(store(5, &skep, owner).await, ("too_many_waiting_jobs", None));
 }
 
 /// The jobs of one state are counted although the list of all jobs is known to be long.
@@ -199,8 +214,8 @@ async fn a_filtered_list_has_its_own_total() {
 
 #[tokio::test]
 async fn obey_the_frame_of_commands() {
-    obeys_the_frame(&with(JobState::Available), || CancelJob, &admin(), || cancel(Precondition::Missing)).await;
-    obeys_the_frame(&with(JobState::Discarded), || RetryJob, &admin(), || retry(Precondition::Missing)).await;
+    obeys_the_frame(&with(JobState::Available), || CancelJob, &admin(), || command(Precondition::Missing)).await;
+    obeys_the_frame(&with(JobState::Discarded), || RetryJob, &admin(), || command(Precondition::Missing)).await;
 }
 
 /// A job with a value in every field that a view shows.
@@ -224,9 +239,8 @@ fn full() -> Job {
 /// Programs store these bytes with idempotency keys: the fingerprint and the answer.
 #[test]
 fn the_stored_form_of_the_commands_and_the_answer_does_not_change() {
-    let command = format!(r#"{{"job_id":"{}","precondition":"Missing"}}"#, job_id(1));
-    assert_eq!(serde_json::to_string(&cancel(Precondition::Missing)).unwrap(), command);
-    assert_eq!(serde_json::to_string(&retry(Precondition::Missing)).unwrap(), command);
+    let stored = format!(r#"{{"job_id":"{}","precondition":"Missing"}}"#, job_id(1));
+    assert_eq!(serde_json::to_string(&command(Precondition::Missing)).unwrap(), stored);
     let (view, at) = (JobView::from(full()), serde_json::to_string(&full().created_at).unwrap());
     let answer = format!(
         r#"{{"id":"{}","kind":"shop.greet","queue":"default","priority":2,"state":"available","ready_at":{at},"attempt":0,"max_attempts":10,"owner_id":"{}","cancel_requested_at":null,"created_at":{at},"started_at":null,"finished_at":null,"version":1,"args":"1","progress":{{"percent":50,"message":"half","checkpoint":"[1]"}},"output":"{{}}","failures":[{{"attempt":1,"at":{at},"message":"no"}}],"unique_key":"u","ordering_key":"o","request_id":"request-1"}}"#,
@@ -245,7 +259,7 @@ fn the_longest_answer_can_be_kept() {
     let failure = Failure { attempt: u32::MAX, at: Timestamp::MAX, message: message.clone() };
     let progress = Progress { percent: 100, message, checkpoint: Some(args.clone()) };
     let job = Job {
-        args: args.clone(),
+        args: JobArgs::parse(args.as_str()).unwrap(),
         output: Some(args),
         progress: Some(progress),
         failures: vec![failure; Job::FAILURES_MAX],

@@ -30,7 +30,7 @@ impl From<Job> for JobView {
     fn from(job: Job) -> Self {
         Self {
             summary: JobSummary::from(&job),
-            args: job.args,
+            args: job.args.into_string(),
             progress: job.progress,
             output: job.output,
             failures: job.failures,

@@ -2,6 +2,7 @@
 //! work ([`enqueue`]); workers claim jobs, run their handlers and settle them. Schedules make jobs at certain times.
 
 mod cancel_job;
+mod change_queue;
 mod change_schedule;
 mod claim_jobs;
 pub mod constraints;
@@ -17,13 +18,9 @@ mod job_queries;
 mod job_tests;
 mod job_view;
 mod open_queues;
-mod pause_queue;
-mod pause_schedule;
 mod ports;
 #[cfg(test)]
 mod queue_tests;
-mod resume_queue;
-mod resume_schedule;
 mod retry_job;
 mod run_schedule;
 mod schedule_fields;
@@ -35,14 +32,17 @@ mod schedule_queries;
 mod schedule_tests;
 mod settle_jobs;
 mod sweep_jobs;
+mod switch_queue;
+mod switch_schedule;
 mod workers;
 
-pub use cancel_job::{CancelJob, CancelJobCommand, CancelJobError, JobEnded};
+pub use cancel_job::{CancelJob, CancelJobError, JobEnded};
+pub use change_queue::{ChangeQueue, ChangeQueueCommand, ChangeQueueError};
 pub use change_schedule::{ChangeSchedule, ChangeScheduleCommand, ChangeScheduleError};
 pub use claim_jobs::{ClaimJobs, JobClaim};
 pub use create_schedule::{CreateSchedule, CreateScheduleCommand, CreateScheduleError};
 pub use delete_schedule::{DeleteSchedule, DeleteScheduleError};
-pub use enqueue::{Enqueued, InvalidArgs, enqueue, job_for};
+pub use enqueue::{EnqueueError, Enqueued, InvalidArgs, TooManyWaitingJobs, enqueue, enqueue_internal, job_for};
 pub use enqueue_job::EnqueueJob;
 pub use fire_schedules::{FireReport, FireSchedules, FiredSchedule};
 pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, WorkerLink};
@@ -50,26 +50,33 @@ pub use job_kinds::{JobKinds, UnknownKind, UnreadableArgs};
 pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
 pub use job_view::{JobView, as_json};
 pub use open_queues::OpenQueues;
-pub use pause_queue::{PauseQueue, PauseQueueError};
-pub use pause_schedule::{PauseSchedule, PauseScheduleError};
 pub use ports::*;
-pub use resume_queue::{ResumeQueue, ResumeQueueError};
-pub use resume_schedule::{ResumeSchedule, ResumeScheduleError};
-pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobCommand, RetryJobError};
+pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobError};
 pub use run_schedule::{RunSchedule, RunScheduleError, ScheduleJobUnfinished};
 pub use schedule_fields::{ScheduleNameTaken, TimingInput, TooManySchedules};
 pub use schedule_ports::*;
 pub use schedule_queries::{GetSchedule, ListSchedules};
 pub use settle_jobs::{SettleJobs, SettledJob, Settlement, settle};
 pub use sweep_jobs::{JobPolicy, SweepJobs};
+pub use switch_queue::{PauseQueue, ResumeQueue, SwitchQueue, SwitchQueueError};
+pub use switch_schedule::{PauseSchedule, ResumeSchedule, SwitchSchedule, SwitchScheduleError};
 pub use workers::{Beat, BeatJobs, PromoteJobs, RescueJobs};
 
 use crate::{
     app::Ports,
     kernel::{Commands, Precondition, UseCase},
 };
-use skep_domain::jobs::{QueueName, ScheduleId};
+use skep_domain::jobs::{JobId, QueueName, ScheduleId};
 use std::time::Duration;
+
+/// Which job to cancel or to run again, from which version.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct JobCommand {
+    /// The job to change.
+    pub job_id: JobId,
+    /// The version that the change is based on.
+    pub precondition: Precondition,
+}
 
 /// Which queue to pause or resume, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -114,6 +121,8 @@ pub struct Jobs {
     pub cancel_job: UseCase<CancelJob>,
     /// Runs a job again, or sooner.
     pub retry_job: UseCase<RetryJob>,
+    /// Changes how many jobs of a queue run at a time.
+    pub change_queue: UseCase<ChangeQueue>,
     /// Stops the claims of a queue.
     pub pause_queue: UseCase<PauseQueue>,
     /// Allows the claims of a queue again.
@@ -124,7 +133,7 @@ pub struct Jobs {
     pub list_jobs: ListJobs,
     /// Returns queues with the numbers of their jobs.
     pub list_queues: ListQueues,
-    /// Makes known the queues that workers serve.
+    /// Makes known the queues that workers serve, and those that they do not.
     pub open_queues: OpenQueues,
     /// Gives available jobs to a worker.
     pub claim_jobs: ClaimJobs,
@@ -161,20 +170,21 @@ pub struct Jobs {
 impl Jobs {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, schedules: SchedulePolicy) -> Self {
+    pub fn new(ports: &Ports, policy: JobPolicy, schedules: SchedulePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {
-            enqueue_job: EnqueueJob::new(store.clone(), runtime.clone()),
+            enqueue_job: EnqueueJob::new(store.clone(), runtime.clone(), policy),
             cancel_job: UseCase::new(CancelJob, &commands),
             retry_job: UseCase::new(RetryJob, &commands),
-            pause_queue: UseCase::new(PauseQueue, &commands),
-            resume_queue: UseCase::new(ResumeQueue, &commands),
+            change_queue: UseCase::new(ChangeQueue, &commands),
+            pause_queue: UseCase::new(PauseQueue::default(), &commands),
+            resume_queue: UseCase::new(ResumeQueue::default(), &commands),
             get_job: GetJob::new(store.clone()),
             list_jobs: ListJobs::new(store.clone(), runtime.clock.clone()),
             list_queues: ListQueues::new(store.clone()),
-            open_queues: OpenQueues::new(store.clone(), runtime.clone()),
+            open_queues: OpenQueues::new(store.clone(), store.clone(), runtime.clone()),
             claim_jobs: ClaimJobs::new(store.clone(), runtime.clone()),
             beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
             settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),
@@ -183,9 +193,9 @@ impl Jobs {
             create_schedule: UseCase::new(CreateSchedule::new(kinds.clone(), schedules), &commands),
             change_schedule: UseCase::new(ChangeSchedule::new(kinds.clone()), &commands),
             delete_schedule: UseCase::new(DeleteSchedule, &commands),
-            pause_schedule: UseCase::new(PauseSchedule, &commands),
-            resume_schedule: UseCase::new(ResumeSchedule, &commands),
-            run_schedule: UseCase::new(RunSchedule, &commands),
+            pause_schedule: UseCase::new(PauseSchedule::default(), &commands),
+            resume_schedule: UseCase::new(ResumeSchedule::default(), &commands),
+            run_schedule: UseCase::new(RunSchedule::new(policy), &commands),
             get_schedule: GetSchedule::new(store.clone()),
             list_schedules: ListSchedules::new(store.clone(), runtime.clock.clone()),
             fire_schedules: FireSchedules::new(store.clone(), store, runtime),

@@ -1,21 +1,32 @@
 //! Making known the queues that workers serve.
 
-use super::JobsTx;
+use super::{JobsTx, ListQueues, QueueQueries};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::jobs::{Queue, QueueId, QueueName};
 use std::sync::Arc;
 
-/// Stores a queue for each name that a worker serves, so that an operator can see and pause it.
+/// Stores a queue for each name that a worker serves or a job waits in, so that an operator can see and pause it.
 pub struct OpenQueues {
     store: Arc<dyn Begin<dyn JobsTx>>,
+    queries: Arc<dyn QueueQueries>,
     runtime: Runtime,
 }
 
 impl OpenQueues {
     /// Stores the queues in this store.
     #[must_use]
-    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, runtime: Runtime) -> Self {
-        Self { store, runtime }
+    pub fn new(store: Arc<dyn Begin<dyn JobsTx>>, queries: Arc<dyn QueueQueries>, runtime: Runtime) -> Self {
+        Self { store, queries, runtime }
+    }
+
+    /// Stores the queues of jobs that wait for a worker which has never been there, and returns their names.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn open_unserved(&self) -> Result<Vec<QueueName>, StoreError> {
+        let names = self.queries.list_unopened(ListQueues::MOST).await?;
+        self.execute(&names).await?;
+        Ok(names)
     }
 
     /// Stores the queues that do not exist yet. Existing ones stay as they are, also if they are paused.

@@ -7,7 +7,7 @@ use crate::kernel::{Guarded, Page, PageRequest, Position, Signaling, Sort, SortV
 use async_trait::async_trait;
 use skep_domain::{
     access::Resource,
-    jobs::{Job, JobId, JobKind, JobState, Priority, Queue, QueueName},
+    jobs::{Job, JobId, JobKind, JobState, Priority, Queue, QueueId, QueueName},
     shared::{Lease, Timestamp, UserId, Version, named},
 };
 
@@ -77,16 +77,23 @@ pub trait JobRepository: Send {
     async fn save_many(&mut self, jobs: &[Job]) -> Result<(), StoreError>;
     /// The number of jobs of this kind and owner that wait, up to `bound`.
     async fn count_waiting(&mut self, owner: UserId, kind: &JobKind, bound: u32) -> Result<u64, StoreError>;
+    /// The number of jobs of this queue that run, up to `bound`.
+    async fn count_running(&mut self, queue: &QueueName, bound: u32) -> Result<u64, StoreError>;
     /// Deletes at most `limit` jobs, and returns how many.
     async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// Reads and writes the settings of queues inside a unit of work.
+///
+/// 1. From `hold` to the end of the unit, no other unit holds the queue: the other unit waits, or one of the two ends
+///    with `Retry`. What the unit reads after `hold` has the changes of every unit that has held the queue before.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait QueueRepository: Send {
     /// The queue with this name.
     async fn find(&mut self, name: &QueueName) -> Result<Option<Queue>, StoreError>;
+    /// Keeps other units from holding this queue. It changes neither the queue nor its version.
+    async fn hold(&mut self, id: QueueId) -> Result<(), StoreError>;
     /// Stores a new queue. `Duplicate` of `QUEUE_ID` or `QUEUE_NAME`.
     async fn insert(&mut self, queue: &Queue) -> Result<(), StoreError>;
     /// Replaces the version that was read, and returns the new version. `Stale`.
@@ -231,6 +238,9 @@ pub trait QueueQueries: Send + Sync {
     async fn find_queue(&self, name: &QueueName) -> Result<Option<Queue>, StoreError>;
     /// At most `limit` queues that have settings, in the order of their names.
     async fn list_queues(&self, limit: u32) -> Result<Vec<Queue>, StoreError>;
+    /// At most `limit` names of queues that have available jobs but no settings, in their order: no worker serves them. The
+    /// cost depends on the number of queues with available jobs, and not on the number of jobs.
+    async fn list_unopened(&self, limit: u32) -> Result<Vec<QueueName>, StoreError>;
     /// The numbers of jobs of this queue, each up to `bound`.
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Result<QueueCounts, StoreError>;
 }

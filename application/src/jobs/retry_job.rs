@@ -1,23 +1,12 @@
 //! Running a job again, or sooner.
 
-use super::{JobView, JobsTx, constraints::JOB_UNIQUE_KEY};
-use crate::kernel::{
-    Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
-};
+use super::{JobCommand, JobView, JobsTx, constraints::JOB_UNIQUE_KEY};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, refusal, use_case_error};
 use skep_domain::{
-    jobs::{Job, JobId, actions, events::JobRetried},
+    jobs::{Job, actions, events::JobRetried},
     shared::Action,
 };
 use std::slice::from_ref;
-
-/// Which job to run again, from which version.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct RetryJobCommand {
-    /// The job to run again.
-    pub job_id: JobId,
-    /// The version that the change is based on.
-    pub precondition: Precondition,
-}
 
 refusal! {
     /// The job is running or completed, so it cannot be run again.
@@ -47,8 +36,8 @@ pub struct RetryJob;
 
 impl Command for RetryJob {
     type Unit = dyn JobsTx;
-    type Input = RetryJobCommand;
-    type Plan = RetryJobCommand;
+    type Input = JobCommand;
+    type Plan = JobCommand;
     type Target = Job;
     type Answer = JobView;
     type Error = RetryJobError;

@@ -1,6 +1,6 @@
 //! Running a schedule now.
 
-use super::{JobsTx, ScheduleCommand, enqueue, fire_schedules::make_room};
+use super::{EnqueueError, JobPolicy, JobsTx, ScheduleCommand, enqueue, fire_schedules::make_room};
 use crate::kernel::{
     Actor, Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, refusal, use_case_error,
 };
@@ -22,12 +22,23 @@ use_case_error! {
         Unmet(Unmet),
         KeyReused(KeyReused),
         ScheduleJobUnfinished(ScheduleJobUnfinished),
+        Enqueue(EnqueueError),
     }
 }
 
 /// Makes a job of a schedule at once, also if it is paused or done. The next fire time stays. The policy for jobs that
-/// have not ended holds.
-pub struct RunSchedule;
+/// have not ended holds, and the limit of waiting jobs of the user that runs it.
+pub struct RunSchedule {
+    policy: JobPolicy,
+}
+
+impl RunSchedule {
+    /// Makes jobs up to the limit of the policy.
+    #[must_use]
+    pub const fn new(policy: JobPolicy) -> Self {
+        Self { policy }
+    }
+}
 
 /// The command, with what the job needs.
 pub struct RunSchedulePlan {
@@ -70,7 +81,7 @@ impl Command for RunSchedule {
         if !make_room(unit.jobs(), &schedule, now).await? {
             return Err(ScheduleJobUnfinished.into());
         }
-        enqueue(unit.jobs(), plan.job_id, schedule.job_now(), &plan.actor, now).await?;
+        enqueue(unit.jobs(), &self.policy, plan.job_id, schedule.job_now(), &plan.actor, now).await?;
         schedule.last_job_id = Some(plan.job_id);
         schedule.version = unit.schedules().save(&schedule).await?;
         let Schedule { id, ref name, ref job, .. } = *schedule;

@@ -1,10 +1,11 @@
 //! The fields of a schedule, as callers give them.
 
-use super::{JobKinds, UnknownKind, UnreadableArgs};
+use super::{JobKinds, UnknownKind};
 use crate::kernel::{Invalid, refusal};
 use skep_domain::{
     jobs::{
-        CronLine, Interval, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, ScheduleName, TimeZone, Timing,
+        CronLine, Interval, JobArgs, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, ScheduleName,
+        TimeZone, Timing,
     },
     shared::Timestamp,
 };
@@ -44,12 +45,14 @@ pub(super) fn kind(invalid: &mut Invalid, kinds: &JobKinds, text: &str) -> Optio
     invalid.check("/kind", "unknown_job_kind", known)
 }
 
-/// Checks arguments, or adds an error to `invalid`.
-pub(super) fn args(invalid: &mut Invalid, kinds: &JobKinds, kind: &JobKind, args: &str) {
-    match kinds.check_args(kind, args) {
-        Err(error @ UnreadableArgs::TooLong(_)) => drop(invalid.check::<(), _>("/args", "too_long", Err(error))),
-        checked => drop(invalid.check("/args", "invalid_args", checked)),
-    }
+/// Takes arguments, or adds an error to `invalid`.
+pub(super) fn args(invalid: &mut Invalid, text: String) -> Option<JobArgs> {
+    invalid.check("/args", "too_long", JobArgs::parse(text))
+}
+
+/// Checks that the handler can read the arguments, or adds an error to `invalid`.
+pub(super) fn readable(invalid: &mut Invalid, kinds: &JobKinds, kind: &JobKind, args: &JobArgs) {
+    invalid.check("/args", "invalid_args", kinds.check_args(kind, args));
 }
 
 /// Parses the name of a queue, or adds an error to `invalid`.

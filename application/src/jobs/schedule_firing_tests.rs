@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{kernel::StoreError, testing::*};
-use skep_domain::jobs::{Job, JobState, OverlapPolicy, Schedule};
+use skep_domain::jobs::{CronLine, Job, JobState, OverlapPolicy, Schedule, TimeZone, Timing};
 use std::{sync::Arc, time::Duration};
 
 /// Looks for due schedules when the clock shows `later` than its start.
@@ -67,6 +67,18 @@ async fn a_schedule_that_cannot_be_fired_is_reported() {
         assert_eq!((report.fired.len(), report.wait), (0, Some(Duration::ZERO)));
         assert_eq!(report.failed.len(), units);
     }
+}
+
+/// An older program does not know the time zones of a newer one.
+#[tokio::test]
+async fn a_schedule_with_an_unknown_time_zone_is_reported_and_stays_due() {
+    let line = CronLine::parse("0 * * * *").unwrap();
+    let zone = TimeZone::stored("Mars/Base".to_owned());
+    let depot = with(Schedule { timing: Timing::Cron { line, zone }, ..schedule(1) });
+    let report = fire(&depot, Duration::from_secs(3_600)).await;
+    let [(id, StoreError::Corrupt(_))] = &report.failed[..] else { panic!("not reported once: {report:?}") };
+    assert_eq!((*id, report.wait), (schedule_id(1), Some(Duration::ZERO)));
+    assert!(depot.seen.calls().iter().all(|call| *call != "schedules.save"), "{:?}", depot.seen.calls());
 }
 
 #[tokio::test]

@@ -228,7 +228,7 @@ async fn values_that_stay_the_same_are_not_judged_again() {
     let past = now().plus_millis(-1);
     let done = Schedule { timing: Timing::Once(past), next_fire_at: None, ..schedule(1) };
     // The arguments of the sample are not those of the handler.
-    let (timing, args) = (Patch::Set(once(past)), Patch::Set(done.job.args.clone()));
+    let (timing, args) = (Patch::Set(once(past)), Patch::Set(done.job.args.clone().into_string()));
     let same = ChangeScheduleCommand { timing, args, ..keep() };
     assert_eq!(run(with(done.clone()).looking(), changing(), same).await.unwrap(), done);
 }
@@ -252,10 +252,10 @@ async fn not_found_is_reported_before_the_precondition_and_the_precondition_befo
 
     let ask = async |depot: Depot, precondition: Precondition| {
         let named = || named(precondition.clone());
-        let paused = code(&run(depot.looking(), PauseSchedule, named()).await);
-        let resumed = code(&run(depot.looking(), ResumeSchedule, named()).await);
+        let paused = code(&run(depot.looking(), PauseSchedule::default(), named()).await);
+        let resumed = code(&run(depot.looking(), ResumeSchedule::default(), named()).await);
         let deleted = code(&run(depot.looking(), DeleteSchedule, named()).await);
-        [paused, resumed, deleted, code(&run(depot.looking(), RunSchedule, named()).await)]
+        [paused, resumed, deleted, code(&run(depot.looking(), RunSchedule::new(JobPolicy::default()), named()).await)]
     };
     assert_eq!(ask(Depot::default(), other.clone()).await, ["not_found"; 4]);
     assert_eq!(ask(with(schedule(1)), other).await, ["precondition_failed"; 4]);
@@ -264,13 +264,13 @@ async fn not_found_is_reported_before_the_precondition_and_the_precondition_befo
 #[tokio::test]
 async fn a_schedule_is_paused_resumed_and_deleted_with_one_event_each() {
     let depot = with(schedule(1));
-    let paused = run(depot.open(), PauseSchedule, named(Precondition::Missing)).await.unwrap();
+    let paused = run(depot.open(), PauseSchedule::default(), named(Precondition::Missing)).await.unwrap();
     assert_eq!((paused.paused_at, paused.next_fire_at), (Some(now()), None));
     assert_eq!(depot.seen.event().name, "jobs.schedule_paused.v1");
-    let again = run(with(paused.clone()).looking(), PauseSchedule, named(Precondition::Missing)).await;
+    let again = run(with(paused.clone()).looking(), PauseSchedule::default(), named(Precondition::Missing)).await;
     assert_eq!(again.unwrap(), paused);
     let depot = with(paused);
-    let resumed = run(depot.open(), ResumeSchedule, named(Precondition::Missing)).await.unwrap();
+    let resumed = run(depot.open(), ResumeSchedule::default(), named(Precondition::Missing)).await.unwrap();
     assert_eq!((resumed.paused_at, resumed.next_fire_at), (None, schedule(1).next_fire_at));
     assert_eq!(depot.seen.event().name, "jobs.schedule_resumed.v1");
     let depot = with(schedule(1));
@@ -283,7 +283,7 @@ async fn a_schedule_is_paused_resumed_and_deleted_with_one_event_each() {
 #[tokio::test]
 async fn a_schedule_can_be_run_now_and_fires_next_as_before() {
     let depot = with(schedule(1));
-    let run = run(depot.open(), RunSchedule, named(Precondition::Missing)).await.unwrap();
+    let run = run(depot.open(), RunSchedule::new(JobPolicy::default()), named(Precondition::Missing)).await.unwrap();
     let job: Job = depot.seen.one("jobs.insert");
     assert_eq!((run.last_job_id, run.last_fire_at), (Some(job.id), None));
     assert_eq!(run.next_fire_at, schedule(1).next_fire_at);
@@ -293,8 +293,20 @@ async fn a_schedule_can_be_run_now_and_fires_next_as_before() {
 }
 
 #[tokio::test]
+async fn a_run_stores_no_job_if_too_many_wait_for_the_user() {
+    let policy = JobPolicy { waiting_per_user: 1, ..JobPolicy::default() };
+    for (waiting, expected, stored) in [(0, "ok", 1), (1, "too_many_waiting_jobs", 0)] {
+        let depot = Depot { waiting, ..with(schedule(1)) };
+        let ran = run(depot.open(), RunSchedule::new(policy), named(Precondition::Missing)).await;
+        assert_eq!((code(&ran), depot.seen.all::<Job>("jobs.insert").len()), (expected, stored));
+    }
+}
+
+#[tokio::test]
 async fn a_run_waits_for_no_job_or_for_the_last_one_or_cancels_it() {
-    let ask = async |depot: &Depot| code(&run(depot.open(), RunSchedule, named(Precondition::Missing)).await);
+    let ask = async |depot: &Depot| {
+        code(&run(depot.open(), RunSchedule::new(JobPolicy::default()), named(Precondition::Missing)).await)
+    };
     let unfinished = overlapping(OverlapPolicy::Skip, JobState::Available);
     assert_eq!(ask(&unfinished).await, "schedule_job_unfinished");
     assert_eq!(ask(&overlapping(OverlapPolicy::Skip, JobState::Completed)).await, "ok");
@@ -333,10 +345,10 @@ async fn obey_the_frame_of_commands() {
     let change = || ChangeScheduleCommand { priority: Patch::Set(4), ..keep() };
     obeys_the_frame(&Depot::default(), creating, &admin(), create).await;
     obeys_the_frame(&with(schedule(1)), changing, &admin(), change).await;
-    obeys_the_frame(&with(schedule(1)), || PauseSchedule, &admin(), missing).await;
-    obeys_the_frame(&with(paused), || ResumeSchedule, &admin(), missing).await;
+    obeys_the_frame(&with(schedule(1)), PauseSchedule::default, &admin(), missing).await;
+    obeys_the_frame(&with(paused), ResumeSchedule::default, &admin(), missing).await;
     obeys_the_frame(&with(schedule(1)), || DeleteSchedule, &admin(), missing).await;
-    obeys_the_frame(&with(schedule(1)), || RunSchedule, &admin(), missing).await;
+    obeys_the_frame(&with(schedule(1)), || RunSchedule::new(JobPolicy::default()), &admin(), missing).await;
 }
 
 /// Programs store these bytes with idempotency keys: the fingerprint and the answer.

@@ -3,7 +3,7 @@
 use super::{JobRepository, JobsTx};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
-    jobs::{Backoff, Job, JobId, Retry},
+    jobs::{Backoff, Job, JobId, Progress, Retry},
     shared::{Fenced, LeaseToken, Timestamp},
 };
 use std::sync::Arc;
@@ -37,12 +37,17 @@ pub struct SettledJob {
     pub id: JobId,
     /// The claim of the worker.
     pub token: LeaseToken,
+    /// What the handler has reported last. A beat may not have stored it yet, and the next attempt goes on from it.
+    pub progress: Option<Progress>,
     /// How the attempt ended.
     pub how: Settlement,
 }
 
 impl SettledJob {
     fn apply(&self, job: &mut Job, now: Timestamp, fraction: f64) -> Result<(), Fenced> {
+        if let Some(progress) = self.progress.clone() {
+            job.report(self.token, progress)?;
+        }
         match self.how.clone() {
             Settlement::Complete(output) => {
                 job.complete(self.token, output.filter(|output| output.len() <= Job::ARGS_MAX), now)

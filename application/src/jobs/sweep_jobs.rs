@@ -6,20 +6,22 @@ use async_trait::async_trait;
 use skep_domain::{jobs::JobState, shared::Timestamp};
 use std::{sync::Arc, time::Duration};
 
-/// How long jobs are kept after they ended.
+/// How long jobs are kept after they ended, and how many may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobPolicy {
     /// Jobs that were completed or cancelled.
     pub ended: Duration,
     /// Jobs that were discarded, so that an operator can run them again.
     pub discarded: Duration,
+    /// The greatest number of jobs of one kind that wait for one user (J11).
+    pub waiting_per_user: u32,
 }
 
 impl Default for JobPolicy {
-    /// 24 hours, and 30 days for discarded jobs.
+    /// 24 hours, and 30 days for discarded jobs. 1,000 jobs may wait for a user.
     fn default() -> Self {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-        Self { ended: DAY, discarded: DAY * 30 }
+        Self { ended: DAY, discarded: DAY * 30, waiting_per_user: 1_000 }
     }
 }
 
@@ -45,7 +47,7 @@ impl Sweep for SweepJobs {
 
     async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
         let before = |kept: Duration| now.plus_millis(-i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
-        let JobPolicy { ended, discarded } = self.policy;
+        let JobPolicy { ended, discarded, .. } = self.policy;
         let mut unit = self.store.begin(TxMode::Write, &[]).await?;
         let swept = async {
             let mut swept = 0;

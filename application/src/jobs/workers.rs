@@ -22,7 +22,7 @@ pub struct Beat {
     pub id: JobId,
     /// The claim of the worker.
     pub token: LeaseToken,
-    /// What the handler has reported since the last beat.
+    /// What the handler has reported last, if it has reported anything.
     pub progress: Option<Progress>,
 }
 
@@ -55,7 +55,10 @@ impl BeatJobs {
                 for beat in beats {
                     let job = jobs.iter_mut().find(|job| job.id == beat.id);
                     results.push(job.ok_or(Fenced).and_then(|job| {
-                        let cancelled = job.beat(beat.token, beat.progress.clone())?;
+                        let cancelled = job.beat(beat.token)?;
+                        if let Some(progress) = beat.progress.clone() {
+                            job.report(beat.token, progress)?;
+                        }
                         changed.push(job.clone());
                         Ok(cancelled)
                     }));

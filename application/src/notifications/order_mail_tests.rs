@@ -4,7 +4,7 @@ use super::{send_mail_tests::Given, *};
 use crate::{
     events::{EventHandler, EventsMocks, EventsTx, Handling, PlacedEvent},
     identity::{MockUserQueries, UserView},
-    jobs::{JobHandler, JobRun, Outcome, WorkerLink},
+    jobs::{JobHandler, JobPolicy, JobRun, Outcome, WorkerLink},
     kernel::{Actor, Clock as _, OutboxEvent, StoreError},
     ordering::{MockOrderQueries, OrderView},
     testing::*,
@@ -12,10 +12,13 @@ use crate::{
 use serde_json::{Value, json};
 use skep_domain::{
     events::EventPosition,
-    jobs::{Job, NewJob, Progress, Retry},
+    jobs::{Job, NewJob, Priority, Progress, Retry},
     notifications::MailKind,
-    ordering::Order,
-    shared::{EventId, LeaseToken, Timestamp, Version},
+    ordering::{
+        Order,
+        events::{OrderCancelled, OrderExpired, OrderPaid, OrderPlaced},
+    },
+    shared::{Event as _, EventId, LeaseToken, Timestamp, Version},
 };
 use std::sync::Arc;
 use uuid::Uuid;
@@ -148,46 +151,73 @@ async fn a_job_is_done_fails_for_good_waits_or_is_tried_again() {
     assert!((7_000..=67_000).contains(&(until.as_millis() - now)), "{until}");
 }
 
+/// The job that an event with this name makes while so many mails wait for its customer.
+async fn job_of(name: &str, waiting: u64) -> Option<Job> {
+    let (runtime, seen) = (fixed_runtime().0, Seen::default());
+    let mut unit: MockUnit<EventsMocks> = seen.looking();
+    let noted = seen.clone();
+    unit.jobs.expect_insert().returning(move |job| {
+        noted.note("jobs.insert", std::slice::from_ref(job));
+        Ok::<_, StoreError>(None)
+    });
+    unit.jobs.expect_count_waiting().returning(move |owner, _, bound| {
+        assert_eq!(owner, user_id(1));
+        Ok(waiting.min(bound.into()))
+    });
+    let event = OutboxEvent {
+        id: EventId::new(Uuid::from_u128(7)),
+        name: name.to_owned(),
+        aggregate_id: order_id(1).uuid(),
+        aggregate_version: Version::FIRST,
+        actor_id: None,
+        impersonator_id: None,
+        request_id: "request-1".to_owned(),
+        traceparent: None,
+        occurred_at: Timestamp::MIN,
+        payload: json!({ "customer_id": user_id(1) }).to_string(),
+    };
+    let placed = PlacedEvent { position: EventPosition::START.next(), event };
+    let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
+    let tx: &mut dyn EventsTx = &mut unit;
+    OrderMails::new(&MailPolicy::default(), &JobPolicy::default()).handle(tx, &placed, &handling).await.unwrap();
+    seen.all("jobs.insert").pop()
+}
+
 #[tokio::test]
 async fn each_event_of_an_order_stores_one_job() {
     for (name, kind) in [
-        ("ordering.order_placed.v1", Some(MailKind::OrderPlaced)),
-        ("ordering.order_cancelled.v1", Some(MailKind::OrderCancelled)),
-        ("ordering.order_expired.v1", Some(MailKind::OrderExpired)),
-        ("ordering.order_paid.v1", None),
+        (OrderPlaced::NAME, Some(MailKind::OrderPlaced)),
+        (OrderCancelled::NAME, Some(MailKind::OrderCancelled)),
+        (OrderExpired::NAME, Some(MailKind::OrderExpired)),
+        (OrderPaid::NAME, None),
     ] {
         assert_eq!(OrderMails::EVENTS.contains(&name), kind.is_some());
-        let (runtime, seen) = (fixed_runtime().0, Seen::default());
-        let mut unit: MockUnit<EventsMocks> = seen.looking();
-        let noted = seen.clone();
-        unit.jobs.expect_insert().returning(move |job| {
-            noted.note("jobs.insert", std::slice::from_ref(job));
-            Ok::<_, StoreError>(None)
-        });
-        let event = OutboxEvent {
-            id: EventId::new(Uuid::from_u128(7)),
-            name: name.to_owned(),
-            aggregate_id: order_id(1).uuid(),
-            aggregate_version: Version::FIRST,
-            actor_id: None,
-            impersonator_id: None,
-            request_id: "request-1".to_owned(),
-            traceparent: None,
-            occurred_at: Timestamp::MIN,
-            payload: "{}".to_owned(),
-        };
-        let placed = PlacedEvent { position: EventPosition::START.next(), event };
-        let handling = Handling { actor: Actor::system("request-1"), now: Timestamp::MIN, runtime: &runtime };
-        let tx: &mut dyn EventsTx = &mut unit;
-        OrderMails.handle(tx, &placed, &handling).await.unwrap();
-        let jobs: Vec<Job> = seen.all("jobs.insert");
+        let job = job_of(name, 0).await;
         let Some(kind) = kind else {
-            assert!(jobs.is_empty());
+            assert_eq!(job, None);
             continue;
         };
+        let job = job.unwrap();
         let NewJob { kind: expected, .. } = crate::jobs::job_for::<OrderMailHandler>(&mail(kind)).unwrap();
-        assert_eq!((&jobs[0].kind, jobs[0].queue.as_str()), (&expected, "mails"));
-        assert_eq!(serde_json::from_str::<OrderMail>(&jobs[0].args).unwrap(), mail(kind));
-        assert_eq!(jobs[0].origin.request_id, "request-1");
+        assert_eq!((&job.kind, job.queue.as_str(), job.owner_id), (&expected, "mails", Some(user_id(1))));
+        assert_eq!(serde_json::from_str::<OrderMail>(job.args.as_str()).unwrap(), mail(kind));
+        assert_eq!(job.origin.request_id, "request-1");
+    }
+}
+
+/// The event is handled in each case, so no order waits for a mail.
+#[tokio::test]
+async fn a_customer_with_many_waiting_mails_gets_further_ones_last_and_then_none() {
+    let (at_once, most) = (MailPolicy::default().per_recipient.burst, JobPolicy::default().waiting_per_user);
+    for (waiting, priority) in [
+        (0, Some(Priority::default())),
+        (at_once - 1, Some(Priority::default())),
+        (at_once, Some(Priority::LAST)),
+        (most - 1, Some(Priority::LAST)),
+        (most, None),
+        (most + 1, None),
+    ] {
+        let job = job_of(OrderPlaced::NAME, waiting.into()).await;
+        assert_eq!(job.map(|job| job.priority), priority, "{waiting} wait");
     }
 }

@@ -4,17 +4,17 @@ use super::{MailOutcome, MailPolicy, SendMail, SendMailCommand};
 use crate::{
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent},
     identity::{UserQueries, UserView},
-    jobs::{JobError, JobHandler, JobRun, Outcome, enqueue, job_for},
+    jobs::{JobError, JobHandler, JobPolicy, JobRun, Outcome, enqueue_internal, job_for},
     kernel::{Actor, Denied, Runtime, Scope, StoreError, permit},
     ordering::{OrderQueries, OrderView},
 };
 use serde_json::{Value, json};
 use skep_domain::{
     events::OnFailure,
-    jobs::{JobId, NewJob, QueueName},
+    jobs::{JobId, NewJob, Priority, QueueName},
     notifications::{Locale, MailAddress, MailKind, MessageKey, actions},
     ordering::events::{OrderCancelled, OrderExpired, OrderPlaced},
-    shared::{Event as _, EventId, OrderId, Timestamp},
+    shared::{Event as _, EventId, OrderId, Timestamp, UserId},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -30,9 +30,39 @@ pub struct OrderMail {
 }
 
 /// Stores a job for the mail of each order that is placed, cancelled or ends unpaid.
-pub struct OrderMails;
+///
+/// A customer that causes many mails does not delay those of others: the mails that the rate of one recipient does not
+/// allow at once come after all others. As many of them wait as the policy of jobs allows; an event beyond these makes no
+/// mail, and the order is not affected.
+pub struct OrderMails {
+    /// How many mails to one recipient are allowed at once.
+    at_once: u32,
+    /// How many mails may wait for one customer.
+    most: u32,
+}
+
+/// The part of each event of an order that decides who gets its mail.
+#[derive(serde::Deserialize)]
+struct OfCustomer {
+    customer_id: UserId,
+}
 
 impl OrderMails {
+    /// Stores jobs up to the limits of these policies.
+    #[must_use]
+    pub const fn new(mail: &MailPolicy, jobs: &JobPolicy) -> Self {
+        Self { at_once: mail.per_recipient.burst, most: jobs.waiting_per_user }
+    }
+
+    /// The priority of a further mail to a customer for which so many mails wait. `None` if there is none.
+    fn priority(&self, waiting: u64) -> Option<Priority> {
+        match waiting {
+            waiting if waiting >= u64::from(self.most) => None,
+            waiting if waiting >= u64::from(self.at_once) => Some(Priority::LAST),
+            _ => Some(Priority::default()),
+        }
+    }
+
     /// The queue of mails. They have workers of their own, so that a slow mail server delays nothing else.
     ///
     /// # Panics
@@ -68,8 +98,11 @@ impl EventHandler for OrderMails {
         let Some(kind) = Self::kind(&event.name) else { return Ok(()) };
         let mail = OrderMail { kind, event_id: event.id, order_id: OrderId::new(event.aggregate_id) };
         let job = job_for::<OrderMailHandler>(&mail).map_err(HandlerError::failed)?;
-        let job = NewJob { queue: Self::queue(), ..job };
-        enqueue(unit.jobs(), JobId::new(call.runtime.ids.next()), job, &call.actor, call.now).await?;
+        let OfCustomer { customer_id } = serde_json::from_str(&event.payload).map_err(HandlerError::failed)?;
+        let waiting = unit.jobs().count_waiting(customer_id, &job.kind, self.most).await?;
+        let Some(priority) = self.priority(waiting) else { return Ok(()) };
+        let job = NewJob { queue: Self::queue(), priority, owner_id: Some(customer_id), ..job };
+        enqueue_internal(unit.jobs(), JobId::new(call.runtime.ids.next()), job, &call.actor, call.now).await?;
         Ok(())
     }
 }

@@ -13,6 +13,10 @@ pub struct Depot {
     pub queue: Option<Queue>,
     /// The only schedule, if there is one.
     pub schedule: Option<Schedule>,
+    /// How many jobs wait for each user.
+    pub waiting: u64,
+    /// How many jobs run in each queue.
+    pub running: u64,
     /// The calls that the units of work have received.
     pub seen: Seen,
 }
@@ -30,6 +34,9 @@ impl World for Depot {
         let jobs = Vec::from_iter(self.job.clone());
         unit.jobs.expect_find().returning(seen.finds("jobs.find", jobs.clone(), |job| job.id));
         unit.jobs.expect_find_many().returning(seen.finds_many("jobs.find_many", jobs, |job| job.id));
+        let (waiting, running) = (self.waiting, self.running);
+        unit.jobs.expect_count_waiting().returning(move |_, _, bound| Ok(waiting.min(bound.into())));
+        unit.jobs.expect_count_running().returning(move |_, bound| Ok(running.min(bound.into())));
         unit.queues.expect_find().returning(move |name| {
             seen.note("queues.find", std::slice::from_ref(name));
             Ok(queue.clone().filter(|queue| queue.name == *name))

@@ -7,8 +7,8 @@ use skep_domain::{
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
     jobs::{
-        Interval, Job, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue, QueueId,
-        QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
+        Interval, Job, JobArgs, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue,
+        QueueId, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
     },
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId, TemplateSources},
     ordering::{Basket, MAX_LINES, Order, OrderNumber},
@@ -185,7 +185,7 @@ pub fn job_id(n: u64) -> JobId {
 pub fn job(n: u64) -> Job {
     let kind = JobKind::parse("shop.greet").expect("a kind");
     let origin = JobOrigin { request_id: "request-1".to_owned(), traceparent: None };
-    Job::create(job_id(n), NewJob::of(kind, n.to_string()), origin, Timestamp::MIN)
+    Job::create(job_id(n), NewJob::of(kind, JobArgs::stored(n.to_string())), origin, Timestamp::MIN)
 }
 
 /// The default queue.

@@ -26,6 +26,7 @@ use std::{
     error::Error,
     io::{BufRead as _, IsTerminal as _},
     process::ExitCode,
+    time::Duration,
 };
 
 /// A product backend in one program: accounts, catalog, orders.
@@ -135,6 +136,9 @@ fn run_parsed(cli: Cli) -> Result<ExitCode, BoxError> {
     }
 }
 
+/// How long the process waits at its end for a thread that a handler of a program has blocked.
+const FOR_THREADS: Duration = Duration::from_secs(1);
+
 /// Runs a command that needs the configuration. Most of them also need a store.
 fn with_store(command: Command) -> Result<ExitCode, BoxError> {
     // A provider that was installed before stays.
@@ -144,7 +148,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
     if !matches!(command, Command::Serve | Command::Worker) {
         show_warnings();
     }
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         let done = match command {
             Command::Check(command) => return check::run(config, command).await,
             Command::Serve => serve::run(&config?).await,
@@ -160,7 +164,9 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::OpenApi(_) | Command::Completions(_) => Ok(()),
         };
         done.map(|()| ExitCode::SUCCESS)
-    })
+    });
+    runtime.shutdown_timeout(FOR_THREADS);
+    done
 }
 
 /// Shows warnings on the standard error, for example that the command waits for the store. The server has a log of its

@@ -43,7 +43,8 @@ impl Later {
         };
         app.jobs.kinds.know(&handlers);
         let store = app.ports.store.clone();
-        let ours = Subscribers::default().with(OrderMails, store, runtime.clone(), |unit| unit.deliveries());
+        let order_mails = OrderMails::new(&app.policies.mail, &app.policies.jobs);
+        let ours = Subscribers::default().with(order_mails, store, runtime.clone(), |unit| unit.deliveries());
         let subscribers = match subscribers {
             Some(add) => add(app, ours),
             None => ours,

@@ -1,7 +1,7 @@
 //! The events of jobs, queues and schedules. Only changes that a caller makes have events: a worker that claims,
 //! completes or fails a job records none, because the job itself says so, and neither does a schedule that makes one.
 
-use super::{JobId, JobKind, JobState, QueueId, QueueName, Schedule, ScheduleId, ScheduleName};
+use super::{Concurrency, JobId, JobKind, JobState, QueueId, QueueName, Schedule, ScheduleId, ScheduleName};
 use crate::shared::events;
 
 events! {
@@ -41,6 +41,16 @@ events! {
         queue_id: QueueId,
         /// The name of the queue.
         name: QueueName,
+    }
+
+    /// The limit of a queue was changed.
+    QueueChanged = "jobs.queue_changed.v1" of queue_id {
+        /// The queue that was changed.
+        queue_id: QueueId,
+        /// The name of the queue.
+        name: QueueName,
+        /// How many of its jobs run at a time; `null` if only the workers limit that.
+        concurrency: Option<Concurrency>,
     }
 
     /// A schedule was created.
@@ -139,7 +149,11 @@ mod tests {
         assert_payload(&JobRetried { job_id, kind, from: JobState::Discarded }, uuid, &payload);
         let payload = json!({ "queue_id": uuid, "name": "default" });
         assert_payload(&QueuePaused { queue_id, name: name.clone() }, uuid, &payload);
-        assert_payload(&QueueResumed { queue_id, name }, uuid, &payload);
+        assert_payload(&QueueResumed { queue_id, name: name.clone() }, uuid, &payload);
+        for (concurrency, shown) in [(Concurrency::new(3), json!(3)), (None, json!(null))] {
+            let payload = json!({ "queue_id": uuid, "name": "default", "concurrency": shown });
+            assert_payload(&QueueChanged { queue_id, name: name.clone(), concurrency }, uuid, &payload);
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A job: its content, and the rules of its states (J1 to J8).
 
-use super::{Backoff, JobKind, JobState, JobStates, OrderingKey, Priority, QueueName, Retry, UniqueKey};
+use super::{Backoff, JobArgs, JobKind, JobState, JobStates, OrderingKey, Priority, QueueName, Retry, UniqueKey};
 use crate::shared::{Fenced, Lease, LeaseToken, Timestamp, UserId, Version, typed_id};
 
 typed_id! {
@@ -15,8 +15,8 @@ pub struct NewJob {
     pub kind: JobKind,
     /// Where the job waits.
     pub queue: QueueName,
-    /// The arguments of the handler: JSON of at most [`Job::ARGS_MAX`] bytes.
-    pub args: String,
+    /// The arguments of the handler.
+    pub args: JobArgs,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
     /// The earliest time of the first attempt; `None` is at once.
@@ -34,7 +34,7 @@ pub struct NewJob {
 impl NewJob {
     /// A job of this kind with the usual settings: the default queue and priority, at once, [`Job::ATTEMPTS`] attempts.
     #[must_use]
-    pub fn of(kind: JobKind, args: String) -> Self {
+    pub fn of(kind: JobKind, args: JobArgs) -> Self {
         Self {
             kind,
             queue: QueueName::default(),
@@ -103,8 +103,8 @@ pub struct Job {
     pub kind: JobKind,
     /// Where it waits.
     pub queue: QueueName,
-    /// The arguments of the handler, as JSON.
-    pub args: String,
+    /// The arguments of the handler.
+    pub args: JobArgs,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
     /// Whether it waits, runs or has ended.
@@ -229,16 +229,23 @@ impl Job {
         free
     }
 
-    /// The worker lives, and may report its progress. Returns whether it is asked to stop.
+    /// The worker lives. Returns whether it is asked to stop.
     ///
     /// # Errors
     /// [`Fenced`].
-    pub fn beat(&mut self, token: LeaseToken, progress: Option<Progress>) -> Result<bool, Fenced> {
+    pub fn beat(&mut self, token: LeaseToken) -> Result<bool, Fenced> {
         Lease::of(&mut self.lease, token)?.renew();
-        if progress.is_some() {
-            self.progress = progress;
-        }
         Ok(self.cancel_requested_at.is_some())
+    }
+
+    /// The handler has reported how far it has come. The next attempt goes on from there, however this one ends.
+    ///
+    /// # Errors
+    /// [`Fenced`].
+    pub fn report(&mut self, token: LeaseToken, progress: Progress) -> Result<(), Fenced> {
+        Lease::of(&mut self.lease, token)?;
+        self.progress = Some(progress);
+        Ok(())
     }
 
     /// The work is done.

@@ -1,6 +1,7 @@
 //! Jobs: work that is done later, at least once, by a worker.
 
 pub mod actions;
+mod args;
 mod backoff;
 pub mod events;
 mod job;
@@ -10,12 +11,13 @@ mod schedule;
 mod state;
 mod timing;
 
+pub use args::{JobArgs, JobArgsTooLong};
 pub use backoff::{Backoff, Retry};
 pub use job::{Ended, Failure, Job, JobId, JobOrigin, NewJob, Progress, Uniqueness};
 pub use names::{InvalidJobName, JobKind, OrderingKey, QueueName, ScheduleName, UniqueKey};
-pub use queue::{Queue, QueueId};
+pub use queue::{Concurrency, Queue, QueueId};
 pub use schedule::{
-    Due, MisfirePolicy, NewSchedule, OverlapPolicy, Schedule, ScheduleChange, ScheduleId, ScheduledJob,
+    Due, MisfirePolicy, NewSchedule, OverlapPolicy, Schedule, ScheduleChange, ScheduleId, ScheduledJob, UnknownTiming,
 };
 pub use state::{JobState, JobStates, Priority};
 pub use timing::{CronLine, Interval, InvalidCronLine, InvalidInterval, TimeZone, Timing, UnknownTimeZone};

@@ -1,7 +1,8 @@
 //! A schedule: which job it makes, when, and what happens if a time was missed or the last job has not ended.
 
 use super::{
-    JobId, JobKind, JobState, JobStates, NewJob, Priority, QueueName, ScheduleName, Timing, UniqueKey, Uniqueness,
+    JobArgs, JobId, JobKind, JobState, JobStates, NewJob, Priority, QueueName, ScheduleName, Timing, UniqueKey,
+    Uniqueness,
 };
 use crate::shared::{Timestamp, Version, named, typed_id};
 use std::iter::successors;
@@ -47,8 +48,8 @@ pub struct ScheduledJob {
     pub kind: JobKind,
     /// Where the job waits.
     pub queue: QueueName,
-    /// The arguments of the handler: JSON of at most [`Job::ARGS_MAX`](super::Job::ARGS_MAX) bytes.
-    pub args: String,
+    /// The arguments of the handler.
+    pub args: JobArgs,
     /// Which jobs of the queue are claimed first.
     pub priority: Priority,
     /// How often the job may be tried.
@@ -78,7 +79,7 @@ pub struct ScheduleChange {
     /// Where its jobs wait.
     pub queue: Option<QueueName>,
     /// The arguments of its jobs.
-    pub args: Option<String>,
+    pub args: Option<JobArgs>,
     /// Which jobs of the queue are claimed first.
     pub priority: Option<Priority>,
     /// What happens to missed times.
@@ -95,6 +96,11 @@ pub struct Due {
     /// The number of times that make none, counted up to about [`Schedule::MISSED_MAX`].
     pub skipped: u64,
 }
+
+/// This program does not know the cron line or the time zone of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the cron line or the time zone of the schedule is unknown to this version of the program")]
+pub struct UnknownTiming;
 
 /// Makes jobs at certain times.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -158,8 +164,14 @@ impl Schedule {
 
     /// Takes the fire times that have come, and moves on to the first one after `now`. `None` if none has come. So a
     /// time is taken once, also if the clock is set back later (J9).
-    pub fn take_due(&mut self, now: Timestamp) -> Option<Due> {
-        let first = self.next_fire_at.filter(|first| *first <= now)?;
+    ///
+    /// # Errors
+    /// [`UnknownTiming`]. The times stay due for a program that knows the timing.
+    pub fn take_due(&mut self, now: Timestamp) -> Result<Option<Due>, UnknownTiming> {
+        let Some(first) = self.next_fire_at.filter(|first| *first <= now) else { return Ok(None) };
+        if !self.timing.is_known() {
+            return Err(UnknownTiming);
+        }
         let missed_before = now.plus_millis(-Self::GRACE_MILLIS);
         let missed: Vec<_> = self.times(Some(first), missed_before.plus_millis(-1)).take(Self::MISSED_MAX).collect();
         let recent =
@@ -176,7 +188,7 @@ impl Schedule {
         let overlapping = if self.overlap == OverlapPolicy::Allow { 0 } else { fires.len().saturating_sub(1) };
         fires.drain(..overlapping);
         self.next_fire_at = self.timing.next_after(now);
-        Some(Due { fires, skipped: (late + overlapping) as u64 })
+        Ok(Some(Due { fires, skipped: (late + overlapping) as u64 }))
     }
 
     /// The fire times from `first` to `last`.

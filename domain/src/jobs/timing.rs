@@ -131,7 +131,16 @@ pub enum Timing {
 }
 
 impl Timing {
-    /// The first fire time after this time. `None` if no time follows, also if the line or the zone is not known any more.
+    /// Whether this program knows the line and the zone. A newer program may have stored one that it does not know.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Cron { line, zone } => line.cron().is_ok() && zone.0.parse::<Tz>().is_ok(),
+            Self::Every { .. } | Self::Once(_) => true,
+        }
+    }
+
+    /// The first fire time after this time. `None` if no time follows, also if the timing is not [known](Self::is_known).
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let next = match self {

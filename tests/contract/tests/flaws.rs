@@ -60,6 +60,7 @@ const CAUGHT: &[(Flaw, &str, &str)] = &[
     (Flaw::LosesUpdates, "idempotency", "parallel_claims_are_new_once"),
     (Flaw::LosesUpdates, "place_order", "sixty_four_buyers_get_thirty_two_pieces"),
     (Flaw::LosesUpdates, "place_order", "fifty_parallel_repeats_make_one_order"),
+    (Flaw::LosesUpdates, "jobs", "racing_workers_run_no_more_jobs_than_the_queue_allows"),
     (Flaw::IgnoresVersions, "users", "a_stale_save_is_rejected"),
     (Flaw::IgnoresVersions, "products", "a_stale_save_is_rejected"),
     (Flaw::IgnoresVersions, "orders", "a_stale_save_is_rejected"),

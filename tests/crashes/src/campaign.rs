@@ -78,8 +78,8 @@ impl<'p> Campaign<'p> {
     #[track_caller]
     pub(crate) fn open(plan: &'p Plan, mut deployment: Deployment) -> Self {
         // A campaign waits until every mail was sent.
-        for rate in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT"] {
-            deployment.set(rate, "1000000");
+        for limit in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT", "SKEP_WAITING_JOBS_PER_USER"] {
+            deployment.set(limit, "1000000");
         }
         Self {
             rng: StdRng::seed_from_u64(plan.seed),

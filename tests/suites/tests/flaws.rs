@@ -112,6 +112,14 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw(MIGRATIONS, "UNIQUE INDEX jobs_running_key_key", "INDEX jobs_running_key_key"), "jobs", ONE_RUNS),
     (flaw("jobs.job.count_in_queue", "BY ready_at LIMIT 1", "BY ready_at DESC LIMIT 1"), "queues", COUNTED),
     (flaw("jobs.job.count_in_queue", "ORDER BY id LIMIT $2", "ORDER BY id"), "queues", COUNTED),
+    (flaw("jobs.job.count_running", "queue = $1", "$1 = $1"), "queues", COUNTED),
+    (flaw("jobs.job.count_running", "state = 'running'", "1 = 1"), "queues", COUNTED),
+    (flaw("jobs.job.count_running", "LIMIT $2", "LIMIT $2 * 9"), "queues", COUNTED),
+    (flaw("jobs.job.count_running", "state = 'running'", "0 = 1"), "jobs", LIMITED),
+    (flaw("jobs.queue.list_unopened", "name = waiting.queue", "0 = 1"), "queues", UNOPENED),
+    (flaw("jobs.queue.list_unopened", "jobs.queue > waiting.queue", "0 = 1"), "queues", UNOPENED),
+    (flaw("jobs.queue.list_unopened", "LIMIT $1", "LIMIT $1 * 9"), "queues", UNOPENED),
+    (flaw("jobs.queue.save", "concurrency = $", "concurrency = 0 * $"), "queues", REPLACES_READ),
     (flaw("events.unplaced_event.list", "< latest.aggregate_version", "< 0"), "event_log", EARLIER),
     (flaw("events.unplaced_event.list", "LIMIT $1", "LIMIT $1 * 9"), "event_log", EARLIER),
     (flaw("events.log.find", "max(swept)", "max(last)"), "event_log", DENSE),
@@ -200,6 +208,9 @@ const NEXT_FIRE_TIME: &str = "the_next_fire_time_is_the_earliest";
 const COUNTED_SCHEDULES: &str = "schedules_are_counted_up_to_a_bound";
 const OF_A_KIND: &str = "a_list_has_the_schedules_of_a_kind";
 const COUNTED: &str = "jobs_are_counted_up_to_a_bound";
+const LIMITED: &str = "racing_workers_run_no_more_jobs_than_the_queue_allows";
+const UNOPENED: &str = "queues_without_workers_are_those_with_jobs_and_no_settings";
+const REPLACES_READ: &str = "a_save_replaces_only_the_version_that_was_read";
 const MAIL_TEMPLATES: &str = "mail_templates";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
 const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";

@@ -6,7 +6,7 @@ use crate::{
     problem::Problem,
 };
 use poem_openapi::{OpenApi, Tags, param::Path, registry::MetaSchema};
-use skep_application::jobs::{CancelJobCommand, JobFilter, JobSort, JobSortKey, JobView, RetryJobCommand};
+use skep_application::jobs::{JobCommand, JobFilter, JobSort, JobSortKey, JobView};
 use skep_domain::jobs::{JobId, JobKind, JobState, QueueName};
 
 #[derive(Tags)]
@@ -132,7 +132,7 @@ impl JobApi {
         Sent(precondition): IfMatch,
         Sent(key): RepeatKey,
     ) -> Result<Shown<JobBody>, Problem> {
-        let command = CancelJobCommand { job_id: id.0, precondition };
+        let command = JobCommand { job_id: id.0, precondition };
         Ok(shown(caller.app().jobs.cancel_job.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
@@ -150,7 +150,7 @@ impl JobApi {
         Sent(precondition): IfMatch,
         Sent(key): RepeatKey,
     ) -> Result<Shown<JobBody>, Problem> {
-        let command = RetryJobCommand { job_id: id.0, precondition };
+        let command = JobCommand { job_id: id.0, precondition };
         Ok(shown(caller.app().jobs.retry_job.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 }

@@ -3,7 +3,7 @@
 use crate::parts::{EXAMPLE_TIME, Schemas};
 use serde_json::json;
 use skep_application::Policies;
-use skep_domain::jobs::{CronLine, Interval, JobKind, JobState, MisfirePolicy, OverlapPolicy, Priority};
+use skep_domain::jobs::{Concurrency, CronLine, Interval, JobKind, JobState, MisfirePolicy, OverlapPolicy, Priority};
 
 pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     schemas.values("Job", "state", JobState::ALL.iter().map(|state| state.name()));
@@ -26,11 +26,14 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, _: &Policies) {
     schemas.example(
         "Queue",
         json!({
-            "name": "default", "updated_at": EXAMPLE_TIME, "jobs": jobs,
+            "name": "default", "concurrency": 4, "updated_at": EXAMPLE_TIME, "jobs": jobs,
             "links": { "self": "/api/v1/queues/default" },
         }),
     );
     schemas.example("QueueJobs", jobs);
+    let range = json!({ "minimum": Concurrency::MIN, "maximum": Concurrency::MAX, "nullable": true });
+    schemas.limit(&["ChangeQueueRequest"], "concurrency", &range);
+    schemas.example("ChangeQueueRequest", json!({ "concurrency": 4 }));
     schedules(schemas);
 }
 

@@ -6,8 +6,8 @@ use crate::{
 };
 use skep_application::{
     jobs::{
-        CancelJobError, ChangeScheduleError, CreateScheduleError, DeleteScheduleError, PauseQueueError,
-        PauseScheduleError, ResumeQueueError, ResumeScheduleError, RetryJobError, RunScheduleError,
+        CancelJobError, ChangeQueueError, ChangeScheduleError, CreateScheduleError, DeleteScheduleError, RetryJobError,
+        RunScheduleError, SwitchQueueError, SwitchScheduleError,
     },
     kernel::{GetError, ListError},
 };
@@ -24,14 +24,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("retry_job", MANAGE_JOB, RetryJobError::REFUSALS),
     Operation::new("list_queues", READ_QUEUE, ListError::REFUSALS),
     Operation::new("get_queue", READ_QUEUE, GetError::REFUSALS),
-    Operation::new("pause_queue", MANAGE_QUEUE, PauseQueueError::REFUSALS),
-    Operation::new("resume_queue", MANAGE_QUEUE, ResumeQueueError::REFUSALS),
+    Operation::new("change_queue", MANAGE_QUEUE, ChangeQueueError::REFUSALS),
+    Operation::new("pause_queue", MANAGE_QUEUE, SwitchQueueError::REFUSALS),
+    Operation::new("resume_queue", MANAGE_QUEUE, SwitchQueueError::REFUSALS),
     Operation::new("create_schedule", MANAGE_SCHEDULE, CreateScheduleError::REFUSALS).body(SCHEDULE),
     Operation::new("list_schedules", READ_SCHEDULE, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_schedule", READ_SCHEDULE, GetError::REFUSALS),
     Operation::new("change_schedule", MANAGE_SCHEDULE, ChangeScheduleError::REFUSALS).body(SCHEDULE),
     Operation::new("delete_schedule", MANAGE_SCHEDULE, DeleteScheduleError::REFUSALS),
     Operation::new("run_schedule", MANAGE_SCHEDULE, RunScheduleError::REFUSALS),
-    Operation::new("pause_schedule", MANAGE_SCHEDULE, PauseScheduleError::REFUSALS),
-    Operation::new("resume_schedule", MANAGE_SCHEDULE, ResumeScheduleError::REFUSALS),
+    Operation::new("pause_schedule", MANAGE_SCHEDULE, SwitchScheduleError::REFUSALS),
+    Operation::new("resume_schedule", MANAGE_SCHEDULE, SwitchScheduleError::REFUSALS),
 ];

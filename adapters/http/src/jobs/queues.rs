@@ -2,14 +2,15 @@
 
 use super::api::Tag;
 use crate::{
-    parts::{IfMatch, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, partial_etag, path_of},
+    body::MergePatch,
+    parts::{IfMatch, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, partial_etag, patch, path_of},
     problem::Problem,
 };
-use poem_openapi::{Object, OpenApi, param::Path};
-use serde::Serialize;
-use skep_application::jobs::{QueueCommand, QueueCounts, QueueView};
+use poem_openapi::{Object, OpenApi, param::Path, types::MaybeUndefined};
+use serde::{Deserialize, Serialize};
+use skep_application::jobs::{ChangeQueueCommand, QueueCommand, QueueCounts, QueueView};
 use skep_domain::{
-    jobs::{Queue, QueueName},
+    jobs::{Concurrency, Queue, QueueName},
     shared::Timestamp,
 };
 
@@ -29,7 +30,11 @@ struct QueueBody {
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     paused_at: Option<String>,
-    /// The time at which the queue was last paused or resumed, or was made.
+    /// How many of its jobs run at a time, over all processes; absent if only the workers limit that.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency: Option<u32>,
+    /// The time at which the queue was last paused, resumed or changed, or was made.
     updated_at: String,
     /// The numbers of its jobs. Answers to a change do not have them.
     #[oai(skip_serializing_if_is_none)]
@@ -37,6 +42,14 @@ struct QueueBody {
     jobs: Option<QueueJobs>,
     /// The path of the queue.
     links: SelfLink,
+}
+
+/// A change of a queue. Absent fields keep their values.
+#[derive(Debug, Default, Object, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ChangeQueueRequest {
+    /// How many of its jobs run at a time, over all processes. `null` removes the limit.
+    concurrency: MaybeUndefined<i64>,
 }
 
 /// The numbers of the jobs of a queue. At most 10,000 are counted.
@@ -58,6 +71,7 @@ impl From<Queue> for QueueBody {
         Self {
             name: queue.name.into_string(),
             paused_at: queue.paused_at.map(|at| at.to_string()),
+            concurrency: queue.concurrency.map(Concurrency::get),
             updated_at: queue.updated_at.to_string(),
             jobs: None,
             links,
@@ -114,6 +128,26 @@ impl QueueApi {
         Path(name): Path<String>,
     ) -> Result<Shown<QueueBody>, Problem> {
         Ok(counted(caller.app().jobs.list_queues.get(&caller.actor, &queue_name(&name)).await?))
+    }
+
+    /// Change a queue
+    ///
+    /// Limits how many jobs of the queue run at a time, over all processes (JSON merge patch, RFC 7396). Needs the role
+    /// `admin`. A lower limit stops no job that runs. If nothing is different afterwards, the `ETag` stays the same.
+    /// `If-Match` has the `ETag` of an answer to a change, or `*`.
+    #[oai(path = "/queues/:name", method = "patch", operation_id = "change_queue")]
+    async fn change(
+        &self,
+        caller: SignedIn,
+        /// The name of the queue. A name that does not exist is answered 404.
+        Path(name): Path<String>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+        body: MergePatch<ChangeQueueRequest>,
+    ) -> Result<Shown<QueueBody>, Problem> {
+        let concurrency = patch(body.0.concurrency);
+        let command = ChangeQueueCommand { name: queue_name(&name), precondition, concurrency };
+        Ok(changed(caller.app().jobs.change_queue.execute_once(&caller.actor, key.as_ref(), command).await?))
     }
 
     /// Pause a queue

@@ -204,7 +204,7 @@ impl From<Schedule> for ScheduleBody {
             name: schedule.name.into_string(),
             timing: schedule.timing.into(),
             kind: schedule.job.kind.into_string(),
-            args: as_json(&schedule.job.args),
+            args: as_json(schedule.job.args.as_str()),
             queue: schedule.job.queue.into_string(),
             priority: schedule.job.priority.get().into(),
             max_attempts: schedule.job.max_attempts,

@@ -138,7 +138,8 @@ impl ScheduleApi {
     ///
     /// Makes a job of the schedule at once, also if it is paused or done. Needs the role `admin`. The answer has the id of
     /// the job in `last_job_id`; the next fire time stays. If the last job has not ended, the policy `overlap` holds:
-    /// with `skip`, the answer is 409 `schedule_job_unfinished`.
+    /// with `skip`, the answer is 409 `schedule_job_unfinished`. The job belongs to the caller, for whom a limited number of
+    /// jobs may wait (409 `too_many_waiting_jobs`).
     #[oai(path = "/schedules/:id/run", method = "post", operation_id = "run_schedule")]
     async fn run(
         &self,

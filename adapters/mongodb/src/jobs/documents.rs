@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use skep_application::jobs::JobSummary;
 use skep_domain::{
     jobs::{
-        Failure, Job, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress, QueueName,
-        UniqueKey, Uniqueness,
+        Failure, Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, Progress,
+        QueueName, UniqueKey, Uniqueness,
     },
     shared::{Lease, Timestamp, UserId},
 };
@@ -141,7 +141,7 @@ impl Stored for JobDoc {
     fn of(job: &Job) -> Self {
         Self {
             summary: SummaryDoc::of(job),
-            args: job.args.clone(),
+            args: job.args.as_str().to_owned(),
             lost: job.lost.into(),
             lease: job.lease.map(LeaseDoc::from),
             unique: job.unique.as_ref().map(UniqueDoc::from),
@@ -189,7 +189,7 @@ impl Record for JobDoc {
             id: summary.id,
             kind: summary.kind,
             queue: summary.queue,
-            args: self.args,
+            args: JobArgs::stored(self.args),
             priority: summary.priority,
             state: summary.state,
             ready_at: summary.ready_at,
@@ -281,5 +281,20 @@ impl Record for ReadyDoc {
     type Entity = Timestamp;
     fn read(self) -> Result<Timestamp, Unreadable> {
         time(self.ready_at)
+    }
+}
+
+/// Where a job waits.
+#[derive(Deserialize)]
+pub(super) struct WaitsInDoc {
+    queue: String,
+}
+
+impl Record for WaitsInDoc {
+    const COLLECTION: &'static str = JobDoc::COLLECTION;
+    const FIELDS: Option<&'static [&'static str]> = Some(&["queue"]);
+    type Entity = QueueName;
+    fn read(self) -> Result<QueueName, Unreadable> {
+        Ok(QueueName::stored(self.queue))
     }
 }

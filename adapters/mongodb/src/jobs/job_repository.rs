@@ -2,7 +2,7 @@
 
 use super::{
     documents::JobDoc,
-    indexes::{self, AVAILABLE, DUE, OWNER, RUNNING_KEY},
+    indexes::{self, AVAILABLE, DUE, OWNER, RUNNING, RUNNING_KEY},
 };
 use crate::{
     ops::{Executor, Query},
@@ -66,6 +66,12 @@ impl JobRepository for MongoUnit {
         let mut waiting = indexes::waiting();
         waiting.extend(doc! { "owner_id": record::id(owner.uuid()), "kind": kind.as_str() });
         self.run(async |executor| executor.count::<JobDoc>(waiting, OWNER.name, bound.into()).await).await
+    }
+
+    async fn count_running(&mut self, queue: &QueueName, bound: u32) -> Result<u64, StoreError> {
+        let mut running = indexes::running();
+        running.insert("queue", queue.as_str());
+        self.run(async |executor| executor.count::<JobDoc>(running, RUNNING.name, bound.into()).await).await
     }
 
     async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -1,7 +1,7 @@
 //! The settings of queues, and the numbers of their jobs.
 
 use super::{
-    documents::{JobDoc, ReadyDoc},
+    documents::{JobDoc, ReadyDoc, WaitsInDoc},
     indexes::{self, AVAILABLE, RUNNING},
 };
 use crate::{
@@ -18,7 +18,7 @@ use skep_application::{
     kernel::StoreError,
 };
 use skep_domain::{
-    jobs::{Priority, Queue, QueueId, QueueName},
+    jobs::{Concurrency, Priority, Queue, QueueId, QueueName},
     shared::Version,
 };
 use std::slice::from_ref;
@@ -29,6 +29,8 @@ struct QueueDoc {
     id: bson::Uuid,
     name: String,
     paused_at: Option<DateTime>,
+    /// Absent in documents of earlier versions.
+    concurrency: Option<i64>,
     updated_at: DateTime,
     version: i64,
 }
@@ -41,6 +43,7 @@ impl Record for QueueDoc {
             id: QueueId::new(self.id.to_uuid_1()),
             name: QueueName::stored(self.name),
             paused_at: optional_time(self.paused_at)?,
+            concurrency: self.concurrency.map(limit).transpose()?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
         })
@@ -53,6 +56,7 @@ impl Stored for QueueDoc {
             id: record::id(queue.id.uuid()),
             name: queue.name.as_str().to_owned(),
             paused_at: queue.paused_at.map(date),
+            concurrency: queue.concurrency.map(|limit| limit.get().into()),
             updated_at: date(queue.updated_at),
             version: queue.version.get(),
         }
@@ -60,6 +64,10 @@ impl Stored for QueueDoc {
 }
 
 impl Versioned for QueueDoc {}
+
+fn limit(number: i64) -> Result<Concurrency, Unreadable> {
+    Concurrency::new(number).ok_or("concurrency out of range")
+}
 
 fn named(name: &QueueName) -> Document {
     doc! { "name": name.as_str() }
@@ -69,6 +77,11 @@ fn named(name: &QueueName) -> Document {
 impl QueueRepository for MongoUnit {
     async fn find(&mut self, name: &QueueName) -> Result<Option<Queue>, StoreError> {
         self.first::<QueueDoc>(named(name)).await
+    }
+
+    async fn hold(&mut self, id: QueueId) -> Result<(), StoreError> {
+        let id = vec![record::id(id.uuid()).into()];
+        self.run(async |executor| executor.hold(QueueDoc::COLLECTION, id).await.map(drop)).await
     }
 
     async fn insert(&mut self, queue: &Queue) -> Result<(), StoreError> {
@@ -89,6 +102,13 @@ fn oldest(queue: &QueueName) -> Query {
     Query::of(available).along(AVAILABLE.name).by(doc! { "ready_at": 1 }).at_most(1)
 }
 
+/// An available job of the first queue after this one.
+fn next_queue(after: &str) -> Query {
+    let mut available = indexes::available();
+    available.insert("queue", doc! { "$gt": after });
+    Query::of(available).along(AVAILABLE.name).by(doc! { "queue": 1 }).at_most(1)
+}
+
 fn of_queue(mut jobs: Document, queue: &QueueName) -> Document {
     jobs.insert("queue", queue.as_str());
     jobs
@@ -103,6 +123,19 @@ impl QueueQueries for MongoStore {
     async fn list_queues(&self, limit: u32) -> Result<Vec<Queue>, StoreError> {
         let by_name = Query::of(doc! {}).by(doc! { "name": 1 }).at_most(limit);
         self.read().await?.find::<QueueDoc>(by_name).await
+    }
+
+    async fn list_unopened(&self, limit: u32) -> Result<Vec<QueueName>, StoreError> {
+        let mut reader = self.read().await?;
+        let (mut unopened, mut last) = (vec![], String::new());
+        while unopened.len() < limit as usize {
+            let Some(queue) = reader.find::<WaitsInDoc>(next_queue(&last)).await?.pop() else { break };
+            queue.as_str().clone_into(&mut last);
+            if reader.find_one::<QueueDoc>(named(&queue)).await?.is_none() {
+                unopened.push(queue);
+            }
+        }
+        Ok(unopened)
     }
 
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Result<QueueCounts, StoreError> {

@@ -16,8 +16,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        CronLine, Interval, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule, ScheduleId,
-        ScheduleName, ScheduledJob, TimeZone, Timing,
+        CronLine, Interval, JobArgs, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule,
+        ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
     },
     shared::{Timestamp, Version},
 };
@@ -105,7 +105,7 @@ impl Record for ScheduleDoc {
             job: ScheduledJob {
                 kind: JobKind::stored(self.kind),
                 queue: QueueName::stored(self.queue),
-                args: self.args,
+                args: JobArgs::stored(self.args),
                 priority: Priority::new(self.priority).ok_or("unknown priority")?,
                 max_attempts: counter(self.max_attempts)?,
             },
@@ -132,7 +132,7 @@ impl Stored for ScheduleDoc {
             max_attempts: (*max_attempts).into(),
             timing: TimingDoc::from(&schedule.timing),
             queue: queue.as_str().to_owned(),
-            args: args.clone(),
+            args: args.as_str().to_owned(),
             priority: priority.get().into(),
             misfire: schedule.misfire.name().to_owned(),
             overlap: schedule.overlap.name().to_owned(),

@@ -3,7 +3,7 @@
 use skep_application::kernel::{IdempotencyClaim, IdempotencyKey, OutboxEvent};
 use skep_domain::{
     catalog::{Product, Reservation, Sku, StockLevel, StockMovement},
-    jobs::{Job, JobId, JobKind, JobOrigin, NewJob},
+    jobs::{Job, JobArgs, JobId, JobKind, JobOrigin, NewJob},
     ordering::{Order, OrderLine, OrderNumber},
     shared::{EventId, Money, MovementId, OrderId, ProductId, ReservationId, Text, Timestamp, UserId, Version},
 };
@@ -80,7 +80,7 @@ pub(crate) fn claim(key: &str) -> IdempotencyClaim {
 
 /// The settings of a job that waits for nothing.
 pub(crate) fn new_job() -> NewJob {
-    NewJob::of(JobKind::parse("test.job").unwrap(), "{}".to_owned())
+    NewJob::of(JobKind::parse("test.job").unwrap(), JobArgs::default())
 }
 
 pub(crate) fn job(new: NewJob) -> Job {

@@ -6,7 +6,7 @@ use crate::{
 };
 use skep_application::jobs::ScheduleQueries as _;
 use skep_domain::jobs::{
-    Interval, JobKind, MisfirePolicy, NewSchedule, OverlapPolicy, Priority, QueueName, Schedule, ScheduleId,
+    Interval, JobArgs, JobKind, MisfirePolicy, NewSchedule, OverlapPolicy, Priority, QueueName, Schedule, ScheduleId,
     ScheduleName, ScheduledJob, Timing,
 };
 
@@ -15,7 +15,7 @@ fn schedule(next: Option<i64>) -> Schedule {
     let job = ScheduledJob {
         kind: JobKind::parse("shop.greet").unwrap(),
         queue: QueueName::default(),
-        args: "1".to_owned(),
+        args: JobArgs::default(),
         priority: Priority::default(),
         max_attempts: 10,
     };

@@ -9,5 +9,6 @@ pub(crate) const SET: SqlSet = SqlSet {
     steps: &[
         MigrationStep { name: "jobs", work: scripts!("jobs/0001_jobs") },
         MigrationStep { name: "schedules", work: scripts!("jobs/0002_schedules") },
+        MigrationStep { name: "queue_concurrency", work: scripts!("jobs/0003_queue_concurrency") },
     ],
 };

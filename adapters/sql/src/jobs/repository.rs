@@ -52,6 +52,11 @@ static COUNT_WAITING: LazyLock<Statement> = LazyLock::new(|| {
         AND owner_id IS NOT NULL AND owner_id = $1 AND kind = $2 ORDER BY id LIMIT $3) AS counted";
     JOBS.command("count_waiting", text, &[Kind::Uuid, Kind::Text, Kind::Int], &[Kind::Int])
 });
+static COUNT_RUNNING: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'running' AND queue = $1 ORDER BY id LIMIT $2) \
+        AS counted";
+    JOBS.command("count_running", text, &[Kind::Text, Kind::Int], &[Kind::Int])
+});
 static SWEEP: Statement = Statement::per(
     "jobs.job.sweep",
     A_SWEEP,
@@ -75,7 +80,13 @@ static NEXT_READY_AT: LazyLock<Statement> = LazyLock::new(|| {
 
 pub(super) fn declared() -> Declared {
     let locking = [&*INSERT, &*LOCK_HOLDER, &*LOCK, &*LIST_AVAILABLE, &*LIST_DUE];
-    Declared::table(&JOBS).statements(locking).statements([&*COUNT_WAITING, &SWEEP, &*LIST_HELD, &*NEXT_READY_AT])
+    Declared::table(&JOBS).statements(locking).statements([
+        &*COUNT_WAITING,
+        &*COUNT_RUNNING,
+        &SWEEP,
+        &*LIST_HELD,
+        &*NEXT_READY_AT,
+    ])
 }
 
 #[async_trait]
@@ -122,6 +133,11 @@ impl JobRepository for SqlUnit {
     async fn count_waiting(&mut self, owner: UserId, kind: &JobKind, bound: u32) -> Result<u64, StoreError> {
         let waiting = self.row(&COUNT_WAITING, args![owner, kind.as_str(), bound], Row::count).await?;
         Ok(waiting.unwrap_or_default())
+    }
+
+    async fn count_running(&mut self, queue: &QueueName, bound: u32) -> Result<u64, StoreError> {
+        let running = self.row(&COUNT_RUNNING, args![queue.as_str(), bound], Row::count).await?;
+        Ok(running.unwrap_or_default())
     }
 
     async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Result<u64, StoreError> {

@@ -15,8 +15,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        CronLine, Interval, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule, ScheduleId,
-        ScheduleName, ScheduledJob, TimeZone, Timing,
+        CronLine, Interval, JobArgs, JobId, JobKind, MisfirePolicy, OverlapPolicy, Priority, QueueName, Schedule,
+        ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
     },
     shared::{Timestamp, Version},
 };
@@ -139,7 +139,7 @@ impl Stored for Schedule {
             job: ScheduledJob {
                 kind,
                 queue: QueueName::stored(row.text()?),
-                args: row.text()?,
+                args: JobArgs::stored(row.text()?),
                 priority: row_id.read("priority", Priority::new(row.int()?))?,
                 max_attempts,
             },

@@ -13,7 +13,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        Job, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, QueueName, UniqueKey, Uniqueness,
+        Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, OrderingKey, Priority, QueueName, UniqueKey,
+        Uniqueness,
     },
     shared::{Lease, UserId},
 };
@@ -128,7 +129,7 @@ impl Stored for Job {
             started_at: summary.started_at,
             finished_at: summary.finished_at,
             version: summary.version,
-            args: row.text()?,
+            args: JobArgs::stored(row.text()?),
             lost: row_id.count("lost", row.int()?)?,
             lease: row_id.lease(row)?,
             unique: read_unique(&row_id, row)?,

@@ -8,7 +8,7 @@ use skep_application::{
     kernel::{PageRequest, StoreError, Transaction, TxMode, Units},
 };
 use skep_domain::{
-    jobs::{Job, JobId, JobKind, JobOrigin, JobState, JobStates, NewJob, QueueName, UniqueKey, Uniqueness},
+    jobs::{Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, NewJob, QueueName, UniqueKey, Uniqueness},
     shared::{Direction, LeaseToken},
 };
 use uuid::Uuid;
@@ -16,7 +16,8 @@ use uuid::Uuid;
 fn job() -> Job {
     let key = UniqueKey::stored("order 7".to_owned());
     let unique = Some(Uniqueness { key, states: JobStates::UNFINISHED });
-    let new = NewJob { unique, ..NewJob::of(JobKind::stored("shop.greet".to_owned()), "{}".to_owned()) };
+    let new =
+        NewJob { unique, ..NewJob::of(JobKind::stored("shop.greet".to_owned()), JobArgs::stored("{}".to_owned())) };
     let origin = JobOrigin { request_id: "r".to_owned(), traceparent: None };
     Job::create(JobId::new(Uuid::from_u128(1)), new, origin, at(0))
 }

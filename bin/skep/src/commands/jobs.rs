@@ -11,9 +11,7 @@ use clap::{
 };
 use serde_json::{Value, json};
 use skep_application::{
-    jobs::{
-        CancelJobCommand, JobFilter, JobSort, JobSortKey, JobSummary, JobView, QueueView, RetryJobCommand, as_json,
-    },
+    jobs::{JobCommand, JobFilter, JobSort, JobSortKey, JobSummary, JobView, QueueView, as_json},
     kernel::{Actor, BoxError, PageRequest, Precondition},
 };
 use skep_domain::{
@@ -84,11 +82,11 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
         }
         Jobs::Show { id } => json(&shown(&jobs.get_job.execute(&actor, id).await?)?),
         Jobs::Retry { id } => {
-            let job = jobs.retry_job.execute(&actor, RetryJobCommand { job_id: id, precondition }).await?;
+            let job = jobs.retry_job.execute(&actor, JobCommand { job_id: id, precondition }).await?;
             Ok(tell!("the job {id} is {}", job.summary.state.name())?)
         }
         Jobs::Cancel { id } => {
-            let job = jobs.cancel_job.execute(&actor, CancelJobCommand { job_id: id, precondition }).await?;
+            let job = jobs.cancel_job.execute(&actor, JobCommand { job_id: id, precondition }).await?;
             match job.summary.state {
                 JobState::Running => tell!("the worker of the job {id} was asked to stop"),
                 state => tell!("the job {id} is {}", state.name()),
@@ -97,7 +95,10 @@ async fn with(skep: &Skep, command: Jobs) -> Result<(), BoxError> {
         }
         Jobs::Stats => {
             let queues = jobs.list_queues.execute(&actor).await?;
-            Ok(table(["queue", "available", "running", "oldest since", "paused since"], queues.iter().map(stats))?)
+            Ok(table(
+                ["queue", "available", "running", "limit", "oldest since", "paused since"],
+                queues.iter().map(stats),
+            )?)
         }
     }
 }
@@ -112,9 +113,10 @@ fn row(job: &JobSummary) -> [String; 6] {
     [job.id.to_string(), kind, queue, state.to_owned(), attempt, job.created_at.to_string()]
 }
 
-fn stats(QueueView { queue, counts }: &QueueView) -> [String; 5] {
+fn stats(QueueView { queue, counts }: &QueueView) -> [String; 6] {
     let (available, running) = (counts.available.to_string(), counts.running.to_string());
-    [queue.name.to_string(), available, running, since(counts.oldest_ready_at), since(queue.paused_at)]
+    let limit = queue.concurrency.map_or_else(|| "-".to_owned(), |limit| limit.get().to_string());
+    [queue.name.to_string(), available, running, limit, since(counts.oldest_ready_at), since(queue.paused_at)]
 }
 
 /// The job, with the values of its JSON texts.

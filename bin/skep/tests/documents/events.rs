@@ -10,7 +10,7 @@ use skep_application::{
 };
 use skep_domain::{
     events::{HeldState, SubscriberName},
-    jobs::{JobKind, NewJob, QueueName},
+    jobs::{JobArgs, JobKind, NewJob, QueueName},
     shared::{Direction, EventDescription, Field, Kind},
 };
 use std::{collections::BTreeSet, fmt::Write as _, fs, time::Duration};
@@ -248,9 +248,9 @@ async fn call(kit: &TestKit, method: &str, path: &str, token: &str, body: &Value
     serde_json::from_slice(answer.body()).unwrap_or_default()
 }
 
-/// Cancels a job, runs it again, and pauses and resumes its queue.
+/// Cancels a job, runs it again, and pauses, resumes and limits its queue.
 async fn change_jobs(kit: &TestKit, admin: &str) {
-    let (jobs, new) = (&kit.app().jobs, NewJob::of(JobKind::parse("shop.greet").unwrap(), "1".to_owned()));
+    let (jobs, new) = (&kit.app().jobs, NewJob::of(JobKind::parse("shop.greet").unwrap(), JobArgs::default()));
     jobs.open_queues.execute(&[QueueName::default()]).await.unwrap();
     let job = jobs.enqueue_job.execute(&Actor::system("test"), new).await.unwrap().id;
     for change in ["cancel", "retry"] {
@@ -259,6 +259,7 @@ async fn change_jobs(kit: &TestKit, admin: &str) {
     for change in ["pause", "resume"] {
         post(kit, &format!("/api/v1/queues/default/{change}"), admin).await;
     }
+    call(kit, "PATCH", "/api/v1/queues/default", admin, &json!({ "concurrency": 4 })).await;
 }
 
 /// Handles nothing.

@@ -12,7 +12,7 @@ fn token(number: u128) -> LeaseToken {
 }
 
 fn new() -> NewJob {
-    NewJob::of(JobKind::parse("shop.greet").unwrap(), "{}".to_owned())
+    NewJob::of(JobKind::parse("shop.greet").unwrap(), JobArgs::stored("{}".to_owned()))
 }
 
 fn stored(new: NewJob) -> Job {
@@ -95,9 +95,9 @@ fn a_waiting_job_is_cancelled_at_once_and_a_running_one_is_asked_to_stop() {
     assert_eq!(job.cancel(at(2_000)), Err(Ended(JobState::Cancelled)));
     let running = || {
         let mut job = claimed(9);
-        assert_eq!(job.beat(token(1), None), Ok(false));
+        assert_eq!(job.beat(token(1)), Ok(false));
         assert_eq!((job.cancel(at(3_000)), job.cancel(at(3_500)), job.state), (Ok(true), Ok(false), JobState::Running));
-        assert_eq!(job.beat(token(1), None), Ok(true));
+        assert_eq!(job.beat(token(1)), Ok(true));
         job
     };
     let mut stopped = running();
@@ -161,6 +161,7 @@ enum Step {
     Promote,
     Claim,
     Beat(u128),
+    Report(u128, u8),
     Complete(u128),
     Fail(u128, bool),
     Snooze(u128, i64),
@@ -178,6 +179,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Promote),
         3 => Just(Step::Claim),
         1 => token.clone().prop_map(Step::Beat),
+        1 => (token.clone(), 0..=100_u8).prop_map(|(token, percent)| Step::Report(token, percent)),
         1 => token.clone().prop_map(Step::Complete),
         2 => (token.clone(), any::<bool>()).prop_map(|(token, again)| Step::Fail(token, again)),
         1 => (token.clone(), 0..2_000_i64).prop_map(|(token, millis)| Step::Snooze(token, millis)),
@@ -196,7 +198,7 @@ proptest! {
         steps in prop::collection::vec((step(), -3_000..5_000_i64), 1..60), max_attempts in 1_u32..5,
     ) {
         let mut job = stored(NewJob { max_attempts, ..new() });
-        let (mut claims, mut now) = (0_u128, at(1_000));
+        let (mut claims, mut now, mut reported) = (0_u128, at(1_000), None);
         for (step, elapsed) in steps {
             now = now.plus_millis(elapsed);
             let before = job.clone();
@@ -209,7 +211,13 @@ proptest! {
                     if job.claim(token(claims + 1), now) { claims += 1; }
                     None
                 }
-                Step::Beat(back) => Some((back, job.beat(of(back), None).map(drop))),
+                Step::Beat(back) => Some((back, job.beat(of(back)).map(drop))),
+                Step::Report(back, percent) => {
+                    let progress = Progress { percent, ..Progress::default() };
+                    let done = job.report(of(back), progress.clone());
+                    if done.is_ok() { reported = Some(progress); }
+                    Some((back, done))
+                }
                 Step::Complete(back) => Some((back, job.complete(of(back), None, now))),
                 Step::Fail(back, again) => {
                     let retry = if again { Retry::Later } else { Retry::Never };
@@ -229,6 +237,7 @@ proptest! {
                 prop_assert_eq!(done.is_ok(), holds(back), "only the holder may");
                 prop_assert!(done.is_ok() || job == before, "a refused step changes nothing");
             }
+            prop_assert_eq!(&job.progress, &reported, "the last report of a holder stays, however its attempt ends");
             prop_assert_eq!(job.lease.is_some(), job.state == JobState::Running);
             prop_assert_eq!(job.finished_at.is_some(), job.state.is_final());
             prop_assert!(job.attempt <= job.max_attempts && job.lost <= Job::LOST_MAX);

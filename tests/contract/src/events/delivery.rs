@@ -15,7 +15,7 @@ use skep_application::{
         ClaimedSubscription, DeliveryError, EventHandler, EventPolicy, EventsStore, EventsTx, HandlerError, Handling,
         HeldEventCommand, PlacedEvent, SkipHeldEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
     },
-    jobs::enqueue,
+    jobs::enqueue_internal,
     kernel::{Actor, Commands, OutboxEvent, Precondition, StoreError, UseCase},
     operations::SweepExpired,
 };
@@ -23,7 +23,7 @@ use skep_domain::{
     events::{
         EventPosition, HeldEvent, HeldEventId, HeldState, Replay, Subscription, SubscriptionId, SubscriptionState,
     },
-    jobs::{JobId, JobKind, NewJob},
+    jobs::{JobArgs, JobId, JobKind, NewJob},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -54,8 +54,9 @@ impl EventHandler for Counting {
         placed: &PlacedEvent,
         call: &Handling<'_>,
     ) -> Result<(), HandlerError> {
-        let new = NewJob::of(JobKind::stored("test.count".to_owned()), placed.position.get().to_string());
-        enqueue(unit.jobs(), JobId::new(placed.event.id.uuid()), new, &call.actor, call.now).await?;
+        let args = JobArgs::stored(placed.position.get().to_string());
+        let new = NewJob::of(JobKind::stored("test.count".to_owned()), args);
+        enqueue_internal(unit.jobs(), JobId::new(placed.event.id.uuid()), new, &call.actor, call.now).await?;
         if placed.event.aggregate_version.get() == 13 { Err(HandlerError::failed("unlucky")) } else { Ok(()) }
     }
 }

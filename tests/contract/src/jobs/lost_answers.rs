@@ -2,7 +2,8 @@
 
 use super::{
     claims::queue,
-    repository::{job, new},
+    repository::{job, new, save},
+    workers::put_limited,
 };
 use crate::{
     check::{Checked, equal, holds, some},
@@ -12,12 +13,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    jobs::{ClaimJobs, JobRepository, JobsStore, JobsTx, QueueRepository, ScheduleRepository},
+    jobs::{ClaimJobs, JobClaim, JobRepository, JobsStore, JobsTx, QueueRepository, ScheduleRepository},
     kernel::{Begin, Clock, IdempotencyKeys, Key, Outbox, Runtime, StoreError, Transaction, TxMode, UnitOfWork},
 };
 use skep_domain::{
-    jobs::{Job, JobState, QueueName},
-    shared::Timestamp,
+    jobs::{Job, JobState, OrderingKey, Priority, QueueName},
+    shared::{LeaseToken, Timestamp},
 };
 use std::{
     sync::{
@@ -31,6 +32,8 @@ clauses! { clauses of "jobs" on dyn JobsStore:
     a_claim_with_an_unknown_outcome_gets_its_jobs_and_no_others ["JobRepository 2"],
     a_claim_that_was_given_up_is_executed_again ["JobRepository 2"],
     a_job_that_was_taken_meanwhile_is_left_to_the_other_claim ["JobRepository 2"],
+    a_claim_waits_for_no_other_job_with_its_ordering_key ["JobRepository 5"],
+    a_claim_that_is_executed_again_keeps_the_limit_of_the_queue ["QueueRepository 1"],
 }
 
 type Given = clause::Given<dyn JobsStore>;
@@ -181,8 +184,50 @@ async fn a_job_that_was_taken_meanwhile_is_left_to_the_other_claim(given: &Given
     let mut other = some(others.into_iter().next(), "a job for the other claim")?;
     let lease = some(other.lease, "the lease of the other claim")?;
     other.hand_back(lease.token, world::now())?;
-    super::repository::save(&*given.store, &mut other).await?;
+    save(&*given.store, &mut other).await?;
     let claimed = claim.execute().await?;
     equal(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), vec![jobs[1].id])?;
     equal(stored(&*given.store, other.id).await?, Some(other))
+}
+
+/// A claim of two jobs of the queue, of which no answer has come and which is not stored. Answers come again.
+async fn lost<'a>(claims: &'a ClaimJobs, left: &AtomicU64, queue: &QueueName) -> Checked<JobClaim<'a>> {
+    let claim = claims.prepare(queue, 2);
+    holds(claim.execute().await.is_err() && claim.is_unsettled(), "each answer is lost")?;
+    left.store(0, Ordering::SeqCst);
+    Ok(claim)
+}
+
+/// A job of another queue with the same key runs meanwhile, maybe for long.
+async fn a_claim_waits_for_no_other_job_with_its_ordering_key(given: &Given) -> Checked {
+    let (queue, mut jobs) = put_two(given).await?;
+    let key = OrderingKey::parse(&format!("account {}", world::uuid()))?;
+    jobs[0].ordering_key = Some(key.clone());
+    save(&*given.store, &mut jobs[0]).await?;
+    let runtime = Runtime { clock: Arc::new(Hurried::default()), ..world::runtime() };
+    let (claims, left) = losing(given, Fate::Undone, u64::MAX, runtime);
+    let claim = lost(&claims, &left, &queue).await?;
+    let other = Job { queue: self::queue()?, ordering_key: Some(key), ..job(new()?) };
+    put(&*given.store, std::slice::from_ref(&other)).await?;
+    let others = ClaimJobs::new(given.store.clone(), world::runtime());
+    equal(others.prepare(&other.queue, 1).execute().await?.len(), 1)?;
+    equal((claim.execute().await?, claim.is_unsettled()), (vec![], false))?;
+    let free = others.prepare(&queue, 9).execute().await?;
+    equal(free.iter().map(|job| job.id).collect::<Vec<_>>(), vec![jobs[1].id])
+}
+
+async fn a_claim_that_is_executed_again_keeps_the_limit_of_the_queue(given: &Given) -> Checked {
+    let (queue, _) = put_two(given).await?;
+    put_limited(given, &queue, 2).await?;
+    let third = Job { queue: queue.clone(), priority: Priority::LAST, ..job(new()?) };
+    put(&*given.store, std::slice::from_ref(&third)).await?;
+    let runtime = Runtime { clock: Arc::new(Hurried::default()), ..world::runtime() };
+    let (claims, left) = losing(given, Fate::Undone, u64::MAX, runtime);
+    let claim = lost(&claims, &left, &queue).await?;
+    let mut running = third.clone();
+    running.claim(LeaseToken::new(world::uuid()), world::now());
+    save(&*given.store, &mut running).await?;
+    equal((claim.execute().await?.len(), claim.is_unsettled()), (1, false))?;
+    let others = ClaimJobs::new(given.store.clone(), world::runtime());
+    equal(others.prepare(&queue, 9).execute().await?, vec![])
 }

@@ -18,7 +18,7 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        Failure, Job, JobId, JobKind, JobOrigin, JobState, JobStates, NewJob, OrderingKey, Priority, Progress,
+        Failure, Job, JobArgs, JobId, JobKind, JobOrigin, JobState, JobStates, NewJob, OrderingKey, Priority, Progress,
         QueueName, UniqueKey, Uniqueness,
     },
     shared::{Direction, Lease, LeaseToken, Timestamp, Version},
@@ -44,7 +44,7 @@ clauses! { clauses of "jobs" on dyn JobsStore, with [
 type Given = clause::Given<dyn JobsStore>;
 
 pub(super) fn new() -> Checked<NewJob> {
-    Ok(NewJob::of(JobKind::parse("shop.greet")?, r#"{"name":"Beatrix €"}"#.to_owned()))
+    Ok(NewJob::of(JobKind::parse("shop.greet")?, JobArgs::parse(r#"{"name":"Beatrix €"}"#)?))
 }
 
 pub(super) fn job(new: NewJob) -> Job {
@@ -91,7 +91,7 @@ impl Entity for Job {
         let full = Job {
             kind: JobKind::parse(&"z".repeat(100))?,
             queue: QueueName::parse("0._-")?,
-            args: format!("\"{}\"", "a".repeat(Job::ARGS_MAX - 2)),
+            args: JobArgs::parse(format!("\"{}\"", "a".repeat(Job::ARGS_MAX - 2)))?,
             priority: Priority::LAST,
             state: JobState::Running,
             ready_at: Timestamp::MAX,
@@ -223,7 +223,7 @@ impl Listed for Job {
 async fn the_holder_of_a_unique_key_is_returned(given: &Given) -> Checked {
     let unique = unique(JobStates::WAITING)?;
     let one = job(NewJob { unique: unique.clone(), ..new()? });
-    let other = job(NewJob { unique, args: "2".to_owned(), ..new()? });
+    let other = job(NewJob { unique, args: JobArgs::parse("2")?, ..new()? });
     equal(insert(&*given.store, &one).await?, None)?;
     equal(insert(&*given.store, &other).await?, Some(one.clone()))?;
     equal((stored(&*given.store, one.id).await?, stored::<Job>(&*given.store, other.id).await?), (Some(one), None))?;
@@ -291,7 +291,7 @@ async fn what_never_changes_stays(given: &Given) -> Checked {
     let changed = Job {
         kind: JobKind::parse("other")?,
         queue: QueueName::parse("other")?,
-        args: "2".to_owned(),
+        args: JobArgs::parse("2")?,
         owner_id: Some(sample::user_id()),
         origin: JobOrigin { request_id: "other".to_owned(), traceparent: None },
         created_at: sample::at(9),

@@ -19,8 +19,8 @@ use skep_application::{
 };
 use skep_domain::{
     jobs::{
-        CronLine, Interval, Job, JobId, JobKind, JobState, MisfirePolicy, NewSchedule, OverlapPolicy, Priority,
-        QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
+        CronLine, Interval, Job, JobArgs, JobId, JobKind, JobState, MisfirePolicy, NewSchedule, OverlapPolicy,
+        Priority, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, TimeZone, Timing,
     },
     shared::{Direction, Timestamp, Version},
 };
@@ -50,7 +50,7 @@ fn schedule(timing: Timing) -> Checked<Schedule> {
     let job = ScheduledJob {
         kind: JobKind::parse("shop.greet")?,
         queue: QueueName::default(),
-        args: r#"{"name":"Beatrix €"}"#.to_owned(),
+        args: JobArgs::parse(r#"{"name":"Beatrix €"}"#)?,
         priority: Priority::default(),
         max_attempts: 3,
     };
@@ -93,7 +93,7 @@ impl Entity for Schedule {
             job: ScheduledJob {
                 kind: JobKind::parse(&"z".repeat(100))?,
                 queue: QueueName::parse("0._-")?,
-                args: format!("\"{}\"", "\u{10FFFD}".repeat(Job::ARGS_MAX / 4 - 1)),
+                args: JobArgs::parse(format!("\"{}\"", "\u{10FFFD}".repeat(Job::ARGS_MAX / 4 - 1)))?,
                 priority: Priority::LAST,
                 max_attempts: u32::MAX,
             },
@@ -140,7 +140,7 @@ impl Versioned for Schedule {
             _ => Timing::Every { interval: Interval::of_seconds(round)?, from: at },
         };
         self.job.queue = QueueName::parse(&format!("queue-{round}"))?;
-        self.job.args = round.to_string();
+        self.job.args = JobArgs::parse(round.to_string())?;
         self.job.priority = if is_odd { Priority::FIRST } else { Priority::LAST };
         let number = usize::try_from(round)?;
         self.misfire = MisfirePolicy::ALL[number % MisfirePolicy::ALL.len()];

@@ -20,10 +20,10 @@ use skep_application::{
     kernel::StoreError,
 };
 use skep_domain::{
-    jobs::{Backoff, Job, JobState, Progress, QueueName, Retry},
+    jobs::{Backoff, Concurrency, Job, JobState, Progress, Queue, QueueId, QueueName, Retry},
     shared::{Fenced, LeaseToken, Timestamp},
 };
-use std::time::Duration;
+use std::{slice::from_ref, sync::Arc, time::Duration};
 
 clauses! { clauses of "jobs" on dyn JobsStore:
     a_job_goes_from_worker_to_worker_until_it_is_done,
@@ -31,6 +31,8 @@ clauses! { clauses of "jobs" on dyn JobsStore:
     a_beating_worker_keeps_its_job,
     a_completion_happens_with_its_effect_or_not_at_all,
     a_paused_queue_gives_no_jobs,
+    racing_workers_run_no_more_jobs_than_the_queue_allows ["QueueRepository 1"],
+    the_next_attempt_goes_on_from_the_last_report,
     a_job_becomes_available_when_its_time_has_come,
     a_commit_wakes_those_who_wait_for_jobs ["Signaling 1"],
 }
@@ -60,7 +62,7 @@ impl Workers {
     /// Stores a job that is ready.
     async fn put(&self, given: &Given) -> Checked<Job> {
         let job = Job { queue: self.queue.clone(), ready_at: Timestamp::MIN, ..job(new()?) };
-        put(&*given.store, std::slice::from_ref(&job)).await?;
+        put(&*given.store, from_ref(&job)).await?;
         Ok(job)
     }
 
@@ -75,7 +77,7 @@ impl Workers {
     }
 
     async fn settle_one(&self, job: &Job, token: LeaseToken, how: Settlement) -> Checked<Result<(), Fenced>> {
-        let settled = self.settle.execute(&[SettledJob { id: job.id, token, how }]).await?;
+        let settled = self.settle.execute(&[SettledJob { id: job.id, token, progress: None, how }]).await?;
         some(settled.into_iter().next(), "the result")
     }
 }
@@ -148,7 +150,7 @@ async fn a_completion_happens_with_its_effect_or_not_at_all(given: &Given) -> Ch
     let new = workers.put(given).await?;
     let (_, token) = workers.claim_one().await?;
     let effect = self::job(self::new()?);
-    let done = [SettledJob { id: new.id, token, how: Settlement::Complete(None) }];
+    let done = [SettledJob { id: new.id, token, progress: None, how: Settlement::Complete(None) }];
     let mut tx = crate::units::write(&*given.store).await?;
     tx.jobs().insert(&effect).await?;
     equal(settle(tx.jobs(), &done, sample::at(5), 0.0).await?, vec![Ok(())])?;
@@ -168,7 +170,7 @@ async fn a_completion_happens_with_its_effect_or_not_at_all(given: &Given) -> Ch
 async fn a_paused_queue_gives_no_jobs(given: &Given) -> Checked {
     let workers = Workers::of(given)?;
     let new = workers.put(given).await?;
-    let open = OpenQueues::new(given.store.clone(), world::runtime());
+    let open = OpenQueues::new(given.store.clone(), given.store.clone(), world::runtime());
     let names = [workers.queue.clone(), workers.queue.clone()];
     let (one, other) = tokio::join!(open.execute(&names), open.execute(&names));
     one?;
@@ -185,6 +187,68 @@ async fn a_paused_queue_gives_no_jobs(given: &Given) -> Checked {
     equal(workers.claim(9).await?, vec![])?;
     pause(false).await?;
     equal(workers.claim_one().await?.0.id, new.id)
+}
+
+/// Stores the queue, of which this many jobs may run at a time.
+pub(super) async fn put_limited(given: &Given, name: &QueueName, concurrency: i64) -> Checked {
+    let queue = Queue::create(QueueId::new(world::uuid()), name.clone(), sample::at(0));
+    let queue = Queue { concurrency: Concurrency::new(concurrency), ..queue };
+    Ok(commit!(given.store, tx => tx.queues().insert(&queue).await?)?)
+}
+
+async fn racing_workers_run_no_more_jobs_than_the_queue_allows(given: &Given) -> Checked {
+    for _ in 0..4 {
+        let workers = Arc::new(Workers::of(given)?);
+        put_limited(given, &workers.queue, 3).await?;
+        for _ in 0..12 {
+            workers.put(given).await?;
+        }
+        let start = Arc::new(tokio::sync::Barrier::new(5));
+        let race = |_| {
+            let (workers, start) = (workers.clone(), start.clone());
+            tokio::spawn(async move {
+                start.wait().await;
+                workers.claim(2).await
+            })
+        };
+        let mut claimed = vec![];
+        for worker in (0..5).map(race).collect::<Vec<_>>() {
+            claimed.extend(worker.await??);
+        }
+        equal(claimed.len(), 3)?;
+        let job = some(claimed.pop(), "a claimed job")?;
+        let lease = some(job.lease, "the lease of a claimed job")?;
+        equal(workers.settle_one(&job, lease.token, Settlement::Complete(None)).await?, Ok(()))?;
+        equal((workers.claim(9).await?.len(), workers.claim(9).await?.len()), (1, 0))?;
+    }
+    Ok(())
+}
+
+async fn the_next_attempt_goes_on_from_the_last_report(given: &Given) -> Checked {
+    let workers = Workers::of(given)?;
+    let new = workers.put(given).await?;
+    let fail = Settlement::Fail { message: "no".to_owned(), retry: Retry::At(Timestamp::MIN), backoff: Backoff::USUAL };
+    for (percent, how) in [(10, fail), (20, Settlement::Snooze(Timestamp::MIN)), (30, Settlement::HandBack)] {
+        let (_, token) = workers.claim_one().await?;
+        let report =
+            |percent: u8| Progress { percent, message: String::new(), checkpoint: Some(format!("[{percent}]")) };
+        let beat = Beat { id: new.id, token, progress: Some(report(percent)) };
+        equal(workers.beat.execute(&[beat]).await?, vec![Ok(false)])?;
+        let settled = SettledJob { id: new.id, token, progress: Some(report(percent + 1)), how };
+        equal(workers.settle.execute(from_ref(&settled)).await?, vec![Ok(())])?;
+        let stored: Job = some(stored(&*given.store, new.id).await?, "the job")?;
+        equal(stored.progress, Some(report(percent + 1)))?;
+        // The worker is not the holder any more.
+        equal(
+            workers.settle.execute(&[SettledJob { progress: Some(report(0)), ..settled }]).await?,
+            vec![Err(Fenced)],
+        )?;
+        workers.promote.execute().await?;
+    }
+    let (job, token) = workers.claim_one().await?;
+    equal(job.progress.clone().and_then(|progress| progress.checkpoint).as_deref(), Some("[31]"))?;
+    equal(workers.settle_one(&job, token, Settlement::Complete(None)).await?, Ok(()))?;
+    equal(stored::<Job>(&*given.store, new.id).await?.and_then(|job| job.progress), job.progress)
 }
 
 async fn a_job_becomes_available_when_its_time_has_come(given: &Given) -> Checked {
@@ -218,6 +282,6 @@ async fn a_commit_wakes_those_who_wait_for_jobs(given: &Given) -> Checked {
     equal(workers.claim_one().await?.0.id, new.id)?;
     let other = Job { queue: workers.queue.clone(), ..job(self::new()?) };
     let seen = signal.seen();
-    let (put, ()) = tokio::join!(put(&*given.store, std::slice::from_ref(&other)), signal.later_than(seen));
+    let (put, ()) = tokio::join!(put(&*given.store, from_ref(&other)), signal.later_than(seen));
     Ok(put?)
 }

@@ -177,6 +177,9 @@ impl QueueQueries for Flawed {
     async fn list_queues(&self, limit: u32) -> Done<Vec<Queue>> {
         self.seen.list_queues(limit).await
     }
+    async fn list_unopened(&self, limit: u32) -> Done<Vec<QueueName>> {
+        self.seen.list_unopened(limit).await
+    }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {
         self.seen.count_jobs(queue, bound).await
     }

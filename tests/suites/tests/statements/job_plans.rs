@@ -7,13 +7,15 @@ use skep_sql::{Engine, Statement, statements};
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
 /// The statements, each with the indexes of its plan.
-const PLANS: [(&str, &[&str]); 18] = [
+const PLANS: [(&str, &[&str]); 20] = [
     ("job.lock_holder", &["jobs_unique_key_key"]),
     ("job.list_available", &["jobs_available_idx", "jobs_ordering_idx", "jobs_running_key_key"]),
     ("job.list_due", &["jobs_due_idx"]),
     ("job.next_ready_at", &["jobs_due_idx"]),
     ("job.list_held", &["jobs_running_idx"]),
     ("job.count_waiting", &["jobs_owner_idx"]),
+    ("job.count_running", &["jobs_running_idx"]),
+    ("queue.list_unopened", &["jobs_available_idx"]),
     ("job.count_in_queue", &["jobs_available_idx", "jobs_running_idx"]),
     ("job.sweep", &["jobs_finished_idx"]),
     ("job.list_by_created_at_down_first", &["jobs_created_at_idx"]),

@@ -30,6 +30,10 @@ const SETTINGS: &[Setting] = &[
         .default("30")
         .form(DAYS, "30")
         .doc("How long discarded jobs are kept: those that have failed and are not tried again. Until then they can be retried."),
+    Setting::new("SKEP_WAITING_JOBS_PER_USER", "jobs.waiting_per_user", Shape::Number)
+        .default("1000")
+        .form("a number from 1 to 1000000", "1000")
+        .doc("How many jobs of one kind may wait for one user. A request that would store another one is refused. An order makes no mail while so many mails wait for its customer. Requests at the same time may exceed it by a few."),
     Setting::new("SKEP_SCHEDULES", "jobs.schedules", Shape::Number)
         .default("1000")
         .form("a number from 0 to 100000", "1000")
@@ -40,6 +44,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
     policies.jobs = JobPolicy {
         ended: source.required("SKEP_JOB_DAYS", read_days),
         discarded: source.required("SKEP_DEAD_JOB_DAYS", read_days),
+        waiting_per_user: source
+            .required("SKEP_WAITING_JOBS_PER_USER", |text| u32::try_from(number(text, 1, 1_000_000)?).ok()),
     };
     let most = |text: &str| u32::try_from(number(text, 0, 100_000)?).ok();
     policies.schedules = SchedulePolicy { most: source.required("SKEP_SCHEDULES", most) };

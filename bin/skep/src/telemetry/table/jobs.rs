@@ -3,6 +3,7 @@
 use crate::telemetry::metric::{Kind, Metric, When, counter, gauge, seconds};
 
 const QUEUE: &[&str] = &["queue"];
+const TASK: &[&str] = &["task"];
 
 pub(super) const METRICS: &[Metric] = &[
     gauge("skep_jobs_running", "Jobs that this process runs, by queue.").labels(QUEUE).when(When::Counted),
@@ -13,10 +14,20 @@ pub(super) const METRICS: &[Metric] = &[
     .labels(&["kind", "outcome"])
     .when(When::Counted),
     counter("skep_jobs_rescued_total", "Jobs that this process has freed because their worker was lost."),
+    gauge("skep_worker_task_up", "Whether a task of the workers runs: 1, or 0 between a panic and its next start.")
+        .labels(TASK)
+        .when(When::Counted),
+    counter("skep_worker_panics_total", "Panics of tasks of the workers. After each, the task is started again.")
+        .labels(TASK)
+        .when(When::Counted),
     counter("skep_schedules_fired_total", "Jobs that this process has made for fire times of schedules."),
     counter(
         "skep_schedules_skipped_total",
         "Fire times for which this process has made no job: they were missed, or the last job had not ended.",
+    ),
+    counter(
+        "skep_schedules_failed_total",
+        "How often a schedule that was due could not be fired, for example because this program does not know its time zone.",
     ),
     seconds("skep_schedules_delay_seconds", "Time from a fire time until its job was stored.").when(When::Counted),
     gauge("skep_schedules", "Schedules of the store, up to 100,000. They are counted every 15 seconds.")

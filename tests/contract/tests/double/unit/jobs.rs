@@ -4,7 +4,7 @@ use super::{Done, FlawedUnit};
 use async_trait::async_trait;
 use skep_application::jobs::{JobRepository, QueueRepository, ScheduleRepository};
 use skep_domain::{
-    jobs::{Job, JobId, JobKind, JobState, Queue, QueueName, Schedule, ScheduleId},
+    jobs::{Job, JobId, JobKind, JobState, Queue, QueueId, QueueName, Schedule, ScheduleId},
     shared::{Timestamp, UserId, Version},
 };
 
@@ -31,6 +31,9 @@ impl JobRepository for FlawedUnit {
     async fn count_waiting(&mut self, owner: UserId, kind: &JobKind, bound: u32) -> Done<u64> {
         through!(self, JobRepository::count_waiting(owner, kind, bound))
     }
+    async fn count_running(&mut self, queue: &QueueName, bound: u32) -> Done<u64> {
+        through!(self, JobRepository::count_running(queue, bound))
+    }
     async fn sweep(&mut self, state: JobState, until: Timestamp, limit: u32) -> Done<u64> {
         through!(self, JobRepository::sweep(state, until, limit))
     }
@@ -40,6 +43,9 @@ impl JobRepository for FlawedUnit {
 impl QueueRepository for FlawedUnit {
     async fn find(&mut self, name: &QueueName) -> Done<Option<Queue>> {
         through!(self, QueueRepository::find(name))
+    }
+    async fn hold(&mut self, id: QueueId) -> Done<()> {
+        through!(self, QueueRepository::hold(id))
     }
     async fn insert(&mut self, queue: &Queue) -> Done<()> {
         through!(self, QueueRepository::insert(queue))

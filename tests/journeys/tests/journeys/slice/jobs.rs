@@ -6,7 +6,7 @@ use crate::{
     shop::{Shop, all, id_of, pages},
 };
 use serde_json::{Value, json};
-use skep_journeys::{Client, Store, wait_for};
+use skep_journeys::{Client, Deployment, Store, wait_for};
 
 const JOBS: &str = "/api/v1/jobs";
 const QUEUES: &str = "/api/v1/queues";
@@ -16,6 +16,7 @@ pub(crate) const CONTEXT: Context = Context {
     journeys: &[
         Journey::new("slice::jobs", a_job_is_cancelled_and_run_again),
         Journey::new("slice::jobs_by_strangers", invalid_and_forbidden_calls_are_refused),
+        Journey::new("slice::limits_of_jobs", waiting_jobs_and_running_ones_are_limited),
         Journey::new("slice::jobs_at_the_command_line", the_command_line_does_the_same),
         Journey::new("slice::workers_without_http", a_worker_runs_what_a_server_does_not).needing(Needs::Server),
     ],
@@ -29,7 +30,7 @@ pub(crate) const CONTEXT: Context = Context {
         Thing { collection: QUEUES, parts: &[], is_busy: true, make: |shop, _, _| name_of_queue(&shop.admin) },
     ],
     unique: &[],
-    bodies: &[],
+    bodies: &[("change_queue", |_| json!({ "concurrency": 4 }))],
 };
 
 /// Waits for a job in this state.
@@ -120,12 +121,56 @@ fn invalid_and_forbidden_calls_are_refused(store: &Store) {
         admin.get(unknown).send().refused(404, "not_found");
     }
     admin.post(format!("{QUEUES}/nope/pause")).send().refused(404, "not_found");
+    admin.patch(format!("{QUEUES}/nope")).if_match("*").json(json!({})).send().refused(404, "not_found");
+    ada.patch(QUEUE).if_match("*").json(json!({ "concurrency": 1 })).send().refused(403, "forbidden");
     assert!(all(&admin, &format!("{JOBS}?kind=shop.greet")).is_empty());
     let (one, other) = (format!("{JOBS}?limit=1"), format!("{JOBS}?limit=1&queue=default"));
     assert!(pages(&admin, &other).len() >= 2, "the link to the next page has the filter");
     let cursor = admin.get(one).send().ok().text("/page/next_cursor");
     admin.get(format!("{other}&cursor={cursor}")).send().refused(400, "invalid_parameter");
     assert_eq!((admin.get(at(&id)).send().ok().body, admin.get(QUEUE).send().ok().body), before, "nothing is changed");
+    shop.server.stop();
+}
+
+/// No worker serves the queue of the schedule.
+fn waiting_jobs_and_running_ones_are_limited(store: &Store) {
+    let mut deployment = Deployment::new(store);
+    deployment.set("SKEP_WAITING_JOBS_PER_USER", "2");
+    let shop = Shop::open_on(deployment);
+    let admin = &shop.admin;
+    let schedule = json!({
+        "name": "unserved", "timing": { "cron": "@yearly" }, "kind": "operations.sweep", "queue": "unserved",
+    });
+    let id = admin.post("/api/v1/schedules").json(schedule).send().expect(201).text("/id");
+    let run = || admin.post(format!("/api/v1/schedules/{id}/run")).send();
+    for _ in 0..2 {
+        run().expect(200);
+    }
+    run().refused(409, "too_many_waiting_jobs");
+
+    let queue = format!("{QUEUES}/unserved");
+    let found = wait_for("a queue without workers", || {
+        all(admin, QUEUES).into_iter().find(|queue| queue["name"] == "unserved")
+    });
+    assert_eq!((&found["jobs"]["available"], &found["jobs"]["running"]), (&json!(2), &json!(0)));
+    assert_eq!(found["concurrency"], Value::Null);
+
+    let change = |body: Value| admin.patch(&queue).if_match("*").json(body).send();
+    let limited = change(json!({ "concurrency": 3 })).expect(200);
+    assert_eq!((limited.number("/concurrency"), limited.etag()), (3, "\"2\"".to_owned()));
+    assert_eq!(admin.get(&queue).send().expect(200).number("/concurrency"), 3);
+    assert_eq!(change(json!({})).expect(200).etag(), limited.etag(), "nothing is different");
+    let stats = shop.deployment.run(&["jobs", "stats"], "", &[]).ok();
+    let row = stats.lines().find(|line| line.starts_with("unserved")).expect("the queue");
+    assert_eq!(row.split_whitespace().skip(1).take(3).collect::<Vec<_>>(), ["2", "0", "3"], "{stats}");
+    for wrong in [json!(0), json!(10_001)] {
+        let refused = change(json!({ "concurrency": wrong })).refused(422, "validation_failed");
+        refused.at("/concurrency", "out_of_range");
+    }
+    admin.patch(&queue).json(json!({ "concurrency": 1 })).send().refused(428, "precondition_required");
+    let change = |etag: &str| admin.patch(&queue).if_match(etag).json(json!({ "concurrency": null })).send();
+    change("\"1\"").refused(412, "precondition_failed");
+    assert_eq!(change(&limited.etag()).expect(200).json()["concurrency"], Value::Null);
     shop.server.stop();
 }
 

@@ -1,15 +1,18 @@
-//! Resuming a queue.
+//! Pausing and resuming a queue.
 
 use super::{JobsTx, QueueCommand};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, use_case_error};
 use skep_domain::{
-    jobs::{Queue, actions, events::QueueResumed},
+    jobs::{
+        Queue, actions,
+        events::{QueuePaused, QueueResumed},
+    },
     shared::Action,
 };
 
 use_case_error! {
-    /// Why the queue was not resumed.
-    ResumeQueueError {
+    /// Why the queue was neither paused nor resumed.
+    SwitchQueueError {
         Denied(Denied),
         NotFound(NotFound),
         Unmet(Unmet),
@@ -17,18 +20,24 @@ use_case_error! {
     }
 }
 
-/// Resumes queues that were paused.
-pub struct ResumeQueue;
+/// Pauses queues, or resumes them.
+#[derive(Default)]
+pub struct SwitchQueue<const PAUSES: bool>;
 
-impl Command for ResumeQueue {
+/// Pauses queues: no worker claims their jobs. Jobs that run go on.
+pub type PauseQueue = SwitchQueue<true>;
+/// Resumes queues that were paused.
+pub type ResumeQueue = SwitchQueue<false>;
+
+impl<const PAUSES: bool> Command for SwitchQueue<PAUSES> {
     type Unit = dyn JobsTx;
     type Input = QueueCommand;
     type Plan = QueueCommand;
     type Target = Queue;
     type Answer = Queue;
-    type Error = ResumeQueueError;
+    type Error = SwitchQueueError;
 
-    const NAME: &'static str = "jobs.resume_queue";
+    const NAME: &'static str = if PAUSES { "jobs.pause_queue" } else { "jobs.resume_queue" };
     const ACTION: Action = actions::MANAGE_QUEUE;
 
     async fn plan(&self, _: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
@@ -47,10 +56,15 @@ impl Command for ResumeQueue {
     ) -> Result<Queue, Self::Error> {
         plan.precondition.allow(queue.version)?;
         let now = queue.now();
-        if queue.resume(now) {
+        let switched = if PAUSES { queue.pause(now) } else { queue.resume(now) };
+        if switched {
             queue.version = unit.queues().save(&queue).await?;
-            let event = QueueResumed { queue_id: queue.id, name: queue.name.clone() };
-            queue.record(unit.outbox(), &event, queue.version, queue.updated_at).await?;
+            let (queue_id, name, version, at) = (queue.id, queue.name.clone(), queue.version, queue.updated_at);
+            if PAUSES {
+                queue.record(unit.outbox(), &QueuePaused { queue_id, name }, version, at).await?;
+            } else {
+                queue.record(unit.outbox(), &QueueResumed { queue_id, name }, version, at).await?;
+            }
         }
         Ok(queue.into_target())
     }

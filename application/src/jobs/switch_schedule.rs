@@ -1,15 +1,18 @@
-//! Resuming a schedule.
+//! Pausing and resuming a schedule.
 
 use super::{JobsTx, ScheduleCommand};
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, use_case_error};
 use skep_domain::{
-    jobs::{Schedule, actions, events::ScheduleResumed},
+    jobs::{
+        Schedule, actions,
+        events::{SchedulePaused, ScheduleResumed},
+    },
     shared::Action,
 };
 
 use_case_error! {
-    /// Why the schedule was not resumed.
-    ResumeScheduleError {
+    /// Why the schedule was neither paused nor resumed.
+    SwitchScheduleError {
         Denied(Denied),
         NotFound(NotFound),
         Unmet(Unmet),
@@ -17,18 +20,24 @@ use_case_error! {
     }
 }
 
-/// Resumes schedules. Fire times that have come meanwhile make no job.
-pub struct ResumeSchedule;
+/// Pauses schedules, or resumes them.
+#[derive(Default)]
+pub struct SwitchSchedule<const PAUSES: bool>;
 
-impl Command for ResumeSchedule {
+/// Pauses schedules: they make no jobs. Jobs that exist stay.
+pub type PauseSchedule = SwitchSchedule<true>;
+/// Resumes schedules. Fire times that have come meanwhile make no job.
+pub type ResumeSchedule = SwitchSchedule<false>;
+
+impl<const PAUSES: bool> Command for SwitchSchedule<PAUSES> {
     type Unit = dyn JobsTx;
     type Input = ScheduleCommand;
     type Plan = ScheduleCommand;
     type Target = Schedule;
     type Answer = Schedule;
-    type Error = ResumeScheduleError;
+    type Error = SwitchScheduleError;
 
-    const NAME: &'static str = "jobs.resume_schedule";
+    const NAME: &'static str = if PAUSES { "jobs.pause_schedule" } else { "jobs.resume_schedule" };
     const ACTION: Action = actions::MANAGE_SCHEDULE;
 
     async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
@@ -48,10 +57,15 @@ impl Command for ResumeSchedule {
     ) -> Result<Schedule, Self::Error> {
         plan.precondition.allow(schedule.version)?;
         let now = schedule.now();
-        if schedule.resume(now) {
+        let switched = if PAUSES { schedule.pause(now) } else { schedule.resume(now) };
+        if switched {
             schedule.version = unit.schedules().save(&schedule).await?;
-            let event = ScheduleResumed::of(&schedule);
-            schedule.record(unit.outbox(), &event, schedule.version, schedule.updated_at).await?;
+            let (version, at) = (schedule.version, schedule.updated_at);
+            if PAUSES {
+                schedule.record(unit.outbox(), &SchedulePaused::of(&schedule), version, at).await?;
+            } else {
+                schedule.record(unit.outbox(), &ScheduleResumed::of(&schedule), version, at).await?;
+            }
         }
         Ok(schedule.into_target())
     }
