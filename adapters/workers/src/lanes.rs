@@ -98,7 +98,7 @@ impl Lane {
         tokio::spawn(async move {
             let (kind, began) = (job.kind.clone(), Instant::now());
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).increment(1.0);
-            let how = attempt(&handlers, job, &link, app.ports.runtime.clock.now()).await;
+            let how = attempt(&handlers, job, &link, app.policies.leases, app.ports.runtime.clock.now()).await;
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).decrement(1.0);
             let labels = [("kind", kind.to_string()), ("outcome", outcome(how.as_ref()).to_owned())];
             metrics::histogram!("skep_job_duration_seconds", &labels).record(began.elapsed());

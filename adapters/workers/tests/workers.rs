@@ -7,7 +7,7 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
+    jobs::{CancelJobCommand, Handlers, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, Precondition, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
@@ -101,6 +101,10 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
+        Self::start_with(LeasePolicy::default())
+    }
+
+    fn start_with(leases: LeasePolicy) -> Self {
         let runtime = paused::runtime();
         let ports = Ports {
             store: Arc::new(MemoryStore::new(runtime.clock.clone())),
@@ -113,7 +117,7 @@ impl Scene {
             mailer: Arc::new(MockMailer::new()),
             renderer: Arc::new(MockRenderer::new()),
         };
-        let app = Arc::new(App::new(ports, Policies::default()));
+        let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));
         let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let handler =
             Obedient { app: app.clone(), running: AtomicUsize::new(0), most: most.clone(), begun: begun.clone() };
@@ -228,6 +232,16 @@ async fn a_handler_that_never_returns_fails_after_its_timeout() {
     let mut scene = Scene::start();
     let id = scene.order(&Order::Hang).await;
     let job = scene.reaches(id, JobState::Retryable).await;
+    assert_eq!(job.failures[0].message, "took longer than 120s");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_keeps_a_job_for_much_longer_than_a_short_lease() {
+    let mut scene = Scene::start_with(LeasePolicy { term: Duration::from_secs(1) });
+    let id = scene.order(&Order::Hang).await;
+    let job = scene.reaches(id, JobState::Retryable).await;
+    assert_eq!((job.failures.len(), job.lost), (1, 0));
     assert_eq!(job.failures[0].message, "took longer than 120s");
     scene.end().await;
 }

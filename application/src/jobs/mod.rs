@@ -16,6 +16,7 @@ mod job_queries;
 #[cfg(test)]
 mod job_tests;
 mod job_view;
+mod lease_policy;
 mod open_queues;
 mod pause_queue;
 mod pause_schedule;
@@ -49,6 +50,7 @@ pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, Work
 pub use job_kinds::{JobKinds, UnknownKind, UnreadableArgs};
 pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
 pub use job_view::{JobView, as_json};
+pub use lease_policy::LeasePolicy;
 pub use open_queues::OpenQueues;
 pub use pause_queue::{PauseQueue, PauseQueueError};
 pub use pause_schedule::{PauseSchedule, PauseScheduleError};
@@ -69,7 +71,6 @@ use crate::{
     kernel::{Commands, Precondition, UseCase},
 };
 use skep_domain::jobs::{QueueName, ScheduleId};
-use std::time::Duration;
 
 /// Which queue to pause or resume, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -102,9 +103,6 @@ impl Default for SchedulePolicy {
         Self { most: 1_000 }
     }
 }
-
-/// After this time without a beat, a worker counts as lost. Workers beat three times as often.
-pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// The use cases of jobs.
 pub struct Jobs {
@@ -161,7 +159,7 @@ pub struct Jobs {
 impl Jobs {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, schedules: SchedulePolicy) -> Self {
+    pub fn new(ports: &Ports, schedules: SchedulePolicy, leases: LeasePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
@@ -179,7 +177,7 @@ impl Jobs {
             beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
             settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),
             promote_jobs: PromoteJobs::new(store.clone(), store.clone(), runtime.clone()),
-            rescue_jobs: RescueJobs::new(store.clone(), store.clone(), runtime.clone(), LEASE_TERM),
+            rescue_jobs: RescueJobs::new(store.clone(), store.clone(), runtime.clone(), leases.term),
             create_schedule: UseCase::new(CreateSchedule::new(kinds.clone(), schedules), &commands),
             change_schedule: UseCase::new(ChangeSchedule::new(kinds.clone()), &commands),
             delete_schedule: UseCase::new(DeleteSchedule, &commands),
