@@ -8,7 +8,7 @@ use crate::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
     },
-    jobs::{JobPolicy, Jobs, SchedulePolicy, SweepJobs},
+    jobs::{JobPolicy, Jobs, LeasePolicy, SchedulePolicy, SweepJobs},
     kernel::{Fingerprints, RateLimits, Runtime, SweepAll},
     notifications::{MailPolicy, Mailer, Notifications, Renderer},
     operations::{SweepExpired, SweepIdempotencyKeys},
@@ -57,6 +57,8 @@ pub struct Policies {
     pub jobs: JobPolicy,
     /// How many schedules there may be.
     pub schedules: SchedulePolicy,
+    /// When a process that holds jobs or subscriptions counts as lost.
+    pub leases: LeasePolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -99,9 +101,9 @@ impl App {
             identity: Identity::new(&ports, &policies),
             catalog: Catalog::new(&ports),
             ordering,
-            jobs: Jobs::new(&ports, policies.jobs, policies.schedules),
+            jobs: Jobs::new(&ports, policies.jobs, policies.schedules, policies.leases),
             notifications: Notifications::new(&ports, policies.mail.clone()),
-            events: Events::new(&ports),
+            events: Events::new(&ports, policies.leases),
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

@@ -6,6 +6,10 @@ use skep_crashes::{Plan, Tally, campaign};
 use skep_journeys::Store;
 use std::time::Instant;
 
+/// How many kills one shop gets before the next one is opened on an empty store. Each kill checks all that was stored, so
+/// the time of a kill grows with those before it.
+const KILLS_PER_SHOP: u32 = 100;
+
 /// The options of `cargo xtask crash`.
 #[derive(Debug, Args)]
 pub(crate) struct Crash {
@@ -15,7 +19,8 @@ pub(crate) struct Crash {
     /// The number of kills.
     #[arg(long, default_value_t = 100)]
     kills: u32,
-    /// The seed of an earlier run, to repeat its choices.
+    /// The seed of an earlier run, to repeat its choices. Each further 100 kills have a store and a seed of their own: this
+    /// one plus 1, 2 and so on.
     #[arg(long)]
     seed: Option<u64>,
     /// The number of instances on a PostgreSQL or MongoDB server. One of them is killed.
@@ -53,14 +58,20 @@ pub(crate) fn run(crash: &Crash) -> Result<(), Fault> {
     plan.clients = crash.clients.into();
     // Instances cannot share a SQLite file.
     plan.instances = if name == "sqlite" { 1 } else { crash.instances.into() };
-    let start = Instant::now();
-    let done = campaign(&plan, &mut |tally| {
-        if tally.kills % 10 == 0 {
-            eprintln!("  {} of {} kills, {} checks", tally.kills, crash.kills, tally.checks);
-        }
-    });
-    let tally = done.map_err(|faults| format!("seed {seed}: {}", faults.join("\n  ")))?;
-    print_table(name, &tally, &plan, start.elapsed().as_secs());
+    let (start, mut sum) = (Instant::now(), Tally::default());
+    while sum.kills < u64::from(crash.kills) {
+        plan.kills = KILLS_PER_SHOP.min(crash.kills - u32::try_from(sum.kills)?);
+        let (kills, checks) = (sum.kills, sum.checks);
+        let done = campaign(&plan, &mut |tally| {
+            if tally.kills % 10 == 0 {
+                eprintln!("  {} of {} kills, {} checks", kills + tally.kills, crash.kills, checks + tally.checks);
+            }
+        });
+        sum += done.map_err(|faults| format!("seed {}: {}", plan.seed, faults.join("\n  ")))?;
+        plan.seed = plan.seed.wrapping_add(1);
+    }
+    plan.seed = seed;
+    print_table(name, &sum, &plan, start.elapsed().as_secs());
     Ok(())
 }
 

@@ -2,21 +2,32 @@
 
 use crate::running::{Link, Stop};
 use futures_util::FutureExt as _;
-use skep_application::jobs::{Handlers, JobError, JobRun, Outcome, Settlement};
+use skep_application::jobs::{Handlers, JobError, JobRun, LeasePolicy, Outcome, Settlement};
 use skep_domain::{
     jobs::{Backoff, Job, Retry},
     shared::Timestamp,
 };
 use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-/// How long a handler that was asked to stop may go on before it is dropped.
+/// How long a handler that was asked to stop may go on before it is dropped, or a sixth of the lease if that is shorter.
 pub const GRACE: Duration = Duration::from_secs(5);
 /// How long a job waits whose kind has no handler here. Another instance, of a newer program, may have one.
 const UNKNOWN_KIND: i64 = 60_000;
 
+/// How long a handler that was asked to stop may go on.
+pub(crate) fn grace(leases: LeasePolicy) -> Duration {
+    GRACE.min(leases.look_every())
+}
+
 /// Runs the handler of the job, and returns how the job is to be settled. `None` if that is done, or if another worker
 /// holds the job.
-pub(crate) async fn attempt(handlers: &Handlers, job: Job, link: &Arc<Link>, now: Timestamp) -> Option<Settlement> {
+pub(crate) async fn attempt(
+    handlers: &Handlers,
+    job: Job,
+    link: &Arc<Link>,
+    leases: LeasePolicy,
+    now: Timestamp,
+) -> Option<Settlement> {
     let Some(handler) = handlers.get(job.kind.as_str()) else {
         tracing::warn!(job = %job.id, kind = %job.kind, "no handler has this kind of job; it waits for a minute");
         return Some(Settlement::Snooze(now.plus_millis(UNKNOWN_KIND)));
@@ -25,7 +36,7 @@ pub(crate) async fn attempt(handlers: &Handlers, job: Job, link: &Arc<Link>, now
     let work = AssertUnwindSafe(handler.run(&run)).catch_unwind();
     let stopped = async {
         link.stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(grace(leases)).await;
     };
     let ended = tokio::select! {
         biased;

@@ -4,7 +4,6 @@ use futures_util::FutureExt as _;
 use skep_application::{
     App,
     events::{ClaimedSubscription, DeliveryError, PlacedEvent, Subscriber, Subscribers},
-    jobs::LEASE_TERM,
     kernel::StoreError,
 };
 use skep_domain::events::{EventPosition, HeldEvent, Subscription};
@@ -17,13 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 /// The greatest number of events that are delivered in one unit of work.
 const BATCH: u32 = 50;
-/// How long a delivery may take. It then counts as failed. Its unit of work has locked the subscription, so no beat can be
-/// stored meanwhile, and the time has to be much shorter than that after which the process counts as lost.
-const TIMEOUT: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
-/// How often free subscriptions are claimed, and those of lost processes freed.
-const CLAIM_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
-/// How often a process beats for a subscription while there is nothing to deliver.
-const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
 /// How long events that were held back are tried again before it is the turn of new ones.
 const FAIR: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
@@ -64,7 +56,7 @@ pub(crate) async fn run(app: Arc<App>, subscribers: Subscribers, poll: Duration,
             }
             Err(error) => tracing::warn!(%error, "could not claim subscriptions; they are claimed later"),
         }
-        stop.run_until_cancelled(tokio::time::sleep(CLAIM_EVERY)).await;
+        stop.run_until_cancelled(tokio::time::sleep(app.policies.leases.look_every())).await;
         while let Some(ended) = tasks.try_join_next() {
             if let Err(error) = ended {
                 metrics::counter!("skep_worker_panics_total", "task" => "delivery").increment(1);
@@ -97,6 +89,7 @@ enum Undelivered {
 
 impl Delivery {
     async fn run(self, mut subscription: Subscription, stop: CancellationToken) {
+        let beat_every = self.app.policies.leases.beat_every();
         let mut beaten = Instant::now();
         // Whether nothing was delivered since the last beat.
         let mut is_idle = false;
@@ -110,7 +103,7 @@ impl Delivery {
                 Err(Undelivered::Later(reason)) => {
                     let subscriber = self.subscriber.name();
                     tracing::warn!(%subscriber, reason, "events could not be delivered; they are delivered later");
-                    stop.run_until_cancelled(tokio::time::sleep(PAUSE_AFTER_ERROR)).await;
+                    stop.run_until_cancelled(tokio::time::sleep(PAUSE_AFTER_ERROR.min(beat_every))).await;
                     false
                 }
                 Err(Undelivered::Failed(..) | Undelivered::OneOfSeveral) => continue,
@@ -120,7 +113,7 @@ impl Delivery {
                 continue;
             }
             // The beat finishes a replay that has nothing left.
-            if beaten.elapsed() >= BEAT_EVERY || subscription.is_at_end() && !is_idle {
+            if beaten.elapsed() >= beat_every || subscription.is_at_end() && !is_idle {
                 match self.app.events.subscriptions.beat(self.claimed).await {
                     Ok(true) => (beaten, is_idle) = (Instant::now(), true),
                     Ok(false) => return,
@@ -128,7 +121,7 @@ impl Delivery {
                 }
             }
             let placed = self.app.ports.store.signals().placed.later_than(seen);
-            stop.run_until_cancelled(timeout(self.poll, placed)).await;
+            stop.run_until_cancelled(timeout(self.poll.min(beat_every), placed)).await;
         }
         if let Err(error) = self.app.events.subscriptions.release(self.claimed).await {
             tracing::warn!(%error, "could not give a subscription back; it is free after its lease");
@@ -224,7 +217,8 @@ impl Delivery {
         metrics::counter!("skep_events_delivered_total", "subscriber" => name).increment(events.len() as u64);
     }
 
-    /// Runs a delivery of so many events, with its panic and its timeout.
+    /// Runs a delivery of so many events, with its panic and its timeout. Its unit of work has locked the subscription, so no
+    /// beat can be stored meanwhile.
     async fn attempt(
         &self,
         delivery: impl Future<Output = Result<(), DeliveryError>>,
@@ -233,14 +227,15 @@ impl Delivery {
         let failed = |message: String| {
             if events > 1 { Undelivered::OneOfSeveral } else { Undelivered::Failed(0, message) }
         };
-        match timeout(TIMEOUT, AssertUnwindSafe(delivery).catch_unwind()).await {
+        let time = self.app.policies.leases.beat_every();
+        match timeout(time, AssertUnwindSafe(delivery).catch_unwind()).await {
             Ok(Ok(Ok(()))) => Ok(()),
             Ok(Ok(Err(DeliveryError::Failed { place, message }))) => Err(Undelivered::Failed(place, message)),
             Ok(Ok(Err(DeliveryError::Fenced))) => Err(Undelivered::Fenced),
             Ok(Ok(Err(error @ DeliveryError::Stalled))) => Err(Undelivered::Later(error.to_string())),
             Ok(Ok(Err(DeliveryError::Store(error)))) => Err(later(error)),
             Ok(Err(panic)) => Err(failed(format!("the handler panicked: {}", crate::attempt::text_of(&*panic)))),
-            Err(_) => Err(failed(format!("took longer than {TIMEOUT:?}"))),
+            Err(_) => Err(failed(format!("took longer than {time:?}"))),
         }
     }
 }

@@ -1,18 +1,14 @@
 //! The tasks that look after jobs: beats, promotions, rescues.
 
 use crate::{
-    GRACE, WorkerOptions,
+    WorkerOptions,
+    attempt::grace,
     running::{Running, Stop},
 };
-use skep_application::{App, jobs::LEASE_TERM};
+use skep_application::App;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-/// How often a worker beats for its jobs.
-const BEAT_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 3);
-/// How often running jobs are compared with what was seen before.
-const RESCUE_EVERY: Duration = Duration::from_secs(LEASE_TERM.as_secs() / 6);
 
 /// How often queues are looked for that have jobs but no workers.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -28,7 +24,7 @@ pub(crate) async fn open_queues(app: Arc<App>, options: WorkerOptions, stop: Can
     let names: Vec<_> = options.queues.into_iter().map(|(name, _)| name).collect();
     while let Err(error) = app.jobs.open_queues.execute(&names).await {
         tracing::warn!(%error, "could not store the names of the queues; they are stored again");
-        if !sleep(RESCUE_EVERY, &stop).await {
+        if !sleep(app.policies.leases.look_every(), &stop).await {
             return;
         }
     }
@@ -47,8 +43,9 @@ pub(crate) async fn open_queues(app: Arc<App>, options: WorkerOptions, stop: Can
 /// Beats for the running jobs, and passes on the requests to stop. If no beat succeeds for as long as others wait for
 /// one, the jobs may be taken for lost, and are stopped.
 pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToken) {
+    let leases = app.policies.leases;
     let mut succeeded = Instant::now();
-    while sleep(BEAT_EVERY, &stop).await {
+    while sleep(leases.beat_every(), &stop).await {
         let beats = running.beats();
         if beats.is_empty() {
             succeeded = Instant::now();
@@ -68,7 +65,7 @@ pub(crate) async fn beat(app: Arc<App>, running: Running, stop: CancellationToke
             Err(error) => {
                 tracing::warn!(%error, "could not beat for the running jobs");
                 // Early enough that the handlers have stopped when another worker may run their jobs.
-                if succeeded.elapsed() + BEAT_EVERY + GRACE >= LEASE_TERM {
+                if succeeded.elapsed() + leases.beat_every() + grace(leases) >= leases.term {
                     running.ask_all(Stop::Lost);
                 }
             }
@@ -88,7 +85,7 @@ pub(crate) async fn promote(app: Arc<App>, poll: Duration, stop: CancellationTok
             }
             Err(error) => {
                 tracing::warn!(%error, "could not look for jobs whose time has come");
-                RESCUE_EVERY
+                app.policies.leases.look_every()
             }
         };
         // Another instance may add a job for an earlier time, and so may this one.
@@ -100,7 +97,7 @@ pub(crate) async fn promote(app: Arc<App>, poll: Duration, stop: CancellationTok
 
 /// Frees the jobs of workers that no longer live.
 pub(crate) async fn rescue(app: Arc<App>, stop: CancellationToken) {
-    while sleep(RESCUE_EVERY, &stop).await {
+    while sleep(app.policies.leases.look_every(), &stop).await {
         match app.jobs.rescue_jobs.execute().await {
             Ok(rescued) if rescued.is_empty() => {}
             Ok(rescued) => {

@@ -97,7 +97,8 @@ impl Lane {
         tokio::spawn(async move {
             let (kind, began) = (job.kind.clone(), Instant::now());
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).increment(1.0);
-            let how = attempt(&handlers, job, &held.link, app.ports.runtime.clock.now()).await;
+            let now = app.ports.runtime.clock.now();
+            let how = attempt(&handlers, job, &held.link, app.policies.leases, now).await;
             metrics::gauge!("skep_jobs_running", "queue" => queue.to_string()).decrement(1.0);
             let labels = [("kind", kind.to_string()), ("outcome", outcome(how.as_ref()).to_owned())];
             metrics::histogram!("skep_job_duration_seconds", &labels).record(began.elapsed());

@@ -8,7 +8,7 @@ use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{Handlers, LEASE_TERM, enqueue_internal},
+    jobs::{Handlers, LeasePolicy, enqueue_internal},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
@@ -181,7 +181,7 @@ async fn a_process_that_cannot_deliver_is_not_taken_for_lost() {
     let mut unit = Begin::<dyn EventsTx>::begin(&*store, TxMode::Write, &[]).await.unwrap();
     unit.deliveries().hold(&[held]).await.unwrap();
     unit.commit().await.unwrap();
-    tokio::time::sleep(LEASE_TERM * 4).await;
+    tokio::time::sleep(LeasePolicy::default().term * 4).await;
     let token = |subscription: &Subscription| subscription.lease.map(|lease| lease.token);
     let later = store.list_subscriptions(1).await.unwrap().remove(0);
     assert_eq!(token(&later), token(&claimed));

@@ -7,7 +7,9 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
-    jobs::{Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
+    jobs::{
+        Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
+    },
     kernel::{Actor, Begin, Clock, MockFingerprints, MockRateLimits, Precondition, Runtime, TxMode},
     notifications::{MockMailer, MockRenderer},
 };
@@ -115,10 +117,10 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        Self::with(paused::runtime(), WorkerOptions::default())
+        Self::with(paused::runtime(), WorkerOptions::default(), LeasePolicy::default())
     }
 
-    fn with(runtime: Runtime, options: WorkerOptions) -> Self {
+    fn with(runtime: Runtime, options: WorkerOptions, leases: LeasePolicy) -> Self {
         let ports = Ports {
             store: Arc::new(MemoryStore::new(runtime.clock.clone())),
             runtime,
@@ -130,7 +132,7 @@ impl Scene {
             mailer: Arc::new(MockMailer::new()),
             renderer: Arc::new(MockRenderer::new()),
         };
-        let app = Arc::new(App::new(ports, Policies::default()));
+        let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));
         let (begun, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
         let end = Arc::new(Barrier::new(2));
         let running = AtomicUsize::new(0);
@@ -265,6 +267,17 @@ async fn a_handler_that_never_returns_fails_after_its_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_keeps_a_job_for_much_longer_than_a_short_lease() {
+    let mut scene =
+        Scene::with(paused::runtime(), WorkerOptions::default(), LeasePolicy { term: Duration::from_secs(1) });
+    let id = scene.order(&Order::Hang).await;
+    let job = scene.reaches(id, JobState::Retryable).await;
+    assert_eq!((job.failures.len(), job.lost), (1, 0));
+    assert_eq!(job.failures[0].message, "took longer than 120s");
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_of_an_unknown_kind_waits_for_a_program_that_knows_it() {
     let mut scene = Scene::start();
     let new = job_for::<Obedient>(&Order::Fail).unwrap();
@@ -347,7 +360,8 @@ async fn every_part_goes_on_after_panics() {
     let panics = Arc::new(AtomicUsize::new(0));
     let runtime = paused::runtime();
     let clock = Arc::new(Unlucky { clock: runtime.clock.clone(), panics: panics.clone() });
-    let mut scene = Scene::with(Runtime { clock: clock.clone(), ..runtime }, WorkerOptions::default());
+    let mut scene =
+        Scene::with(Runtime { clock: clock.clone(), ..runtime }, WorkerOptions::default(), LeasePolicy::default());
     let begun = scene.order(&Order::Complete("1".to_owned())).await;
     scene.reaches(begun, JobState::Completed).await;
     panics.store(50, Ordering::SeqCst);
@@ -369,7 +383,7 @@ async fn every_part_goes_on_after_panics() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_stop() {
     let options = WorkerOptions { drain: Duration::from_millis(1), ..WorkerOptions::default() };
-    let mut scene = Scene::with(paused::runtime(), options);
+    let mut scene = Scene::with(paused::runtime(), options, LeasePolicy::default());
     let blocked = scene.order(&Order::Block).await;
     scene.begun.acquire().await.unwrap().forget();
     let done = scene.order(&Order::Complete("1".to_owned())).await;

@@ -33,7 +33,7 @@ pub use sweep_events::{EventPolicy, SweepEvents};
 
 use crate::{
     app::Ports,
-    jobs::LEASE_TERM,
+    jobs::LeasePolicy,
     kernel::{Commands, UseCase},
 };
 
@@ -62,12 +62,12 @@ pub struct Events {
 impl Events {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports) -> Self {
+    pub fn new(ports: &Ports, leases: LeasePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let commands = Commands::<dyn EventsTx>::new(store.clone(), fingerprints, runtime.clone());
         Self {
             place_events: PlaceEvents::new(store.clone(), runtime.clone()),
-            subscriptions: Subscriptions::new(store.clone(), runtime.clone(), LEASE_TERM),
+            subscriptions: Subscriptions::new(store.clone(), runtime.clone(), leases.term),
             start_replay: UseCase::new(StartReplay, &commands),
             resume_subscription: UseCase::new(ResumeSubscription, &commands),
             retry_held_event: UseCase::new(RetryHeldEvent, &commands),

@@ -17,6 +17,7 @@ mod job_queries;
 #[cfg(test)]
 mod job_tests;
 mod job_view;
+mod lease_policy;
 mod open_queues;
 mod ports;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use handler::{Handler, Handlers, JobError, JobHandler, JobRun, Outcome, Work
 pub use job_kinds::{JobKinds, UnknownKind, UnreadableArgs};
 pub use job_queries::{GetJob, ListJobs, ListQueues, QueueView};
 pub use job_view::{JobView, as_json};
+pub use lease_policy::LeasePolicy;
 pub use open_queues::OpenQueues;
 pub use ports::*;
 pub use retry_job::{JobKeyTaken, JobNotRetryable, RetryJob, RetryJobError};
@@ -67,7 +69,6 @@ use crate::{
     kernel::{Commands, Precondition, UseCase},
 };
 use skep_domain::jobs::{JobId, QueueName, ScheduleId};
-use std::time::Duration;
 
 /// Which job to cancel or to run again, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -109,9 +110,6 @@ impl Default for SchedulePolicy {
         Self { most: 1_000 }
     }
 }
-
-/// After this time without a beat, a worker counts as lost. Workers beat three times as often.
-pub const LEASE_TERM: Duration = Duration::from_secs(30);
 
 /// The use cases of jobs.
 pub struct Jobs {
@@ -170,7 +168,7 @@ pub struct Jobs {
 impl Jobs {
     /// Builds the use cases over these ports.
     #[must_use]
-    pub fn new(ports: &Ports, policy: JobPolicy, schedules: SchedulePolicy) -> Self {
+    pub fn new(ports: &Ports, policy: JobPolicy, schedules: SchedulePolicy, leases: LeasePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let kinds = JobKinds::default();
         let commands = Commands::<dyn JobsTx>::new(store.clone(), fingerprints, runtime.clone());
@@ -189,7 +187,7 @@ impl Jobs {
             beat_jobs: BeatJobs::new(store.clone(), runtime.clone()),
             settle_jobs: SettleJobs::new(store.clone(), runtime.clone()),
             promote_jobs: PromoteJobs::new(store.clone(), store.clone(), runtime.clone()),
-            rescue_jobs: RescueJobs::new(store.clone(), store.clone(), runtime.clone(), LEASE_TERM),
+            rescue_jobs: RescueJobs::new(store.clone(), store.clone(), runtime.clone(), leases.term),
             create_schedule: UseCase::new(CreateSchedule::new(kinds.clone(), schedules), &commands),
             change_schedule: UseCase::new(ChangeSchedule::new(kinds.clone()), &commands),
             delete_schedule: UseCase::new(DeleteSchedule, &commands),

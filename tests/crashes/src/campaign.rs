@@ -5,7 +5,7 @@ use crate::{
     context::CONTEXTS,
     ledger::{Entry, Ledger, Outcome},
     load::Load,
-    look::{Connections, look},
+    look::Connections,
     repeat::repeat,
     shop::Shop,
     state::{KeyRow, State},
@@ -76,11 +76,7 @@ pub(crate) struct Campaign<'p> {
 
 impl<'p> Campaign<'p> {
     #[track_caller]
-    pub(crate) fn open(plan: &'p Plan, mut deployment: Deployment) -> Self {
-        // A campaign waits until every mail was sent.
-        for limit in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT", "SKEP_WAITING_JOBS_PER_USER"] {
-            deployment.set(limit, "1000000");
-        }
+    pub(crate) fn open(plan: &'p Plan, deployment: Deployment) -> Self {
         Self {
             rng: StdRng::seed_from_u64(plan.seed),
             shop: Shop::open(deployment, plan.instances, plan.clients),
@@ -111,7 +107,7 @@ impl<'p> Campaign<'p> {
         let is_new = |key: &&String| !old.contains(*key);
         let new: Vec<String> = self.ledger.entries.keys().filter(is_new).cloned().collect();
         self.count(&new);
-        let first = look(&self.shop.deployment);
+        let first = self.shop.look();
         let mut findings = check(&first, &self.ledger);
         self.tally.found += findings.found;
         self.tally.not_found += findings.not_found;
@@ -129,7 +125,7 @@ impl<'p> Campaign<'p> {
         self.tally.repeats += keys.len() as u64;
         findings.checks += keys.len() as u64;
         findings.faults.extend(repeat(&self.shop, &mut self.ledger, &keys));
-        let after = look(&self.shop.deployment);
+        let after = self.shop.look();
         let found = check(&after, &self.ledger);
         findings.checks += found.checks;
         findings.faults.extend(found.faults);
@@ -139,6 +135,10 @@ impl<'p> Campaign<'p> {
 
     /// Lets the clients work and kills one of the instances. Returns its index and its connections.
     fn load_and_kill(&mut self, kill: u32) -> (usize, Connections) {
+        // Otherwise nothing is delivered before the lease of the process that was killed last has run out.
+        if self.rng.random_ratio(3, 4) {
+            self.shop.wait_for_deliveries();
+        }
         let answers = self.rng.random_range(self.plan.answers.clone());
         let pause = Duration::from_micros(self.rng.random_range(0..5_000));
         let dead = self.rng.random_range(0..self.plan.instances);
@@ -170,10 +170,19 @@ impl<'p> Campaign<'p> {
         });
         let exit = self.shop.servers.remove(dead).wait();
         assert_eq!(exit.code, None, "it was killed: {}", exit.log);
+        self.count_unfinished();
         for (buyer, ids) in self.shop.buyers.iter_mut().zip(ids) {
             buyer.ids = ids;
         }
         (dead, connections)
+    }
+
+    /// Counts the work that the kill has left.
+    fn count_unfinished(&mut self) {
+        let state = self.shop.look();
+        for left in CONTEXTS.iter().flat_map(|context| context.checks(&state).unfinished()) {
+            *self.tally.left.entry(left).or_default() += 1;
+        }
     }
 
     fn count(&mut self, keys: &[String]) {
@@ -200,15 +209,20 @@ impl<'p> Campaign<'p> {
     /// Repeats every command once more and stops the servers gracefully.
     pub(crate) fn finish(mut self) -> Result<Tally, Vec<String>> {
         let mut findings = Findings::default();
-        let before = look(&self.shop.deployment);
+        let before = self.shop.look();
         let keys = self.ledger.entries.keys().cloned().collect();
         self.repeat(&before, keys, &mut findings);
-        wait_for("what follows the commands to happen", || {
-            let state = look(&self.shop.deployment);
-            CONTEXTS.iter().all(|context| context.checks(&state).is_settled()).then_some(())
+        let admin = self.shop.admin.at(&self.shop.servers[0]);
+        let state = wait_for("what follows the commands to happen", || {
+            CONTEXTS.iter().for_each(|context| context.repair(&admin));
+            let state = self.shop.look();
+            CONTEXTS.iter().all(|context| context.checks(&state).is_settled()).then_some(state)
         });
-        findings.faults.extend(check(&look(&self.shop.deployment), &self.ledger).faults);
+        let found = check(&state, &self.ledger);
+        findings.checks += found.checks;
+        findings.faults.extend(found.faults);
         self.tally.checks += findings.checks;
+        self.tally.followed.extend(CONTEXTS.iter().flat_map(|context| context.checks(&state).counts()));
         for server in self.shop.servers.drain(..) {
             server.stop();
         }

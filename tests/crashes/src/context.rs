@@ -4,6 +4,7 @@ use crate::{
     catalog::Catalog,
     check::Findings,
     events::Events,
+    jobs::Jobs,
     load::Worker,
     ordering::Ordering,
     state::{Event, KeyRow, Row as _, State, Table},
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 /// All contexts, in the order in which a shop is opened. A context uses only those before it. A new context needs a
 /// folder and a line here.
-pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering, &Events];
+pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering, &Jobs, &Events];
 
 /// All tables that the checks read.
 pub(crate) fn tables() -> impl Iterator<Item = Table> {
@@ -41,6 +42,8 @@ pub(crate) trait Context: Sync {
     fn refusals(&self) -> &'static [&'static str];
     /// Lists that an admin reads while a part of the environment is broken.
     fn lists(&self) -> &'static [&'static str];
+    /// Does at the end what an operator has to do after so many kills.
+    fn repair(&self, _admin: &Client) {}
     /// Indexes the rows for the checks.
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's>;
 }
@@ -91,5 +94,13 @@ pub(crate) trait Checks {
     /// Whether everything has happened that follows the commands some time later.
     fn is_settled(&self) -> bool {
         true
+    }
+    /// The kinds of work that have begun and not ended, as counts of reports name a kill that leaves such work.
+    fn unfinished(&self) -> Vec<&'static str> {
+        vec![]
+    }
+    /// How much has happened that follows the commands, for reports.
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        vec![]
     }
 }

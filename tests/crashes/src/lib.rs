@@ -15,6 +15,7 @@ mod check;
 mod context;
 mod events;
 mod fault;
+mod jobs;
 mod ledger;
 mod load;
 mod look;

@@ -1,15 +1,25 @@
 //! A shop on a store: servers, buyers, an admin, and the rows that they work with.
 
-use crate::context::{CONTEXTS, Ids};
+use crate::{
+    context::{CONTEXTS, Ids},
+    look::look,
+    state::{Sent, State},
+};
 use serde_json::{Value, json};
-use skep_journeys::{Client, Deployment, Server};
+use skep_journeys::{Client, Deployment, MailServer, Server, wait_for};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+const SUBSCRIBERS: &str = "/api/v1/events/subscribers";
 const LOGIN: &str = "/api/v1/auth/login";
 const PASSWORD: &str = "bees build hexagons";
 /// Tokens are valid for an hour.
 const LOG_IN_AGAIN: Duration = Duration::from_secs(30 * 60);
+
+/// How long the mail server takes for a mail, so that kills hit mails that were sent by workers that do not know it yet.
+const MAIL_PAUSE: Duration = Duration::from_millis(5);
+/// A lost process is noticed after this time, so that its work goes on before the next kill.
+const LEASE_SECONDS: &str = "1";
 
 /// The instances on one store, and the accounts and shared rows in it.
 pub(crate) struct Shop {
@@ -19,6 +29,7 @@ pub(crate) struct Shop {
     /// The rows that all commands may use.
     pub(crate) ids: Ids,
     logged_in: Instant,
+    mails: MailServer,
     // The last field, so that the servers are dropped before their database.
     pub(crate) deployment: Deployment,
 }
@@ -52,7 +63,14 @@ impl Account {
 impl Shop {
     /// Starts the instances and creates the admin, the buyers and the rows of the contexts.
     #[track_caller]
-    pub(crate) fn open(deployment: Deployment, instances: usize, buyers: usize) -> Self {
+    pub(crate) fn open(mut deployment: Deployment, instances: usize, buyers: usize) -> Self {
+        let mails = MailServer::start().with_pause(MAIL_PAUSE);
+        mails.serve(&mut deployment);
+        // A campaign waits until every mail was sent.
+        for limit in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT", "SKEP_WAITING_JOBS_PER_USER"] {
+            deployment.set(limit, "1000000");
+        }
+        deployment.set("SKEP_LEASE_SECONDS", LEASE_SECONDS);
         let mut servers = vec![start(&deployment, 0)];
         let server = &servers[0];
         let token = server.setup_token().expect("a token for the setup is printed");
@@ -70,7 +88,31 @@ impl Shop {
         CONTEXTS.iter().for_each(|context| context.open(&client, &mut ids));
         // Only after the setup, because a start without an admin revokes the token that the previous start printed.
         servers.extend((1..instances).map(|instance| start(&deployment, instance)));
-        Self { servers, buyers, admin, ids, logged_in: Instant::now(), deployment }
+        Self { servers, buyers, admin, ids, logged_in: Instant::now(), mails, deployment }
+    }
+
+    /// Reads the store, and what the mail server has got.
+    #[track_caller]
+    pub(crate) fn look(&self) -> State {
+        let before = self.mails.counts();
+        let mut state = look(&self.deployment);
+        let count = |(key, after): (String, u32)| {
+            let before = before.get(&key).copied().unwrap_or_default();
+            Sent { key, before, after }
+        };
+        state.rows_mut().extend(self.mails.counts().into_iter().map(count));
+        state
+    }
+
+    /// Waits until an instance delivers events again, after the lease of the one that was killed.
+    #[track_caller]
+    pub(crate) fn wait_for_deliveries(&self) {
+        let admin = self.admin.at(&self.servers[0]);
+        wait_for("events to be delivered", || {
+            let subscribers = admin.get(SUBSCRIBERS).send().ok().json();
+            let is_there = |subscriber: &Value| subscriber["lag"] == 0;
+            subscribers["data"].as_array().is_some_and(|all| all.iter().all(is_there)).then_some(())
+        });
     }
 
     /// Restarts the killed instance, and renews the tokens in time.

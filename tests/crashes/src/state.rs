@@ -57,12 +57,12 @@ pub(crate) fn row(document: Value, id: &str) -> Value {
 
 impl State {
     /// The rows of a table.
-    pub(crate) fn rows<R: Row>(&self) -> &[R] {
+    pub(crate) fn rows<R: 'static>(&self) -> &[R] {
         let rows = self.0.get(&TypeId::of::<R>()).and_then(|rows| rows.downcast_ref::<Vec<R>>());
         rows.map(Vec::as_slice).unwrap_or_default()
     }
 
-    pub(crate) fn rows_mut<R: Row>(&mut self) -> &mut Vec<R> {
+    pub(crate) fn rows_mut<R: 'static>(&mut self) -> &mut Vec<R> {
         let rows = self.0.entry(TypeId::of::<R>()).or_insert_with(|| Box::new(Vec::<R>::new()));
         rows.downcast_mut().expect("rows are stored under their type")
     }
@@ -135,6 +135,17 @@ pub(crate) struct Event {
 impl Row for Event {
     const TABLE: Table =
         Table::new::<Self>("outbox", &["id", "aggregate_id"], &["name", "aggregate_version", "payload"]);
+}
+
+/// A mail that the mail server has got. It is no row of the store, and is counted before and after the store is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// The start of its `Message-ID`.
+    pub(crate) key: String,
+    /// How often it had come before the store was read.
+    pub(crate) before: u32,
+    /// How often it had come after that.
+    pub(crate) after: u32,
 }
 
 /// An idempotency key with the stored answer.

@@ -351,6 +351,8 @@ fn a_mail_server_needs_a_sender_and_credentials_need_tls() {
 }
 
 #[test]
-fn the_defaults_of_mails_are_those_of_the_policy() {
-    assert_eq!(read(&[]).unwrap().policies.mail, skep_application::notifications::MailPolicy::default());
+fn the_defaults_of_mails_and_leases_are_those_of_the_policies() {
+    let policies = read(&[]).unwrap().policies;
+    assert_eq!(policies.mail, skep_application::notifications::MailPolicy::default());
+    assert_eq!(policies.leases, skep_application::jobs::LeasePolicy::default());
 }

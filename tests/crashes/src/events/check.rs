@@ -1,10 +1,11 @@
 //! Each event has one position, in the order of its aggregate, and each mail one job.
 
-use super::{Held, Job, Placed, Subscription, event_of};
+use super::{Held, Placed, Subscription};
 use crate::{
     check::Findings,
     context::{Checks, Command},
-    state::{Event, State, parsed},
+    jobs::{Job, MAIL},
+    state::{Event, State},
 };
 use rand::rngs::StdRng;
 use serde_json::Value;
@@ -12,9 +13,8 @@ use skep_journeys::Answer;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-/// The subscriber that stores a job for each mail, and the kind of these jobs.
+/// The subscriber that stores a job for each mail.
 pub(super) const MAILS: &str = "notifications.order_mails";
-pub(super) const MAIL: &str = "notifications.order_mail";
 /// The events that have a mail.
 const MAILED: [&str; 2] = ["ordering.order_placed.v1", "ordering.order_cancelled.v1"];
 
@@ -23,8 +23,8 @@ pub(super) struct Log<'s> {
     state: &'s State,
     events: BTreeMap<Uuid, &'s Event>,
     positions: BTreeMap<Uuid, i64>,
-    /// The number of jobs for each event.
-    jobs: BTreeMap<Uuid, usize>,
+    /// The jobs of each event.
+    jobs: BTreeMap<Uuid, Vec<Uuid>>,
     held: BTreeSet<Uuid>,
     /// How far the subscriber has come.
     passed: Option<i64>,
@@ -32,9 +32,9 @@ pub(super) struct Log<'s> {
 
 impl<'s> Log<'s> {
     pub(super) fn of(state: &'s State) -> Self {
-        let mut jobs: BTreeMap<Uuid, usize> = BTreeMap::new();
+        let mut jobs: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
         for job in state.rows::<Job>().iter().filter(|job| job.kind == MAIL) {
-            *jobs.entry(event_of(&parsed(&job.args))).or_default() += 1;
+            jobs.entry(job.event()).or_default().push(job.id);
         }
         let subscription = state.rows::<Subscription>().iter().find(|found| found.subscriber == MAILS);
         let is_ours = |held: &&Held| subscription.is_some_and(|found| found.id == held.subscription_id);
@@ -61,18 +61,24 @@ impl<'s> Log<'s> {
         }
     }
 
-    /// Checks that the events of each aggregate have ascending positions, and that none has one before its predecessor.
+    /// Checks that the events of each aggregate have ascending positions, that none has one before its predecessor, and that
+    /// their jobs were stored in this order: ids of jobs ascend with time.
     fn is_in_order(&self, findings: &mut Findings) {
-        let mut by_aggregate: BTreeMap<Uuid, Vec<(i64, i64)>> = BTreeMap::new();
-        for event in self.state.rows::<Event>() {
-            let position = self.positions.get(&event.id).copied().unwrap_or(i64::MAX);
-            by_aggregate.entry(event.aggregate_id).or_default().push((event.aggregate_version, position));
+        for (aggregate, events) in self.state.events("") {
+            let position = |event: &&Event| self.positions.get(&event.id).copied().unwrap_or(i64::MAX);
+            let positions: Vec<i64> = events.iter().map(position).collect();
+            findings.holds(positions.is_sorted(), || {
+                format!("the events of {aggregate} are placed out of order: {positions:?}")
+            });
+            let jobs: Vec<Uuid> = events.iter().flat_map(|event| self.jobs.get(&event.id)).flatten().copied().collect();
+            findings
+                .holds(jobs.is_sorted(), || format!("the events of {aggregate} are handled out of order: {jobs:?}"));
         }
-        for (aggregate, mut events) in by_aggregate {
-            events.sort_unstable();
-            let is_sorted = events.is_sorted_by_key(|(_, position)| *position);
-            findings.holds(is_sorted, || format!("the events of {aggregate} are placed out of order: {events:?}"));
-        }
+    }
+
+    /// The position of the last event.
+    fn last(&self) -> i64 {
+        i64::try_from(self.positions.len()).unwrap_or(i64::MAX)
     }
 
     /// Checks that the subscriber has made one job of each event that it has passed, and none of others.
@@ -81,7 +87,7 @@ impl<'s> Log<'s> {
         for event in self.state.rows::<Event>().iter().filter(|event| MAILED.contains(&event.name.as_str())) {
             let has_passed = self.positions.get(&event.id).is_some_and(|position| *position <= passed);
             let expected = usize::from(has_passed && !self.held.contains(&event.id));
-            let jobs = self.jobs.get(&event.id).copied().unwrap_or_default();
+            let jobs = self.jobs.get(&event.id).map_or(0, Vec::len);
             findings.holds(jobs == expected, || {
                 format!("event {} has {jobs} mails, not {expected}; the subscriber is at {passed}", event.id)
             });
@@ -112,11 +118,17 @@ impl Checks for Log<'_> {
     fn over_http(&self, _: &dyn Fn(String) -> Answer, _: &mut StdRng, _: &mut Findings) {}
 
     fn is_settled(&self) -> bool {
-        let is_done = |job: &Job| job.kind != MAIL || job.state == "completed";
-        let last = i64::try_from(self.positions.len()).unwrap_or(i64::MAX);
-        self.positions.len() == self.events.len()
-            && self.passed >= Some(last)
-            && self.held.is_empty()
-            && self.state.rows::<Job>().iter().all(is_done)
+        self.unfinished().is_empty() && self.held.is_empty()
+    }
+
+    fn unfinished(&self) -> Vec<&'static str> {
+        let unplaced =
+            (self.positions.len() < self.events.len()).then_some("kills that left events without a position");
+        let undelivered = (self.passed < Some(self.last())).then_some("kills that left events undelivered");
+        unplaced.into_iter().chain(undelivered).collect()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        vec![("events delivered", self.passed.and_then(|passed| u64::try_from(passed).ok()).unwrap_or_default())]
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     state::{Row, State, Table},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 /// The position of an event.
@@ -53,20 +53,6 @@ impl Row for Held {
     const TABLE: Table = Table::new::<Self>("held_events", &["subscription_id", "event_id"], &[]);
 }
 
-/// A background job.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Job {
-    id: Uuid,
-    kind: String,
-    state: String,
-    /// A JSON text.
-    args: String,
-}
-
-impl Row for Job {
-    const TABLE: Table = Table::new::<Self>("jobs", &["id"], &["kind", "state", "args"]);
-}
-
 /// The context of events. It has no commands of its own: the commands of the others have events.
 pub(crate) struct Events;
 
@@ -76,7 +62,7 @@ impl Context for Events {
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[Placed::TABLE, Subscription::TABLE, Held::TABLE, Job::TABLE]
+        &[Placed::TABLE, Subscription::TABLE, Held::TABLE]
     }
 
     fn choices(&self) -> &'static [Choice] {
@@ -94,9 +80,4 @@ impl Context for Events {
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's> {
         Box::new(check::Log::of(state))
     }
-}
-
-/// The event whose mail a job sends.
-fn event_of(args: &Value) -> Uuid {
-    crate::state::id_at(args, "event_id")
 }

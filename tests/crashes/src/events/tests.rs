@@ -1,10 +1,10 @@
 //! A correct log has no faults, and each flaw that is planted into it is found.
 
 use super::{
-    check::{Log, MAIL, MAILS},
+    check::{Log, MAILS},
     *,
 };
-use crate::{check::Findings, context::Checks as _, state::Event};
+use crate::{check::Findings, context::Checks as _, jobs::Job, state::Event};
 
 const ORDER: Uuid = Uuid::from_u128(20);
 const SUBSCRIPTION: Uuid = Uuid::from_u128(30);
@@ -14,8 +14,7 @@ fn event(n: u128) -> Uuid {
 }
 
 fn job(n: u128) -> Job {
-    let args = json!({ "kind": "order_placed", "event_id": event(n), "order_id": ORDER }).to_string();
-    Job { id: Uuid::from_u128(200 + n), kind: MAIL.into(), state: "completed".into(), args }
+    Job::mail(Uuid::from_u128(200 + n), event(n), "completed")
 }
 
 /// An order that was placed and cancelled, an event without a mail between them, and one that has no position yet.
@@ -51,8 +50,9 @@ fn a_correct_log_has_no_fault() {
     assert!(!Log::of(&state).is_settled(), "an event has no position");
     state.rows_mut::<Event>().pop();
     assert!(Log::of(&state).is_settled());
-    state.rows_mut::<Job>()[0].state = "available".into();
-    assert!(!Log::of(&state).is_settled(), "a mail was not sent");
+    assert_eq!(Log::of(&state).counts(), [("events delivered", 3)]);
+    state.rows_mut::<Subscription>()[0].position = 2;
+    assert_eq!(Log::of(&state).unfinished(), ["kills that left events undelivered"]);
 }
 
 #[test]
@@ -79,7 +79,14 @@ const FLAWS: &[Flaw] = &[
             let placed = s.rows_mut::<Placed>();
             (placed[0].position, placed[2].position) = (3, 1);
         },
-        "out of order",
+        "placed out of order",
+    ),
+    (
+        |s| {
+            let jobs = s.rows_mut::<Job>();
+            (jobs[0].id, jobs[1].id) = (jobs[1].id, jobs[0].id);
+        },
+        "handled out of order",
     ),
     (
         |s| {

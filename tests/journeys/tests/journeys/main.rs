@@ -28,6 +28,7 @@ mod slice;
 mod start;
 mod store_away;
 mod tokens;
+mod workers;
 
 use libtest_mimic::{Arguments, Trial};
 use skep_journeys::{OwnMongod, OwnPostgres, Pooler, Store};
@@ -114,6 +115,7 @@ fn journeys() -> Vec<Journey> {
         addresses::JOURNEYS,
         shutdown::JOURNEYS,
         instances::JOURNEYS,
+        workers::JOURNEYS,
         store_away::JOURNEYS,
         limits::JOURNEYS,
         observability::JOURNEYS,

@@ -8,7 +8,7 @@ use crate::config::{
 };
 use skep_application::{
     Policies,
-    jobs::{JobPolicy, SchedulePolicy},
+    jobs::{JobPolicy, LeasePolicy, SchedulePolicy},
 };
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ const SETTINGS: &[Setting] = &[
         .default("10")
         .form("a number from 0 to 1000", "10")
         .doc("How many background jobs this process runs at a time, and half as many that send mails. With 0 it runs none, and another process of the same store must run them (`skep serve` or `skep worker`): the sweeps that end unpaid orders and delete what has expired are jobs, and mails are sent by jobs."),
+    Setting::new("SKEP_LEASE_SECONDS", "jobs.lease_seconds", Shape::Number)
+        .default("30")
+        .form("seconds from 1 to 3600", "30")
+        .doc("After how long without a sign of life a process counts as lost, so that others take over the jobs and the subscriptions that it holds. The delivery of an event may take a third of this time, and at most 10 seconds. With less than 30 seconds, all processes of a deployment must have the same value, and a process that a busy machine or store holds up is easily taken for lost: its jobs run again, and a job that was lost three times in succession is discarded."),
     Setting::new("SKEP_JOB_DAYS", "jobs.job_days", Shape::Number)
         .default("1")
         .form(DAYS, "1")
@@ -47,6 +51,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
         waiting_per_user: source
             .required("SKEP_WAITING_JOBS_PER_USER", |text| u32::try_from(number(text, 1, 1_000_000)?).ok()),
     };
+    let seconds = |text: &str| number(text, 1, 3_600).map(Duration::from_secs);
+    policies.leases = LeasePolicy { term: source.required("SKEP_LEASE_SECONDS", seconds) };
     let most = |text: &str| u32::try_from(number(text, 0, 100_000)?).ok();
     policies.schedules = SchedulePolicy { most: source.required("SKEP_SCHEDULES", most) };
 }
