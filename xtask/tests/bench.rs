@@ -97,12 +97,7 @@ fn jobs_work(store: &str, limits: usize) {
 }
 
 /// A trial on a store. Without its server, it is ignored, or fails if `SKEP_REQUIRE_STORES` names the store.
-fn on_a_server(
-    name: &str,
-    work: fn(&str, usize),
-    (store, limits): (&'static str, usize),
-    required: &str,
-) -> Trial {
+fn on_a_server(name: &str, work: fn(&str, usize), (store, limits): (&'static str, usize), required: &str) -> Trial {
     let name = format!("{store}::{name}");
     match Store::named(store) {
         Ok(_) => Trial::test(name, move || {

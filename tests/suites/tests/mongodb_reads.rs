@@ -64,7 +64,8 @@ impl Scene {
     async fn discard(&self, jobs: &[Job]) {
         let (message, retry, backoff) = ("no".to_owned(), Retry::Never, Backoff::USUAL);
         let how = Settlement::Fail { message, retry, backoff };
-        let settled = jobs.iter().map(|job| SettledJob { id: job.id, token: job.lease.unwrap().token, how: how.clone() });
+        let settled =
+            jobs.iter().map(|job| SettledJob { id: job.id, token: job.lease.unwrap().token, how: how.clone() });
         let settle = SettleJobs::new(self.store.clone(), self.runtime.clone());
         assert!(settle.execute(&settled.collect::<Vec<_>>()).await.unwrap().iter().all(Result::is_ok));
     }

@@ -39,12 +39,14 @@ fn statement(name: &str) -> &'static Statement {
 /// are read in the order of their key.
 fn wasteful(name: &str, plan: &[String]) -> Vec<String> {
     let is_ordered = |line: &str| line == "SCAN unplaced_events" && name.starts_with("events.unplaced_event");
-    let of_tables = ["outbox", "event", "placed", "event_positions", "received_events", "held_events", "held", "earlier"];
+    let of_tables =
+        ["outbox", "event", "placed", "event_positions", "received_events", "held_events", "held", "earlier"];
     let is_whole = |line: &str| {
         let scanned = line.strip_prefix("SCAN ").map(|rest| rest.split(' ').next().unwrap_or_default());
         line.contains("Seq Scan")
             || line.contains("FOR ORDER BY")
-            || scanned.is_some_and(|table| of_tables.contains(&table) || table == "unplaced_events" && !is_ordered(line))
+            || scanned
+                .is_some_and(|table| of_tables.contains(&table) || table == "unplaced_events" && !is_ordered(line))
     };
     plan.iter().filter(|line| is_whole(line)).map(|line| format!("{name}: {line} in {plan:#?}")).collect()
 }

@@ -60,13 +60,7 @@ impl<'s> Pgbench<'s> {
 }
 
 /// The rounds of a script per second.
-fn run(
-    stand: &Stand,
-    script: &str,
-    variables: &[(&str, u64)],
-    connections: u32,
-    time: Duration,
-) -> Result<f64, Fault> {
+fn run(stand: &Stand, script: &str, variables: &[(&str, u64)], connections: u32, time: Duration) -> Result<f64, Fault> {
     let file = stand.folder().join("pgbench.sql");
     fs::write(&file, script)?;
     let output = Command::new(program())

@@ -125,7 +125,8 @@ impl JobHandler for Step {
     type Args = u64;
 
     async fn run(&self, job: &JobRun, since: u64) -> Result<Outcome, JobError> {
-        let outcome = if self.has_effect { self.settle(job).await.map_err(JobError::later)? } else { Outcome::Complete(None) };
+        let outcome =
+            if self.has_effect { self.settle(job).await.map_err(JobError::later)? } else { Outcome::Complete(None) };
         self.gauge.pass(since);
         self.room.add_permits(1);
         Ok(outcome)

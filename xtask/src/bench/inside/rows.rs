@@ -22,7 +22,8 @@ pub(super) async fn fill(scheduled: u32, discarded: u32) -> Result<(), Fault> {
             let database = Connection::open(config.data_dir.join("skep.db"))?;
             let now = "(unixepoch() * 1000)";
             let rows = |jobs, state| {
-                let number = format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {jobs})");
+                let number =
+                    format!("WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {jobs})");
                 let id = |first: &str| format!("unhex(printf('{first}%031x', n))");
                 let later = format!("{now} + 86400000 + n");
                 format!("{};", insert(&number, "n", state, now, &later, id))
