@@ -13,7 +13,7 @@ use skep_application::{
         ClaimJobs, FireSchedules, JobPolicy, JobsTx, LEASE_TERM, PromoteJobs, RescueJobs, SettleJobs, SettledJob,
         Settlement, SweepJobs, enqueue,
     },
-    kernel::{Actor, Begin, OutboxEvent, Round, Runtime, SweepAll as _, Transaction as _, TxMode},
+    kernel::{Actor, Begin, OutboxEvent, Round, Runtime, SweepAll as _, TxMode},
 };
 use skep_domain::{
     events::SubscriberName,

@@ -33,6 +33,8 @@ pub(super) async fn fill(scheduled: u32, discarded: u32) -> Result<(), Fault> {
                     database.execute_batch(&rows(jobs, state))?;
                 }
             }
+            // Otherwise, the next commits would write the rows into the file.
+            database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
         StoreChoice::Postgres(address) => {
             let mut connection = PgConnection::connect(&address.0).await?;

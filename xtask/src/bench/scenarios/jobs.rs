@@ -41,7 +41,7 @@ impl Course<'_> {
     fn inside(&self, stand: &Stand, what: &str, options: &[&str]) -> Result<Timed, Fault> {
         let (warm_up, seconds) = (self.window.warm_up.as_secs_f64(), self.window.length.as_secs_f64());
         let time = ["--warm-up", &warm_up.to_string(), "--seconds", &seconds.to_string()];
-        stand.inside(&[&[what], options, &time].concat())
+        stand.inside(&[&[what][..], options, &time].concat())
     }
 
     fn beside_a_loop(&mut self, what: &str, one_by_one: bool, rate: f64) -> Result<(), Fault> {
