@@ -28,6 +28,9 @@ enum Command {
     /// Run one of the limits that `bench` compares with.
     #[command(hide = true, subcommand)]
     Baseline(bench::baseline::Baseline),
+    /// Run background work in this process, for `bench`.
+    #[command(hide = true, subcommand)]
+    Inside(bench::inside::Inside),
 }
 
 #[expect(clippy::print_stderr, reason = "a person sees the error")]
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Command::Crash(crash) => crash::run(&crash),
         Command::Siege(siege) => siege::run(&siege),
         Command::Baseline(baseline) => bench::baseline::run(&baseline),
+        Command::Inside(inside) => bench::inside::run(&inside),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,7 +49,7 @@ fn check(report: &Value, rows: &[&str], ratios: usize) {
 }
 
 fn every_scenario_works_on_sqlite() {
-    let report = bench("sqlite", "product,list,create,order,mixed,queue,login,start,growth");
+    let report = bench("sqlite", "product,list,create,order,mixed,queue,login,start,growth,jobs,wake,claim,relay");
     let rows = [
         "get product",
         "get product, token",
@@ -64,10 +64,23 @@ fn every_scenario_works_on_sqlite() {
         "while 64 log in",
         "log in, 16 in flight",
         "list 20 of 600 products, deep page",
+        "jobs in batches of 64",
+        "jobs one by one, with an effect",
+        "from enqueue to start, idle workers",
+        "orders, without a relay",
+        "orders, with a relay and two subscribers",
     ];
-    check(&report, &rows, 9);
+    check(&report, &rows, 12);
     let targets = report["targets"].as_array().unwrap();
-    for what in ["a read after a change shows it", "start on an existing store", "idle memory", "idle CPU"] {
+    for what in [
+        "a read after a change shows it",
+        "start on an existing store",
+        "idle memory",
+        "idle CPU",
+        "claim of 10 jobs",
+        "look for jobs that are due",
+        "orders/s, paced, with a relay",
+    ] {
         assert!(targets.iter().any(|target| target["what"].as_str().unwrap().contains(what)), "{targets:?}");
     }
 }
@@ -77,12 +90,18 @@ fn orders_work(store: &str, limits: usize) {
     check(&bench(store, "product,order"), &["get product, token", "place an order of 3 lines"], 4 + limits);
 }
 
+/// Checks the jobs of a store with this number of limits.
+fn jobs_work(store: &str, limits: usize) {
+    let rows = ["jobs in batches of 64", "jobs one by one, with an effect", "enqueued by another instance"];
+    check(&bench(store, "jobs,wake,claim"), &rows, limits);
+}
+
 /// A trial on a store. Without its server, it is ignored, or fails if `SKEP_REQUIRE_STORES` names the store.
-fn on_a_server(store: &'static str, limits: usize, required: &str) -> Trial {
-    let name = format!("{store}::orders_work");
+fn on_a_server(name: &str, work: fn(&str, usize), (store, limits): (&'static str, usize), required: &str) -> Trial {
+    let name = format!("{store}::{name}");
     match Store::named(store) {
         Ok(_) => Trial::test(name, move || {
-            orders_work(store, limits);
+            work(store, limits);
             Ok(())
         }),
         Err(variable) => {
@@ -100,7 +119,14 @@ fn main() {
         every_scenario_works_on_sqlite();
         Ok(())
     });
-    // The limits of PostgreSQL are pgbench with nine and with ten statements. MongoDB's is a loop of its driver.
-    let trials = vec![sqlite, on_a_server("postgres", 2, &required), on_a_server("mongodb", 1, &required)];
+    // The limits of PostgreSQL are pgbench with nine and with ten statements, and with two sizes of batches. MongoDB's is
+    // a loop of its driver.
+    let trials = vec![
+        sqlite,
+        on_a_server("orders_work", orders_work, ("postgres", 2), &required),
+        on_a_server("orders_work", orders_work, ("mongodb", 1), &required),
+        on_a_server("jobs_work", jobs_work, ("postgres", 2), &required),
+        on_a_server("jobs_work", jobs_work, ("mongodb", 0), &required),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }

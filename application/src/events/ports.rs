@@ -76,7 +76,9 @@ pub trait EventLog: Send {
     /// Stores the positions of events. The log is locked, and the positions follow the last one without gaps.
     /// `Duplicate` of `EVENT_POSITION` or `POSITION_OF_EVENT`.
     async fn place(&mut self, events: &[(EventId, EventPosition)]) -> Result<(), StoreError>;
-    /// The greatest position of the events whose ids were made before `time`.
+    /// The greatest position of the events whose ids were made before `time`, or of the latest 1,000 of them. Only an event
+    /// after which more than 1,000 later ones were committed could have a greater one; events and subscriptions then count
+    /// as old some time later.
     async fn last_before(&mut self, time: Timestamp) -> Result<EventPosition, StoreError>;
     /// Deletes at most `limit` events, and returns how many.
     async fn sweep(&mut self, until: Timestamp, passed: EventPosition, limit: u32) -> Result<u64, StoreError>;

@@ -6,7 +6,7 @@ use super::{
     process::{Process, cpu, memory},
 };
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// An observer that does nothing.
@@ -65,7 +65,7 @@ impl Observer for Both {
 }
 
 /// Percentiles of the latency, in milliseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Latency {
     pub(crate) p50: f64,
     pub(crate) p95: f64,
@@ -74,7 +74,7 @@ pub(crate) struct Latency {
 }
 
 /// The results of one stream of requests.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Figures {
     pub(crate) per_second: f64,
     pub(crate) answers: u64,
@@ -90,7 +90,7 @@ pub(crate) struct Figures {
 }
 
 /// The cost of all streams of a run.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Cost {
     /// CPU time of the server in seconds per 1,000 answers of all streams.
     pub(crate) server_cpu_per_1000: f64,
@@ -132,7 +132,7 @@ impl Latency {
 }
 
 impl Figures {
-    fn of(measured: Measured) -> Self {
+    pub(crate) fn of(measured: Measured) -> Self {
         let latency = Latency::of(&measured.latency);
         Self {
             per_second: measured.per_second(),

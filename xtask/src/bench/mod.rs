@@ -3,6 +3,7 @@
 pub(crate) mod baseline;
 pub(crate) mod client;
 pub(crate) mod conditions;
+pub(crate) mod inside;
 pub(crate) mod measure;
 pub(crate) mod pairs;
 pub(crate) mod process;

@@ -27,16 +27,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a Skep server on a free port, and waits until it is ready.
+    /// Starts a Skep server on a free port, and waits until it is ready. `command` has the program and its arguments.
     ///
     /// # Errors
     /// If it does not start.
-    pub(crate) fn skep(binary: &Path, settings: &BTreeMap<String, String>, folder: &Path) -> Result<Self, Fault> {
+    pub(crate) fn skep(
+        mut command: Command,
+        settings: &BTreeMap<String, String>,
+        folder: &Path,
+    ) -> Result<Self, Fault> {
         // The port was free a moment ago, and no other program takes ports from this range by number.
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let log = folder.join("log");
         let err = OpenOptions::new().create(true).append(true).open(&log)?;
-        let mut command = Command::new(binary);
         command.env_clear().envs(settings).env("PORT", address.port().to_string()).current_dir(folder);
         command.stdin(Stdio::null()).stdout(File::create(folder.join("out"))?).stderr(err);
         let mut server = Self { child: command.spawn()?, address, log: Some(log) };

@@ -6,12 +6,14 @@ use super::{
     measure::Unobserved,
     process::Process,
 };
+use serde::de::DeserializeOwned;
 use skep_journeys::{Store, TestDatabase};
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     rc::Rc,
     time::Duration,
 };
@@ -80,7 +82,7 @@ impl Stand {
 
     /// Removes the settings that the server does not know, so that older servers can be measured.
     fn forget_unknown(&mut self) -> Result<(), Fault> {
-        let mut check = std::process::Command::new(&self.binary);
+        let mut check = Command::new(&self.binary);
         check.arg("check").env_clear().envs(&self.settings).env("PORT", "0").current_dir(self.folder.path());
         let output = check.output()?;
         let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
@@ -120,7 +122,7 @@ impl Stand {
     /// # Errors
     /// If it does not start.
     pub(crate) fn start(&self) -> Result<Process, Fault> {
-        Process::skep(&self.binary, &self.settings, self.folder.path())
+        Process::skep(Command::new(&self.binary), &self.settings, self.folder.path())
     }
 
     /// Starts a second instance beside the first, with another folder and the same secret.
@@ -134,7 +136,31 @@ impl Stand {
         let mut settings = self.settings.clone();
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.join("data").display().to_string());
         settings.insert("SKEP_SECRET_FILE".to_owned(), secret.display().to_string());
-        Process::skep(&self.binary, &settings, &folder)
+        Process::skep(Command::new(&self.binary), &settings, &folder)
+    }
+
+    /// Starts this program as the server, with background work of its own ([`Inside`](super::inside::Inside)).
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub(crate) fn start_inside(&self, arguments: &[&str]) -> Result<Process, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("inside").args(arguments);
+        Process::skep(command, &self.settings, self.folder.path())
+    }
+
+    /// Runs background work on the store in a new process of this program, and returns its results.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub(crate) fn inside<T: DeserializeOwned>(&self, arguments: &[&str]) -> Result<T, Fault> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("inside").args(arguments).env_clear().envs(&self.settings).current_dir(self.folder.path());
+        let output = command.output()?;
+        if output.status.success() {
+            return Ok(serde_json::from_slice(&output.stdout)?);
+        }
+        Err(String::from_utf8_lossy(&output.stderr).into_owned().into())
     }
 
     /// Migrates the store without starting the server.
@@ -142,7 +168,7 @@ impl Stand {
     /// # Errors
     /// If a migration fails.
     pub(crate) fn migrate(&self) -> Result<(), Fault> {
-        let mut command = std::process::Command::new(&self.binary);
+        let mut command = Command::new(&self.binary);
         command.args(["migrate", "up"]).env_clear().envs(&self.settings).current_dir(self.folder.path());
         let output = command.output()?;
         if output.status.success() {

@@ -119,8 +119,7 @@ async fn ends(executor: &mut Executor) -> Result<LogEnds, StoreError> {
     Ok(ends.unwrap_or(LogEnds { swept: EventPosition::START, last: EventPosition::START }))
 }
 
-/// The greatest position among the latest events before the time. An earlier event can only have a greater one if more
-/// than [`LATEST`] later events were committed before it. Subscriptions and events then count as old some time later.
+/// The greatest position among the latest events before the time.
 async fn last_before(executor: &mut Executor, time: Timestamp) -> Result<EventPosition, StoreError> {
     let mut earlier = placed();
     earlier.insert("_id", doc! { "$lt": record::id(EventId::first_at(time).uuid()) });

@@ -87,16 +87,19 @@ static DELETE_PLACED: Statement = Statement::batch(
     ),
     &[Kind::Uuid],
 );
-/// Reads the events that were made before the time, and no others: the sweep that asks is about to delete them. The sign
-/// keeps PostgreSQL from reading the log backwards from its end until it finds one.
+/// Each batch of a sweep asks, so it reads no more than the latest of the events that were made before the time.
 static LAST_BEFORE: Statement = Statement::both(
     "events.position.find_last_before",
-    "SELECT max(+position) FROM event_positions WHERE event_id < $1",
+    "SELECT max(position) FROM (SELECT position FROM event_positions WHERE event_id < $1 \
+     ORDER BY event_id DESC LIMIT 1000) AS latest",
     &[Kind::Uuid],
     &[Kind::Int],
 );
 /// Reads the log from its beginning up to the first event that is too young by its id, so that the events that stay are
 /// not read. A younger one may come before an older one; then the older one stays until the next sweep.
+///
+/// PostgreSQL knows how many events are old, but not that they are the first ones. Where few are, it would read the whole
+/// outbox to find them, so the sum hides the number from it.
 static SWEEP: Statement = Statement::per(
     "events.position.sweep",
     A_SWEEP,
@@ -110,7 +113,7 @@ static SWEEP: Statement = Statement::per(
         "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT placed.event_id FROM event_positions AS placed \
          JOIN outbox AS event ON event.id = placed.event_id WHERE placed.position <= least($1, coalesce(\
          (SELECT position - 1 FROM event_positions WHERE event_id >= $2 ORDER BY event_id LIMIT 1), $1)) \
-         AND event.occurred_at <= $3 \
+         AND event.occurred_at + interval '0' <= $3 \
          AND NOT EXISTS (SELECT 1 FROM held_events AS held WHERE held.event_id = placed.event_id) \
          ORDER BY placed.position LIMIT $4 FOR UPDATE OF event SKIP LOCKED))",
     ),

@@ -48,7 +48,7 @@ fn faults(verb: &str, indexes: &[&str], plan: &[String]) -> Vec<String> {
     missing.chain(wrong.map(|line| format!("{verb}: {line}"))).collect()
 }
 
-fn sqlite_plan(connection: &Sqlite, statement: &Statement) -> Vec<String> {
+pub(crate) fn sqlite_plan(connection: &Sqlite, statement: &Statement) -> Vec<String> {
     let text = format!("EXPLAIN QUERY PLAN {}", statement.text(Engine::Sqlite));
     let mut prepared = connection.prepare(&text).unwrap();
     let mut rows = prepared.raw_query();
@@ -59,9 +59,13 @@ fn sqlite_plan(connection: &Sqlite, statement: &Statement) -> Vec<String> {
     plan
 }
 
-/// The plan that is made without the values of the parameters.
-async fn postgres_plan(connection: &mut PgConnection, statement: &Statement) -> Vec<String> {
-    let values = vec!["NULL"; statement.params.len()].join(", ");
+/// The plan for these values of the parameters. With generic plans, it is made without the values.
+pub(crate) async fn postgres_plan(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    values: &[&str],
+) -> Vec<String> {
+    let values = values.join(", ");
     let values = if values.is_empty() { values } else { format!("({values})") };
     let text = statement.text(Engine::Postgres);
     connection.execute(AssertSqlSafe(format!("PREPARE planned AS {text}"))).await.unwrap();
@@ -103,7 +107,9 @@ async fn jobs_are_read_along_their_indexes_on_postgresql() {
         postgres.connection.execute(text).await.unwrap();
     }
     for (verb, indexes) in PLANS {
-        found.extend(faults(verb, indexes, &postgres_plan(&mut postgres.connection, statement(verb)).await));
+        let statement = statement(verb);
+        let values = vec!["NULL"; statement.params.len()];
+        found.extend(faults(verb, indexes, &postgres_plan(&mut postgres.connection, statement, &values).await));
     }
     postgres.remove().await;
     assert!(found.is_empty(), "{found:#?}");

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "the run shows which stores were not tried")]
 
 mod catalog;
+mod event_plans;
 mod events;
 mod host;
 mod job_plans;

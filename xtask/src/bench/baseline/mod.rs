@@ -5,8 +5,9 @@ mod http;
 mod mongodb;
 mod pgbench;
 mod sqlite;
+mod sqlite_jobs;
 
-pub(crate) use pgbench::Pgbench;
+pub(crate) use pgbench::{Pgbench, PgbenchJobs};
 
 use super::Fault;
 use clap::Subcommand;
@@ -48,6 +49,17 @@ pub(crate) enum Baseline {
         /// Also run the statement that counts all products.
         #[arg(long)]
         count: bool,
+        /// The duration of the loop, in seconds.
+        #[arg(long)]
+        seconds: f64,
+    },
+    /// Store jobs and run them with plain statements on one thread, `synchronous=FULL`.
+    SqliteJobs {
+        /// A database that the server has migrated.
+        database: PathBuf,
+        /// Claim each job by itself, and complete it with an effect.
+        #[arg(long)]
+        one_by_one: bool,
         /// The duration of the loop, in seconds.
         #[arg(long)]
         seconds: f64,
@@ -106,6 +118,9 @@ pub(crate) fn run(baseline: &Baseline) -> Result<(), Fault> {
         }
         Baseline::SqliteList { database, count, seconds } => {
             print(sqlite::list(database, *count, Duration::from_secs_f64(*seconds))?)
+        }
+        Baseline::SqliteJobs { database, one_by_one, seconds } => {
+            print(sqlite_jobs::jobs(database, *one_by_one, Duration::from_secs_f64(*seconds))?)
         }
         Baseline::MongodbFill { address, products } => mongodb::fill(address, *products),
         Baseline::MongodbOrders { address, products, connections, seconds } => {

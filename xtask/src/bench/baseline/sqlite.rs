@@ -36,7 +36,7 @@ const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM products WHERE archived
     ORDER BY created_at, id LIMIT 10001) AS counted";
 
 /// Opens a connection with the settings of the server, except that SQLite runs its own checkpoints.
-fn open(database: &Path) -> Result<Connection, Fault> {
+pub(super) fn open(database: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(database, flags)?;
     db.set_prepared_statement_cache_capacity(64);

