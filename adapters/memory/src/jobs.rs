@@ -178,8 +178,8 @@ impl QueueQueries for MemoryStore {
     async fn list_unopened(&self, limit: u32) -> Done<Vec<QueueName>> {
         let state = self.state();
         let available = state.jobs.rows().filter(|job| job.state == JobState::Available).map(|job| job.queue.clone());
-        let mut names: BTreeSet<_> = available.collect();
-        state.queues.rows().for_each(|queue| drop(names.remove(&queue.name)));
+        let opened: BTreeSet<_> = state.queues.rows().map(|queue| queue.name.clone()).collect();
+        let names: BTreeSet<_> = available.filter(|name| !opened.contains(name)).collect();
         Ok(names.into_iter().take(limit as usize).collect())
     }
     async fn count_jobs(&self, queue: &QueueName, bound: u32) -> Done<QueueCounts> {

@@ -116,7 +116,7 @@ impl Lane {
         if timeout(self.drain, self.places.acquire_many(self.slots)).await.is_err() {
             self.running.ask_all(Stop::HandBack);
             if timeout(self.drain + crate::GRACE, self.places.acquire_many(self.slots)).await.is_err() {
-                tracing::error!(queue = %self.queue, "a handler does not stop; other workers get its job when its lease has run out");
+                tracing::error!(queue = %self.queue, "a handler does not stop; its job is free when its lease has run out");
             }
         }
     }
