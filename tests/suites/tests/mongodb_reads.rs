@@ -10,14 +10,14 @@ use mongodb::{Client, Database};
 use skep_application::{
     events::{DeliveryQueries as _, EventPolicy, EventQueries as _, EventsTx, PlaceEvents, Subscriptions, SweepEvents},
     jobs::{
-        ClaimJobs, FireSchedules, JobPolicy, JobsTx, LEASE_TERM, PromoteJobs, RescueJobs, SettleJobs, SettledJob,
-        Settlement, SweepJobs, enqueue,
+        ClaimJobs, FireSchedules, JobPolicy, JobsTx, LeasePolicy, PromoteJobs, RescueJobs, SettleJobs, SettledJob,
+        Settlement, SweepJobs, enqueue_internal,
     },
     kernel::{Actor, Begin, OutboxEvent, Round, Runtime, SweepAll as _, TxMode},
 };
 use skep_domain::{
     events::SubscriberName,
-    jobs::{Backoff, Job, JobId, JobKind, NewJob, QueueName, Retry},
+    jobs::{Backoff, Job, JobArgs, JobId, JobKind, NewJob, QueueName, Retry},
     shared::{EventId, Timestamp, Version},
 };
 use skep_local::system_runtime;
@@ -47,9 +47,10 @@ impl Scene {
     async fn enqueue(&self, jobs: usize, ready_at: Option<Timestamp>) {
         let mut unit = Begin::<dyn JobsTx>::begin(&*self.store, TxMode::Write, &[]).await.unwrap();
         for _ in 0..jobs {
-            let new = NewJob { ready_at, ..NewJob::of(JobKind::stored("test.wait".to_owned()), "{}".to_owned()) };
+            let kind = JobKind::stored("test.wait".to_owned());
+            let new = NewJob { ready_at, ..NewJob::of(kind, JobArgs::default()) };
             let id = JobId::new(self.runtime.ids.next());
-            enqueue(unit.jobs(), id, new, &Actor::system("test"), self.now()).await.unwrap();
+            enqueue_internal(unit.jobs(), id, new, &Actor::system("test"), self.now()).await.unwrap();
         }
         unit.commit().await.unwrap();
     }
@@ -64,8 +65,12 @@ impl Scene {
     async fn discard(&self, jobs: &[Job]) {
         let (message, retry, backoff) = ("no".to_owned(), Retry::Never, Backoff::USUAL);
         let how = Settlement::Fail { message, retry, backoff };
-        let settled =
-            jobs.iter().map(|job| SettledJob { id: job.id, token: job.lease.unwrap().token, how: how.clone() });
+        let settled = jobs.iter().map(|job| SettledJob {
+            id: job.id,
+            token: job.lease.unwrap().token,
+            progress: None,
+            how: how.clone(),
+        });
         let settle = SettleJobs::new(self.store.clone(), self.runtime.clone());
         assert!(settle.execute(&settled.collect::<Vec<_>>()).await.unwrap().iter().all(Result::is_ok));
     }
@@ -109,14 +114,14 @@ impl Scene {
         let claimed = self.claim(READY).await;
         let promote = PromoteJobs::new(store.clone(), store.clone(), runtime.clone());
         assert_eq!(promote.execute().await.unwrap().0, 0);
-        let rescue = RescueJobs::new(store.clone(), store.clone(), runtime.clone(), LEASE_TERM);
+        let rescue = RescueJobs::new(store.clone(), store.clone(), runtime.clone(), LeasePolicy::default().term);
         assert_eq!(rescue.execute().await.unwrap(), []);
         self.discard(&claimed).await;
         FireSchedules::new(store.clone(), store.clone(), runtime.clone()).execute().await.unwrap();
 
         assert_eq!(store.count_unplaced(1).await.unwrap(), 1);
         assert_eq!(self.place().await, 1);
-        let subscriptions = Subscriptions::new(store.clone(), runtime.clone(), LEASE_TERM);
+        let subscriptions = Subscriptions::new(store.clone(), runtime.clone(), LeasePolicy::default().term);
         let name = SubscriberName::parse("test.reader").unwrap();
         subscriptions.open(&name).await.unwrap();
         subscriptions.rescue().await.unwrap();

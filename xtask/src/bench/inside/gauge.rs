@@ -10,7 +10,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use skep_application::{
     App,
-    jobs::{JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue, job_for},
+    jobs::{JobError, JobHandler, JobRun, JobsTx, Outcome, enqueue_internal, job_for},
     kernel::{Actor, Begin, Claimed, IdempotencyClaim, IdempotencyKey, StoreError, TxMode},
 };
 use skep_domain::jobs::JobId;
@@ -161,7 +161,7 @@ pub(super) async fn store(app: &App, gauge: &Gauge, jobs: u32) -> Result<(), Fau
     let mut unit = begin.begin(TxMode::Write, &[]).await?;
     for _ in 0..jobs {
         let id = JobId::new(app.ports.runtime.ids.next());
-        enqueue(unit.jobs(), id, job_for::<Step>(&since)?, &actor, now).await?;
+        enqueue_internal(unit.jobs(), id, job_for::<Step>(&since)?, &actor, now).await?;
     }
     unit.commit().await?;
     Ok(())
