@@ -54,7 +54,7 @@ impl OrderMails {
         Self { at_once: mail.per_recipient.burst, most: jobs.waiting_per_user }
     }
 
-    /// The priority of a further mail to a customer for which so many mails wait. `None` if there is none.
+    /// The priority of a further mail to a customer for which so many mails wait. `None` if no further one is sent.
     fn priority(&self, waiting: u64) -> Option<Priority> {
         match waiting {
             waiting if waiting >= u64::from(self.most) => None,

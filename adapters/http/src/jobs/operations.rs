@@ -13,6 +13,8 @@ use skep_application::{
 };
 use skep_domain::jobs::actions::{MANAGE_JOB, MANAGE_QUEUE, MANAGE_SCHEDULE, READ_JOB, READ_QUEUE, READ_SCHEDULE};
 
+/// The limit of a queue.
+const QUEUE: BodyLimit = BodyLimit::new(4, 10);
 /// The limit of a schedule: the arguments of its jobs have up to 64 KiB.
 const SCHEDULE: BodyLimit = BodyLimit::new(80, 30);
 
@@ -24,7 +26,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("retry_job", MANAGE_JOB, RetryJobError::REFUSALS),
     Operation::new("list_queues", READ_QUEUE, ListError::REFUSALS),
     Operation::new("get_queue", READ_QUEUE, GetError::REFUSALS),
-    Operation::new("change_queue", MANAGE_QUEUE, ChangeQueueError::REFUSALS),
+    Operation::new("change_queue", MANAGE_QUEUE, ChangeQueueError::REFUSALS).body(QUEUE),
     Operation::new("pause_queue", MANAGE_QUEUE, SwitchQueueError::REFUSALS),
     Operation::new("resume_queue", MANAGE_QUEUE, SwitchQueueError::REFUSALS),
     Operation::new("create_schedule", MANAGE_SCHEDULE, CreateScheduleError::REFUSALS).body(SCHEDULE),
