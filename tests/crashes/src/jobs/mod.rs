@@ -119,7 +119,7 @@ impl Context for Jobs {
     }
 
     fn lists(&self) -> &'static [&'static str] {
-        &["/api/v1/jobs?state=running", SCHEDULES]
+        &[]
     }
 
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's> {
