@@ -27,4 +27,5 @@ mod tally;
 
 pub use campaign::{Plan, campaign};
 pub use fault::{Fault, endure};
+pub use jobs::LOST;
 pub use tally::Tally;

@@ -1,6 +1,6 @@
 //! A job has a worker exactly while it runs, each mail is sent as often as its job says, and each fire time has one job.
 
-use super::{EVERY_SECOND, Job, MAIL, Schedule};
+use super::{EVERY_SECOND, Job, LOST, MAIL, Schedule};
 use crate::{
     check::Findings,
     context::{Checks, Command},
@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many workers a job may lose in succession before it is discarded.
 const LOST_MAX: i64 = 3;
-const LOST: &str = "the worker was lost";
+const MESSAGE: &str = "the worker was lost";
 
 /// The jobs, and what they have done.
 pub(super) struct Work<'s> {
@@ -101,7 +101,7 @@ fn failures(job: &Job) -> Vec<Value> {
 }
 
 fn is_lost(failure: &Value) -> bool {
-    failure["message"] == LOST
+    failure["message"] == MESSAGE
 }
 
 /// The key of the mail that the job sends.
@@ -149,7 +149,7 @@ impl Checks for Work<'_> {
         let fired =
             self.jobs.iter().filter(|job| job.held_key.as_deref().is_some_and(|key| key.starts_with("schedule")));
         vec![
-            ("attempts that lost their worker", lost as u64),
+            (LOST, lost as u64),
             ("mails sent", self.sent.len() as u64),
             ("mails sent again, because the worker was killed in between", sent - self.sent.len() as u64),
             ("fire times, each with one job", fired.count() as u64),

@@ -6,7 +6,7 @@ use crate::{check::Findings, context::Checks as _, state::Sent};
 const SCHEDULE: Uuid = Uuid::from_u128(40);
 /// 2026-11-30T10:00:00Z
 const NEXT: i64 = 1_796_032_800_000;
-const LOST: &str = r#"[{"attempt":1,"message":"the worker was lost"}]"#;
+const FAILURES: &str = r#"[{"attempt":1,"message":"the worker was lost"}]"#;
 
 fn event(n: u128) -> Uuid {
     Uuid::from_u128(100 + n)
@@ -29,7 +29,7 @@ fn fired(time: &str) -> Job {
 /// not tried yet, and two fire times.
 fn right() -> State {
     let mut state = State::default();
-    let again = Job { attempt: 2, lost: 1, failures: LOST.into(), ..mail(2, "completed") };
+    let again = Job { attempt: 2, lost: 1, failures: FAILURES.into(), ..mail(2, "completed") };
     let jobs = [mail(1, "completed"), again, mail(3, "running"), Job { attempt: 0, ..mail(4, "available") }];
     state.rows_mut::<Job>().extend(jobs);
     state.rows_mut::<Job>().extend([fired("2026-11-30T09:59:59.000Z"), fired("2026-11-30T09:59:58.000Z")]);
