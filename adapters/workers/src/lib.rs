@@ -32,8 +32,10 @@ mod relay;
 mod running;
 mod schedules;
 mod settler;
+mod wake_ups;
 
 pub use attempt::GRACE;
+pub use wake_ups::send_wake_ups;
 
 use lanes::Lane;
 use running::Running;
@@ -99,6 +101,9 @@ impl Workers {
         keepers.spawn(keep::rescue(app.clone(), stop.clone()));
         keepers.spawn(relay::run(app.clone(), options.poll, stop.clone()));
         keepers.spawn(delivery::run(app.clone(), subscribers, options.poll, stop.clone()));
+        keepers.spawn(wake_ups::listen(app.clone(), stop.clone()));
+        // Until the last results are stored.
+        keepers.spawn(send_wake_ups(app.clone(), ended.clone()));
         keepers.spawn(schedules::fire(app.clone(), options.poll, stop.clone()));
         let settler = tokio::spawn(settler::run(app.clone(), settled, stop.clone(), options.drain * 2));
         let mut lanes = JoinSet::new();
