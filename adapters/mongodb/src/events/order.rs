@@ -15,16 +15,15 @@ use crate::{events::documents::HELD_EVENTS, kernel::EventDoc, record::Record as 
 use bson::{Bson, Document, doc};
 use skep_application::kernel::StoreError;
 
-/// How many aggregates are read at a time.
-const BATCH: usize = 100;
+/// The number of events that one command changes.
+const BATCH: usize = 1_000;
 
 pub(super) fn order_by_versions<'a>(schema: &'a mut MongoSchema<'_>) -> Done<'a> {
     Box::pin(async move {
         let moving = doc! { "position": { "$lt": 0_i64 } };
         if aggregate(schema, vec![doc! { "$match": &moving }, doc! { "$limit": 1 }]).await?.is_empty() {
-            let misplaced = misplaced_aggregates(schema).await?;
-            for aggregates in misplaced.chunks(BATCH) {
-                choose_targets(schema, aggregates).await?;
+            for aggregate_id in misplaced_aggregates(schema).await? {
+                choose_targets(schema, aggregate_id).await?;
             }
         }
         let mut waiting = placed();
@@ -57,28 +56,25 @@ async fn misplaced_aggregates(schema: &mut MongoSchema<'_>) -> Result<Vec<Bson>,
     Ok(found.into_iter().filter_map(|mut aggregate| aggregate.remove("_id")).collect())
 }
 
-/// Stores the new places of the events of these aggregates that are at wrong ones.
-async fn choose_targets(schema: &mut MongoSchema<'_>, aggregates: &[Bson]) -> Result<(), StoreError> {
-    for id in aggregates {
-        let mut of_one = placed();
-        of_one.insert("aggregate_id", id);
-        let fields = doc! { "position": 1, "aggregate_version": 1 };
-        let stages = vec![doc! { "$match": of_one }, doc! { "$project": fields }];
-        let mut events = vec![];
-        for event in aggregate(schema, stages).await? {
-            let number = |name: &str| event.get_i64(name).map_err(StoreError::unreadable);
-            let id = event.get("_id").cloned().unwrap_or(Bson::Null);
-            events.push((number("aggregate_version")?, number("position")?, id));
-        }
-        let mut places: Vec<_> = events.iter().map(|(_, position, _)| *position).collect();
-        places.sort_unstable();
-        events.sort_by_key(|(version, position, _)| (*version, *position));
-        let moves = events.iter().zip(places).filter(|((_, position, _), place)| position != place);
-        let moves = moves.map(|((_, _, id), place)| doc! { "q": { "_id": id }, "u": { "$set": { "target": place } } });
-        let moves: Vec<_> = moves.collect();
-        for moves in moves.chunks(1_000) {
-            update(schema, EventDoc::COLLECTION, moves.to_vec()).await?;
-        }
+/// Stores the new places of the events of this aggregate that are at wrong ones.
+async fn choose_targets(schema: &mut MongoSchema<'_>, aggregate_id: Bson) -> Result<(), StoreError> {
+    let mut of_one = placed();
+    of_one.insert("aggregate_id", aggregate_id);
+    let fields = doc! { "position": 1, "aggregate_version": 1 };
+    let mut events = vec![];
+    for event in aggregate(schema, vec![doc! { "$match": of_one }, doc! { "$project": fields }]).await? {
+        let number = |name: &str| event.get_i64(name).map_err(StoreError::unreadable);
+        let id = event.get("_id").cloned().unwrap_or(Bson::Null);
+        events.push((number("aggregate_version")?, number("position")?, id));
+    }
+    let mut places: Vec<_> = events.iter().map(|(_, position, _)| *position).collect();
+    places.sort_unstable();
+    events.sort_by_key(|(version, position, _)| (*version, *position));
+    let moves = events.iter().zip(places).filter(|((_, position, _), place)| position != place);
+    let moves = moves.map(|((_, _, id), place)| doc! { "q": { "_id": id }, "u": { "$set": { "target": place } } });
+    let moves: Vec<_> = moves.collect();
+    for moves in moves.chunks(BATCH) {
+        update(schema, EventDoc::COLLECTION, moves.to_vec()).await?;
     }
     Ok(())
 }
@@ -94,7 +90,7 @@ async fn correct_held_events(schema: &mut MongoSchema<'_>, moving: &Document) ->
     ];
     let found = aggregate(schema, stages).await?;
     let moves: Vec<_> = found.iter().filter_map(|event| Some((event.get("_id")?, event.get("target")?))).collect();
-    for moves in moves.chunks(1_000) {
+    for moves in moves.chunks(BATCH) {
         let moves = moves.iter().map(|(event, target)| {
             doc! { "q": { "event_id": event }, "u": { "$set": { "position": target } }, "multi": true }
         });
