@@ -3,7 +3,7 @@
 use crate::{
     Store,
     catalog::Catalog,
-    events::{EventPolicy, Events, SweepEvents},
+    events::{EventPolicy, Events, PlaceEvents, SweepEvents},
     identity::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
@@ -94,6 +94,7 @@ impl App {
             ordering.expire_orders.clone(),
             Arc::new(SweepKnownNetworks::new(ports.store.clone(), policies.sessions.known_networks)),
             Arc::new(AddEmailKeys::new(ports.store.clone(), ports.store.clone(), ports.runtime.clone())),
+            Arc::new(PlaceEvents::new(ports.store.clone(), ports.runtime.clone())),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
         ];

@@ -4,7 +4,7 @@ use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, State, page};
 use async_trait::async_trait;
 use skep_application::{
     events::{
-        DeliveryQueries, DeliveryRepository, EventLog, EventQueries, HeldSort, LogEnds, PlacedEvent,
+        DeliveryQueries, DeliveryRepository, EARLIEST, EventLog, EventQueries, HeldSort, LogEnds, PlacedEvent,
         constraints::{
             EVENT_POSITION, HELD_EVENT, HELD_EVENT_ID, POSITION_OF_EVENT, SUBSCRIPTION_ID, SUBSCRIPTION_SUBSCRIBER,
         },
@@ -127,8 +127,10 @@ impl EventLog for MemoryUnit {
     }
     async fn last_before(&mut self, time: Timestamp) -> Done<EventPosition> {
         self.run(|state| {
-            let earlier = state.log.positions.range(..EventId::first_at(time));
-            Ok(earlier.map(|(_, position)| *position).max().unwrap_or(EventPosition::START))
+            let younger = state.log.positions.range(EventId::first_at(time)..).take(EARLIEST as usize);
+            let first = younger.map(|(_, position)| *position).min();
+            let before = first.and_then(|first| EventPosition::new(first.get() - 1));
+            Ok(before.unwrap_or_else(|| state.log.ends().last))
         })
         .await
     }
@@ -167,6 +169,22 @@ impl DeliveryRepository for MemoryUnit {
     }
     async fn save(&mut self, subscription: &Subscription) -> Done<Version> {
         self.run(|state| state.subscriptions.save(subscription)).await
+    }
+    async fn delete(&mut self, subscription: &Subscription) -> Done<()> {
+        self.run(|state| {
+            state.subscriptions.delete(subscription)?;
+            let is_held = |held: &&HeldEvent| held.subscription_id == subscription.id;
+            let held: Vec<_> = state.held_events.rows().filter(is_held).cloned().collect();
+            held.iter().try_for_each(|held| state.held_events.delete(held))
+        })
+        .await
+    }
+    async fn count_replays(&mut self, bound: u32) -> Done<u64> {
+        self.run(|state| {
+            let unfinished = |one: &&Subscription| one.replay.is_some() && one.state != SubscriptionState::Finished;
+            Ok(state.subscriptions.rows().filter(unfinished).take(bound as usize).count() as u64)
+        })
+        .await
     }
     async fn receive(
         &mut self,
@@ -276,6 +294,9 @@ impl DeliveryQueries for MemoryStore {
         all.sort_by_key(|one| (one.replay.is_some(), std::cmp::Reverse((one.created_at, one.id))));
         all.truncate(limit as usize);
         Ok(all)
+    }
+    async fn find_subscription(&self, id: SubscriptionId) -> Done<Option<Subscription>> {
+        Ok(self.state().subscriptions.get(id).cloned())
     }
     async fn list_due(&self, subscription: SubscriptionId, now: Timestamp, limit: u32) -> Done<Vec<HeldEvent>> {
         let state = self.state();

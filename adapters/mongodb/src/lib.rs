@@ -33,6 +33,7 @@ mod reports;
 mod schema;
 mod store;
 mod unit;
+mod wake_ups;
 
 pub use error::is_refusal;
 pub use observe::PoolStats;

@@ -6,6 +6,7 @@
 mod ending;
 mod executor;
 mod greeting;
+mod messages;
 mod query;
 mod reads;
 mod rights;
@@ -15,6 +16,7 @@ pub use self::executor::ABANDONED;
 pub(crate) use self::{
     executor::Executor,
     greeting::{Greeting, greet},
+    messages::Tail,
     query::{List, Query, SortField, Update},
     rights::{Rights, rights},
 };

@@ -118,6 +118,12 @@ impl MongoSchema<'_> {
         self.0.define(create, &[]).await.map(drop)
     }
 
+    /// Creates a collection of at most so many bytes, which drops its oldest documents, unless it exists.
+    pub(crate) async fn create_capped(&mut self, collection: &str, size: i64) -> Result<(), StoreError> {
+        let create = doc! { "create": collection, "capped": true, "size": size, "writeConcern": majority() };
+        self.0.define(create, &[NAMESPACE_EXISTS]).await.map(drop)
+    }
+
     /// Drops an index, unless it does not exist.
     pub(crate) async fn drop_index(&mut self, collection: &str, index: &str) -> Result<(), StoreError> {
         let drop = doc! { "dropIndexes": collection, "index": index, "writeConcern": majority() };

@@ -9,6 +9,7 @@ use crate::{
     options::{self, ConnectError, MongoOptions},
     schema::{MongoSet, MongoStep, SETS},
     unit::MongoUnit,
+    wake_ups::InstanceNumber,
 };
 use async_trait::async_trait;
 use mongodb::{
@@ -16,7 +17,7 @@ use mongodb::{
     options::{ClientOptions, ServerAddress},
 };
 use skep_application::{
-    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units, max_writers},
+    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units, WakeUps, max_writers},
     operations::{Defect, MigrationError, Schedule, StoreHealth, StoreUse},
 };
 use std::{sync::Arc, time::Duration};
@@ -43,6 +44,7 @@ pub struct MongoStore {
     latest: Arc<Latest>,
     signals: Arc<Signals>,
     observer: Arc<Observer>,
+    pub(crate) number: InstanceNumber,
     pub(crate) options: MongoOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) schedule: Schedule<MongoStep>,
@@ -66,7 +68,21 @@ impl MongoStore {
         let (locks, latest, signals) = (Arc::default(), Arc::default(), Arc::default());
         let schedule = Schedule::new(SETS);
         let writers = Arc::new(Semaphore::new(writers(options.max_pool_size)));
-        Ok(Self { client, hosts, database, locks, writers, latest, signals, observer, options, clock, schedule })
+        let number = InstanceNumber::random();
+        Ok(Self {
+            client,
+            hosts,
+            database,
+            locks,
+            writers,
+            latest,
+            signals,
+            observer,
+            number,
+            options,
+            clock,
+            schedule,
+        })
     }
 
     /// Adds the migrations of a host program. Its sets run after ours, in this order, and own their collections.
@@ -138,6 +154,10 @@ impl MongoStore {
 impl Signaling for MongoStore {
     fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    fn wake_ups(&self) -> Option<&dyn WakeUps> {
+        Some(self)
     }
 }
 

@@ -13,12 +13,16 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{Key, StoreError, TxMode},
+    kernel::{Key, StoreError, TxMode, WakeUps},
     operations::{Defect, StoreUse},
 };
 use skep_sql::{Declared, Engine, Row, SqlDatabase, SqlSchema, SqlTransaction, Statement, Value};
 use sqlx::PgConnection;
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, timeout_at};
 
 const CHECK_TIMEOUT: Duration = Duration::from_millis(1900);
@@ -31,12 +35,14 @@ const SAME: &str = "SELECT extract(epoch from pg_postmaster_start_time()), oid F
 
 /// A PostgreSQL database with its connections.
 pub struct PostgresDatabase {
-    pool: Pool,
-    server: Arc<Server>,
+    pub(crate) pool: Pool,
+    pub(crate) server: Arc<Server>,
     /// The server without a pooler, if it has another address.
     pub(crate) direct: Option<Server>,
-    acquire_timeout: Duration,
-    answer_timeout: Option<Duration>,
+    pub(crate) acquire_timeout: Duration,
+    pub(crate) answer_timeout: Option<Duration>,
+    /// Tells this instance from others in its messages.
+    pub(crate) number: u64,
 }
 
 /// Does not show the server's address, which contains a password.
@@ -62,6 +68,7 @@ impl PostgresDatabase {
             server,
             direct,
             answer_timeout: options.answer_timeout(),
+            number: RandomState::new().hash_one(0_u8),
         })
     }
 
@@ -109,7 +116,7 @@ impl PostgresDatabase {
         values::rows(statement, &rows)
     }
 
-    fn acquire_deadline(&self) -> Instant {
+    pub(crate) fn acquire_deadline(&self) -> Instant {
         Instant::now() + self.acquire_timeout
     }
 
@@ -186,6 +193,10 @@ impl SqlDatabase for PostgresDatabase {
 
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError> {
         Ok(Box::new(self.lock_schema().await.map_err(Fault::into_store_error)?))
+    }
+
+    fn wake_ups(&self) -> Option<&dyn WakeUps> {
+        Some(self)
     }
 
     async fn check(&self) -> Result<(), StoreError> {

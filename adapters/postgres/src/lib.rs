@@ -5,7 +5,8 @@
 //! - A connection is not tested before it is used. A dead connection in the pool fails at `BEGIN` or at a single read.
 //!   Both are repeated once on a new connection, because nothing has happened yet.
 //! - The pool is our own ([`PoolStats`]). The pool of sqlx sends one more request whenever a connection is returned. It
-//!   cannot open a new connection in place of the next dead one, and it reports a refused connection as a timeout.
+//!   cannot open a new connection in place of the next dead one, and it reports a refused connection as a timeout. Only
+//!   the listener of sqlx for messages of other instances has one, with its one connection.
 //! - Times are sent as `TIMESTAMPTZ`, truncated to milliseconds. Only `BIGINT` columns are read as integers, and not
 //!   `INTEGER` or `NUMERIC`.
 
@@ -21,6 +22,7 @@ mod schema;
 mod server;
 mod transaction;
 mod values;
+mod wake_ups;
 mod wire;
 
 pub use address::InvalidAddress;

@@ -10,8 +10,8 @@ use crate::{
 };
 use futures_util::future::try_join_all;
 use sqlx::{
-    ConnectOptions, PgConnection,
-    postgres::{PgConnectOptions, PgSslMode},
+    ConnectOptions, Connection as _, PgConnection,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode},
 };
 use std::{
     fs,
@@ -230,6 +230,31 @@ impl Server {
         }
         self.set_limits(&mut raw, limits, deadline).await?;
         Ok(raw)
+    }
+
+    /// Opens a session that receives messages. A standby refuses to listen, and a pooler that keeps transactions is never
+    /// asked.
+    pub(crate) async fn open_listener(&self, deadline: Instant) -> Result<PgListener, Fault> {
+        // Finds out about a pooler, and which host is to be used.
+        let raw = self.open(Patience::Once, deadline).await?.raw;
+        let _ = timeout_at(deadline, raw.close()).await;
+        if matches!(self.pooling(), Some(Pooling::Transactions)) {
+            let text = "a connection pooler in transaction mode passes no messages on: set SKEP_DATABASE_DIRECT_URL";
+            return Err(Fault::refusal(format!("PostgreSQL at {}", self.address), text));
+        }
+        let place = &self.places[self.last.load(Ordering::Relaxed)];
+        let mut ways = vec![place.connect.clone()];
+        ways.extend(place.second.map(|second| place.connect.clone().ssl_mode(second)));
+        let mut failed = None;
+        for connect in ways {
+            // Never closes its only connection by itself.
+            let pool = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+            match self.within(deadline, PgListener::connect_with(&pool.connect_lazy_with(connect))).await {
+                Ok(listener) => return Ok(listener),
+                Err(fault) => failed = failed.or(Some(fault)),
+            }
+        }
+        Err(failed.unwrap_or_else(|| Fault::new(self.place(), "no host", Meaning::Unavailable)))
     }
 
     pub(crate) fn needs_direct_address(&self) -> Fault {

@@ -3,7 +3,7 @@
 use super::{Declared, Engine, Row, Statement, Value};
 use async_trait::async_trait;
 use skep_application::{
-    kernel::{Key, StoreError, TxMode},
+    kernel::{Key, StoreError, TxMode, WakeUps},
     operations::{Defect, StoreUse},
 };
 use std::sync::Arc;
@@ -65,6 +65,10 @@ pub trait SqlDatabase: Send + Sync {
     async fn schema(&self) -> Result<Box<dyn SqlSchema>, StoreError>;
     /// As [`skep_application::operations::StoreHealth::check`].
     async fn check(&self) -> Result<(), StoreError>;
+    /// The way to other instances, if the engine has one.
+    fn wake_ups(&self) -> Option<&dyn WakeUps> {
+        None
+    }
     /// As [`skep_application::operations::StoreHealth::inspect`]. `tables` are those of the store.
     async fn inspect(&self, usage: StoreUse, tables: &[&'static str]) -> Result<Vec<Defect>, StoreError>;
 }

@@ -5,7 +5,7 @@ use super::{
     observe::Observer, operations::SETS,
 };
 use skep_application::{
-    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units},
+    kernel::{Clock, Key, Signaling, Signals, StoreError, TxMode, Units, WakeUps},
     operations::{MigrationError, Schedule},
 };
 use std::sync::Arc;
@@ -96,6 +96,10 @@ impl SqlStore {
 impl Signaling for SqlStore {
     fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    fn wake_ups(&self) -> Option<&dyn WakeUps> {
+        self.database.wake_ups()
     }
 }
 

@@ -199,11 +199,11 @@ impl Delivery {
         let found = self.app.ports.store.find_placed(held.event_id).await.map_err(later)?;
         let Some(event) = found else {
             // A program of an earlier version deletes events by their age alone.
-            return self.attempt(self.subscriber.fail_held(self.claimed, held.id, "the event was deleted"), 1).await;
+            return self.attempt(self.subscriber.fail_held(self.claimed, held, "the event was deleted"), 1).await;
         };
         match self.attempt(self.subscriber.deliver_held(self.claimed, held.id, &event), 1).await {
             Err(Undelivered::Failed(_, message)) => {
-                self.attempt(self.subscriber.fail_held(self.claimed, held.id, &message), 1).await
+                self.attempt(self.subscriber.fail_held(self.claimed, held, &message), 1).await
             }
             other => other,
         }

@@ -33,8 +33,10 @@ mod running;
 mod schedules;
 mod settler;
 mod supervise;
+mod wake_ups;
 
 pub use attempt::GRACE;
+pub use wake_ups::send_wake_ups;
 
 use lanes::Lane;
 use running::Running;
@@ -136,6 +138,8 @@ impl Workers {
             delivery::run(work.app, work.subscribers, poll, work.stop)
         });
         work.spawn(&mut keepers, "schedules", &work.stop, move |work| schedules::fire(work.app, poll, work.stop));
+        work.spawn(&mut keepers, "received wake-ups", &work.stop, |work| wake_ups::listen(work.app, work.stop));
+        work.spawn(&mut keepers, "sent wake-ups", &work.ended, |work| send_wake_ups(work.app, work.ended));
         while lanes.join_next().await.is_some() {}
         work.drained.cancel();
         while settlers.join_next().await.is_some() {}

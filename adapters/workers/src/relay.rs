@@ -1,6 +1,6 @@
 //! Gives committed events their positions.
 
-use skep_application::App;
+use skep_application::{App, kernel::Announcement};
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 const GATHER: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Places events as they come, until `stop`. Those of other instances are found by a poll.
+/// Places events as they come, until `stop`.
 pub(crate) async fn run(app: Arc<App>, poll: Duration, stop: CancellationToken) {
     let signals = app.ports.store.signals();
     let mut pause = poll;
@@ -22,7 +22,7 @@ pub(crate) async fn run(app: Arc<App>, poll: Duration, stop: CancellationToken) 
             }
             Ok(placed) => {
                 metrics::counter!("skep_events_placed_total").increment(placed as u64);
-                signals.placed.wake();
+                signals.announce(Announcement { placed: true, ..Announcement::default() });
                 tokio::time::sleep(GATHER).await;
                 if stop.is_cancelled() {
                     break;

@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::{
-    kernel::{Attempt, Begin, Clock as _, OutboxEvent, Sweep as _, run},
+    kernel::{Attempt, Begin, Clock as _, OutboxEvent, Round, Sweep as _, SweepAll as _, run},
     testing::*,
 };
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldState, Replay, Subscription, SubscriptionState},
+    events::{EventPosition, HeldEvent, HeldState, Replay, Subscription, SubscriptionState, UnplacedEvent},
     shared::{EventId, LeaseToken, Timestamp, Version},
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use uuid::Uuid;
 
 fn at(number: i64) -> EventPosition {
@@ -125,7 +128,7 @@ async fn a_process_without_the_subscription_changes_nothing() {
             subscriber.deliver(claim(), &[placed(1, 1)]).await,
             subscriber.hold(claim(), &placed(1, 1), "unlucky").await,
             subscriber.deliver_held(claim(), id, &placed(1, 1)).await,
-            subscriber.fail_held(claim(), id, "unlucky").await,
+            subscriber.fail_held(claim(), &held_event(1), "unlucky").await,
         ];
         assert!(refused.iter().all(|result| matches!(result, Err(DeliveryError::Fenced))), "{refused:?}");
         assert!(handler.seen().is_empty());
@@ -178,13 +181,26 @@ async fn a_held_event_that_is_delivered_lets_the_next_one_of_its_aggregate_be_tr
 #[tokio::test]
 async fn a_held_event_that_fails_again_is_parked_after_its_last_attempt() {
     let last = HeldEvent { state: HeldState::Retryable, attempt: HeldEvent::ATTEMPTS - 1, ..held_event(1) };
-    let feed = Feed { held: vec![last], ..claimed(9, None) };
+    let feed = Feed { held: vec![last.clone()], ..claimed(9, None) };
     let (subscriber, _) = subscriber(vec![feed.open(), feed.open()]);
-    subscriber.fail_held(claim(), held_event_id(1), "still unlucky").await.unwrap();
+    subscriber.fail_held(claim(), &last, "still unlucky").await.unwrap();
     let saved: HeldEvent = feed.seen.one("deliveries.save_held");
     assert_eq!((saved.state, saved.message.as_str()), (HeldState::Parked, "still unlucky"));
-    subscriber.fail_held(claim(), held_event_id(9), "skipped meanwhile").await.unwrap();
+    subscriber.fail_held(claim(), &held_event(9), "skipped meanwhile").await.unwrap();
     assert_eq!(feed.saved_states(), [HeldState::Parked]);
+}
+
+/// A unit whose commit had an unknown outcome is tried again.
+#[tokio::test]
+async fn an_attempt_that_an_unknown_commit_has_noted_counts_once() {
+    let seen = HeldEvent { state: HeldState::Retryable, attempt: 3, ..held_event(1) };
+    let noted = HeldEvent { attempt: 4, ..seen.clone() };
+    let first = Feed { held: vec![seen.clone()], ..claimed(9, None) };
+    let second = Feed { held: vec![noted], ..claimed(9, None) };
+    let units = vec![first.open().with_commit_error(unknown()), second.open()];
+    subscriber(units).0.fail_held(claim(), &seen, "unlucky").await.unwrap();
+    assert_eq!(first.seen.one::<HeldEvent>("deliveries.save_held").attempt, 4);
+    assert!(second.saved_states().is_empty());
 }
 
 /// The number that one batch reports.
@@ -225,8 +241,48 @@ async fn events_that_a_subscription_needs_are_kept_unless_it_is_too_far_behind()
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_without_a_lifetime() {
-    let policy = EventPolicy { lifetime: None, ..EventPolicy::default() };
-    let sweep = SweepEvents::new(Scripted::untouched(), policy);
-    assert_eq!(batch(&sweep).await, 0);
+async fn without_a_lifetime_no_event_is_deleted_and_the_rest_after_the_longest_lag() {
+    let policy = EventPolicy { lifetime: None, longest_lag: Duration::from_secs(86_400) };
+    let feed = Feed::default();
+    let (mut unit, seen) = (feed.open(), feed.seen.clone());
+    let received = seen.clone();
+    unit.deliveries.expect_sweep_received().times(1).returning(move |until, _| {
+        received.note("deliveries.sweep_received", &[until]);
+        Ok(2)
+    });
+    unit.deliveries.expect_sweep_finished().times(1).returning(move |until, _| {
+        seen.note("deliveries.sweep_finished", &[until]);
+        Ok(1)
+    });
+    assert_eq!(batch(&SweepEvents::new(Scripted::of([unit]), policy)).await, 2);
+    let (now, day) = (fixed_runtime().1.now(), 86_400_000);
+    let until = |call| feed.seen.one::<Timestamp>(call);
+    assert_eq!(until("deliveries.sweep_received"), now.plus_millis(-2 * day));
+    assert_eq!(until("deliveries.sweep_finished"), now.plus_millis(-day));
+}
+
+/// A program without workers has no relay.
+#[tokio::test]
+async fn the_sweep_places_all_events_that_have_no_position() {
+    let units = [500_i64, 3].map(|events| {
+        let mut unit = Feed::default().open();
+        unit.log.expect_list_unplaced().returning(move |limit| {
+            assert_eq!(limit, 500);
+            let unplaced = |number| UnplacedEvent {
+                id: EventId::new(Uuid::from_u128(number)),
+                aggregate_id: Uuid::from_u128(number),
+                aggregate_version: Version::FIRST,
+            };
+            Ok((0..u128::try_from(events).unwrap()).map(unplaced).collect())
+        });
+        unit.log.expect_place().times(1).returning(|_| Ok(()));
+        unit
+    });
+    let (runtime, _) = fixed_runtime();
+    let place = PlaceEvents::new(Scripted::of(units), runtime.clone());
+    let mut round = Round::new(&runtime, 10, &|| false);
+    place.sweep_all(&mut round).await.unwrap();
+    assert_eq!(round.swept, 503);
+    let mut round = Round::new(&runtime, 10, &|| true);
+    PlaceEvents::new(Scripted::untouched(), runtime.clone()).sweep_all(&mut round).await.unwrap();
 }

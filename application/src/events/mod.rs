@@ -3,9 +3,11 @@
 //! Uses `jobs`, because most subscribers store jobs.
 
 pub mod constraints;
+mod delete_subscription;
 #[cfg(test)]
 mod delivery_tests;
 mod held_events;
+mod known_subscribers;
 #[cfg(test)]
 mod operator_tests;
 mod place_events;
@@ -17,7 +19,11 @@ mod subscriber;
 mod subscriptions;
 mod sweep_events;
 
+pub use delete_subscription::{
+    DeleteSubscription, DeleteSubscriptionCommand, DeleteSubscriptionError, SubscriberInUse,
+};
 pub use held_events::{HeldEventCommand, HeldEventError, HeldEventWaits, RetryHeldEvent, SkipHeldEvent};
+pub use known_subscribers::KnownSubscribers;
 pub use place_events::PlaceEvents;
 pub use ports::*;
 pub use queries::{EventsView, ListHeldEvents, ListSubscriptions, ReadEvents, SubscriptionView};
@@ -45,8 +51,10 @@ pub struct Events {
     pub subscriptions: Subscriptions,
     /// Delivers events to a subscriber again.
     pub start_replay: UseCase<StartReplay>,
-    /// Starts a subscriber again that was broken off.
+    /// Starts a subscription again that was broken off.
     pub resume_subscription: UseCase<ResumeSubscription>,
+    /// Ends a replay, or removes a subscriber that no program has any more.
+    pub delete_subscription: UseCase<DeleteSubscription>,
     /// Lets an event that is held back be tried at once.
     pub retry_held_event: UseCase<RetryHeldEvent>,
     /// Gives up an event that is held back.
@@ -65,11 +73,14 @@ impl Events {
     pub fn new(ports: &Ports, leases: LeasePolicy) -> Self {
         let Ports { store, runtime, fingerprints, .. } = ports.clone();
         let commands = Commands::<dyn EventsTx>::new(store.clone(), fingerprints, runtime.clone());
+        let subscriptions = Subscriptions::new(store.clone(), runtime.clone(), leases.term);
+        let delete = DeleteSubscription::new(subscriptions.known.clone());
         Self {
             place_events: PlaceEvents::new(store.clone(), runtime.clone()),
-            subscriptions: Subscriptions::new(store.clone(), runtime.clone(), leases.term),
+            subscriptions,
             start_replay: UseCase::new(StartReplay, &commands),
             resume_subscription: UseCase::new(ResumeSubscription, &commands),
+            delete_subscription: UseCase::new(delete, &commands),
             retry_held_event: UseCase::new(RetryHeldEvent, &commands),
             skip_held_event: UseCase::new(SkipHeldEvent, &commands),
             read_events: ReadEvents::new(store.clone()),

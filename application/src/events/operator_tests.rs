@@ -7,10 +7,13 @@ use crate::{
 };
 use serde_json::json;
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldState, Replay, SubscriberName, Subscription, SubscriptionState},
-    shared::{Direction, EventId, PageLimit, Timestamp, Version},
+    events::{
+        EventPosition, HeldEvent, HeldState, Replay, SubscriberName, Subscription, SubscriptionId, SubscriptionState,
+    },
+    shared::{Direction, EventId, LeaseToken, PageLimit, Timestamp, Version},
 };
 use std::sync::Arc;
+use uuid::Uuid;
 
 fn at(number: i64) -> EventPosition {
     EventPosition::new(number).unwrap()
@@ -53,7 +56,11 @@ fn replay(after: Option<i64>, after_time: Option<&str>) -> StartReplayCommand {
 }
 
 fn resume() -> ResumeSubscriptionCommand {
-    ResumeSubscriptionCommand { subscriber: name("shop.mails"), precondition: Precondition::Missing }
+    ResumeSubscriptionCommand { subscription_id: subscription().id, precondition: Precondition::Missing }
+}
+
+fn delete() -> DeleteSubscriptionCommand {
+    DeleteSubscriptionCommand { subscription_id: subscription().id, precondition: Precondition::Missing }
 }
 
 fn act_on(n: u64, precondition: Precondition) -> HeldEventCommand {
@@ -75,11 +82,9 @@ async fn a_replay_is_a_subscription_of_its_own_that_ends_with_the_log_of_now() {
 
 #[tokio::test]
 async fn the_number_of_replays_that_are_not_finished_is_limited() {
-    let unfinished = Subscription { replay: Some(Replay { until: at(9) }), ..subscription() };
     for (replays, expected) in [(REPLAYS_MAX - 1, "ok"), (REPLAYS_MAX, "too_many_replays")] {
-        // The subscription that follows the log does not count.
-        let behind = [vec![subscription()], vec![unfinished.clone(); replays]].concat();
-        let started = run(Feed { behind, ..feed() }.open(), StartReplay, replay(Some(6), None)).await;
+        let feed = Feed { replays: replays.into(), ..feed() };
+        let started = run(feed.open(), StartReplay, replay(Some(6), None)).await;
         assert_eq!(code(&started), expected);
     }
 }
@@ -144,12 +149,49 @@ async fn a_broken_subscriber_goes_on_with_the_first_event_that_is_kept() {
 }
 
 #[tokio::test]
+async fn a_replay_is_deleted_in_any_state() {
+    let known = KnownSubscribers::default();
+    known.know(&name("shop.mails"));
+    let active = Subscription { position: at(6), replay: Some(Replay { until: at(9) }), ..subscription() };
+    let mut delivered = active.clone();
+    assert!(delivered.claim(LeaseToken::new(Uuid::from_u128(7))));
+    let mut broken = active.clone();
+    broken.break_off(Timestamp::MIN);
+    for replay in [active, delivered, broken] {
+        let feed = Feed { subscription: Some(replay.clone()), ..feed() };
+        run(feed.open(), DeleteSubscription::new(known.clone()), delete()).await.unwrap();
+        assert_eq!(feed.seen.one::<Subscription>("deliveries.delete"), replay);
+        let payload = json!({ "subscription_id": replay.id, "subscriber": "shop.mails", "position": 6, "until": 9 });
+        assert_eq!((feed.seen.event().name.as_str(), feed.seen.payload()), ("events.subscription_deleted.v1", payload));
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_is_deleted_only_if_no_program_has_it() {
+    run(feed().open(), DeleteSubscription::new(KnownSubscribers::default()), delete()).await.unwrap();
+    let known = KnownSubscribers::default();
+    known.know(&name("shop.mails"));
+    let refused = run(feed().looking(), DeleteSubscription::new(known.clone()), delete()).await;
+    assert_eq!(code(&refused), "subscriber_in_use");
+    // Another process has it.
+    let mut delivered = subscription();
+    assert!(delivered.claim(LeaseToken::new(Uuid::from_u128(7))));
+    let feed = Feed { subscription: Some(delivered), ..feed() };
+    let refused = run(feed.looking(), DeleteSubscription::new(KnownSubscribers::default()), delete()).await;
+    assert_eq!(code(&refused), "subscriber_in_use");
+    let other = DeleteSubscriptionCommand { precondition: Precondition::version(Version::FIRST.next()), ..delete() };
+    let refused = run(feed.looking(), DeleteSubscription::new(known.clone()), other).await;
+    assert_eq!(code(&refused), "precondition_failed");
+    let none = Feed::default().looking();
+    assert_eq!(code(&run(none, DeleteSubscription::new(known), delete()).await), "not_found");
+}
+
+#[tokio::test]
 async fn an_unknown_subscriber_is_refused() {
     let command = StartReplayCommand { subscriber: name("shop.other"), ..replay(Some(4), None) };
     let refused = run(feed().looking(), StartReplay, command).await;
     assert_eq!(problem(&refused), ("validation_failed", vec![("/subscriber", "unknown_subscriber")]));
-    let command = ResumeSubscriptionCommand { subscriber: name("shop.other"), ..resume() };
-    assert_eq!(code(&run(feed().looking(), ResumeSubscription, command).await), "not_found");
+    assert_eq!(code(&run(Feed::default().looking(), ResumeSubscription, resume()).await), "not_found");
 }
 
 #[tokio::test]
@@ -194,6 +236,8 @@ async fn obey_the_frame_of_commands() {
     obeys_the_frame(&feed(), || StartReplay, &admin(), || replay(Some(6), None)).await;
     obeys_the_frame(&broken(2), || ResumeSubscription, &admin(), resume).await;
     obeys_the_frame(&parked(), || RetryHeldEvent, &admin(), || act_on(1, missing())).await;
+    let nowhere = || DeleteSubscription::new(KnownSubscribers::default());
+    obeys_the_frame(&feed(), nowhere, &admin(), delete).await;
     let alone = Feed { held: parked().held.into_iter().take(1).collect(), ..parked() };
     obeys_the_frame(&alone, || SkipHeldEvent, &admin(), || act_on(1, missing())).await;
 }
@@ -227,6 +271,7 @@ fn queries() -> (Arc<dyn EventQueries>, Arc<dyn DeliveryQueries>) {
         let ended = Subscription { position: at(6), replay: Some(Replay { until: at(6) }), ..subscription() };
         Ok(vec![ended, Subscription { position: at(7), ..subscription() }])
     });
+    deliveries.expect_find_subscription().returning(|id| Ok(Some(subscription()).filter(|one| one.id == id)));
     deliveries.expect_count_held_events().returning(|_, _| Ok(vec![(HeldState::Parked, 2)]));
     deliveries.expect_find_held_event().returning(|id| Ok(Some(held_event(1)).filter(|held| held.id == id)));
     deliveries.expect_list_held_events().returning(|state, _, page| {
@@ -257,6 +302,9 @@ async fn the_lag_of_a_replay_is_its_distance_from_its_own_end() {
     assert_eq!(views.iter().map(|view| view.lag).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(views[0].held, [(HeldState::Parked, 2)]);
     assert_eq!(code(&list.execute(&user(1)).await), "forbidden");
+    assert_eq!(list.get(&admin(), subscription().id).await.unwrap(), subscription());
+    assert_eq!(code(&list.get(&admin(), SubscriptionId::new(Uuid::nil())).await), "not_found");
+    assert_eq!(code(&list.get(&user(1), subscription().id).await), "forbidden");
 }
 
 /// The events of one state are counted although the list of another one is known to be long.
@@ -282,7 +330,9 @@ fn json(value: &impl serde::Serialize) -> String {
 fn the_stored_form_of_the_commands_and_the_answers_does_not_change() {
     let start = replay(Some(6), None);
     assert_eq!(json(&start), r#"{"subscriber":"shop.mails","after":6,"after_time":null,"dry_run":false}"#);
-    assert_eq!(json(&resume()), r#"{"subscriber":"shop.mails","precondition":"Missing"}"#);
+    let command = format!(r#"{{"subscription_id":"{}","precondition":"Missing"}}"#, subscription().id);
+    assert_eq!(json(&resume()), command);
+    assert_eq!(json(&delete()), command);
     let command = format!(r#"{{"held_event_id":"{}","precondition":"Missing"}}"#, held_event_id(1));
     assert_eq!(json(&act_on(1, Precondition::Missing)), command);
     let started = StartedReplay { subscription_id: None, after: at(6), events: 3, until: at(9) };

@@ -1,7 +1,8 @@
 //! Giving events their positions.
 
 use super::EventsTx;
-use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
+use crate::kernel::{Attempt, Begin, Round, Runtime, StoreError, SweepAll, TxMode, run};
+use async_trait::async_trait;
 use skep_domain::events::in_order;
 use std::sync::Arc;
 
@@ -48,5 +49,24 @@ impl PlaceEvents {
             attempt.end(unit, placed).await
         })
         .await
+    }
+}
+
+/// A program without workers has no relay. Its sweep places the events, so that they can be deleted some time later.
+#[async_trait]
+impl SweepAll for PlaceEvents {
+    fn name(&self) -> &'static str {
+        "events without a position"
+    }
+
+    async fn sweep_all(&self, round: &mut Round<'_>) -> Result<(), StoreError> {
+        while !round.is_stopped() {
+            let placed = self.execute().await? as u64;
+            round.swept += placed;
+            if placed < u64::from(BATCH) {
+                break;
+            }
+        }
+        Ok(())
     }
 }

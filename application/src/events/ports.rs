@@ -55,6 +55,10 @@ pub struct LogEnds {
     pub last: EventPosition,
 }
 
+/// How many of the events that were made at or after a time are read to find the first position among them. It bounds the
+/// read. One event of a clock that is behind by days must not decide alone.
+pub const EARLIEST: u32 = 100;
+
 /// The log of events, inside a unit of work. It has the events of the [`Outbox`](crate::kernel::Outbox), each with its
 /// position.
 ///
@@ -64,7 +68,10 @@ pub struct LogEnds {
 /// 3. If `list_unplaced` returns an event, it also returns all unplaced events of the same aggregate with lower versions.
 ///    Apart from those, it returns at most `limit` events, those with the lowest ids.
 /// 4. `place` gives each event its position, and the last of them is the new last position.
-/// 5. `sweep` deletes only events that occurred at or before `until`, whose position is at most `passed`, and that no
+/// 5. `last_before` returns the position before the first one, in the order of positions, among the [`EARLIEST`] events with
+///    the lowest ids that were made at or after `time`. If there is no such event, it returns the last position. So an
+///    event that a clock in the past has made, after events that are younger, does not count as the end of the old ones.
+/// 6. `sweep` deletes only events that occurred at or before `until`, whose position is at most `passed`, and that no
 ///    subscription holds back. Events without a position stay. The ends tell the greatest position that was deleted.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
@@ -76,9 +83,7 @@ pub trait EventLog: Send {
     /// Stores the positions of events. The log is locked, and the positions follow the last one without gaps.
     /// `Duplicate` of `EVENT_POSITION` or `POSITION_OF_EVENT`.
     async fn place(&mut self, events: &[(EventId, EventPosition)]) -> Result<(), StoreError>;
-    /// The greatest position of the events whose ids were made before `time`, or of the latest 1,000 of them. Only an event
-    /// after which more than 1,000 later ones were committed could have a greater one; events and subscriptions then count
-    /// as old some time later.
+    /// The position before which every event is older than `time`, by the times in the ids.
     async fn last_before(&mut self, time: Timestamp) -> Result<EventPosition, StoreError>;
     /// Deletes at most `limit` events, and returns how many.
     async fn sweep(&mut self, until: Timestamp, passed: EventPosition, limit: u32) -> Result<u64, StoreError>;
@@ -95,6 +100,8 @@ pub trait EventLog: Send {
 /// 4. `list_behind` returns active subscriptions only, those that are furthest behind first.
 /// 5. `sweep_received` forgets only events that were received at or before `until`.
 /// 6. `sweep_finished` deletes only replays that were finished at or before `until`.
+/// 7. `delete` also deletes the events that the subscription holds back, and those of no other one.
+/// 8. `count_replays` counts the replays that are not finished, also those that were broken off, up to `bound`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait DeliveryRepository: Send {
@@ -106,6 +113,10 @@ pub trait DeliveryRepository: Send {
     async fn insert(&mut self, subscription: &Subscription) -> Result<(), StoreError>;
     /// Replaces the version that was read, and returns the new version. `Stale`.
     async fn save(&mut self, subscription: &Subscription) -> Result<Version, StoreError>;
+    /// Deletes the version that was read, with the events that it holds back. `Stale`.
+    async fn delete(&mut self, subscription: &Subscription) -> Result<(), StoreError>;
+    /// The number of replays that are not finished, up to `bound`.
+    async fn count_replays(&mut self, bound: u32) -> Result<u64, StoreError>;
     /// Notes that these events are received, and returns those that are new to the subscription.
     async fn receive(
         &mut self,
@@ -199,6 +210,8 @@ impl HeldSortKey {
 pub trait DeliveryQueries: Send + Sync {
     /// At most `limit` subscriptions: those that follow the log, and then replays, each newest first.
     async fn list_subscriptions(&self, limit: u32) -> Result<Vec<Subscription>, StoreError>;
+    /// The subscription with this id.
+    async fn find_subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError>;
     /// At most `limit` events that the subscription is to try again.
     async fn list_due(
         &self,

@@ -3,7 +3,7 @@
 use super::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent};
 use crate::kernel::{Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader};
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, actions},
+    events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId, actions},
     shared::{EventId, PageLimit},
 };
 use std::sync::Arc;
@@ -99,6 +99,14 @@ impl ListSubscriptions {
             views.push(SubscriptionView { subscription, lag, held });
         }
         Ok(views)
+    }
+
+    /// Reads the subscription with this id.
+    ///
+    /// # Errors
+    /// [`GetError`].
+    pub async fn get(&self, actor: &Actor, id: SubscriptionId) -> Result<Subscription, GetError> {
+        Ok(self.deliveries.open(actor)?.find_subscription(id).await?.ok_or(NotFound("subscription"))?)
     }
 }
 

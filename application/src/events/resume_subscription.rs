@@ -1,23 +1,23 @@
-//! Starting a subscriber again that was broken off.
+//! Starting a subscription again that was broken off.
 
 use super::EventsTx;
 use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Precondition, Unmet, use_case_error};
 use skep_domain::{
-    events::{SubscriberName, Subscription, actions, events::SubscriptionResumed},
+    events::{Subscription, SubscriptionId, actions, events::SubscriptionResumed},
     shared::Action,
 };
 
-/// Which subscriber to start again.
+/// Which subscription to start again, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ResumeSubscriptionCommand {
-    /// The name that the subscriber is registered with.
-    pub subscriber: SubscriberName,
+    /// The subscription.
+    pub subscription_id: SubscriptionId,
     /// The version that the change is based on.
     pub precondition: Precondition,
 }
 
 use_case_error! {
-    /// Why the subscriber was not started again.
+    /// Why the subscription was not started again.
     ResumeSubscriptionError {
         Denied(Denied),
         NotFound(NotFound),
@@ -26,7 +26,7 @@ use_case_error! {
     }
 }
 
-/// Lets a subscriber get events again that was so far behind that it was broken off. It goes on with the first event that
+/// Lets a subscription get events again that was so far behind that it was broken off. It goes on with the first event that
 /// is kept; those that were deleted are lost to it.
 pub struct ResumeSubscription;
 
@@ -46,26 +46,26 @@ impl Command for ResumeSubscription {
     }
 
     async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<Subscription, Self::Error> {
-        Ok(unit.deliveries().find_live(&plan.subscriber).await?.ok_or(NotFound("subscriber"))?)
+        Ok(unit.deliveries().find(plan.subscription_id).await?.ok_or(NotFound("subscription"))?)
     }
 
     async fn write(
         &self,
         plan: &Self::Plan,
         unit: &mut Self::Unit,
-        mut live: Authorized<'_, Subscription>,
+        mut broken: Authorized<'_, Subscription>,
     ) -> Result<Subscription, Self::Error> {
-        plan.precondition.allow(live.version)?;
+        plan.precondition.allow(broken.version)?;
         // Keeps the events from being deleted until the new position is stored.
         let ends = unit.log().lock().await?;
-        let (now, before) = (live.now(), live.position);
-        if live.resume(ends.swept, now) {
-            live.version = unit.deliveries().save(&live).await?;
-            let (subscription_id, subscriber) = (live.id, live.subscriber.clone());
-            let (position, after) = (before.get(), live.position.get());
+        let (now, before) = (broken.now(), broken.position);
+        if broken.resume(ends.swept, now) {
+            broken.version = unit.deliveries().save(&broken).await?;
+            let (subscription_id, subscriber) = (broken.id, broken.subscriber.clone());
+            let (position, after) = (before.get(), broken.position.get());
             let event = SubscriptionResumed { subscription_id, subscriber, position, after };
-            live.record(unit.outbox(), &event, live.version, now).await?;
+            broken.record(unit.outbox(), &event, broken.version, now).await?;
         }
-        Ok(live.into_target())
+        Ok(broken.into_target())
     }
 }

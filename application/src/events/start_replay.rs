@@ -1,6 +1,6 @@
 //! Delivering events to a subscriber again.
 
-use super::{EventsTx, SUBSCRIPTIONS_MAX};
+use super::EventsTx;
 use crate::kernel::{Authorized, Call, Command, Denied, Invalid, KeyReused, refusal, use_case_error};
 use skep_domain::{
     events::{EventPosition, Replay, SubscriberName, Subscription, SubscriptionId, actions, events::ReplayStarted},
@@ -14,7 +14,7 @@ pub struct StartReplayCommand {
     pub subscriber: SubscriberName,
     /// The replay begins with the event after this position.
     pub after: Option<i64>,
-    /// The replay begins after the last event that was made before this time. Without it and without a position, it
+    /// The replay begins with the first event that was made at or after this time. Without it and without a position, it
     /// begins with the first event that is kept.
     pub after_time: Option<String>,
     /// Only counts the events, and starts nothing.
@@ -27,7 +27,7 @@ enum Start {
     First,
     /// With the event after this position.
     After(EventPosition),
-    /// After the last event that was made before this time, or with the first event that is kept.
+    /// With the first event that was made at or after this time, or with the first one that is kept.
     Since(Timestamp),
 }
 
@@ -63,11 +63,12 @@ refusal! {
     } = Gone, "events_gone", "events after this position are no longer kept; a replay can begin after {earliest}";
 }
 
-/// The greatest number of replays that are not finished. Each reads the log, and keeps its events from being deleted.
-pub const REPLAYS_MAX: usize = 100;
+/// The greatest number of replays that are not finished, those that were broken off included. Each reads the log, and keeps
+/// its events from being deleted.
+pub const REPLAYS_MAX: u32 = 100;
 
 refusal! {
-    /// So many replays are not finished that no further one is started.
+    /// So many replays are not finished that no further one is started. Wait for them, or delete some.
     TooManyReplays = Conflict, "too_many_replays";
 }
 
@@ -148,8 +149,7 @@ impl Command for StartReplay {
         if *dry_run || events == 0 {
             return Ok(StartedReplay { subscription_id: None, after, events, until });
         }
-        let active = unit.deliveries().list_behind(ends.last.next(), SUBSCRIPTIONS_MAX).await?;
-        if active.iter().filter(|other| other.replay.is_some()).count() >= REPLAYS_MAX {
+        if unit.deliveries().count_replays(REPLAYS_MAX).await? >= u64::from(REPLAYS_MAX) {
             return Err(TooManyReplays.into());
         }
         let now = live.now();

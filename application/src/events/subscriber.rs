@@ -158,14 +158,15 @@ pub trait Subscriber: Send + Sync {
         event: &PlacedEvent,
     ) -> Result<(), DeliveryError>;
 
-    /// Notes that an event that is held back failed again.
+    /// Notes that an event that is held back failed again. Does nothing if another attempt was noted since `held` was read,
+    /// so an attempt counts once, also after an unknown outcome.
     ///
     /// # Errors
     /// [`DeliveryError`].
     async fn fail_held(
         &self,
         claimed: ClaimedSubscription,
-        held: HeldEventId,
+        held: &HeldEvent,
         message: &str,
     ) -> Result<(), DeliveryError>;
 }
@@ -332,12 +333,13 @@ impl<H: EventHandler> Registered<H> {
         &self,
         unit: &mut H::Unit,
         claimed: ClaimedSubscription,
-        (held, message): (HeldEventId, &str),
+        (seen, message): (&HeldEvent, &str),
         now: Timestamp,
     ) -> Result<(), DeliveryError> {
         self.advance(unit, claimed, &[], now).await?;
         let deliveries = (self.deliveries)(unit);
-        let Some(mut held) = deliveries.find_held(held).await? else { return Ok(()) };
+        let found = deliveries.find_held(seen.id).await?;
+        let Some(mut held) = found.filter(|held| held.attempt == seen.attempt) else { return Ok(()) };
         held.fail(message.to_owned(), (Backoff::USUAL, self.runtime.random.fraction()), now);
         deliveries.save_held(&held).await?;
         Ok(())
@@ -423,7 +425,7 @@ impl<H: EventHandler> Subscriber for Registered<H> {
     async fn fail_held(
         &self,
         claimed: ClaimedSubscription,
-        held: HeldEventId,
+        held: &HeldEvent,
         message: &str,
     ) -> Result<(), DeliveryError> {
         let now = self.runtime.clock.now();

@@ -1,6 +1,6 @@
 //! Claiming subscriptions, and looking after those of processes that are gone.
 
-use super::{ClaimedSubscription, DeliveryRepository, EventsStore, EventsTx};
+use super::{ClaimedSubscription, DeliveryRepository, EventsStore, EventsTx, KnownSubscribers};
 use crate::kernel::{Attempt, Begin, Runtime, StoreError, TxMode, run};
 use skep_domain::{
     events::{SubscriberName, Subscription, SubscriptionId, SubscriptionState},
@@ -19,13 +19,15 @@ pub struct Subscriptions {
     store: Arc<dyn EventsStore>,
     runtime: Runtime,
     seen: Mutex<HeldRows<SubscriptionId>>,
+    /// The subscribers that this program has opened.
+    pub known: KnownSubscribers,
 }
 
 impl Subscriptions {
     /// Works on this store. A process that has not delivered for `term` counts as gone.
     #[must_use]
     pub fn new(store: Arc<dyn EventsStore>, runtime: Runtime, term: Duration) -> Self {
-        Self { store, runtime, seen: Mutex::new(HeldRows::new(term)) }
+        Self { store, runtime, seen: Mutex::new(HeldRows::new(term)), known: KnownSubscribers::default() }
     }
 
     async fn begin(&self) -> Result<Box<dyn EventsTx>, StoreError> {
@@ -37,6 +39,7 @@ impl Subscriptions {
     /// # Errors
     /// The store's error.
     pub async fn open(&self, subscriber: &SubscriberName) -> Result<(), StoreError> {
+        self.known.know(subscriber);
         let (id, now) = (SubscriptionId::new(self.runtime.ids.next()), self.runtime.clock.now());
         let last = self.store.log_ends().await?.last;
         let subscription = &Subscription::create(id, subscriber.clone(), last, None, now);

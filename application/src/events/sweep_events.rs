@@ -12,7 +12,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventPolicy {
     /// How long an event is kept after it occurred, at least some minutes: a command whose commit had an unknown outcome
-    /// looks for its event. `None` keeps all events.
+    /// looks for its event. `None` keeps all events. What subscriptions have received, and finished replays, are then
+    /// kept for the longest lag.
     pub lifetime: Option<Duration>,
     /// How long an event is kept that a subscription has not passed yet, if that is longer. A subscription that is
     /// further behind is broken off.
@@ -30,8 +31,8 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
     now.plus_millis(-i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Deletes the events that are older than the policy says, if every subscription has passed them, and the replays that
-/// were finished as long ago.
+/// Deletes the events that are older than the policy says, if every subscription has passed them, the replays that were
+/// finished as long ago, and what subscriptions have received a day earlier.
 pub struct SweepEvents {
     store: Arc<dyn Begin<dyn EventsTx>>,
     policy: EventPolicy,
@@ -44,7 +45,20 @@ impl SweepEvents {
         Self { store, policy }
     }
 
-    async fn work(
+    async fn work(&self, unit: &mut dyn EventsTx, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let swept = match self.policy.lifetime {
+            Some(lifetime) => self.sweep_log(unit, lifetime, now, limit).await?,
+            None => 0,
+        };
+        let kept = self.policy.lifetime.unwrap_or(self.policy.longest_lag);
+        // Longer than events: an event that is delivered again is recognized.
+        let received = unit.deliveries().sweep_received(before(now, kept.saturating_add(DAY)), limit).await?;
+        let finished = unit.deliveries().sweep_finished(before(now, kept), limit).await?;
+        // Another batch follows while any of them has more.
+        Ok(swept.max(received).max(finished))
+    }
+
+    async fn sweep_log(
         &self,
         unit: &mut dyn EventsTx,
         lifetime: Duration,
@@ -68,12 +82,7 @@ impl SweepEvents {
                 passed = passed.min(subscription.position);
             }
         }
-        let swept = unit.log().sweep(before(now, lifetime), passed, limit).await?;
-        // Longer than events: an event that is delivered again is recognized.
-        let received = unit.deliveries().sweep_received(before(now, lifetime.saturating_add(DAY)), limit).await?;
-        let finished = unit.deliveries().sweep_finished(before(now, lifetime), limit).await?;
-        // Another batch follows while any of them has more.
-        Ok(swept.max(received).max(finished))
+        unit.log().sweep(before(now, lifetime), passed, limit).await
     }
 }
 
@@ -84,9 +93,8 @@ impl Sweep for SweepEvents {
     }
 
     async fn batch(&self, attempt: Attempt, now: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        let Some(lifetime) = self.policy.lifetime else { return Ok(0) };
         let mut unit = self.store.begin(TxMode::Write, &[]).await?;
-        let swept = self.work(&mut *unit, lifetime, now, limit).await;
+        let swept = self.work(&mut *unit, now, limit).await;
         attempt.end(unit, swept).await
     }
 }

@@ -23,6 +23,7 @@ mod sweep;
 mod total;
 mod unit_of_work;
 mod unit_outcome;
+mod wake_ups;
 
 pub use access::{Authorized, Denied, Guarded, Scope, account, permit, scope};
 pub use actor::{Actor, Principal};
@@ -48,6 +49,7 @@ pub use sweep::{Round, Sweep, SweepAll, Swept};
 pub use total::{LongList, Total};
 pub use unit_of_work::{Begin, FromUnit, Key, Transaction, TxMode, UnitOfWork, Units, context};
 pub use unit_outcome::UnitOutcome;
+pub use wake_ups::{WakeUpListener, WakeUps};
 
 #[cfg(any(test, feature = "testing"))]
 pub use idempotency::{MockFingerprints, MockIdempotencyKeys};

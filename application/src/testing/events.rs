@@ -12,12 +12,14 @@ use skep_domain::{
 pub struct Feed {
     /// The ends of the log.
     pub ends: LogEnds,
-    /// The position of the last event before any time that is asked for.
+    /// The last position before any time that is asked for.
     pub last_before: EventPosition,
     /// The only subscription, if there is one.
     pub subscription: Option<Subscription>,
     /// The subscriptions that are behind any position that is asked for.
     pub behind: Vec<Subscription>,
+    /// The number of replays that are not finished.
+    pub replays: u64,
     /// The events that it holds back, in the order of their positions.
     pub held: Vec<HeldEvent>,
     /// The events that it has received.
@@ -34,6 +36,7 @@ impl Default for Feed {
             last_before: start,
             subscription: None,
             behind: vec![],
+            replays: 0,
             held: vec![],
             received: vec![],
             seen: Seen::default(),
@@ -50,7 +53,7 @@ impl World for Feed {
 
     fn looking(&self) -> MockUnit<EventsMocks> {
         let mut unit: MockUnit<EventsMocks> = self.seen.looking();
-        let Self { ends, last_before, subscription, behind, held, seen, .. } = self.clone();
+        let Self { ends, last_before, subscription, behind, replays, held, seen, .. } = self.clone();
         let note = seen.clone();
         unit.log.expect_lock().returning(move || {
             note.note("log.lock", &[()]);
@@ -70,6 +73,7 @@ impl World for Feed {
             note.note("deliveries.list_behind", &[position]);
             Ok(behind.clone())
         });
+        unit.deliveries.expect_count_replays().returning(move |bound| Ok(replays.min(bound.into())));
         let (all, count) = (held.clone(), held.len() as u64);
         unit.deliveries.expect_find_held().returning(seen.finds("deliveries.find_held", held, |held| held.id));
         unit.deliveries.expect_count_held().returning(move |_, bound| Ok(count.min(bound.into())));
@@ -91,6 +95,7 @@ impl World for Feed {
     fn open(&self) -> MockUnit<EventsMocks> {
         let (mut unit, seen, received) = (self.looking(), &self.seen, self.received.clone());
         unit.deliveries.expect_insert().returning(seen.stores("deliveries.insert"));
+        unit.deliveries.expect_delete().returning(seen.stores("deliveries.delete"));
         unit.deliveries.expect_save().returning(seen.saves("deliveries.save", |one: &Subscription| one.version));
         unit.deliveries
             .expect_save_held()

@@ -55,10 +55,12 @@ impl Background {
         background.every(COUNT_EVERY, move || read_queues(app.clone()));
         let app = skep.app.clone();
         background.every(COUNT_EVERY, move || read_subscriptions(app.clone()));
-        if let Some(options) = options {
-            let (skep, shutdown) = (skep.clone(), background.shutdown.clone());
-            background.tasks.spawn(async move { skep.work(options, shutdown).await });
-        }
+        let (skep, shutdown) = (skep.clone(), background.shutdown.clone());
+        match options {
+            Some(options) => background.tasks.spawn(async move { skep.work(options, shutdown).await }),
+            // The workers are in other processes.
+            None => background.tasks.spawn(async move { skep.wake_others(shutdown).await }),
+        };
         background
     }
 

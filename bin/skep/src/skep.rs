@@ -25,7 +25,7 @@ use skep_crypto::{Argon2Cost, Argon2Hasher, HashPool, KeyRing, Sha256Secrets};
 use skep_http::{Api, ApiConfig, Service, api::RequestLimits, edge::RequestHasher};
 use skep_local::system_runtime;
 use skep_templates::MinijinjaRenderer;
-use skep_workers::WorkerOptions;
+use skep_workers::{WorkerOptions, send_wake_ups};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -214,6 +214,12 @@ impl Skep {
     /// jobs that run have ended or were handed back, so close the instance after that.
     pub async fn work(&self, options: WorkerOptions, stop: CancellationToken) {
         self.later.work(&self.app, options, stop).await;
+    }
+
+    /// Wakes the workers of other processes for what this one stores, until `stop`. A program that serves requests and
+    /// leaves [`Skep::work`] to others runs it; `work` includes it.
+    pub async fn wake_others(&self, stop: CancellationToken) {
+        send_wake_ups(self.app.clone(), stop).await;
     }
 
     /// The metrics that have to be read before they are rendered. All other metrics are counted by the recorder that

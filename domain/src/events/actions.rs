@@ -4,7 +4,8 @@ use crate::shared::Action;
 
 /// See events, subscribers, and the events that are held back.
 pub const READ_EVENT: Action = Action::admin("events.event.read");
-/// Replay events, resume a subscriber that was broken off, and retry or skip events that are held back.
+/// Replay events, resume a subscriber that was broken off, delete a replay or a subscriber that no program has, and retry
+/// or skip events that are held back.
 pub const MANAGE_EVENT: Action = Action::admin("events.event.manage");
 
 /// Every action of this context.

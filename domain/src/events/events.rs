@@ -16,9 +16,9 @@ events! {
         until: i64,
     }
 
-    /// A subscriber that was broken off gets events again.
+    /// A subscriber, or a replay of one, that was broken off gets events again.
     SubscriptionResumed = "events.subscription_resumed.v1" of subscription_id {
-        /// The subscription that follows the log.
+        /// The subscription that was broken off.
         subscription_id: SubscriptionId,
         /// The name that the subscriber is registered with.
         subscriber: SubscriberName,
@@ -26,6 +26,18 @@ events! {
         position: i64,
         /// The events after this position are delivered. Those between the two positions were deleted.
         after: i64,
+    }
+
+    /// A replay has ended early, or a subscriber that no program has any more was removed.
+    SubscriptionDeleted = "events.subscription_deleted.v1" of subscription_id {
+        /// The subscription that was deleted, with the events that it held back.
+        subscription_id: SubscriptionId,
+        /// The name that the subscriber is registered with.
+        subscriber: SubscriberName,
+        /// The last event that the subscription had passed.
+        position: i64,
+        /// The end of the replay; `null` for the subscription that followed the log.
+        until: Option<i64>,
     }
 
     /// An event that was held back is tried again.
@@ -65,7 +77,11 @@ mod tests {
         let started = ReplayStarted { subscription_id, subscriber: subscriber.clone(), after: 3, until: 9 };
         assert_payload(&started, other, &payload);
         let payload = json!({ "subscription_id": other, "subscriber": "shop.mails", "position": 3, "after": 9 });
-        assert_payload(&SubscriptionResumed { subscription_id, subscriber, position: 3, after: 9 }, other, &payload);
+        let resumed = SubscriptionResumed { subscription_id, subscriber: subscriber.clone(), position: 3, after: 9 };
+        assert_payload(&resumed, other, &payload);
+        let payload = json!({ "subscription_id": other, "subscriber": "shop.mails", "position": 3, "until": 9 });
+        let deleted = SubscriptionDeleted { subscription_id, subscriber, position: 3, until: Some(9) };
+        assert_payload(&deleted, other, &payload);
         let payload = json!({ "held_event_id": uuid, "subscription_id": other, "event_id": event });
         let event_id = EventId::new(event);
         assert_payload(&HeldEventRetried { held_event_id, subscription_id, event_id }, uuid, &payload);

@@ -169,12 +169,20 @@ impl Subscription {
         }
     }
 
+    /// Whether a program has the subscriber: a process delivers to the subscription that follows the log. A replay may
+    /// end at any time.
+    #[must_use]
+    pub const fn is_in_use(&self) -> bool {
+        self.replay.is_none() && self.lease.is_some()
+    }
+
     /// Lets a broken subscription go on after `earliest`, the last event that was deleted, or after its own position if
-    /// that is later. Returns whether it was broken.
+    /// that is later. A replay that has no event left is at its end. Returns whether it was broken.
     pub fn resume(&mut self, earliest: EventPosition, now: Timestamp) -> bool {
         let was_broken = self.state == SubscriptionState::Broken;
         if was_broken {
             self.state = SubscriptionState::Active;
+            let earliest = self.replay.map_or(earliest, |replay| earliest.min(replay.until));
             self.position = self.position.max(earliest);
             self.updated_at = now.not_before(self.updated_at);
         }
@@ -265,6 +273,20 @@ mod tests {
             subscription.break_off(at(20));
             assert!(subscription.resume(position(swept), at(30)) && subscription.claim(token(1)));
             assert_eq!((subscription.position, subscription.updated_at), (position(after), at(30)));
+        }
+        let mut replay = subscription(Some(Replay { until: position(5) }));
+        replay.break_off(at(20));
+        assert!(replay.resume(position(9), at(30)));
+        assert_eq!((replay.position, replay.is_at_end()), (position(5), true));
+    }
+
+    #[test]
+    fn a_subscription_that_a_process_delivers_to_is_in_use_unless_it_is_a_replay() {
+        for (replay, is_in_use) in [(None, true), (Some(Replay { until: position(5) }), false)] {
+            let mut subscription = subscription(replay);
+            assert!(!subscription.is_in_use());
+            subscription.claim(token(1));
+            assert_eq!(subscription.is_in_use(), is_in_use);
         }
     }
 

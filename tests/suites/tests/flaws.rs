@@ -126,8 +126,10 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("events.log.save", "last = $1", "last = last + 0 * $1"), "event_log", DENSE),
     (flaw("kernel.outbox_event.list_placed", "position > $1", "position >= $1"), "event_log", DENSE),
     (flaw("kernel.outbox_event.list_placed", "BY placed.position", "BY placed.position DESC"), "event_log", DENSE),
-    (flaw("events.position.find_last_before", "event_id < $1", "event_id <= $1"), "event_log", LAST_BEFORE),
-    (flaw("events.position.find_last_before", "max(", "min("), "event_log", LAST_BEFORE),
+    (flaw("events.position.find_last_before", "event_id >= $1", "event_id > $1"), "event_log", LAST_BEFORE),
+    (flaw("events.position.find_last_before", "max(last)", "0 * max(last)"), "event_log", LAST_BEFORE),
+    (flaw("events.position.find_last_before", "min(position)", "max(position)"), "event_log", CLOCK_IN_THE_PAST),
+    (flaw("events.position.find_last_before", "LIMIT $2", "LIMIT 1 + 0 * $2"), "event_log", CLOCK_IN_THE_PAST),
     (flaw("events.position.sweep", "occurred_at <= $3", "occurred_at < $3"), "event_log", PASSED),
     (flaw("events.position.sweep", "position <= min(", "position <= 9 + min("), "event_log", PASSED),
     (flaw("events.position.sweep", "LIMIT $4", "LIMIT $4 * 9"), "event_log", PASSED),
@@ -143,6 +145,12 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("events.subscription.list_behind", "state = 'active'", "1 = 1"), "deliveries", BEHIND),
     (flaw("events.subscription.list_behind", "position < $1", "position <= $1"), "deliveries", BEHIND),
     (flaw("events.subscription.list_behind", "BY position, id", "BY id"), "deliveries", BEHIND),
+    (flaw("events.subscription.delete", "version = $2", "0 < $2"), "subscriptions", "a_stale_deletion_is_rejected"),
+    (flaw("events.subscription.count_replays", "state <> 'finished'", "1 = 1"), "deliveries", UNFINISHED),
+    (flaw("events.subscription.count_replays", "replay_until IS NOT NULL", "1 = 1"), "deliveries", UNFINISHED),
+    (flaw("events.subscription.count_replays", "LIMIT $1", "LIMIT 9 * $1"), "deliveries", UNFINISHED),
+    (flaw("events.held_event.delete_of_subscription", "subscription_id = $1", "$1 = $1"), "deliveries", HOLDS_NOTHING),
+    (flaw("events.held_event.delete_of_subscription", "subscription_id = $1", "0 = $1"), "deliveries", HOLDS_NOTHING),
     (flaw("events.received_event.insert", "DO NOTHING", "DO UPDATE SET received_at = 0"), "deliveries", RECEIVED_ONCE),
     (flaw("events.received_event.sweep", "received_at <= $1", "received_at < $1"), "deliveries", FORGOTTEN),
     (flaw("events.received_event.sweep", "LIMIT $2", "LIMIT $2 * 9"), "deliveries", FORGOTTEN),
@@ -181,11 +189,14 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
 const EARLIER: &str = "earlier_versions_come_with_later_ones";
 const DENSE: &str = "positions_are_dense_and_follow_the_last_one";
 const LAST_BEFORE: &str = "the_last_position_before_a_time";
+const CLOCK_IN_THE_PAST: &str = "an_event_of_a_clock_in_the_past_does_not_end_the_old_ones";
 const PASSED: &str = "events_that_every_subscription_has_passed_are_swept";
 const KEPT: &str = "an_event_that_is_held_back_is_kept";
 const UNPLACED: &str = "a_committed_event_is_unplaced_until_it_is_placed";
 const ONE_LIVE: &str = "a_subscriber_has_one_subscription_and_any_number_of_replays";
 const BEHIND: &str = "active_subscriptions_that_are_behind_are_listed";
+const UNFINISHED: &str = "replays_that_are_not_finished_are_counted";
+const HOLDS_NOTHING: &str = "a_deleted_subscription_holds_nothing_back";
 const RECEIVED_ONCE: &str = "an_event_is_received_once";
 const REPLAYS_DELETED: &str = "finished_replays_are_deleted_by_their_age";
 const FORGOTTEN: &str = "received_events_are_forgotten_by_their_age";

@@ -5,7 +5,7 @@ use crate::{
     parts::{Cost, Operation},
 };
 use skep_application::{
-    events::{HeldEventError, ResumeSubscriptionError, StartReplayError},
+    events::{DeleteSubscriptionError, HeldEventError, ResumeSubscriptionError, StartReplayError},
     kernel::{GetError, ListError},
 };
 use skep_domain::events::actions::{MANAGE_EVENT, READ_EVENT};
@@ -19,6 +19,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("get_event", READ_EVENT, GetError::REFUSALS),
     Operation::new("start_replay", MANAGE_EVENT, StartReplayError::REFUSALS).body(REPLAY),
     Operation::new("list_subscribers", READ_EVENT, ListError::REFUSALS),
+    Operation::new("get_subscriber", READ_EVENT, GetError::REFUSALS),
+    Operation::new("delete_subscriber", MANAGE_EVENT, DeleteSubscriptionError::REFUSALS),
     Operation::new("resume_subscriber", MANAGE_EVENT, ResumeSubscriptionError::REFUSALS),
     Operation::new("list_parked_events", READ_EVENT, ListError::REFUSALS).cost(Cost::Page),
     Operation::new("get_parked_event", READ_EVENT, GetError::REFUSALS),

@@ -3,12 +3,14 @@
 use super::api::Tag;
 use crate::{
     body::Strict,
-    parts::{Answer, Id, IfMatch, Listed, RepeatKey, Sent, Shown, SignedIn},
+    parts::{Answer, Done, Id, IfMatch, Listed, RepeatKey, Sent, Shown, SignedIn},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Path};
 use serde::{Deserialize, Serialize};
-use skep_application::events::{ResumeSubscriptionCommand, StartReplayCommand, StartedReplay, SubscriptionView};
+use skep_application::events::{
+    DeleteSubscriptionCommand, ResumeSubscriptionCommand, StartReplayCommand, StartedReplay, SubscriptionView,
+};
 use skep_domain::events::{HeldState, SubscriberName, Subscription, SubscriptionId};
 
 const SUBSCRIBERS: &str = "/api/v1/events/subscribers";
@@ -33,11 +35,11 @@ struct SubscriberBody {
     state: String,
     /// Each event up to this position was handled, is held back, or was not wanted.
     position: i64,
-    /// The number of events that it has not passed, of every kind. Answers to a change do not have it.
+    /// The number of events that it has not passed, of every kind. Only the list has it.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     lag: Option<u64>,
-    /// The numbers of events that it holds back. Answers to a change do not have them.
+    /// The numbers of events that it holds back. Only the list has them.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<HeldCounts>,
@@ -98,8 +100,8 @@ struct StartReplayRequest {
     #[oai(nullable)]
     #[serde(default)]
     after: Option<i64>,
-    /// The replay begins after the last event that was made before this time (RFC 3339), but not before the first event
-    /// that is kept. Do not send it together with `after`.
+    /// The replay begins with the first event that was made at or after this time (RFC 3339), but not before the first
+    /// event that is kept. Do not send it together with `after`.
     #[oai(nullable)]
     #[serde(default)]
     after_time: Option<String>,
@@ -145,6 +147,10 @@ fn subscriber_name(text: &str) -> SubscriberName {
     SubscriberName::parse(text).unwrap_or_else(|_| SubscriberName::stored(String::new()))
 }
 
+fn shown(subscription: Subscription) -> Shown<SubscriberBody> {
+    Shown::of(subscription.version, subscription)
+}
+
 #[OpenApi(prefix_path = "/api/v1/events", tag = "Tag::Events")]
 impl SubscriberApi {
     /// Replay events
@@ -175,23 +181,53 @@ impl SubscriberApi {
         Ok(Listed::whole(SUBSCRIBERS, views.into_iter().map(Into::into).collect()))
     }
 
+    /// Get a subscriber
+    ///
+    /// Returns the subscription of a subscriber, or of a replay, without the numbers that the list has. Needs the role
+    /// `admin`. Its `ETag` changes with each delivery.
+    #[oai(path = "/subscribers/:id", method = "get", operation_id = "get_subscriber")]
+    async fn get(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<SubscriptionId>>,
+    ) -> Result<Shown<SubscriberBody>, Problem> {
+        Ok(shown(caller.app().events.list_subscriptions.get(&caller.actor, id.0).await?))
+    }
+
+    /// Delete a subscriber
+    ///
+    /// Ends a replay in any state, or removes a subscriber that no program has any more. Needs the role `admin`. The
+    /// events that it holds back are not delivered. If a program has the subscriber, the answer is 409
+    /// `subscriber_in_use`. A program that has it and does not run now begins at the end of the log when it starts again.
+    #[oai(path = "/subscribers/:id", method = "delete", operation_id = "delete_subscriber")]
+    async fn delete(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<SubscriptionId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Done, Problem> {
+        let command = DeleteSubscriptionCommand { subscription_id: id.0, precondition };
+        caller.app().events.delete_subscription.execute_once(&caller.actor, key.as_ref(), command).await?;
+        Ok(Done::Done)
+    }
+
     /// Resume a subscriber
     ///
-    /// Lets a subscriber get events again that was broken off, because it was so far behind that events were deleted
-    /// before it got them. Needs the role `admin`. It goes on with the first event that is kept; the deleted ones are
-    /// lost to it. A subscriber that is not broken off is returned unchanged.
-    #[oai(path = "/subscribers/:name/resume", method = "post", operation_id = "resume_subscriber")]
+    /// Lets a subscriber or a replay get events again that was broken off, because it was so far behind that events were
+    /// deleted before it got them. Needs the role `admin`. It goes on with the first event that is kept; the deleted ones
+    /// are lost to it. One that is not broken off is returned unchanged.
+    #[oai(path = "/subscribers/:id/resume", method = "post", operation_id = "resume_subscriber")]
     async fn resume(
         &self,
         caller: SignedIn,
-        /// The name of the subscriber. A name that does not exist is answered 404.
-        Path(name): Path<String>,
+        Path(id): Path<Id<SubscriptionId>>,
         Sent(precondition): IfMatch,
         Sent(key): RepeatKey,
     ) -> Result<Shown<SubscriberBody>, Problem> {
-        let command = ResumeSubscriptionCommand { subscriber: subscriber_name(&name), precondition };
+        let command = ResumeSubscriptionCommand { subscription_id: id.0, precondition };
         let resumed =
             caller.app().events.resume_subscription.execute_once(&caller.actor, key.as_ref(), command).await?;
-        Ok(Shown::of(resumed.version, resumed))
+        Ok(shown(resumed))
     }
 }

@@ -2,12 +2,12 @@
 
 use super::{
     documents::{HeldAggregateDoc, HeldEventDoc, SubscriptionDoc},
-    indexes::{BEHIND, HELD_OF_AGGREGATE, HELD_STATES, active, live},
+    indexes::{BEHIND, CREATED, HELD_OF_AGGREGATE, HELD_STATES, active, live},
     received::{ReceivedDoc, receive},
 };
 use crate::{
     ops::Query,
-    record::{self, date},
+    record::{self, Record as _, date},
     unit::MongoUnit,
 };
 use async_trait::async_trait;
@@ -44,6 +44,21 @@ impl DeliveryRepository for MongoUnit {
 
     async fn save(&mut self, subscription: &Subscription) -> Result<Version, StoreError> {
         self.put::<SubscriptionDoc>(subscription).await
+    }
+
+    async fn delete(&mut self, subscription: &Subscription) -> Result<(), StoreError> {
+        let held = held_by(subscription.id);
+        self.run(async |executor| {
+            executor.remove::<SubscriptionDoc>(subscription).await?;
+            executor.delete(HeldEventDoc::COLLECTION, held).await.map(drop)
+        })
+        .await
+    }
+
+    async fn count_replays(&mut self, bound: u32) -> Result<u64, StoreError> {
+        let unfinished =
+            doc! { "replay_until": { "$ne": null }, "state": { "$ne": SubscriptionState::Finished.name() } };
+        self.run(async |executor| executor.count::<SubscriptionDoc>(unfinished, CREATED.name, bound.into()).await).await
     }
 
     async fn receive(

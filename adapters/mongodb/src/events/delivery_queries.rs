@@ -42,6 +42,10 @@ impl DeliveryQueries for MongoStore {
         Ok(found)
     }
 
+    async fn find_subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+        self.read().await?.by_id::<SubscriptionDoc>(id.uuid()).await
+    }
+
     async fn list_due(
         &self,
         subscription: SubscriptionId,

@@ -81,6 +81,8 @@ pub(super) struct HeldEventDoc {
     version: i64,
 }
 
+pub(super) const HELD_EVENTS: &str = HeldEventDoc::COLLECTION;
+
 impl Record for HeldEventDoc {
     const COLLECTION: &'static str = "held_events";
     type Entity = HeldEvent;

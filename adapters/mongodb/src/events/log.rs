@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use bson::{Bson, Document, doc};
 use serde::Deserialize;
 use skep_application::{
-    events::{EventLog, EventQueries, LogEnds, PlacedEvent, constraints::POSITION_OF_EVENT},
+    events::{EARLIEST, EventLog, EventQueries, LogEnds, PlacedEvent, constraints::POSITION_OF_EVENT},
     kernel::StoreError,
 };
 use skep_domain::{
@@ -29,8 +29,6 @@ use uuid::Uuid;
 
 /// The index of the ids, which the server makes.
 const IDS: &str = "_id_";
-/// How many of the latest events before a time are read to find the greatest position among them.
-const LATEST: u32 = 1_000;
 
 /// The ends of the log. The document is missing until the first event is placed, and the field `swept` until the first
 /// one is deleted.
@@ -119,13 +117,17 @@ async fn ends(executor: &mut Executor) -> Result<LogEnds, StoreError> {
     Ok(ends.unwrap_or(LogEnds { swept: EventPosition::START, last: EventPosition::START }))
 }
 
-/// The greatest position among the latest events before the time.
-async fn last_before(executor: &mut Executor, time: Timestamp) -> Result<EventPosition, StoreError> {
-    let mut earlier = placed();
-    earlier.insert("_id", doc! { "$lt": record::id(EventId::first_at(time).uuid()) });
-    let latest = Query::of(earlier).along(IDS).by(doc! { "_id": -1 }).at_most(LATEST);
-    let latest = executor.find::<PositionDoc>(latest).await?;
-    Ok(latest.into_iter().map(|(_, position)| position).max().unwrap_or(EventPosition::START))
+/// The position before the first one among the `earliest` events that were made at or after the time; without any, the
+/// last position.
+async fn last_before(executor: &mut Executor, time: Timestamp, earliest: u32) -> Result<EventPosition, StoreError> {
+    let mut younger = placed();
+    younger.insert("_id", doc! { "$gte": record::id(EventId::first_at(time).uuid()) });
+    let younger = Query::of(younger).along(IDS).by(doc! { "_id": 1 }).at_most(earliest);
+    let younger = executor.find::<PositionDoc>(younger).await?;
+    match younger.into_iter().map(|(_, position)| position.get()).min() {
+        Some(first) => position(first - 1).map_err(StoreError::unreadable),
+        None => Ok(ends(executor).await?.last),
+    }
 }
 
 /// The events of these aggregates that come before the listed ones and have greater ids than all of them.
@@ -228,13 +230,13 @@ impl EventLog for MongoUnit {
     }
 
     async fn last_before(&mut self, time: Timestamp) -> Result<EventPosition, StoreError> {
-        self.run(async |executor| last_before(executor, time).await).await
+        self.run(async |executor| last_before(executor, time, EARLIEST).await).await
     }
 
     async fn sweep(&mut self, until: Timestamp, passed: EventPosition, limit: u32) -> Result<u64, StoreError> {
         self.run(async |executor| {
-            // Ends where `until` does, so that the events that stay are not read.
-            let end = passed.min(last_before(executor, until.plus_millis(1)).await?);
+            // Ends before the first event that is too young by its id, so that the events that stay are not read.
+            let end = passed.min(last_before(executor, until.plus_millis(1), 1).await?);
             let old = old_events(executor, until, end, limit).await?;
             let Some((_, last)) = old.last() else { return Ok(0) };
             let swept = Update::of(log(), doc! { "$max": { "swept": last.get() } });

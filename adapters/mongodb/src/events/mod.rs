@@ -5,6 +5,7 @@ mod delivery_queries;
 mod documents;
 mod indexes;
 mod log;
+mod order;
 mod received;
 pub(crate) mod schema;
 mod steps;

@@ -4,12 +4,12 @@ use super::{
     indexes::{OF_EVENTS, placed, unplaced},
     log::{LogDoc, log},
 };
-use crate::{kernel::EventDoc, record::Record as _, schema::MongoSchema};
+use crate::{kernel::EventDoc, record::Record as _, schema::MongoSchema, wake_ups};
 use bson::{Bson, Document, doc};
 use skep_application::kernel::StoreError;
 use std::{future::Future, pin::Pin};
 
-type Done<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+pub(super) type Done<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
 /// The number of events that one command places.
 const BATCH: i32 = 1_000;
@@ -54,6 +54,15 @@ pub(super) fn remove_all<'a>(schema: &'a mut MongoSchema<'_>) -> Done<'a> {
     })
 }
 
+/// Makes the collection of messages between instances.
+pub(super) fn make_wake_ups<'a>(schema: &'a mut MongoSchema<'_>) -> Done<'a> {
+    Box::pin(schema.create_capped(wake_ups::COLLECTION, wake_ups::SIZE))
+}
+
+pub(super) fn remove_wake_ups<'a>(schema: &'a mut MongoSchema<'_>) -> Done<'a> {
+    Box::pin(schema.drop_collection(wake_ups::COLLECTION))
+}
+
 async fn find(
     schema: &mut MongoSchema<'_>,
     filter: Document,
@@ -70,6 +79,10 @@ async fn find(
     Ok(found.cloned().collect())
 }
 
-async fn update(schema: &mut MongoSchema<'_>, collection: &str, updates: Vec<Document>) -> Result<(), StoreError> {
+pub(super) async fn update(
+    schema: &mut MongoSchema<'_>,
+    collection: &str,
+    updates: Vec<Document>,
+) -> Result<(), StoreError> {
     schema.command(doc! { "update": collection, "updates": updates }).await.map(drop)
 }

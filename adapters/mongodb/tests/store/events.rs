@@ -5,7 +5,7 @@ use crate::{
     support::{Db, events, with_db},
 };
 use skep_application::{
-    events::{DeliveryQueries as _, EventQueries as _, LogEnds},
+    events::{DeliveryQueries as _, EARLIEST, EventQueries as _, LogEnds},
     kernel::{OutboxEvent, OutboxQueries as _, StoreError},
     operations::{Down, Migrations as _},
 };
@@ -62,7 +62,6 @@ async fn events_that_stay_cost_the_relay_and_the_sweep_nothing() {
             let ends = LogEnds { swept: position(0), last: position(200) };
             assert_eq!(unit.log().lock().await.unwrap(), ends);
             assert_eq!(unit.log().list_unplaced(10).await.unwrap().len(), 1);
-            assert_eq!(unit.log().last_before(at(2)).await.unwrap(), position(2));
             assert_eq!(unit.log().sweep(at(-1), position(200), 10).await.unwrap(), 0);
             unit.commit().await.unwrap();
             assert_eq!(db.store.log_ends().await.unwrap(), ends);
@@ -74,6 +73,13 @@ async fn events_that_stay_cost_the_relay_and_the_sweep_nothing() {
         for entry in seen {
             assert!(entry.get_i32("keysExamined").unwrap() <= 3, "{entry}");
             assert!(entry.get_i32("docsExamined").unwrap() <= 2, "{entry}");
+        }
+        let seen = db.profiled("outbox", async {
+            let mut unit = events(&db.store).await;
+            assert_eq!(unit.log().last_before(at(2)).await.unwrap(), position(2));
+        });
+        for entry in seen.await {
+            assert!(entry.get_i32("docsExamined").unwrap() <= i32::try_from(EARLIEST).unwrap(), "{entry}");
         }
     })
     .await;
@@ -147,7 +153,7 @@ async fn two_units_never_lock_the_log_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_an_older_program_get_positions_in_the_order_of_their_ids() {
     with_db(|db| async move {
-        db.store.down(&Down::of("events", 1)).await.unwrap();
+        db.store.down(&Down::of("events", 3)).await.unwrap();
         append(&db, &(0..1_200).map(|_| event()).collect::<Vec<_>>()).await;
         let expected: Vec<_> = db.store.list_events(None, 2_000).await.unwrap();
         for (event, place) in expected[..2].iter().zip([1_i64, 2]) {
@@ -170,7 +176,7 @@ async fn events_of_an_older_program_get_positions_in_the_order_of_their_ids() {
         place_all(&db).await;
         assert_eq!(db.store.log_ends().await.unwrap().last, position(1_201));
 
-        db.store.down(&Down::of("events", 1)).await.unwrap();
+        db.store.down(&Down::of("events", 3)).await.unwrap();
         let left = db.command(bson::doc! { "count": "outbox", "query": { "position": { "$exists": true } } }).await;
         assert_eq!((left.get_i32("n").unwrap(), db.store.list_events(None, 2_000).await.unwrap().len()), (0, 1_201));
     })
@@ -196,6 +202,44 @@ async fn events_that_are_held_back_do_not_stop_the_sweep() {
         unit.commit().await.unwrap();
         let left = db.store.list_placed(EventPosition::START, 20).await.unwrap();
         assert_eq!(left.iter().map(|placed| placed.position.get()).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 10]);
+    })
+    .await;
+}
+
+/// As the first step has placed them. The place of each event is the one in the list.
+#[tokio::test(flavor = "multi_thread")]
+async fn misplaced_events_of_an_aggregate_exchange_their_places() {
+    with_db(|db| async move {
+        let of = |aggregate: u128, version: i64, millis: i64| OutboxEvent {
+            aggregate_id: Uuid::from_u128(aggregate),
+            aggregate_version: Version::new(version).unwrap(),
+            ..made_at(millis)
+        };
+        let stored = [of(1, 2, 0), of(2, 1, 1), of(1, 3, 2), of(2, 2, 3), of(1, 1, 4), of(1, 4, 5)];
+        append(&db, &stored).await;
+        place_all(&db).await;
+        let entry = HeldEvent { event_id: stored[4].id, ..held(SubscriptionId::new(uuid()), HeldState::Parked) };
+        let mut unit = events(&db.store).await;
+        unit.deliveries().hold(from_ref(&entry)).await.unwrap();
+        unit.commit().await.unwrap();
+        // The second time, the step was interrupted when the first event had left its place.
+        for is_interrupted in [false, true] {
+            db.store.down(&Down::of("events", 1)).await.unwrap();
+            if is_interrupted {
+                let id = bson::Uuid::from_uuid_1(stored[0].id.uuid());
+                let left = bson::doc! { "$set": { "position": -3_i64, "target": 3_i64 } };
+                db.command(bson::doc! { "update": "outbox", "updates": [{ "q": { "_id": id }, "u": left }] }).await;
+            }
+            db.store.up().await.unwrap();
+            let placed = db.store.list_placed(EventPosition::START, 9).await.unwrap();
+            let order: Vec<_> = placed.iter().map(|placed| (placed.position.get(), placed.event.id)).collect();
+            let expected: Vec<_> = (1..).zip([4, 1, 0, 3, 2, 5].map(|place| stored[place].id)).collect();
+            assert_eq!(order, expected);
+            let entry = db.store.find_held_event(entry.id).await.unwrap().unwrap();
+            assert_eq!(entry.position, position(1));
+        }
+        let left = db.command(bson::doc! { "count": "outbox", "query": { "target": { "$exists": true } } }).await;
+        assert_eq!(left.get_i32("n").unwrap(), 0);
     })
     .await;
 }

@@ -40,6 +40,16 @@ impl DeliveryRepository for SqlUnit {
         SUBSCRIPTIONS.save(self, subscription).await
     }
 
+    async fn delete(&mut self, subscription: &Subscription) -> Result<(), StoreError> {
+        SUBSCRIPTIONS.delete(self, subscription).await?;
+        self.change(&held_events::DELETE_OF_SUBSCRIPTION, args![subscription.id.uuid()]).await.map(drop)
+    }
+
+    async fn count_replays(&mut self, bound: u32) -> Result<u64, StoreError> {
+        let replays = self.row(&subscriptions::COUNT_REPLAYS, args![bound], Row::count).await?;
+        Ok(replays.unwrap_or_default())
+    }
+
     async fn receive(
         &mut self,
         subscription: SubscriptionId,
@@ -110,6 +120,10 @@ impl DeliveryRepository for SqlUnit {
 impl DeliveryQueries for SqlStore {
     async fn list_subscriptions(&self, limit: u32) -> Result<Vec<Subscription>, StoreError> {
         self.rows(&subscriptions::LIST, args![limit], Subscription::read).await
+    }
+
+    async fn find_subscription(&self, id: SubscriptionId) -> Result<Option<Subscription>, StoreError> {
+        SUBSCRIPTIONS.look_up(self, id.uuid()).await
     }
 
     async fn list_due(

@@ -49,6 +49,12 @@ pub(super) static NEXT: LazyLock<Statement> = LazyLock::new(|| {
         ORDER BY position LIMIT 1";
     HELD.query("find_next", text, &[Kind::Uuid, Kind::Uuid], &[])
 });
+pub(super) static DELETE_OF_SUBSCRIPTION: Statement = Statement::both(
+    "events.held_event.delete_of_subscription",
+    "DELETE FROM held_events WHERE subscription_id = $1",
+    &[Kind::Uuid],
+    &[],
+);
 /// The order, here and below, makes both engines read along the index.
 pub(super) static COUNT: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT count(*) FROM (SELECT 1 FROM held_events WHERE subscription_id = $1 \
@@ -82,7 +88,8 @@ pub(super) static LIST: LazyLock<Pages> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    let statements = [&*LOCK, &*LIST_AGGREGATES, &*NEXT, &*COUNT, &*COUNT_BY_STATE, &*LIST_DUE];
+    let statements =
+        [&*LOCK, &*LIST_AGGREGATES, &*NEXT, &DELETE_OF_SUBSCRIPTION, &*COUNT, &*COUNT_BY_STATE, &*LIST_DUE];
     Declared::table(&HELD).statements(statements).statements(LIST.statements())
 }
 

@@ -15,7 +15,7 @@ use crate::{
 use async_trait::async_trait;
 use skep_application::{
     events::{
-        EventLog, EventQueries, LogEnds, PlacedEvent,
+        EARLIEST, EventLog, EventQueries, LogEnds, PlacedEvent,
         constraints::{EVENT_POSITION, POSITION_OF_EVENT},
     },
     kernel::{Constraint, OutboxEvent, StoreError},
@@ -87,12 +87,11 @@ static DELETE_PLACED: Statement = Statement::batch(
     ),
     &[Kind::Uuid],
 );
-/// Each batch of a sweep asks, so it reads no more than the latest of the events that were made before the time.
 static LAST_BEFORE: Statement = Statement::both(
     "events.position.find_last_before",
-    "SELECT max(position) FROM (SELECT position FROM event_positions WHERE event_id < $1 \
-     ORDER BY event_id DESC LIMIT 1000) AS latest",
-    &[Kind::Uuid],
+    "SELECT coalesce((SELECT min(position) - 1 FROM (SELECT position FROM event_positions WHERE event_id >= $1 \
+     ORDER BY event_id LIMIT $2) AS earliest), (SELECT max(last) FROM event_log), 0)",
+    &[Kind::Uuid, Kind::Int],
     &[Kind::Int],
 );
 /// Reads the log from its beginning up to the first event that is too young by its id, so that the events that stay are
@@ -158,8 +157,8 @@ fn read_ends(row: &mut Row) -> Result<LogEnds, StoreError> {
 }
 
 fn read_last(row: &mut Row) -> Result<EventPosition, StoreError> {
-    row.optional_int()?
-        .map_or(Ok(EventPosition::START), |last| RowId("event_positions", last).position("position", last))
+    let last = row.int()?;
+    RowId("event_positions", last).position("position", last)
 }
 
 fn one<T>(statement: &Statement, row: Option<T>) -> Result<T, StoreError> {
@@ -191,7 +190,7 @@ impl EventLog for SqlUnit {
     }
 
     async fn last_before(&mut self, time: Timestamp) -> Result<EventPosition, StoreError> {
-        let last = self.row(&LAST_BEFORE, args![EventId::first_at(time)], read_last).await?;
+        let last = self.row(&LAST_BEFORE, args![EventId::first_at(time), EARLIEST], read_last).await?;
         self.remember(one(&LAST_BEFORE, last))
     }
 

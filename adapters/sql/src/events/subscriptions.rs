@@ -31,7 +31,7 @@ pub(super) static SUBSCRIPTIONS: LazyLock<Table<Subscription>> = LazyLock::new(|
         .column("updated_at", Kind::Time, |subscription| subscription.updated_at.into())
         .version(|subscription| subscription.version)
         .unique(SUBSCRIPTION_SUBSCRIBER, &["subscriber"])
-        .offers(&[Verb::Find, Verb::Insert, Verb::Save])
+        .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
 });
 
 pub(super) static LOCK: LazyLock<Statement> = LazyLock::new(|| {
@@ -51,6 +51,12 @@ pub(super) static LOCK_LIVE: LazyLock<Statement> = LazyLock::new(|| {
 pub(super) static LIST_BEHIND: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM subscriptions WHERE state = 'active' AND position < $1 ORDER BY position, id LIMIT $2";
     SUBSCRIPTIONS.query("list_behind", text, &[Kind::Int, Kind::Int], &[])
+});
+/// Reads all rows, which are few.
+pub(super) static COUNT_REPLAYS: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT count(*) FROM (SELECT 1 FROM subscriptions \
+        WHERE replay_until IS NOT NULL AND state <> 'finished' LIMIT $1) AS counted";
+    SUBSCRIPTIONS.command("count_replays", text, &[Kind::Int], &[Kind::Int])
 });
 pub(super) static LIST: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {*} FROM subscriptions \
@@ -73,7 +79,8 @@ pub(super) static SWEEP: Statement = Statement::per(
 );
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&SUBSCRIPTIONS).statements([&*LOCK, &*FIND_LIVE, &*LOCK_LIVE, &*LIST_BEHIND, &*LIST, &SWEEP])
+    let found = [&*LOCK, &*FIND_LIVE, &*LOCK_LIVE, &*LIST_BEHIND, &*COUNT_REPLAYS, &*LIST];
+    Declared::table(&SUBSCRIPTIONS).statements(found).statements([&SWEEP])
 }
 
 impl Stored for Subscription {

@@ -8,13 +8,13 @@ use clap::{
 };
 use skep_application::{
     events::{
-        HeldEventCommand, HeldSort, HeldSortKey, PlacedEvent, ResumeSubscriptionCommand, StartReplayCommand,
-        SubscriptionView,
+        DeleteSubscriptionCommand, HeldEventCommand, HeldSort, HeldSortKey, PlacedEvent, ResumeSubscriptionCommand,
+        StartReplayCommand, SubscriptionView,
     },
     kernel::{Actor, BoxError, PageRequest, Precondition},
 };
 use skep_domain::{
-    events::{EventPosition, HeldEvent, HeldEventId, HeldState, SubscriberName},
+    events::{EventPosition, HeldEvent, HeldEventId, HeldState, SubscriberName, SubscriptionId},
     shared::{Direction, EventId, PageLimit},
 };
 use skep_http::EventBody;
@@ -46,7 +46,7 @@ pub(super) enum Events {
         /// Begin with the event after this position.
         #[arg(long, value_name = "POSITION", conflicts_with = "after_time")]
         after: Option<i64>,
-        /// Begin after the last event that was made before this time (RFC 3339).
+        /// Begin with the first event that was made at or after this time (RFC 3339).
         #[arg(long, value_name = "TIME")]
         after_time: Option<String>,
         /// Only count the events.
@@ -55,11 +55,15 @@ pub(super) enum Events {
     },
     /// Show the subscribers and their replays, with the numbers of events that they hold back.
     Subscribers,
-    /// Let a subscriber get events again that was broken off, because it was too far behind.
+    /// Let a subscriber or a replay get events again that was broken off, because it was too far behind.
     Resume {
-        /// The name of the subscriber.
-        #[arg(value_parser = SubscriberName::parse)]
-        subscriber: SubscriberName,
+        /// The id of the subscription, which `subscribers` shows.
+        id: SubscriptionId,
+    },
+    /// End a replay, or remove a subscriber that no program has any more. The events that it holds back are not delivered.
+    Delete {
+        /// The id of the subscription, which `subscribers` shows.
+        id: SubscriptionId,
     },
     /// Show the oldest events that subscribers hold back, one per line.
     Parked {
@@ -123,13 +127,21 @@ async fn with(skep: &Skep, command: Events) -> Result<(), BoxError> {
         }
         Events::Subscribers => {
             let views = events.list_subscriptions.execute(&actor).await?;
-            Ok(table(["subscriber", "state", "position", "lag", "replay until", "held"], views.iter().map(subscriber))?)
+            Ok(table(
+                ["subscriber", "id", "state", "position", "lag", "replay until", "held"],
+                views.iter().map(subscriber),
+            )?)
         }
-        Events::Resume { subscriber } => {
-            let command = ResumeSubscriptionCommand { subscriber, precondition: Precondition::Missing };
+        Events::Resume { id } => {
+            let command = ResumeSubscriptionCommand { subscription_id: id, precondition: Precondition::Missing };
             let resumed = events.resume_subscription.execute(&actor, command).await?;
             let (name, position) = (resumed.subscriber, resumed.position.get());
             Ok(tell!("{name} is {} and goes on after {position}", resumed.state.name())?)
+        }
+        Events::Delete { id } => {
+            let command = DeleteSubscriptionCommand { subscription_id: id, precondition: Precondition::Missing };
+            events.delete_subscription.execute(&actor, command).await?;
+            Ok(tell!("the subscription {id} is deleted")?)
         }
         Events::Parked { state, limit } => {
             let sort = HeldSort { key: HeldSortKey::HeldAt, direction: Direction::Ascending };
@@ -156,11 +168,12 @@ fn row(PlacedEvent { position, event }: &PlacedEvent) -> [String; 5] {
     [position.get().to_string(), event.id.to_string(), event.name.clone(), subject, time]
 }
 
-fn subscriber(SubscriptionView { subscription, lag, held }: &SubscriptionView) -> [String; 6] {
+fn subscriber(SubscriptionView { subscription, lag, held }: &SubscriptionView) -> [String; 7] {
     let until = subscription.replay.map_or_else(|| "-".to_owned(), |replay| replay.until.get().to_string());
     let held: Vec<_> = held.iter().map(|(state, count)| format!("{count} {}", state.name())).collect();
-    let (name, state) = (subscription.subscriber.to_string(), subscription.state.name().to_owned());
-    [name, state, subscription.position.get().to_string(), lag.to_string(), until, held.join(", ")]
+    let (name, id) = (subscription.subscriber.to_string(), subscription.id.to_string());
+    let state = subscription.state.name().to_owned();
+    [name, id, state, subscription.position.get().to_string(), lag.to_string(), until, held.join(", ")]
 }
 
 /// A message may have line breaks, which would break the table.

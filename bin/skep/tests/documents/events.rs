@@ -275,7 +275,7 @@ impl EventHandler for Failing {
     }
 }
 
-/// Retries and skips an event that is held back, replays events, and resumes a subscriber that was broken off.
+/// Retries and skips an event that is held back, starts and deletes a replay, and resumes a subscriber that was broken off.
 async fn change_subscribers(kit: &TestKit, admin: &str) {
     let (app, store) = (kit.app(), kit.app().ports.store.clone());
     let subscribers =
@@ -290,13 +290,15 @@ async fn change_subscribers(kit: &TestKit, admin: &str) {
     for change in ["retry", "skip"] {
         post(kit, &format!("/api/v1/events/parked/{}/{change}", due.items[0].id), admin).await;
     }
-    call(kit, "POST", "/api/v1/events/replay", admin, &json!({ "subscriber": Failing::NAME })).await;
+    let replay = call(kit, "POST", "/api/v1/events/replay", admin, &json!({ "subscriber": Failing::NAME })).await;
+    let replay = format!("/api/v1/events/subscribers/{}", replay["subscription_id"].as_str().unwrap());
+    call(kit, "DELETE", &replay, admin, &Value::Null).await;
     let mut unit = Begin::<dyn EventsTx>::begin(&*store, TxMode::Write, &[]).await.unwrap();
     let mut broken = unit.deliveries().find(claimed.id).await.unwrap().unwrap();
     broken.break_off(kit.clock().now());
     unit.deliveries().save(&broken).await.unwrap();
     unit.commit().await.unwrap();
-    post(kit, &format!("/api/v1/events/subscribers/{}/resume", Failing::NAME), admin).await;
+    post(kit, &format!("/api/v1/events/subscribers/{}/resume", claimed.id), admin).await;
 }
 
 const OLDEST: HeldSort = HeldSort { key: HeldSortKey::HeldAt, direction: Direction::Ascending };

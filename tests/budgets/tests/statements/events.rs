@@ -40,8 +40,12 @@ pub(super) async fn ask(World { server, admin, costs, .. }: &mut World) {
     costs.add("GET /api/v1/events/subscribers", &get("/api/v1/events/subscribers").await);
     costs.add("POST /api/v1/events/replay", &replay(0).await);
     costs.add("POST /api/v1/events/replay, with a dry run", &replay(1).await);
-    let resume = "/api/v1/events/subscribers/shop.mails/resume";
-    costs.add("POST /api/v1/events/subscribers/{name}/resume", &post(resume).await);
+    let path = format!("/api/v1/events/subscribers/{}", subscription.id);
+    costs.add("GET /api/v1/events/subscribers/{id}", &get(&path).await);
+    costs.add("POST /api/v1/events/subscribers/{id}/resume", &post(&format!("{path}/resume")).await);
+    let replay = store.list_subscriptions(9).await.unwrap().pop().unwrap();
+    let path = format!("/api/v1/events/subscribers/{}", replay.id);
+    costs.add("DELETE /api/v1/events/subscribers/{id}", &server.send("DELETE", &path, &admin, None).await);
     costs.add("GET /api/v1/events/parked", &get("/api/v1/events/parked?limit=1").await);
     costs.same("GET /api/v1/events/parked", "2 rows", &get("/api/v1/events/parked").await);
     let path = format!("/api/v1/events/parked/{}", held[0].id);

@@ -4,7 +4,7 @@ use super::log::{append, at, event, place_all};
 use crate::{
     check::{Checked, duplicate, equal, holds},
     clause::{self, clauses},
-    laws::{Entity, Listed, Shown, Unique, Versioned, lists, put, put_sample, saves, shows},
+    laws::{Deleted, Entity, Listed, Shown, Unique, Versioned, deletes, lists, put, put_sample, saves, shows},
     sample,
     units::{commit, look},
     world,
@@ -29,6 +29,8 @@ use std::sync::Arc;
 
 clauses! { clauses of "deliveries" on dyn EventsStore, with [
         saves::clauses::<Subscription>("subscriptions"),
+        deletes::clauses::<Subscription>("subscriptions"),
+        shows::clauses::<Subscription>("subscription_queries"),
         saves::clauses::<HeldEvent>("held_events"),
         shows::clauses::<HeldEvent>("held_event_queries"),
         lists::clauses::<HeldEvent>("held_event_queries"),
@@ -40,11 +42,13 @@ clauses! { clauses of "deliveries" on dyn EventsStore, with [
     racing_units_receive_an_event_once ["DeliveryRepository 2"],
     the_first_held_event_of_an_aggregate_comes_next ["DeliveryRepository 3"],
     active_subscriptions_that_are_behind_are_listed ["DeliveryRepository 4"],
+    replays_that_are_not_finished_are_counted ["DeliveryRepository 8"],
+    a_deleted_subscription_holds_nothing_back ["DeliveryRepository 7"],
     received_events_are_forgotten_by_their_age ["DeliveryRepository 5"],
     finished_replays_are_deleted_by_their_age ["DeliveryRepository 6"],
     due_events_are_those_that_are_retryable ["DeliveryQueries 1"],
     held_events_are_counted_by_state,
-    an_event_that_is_held_back_is_kept ["EventLog 5"],
+    an_event_that_is_held_back_is_kept ["EventLog 6"],
 }
 
 type Given = clause::Given<dyn EventsStore>;
@@ -141,6 +145,26 @@ impl Versioned for Subscription {
 
     async fn save(&self, tx: &mut Self::Tx) -> Result<Version, StoreError> {
         tx.deliveries().save(self).await
+    }
+}
+
+#[async_trait]
+impl Deleted for Subscription {
+    async fn delete(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
+        tx.deliveries().delete(self).await
+    }
+}
+
+#[async_trait]
+impl Shown for Subscription {
+    type Row = Self;
+
+    fn row(&self) -> Self {
+        self.clone()
+    }
+
+    async fn show(store: &Self::Store, _: Scope, id: SubscriptionId) -> Result<Option<Self>, StoreError> {
+        store.find_subscription(id).await
     }
 }
 
@@ -397,6 +421,37 @@ async fn active_subscriptions_that_are_behind_are_listed(given: &Given) -> Check
         equal(behind, expected.into_iter().map(|place: usize| all[place].clone()).collect())?;
     }
     Ok(())
+}
+
+async fn replays_that_are_not_finished_are_counted(given: &Given) -> Checked {
+    let replay = Some(Replay { until: at(3) });
+    let mut all =
+        [subscription(0, None)?, subscription(1, replay)?, subscription(3, replay)?, subscription(2, replay)?];
+    holds(all[2].finish(false, sample::at(1)), "it has passed its end")?;
+    all[3].break_off(sample::at(1));
+    put(&*given.store, &all).await?;
+    for (bound, expected) in [(9, 2), (1, 1)] {
+        equal(look!(given.store, tx => tx.deliveries().count_replays(bound).await?)?, expected)?;
+    }
+    Ok(())
+}
+
+async fn a_deleted_subscription_holds_nothing_back(given: &Given) -> Checked {
+    let (gone, other): (Subscription, Subscription) =
+        (put_sample(&*given.store).await?, put_sample(&*given.store).await?);
+    let aggregate = world::uuid();
+    let mut events = [held(gone.id, aggregate, 1), held(gone.id, aggregate, 2), held(other.id, aggregate, 1)];
+    events[2].event_id = events[0].event_id;
+    put(&*given.store, &events).await?;
+    commit!(given.store, tx => tx.deliveries().delete(&gone).await?)?;
+    let left = look!(given.store, tx => {
+        let mut left = vec![];
+        for held in &events {
+            left.push(tx.deliveries().find_held(held.id).await?.is_some());
+        }
+        left
+    })?;
+    equal(left, vec![false, false, true])
 }
 
 async fn received_events_are_forgotten_by_their_age(given: &Given) -> Checked {

@@ -12,8 +12,9 @@ use crate::{
 };
 use skep_application::{
     events::{
-        ClaimedSubscription, DeliveryError, EventHandler, EventPolicy, EventsStore, EventsTx, HandlerError, Handling,
-        HeldEventCommand, PlacedEvent, SkipHeldEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
+        ClaimedSubscription, DeleteSubscription, DeleteSubscriptionCommand, DeliveryError, EventHandler, EventPolicy,
+        EventsStore, EventsTx, HandlerError, Handling, HeldEventCommand, LogEnds, PlaceEvents, PlacedEvent,
+        SkipHeldEvent, Subscriber, Subscribers, Subscriptions, SweepEvents,
     },
     jobs::enqueue_internal,
     kernel::{Actor, Commands, OutboxEvent, Precondition, StoreError, UseCase},
@@ -36,9 +37,15 @@ clauses! { clauses of "deliveries" on dyn EventsStore:
     a_replay_ends_with_its_last_event_and_what_it_holds_back,
     events_are_kept_until_every_subscription_has_passed_them,
     a_subscription_that_is_too_far_behind_is_broken_off,
+    a_clock_in_the_past_breaks_off_no_subscription,
+    a_replay_that_was_broken_off_is_deleted_with_what_it_holds_back,
+    without_a_lifetime_the_inbox_and_finished_replays_end,
+    without_a_relay_the_sweep_places_and_deletes_events,
 }
 
 type Given = clause::Given<dyn EventsStore>;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Stores a job for each event, whose id is that of the event. Fails on the aggregates with version 13.
 struct Counting;
@@ -140,7 +147,9 @@ async fn a_failing_event_blocks_its_aggregate_only(given: &Given) -> Checked {
     equal(scene.effects(&events).await?, vec![true, false, true, false, false])?;
     let held = scene.held(claimed, &events[1]).await?;
     equal((held.state, held.attempt, held.event_id), (HeldState::Retryable, 1, events[1].event.id))?;
-    scene.subscriber.fail_held(claimed, held.id, "again").await?;
+    scene.subscriber.fail_held(claimed, &held, "again").await?;
+    // As after an unknown outcome: the same attempt is noted once more.
+    scene.subscriber.fail_held(claimed, &held, "again").await?;
     let held = scene.held(claimed, &events[1]).await?;
     equal((held.attempt, held.message.as_str()), (2, "again"))?;
     // An operator skips the event. The next one of the aggregate is tried, and then the one after it.
@@ -280,4 +289,67 @@ async fn a_subscription_that_is_too_far_behind_is_broken_off(given: &Given) -> C
     let stored = scene.stored(claimed.id).await?;
     equal((stored.state, stored.position), (SubscriptionState::Broken, EventPosition::START))?;
     equal(scene.subscriptions.claim(&[scene.subscriber.name()]).await?, vec![])
+}
+
+async fn a_clock_in_the_past_breaks_off_no_subscription(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    scene.append(&[event(world::uuid(), 1)]).await?;
+    scene.append(&[made_at(1)]).await?;
+    let claimed = scene.claim().await?;
+    equal(sweep(given, DAY).await?, 0)?;
+    equal(scene.stored(claimed.id).await?.state, SubscriptionState::Active)
+}
+
+async fn a_replay_that_was_broken_off_is_deleted_with_what_it_holds_back(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let events = scene.append(&[made_at(1)]).await?;
+    scene.subscriber.deliver(scene.claim().await?, &events).await?;
+    let (id, replay) = (SubscriptionId::new(world::uuid()), Some(Replay { until: at(1) }));
+    let mut replay = Subscription::create(id, scene.subscriber.name(), EventPosition::START, replay, world::now());
+    replay.break_off(world::now());
+    let PlacedEvent { position, event } = &events[0];
+    let held = HeldEventId::new(world::uuid());
+    let held = HeldEvent::waiting(held, id, (event.id, *position), event.aggregate_id, world::now());
+    commit!(given.store, tx => {
+        tx.deliveries().insert(&replay).await?;
+        tx.deliveries().hold(std::slice::from_ref(&held)).await?;
+    })?;
+    equal(sweep(given, DAY).await?, 0)?;
+    let commands = Commands::<dyn EventsTx>::new(given.store.clone(), Arc::new(PlainFingerprints), world::runtime());
+    let delete = UseCase::new(DeleteSubscription::new(scene.subscriptions.known.clone()), &commands);
+    let command = DeleteSubscriptionCommand { subscription_id: id, precondition: Precondition::Missing };
+    delete.execute(&Actor::system("operator"), command).await?;
+    equal(given.store.find_subscription(id).await?, None)?;
+    equal(sweep(given, DAY).await?, 1)
+}
+
+async fn without_a_lifetime_the_inbox_and_finished_replays_end(given: &Given) -> Checked {
+    let scene = Scene::of(given).await?;
+    let events = scene.append(&[made_at(1)]).await?;
+    let claimed = scene.claim().await?;
+    let (id, replay) = (SubscriptionId::new(world::uuid()), Some(Replay { until: at(1) }));
+    let mut replay = Subscription::create(id, scene.subscriber.name(), at(1), replay, made_at(1).occurred_at);
+    holds(replay.finish(false, made_at(1).occurred_at), "it has passed its end")?;
+    let received = [events[0].event.id];
+    commit!(given.store, tx => {
+        tx.deliveries().insert(&replay).await?;
+        tx.deliveries().receive(claimed.id, &received, made_at(1).occurred_at).await?;
+    })?;
+    let policy = EventPolicy { lifetime: None, longest_lag: DAY };
+    let sweep = SweepEvents::new(given.store.clone(), policy);
+    SweepExpired::new(vec![Arc::new(sweep)], world::runtime()).execute().await?;
+    equal(given.store.find_subscription(id).await?, None)?;
+    let new = look!(given.store, tx => tx.deliveries().receive(claimed.id, &received, world::now()).await?)?;
+    equal(new, received.to_vec())?;
+    equal(given.store.list_placed(EventPosition::START, 9).await?, events)
+}
+
+async fn without_a_relay_the_sweep_places_and_deletes_events(given: &Given) -> Checked {
+    append(&*given.store, &[made_at(1), made_at(2)]).await?;
+    let place = PlaceEvents::new(given.store.clone(), world::runtime());
+    let policy = EventPolicy { lifetime: Some(Duration::ZERO), longest_lag: DAY };
+    let sweep = SweepEvents::new(given.store.clone(), policy);
+    let swept = SweepExpired::new(vec![Arc::new(place), Arc::new(sweep)], world::runtime()).execute().await?;
+    equal(swept.iter().map(|(_, rows)| rows).collect(), vec![2, 2])?;
+    equal(given.store.log_ends().await?, LogEnds { swept: at(2), last: at(2) })
 }

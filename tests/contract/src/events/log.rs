@@ -27,9 +27,10 @@ clauses! { clauses of "event_log" on dyn EventsStore:
     earlier_versions_come_with_later_ones ["EventLog 3"],
     racing_instances_place_each_event_once ["EventLog 1", "EventQueries 1"],
     an_event_that_is_committed_late_comes_after_those_that_were_read ["EventQueries 1"],
-    the_last_position_before_a_time,
+    the_last_position_before_a_time ["EventLog 5"],
+    an_event_of_a_clock_in_the_past_does_not_end_the_old_ones ["EventLog 5"],
     a_commit_wakes_those_who_wait_for_events ["Signaling 2"],
-    events_that_every_subscription_has_passed_are_swept ["EventLog 5"],
+    events_that_every_subscription_has_passed_are_swept ["EventLog 6"],
 }
 
 type Given = clause::Given<dyn EventsStore>;
@@ -236,6 +237,19 @@ async fn the_last_position_before_a_time(given: &Given) -> Checked {
     Ok(())
 }
 
+/// Among the ids of the first three events, 21 alone would be the end of the old ones for its time, and 5 for any.
+async fn an_event_of_a_clock_in_the_past_does_not_end_the_old_ones(given: &Given) -> Checked {
+    for millis in [20, 30, 40, 5, 21] {
+        append(&*given.store, &[made_at(millis)]).await?;
+        place_all(&given.store).await?;
+    }
+    for (millis, expected) in [(10, 0), (21, 1), (25, 1), (31, 2), (41, 5)] {
+        let last = look!(given.store, tx => tx.log().last_before(sample::at(millis)).await?)?;
+        equal((millis, last.get()), (millis, expected))?;
+    }
+    Ok(())
+}
+
 async fn events_that_every_subscription_has_passed_are_swept(given: &Given) -> Checked {
     let events: Vec<_> = [1, 2, 3, 4, 5, 6].into_iter().map(made_at).collect();
     append(&*given.store, &events[..5]).await?;
@@ -257,7 +271,7 @@ async fn events_that_every_subscription_has_passed_are_swept(given: &Given) -> C
     equal((sweep(sample::at(99), 9, 9).await?, left().await?), (1, vec![]))?;
     equal(given.store.log_ends().await?, LogEnds { swept: at(5), last: at(5) })?;
     let left = look!(given.store, tx => tx.log().last_before(sample::at(99)).await?)?;
-    equal(left, EventPosition::START)?;
+    equal(left, at(5))?;
     equal(given.store.count_unplaced(9).await?, 1)?;
     equal(place_all(&given.store).await?, 1)?;
     let only = some(placed(given).await?.pop(), "the event that had no position")?;

@@ -10,7 +10,7 @@ use skep_application::{
         JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
         ScheduleSort,
     },
-    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total},
+    kernel::{OutboxEvent, OutboxQueries, Page, PageRequest, Position, Scope, Signaling, Signals, Total, WakeUps},
     notifications::{MailTemplateQueries, MailTemplateSort},
     ordering::{OrderQueries, OrderView, Overdue},
 };
@@ -210,6 +210,9 @@ impl Signaling for Flawed {
     fn signals(&self) -> &Signals {
         self.seen.signals()
     }
+    fn wake_ups(&self) -> Option<&dyn WakeUps> {
+        self.seen.wake_ups()
+    }
 }
 
 #[async_trait]
@@ -232,6 +235,9 @@ impl EventQueries for Flawed {
 impl DeliveryQueries for Flawed {
     async fn list_subscriptions(&self, limit: u32) -> Done<Vec<Subscription>> {
         self.seen.list_subscriptions(limit).await
+    }
+    async fn find_subscription(&self, id: SubscriptionId) -> Done<Option<Subscription>> {
+        self.seen.find_subscription(id).await
     }
     async fn list_due(&self, id: SubscriptionId, now: Timestamp, limit: u32) -> Done<Vec<HeldEvent>> {
         self.seen.list_due(id, now, limit).await

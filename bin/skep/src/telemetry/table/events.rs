@@ -17,6 +17,17 @@ pub(super) const METRICS: &[Metric] = &[
     gauge("skep_subscription_lag_events", "Events of the log that a subscriber has not passed yet. Counted every 15 seconds.")
         .labels(SUBSCRIBER)
         .when(When::Counted),
+    counter(
+        "skep_wake_ups_total",
+        "Messages of this process that wake the workers of others, by outcome (sent or lost). Only on PostgreSQL and MongoDB.",
+    )
+    .labels(&["outcome"])
+    .when(When::Counted),
+    gauge(
+        "skep_wake_ups_listening",
+        "1 while the workers of this process are woken by others, 0 while they only look every second. Only on PostgreSQL and MongoDB.",
+    )
+    .when(When::Counted),
     gauge(
         "skep_subscription_held_events",
         "Events that a subscriber holds back, by state (retryable, waiting or parked), up to 10,000. A parked event needs an operator.",

@@ -42,6 +42,12 @@ impl DeliveryRepository for FlawedUnit {
     async fn save(&mut self, subscription: &Subscription) -> Done<Version> {
         through!(self, DeliveryRepository::save(subscription))
     }
+    async fn delete(&mut self, subscription: &Subscription) -> Done<()> {
+        through!(self, DeliveryRepository::delete(subscription))
+    }
+    async fn count_replays(&mut self, bound: u32) -> Done<u64> {
+        through!(self, DeliveryRepository::count_replays(bound))
+    }
     async fn receive(&mut self, id: SubscriptionId, events: &[EventId], now: Timestamp) -> Done<Vec<EventId>> {
         through!(self, DeliveryRepository::receive(id, events, now))
     }

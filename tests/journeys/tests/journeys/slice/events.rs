@@ -54,11 +54,15 @@ fn first_event(admin: &Client) -> Value {
     })
 }
 
-/// Waits until the workers have opened the subscription, and returns the name of the subscriber.
+/// Waits until the workers have opened the subscription, and returns its id.
 #[track_caller]
 fn order_mails(admin: &Client) -> String {
     let is_open = |one: &Value| one["name"] == ORDER_MAILS && one["replay_until"].is_null();
-    wait_for("the subscriber", || all(admin, SUBSCRIBERS).iter().any(is_open).then(|| ORDER_MAILS.to_owned()))
+    wait_for("the subscriber", || all(admin, SUBSCRIBERS).iter().find(|one| is_open(one)).map(subscription_of))
+}
+
+fn subscription_of(subscriber: &Value) -> String {
+    subscriber["subscription_id"].as_str().expect("an id").to_owned()
 }
 
 /// The id of a parked event. No subscriber of the program fails, so this stores some for subscriptions without a subscriber.
@@ -154,17 +158,16 @@ fn invalid_and_forbidden_calls_are_refused(store: &Store) {
     let shop = Shop::open(store);
     let (visitor, ada, admin) = (shop.server.visitor(), shop.user("ada"), &shop.admin);
     let (event, entry) = (id_of(&first_event(admin)).to_owned(), parked(&shop));
-    order_mails(admin);
-    for target in [EVENTS, &format!("{EVENTS}/{event}"), SUBSCRIBERS, PARKED, &format!("{PARKED}/{entry}")] {
+    let subscription = format!("{SUBSCRIBERS}/{}", order_mails(admin));
+    let entry = format!("{PARKED}/{entry}");
+    for target in [EVENTS, &format!("{EVENTS}/{event}"), SUBSCRIBERS, &subscription, PARKED, &entry] {
         visitor.get(target).send().refused(401, "unauthenticated");
         ada.get(target).send().refused(403, "forbidden");
     }
-    let changes = [
-        format!("{PARKED}/{entry}/retry"),
-        format!("{PARKED}/{entry}/skip"),
-        format!("{SUBSCRIBERS}/{ORDER_MAILS}/resume"),
-    ];
-    for change in &changes {
+    visitor.delete(&subscription).send().refused(401, "unauthenticated");
+    ada.delete(&subscription).send().refused(403, "forbidden");
+    admin.delete(&subscription).send().refused(409, "subscriber_in_use");
+    for change in &[format!("{entry}/retry"), format!("{entry}/skip"), format!("{subscription}/resume")] {
         visitor.post(change).send().refused(401, "unauthenticated");
         ada.post(change).send().refused(403, "forbidden");
     }
@@ -175,10 +178,13 @@ fn invalid_and_forbidden_calls_are_refused(store: &Store) {
         admin.get(format!("{EVENTS}?{query}")).send().refused(400, "invalid_parameter");
     }
     admin.get(format!("{PARKED}?state=lucky")).send().refused(400, "invalid_parameter");
-    for unknown in [format!("{EVENTS}/nope"), format!("{PARKED}/nope")] {
+    admin.delete(format!("{SUBSCRIBERS}/{}", id_of(&first_event(admin)))).send().refused(404, "not_found");
+    for unknown in [format!("{EVENTS}/nope"), format!("{PARKED}/nope"), format!("{SUBSCRIBERS}/{ORDER_MAILS}")] {
         admin.get(unknown).send().refused(404, "not_found");
     }
-    for unknown in [format!("{PARKED}/nope/retry"), format!("{PARKED}/nope/skip"), format!("{SUBSCRIBERS}/A/resume")] {
+    for unknown in
+        [format!("{PARKED}/nope/retry"), format!("{PARKED}/nope/skip"), format!("{SUBSCRIBERS}/{ORDER_MAILS}/resume")]
+    {
         admin.post(unknown).send().refused(404, "not_found");
     }
     for (body, pointer, code) in [
@@ -243,7 +249,10 @@ fn the_command_line_does_the_same(store: &Store) {
     assert!(events(&["replay", ORDER_MAILS, "--dry-run"]).ok().contains("nothing was started"));
     events(&["replay", ORDER_MAILS, "--after-time", "today"]).refused(&["--after-time"]);
     events(&["replay", "shop.unknown"]).refused(&["subscriber: there is no such subscriber"]);
-    assert!(events(&["resume", ORDER_MAILS]).ok().contains("is active"));
+    let subscription = order_mails(&shop.admin);
+    assert!(events(&["subscribers"]).ok().contains(&subscription));
+    assert!(events(&["resume", &subscription]).ok().contains("is active"));
+    events(&["delete", &subscription]).refused(&["subscriber_in_use"]);
     shop.server.stop();
 }
 
@@ -327,5 +336,12 @@ fn an_order_is_followed_by_mails_which_a_replay_sends_again(store: &Store) {
     let of_replay = |one: &&Value| one["subscription_id"] == started.json()["subscription_id"];
     let state = || all(&admin, SUBSCRIBERS).iter().find(of_replay).map(|one| one["state"].clone());
     wait_for("the end of the replay", || state().filter(|state| *state == json!("finished")));
+    let replay = format!("{SUBSCRIBERS}/{}", subscription_of(&started.json()));
+    let tag = admin.get(&replay).send().expect(200).etag();
+    admin.post(format!("{replay}/resume")).if_match(&tag).send().expect(200);
+    admin.delete(&replay).if_match("\"999\"").send().refused(412, "precondition_failed");
+    admin.delete(&replay).if_match(&tag).send().expect(204);
+    admin.get(&replay).send().refused(404, "not_found");
+    assert_eq!(state(), None);
     server.stop();
 }
