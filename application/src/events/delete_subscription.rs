@@ -12,7 +12,7 @@ use skep_domain::{
 /// Which subscription to delete, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DeleteSubscriptionCommand {
-    /// The subscription.
+    /// The subscription to delete.
     pub subscription_id: SubscriptionId,
     /// The version that the change is based on.
     pub precondition: Precondition,

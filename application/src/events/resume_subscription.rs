@@ -10,7 +10,7 @@ use skep_domain::{
 /// Which subscription to start again, from which version.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ResumeSubscriptionCommand {
-    /// The subscription.
+    /// The subscription to start again.
     pub subscription_id: SubscriptionId,
     /// The version that the change is based on.
     pub precondition: Precondition,

@@ -21,7 +21,7 @@ const STATEMENTS: [(&str, &[&str]); 12] = [
     ("events.unplaced_event.delete", &[IDS]),
     ("kernel.outbox_event.list_placed", &["29990", "50"]),
     ("kernel.outbox_event.find_placed", &[ID]),
-    ("events.position.find_last_before", &[ID]),
+    ("events.position.find_last_before", &[ID, "100"]),
     ("events.position.sweep", &["29990", ID, NOW, "500"]),
     ("events.received_event.sweep", &[NOW, "500"]),
     ("events.held_event.list_due", &[ID, NOW, "50"]),
