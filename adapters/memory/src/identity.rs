@@ -119,6 +119,20 @@ impl SessionRepository for MemoryUnit {
         })
         .await
     }
+    async fn revoke_all(&mut self, user_id: UserId, except: Option<SessionId>, now: Timestamp) -> Done<u64> {
+        self.run(|state| {
+            let others = state.sessions.values_mut().filter(|session| {
+                session.user_id == user_id && Some(session.id) != except && session.revoked_at.is_none()
+            });
+            let mut revoked = 0;
+            for session in others.filter(|session| now < session.expires_at) {
+                session.revoked_at = Some(now);
+                revoked += 1;
+            }
+            Ok(revoked)
+        })
+        .await
+    }
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Done<u64> {
         self.run(|state| {
             let mut sessions: Vec<_> = state.sessions.values().filter(|session| session.user_id == user_id).collect();
@@ -149,7 +163,17 @@ impl SessionQueries for MemoryStore {
     async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
         let state = self.state();
         let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
-        Ok(state.users.get(session.user_id).map(|user| SessionView { session, roles: user.roles.clone() }))
+        let user = state.users.get(session.user_id);
+        Ok(user.map(|user| SessionView { session, auth_epoch: user.auth_epoch, roles: user.roles.clone() }))
+    }
+    async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Done<Vec<Session>> {
+        let state = self.state();
+        let Some(user) = state.users.get(user_id) else { return Ok(vec![]) };
+        let sessions = state.sessions.values().filter(|session| session.user_id == user_id);
+        let mut sessions: Vec<_> = sessions.filter(|session| session.holds(now, user.auth_epoch)).cloned().collect();
+        sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
+        sessions.truncate(limit as usize);
+        Ok(sessions)
     }
 }
 

@@ -18,18 +18,19 @@ impl Executor {
     }
 
     /// Finds the entity with this id and joins it with the document of the collection `from` that its field `local`
-    /// names. The result has the joined document's `field`, in a list named like the collection. An entity without that
+    /// names. The result has the joined document's `fields`, in a list named like the collection. An entity without that
     /// document is treated as missing, like in a join of the SQL stores. The stages `more` run last, in the same
     /// command.
     pub(crate) async fn joined<R: Record>(
         &mut self,
         id: Uuid,
-        (local, from, field): (&str, &str, &str),
+        (local, from, fields): (&str, &str, &[&str]),
         more: Vec<Document>,
     ) -> Result<Option<R::Entity>, StoreError> {
+        let fields: Document = fields.iter().map(|field| ((*field).to_owned(), 1_i32.into())).collect();
         let other = doc! {
             "from": from, "localField": local, "foreignField": "_id", "as": from,
-            "pipeline": [{ "$project": { field: 1 } }],
+            "pipeline": [{ "$project": fields }],
         };
         let entity = doc! { "$match": { "_id": record::id(id) } };
         let with_other = doc! { "$match": { from: { "$ne": [] } } };

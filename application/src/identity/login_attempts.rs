@@ -12,6 +12,7 @@ use std::sync::Arc;
 ///
 /// An attempt is taken before the password is verified, so that parallel guesses cannot exceed the limit (ASVS 15.4.2).
 /// If the counter does not answer, the login goes on.
+#[derive(Clone)]
 pub(super) struct LoginAttempts {
     limits: Arc<dyn RateLimits>,
     fingerprints: Arc<dyn Fingerprints>,

@@ -2,35 +2,51 @@
 
 mod add_email_keys;
 mod authenticate;
+mod change_password;
 pub mod constraints;
 mod create_user;
+mod end_session;
+mod end_sessions;
 mod get_profile;
 mod issue_setup_token;
 mod log_in;
+mod log_out;
 mod login_attempts;
 mod new_account;
+mod new_session;
+mod password_check;
 mod ports;
 mod register_user;
 mod session_policy;
+mod session_queries;
 mod set_up;
 mod sweep_known_networks;
 mod sweep_sessions;
 
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
+pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
+pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
+pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
 pub use get_profile::GetProfile;
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
-pub use log_in::{InvalidCredentials, LogIn, LogInAnswer, LogInCommand, LogInError};
+pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
+pub use log_out::{LogOut, LogOutError};
 pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
+pub use new_session::LogInAnswer;
 pub use ports::*;
 pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError};
 pub use session_policy::SessionPolicy;
+pub use session_queries::{ListSessions, ListedSession};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
 
-use crate::app::{Policies, Ports};
+use crate::{
+    app::{Policies, Ports},
+    kernel::{Commands, UseCase},
+};
 
 /// The use cases of identity, for accounts and sessions.
 pub struct Identity {
@@ -40,6 +56,16 @@ pub struct Identity {
     pub log_in: LogIn,
     /// Turns an access token into a user.
     pub authenticate: Authenticate,
+    /// Ends the session of the actor.
+    pub log_out: UseCase<LogOut>,
+    /// Lists the sessions of the actor.
+    pub list_sessions: ListSessions,
+    /// Ends a session of the actor.
+    pub end_session: UseCase<EndSession>,
+    /// Ends several sessions of the actor.
+    pub end_sessions: UseCase<EndSessions>,
+    /// Changes the password of the actor.
+    pub change_password: ChangePassword,
     /// Shows the profile of the actor.
     pub get_profile: GetProfile,
     /// Creates an account, with roles, for another user.
@@ -55,13 +81,34 @@ impl Identity {
     #[must_use]
     pub fn new(ports: &Ports, policies: &Policies) -> Self {
         let Ports { store, runtime, hasher, tokens, fingerprints, secrets, limits, .. } = ports.clone();
-        let passwords = policies.passwords;
+        let (passwords, sessions) = (policies.passwords, policies.sessions);
         let accounts = Accounts { hasher, passwords, runtime: runtime.clone() };
-        let (users, passwords, sessions) = (store.clone(), accounts.clone(), policies.sessions);
-        let log_in = LogIn::new(store.clone(), users, passwords, tokens.clone(), limits, fingerprints, sessions);
+        let commands =
+            Commands::<dyn IdentityTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
         Self {
             register_user: RegisterUser::new(store.clone(), accounts.clone()),
-            log_in,
+            log_in: LogIn::new(
+                store.clone(),
+                store.clone(),
+                accounts.clone(),
+                tokens.clone(),
+                limits.clone(),
+                fingerprints.clone(),
+                sessions,
+            ),
+            log_out: UseCase::new(LogOut, &commands),
+            list_sessions: ListSessions::new(store.clone(), runtime.clone()),
+            end_session: UseCase::new(EndSession, &commands),
+            end_sessions: UseCase::new(EndSessions, &commands),
+            change_password: ChangePassword::new(
+                store.clone(),
+                store.clone(),
+                accounts.clone(),
+                tokens.clone(),
+                limits,
+                fingerprints,
+                sessions,
+            ),
             authenticate: Authenticate::new(tokens, store.clone(), runtime.clone()),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
@@ -70,3 +117,6 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod session_tests;

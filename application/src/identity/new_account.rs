@@ -93,10 +93,7 @@ impl Accounts {
             email: email.as_ref().and_then(Email::typed).unwrap_or_default(),
             display_name: display_name.as_ref().map_or("", Text::as_str),
         };
-        let password = self.passwords.judge(&command.password, owner);
-        let password = password
-            .map_err(|refusal| invalid.errors.push(FieldError::new("/password", password_code(refusal), refusal)))
-            .ok();
+        let password = self.judge(&mut invalid, "/password", &command.password, owner);
         let (Some(email), Some(display_name), Some(password)) = (email, display_name, password) else {
             return Err(invalid.into());
         };
@@ -112,6 +109,18 @@ impl Accounts {
         let (id, now) = (UserId::new(self.runtime.ids.next()), self.runtime.clock.now());
         let user = User::register(id, email, display_name, roles, hash, now);
         Ok(NewAccount { user, lookups, event_id: EventId::new(self.runtime.ids.next()) })
+    }
+
+    /// Checks a new password, and returns it in the form in which it is hashed. A refusal is noted at the field.
+    pub(super) fn judge(
+        &self,
+        invalid: &mut Invalid,
+        field: &str,
+        typed: &str,
+        owner: PasswordOwner<'_>,
+    ) -> Option<String> {
+        let judged = self.passwords.judge(typed, owner);
+        judged.map_err(|refusal| invalid.errors.push(FieldError::new(field, password_code(refusal), refusal))).ok()
     }
 }
 

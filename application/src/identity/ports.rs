@@ -1,10 +1,10 @@
 //! The ports of identity.
 
-use crate::kernel::{BoxError, Scope, StoreError, context};
+use crate::kernel::{BoxError, Guarded, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
-    access::Role,
-    identity::{KnownNetworks, PasswordForm, Session, User},
+    access::{Resource, Role},
+    identity::{AuthEpoch, KnownNetworks, PasswordForm, Session, User},
     shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
 
@@ -24,6 +24,19 @@ context! {
     mocks MockIdentityTx of IdentityMocks
     /// A store of identity.
     store IdentityStore: UserQueries, SessionQueries
+}
+
+/// An account belongs to itself.
+impl Guarded for User {
+    fn resource(&self) -> Resource {
+        Resource::OwnedBy(self.id)
+    }
+}
+
+impl Guarded for Session {
+    fn resource(&self) -> Resource {
+        Resource::OwnedBy(self.user_id)
+    }
 }
 
 /// Accounts, inside a unit of work.
@@ -52,6 +65,9 @@ pub trait UserRepository: Send {
 /// 2. `keep_newest` deletes only sessions of this user, and never more than its limit. The `keep` sessions that started
 ///    last stay; those that have ended count until they are swept. If two units call it at the same time, each does its
 ///    work or gets `Retry`.
+/// 3. `revoke_all` revokes only sessions of this user, and leaves those that expired or were revoked as they are. If
+///    several units revoke a session at the same time, one of them counts it, and each of the others does not or gets
+///    `Retry`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -61,6 +77,13 @@ pub trait SessionRepository: Send {
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Revokes the sessions of the user that have not ended at `now`, except this one, and returns how many.
+    async fn revoke_all(
+        &mut self,
+        user_id: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
     /// Deletes at most `limit` sessions of the user, except the `keep` that started last, and returns how many.
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError>;
     /// Deletes at most `limit` sessions that expired or were revoked at or before `until`, and returns how many.
@@ -176,22 +199,29 @@ pub trait UserQueries: Send + Sync {
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
 }
 
-/// A session and the roles of its user, which each request reads together.
+/// A session and what its user has, which each request reads together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
     /// The stored session, which may have ended.
     pub session: Session,
+    /// The epoch of its user now.
+    pub auth_epoch: AuthEpoch,
     /// The roles that its user has now.
     pub roles: Vec<Role>,
 }
 
 /// Reads sessions.
+///
+/// 1. `list_sessions` returns only sessions of this user that hold at `now`, in the present epoch of the user, the newest
+///    first, and never more than its limit.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionQueries: Send + Sync {
-    /// Finds the session with this id and the roles of its user, with one indexed read. The result reflects every
-    /// committed revocation.
+    /// Finds the session with this id and what its user has, with one indexed read. The result reflects every committed
+    /// revocation, and every committed epoch of the user.
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError>;
+    /// Lists at most `limit` sessions of the user that hold at `now`, the newest first.
+    async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError>;
 }
 
 /// The reason why a password cannot be hashed or verified.

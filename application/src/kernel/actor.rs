@@ -1,8 +1,9 @@
 //! The caller of a use case.
 
+use super::Denied;
 use skep_domain::{
-    access::{Role, Subject},
-    shared::{Network, SessionId, UserId},
+    access::{Denial, Role, Subject},
+    shared::{Action, Network, SessionId, UserId},
 };
 use std::time::Duration;
 use uuid::Uuid;
@@ -73,6 +74,17 @@ impl Actor {
         match &self.principal {
             Principal::User { id, .. } => Some(*id),
             Principal::Anonymous | Principal::System => None,
+        }
+    }
+
+    /// The account and the session of the actor, for an action that only a logged-in user can do.
+    ///
+    /// # Errors
+    /// [`Denied`] if the actor has none.
+    pub fn session(&self, action: Action) -> Result<(UserId, SessionId), Denied> {
+        match &self.principal {
+            Principal::User { id, session, .. } => Ok((*id, *session)),
+            Principal::Anonymous | Principal::System => Err(Denied { action, denial: Denial::NeedsAccount }),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
 use crate::identity::{AccountInput, Accounts, IdentityMocks, MockPasswordHasher, SetupToken};
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, User},
+    identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
     shared::{Email, Text, Timestamp},
 };
 use std::sync::Arc;
@@ -23,6 +23,8 @@ pub struct House {
     pub user: Option<User>,
     /// Whether some account has the role `admin`.
     pub has_admin: bool,
+    /// The sessions of all accounts.
+    pub sessions: Vec<Session>,
     /// The setup token, if one was issued.
     pub token: Option<SetupToken>,
     /// The networks that the account has logged in from.
@@ -51,6 +53,8 @@ impl World for House {
             noted.note("users.any_with_role", &[role]);
             Ok(has_admin && role == Role::Admin)
         });
+        let sessions = self.sessions.clone();
+        unit.sessions.expect_find().returning(seen.finds("sessions.find", sessions, |session| session.id));
         let known = self.known_networks.clone();
         unit.known_networks.expect_find().returning(move |id| Ok(known.clone().filter(|known| known.user_id == id)));
         unit.setup_tokens.expect_find().returning(move || {
@@ -63,6 +67,23 @@ impl World for House {
     fn open(&self) -> MockUnit<IdentityMocks> {
         let (mut unit, seen) = (self.looking(), self.seen.clone());
         unit.users.expect_insert().returning(seen.stores("users.insert"));
+        unit.users.expect_save().returning(seen.saves("users.save", |user: &User| user.version));
+        let (noted, sessions) = (seen.clone(), self.sessions.clone());
+        unit.sessions.expect_revoke().returning(move |id, now| {
+            noted.note("sessions.revoke", &[(id, now)]);
+            Ok(sessions.iter().any(|session| session.id == id && session.revoked_at.is_none()))
+        });
+        let (noted, sessions) = (seen.clone(), self.sessions.clone());
+        unit.sessions.expect_revoke_all().returning(move |user_id, except, now| {
+            noted.note("sessions.revoke_all", &[(user_id, except)]);
+            let ends = |session: &&Session| {
+                session.user_id == user_id
+                    && Some(session.id) != except
+                    && session.revoked_at.is_none()
+                    && now < session.expires_at
+            };
+            Ok(sessions.iter().filter(ends).count() as u64)
+        });
         unit.sessions.expect_insert().returning(seen.stores("sessions.insert"));
         let noted = seen.clone();
         unit.sessions.expect_keep_newest().returning(move |user_id, keep, _| {

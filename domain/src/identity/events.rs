@@ -22,6 +22,30 @@ events! {
         /// The new session.
         session_id: SessionId,
     }
+
+    /// A user ended a session before it expired: by logging out, or in the list of sessions.
+    SessionEnded = "identity.session_ended.v1" of session_id {
+        /// The account that was logged in.
+        user_id: UserId,
+        /// The session that was ended.
+        session_id: SessionId,
+    }
+
+    /// A user ended several sessions at once. The aggregate is the account, which keeps its version.
+    SessionsEnded = "identity.sessions_ended.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// The only session that goes on; `null` if all were ended.
+        kept_session_id: Option<SessionId>,
+    }
+
+    /// A user changed the password. This ended every session and started one for the caller.
+    PasswordChanged = "identity.password_changed.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// The new session of the caller.
+        session_id: SessionId,
+    }
 }
 
 impl UserRegistered {
@@ -62,5 +86,12 @@ mod tests {
             "session_id": "00000000-0000-0000-0000-000000000002",
         });
         assert_payload(&event, session_id.uuid(), &payload);
+        assert_payload(&SessionEnded { user_id, session_id }, session_id.uuid(), &payload);
+        assert_payload(&PasswordChanged { user_id, session_id }, user_id.uuid(), &payload);
+
+        for kept in [Some(session_id), None] {
+            let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "kept_session_id": kept });
+            assert_payload(&SessionsEnded { user_id, kept_session_id: kept }, user_id.uuid(), &payload);
+        }
     }
 }

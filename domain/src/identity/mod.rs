@@ -3,13 +3,17 @@
 //! Uses `access`: accounts have roles.
 
 pub mod actions;
+mod auth_epoch;
+mod device;
 pub mod events;
 mod known_networks;
 mod password;
 mod session;
 mod user;
 
+pub use auth_epoch::AuthEpoch;
+pub use device::Device;
 pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};
 pub use password::{PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal};
-pub use session::{Session, SessionId};
+pub use session::{Session, SessionId, SessionOrigin};
 pub use user::{DISPLAY_NAME_MAX, User, UserId};

@@ -1,10 +1,20 @@
 //! The sessions of logged-in users.
 
-use crate::shared::{Timestamp, UserId, typed_id};
+use super::{AuthEpoch, Device};
+use crate::shared::{Network, Timestamp, UserId, typed_id};
 
 typed_id! {
     /// A login of a user; access tokens carry it as `sid`.
     SessionId
+}
+
+/// Where a user logged in, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionOrigin {
+    /// The program that logged in.
+    pub device: Option<Device>,
+    /// The network that it called from.
+    pub network: Option<Network>,
 }
 
 /// A login of a user. Access tokens name it, and stop working when it ends.
@@ -14,6 +24,10 @@ pub struct Session {
     pub id: SessionId,
     /// The account that is logged in.
     pub user_id: UserId,
+    /// The epoch of the account in which the session started. It does not hold in a later one.
+    pub auth_epoch: AuthEpoch,
+    /// Where the user logged in.
+    pub origin: SessionOrigin,
     /// When the user logged in.
     pub created_at: Timestamp,
     /// From this time on the session is no longer valid.
@@ -23,16 +37,24 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that starts now and lasts `lifetime_millis`.
+    /// A session in the first epoch of the account, which starts now and lasts `lifetime_millis`.
     #[must_use]
     pub fn start(id: SessionId, user_id: UserId, now: Timestamp, lifetime_millis: i64) -> Self {
-        Self { id, user_id, created_at: now, expires_at: now.plus_millis(lifetime_millis), revoked_at: None }
+        Self {
+            id,
+            user_id,
+            auth_epoch: AuthEpoch::FIRST,
+            origin: SessionOrigin::default(),
+            created_at: now,
+            expires_at: now.plus_millis(lifetime_millis),
+            revoked_at: None,
+        }
     }
 
-    /// Whether the session is valid at `now`.
+    /// Whether the session is valid at `now`, in this epoch of its account.
     #[must_use]
-    pub fn holds(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && now < self.expires_at
+    pub fn holds(&self, now: Timestamp, epoch: AuthEpoch) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at && self.auth_epoch == epoch
     }
 }
 
@@ -42,12 +64,14 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn holds_until_it_expires_or_is_revoked() {
+    fn holds_until_it_expires_or_is_revoked_or_the_epoch_of_the_account_ends() {
         let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let epoch = AuthEpoch::FIRST;
         let mut session = Session::start(SessionId::new(Uuid::nil()), UserId::new(Uuid::nil()), at(0), 1_000);
-        assert!(session.holds(at(999)));
-        assert!(!session.holds(at(1_000)));
+        assert!(session.holds(at(999), epoch));
+        assert!(!session.holds(at(1_000), epoch));
+        assert!(!session.holds(at(0), epoch.next()));
         session.revoked_at = Some(at(500));
-        assert!(!session.holds(at(501)));
+        assert!(!session.holds(at(501), epoch));
     }
 }

@@ -1,6 +1,6 @@
 //! The account of a person.
 
-use super::PasswordForm;
+use super::{AuthEpoch, PasswordForm};
 use crate::{
     access::Role,
     shared::{Email, Text, Timestamp, Version, typed_id},
@@ -29,6 +29,8 @@ pub struct User {
     pub password_hash: String,
     /// The form of the password that was hashed.
     pub password_form: PasswordForm,
+    /// The epoch in which sessions of the account hold.
+    pub auth_epoch: AuthEpoch,
     /// When the account was created.
     pub created_at: Timestamp,
     /// When the account was last changed.
@@ -68,9 +70,51 @@ impl User {
             roles,
             password_hash,
             password_form: PasswordForm::NEW,
+            auth_epoch: AuthEpoch::FIRST,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,
         }
+    }
+
+    /// Replaces the password, and ends every session of the account. The hash is that of a password in
+    /// [`PasswordForm::NEW`].
+    pub fn change_password(&mut self, password_hash: String, now: Timestamp) {
+        self.password_hash = password_hash;
+        self.password_form = PasswordForm::NEW;
+        self.auth_epoch = self.auth_epoch.next();
+        self.updated_at = now.not_before(self.updated_at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Session, SessionId};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_new_password_ends_every_session_and_changes_nothing_else() {
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
+        let id = UserId::new(Uuid::from_u128(1));
+        let mut user = User::register(id, email, name, &[], "old".to_owned(), at(10));
+        user.password_form = PasswordForm::AsTyped;
+        let before = user.clone();
+        let session = Session::start(SessionId::new(Uuid::from_u128(2)), id, at(10), 1_000);
+        assert!(session.holds(at(20), user.auth_epoch));
+        user.change_password("new".to_owned(), at(20));
+        assert!(!session.holds(at(20), user.auth_epoch));
+        let changed = User {
+            password_hash: "new".to_owned(),
+            password_form: PasswordForm::NEW,
+            auth_epoch: before.auth_epoch.next(),
+            updated_at: at(20),
+            ..before
+        };
+        assert!(user == changed);
+        // The clock may have been set back.
+        user.change_password("newer".to_owned(), at(5));
+        assert_eq!(user.updated_at, at(20));
     }
 }

@@ -27,7 +27,7 @@ pub use ids::{EventId, InvalidId};
 pub use lease::{Fenced, HeldRows, Lease, LeaseToken};
 pub use money::{Money, MoneyError};
 pub use named::named;
-pub use network::Network;
+pub use network::{InvalidNetwork, Network};
 pub use page::{Direction, PageLimit, PageLimitOutOfRange};
 pub use patch::Patch;
 pub use text::{InvalidText, Text};

@@ -83,6 +83,26 @@ impl Default for Network {
     }
 }
 
+/// The text is not a network as it is displayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a network")]
+pub struct InvalidNetwork;
+
+/// Reads the displayed form only.
+impl std::str::FromStr for Network {
+    type Err = InvalidNetwork;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNetwork> {
+        let (first, prefix): (&str, Option<u8>) = match text.split_once('/') {
+            None => (text, None),
+            Some((first, prefix)) => (first, Some(prefix.parse().map_err(|_| InvalidNetwork)?)),
+        };
+        let read = Self::of(first.parse().map_err(|_| InvalidNetwork)?);
+        let level = read.levels().find(|level| prefix.is_none_or(|prefix| level.prefix == prefix));
+        level.filter(|network| network.to_string() == text).ok_or(InvalidNetwork)
+    }
+}
+
 /// For example `192.0.2.1` or `2001:db8:1:2::/64`.
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +154,24 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_network_is_read_as_it_is_displayed_and_not_otherwise() {
+        let bad =
+            ["", "x", "192.0.2.1/32", "192.0.2.1/24", "2001:db8::1", "2001:db8::", "2001:db8::1/64", "::/0", "1/64"];
+        for text in bad {
+            assert_eq!(text.parse::<Network>(), Err(InvalidNetwork), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_displayed_network_is_read_again(v4: u32, v6: u128) {
+            let addresses = [IpAddr::V4(Ipv4Addr::from_bits(v4)), IpAddr::V6(Ipv6Addr::from_bits(v6))];
+            for network in addresses.into_iter().flat_map(|address| Network::of(address).levels()) {
+                prop_assert_eq!(network.to_string().parse(), Ok(network));
+            }
+        }
+
         #[test]
         fn addresses_share_a_network_exactly_if_they_share_its_bits(bits: u128, other: u128, shared in 0_u32..=128) {
             let mask = u128::MAX.checked_shl(128 - shared).unwrap_or(0);

@@ -6,5 +6,5 @@ mod server;
 mod statements;
 
 pub use document::{Section, Table};
-pub use server::{Buyer, Reply, Server, order, product, stores};
+pub use server::{Buyer, PASSWORD, Reply, Server, order, product, stores};
 pub use statements::{Statements, summary, taken};

@@ -16,7 +16,8 @@ use skep_suites::{Mongo, Postgres, Sqlite};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
-const PASSWORD: &str = "correct horse battery";
+/// The password of every user.
+pub const PASSWORD: &str = "correct horse battery";
 
 /// An answer and its cost.
 #[derive(Debug, Clone)]

@@ -43,6 +43,9 @@ def before_call(context, case, kwargs):
     # A key of an earlier case would be refused before anything else is judged.
     if KEY.match(str((case.headers or {}).get("Idempotency-Key", ""))):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    # This would end the session of all other requests.
+    if case.query and case.query.get("include_current") in (True, "true"):
+        case.query["include_current"] = "false"
     known = next((known for start, known in KNOWN.items() if case.path.startswith(start)), None)
     if known and is_id(case.path_parameters.get("id")):
         if case.method != "DELETE":

@@ -72,6 +72,18 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.session.keep_newest", "created_at DESC", "created_at"), "sessions", NEWEST),
     (flaw("identity.session.keep_newest", "user_id = $1", "$1 = $1"), "sessions", NEWEST),
     (flaw("identity.session.keep_newest", "LIMIT $3", "LIMIT $3 * 9"), "sessions", NEWEST),
+    (flaw("identity.session.revoke_all", "user_id = $1", "$1 = $1"), "sessions", ALL_BUT_ONE),
+    (flaw("identity.session.revoke_all", "id <> $2", "$2 = $2"), "sessions", ALL_BUT_ONE),
+    (flaw("identity.session.revoke_all", "AND revoked_at IS NULL", ""), "sessions", ALL_BUT_ONE),
+    (flaw("identity.session.revoke_all", "expires_at > $3", "expires_at >= $3"), "sessions", ALL_BUT_ONE),
+    (flaw("identity.session.insert", "$6,", "$6 * 0,"), "sessions", "values_survive"),
+    (flaw("identity.session.list", "sessions.user_id = $1", "$1 = $1"), SESSION_QUERIES, HOLDING),
+    (flaw("identity.session.list", "sessions.revoked_at IS NULL", "1 = 1"), SESSION_QUERIES, HOLDING),
+    (flaw("identity.session.list", "expires_at > $2", "expires_at >= $2"), SESSION_QUERIES, HOLDING),
+    (flaw("identity.session.list", "sessions.created_at DESC, ", ""), SESSION_QUERIES, HOLDING),
+    (flaw("identity.session.list", "LIMIT $3", "LIMIT $3 * 9"), SESSION_QUERIES, HOLDING),
+    (flaw("identity.session.list", "= users.auth_epoch", "= sessions.auth_epoch"), SESSION_QUERIES, OF_THIS_EPOCH),
+    (flaw("identity.user.save", "auth_epoch = $", "auth_epoch = 0 * $"), "users", STORES_EVERY_FIELD),
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
@@ -235,6 +247,10 @@ const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
 const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
 const GOES_ON: &str = "a_list_of_overdue_orders_goes_on_after_an_order";
 const NEWEST: &str = "the_newest_sessions_of_a_user_stay";
+const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";
+const SESSION_QUERIES: &str = "session_queries";
+const HOLDING: &str = "the_sessions_that_hold_are_listed_the_newest_first";
+const OF_THIS_EPOCH: &str = "sessions_of_an_earlier_epoch_are_not_listed";
 const KNOWN: &str = "known_networks";
 const REPLACES: &str = "a_list_replaces_the_earlier_one_of_its_account";
 const HAS_LIST: &str = "credentials_have_the_list_of_their_account";

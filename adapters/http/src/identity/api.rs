@@ -1,17 +1,17 @@
-//! Registration, login, the setup of the first admin, and the caller's profile.
+//! Registration, login, the setup of the first admin, and the caller's profile and password.
 
-use super::dto::{LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody};
+use super::dto::{ChangePasswordRequest, LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody};
 use crate::{
     body::Strict,
-    parts::{Answer, Created, Shown, SignedIn, Visitor},
+    parts::{Answer, ClientDevice, Created, Shown, SignedIn, Visitor},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
 use skep_application::identity::UserView;
 
 #[derive(Tags)]
-enum Tag {
-    /// Accounts, login, and the setup of the first admin.
+pub(super) enum Tag {
+    /// Accounts, login and sessions, and the setup of the first admin.
     Identity,
 }
 
@@ -58,8 +58,14 @@ impl IdentityApi {
     /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
     /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
-    async fn log_in(&self, caller: Visitor, body: Strict<LogInRequest>) -> Result<LoggedIn, Problem> {
-        let answer = caller.app().identity.log_in.execute(&caller.actor, body.0.into()).await?;
+    async fn log_in(
+        &self,
+        caller: Visitor,
+        device: ClientDevice,
+        body: Strict<LogInRequest>,
+    ) -> Result<LoggedIn, Problem> {
+        let command = body.0.with(device.0);
+        let answer = caller.app().identity.log_in.execute(&caller.actor, command).await?;
         Ok(LoggedIn::Ok(Answer(answer.into())))
     }
 
@@ -81,5 +87,23 @@ impl IdentityApi {
     async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
         let user = caller.app().identity.get_profile.execute(&caller.actor).await?;
         Ok(Shown::tagged(tag(&user), user))
+    }
+
+    /// Change your password
+    ///
+    /// Replaces the password and ends every session of the account: their tokens are refused from the next request on, by
+    /// every instance. The answer is that of a login, with a token of a new session. Needs an account. If the current
+    /// password is wrong, the answer is 403 `wrong_password`. Wrong passwords count with those of logins to the account,
+    /// and requests with those of registrations, logins and setups from the IP address.
+    #[oai(path = "/users/me/password", method = "post", operation_id = "change_password")]
+    async fn change_password(
+        &self,
+        caller: SignedIn,
+        device: ClientDevice,
+        body: Strict<ChangePasswordRequest>,
+    ) -> Result<LoggedIn, Problem> {
+        let command = body.0.with(device.0);
+        let answer = caller.app().identity.change_password.execute(&caller.actor, command).await?;
+        Ok(LoggedIn::Ok(Answer(answer.into())))
     }
 }

@@ -20,6 +20,9 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["SetUpRequest"], "token", &any_text());
     schemas.limit(&["LogInRequest"], "email", &any_text());
     schemas.limit(&["LogInRequest"], "password", &any_text());
+    schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
+    schemas.limit(&["ChangePasswordRequest"], "new_password", &any_text());
+    schemas.limit(&["ChangePasswordRequest"], "new_password", &json!({ "minLength": min, "maxLength": max }));
 }
 
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
@@ -29,6 +32,10 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     let (email, password) = ("ada@example.com", "bees build hexagons");
     schemas.example("RegisterRequest", json!({ "email": email, "password": password, "display_name": "Ada" }));
     schemas.example("LogInRequest", json!({ "email": email, "password": password }));
+    schemas.example(
+        "ChangePasswordRequest",
+        json!({ "current_password": "seven tall sunflowers", "new_password": password }),
+    );
     schemas.example(
         "SetUpRequest",
         json!({
@@ -42,6 +49,11 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         "links": { "self": "/api/v1/users/me" },
     });
     schemas.example("User", user);
+    let session = json!({
+        "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "device": "Mozilla/5.0 (X11; Linux x86_64)",
+        "network": "192.0.2.1", "created_at": EXAMPLE_TIME, "expires_at": "2026-12-21T09:30:00.000Z",
+    });
+    schemas.example("Session", session);
     let token = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
     schemas.example("AccessToken", json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }));
 }

@@ -4,9 +4,9 @@ use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, LogInAnswer, LogInCommand, RegisterUserCommand, SetUpCommand, UserView,
+    AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RegisterUserCommand, SetUpCommand, UserView,
 };
-use skep_domain::shared::UserId;
+use skep_domain::{identity::Device, shared::UserId};
 
 /// A new account.
 #[derive(Object, Deserialize)]
@@ -45,9 +45,29 @@ pub(super) struct LogInRequest {
     password: String,
 }
 
-impl From<LogInRequest> for LogInCommand {
-    fn from(LogInRequest { email, password }: LogInRequest) -> Self {
-        Self { email, password }
+impl LogInRequest {
+    /// The command of a caller with this program.
+    pub(super) fn with(self, device: Option<Device>) -> LogInCommand {
+        let Self { email, password } = self;
+        LogInCommand { email, password, device }
+    }
+}
+
+/// The passwords of an account, before and after a change.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangePasswordRequest {
+    /// The present password of the account. Nothing is trimmed.
+    current_password: String,
+    /// The password from now on, with the same rules as in a registration. It may be the present one.
+    new_password: String,
+}
+
+impl ChangePasswordRequest {
+    /// The command of a caller with this program.
+    pub(super) fn with(self, device: Option<Device>) -> ChangePasswordCommand {
+        let Self { current_password, new_password } = self;
+        ChangePasswordCommand { current_password, new_password, device }
     }
 }
 

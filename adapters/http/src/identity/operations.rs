@@ -2,14 +2,14 @@
 
 use crate::{edge::BodyLimit, parts::Operation};
 use skep_application::{
-    identity::{LogInError, RegisterUserError, SetUpError},
-    kernel::GetError,
+    identity::{ChangePasswordError, EndSessionError, EndSessionsError, LogInError, RegisterUserError, SetUpError},
+    kernel::{Denied, GetError, ListError},
 };
-use skep_domain::identity::actions::READ_PROFILE;
+use skep_domain::identity::actions::{CHANGE_PASSWORD, END_SESSION, READ_PROFILE, READ_SESSION};
 
 /// The limit of a body with an e-mail address and a password.
 const CREDENTIALS: BodyLimit = BodyLimit::new(4, 10);
-/// The limit of a body that also has a name.
+/// The limit of a body that also has a name, or another password.
 const ACCOUNT: BodyLimit = BodyLimit::new(8, 10);
 
 /// Each operation with its action and the refusals of its use case.
@@ -18,4 +18,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("log_in", LogInError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("set_up", SetUpError::REFUSALS).body(ACCOUNT),
     Operation::new("get_profile", READ_PROFILE, GetError::REFUSALS),
+    Operation::new("change_password", CHANGE_PASSWORD, ChangePasswordError::REFUSALS)
+        .taking_credentials()
+        .body(ACCOUNT),
+    // It takes no key, so it cannot be refused because of one.
+    Operation::new("log_out", END_SESSION, Denied::REFUSALS),
+    Operation::new("list_sessions", READ_SESSION, ListError::REFUSALS),
+    Operation::new("end_session", END_SESSION, EndSessionError::REFUSALS),
+    Operation::new("end_sessions", END_SESSION, EndSessionsError::REFUSALS),
 ];

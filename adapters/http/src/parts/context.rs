@@ -74,6 +74,11 @@ impl Operation {
         Self { id, action: None, takes_credentials: true, cost: Cost::One, body: None, refusals }
     }
 
+    /// The same operation, whose body has a secret.
+    pub(crate) const fn taking_credentials(self) -> Self {
+        Self { takes_credentials: true, ..self }
+    }
+
     /// The same operation with a body of at most this size. Set the limit above the largest valid body, in which each
     /// character can be escaped and so have 6 bytes, or 12 outside the Basic Multilingual Plane.
     pub(crate) const fn body(self, limit: BodyLimit) -> Self {

@@ -191,6 +191,6 @@ impl Record for StockViewDoc {
 impl StockQueries for MongoStore {
     async fn find_stock(&self, id: ProductId, now: Timestamp) -> Result<Option<StockView>, StoreError> {
         let expired = reservations::with_expired(id, now);
-        self.read().await?.joined::<StockViewDoc>(id.uuid(), ("_id", "products", "on_sale"), vec![expired]).await
+        self.read().await?.joined::<StockViewDoc>(id.uuid(), ("_id", "products", &["on_sale"]), vec![expired]).await
     }
 }

@@ -3,6 +3,7 @@
 mod email_keys;
 mod known_networks;
 pub(crate) mod schema;
+mod session_origins;
 mod sessions;
 mod setup_tokens;
 mod users;

@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::email_keys;
+use super::{email_keys, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -20,5 +20,9 @@ pub(crate) const SET: MongoSet = MongoSet {
             work: MongoStep::change(email_keys::keep, email_keys::INDEXES, email_keys::unmake, &[]),
         },
         MigrationStep { name: "fill_email_keys", work: MongoStep::code(email_keys::fill, email_keys::keep) },
+        MigrationStep {
+            name: "session_origins",
+            work: MongoStep::code(session_origins::keep, session_origins::unmake),
+        },
     ],
 };

@@ -1,6 +1,6 @@
 //! The sessions of logged-in users.
 
-use super::users::roles;
+use super::users::{UserDoc, epoch, roles};
 use crate::{
     ops::{Query, Update},
     record::{self, Record, Stored, Unreadable, date, optional_time, time},
@@ -8,14 +8,14 @@ use crate::{
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{Bson, DateTime, doc};
+use bson::{Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     identity::{SessionQueries, SessionRepository, SessionView},
     kernel::StoreError,
 };
 use skep_domain::{
-    identity::Session,
+    identity::{AuthEpoch, Device, Session, SessionOrigin},
     shared::{SessionId, Timestamp, UserId},
 };
 use std::slice::from_ref;
@@ -28,6 +28,13 @@ struct SessionDoc {
     created_at: DateTime,
     expires_at: DateTime,
     revoked_at: Option<DateTime>,
+    /// Documents of earlier versions have neither an epoch nor an origin.
+    #[serde(default)]
+    auth_epoch: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
 }
 
 impl Record for SessionDoc {
@@ -40,6 +47,11 @@ impl Record for SessionDoc {
             created_at: time(self.created_at)?,
             expires_at: time(self.expires_at)?,
             revoked_at: optional_time(self.revoked_at)?,
+            auth_epoch: epoch(self.auth_epoch)?,
+            origin: SessionOrigin {
+                device: self.device.map(Device::stored),
+                network: self.network.map(|text| text.parse().map_err(|_| "not a network")).transpose()?,
+            },
         })
     }
 }
@@ -52,6 +64,9 @@ impl Stored for SessionDoc {
             created_at: date(session.created_at),
             expires_at: date(session.expires_at),
             revoked_at: session.revoked_at.map(date),
+            auth_epoch: session.auth_epoch.get(),
+            device: session.origin.device.clone().map(Device::into_string),
+            network: session.origin.network.map(|network| network.to_string()),
         }
     }
 }
@@ -72,6 +87,20 @@ impl SessionRepository for MongoUnit {
         self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![revoke]).await? == 1)).await
     }
 
+    async fn revoke_all(
+        &mut self,
+        user_id: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut others = going_on(user_id, now);
+        if let Some(kept) = except {
+            others.insert("_id", doc! { "$ne": record::id(kept.uuid()) });
+        }
+        let revoke = Update::of(others, doc! { "$set": { "revoked_at": date(now) } }).every();
+        self.run(async |executor| executor.update(SessionDoc::COLLECTION, vec![revoke]).await).await
+    }
+
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError> {
         let of_user = Query::of(doc! { "user_id": record::id(user_id.uuid()) });
         let newest_first = of_user.by(doc! { "created_at": -1, "_id": -1 });
@@ -85,17 +114,24 @@ impl SessionRepository for MongoUnit {
     }
 }
 
-/// A session, joined with its user's roles.
+/// The sessions of a user that were not ended before this time.
+fn going_on(user_id: UserId, now: Timestamp) -> Document {
+    doc! { "user_id": record::id(user_id.uuid()), "revoked_at": Bson::Null, "expires_at": { "$gt": date(now) } }
+}
+
+/// A session, joined with what its user has.
 #[derive(Deserialize)]
 struct SessionViewDoc {
     #[serde(flatten)]
     session: SessionDoc,
-    users: Vec<Roles>,
+    users: Vec<SessionUserDoc>,
 }
 
 #[derive(Deserialize)]
-struct Roles {
+struct SessionUserDoc {
     roles: Vec<String>,
+    #[serde(default)]
+    auth_epoch: i64,
 }
 
 impl Record for SessionViewDoc {
@@ -103,13 +139,26 @@ impl Record for SessionViewDoc {
     type Entity = SessionView;
     fn read(self) -> Result<SessionView, Unreadable> {
         let user = self.users.first().ok_or("a session without a user")?;
-        Ok(SessionView { roles: roles(&user.roles)?, session: self.session.read()? })
+        let (auth_epoch, roles) = (epoch(user.auth_epoch)?, roles(&user.roles)?);
+        Ok(SessionView { session: self.session.read()?, auth_epoch, roles })
     }
 }
 
 #[async_trait]
 impl SessionQueries for MongoStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
-        self.read().await?.joined::<SessionViewDoc>(id.uuid(), ("user_id", "users", "roles"), vec![]).await
+        let of_user = ("user_id", "users", ["roles", "auth_epoch"].as_slice());
+        self.read().await?.joined::<SessionViewDoc>(id.uuid(), of_user, vec![]).await
+    }
+
+    async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
+        let mut reader = self.read().await?;
+        let Some(user) = reader.by_id::<UserDoc>(user_id.uuid()).await? else { return Ok(vec![]) };
+        // A document of an earlier version has no epoch, which stands for the first one.
+        let missing = (user.auth_epoch == AuthEpoch::FIRST).then_some(Bson::Null);
+        let epochs: Vec<Bson> = missing.into_iter().chain([user.auth_epoch.get().into()]).collect();
+        let mut of_epoch = going_on(user_id, now);
+        of_epoch.insert("auth_epoch", doc! { "$in": epochs });
+        reader.find::<SessionDoc>(Query::of(of_epoch).by(doc! { "created_at": -1, "_id": -1 }).at_most(limit)).await
     }
 }

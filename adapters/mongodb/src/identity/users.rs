@@ -16,13 +16,13 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, PasswordForm, User},
+    identity::{AuthEpoch, KnownNetworks, PasswordForm, User},
     shared::{Email, EmailLookup, Text, UserId, Version},
 };
 use std::slice::from_ref;
 
 #[derive(Serialize, Deserialize)]
-struct UserDoc {
+pub(super) struct UserDoc {
     #[serde(rename = "_id")]
     id: bson::Uuid,
     email: String,
@@ -37,6 +37,9 @@ struct UserDoc {
     /// Documents of earlier versions do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     password_form: Option<String>,
+    /// Documents of earlier versions do not have it.
+    #[serde(default)]
+    auth_epoch: i64,
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
@@ -45,6 +48,11 @@ struct UserDoc {
 /// Parses the names of roles.
 pub(super) fn roles(names: &[String]) -> Result<Vec<Role>, Unreadable> {
     names.iter().map(|name| name.parse().map_err(|_| "unknown role")).collect()
+}
+
+/// Reads an epoch of an account.
+pub(super) fn epoch(number: i64) -> Result<AuthEpoch, Unreadable> {
+    AuthEpoch::new(number).ok_or("a negative epoch")
 }
 
 fn form(name: Option<&str>) -> Result<PasswordForm, Unreadable> {
@@ -67,6 +75,7 @@ impl Record for UserDoc {
             roles: roles(&self.roles)?,
             password_hash: self.password_hash,
             password_form: form(self.password_form.as_deref())?,
+            auth_epoch: epoch(self.auth_epoch)?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -85,6 +94,7 @@ impl Stored for UserDoc {
             roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
             password_hash: user.password_hash.clone(),
             password_form: Some(user.password_form.name().to_owned()),
+            auth_epoch: user.auth_epoch.get(),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
             version: user.version.get(),

@@ -162,18 +162,24 @@ impl List {
     }
 }
 
-/// A change of one document.
+/// A change of one document, or of all that match.
 #[derive(Debug)]
 pub(crate) struct Update {
     pub(super) filter: Document,
     pub(super) change: Bson,
     pub(super) upsert: bool,
+    pub(super) multi: bool,
 }
 
 impl Update {
     /// Changes the document that matches.
     pub(crate) fn of(filter: Document, change: impl Into<Bson>) -> Self {
-        Self { filter, change: change.into(), upsert: false }
+        Self { filter, change: change.into(), upsert: false, multi: false }
+    }
+
+    /// Changes every document that matches.
+    pub(crate) fn every(self) -> Self {
+        Self { multi: true, ..self }
     }
 
     /// Inserts the document if it does not exist.

@@ -19,8 +19,8 @@ const COMMAND_MAX: usize = 15 * 1024 * 1024;
 /// Divides the changes among commands.
 fn portions(updates: Vec<Update>) -> Result<Vec<RawArrayBuf>, StoreError> {
     let (mut portions, mut length) = (vec![], 0);
-    for Update { filter, change, upsert } in updates {
-        let update = doc! { "q": filter, "u": change, "upsert": upsert };
+    for Update { filter, change, upsert, multi } in updates {
+        let update = doc! { "q": filter, "u": change, "upsert": upsert, "multi": multi };
         let update = RawDocumentBuf::try_from(&update).map_err(StoreError::unreadable)?;
         length += update.as_bytes().len();
         if portions.is_empty() || length > COMMAND_MAX {

@@ -15,8 +15,8 @@ use skep_application::{
     kernel::{Constraint, StoreError},
 };
 use skep_domain::{
-    identity::Session,
-    shared::{SessionId, Timestamp, UserId},
+    identity::{AuthEpoch, Device, Session, SessionOrigin},
+    shared::{Network, SessionId, Timestamp, UserId},
 };
 use std::sync::LazyLock;
 
@@ -28,6 +28,11 @@ static SESSIONS: LazyLock<Table<Session>> = LazyLock::new(|| {
         .fixed("expires_at", Kind::Time, |session| session.expires_at.into())
         .column("revoked_at", Kind::Time, |session| session.revoked_at.into())
         .nullable()
+        .fixed("auth_epoch", Kind::Int, |session| session.auth_epoch.get().into())
+        .fixed("device", Kind::Text, |session| session.origin.device.as_ref().map(Device::as_str).into())
+        .nullable()
+        .fixed("network", Kind::Text, |session| session.origin.network.map(|network| network.to_string()).into())
+        .nullable()
         .references(Constraint::new("sessions_user_id_fkey"), "user_id", "users")
         .offers(&[Verb::Find, Verb::Insert])
 });
@@ -36,6 +41,13 @@ static REVOKE: Statement = Statement::both(
     "identity.session.revoke",
     "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
     &[Kind::Uuid, Kind::Time],
+    &[],
+);
+/// No session has the nil id, which stands for no exception.
+static REVOKE_ALL: Statement = Statement::both(
+    "identity.session.revoke_all",
+    "UPDATE sessions SET revoked_at = $3 WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > $3",
+    &[Kind::Uuid, Kind::Uuid, Kind::Time],
     &[],
 );
 static KEEP_NEWEST: Statement = Statement::both(
@@ -60,30 +72,49 @@ static SWEEP: Statement = Statement::per(
 /// Runs for every request and reads two rows by key. The join leaves out a session without a user.
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
-    let text = ["SELECT {sessions.*}, ", ROLES_OF_USER, join].concat();
-    SESSIONS.query("find_view", &text, &[Kind::Uuid], &[Kind::Text])
+    let text = ["SELECT {sessions.*}, users.auth_epoch, ", ROLES_OF_USER, join].concat();
+    SESSIONS.query("find_view", &text, &[Kind::Uuid], &[Kind::Int, Kind::Text])
+});
+static LIST: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT {sessions.*} FROM sessions JOIN users ON users.id = sessions.user_id \
+        WHERE sessions.user_id = $1 AND sessions.revoked_at IS NULL AND sessions.expires_at > $2 \
+        AND sessions.auth_epoch = users.auth_epoch ORDER BY sessions.created_at DESC, sessions.id DESC LIMIT $3";
+    SESSIONS.query("list", text, &[Kind::Uuid, Kind::Time, Kind::Int], &[])
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&SESSIONS).statements([&REVOKE, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW])
+    Declared::table(&SESSIONS).statements([&REVOKE, &REVOKE_ALL, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW, &*LIST])
 }
 
 impl Stored for Session {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = SessionId::new(row.uuid()?);
+        let row_id = RowId("sessions", id);
         Ok(Self {
-            id: SessionId::new(row.uuid()?),
+            id,
             user_id: UserId::new(row.uuid()?),
             created_at: row.time()?,
             expires_at: row.time()?,
             revoked_at: row.optional_time()?,
+            auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
+            origin: SessionOrigin {
+                device: row.optional_text()?.map(Device::stored),
+                network: read_network(&row_id, row.optional_text()?)?,
+            },
         })
     }
 }
 
+fn read_network(row_id: &RowId<SessionId>, network: Option<String>) -> Result<Option<Network>, StoreError> {
+    network.map(|network| row_id.read("network", network.parse().ok())).transpose()
+}
+
 fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
     let session = Session::read(row)?;
-    let roles = RowId("users", session.user_id).roles(row.optional_text()?.as_deref())?;
-    Ok(SessionView { session, roles })
+    let row_id = RowId("users", session.user_id);
+    let auth_epoch = row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?;
+    let roles = row_id.roles(row.optional_text()?.as_deref())?;
+    Ok(SessionView { session, auth_epoch, roles })
 }
 
 #[async_trait]
@@ -100,6 +131,15 @@ impl SessionRepository for SqlUnit {
         Ok(self.change(&REVOKE, args![id, now]).await? > 0)
     }
 
+    async fn revoke_all(
+        &mut self,
+        user_id: UserId,
+        except: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.change(&REVOKE_ALL, args![user_id, except.unwrap_or(SessionId::NIL), now]).await
+    }
+
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError> {
         self.change(&KEEP_NEWEST, args![user_id, keep, limit]).await
     }
@@ -113,5 +153,9 @@ impl SessionRepository for SqlUnit {
 impl SessionQueries for SqlStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
         self.row(&FIND_VIEW, args![id], read_view).await
+    }
+
+    async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {
+        self.rows(&LIST, args![user_id, now, limit], Session::read).await
     }
 }

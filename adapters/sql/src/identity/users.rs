@@ -15,7 +15,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{PasswordForm, User},
+    identity::{AuthEpoch, PasswordForm, User},
     shared::{Email, EmailLookup, Text, UserId, Version},
 };
 use std::{collections::BTreeSet, sync::LazyLock};
@@ -33,6 +33,7 @@ static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .column("password_hash", Kind::Text, |user| user.password_hash.as_str().into())
         .column("password_form", Kind::Text, |user| user.password_form.name().into())
         .nullable()
+        .column("auth_epoch", Kind::Int, |user| user.auth_epoch.get().into())
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
         .column("updated_at", Kind::Time, |user| user.updated_at.into())
         .version(|user| user.version)
@@ -94,6 +95,7 @@ impl Stored for User {
             roles: vec![],
             password_hash: row.text()?,
             password_form: read_form(&row_id, row)?,
+            auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
             created_at: row.time()?,
             updated_at: row.time()?,
             version: row_id.version(row.int()?)?,

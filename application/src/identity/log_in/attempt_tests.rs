@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::{
-    identity::{MockAccessTokens, MockUserQueries, PasswordHasher},
+    identity::{
+        Credentials, HashCaller, HashError, MockAccessTokens, MockUserQueries, PasswordHasher,
+        login_attempts::LoginAttempts,
+    },
     kernel::{Limit, Verdict, WiderNetworks},
     testing::*,
 };
 use async_trait::async_trait;
 use skep_domain::{
     identity::{KnownNetworkPolicy, User},
-    shared::Network,
+    shared::{EmailLookup, Network},
 };
 use std::{
     collections::BTreeMap,
@@ -18,6 +21,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Waker},
+    time::Duration,
 };
 
 /// Buckets that never fill up again by themselves.
@@ -109,7 +113,7 @@ fn from(address: &str) -> Actor {
 }
 
 fn command(email: &str, password: &str) -> LogInCommand {
-    LogInCommand { email: email.to_owned(), password: password.to_owned() }
+    LogInCommand { email: email.to_owned(), password: password.to_owned(), device: None }
 }
 
 /// Limits of this many attempts, per address and per account.

@@ -42,7 +42,11 @@ async fn the_log_ins_work() {
     let made = make(&skep, Size { products: 1, users: 2, orders: 1 }, 1).await.unwrap();
     assert_eq!(made.log_ins.iter().map(|log_in| log_in.role).collect::<Vec<_>>(), ["admin", "user", "user"]);
     for log_in in made.log_ins {
-        let command = skep_application::identity::LogInCommand { email: log_in.email, password: made.password.clone() };
+        let command = skep_application::identity::LogInCommand {
+            email: log_in.email,
+            password: made.password.clone(),
+            device: None,
+        };
         skep.app.identity.log_in.execute(&Actor::anonymous("test"), command).await.unwrap();
     }
     skep.close().await;

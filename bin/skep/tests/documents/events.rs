@@ -3,7 +3,7 @@
 use super::{assert_document, root};
 use http::Request;
 use serde_json::{Map, Value, json};
-use skep::testing::TestKit;
+use skep::testing::{PASSWORD, TestKit};
 use skep_application::{
     events::{EventHandler, EventsTx, HandlerError, Handling, HeldSort, HeldSortKey, PlacedEvent, Subscribers},
     kernel::{Actor, Begin, Clock as _, PageRequest, TxMode},
@@ -241,8 +241,9 @@ fn committed(name: &str) -> Value {
 async fn call(kit: &TestKit, method: &str, path: &str, token: &str, body: &Value) -> Value {
     let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {token}"));
     let request = request.header("content-type", "application/json");
-    // A replay is a new resource, which no version is of.
-    let request = if path.ends_with("/replay") { request } else { request.header("if-match", "*") };
+    // A replay and a password have no version.
+    let has_version = !["/replay", "/password"].iter().any(|end| path.ends_with(end));
+    let request = if has_version { request.header("if-match", "*") } else { request };
     let answer = kit.call(request.body(body.to_string()).unwrap()).await;
     assert!(answer.status().is_success(), "{method} {path}: {answer:?}");
     serde_json::from_slice(answer.body()).unwrap_or_default()
@@ -303,6 +304,14 @@ async fn change_subscribers(kit: &TestKit, admin: &str) {
 
 const OLDEST: HeldSort = HeldSort { key: HeldSortKey::HeldAt, direction: Direction::Ascending };
 
+/// Ends the other sessions, changes the password, and logs out.
+async fn change_sessions(kit: &TestKit, admin: &str) {
+    call(kit, "DELETE", "/api/v1/users/me/sessions", admin, &Value::Null).await;
+    let change = json!({ "current_password": PASSWORD, "new_password": PASSWORD });
+    let answer = call(kit, "POST", "/api/v1/users/me/password", admin, &change).await;
+    post(kit, "/api/v1/auth/logout", answer["access_token"].as_str().unwrap()).await;
+}
+
 async fn change_schedules(kit: &TestKit, admin: &str) {
     let list = "/api/v1/schedules";
     let yearly = json!({ "name": "yearly", "timing": { "cron": "@yearly" }, "kind": "operations.sweep" });
@@ -358,6 +367,8 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     let path = format!("/api/v1/mail-templates/{}", template["id"].as_str().unwrap());
     call(&kit, "PATCH", &path, &admin, &json!({ "text": "Vielen Dank" })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
+
+    change_sessions(&kit, &admin).await;
 
     let mut recorded = BTreeSet::new();
     for event in kit.events().await {

@@ -16,8 +16,8 @@ use skep_application::{
     operations::SweepExpired,
 };
 use skep_domain::{
-    identity::Session,
-    shared::{SessionId, Timestamp},
+    identity::{AuthEpoch, Device, Session, SessionOrigin},
+    shared::{Network, SessionId, Timestamp},
 };
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>
     racing_units_each_keep_the_newest ["SessionRepository 2"],
     what_has_ended_is_swept_and_nothing_else ["SessionRepository 1"],
     a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
+    all_sessions_of_a_user_end_except_one ["SessionRepository 3"],
+    racing_units_end_all_sessions_once ["SessionRepository 3"],
 }
 
 type Given = clause::Given<dyn Sessions>;
@@ -56,7 +58,18 @@ impl Entity for Session {
             (Timestamp::MIN, Some(Timestamp::MAX)),
             (sample::at(999), Some(Timestamp::MIN)),
         ];
-        Ok(ends.into_iter().map(of).collect())
+        let mut sessions: Vec<Self> = ends.into_iter().map(of).collect();
+        for (session, device, address) in [
+            (0, Some("x".repeat(Device::MAX)), Some("2001:db8:1:2::1")),
+            (1, Some("Mozilla/5.0 (X11; Linux) \"%_'\\".to_owned()), Some("192.0.2.1")),
+            (2, None, Some("::1")),
+        ] {
+            let network = address.map(str::parse).transpose()?.map(Network::of);
+            let origin = SessionOrigin { device: device.map(Device::stored), network };
+            let auth_epoch = AuthEpoch::new(i64::MAX >> session).unwrap_or(AuthEpoch::FIRST);
+            sessions[session] = Self { origin, auth_epoch, ..sessions[session].clone() };
+        }
+        Ok(sessions)
     }
 
     fn id(&self) -> SessionId {
@@ -231,6 +244,49 @@ async fn a_sweep_forgets_no_more_than_its_limit(given: &Given) -> Checked {
         swept.push(sweep(given, sample::at(1_000), limit).await?);
     }
     equal(swept, vec![3, 3, 0, 3, 1, 0])
+}
+
+async fn all_sessions_of_a_user_end_except_one(given: &Given) -> Checked {
+    let (now, late) = (sample::at(100), sample::at(1_000_000));
+    let ended = (late, Some(sample::at(50)));
+    let sessions = start(&*given.store, &[(late, None), (late, None), (now, None), ended, (late, None)]).await?;
+    let others = start(&*given.store, &[(late, None)]).await?;
+    let user_id = sessions[0].user_id;
+    let end = async |except: Option<SessionId>| -> Checked<u64> {
+        Ok(commit!(given.store, tx => tx.sessions().revoke_all(user_id, except, now).await?)?)
+    };
+    equal(end(Some(sessions[1].id)).await?, 2)?;
+    let found = async |session: &Session| -> Checked<Option<Timestamp>> {
+        let found = look!(given.store, tx => tx.sessions().find(session.id).await?)?;
+        Ok(found.and_then(|session| session.revoked_at))
+    };
+    let mut revoked = Vec::new();
+    for session in sessions.iter().chain(&others) {
+        revoked.push(found(session).await?);
+    }
+    equal(revoked, vec![Some(now), None, None, Some(sample::at(50)), Some(now), None])?;
+    equal(end(Some(others[0].id)).await?, 1)?;
+    equal(end(None).await?, 0)?;
+    equal(found(&sessions[1]).await?, Some(now))?;
+    equal(found(&others[0]).await?, None)
+}
+
+async fn racing_units_end_all_sessions_once(given: &Given) -> Checked {
+    let sessions = start(&*given.store, &[(sample::at(1_000_000), None); 6]).await?;
+    let start = Arc::new(tokio::sync::Barrier::new(4));
+    let race = |number: i64| {
+        let (store, start, user_id) = (given.store.clone(), start.clone(), sessions[0].user_id);
+        tokio::spawn(async move {
+            start.wait().await;
+            commit!(store, tx => tx.sessions().revoke_all(user_id, None, sample::at(number)).await?)
+        })
+    };
+    let tasks: Vec<_> = (0..4).map(race).collect();
+    let mut ended = 0;
+    for task in tasks {
+        ended += task.await??;
+    }
+    equal(ended, 6)
 }
 
 clauses! { whole of "sessions" on dyn IdentityStore:

@@ -142,6 +142,7 @@ impl Versioned for User {
         self.roles = if round % 2 == 1 { vec![Role::Admin, Role::User] } else { vec![Role::User] };
         self.password_hash = format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$cm91bmQ{round}");
         self.password_form = if round % 2 == 1 { PasswordForm::AsTyped } else { PasswordForm::Opaque };
+        self.auth_epoch = self.auth_epoch.next();
         self.updated_at = sample::at(100 * round);
         Ok(())
     }

@@ -17,6 +17,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
+    identity::Session,
     jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
     shared::{Direction, Email, EmailLookup, EventId, Lease, OrderId, ProductId, SessionId, Timestamp, UserId},
@@ -123,6 +124,9 @@ impl UserQueries for Flawed {
 impl SessionQueries for Flawed {
     async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
         self.seen.find_session(id).await
+    }
+    async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Done<Vec<Session>> {
+        self.seen.list_sessions(user_id, now, limit).await
     }
 }
 

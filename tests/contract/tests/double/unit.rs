@@ -210,6 +210,9 @@ impl SessionRepository for FlawedUnit {
         }
         through!(self, SessionRepository::revoke(id, now))
     }
+    async fn revoke_all(&mut self, user_id: UserId, except: Option<SessionId>, now: Timestamp) -> Done<u64> {
+        through!(self, SessionRepository::revoke_all(user_id, except, now))
+    }
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Done<u64> {
         let keep = if self.flaw == Flaw::KeepsOneSessionMore { keep + 1 } else { keep };
         through!(self, SessionRepository::keep_newest(user_id, keep, limit))

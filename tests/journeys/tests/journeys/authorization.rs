@@ -6,7 +6,7 @@ mod table;
 use crate::{
     Journey,
     scene::Scene,
-    shop::{PRODUCTS, Shop},
+    shop::{PRODUCTS, Shop, log_in},
     tokens::{claims, decode, encode, expired, issue, part},
 };
 use operations::{Operation, Token};
@@ -98,8 +98,10 @@ fn measured(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Opera
     let owner = owner(callers);
     let mut found = vec![];
     for operation in operations {
+        let scenes = Scenes::of(shop, owner, operation);
         let status = |(caller, client): &(&'static str, Client)| {
-            (*caller, operation.call(client, &Scene::new(shop, owner)).send().status)
+            let client = fresh(shop, operation, caller, client);
+            (*caller, scenes.with(|scene| operation.call(&client, scene).send().status))
         };
         found.push((operation.name.clone(), operation.tag.clone(), callers.iter().map(status).collect()));
     }
@@ -107,6 +109,39 @@ fn measured(shop: &Shop, callers: &[(&'static str, Client)], operations: &[Opera
         found.push((format!("GET {path}"), "system".to_owned(), system_row(callers, path)));
     }
     found
+}
+
+/// The scenes of the calls of an operation.
+enum Scenes<'a> {
+    /// One for each call, because the call may change it.
+    Each(&'a Shop, &'a Client),
+    /// One for all, because the owner or the admin has no session after a call, and so can make no other.
+    One(Scene),
+}
+
+impl<'a> Scenes<'a> {
+    fn of(shop: &'a Shop, owner: &'a Client, operation: &Operation) -> Self {
+        match operation.ends_session() {
+            None => Self::Each(shop, owner),
+            Some(_) => Self::One(Scene::new(shop, owner)),
+        }
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&Scene) -> T) -> T {
+        match self {
+            Self::Each(shop, owner) => ask(&Scene::new(shop, owner)),
+            Self::One(scene) => ask(scene),
+        }
+    }
+}
+
+/// The client of a caller. If the operation ends sessions, a caller with a valid session gets another one.
+fn fresh(shop: &Shop, operation: &Operation, caller: &str, client: &Client) -> Client {
+    match (operation.ends_session(), caller) {
+        (Some(_), "other" | "owner") => log_in(&shop.server, caller),
+        (Some(_), "admin") => log_in(&shop.server, "grace"),
+        _ => client.clone(),
+    }
 }
 
 fn owner<'a>(callers: &'a [(&'static str, Client)]) -> &'a Client {
@@ -159,8 +194,10 @@ fn walk(shop: &Shop, operation: &Operation, callers: &[(&'static str, Client)], 
     if scene.state(&shop.admin) != before {
         faults.push(format!("{} was refused, but changed something", operation.name));
     }
+    let scenes = Scenes::of(shop, owner, operation);
     for (caller, client) in allowed {
-        faults.extend(ask(operation, caller, client, &Scene::new(shop, owner), row[caller]));
+        let client = fresh(shop, operation, caller, client);
+        faults.extend(scenes.with(|scene| ask(operation, caller, &client, scene, row[caller])));
     }
     faults
 }

@@ -11,6 +11,7 @@ mod mail_templates;
 mod orders;
 mod rush;
 mod schedules;
+mod sessions;
 
 pub(crate) use rush::at_once;
 
@@ -21,6 +22,7 @@ use skep_journeys::Client;
 /// Every context, one per line.
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
+    sessions::CONTEXT,
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,

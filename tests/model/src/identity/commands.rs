@@ -97,7 +97,7 @@ impl Commands for Command {
                 identity.register_user.execute(actor, command).await.map(Answer::User).map_err(Failure::of)
             }
             Self::LogIn { email, password } => {
-                let answer = identity.log_in.execute(actor, LogInCommand { email, password }).await;
+                let answer = identity.log_in.execute(actor, LogInCommand { email, password, device: None }).await;
                 logged_in(answer.map_err(Failure::of)?)
             }
             Self::Authenticate(token) => {

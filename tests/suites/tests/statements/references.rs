@@ -24,13 +24,7 @@ fn refused(result: Result<(), StoreError>) -> String {
 /// Stores rows with a broken reference. Every unit is rolled back.
 async fn check(store: &SqlStore) {
     let now = Timestamp::MIN;
-    let session = Session {
-        id: SessionId::new(Uuid::from_u128(1)),
-        user_id: UserId::new(Uuid::from_u128(2)),
-        created_at: now,
-        expires_at: now,
-        revoked_at: None,
-    };
+    let session = Session::start(SessionId::new(Uuid::from_u128(1)), UserId::new(Uuid::from_u128(2)), now, 0);
     let mut unit: Box<dyn IdentityTx> = store.begin(TxMode::Write, &[]).await.unwrap();
     assert_eq!(refused(unit.sessions().insert(&session).await), "sessions_user_id_fkey");
     assert!(unit.sessions().find(session.id).await.is_err(), "the unit has failed");

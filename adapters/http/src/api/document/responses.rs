@@ -12,9 +12,9 @@ use crate::{
 use serde_json::{Map, Value, json};
 use skep_application::{
     identity::InvalidToken,
-    kernel::{Denied, Invalid, KeyReused, NotFound, Refusal, StoreError, TooManyAttempts, Unmet},
+    kernel::{Denied, ErrorKind, Invalid, KeyReused, NotFound, Refusal, StoreError, TooManyAttempts, Unmet},
 };
-use skep_domain::shared::Audience;
+use skep_domain::shared::{Action, Audience};
 
 /// The responses that operations share: the name of each and its codes. The first code is in its example.
 const SHARED: &[(&str, &[Code])] = &[
@@ -89,8 +89,8 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
     for (status, answered) in [
         (400, has_body || key || asks("query", None)),
         (401, operation.get("security").and_then(Value::as_array).is_some_and(|ways| !ways.is_empty())),
-        // The action needs a role, even for the caller's own things.
-        (403, known.and_then(|known| known.action).is_some_and(|action| action.own() > Audience::Account)),
+        // The action needs a role, even for the caller's own things, or the use case has another refusal of this kind.
+        (403, known.is_some_and(|known| known.action.is_some_and(|action| is_denied(action, known.refusals)))),
         (404, path.contains('{') || refuses(&NotFound::REFUSALS[0])),
         (412, if_match),
         (413, has_body),
@@ -103,6 +103,11 @@ fn statuses(path: &str, method: &str, operation: &Map<String, Value>) -> Vec<u16
         }
     }
     statuses
+}
+
+fn is_denied(action: Action, refusals: &[Refusal]) -> bool {
+    let is_other = |refusal: &Refusal| refusal.kind == ErrorKind::Denied && !Denied::REFUSALS.contains(refusal);
+    action.own() > Audience::Account || refusals.iter().any(is_other)
 }
 
 fn answers(operation: &mut Map<String, Value>, statuses: &[u16]) {

@@ -41,13 +41,16 @@ impl Operation {
         self.method != "get" && things().any(|thing| thing.is_busy && is_of(thing))
     }
 
+    /// All operations. Those that end the session of their caller come last.
     pub(crate) fn all(document: &Value) -> Vec<Self> {
         let paths = document["paths"].as_object().expect("paths");
         let operations = paths.iter().flat_map(|(path, item)| {
             let methods = item.as_object().expect("an item").iter();
             methods.map(move |(method, operation)| Self::read(document, method, path, operation))
         });
-        operations.collect()
+        let mut operations: Vec<Self> = operations.collect();
+        operations.sort_by_key(Self::ends_session);
+        operations
     }
 
     fn read(document: &Value, method: &str, path: &str, operation: &Value) -> Self {
@@ -71,6 +74,12 @@ impl Operation {
             body: schema.map(|schema| schema["example"].clone()),
             schema: schema.cloned(),
         }
+    }
+
+    /// The place among the operations that end the session of their caller, if it is one of them. The last one ends all
+    /// sessions of the account.
+    pub(crate) fn ends_session(&self) -> Option<usize> {
+        ["log_out", "change_password"].iter().position(|name| *name == self.name)
     }
 
     pub(crate) const fn has_body(&self) -> bool {

@@ -120,6 +120,8 @@ fn user(number: u128) -> UserId {
 pub(super) fn is_of_its_action(operation: &Operation, row: &Row) -> bool {
     let Some(known) = Api::operations().find(|known| known.id == operation.name) else { return false };
     match known.action {
+        // The owner may do everything that an admin may, and an admin not everything that the owner may.
+        Some(action) if action.others().is_none() => by_audience(operation, action, row["owner"]) == *row,
         Some(action) => by_audience(operation, action, row["admin"]) == *row,
         None => row.values().all(|status| *status == row["admin"]),
     }

@@ -1,0 +1,170 @@
+//! Changes the password of the actor.
+
+use super::{
+    AccessTokens, Accounts, HashError, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, UserQueries,
+    new_session::{NewSession, NewSessions},
+    password_check::{PasswordCheck, check_error},
+};
+use crate::kernel::{
+    Actor, Attempt, Begin, Denied, Fingerprints, Invalid, NotFound, OutboxEvent, RateLimits, Runtime, StoreError,
+    TooManyAttempts, TxMode, account, permit, refusal, run, scope, use_case_error,
+};
+use skep_domain::{
+    identity::{Device, PasswordOwner, actions::CHANGE_PASSWORD, events::PasswordChanged},
+    shared::EventId,
+};
+use std::sync::Arc;
+
+/// The input of a change of the password, not checked yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChangePasswordCommand {
+    /// The present password, in plain text.
+    pub current_password: String,
+    /// The password to have from now on, in plain text.
+    pub new_password: String,
+    /// The program that the user calls with, for the list of sessions.
+    pub device: Option<Device>,
+}
+
+impl std::fmt::Debug for ChangePasswordCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChangePasswordCommand").finish_non_exhaustive()
+    }
+}
+
+refusal! {
+    /// The current password is wrong.
+    WrongPassword = Denied, "wrong_password";
+}
+
+use_case_error! {
+    /// The reason why the password was not changed.
+    ChangePasswordError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Invalid(Invalid),
+        WrongPassword(WrongPassword),
+        TooManyAttempts(TooManyAttempts),
+        HasherBusy(HasherBusy),
+    }
+}
+
+check_error! { ChangePasswordError: WrongPassword }
+
+impl From<HashError> for ChangePasswordError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::HasherBusy(HasherBusy),
+            HashError::Failed(cause) => Self::Store(StoreError::unreadable(cause)),
+        }
+    }
+}
+
+/// Changes the password of the actor, who has to know the present one.
+pub struct ChangePassword {
+    store: Arc<dyn Begin<dyn IdentityTx>>,
+    users: Arc<dyn UserQueries>,
+    accounts: Accounts,
+    check: PasswordCheck,
+    sessions: NewSessions,
+}
+
+/// A change that is ready to be stored.
+struct Change {
+    /// The hash of the password that was found to be right.
+    old_hash: String,
+    new_hash: String,
+    session: NewSession,
+    event_id: EventId,
+}
+
+impl ChangePassword {
+    /// Makes the use case. `limits` counts the attempts, together with those of logins. `fingerprints` hides addresses in
+    /// the names of its counters.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Begin<dyn IdentityTx>>,
+        users: Arc<dyn UserQueries>,
+        accounts: Accounts,
+        tokens: Arc<dyn AccessTokens>,
+        limits: Arc<dyn RateLimits>,
+        fingerprints: Arc<dyn Fingerprints>,
+        policy: SessionPolicy,
+    ) -> Self {
+        let Accounts { hasher, runtime, .. } = accounts.clone();
+        let check = PasswordCheck::new(users.clone(), hasher, runtime.clock.clone(), limits, fingerprints, policy);
+        let sessions = NewSessions::new(tokens, policy, runtime);
+        Self { store, users, accounts, check, sessions }
+    }
+
+    /// Changes the password, ends every session of the actor, and starts a new one for the caller.
+    ///
+    /// The present password is a guess: it has the limits of logins to the account. If several calls change the password
+    /// at the same time, one succeeds, and the present password of the others is wrong.
+    ///
+    /// # Errors
+    /// [`ChangePasswordError`].
+    pub async fn execute(
+        &self,
+        actor: &Actor,
+        command: ChangePasswordCommand,
+    ) -> Result<LogInAnswer, ChangePasswordError> {
+        permit(actor, CHANGE_PASSWORD)?;
+        let id = account(actor, CHANGE_PASSWORD)?;
+        let user = self.users.find_user(scope(actor, CHANGE_PASSWORD), id).await?.ok_or(NotFound("user"))?;
+        let owner = PasswordOwner { email: user.email.as_str(), display_name: user.display_name.as_str() };
+        let mut invalid = Invalid::default();
+        let Some(password) = self.accounts.judge(&mut invalid, "/new_password", &command.new_password, owner) else {
+            return Err(invalid.into());
+        };
+        let verified = self.check.check(actor, user.email.as_str(), command.current_password).await?;
+        // Another account may be found by the address, if an early version has stored both.
+        if verified.credentials.user_id != id {
+            return Err(WrongPassword.into());
+        }
+        let change = &Change {
+            old_hash: verified.credentials.password_hash,
+            new_hash: self.accounts.hasher.hash(verified.caller, password).await?,
+            session: self.sessions.prepare(actor, id, command.device),
+            event_id: EventId::new(self.runtime().ids.next()),
+        };
+        run(self.runtime(), actor.deadline, |attempt| async move {
+            let mut tx = self.store.begin(TxMode::Write, &[]).await?;
+            let result = self.store(&mut *tx, actor, change, &attempt).await;
+            attempt.end(tx, result).await
+        })
+        .await?;
+        Ok(self.sessions.answer(&change.session)?)
+    }
+
+    const fn runtime(&self) -> &Runtime {
+        &self.accounts.runtime
+    }
+
+    /// Stores the password and the session, unless the password is no longer the one that was checked.
+    async fn store(
+        &self,
+        tx: &mut dyn IdentityTx,
+        actor: &Actor,
+        change: &Change,
+        attempt: &Attempt,
+    ) -> Result<(), ChangePasswordError> {
+        if attempt.after_unknown && tx.outbox().settle(change.event_id).await? {
+            return Ok(());
+        }
+        let session = &change.session.session;
+        let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == change.old_hash);
+        let (mut user, now) = (user.ok_or(WrongPassword)?, session.created_at);
+        user.change_password(change.new_hash.clone(), now);
+        let version = tx.users().save(&user).await?;
+        // The new epoch has ended them already. This shows it in the rows, so that they are not listed, and are swept.
+        tx.sessions().revoke_all(user.id, None, now).await?;
+        self.sessions.store(tx, &change.session, &user).await?;
+        let event = PasswordChanged { user_id: user.id, session_id: session.id };
+        let event = OutboxEvent::of(change.event_id, &event, version, actor, user.updated_at)?;
+        Ok(tx.outbox().append(&event).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
