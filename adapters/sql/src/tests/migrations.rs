@@ -137,21 +137,16 @@ fn a_host_cannot_reuse_the_name_of_a_built_in_set() {
     assert!(matches!(store.with_sets(&[host("foundation")]), Err(MigrationError::Misdeclared(_))));
 }
 
-/// The declared scripts by their file names. A script for both engines is one file, without the name of an engine.
+/// The declared scripts by their file names.
 fn declared() -> BTreeMap<String, &'static str> {
     let mut files = BTreeMap::new();
     for set in OURS {
         for (number, step) in (1..).zip(set.steps) {
             for (way, work) in [("up", step.work.up), ("down", step.work.down)] {
                 let SqlWork::Script { sqlite, postgres } = work else { continue };
-                let texts = if std::ptr::eq(sqlite, postgres) {
-                    vec![("", sqlite)]
-                } else {
-                    vec![(".sqlite", sqlite), (".postgres", postgres)]
-                };
-                for (engine, text) in texts {
+                for (engine, text) in [("sqlite", sqlite), ("postgres", postgres)] {
                     if !text.is_empty() {
-                        files.insert(format!("{}/{number:04}_{}{engine}.{way}.sql", set.name, step.name), text);
+                        files.insert(format!("{}/{number:04}_{}.{engine}.{way}.sql", set.name, step.name), text);
                     }
                 }
             }
