@@ -34,6 +34,7 @@ mod schedules;
 mod settler;
 mod supervise;
 mod wake_ups;
+mod wakener;
 
 pub use attempt::GRACE;
 pub use wake_ups::send_wake_ups;
@@ -50,6 +51,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use wakener::Wakener;
 
 /// Which queues are served, and how many jobs run at a time.
 #[derive(Debug, Clone)]
@@ -98,6 +100,7 @@ impl Workers {
     /// that still block their thread [`GRACE`] after that. A part that panics is started again.
     pub async fn run(self, stop: CancellationToken) {
         let Self { app, handlers, subscribers, options } = self;
+        let _wakener = Wakener::start();
         let (poll, drain) = (options.poll, options.drain);
         let (settle, settled) = mpsc::channel(running::WAITING);
         let (drained, ended) = (CancellationToken::new(), CancellationToken::new());
