@@ -282,7 +282,7 @@ async fn the_sweep_places_all_events_that_have_no_position() {
     let place = PlaceEvents::new(Scripted::of(units), runtime.clone());
     let mut round = Round::new(&runtime, 10, &|| false);
     place.sweep_all(&mut round).await.unwrap();
-    assert_eq!(round.swept, 503);
+    assert_eq!(round.swept, 0, "nothing was deleted");
     let mut round = Round::new(&runtime, 10, &|| true);
     PlaceEvents::new(Scripted::untouched(), runtime.clone()).sweep_all(&mut round).await.unwrap();
 }
