@@ -136,7 +136,7 @@ impl SessionRepository for MemoryUnit {
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Done<u64> {
         self.run(|state| {
             let mut sessions: Vec<_> = state.sessions.values().filter(|session| session.user_id == user_id).collect();
-            sessions.sort_by_key(|session| Reverse((session.created_at, session.id)));
+            sessions.sort_by_key(|session| (session.revoked_at.is_some(), Reverse((session.created_at, session.id))));
             let old = sessions.iter().skip(keep as usize).take(limit as usize);
             let old: BTreeSet<_> = old.map(|session| session.id).collect();
             state.sessions.retain(|id, _| !old.contains(id));

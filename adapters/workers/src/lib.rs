@@ -121,7 +121,7 @@ impl Workers {
             };
             let stop = stop.clone();
             lanes.spawn(async move {
-                supervise(&format!("claims of {}", lane.queue), &stop, || lane.run(&stop)).await;
+                supervise(&format!("claims_of_{}", lane.queue), &stop, || lane.run(&stop)).await;
                 lane.drain().await;
             });
         }
@@ -141,8 +141,8 @@ impl Workers {
             delivery::run(work.app, work.subscribers, poll, work.stop)
         });
         work.spawn(&mut keepers, "schedules", &work.stop, move |work| schedules::fire(work.app, poll, work.stop));
-        work.spawn(&mut keepers, "received wake-ups", &work.stop, |work| wake_ups::listen(work.app, work.stop));
-        work.spawn(&mut keepers, "sent wake-ups", &work.ended, |work| send_wake_ups(work.app, work.ended));
+        work.spawn(&mut keepers, "received_wake_ups", &work.stop, |work| wake_ups::listen(work.app, work.stop));
+        work.spawn(&mut keepers, "sent_wake_ups", &work.ended, |work| send_wake_ups(work.app, work.ended));
         while lanes.join_next().await.is_some() {}
         work.drained.cancel();
         while settlers.join_next().await.is_some() {}

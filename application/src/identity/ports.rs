@@ -63,8 +63,8 @@ pub trait UserRepository: Send {
 ///
 /// 1. `sweep` deletes only sessions that expired or were revoked at or before `until`, and never more than its limit.
 /// 2. `keep_newest` deletes only sessions of this user, and never more than its limit. The `keep` sessions that started
-///    last stay; those that have ended count until they are swept. If two units call it at the same time, each does its
-///    work or gets `Retry`.
+///    last stay, and those that were revoked go before the others. If two units call it at the same time, each does its work
+///    or gets `Retry`.
 /// 3. `revoke_all` revokes only sessions of this user, and leaves those that expired or were revoked as they are. If
 ///    several units revoke a session at the same time, one of them counts it, and each of the others does not or gets
 ///    `Retry`.

@@ -70,6 +70,7 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
         "a_save_leaves_lines_and_totals_alone",
     ),
     (flaw("identity.session.keep_newest", "created_at DESC", "created_at"), "sessions", NEWEST),
+    (flaw("identity.session.keep_newest", "revoked_at IS NOT NULL, ", ""), "sessions", REVOKED_FIRST),
     (flaw("identity.session.keep_newest", "user_id = $1", "$1 = $1"), "sessions", NEWEST),
     (flaw("identity.session.keep_newest", "LIMIT $3", "LIMIT $3 * 9"), "sessions", NEWEST),
     (flaw("identity.session.revoke_all", "user_id = $1", "$1 = $1"), "sessions", ALL_BUT_ONE),
@@ -247,6 +248,7 @@ const OPEN_LINES: &str = "the_lines_of_open_orders_are_counted";
 const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
 const GOES_ON: &str = "a_list_of_overdue_orders_goes_on_after_an_order";
 const NEWEST: &str = "the_newest_sessions_of_a_user_stay";
+const REVOKED_FIRST: &str = "revoked_sessions_go_before_the_others";
 const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";
 const SESSION_QUERIES: &str = "session_queries";
 const HOLDING: &str = "the_sessions_that_hold_are_listed_the_newest_first";

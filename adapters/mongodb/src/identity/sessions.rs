@@ -103,7 +103,8 @@ impl SessionRepository for MongoUnit {
 
     async fn keep_newest(&mut self, user_id: UserId, keep: u32, limit: u32) -> Result<u64, StoreError> {
         let of_user = Query::of(doc! { "user_id": record::id(user_id.uuid()) });
-        let newest_first = of_user.by(doc! { "created_at": -1, "_id": -1 });
+        // Without a time, `revoked_at` comes first.
+        let newest_first = of_user.by(doc! { "revoked_at": 1, "created_at": -1, "_id": -1 });
         self.delete_found::<SessionDoc>(newest_first.after(keep).at_most(limit)).await
     }
 

@@ -14,6 +14,6 @@ pub(crate) const SET: SqlSet = SqlSet {
             name: "fill_email_keys",
             work: SqlStep { up: SqlWork::Code(email_keys::fill), down: SqlWork::NOTHING },
         },
-        MigrationStep { name: "session_origins", work: scripts!("identity/0003_session_origins") },
+        MigrationStep { name: "session_origins", work: scripts!("identity/0004_session_origins") },
     ],
 };

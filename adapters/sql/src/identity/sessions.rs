@@ -53,7 +53,8 @@ static REVOKE_ALL: Statement = Statement::both(
 static KEEP_NEWEST: Statement = Statement::both(
     "identity.session.keep_newest",
     "DELETE FROM sessions WHERE id IN \
-     (SELECT id FROM sessions WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $2)",
+     (SELECT id FROM sessions WHERE user_id = $1 \
+     ORDER BY revoked_at IS NOT NULL, created_at DESC, id DESC LIMIT $3 OFFSET $2)",
     &[Kind::Uuid, Kind::Int, Kind::Int],
     &[],
 );

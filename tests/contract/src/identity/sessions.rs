@@ -26,6 +26,7 @@ clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>
     a_session_that_is_not_there_does_not_end,
     racing_units_end_a_session_once,
     the_newest_sessions_of_a_user_stay ["SessionRepository 2"],
+    revoked_sessions_go_before_the_others ["SessionRepository 2"],
     racing_units_each_keep_the_newest ["SessionRepository 2"],
     what_has_ended_is_swept_and_nothing_else ["SessionRepository 1"],
     a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
@@ -174,6 +175,18 @@ async fn the_newest_sessions_of_a_user_stay(given: &Given) -> Checked {
     equal((keep(2, 100).await?, left(store, &sessions).await?), (2, vec![0, 2]))?;
     equal((keep(0, 100).await?, left(store, &sessions).await?), (2, vec![]))?;
     equal(left(store, &others).await?, vec![0, 1, 2])
+}
+
+async fn revoked_sessions_go_before_the_others(given: &Given) -> Checked {
+    let store = &*given.store;
+    let sessions = log_in(store, &[40, 10, 50, 20]).await?;
+    let user_id = sessions[0].user_id;
+    let deleted = commit!(store, tx => {
+        tx.sessions().revoke(sessions[2].id, sample::at(70)).await?;
+        tx.sessions().revoke(sessions[1].id, sample::at(60)).await?;
+        tx.sessions().keep_newest(user_id, 2, 100).await?
+    })?;
+    equal((deleted, left(store, &sessions).await?), (2, vec![0, 3]))
 }
 
 async fn racing_units_each_keep_the_newest(given: &Given) -> Checked {

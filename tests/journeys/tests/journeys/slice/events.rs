@@ -252,7 +252,7 @@ fn the_command_line_does_the_same(store: &Store) {
     let subscription = order_mails(&shop.admin);
     assert!(events(&["subscribers"]).ok().contains(&subscription));
     assert!(events(&["resume", &subscription]).ok().contains("is active"));
-    events(&["delete", &subscription]).refused(&["subscriber_in_use"]);
+    events(&["delete", &subscription]).refused(&["only its replays can be deleted"]);
     shop.server.stop();
 }
 
