@@ -43,13 +43,15 @@ pub(super) async fn run(one_by_one: bool, window: Window) -> Result<Timed, Fault
             Ok::<_, Fault>(stored)
         });
     }
-    let timed = gauge.measure(window).await?;
+    let mut timed = gauge.measure(window).await?;
     full.cancel();
     let mut stored = 0;
     while let Some(supplied) = supply.join_next().await {
         stored += supplied??;
     }
     gauge.wait_for(stored).await?;
+    // Also those that ended after the window.
+    timed.figures.total = stored;
     stop.cancel();
     workers.await?;
     skep.close().await;

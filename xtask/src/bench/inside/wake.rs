@@ -6,7 +6,7 @@ use super::{
 };
 use crate::bench::{Fault, client::Window};
 use skep_application::jobs::Handlers;
-use skep_workers::{WorkerOptions, Workers};
+use skep_workers::{WorkerOptions, Workers, send_wake_ups};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,8 @@ pub(super) async fn run(by_another: bool, window: Window) -> Result<Timed, Fault
     let workers = Workers::new(app.clone(), Handlers::default().with(step), WorkerOptions::default());
     let workers = tokio::spawn(workers.run(stop.clone()));
     let source = another.as_ref().map_or_else(|| app.clone(), |another| another.app.clone());
+    // An instance without workers wakes the others, too.
+    let waking = tokio::spawn(send_wake_ups(source.clone(), stop.clone()));
     let (full, measuring) = (CancellationToken::new(), gauge.clone());
     let (stopped, stored_by) = (full.clone(), gauge.clone());
     let supply = tokio::spawn(async move {
@@ -33,11 +35,15 @@ pub(super) async fn run(by_another: bool, window: Window) -> Result<Timed, Fault
         }
         Ok::<_, Fault>(stored)
     });
-    let timed = measuring.measure(window).await?;
+    let mut timed = measuring.measure(window).await?;
     full.cancel();
-    gauge.wait_for(supply.await??).await?;
+    let stored = supply.await??;
+    gauge.wait_for(stored).await?;
+    // Also those that started after the window.
+    timed.figures.total = stored;
     stop.cancel();
     workers.await?;
+    waking.await?;
     for instance in another.iter().chain([&skep]) {
         instance.close().await;
     }
