@@ -30,17 +30,18 @@ mod keep;
 mod lanes;
 mod relay;
 mod running;
+mod runtime_pulse;
 mod schedules;
 mod settler;
 mod supervise;
 mod wake_ups;
-mod wakener;
 
 pub use attempt::GRACE;
 pub use wake_ups::send_wake_ups;
 
 use lanes::Lane;
 use running::Running;
+use runtime_pulse::RuntimePulse;
 use skep_application::{App, events::Subscribers, jobs::Handlers};
 use skep_domain::jobs::QueueName;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -51,7 +52,6 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
-use wakener::Wakener;
 
 /// Which queues are served, and how many jobs run at a time.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Workers {
     /// that still block their thread [`GRACE`] after that. A part that panics is started again.
     pub async fn run(self, stop: CancellationToken) {
         let Self { app, handlers, subscribers, options } = self;
-        let _wakener = Wakener::start();
+        let _pulse = RuntimePulse::start();
         let (poll, drain) = (options.poll, options.drain);
         let (settle, settled) = mpsc::channel(running::WAITING);
         let (drained, ended) = (CancellationToken::new(), CancellationToken::new());

@@ -3,10 +3,7 @@
 use crate::operations::{SqlSet, SqlStep, SqlWork, scripts};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
-const ORDER_OF_VERSIONS: SqlWork = SqlWork::Script {
-    sqlite: include_str!("../../migrations/events/0003_order_of_versions.sqlite.up.sql"),
-    postgres: include_str!("../../migrations/events/0003_order_of_versions.postgres.up.sql"),
-};
+const ORDER_OF_VERSIONS: SqlWork = SqlWork::both(include_str!("../../migrations/events/0003_order_of_versions.up.sql"));
 
 pub(crate) const SET: SqlSet = SqlSet {
     name: "events",

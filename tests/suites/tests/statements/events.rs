@@ -72,9 +72,8 @@ fn misplaced(id: fn(u8) -> String, time: &str) -> String {
     [(1, 9, 2), (2, 8, 1), (3, 9, 3), (4, 9, 1)].map(store).concat()
 }
 
-const ON_SQLITE: &str = include_str!("../../../../adapters/sql/migrations/events/0003_order_of_versions.sqlite.up.sql");
-const ON_POSTGRES: &str =
-    include_str!("../../../../adapters/sql/migrations/events/0003_order_of_versions.postgres.up.sql");
+const ORDER_OF_VERSIONS: &str =
+    include_str!("../../../../adapters/sql/migrations/events/0003_order_of_versions.up.sql");
 const ORDERED: &str = "SELECT aggregate_version, held.position FROM event_positions AS placed \
     JOIN outbox AS event ON event.id = placed.event_id JOIN held_events AS held ON held.event_id = event.id \
     ORDER BY placed.position";
@@ -86,7 +85,7 @@ async fn misplaced_events_of_an_aggregate_exchange_their_places_on_sqlite() {
     let (_folder, connection) = sqlite().await;
     connection.execute_batch(&misplaced(|number| format!("x'{number:032x}'"), "0")).unwrap();
     for _ in 0..2 {
-        connection.execute_batch(ON_SQLITE).unwrap();
+        connection.execute_batch(ORDER_OF_VERSIONS).unwrap();
         let mut found = connection.prepare(ORDERED).unwrap();
         let found = found.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         assert_eq!(found.collect::<Result<Vec<(i64, i64)>, _>>().unwrap(), EXPECTED);
@@ -100,7 +99,7 @@ async fn misplaced_events_of_an_aggregate_exchange_their_places_on_postgresql() 
     sqlx::raw_sql(AssertSqlSafe(stored)).execute(&mut postgres.connection).await.unwrap();
     let mut found = vec![];
     for _ in 0..2 {
-        sqlx::raw_sql(ON_POSTGRES).execute(&mut postgres.connection).await.unwrap();
+        sqlx::raw_sql(ORDER_OF_VERSIONS).execute(&mut postgres.connection).await.unwrap();
         let rows = postgres.connection.fetch_all(ORDERED).await.unwrap();
         found.push(rows.iter().map(|row| (row.get(0), row.get(1))).collect::<Vec<(i64, i64)>>());
     }

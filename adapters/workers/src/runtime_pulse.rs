@@ -13,11 +13,11 @@ const EVERY: Duration = Duration::from_millis(250);
 ///
 /// One thread of the runtime at a time waits for its timers and sockets. When it gets a task that blocks it, the others may
 /// be asleep, and tokio wakes none of them to take its place. Then nothing goes on in the process, not even a time-out.
-pub(crate) struct Wakener {
+pub(crate) struct RuntimePulse {
     _until: Sender<()>,
 }
 
-impl Wakener {
+impl RuntimePulse {
     /// Wakes the runtime that runs the caller. A runtime with one thread has none that could take the place of a blocked
     /// one.
     pub(crate) fn start() -> Option<Self> {
@@ -31,7 +31,7 @@ impl Wakener {
                 drop(runtime.spawn(async {}));
             }
         };
-        match thread::Builder::new().name("wakener".to_owned()).spawn(wake) {
+        match thread::Builder::new().name("runtime-pulse".to_owned()).spawn(wake) {
             Ok(_) => Some(Self { _until: until }),
             Err(error) => {
                 tracing::warn!(%error, "a handler that blocks its thread may hold up other tasks");
