@@ -6,9 +6,14 @@ use skep_application::{
     kernel::{Announcement, Clock, Key, Signaling, Signals, StoreError, Transaction, TxMode, Units},
     operations::Schedule,
 };
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    future::poll_fn,
+    mem::replace,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -103,11 +108,26 @@ impl MemoryUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        tokio::task::yield_now().await;
+        let_others_run().await;
         let done = work(&mut self.draft);
         self.failed = done.is_err();
         done
     }
+}
+
+/// Lets other tasks run first, by a wake-up of this task. tokio's `yield_now` keeps the task with its thread until the
+/// thread has nothing else to do, so a task that blocks the thread would hold this one up. Other threads take what was
+/// woken.
+async fn let_others_run() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[async_trait]
@@ -116,7 +136,7 @@ impl Transaction for MemoryUnit {
         if self.failed {
             return Err(StoreError::after_error());
         }
-        tokio::task::yield_now().await;
+        let_others_run().await;
         let Self { store, draft, turn, announcement, .. } = *self;
         // A unit that only reads has nothing to store.
         if turn.is_none() {

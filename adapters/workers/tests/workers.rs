@@ -381,7 +381,6 @@ async fn every_part_goes_on_after_panics() {
 
 /// With real time: that of tokio cannot be paused while a thread is blocked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-#[ignore = "tokio may keep a task in the queue of the blocked thread, and then it hangs: 3 of 24 runs"]
 async fn a_handler_that_blocks_its_thread_does_not_hold_up_the_stop() {
     let options = WorkerOptions { drain: Duration::from_millis(1), ..WorkerOptions::default() };
     let mut scene = Scene::with(paused::runtime(), options, LeasePolicy::default());
