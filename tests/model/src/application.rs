@@ -2,6 +2,7 @@
 
 use crate::{
     call::{Answer, Call, System},
+    sequential::Trouble,
     state::{self, EndState},
     world::{self, ModelClock, NoLimits, NoSecrets, PlainFingerprints, PlainHasher, PlainTokens},
 };
@@ -9,12 +10,17 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
     events::EventPolicy,
-    kernel::{Actor, Clock as _},
+    kernel::{Actor, Clock as _, StoreError},
     notifications::MockMailer,
     testing,
 };
 use skep_domain::shared::Timestamp;
 use std::{sync::Arc, time::Duration};
+
+/// How often the end state is read at most.
+const READS: u32 = 20;
+/// The pause after a read that failed.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The use cases over a store, and the clock that they share with the test.
 pub struct Application {
@@ -79,7 +85,21 @@ impl System for Application {
         call.command.execute(&self.app, &actor, call.key.as_ref()).await
     }
 
-    async fn end_state(&self) -> Result<EndState, String> {
-        state::read(&*self.app.ports.store).await.map_err(|error| format!("the end state cannot be read: {error:?}"))
+    /// Reads until nothing changes between two reads: a commit whose answer was lost may still come, and the reads of one
+    /// end state are several units.
+    async fn end_state(&self) -> Result<EndState, Trouble> {
+        let (mut before, mut reason) = (None, String::from("it changes all the time"));
+        for _ in 0..READS {
+            match state::read(&*self.app.ports.store).await {
+                Ok(state) if before.as_ref() == Some(&state) => return Ok(state),
+                Ok(state) => before = Some(state),
+                Err(error @ (StoreError::Retry(_) | StoreError::Unavailable(_))) => {
+                    reason = format!("{error:?}");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(Trouble::Differs(format!("the end state cannot be read: {error:?}"))),
+            }
+        }
+        Err(Trouble::Away(format!("the end state cannot be read: {reason}")))
     }
 }

@@ -309,5 +309,5 @@ pub trait System: Send + Sync {
     ///
     /// # Errors
     /// The reason why it cannot be read.
-    async fn end_state(&self) -> Result<crate::EndState, String>;
+    async fn end_state(&self) -> Result<crate::EndState, crate::Trouble>;
 }

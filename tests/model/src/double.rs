@@ -4,6 +4,7 @@ use crate::{
     call::{Answer, Call, Failure, Fresh, Now, System},
     context::CONTEXTS,
     model::Model,
+    sequential::Trouble,
     state::EndState,
     world::ModelClock,
 };
@@ -182,7 +183,7 @@ impl System for Double {
         }
     }
 
-    async fn end_state(&self) -> Result<EndState, String> {
+    async fn end_state(&self) -> Result<EndState, Trouble> {
         Ok(lock(&self.model).end_state().clone())
     }
 }

@@ -42,7 +42,7 @@ pub use double::{Double, Flaw, OwnFlaw};
 pub use item::Item;
 pub use linearize::{Event, History, linearize};
 pub use model::Model;
-pub use parallel::{Round, Setting, clients, round, rounds, short, start};
+pub use parallel::{Patience, Round, Setting, clients, round, rounds, short, start};
 pub use run::{Budget, Found, Stores, each_store};
 pub use sequential::{REGRESSIONS, Trouble, programs, sequence};
 pub use state::{EndState, Happened};

@@ -4,6 +4,7 @@ use crate::{
     call::{Answer, Call, Failure, Fresh},
     context::CONTEXTS,
     model::Model,
+    sequential::Trouble,
     state::{EndState, differences},
 };
 use skep_domain::shared::Timestamp;
@@ -66,8 +67,9 @@ struct Search<'a> {
 /// was made, or be left out.
 ///
 /// # Errors
-/// If there is no such order, or the search takes too long. The text shows the longest explanation.
-pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Model, String> {
+/// [`Trouble::Differs`] if there is no such order, with the longest explanation. [`Trouble::Away`] if the search takes too
+/// long.
+pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Model, Trouble> {
     let events = &history.events;
     assert!(events.len() <= 64, "a history has at most 64 calls");
     // A repeat with the same key may have returned the id of a call with an unknown outcome, so every new row counts.
@@ -78,14 +80,14 @@ pub fn linearize(model: &Model, history: &History, end: &EndState) -> Result<Mod
         return Ok(explained);
     }
     if search.states > PATIENCE {
-        return Err(format!("no order was found in {PATIENCE} states; the history is too long"));
+        return Err(Trouble::Away(format!("no order was found in {PATIENCE} states: too many outcomes are unknown")));
     }
     let best = search.best.iter().map(|at| format!("{}..{}", events[*at].called, events[*at].returned));
     let best = best.collect::<Vec<_>>().join(", ");
-    Err(format!(
+    Err(Trouble::Differs(format!(
         "no order of these calls explains all answers; the longest is {best}, and then\n{}\ncalls:\n{history}",
         search.refuted.join("\n")
-    ))
+    )))
 }
 
 impl Search<'_> {

@@ -1,12 +1,13 @@
 //! Runs several programs in parallel.
 
 use crate::{
-    call::System,
+    call::{Failure, System},
     context::CONTEXTS,
     desk::Desk,
     linearize::{Event, History, linearize},
     model::Model,
     run::Budget,
+    sequential::{PATIENCE, Trouble},
     step::{Step, short_programs},
 };
 use proptest::{
@@ -56,8 +57,8 @@ pub struct Round {
 /// Makes the first rows of the contexts, one call after another.
 ///
 /// # Errors
-/// If an answer differs from the model.
-pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, String> {
+/// If an answer differs from the model, or the store is unavailable.
+pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Trouble> {
     system.wait(NEXT_DAY);
     round.number += 1;
     // The clients know only the rows of this round.
@@ -65,9 +66,13 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
     for step in CONTEXTS.iter().flat_map(|context| context.round(round.number)) {
         let call = round.desk.call(&step);
         let answer = system.call(&call).await;
+        if let Err(Failure::Unknown(reason)) = answer {
+            return Err(Trouble::Away(reason));
+        }
         let expected = round.model.step(&call, system.now(), &answer);
         if answer != expected {
-            return Err(format!("{:?}\n  answered {answer:?}\n  expected {expected:?}", call.command));
+            let difference = format!("{:?}\n  answered {answer:?}\n  expected {expected:?}", call.command);
+            return Err(Trouble::Differs(difference));
         }
         round.desk.note(&call, &answer);
     }
@@ -78,7 +83,7 @@ pub async fn start(system: &dyn System, mut round: Round) -> Result<Round, Strin
 ///
 /// # Errors
 /// If a client panics.
-pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec<Step>>) -> Result<History, String> {
+pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec<Step>>) -> Result<History, Trouble> {
     let (ticks, barrier) = (Arc::new(AtomicU64::new(0)), Arc::new(Barrier::new(programs.len())));
     let tasks: Vec<_> = programs
         .into_iter()
@@ -103,7 +108,7 @@ pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec
         .collect();
     let mut history = History::default();
     for task in tasks {
-        history.events.extend(task.await.map_err(|error| error.to_string())?);
+        history.events.extend(task.await.map_err(|error| Trouble::Differs(error.to_string()))?);
     }
     Ok(history)
 }
@@ -112,16 +117,16 @@ pub async fn clients(systems: &[Arc<dyn System>], desk: &Desk, programs: Vec<Vec
 /// it and the number of calls.
 ///
 /// # Errors
-/// If there is no such order.
+/// If there is no such order, or the store is unavailable.
 pub async fn round(
     systems: &[Arc<dyn System>],
     start: Round,
     programs: Vec<Vec<Step>>,
-) -> Result<(Round, u64), String> {
+) -> Result<(Round, u64), Trouble> {
     let history = clients(systems, &start.desk, programs).await?;
     let end = systems[0].end_state().await?;
     let model = linearize(&start.model, &history, &end)?;
-    end.add_up()?;
+    end.add_up().map_err(Trouble::Differs)?;
     Ok((Round { model, ..start }, u64::try_from(history.events.len()).unwrap_or(u64::MAX)))
 }
 
@@ -136,10 +141,34 @@ pub fn short(budget: &Budget, setting: Setting) -> impl FnMut() -> Result<Vec<Ve
     move || strategy.new_tree(&mut runner).map(|tree| tree.current()).map_err(|reason| reason.to_string())
 }
 
+/// Skips a few results that prove nothing.
+#[derive(Debug, Default)]
+pub struct Patience {
+    away: u32,
+}
+
+impl Patience {
+    /// The result, or the default for one that proves nothing.
+    ///
+    /// # Errors
+    /// A difference, or the reason why too many results prove nothing.
+    pub fn of<T: Default>(&mut self, result: Result<T, Trouble>) -> Result<T, String> {
+        match result {
+            Ok(result) => Ok(result),
+            Err(Trouble::Away(_)) if self.away < PATIENCE => {
+                self.away += 1;
+                Ok(T::default())
+            }
+            Err(Trouble::Away(reason)) => Err(format!("given up; last: {reason}")),
+            Err(Trouble::Differs(reason)) => Err(reason),
+        }
+    }
+}
+
 /// Runs rounds, a few on each store, until the budget is spent. Returns the number of parallel calls.
 ///
 /// # Errors
-/// If no order of the calls of a round explains its answers, or `open` fails.
+/// If no order of the calls of a round explains its answers, or the store is unavailable too often.
 pub fn rounds<F, G>(
     budget: &Budget,
     setting: Setting,
@@ -150,14 +179,14 @@ where
     F: Future<Output = Result<Vec<Arc<dyn System>>, String>>,
     G: Future<Output = ()>,
 {
-    let (mut next, mut calls) = (short(budget, setting), 0);
+    let (mut next, mut calls, mut patience) = (short(budget, setting), 0, Patience::default());
     while calls < budget.operations {
         let mut programs = vec![];
         for _ in 0..ROUNDS {
             programs.push(next()?);
         }
         let result = budget.runtime.block_on(async {
-            let systems = open().await?;
+            let systems = open().await.map_err(Trouble::Away)?;
             let (mut at, mut calls) = (Round::default(), 0);
             for programs in programs {
                 at = start(&*systems[0], at).await?;
@@ -165,10 +194,10 @@ where
                 at = after;
                 calls += made;
             }
-            Ok::<_, String>(calls)
+            Ok(calls)
         });
         budget.runtime.block_on(close());
-        calls += result.map_err(|reason| format!("{reason}\nseed {}", budget.seed))?;
+        calls += patience.of(result).map_err(|reason| format!("{reason}\nseed {}", budget.seed))?;
     }
     Ok(calls)
 }

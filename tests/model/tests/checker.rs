@@ -87,7 +87,7 @@ impl Shop {
         self.events.push(Event { client, call, answer, at: Double::honest().now(), called, returned });
     }
 
-    fn judge(&self, end: &Model) -> Result<Model, String> {
+    fn judge(&self, end: &Model) -> Result<Model, Trouble> {
         linearize(&self.model, &History { events: self.events.clone() }, end.end_state())
     }
 }
@@ -116,7 +116,7 @@ fn an_answer_that_only_a_later_call_explains_is_rejected() {
     // As above, but the first call returned before the second was made.
     shop.happened(0, first, short, 1, 2);
     shop.happened(1, second, served, 3, 4);
-    let reason = shop.judge(&end).expect_err("there is no order");
+    let Err(Trouble::Differs(reason)) = shop.judge(&end) else { panic!("there is no order") };
     assert!(reason.contains("no order of these calls explains all answers"), "{reason}");
 }
 
@@ -286,7 +286,7 @@ impl System for Counting<'_> {
         *self.1.lock().unwrap().entry(format!("{} {result}", variant(&call.command))).or_default() += 1;
         answer
     }
-    async fn end_state(&self) -> Result<EndState, String> {
+    async fn end_state(&self) -> Result<EndState, Trouble> {
         self.0.end_state().await
     }
 }

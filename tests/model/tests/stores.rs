@@ -6,10 +6,10 @@
 #![expect(clippy::print_stdout, reason = "prints the number of calls and the seed")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_contract::{CommitFault, Harness, Instance, Need, Start};
+use skep_contract::{CommitFault, Failure, Harness, Instance, Need, Start};
 use skep_model::{
-    Application, Budget, REGRESSIONS, Round, Setting, Step, Stores, System, Trouble, clients, each_store, linearize,
-    programs, rounds, sequence, short, start,
+    Application, Budget, Patience, REGRESSIONS, Round, Setting, Step, Stores, System, Trouble, clients, each_store,
+    linearize, programs, rounds, sequence, short, start,
 };
 use std::{
     env,
@@ -75,21 +75,22 @@ async fn lossy_round(
     harness: &dyn Harness,
     fault: CommitFault,
     programs: Vec<Vec<Step>>,
-) -> Result<(u64, u64), String> {
+) -> Result<(u64, u64), Trouble> {
     let instance = harness.fresh(Start::Migrated, &[Need::CommitFault(fault)]).await;
-    let instance = instance.map_err(|failure| failure.to_string())?;
+    let away = |failure: Failure| Trouble::Away(failure.to_string());
+    let instance = instance.map_err(away)?;
     let result = async {
         let lossy = Application::new(instance.store()).with_patience(PATIENCE);
-        let sound = lossy.beside(instance.second().await.map_err(|failure| failure.to_string())?);
+        let sound = lossy.beside(instance.second().await.map_err(away)?);
         let systems: [Arc<dyn System>; 2] = [Arc::new(sound), Arc::new(lossy)];
         let at = start(&*systems[0], Round::default()).await?;
-        instance.faults().break_commits(fault).await.map_err(|failure| failure.to_string())?;
+        instance.faults().break_commits(fault).await.map_err(away)?;
         let history = clients(&systems, &at.desk, programs).await;
-        instance.faults().mend().await.map_err(|failure| failure.to_string())?;
+        instance.faults().mend().await.map_err(away)?;
         let history = history?;
         let end = systems[0].end_state().await?;
         linearize(&at.model, &history, &end)?;
-        end.add_up()?;
+        end.add_up().map_err(Trouble::Differs)?;
         Ok((history.events.len() as u64, instance.faults().lost_commits()))
     };
     let result = result.await;
@@ -101,13 +102,13 @@ fn lossy(harness: &Arc<dyn Harness>, budget: &Budget) -> Result<u64, String> {
     let (mut next, mut calls) = (short(budget, Setting { clients: 4, steps: 3 }), 0);
     let mut faults = [CommitFault::LostWithEffect, CommitFault::LostWithoutEffect].into_iter().cycle();
     let mut lost = 0;
-    let mut rounds = 0;
+    let (mut rounds, mut patience) = (0, Patience::default());
     // A call that meets the fault waits for its end, so this test makes fewer calls. On a busy machine a round may end
     // before any call reaches its commit.
     while calls < budget.operations / 25 || (lost == 0 && rounds < 40) {
         rounds += 1;
         let (programs, fault) = (next()?, faults.next().unwrap_or(CommitFault::LostWithEffect));
-        let (made, lost_now) = budget.runtime.block_on(lossy_round(&**harness, fault, programs))?;
+        let (made, lost_now) = patience.of(budget.runtime.block_on(lossy_round(&**harness, fault, programs)))?;
         calls += made;
         lost += lost_now;
     }
