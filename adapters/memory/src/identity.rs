@@ -12,7 +12,7 @@ use skep_application::{
 };
 use skep_domain::{
     access::Role,
-    identity::{KnownNetworks, Session, User},
+    identity::{KnownNetworks, Rotation, Session, User},
     shared::{Email, EmailLookup, SessionId, Timestamp, UserId, Version},
 };
 use std::{cmp::Reverse, collections::BTreeSet};
@@ -109,6 +109,17 @@ impl SessionRepository for MemoryUnit {
         })
         .await
     }
+    async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Done<bool> {
+        self.run(|state| {
+            let is_current = |session: &&mut Session| {
+                session.revoked_at.is_none() && session.refresh.is_some_and(|chain| chain.current == rotation.presented)
+            };
+            let Some(session) = state.sessions.get_mut(&id).filter(is_current) else { return Ok(false) };
+            *session = session.clone().rotated(rotation);
+            Ok(true)
+        })
+        .await
+    }
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Done<bool> {
         self.run(|state| match state.sessions.get_mut(&id) {
             Some(session) if session.revoked_at.is_none() => {
@@ -162,9 +173,14 @@ impl SessionRepository for MemoryUnit {
 impl SessionQueries for MemoryStore {
     async fn find_session(&self, id: SessionId) -> Done<Option<SessionView>> {
         let state = self.state();
-        let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
+        let Some(session) = state.sessions.get(&id) else { return Ok(None) };
         let user = state.users.get(session.user_id);
-        Ok(user.map(|user| SessionView { session, auth_epoch: user.auth_epoch, roles: user.roles.clone() }))
+        Ok(user.map(|user| SessionView {
+            user_id: user.id,
+            term: session.term(),
+            auth_epoch: user.auth_epoch,
+            roles: user.roles.clone(),
+        }))
     }
     async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Done<Vec<Session>> {
         let state = self.state();

@@ -45,7 +45,7 @@ impl Authenticate {
         let now = self.runtime.clock.now();
         let claims = self.tokens.verify(token, now).map_err(InvalidToken::from)?;
         let found = self.sessions.find_session(claims.session_id).await?.ok_or(InvalidToken)?;
-        if found.session.user_id != claims.user_id || !found.session.holds(now, found.auth_epoch) {
+        if found.user_id != claims.user_id || !found.term.holds(now, found.auth_epoch) {
             return Err(InvalidToken.into());
         }
         Ok(Principal::User { id: claims.user_id, session: claims.session_id, roles: found.roles })

@@ -1,7 +1,7 @@
 //! Changes the password of the actor.
 
 use super::{
-    AccessTokens, Accounts, HashError, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, UserQueries,
+    Accounts, HashError, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, SessionTokens, UserQueries,
     new_session::{NewSession, NewSessions},
     password_check::{PasswordCheck, check_error},
 };
@@ -86,7 +86,7 @@ impl ChangePassword {
         store: Arc<dyn Begin<dyn IdentityTx>>,
         users: Arc<dyn UserQueries>,
         accounts: Accounts,
-        tokens: Arc<dyn AccessTokens>,
+        tokens: SessionTokens,
         limits: Arc<dyn RateLimits>,
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,

@@ -1,7 +1,7 @@
 //! Logs a user in with a password.
 
 use super::{
-    AccessTokens, Accounts, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, UserQueries,
+    Accounts, HasherBusy, IdentityTx, LogInAnswer, SessionPolicy, SessionTokens, UserQueries,
     new_session::{NewSession, NewSessions},
     password_check::{PasswordCheck, Verified, check_error},
 };
@@ -66,7 +66,7 @@ impl LogIn {
         store: Arc<dyn Begin<dyn IdentityTx>>,
         users: Arc<dyn UserQueries>,
         accounts: Accounts,
-        tokens: Arc<dyn AccessTokens>,
+        tokens: SessionTokens,
         limits: Arc<dyn RateLimits>,
         fingerprints: Arc<dyn Fingerprints>,
         policy: SessionPolicy,

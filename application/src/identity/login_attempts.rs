@@ -53,7 +53,8 @@ impl LoginAttempts {
         self.take(format!("login:account:{}", self.name(email)), policy.account_attempts, taken).await
     }
 
-    async fn take(&self, key: String, limit: Limit, taken: &mut Taken) -> Result<(), TooManyAttempts> {
+    /// Takes an attempt under any name.
+    pub(super) async fn take(&self, key: String, limit: Limit, taken: &mut Taken) -> Result<(), TooManyAttempts> {
         match self.limits.take(&key, 1, limit).await {
             Ok(verdict) if !verdict.allowed => Err(TooManyAttempts { retry_after: verdict.retry_after }),
             Ok(_) => {

@@ -16,9 +16,12 @@ mod new_account;
 mod new_session;
 mod password_check;
 mod ports;
+mod refresh_session;
+mod refresh_tokens;
 mod register_user;
 mod session_policy;
 mod session_queries;
+mod session_tokens;
 mod set_up;
 mod sweep_known_networks;
 mod sweep_sessions;
@@ -34,15 +37,18 @@ pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
 pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
 pub use log_out::{LogOut, LogOutError};
 pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
-pub use new_session::LogInAnswer;
 pub use ports::*;
+pub use refresh_session::{InvalidRefreshToken, RefreshSession, RefreshSessionCommand, RefreshSessionError};
+pub use refresh_tokens::RefreshTokens;
 pub use register_user::{RegisterUser, RegisterUserCommand, RegisterUserError};
 pub use session_policy::SessionPolicy;
 pub use session_queries::{ListSessions, ListedSession};
+pub use session_tokens::{LogInAnswer, SessionTokens};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
 pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
 
+use self::login_attempts::LoginAttempts;
 use crate::{
     app::{Policies, Ports},
     kernel::{Commands, UseCase},
@@ -54,6 +60,8 @@ pub struct Identity {
     pub register_user: RegisterUser,
     /// Starts a session and issues an access token.
     pub log_in: LogIn,
+    /// Issues an access token for a refresh token.
+    pub refresh_session: RefreshSession,
     /// Turns an access token into a user.
     pub authenticate: Authenticate,
     /// Ends the session of the actor.
@@ -85,16 +93,26 @@ impl Identity {
         let accounts = Accounts { hasher, passwords, runtime: runtime.clone() };
         let commands =
             Commands::<dyn IdentityTx>::new(ports.store.clone(), ports.fingerprints.clone(), ports.runtime.clone());
+        let refresh = RefreshTokens::new(secrets.clone(), fingerprints.clone());
+        let session_tokens = SessionTokens::new(tokens.clone(), refresh);
+        let attempts = LoginAttempts::new(limits.clone(), fingerprints.clone());
         Self {
             register_user: RegisterUser::new(store.clone(), accounts.clone()),
             log_in: LogIn::new(
                 store.clone(),
                 store.clone(),
                 accounts.clone(),
-                tokens.clone(),
+                session_tokens.clone(),
                 limits.clone(),
                 fingerprints.clone(),
                 sessions,
+            ),
+            refresh_session: RefreshSession::new(
+                store.clone(),
+                session_tokens.clone(),
+                attempts,
+                sessions,
+                runtime.clone(),
             ),
             log_out: UseCase::new(LogOut, &commands),
             list_sessions: ListSessions::new(store.clone(), runtime.clone()),
@@ -104,7 +122,7 @@ impl Identity {
                 store.clone(),
                 store.clone(),
                 accounts.clone(),
-                tokens.clone(),
+                session_tokens,
                 limits,
                 fingerprints,
                 sessions,

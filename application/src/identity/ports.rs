@@ -4,7 +4,7 @@ use crate::kernel::{BoxError, Guarded, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::{Resource, Role},
-    identity::{AuthEpoch, KnownNetworks, PasswordForm, Session, User},
+    identity::{AuthEpoch, KnownNetworks, PasswordForm, Rotation, Session, SessionTerm, User},
     shared::{Email, EmailLookup, Network, SessionId, ShownEmail, Text, Timestamp, UserId, Version},
 };
 
@@ -68,6 +68,9 @@ pub trait UserRepository: Send {
 /// 3. `revoke_all` revokes only sessions of this user, and leaves those that expired or were revoked as they are. If
 ///    several units revoke a session at the same time, one of them counts it, and each of the others does not or gets
 ///    `Retry`.
+/// 4. `rotate` changes only a session whose current refresh token is the presented one, and which was not revoked. If
+///    several units rotate one token at the same time, one of them does, and each of the others does not or gets
+///    `Retry`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send {
@@ -75,6 +78,9 @@ pub trait SessionRepository: Send {
     async fn find(&mut self, id: SessionId) -> Result<Option<Session>, StoreError>;
     /// Stores a new session. Returns `Duplicate` of `SESSION_ID` if the id is taken.
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError>;
+    /// Replaces the current refresh token of the session, its end and its origin as [`Session::rotated`] does, with one
+    /// statement. Returns whether this call did it.
+    async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Result<bool, StoreError>;
     /// Revokes the session, unless it is already revoked. Returns whether this call revoked it.
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError>;
     /// Revokes the sessions of the user that have not ended at `now`, except this one, and returns how many.
@@ -199,11 +205,13 @@ pub trait UserQueries: Send + Sync {
     async fn list_without_key(&self, after: Option<UserId>, limit: u32) -> Result<Vec<(UserId, Email)>, StoreError>;
 }
 
-/// A session and what its user has, which each request reads together.
+/// What decides whether a session authenticates, and what its user has. Each request reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
-    /// The stored session, which may have ended.
-    pub session: Session,
+    /// The account that is logged in.
+    pub user_id: UserId,
+    /// The term of the stored session, which may have ended.
+    pub term: SessionTerm,
     /// The epoch of its user now.
     pub auth_epoch: AuthEpoch,
     /// The roles that its user has now.

@@ -1,7 +1,8 @@
 //! The rules for sessions, access tokens and login attempts.
 
+use super::session_tokens::millis;
 use crate::kernel::{Limit, WiderNetworks};
-use skep_domain::identity::KnownNetworkPolicy;
+use skep_domain::identity::{KnownNetworkPolicy, SessionLimits};
 use std::time::Duration;
 
 /// The lifetimes of sessions and access tokens, and the limits of login attempts.
@@ -12,13 +13,18 @@ use std::time::Duration;
 pub struct SessionPolicy {
     /// How long an access token is valid, unless its session ends first.
     pub token_lifetime: Duration,
-    /// How long a session lasts after the login.
+    /// How long a session lasts after the login, however often it is refreshed.
     pub session_lifetime: Duration,
+    /// How long a session lasts after the login or the last refresh.
+    pub session_idle: Duration,
     /// The most sessions of one user, at least 1. The login after that ends the oldest one.
     pub sessions_per_user: u32,
     /// How often a login to one account may be tried from one address.
     pub attempts: Limit,
-    /// How often a login may be tried from the wider networks around an address.
+    /// How many refresh tokens that the deployment has not issued may be sent from one address, and how many refused
+    /// ones of one session.
+    pub refresh_attempts: Limit,
+    /// How often a login or refresh may be tried from the wider networks around an address.
     pub networks: WiderNetworks,
     /// How often a login to one account may be tried from all networks together, except those that the account has
     /// logged in from before. If this is far above `attempts`, one client cannot keep the owner of an account out.
@@ -28,18 +34,29 @@ pub struct SessionPolicy {
 }
 
 impl Default for SessionPolicy {
-    /// One hour for a token, 30 days for a session, and 100 sessions of one user. Each minute 10 attempts per account and
-    /// address, 4 and 16 times as many from networks of 56 and 48 bits, and 300 per account.
+    /// 10 minutes for an access token, 14 days for a session that is not refreshed, 60 days for any session, and 100
+    /// sessions of one user. Each minute 10 attempts per account and address, 4 and 16 times as many from networks of 56
+    /// and 48 bits, 300 per account, and 60 refreshes with wrong tokens.
     fn default() -> Self {
         let a_minute = |burst| Limit { burst, period: Duration::from_secs(60) };
         Self {
-            token_lifetime: Duration::from_secs(60 * 60),
-            session_lifetime: Duration::from_secs(30 * 24 * 60 * 60),
+            token_lifetime: Duration::from_secs(10 * 60),
+            session_lifetime: Duration::from_secs(60 * 24 * 60 * 60),
+            session_idle: Duration::from_secs(14 * 24 * 60 * 60),
             sessions_per_user: 100,
             attempts: a_minute(10),
+            refresh_attempts: a_minute(60),
             networks: WiderNetworks::default(),
             account_attempts: a_minute(300),
             known_networks: KnownNetworkPolicy::default(),
         }
+    }
+}
+
+impl SessionPolicy {
+    /// How long sessions last.
+    #[must_use]
+    pub fn limits(&self) -> SessionLimits {
+        SessionLimits { idle_millis: millis(self.session_idle), absolute_millis: millis(self.session_lifetime) }
     }
 }

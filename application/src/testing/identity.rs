@@ -1,13 +1,20 @@
 //! The mock world of identity.
 
+use super::fingerprints;
 use super::{FixedClock, MockUnit, Seen, World, fixed_runtime, user_id};
-use crate::identity::{AccountInput, Accounts, IdentityMocks, MockPasswordHasher, SetupToken};
+use crate::identity::{
+    AccountInput, Accounts, IdentityMocks, MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher, RefreshTokens,
+    SessionTokens, SetupToken,
+};
 use skep_domain::{
     access::Role,
     identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
     shared::{Email, Text, Timestamp},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// The email address of Ada.
 pub const ADDRESS: &str = "ada@example.com";
@@ -72,6 +79,13 @@ impl World for House {
         unit.sessions.expect_revoke().returning(move |id, now| {
             noted.note("sessions.revoke", &[(id, now)]);
             Ok(sessions.iter().any(|session| session.id == id && session.revoked_at.is_none()))
+        });
+        let (noted, sessions) = (seen.clone(), self.sessions.clone());
+        unit.sessions.expect_rotate().returning(move |id, rotation| {
+            noted.note("sessions.rotate", &[(id, rotation.clone())]);
+            let is_current =
+                |session: &Session| session.refresh.is_some_and(|chain| chain.current == rotation.presented);
+            Ok(sessions.iter().any(|session| session.id == id && session.revoked_at.is_none() && is_current(session)))
         });
         let (noted, sessions) = (seen.clone(), self.sessions.clone());
         unit.sessions.expect_revoke_all().returning(move |user_id, except, now| {
@@ -168,4 +182,22 @@ pub fn hashing(times: usize) -> MockPasswordHasher {
 pub fn accounts(hasher: MockPasswordHasher) -> (Accounts, Arc<FixedClock>) {
     let (runtime, clock) = fixed_runtime();
     (Accounts { hasher: Arc::new(hasher), passwords: PasswordPolicy::default(), runtime }, clock)
+}
+
+/// Makes refresh tokens whose first secrets are different, and whose hashes are those of [`fingerprints`].
+#[must_use]
+pub fn refresh_tokens() -> RefreshTokens {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let (mut secrets, fingerprints) = (MockOneTimeSecrets::new(), fingerprints());
+    let hashes = fingerprints.clone();
+    secrets.expect_generate().returning(|| (format!("secret {}", NEXT.fetch_add(1, Ordering::Relaxed)), [0; 32]));
+    secrets.expect_hash().returning(move |token| hashes.fingerprint(token.as_bytes()));
+    secrets.expect_same().returning(|a, b| a == b);
+    RefreshTokens::new(Arc::new(secrets), fingerprints)
+}
+
+/// Issues the tokens of sessions with these access tokens.
+#[must_use]
+pub fn session_tokens(access: MockAccessTokens) -> SessionTokens {
+    SessionTokens::new(Arc::new(access), refresh_tokens())
 }

@@ -33,7 +33,9 @@ mod store;
 pub use catalog::Shelf;
 pub use events::Feed;
 pub use frame::{World, obeys_the_frame, use_case};
-pub use identity::{ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing};
+pub use identity::{
+    ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing, refresh_tokens, session_tokens,
+};
 pub use jobs::Depot;
 pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;

@@ -39,6 +39,14 @@ events! {
         kept_session_id: Option<SessionId>,
     }
 
+    /// A refresh token was presented again after its time, perhaps by a thief. This ended its session.
+    RefreshTokenReused = "identity.refresh_token_reused.v1" of session_id {
+        /// The account that was logged in.
+        user_id: UserId,
+        /// The session that was ended.
+        session_id: SessionId,
+    }
+
     /// A user changed the password. This ended every session and started one for the caller.
     PasswordChanged = "identity.password_changed.v1" of user_id {
         /// The account.
@@ -87,6 +95,7 @@ mod tests {
         });
         assert_payload(&event, session_id.uuid(), &payload);
         assert_payload(&SessionEnded { user_id, session_id }, session_id.uuid(), &payload);
+        assert_payload(&RefreshTokenReused { user_id, session_id }, session_id.uuid(), &payload);
         assert_payload(&PasswordChanged { user_id, session_id }, user_id.uuid(), &payload);
 
         for kept in [Some(session_id), None] {

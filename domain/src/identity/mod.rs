@@ -8,6 +8,7 @@ mod device;
 pub mod events;
 mod known_networks;
 mod password;
+mod refresh;
 mod session;
 mod user;
 
@@ -15,5 +16,6 @@ pub use auth_epoch::AuthEpoch;
 pub use device::Device;
 pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};
 pub use password::{PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal};
-pub use session::{Session, SessionId, SessionOrigin};
+pub use refresh::{REPEAT_MILLIS, RefreshChain, RefreshDecision, RefreshHash, Rotation, SessionLimits, UsedRefresh};
+pub use session::{Session, SessionId, SessionOrigin, SessionTerm};
 pub use user::{DISPLAY_NAME_MAX, User, UserId};

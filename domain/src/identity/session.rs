@@ -1,6 +1,6 @@
 //! The sessions of logged-in users.
 
-use super::{AuthEpoch, Device};
+use super::{AuthEpoch, Device, RefreshChain};
 use crate::shared::{Network, Timestamp, UserId, typed_id};
 
 typed_id! {
@@ -8,10 +8,10 @@ typed_id! {
     SessionId
 }
 
-/// Where a user logged in, as far as it is known.
+/// Where a session was used last, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionOrigin {
-    /// The program that logged in.
+    /// The program that logged in or refreshed the session.
     pub device: Option<Device>,
     /// The network that it called from.
     pub network: Option<Network>,
@@ -26,14 +26,35 @@ pub struct Session {
     pub user_id: UserId,
     /// The epoch of the account in which the session started. It does not hold in a later one.
     pub auth_epoch: AuthEpoch,
-    /// Where the user logged in.
+    /// Where the user logged in, or refreshed the session last.
     pub origin: SessionOrigin,
     /// When the user logged in.
     pub created_at: Timestamp,
-    /// From this time on the session is no longer valid.
+    /// From this time on the session is no longer valid. A refresh moves it.
     pub expires_at: Timestamp,
     /// When the session was ended before it expired; `None` if it was not.
     pub revoked_at: Option<Timestamp>,
+    /// Its refresh tokens; `None` for a session of an earlier version, which cannot be refreshed.
+    pub refresh: Option<RefreshChain>,
+}
+
+/// What decides whether a session holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionTerm {
+    /// The epoch of the account in which the session started.
+    pub auth_epoch: AuthEpoch,
+    /// From this time on the session is no longer valid.
+    pub expires_at: Timestamp,
+    /// When the session was ended before it expired.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl SessionTerm {
+    /// Whether the session is valid at `now`, in this epoch of its account.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp, epoch: AuthEpoch) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at && self.auth_epoch == epoch
+    }
 }
 
 impl Session {
@@ -48,13 +69,20 @@ impl Session {
             created_at: now,
             expires_at: now.plus_millis(lifetime_millis),
             revoked_at: None,
+            refresh: None,
         }
+    }
+
+    /// What decides whether it holds.
+    #[must_use]
+    pub const fn term(&self) -> SessionTerm {
+        SessionTerm { auth_epoch: self.auth_epoch, expires_at: self.expires_at, revoked_at: self.revoked_at }
     }
 
     /// Whether the session is valid at `now`, in this epoch of its account.
     #[must_use]
     pub fn holds(&self, now: Timestamp, epoch: AuthEpoch) -> bool {
-        self.revoked_at.is_none() && now < self.expires_at && self.auth_epoch == epoch
+        self.term().holds(now, epoch)
     }
 }
 

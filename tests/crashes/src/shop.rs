@@ -71,6 +71,8 @@ impl Shop {
             deployment.set(limit, "1000000");
         }
         deployment.set("SKEP_LEASE_SECONDS", LEASE_SECONDS);
+        // A campaign lasts longer than a token does by default.
+        deployment.set("SKEP_TOKEN_LIFETIME", "3600");
         let mut servers = vec![start(&deployment, 0)];
         let server = &servers[0];
         let token = server.setup_token().expect("a token for the setup is printed");

@@ -77,6 +77,13 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.session.revoke_all", "id <> $2", "$2 = $2"), "sessions", ALL_BUT_ONE),
     (flaw("identity.session.revoke_all", "AND revoked_at IS NULL", ""), "sessions", ALL_BUT_ONE),
     (flaw("identity.session.revoke_all", "expires_at > $3", "expires_at >= $3"), "sessions", ALL_BUT_ONE),
+    (flaw("identity.session.rotate", "AND refresh_hash = $2", ""), "sessions", ROTATED_ONCE),
+    (flaw("identity.session.rotate", "id = $1", "$1 = $1"), "sessions", ROTATED_ONCE),
+    (flaw("identity.session.rotate", "refresh_used_hash = $2", "refresh_used_hash = $3"), "sessions", ROTATED_ONCE),
+    (flaw("identity.session.rotate", "expires_at = $5", "expires_at = $4 + 0 * $5"), "sessions", ROTATED_ONCE),
+    (flaw("identity.session.rotate", "device = $6", "device = coalesce($6, device)"), "sessions", UNKNOWN_ORIGIN),
+    (flaw("identity.session.rotate", " AND revoked_at IS NULL", ""), "sessions", REVOKED_KEEPS_TOKEN),
+    (flaw("identity.session.find_view", "sessions.revoked_at", "NULL"), SESSION_QUERIES, REVOCATION_SHOWS),
     (flaw("identity.session.insert", "$6,", "$6 * 0,"), "sessions", "values_survive"),
     (flaw("identity.session.list", "sessions.user_id = $1", "$1 = $1"), SESSION_QUERIES, HOLDING),
     (flaw("identity.session.list", "sessions.revoked_at IS NULL", "1 = 1"), SESSION_QUERIES, HOLDING),
@@ -249,6 +256,10 @@ const OVERDUE: &str = "overdue_orders_are_listed_and_no_others";
 const GOES_ON: &str = "a_list_of_overdue_orders_goes_on_after_an_order";
 const NEWEST: &str = "the_newest_sessions_of_a_user_stay";
 const REVOKED_FIRST: &str = "revoked_sessions_go_before_the_others";
+const ROTATED_ONCE: &str = "a_refresh_token_is_replaced_once";
+const UNKNOWN_ORIGIN: &str = "a_rotation_may_know_nothing_about_its_origin";
+const REVOKED_KEEPS_TOKEN: &str = "a_session_that_was_revoked_keeps_its_refresh_token";
+const REVOCATION_SHOWS: &str = "a_revocation_shows_at_once_on_every_instance";
 const ALL_BUT_ONE: &str = "all_sessions_of_a_user_end_except_one";
 const SESSION_QUERIES: &str = "session_queries";
 const HOLDING: &str = "the_sessions_that_hold_are_listed_the_newest_first";

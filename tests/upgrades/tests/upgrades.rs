@@ -5,6 +5,7 @@
 //! its name, it fails.
 
 mod beside;
+mod refresh;
 
 use bson::{Document, doc};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -63,6 +64,7 @@ const ON_FIXTURES: &[(&str, OnFixture)] = &[
     ("keeps_its_key_of_access_tokens_when_it_is_replaced", |database, fixture| {
         Box::pin(keeps_its_key_of_access_tokens_when_it_is_replaced(database, fixture))
     }),
+    ("earlier_sessions_live_on", |database, fixture| Box::pin(refresh::earlier_sessions_live_on(database, fixture))),
     ("takes_later_steps_and_reverts_them", |database, fixture| {
         Box::pin(takes_later_steps_and_reverts_them(database, fixture))
     }),
@@ -321,7 +323,7 @@ async fn old_addresses_get_their_keys(database: &Database) -> Result<(), Failure
     unit.commit().await?;
 
     // Everything but the addresses is as an earlier version leaves it. The step that adds the keys may have been interrupted.
-    for steps in [3, 2] {
+    for steps in [4, 3] {
         store.down(&Down::of("identity", steps)).await?;
         store.up().await?;
         let without = store.list_without_key(None, 10).await?.into_iter().map(|(id, _)| id).collect::<Vec<_>>();

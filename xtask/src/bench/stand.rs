@@ -63,6 +63,8 @@ impl Stand {
         let mut settings = BTreeMap::from(RAISED.map(|(name, value)| (name.to_owned(), value.to_owned())));
         // The same for every server and every start, so that each accepts the tokens of the others.
         settings.insert("PUBLIC_URL".to_owned(), "http://bench.test".to_owned());
+        // A run lasts longer than a token does by default.
+        settings.insert("SKEP_TOKEN_LIFETIME".to_owned(), "3600".to_owned());
         settings.insert("SKEP_DATA_DIR".to_owned(), folder.path().join("data").display().to_string());
         settings.extend(place.variable().map(|(name, value)| (name.to_owned(), value)));
         let mut stand = Self { place, folder, binary: binary.to_owned(), settings };

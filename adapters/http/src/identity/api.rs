@@ -19,8 +19,8 @@ pub(super) enum Tag {
 pub(super) struct IdentityApi;
 
 #[derive(ApiResponse)]
-enum LoggedIn {
-    /// An access token.
+pub(super) enum LoggedIn {
+    /// The tokens of the session.
     #[oai(status = 200)]
     Ok(Answer<TokenBody>),
 }
@@ -52,9 +52,9 @@ impl IdentityApi {
 
     /// Log in
     ///
-    /// Starts a session and returns an access token. Anyone may call it. A wrong address and a wrong password get the
-    /// same answer, 401 `invalid_credentials`. Each call starts another session, which lasts 30 days by default. By
-    /// default, an account has 10 wrong passwords per minute from one IP address and 300 from all together; addresses
+    /// Starts a session and returns its tokens: an access token for 10 minutes, and a refresh token for the next one.
+    /// Anyone may call it. A wrong address and a wrong password get the same answer, 401 `invalid_credentials`. Each call
+    /// starts another session. By default, it ends 14 days after its last refresh, and 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all together; addresses
     /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
     /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
@@ -92,7 +92,7 @@ impl IdentityApi {
     /// Change your password
     ///
     /// Replaces the password and ends every session of the account: their tokens are refused from the next request on, by
-    /// every instance. The answer is that of a login, with a token of a new session. Needs an account. If the current
+    /// every instance. The answer is that of a login, with the tokens of a new session. Needs an account. If the current
     /// password is wrong, the answer is 403 `wrong_password`. Wrong passwords count with those of logins to the account,
     /// and requests with those of registrations, logins and setups from the IP address.
     #[oai(path = "/users/me/password", method = "post", operation_id = "change_password")]

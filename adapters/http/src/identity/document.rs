@@ -20,6 +20,7 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     schemas.limit(&["SetUpRequest"], "token", &any_text());
     schemas.limit(&["LogInRequest"], "email", &any_text());
     schemas.limit(&["LogInRequest"], "password", &any_text());
+    schemas.limit(&["RefreshRequest"], "refresh_token", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "current_password", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "new_password", &any_text());
     schemas.limit(&["ChangePasswordRequest"], "new_password", &json!({ "minLength": min, "maxLength": max }));
@@ -29,6 +30,7 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     limit(schemas, policies.passwords);
     schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
     schemas.values("AccessToken", "token_type", ["Bearer"]);
+    schemas.values("AccessToken", "status", ["complete"]);
     let (email, password) = ("ada@example.com", "bees build hexagons");
     schemas.example("RegisterRequest", json!({ "email": email, "password": password, "display_name": "Ada" }));
     schemas.example("LogInRequest", json!({ "email": email, "password": password }));
@@ -51,9 +53,16 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     schemas.example("User", user);
     let session = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "device": "Mozilla/5.0 (X11; Linux x86_64)",
-        "network": "192.0.2.1", "created_at": EXAMPLE_TIME, "expires_at": "2026-12-21T09:30:00.000Z",
+        "network": "192.0.2.1", "created_at": EXAMPLE_TIME, "last_used_at": EXAMPLE_TIME,
+        "expires_at": "2026-12-05T09:30:00.000Z",
     });
     schemas.example("Session", session);
     let token = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
-    schemas.example("AccessToken", json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }));
+    let refresh_token = format!("skep_rt_{}", "0123456789abcdef".repeat(8));
+    schemas.example("RefreshRequest", json!({ "refresh_token": refresh_token }));
+    let tokens = json!({
+        "status": "complete", "access_token": token, "token_type": "Bearer", "expires_in": 600,
+        "refresh_token": refresh_token, "refresh_expires_in": 1_209_600,
+    });
+    schemas.example("AccessToken", tokens);
 }

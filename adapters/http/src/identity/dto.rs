@@ -4,7 +4,8 @@ use crate::parts::{Id, SelfLink};
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
-    AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RegisterUserCommand, SetUpCommand, UserView,
+    AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RefreshSessionCommand, RegisterUserCommand,
+    SetUpCommand, UserView,
 };
 use skep_domain::{identity::Device, shared::UserId};
 
@@ -96,22 +97,50 @@ impl From<SetUpRequest> for SetUpCommand {
     }
 }
 
-/// An access token (RFC 6750).
+/// A token for the next access token.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshRequest {
+    /// The refresh token of the last answer. It can be used once.
+    refresh_token: String,
+}
+
+impl RefreshRequest {
+    /// The command of a caller with this program.
+    pub(super) fn with(self, device: Option<Device>) -> RefreshSessionCommand {
+        RefreshSessionCommand { refresh_token: self.refresh_token, device }
+    }
+}
+
+/// The tokens of a session: an access token (RFC 6750), and a refresh token for the next one.
 #[derive(Object, Serialize)]
 #[oai(rename = "AccessToken")]
 pub(super) struct TokenBody {
+    /// Always `complete`: the login needs no further step.
+    status: String,
     /// The signed token. Send it in the header `Authorization: Bearer …`.
     access_token: String,
     /// Always `Bearer`.
     token_type: String,
-    /// The lifetime of the token in seconds.
+    /// The lifetime of the access token in seconds.
     expires_in: u64,
+    /// The token for `POST /api/v1/auth/refresh`. It can be used once, and the answer has the next one.
+    refresh_token: String,
+    /// The time in seconds after which the session ends unless it is refreshed.
+    refresh_expires_in: u64,
 }
 
 impl From<LogInAnswer> for TokenBody {
     fn from(answer: LogInAnswer) -> Self {
-        let LogInAnswer { access_token, expires_in } = answer;
-        Self { access_token, token_type: "Bearer".to_owned(), expires_in: expires_in.as_secs() }
+        let LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in } = answer;
+        Self {
+            status: "complete".to_owned(),
+            access_token,
+            token_type: "Bearer".to_owned(),
+            expires_in: expires_in.as_secs(),
+            refresh_token,
+            refresh_expires_in: refresh_expires_in.as_secs(),
+        }
     }
 }
 

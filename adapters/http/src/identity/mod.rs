@@ -4,10 +4,13 @@ mod api;
 mod document;
 mod dto;
 mod operations;
+mod refresh;
 mod sessions;
 
 use crate::parts::Context;
 
 /// The endpoints, operations and examples of identity.
-pub(crate) const CONTEXT: Context =
-    Context::new::<(api::IdentityApi, sessions::SessionApi)>(operations::OPERATIONS, document::complete);
+pub(crate) const CONTEXT: Context = Context::new::<(api::IdentityApi, sessions::SessionApi, refresh::RefreshApi)>(
+    operations::OPERATIONS,
+    document::complete,
+);

@@ -2,7 +2,10 @@
 
 use crate::{edge::BodyLimit, parts::Operation};
 use skep_application::{
-    identity::{ChangePasswordError, EndSessionError, EndSessionsError, LogInError, RegisterUserError, SetUpError},
+    identity::{
+        ChangePasswordError, EndSessionError, EndSessionsError, LogInError, RefreshSessionError, RegisterUserError,
+        SetUpError,
+    },
     kernel::{Denied, GetError, ListError},
 };
 use skep_domain::identity::actions::{CHANGE_PASSWORD, END_SESSION, READ_PROFILE, READ_SESSION};
@@ -16,6 +19,7 @@ const ACCOUNT: BodyLimit = BodyLimit::new(8, 10);
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::with_credentials("register_user", RegisterUserError::REFUSALS).body(ACCOUNT),
     Operation::with_credentials("log_in", LogInError::REFUSALS).body(CREDENTIALS),
+    Operation::open("refresh_session", RefreshSessionError::REFUSALS).body(CREDENTIALS),
     Operation::with_credentials("set_up", SetUpError::REFUSALS).body(ACCOUNT),
     Operation::new("get_profile", READ_PROFILE, GetError::REFUSALS),
     Operation::new("change_password", CHANGE_PASSWORD, ChangePasswordError::REFUSALS)

@@ -29,8 +29,8 @@ struct SessionBody {
     id: Id<SessionId>,
     /// Whether the access token of this request belongs to the session.
     current: bool,
-    /// The program that logged in, as it described itself in `User-Agent`: at most 200 characters, without those that
-    /// are not visible ASCII. Absent if it is not known.
+    /// The program that used it last, at the login or a refresh, as it described itself in `User-Agent`: at most 200
+    /// characters, without those that are not visible ASCII. Absent if it is not known.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
@@ -40,7 +40,9 @@ struct SessionBody {
     network: Option<String>,
     /// The time of the login.
     created_at: String,
-    /// The time at which the session ends by itself.
+    /// The time of the last refresh, or of the login if there was none.
+    last_used_at: String,
+    /// The time at which the session ends by itself, unless it is refreshed before.
     expires_at: String,
 }
 
@@ -49,6 +51,7 @@ impl From<ListedSession> for SessionBody {
         Self {
             id: Id(session.id),
             current: is_current,
+            last_used_at: session.last_used_at().to_string(),
             device: session.origin.device.map(|device| device.into_string()),
             network: session.origin.network.map(|network| network.to_string()),
             created_at: session.created_at.to_string(),

@@ -69,6 +69,11 @@ impl Operation {
         Self { id, action: Some(action), takes_credentials: false, cost: Cost::One, body: None, refusals }
     }
 
+    /// An operation that needs no permission. Its use case limits guesses.
+    pub(crate) const fn open(id: &'static str, refusals: &'static [Refusal]) -> Self {
+        Self { id, action: None, takes_credentials: false, cost: Cost::One, body: None, refusals }
+    }
+
     /// An operation that needs no permission and takes credentials.
     pub(crate) const fn with_credentials(id: &'static str, refusals: &'static [Refusal]) -> Self {
         Self { id, action: None, takes_credentials: true, cost: Cost::One, body: None, refusals }

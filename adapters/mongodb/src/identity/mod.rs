@@ -2,6 +2,7 @@
 
 mod email_keys;
 mod known_networks;
+mod refresh_tokens;
 pub(crate) mod schema;
 mod session_origins;
 mod sessions;

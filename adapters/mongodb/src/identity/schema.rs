@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::{email_keys, session_origins};
+use super::{email_keys, refresh_tokens, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -24,5 +24,6 @@ pub(crate) const SET: MongoSet = MongoSet {
             name: "session_origins",
             work: MongoStep::code(session_origins::keep, session_origins::unmake),
         },
+        MigrationStep { name: "refresh_tokens", work: MongoStep::code(session_origins::keep, refresh_tokens::unmake) },
     ],
 };

@@ -1,21 +1,24 @@
 //! The sessions of logged-in users.
 
-use super::users::{UserDoc, epoch, roles};
+use super::{
+    refresh_tokens::{read_refresh, replacement},
+    users::{UserDoc, epoch, roles},
+};
 use crate::{
     ops::{Query, Update},
-    record::{self, Record, Stored, Unreadable, date, optional_time, time},
+    record::{self, Record, Stored, Unreadable, binary, date, optional_time, time},
     store::MongoStore,
     unit::MongoUnit,
 };
 use async_trait::async_trait;
-use bson::{Bson, DateTime, Document, doc};
+use bson::{Binary, Bson, DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
     identity::{SessionQueries, SessionRepository, SessionView},
     kernel::StoreError,
 };
 use skep_domain::{
-    identity::{AuthEpoch, Device, Session, SessionOrigin},
+    identity::{AuthEpoch, Device, Rotation, Session, SessionOrigin, SessionTerm},
     shared::{SessionId, Timestamp, UserId},
 };
 use std::slice::from_ref;
@@ -28,13 +31,19 @@ struct SessionDoc {
     created_at: DateTime,
     expires_at: DateTime,
     revoked_at: Option<DateTime>,
-    /// Documents of earlier versions have neither an epoch nor an origin.
+    /// Documents of earlier versions have neither an epoch nor an origin nor refresh tokens.
     #[serde(default)]
     auth_epoch: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     device: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     network: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_hash: Option<Binary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_used_hash: Option<Binary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_used_at: Option<DateTime>,
 }
 
 impl Record for SessionDoc {
@@ -52,12 +61,14 @@ impl Record for SessionDoc {
                 device: self.device.map(Device::stored),
                 network: self.network.map(|text| text.parse().map_err(|_| "not a network")).transpose()?,
             },
+            refresh: read_refresh(self.refresh_hash, self.refresh_used_hash, self.refresh_used_at)?,
         })
     }
 }
 
 impl Stored for SessionDoc {
     fn of(session: &Session) -> Self {
+        let used = session.refresh.and_then(|chain| chain.used);
         Self {
             id: record::id(session.id.uuid()),
             user_id: record::id(session.user_id.uuid()),
@@ -67,6 +78,9 @@ impl Stored for SessionDoc {
             auth_epoch: session.auth_epoch.get(),
             device: session.origin.device.clone().map(Device::into_string),
             network: session.origin.network.map(|network| network.to_string()),
+            refresh_hash: session.refresh.map(|chain| binary(&chain.current.0)),
+            refresh_used_hash: used.map(|used| binary(&used.hash.0)),
+            refresh_used_at: used.map(|used| date(used.at)),
         }
     }
 }
@@ -79,6 +93,13 @@ impl SessionRepository for MongoUnit {
 
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
         self.add::<SessionDoc>(from_ref(session)).await
+    }
+
+    async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Result<bool, StoreError> {
+        let presented = binary(&rotation.presented.0);
+        let filter = doc! { "_id": record::id(id.uuid()), "refresh_hash": presented, "revoked_at": Bson::Null };
+        let rotate = Update::of(filter, replacement(rotation));
+        self.run(async |executor| Ok(executor.update(SessionDoc::COLLECTION, vec![rotate]).await? == 1)).await
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {
@@ -120,11 +141,14 @@ fn going_on(user_id: UserId, now: Timestamp) -> Document {
     doc! { "user_id": record::id(user_id.uuid()), "revoked_at": Bson::Null, "expires_at": { "$gt": date(now) } }
 }
 
-/// A session, joined with what its user has.
+/// The term of a session, joined with what its user has.
 #[derive(Deserialize)]
 struct SessionViewDoc {
-    #[serde(flatten)]
-    session: SessionDoc,
+    user_id: bson::Uuid,
+    expires_at: DateTime,
+    revoked_at: Option<DateTime>,
+    #[serde(default)]
+    auth_epoch: i64,
     users: Vec<SessionUserDoc>,
 }
 
@@ -141,15 +165,25 @@ impl Record for SessionViewDoc {
     fn read(self) -> Result<SessionView, Unreadable> {
         let user = self.users.first().ok_or("a session without a user")?;
         let (auth_epoch, roles) = (epoch(user.auth_epoch)?, roles(&user.roles)?);
-        Ok(SessionView { session: self.session.read()?, auth_epoch, roles })
+        let term = SessionTerm {
+            auth_epoch: epoch(self.auth_epoch)?,
+            expires_at: time(self.expires_at)?,
+            revoked_at: optional_time(self.revoked_at)?,
+        };
+        Ok(SessionView { user_id: UserId::new(self.user_id.to_uuid_1()), term, auth_epoch, roles })
     }
+}
+
+/// The fields that the check of each request needs.
+fn term_fields() -> Document {
+    doc! { "$project": { "user_id": 1, "expires_at": 1, "revoked_at": 1, "auth_epoch": 1, "users": 1 } }
 }
 
 #[async_trait]
 impl SessionQueries for MongoStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionView>, StoreError> {
         let of_user = ("user_id", "users", ["roles", "auth_epoch"].as_slice());
-        self.read().await?.joined::<SessionViewDoc>(id.uuid(), of_user, vec![]).await
+        self.read().await?.joined::<SessionViewDoc>(id.uuid(), of_user, vec![term_fields()]).await
     }
 
     async fn list_sessions(&self, user_id: UserId, now: Timestamp, limit: u32) -> Result<Vec<Session>, StoreError> {

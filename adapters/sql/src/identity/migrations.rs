@@ -15,5 +15,6 @@ pub(crate) const SET: SqlSet = SqlSet {
             work: SqlStep { up: SqlWork::Code(email_keys::fill), down: SqlWork::NOTHING },
         },
         MigrationStep { name: "session_origins", work: scripts!("identity/0004_session_origins") },
+        MigrationStep { name: "refresh_tokens", work: scripts!("identity/0005_refresh_tokens") },
     ],
 };

@@ -15,7 +15,9 @@ use skep_application::{
     kernel::{Constraint, StoreError},
 };
 use skep_domain::{
-    identity::{AuthEpoch, Device, Session, SessionOrigin},
+    identity::{
+        AuthEpoch, Device, RefreshChain, RefreshHash, Rotation, Session, SessionOrigin, SessionTerm, UsedRefresh,
+    },
     shared::{Network, SessionId, Timestamp, UserId},
 };
 use std::sync::LazyLock;
@@ -25,18 +27,39 @@ static SESSIONS: LazyLock<Table<Session>> = LazyLock::new(|| {
         .key("id", Kind::Uuid, |session| session.id.into())
         .fixed("user_id", Kind::Uuid, |session| session.user_id.into())
         .fixed("created_at", Kind::Time, |session| session.created_at.into())
-        .fixed("expires_at", Kind::Time, |session| session.expires_at.into())
+        .column("expires_at", Kind::Time, |session| session.expires_at.into())
         .column("revoked_at", Kind::Time, |session| session.revoked_at.into())
         .nullable()
         .fixed("auth_epoch", Kind::Int, |session| session.auth_epoch.get().into())
-        .fixed("device", Kind::Text, |session| session.origin.device.as_ref().map(Device::as_str).into())
+        .column("device", Kind::Text, |session| session.origin.device.as_ref().map(Device::as_str).into())
         .nullable()
-        .fixed("network", Kind::Text, |session| session.origin.network.map(|network| network.to_string()).into())
+        .column("network", Kind::Text, |session| session.origin.network.map(|network| network.to_string()).into())
+        .nullable()
+        .column("refresh_hash", Kind::Bytes, |session| session.refresh.map(|chain| bytes(chain.current)).into())
+        .nullable()
+        .column("refresh_used_hash", Kind::Bytes, |session| used(session).map(|used| bytes(used.hash)).into())
+        .nullable()
+        .column("refresh_used_at", Kind::Time, |session| used(session).map(|used| used.at).into())
         .nullable()
         .references(Constraint::new("sessions_user_id_fkey"), "user_id", "users")
         .offers(&[Verb::Find, Verb::Insert])
 });
 
+fn bytes(hash: RefreshHash) -> Vec<u8> {
+    hash.0.to_vec()
+}
+
+fn used(session: &Session) -> Option<UsedRefresh> {
+    session.refresh.and_then(|chain| chain.used)
+}
+
+static ROTATE: Statement = Statement::both(
+    "identity.session.rotate",
+    "UPDATE sessions SET refresh_hash = $3, refresh_used_hash = $2, refresh_used_at = $4, expires_at = $5, \
+     device = $6, network = $7 WHERE id = $1 AND refresh_hash = $2 AND revoked_at IS NULL",
+    &[Kind::Uuid, Kind::Bytes, Kind::Bytes, Kind::Time, Kind::Time, Kind::Text, Kind::Text],
+    &[],
+);
 static REVOKE: Statement = Statement::both(
     "identity.session.revoke",
     "UPDATE sessions SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
@@ -73,8 +96,10 @@ static SWEEP: Statement = Statement::per(
 /// Runs for every request and reads two rows by key. The join leaves out a session without a user.
 static FIND_VIEW: LazyLock<Statement> = LazyLock::new(|| {
     let join = " FROM sessions JOIN users ON users.id = sessions.user_id WHERE sessions.id = $1";
-    let text = ["SELECT {sessions.*}, users.auth_epoch, ", ROLES_OF_USER, join].concat();
-    SESSIONS.query("find_view", &text, &[Kind::Uuid], &[Kind::Int, Kind::Text])
+    let term = "SELECT sessions.user_id, sessions.auth_epoch, sessions.expires_at, sessions.revoked_at, ";
+    let text = [term, "users.auth_epoch, ", ROLES_OF_USER, join].concat();
+    let columns = &[Kind::Uuid, Kind::Int, Kind::Time, Kind::Time, Kind::Int, Kind::Text];
+    SESSIONS.command("find_view", &text, &[Kind::Uuid], columns)
 });
 static LIST: LazyLock<Statement> = LazyLock::new(|| {
     let text = "SELECT {sessions.*} FROM sessions JOIN users ON users.id = sessions.user_id \
@@ -84,7 +109,7 @@ static LIST: LazyLock<Statement> = LazyLock::new(|| {
 });
 
 pub(super) fn declared() -> Declared {
-    Declared::table(&SESSIONS).statements([&REVOKE, &REVOKE_ALL, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW, &*LIST])
+    Declared::table(&SESSIONS).statements([&ROTATE, &REVOKE, &REVOKE_ALL, &KEEP_NEWEST, &SWEEP, &*FIND_VIEW, &*LIST])
 }
 
 impl Stored for Session {
@@ -102,6 +127,7 @@ impl Stored for Session {
                 device: row.optional_text()?.map(Device::stored),
                 network: read_network(&row_id, row.optional_text()?)?,
             },
+            refresh: read_refresh(&row_id, row)?,
         })
     }
 }
@@ -110,12 +136,25 @@ fn read_network(row_id: &RowId<SessionId>, network: Option<String>) -> Result<Op
     network.map(|network| row_id.read("network", network.parse().ok())).transpose()
 }
 
+fn read_refresh(row_id: &RowId<SessionId>, row: &mut Row) -> Result<Option<RefreshChain>, StoreError> {
+    let hash = |column, bytes: Option<Vec<u8>>| {
+        bytes.map(|bytes| row_id.read(column, bytes.try_into().ok().map(RefreshHash))).transpose()
+    };
+    let current = hash("refresh_hash", row.optional_bytes()?)?;
+    let used = hash("refresh_used_hash", row.optional_bytes()?)?;
+    let used = used.zip(row.optional_time()?).map(|(hash, at)| UsedRefresh { hash, at });
+    Ok(current.map(|current| RefreshChain { current, used }))
+}
+
 fn read_view(row: &mut Row) -> Result<SessionView, StoreError> {
-    let session = Session::read(row)?;
-    let row_id = RowId("users", session.user_id);
-    let auth_epoch = row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?;
+    let user_id = UserId::new(row.uuid()?);
+    let row_id = RowId("users", user_id);
+    let epoch = |number| row_id.read("auth_epoch", AuthEpoch::new(number));
+    let term =
+        SessionTerm { auth_epoch: epoch(row.int()?)?, expires_at: row.time()?, revoked_at: row.optional_time()? };
+    let auth_epoch = epoch(row.int()?)?;
     let roles = row_id.roles(row.optional_text()?.as_deref())?;
-    Ok(SessionView { session, auth_epoch, roles })
+    Ok(SessionView { user_id, term, auth_epoch, roles })
 }
 
 #[async_trait]
@@ -126,6 +165,14 @@ impl SessionRepository for SqlUnit {
 
     async fn insert(&mut self, session: &Session) -> Result<(), StoreError> {
         SESSIONS.insert(self, session).await
+    }
+
+    async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Result<bool, StoreError> {
+        let Rotation { presented, successor, at, expires_at, origin } = rotation;
+        let (device, network) = (origin.device.as_ref().map(Device::as_str), origin.network);
+        let network = network.map(|network| network.to_string());
+        let args = args![id, bytes(*presented), bytes(*successor), *at, *expires_at, device, network];
+        Ok(self.change(&ROTATE, args).await? > 0)
     }
 
     async fn revoke(&mut self, id: SessionId, now: Timestamp) -> Result<bool, StoreError> {

@@ -55,7 +55,7 @@ impl Parts {
         let mut tokens = MockAccessTokens::new();
         tokens.expect_issue().returning(|claims| Ok(format!("token of {}", claims.session_id)));
         let (accounts, policy) = (accounts(hasher).0, SessionPolicy::default());
-        let (users, tokens, limits) = (Arc::new(users), Arc::new(tokens), Arc::new(limits));
+        let (users, tokens, limits) = (Arc::new(users), session_tokens(tokens), Arc::new(limits));
         let use_case = ChangePassword::new(units.clone(), users, accounts, tokens, limits, fingerprints(), policy);
         let (current_password, new_password) = (current.to_owned(), new.to_owned());
         use_case.execute(actor, ChangePasswordCommand { current_password, new_password, device: None }).await

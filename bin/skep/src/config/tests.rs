@@ -28,7 +28,7 @@ fn faults(variables: &[(&str, &str)]) -> Vec<String> {
 fn nothing_is_needed() {
     let config = read(&[]).unwrap();
     assert_eq!((config.host.is_loopback(), config.port, config.store), (true, 8080, StoreChoice::Sqlite));
-    assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(3600));
+    assert_eq!(config.policies.sessions.token_lifetime, Duration::from_secs(600));
     assert_eq!(config.limits, RequestLimits::default());
     assert_eq!(config.policies.sessions, SessionPolicy::default());
     assert_eq!((config.timeouts, config.bodies), (Timeouts::default(), BodyLimits::default()));

@@ -1,6 +1,6 @@
 //! `docs/events.md`, and a JSON Schema of each event in `docs/events/`.
 
-use super::{assert_document, root};
+use super::{assert_document, refresh, root};
 use http::Request;
 use serde_json::{Map, Value, json};
 use skep::testing::{PASSWORD, TestKit};
@@ -369,6 +369,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
 
     change_sessions(&kit, &admin).await;
+    refresh::reuse_a_refresh_token(&kit).await;
 
     let mut recorded = BTreeSet::new();
     for event in kit.events().await {

@@ -9,6 +9,7 @@ mod errors;
 mod events;
 mod metrics;
 mod readme;
+mod refresh;
 mod scan;
 
 use std::{fs, path::PathBuf};

@@ -11,6 +11,10 @@ pub(super) async fn ask(server: Server) -> World {
     let (reply, admin) = server.log_in("admin@example.com").await;
     costs.add("POST /api/v1/auth/login", &reply);
     let (_, buyer) = server.log_in("bob@example.com").await;
+    let token = json!({ "refresh_token": reply.text("refresh_token") });
+    for name in ["POST /api/v1/auth/refresh", "POST /api/v1/auth/refresh, again"] {
+        costs.add(name, &server.send("POST", "/api/v1/auth/refresh", &[], Some(&token)).await);
+    }
     let path = "/api/v1/users/me";
     costs.add("GET /api/v1/users/me", &server.send("GET", path, &with(&buyer, &[]), None).await);
     let (_, other) = server.log_in("bob@example.com").await;

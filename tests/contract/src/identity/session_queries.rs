@@ -27,7 +27,8 @@ async fn a_session_is_shown_with_the_roles_of_its_user(given: &Given) -> Checked
         let session = sample::session(user.id);
         sample::sign_up(&*given.store, &user).await?;
         commit!(given.store, tx => tx.sessions().insert(&session).await?)?;
-        let expected = SessionView { session: session.clone(), auth_epoch: user.auth_epoch, roles: user.roles };
+        let (user_id, term) = (user.id, session.term());
+        let expected = SessionView { user_id, term, auth_epoch: user.auth_epoch, roles: user.roles };
         equal(given.store.queries().find_session(session.id).await?, Some(expected))?;
     }
     Ok(())
@@ -47,7 +48,7 @@ async fn a_revocation_shows_at_once_on_every_instance(given: &Given) -> Checked 
         commit!(given.store, tx => tx.sessions().revoke(session.id, sample::at(round)).await?)?;
         let ended = Session { revoked_at: Some(sample::at(round)), ..session };
         for store in [&given.store, &second] {
-            equal(store.queries().find_session(ended.id).await?.map(|view| view.session), Some(ended.clone()))?;
+            equal(store.queries().find_session(ended.id).await?.map(|view| view.term), Some(ended.term()))?;
         }
     }
     Ok(())

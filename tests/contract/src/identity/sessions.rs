@@ -16,7 +16,7 @@ use skep_application::{
     operations::SweepExpired,
 };
 use skep_domain::{
-    identity::{AuthEpoch, Device, Session, SessionOrigin},
+    identity::{AuthEpoch, Device, RefreshChain, RefreshHash, Rotation, Session, SessionOrigin, UsedRefresh},
     shared::{Network, SessionId, Timestamp},
 };
 use std::sync::Arc;
@@ -32,6 +32,10 @@ clauses! { clauses of "sessions" on dyn Sessions, with [rows::clauses::<Session>
     a_sweep_forgets_no_more_than_its_limit ["SessionRepository 1"],
     all_sessions_of_a_user_end_except_one ["SessionRepository 3"],
     racing_units_end_all_sessions_once ["SessionRepository 3"],
+    a_refresh_token_is_replaced_once ["SessionRepository 4"],
+    a_rotation_may_know_nothing_about_its_origin ["SessionRepository 4"],
+    a_session_that_was_revoked_keeps_its_refresh_token ["SessionRepository 4"],
+    racing_units_replace_a_refresh_token_once ["SessionRepository 4"],
 }
 
 type Given = clause::Given<dyn Sessions>;
@@ -70,6 +74,11 @@ impl Entity for Session {
             let auth_epoch = AuthEpoch::new(i64::MAX >> session).unwrap_or(AuthEpoch::FIRST);
             sessions[session] = Self { origin, auth_epoch, ..sessions[session].clone() };
         }
+        let used = UsedRefresh { hash: RefreshHash([0; 32]), at: Timestamp::MAX };
+        sessions[0].refresh = Some(RefreshChain { current: RefreshHash([255; 32]), used: Some(used) });
+        sessions[1].refresh = Some(RefreshChain { current: RefreshHash([0; 32]), used: None });
+        let at_the_start = UsedRefresh { at: Timestamp::MIN, ..used };
+        sessions[2].refresh = Some(RefreshChain { current: RefreshHash([127; 32]), used: Some(at_the_start) });
         Ok(sessions)
     }
 
@@ -300,6 +309,89 @@ async fn racing_units_end_all_sessions_once(given: &Given) -> Checked {
         ended += task.await??;
     }
     equal(ended, 6)
+}
+
+/// Stores two sessions of one user, both with the refresh token 1.
+async fn refreshable(store: &dyn Sessions) -> Checked<[Session; 2]> {
+    let user = sample::user()?;
+    sample::sign_up(store, &user).await?;
+    let refresh = Some(RefreshChain { current: RefreshHash([1; 32]), used: None });
+    let origin = SessionOrigin { device: Some(Device::stored("app/1".to_owned())), network: None };
+    let sessions = [(); 2].map(|()| Session { refresh, origin: origin.clone(), ..sample::session(user.id) });
+    commit!(store, tx => {
+        for session in &sessions {
+            tx.sessions().insert(session).await?;
+        }
+    })?;
+    Ok(sessions)
+}
+
+/// The replacement of one refresh token by another, from another place.
+fn rotation(from: u8, to: u8) -> Checked<Rotation> {
+    let network = Some(Network::of("192.0.2.7".parse()?));
+    let origin = SessionOrigin { device: Some(Device::stored("app/2".to_owned())), network };
+    let (presented, successor) = (RefreshHash([from; 32]), RefreshHash([to; 32]));
+    Ok(Rotation { presented, successor, at: sample::at(50), expires_at: sample::at(9_999_999), origin })
+}
+
+async fn rotate(store: &dyn Sessions, id: SessionId, rotation: &Rotation) -> Checked<bool> {
+    Ok(commit!(store, tx => tx.sessions().rotate(id, rotation).await?)?)
+}
+
+async fn found(store: &dyn Sessions, id: SessionId) -> Checked<Option<Session>> {
+    Ok(look!(store, tx => tx.sessions().find(id).await?)?)
+}
+
+async fn a_refresh_token_is_replaced_once(given: &Given) -> Checked {
+    let store = &*given.store;
+    let [session, other] = refreshable(store).await?;
+    let (first, second) = (rotation(1, 2)?, rotation(2, 3)?);
+    equal(rotate(store, session.id, &second).await?, false)?;
+    equal(found(store, session.id).await?.as_ref(), Some(&session))?;
+    equal(rotate(store, session.id, &first).await?, true)?;
+    let rotated = session.clone().rotated(&first);
+    equal(found(store, session.id).await?.as_ref(), Some(&rotated))?;
+    equal(rotate(store, session.id, &first).await?, false)?;
+    equal(found(store, session.id).await?.as_ref(), Some(&rotated))?;
+    equal(rotate(store, session.id, &second).await?, true)?;
+    equal(found(store, session.id).await?, Some(rotated.rotated(&second)))?;
+    equal(found(store, other.id).await?, Some(other))?;
+    equal(rotate(store, sample::session(session.user_id).id, &first).await?, false)
+}
+
+async fn a_rotation_may_know_nothing_about_its_origin(given: &Given) -> Checked {
+    let store = &*given.store;
+    let [session, _] = refreshable(store).await?;
+    let unknown = Rotation { origin: SessionOrigin::default(), ..rotation(1, 2)? };
+    equal(rotate(store, session.id, &unknown).await?, true)?;
+    equal(found(store, session.id).await?, Some(session.rotated(&unknown)))
+}
+
+async fn a_session_that_was_revoked_keeps_its_refresh_token(given: &Given) -> Checked {
+    let store = &*given.store;
+    let [session, _] = refreshable(store).await?;
+    commit!(store, tx => tx.sessions().revoke(session.id, sample::at(40)).await?)?;
+    equal(rotate(store, session.id, &rotation(1, 2)?).await?, false)?;
+    equal(found(store, session.id).await?, Some(Session { revoked_at: Some(sample::at(40)), ..session }))
+}
+
+async fn racing_units_replace_a_refresh_token_once(given: &Given) -> Checked {
+    let [session, _] = refreshable(&*given.store).await?;
+    let start = Arc::new(tokio::sync::Barrier::new(50));
+    let rotation = rotation(1, 2)?;
+    let race = |_| {
+        let (store, start, id, rotation) = (given.store.clone(), start.clone(), session.id, rotation.clone());
+        tokio::spawn(async move {
+            start.wait().await;
+            commit!(store, tx => tx.sessions().rotate(id, &rotation).await?)
+        })
+    };
+    let tasks: Vec<_> = (0..50).map(race).collect();
+    let mut rotated = 0;
+    for task in tasks {
+        rotated += usize::from(task.await??);
+    }
+    equal(rotated, 1)
 }
 
 clauses! { whole of "sessions" on dyn IdentityStore:

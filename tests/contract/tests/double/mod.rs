@@ -72,6 +72,8 @@ pub(crate) enum Flaw {
     EndsTwice,
     /// A session can be revoked again.
     RevokesTwice,
+    /// A refresh token can be replaced again.
+    RotatesTwice,
     /// A user keeps one session more than asked for.
     KeepsOneSessionMore,
     /// A sweep does not delete revoked sessions.

@@ -18,7 +18,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
-    identity::{KnownNetworks, Session, User},
+    identity::{KnownNetworks, RefreshChain, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
     shared::{EmailLookup, EventId, Money, OrderId, ProductId, SessionId, Timestamp, UserId, Version},
@@ -209,6 +209,15 @@ impl SessionRepository for FlawedUnit {
             self.bend(|state| state.sessions.values_mut().for_each(|session| session.revoked_at = None)).await?;
         }
         through!(self, SessionRepository::revoke(id, now))
+    }
+    async fn rotate(&mut self, id: SessionId, rotation: &Rotation) -> Done<bool> {
+        if self.flaw == Flaw::RotatesTwice {
+            let again = |session: &mut Session| {
+                session.refresh = session.refresh.map(|chain| RefreshChain { current: rotation.presented, ..chain });
+            };
+            self.bend(|state| state.sessions.values_mut().for_each(again)).await?;
+        }
+        through!(self, SessionRepository::rotate(id, rotation))
     }
     async fn revoke_all(&mut self, user_id: UserId, except: Option<SessionId>, now: Timestamp) -> Done<u64> {
         through!(self, SessionRepository::revoke_all(user_id, except, now))

@@ -9,6 +9,7 @@ mod events;
 mod jobs;
 mod mail_templates;
 mod orders;
+mod refresh;
 mod rush;
 mod schedules;
 mod sessions;
@@ -23,6 +24,7 @@ use skep_journeys::Client;
 pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     sessions::CONTEXT,
+    refresh::CONTEXT,
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,

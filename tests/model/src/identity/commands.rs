@@ -75,7 +75,7 @@ impl Answers for Answer {
 }
 
 fn logged_in(answer: LogInAnswer) -> Outcome<Answer> {
-    let LogInAnswer { access_token: token, expires_in } = answer;
+    let LogInAnswer { access_token: token, expires_in, .. } = answer;
     let claims = PlainTokens::read(&token).ok_or(Failure::refusal(ErrorKind::Invalid, "not a token"))?;
     let (user_id, session_id) = (claims.user_id, claims.session_id);
     Ok(Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: expires_in.as_millis() }))

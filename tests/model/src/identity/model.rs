@@ -19,7 +19,8 @@ use skep_domain::{
 
 const HOUR: i64 = 3_600_000;
 const WEEK: i64 = 7 * 24 * HOUR;
-const MONTH: i64 = 30 * 24 * HOUR;
+const TOKEN: i64 = HOUR / 6;
+const SESSION: i64 = 14 * 24 * HOUR;
 /// How long an account remembers a network. It records a login again after a tenth of that.
 const NETWORK_AGE: i64 = 90 * 24 * HOUR;
 
@@ -76,7 +77,7 @@ impl Model {
     pub(super) fn new_token(&self, now: &Now<'_>, email: &str, password: &str) -> String {
         let token = self.user_with(email, password).map(|user_id| {
             let (session_id, token_id) = (SessionId::new(now.fresh.id), now.fresh.id);
-            let (issued_at, expires_at) = (now.at, now.at.plus_millis(HOUR));
+            let (issued_at, expires_at) = (now.at, now.at.plus_millis(TOKEN));
             PlainTokens.issue(&AccessClaims { user_id, session_id, token_id, issued_at, expires_at })
         });
         token.and_then(Result::ok).unwrap_or_default()
@@ -87,7 +88,7 @@ impl Model {
         let user_id = self.user_with(email, password).ok_or(wrong)?;
         let session_id = SessionId::new(now.fresh.id);
         let hidden = self.hidden_mut::<Hidden>();
-        hidden.sessions.insert(session_id, (user_id, now.at.plus_millis(MONTH)));
+        hidden.sessions.insert(session_id, (user_id, now.at.plus_millis(SESSION)));
         let recorded = hidden.known_networks.entry(user_id).or_insert(now.at);
         if *recorded <= now.at.plus_millis(-NETWORK_AGE / 10) {
             *recorded = now.at;
@@ -98,10 +99,10 @@ impl Model {
         let claims = PlainTokens::read(&now.fresh.text);
         let right = claims.is_some_and(|claims| {
             let times = (claims.issued_at, claims.expires_at);
-            (claims.user_id, claims.session_id, times) == (user_id, session_id, (now.at, now.at.plus_millis(HOUR)))
+            (claims.user_id, claims.session_id, times) == (user_id, session_id, (now.at, now.at.plus_millis(TOKEN)))
         });
         let token = if right { now.fresh.text.clone() } else { "another token".to_owned() };
-        Ok(Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: 3_600_000 }))
+        Ok(Answer::LoggedIn(LoggedIn { user_id, session_id, token, expires_in: 600_000 }))
     }
 
     pub(super) fn authenticate(&self, now: &Now<'_>, token: &str) -> Outcome<Answer> {

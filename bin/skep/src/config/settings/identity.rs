@@ -35,13 +35,21 @@ const SETTINGS: &[Setting] = &[
         .form("a number from 8 to 64", "15")
         .doc("The shortest password, in characters."),
     Setting::new("SKEP_TOKEN_LIFETIME", "identity.token_lifetime", Shape::Number)
-        .default("3600")
-        .form("seconds from 60 to 3600", "900")
-        .doc("How long an access token is valid."),
+        .default("600")
+        .form("seconds from 60 to 3600", "600")
+        .doc("How long an access token is valid. After that, a client gets the next one with its refresh token."),
     Setting::new("SKEP_SESSION_LIFETIME", "identity.session_lifetime", Shape::Number)
-        .default("2592000")
-        .form("seconds from 60 to 31536000", "2592000")
-        .doc("How long a session is valid."),
+        .default("5184000")
+        .form("seconds from 60 to 31536000", "5184000")
+        .doc("How long a session lasts after the login, however often it is refreshed."),
+    Setting::new("SKEP_SESSION_IDLE", "identity.session_idle", Shape::Number)
+        .default("1209600")
+        .form("seconds from 60 to 31536000", "1209600")
+        .doc("How long a session lasts after the login or the last refresh."),
+    Setting::new("SKEP_REFRESH_ATTEMPTS", "limits.refresh_attempts", Shape::Number)
+        .default("60")
+        .form(A_MINUTE, "60")
+        .doc("The most wrong refresh tokens per minute from one address, and the most refused ones of one session. Right ones do not count."),
     Setting::new("SKEP_SESSIONS_PER_USER", "identity.sessions_per_user", Shape::Number)
         .default("100")
         .form("a number from 1 to 10000", "100")
@@ -57,6 +65,8 @@ fn read(source: &mut Source, policies: &mut Policies) {
     policies.sessions = SessionPolicy {
         token_lifetime: source.required("SKEP_TOKEN_LIFETIME", |text| seconds(text, 60, 3_600)),
         session_lifetime: source.required("SKEP_SESSION_LIFETIME", |text| seconds(text, 60, 31_536_000)),
+        session_idle: source.required("SKEP_SESSION_IDLE", |text| seconds(text, 60, 31_536_000)),
+        refresh_attempts: source.required("SKEP_REFRESH_ATTEMPTS", a_minute),
         sessions_per_user: source
             .required("SKEP_SESSIONS_PER_USER", |text| text.parse().ok().filter(|n| (1..=10_000).contains(n))),
         attempts: source.required("SKEP_LOGIN_ATTEMPTS", a_minute),

@@ -1,6 +1,6 @@
 //! Passwords that are hashed, and keys.
 
-use crate::telemetry::metric::{Kind, Metric, counter, gauge};
+use crate::telemetry::metric::{Kind, Metric, When, counter, gauge};
 
 pub(super) const METRICS: &[Metric] = &[
     gauge("skep_password_hash_running", "Passwords that are being hashed."),
@@ -14,6 +14,11 @@ pub(super) const METRICS: &[Metric] = &[
         "skep_password_hash_rejected_total",
         "Passwords that were not hashed because too many waited or the wait was too long.",
     ),
+    counter(
+        "skep_refresh_reuse_total",
+        "Refresh tokens that were used again after their time. Each has ended its session.",
+    )
+    .when(When::Counted),
     Metric::new(
         "skep_keys_age_seconds",
         Kind::Gauge,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use skep_journeys::{Answer, Call, Collector, Deployment, Server, Store, Wire, wait_for};
 use std::fs;
 
+const REFRESH: &str = "/api/v1/auth/refresh";
 const PASSWORD: &str = "Planted-Password-7f3a2c";
 const WRONG: &str = "Planted-Wrong-91bc44d0";
 const KEY: &str = "planted-idempotency-key-5d2e";
@@ -66,7 +67,7 @@ fn a_whole_life(store: &Store, format: &str) {
     let mut search = Search { planted: planted(&deployment), shown: vec![] };
 
     let setup = server.setup_token().expect("a token");
-    let token = live(&server, &setup, &mut search);
+    let (token, refresh) = live(&server, &setup, &mut search);
     if let Some(wire) = wire {
         lose_the_store(&server, &wire, &token, &mut search);
     }
@@ -74,6 +75,7 @@ fn a_whole_life(store: &Store, format: &str) {
     search.shown.push(("/metrics".to_owned(), String::from_utf8_lossy(&metrics.body).into_owned()));
 
     search.planted.push(("access token", token.clone()));
+    search.planted.push(("refresh token", refresh));
     search.planted.push(("signature of the token", token.rsplit('.').next().expect("a signature").to_owned()));
     wait_for("spans", || collector.spans().iter().any(|span| span.name == "POST /api/v1/orders").then_some(()));
     server.terminate();
@@ -113,8 +115,8 @@ fn account(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password, "display_name": "Grace" })
 }
 
-/// Makes every kind of call, valid and invalid. Returns the access token.
-fn live(server: &Server, setup: &str, search: &mut Search) -> String {
+/// Makes every kind of call, valid and invalid. Returns the access token and a refresh token.
+fn live(server: &Server, setup: &str, search: &mut Search) -> (String, String) {
     let visitor = server.visitor();
     let with = |token: &str| {
         let mut body = account(EMAIL, PASSWORD);
@@ -127,7 +129,12 @@ fn live(server: &Server, setup: &str, search: &mut Search) -> String {
     search.answered(visitor.post(REGISTER).json(account(EMAIL, PASSWORD)), 409);
     let credentials = |password: &str| json!({ "email": EMAIL, "password": password });
     search.answered(visitor.post(LOGIN).json(credentials(WRONG)), 401);
-    let token = visitor.post(LOGIN).json(credentials(PASSWORD)).send().ok().text("/access_token");
+    let login = visitor.post(LOGIN).json(credentials(PASSWORD)).send().ok();
+    let (token, refresh) = (login.text("/access_token"), login.text("/refresh_token"));
+    visitor.post(REFRESH).json(json!({ "refresh_token": refresh })).send().expect(200);
+    search.answered(visitor.post(REFRESH).json(json!({ "refresh_token": [refresh] })), 422);
+    search.answered(visitor.post(REFRESH).json(json!({ "refresh_token": format!("{refresh}x") })), 401);
+    search.answered(visitor.with_token(&refresh).get(PROFILE), 401);
 
     // Invalid bodies of every kind, with a secret in the wrong place.
     search.answered(visitor.post(LOGIN).json(json!({ "email": PASSWORD, "password": [PASSWORD] })), 422);
@@ -158,7 +165,7 @@ fn live(server: &Server, setup: &str, search: &mut Search) -> String {
     search.answered(visitor.with_token(format!("{token}x")).get(PROFILE), 401);
     search.answered(visitor.with_token(WRONG).get("/metrics"), 401);
     search.answered(grace.get(PROFILE).header("Cookie", format!("session={WRONG}")), 200);
-    token
+    (token, refresh)
 }
 
 fn lose_the_store(server: &Server, wire: &Wire, token: &str, search: &mut Search) {

@@ -34,7 +34,7 @@ pub(crate) fn from_the_set_up_to_a_profile(store: &Store) {
     visitor.post(REGISTER).json(account("ada")).send().refused(409, "email_taken");
 
     let answer = visitor.post(LOGIN).json(credentials("ada")).send().expect(200);
-    assert_eq!((answer.text("/token_type").as_str(), answer.number("/expires_in")), ("Bearer", 3600));
+    assert_eq!((answer.text("/token_type").as_str(), answer.number("/expires_in")), ("Bearer", 600));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let user = visitor.with_token(answer.text("/access_token"));
     let profile = user.get(PROFILE).send().expect(200);

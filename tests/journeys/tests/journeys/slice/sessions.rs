@@ -139,7 +139,7 @@ fn a_new_password_ends_every_session(store: &Store) {
     [&ada, &other].into_iter().for_each(is_alive);
 
     let answer = change(PASSWORD, NEW_PASSWORD).expect(200);
-    assert_eq!((answer.text("/token_type").as_str(), answer.number("/expires_in")), ("Bearer", 3600));
+    assert_eq!((answer.text("/token_type").as_str(), answer.number("/expires_in")), ("Bearer", 600));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     let new = shop.server.visitor().with_token(answer.text("/access_token"));
     [&ada, &other].into_iter().for_each(is_dead);

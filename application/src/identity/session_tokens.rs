@@ -1,0 +1,76 @@
+//! The tokens of a session: access tokens, and refresh tokens for the next ones.
+
+use super::{AccessClaims, AccessTokens, RefreshTokens};
+use crate::kernel::StoreError;
+use skep_domain::shared::{SessionId, Timestamp, UserId};
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+/// The answer with the tokens of a session: to a login, a new password, or a refresh.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LogInAnswer {
+    /// The access token, signed.
+    pub access_token: String,
+    /// How long the access token is valid.
+    pub expires_in: Duration,
+    /// The token for the next refresh.
+    pub refresh_token: String,
+    /// How long the session lasts if it is not refreshed.
+    pub refresh_expires_in: Duration,
+}
+
+impl std::fmt::Debug for LogInAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogInAnswer")
+            .field("expires_in", &self.expires_in)
+            .field("refresh_expires_in", &self.refresh_expires_in)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Issues the tokens of sessions.
+#[derive(Clone)]
+pub struct SessionTokens {
+    access: Arc<dyn AccessTokens>,
+    pub(super) refresh: RefreshTokens,
+}
+
+/// The claim of a session to tokens.
+pub(super) struct Grant {
+    pub(super) user_id: UserId,
+    pub(super) session_id: SessionId,
+    /// The id of the access token.
+    pub(super) token_id: Uuid,
+    pub(super) now: Timestamp,
+    /// The end of the session.
+    pub(super) session_ends_at: Timestamp,
+    pub(super) refresh_token: String,
+}
+
+impl SessionTokens {
+    /// `access` signs access tokens, and `refresh` makes refresh tokens.
+    #[must_use]
+    pub fn new(access: Arc<dyn AccessTokens>, refresh: RefreshTokens) -> Self {
+        Self { access, refresh }
+    }
+
+    /// Signs an access token that lasts `lifetime`, and not longer than its session.
+    pub(super) fn issue(&self, grant: Grant, lifetime: Duration) -> Result<LogInAnswer, StoreError> {
+        let Grant { user_id, session_id, token_id, now, session_ends_at, refresh_token } = grant;
+        let expires_at = now.plus_millis(millis(lifetime)).min(session_ends_at);
+        let claims = AccessClaims { user_id, session_id, token_id, issued_at: now, expires_at };
+        let access_token = self.access.issue(&claims).map_err(StoreError::unreadable)?;
+        let (expires_in, refresh_expires_in) = (between(now, expires_at), between(now, session_ends_at));
+        Ok(LogInAnswer { access_token, expires_in, refresh_token, refresh_expires_in })
+    }
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    let millis = to.as_millis().saturating_sub(from.as_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+}
+
+/// Whole milliseconds, for times of the domain.
+pub(super) fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
