@@ -1,14 +1,14 @@
 //! Accounts and logins.
 
-use crate::{Done, MemoryStore, MemoryUnit, Row, Rules};
+use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, page};
 use async_trait::async_trait;
 use skep_application::{
     identity::{
         Credentials, KnownNetworkRepository, SessionQueries, SessionRepository, SessionView, SetupToken,
-        SetupTokenRepository, UserQueries, UserRepository, UserView,
+        SetupTokenRepository, UserFilter, UserQueries, UserRepository, UserSort, UserView,
         constraints::{SESSION_ID, USER_EMAIL, USER_EMAIL_KEY, USER_ID},
     },
-    kernel::{Scope, StoreError},
+    kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
@@ -39,6 +39,11 @@ impl UserRepository for MemoryUnit {
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {
         self.run(|state| Ok(state.users.rows().any(|user| user.roles.contains(&role)))).await
     }
+    async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Done<Option<UserId>> {
+        let has_role = move |user: &&User| user.id != other && user.is_active() && user.roles.contains(&role);
+        // No other unit writes before this one has ended.
+        self.run(|state| Ok(state.users.rows().find(has_role).map(|user| user.id))).await
+    }
     async fn insert(&mut self, user: &User) -> Done<()> {
         self.run(|state| state.users.insert(user)).await
     }
@@ -52,6 +57,11 @@ impl UserQueries for MemoryStore {
     async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
         Ok(self.state().users.get(id).filter(|user| scope.admits(user.id)).map(UserView::from))
     }
+    async fn list_users(&self, filter: &UserFilter, sort: UserSort, request: &PageRequest) -> Done<Page<UserView>> {
+        let state = self.state();
+        let rows = state.users.rows().filter(|user| filter.admits(user)).map(UserView::from);
+        Ok(page(rows, |user| sort.key.position(user), sort.direction, request, usize::MAX, |_| 0))
+    }
     async fn find_credentials(&self, email: &EmailLookup) -> Done<Option<Credentials>> {
         let state = self.state();
         let user = email.choose(state.users.rows(), |user| &user.email);
@@ -59,6 +69,7 @@ impl UserQueries for MemoryStore {
             user_id: user.id,
             password_hash: user.password_hash.clone(),
             password_form: user.password_form,
+            is_active: user.is_active(),
             known_networks: state.known_networks.get(&user.id).cloned().unwrap_or_else(|| KnownNetworks::none(user.id)),
         }))
     }

@@ -153,7 +153,13 @@ mod tests {
             let user_id = user_id(99);
             let (password_hash, password_form) = (String::new(), PasswordForm::NEW);
             let known_networks = KnownNetworks::none(user_id);
-            Ok((email.key() == TAKEN).then_some(Credentials { user_id, password_hash, password_form, known_networks }))
+            Ok((email.key() == TAKEN).then_some(Credentials {
+                user_id,
+                password_hash,
+                password_form,
+                known_networks,
+                is_active: true,
+            }))
         });
         users
     }

@@ -141,7 +141,8 @@ impl ChangePassword {
         &self.accounts.runtime
     }
 
-    /// Stores the password and the session, unless the password is no longer the one that was checked.
+    /// Stores the password and the session, unless the password is no longer the one that was checked, or the account is
+    /// disabled.
     async fn store(
         &self,
         tx: &mut dyn IdentityTx,
@@ -153,7 +154,8 @@ impl ChangePassword {
             return Ok(());
         }
         let session = &change.session.session;
-        let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == change.old_hash);
+        let user = tx.users().find(session.user_id).await?;
+        let user = user.filter(|user| user.password_hash == change.old_hash && user.is_active());
         let (mut user, now) = (user.ok_or(WrongPassword)?, session.created_at);
         user.change_password(change.new_hash.clone(), now);
         let version = tx.users().save(&user).await?;

@@ -98,7 +98,7 @@ impl LogIn {
         Ok(self.sessions.answer(new)?)
     }
 
-    /// Stores the session and the network, unless the password has changed or the account no longer exists.
+    /// Stores the session and the network, unless the password has changed, or the account is disabled or no longer exists.
     async fn start(
         &self,
         tx: &mut dyn IdentityTx,
@@ -113,7 +113,8 @@ impl LogIn {
         }
         let hash = &verified.credentials.password_hash;
         let session = &new.session;
-        let user = tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash);
+        let user =
+            tx.users().find(session.user_id).await?.filter(|user| user.password_hash == *hash && user.is_active());
         let user = user.ok_or(InvalidCredentials)?;
         self.sessions.store(tx, new, &user).await?;
         self.remember(tx, verified, session.created_at).await?;

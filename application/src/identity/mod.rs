@@ -3,12 +3,17 @@
 mod add_email_keys;
 mod authenticate;
 mod change_password;
+mod change_user;
 pub mod constraints;
 mod create_user;
+mod disable_user;
+mod enable_user;
 mod end_session;
 mod end_sessions;
+mod end_user_sessions;
 mod get_profile;
 mod issue_setup_token;
+mod last_admin;
 mod log_in;
 mod log_out;
 mod login_attempts;
@@ -23,17 +28,27 @@ mod session_policy;
 mod session_queries;
 mod session_tokens;
 mod set_up;
+mod set_user_roles;
 mod sweep_known_networks;
 mod sweep_sessions;
+mod user_list;
+mod user_queries;
 
 pub use add_email_keys::AddEmailKeys;
 pub use authenticate::{Authenticate, AuthenticateError, InvalidToken};
 pub use change_password::{ChangePassword, ChangePasswordCommand, ChangePasswordError, WrongPassword};
+pub use change_user::{
+    ChangeProfile, ChangeProfileCommand, ChangeUser, ChangeUserCommand, ChangeUserError, UserChange,
+};
 pub use create_user::{CreateUser, CreateUserCommand, CreateUserError};
+pub use disable_user::{DisableUser, DisableUserError, UserCommand};
+pub use enable_user::{EnableUser, EnableUserError};
 pub use end_session::{EndSession, EndSessionCommand, EndSessionError};
 pub use end_sessions::{EndSessions, EndSessionsCommand, EndSessionsError};
+pub use end_user_sessions::{EndUserSessions, EndUserSessionsCommand, EndUserSessionsError};
 pub use get_profile::GetProfile;
 pub use issue_setup_token::{IssueSetupToken, IssueSetupTokenError};
+pub use last_admin::LastAdmin;
 pub use log_in::{InvalidCredentials, LogIn, LogInCommand, LogInError};
 pub use log_out::{LogOut, LogOutError};
 pub use new_account::{AccountInput, Accounts, EmailTaken, HasherBusy, NewAccountError};
@@ -45,8 +60,11 @@ pub use session_policy::SessionPolicy;
 pub use session_queries::{ListSessions, ListedSession};
 pub use session_tokens::{LogInAnswer, SessionTokens};
 pub use set_up::{SetUp, SetUpCommand, SetUpError, SetupClosed, SetupTokenInvalid};
+pub use set_user_roles::{RoleChange, RoleNotHeld, SetUserRoles, SetUserRolesCommand, SetUserRolesError};
 pub use sweep_known_networks::SweepKnownNetworks;
 pub use sweep_sessions::SweepSessions;
+pub use user_list::{UserFilter, UserSort, UserSortKey};
+pub use user_queries::{GetUser, ListUserSessions, ListUsers};
 
 use self::login_attempts::LoginAttempts;
 use crate::{
@@ -78,6 +96,24 @@ pub struct Identity {
     pub get_profile: GetProfile,
     /// Creates an account, with roles, for another user.
     pub create_user: CreateUser,
+    /// Changes the profile of the actor.
+    pub change_profile: UseCase<ChangeProfile>,
+    /// Lists accounts.
+    pub list_users: ListUsers,
+    /// Shows an account.
+    pub get_user: GetUser,
+    /// Changes an account.
+    pub change_user: UseCase<ChangeUser>,
+    /// Disables an account.
+    pub disable_user: UseCase<DisableUser>,
+    /// Enables an account.
+    pub enable_user: UseCase<EnableUser>,
+    /// Replaces the roles of an account.
+    pub set_user_roles: UseCase<SetUserRoles>,
+    /// Lists the sessions of an account.
+    pub list_user_sessions: ListUserSessions,
+    /// Ends the sessions of an account.
+    pub end_user_sessions: UseCase<EndUserSessions>,
     /// Creates the first admin.
     pub set_up: SetUp,
     /// Issues the token for creating the first admin.
@@ -130,6 +166,15 @@ impl Identity {
             authenticate: Authenticate::new(tokens, store.clone(), runtime.clone()),
             get_profile: GetProfile::new(store.clone()),
             create_user: CreateUser::new(store.clone(), accounts.clone()),
+            change_profile: UseCase::new(ChangeProfile, &commands),
+            list_users: ListUsers::new(store.clone(), runtime.clock.clone()),
+            get_user: GetUser::new(store.clone()),
+            change_user: UseCase::new(ChangeUser, &commands),
+            disable_user: UseCase::new(DisableUser, &commands),
+            enable_user: UseCase::new(EnableUser, &commands),
+            set_user_roles: UseCase::new(SetUserRoles, &commands),
+            list_user_sessions: ListUserSessions::new(store.clone(), store.clone(), runtime.clone()),
+            end_user_sessions: UseCase::new(EndUserSessions, &commands),
             set_up: SetUp::new(store.clone(), secrets.clone(), accounts),
             issue_setup_token: IssueSetupToken::new(store, secrets, runtime),
         }
@@ -138,3 +183,5 @@ impl Identity {
 
 #[cfg(test)]
 mod session_tests;
+#[cfg(test)]
+mod user_tests;

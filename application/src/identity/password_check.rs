@@ -139,7 +139,8 @@ impl PasswordCheck {
         let caller = HashCaller { network: actor.network, is_known };
         let has_hash = hash.is_some();
         let right = self.hasher.verify(caller, password, hash).await?;
-        let credentials = credentials.filter(|_| right && has_hash).ok_or(CheckError::Wrong)?;
+        // Any password of a disabled account is wrong. It costs as much time and as many attempts as another.
+        let credentials = credentials.filter(|of| right && has_hash && of.is_active).ok_or(CheckError::Wrong)?;
         Ok(Verified { credentials, network, caller })
     }
 

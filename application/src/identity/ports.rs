@@ -1,6 +1,7 @@
 //! The ports of identity.
 
-use crate::kernel::{BoxError, Guarded, Scope, StoreError, context};
+use super::{UserFilter, UserSort};
+use crate::kernel::{BoxError, Guarded, Page, PageRequest, Scope, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
     access::{Resource, Role},
@@ -42,6 +43,8 @@ impl Guarded for Session {
 /// Accounts, inside a unit of work.
 ///
 /// 1. `find_by_email` finds the account that `EmailLookup::choose` chooses among all accounts, with one statement.
+/// 2. `hold_another_with_role` finds only active accounts. When the unit commits, the account that it found is active and
+///    has the role: of units that hold each other's accounts and change them, at most one is stored.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserRepository: Send {
@@ -51,6 +54,9 @@ pub trait UserRepository: Send {
     async fn find_by_email(&mut self, email: &EmailLookup) -> Result<Option<User>, StoreError>;
     /// Whether any account has this role.
     async fn any_with_role(&mut self, role: Role) -> Result<bool, StoreError>;
+    /// Finds an active account with this role that is not `other`, and keeps other units from changing it until this unit
+    /// has ended.
+    async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError>;
     /// Stores a new user. Returns `Duplicate` of `USER_ID`, `USER_EMAIL` or `USER_EMAIL_KEY` if the id, the address or its
     /// key is taken.
     async fn insert(&mut self, user: &User) -> Result<(), StoreError>;
@@ -147,6 +153,9 @@ pub struct UserView {
     pub display_name: Text,
     /// The roles of the account, without repetition.
     pub roles: Vec<Role>,
+    /// The time at which the account was disabled; `None` if it is active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Timestamp>,
     /// The time at which the account was created.
     pub created_at: Timestamp,
     /// The time of the last change.
@@ -162,6 +171,7 @@ impl From<&User> for UserView {
             email: user.email.shown(),
             display_name: user.display_name.clone(),
             roles: user.roles.clone(),
+            disabled_at: user.disabled_at,
             created_at: user.created_at,
             updated_at: user.updated_at,
             version: user.version,
@@ -180,6 +190,8 @@ pub struct Credentials {
     pub password_form: PasswordForm,
     /// The networks that the account has logged in from.
     pub known_networks: KnownNetworks,
+    /// Whether the user may log in.
+    pub is_active: bool,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -193,11 +205,20 @@ impl std::fmt::Debug for Credentials {
 /// 1. `find_credentials` finds the account that `EmailLookup::choose` chooses among all accounts.
 /// 2. `list_without_key` returns only accounts without a key that follow `after`, the smallest id first, and never more
 ///    than its limit. It reads their addresses only, so an account whose other values are broken is listed, too.
+/// 3. `list_users` lists and counts exactly the accounts that [`UserFilter::admits`] admits.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait UserQueries: Send + Sync {
     /// Finds the user with this id, if the scope includes it.
     async fn find_user(&self, scope: Scope, id: UserId) -> Result<Option<UserView>, StoreError>;
+    /// A page of the accounts that the filter admits. It is empty if the key of the position has another type than the
+    /// sort key.
+    async fn list_users(
+        &self,
+        filter: &UserFilter,
+        sort: UserSort,
+        page: &PageRequest,
+    ) -> Result<Page<UserView>, StoreError>;
     /// Finds the credentials of the account with this address, with as many reads as for an address without an account.
     async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError>;
     /// At most `limit` accounts whose address has no key: another account has it, the address is not valid today, or an

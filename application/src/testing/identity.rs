@@ -9,7 +9,7 @@ use crate::identity::{
 use skep_domain::{
     access::Role,
     identity::{DISPLAY_NAME_MAX, KnownNetworks, PasswordPolicy, Session, User},
-    shared::{Email, Text, Timestamp},
+    shared::{Email, Text, Timestamp, UserId},
 };
 use std::sync::{
     Arc,
@@ -30,6 +30,8 @@ pub struct House {
     pub user: Option<User>,
     /// Whether some account has the role `admin`.
     pub has_admin: bool,
+    /// Another active admin, if there is one.
+    pub other_admin: Option<UserId>,
     /// The sessions of all accounts.
     pub sessions: Vec<Session>,
     /// The setup token, if one was issued.
@@ -59,6 +61,11 @@ impl World for House {
         unit.users.expect_any_with_role().returning(move |role| {
             noted.note("users.any_with_role", &[role]);
             Ok(has_admin && role == Role::Admin)
+        });
+        let (noted, admin) = (seen.clone(), self.other_admin);
+        unit.users.expect_hold_another_with_role().returning(move |role, other| {
+            noted.note("users.hold_another_with_role", &[(role, other)]);
+            Ok(admin.filter(|admin| *admin != other && role == Role::Admin))
         });
         let sessions = self.sessions.clone();
         unit.sessions.expect_find().returning(seen.finds("sessions.find", sessions, |session| session.id));

@@ -98,7 +98,7 @@ enum Command {
     /// `serve` applies missing migrations by itself. A store that a newer version of skep has changed is refused.
     #[command(subcommand)]
     Migrate(migrate::Migrate),
-    /// Make accounts.
+    /// Make accounts, show them, disable them, and change their roles.
     #[command(subcommand)]
     User(user::User),
     /// Show the keys of the deployment, or replace the key that signs access tokens.

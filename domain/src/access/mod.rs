@@ -5,8 +5,10 @@
 //! audiences in its `actions.rs`; this module maps the audiences to roles.
 
 mod decision;
+mod grant;
 mod role;
 
 pub use crate::shared::{Action, Audience};
 pub use decision::{Decision, Denial, Resource, Subject, decide};
+pub use grant::not_grantable;
 pub use role::{Role, UnknownRole};

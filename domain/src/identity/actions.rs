@@ -12,6 +12,13 @@ pub const READ_SESSION: Action = Action::account("identity.session.read");
 pub const END_SESSION: Action = Action::account("identity.session.end");
 /// Create an account for another person, with any role.
 pub const CREATE_USER: Action = Action::admin("identity.user.create");
+/// Change your own profile.
+pub const CHANGE_PROFILE: Action = Action::account("identity.profile.change");
+/// Find accounts, and see them and their sessions.
+pub const READ_USER: Action = Action::admin("identity.user.read");
+/// Change the name and the roles of any account, disable and enable it, and end its sessions.
+pub const MANAGE_USER: Action = Action::admin("identity.user.manage");
 
 /// Every action of this context.
-pub const ALL: &[Action] = &[READ_PROFILE, CHANGE_PASSWORD, READ_SESSION, END_SESSION, CREATE_USER];
+pub const ALL: &[Action] =
+    &[READ_PROFILE, CHANGE_PASSWORD, READ_SESSION, END_SESSION, CREATE_USER, CHANGE_PROFILE, READ_USER, MANAGE_USER];

@@ -54,6 +54,32 @@ events! {
         /// The new session of the caller.
         session_id: SessionId,
     }
+
+    /// The display name of an account was changed, by its owner or by an admin.
+    ProfileChanged = "identity.profile_changed.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// An account was disabled. This ended every session.
+    UserDisabled = "identity.user_disabled.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// An account that was disabled can be used again.
+    UserEnabled = "identity.user_enabled.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+    }
+
+    /// The roles of an account were changed. Its sessions go on with the new roles.
+    UserRolesChanged = "identity.user_roles_changed.v1" of user_id {
+        /// The account.
+        user_id: UserId,
+        /// All roles of the account from now on.
+        roles: Vec<Role>,
+    }
 }
 
 impl UserRegistered {
@@ -79,14 +105,17 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
+    fn payload_with_roles() -> serde_json::Value {
+        json!({ "user_id": "00000000-0000-0000-0000-000000000001", "roles": ["admin", "user"] })
+    }
+
     #[test]
     fn published_payloads_do_not_change() {
         let (user_id, session_id) = (UserId::new(Uuid::from_u128(1)), SessionId::new(Uuid::from_u128(2)));
         let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
         let user = User::register(user_id, email, name, &[Role::Admin], String::new(), Timestamp::MIN);
         let event = UserRegistered::of(&user);
-        let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "roles": ["admin", "user"] });
-        assert_payload(&event, user_id.uuid(), &payload);
+        assert_payload(&event, user_id.uuid(), &payload_with_roles());
 
         let event = UserLoggedIn::of(&Session::start(session_id, user_id, Timestamp::MIN, 1));
         let payload = json!({
@@ -97,6 +126,13 @@ mod tests {
         assert_payload(&SessionEnded { user_id, session_id }, session_id.uuid(), &payload);
         assert_payload(&RefreshTokenReused { user_id, session_id }, session_id.uuid(), &payload);
         assert_payload(&PasswordChanged { user_id, session_id }, user_id.uuid(), &payload);
+
+        let account = json!({ "user_id": "00000000-0000-0000-0000-000000000001" });
+        assert_payload(&ProfileChanged { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserDisabled { user_id }, user_id.uuid(), &account);
+        assert_payload(&UserEnabled { user_id }, user_id.uuid(), &account);
+        let event = UserRolesChanged { user_id, roles: vec![Role::Admin, Role::User] };
+        assert_payload(&event, user_id.uuid(), &payload_with_roles());
 
         for kept in [Some(session_id), None] {
             let payload = json!({ "user_id": "00000000-0000-0000-0000-000000000001", "kept_session_id": kept });

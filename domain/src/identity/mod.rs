@@ -2,20 +2,24 @@
 //!
 //! Uses `access`: accounts have roles.
 
+mod account;
 pub mod actions;
 mod auth_epoch;
 mod device;
 pub mod events;
 mod known_networks;
 mod password;
+mod prefix;
 mod refresh;
 mod session;
 mod user;
 
+pub use account::AccountState;
 pub use auth_epoch::AuthEpoch;
 pub use device::Device;
 pub use known_networks::{KnownNetworkPolicy, KnownNetworks, NetworkMark};
 pub use password::{PasswordForm, PasswordOwner, PasswordPolicy, PasswordRefusal};
+pub use prefix::{EmailPrefix, InvalidPrefix, NamePrefix};
 pub use refresh::{REPEAT_MILLIS, RefreshChain, RefreshDecision, RefreshHash, Rotation, SessionLimits, UsedRefresh};
 pub use session::{Session, SessionId, SessionOrigin, SessionTerm};
 pub use user::{DISPLAY_NAME_MAX, User, UserId};

@@ -1,6 +1,6 @@
 //! The account of a person.
 
-use super::{AuthEpoch, PasswordForm};
+use super::{AuthEpoch, PasswordForm, account::with_user};
 use crate::{
     access::Role,
     shared::{Email, Text, Timestamp, Version, typed_id},
@@ -31,6 +31,8 @@ pub struct User {
     pub password_form: PasswordForm,
     /// The epoch in which sessions of the account hold.
     pub auth_epoch: AuthEpoch,
+    /// When the account was disabled; `None` if it is active.
+    pub disabled_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
     /// When the account was last changed.
@@ -59,18 +61,15 @@ impl User {
         password_hash: String,
         now: Timestamp,
     ) -> Self {
-        let mut roles = vec![Role::User];
-        roles.extend(more_roles.iter().filter(|role| **role != Role::User));
-        roles.sort();
-        roles.dedup();
         Self {
             id,
             email,
             display_name,
-            roles,
+            roles: with_user(more_roles),
             password_hash,
             password_form: PasswordForm::NEW,
             auth_epoch: AuthEpoch::FIRST,
+            disabled_at: None,
             created_at: now,
             updated_at: now,
             version: Version::FIRST,

@@ -92,6 +92,20 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("identity.session.list", "LIMIT $3", "LIMIT $3 * 9"), SESSION_QUERIES, HOLDING),
     (flaw("identity.session.list", "= users.auth_epoch", "= sessions.auth_epoch"), SESSION_QUERIES, OF_THIS_EPOCH),
     (flaw("identity.user.save", "auth_epoch = $", "auth_epoch = 0 * $"), "users", STORES_EVERY_FIELD),
+    (flaw("identity.user.save", "disabled_at = $", "disabled_at = 0 * $"), "users", STORES_EVERY_FIELD),
+    (flaw("identity.user.find_credentials", "users.disabled_at", "NULL"), "users", CREDENTIALS),
+    (flaw("identity.user.lock_with_another", "other.disabled_at IS NULL", "1 = 1"), "users", ANOTHER),
+    (flaw("identity.user.lock_with_another", "AND role = $1", "AND $1 = $1"), "users", ANOTHER),
+    (flaw("identity.user.lock_with_another", "other.id <> $2", "$2 = $2"), "users", ANOTHER),
+    (flaw("identity.user.list_roles", "user_roles.user_id = users.id", "1 = 1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "= ($2 = 'active')", "= 1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "email, 1, length($3)", "$3, 1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "created_at >= $5", "$5 = $5"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_first", "created_at <= $6", "$6 = $6"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_created_at_filtered_up_next", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
+    (flaw("identity.user.count_filtered", "role = $1", "$1 = $1"), "users", OF_A_FILTER),
+    (flaw("identity.user.list_by_display_name_up_next", ", id) >", ", x'00') >"), "user_queries", EVERY_ROW),
     (flaw("identity.known_networks.replace", "networks = excluded.networks", "networks = networks"), KNOWN, REPLACES),
     (flaw("identity.known_networks.sweep", "<= $1", "< $1"), KNOWN, "old_lists_are_swept_and_no_others"),
     (flaw("identity.user.find_credentials", ".user_id = users.id", ".user_id <> users.id"), KNOWN, HAS_LIST),
@@ -246,6 +260,9 @@ const MAIL_TEMPLATES: &str = "mail_templates";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
 const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";
+const CREDENTIALS: &str = "credentials_are_those_of_the_address";
+const ANOTHER: &str = "another_account_with_a_role_is_active_and_has_it";
+const OF_A_FILTER: &str = "a_list_has_the_accounts_that_its_filter_admits";
 const EACH_KEY: &str = "each_key_finds_its_accounts_and_no_others";
 const EMAIL_KEYS: &str = "a_taken_value_is_refused_by_its_rule";
 const BY_BYTE: &str = "a_filled_key_is_replayed_byte_by_byte";

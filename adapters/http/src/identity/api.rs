@@ -1,13 +1,19 @@
 //! Registration, login, the setup of the first admin, and the caller's profile and password.
 
-use super::dto::{ChangePasswordRequest, LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody, UserBody};
+use super::{
+    dto::{
+        ChangePasswordRequest, ChangeUserRequest, LogInRequest, PROFILE, RegisterRequest, SetUpRequest, TokenBody,
+        UserBody,
+    },
+    profile::ProfileMatch,
+};
 use crate::{
-    body::Strict,
-    parts::{Answer, ClientDevice, Created, Shown, SignedIn, Visitor},
+    body::{MergePatch, Strict},
+    parts::{Answer, ClientDevice, Created, RepeatKey, Sent, Shown, SignedIn, Visitor, patch},
     problem::Problem,
 };
 use poem_openapi::{ApiResponse, OpenApi, Tags};
-use skep_application::identity::UserView;
+use skep_application::identity::{ChangeProfileCommand, UserView};
 
 #[derive(Tags)]
 pub(super) enum Tag {
@@ -53,8 +59,10 @@ impl IdentityApi {
     /// Log in
     ///
     /// Starts a session and returns its tokens: an access token for 10 minutes, and a refresh token for the next one.
-    /// Anyone may call it. A wrong address and a wrong password get the same answer, 401 `invalid_credentials`. Each call
-    /// starts another session. By default, it ends 14 days after its last refresh, and 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all together; addresses
+    /// Anyone may call it. A wrong address, a wrong password and a disabled account get the same answer, 401
+    /// `invalid_credentials`. Each call starts another session. By default, it ends 14 days after its last refresh, and
+    /// 60 days after the login. An account has 10 wrong passwords per minute from one IP address and 300 from all
+    /// together; addresses
     /// that it has logged in from before are let through. An IP address has 10 registrations, logins and setups per
     /// minute together.
     #[oai(path = "/auth/login", method = "post", operation_id = "log_in")]
@@ -86,6 +94,25 @@ impl IdentityApi {
     #[oai(path = "/users/me", method = "get", operation_id = "get_profile")]
     async fn get_profile(&self, caller: SignedIn) -> Result<Shown<UserBody>, Problem> {
         let user = caller.app().identity.get_profile.execute(&caller.actor).await?;
+        Ok(Shown::tagged(tag(&user), user))
+    }
+
+    /// Change your profile
+    ///
+    /// Sets the display name (JSON merge patch, RFC 7396). Needs an account. An absent field keeps its value, and `null`
+    /// is refused. If nothing is different afterwards, the `ETag` stays the same.
+    #[oai(path = "/users/me", method = "patch", operation_id = "change_profile")]
+    async fn change_profile(
+        &self,
+        caller: SignedIn,
+        Sent(precondition): Sent<ProfileMatch>,
+        Sent(key): RepeatKey,
+        body: MergePatch<ChangeUserRequest>,
+    ) -> Result<Shown<UserBody>, Problem> {
+        let precondition = precondition.of(caller.actor.user_id())?;
+        let command = ChangeProfileCommand { precondition, display_name: patch(body.0.display_name) };
+        let change = &caller.app().identity.change_profile;
+        let user = change.execute_once(&caller.actor, key.as_ref(), command).await?;
         Ok(Shown::tagged(tag(&user), user))
     }
 

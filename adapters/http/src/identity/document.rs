@@ -5,7 +5,7 @@ use serde_json::json;
 use skep_application::Policies;
 use skep_domain::{
     access::Role,
-    identity::{DISPLAY_NAME_MAX, PasswordPolicy},
+    identity::{AccountState, DISPLAY_NAME_MAX, PasswordPolicy},
     shared::Email,
 };
 
@@ -17,6 +17,7 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
     let (min, max) = (passwords.min_chars(), PasswordPolicy::MAX_CHARS);
     schemas.limit(&accounts, "password", &json!({ "minLength": min, "maxLength": max }));
     schemas.limit(&accounts, "display_name", &line(DISPLAY_NAME_MAX));
+    schemas.limit(&["ChangeUserRequest"], "display_name", &line(DISPLAY_NAME_MAX));
     schemas.limit(&["SetUpRequest"], "token", &any_text());
     schemas.limit(&["LogInRequest"], "email", &any_text());
     schemas.limit(&["LogInRequest"], "password", &any_text());
@@ -29,6 +30,8 @@ fn limit(schemas: &mut Schemas<'_>, passwords: PasswordPolicy) {
 pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
     limit(schemas, policies.passwords);
     schemas.values("User", "roles", [Role::Admin.name(), Role::User.name()]);
+    schemas.values("Account", "roles", [Role::Admin.name(), Role::User.name()]);
+    schemas.values("Account", "state", AccountState::NAMES.iter().copied());
     schemas.values("AccessToken", "token_type", ["Bearer"]);
     schemas.values("AccessToken", "status", ["complete"]);
     let (email, password) = ("ada@example.com", "bees build hexagons");
@@ -51,6 +54,14 @@ pub(super) fn complete(schemas: &mut Schemas<'_>, policies: &Policies) {
         "links": { "self": "/api/v1/users/me" },
     });
     schemas.example("User", user);
+    let account = json!({
+        "id": "019a9d3c-5a00-7000-8000-000000000003", "email": email, "display_name": "Ada",
+        "roles": ["user"], "state": "active", "created_at": EXAMPLE_TIME, "updated_at": EXAMPLE_TIME,
+        "links": { "self": "/api/v1/users/019a9d3c-5a00-7000-8000-000000000003" },
+    });
+    schemas.example("Account", account);
+    schemas.example("ChangeUserRequest", json!({ "display_name": "Ada Lovelace" }));
+    schemas.example("SetRolesRequest", json!({ "roles": ["admin", "user"] }));
     let session = json!({
         "id": "019a9d3c-5a00-7000-8000-000000000004", "current": true, "device": "Mozilla/5.0 (X11; Linux x86_64)",
         "network": "192.0.2.1", "created_at": EXAMPLE_TIME, "last_used_at": EXAMPLE_TIME,

@@ -1,7 +1,7 @@
 //! The bodies of identity. A body with a secret has no `Debug`.
 
 use crate::parts::{Id, SelfLink};
-use poem_openapi::Object;
+use poem_openapi::{Object, types::MaybeUndefined};
 use serde::{Deserialize, Serialize};
 use skep_application::identity::{
     AccountInput, ChangePasswordCommand, LogInAnswer, LogInCommand, RefreshSessionCommand, RegisterUserCommand,
@@ -110,6 +110,15 @@ impl RefreshRequest {
     pub(super) fn with(self, device: Option<Device>) -> RefreshSessionCommand {
         RefreshSessionCommand { refresh_token: self.refresh_token, device }
     }
+}
+
+/// A change of an account. Absent fields keep their values.
+#[derive(Debug, Default, Object, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ChangeUserRequest {
+    /// The new name that others see: one line of 1 to 100 characters. It is trimmed and stored in NFC. Characters that
+    /// show nothing are refused.
+    pub(super) display_name: MaybeUndefined<String>,
 }
 
 /// The tokens of a session: an access token (RFC 6750), and a refresh token for the next one.

@@ -1,16 +1,20 @@
 //! The endpoints of identity.
 
+mod accounts;
 mod api;
 mod document;
 mod dto;
 mod operations;
+mod profile;
 mod refresh;
 mod sessions;
+mod user_filters;
 
 use crate::parts::Context;
 
 /// The endpoints, operations and examples of identity.
-pub(crate) const CONTEXT: Context = Context::new::<(api::IdentityApi, sessions::SessionApi, refresh::RefreshApi)>(
-    operations::OPERATIONS,
-    document::complete,
-);
+pub(crate) const CONTEXT: Context =
+    Context::new::<(api::IdentityApi, sessions::SessionApi, refresh::RefreshApi, accounts::AccountApi)>(
+        operations::OPERATIONS,
+        document::complete,
+    );

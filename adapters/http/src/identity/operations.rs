@@ -1,19 +1,26 @@
 //! The operations of identity.
 
-use crate::{edge::BodyLimit, parts::Operation};
+use crate::{
+    edge::BodyLimit,
+    parts::{Cost, Operation},
+};
 use skep_application::{
     identity::{
-        ChangePasswordError, EndSessionError, EndSessionsError, LogInError, RefreshSessionError, RegisterUserError,
-        SetUpError,
+        ChangePasswordError, ChangeUserError, DisableUserError, EnableUserError, EndSessionError, EndSessionsError,
+        EndUserSessionsError, LogInError, RefreshSessionError, RegisterUserError, SetUpError, SetUserRolesError,
     },
     kernel::{Denied, GetError, ListError},
 };
-use skep_domain::identity::actions::{CHANGE_PASSWORD, END_SESSION, READ_PROFILE, READ_SESSION};
+use skep_domain::identity::actions::{
+    CHANGE_PASSWORD, CHANGE_PROFILE, END_SESSION, MANAGE_USER, READ_PROFILE, READ_SESSION, READ_USER,
+};
 
 /// The limit of a body with an e-mail address and a password.
 const CREDENTIALS: BodyLimit = BodyLimit::new(4, 10);
 /// The limit of a body that also has a name, or another password.
 const ACCOUNT: BodyLimit = BodyLimit::new(8, 10);
+/// The limit of a body with a name or with roles.
+const SHORT: BodyLimit = BodyLimit::new(4, 10);
 
 /// Each operation with its action and the refusals of its use case.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -30,4 +37,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("list_sessions", READ_SESSION, ListError::REFUSALS),
     Operation::new("end_session", END_SESSION, EndSessionError::REFUSALS),
     Operation::new("end_sessions", END_SESSION, EndSessionsError::REFUSALS),
+    Operation::new("change_profile", CHANGE_PROFILE, ChangeUserError::REFUSALS).body(SHORT),
+    Operation::new("list_users", READ_USER, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("get_user", READ_USER, GetError::REFUSALS),
+    Operation::new("change_user", MANAGE_USER, ChangeUserError::REFUSALS).body(SHORT),
+    Operation::new("disable_user", MANAGE_USER, DisableUserError::REFUSALS),
+    Operation::new("enable_user", MANAGE_USER, EnableUserError::REFUSALS),
+    Operation::new("set_user_roles", MANAGE_USER, SetUserRolesError::REFUSALS).body(SHORT),
+    Operation::new("list_user_sessions", READ_USER, GetError::REFUSALS),
+    Operation::new("end_user_sessions", MANAGE_USER, EndUserSessionsError::REFUSALS),
 ];

@@ -24,7 +24,7 @@ pub(super) struct SessionApi;
 /// A login that has not ended.
 #[derive(Debug, Object, Serialize)]
 #[oai(rename = "Session")]
-struct SessionBody {
+pub(super) struct SessionBody {
     /// The id of the session.
     id: Id<SessionId>,
     /// Whether the access token of this request belongs to the session.

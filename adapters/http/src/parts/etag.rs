@@ -83,18 +83,29 @@ pub(crate) fn partial_etag(version: Version, shown: impl Display) -> String {
 /// # Errors
 /// 400 if `If-None-Match` cannot be read: the change must not be made without the condition.
 fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    precondition_by(headers, version)
+}
+
+/// Reads the conditions of a change, whose tags stand for the versions that `version` finds in them.
+///
+/// # Errors
+/// 400 if `If-None-Match` cannot be read.
+pub(crate) fn precondition_by(
+    headers: &HeaderMap,
+    version: impl Fn(&Tag) -> Option<Version>,
+) -> Result<Precondition, Problem> {
     let accepted = match TagList::of(headers, &IF_MATCH) {
         None => Precondition::Missing,
         Some(TagList::Any) => Precondition::Any,
         Some(list) => {
             let strong = list.tags().iter().filter(|tag| !tag.is_weak);
-            Precondition::OneOf(strong.filter_map(version).collect())
+            Precondition::OneOf(strong.filter_map(&version).collect())
         }
     };
     let refused = match TagList::of(headers, &IF_NONE_MATCH).map(TagList::of_change).transpose()? {
         None => return Ok(accepted),
         Some(TagList::Any) => Refused::Any,
-        Some(list) => Refused::OneOf(list.tags().iter().filter_map(version).collect()),
+        Some(list) => Refused::OneOf(list.tags().iter().filter_map(&version).collect()),
     };
     Ok(Precondition::Except { accepted: Box::new(accepted), refused })
 }

@@ -28,7 +28,7 @@ pub use context::Operation;
 pub(crate) use context::{Context, EXAMPLE_TIME, OperationsByPath, Routes, Schemas, any_text, block, line};
 pub use cost::{Cost, ITEMS_PER_UNIT, LINES_PER_UNIT, UNITS_OF_TOTAL};
 pub(crate) use device::ClientDevice;
-pub(crate) use etag::{IfMatch, changing_etag, etag, if_none_match, partial_etag};
+pub(crate) use etag::{IfMatch, changing_etag, etag, if_none_match, partial_etag, precondition_by};
 pub(crate) use filter::{Filter, FilterOf, Filtered, narrowed};
 pub(crate) use id::Id;
 pub(crate) use key::{IDEMPOTENCY_KEY, RepeatKey, idempotency_key};

@@ -1,5 +1,6 @@
 //! Users, their known networks, sessions and the setup token.
 
+mod account_states;
 mod email_keys;
 mod known_networks;
 mod refresh_tokens;
@@ -7,4 +8,5 @@ pub(crate) mod schema;
 mod session_origins;
 mod sessions;
 mod setup_tokens;
+mod user_list;
 mod users;

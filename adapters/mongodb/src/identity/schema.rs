@@ -1,6 +1,6 @@
 //! The migrations of identity.
 
-use super::{email_keys, refresh_tokens, session_origins};
+use super::{account_states, email_keys, refresh_tokens, session_origins};
 use crate::schema::{MongoSet, MongoStep, collection, index};
 use skep_application::operations::{FOUNDATION, MigrationStep};
 
@@ -25,5 +25,9 @@ pub(crate) const SET: MongoSet = MongoSet {
             work: MongoStep::code(session_origins::keep, session_origins::unmake),
         },
         MigrationStep { name: "refresh_tokens", work: MongoStep::code(session_origins::keep, refresh_tokens::unmake) },
+        MigrationStep {
+            name: "account_states",
+            work: MongoStep::change(email_keys::keep, account_states::INDEXES, account_states::unmake, &[]),
+        },
     ],
 };

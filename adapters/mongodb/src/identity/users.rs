@@ -1,9 +1,9 @@
 //! The user accounts.
 
-use super::known_networks::KnownNetworksDoc;
+use super::{known_networks::KnownNetworksDoc, user_list};
 use crate::{
     ops::Query,
-    record::{self, Record, Stored, Unreadable, Versioned, date, time, version},
+    record::{self, Record, Stored, Unreadable, Versioned, date, optional_time, time, version},
     store::MongoStore,
     unit::MongoUnit,
 };
@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bson::{Bson, DateTime, doc};
 use serde::{Deserialize, Serialize};
 use skep_application::{
-    identity::{Credentials, UserQueries, UserRepository, UserView},
-    kernel::{Scope, StoreError},
+    identity::{Credentials, UserFilter, UserQueries, UserRepository, UserSort, UserView},
+    kernel::{Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
@@ -40,6 +40,9 @@ pub(super) struct UserDoc {
     /// Documents of earlier versions do not have it.
     #[serde(default)]
     auth_epoch: i64,
+    /// Only documents of disabled accounts have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<DateTime>,
     created_at: DateTime,
     updated_at: DateTime,
     version: i64,
@@ -76,6 +79,7 @@ impl Record for UserDoc {
             password_hash: self.password_hash,
             password_form: form(self.password_form.as_deref())?,
             auth_epoch: epoch(self.auth_epoch)?,
+            disabled_at: optional_time(self.disabled_at)?,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             version: version(self.version)?,
@@ -95,6 +99,7 @@ impl Stored for UserDoc {
             password_hash: user.password_hash.clone(),
             password_form: Some(user.password_form.name().to_owned()),
             auth_epoch: user.auth_epoch.get(),
+            disabled_at: user.disabled_at.map(date),
             created_at: date(user.created_at),
             updated_at: date(user.updated_at),
             version: user.version.get(),
@@ -136,6 +141,18 @@ impl UserRepository for MongoUnit {
         Ok(self.first::<UserDoc>(doc! { "roles": role.name() }).await?.is_some())
     }
 
+    async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {
+        let wanted =
+            doc! { "roles": role.name(), "disabled_at": Bson::Null, "_id": { "$ne": record::id(other.uuid()) } };
+        self.run(async |executor| {
+            let Some(another) = executor.find_one::<UserDoc>(wanted).await? else { return Ok(None) };
+            // A unit that changes it meanwhile collides with this one.
+            executor.hold(UserDoc::COLLECTION, vec![record::id(another.id.uuid()).into()]).await?;
+            Ok(Some(another.id))
+        })
+        .await
+    }
+
     async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
         self.add::<UserDoc>(from_ref(user)).await
     }
@@ -155,6 +172,15 @@ impl UserQueries for MongoStore {
         Ok(found.as_ref().map(UserView::from))
     }
 
+    async fn list_users(
+        &self,
+        filter: &UserFilter,
+        sort: UserSort,
+        page: &PageRequest,
+    ) -> Result<Page<UserView>, StoreError> {
+        user_list::page(self, filter, sort, page).await
+    }
+
     async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError> {
         let mut reader = self.read().await?;
         let user = email.choose(reader.find::<UserDoc>(with_email(email)).await?, |user| &user.email);
@@ -163,8 +189,9 @@ impl UserQueries for MongoStore {
         let known = reader.by_id::<KnownNetworksDoc>(user_id.uuid()).await?;
         let known_networks = known.unwrap_or_else(|| KnownNetworks::none(user_id));
         Ok(user.map(|user| {
+            let is_active = user.is_active();
             let User { password_hash, password_form, .. } = user;
-            Credentials { user_id, password_hash, password_form, known_networks }
+            Credentials { user_id, password_hash, password_form, known_networks, is_active }
         }))
     }
 

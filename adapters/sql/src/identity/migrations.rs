@@ -16,5 +16,6 @@ pub(crate) const SET: SqlSet = SqlSet {
         },
         MigrationStep { name: "session_origins", work: scripts!("identity/0004_session_origins") },
         MigrationStep { name: "refresh_tokens", work: scripts!("identity/0005_refresh_tokens") },
+        MigrationStep { name: "account_states", work: scripts!("identity/0006_account_states") },
     ],
 };

@@ -5,6 +5,7 @@ mod known_networks;
 pub(crate) mod migrations;
 mod sessions;
 mod setup_tokens;
+mod user_list;
 mod users;
 
 use crate::declared::Declared;

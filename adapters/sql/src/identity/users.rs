@@ -1,6 +1,6 @@
 //! The user accounts, each with its roles.
 
-use super::{email_keys::LIST_WITHOUT, known_networks::read_networks};
+use super::{email_keys::LIST_WITHOUT, known_networks::read_networks, user_list};
 use crate::{
     Kind, Row, SqlStore, SqlUnit, Statement, Value, args,
     declared::Declared,
@@ -10,8 +10,8 @@ use crate::{
 };
 use async_trait::async_trait;
 use skep_application::{
-    identity::{Credentials, UserQueries, UserRepository, UserView, constraints},
-    kernel::{Constraint, Scope, StoreError},
+    identity::{Credentials, UserFilter, UserQueries, UserRepository, UserSort, UserView, constraints},
+    kernel::{Constraint, Page, PageRequest, Scope, StoreError},
 };
 use skep_domain::{
     access::Role,
@@ -21,7 +21,7 @@ use skep_domain::{
 use std::{collections::BTreeSet, sync::LazyLock};
 use uuid::Uuid;
 
-static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
+pub(super) static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
     Table::<User>::new("users", "identity.user", constraints::USER_ID)
         .key("id", Kind::Uuid, |user| user.id.into())
         .column("email", Kind::Text, |user| user.email.address().into())
@@ -34,6 +34,8 @@ static USERS: LazyLock<Table<User>> = LazyLock::new(|| {
         .column("password_form", Kind::Text, |user| user.password_form.name().into())
         .nullable()
         .column("auth_epoch", Kind::Int, |user| user.auth_epoch.get().into())
+        .column("disabled_at", Kind::Time, |user| user.disabled_at.into())
+        .nullable()
         .fixed("created_at", Kind::Time, |user| user.created_at.into())
         .column("updated_at", Kind::Time, |user| user.updated_at.into())
         .version(|user| user.version)
@@ -69,40 +71,64 @@ static ANY_WITH_ROLE: Statement = Statement::both(
     &[Kind::Text],
     &[Kind::Bool],
 );
+/// Locks the account and another active one with the role, in the order of their ids, so that units that lock each
+/// other's accounts do not wait in a circle.
+static LOCK_WITH_ANOTHER: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM users WHERE id = $2 OR id = (SELECT other.id FROM users AS other \
+        WHERE other.id <> $2 AND other.disabled_at IS NULL \
+        AND EXISTS (SELECT 1 FROM user_roles WHERE user_roles.user_id = other.id AND role = $1) \
+        ORDER BY other.id LIMIT 1) ORDER BY id {for update}";
+    USERS.command("lock_with_another", text, &[Kind::Text, Kind::Uuid], &[Kind::Uuid])
+});
+/// Reads the account again, because it may have changed before it was locked.
+static HAS_ROLE: Statement = Statement::both(
+    "identity.user.has_role",
+    "SELECT EXISTS (SELECT 1 FROM users JOIN user_roles ON user_roles.user_id = users.id \
+     WHERE users.id = $1 AND role = $2 AND disabled_at IS NULL)",
+    &[Kind::Uuid, Kind::Text],
+    &[Kind::Bool],
+);
 static DELETE_ROLES: Statement =
     Statement::both("identity.user_role.delete", "DELETE FROM user_roles WHERE user_id = $1", &[Kind::Uuid], &[]);
 static FIND_CREDENTIALS: LazyLock<Statement> = LazyLock::new(|| {
     let columns = "SELECT users.id, users.email, users.email_key, users.email_typed, users.password_hash, \
-        users.password_form, known_networks.networks FROM users \
+        users.password_form, known_networks.networks, users.disabled_at FROM users \
         LEFT JOIN known_networks ON known_networks.user_id = users.id ";
-    let kinds = &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes];
+    let kinds = &[Kind::Uuid, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Text, Kind::Bytes, Kind::Time];
     USERS.command("find_credentials", &[columns, WITH_EMAIL].concat(), &[Kind::Text, Kind::Text], kinds)
 });
 
 pub(super) fn declared() -> Declared {
     let users = Declared::table(&USERS).statements([&*FIND, &*FIND_BY_EMAIL, &ANY_WITH_ROLE, &*FIND_CREDENTIALS]);
+    let users = users.statements([&*LOCK_WITH_ANOTHER, &HAS_ROLE]).statements(user_list::statements());
     users.and(Declared::table(&ROLES).statements([&DELETE_ROLES]))
 }
 
 impl Stored for User {
     fn read(row: &mut Row) -> Result<Self, StoreError> {
-        let id = UserId::new(row.uuid()?);
-        let row_id = RowId("users", id);
-        let mut user = Self {
-            id,
-            email: read_email(row)?,
-            display_name: Text::stored(row.text()?),
-            roles: vec![],
-            password_hash: row.text()?,
-            password_form: read_form(&row_id, row)?,
-            auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
-            created_at: row.time()?,
-            updated_at: row.time()?,
-            version: row_id.version(row.int()?)?,
-        };
-        user.roles = row_id.roles(row.optional_text()?.as_deref())?;
+        let mut user = read_row(row)?;
+        user.roles = RowId("users", user.id).roles(row.optional_text()?.as_deref())?;
         Ok(user)
     }
+}
+
+/// Reads the columns of the table, and no roles.
+pub(super) fn read_row(row: &mut Row) -> Result<User, StoreError> {
+    let id = UserId::new(row.uuid()?);
+    let row_id = RowId("users", id);
+    Ok(User {
+        id,
+        email: read_email(row)?,
+        display_name: Text::stored(row.text()?),
+        roles: vec![],
+        password_hash: row.text()?,
+        password_form: read_form(&row_id, row)?,
+        auth_epoch: row_id.read("auth_epoch", AuthEpoch::new(row.int()?))?,
+        disabled_at: row.optional_time()?,
+        created_at: row.time()?,
+        updated_at: row.time()?,
+        version: row_id.version(row.int()?)?,
+    })
 }
 
 fn read_view(row: &mut Row) -> Result<UserView, StoreError> {
@@ -125,7 +151,8 @@ fn read_credentials(row: &mut Row) -> Result<(Email, Credentials), StoreError> {
     let (email, password_hash) = (read_email(row)?, row.text()?);
     let password_form = read_form(&RowId("users", user_id), row)?;
     let known_networks = read_networks(user_id, row.optional_bytes()?.as_deref())?;
-    Ok((email, Credentials { user_id, password_hash, password_form, known_networks }))
+    let is_active = row.optional_time()?.is_none();
+    Ok((email, Credentials { user_id, password_hash, password_form, known_networks, is_active }))
 }
 
 fn keys_of(email: &EmailLookup) -> Vec<Value> {
@@ -154,6 +181,16 @@ impl UserRepository for SqlUnit {
         Ok(found.unwrap_or(false))
     }
 
+    async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Result<Option<UserId>, StoreError> {
+        let read = |row: &mut Row| Ok(UserId::new(row.uuid()?));
+        let locked = self.rows(&LOCK_WITH_ANOTHER, args![role.name(), other], read).await?;
+        let Some(another) = locked.into_iter().find(|id| *id != other) else { return Ok(None) };
+        match self.row(&HAS_ROLE, args![another, role.name()], Row::bool).await? {
+            Some(true) => Ok(Some(another)),
+            _ => self.remember(Err(StoreError::Retry("an account changed before it was locked".into()))),
+        }
+    }
+
     async fn insert(&mut self, user: &User) -> Result<(), StoreError> {
         USERS.insert(self, user).await?;
         ROLES.insert_many(self, &role_rows(user)).await
@@ -175,6 +212,15 @@ impl UserQueries for SqlStore {
             return Ok(None);
         }
         self.row(&FIND, args![id], read_view).await
+    }
+
+    async fn list_users(
+        &self,
+        filter: &UserFilter,
+        sort: UserSort,
+        page: &PageRequest,
+    ) -> Result<Page<UserView>, StoreError> {
+        user_list::page(self, filter, sort, page).await
     }
 
     async fn find_credentials(&self, email: &EmailLookup) -> Result<Option<Credentials>, StoreError> {

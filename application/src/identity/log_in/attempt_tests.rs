@@ -86,7 +86,7 @@ impl Scene {
         users.expect_find_credentials().returning(move |email| {
             let User { id: user_id, password_hash, password_form, .. } = ada();
             let known_networks = known.clone().unwrap_or_else(|| KnownNetworks::none(user_id));
-            let credentials = Credentials { user_id, password_hash, password_form, known_networks };
+            let credentials = Credentials { user_id, password_hash, password_form, known_networks, is_active: true };
             Ok((email.key() == ADDRESS).then_some(credentials))
         });
         tokens.expect_issue().returning(|_| Ok("token".to_owned()));

@@ -1,14 +1,24 @@
 //! `skep user`.
 
-use super::{json, of_arguments, read_password};
+use super::{json, of_arguments, output::table, read_password};
 use crate::{Skep, config::Config};
-use clap::Subcommand;
+use clap::{
+    Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use serde_json::json;
 use skep_application::{
-    identity::{AccountInput, CreateUserCommand},
-    kernel::{Actor, BoxError},
+    identity::{
+        AccountInput, CreateUserCommand, EndUserSessionsCommand, SetUserRolesCommand, UserCommand, UserFilter,
+        UserSort, UserSortKey, UserView,
+    },
+    kernel::{Actor, BoxError, PageRequest, Precondition},
 };
-use skep_domain::access::Role;
+use skep_domain::{
+    access::Role,
+    identity::{AccountState, EmailPrefix},
+    shared::{Direction, PageLimit, UserId},
+};
 
 /// What to do with accounts.
 #[derive(Debug, Subcommand)]
@@ -37,20 +47,119 @@ pub(super) enum User {
         #[arg(long)]
         json: bool,
     },
+    /// Show the newest accounts, one per line.
+    List {
+        /// Only accounts with this role: admin or user.
+        #[arg(long)]
+        role: Option<Role>,
+        /// Only accounts in this state.
+        #[arg(long, value_parser = PossibleValuesParser::new(AccountState::NAMES).try_map(|name| state(&name)))]
+        state: Option<AccountState>,
+        /// Only accounts whose e-mail address starts with this text.
+        #[arg(long, value_name = "START", value_parser = EmailPrefix::parse)]
+        email: Option<EmailPrefix>,
+        /// How many accounts to show, at most 100.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=100))]
+        limit: i64,
+    },
+    /// Show an account as JSON.
+    Show {
+        /// The id of the account.
+        id: UserId,
+    },
+    /// Disable an account, which ends its sessions.
+    ///
+    /// The last active admin cannot be disabled.
+    Disable {
+        /// The id of the account.
+        id: UserId,
+    },
+    /// Let the user of a disabled account log in again.
+    Enable {
+        /// The id of the account.
+        id: UserId,
+    },
+    /// Replace the roles of an account.
+    ///
+    /// The last active admin keeps the role.
+    Roles {
+        /// The id of the account.
+        id: UserId,
+        /// All roles from now on: admin or user. Every account has the role user.
+        #[arg(required = true)]
+        roles: Vec<Role>,
+    },
+    /// End every session of an account. The user can log in again.
+    Revoke {
+        /// The id of the account.
+        id: UserId,
+    },
+}
+
+fn state(name: &str) -> Result<AccountState, &'static str> {
+    AccountState::from_name(name).ok_or("unknown")
 }
 
 pub(super) async fn run(config: &Config, command: User) -> Result<(), BoxError> {
-    let User::Create { email, display_name, role, password_stdin: _, json: as_json } = command;
-    let account = AccountInput { email, display_name, password: read_password()? };
+    // The password is read before the store is opened, so that typing it holds nothing up.
+    let password = if matches!(command, User::Create { .. }) { read_password()? } else { String::new() };
     let skep = Skep::builder().config(config.clone()).start().await?;
-    let command = CreateUserCommand { account, roles: vec![role] };
-    let created = skep.app.identity.create_user.execute(&Actor::system("skep user create"), command).await;
+    let done = with(&skep, command, password).await;
     skep.close().await;
-    let user = created.map_err(|error| of_arguments(error, "password"))?;
-    if as_json {
-        let roles: Vec<_> = user.roles.iter().map(|role| role.name()).collect();
-        return json(&json!({ "id": user.id, "email": user.email, "roles": roles }));
+    done
+}
+
+async fn with(skep: &Skep, command: User, password: String) -> Result<(), BoxError> {
+    let (identity, actor) = (&skep.app.identity, Actor::system("skep user"));
+    let precondition = Precondition::Any;
+    match command {
+        User::Create { email, display_name, role, password_stdin: _, json: as_json } => {
+            let account = AccountInput { email, display_name, password };
+            let command = CreateUserCommand { account, roles: vec![role] };
+            let created = identity.create_user.execute(&Actor::system("skep user create"), command).await;
+            let user = created.map_err(|error| of_arguments(error, "password"))?;
+            if as_json {
+                return json(&json!({ "id": user.id, "email": user.email, "roles": names(&user) }));
+            }
+            tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id)?;
+        }
+        User::List { role, state, email, limit } => {
+            let filter = UserFilter { role, state, email, ..UserFilter::default() };
+            let sort = UserSort { key: UserSortKey::CreatedAt, direction: Direction::Descending };
+            let page = PageRequest { limit: PageLimit::new(limit)?, ..PageRequest::default() };
+            let page = identity.list_users.execute(&actor, &filter, sort, &page).await?;
+            table(["id", "email", "name", "roles", "state", "created"], page.items.iter().map(row))?;
+        }
+        User::Show { id } => json(&identity.get_user.execute(&actor, id).await?)?,
+        User::Disable { id } => {
+            identity.disable_user.execute(&actor, UserCommand { user_id: id, precondition }).await?;
+            tell!("the account {id} is disabled")?;
+        }
+        User::Enable { id } => {
+            identity.enable_user.execute(&actor, UserCommand { user_id: id, precondition }).await?;
+            tell!("the account {id} is active")?;
+        }
+        User::Roles { id, roles } => {
+            let roles = roles.iter().map(|role| role.name().to_owned()).collect();
+            let command = SetUserRolesCommand { user_id: id, precondition, roles };
+            let user = identity.set_user_roles.execute(&actor, command).await?;
+            tell!("the account {id} has the roles {}", names(&user).join(", "))?;
+        }
+        User::Revoke { id } => {
+            identity.end_user_sessions.execute(&actor, EndUserSessionsCommand { user_id: id }).await?;
+            tell!("the account {id} has no session")?;
+        }
     }
-    tell!("created the account {} with the role {} and the id {}", user.email, role.name(), user.id)?;
     Ok(())
+}
+
+fn names(user: &UserView) -> Vec<&'static str> {
+    user.roles.iter().map(|role| role.name()).collect()
+}
+
+fn row(user: &UserView) -> [String; 6] {
+    let state = if user.disabled_at.is_none() { AccountState::Active } else { AccountState::Disabled };
+    let (email, name) = (user.email.as_str().to_owned(), user.display_name.as_str().to_owned());
+    let (id, roles) = (user.id.to_string(), names(user).join(","));
+    [id, email, name, roles, state.name().to_owned(), user.created_at.to_string()]
 }

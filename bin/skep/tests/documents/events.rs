@@ -312,6 +312,21 @@ async fn change_sessions(kit: &TestKit, admin: &str) {
     post(kit, "/api/v1/auth/logout", answer["access_token"].as_str().unwrap()).await;
 }
 
+/// Makes an account, and does with it what an admin can do.
+async fn change_users(kit: &TestKit, admin: &str) {
+    let bea = json!({ "email": "bea@example.com", "password": PASSWORD, "display_name": "Bea" });
+    let request = Request::post("/api/v1/auth/register").header("content-type", "application/json");
+    let answer = kit.call(request.body(bea.to_string()).unwrap()).await;
+    assert!(answer.status().is_success());
+    let users = call(kit, "GET", "/api/v1/users?email=bea", admin, &Value::Null).await;
+    let path = format!("/api/v1/users/{}", users["data"][0]["id"].as_str().unwrap());
+    call(kit, "PATCH", &path, admin, &json!({ "display_name": "Beatrice" })).await;
+    call(kit, "PUT", &format!("{path}/roles"), admin, &json!({ "roles": ["admin"] })).await;
+    for change in ["disable", "enable"] {
+        post(kit, &format!("{path}/{change}"), admin).await;
+    }
+}
+
 async fn change_schedules(kit: &TestKit, admin: &str) {
     let list = "/api/v1/schedules";
     let yearly = json!({ "name": "yearly", "timing": { "cron": "@yearly" }, "kind": "operations.sweep" });
@@ -368,6 +383,7 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "PATCH", &path, &admin, &json!({ "text": "Vielen Dank" })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
 
+    change_users(&kit, &admin).await;
     change_sessions(&kit, &admin).await;
     refresh::reuse_a_refresh_token(&kit).await;
 

@@ -1,8 +1,8 @@
 //! Requests of identity, and the users for the other contexts.
 
 use super::{Costs, World, with};
-use serde_json::json;
-use skep_budgets::{PASSWORD, Server};
+use serde_json::{Value, json};
+use skep_budgets::{Buyer, PASSWORD, Server};
 
 pub(super) async fn ask(server: Server) -> World {
     let mut costs = Costs::default();
@@ -16,7 +16,12 @@ pub(super) async fn ask(server: Server) -> World {
         costs.add(name, &server.send("POST", "/api/v1/auth/refresh", &[], Some(&token)).await);
     }
     let path = "/api/v1/users/me";
-    costs.add("GET /api/v1/users/me", &server.send("GET", path, &with(&buyer, &[]), None).await);
+    let profile = server.send("GET", path, &with(&buyer, &[]), None).await;
+    costs.add("GET /api/v1/users/me", &profile);
+    let name = json!({ "display_name": "Robert" });
+    costs.add("PATCH /api/v1/users/me", &server.send("PATCH", path, &with(&buyer, &ANY), Some(&name)).await);
+    manage(&server, &admin, &profile.json()["id"], &mut costs).await;
+    let (_, buyer) = server.log_in("bob@example.com").await;
     let (_, other) = server.log_in("bob@example.com").await;
     let sessions = "/api/v1/users/me/sessions";
     let listed = server.send("GET", sessions, &with(&other, &[]), None).await;
@@ -35,4 +40,36 @@ pub(super) async fn ask(server: Server) -> World {
     let (_, buyer) = server.log_in("bob@example.com").await;
     costs.add("DELETE /api/v1/users/me/sessions", &server.send("DELETE", sessions, &with(&buyer, &[]), None).await);
     World { server, admin, buyer, products: vec![], costs }
+}
+
+/// The headers of a change of any version.
+const ANY: [(&str, &str); 1] = [("if-match", "*")];
+
+/// What an admin does with an account, which is active afterwards and has no session.
+async fn manage(server: &Server, admin: &Buyer, id: &Value, costs: &mut Costs) {
+    let list = "/api/v1/users";
+    costs.add("GET /api/v1/users", &server.send("GET", list, &with(admin, &[]), None).await);
+    let filtered = format!("{list}?role=user&state=active&email=bob&name=R");
+    let filtered = server.send("GET", &filtered, &with(admin, &[]), None).await;
+    costs.add("GET /api/v1/users, filtered", &filtered);
+    let path = format!("{list}/{}", id.as_str().unwrap());
+    costs.add("GET /api/v1/users/{id}", &server.send("GET", &path, &with(admin, &[]), None).await);
+    let name = json!({ "display_name": "Bob" });
+    let changed = server.send("PATCH", &path, &with(admin, &ANY), Some(&name)).await;
+    costs.add("PATCH /api/v1/users/{id}", &changed);
+    let roles = json!({ "roles": ["admin"] });
+    let roles_path = format!("{path}/roles");
+    let changed = server.send("PUT", &roles_path, &with(admin, &ANY), Some(&roles)).await;
+    costs.add("PUT /api/v1/users/{id}/roles", &changed);
+    let taken = server.send("PUT", &roles_path, &with(admin, &ANY), Some(&json!({ "roles": [] }))).await;
+    costs.add("PUT /api/v1/users/{id}/roles, of an admin", &taken);
+    let sessions = format!("{path}/sessions");
+    let listed = server.send("GET", &sessions, &with(admin, &[]), None).await;
+    costs.add("GET /api/v1/users/{id}/sessions", &listed);
+    let ended = server.send("DELETE", &sessions, &with(admin, &[]), None).await;
+    costs.add("DELETE /api/v1/users/{id}/sessions", &ended);
+    let disabled = server.send("POST", &format!("{path}/disable"), &with(admin, &[]), None).await;
+    costs.add("POST /api/v1/users/{id}/disable", &disabled);
+    let enabled = server.send("POST", &format!("{path}/enable"), &with(admin, &[]), None).await;
+    costs.add("POST /api/v1/users/{id}/enable", &enabled);
 }

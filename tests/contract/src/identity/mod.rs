@@ -4,6 +4,7 @@ mod known_networks;
 mod session_queries;
 mod sessions;
 mod setup_tokens;
+mod user_list;
 mod users;
 
 use crate::{
@@ -48,7 +49,7 @@ part! {
 /// The clauses of `UserRepository` and `UserQueries`.
 #[must_use]
 pub fn users() -> Vec<Clause<dyn Users>> {
-    users::clauses()
+    [users::clauses(), user_list::clauses()].concat()
 }
 
 /// The clauses of `SessionRepository` and `SessionQueries`.

@@ -103,6 +103,7 @@ impl Entity for User {
                 email: Email::parse(address)?,
                 display_name: Text::stored(name),
                 roles,
+                disabled_at: (time == Timestamp::MAX).then_some(Timestamp::MAX),
                 created_at: time,
                 updated_at: Timestamp::MAX,
                 ..sample::user()?
@@ -143,6 +144,7 @@ impl Versioned for User {
         self.password_hash = format!("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$cm91bmQ{round}");
         self.password_form = if round % 2 == 1 { PasswordForm::AsTyped } else { PasswordForm::Opaque };
         self.auth_epoch = self.auth_epoch.next();
+        self.disabled_at = (round % 2 == 1).then_some(sample::at(100 * round));
         self.updated_at = sample::at(100 * round);
         Ok(())
     }
@@ -288,12 +290,14 @@ async fn credentials_are_those_of_the_address(given: &Given) -> Checked {
         sample::user()?,
         User { password_hash: "$argon2id$other".into(), password_form: PasswordForm::AsTyped, ..sample::user()? },
     );
-    put(&*given.store, &[one.clone(), other.clone()]).await?;
-    for user in [one, other] {
+    let disabled = User { disabled_at: Some(sample::at(9)), ..sample::user()? };
+    put(&*given.store, &[one.clone(), other.clone(), disabled.clone()]).await?;
+    for user in [one, other, disabled] {
         let known_networks = KnownNetworks::none(user.id);
         let lookup = lookup(&user)?;
+        let is_active = user.is_active();
         let User { id: user_id, password_hash, password_form, .. } = user;
-        let expected = Credentials { user_id, password_hash, password_form, known_networks };
+        let expected = Credentials { user_id, password_hash, password_form, known_networks, is_active };
         equal(given.store.queries().find_credentials(&lookup).await?, Some(expected))?;
     }
     equal(given.store.queries().find_credentials(&lookup(&sample::user()?)?).await?, None)

@@ -42,6 +42,8 @@ pub(crate) enum Flaw {
     ReadsChange,
     /// Writers do not wait for each other; the last one wins.
     LosesUpdates,
+    /// Writers do not wait for each other, and an account that a unit holds can be changed.
+    HoldsNothing,
     /// A save does not check the version.
     IgnoresVersions,
     /// A save of a missing row inserts it.
@@ -144,7 +146,7 @@ impl Units for Flawed {
 
     async fn open(&self, mode: TxMode, contended: &[Key]) -> Result<FlawedUnit, StoreError> {
         // A reading unit does not wait for another unit.
-        let opened = if self.flaw == Flaw::LosesUpdates { TxMode::Read } else { mode };
+        let opened = if matches!(self.flaw, Flaw::LosesUpdates | Flaw::HoldsNothing) { TxMode::Read } else { mode };
         let inner = self.store.open(opened, contended).await?;
         Ok(FlawedUnit::new(inner, self.store.clone(), self.flaw, mode))
     }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     events::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent},
-    identity::{Credentials, SessionQueries, SessionView, UserQueries, UserView},
+    identity::{Credentials, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
     jobs::{
         JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
         ScheduleSort,
@@ -111,6 +111,9 @@ impl MailTemplateQueries for Flawed {
 impl UserQueries for Flawed {
     async fn find_user(&self, scope: Scope, id: UserId) -> Done<Option<UserView>> {
         self.seen.find_user(scope, id).await
+    }
+    async fn list_users(&self, filter: &UserFilter, sort: UserSort, request: &PageRequest) -> Done<Page<UserView>> {
+        self.seen.list_users(filter, sort, request).await
     }
     async fn find_credentials(&self, email: &EmailLookup) -> Done<Option<Credentials>> {
         self.seen.find_credentials(email).await

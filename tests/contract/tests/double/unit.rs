@@ -111,6 +111,21 @@ impl Transaction for FlawedUnit {
     async fn commit(mut self: Box<Self>) -> Done<()> {
         let inner = self.inner.take().unwrap();
         let draft = inner.state().clone();
+        if self.flaw == Flaw::HoldsNothing && self.mode == TxMode::Write {
+            let mut now = self.store.state();
+            for user in draft.users.rows() {
+                match now.users.get(user.id) {
+                    None => now.users.insert(user)?,
+                    Some(stored) if stored.version < user.version => {
+                        let version = stored.version;
+                        now.users.save(&User { version, ..user.clone() })?;
+                    }
+                    Some(_) => {}
+                }
+            }
+            self.store.restore(now);
+            return Ok(());
+        }
         match Box::new(inner).commit().await {
             Err(StoreError::Full(_)) if self.flaw == Flaw::CommitLies => Ok(()),
             Ok(()) if self.flaw == Flaw::LosesUpdates && self.mode == TxMode::Write => {
@@ -186,6 +201,14 @@ impl UserRepository for FlawedUnit {
     }
     async fn any_with_role(&mut self, role: Role) -> Done<bool> {
         through!(self, UserRepository::any_with_role(role))
+    }
+    async fn hold_another_with_role(&mut self, role: Role, other: UserId) -> Done<Option<UserId>> {
+        let another = through!(self, UserRepository::hold_another_with_role(role, other))?;
+        if self.flaw == Flaw::HoldsNothing {
+            // The others look, too, before one of them commits.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(another)
     }
     async fn insert(&mut self, user: &User) -> Done<()> {
         through!(self, UserRepository::insert(user))

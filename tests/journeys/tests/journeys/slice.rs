@@ -13,6 +13,7 @@ mod refresh;
 mod rush;
 mod schedules;
 mod sessions;
+mod users;
 
 pub(crate) use rush::at_once;
 
@@ -25,6 +26,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     accounts::CONTEXT, //
     sessions::CONTEXT,
     refresh::CONTEXT,
+    users::CONTEXT,
     catalog::CONTEXT,
     categories::CONTEXT,
     orders::CONTEXT,

@@ -54,6 +54,7 @@ impl Model {
             email: email.shown(),
             display_name,
             roles: vec![Role::User],
+            disabled_at: None,
             created_at: now.at,
             updated_at: now.at,
             version: Version::FIRST,

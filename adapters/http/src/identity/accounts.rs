@@ -1,0 +1,235 @@
+//! The accounts of all users, for admins.
+
+use super::{
+    api::Tag,
+    dto::ChangeUserRequest,
+    sessions::SessionBody,
+    user_filters::{CreatedFrom, CreatedUntil, OfEmail, OfName, OfRole, OfState},
+};
+use crate::{
+    body::{MergePatch, Strict},
+    parts::{
+        Done, FilterOf, Id, IfMatch, List, Listed, RepeatKey, SelfLink, Sent, Shown, SignedIn, SortKey, patch, path_of,
+    },
+    problem::Problem,
+};
+use poem_openapi::{Object, OpenApi, param::Path};
+use serde::{Deserialize, Serialize};
+use skep_application::identity::{
+    ChangeProfileCommand, ChangeUserCommand, EndUserSessionsCommand, SetUserRolesCommand, UserCommand, UserFilter,
+    UserSort, UserSortKey, UserView,
+};
+use skep_domain::{identity::AccountState, shared::UserId};
+
+/// The path of the accounts.
+const USERS: &str = "/api/v1/users";
+
+#[derive(Default)]
+pub(super) struct AccountApi;
+
+impl SortKey for UserSortKey {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn name(self) -> &'static str {
+        self.name()
+    }
+}
+
+/// The roles of an account.
+#[derive(Debug, Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetRolesRequest {
+    /// All roles from now on, at most 20. Every account has `user`, which may be left out.
+    roles: Vec<String>,
+}
+
+/// The account of a user, as admins see it.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "Account")]
+struct AccountBody {
+    /// The id of the user.
+    id: Id<UserId>,
+    /// The e-mail address as its owner typed it.
+    email: String,
+    /// The name that others see.
+    display_name: String,
+    /// `user` for every account, and also `admin` for the people who run the shop.
+    roles: Vec<String>,
+    /// Whether the user can log in.
+    state: String,
+    /// The time at which the account was disabled; absent if it is active.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<String>,
+    /// The time of registration.
+    created_at: String,
+    /// The time of the last change.
+    updated_at: String,
+    /// The path of the account.
+    links: SelfLink,
+}
+
+impl From<UserView> for AccountBody {
+    fn from(user: UserView) -> Self {
+        let state = if user.disabled_at.is_none() { AccountState::Active } else { AccountState::Disabled };
+        Self {
+            id: Id(user.id),
+            email: user.email.as_str().to_owned(),
+            display_name: user.display_name.as_str().to_owned(),
+            roles: user.roles.iter().map(|role| role.name().to_owned()).collect(),
+            state: state.name().to_owned(),
+            disabled_at: user.disabled_at.map(|at| at.to_string()),
+            created_at: user.created_at.to_string(),
+            updated_at: user.updated_at.to_string(),
+            links: SelfLink::to(path_of(USERS, user.id, "")),
+        }
+    }
+}
+
+fn shown(user: UserView) -> Shown<AccountBody> {
+    Shown::of(user.version, user)
+}
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Identity")]
+impl AccountApi {
+    /// List users
+    ///
+    /// Lists accounts. Needs the role `admin`. A cursor belongs to the filters that it was made with. Names are sorted byte
+    /// by byte.
+    #[oai(path = "/users", method = "get", operation_id = "list_users")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the request")]
+    async fn list(
+        &self,
+        caller: SignedIn,
+        Sent(list): List<UserSortKey>,
+        Sent(role): FilterOf<OfRole>,
+        Sent(state): FilterOf<OfState>,
+        Sent(email): FilterOf<OfEmail>,
+        Sent(name): FilterOf<OfName>,
+        Sent(from): FilterOf<CreatedFrom>,
+        Sent(until): FilterOf<CreatedUntil>,
+    ) -> Result<Listed<AccountBody>, Problem> {
+        let filters = [role.query(), state.query(), email.query(), name.query(), from.query(), until.query()].concat();
+        let list = list.open_narrowed(&caller, USERS, filters)?;
+        let filter = UserFilter {
+            role: role.0.map(|role| role.0),
+            state: state.0.map(|state| state.0),
+            email: email.0.map(|email| email.0),
+            name: name.0.map(|name| name.0),
+            created_from: from.0.map(|from| from.0),
+            created_until: until.0.map(|until| until.0),
+        };
+        let sort = UserSort { key: list.key, direction: list.direction };
+        let page = caller.app().identity.list_users.execute(&caller.actor, &filter, sort, &list.page).await?;
+        Ok(list.answer(page))
+    }
+
+    /// Get a user
+    ///
+    /// Returns the account. Needs the role `admin`.
+    #[oai(path = "/users/:id", method = "get", operation_id = "get_user")]
+    async fn get(&self, caller: SignedIn, Path(id): Path<Id<UserId>>) -> Result<Shown<AccountBody>, Problem> {
+        Ok(shown(caller.app().identity.get_user.execute(&caller.actor, id.0).await?))
+    }
+
+    /// Change a user
+    ///
+    /// Sets the display name of any account (JSON merge patch, RFC 7396). Needs the role `admin`. An absent field keeps its
+    /// value, and `null` is refused. If nothing is different afterwards, the `ETag` stays the same.
+    #[oai(path = "/users/:id", method = "patch", operation_id = "change_user")]
+    async fn change(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+        body: MergePatch<ChangeUserRequest>,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let change = ChangeProfileCommand { precondition, display_name: patch(body.0.display_name) };
+        let command = ChangeUserCommand { user_id: id.0, change };
+        Ok(shown(caller.app().identity.change_user.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// Disable a user
+    ///
+    /// Disables an account and ends every session: the tokens are refused from the next request on, by every instance. A
+    /// login is then answered like one with a wrong password. Needs the role `admin`. If no other active account is an
+    /// admin, the answer is 409 `last_admin`. An account that is disabled already is returned unchanged.
+    #[oai(path = "/users/:id/disable", method = "post", operation_id = "disable_user")]
+    async fn disable(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let command = UserCommand { user_id: id.0, precondition };
+        Ok(shown(caller.app().identity.disable_user.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// Enable a user
+    ///
+    /// Lets the user of a disabled account log in again. The sessions from before stay ended. Needs the role `admin`. An
+    /// account that is active already is returned unchanged.
+    #[oai(path = "/users/:id/enable", method = "post", operation_id = "enable_user")]
+    async fn enable(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let command = UserCommand { user_id: id.0, precondition };
+        Ok(shown(caller.app().identity.enable_user.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// Set the roles of a user
+    ///
+    /// Replaces the roles of an account. Its sessions go on, and each next request is judged by the new roles. Needs the
+    /// role `admin`. The caller can give and take only roles that it has itself; otherwise the answer is 403
+    /// `role_not_held`. If no other active account is an admin, the last one keeps the role, and the answer is 409
+    /// `last_admin`. If nothing is different afterwards, the `ETag` stays the same.
+    #[oai(path = "/users/:id/roles", method = "put", operation_id = "set_user_roles")]
+    async fn set_roles(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+        body: Strict<SetRolesRequest>,
+    ) -> Result<Shown<AccountBody>, Problem> {
+        let command = SetUserRolesCommand { user_id: id.0, precondition, roles: body.0.roles };
+        Ok(shown(caller.app().identity.set_user_roles.execute_once(&caller.actor, key.as_ref(), command).await?))
+    }
+
+    /// List the sessions of a user
+    ///
+    /// Lists the sessions of the account that have not ended, the newest first, on one page of at most 100. Needs the role
+    /// `admin`.
+    #[oai(path = "/users/:id/sessions", method = "get", operation_id = "list_user_sessions")]
+    async fn list_sessions(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+    ) -> Result<Listed<SessionBody>, Problem> {
+        let sessions = caller.app().identity.list_user_sessions.execute(&caller.actor, id.0).await?;
+        let path = path_of(USERS, id.0, "/sessions");
+        Ok(Listed::whole(&path, sessions.into_iter().map(Into::into).collect()))
+    }
+
+    /// End the sessions of a user
+    ///
+    /// Ends every session of the account. Their tokens are refused from the next request on, by every instance. The user can
+    /// log in again. Needs the role `admin`.
+    #[oai(path = "/users/:id/sessions", method = "delete", operation_id = "end_user_sessions")]
+    async fn end_sessions(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<UserId>>,
+        Sent(key): RepeatKey,
+    ) -> Result<Done, Problem> {
+        let command = EndUserSessionsCommand { user_id: id.0 };
+        caller.app().identity.end_user_sessions.execute_once(&caller.actor, key.as_ref(), command).await?;
+        Ok(Done::Done)
+    }
+}

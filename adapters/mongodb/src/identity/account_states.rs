@@ -1,0 +1,24 @@
+//! The states of accounts, and the indexes of their lists. Documents of earlier versions are active.
+
+use crate::schema::{Collection, Index, MongoSchema, collection, index};
+use bson::doc;
+use skep_application::kernel::StoreError;
+use std::{future::Future, pin::Pin};
+
+type Step<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
+
+/// By the time of creation.
+pub(super) const CREATED: Index = index("users_created_at_idx", &["created_at", "_id"]);
+/// By the display name.
+pub(super) const NAMED: Index = index("users_display_name_idx", &["display_name", "_id"]);
+pub(super) const INDEXES: &[Collection] = &[collection("users", &[CREATED, NAMED])];
+
+/// Accounts that were disabled can be used again.
+pub(super) fn unmake<'a>(schema: &'a mut MongoSchema<'_>) -> Step<'a> {
+    Box::pin(async move {
+        schema.drop_index("users", NAMED.name).await?;
+        schema.drop_index("users", CREATED.name).await?;
+        let plain = doc! { "q": {}, "u": { "$unset": { "disabled_at": "" } }, "multi": true };
+        schema.command(doc! { "update": "users", "updates": [plain] }).await.map(drop)
+    })
+}

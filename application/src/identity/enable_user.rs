@@ -1,0 +1,58 @@
+//! Enabling an account that was disabled.
+
+use super::{IdentityTx, UserCommand, UserView};
+use crate::kernel::{Authorized, Call, Command, Denied, KeyReused, NotFound, Unmet, use_case_error};
+use skep_domain::{
+    identity::{User, actions, events::UserEnabled},
+    shared::Action,
+};
+
+use_case_error! {
+    /// Why the account was not enabled.
+    EnableUserError {
+        Denied(Denied),
+        NotFound(NotFound),
+        Unmet(Unmet),
+        KeyReused(KeyReused),
+    }
+}
+
+/// Enables an account. Its earlier sessions stay ended. An account that is active already keeps its version.
+pub struct EnableUser;
+
+impl Command for EnableUser {
+    type Unit = dyn IdentityTx;
+    type Input = UserCommand;
+    type Plan = UserCommand;
+    type Target = User;
+    type Answer = UserView;
+    type Error = EnableUserError;
+
+    const NAME: &'static str = "identity.enable_user";
+    const ACTION: Action = actions::MANAGE_USER;
+
+    async fn plan(&self, call: &mut Call<'_>, input: Self::Input) -> Result<Self::Plan, Self::Error> {
+        call.contend([input.user_id.uuid()]);
+        Ok(input)
+    }
+
+    async fn load(&self, plan: &Self::Plan, unit: &mut Self::Unit) -> Result<User, Self::Error> {
+        Ok(unit.users().find(plan.user_id).await?.ok_or(NotFound("user"))?)
+    }
+
+    async fn write(
+        &self,
+        plan: &Self::Plan,
+        unit: &mut Self::Unit,
+        mut user: Authorized<'_, User>,
+    ) -> Result<UserView, Self::Error> {
+        plan.precondition.allow(user.version)?;
+        let now = user.now();
+        if user.enable(now) {
+            user.version = unit.users().save(&user).await?;
+            let event = UserEnabled { user_id: user.id };
+            user.record(unit.outbox(), &event, user.version, user.updated_at).await?;
+        }
+        Ok(UserView::from(&*user))
+    }
+}

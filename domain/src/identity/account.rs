@@ -1,0 +1,185 @@
+//! The state and the roles of an account, and the rule that one admin stays.
+
+use super::User;
+use crate::{
+    access::Role,
+    shared::{Text, Timestamp, named},
+};
+
+named! {
+    /// Whether an account may be used.
+    AccountState {
+        /// The user can log in.
+        Active = "active",
+        /// The user cannot log in, and every session has ended.
+        Disabled = "disabled",
+    }
+}
+
+impl User {
+    /// The state of the account.
+    #[must_use]
+    pub const fn state(&self) -> AccountState {
+        match self.disabled_at {
+            None => AccountState::Active,
+            Some(_) => AccountState::Disabled,
+        }
+    }
+
+    /// Whether the user can log in.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.disabled_at.is_none()
+    }
+
+    /// Whether the user can log in and do what an admin may do.
+    #[must_use]
+    pub fn is_active_admin(&self) -> bool {
+        self.is_active() && self.roles.contains(&Role::Admin)
+    }
+
+    /// Whether a change from this account to `changed` takes an admin away. It is allowed only while another active
+    /// account is an admin. Without an admin, no account could give the role again.
+    #[must_use]
+    pub fn loses_admin(&self, changed: &Self) -> bool {
+        self.is_active_admin() && !changed.is_active_admin()
+    }
+
+    /// Disables the account, and ends every session. Returns whether this changed anything.
+    pub fn disable(&mut self, now: Timestamp) -> bool {
+        if !self.is_active() {
+            return false;
+        }
+        self.auth_epoch = self.auth_epoch.next();
+        self.updated_at = now.not_before(self.updated_at);
+        self.disabled_at = Some(self.updated_at);
+        true
+    }
+
+    /// Lets the user log in again. The sessions from before stay ended. Returns whether this changed anything.
+    pub fn enable(&mut self, now: Timestamp) -> bool {
+        if self.is_active() {
+            return false;
+        }
+        self.updated_at = now.not_before(self.updated_at);
+        self.disabled_at = None;
+        true
+    }
+
+    /// Replaces the roles. [`Role::User`] stays, and sessions go on. Returns the roles that were given or taken, in
+    /// their order, without repetition.
+    pub fn set_roles(&mut self, roles: &[Role], now: Timestamp) -> Vec<Role> {
+        let new = with_user(roles);
+        let changed: Vec<Role> =
+            Role::ALL.iter().copied().filter(|role| new.contains(role) != self.roles.contains(role)).collect();
+        if !changed.is_empty() {
+            self.roles = new;
+            self.updated_at = now.not_before(self.updated_at);
+        }
+        changed
+    }
+
+    /// Gives the account another name. Returns whether this changed anything.
+    pub fn rename(&mut self, display_name: Option<Text>, now: Timestamp) -> bool {
+        let Some(name) = display_name.filter(|name| *name != self.display_name) else { return false };
+        self.display_name = name;
+        self.updated_at = now.not_before(self.updated_at);
+        true
+    }
+}
+
+/// These roles and [`Role::User`], in their order, without repetition.
+pub(super) fn with_user(roles: &[Role]) -> Vec<Role> {
+    let mut all: Vec<Role> = roles.iter().copied().chain([Role::User]).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        identity::{Session, SessionId, UserId},
+        shared::Email,
+    };
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+
+    fn account(n: u128, roles: &[Role]) -> User {
+        let (email, name) = (Email::parse("bea@example.com").unwrap(), Text::line("Bea", 9).unwrap());
+        User::register(UserId::new(Uuid::from_u128(n)), email, name, roles, "hash".to_owned(), at(10))
+    }
+
+    #[test]
+    fn a_disabled_account_has_no_session_and_gets_none_back() {
+        let mut user = account(1, &[]);
+        let mut session = Session::start(SessionId::new(Uuid::from_u128(2)), user.id, at(10), 1_000);
+        session.auth_epoch = user.auth_epoch;
+        assert!(session.holds(at(20), user.auth_epoch));
+        let before = user.clone();
+        assert!(user.disable(at(20)));
+        assert_eq!((user.state(), user.disabled_at, user.updated_at), (AccountState::Disabled, Some(at(20)), at(20)));
+        assert!(!session.holds(at(20), user.auth_epoch));
+        let disabled = user.clone();
+        assert!(!user.disable(at(30)) && user == disabled, "a second time changes nothing");
+        // The clock may have been set back.
+        assert!(user.enable(at(5)));
+        assert!(!session.holds(at(20), user.auth_epoch), "the session stays ended");
+        let enabled = User { auth_epoch: before.auth_epoch.next(), updated_at: at(20), ..before };
+        assert!(user == enabled, "nothing else has changed");
+        assert!(!user.enable(at(40)) && user == enabled);
+    }
+
+    #[test]
+    fn every_account_keeps_the_role_user_and_its_sessions() {
+        let mut user = account(1, &[]);
+        let epoch = user.auth_epoch;
+        assert_eq!(user.set_roles(&[Role::Admin, Role::Admin], at(20)), [Role::Admin]);
+        assert_eq!((user.roles.as_slice(), user.updated_at), ([Role::Admin, Role::User].as_slice(), at(20)));
+        assert_eq!(user.set_roles(&[Role::User, Role::Admin], at(30)), []);
+        assert_eq!(user.updated_at, at(20), "the same roles change nothing");
+        assert_eq!(user.set_roles(&[], at(40)), [Role::Admin]);
+        assert_eq!((user.roles.as_slice(), user.auth_epoch), ([Role::User].as_slice(), epoch));
+    }
+
+    #[test]
+    fn the_same_name_changes_nothing() {
+        let mut user = account(1, &[]);
+        let before = user.clone();
+        assert!(!user.rename(None, at(20)) && !user.rename(Some(before.display_name.clone()), at(20)));
+        assert!(user == before);
+        assert!(user.rename(Some(Text::line("Ada", 9).unwrap()), at(20)));
+        assert_eq!((user.display_name.as_str(), user.updated_at), ("Ada", at(20)));
+    }
+
+    proptest! {
+        /// Any sequence of changes that follows the rule leaves an active admin, and the rule refuses nothing else.
+        #[test]
+        fn one_active_admin_stays(
+            changes in prop::collection::vec((0_usize..3, 0_usize..4), 0..40)
+        ) {
+            let mut accounts = [account(1, &[Role::Admin]), account(2, &[Role::Admin]), account(3, &[])];
+            for (n, change) in changes {
+                let mut changed = accounts[n].clone();
+                match change {
+                    0 => drop(changed.disable(at(20))),
+                    1 => drop(changed.enable(at(20))),
+                    2 => drop(changed.set_roles(&[], at(20))),
+                    _ => drop(changed.set_roles(&[Role::Admin], at(20))),
+                }
+                let others = (0..3).filter(|other| *other != n).any(|other| accounts[other].is_active_admin());
+                let is_allowed = !accounts[n].loses_admin(&changed) || others;
+                prop_assert_eq!(is_allowed, others || changed.is_active_admin(), "someone is an admin before");
+                if is_allowed {
+                    accounts[n] = changed;
+                }
+                prop_assert!(accounts.iter().any(User::is_active_admin));
+            }
+        }
+    }
+}
