@@ -4,6 +4,7 @@ use crate::{
     Store,
     catalog::Catalog,
     events::{EventPolicy, Events, PlaceEvents, SweepEvents},
+    files::{BlobStore, ContentTypes, FilePolicy, Files, SweepFiles, SweepOrphanBlobs},
     identity::{
         AccessTokens, AddEmailKeys, Identity, OneTimeSecrets, PasswordHasher, SessionPolicy, SweepKnownNetworks,
         SweepSessions,
@@ -38,6 +39,10 @@ pub struct Ports {
     pub renderer: Arc<dyn Renderer>,
     /// Sends mails.
     pub mailer: Arc<dyn Mailer>,
+    /// Keeps the contents of files.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Judges what a content is.
+    pub content_types: Arc<dyn ContentTypes>,
 }
 
 /// The rules that a deployment can configure.
@@ -59,6 +64,8 @@ pub struct Policies {
     pub schedules: SchedulePolicy,
     /// When a process that holds jobs or subscriptions counts as lost.
     pub leases: LeasePolicy,
+    /// What users may keep, and when remains of uploads are removed.
+    pub files: FilePolicy,
 }
 
 /// The use cases of Skep, grouped by context.
@@ -75,6 +82,8 @@ pub struct App {
     pub notifications: Notifications,
     /// The use cases of events.
     pub events: Events,
+    /// The use cases of files.
+    pub files: Files,
     /// Ends or deletes what has expired in all contexts.
     pub sweep_expired: SweepExpired,
     /// The ports that the use cases are built on.
@@ -88,6 +97,7 @@ impl App {
     #[must_use]
     pub fn new(ports: Ports, policies: Policies) -> Self {
         let ordering = Ordering::new(&ports, policies.orders.clone());
+        let files = Files::new(&ports, policies.files);
         let sweeps: Vec<Arc<dyn SweepAll>> = vec![
             Arc::new(SweepIdempotencyKeys::new(ports.store.clone())),
             Arc::new(SweepSessions::new(ports.store.clone())),
@@ -97,6 +107,8 @@ impl App {
             Arc::new(PlaceEvents::new(ports.store.clone(), ports.runtime.clone())),
             Arc::new(SweepEvents::new(ports.store.clone(), policies.events)),
             Arc::new(SweepJobs::new(ports.store.clone(), policies.jobs)),
+            Arc::new(SweepFiles::new(ports.store.clone(), files.remove_files.clone(), policies.files.upload_time)),
+            Arc::new(SweepOrphanBlobs::new(ports.store.clone(), ports.blobs.clone(), policies.files.orphan_age)),
         ];
         Self {
             identity: Identity::new(&ports, &policies),
@@ -105,6 +117,7 @@ impl App {
             jobs: Jobs::new(&ports, policies.jobs, policies.schedules, policies.leases),
             notifications: Notifications::new(&ports, policies.mail.clone()),
             events: Events::new(&ports, policies.leases),
+            files,
             sweep_expired: SweepExpired::new(sweeps, ports.runtime.clone()),
             ports,
             policies,

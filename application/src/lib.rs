@@ -7,6 +7,7 @@
 mod app;
 pub mod catalog;
 pub mod events;
+pub mod files;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
@@ -30,6 +31,7 @@ pub fn constraints() -> impl Iterator<Item = kernel::Constraint> {
         jobs::constraints::ALL,
         notifications::constraints::ALL,
         events::constraints::ALL,
+        files::constraints::ALL,
         operations::constraints::ALL,
     ];
     contexts.into_iter().flatten().copied()

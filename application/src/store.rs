@@ -1,17 +1,31 @@
 //! The store of all contexts.
 
 use crate::{
-    catalog::CatalogStore, events::EventsStore, identity::IdentityStore, jobs::JobsStore,
+    catalog::CatalogStore, events::EventsStore, files::FilesStore, identity::IdentityStore, jobs::JobsStore,
     notifications::NotificationsStore, operations::OperationsStore, ordering::OrderingStore,
 };
 
 /// A store of all contexts, as the composition root passes it on. It upcasts to the store of each context.
 pub trait Store:
-    OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore + EventsStore
+    OperationsStore
+    + IdentityStore
+    + CatalogStore
+    + OrderingStore
+    + NotificationsStore
+    + JobsStore
+    + EventsStore
+    + FilesStore
 {
 }
 
 impl<S> Store for S where
-    S: OperationsStore + IdentityStore + CatalogStore + OrderingStore + NotificationsStore + JobsStore + EventsStore
+    S: OperationsStore
+        + IdentityStore
+        + CatalogStore
+        + OrderingStore
+        + NotificationsStore
+        + JobsStore
+        + EventsStore
+        + FilesStore
 {
 }

@@ -10,6 +10,7 @@
 pub mod access;
 pub mod catalog;
 pub mod events;
+pub mod files;
 pub mod identity;
 pub mod jobs;
 pub mod notifications;
@@ -26,7 +27,8 @@ pub fn actions() -> impl Iterator<Item = Action> {
         ordering::actions::ALL,
         notifications::actions::ALL,
         jobs::actions::ALL,
-        events::actions::ALL, // one line per context
+        events::actions::ALL,
+        files::actions::ALL, // one line per context
     ]
     .into_iter()
     .flatten()
@@ -41,7 +43,8 @@ pub fn events() -> impl Iterator<Item = &'static EventDescription> {
         ordering::events::ALL,
         notifications::events::ALL,
         jobs::events::ALL,
-        events::events::ALL, // one line per context
+        events::events::ALL,
+        files::events::ALL, // one line per context
     ]
     .into_iter()
     .flatten()

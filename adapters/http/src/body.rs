@@ -35,10 +35,13 @@ mod media_type;
 
 pub use self::json::{MAX_DEPTH, parse};
 pub(crate) use self::list::at_most;
-use self::media_type::MediaType;
+pub(crate) use self::media_type::MediaType;
 
 /// The media types that PATCH accepts.
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+/// Any media type, for bodies that are judged by their content.
+pub(crate) const ANY: &str = "*/*";
 
 /// The media type of bodies.
 const JSON: &str = "application/json";
@@ -91,6 +94,9 @@ fn check_media_type(headers: &HeaderMap, method: &Method, accepted: &[&str]) -> 
         .is_none_or(|coding| coding.is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")))
     {
         return Err(Problem::of(code::UNSUPPORTED_MEDIA_TYPE).with_detail("the body must not have a content-encoding"));
+    }
+    if accepted == [ANY] {
+        return Ok(());
     }
     let Some(Some(value)) = single(headers, &CONTENT_TYPE) else {
         return Err(unsupported());

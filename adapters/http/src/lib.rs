@@ -8,6 +8,7 @@ pub mod problem;
 
 mod catalog;
 mod events;
+mod files;
 mod identity;
 mod jobs;
 mod notifications;

@@ -53,6 +53,7 @@
 
 mod catalog;
 mod events;
+mod files;
 mod identity;
 mod jobs;
 mod kernel;

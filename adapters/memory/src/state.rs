@@ -12,6 +12,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, Product, Reservation, StockLevel, StockMovement},
     events::{HeldEvent, Subscription, SubscriptionId},
+    files::{File, FileUsage},
     identity::{KnownNetworks, Session, User},
     jobs::{Job, Queue, Schedule},
     notifications::MailTemplate,
@@ -52,6 +53,10 @@ pub struct State {
     pub schedules: Table<Schedule>,
     /// The templates of mails that admins have written.
     pub mail_templates: Table<MailTemplate>,
+    /// Files in every state.
+    pub files: Table<File>,
+    /// How much users keep, by user.
+    pub file_usage: Table<FileUsage>,
     /// Idempotency keys, by principal, use case and key.
     pub keys: Shared<BTreeMap<(Uuid, &'static str, String), StoredKey>>,
     /// The outbox: all events, by id.
@@ -98,6 +103,8 @@ impl State {
             + self.queues.len()
             + self.schedules.len()
             + self.mail_templates.len()
+            + self.files.len()
+            + self.file_usage.len()
             + self.keys.len()
             + self.events.len()
             + self.subscriptions.len()

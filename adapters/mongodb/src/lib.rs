@@ -14,6 +14,7 @@ mod catalog;
 mod documents;
 mod error;
 mod events;
+mod files;
 mod identity;
 mod inspect;
 mod jobs;

@@ -18,6 +18,7 @@ pub(crate) const SETS: &[MongoSet] = &[
     crate::jobs::schema::SET,
     crate::notifications::schema::SET,
     crate::events::schema::SET,
+    crate::files::schema::SET,
 ];
 
 /// A set of migrations for MongoDB.

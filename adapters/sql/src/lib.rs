@@ -5,6 +5,7 @@ mod catalog;
 mod database;
 mod declared;
 mod events;
+mod files;
 mod identity;
 mod jobs;
 mod kernel;

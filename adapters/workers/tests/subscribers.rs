@@ -7,6 +7,7 @@ mod paused;
 use skep_application::{
     App, Policies, Ports,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
+    files::{MockBlobStore, MockContentTypes},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, LeasePolicy, enqueue_internal},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
@@ -73,6 +74,8 @@ impl Scene {
             limits: Arc::new(MockRateLimits::new()),
             renderer: Arc::new(MockRenderer::new()),
             mailer: Arc::new(MockMailer::new()),
+            blobs: Arc::new(MockBlobStore::new()),
+            content_types: Arc::new(MockContentTypes::new()),
         };
         let app = Arc::new(App::new(ports, Policies::default()));
         let stop = CancellationToken::new();

@@ -6,6 +6,7 @@ mod paused;
 
 use skep_application::{
     App, Policies, Ports,
+    files::{MockBlobStore, MockContentTypes},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{
         Handlers, JobCommand, JobError, JobHandler, JobRun, JobsTx, LeasePolicy, Outcome, enqueue_internal, job_for,
@@ -130,6 +131,8 @@ impl Scene {
             secrets: Arc::new(MockOneTimeSecrets::new()),
             limits: Arc::new(MockRateLimits::new()),
             mailer: Arc::new(MockMailer::new()),
+            blobs: Arc::new(MockBlobStore::new()),
+            content_types: Arc::new(MockContentTypes::new()),
             renderer: Arc::new(MockRenderer::new()),
         };
         let app = Arc::new(App::new(ports, Policies { leases, ..Policies::default() }));

@@ -22,6 +22,8 @@ pub enum ErrorKind {
     PreconditionRequired,
     /// The resource has changed since the caller read it.
     Stale,
+    /// The content has more bytes than allowed.
+    TooLarge,
     /// The caller has reached a rate limit.
     RateLimited,
     /// A store or a resource does not answer or is busy. The caller may try again later.
@@ -45,6 +47,7 @@ impl ErrorKind {
             Self::Gone => 410,
             Self::PreconditionRequired => 428,
             Self::Stale => 412,
+            Self::TooLarge => 413,
             Self::RateLimited => 429,
             Self::Unavailable => 503,
             Self::StorageFull => 507,

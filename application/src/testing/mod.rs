@@ -2,7 +2,7 @@
 //! entities, and a mock world for each context.
 //!
 //! The mock of a port is beside the port, such as `catalog::MockProductQueries`. A world ([`Shelf`], [`Shop`],
-//! [`House`], [`Postbox`], [`Depot`] or [`Feed`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A
+//! [`House`], [`Postbox`], [`Depot`], [`Feed`] or [`Cabinet`]) holds entities. Its units of work find them, and [`Seen`] records the calls. A
 //! test can add expectations to a unit.
 //!
 //! ```
@@ -20,6 +20,7 @@
 
 mod catalog;
 mod events;
+mod files;
 mod frame;
 mod identity;
 mod jobs;
@@ -32,6 +33,7 @@ mod store;
 
 pub use catalog::Shelf;
 pub use events::Feed;
+pub use files::{Cabinet, Shelves};
 pub use frame::{World, obeys_the_frame, use_case};
 pub use identity::{
     ADDRESS, House, NAME, PASSWORD, account, accounts, ada, hash_of, hashing, refresh_tokens, session_tokens,
@@ -41,9 +43,9 @@ pub use notifications::{Postbox, renderer};
 pub use ordering::Shop;
 pub use runtime::{FixedClock, FixedRandom, SeqIds, SkippingSleeper, fixed_runtime};
 pub use samples::{
-    aborted, actor, admin, away, category, category_id, code, eur, fingerprints, held_event, held_event_id, job,
-    job_id, key, level, mail_template, mail_template_id, order, order_id, problem, product, product_id, queue,
-    schedule, schedule_id, subscription, unknown, user, user_id, visitor,
+    aborted, actor, admin, away, category, category_id, code, eur, file, file_id, fingerprints, held_event,
+    held_event_id, job, job_id, key, level, mail_template, mail_template_id, order, order_id, problem, product,
+    product_id, queue, schedule, schedule_id, subscription, unknown, user, user_id, visitor,
 };
 pub use seen::Seen;
 pub use store::{ENOUGH, Ending, MockBareUnit, MockUnit, Scripted};

@@ -6,6 +6,7 @@ use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, NAME_MAX, Product, Sku, Slug, StockLevel},
     events::{EventPosition, HeldEvent, HeldEventId, SubscriberName, Subscription, SubscriptionId},
+    files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileVisibility, MediaType},
     jobs::{
         Interval, Job, JobArgs, JobId, JobKind, JobOrigin, MisfirePolicy, NewJob, NewSchedule, OverlapPolicy, Queue,
         QueueId, QueueName, Schedule, ScheduleId, ScheduleName, ScheduledJob, Timing,
@@ -150,6 +151,27 @@ pub fn mail_template(n: u64) -> MailTemplate {
     let sources = TemplateSources { subject: text("Order {{ order.number }}"), text: text("Thank you"), html: None };
     let locale = Locale::english();
     MailTemplate::create(mail_template_id(n), MailKind::OrderPlaced, locale, sources, Timestamp::MIN)
+}
+
+/// The id of the `n`th file.
+#[must_use]
+pub fn file_id(n: u64) -> FileId {
+    FileId::new(SeqIds::nth(13_000 + n))
+}
+
+/// The `n`th file: 5 bytes of text, private, ready, of user 1.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn file(n: u64) -> File {
+    let name = FileName::parse("a.txt").expect("a valid name");
+    let (purpose, visibility) = (FilePurpose::Attachment, FileVisibility::Private);
+    let mut file = File::begin(file_id(n), user_id(1), purpose, visibility, name, 5, Timestamp::MIN);
+    let media_type = MediaType::parse("text/plain").expect("a valid media type");
+    let content = FileContent { size: 5, media_type, checksum: Checksum::new([7; 32]) };
+    file.complete(content, Timestamp::MIN).expect("an upload");
+    file
 }
 
 /// The id of the `n`th order.

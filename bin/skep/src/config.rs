@@ -102,6 +102,8 @@ pub struct Config {
     pub workers: usize,
     /// Where mails go.
     pub mail: MailServer,
+    /// The folder of the contents of files. The default is in the data folder.
+    pub files_dir: Option<PathBuf>,
     /// Settings of the use cases.
     pub policies: Policies,
 }
@@ -219,6 +221,7 @@ impl Config {
             hash_wait: source.required("SKEP_HASH_WAIT", |text| seconds(text, 1, 30)),
             workers: settings::jobs::workers(&mut source),
             mail: settings::notifications::server(&mut source),
+            files_dir: settings::files::folder(&mut source),
             policies,
         };
         let connections = config.store.server().map(|_| config.store_connections);

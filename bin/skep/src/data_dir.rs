@@ -132,6 +132,11 @@ impl DataDir {
         checked.map_err(|error| io_error(&self.0)(error.into()))
     }
 
+    /// The folder of the contents of files.
+    pub(crate) fn contents(&self) -> PathBuf {
+        self.0.join("files")
+    }
+
     /// The folder of mails that no server takes.
     pub(crate) fn mails(&self) -> PathBuf {
         self.0.join("mail")
@@ -166,7 +171,10 @@ impl DataDir {
 
     /// Whether everything in the folder is ours. Others may need to use a folder that has more, such as `/var/lib`.
     fn is_only_ours(&self) -> bool {
-        let is_ours = |name: &str| name.starts_with("skep.db") || name.starts_with("instance.") || name == LOCK;
+        let is_folder = |name: &str| ["files", "mail"].contains(&name);
+        let is_ours = |name: &str| {
+            name.starts_with("skep.db") || name.starts_with("instance.") || name == LOCK || is_folder(name)
+        };
         let entries = fs::read_dir(&self.0).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name());
         let is_special = fs::metadata(&self.0).is_ok_and(|found| found.permissions().mode() & 0o1000 != 0);

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod config;
 mod data_dir;
 mod demo;
+mod files;
 mod gauges;
 mod keys;
 mod later;

@@ -17,6 +17,15 @@ pub(crate) struct Post {
     pub(crate) is_sent: bool,
 }
 
+impl Post {
+    /// Logs that mails go to a folder, if they do.
+    pub(crate) fn announce(&self) {
+        if !self.is_sent {
+            tracing::info!(folder = self.place, "mails are written to a folder: SKEP_MAIL_URL is not set");
+        }
+    }
+}
+
 /// Builds the mailer. Opens no connection.
 ///
 /// # Errors

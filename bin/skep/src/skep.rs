@@ -12,6 +12,7 @@
 use crate::{
     config::Config,
     data_dir::{DataDir, NamedSecrets, ServerLock},
+    files::{content_types, contents},
     gauges::Gauges,
     keys::Keys,
     later::{AddHandlers, AddSubscribers, Later},
@@ -172,9 +173,7 @@ impl Builder {
         let issuer = issuer.or_else(|| config.public_url.clone()).unwrap_or_else(|| ISSUER.to_owned());
         let tokens = Arc::new(ring.tokens(issuer.clone(), AUDIENCE)?);
         let post = post(&config, &data, runtime.clone()).map_err(StartError::Mail)?;
-        if !post.is_sent {
-            tracing::info!(folder = post.place, "mails are written to a folder: SKEP_MAIL_URL is not set");
-        }
+        post.announce();
         let ports = Ports {
             store: store.store.clone(),
             runtime: runtime.clone(),
@@ -185,6 +184,8 @@ impl Builder {
             limits: stores::limits(&config, runtime.clock.clone()).map_err(StartError::Limits)?,
             renderer: Arc::new(MinijinjaRenderer),
             mailer: post.mailer,
+            blobs: contents(&config, &data)?,
+            content_types: content_types(),
         };
         let token_lifetime = config.policies.sessions.token_lifetime;
         let app = Arc::new(App::new(ports, config.policies));

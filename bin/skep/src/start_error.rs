@@ -58,6 +58,14 @@ pub enum StartError {
     /// Redis cannot have this address.
     #[error("rate limits cannot be shared through Redis: check REDIS_URL")]
     Limits(#[source] BoxError),
+    /// The folder of the contents of files cannot be used.
+    #[error("the folder {} of files cannot be used: check SKEP_FILES_DIR", folder.display())]
+    Files {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// The error of the system.
+        source: std::io::Error,
+    },
     /// The mailer cannot be set up.
     #[error("mails cannot be sent: check SKEP_MAIL_CA_FILE")]
     Mail(#[source] BoxError),

@@ -24,6 +24,7 @@ const INNER: &[&str] = &["skep-application", "skep-domain"];
 const ALLOWED: &[Allowed] = &[
     Allowed { package: "skep-domain", inside: &[], outside: Some(DOMAIN) },
     Allowed { package: "skep-application", inside: &["skep-domain"], outside: Some(APPLICATION) },
+    Allowed { package: "skep-blobs", inside: INNER, outside: None },
     Allowed { package: "skep-sql", inside: INNER, outside: None },
     Allowed { package: "skep-sqlite", inside: &["skep-application", "skep-domain", "skep-sql"], outside: None },
     Allowed { package: "skep-sqlite-memory", inside: &[], outside: Some(&["libmimalloc-sys", "rusqlite"]) },
@@ -42,6 +43,7 @@ const ALLOWED: &[Allowed] = &[
         package: "skep",
         inside: &[
             "skep-application",
+            "skep-blobs",
             "skep-crypto",
             "skep-domain",
             "skep-http",

@@ -8,6 +8,7 @@
 //! | adapter | subject | clauses |
 //! | --- | --- | --- |
 //! | a rate limiter | `dyn RateLimits` | [`limits::clauses`] |
+//! | a store of contents | [`files::Contents`] | [`files::contents`] |
 //! | a mailer | [`notifications::Mailbox`] | [`notifications::mailer`] |
 //! | one repository and its queries | [`catalog::Products`], [`identity::Users`] … | [`catalog::products`], [`identity::users`] … |
 //! | the store of one context | `dyn CatalogStore` … | [`catalog::clauses`] … |
@@ -45,6 +46,7 @@ mod world;
 
 pub mod catalog;
 pub mod events;
+pub mod files;
 pub mod identity;
 pub mod jobs;
 pub mod kernel;
@@ -71,6 +73,7 @@ pub fn clauses() -> Vec<Clause> {
         clause::of(jobs::clauses(), |store| store),
         clause::of(notifications::clauses(), |store| store),
         clause::of(events::clauses(), |store| store),
+        clause::of(files::clauses(), |store| store),
         operations::whole(),
     ]
     .concat()

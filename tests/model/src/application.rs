@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use skep_application::{
     App, Policies, Ports, Store,
     events::EventPolicy,
+    files::MockContentTypes,
     kernel::{Actor, Clock as _, StoreError},
     notifications::MockMailer,
     testing,
@@ -49,6 +50,8 @@ impl Application {
             limits: Arc::new(NoLimits),
             renderer: testing::renderer(),
             mailer: Arc::new(MockMailer::new()),
+            blobs: Arc::new(testing::Shelves::default()),
+            content_types: Arc::new(MockContentTypes::new()),
         };
         Self { app: App::new(ports, policies()), clock, patience: None }
     }

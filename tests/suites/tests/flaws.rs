@@ -37,6 +37,16 @@ const CAUGHT: &[(SqlFlaw, &str, &str)] = &[
     (flaw("notifications.mail_template.list_translations", "kind = $1", "$1 = $1"), MAIL_TEMPLATES, TRANSLATIONS),
     (flaw("notifications.mail_template.list_translations", ", $5)", ")"), MAIL_TEMPLATES, TRANSLATIONS),
     (flaw(MIGRATIONS, "UNIQUE (kind, locale)", "CHECK (1)"), MAIL_TEMPLATES, EMAIL_KEYS),
+    (flaw("files.file.save", "sha256 = $", "sha256 = NULL AND $"), "files", STORES_EVERY_FIELD),
+    (flaw("files.file.delete", "version = $2", "0 < $2"), "files", "a_stale_deletion_is_rejected"),
+    (flaw("files.file.count", "state = 'ready'", "1 = 1"), "files", READY_ONLY),
+    (flaw("files.file.list_owned_up_first", "state = 'ready' AND ", ""), "files", READY_ONLY),
+    (flaw("files.file.list_owned_up_first", " AND owner_id = $1", " AND $1 = $1"), "files", READY_ONLY),
+    (flaw("files.file.list_removable", "created_at <= $1", "created_at < $1"), "files", REMOVABLE),
+    (flaw("files.file.list_removable", "state = 'deleted' OR ", ""), "files", REMOVABLE),
+    (flaw("files.file.list_removable", " AND id > $2", " AND $2 = $2"), "files", REMOVABLE),
+    (flaw("files.file.list_removable", "ORDER BY id", "ORDER BY id DESC"), "files", REMOVABLE),
+    (flaw("files.file_usage.save", " AND version = $", " AND 0 < $"), "file_usage", "a_stale_save_is_rejected"),
     (flaw("catalog.stock_level.find", "expires_at <= $2", "expires_at < $2"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", "state = 'active'", "1 = 1"), "stock_queries", NOT_RESERVED),
     (flaw("catalog.stock_level.find", " AND product_id = $1", ""), "stock_queries", NOT_RESERVED),
@@ -257,6 +267,8 @@ const LIMITED: &str = "racing_workers_run_no_more_jobs_than_the_queue_allows";
 const UNOPENED: &str = "queues_without_workers_are_those_with_jobs_and_no_settings";
 const REPLACES_READ: &str = "a_save_replaces_only_the_version_that_was_read";
 const MAIL_TEMPLATES: &str = "mail_templates";
+const READY_ONLY: &str = "only_files_that_are_ready_are_listed";
+const REMOVABLE: &str = "deleted_files_and_old_uploads_are_removable";
 const TRANSLATIONS: &str = "the_translations_of_a_kind_are_found_and_no_others";
 const STORES_EVERY_FIELD: &str = "a_save_stores_every_field_and_answers_the_next_version";
 const OLD_KEY: &str = "of_two_accounts_the_one_with_the_old_key_is_found";

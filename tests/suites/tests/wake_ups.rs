@@ -8,6 +8,7 @@ use bson::doc;
 use skep_application::{
     App, Policies, Ports, Store,
     events::{EventHandler, EventsTx, HandlerError, Handling, PlacedEvent, Subscribers},
+    files::{MockBlobStore, MockContentTypes},
     identity::{MockAccessTokens, MockOneTimeSecrets, MockPasswordHasher},
     jobs::{Handlers, JobError, JobHandler, JobRun, JobsTx, Outcome, job_for},
     kernel::{Actor, Begin, MockFingerprints, MockRateLimits, OutboxEvent, TxMode},
@@ -67,6 +68,8 @@ fn app(store: Arc<dyn Store>) -> Arc<App> {
         limits: Arc::new(MockRateLimits::new()),
         renderer: Arc::new(MockRenderer::new()),
         mailer: Arc::new(MockMailer::new()),
+        blobs: Arc::new(MockBlobStore::new()),
+        content_types: Arc::new(MockContentTypes::new()),
     };
     Arc::new(App::new(ports, Policies::default()))
 }

@@ -1,7 +1,7 @@
 //! The list of contexts, and what is collected from each.
 
 use crate::{
-    catalog, events, identity, jobs, notifications, ordering,
+    catalog, events, files, identity, jobs, notifications, ordering,
     parts::{Context, Operation, Routes, Schemas},
 };
 use poem_openapi::{
@@ -12,8 +12,15 @@ use serde_json::Value;
 use skep_application::Policies;
 
 /// The contexts, in the order of the document. A new context needs a line here.
-const CONTEXTS: &[Context] =
-    &[identity::CONTEXT, catalog::CONTEXT, ordering::CONTEXT, notifications::CONTEXT, jobs::CONTEXT, events::CONTEXT];
+const CONTEXTS: &[Context] = &[
+    identity::CONTEXT,
+    catalog::CONTEXT,
+    ordering::CONTEXT,
+    notifications::CONTEXT,
+    jobs::CONTEXT,
+    events::CONTEXT,
+    files::CONTEXT,
+];
 
 /// The endpoints of all contexts.
 pub(super) struct Endpoints;

@@ -1,7 +1,7 @@
-//! The value of `Content-Type` (RFC 9110, 8.3.1).
+//! The value of `Content-Type` (RFC 9110, 8.3.1), and of other headers with the same grammar.
 
 /// A media type with its parameters.
-pub(super) struct MediaType<'a> {
+pub(crate) struct MediaType<'a> {
     name: &'a str,
     /// The name of each parameter and its value, without quotes.
     parameters: Vec<(&'a str, String)>,
@@ -9,7 +9,7 @@ pub(super) struct MediaType<'a> {
 
 impl<'a> MediaType<'a> {
     /// Reads a header. `None` if a parameter is not a token with a value (RFC 9110, 5.6.6).
-    pub(super) fn parse(text: &'a str) -> Option<Self> {
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let (name, mut rest) = text.split_once(';').unwrap_or((text, ""));
         let mut parameters = vec![];
         loop {
@@ -23,6 +23,12 @@ impl<'a> MediaType<'a> {
             parameters.push((token(parameter)?, value));
             rest = behind;
         }
+    }
+
+    /// The value of a parameter, without quotes. The first one if there are several.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let mut parameters = self.parameters.iter();
+        parameters.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether it is this media type.

@@ -1,7 +1,11 @@
 //! The guard on a request body. It limits the size, also of chunked bodies, the wait for each piece, the time for the
 //! whole body, the number of small pieces, and the bytes that the requests of the process hold together.
 
-use super::{admission::Crowded, body_limits::SMALL_PIECE, intake::Intake};
+use super::{
+    admission::Crowded,
+    body_limits::{SMALL_PIECE, earned},
+    intake::Intake,
+};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::{
@@ -13,6 +17,10 @@ use std::{
     time::Duration,
 };
 use tokio::time::{Instant, Sleep};
+
+/// The bytes that a body counts at most if it is passed on while it arrives: what its reader collects, and the piece that
+/// follows.
+const STREAMED: u64 = 512 << 10;
 
 /// Why the guard refused the rest of a body. It travels inside an [`io::Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +103,8 @@ pub(crate) struct BodyRules {
     pub(crate) gap: Duration,
     /// The longest time from the first read to the end of the body.
     pub(crate) total: Duration,
+    /// The least rate in bytes per second of a body that is passed on while it arrives. Its bytes extend `total`.
+    pub(crate) least_rate: Option<u64>,
     /// The number of small pieces that there may be more than larger ones.
     pub(crate) small_pieces: u32,
 }
@@ -204,7 +214,13 @@ impl<B: Body> GuardedBody<B> {
                 return Err(BodyFault::Fragmented);
             }
         }
-        self.intake.hold(self.received)?;
+        match self.rules.least_rate {
+            None => self.intake.hold(self.received)?,
+            Some(_) => self.intake.hold(self.received.min(STREAMED))?,
+        }
+        if let Some(deadline) = &mut self.deadline {
+            *deadline += earned(self.rules.least_rate, size as u64);
+        }
         // The timer is not polled while pieces are ready, so the deadline is checked here.
         if self.timer.take().is_some() && Instant::now() >= self.deadline() {
             return Err(BodyFault::TimedOut);

@@ -14,19 +14,44 @@ pub struct BodyLimit {
     pub bytes: u64,
     /// The time for the whole body, from its first read. After it, the request is answered 408.
     pub time: Duration,
+    /// The least rate of a body that is passed on while it arrives, in bytes per second. Each byte gives its sender so
+    /// much more time, and only a part of the body counts as memory. The size of such a body is not limited by that of
+    /// the server. `None` for a body that is kept in memory as a whole.
+    pub least_rate: Option<u64>,
 }
 
 impl BodyLimit {
     /// A limit in KiB and in seconds.
     #[must_use]
     pub const fn new(kib: u64, seconds: u64) -> Self {
-        Self { bytes: kib * KIB, time: Duration::from_secs(seconds) }
+        Self { bytes: kib * KIB, time: Duration::from_secs(seconds), least_rate: None }
+    }
+
+    /// The limit of a body that is passed on while it arrives: in KiB, in seconds, and in KiB per second.
+    #[must_use]
+    pub const fn streamed(kib: u64, seconds: u64, least_kib: u64) -> Self {
+        Self { least_rate: Some(least_kib * KIB), ..Self::new(kib, seconds) }
     }
 
     /// The smaller values of two limits.
     pub(crate) fn min(self, other: Self) -> Self {
-        Self { bytes: self.bytes.min(other.bytes), time: self.time.min(other.time) }
+        let bytes = if self.least_rate.is_some() { self.bytes } else { self.bytes.min(other.bytes) };
+        Self { bytes, time: self.time.min(other.time), least_rate: self.least_rate }
     }
+
+    /// The time that a body takes longer than a request may take, because it is passed on while it arrives.
+    pub(crate) fn longest(self) -> Duration {
+        match self.least_rate {
+            None => Duration::ZERO,
+            Some(_) => self.time + earned(self.least_rate, self.bytes),
+        }
+    }
+}
+
+/// The time that so many bytes give their sender at this least rate.
+pub(super) fn earned(least_rate: Option<u64>, bytes: u64) -> Duration {
+    let micros = |rate: u64| u64::try_from(u128::from(bytes) * 1_000_000 / u128::from(rate.max(1))).unwrap_or(u64::MAX);
+    least_rate.map_or(Duration::ZERO, |rate| Duration::from_micros(micros(rate)))
 }
 
 /// The limits of request bodies that hold for the whole process.

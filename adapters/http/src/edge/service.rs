@@ -167,7 +167,7 @@ impl Edge {
         let trace = RequestTrace::begin(config.tracer.as_deref(), config.new_trace.as_ref(), &parts, template, client);
         let is_probe = routes::is_probe(parts.uri.path());
         let answer = answer.filter(|_| !is_probe);
-        let deadline = exchange.started() + config.timeouts.request;
+        let deadline = exchange.started() + config.timeouts.request + limit.longest();
         let admission = Arc::new(self.admission(&parts.method, route, is_probe, client, deadline, connection, answer));
         let context = RequestContext {
             request_id: request_id.clone(),
@@ -376,7 +376,11 @@ impl Edge {
 
     /// The limit of the body of a request: that of its operation, at most that of the server.
     fn body_limit(&self, route: Option<&Route>, method: &Method) -> BodyLimit {
-        let most = BodyLimit { bytes: self.config.limits.max_body_bytes, time: self.config.timeouts.body_total };
+        let most = BodyLimit {
+            bytes: self.config.limits.max_body_bytes,
+            time: self.config.timeouts.body_total,
+            least_rate: None,
+        };
         route.and_then(|route| route.body_limit(method)).map_or(most, |limit| limit.min(most))
     }
 
@@ -409,6 +413,7 @@ impl Edge {
                 bytes: limit.bytes,
                 gap: self.config.timeouts.body_gap,
                 total: limit.time,
+                least_rate: limit.least_rate,
                 small_pieces: self.config.bodies.small_pieces,
             };
             GuardedBody::new(intake, rules)

@@ -47,6 +47,7 @@ codes! {
     BODY_TOO_LARGE = "body_too_large", PAYLOAD_TOO_LARGE, "The body exceeds the size limit of the operation.";
     TARGET_TOO_LONG = "target_too_long", URI_TOO_LONG, "The request target exceeds the length limit.";
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body's media type or encoding is not supported.";
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable", RANGE_NOT_SATISFIABLE, "The content does not have the bytes that `Range` asks for.";
     VALIDATION_FAILED = "validation_failed", UNPROCESSABLE_ENTITY, "Values are invalid; `errors` lists the places.";
     PRECONDITION_REQUIRED = "precondition_required", PRECONDITION_REQUIRED, "The request needs an `If-Match` header.";
     RATE_LIMITED = "rate_limited", TOO_MANY_REQUESTS, "There were too many requests; wait for `Retry-After`.";

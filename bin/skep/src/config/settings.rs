@@ -2,6 +2,7 @@
 //! has a file of its own and a line in [`CONTEXTS`].
 
 pub(super) mod clients;
+pub(super) mod files;
 mod identity;
 pub(super) mod jobs;
 pub(super) mod notifications;
@@ -20,8 +21,14 @@ struct ContextSettings {
     read: fn(&mut Source, &mut Policies),
 }
 
-const CONTEXTS: &[ContextSettings] =
-    &[identity::IDENTITY, ordering::ORDERING, notifications::NOTIFICATIONS, jobs::JOBS, operations::OPERATIONS];
+const CONTEXTS: &[ContextSettings] = &[
+    identity::IDENTITY,
+    ordering::ORDERING,
+    notifications::NOTIFICATIONS,
+    files::FILES,
+    jobs::JOBS,
+    operations::OPERATIONS,
+];
 
 /// All settings, in the order of the documentation.
 pub static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {

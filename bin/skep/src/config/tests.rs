@@ -351,8 +351,9 @@ fn a_mail_server_needs_a_sender_and_credentials_need_tls() {
 }
 
 #[test]
-fn the_defaults_of_mails_and_leases_are_those_of_the_policies() {
+fn the_defaults_of_mails_files_and_leases_are_those_of_the_policies() {
     let policies = read(&[]).unwrap().policies;
     assert_eq!(policies.mail, skep_application::notifications::MailPolicy::default());
+    assert_eq!(policies.files, skep_application::files::FilePolicy::default());
     assert_eq!(policies.leases, skep_application::jobs::LeasePolicy::default());
 }

@@ -142,6 +142,7 @@ const KINDS: &[ErrorKind] = &[
     ErrorKind::Gone,
     ErrorKind::PreconditionRequired,
     ErrorKind::Stale,
+    ErrorKind::TooLarge,
     ErrorKind::RateLimited,
     ErrorKind::Unavailable,
     ErrorKind::StorageFull,

@@ -59,7 +59,7 @@ Integers of CloudEvents have 32 bits, so the two numbers are text.
 const IN_GUIDES: &[(&str, Option<&str>, &str)] = &[
     ("user:registered", Some("identity.user_registered.v1"), ""),
     ("data:created", None, "not built yet: it comes with collections. Products have `catalog.product_created.v1`."),
-    ("file:uploaded", None, "not built yet: it comes with files."),
+    ("file:uploaded", Some("files.file_uploaded.v1"), ""),
     (
         "notification:send",
         None,
@@ -383,6 +383,8 @@ async fn what_a_run_records_is_as_the_schemas_say() {
     call(&kit, "PATCH", &path, &admin, &json!({ "text": "Vielen Dank" })).await;
     call(&kit, "DELETE", &path, &admin, &Value::Null).await;
 
+    let file = call(&kit, "POST", "/api/v1/files", &admin, &json!("honey")).await;
+    call(&kit, "DELETE", &format!("/api/v1/files/{}", file["id"].as_str().unwrap()), &admin, &Value::Null).await;
     change_users(&kit, &admin).await;
     change_sessions(&kit, &admin).await;
     refresh::reuse_a_refresh_token(&kit).await;

@@ -6,6 +6,7 @@
 mod catalog;
 mod categories;
 mod events;
+mod files;
 mod identity;
 mod jobs;
 mod mail_templates;
@@ -34,6 +35,7 @@ const CONTEXTS: &[for<'a> fn(&'a mut World) -> Asked<'a>] = &[
     |world| Box::pin(schedules::ask(world)),
     |world| Box::pin(mail_templates::ask(world)),
     |world| Box::pin(events::ask(world)),
+    |world| Box::pin(files::ask(world)),
 ];
 
 type Asked<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;

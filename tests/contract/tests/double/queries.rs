@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryQueries, CategorySort, ProductQueries, ProductSort, StockQueries, StockView},
     events::{DeliveryQueries, EventQueries, HeldSort, LogEnds, PlacedEvent},
+    files::FileQueries,
     identity::{Credentials, SessionQueries, SessionView, UserFilter, UserQueries, UserSort, UserView},
     jobs::{
         JobFilter, JobQueries, JobSort, JobSummary, QueueCounts, QueueQueries, ScheduleFilter, ScheduleQueries,
@@ -17,6 +18,7 @@ use skep_application::{
 use skep_domain::{
     catalog::{Category, CategoryId, Product},
     events::{EventPosition, HeldEvent, HeldEventId, HeldState, Subscription, SubscriptionId},
+    files::{File, FileId},
     identity::Session,
     jobs::{Job, JobId, Queue, QueueName, Schedule, ScheduleId},
     notifications::{Locale, MailKind, MailTemplate, MailTemplateId},
@@ -91,6 +93,22 @@ impl CategoryQueries for Flawed {
     }
     async fn list_categories(&self, sort: CategorySort, request: &PageRequest) -> Done<Page<Category>> {
         self.seen.list_categories(sort, request).await
+    }
+}
+
+#[async_trait]
+impl FileQueries for Flawed {
+    async fn find_file(&self, id: FileId) -> Done<Option<File>> {
+        self.seen.find_file(id).await
+    }
+    async fn list_files(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<File>> {
+        self.seen.list_files(self.scope(scope), direction, request).await
+    }
+    async fn list_removable_files(&self, until: Timestamp, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
+        self.seen.list_removable_files(until, after, limit).await
+    }
+    async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
+        self.seen.list_known_files(ids).await
     }
 }
 

@@ -4,6 +4,7 @@ use super::{Done, Flaw};
 use async_trait::async_trait;
 use skep_application::{
     catalog::{CategoryRepository, ProductRepository, StockRepository},
+    files::{FileRepository, FileUsageRepository},
     identity::{
         KnownNetworkRepository, SessionRepository, SetupToken, SetupTokenRepository, UserRepository,
         constraints::SETUP_TOKEN,
@@ -18,6 +19,7 @@ use skep_application::{
 use skep_domain::{
     access::Role,
     catalog::{Category, CategoryId, Product, Reservation, ReservationState, StockLevel, StockMovement},
+    files::{File, FileId, FileUsage},
     identity::{KnownNetworks, RefreshChain, Rotation, Session, User},
     notifications::{MailTemplate, MailTemplateId},
     ordering::Order,
@@ -347,6 +349,35 @@ impl CategoryRepository for FlawedUnit {
     }
     async fn delete(&mut self, category: &Category) -> Done<()> {
         through!(self, CategoryRepository::delete(category))
+    }
+}
+
+#[async_trait]
+impl FileRepository for FlawedUnit {
+    async fn find(&mut self, id: FileId) -> Done<Option<File>> {
+        through!(self, FileRepository::find(id))
+    }
+    async fn insert(&mut self, file: &File) -> Done<()> {
+        through!(self, FileRepository::insert(file))
+    }
+    async fn save(&mut self, file: &File) -> Done<Version> {
+        through!(self, FileRepository::save(file))
+    }
+    async fn delete(&mut self, file: &File) -> Done<()> {
+        through!(self, FileRepository::delete(file))
+    }
+}
+
+#[async_trait]
+impl FileUsageRepository for FlawedUnit {
+    async fn find(&mut self, owner: UserId) -> Done<Option<FileUsage>> {
+        through!(self, FileUsageRepository::find(owner))
+    }
+    async fn insert(&mut self, usage: &FileUsage) -> Done<()> {
+        through!(self, FileUsageRepository::insert(usage))
+    }
+    async fn save(&mut self, usage: &FileUsage) -> Done<Version> {
+        through!(self, FileUsageRepository::save(usage))
     }
 }
 

@@ -6,6 +6,7 @@ mod accounts;
 mod catalog;
 mod categories;
 mod events;
+mod files;
 mod jobs;
 mod mail_templates;
 mod orders;
@@ -34,6 +35,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
     schedules::CONTEXT,
     mail_templates::CONTEXT,
     events::CONTEXT,
+    files::CONTEXT,
 ];
 
 /// Makes the value of a member of a body from a unique name.

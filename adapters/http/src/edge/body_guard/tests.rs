@@ -28,7 +28,7 @@ impl Body for Pieces {
 }
 
 fn limits(bytes: u64) -> BodyRules {
-    BodyRules { bytes, gap: Duration::from_secs(10), total: Duration::from_secs(30), small_pieces: 4 }
+    BodyRules { bytes, gap: Duration::from_secs(10), total: Duration::from_secs(30), least_rate: None, small_pieces: 4 }
 }
 
 fn intake<B>(body: B, memory: u64) -> Arc<Intake<B>> {
@@ -195,4 +195,49 @@ async fn the_edge_waits_for_the_rest_of_a_body_for_a_limited_time() {
     let body = intake(Silent, u64::MAX);
     assert!(!body.discard(5, Duration::from_secs(1)).await);
     assert!(!body.is_read());
+}
+
+/// A body whose pieces of 1,000 bytes come one per second.
+struct Steady {
+    left: usize,
+    wait: Pin<Box<Sleep>>,
+}
+
+impl Body for Steady {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        ready!(self.wait.as_mut().poll(cx));
+        self.wait.as_mut().reset(Instant::now() + Duration::from_secs(1));
+        self.left -= 1;
+        Poll::Ready(Some(Ok(Frame::data(vec![b'a'; 1_000].into()))))
+    }
+}
+
+fn steady(pieces: usize) -> Steady {
+    Steady { left: pieces, wait: Box::pin(tokio::time::sleep(Duration::from_secs(1))) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_passed_on_is_judged_by_its_rate() {
+    let rules = |least_rate| BodyRules { least_rate, ..limits(1_000_000) };
+    assert_eq!(read(steady(100), rules(None)).await, Err(Some(BodyFault::TimedOut)), "after 30 s");
+    assert_eq!(read(steady(100), rules(Some(900))).await.unwrap().len(), 100_000);
+    assert_eq!(read(steady(100), rules(Some(10_000))).await, Err(Some(BodyFault::TimedOut)));
+}
+
+#[tokio::test]
+async fn a_body_that_is_passed_on_counts_only_in_part() {
+    let large = || pieces(vec![100_000; 20]);
+    let streamed = BodyRules { least_rate: Some(1), ..limits(10_000_000) };
+    assert_eq!(collect(&intake(large(), 4 << 20), limits(10_000_000)).await, Err(Some(BodyFault::NoShare)));
+    assert_eq!(collect(&intake(large(), 4 << 20), streamed).await.unwrap().len(), 2_000_000);
+    assert_eq!(
+        collect(&intake(large(), 4 << 20), BodyRules { bytes: 1_999_999, ..streamed }).await,
+        Err(Some(BodyFault::TooLarge))
+    );
 }

@@ -27,6 +27,7 @@ pub(crate) const SETS: &[SqlSet] = &[
     crate::jobs::migrations::SET,
     crate::notifications::migrations::SET,
     crate::events::migrations::SET,
+    crate::files::migrations::SET,
 ];
 
 /// A set of migrations, the same for both engines.

@@ -1,0 +1,116 @@
+//! A content that is being written to a disk.
+
+use super::{absent_is_none, blocking, make, part_of, sync_folder};
+use async_trait::async_trait;
+use sha2::{Digest as _, Sha256};
+use skep_application::{
+    files::{StagedBlob, WrittenBlob},
+    kernel::StoreError,
+};
+use skep_domain::files::Checksum;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Bytes are written and hashed in blocks of this size, so that few of them go to another thread.
+const BLOCK: usize = 256 << 10;
+
+pub(super) struct DiskStaged {
+    /// The bytes that are not in the file yet.
+    waiting: Vec<u8>,
+    /// `None` while a thread has it, and after an error.
+    open: Option<Open>,
+    remains: Remains,
+}
+
+struct Open {
+    file: File,
+    hash: Sha256,
+    size: u64,
+}
+
+/// The file that is removed unless it is published.
+struct Remains {
+    path: PathBuf,
+    is_published: bool,
+}
+
+impl DiskStaged {
+    /// Creates the file for the content at `path`, and its folder in `root`.
+    pub(super) fn create(root: &Path, path: PathBuf) -> io::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+            make(folder)?;
+            sync_folder(root)?;
+        }
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part_of(&path))?;
+        let open = Some(Open { file, hash: Sha256::new(), size: 0 });
+        Ok(Self { waiting: vec![], open, remains: Remains { path, is_published: false } })
+    }
+
+    /// Writes what waits, and then does `also` with the file.
+    async fn flush(&mut self, also: fn(&File) -> io::Result<()>) -> Result<(), StoreError> {
+        let (waiting, open) = (std::mem::take(&mut self.waiting), self.open.take());
+        let mut open = open.ok_or_else(StoreError::after_error)?;
+        let (open, mut waiting) = blocking(move || {
+            open.file.write_all(&waiting)?;
+            open.hash.update(&waiting);
+            open.size += waiting.len() as u64;
+            also(&open.file)?;
+            Ok((open, waiting))
+        })
+        .await?;
+        waiting.clear();
+        (self.waiting, self.open) = (waiting, Some(open));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StagedBlob for DiskStaged {
+    async fn write(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
+        while !bytes.is_empty() {
+            let fitting = bytes.len().min(BLOCK - self.waiting.len());
+            self.waiting.extend_from_slice(&bytes[..fitting]);
+            bytes = &bytes[fitting..];
+            if self.waiting.len() == BLOCK {
+                self.flush(|_| Ok(())).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<WrittenBlob, StoreError> {
+        self.flush(File::sync_all).await?;
+        let open = self.open.as_ref().ok_or_else(StoreError::after_error)?;
+        Ok(WrittenBlob { size: open.size, checksum: Checksum::new(open.hash.clone().finalize().into()) })
+    }
+
+    async fn publish(mut self: Box<Self>) -> Result<(), StoreError> {
+        if self.open.is_none() || !self.waiting.is_empty() {
+            return Err(StoreError::after_error());
+        }
+        // From here on, the file may have its name.
+        self.remains.is_published = true;
+        let path = self.remains.path.clone();
+        let published = blocking(move || {
+            fs::rename(part_of(&path), &path)?;
+            path.parent().map_or(Ok(()), sync_folder)
+        })
+        .await;
+        // A content that was renamed is no longer there under this name.
+        self.remains.is_published = published.is_ok();
+        published
+    }
+}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        if !self.is_published {
+            // What cannot be removed now is left to the sweep of contents without a file.
+            let _ = absent_is_none(fs::remove_file(part_of(&self.path)));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The endpoints of files.
+
+use super::{
+    content::{self, ContentAnswer},
+    dto::{FILES, FileBody},
+    parameters::ReprDigest,
+    upload::Content,
+};
+use crate::{
+    parts::{Anyone, Created, Done, Id, IfMatch, List, Listed, RepeatKey, Sent, Shown, SignedIn, path_of},
+    problem::Problem,
+};
+use poem::Request;
+use poem_openapi::{OpenApi, Tags, param::Path};
+use skep_application::files::{DeleteFileCommand, UploadFileCommand};
+use skep_domain::files::{FileId, FileName, FilePurpose, FileVisibility};
+
+#[derive(Tags)]
+enum Tag {
+    /// Storing, reading and deleting files.
+    Files,
+}
+
+#[derive(Default)]
+pub(super) struct FilesApi;
+
+#[OpenApi(prefix_path = "/api/v1", tag = "Tag::Files")]
+impl FilesApi {
+    /// Upload a file
+    ///
+    /// Stores the body as a file of the caller. Needs an account. The body is the content itself, without a form around
+    /// it. Its media type is judged by the content; the `Content-Type` of the request does not count. The answer comes
+    /// when the file is stored durably. A user can keep a limited number of files and bytes; above that, the answer is
+    /// 409 `file_quota_exceeded`. Every call stores another file, unless it repeats an `Idempotency-Key` with the same
+    /// content.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of the operation")]
+    #[oai(path = "/files", method = "post", operation_id = "upload_file")]
+    async fn upload(
+        &self,
+        caller: SignedIn,
+        Sent(name): Sent<FileName>,
+        Sent(purpose): Sent<FilePurpose>,
+        Sent(visibility): Sent<FileVisibility>,
+        Sent(digest): Sent<ReprDigest>,
+        Sent(key): RepeatKey,
+        content: Content<'_>,
+    ) -> Result<Created<FileBody>, Problem> {
+        let command = UploadFileCommand { name, purpose, visibility, size: content.length(), checksum: digest.0 };
+        let upload_file = &caller.app().files.upload_file;
+        let file = content.store(upload_file, &caller.actor, key.as_ref(), command).await?;
+        Ok(Created::at(path_of(FILES, file.id, ""), file.version, file))
+    }
+
+    /// List files
+    ///
+    /// Lists the caller's files; an admin gets the files of all users. Needs an account.
+    #[oai(path = "/files", method = "get", operation_id = "list_files")]
+    async fn list(&self, caller: SignedIn, Sent(list): List<()>) -> Result<Listed<FileBody>, Problem> {
+        let list = list.open(&caller, FILES)?;
+        let page = caller.app().files.list_files.execute(&caller.actor, list.direction, &list.page).await?;
+        Ok(list.answer(page))
+    }
+
+    /// Get a file
+    ///
+    /// Returns the facts about a file. Callers get their own files and those that are public, and admins get every file.
+    /// For any other file, the answer is 404, as if it did not exist.
+    #[oai(path = "/files/:id", method = "get", operation_id = "get_file")]
+    async fn get(&self, caller: Anyone, Path(id): Path<Id<FileId>>) -> Result<Shown<FileBody>, Problem> {
+        let file = caller.app().files.get_file.execute(&caller.actor, id.0).await?;
+        Ok(Shown::of(file.version, file))
+    }
+
+    /// Get the content of a file
+    ///
+    /// Returns the bytes of a file that the caller can get. A `Range` of bytes returns a part of it, with `If-Range` only
+    /// if the content is the same. A browser shows pictures and plain text; any other content is downloaded. The content
+    /// never changes, so caches keep that of a public file.
+    #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]
+    async fn content(
+        &self,
+        caller: Anyone,
+        Path(id): Path<Id<FileId>>,
+        request: &Request,
+    ) -> Result<ContentAnswer, Problem> {
+        let read_file = &caller.app().files.read_file;
+        let file = read_file.find(&caller.actor, id.0).await?;
+        content::answer(read_file, &caller.actor, file, request.headers()).await
+    }
+
+    /// Delete a file
+    ///
+    /// Deletes the file and its content. Needs an account. Callers delete their own files, and admins delete every file.
+    /// For a file of another user, the answer is 404. A cache can show a public file for a while after that.
+    #[oai(path = "/files/:id", method = "delete", operation_id = "delete_file")]
+    async fn delete(
+        &self,
+        caller: SignedIn,
+        Path(id): Path<Id<FileId>>,
+        Sent(precondition): IfMatch,
+        Sent(key): RepeatKey,
+    ) -> Result<Done, Problem> {
+        let command = DeleteFileCommand { file_id: id.0, precondition };
+        caller.app().files.delete_file.execute_once(&caller.actor, key.as_ref(), command).await?;
+        Ok(Done::Done)
+    }
+}

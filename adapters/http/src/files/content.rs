@@ -1,0 +1,153 @@
+//! The answer with the content of a file.
+
+use super::{
+    file_name,
+    parameters::repr_digest,
+    range::{Asked, asked},
+    upload::any_content,
+};
+use crate::{
+    conditions::Conditions,
+    problem::{Problem, code},
+};
+use futures_util::stream;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+        CONTENT_TYPE, ETAG, VARY,
+    },
+};
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaHeader, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+};
+use skep_application::{
+    files::{BlobReader, FileView, ReadFile},
+    kernel::Actor,
+};
+use skep_domain::files::FileVisibility;
+use std::{fmt::Display, io};
+
+const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// A content must not load or run anything, even if a browser shows it.
+const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+
+/// The whole content, a part of it, or the word that the client has it already.
+pub(super) struct ContentAnswer(Response);
+
+impl IntoResponse for ContentAnswer {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for ContentAnswer {
+    fn meta() -> MetaResponses {
+        let header = |name: &str, description: &str| MetaHeader {
+            name: name.to_owned(),
+            description: Some(description.to_owned()),
+            required: true,
+            deprecated: false,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        };
+        let etag = || header("ETag", "The tag of the content, which never changes.");
+        let name = || header("Content-Disposition", "The name of the file, and whether a browser may show it.");
+        let answer = |status, description, headers| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![any_content()],
+            headers,
+        };
+        let range = header("Content-Range", "The place of these bytes in the content.");
+        let responses = vec![
+            answer(200, "The content.", vec![etag(), name()]),
+            answer(206, "The bytes that `Range` asks for.", vec![etag(), name(), range]),
+        ];
+        MetaResponses { responses }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// The entity tag of a content.
+fn etag(file: &FileView) -> String {
+    format!("\"{}\"", file.checksum)
+}
+
+fn value(text: impl Display) -> Result<HeaderValue, Problem> {
+    HeaderValue::from_str(&text.to_string()).map_err(Problem::internal)
+}
+
+/// The headers of every answer with a content.
+fn describe(file: &FileView, headers: &mut HeaderMap) -> Result<(), Problem> {
+    let is_shown = file.media_type.is_shown_safely();
+    let media_type = match file.media_type.as_str() {
+        "text/plain" => value("text/plain; charset=utf-8")?,
+        other => value(other)?,
+    };
+    headers.insert(CONTENT_TYPE, media_type);
+    let name = file_name::write(&file.name, is_shown);
+    headers.insert(CONTENT_DISPOSITION, name.ok_or_else(|| Problem::internal("a name cannot be a header"))?);
+    headers.insert(CONTENT_SECURITY_POLICY, SANDBOX);
+    headers.insert(ETAG, value(etag(file))?);
+    headers.insert(REPR_DIGEST, value(repr_digest(&file.checksum))?);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let cached = match file.visibility {
+        FileVisibility::Public => "public, max-age=31536000, immutable",
+        FileVisibility::Private => "private, no-cache",
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(cached));
+    match file.visibility {
+        // Pages of other sites may show it.
+        FileVisibility::Public => headers.insert(CORP, HeaderValue::from_static("cross-origin")),
+        FileVisibility::Private => headers.insert(VARY, HeaderValue::from_static("Authorization")),
+    };
+    Ok(())
+}
+
+/// Answers a request for the content of a file that the actor may see. The conditions are judged first, then the range.
+pub(super) async fn answer(
+    read_file: &ReadFile,
+    actor: &Actor,
+    file: FileView,
+    asked_by: &HeaderMap,
+) -> Result<ContentAnswer, Problem> {
+    let mut response = Response::builder().status(StatusCode::OK).finish();
+    describe(&file, response.headers_mut())?;
+    if let Some(conditions) = Conditions::of(asked_by) {
+        response = conditions.judge_read(response)?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(ContentAnswer(response));
+        }
+    }
+    let part = match asked(asked_by, file.size, &etag(&file)) {
+        Asked::All => None,
+        Asked::Part(part) => Some(part),
+        Asked::Missing => {
+            let problem = Problem::of(code::RANGE_NOT_SATISFIABLE);
+            return Err(problem.with_header(CONTENT_RANGE, value(format_args!("bytes */{}", file.size))?));
+        }
+    };
+    let length = part.as_ref().map_or(file.size, |part| part.end - part.start);
+    if let Some(part) = &part {
+        response.set_status(StatusCode::PARTIAL_CONTENT);
+        let place = value(format_args!("bytes {}-{}/{}", part.start, part.end - 1, file.size))?;
+        response.headers_mut().insert(CONTENT_RANGE, place);
+    }
+    let reader = read_file.open(actor, &file, part).await?;
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response.set_body(Body::from_bytes_stream(pieces(reader)));
+    Ok(ContentAnswer(response))
+}
+
+fn pieces(reader: Box<dyn BlobReader>) -> impl stream::Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+    stream::try_unfold(reader, |mut reader| async move {
+        let piece = reader.read().await.map_err(io::Error::other)?;
+        Ok(piece.map(|piece| (piece, reader)))
+    })
+}

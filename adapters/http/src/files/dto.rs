@@ -1,0 +1,64 @@
+//! The bodies of files.
+
+use crate::parts::{Id, path_of};
+use poem_openapi::Object;
+use serde::Serialize;
+use skep_application::files::FileView;
+use skep_domain::{files::FileId, shared::UserId};
+
+/// The path of the files.
+pub(super) const FILES: &str = "/api/v1/files";
+
+/// The paths of a file and of its content.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+pub(super) struct FileLinks {
+    /// The path of this file.
+    #[oai(rename = "self")]
+    #[serde(rename = "self")]
+    this: String,
+    /// The path of its content.
+    content: String,
+}
+
+/// A file, without its content.
+#[derive(Debug, Object, Serialize)]
+#[oai(rename = "File")]
+pub(super) struct FileBody {
+    /// The id of the file.
+    id: Id<FileId>,
+    /// The id of the user that stored it.
+    owner_id: Id<UserId>,
+    /// What the file is for.
+    purpose: String,
+    /// `private` for the owner and admins only, or `public` for every caller that knows the id.
+    visibility: String,
+    /// The name under which it is downloaded.
+    name: String,
+    /// The size of the content in bytes.
+    size: u64,
+    /// The media type, judged by the content.
+    media_type: String,
+    /// The SHA-256 of the content: 64 hexadecimal digits.
+    sha256: String,
+    /// The time at which the upload began.
+    created_at: String,
+    /// The paths of the file and of its content.
+    links: FileLinks,
+}
+
+impl From<FileView> for FileBody {
+    fn from(file: FileView) -> Self {
+        Self {
+            id: Id(file.id),
+            owner_id: Id(file.owner_id),
+            purpose: file.purpose.name().to_owned(),
+            visibility: file.visibility.name().to_owned(),
+            name: file.name.into_string(),
+            size: file.size,
+            media_type: file.media_type.into_string(),
+            sha256: file.checksum.to_string(),
+            created_at: file.created_at.to_string(),
+            links: FileLinks { this: path_of(FILES, file.id, ""), content: path_of(FILES, file.id, "/content") },
+        }
+    }
+}

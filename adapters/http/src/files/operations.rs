@@ -1,0 +1,35 @@
+//! The operations of files.
+
+use crate::{
+    edge::BodyLimit,
+    parts::{Cost, Operation},
+};
+use skep_application::{
+    files::{DeleteFileError, UploadFileError},
+    kernel::{GetError, ListError},
+};
+use skep_domain::files::actions::{DELETE_FILE, READ_FILE, READ_PUBLIC_FILE, UPLOAD_FILE};
+
+/// The largest file of any purpose. A sender may be slower than 16 KiB per second for 30 s in all.
+const CONTENT: BodyLimit = BodyLimit::streamed(100 << 10, 30, 16);
+
+/// Each operation with its action and the refusals of its use case.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("upload_file", UPLOAD_FILE, UploadFileError::REFUSALS).body(CONTENT),
+    Operation::new("list_files", READ_FILE, ListError::REFUSALS).cost(Cost::Page),
+    Operation::new("get_file", READ_PUBLIC_FILE, GetError::REFUSALS),
+    Operation::new("get_file_content", READ_PUBLIC_FILE, GetError::REFUSALS),
+    Operation::new("delete_file", DELETE_FILE, DeleteFileError::REFUSALS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use skep_domain::files::FilePurpose;
+
+    #[test]
+    fn the_largest_file_of_each_purpose_fits_into_a_body() {
+        let most = FilePurpose::ALL.iter().map(|purpose| purpose.most_bytes()).max();
+        assert_eq!(most, Some(CONTENT.bytes));
+    }
+}

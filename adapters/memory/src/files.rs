@@ -1,0 +1,89 @@
+//! Files, and how much users keep.
+
+use crate::{Done, MemoryStore, MemoryUnit, Row, Rules, page};
+use async_trait::async_trait;
+use skep_application::{
+    files::{
+        FileQueries, FileRepository, FileUsageRepository,
+        constraints::{FILE_ID, FILE_USAGE_OWNER},
+        file_position,
+    },
+    kernel::{Page, PageRequest, Scope},
+};
+use skep_domain::{
+    files::{File, FileId, FileState, FileUsage},
+    shared::{Direction, Timestamp, UserId, Version},
+};
+
+impl Row for File {
+    type Key = FileId;
+    const RULES: Rules<Self> = Rules {
+        saved: |file, stored| {
+            let (size, content, state, updated_at) = (file.size, file.content.clone(), file.state, file.updated_at);
+            Self { size, content, state, updated_at, ..stored.clone() }
+        },
+        ..Rules::of(FILE_ID, |file| file.id, |file| &mut file.version)
+    };
+}
+
+impl Row for FileUsage {
+    type Key = UserId;
+    const RULES: Rules<Self> = Rules::of(FILE_USAGE_OWNER, |usage| usage.owner_id, |usage| &mut usage.version);
+}
+
+#[async_trait]
+impl FileRepository for MemoryUnit {
+    async fn find(&mut self, id: FileId) -> Done<Option<File>> {
+        self.run(|state| Ok(state.files.get(id).cloned())).await
+    }
+    async fn insert(&mut self, file: &File) -> Done<()> {
+        self.run(|state| state.files.insert(file)).await
+    }
+    async fn save(&mut self, file: &File) -> Done<Version> {
+        self.run(|state| state.files.save(file)).await
+    }
+    async fn delete(&mut self, file: &File) -> Done<()> {
+        self.run(|state| state.files.delete(file)).await
+    }
+}
+
+#[async_trait]
+impl FileUsageRepository for MemoryUnit {
+    async fn find(&mut self, owner: UserId) -> Done<Option<FileUsage>> {
+        self.run(|state| Ok(state.file_usage.get(owner).cloned())).await
+    }
+    async fn insert(&mut self, usage: &FileUsage) -> Done<()> {
+        self.run(|state| state.file_usage.insert(usage)).await
+    }
+    async fn save(&mut self, usage: &FileUsage) -> Done<Version> {
+        self.run(|state| state.file_usage.save(usage)).await
+    }
+}
+
+#[async_trait]
+impl FileQueries for MemoryStore {
+    async fn find_file(&self, id: FileId) -> Done<Option<File>> {
+        Ok(self.state().files.get(id).cloned())
+    }
+    async fn list_files(&self, scope: Scope, direction: Direction, request: &PageRequest) -> Done<Page<File>> {
+        let state = self.state();
+        let is_shown = |file: &&File| file.state == FileState::Ready && scope.admits(file.owner_id);
+        let rows = state.files.rows().filter(is_shown).cloned();
+        Ok(page(rows, file_position, direction, request, usize::MAX, |_| 0))
+    }
+    async fn list_removable_files(&self, until: Timestamp, after: Option<FileId>, limit: u32) -> Done<Vec<FileId>> {
+        let state = self.state();
+        let is_removable = |file: &&File| match file.state {
+            FileState::Uploading => file.created_at <= until,
+            FileState::Ready => false,
+            FileState::Deleted => true,
+        };
+        let follows = |id: &FileId| after.is_none_or(|after| after < *id);
+        let removable = state.files.rows().filter(is_removable).map(|file| file.id).filter(follows);
+        Ok(removable.take(limit as usize).collect())
+    }
+    async fn list_known_files(&self, ids: &[FileId]) -> Done<Vec<FileId>> {
+        let state = self.state();
+        Ok(ids.iter().copied().filter(|id| state.files.get(*id).is_some()).collect())
+    }
+}

@@ -1,0 +1,10 @@
+//! Files, and how much users keep.
+
+mod file_usage;
+mod rows;
+pub(crate) mod schema;
+
+/// A number of bytes as stores keep it. No size is greater.
+fn stored_size(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

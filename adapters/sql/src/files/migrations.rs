@@ -1,0 +1,10 @@
+//! The migrations of files.
+
+use crate::operations::{SqlSet, scripts};
+use skep_application::operations::{FOUNDATION, MigrationStep};
+
+pub(crate) const SET: SqlSet = SqlSet {
+    name: "files",
+    after: &[FOUNDATION],
+    steps: &[MigrationStep { name: "files", work: scripts!("files/0001_files") }],
+};

@@ -1,0 +1,16 @@
+//! Files, and how much users keep.
+
+mod file_usage;
+pub(crate) mod migrations;
+mod rows;
+
+use crate::declared::Declared;
+
+pub(crate) fn declared() -> Declared {
+    rows::declared().and(file_usage::declared())
+}
+
+/// A number of bytes as stores keep it. No size is greater.
+fn stored_size(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}

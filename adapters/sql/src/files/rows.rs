@@ -1,0 +1,160 @@
+//! The rows of files.
+
+use super::stored_size;
+use crate::{
+    Kind, Row, SqlStore, SqlUnit, Statement, Value, args,
+    declared::Declared,
+    page::{Listed, Pages},
+    shape::Verb,
+    stored::{RowId, Stored},
+    table::Table,
+};
+use async_trait::async_trait;
+use skep_application::{
+    files::{FileQueries, FileRepository, constraints::FILE_ID, file_position},
+    kernel::{Page, PageRequest, Scope, StoreError},
+};
+use skep_domain::{
+    files::{Checksum, File, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType},
+    shared::{Direction, Timestamp, UserId, Version},
+};
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+static FILES: LazyLock<Table<File>> = LazyLock::new(|| {
+    Table::<File>::new("files", "files.file", FILE_ID)
+        .key("id", Kind::Uuid, |file| file.id.uuid().into())
+        .fixed("owner_id", Kind::Uuid, |file| file.owner_id.into())
+        .fixed("purpose", Kind::Text, |file| file.purpose.name().into())
+        .fixed("visibility", Kind::Text, |file| file.visibility.name().into())
+        .fixed("name", Kind::Text, |file| file.name.as_str().into())
+        .column("size", Kind::Int, |file| stored_size(file.size).into())
+        .column("media_type", Kind::Text, |file| file.content.as_ref().map(|(found, _)| found.as_str()).into())
+        .nullable()
+        .column("sha256", Kind::Text, |file| file.content.as_ref().map(|(_, sum)| sum.to_string()).as_deref().into())
+        .nullable()
+        .column("state", Kind::Text, |file| file.state.name().into())
+        .fixed("created_at", Kind::Time, |file| file.created_at.into())
+        .column("updated_at", Kind::Time, |file| file.updated_at.into())
+        .version(|file| file.version)
+        .offers(&[Verb::Find, Verb::Insert, Verb::Save, Verb::Delete])
+});
+
+/// The condition of the indexes of the lists.
+const READY: &str = "state = 'ready'";
+const CREATED: &str = "created_at";
+
+static ALL: LazyLock<Pages> = LazyLock::new(|| {
+    let sorts = [("list".to_owned(), CREATED)];
+    Pages::new(&FILES, &Listed { condition: READY, params: &[], sorts: &sorts, count: "count" })
+});
+static OWNED: LazyLock<Pages> = LazyLock::new(|| {
+    let sorts = [("list_owned".to_owned(), CREATED)];
+    let condition = format!("{READY} AND owner_id = $1");
+    Pages::new(&FILES, &Listed { condition: &condition, params: &[Kind::Uuid], sorts: &sorts, count: "count_owned" })
+});
+static LIST_REMOVABLE: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM files WHERE state <> 'ready' AND (state = 'deleted' OR created_at <= $1) AND id > $2 \
+        ORDER BY id LIMIT $3";
+    FILES.command("list_removable", text, &[Kind::Time, Kind::Uuid, Kind::Int], &[Kind::Uuid])
+});
+static LIST_KNOWN: LazyLock<Statement> = LazyLock::new(|| {
+    let text = "SELECT id FROM {files by id in $1}";
+    FILES.command("list_known", text, &[Kind::Uuids], &[Kind::Uuid])
+});
+
+pub(super) fn declared() -> Declared {
+    let statements = ALL.statements().chain(OWNED.statements());
+    Declared::table(&FILES).statements(statements).statements([&*LIST_REMOVABLE, &*LIST_KNOWN])
+}
+
+impl Stored for File {
+    fn read(row: &mut Row) -> Result<Self, StoreError> {
+        let id = FileId::new(row.uuid()?);
+        let row_id = RowId("files", id);
+        let owner_id = UserId::new(row.uuid()?);
+        let purpose = row_id.read("purpose", FilePurpose::from_name(&row.text()?))?;
+        let visibility = row_id.read("visibility", FileVisibility::from_name(&row.text()?))?;
+        let name = FileName::stored(row.text()?);
+        let size = row_id.read("size", u64::try_from(row.int()?).ok())?;
+        let content = row_id.both("sha256", (row.optional_text()?, row.optional_text()?))?;
+        let content = content
+            .map(|(media_type, sha256)| {
+                let checksum = row_id.read("sha256", sha256.parse::<Checksum>().ok())?;
+                Ok::<_, StoreError>((MediaType::stored(media_type), checksum))
+            })
+            .transpose()?;
+        Ok(Self {
+            id,
+            owner_id,
+            purpose,
+            visibility,
+            name,
+            size,
+            content,
+            state: row_id.read("state", FileState::from_name(&row.text()?))?,
+            created_at: row.time()?,
+            updated_at: row.time()?,
+            version: row_id.version(row.int()?)?,
+        })
+    }
+}
+
+#[async_trait]
+impl FileRepository for SqlUnit {
+    async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError> {
+        FILES.find(self, id.uuid()).await
+    }
+
+    async fn insert(&mut self, file: &File) -> Result<(), StoreError> {
+        FILES.insert(self, file).await
+    }
+
+    async fn save(&mut self, file: &File) -> Result<Version, StoreError> {
+        FILES.save(self, file).await
+    }
+
+    async fn delete(&mut self, file: &File) -> Result<(), StoreError> {
+        FILES.delete(self, file).await
+    }
+}
+
+fn id(row: &mut Row) -> Result<FileId, StoreError> {
+    Ok(FileId::new(row.uuid()?))
+}
+
+#[async_trait]
+impl FileQueries for SqlStore {
+    async fn find_file(&self, id: FileId) -> Result<Option<File>, StoreError> {
+        FILES.look_up(self, id.uuid()).await
+    }
+
+    async fn list_files(
+        &self,
+        scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<File>, StoreError> {
+        let (pages, args): (&'static Pages, Vec<Value>) = match scope {
+            Scope::None => return Ok(Page::empty(page)),
+            Scope::All => (&ALL, vec![]),
+            Scope::OwnedBy(owner) => (&OWNED, vec![owner.into()]),
+        };
+        pages.page(self, (CREATED, direction), args, page, file_position).await
+    }
+
+    async fn list_removable_files(
+        &self,
+        uploads_until: Timestamp,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<FileId>, StoreError> {
+        let after = after.map_or_else(Uuid::nil, FileId::uuid);
+        self.rows(&LIST_REMOVABLE, args![uploads_until, after, limit], id).await
+    }
+
+    async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        self.rows(&LIST_KNOWN, args![ids], id).await
+    }
+}

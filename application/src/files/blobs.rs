@@ -1,0 +1,111 @@
+//! The ports for contents: where they are kept, and what they are.
+
+use crate::kernel::StoreError;
+use async_trait::async_trait;
+use skep_domain::{
+    files::{Checksum, FileId, MediaType},
+    shared::Timestamp,
+};
+use std::ops::Range;
+
+/// The number of bytes at the beginning of a content from which its media type is judged.
+pub const SNIFFED_BYTES: usize = 8 << 10;
+
+/// A content that is stored, complete or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptBlob {
+    /// The file that it belongs to.
+    pub id: FileId,
+    /// The time of the last write, by the clock of the store.
+    pub written_at: Timestamp,
+}
+
+/// The size and the checksum of a content that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenBlob {
+    /// The number of bytes.
+    pub size: u64,
+    /// Their SHA-256.
+    pub checksum: Checksum,
+}
+
+/// Keeps the contents of files. A content is written once, and then never changes.
+///
+/// 1. A content is read back byte for byte after `publish`, also by a store that is opened again. Before, `open` does not
+///    find it.
+/// 2. `sync` returns the size and the SHA-256 of everything that was written.
+/// 3. A range is read back as exactly these bytes. A range beyond the end has the bytes that exist.
+/// 4. A content that is dropped before it was published leaves nothing, and so does one that fails.
+/// 5. `delete` removes a content, also one that was not published, and succeeds if there is none. A reader that was
+///    opened before may fail then.
+/// 6. Calls of `list`, each after the last content of the one before, return every content that exists meanwhile, once,
+///    in an order of the store's own. A content that was left unpublished by a crash is listed as well.
+/// 7. `stage` of an id that was left unpublished begins from nothing. A published content stays as it is until another
+///    one with its id is published.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait BlobStore: Send + Sync {
+    /// Begins to write a content.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError>;
+
+    /// Opens a published content, or a range of its bytes.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError>;
+
+    /// Deletes a content, if there is one.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn delete(&self, id: FileId) -> Result<(), StoreError>;
+
+    /// Lists at most `limit` contents: the first ones, or those that follow `after`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError>;
+}
+
+/// A content that is being written.
+#[async_trait]
+pub trait StagedBlob: Send {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`. The content cannot be published after that.
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes what was written durable, and describes it.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    async fn sync(&mut self) -> Result<WrittenBlob, StoreError>;
+
+    /// Makes the content readable under its id, durably and at once. Call [`StagedBlob::sync`] before.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`. The content may be published in spite of it.
+    async fn publish(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Reads a content from its beginning to its end.
+#[async_trait]
+pub trait BlobReader: Send + Sync {
+    /// The next bytes, at most 64 KiB. `None` at the end.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Judges what a content is.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+pub trait ContentTypes: Send + Sync {
+    /// The media type of a content that begins with these bytes: all of them, or the first [`SNIFFED_BYTES`]. A content
+    /// that is not known is `text/plain` if it is text in UTF-8, and otherwise `application/octet-stream`.
+    fn media_type(&self, beginning: &[u8]) -> MediaType;
+}

@@ -1,0 +1,38 @@
+//! The rules for files that a deployment can configure.
+
+use skep_domain::files::{FilePurpose, FileQuota};
+use std::time::Duration;
+
+/// What users may keep, and when the remains of uploads are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilePolicy {
+    /// The most that one user may keep.
+    pub quota: FileQuota,
+    /// The greatest size of one file in bytes, whatever its purpose allows.
+    pub most_bytes: u64,
+    /// The time after which an upload that is not complete is given up. It is longer than any upload takes.
+    pub upload_time: Duration,
+    /// The age from which a stored content without a file is removed.
+    pub orphan_age: Duration,
+}
+
+impl Default for FilePolicy {
+    /// 1,000 files and 1 GiB for each user, 8 uploads at the same time, 100 MiB for one file, 2 hours for an upload, and
+    /// a day for a content without a file.
+    fn default() -> Self {
+        Self {
+            quota: FileQuota { files: 1_000, bytes: 1 << 30, uploads: 8 },
+            most_bytes: 100 << 20,
+            upload_time: Duration::from_secs(2 * 60 * 60),
+            orphan_age: Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+impl FilePolicy {
+    /// The greatest size of a file for this purpose, in bytes.
+    #[must_use]
+    pub fn most_bytes(&self, purpose: FilePurpose) -> u64 {
+        self.most_bytes.min(purpose.most_bytes())
+    }
+}

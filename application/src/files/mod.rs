@@ -1,0 +1,64 @@
+//! The use cases of files. A row says what a file is, and a store of contents keeps its bytes. The order of the steps is
+//! such that a crash never leaves a file that is shown without its content.
+
+mod blobs;
+pub mod constraints;
+mod delete_file;
+mod file_policy;
+#[cfg(test)]
+mod file_tests;
+mod ports;
+mod queries;
+mod remove_files;
+mod upload_file;
+
+pub use blobs::{BlobReader, BlobStore, ContentTypes, KeptBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob};
+#[cfg(any(test, feature = "testing"))]
+pub use blobs::{MockBlobStore, MockContentTypes};
+pub use delete_file::{DeleteFile, DeleteFileCommand, DeleteFileError, MarkFileDeleted};
+pub use file_policy::FilePolicy;
+pub use ports::*;
+pub use queries::{GetFile, ListFiles, ReadFile};
+pub use remove_files::{RemoveFiles, SweepFiles, SweepOrphanBlobs};
+pub use upload_file::{
+    CompleteUpload, CompleteUploadCommand, ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed,
+    Upload, UploadFile, UploadFileCommand, UploadFileError, UploadGivenUp,
+};
+
+use crate::{app::Ports, kernel::Commands};
+use std::sync::Arc;
+
+/// The use cases of files.
+pub struct Files {
+    /// Stores a file.
+    pub upload_file: UploadFile,
+    /// Returns one file.
+    pub get_file: GetFile,
+    /// Opens the content of a file.
+    pub read_file: ReadFile,
+    /// Returns a page of files.
+    pub list_files: ListFiles,
+    /// Deletes a file and its content.
+    pub delete_file: DeleteFile,
+    /// Removes the contents that no file needs any more.
+    pub remove_files: Arc<RemoveFiles>,
+}
+
+impl Files {
+    /// Builds the use cases over these ports.
+    #[must_use]
+    pub fn new(ports: &Ports, policy: FilePolicy) -> Self {
+        let Ports { store, runtime, fingerprints, blobs, content_types, .. } = ports.clone();
+        let commands = Commands::<dyn FilesTx>::new(store.clone(), fingerprints, runtime.clone());
+        let remove = Arc::new(RemoveFiles::new(store.clone(), blobs.clone(), runtime.clone()));
+        let contents = (blobs.clone(), content_types);
+        Self {
+            upload_file: UploadFile::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy),
+            get_file: GetFile::new(store.clone()),
+            read_file: ReadFile::new(store.clone(), blobs),
+            list_files: ListFiles::new(store, runtime.clock),
+            delete_file: DeleteFile::new(&commands, remove.clone()),
+            remove_files: remove,
+        }
+    }
+}

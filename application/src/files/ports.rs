@@ -1,0 +1,141 @@
+//! The ports of files that a store of rows implements.
+
+use crate::kernel::{Guarded, Page, PageRequest, Position, Scope, SortValue, StoreError, context};
+use async_trait::async_trait;
+use skep_domain::{
+    access::Resource,
+    files::{Checksum, File, FileId, FileName, FilePurpose, FileUsage, FileVisibility, MediaType},
+    shared::{Direction, Timestamp, UserId, Version},
+};
+
+context! {
+    /// The repositories that a command of files can use.
+    unit FilesTx {
+        /// Files in every state.
+        files: FileRepository by MockFileRepository,
+        /// How much users keep.
+        file_usage: FileUsageRepository by MockFileUsageRepository,
+    }
+    #[cfg(any(test, feature = "testing"))]
+    mocks MockFilesTx of FilesMocks
+    /// The ports of a store that read files.
+    store FilesStore: FileQueries
+}
+
+/// A file belongs to the user that stored it.
+impl Guarded for File {
+    fn resource(&self) -> Resource {
+        Resource::OwnedBy(self.owner_id)
+    }
+}
+
+/// Reads and writes files inside a unit of work.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait FileRepository: Send {
+    /// The file with this id, in any state.
+    async fn find(&mut self, id: FileId) -> Result<Option<File>, StoreError>;
+    /// Stores a new file. `Duplicate` of `FILE_ID`.
+    async fn insert(&mut self, file: &File) -> Result<(), StoreError>;
+    /// Replaces the size, the content and the state of the version that was read, and returns the new version. The other
+    /// values stay. `Stale`.
+    async fn save(&mut self, file: &File) -> Result<Version, StoreError>;
+    /// Deletes the version that was read. `Stale`.
+    async fn delete(&mut self, file: &File) -> Result<(), StoreError>;
+}
+
+/// Reads and writes the usage of users inside a unit of work.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait FileUsageRepository: Send {
+    /// The usage of this user; `None` if the user has never stored a file.
+    async fn find(&mut self, owner: UserId) -> Result<Option<FileUsage>, StoreError>;
+    /// Stores the first usage of a user. `Duplicate` of `FILE_USAGE_OWNER`.
+    async fn insert(&mut self, usage: &FileUsage) -> Result<(), StoreError>;
+    /// Replaces the version that was read, and returns the new version. `Stale`.
+    async fn save(&mut self, usage: &FileUsage) -> Result<Version, StoreError>;
+}
+
+/// A file that is ready, as use cases return it. Idempotency keys store this form.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FileView {
+    /// The id in URLs and events.
+    pub id: FileId,
+    /// The user that stored it.
+    pub owner_id: UserId,
+    /// What it is for.
+    pub purpose: FilePurpose,
+    /// The audience.
+    pub visibility: FileVisibility,
+    /// The name under which it is downloaded.
+    pub name: FileName,
+    /// The size in bytes.
+    pub size: u64,
+    /// The media type, judged by the content.
+    pub media_type: MediaType,
+    /// The SHA-256 of the content.
+    pub checksum: Checksum,
+    /// When the upload began.
+    pub created_at: Timestamp,
+    /// When the file became ready.
+    pub updated_at: Timestamp,
+    /// The version.
+    pub version: Version,
+}
+
+impl FileView {
+    /// The view of a file. `None` unless it is ready.
+    #[must_use]
+    pub fn of(file: &File) -> Option<Self> {
+        let content = file.ready()?;
+        Some(Self {
+            id: file.id,
+            owner_id: file.owner_id,
+            purpose: file.purpose,
+            visibility: file.visibility,
+            name: file.name.clone(),
+            size: content.size,
+            media_type: content.media_type,
+            checksum: content.checksum,
+            created_at: file.created_at,
+            updated_at: file.updated_at,
+            version: file.version,
+        })
+    }
+}
+
+/// The place of a file in a list that is sorted by `created_at`.
+#[must_use]
+pub fn file_position(file: &File) -> Position {
+    Position { key: SortValue::Time(file.created_at), id: file.id.uuid() }
+}
+
+/// Reads files outside a unit of work.
+///
+/// 1. A list has the files that are ready, and no others.
+/// 2. The files to remove are those that are deleted, and the uploads that began at `uploads_until` or before. They are in
+///    the order of their ids.
+/// 3. Of several ids, exactly those are returned that a file in any state has.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait FileQueries: Send + Sync {
+    /// The file with this id, in any state.
+    async fn find_file(&self, id: FileId) -> Result<Option<File>, StoreError>;
+    /// A page of the files in the scope, sorted by `created_at` and id. It is empty if the key of the position is not a
+    /// time.
+    async fn list_files(
+        &self,
+        scope: Scope,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<File>, StoreError>;
+    /// At most `limit` files to remove: the first ones, or those that follow `after`.
+    async fn list_removable_files(
+        &self,
+        uploads_until: Timestamp,
+        after: Option<FileId>,
+        limit: u32,
+    ) -> Result<Vec<FileId>, StoreError>;
+    /// Those of these ids that belong to a file, in any order.
+    async fn list_known_files(&self, ids: &[FileId]) -> Result<Vec<FileId>, StoreError>;
+}

@@ -1,0 +1,110 @@
+//! Reading files and their contents.
+
+use super::{BlobReader, BlobStore, FileQueries, FileView};
+use crate::kernel::{
+    Actor, Clock, GetError, ListError, LongList, NotFound, Page, PageRequest, Reader, Scope, StoreError, scope,
+};
+use skep_domain::{
+    files::{FileId, FileVisibility, actions},
+    shared::Direction,
+};
+use std::{ops::Range, sync::Arc};
+
+/// Returns one file. A public file is shown to every caller, and a private one to its owner and to admins.
+pub struct GetFile(Reader<dyn FileQueries>);
+
+impl GetFile {
+    /// Reads from this store.
+    #[must_use]
+    pub fn new(files: Arc<dyn FileQueries>) -> Self {
+        Self(Reader::new(actions::READ_PUBLIC_FILE, files))
+    }
+
+    /// Reads the file with this id. A file that the actor may not see, and one that is not ready, counts as not found.
+    ///
+    /// # Errors
+    /// [`GetError`].
+    pub async fn execute(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
+        let file = self.0.open(actor)?.find_file(id).await?.as_ref().and_then(FileView::of);
+        let own = scope(actor, actions::READ_FILE);
+        let is_shown = |file: &FileView| file.visibility == FileVisibility::Public || own.admits(file.owner_id);
+        Ok(file.filter(is_shown).ok_or(NotFound("file"))?)
+    }
+}
+
+/// Opens the content of a file for the callers that [`GetFile`] shows it to.
+pub struct ReadFile {
+    get_file: GetFile,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl ReadFile {
+    /// Reads files from the one store and contents from the other.
+    #[must_use]
+    pub fn new(files: Arc<dyn FileQueries>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { get_file: GetFile::new(files), blobs }
+    }
+
+    /// Reads the file, as [`GetFile::execute`] does.
+    ///
+    /// # Errors
+    /// [`GetError`].
+    pub async fn find(&self, actor: &Actor, id: FileId) -> Result<FileView, GetError> {
+        self.get_file.execute(actor, id).await
+    }
+
+    /// Opens the content of a file that was found, or a range of its bytes. If the file was deleted meanwhile, it counts
+    /// as not found.
+    ///
+    /// # Errors
+    /// [`GetError`]. `Corrupt` if the content is missing.
+    pub async fn open(
+        &self,
+        actor: &Actor,
+        file: &FileView,
+        range: Option<Range<u64>>,
+    ) -> Result<Box<dyn BlobReader>, GetError> {
+        if let Some(reader) = self.blobs.open(file.id, range).await? {
+            return Ok(reader);
+        }
+        self.find(actor, file.id).await?;
+        Err(StoreError::corrupt("files", file.id, "the content is missing").into())
+    }
+}
+
+/// Returns pages of files. Users see only their own files; admins see all.
+pub struct ListFiles {
+    files: Reader<dyn FileQueries>,
+    /// About the files of all users.
+    length: LongList,
+}
+
+impl ListFiles {
+    /// Reads from this store. The clock decides how long the list counts as a long one.
+    #[must_use]
+    pub fn new(files: Arc<dyn FileQueries>, clock: Arc<dyn Clock>) -> Self {
+        Self { files: Reader::new(actions::READ_FILE, files), length: LongList::new(clock) }
+    }
+
+    /// Reads a page of the files that the actor may see.
+    ///
+    /// # Errors
+    /// [`ListError`].
+    pub async fn execute(
+        &self,
+        actor: &Actor,
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<FileView>, ListError> {
+        let files = match self.files.scoped(actor)? {
+            (_, Scope::None) => Page::empty(page),
+            (files, Scope::All) => {
+                let asked = self.length.ask(page);
+                self.length.complete(page, &asked, files.list_files(Scope::All, direction, &asked).await?)
+            }
+            (files, scope) => files.list_files(scope, direction, page).await?,
+        };
+        let items = files.items.iter().filter_map(FileView::of).collect();
+        Ok(Page { items, next: files.next, total: files.total })
+    }
+}

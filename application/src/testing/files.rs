@@ -1,0 +1,166 @@
+//! The mock world of files, and a store of contents in memory.
+
+use super::{MockUnit, Seen, World};
+use crate::{
+    files::{BlobReader, BlobStore, FilesMocks, KeptBlob, StagedBlob, WrittenBlob},
+    kernel::StoreError,
+};
+use async_trait::async_trait;
+use skep_domain::{
+    files::{Checksum, File, FileId, FileUsage},
+    shared::Timestamp,
+};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// A cabinet with files, and the usage of their owner.
+#[derive(Clone, Default)]
+pub struct Cabinet {
+    /// All files that exist.
+    pub files: Vec<File>,
+    /// The usage of their owner.
+    pub usage: Option<FileUsage>,
+    /// The calls that the units of work have received.
+    pub seen: Seen,
+}
+
+impl World for Cabinet {
+    type Mocks = FilesMocks;
+
+    fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    fn looking(&self) -> MockUnit<FilesMocks> {
+        let seen = &self.seen;
+        let mut unit: MockUnit<FilesMocks> = seen.looking();
+        unit.files.expect_find().returning(seen.finds("files.find", self.files.clone(), |file| file.id));
+        let usages = Vec::from_iter(self.usage.clone());
+        unit.file_usage.expect_find().returning(seen.finds("file_usage.find", usages, |usage| usage.owner_id));
+        unit
+    }
+
+    fn open(&self) -> MockUnit<FilesMocks> {
+        let (mut unit, seen) = (self.looking(), &self.seen);
+        unit.files.expect_insert().returning(seen.stores("files.insert"));
+        unit.files.expect_save().returning(seen.saves("files.save", |file: &File| file.version));
+        unit.files.expect_delete().returning(seen.stores("files.delete"));
+        unit.file_usage.expect_insert().returning(seen.stores("file_usage.insert"));
+        unit.file_usage.expect_save().returning(seen.saves("file_usage.save", |usage: &FileUsage| usage.version));
+        seen.writes(&mut unit);
+        unit
+    }
+}
+
+/// Contents in memory. Their checksum is not a real one: it has the number of bytes and the last byte. A test can make
+/// calls fail.
+#[derive(Clone, Default)]
+pub struct Shelves(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    contents: BTreeMap<uuid::Uuid, Vec<u8>>,
+    is_full: bool,
+    is_away: bool,
+}
+
+impl Shelves {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The published contents.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(FileId, Vec<u8>)> {
+        self.kept().contents.iter().map(|(id, content)| (FileId::new(*id), content.clone())).collect()
+    }
+
+    /// Keeps a content.
+    pub fn put(&self, id: FileId, content: &[u8]) {
+        self.kept().contents.insert(id.uuid(), content.to_vec());
+    }
+
+    /// Makes each write fail, because there is no space.
+    pub fn fill_up(&self) {
+        self.kept().is_full = true;
+    }
+
+    /// Makes each deletion fail.
+    pub fn go_away(&self) {
+        self.kept().is_away = true;
+    }
+
+    /// The checksum of a content on these shelves.
+    #[must_use]
+    pub fn checksum(content: &[u8]) -> Checksum {
+        let mut digest = [content.last().copied().unwrap_or_default(); 32];
+        digest[..8].copy_from_slice(&(content.len() as u64).to_be_bytes());
+        Checksum::new(digest)
+    }
+}
+
+struct Staged {
+    shelves: Shelves,
+    id: FileId,
+    content: Vec<u8>,
+}
+
+struct Whole(Option<Vec<u8>>);
+
+#[async_trait]
+impl BlobStore for Shelves {
+    async fn stage(&self, id: FileId) -> Result<Box<dyn StagedBlob>, StoreError> {
+        Ok(Box::new(Staged { shelves: self.clone(), id, content: vec![] }))
+    }
+
+    async fn open(&self, id: FileId, _: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let content = self.kept().contents.get(&id.uuid()).cloned();
+        Ok(content.map(|content| Box::new(Whole(Some(content))) as Box<dyn BlobReader>))
+    }
+
+    async fn delete(&self, id: FileId) -> Result<(), StoreError> {
+        let mut kept = self.kept();
+        if kept.is_away {
+            return Err(super::away());
+        }
+        kept.contents.remove(&id.uuid());
+        Ok(())
+    }
+
+    /// All were written a millisecond after the first of all times.
+    async fn list(&self, after: Option<FileId>, limit: u32) -> Result<Vec<KeptBlob>, StoreError> {
+        let follows = |id: &FileId| after.is_none_or(|after| after < *id);
+        let ids = self.contents().into_iter().map(|(id, _)| id).filter(follows).take(limit as usize);
+        Ok(ids.map(|id| KeptBlob { id, written_at: Timestamp::MIN.plus_millis(1) }).collect())
+    }
+}
+
+#[async_trait]
+impl StagedBlob for Staged {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        if self.shelves.kept().is_full {
+            return Err(StoreError::Full("no space".into()));
+        }
+        self.content.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn sync(&mut self) -> Result<WrittenBlob, StoreError> {
+        Ok(WrittenBlob { size: self.content.len() as u64, checksum: Shelves::checksum(&self.content) })
+    }
+
+    async fn publish(self: Box<Self>) -> Result<(), StoreError> {
+        self.shelves.put(self.id, &self.content);
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl BlobReader for Whole {
+    async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.take())
+    }
+}

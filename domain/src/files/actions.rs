@@ -1,0 +1,15 @@
+//! The actions on files.
+
+use crate::shared::{Action, Audience};
+
+/// Store a file.
+pub const UPLOAD_FILE: Action = Action::account("files.file.upload");
+/// Read a file that is private, and list files.
+pub const READ_FILE: Action = Action::account("files.file.read").of_others(Audience::Admin);
+/// Read a file that is public.
+pub const READ_PUBLIC_FILE: Action = Action::everyone("files.public_file.read");
+/// Delete a file.
+pub const DELETE_FILE: Action = Action::account("files.file.delete").of_others(Audience::Admin);
+
+/// Every action of this context.
+pub const ALL: &[Action] = &[UPLOAD_FILE, READ_FILE, READ_PUBLIC_FILE, DELETE_FILE];

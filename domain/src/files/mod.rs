@@ -1,0 +1,17 @@
+//! Files of users: what they may be called, how large they may be, what they may contain, and how much a user may keep.
+
+pub mod actions;
+mod checksum;
+pub mod events;
+mod file;
+mod media_type;
+mod name;
+mod purpose;
+mod usage;
+
+pub use checksum::{Checksum, InvalidChecksum};
+pub use file::{File, FileContent, FileId, FileState, FileVisibility, NotUploading};
+pub use media_type::{InvalidMediaType, MEDIA_TYPE_MAX, MediaType};
+pub use name::{FILE_NAME_MAX, FileName, InvalidFileName};
+pub use purpose::FilePurpose;
+pub use usage::{FileQuota, FileUsage, QuotaExceeded};

@@ -1,0 +1,56 @@
+//! What files are for, and what follows from that.
+
+use super::MediaType;
+use crate::shared::named;
+
+named! {
+    /// What a file is for. It decides what the file may contain and how large it may be.
+    FilePurpose {
+        /// Anything that a user keeps or sends.
+        Attachment = "attachment",
+        /// A picture that pages show.
+        Image = "image",
+    }
+}
+
+impl FilePurpose {
+    /// The greatest size in bytes, unless the deployment sets a lower one.
+    #[must_use]
+    pub const fn most_bytes(self) -> u64 {
+        match self {
+            Self::Attachment => 100 << 20,
+            Self::Image => 10 << 20,
+        }
+    }
+
+    /// The media types that the content may have; `None` if it may have any.
+    #[must_use]
+    pub const fn media_types(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Attachment => None,
+            Self::Image => Some(&["image/png", "image/jpeg", "image/gif", "image/webp"]),
+        }
+    }
+
+    /// Whether the content of a file for this purpose may have this media type.
+    #[must_use]
+    pub fn takes(self, media_type: &MediaType) -> bool {
+        self.media_types().is_none_or(|types| types.contains(&media_type.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_a_media_type_that_is_shown_safely() {
+        let of = |text: &str| MediaType::parse(text).unwrap();
+        let types = FilePurpose::Image.media_types().unwrap();
+        assert!(types.iter().all(|name| FilePurpose::Image.takes(&of(name)) && of(name).is_shown_safely()));
+        for media_type in ["image/svg+xml", "text/html", "application/octet-stream"] {
+            assert!(!FilePurpose::Image.takes(&of(media_type)), "{media_type}");
+            assert!(FilePurpose::Attachment.takes(&of(media_type)), "{media_type}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! `FileRepository` and `FileQueries`.
+
+use super::{FileRows, FileRowsUnit};
+use crate::{
+    check::{Checked, equal},
+    clause::{self, clauses},
+    laws::{Deleted, Entity, Listed, Owned, Shown, Unique, Versioned, deletes, lists, put, save, saves, shows},
+    sample, world,
+};
+use async_trait::async_trait;
+use skep_application::{
+    files::{constraints::FILE_ID, file_position},
+    kernel::{Page, PageRequest, Position, Scope, StoreError},
+};
+use skep_domain::{
+    files::{Checksum, File, FileContent, FileId, FileName, FilePurpose, FileState, FileVisibility, MediaType},
+    shared::{Direction, Timestamp, UserId, Version},
+};
+
+clauses! { clauses of "files" on dyn FileRows, with [
+        saves::clauses::<File>("files"),
+        deletes::clauses::<File>("files"),
+        shows::clauses::<File>("file_queries"),
+        lists::clauses::<File>("file_queries"),
+        lists::scoped::<File>("file_queries"),
+        lists::leaving::<File>("file_queries"),
+    ]:
+    every_state_purpose_and_audience_survives,
+    only_files_that_are_ready_are_listed ["FileQueries 1"],
+    deleted_files_and_old_uploads_are_removable ["FileQueries 2"],
+    known_ids_are_found_and_no_others ["FileQueries 3"],
+}
+
+type Given = clause::Given<dyn FileRows>;
+
+fn upload(owner: UserId, began: Timestamp) -> Checked<File> {
+    let (id, name) = (FileId::new(world::uuid()), FileName::parse("report.txt")?);
+    Ok(File::begin(id, owner, FilePurpose::Attachment, FileVisibility::Private, name, 5_000, began))
+}
+
+fn ready(owner: UserId, began: Timestamp) -> Checked<File> {
+    let mut file = upload(owner, began)?;
+    let (media_type, checksum) = (MediaType::parse("text/plain")?, Checksum::new([0xA7; 32]));
+    file.complete(FileContent { size: 4_321, media_type, checksum }, began)?;
+    Ok(file)
+}
+
+#[async_trait]
+impl Entity for File {
+    type Id = FileId;
+    type Store = dyn FileRows;
+    type Tx = dyn FileRowsUnit;
+    const UNIQUE: &'static [Unique<Self>] =
+        &[Unique { rule: FILE_ID, collide: |one, other| other.id = one.id, on_save: false }];
+
+    async fn sample(_: &Self::Store) -> Checked<Self> {
+        ready(sample::user_id(), sample::at(0))
+    }
+
+    async fn extremes(_: &Self::Store) -> Checked<Vec<Self>> {
+        let name = |text: String| FileName::stored(text);
+        let first = ready(sample::user_id(), Timestamp::MAX)?;
+        let content = Some((MediaType::stored("a".repeat(127)), Checksum::new([0xFF; 32])));
+        Ok(vec![
+            Self { name: name("\u{10FFFD}".repeat(255)), size: i64::MAX.unsigned_abs(), content, ..first },
+            Self {
+                name: name("'; DROP TABLE files; --".to_owned()),
+                size: 0,
+                ..ready(sample::user_id(), Timestamp::MIN)?
+            },
+            Self { size: sample::BEYOND_DOUBLE.unsigned_abs(), ..upload(sample::user_id(), sample::at(-1))? },
+        ])
+    }
+
+    fn id(&self) -> FileId {
+        self.id
+    }
+
+    async fn find(tx: &mut Self::Tx, id: FileId) -> Result<Option<Self>, StoreError> {
+        tx.files().find(id).await
+    }
+
+    async fn insert(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
+        tx.files().insert(self).await
+    }
+}
+
+#[async_trait]
+impl Versioned for File {
+    fn version(&mut self) -> &mut Version {
+        &mut self.version
+    }
+
+    fn alter(&mut self, round: i64) -> Checked {
+        let place = usize::try_from(round)?;
+        self.size = u64::try_from(1_000 * round)?;
+        self.state = FileState::ALL[place % FileState::ALL.len()];
+        self.content = if round % 2 == 0 {
+            None
+        } else {
+            let digit = u8::try_from(round % 250)?;
+            Some((MediaType::parse(&format!("image/{round}"))?, Checksum::new([digit; 32])))
+        };
+        self.updated_at = sample::at(100 * round);
+        Ok(())
+    }
+
+    async fn save(&self, tx: &mut Self::Tx) -> Result<Version, StoreError> {
+        tx.files().save(self).await
+    }
+}
+
+#[async_trait]
+impl Deleted for File {
+    async fn delete(&self, tx: &mut Self::Tx) -> Result<(), StoreError> {
+        tx.files().delete(self).await
+    }
+}
+
+#[async_trait]
+impl Shown for File {
+    type Row = Self;
+
+    fn row(&self) -> Self {
+        self.clone()
+    }
+
+    async fn show(store: &Self::Store, _: Scope, id: FileId) -> Result<Option<Self>, StoreError> {
+        store.queries().find_file(id).await
+    }
+}
+
+impl Owned for File {
+    fn owner(&self) -> UserId {
+        self.owner_id
+    }
+}
+
+#[async_trait]
+impl Listed for File {
+    type Sort = ();
+    const SORTS: &'static [()] = &[()];
+
+    async fn common(_: &Self::Store, number: i64) -> Checked<Self> {
+        // Three files share each time, so that their ids break the tie.
+        ready(sample::user_id(), sample::at(number / 3 * 10))
+    }
+
+    async fn edges(_: &Self::Store) -> Checked<Vec<Self>> {
+        let mut files = Vec::new();
+        for began in sample::edges_of_time()? {
+            files.push(ready(sample::user_id(), began)?);
+        }
+        Ok(files)
+    }
+
+    fn place((): (), row: &Self) -> Position {
+        file_position(row)
+    }
+
+    async fn list(
+        store: &Self::Store,
+        scope: Scope,
+        (): (),
+        direction: Direction,
+        page: &PageRequest,
+    ) -> Result<Page<Self>, StoreError> {
+        store.queries().list_files(scope, direction, page).await
+    }
+
+    async fn leave(&self, tx: &mut Self::Tx) -> Result<bool, StoreError> {
+        let mut file = self.clone();
+        file.remove(sample::at(9_000));
+        tx.files().save(&file).await?;
+        Ok(true)
+    }
+
+    fn give(&mut self, owner: UserId) {
+        self.owner_id = owner;
+    }
+}
+
+async fn every_state_purpose_and_audience_survives(given: &Given) -> Checked {
+    for state in FileState::ALL {
+        for purpose in FilePurpose::ALL {
+            for visibility in FileVisibility::ALL {
+                let (state, purpose, visibility) = (*state, *purpose, *visibility);
+                let file = File { state, purpose, visibility, ..ready(sample::user_id(), sample::at(0))? };
+                put(&*given.store, std::slice::from_ref(&file)).await?;
+                equal(given.store.queries().find_file(file.id).await?, Some(file))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn only_files_that_are_ready_are_listed(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let (shown, hidden) = (ready(owner, sample::at(0))?, upload(owner, sample::at(1))?);
+    let mut deleted = ready(owner, sample::at(2))?;
+    deleted.remove(sample::at(3));
+    put(&*given.store, &[shown.clone(), hidden.clone(), deleted]).await?;
+    let listed = async |scope| -> Checked<Vec<File>> {
+        let request = PageRequest { count_up_to: Some(10), ..PageRequest::default() };
+        let page = given.store.queries().list_files(scope, Direction::Ascending, &request).await?;
+        equal(page.total.map(|total| total.count), Some(page.items.len() as u64))?;
+        Ok(page.items)
+    };
+    equal(listed(Scope::OwnedBy(owner)).await?, vec![shown.clone()])?;
+    equal(listed(Scope::All).await?, vec![shown.clone()])?;
+    equal(listed(Scope::OwnedBy(sample::user_id())).await?, vec![])?;
+    equal(listed(Scope::None).await?, vec![])?;
+
+    let mut late = hidden;
+    late.complete(
+        FileContent { size: 1, media_type: MediaType::parse("a/b")?, checksum: Checksum::new([0; 32]) },
+        sample::at(4),
+    )?;
+    late.version = save(&*given.store, &late).await?;
+    equal(listed(Scope::OwnedBy(owner)).await?, vec![shown, late])
+}
+
+async fn deleted_files_and_old_uploads_are_removable(given: &Given) -> Checked {
+    let owner = sample::user_id();
+    let (old, edge, new) =
+        (upload(owner, sample::at(-5))?, upload(owner, sample::at(0))?, upload(owner, sample::at(1))?);
+    let mut deleted = ready(owner, sample::at(50))?;
+    deleted.remove(sample::at(60));
+    let mut given_up = upload(owner, sample::at(70))?;
+    given_up.remove(sample::at(80));
+    let removable = [&old, &edge, &deleted, &given_up];
+    let mut expected: Vec<FileId> = removable.iter().map(|file| file.id).collect();
+    expected.sort_by_key(|id| id.uuid());
+    put(
+        &*given.store,
+        &[new, given_up.clone(), ready(owner, sample::at(-9))?, edge.clone(), deleted.clone(), old.clone()],
+    )
+    .await?;
+    let list = async |after, limit| given.store.queries().list_removable_files(sample::at(0), after, limit).await;
+    equal(list(None, 9).await?, expected.clone())?;
+    equal(list(None, 2).await?, expected[..2].to_vec())?;
+    equal(list(Some(expected[1]), 2).await?, expected[2..].to_vec())?;
+    equal(list(Some(expected[3]), 2).await?, vec![])
+}
+
+async fn known_ids_are_found_and_no_others(given: &Given) -> Checked {
+    let (one, other) = (ready(sample::user_id(), sample::at(0))?, upload(sample::user_id(), sample::at(0))?);
+    put(&*given.store, &[one.clone(), other.clone(), ready(sample::user_id(), sample::at(0))?]).await?;
+    let ids = [FileId::new(world::uuid()), one.id, other.id];
+    let mut found = given.store.queries().list_known_files(&ids).await?;
+    found.sort_by_key(|id| id.uuid());
+    let mut expected = ids[1..].to_vec();
+    expected.sort_by_key(|id| id.uuid());
+    equal(found, expected)?;
+    equal(given.store.queries().list_known_files(&ids[..1]).await?, vec![])
+}
