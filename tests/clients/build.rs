@@ -20,12 +20,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Simplifies what progenitor does not understand: all errors get one type, a problem document is plain JSON, and a
-/// body has one media type.
+/// body has one media type, which for any content is that of bytes.
 fn adapt(document: &mut Value) {
     match document {
         Value::Object(fields) => {
             if let Some(problem) = fields.remove("application/problem+json") {
                 fields.insert("application/json".to_owned(), problem);
+            }
+            if let Some(any) = fields.remove("*/*") {
+                fields.insert("application/octet-stream".to_owned(), any);
             }
             if fields.contains_key("application/json") {
                 fields.remove("application/merge-patch+json");

@@ -36,8 +36,8 @@ pub struct WrittenBlob {
 /// 2. `sync` returns the size and the SHA-256 of everything that was written.
 /// 3. A range is read back as exactly these bytes. A range beyond the end has the bytes that exist.
 /// 4. A content that is dropped before it was published leaves nothing, and so does one that fails.
-/// 5. `delete` removes a content, also one that was not published, and succeeds if there is none. A reader that was
-///    opened before may fail then.
+/// 5. `delete` removes a content, also one that was not published, and succeeds if the content does not
+///    exist. A reader that was opened before may fail then.
 /// 6. Calls of `list`, each after the last content of the one before, return every content that exists meanwhile, once,
 ///    in an order of the store's own. A content that was left unpublished by a crash is listed as well.
 /// 7. `stage` of an id that was left unpublished begins from nothing. A published content stays as it is until another

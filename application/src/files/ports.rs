@@ -79,7 +79,7 @@ pub struct FileView {
     pub created_at: Timestamp,
     /// When the file became ready.
     pub updated_at: Timestamp,
-    /// The version.
+    /// Two for a new file, because it begins as an upload.
     pub version: Version,
 }
 

@@ -24,7 +24,7 @@ use skep_domain::{
 };
 use std::sync::Arc;
 
-/// A file to upload.
+/// What a client says about a file before it sends the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadFileCommand {
     /// The name under which it is downloaded.

@@ -61,7 +61,7 @@ pub enum StartError {
     /// The folder of the contents of files cannot be used.
     #[error("the folder {} of files cannot be used: check SKEP_FILES_DIR", folder.display())]
     Files {
-        /// The folder.
+        /// `SKEP_FILES_DIR`, or `files` in the data folder.
         folder: std::path::PathBuf,
         /// The error of the system.
         source: std::io::Error,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    identity::MockAccessTokens,
+    identity::{MockAccessTokens, MockSessionRepository},
     kernel::{AppError as _, ErrorKind, MockRateLimits, Verdict},
     testing::*,
 };
@@ -229,7 +229,7 @@ async fn after_an_unknown_outcome_a_stored_revocation_is_reported() {
 async fn an_unavailable_store_says_nothing_about_the_token() {
     let scene = Scene::new();
     let mut unit = house(scene.session()).looking();
-    unit.sessions = Default::default();
+    unit.sessions = MockSessionRepository::new();
     unit.sessions.expect_find().times(1).returning(|_| Err(away()));
     assert_eq!(code(&scene.refresh(&Scripted::of([unit]), &scene.first.text).await), "store_unavailable");
     assert_eq!(scene.taken().0, scene.taken().1, "it was no verdict on the token");
