@@ -74,10 +74,16 @@ impl Exchange {
         self.free = Some(kind);
     }
 
-    pub(crate) fn answer(mut self, status: StatusCode, body: BoxBody<Bytes, io::Error>) -> ResponseBody {
+    /// Notes the answer. `length` is the announced number of bytes.
+    pub(crate) fn answer(
+        mut self,
+        status: StatusCode,
+        length: Option<u64>,
+        body: BoxBody<Bytes, io::Error>,
+    ) -> ResponseBody {
         self.status = Some(status);
         self.complete = body.is_end_stream();
-        ResponseBody { inner: body, exchange: self }
+        ResponseBody { inner: body, length, exchange: self }
     }
 }
 
@@ -126,6 +132,7 @@ impl fmt::Display for Hex {
 /// A response body. Its exchange ends when the body was sent completely or dropped.
 pub struct ResponseBody {
     inner: BoxBody<Bytes, io::Error>,
+    length: Option<u64>,
     exchange: Exchange,
 }
 
@@ -142,7 +149,8 @@ impl Body for ResponseBody {
             Poll::Ready(Some(Ok(frame))) => {
                 this.exchange.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
                 // hyper does not poll again after the announced length, so the end is noted here.
-                this.exchange.complete = this.inner.is_end_stream();
+                let is_sent = this.length == Some(this.exchange.bytes);
+                this.exchange.complete = is_sent || this.inner.is_end_stream();
             }
             Poll::Ready(Some(Err(error))) => {
                 let subject = this.exchange.subject.as_ref();

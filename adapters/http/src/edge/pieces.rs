@@ -188,7 +188,7 @@ mod tests {
     fn answer(activity: &Arc<Activity>) -> PiecedBody {
         let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
         let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
-        PiecedBody::new(exchange.answer(StatusCode::OK, body), OpenAnswer::begin(activity, true))
+        PiecedBody::new(exchange.answer(StatusCode::OK, None, body), OpenAnswer::begin(activity, true))
     }
 
     async fn next(body: &mut PiecedBody) -> Piece {
@@ -227,7 +227,7 @@ mod tests {
         assert!(begun.answer().settle(None, Some(LENGTH as u64), false, Duration::ZERO).await);
         let exchange = Exchange::begin(Arc::new(Sample::new(1)), EdgeMetrics::new().request());
         let body = Full::new(Bytes::from(vec![b'x'; LENGTH])).map_err(|never| match never {}).boxed();
-        let mut body = PiecedBody::new(exchange.answer(StatusCode::OK, body), begun);
+        let mut body = PiecedBody::new(exchange.answer(StatusCode::OK, None, body), begun);
         for _ in 0..2 {
             drop(next(&mut body).await);
         }

@@ -283,7 +283,8 @@ impl Edge {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let response: http::Response<BoxBody<Bytes, io::Error>> = response.into();
-        response.map(|body| exchange.answer(status, body))
+        let length = announced(response.headers());
+        response.map(|body| exchange.answer(status, length, body))
     }
 
     /// What a request needs of what all requests share. A probe needs nothing.
@@ -425,6 +426,11 @@ impl Edge {
             RequestParts::from((parts, LocalAddr(local), RemoteAddr(Addr::from(connection.peer)), Scheme::HTTP));
         Request::from_parts(parts, body)
     }
+}
+
+/// The number of bytes that an answer announces.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Removes the body of an answer to HEAD and keeps its length in the header.

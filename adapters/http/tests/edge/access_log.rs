@@ -100,6 +100,22 @@ async fn a_request_is_one_line_without_secrets() {
     assert!(!lines[0].contains("planted"));
 }
 
+/// hyper does not read on after the announced length.
+#[tokio::test]
+async fn an_answer_is_complete_when_the_announced_bytes_are_sent() {
+    let (lines, _guard) = record("access");
+    let edge = Edge::new(app(Arc::new(Gate::new())), config());
+    for (frames, complete) in [(2, "bytes=14 complete=true "), (1, "bytes=7 complete=false ")] {
+        let mut body = edge.handle(request("/stream"), peer()).await.into_body();
+        for _ in 0..frames {
+            body.frame().await.unwrap().unwrap();
+        }
+        drop(body);
+        let line = lines.lock().unwrap().pop().unwrap();
+        assert!(line.contains(complete), "{line}");
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_path_does_not_reach_the_log() {
     let (lines, _guard) = record("access");

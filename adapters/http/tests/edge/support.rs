@@ -117,6 +117,7 @@ pub(crate) fn app(gate: Arc<Gate>) -> poem::endpoint::BoxEndpoint<'static> {
         .at("/fail", get(make(failing)))
         .at("/busy", get(make(busy)))
         .at("/huge", get(make(huge)))
+        .at("/stream", get(make(stream)))
         .at("/page", get(make(page)).post(make(page)))
         .at("/text", get(make(text)))
         .at("/gate", get(make(wait_at(&gate))))
@@ -230,6 +231,13 @@ async fn busy(_: Request) -> Result<String> {
 async fn huge(_: Request) -> Result<Response, Error> {
     let body = Body::from_vec(vec![b'x'; 64 << 20]);
     Ok(Response::builder().status(StatusCode::OK).body(body))
+}
+
+/// Answers with two pieces whose end shows only when a third one is asked for.
+async fn stream(_: Request) -> Result<Response, Error> {
+    let pieces = ["a piece", "another"].map(|piece| Ok::<_, std::io::Error>(piece.to_owned()));
+    let body = Body::from_bytes_stream(futures_util::stream::iter(pieces));
+    Ok(Response::builder().header("content-length", "14").body(body))
 }
 
 /// The length of [`page`]. Two pages are more than the share of a network in 1 MiB.
