@@ -63,8 +63,8 @@ impl FilesApi {
 
     /// Get a file
     ///
-    /// Returns the facts about a file. Callers get their own files and those that are public, and admins get every file.
-    /// For any other file, the answer is 404, as if it did not exist.
+    /// Returns the facts about a file. Anyone may call it for a public file. Callers with an account also get their own
+    /// files, and admins get every file. For any other file, the answer is 404, as if it did not exist.
     #[oai(path = "/files/:id", method = "get", operation_id = "get_file")]
     async fn get(&self, caller: Anyone, Path(id): Path<Id<FileId>>) -> Result<Shown<FileBody>, Problem> {
         let file = caller.app().files.get_file.execute(&caller.actor, id.0).await?;
@@ -73,7 +73,7 @@ impl FilesApi {
 
     /// Get the content of a file
     ///
-    /// Returns the bytes of a file that the caller can get. A `Range` of bytes returns a part of it, with `If-Range` only
+    /// Returns the bytes of a file. Anyone may call it for a public file, and other callers as for its facts. A `Range` of bytes returns a part of it, with `If-Range` only
     /// if the content is the same. A browser shows pictures and plain text; any other content is downloaded. The content
     /// never changes, so caches keep that of a public file.
     #[oai(path = "/files/:id/content", method = "get", operation_id = "get_file_content")]

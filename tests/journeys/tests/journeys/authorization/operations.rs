@@ -86,6 +86,16 @@ impl Operation {
         self.body.is_some()
     }
 
+    /// Whether it changes nothing.
+    pub(crate) fn is_read(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// Whether its purpose is to set this member: its path ends with it.
+    pub(crate) fn sets(&self, member: &str) -> bool {
+        self.path.ends_with(&format!("/{member}"))
+    }
+
     /// Whether its path has an id.
     pub(crate) fn names_a_thing(&self) -> bool {
         self.path.contains('{')
