@@ -331,8 +331,14 @@ fn a_slip_in_the_log_level_is_no_target() {
 
 #[test]
 fn every_setting_is_read() {
-    let takes_any_text =
-        ["SKEP_CONFIG", "SKEP_DATA_DIR", "SKEP_SECRET_FILE", "SKEP_PREVIOUS_SECRET_FILE", "SKEP_MAIL_CA_FILE"];
+    let takes_any_text = [
+        "SKEP_CONFIG",
+        "SKEP_DATA_DIR",
+        "SKEP_SECRET_FILE",
+        "SKEP_PREVIOUS_SECRET_FILE",
+        "SKEP_MAIL_CA_FILE",
+        "SKEP_FILES_DIR",
+    ];
     for setting in SETTINGS.iter().filter(|setting| !takes_any_text.contains(&setting.name)) {
         assert_eq!(faults(&[(setting.name, "\u{1}")]), [setting.name]);
     }
