@@ -5,6 +5,7 @@ use crate::{
     kernel::{Commands, Precondition, Round},
     testing::*,
 };
+use mockall::Sequence;
 use serde_json::json;
 use skep_domain::{
     files::{File, FileId, FileName, FilePurpose, FileState, FileUsage, FileVisibility, MediaType},
@@ -338,6 +339,21 @@ async fn a_sweep_removes_what_is_removable() {
     let files = SweepFiles::new(Arc::new(queries), removing(&store, &shelves), hours);
     assert_eq!(sweep(&files).await, (1, "ok"));
     assert_eq!(shelves.contents(), []);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_removed_hold_up_no_later_ones() {
+    let (one, two, shelves) = (with(FileState::Deleted), with(FileState::Deleted), Shelves::default());
+    shelves.go_away();
+    let store = Scripted::of([one.looking(), two.looking()]);
+    let (mut queries, mut order) = (MockFileQueries::new(), Sequence::new());
+    for (after, found) in [(None, vec![file_id(1), file_id(2)]), (Some(file_id(2)), vec![])] {
+        let page = queries.expect_list_removable_files();
+        let page = page.withf(move |_, last, _| *last == after).times(1).in_sequence(&mut order);
+        page.returning(move |_, _, _| Ok(found.clone()));
+    }
+    let files = SweepFiles::new(Arc::new(queries), removing(&store, &shelves), std::time::Duration::ZERO);
+    assert_eq!(sweep(&files).await, (0, "store_unavailable"));
 }
 
 #[tokio::test]

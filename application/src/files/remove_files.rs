@@ -129,7 +129,7 @@ impl SweepAll for SweepFiles {
                     Err(error) => failed = failed.and(Err(error)),
                 }
             }
-            if found.len() < round.limit as usize || failed.is_err() {
+            if found.len() < round.limit as usize {
                 return failed;
             }
             last = found.last().copied();

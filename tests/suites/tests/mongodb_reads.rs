@@ -1,5 +1,5 @@
-//! What the workers of each process do every second reads no more of MongoDB because of jobs that wait for later, jobs
-//! that have ended, or events that were delivered. The server's profiler counts the documents and keys of each command.
+//! What the workers of each process do again and again reads no more of MongoDB because of jobs that wait for later, jobs
+//! that have ended, events that were delivered, or files that stay. The server's profiler counts the documents and keys of each command.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by it")]
 
@@ -11,14 +11,17 @@ use skep_application::{
         DeliveryQueries as _, EARLIEST, EventPolicy, EventQueries as _, EventsTx, PlaceEvents, Subscriptions,
         SweepEvents,
     },
+    files::{FileQueries as _, FilesTx},
     jobs::{
         ClaimJobs, FireSchedules, JobPolicy, JobsTx, LeasePolicy, PromoteJobs, RescueJobs, SettleJobs, SettledJob,
         Settlement, SweepJobs, enqueue_internal,
     },
     kernel::{Actor, Begin, OutboxEvent, Round, Runtime, SweepAll as _, TxMode},
+    testing::file,
 };
 use skep_domain::{
     events::SubscriberName,
+    files::{File, FileId, FileState},
     jobs::{Backoff, Job, JobArgs, JobId, JobKind, NewJob, QueueName, Retry},
     shared::{EventId, Timestamp, Version},
 };
@@ -97,6 +100,19 @@ impl Scene {
         unit.commit().await.unwrap();
     }
 
+    /// Stores files, and returns the last one.
+    async fn keep(&self, files: usize, state: FileState) -> FileId {
+        let mut unit = Begin::<dyn FilesTx>::begin(&*self.store, TxMode::Write, &[]).await.unwrap();
+        let mut last = None;
+        for _ in 0..files {
+            let id = FileId::new(self.runtime.ids.next());
+            unit.files().insert(&File { id, state, ..file(1) }).await.unwrap();
+            last = Some(id);
+        }
+        unit.commit().await.unwrap();
+        last.unwrap()
+    }
+
     async fn place(&self) -> usize {
         PlaceEvents::new(self.store.clone(), self.runtime.clone()).execute().await.unwrap()
     }
@@ -107,6 +123,7 @@ impl Scene {
         self.discard(&self.claim(MANY).await).await;
         self.enqueue(MANY, Some(self.now().plus_millis(86_400_000))).await;
         self.append(MANY).await;
+        self.keep(MANY, FileState::Ready).await;
         while self.place().await > 0 {}
     }
 
@@ -130,6 +147,9 @@ impl Scene {
         let (claimed, subscription) = subscriptions.claim(&[name]).await.unwrap().remove(0);
         assert_eq!(store.list_due(claimed.id, self.now(), 50).await.unwrap(), []);
         assert_eq!(store.list_placed(subscription.position, 50).await.unwrap(), []);
+
+        let deleted = self.keep(1, FileState::Deleted).await;
+        assert_eq!(store.list_removable_files(self.now(), None, 50).await.unwrap(), [deleted]);
 
         let sweep_jobs = SweepJobs::new(store.clone(), JobPolicy::default());
         let sweep_events = SweepEvents::new(store.clone(), EventPolicy::default());

@@ -89,6 +89,9 @@ impl Versioned for FileDoc {
     const SAVED: Option<&'static [&'static str]> = Some(&["size", "media_type", "sha256", "state", "updated_at"]);
 }
 
+/// The index of all files by their states.
+const STATES: &str = "files_state_idx";
+
 /// The id of a file, without the rest.
 #[derive(Deserialize)]
 struct FileIdDoc {
@@ -128,7 +131,7 @@ impl FileRepository for MongoUnit {
 fn ready(scope: Scope) -> Option<(Document, &'static str)> {
     let state = FileState::Ready.name();
     match scope {
-        Scope::All => Some((doc! { "state": state }, "files_state_idx")),
+        Scope::All => Some((doc! { "state": state }, STATES)),
         Scope::OwnedBy(user) => {
             Some((doc! { "owner_id": record::id(user.uuid()), "state": state }, "files_owner_id_idx"))
         }
@@ -160,11 +163,14 @@ impl FileQueries for MongoStore {
         limit: u32,
     ) -> Result<Vec<FileId>, StoreError> {
         let old = doc! { "state": FileState::Uploading.name(), "created_at": { "$lte": date(uploads_until) } };
-        let mut removable = doc! { "$or": [{ "state": FileState::Deleted.name() }, old] };
+        let deleted = FileState::Deleted.name();
+        // Each part of `$or` has the state, but only a condition beside it can limit what is read along the index.
+        let states = doc! { "$in": [FileState::Uploading.name(), deleted] };
+        let mut removable = doc! { "state": states, "$or": [{ "state": deleted }, old] };
         if let Some(after) = after {
             removable.insert("_id", doc! { "$gt": record::id(after.uuid()) });
         }
-        let query = Query::of(removable).by(doc! { "_id": 1 }).at_most(limit);
+        let query = Query::of(removable).by(doc! { "_id": 1 }).at_most(limit).along(STATES);
         self.read().await?.find::<FileIdDoc>(query).await
     }
 
