@@ -8,6 +8,7 @@ mod services;
 
 pub(crate) use exposure::unnamed_proxy;
 pub(crate) use finding::{Finding, Level};
+pub(crate) use place::local_files;
 
 use crate::config::{Config, ConfigError};
 
@@ -28,6 +29,7 @@ pub(crate) async fn everything(config: Result<Config, ConfigError>) -> Vec<Findi
     let (secrets, found) = place::secrets(&config);
     findings.extend(found);
     findings.push(place::disk(&config));
+    findings.extend(local_files(&config));
     findings.extend(services::store(&config, secrets.as_ref()).await);
     findings.extend(services::redis(&config).await);
     findings.push(services::mail(&config).await);

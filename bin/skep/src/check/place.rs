@@ -3,7 +3,7 @@
 use super::finding::Finding;
 use crate::{
     causes::with_causes,
-    config::Config,
+    config::{Config, StoreChoice},
     data_dir::{self, DataDir, DataDirError, PREVIOUS_SECRET_FILE, SECRET_FILE},
 };
 use rustix::fs::{Access, access, statvfs};
@@ -142,6 +142,21 @@ fn secret(
             (None, Finding::wrong(NAME, with_causes(&error, ": "), remedy))
         }
     }
+}
+
+/// A store that other instances can use, beside contents of files that they cannot read. `serve` logs it as a warning at
+/// the start.
+pub(crate) fn local_files(config: &Config) -> Option<Finding> {
+    let shared = !matches!(config.store, StoreChoice::Sqlite);
+    (shared && config.files_dir.is_none()).then(|| {
+        Finding::note(
+            "files",
+            "SKEP_FILES_DIR is not set: contents of files are in the data folder of this instance; other instances of \
+             the store cannot read them, and they are lost with this folder",
+            "set SKEP_FILES_DIR to a folder that lasts and that all instances share; for one instance, to a folder that \
+             lasts",
+        )
+    })
 }
 
 pub(super) fn disk(config: &Config) -> Finding {

@@ -39,6 +39,18 @@ async fn a_place_that_was_served_from_is_fine_too() {
     skep.close().await;
 }
 
+#[test]
+fn files_beside_a_shared_store_need_a_folder_of_their_own() {
+    let noted = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        local_files(&Config::from_variables(variables).unwrap()).is_some()
+    };
+    let store = ("DATABASE_URL", "postgres://skep@127.0.0.1/skep");
+    assert!(noted(&[store]));
+    assert!(!noted(&[store, ("SKEP_FILES_DIR", "/srv/files")]));
+    assert!(!noted(&[]), "with SQLite, the data folder has everything");
+}
+
 #[tokio::test]
 async fn accounts_of_one_address_are_reported_and_do_not_stop_a_start() {
     let folder = tempfile::tempdir().unwrap();

@@ -41,7 +41,7 @@ pub(super) async fn run(config: &Config) -> Result<(), BoxError> {
     };
     let url = config.base_url(address.port());
     tokio::spawn(report_redis(config.clone()));
-    if let Some(warning) = check::unnamed_proxy(config) {
+    for warning in [check::unnamed_proxy(config), check::local_files(config)].into_iter().flatten() {
         tracing::warn!(remedy = warning.remedy, "{}", warning.text);
     }
     // Before the start, which may wait for the store: as the first process of a container, a process without a handler

@@ -96,17 +96,20 @@ fn mount_volume(folder: &Path, group: Option<u32>) {
 /// process may set one.
 fn pod(store: &Store) -> (Deployment, Option<u32>) {
     let mut deployment = Deployment::new(store);
+    let files = deployment.path("files");
     inject(&mut deployment);
     for (name, value) in variables() {
         match name {
             // These are places in the container.
             "PORT" | "SKEP_DATA_DIR" | "SKEP_SECRET_FILE" => {}
+            "SKEP_FILES_DIR" => deployment.set(name, files.display().to_string()),
             _ => deployment.set(name, value),
         }
     }
     let (user, group) = (field("runAsUser").parse().expect("a user"), field("fsGroup").parse().expect("a group"));
     let group = deployment.become_user(user).then_some(group);
     mount_volume(&deployment.path("data"), group);
+    mount_volume(&files, group);
     (deployment, group)
 }
 
