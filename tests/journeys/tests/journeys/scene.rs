@@ -1,4 +1,4 @@
-//! One resource of every kind, as the targets of requests.
+//! One resource of each kind that requests need, as their targets.
 
 use crate::{
     shop::{Shop, count},
@@ -7,13 +7,18 @@ use crate::{
 use serde_json::{Value, json};
 use skep_journeys::Client;
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// The ids of one new resource of every kind, by collection.
-#[derive(Default)]
-pub(crate) struct Scene(BTreeMap<&'static str, String>);
+/// New resources of an owner, at most one of each kind. Each is made when a request first needs it.
+pub(crate) struct Scene<'a> {
+    shop: &'a Shop,
+    owner: &'a Client,
+    /// The ids of those that were made, by collection.
+    made: RefCell<BTreeMap<&'static str, String>>,
+}
 
 pub(crate) fn things() -> impl Iterator<Item = &'static Thing> {
     CONTEXTS.iter().flat_map(|context| context.things)
@@ -25,21 +30,24 @@ pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-impl Scene {
-    /// Makes a new resource of every kind. A later one may refer to an earlier one.
-    #[track_caller]
-    pub(crate) fn new(shop: &Shop, owner: &Client) -> Self {
-        let mut scene = Self::default();
-        for thing in things() {
-            let id = (thing.make)(shop, owner, &scene);
-            scene.0.insert(thing.collection, id);
-        }
-        scene
+impl<'a> Scene<'a> {
+    /// A scene without resources.
+    pub(crate) const fn new(shop: &'a Shop, owner: &'a Client) -> Self {
+        Self { shop, owner, made: RefCell::new(BTreeMap::new()) }
     }
 
-    /// The id of the resource in this collection.
-    pub(crate) fn id(&self, collection: &str) -> &str {
-        self.0.get(collection).unwrap_or_else(|| panic!("no context has a thing in {collection}"))
+    /// The id of the resource in this collection. It is made if there is none.
+    #[track_caller]
+    pub(crate) fn id(&self, collection: &str) -> String {
+        if let Some(id) = self.made.borrow().get(collection) {
+            return id.clone();
+        }
+        let thing = things()
+            .find(|thing| thing.collection == collection)
+            .unwrap_or_else(|| panic!("no context has a thing in {collection}"));
+        let id = (thing.make)(self.shop, self.owner, self);
+        self.made.borrow_mut().insert(thing.collection, id.clone());
+        id
     }
 
     /// The path of this template, with the id of the scene's resource.
@@ -49,13 +57,16 @@ impl Scene {
         format!("{collection}/{}{parts}", self.id(collection))
     }
 
-    /// Everything that an admin sees of these resources, and the number of resources of each kind.
-    pub(crate) fn state(&self, admin: &Client) -> Vec<Value> {
+    /// Everything that an admin sees of the resources that were made, and the number of resources of each kind.
+    pub(crate) fn state(&self) -> Vec<Value> {
+        let admin = &self.shop.admin;
         let mut state = vec![];
         for thing in things().filter(|thing| !thing.is_busy) {
-            let path = format!("{}/{}", thing.collection, self.id(thing.collection));
-            let parts = std::iter::once(&"").chain(thing.parts);
-            state.extend(parts.map(|part| admin.get(format!("{path}{part}")).send().ok().json()));
+            if let Some(id) = self.made.borrow().get(thing.collection) {
+                let path = format!("{}/{id}", thing.collection);
+                let parts = std::iter::once(&"").chain(thing.parts);
+                state.extend(parts.map(|part| admin.get(format!("{path}{part}")).send().ok().json()));
+            }
             state.push(json!(count(admin, thing.collection)));
         }
         state

@@ -41,7 +41,7 @@ pub(crate) const CONTEXTS: &[Context] = &[
 /// Makes the value of a member of a body from a unique name.
 type Member = fn(String) -> Value;
 /// Makes a complete body for a scene.
-type Body = fn(&Scene) -> Value;
+type Body = fn(&Scene<'_>) -> Value;
 
 /// The part that a context adds to the journeys.
 pub(crate) struct Context {
@@ -64,7 +64,7 @@ pub(crate) struct Thing {
     /// Whether the server changes them meanwhile by itself, so that they say nothing about refused requests.
     pub(crate) is_busy: bool,
     /// Creates one and returns its id. If the resource has an owner, it is the owner of the scene.
-    pub(crate) make: fn(&Shop, &Client, &Scene) -> String,
+    pub(crate) make: fn(&Shop, &Client, &Scene<'_>) -> String,
 }
 
 pub(crate) fn journeys() -> Vec<Journey> {

@@ -102,7 +102,7 @@ impl Operation {
     }
 
     /// A valid request, which only the client's rights can make fail.
-    pub(crate) fn call<'c>(&'c self, client: &'c Client, scene: &Scene) -> Call<'c> {
+    pub(crate) fn call<'c>(&'c self, client: &'c Client, scene: &Scene<'_>) -> Call<'c> {
         self.call_with(client, scene, |_| {})
     }
 
@@ -110,7 +110,7 @@ impl Operation {
     pub(crate) fn call_with<'c>(
         &'c self,
         client: &'c Client,
-        scene: &Scene,
+        scene: &Scene<'_>,
         change: impl FnOnce(&mut Value),
     ) -> Call<'c> {
         let mut call = client.call(&self.method, scene.path(&self.path));
@@ -124,7 +124,7 @@ impl Operation {
     }
 
     /// Makes the example of a body fit the scene, with unused codes and addresses and with ids that exist.
-    fn fill(&self, body: &mut Value, scene: &Scene) {
+    fn fill(&self, body: &mut Value, scene: &Scene<'_>) {
         let bodies = CONTEXTS.iter().flat_map(|context| context.bodies);
         if let Some((_, right)) = bodies.into_iter().find(|(name, _)| *name == self.name) {
             *body = right(scene);

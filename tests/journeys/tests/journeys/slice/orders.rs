@@ -23,11 +23,11 @@ pub(crate) const CONTEXT: Context = Context {
         parts: &[],
         is_busy: false,
         make: |_, owner, scene| {
-            owner.post(ORDERS).json(basket(&[(scene.id(PRODUCTS), 1)])).send().expect(201).text("/id")
+            owner.post(ORDERS).json(basket(&[(&scene.id(PRODUCTS), 1)])).send().expect(201).text("/id")
         },
     }],
     unique: &[],
-    bodies: &[("place_order", |scene| basket(&[(scene.id(PRODUCTS), 1)]))],
+    bodies: &[("place_order", |scene| basket(&[(&scene.id(PRODUCTS), 1)]))],
 };
 
 pub(crate) fn prices_are_snapshotted_and_stock_is_reserved(store: &Store) {

@@ -36,7 +36,7 @@ pub(crate) const CONTEXT: Context = Context {
         },
     }],
     unique: &[],
-    bodies: &[("refresh_session", |scene| body(scene.id(REFRESH)))],
+    bodies: &[("refresh_session", |scene| body(&scene.id(REFRESH)))],
 };
 
 fn body(token: &str) -> Value {
