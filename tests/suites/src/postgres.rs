@@ -8,7 +8,7 @@ use skep_contract::{CommitFault, Failure, Faults, Harness, Instance, Need, Start
 use skep_postgres::{PostgresDatabase, PostgresOptions};
 use skep_sql::SqlStore;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -132,6 +132,8 @@ fn store(address: &Url, direct: &Url) -> Result<SqlStore, Failure> {
     let mut options = PostgresOptions::new(address.as_str());
     // The proxy of a trial is no pooler.
     options.direct_url = std::env::var_os("SKEP_TEST_POSTGRES_POOLER").map(|_| direct.to_string());
+    // Units that wait for each other on a busy machine are not what the trials judge.
+    options.acquire_timeout = Duration::from_secs(30);
     let database = PostgresDatabase::connect(&options)?;
     Ok(SqlStore::new(Arc::new(database), clock()))
 }
