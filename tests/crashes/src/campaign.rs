@@ -206,6 +206,18 @@ impl<'p> Campaign<'p> {
         }
     }
 
+    /// Ages what the kills have left, waits until it is swept, and checks the rest.
+    fn sweep(&mut self, findings: &mut Findings) {
+        CONTEXTS.iter().for_each(|context| context.age(&self.shop.deployment));
+        let state = wait_for("what the kills have left to be swept", || {
+            let state = self.shop.look();
+            CONTEXTS.iter().all(|context| context.checks(&state).is_swept()).then_some(state)
+        });
+        let found = check(&state, &self.ledger);
+        findings.checks += found.checks;
+        findings.faults.extend(found.faults);
+    }
+
     /// Repeats every command once more and stops the servers gracefully.
     pub(crate) fn finish(mut self) -> Result<Tally, Vec<String>> {
         let mut findings = Findings::default();
@@ -223,6 +235,7 @@ impl<'p> Campaign<'p> {
         findings.faults.extend(found.faults);
         self.tally.checks += findings.checks;
         self.tally.followed.extend(CONTEXTS.iter().flat_map(|context| context.checks(&state).counts()));
+        self.sweep(&mut findings);
         for server in self.shop.servers.drain(..) {
             server.stop();
         }

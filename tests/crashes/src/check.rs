@@ -71,8 +71,10 @@ fn settled(key: &str, entry: &Entry, keys: &Groups<'_, &str, KeyRow>, checks: &d
     findings.holds(rows.len() <= 1, || format!("the store has the key {key} {} times", rows.len()));
     match &entry.outcome {
         Outcome::Acknowledged { body, version } => {
-            let stored = rows.first().map(|row| row.parsed()).unwrap_or_default();
-            let is_kept = stored["version"] == *version && checks.is_answered(&*entry.command, body, &stored);
+            let is_kept = rows.first().map(|row| row.parsed()).is_some_and(|stored| {
+                let stored_version = stored["version"].as_i64().unwrap_or_default();
+                stored_version == *version && checks.is_answered(&*entry.command, body, &stored)
+            });
             findings.holds(is_kept, || format!("{key} was acknowledged but is not stored as answered: {body}"));
         }
         Outcome::Refused { problem } => {

@@ -4,6 +4,7 @@ use crate::{
     catalog::Catalog,
     check::Findings,
     events::Events,
+    files::Files,
     jobs::Jobs,
     load::Worker,
     ordering::Ordering,
@@ -11,13 +12,13 @@ use crate::{
 };
 use rand::rngs::StdRng;
 use serde_json::Value;
-use skep_journeys::{Answer, Call, Client};
+use skep_journeys::{Answer, Call, Client, Deployment};
 use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
 use uuid::Uuid;
 
 /// All contexts, in the order in which a shop is opened. A context uses only those before it. A new context needs a
 /// folder and a line here.
-pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering, &Jobs, &Events];
+pub(crate) const CONTEXTS: &[&dyn Context] = &[&Catalog, &Ordering, &Jobs, &Events, &Files];
 
 /// All tables that the checks read.
 pub(crate) fn tables() -> impl Iterator<Item = Table> {
@@ -34,9 +35,11 @@ pub(crate) trait Context: Sync {
     fn name(&self) -> &'static str;
     /// The tables that its checks read.
     fn tables(&self) -> &'static [Table];
+    /// Changes the settings of the instances.
+    fn set_up(&self, _deployment: &mut Deployment, _instances: usize) {}
     /// Creates the rows that the clients need, and notes their ids.
     fn open(&self, _admin: &Client, _ids: &mut Ids) {}
-    /// The commands that the clients send. The shares of all contexts together are 100 so far.
+    /// The commands that the clients send. A share counts in proportion to those of all contexts.
     fn choices(&self) -> &'static [Choice];
     /// Status and code of the problems that its commands may get.
     fn refusals(&self) -> &'static [&'static str];
@@ -44,6 +47,10 @@ pub(crate) trait Context: Sync {
     fn lists(&self) -> &'static [&'static str];
     /// Does at the end what an operator has to do after so many kills.
     fn repair(&self, _admin: &Client) {}
+    /// Reads what the context keeps outside of the store.
+    fn look(&self, _deployment: &Deployment, _state: &mut State) {}
+    /// Makes what kills have left so old that the next sweep removes it.
+    fn age(&self, _deployment: &Deployment) {}
     /// Indexes the rows for the checks.
     fn checks<'s>(&self, state: &'s State) -> Box<dyn Checks + 's>;
 }
@@ -98,6 +105,10 @@ pub(crate) trait Checks {
     /// The kinds of work that have begun and not ended, as counts of reports name a kill that leaves such work.
     fn unfinished(&self) -> Vec<&'static str> {
         vec![]
+    }
+    /// Whether nothing is left that a sweep removes, after it was aged.
+    fn is_swept(&self) -> bool {
+        true
     }
     /// How much has happened that follows the commands, for reports.
     fn counts(&self) -> Vec<(&'static str, u64)> {

@@ -30,9 +30,9 @@ pub(crate) enum Outcome {
     Unanswered,
     /// The server answered with success.
     Acknowledged {
-        /// The JSON body of the answer.
+        /// The JSON body of the answer; null if it has none.
         body: Value,
-        /// The resulting version, from the entity tag.
+        /// The resulting version, from the entity tag; 0 if the answer has no body.
         version: i64,
     },
     /// The server refused the command and changed nothing.

@@ -15,6 +15,7 @@ mod check;
 mod context;
 mod events;
 mod fault;
+mod files;
 mod jobs;
 mod ledger;
 mod load;
@@ -27,5 +28,6 @@ mod tally;
 
 pub use campaign::{Plan, campaign};
 pub use fault::{Fault, endure};
+pub use files::{CUT_OFF, UNFINISHED};
 pub use jobs::LOST;
 pub use tally::Tally;

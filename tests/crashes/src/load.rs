@@ -6,6 +6,7 @@ use crate::{
     shop::{Account, Shop},
 };
 use rand::{SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
+use serde_json::Value;
 use skep_journeys::{Answer, Call, Client, Connection};
 use std::sync::{
     Arc, Mutex,
@@ -97,6 +98,9 @@ impl Worker<'_> {
 /// If this load cannot cause such an answer.
 pub(crate) fn outcome(answer: &Answer, call: &Call<'_>) -> Outcome {
     if (200..300).contains(&answer.status) {
+        if answer.status == 204 {
+            return Outcome::Acknowledged { body: Value::Null, version: 0 };
+        }
         // The tag of stock has the available pieces behind the version.
         let tag = answer.etag();
         let version = tag.trim_matches('"').split('-').next().unwrap_or_default().parse().expect("a version");

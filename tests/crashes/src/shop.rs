@@ -70,6 +70,7 @@ impl Shop {
         for limit in ["SKEP_MAILS_PER_MINUTE", "SKEP_MAILS_PER_RECIPIENT", "SKEP_WAITING_JOBS_PER_USER"] {
             deployment.set(limit, "1000000");
         }
+        CONTEXTS.iter().for_each(|context| context.set_up(&mut deployment, instances));
         deployment.set("SKEP_LEASE_SECONDS", LEASE_SECONDS);
         // A campaign lasts longer than a token does by default.
         deployment.set("SKEP_TOKEN_LIFETIME", "3600");
@@ -93,11 +94,12 @@ impl Shop {
         Self { servers, buyers, admin, ids, logged_in: Instant::now(), mails, deployment }
     }
 
-    /// Reads the store, and what the mail server has got.
+    /// Reads the store, what contexts keep beside it, and what the mail server has got.
     #[track_caller]
     pub(crate) fn look(&self) -> State {
         let before = self.mails.counts();
         let mut state = look(&self.deployment);
+        CONTEXTS.iter().for_each(|context| context.look(&self.deployment, &mut state));
         let count = |(key, after): (String, u32)| {
             let before = before.get(&key).copied().unwrap_or_default();
             Sent { key, before, after }

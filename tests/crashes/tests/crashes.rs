@@ -4,7 +4,7 @@
 //! ignored, with the reason. With `SKEP_REQUIRE_STORES=sqlite,postgres,mongodb` it fails instead.
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use skep_crashes::{LOST, Plan, campaign};
+use skep_crashes::{CUT_OFF, LOST, Plan, UNFINISHED, campaign};
 use skep_journeys::Store;
 use std::{env, process::ExitCode, time::SystemTime};
 
@@ -20,11 +20,17 @@ fn kill(store: &Store, kills: u32, instances: usize, seed: u64) -> Result<(), Fa
     match campaign(&plan, &mut |_| {}) {
         Ok(tally) => {
             println!("    crash::{}: {tally}", store.name());
-            // A run proves nothing if no command was in flight at a kill, and no job.
+            // A run proves nothing if no command was in flight at a kill, no job and no upload.
             let has_hit = tally.kills == u64::from(kills) && !tally.acknowledged.is_empty() && tally.unanswered > 0;
             let has_hit_work = tally.followed.get(LOST).is_some_and(|lost| *lost > 0);
-            let is_proof = has_hit && has_hit_work;
-            if is_proof { Ok(()) } else { Err(format!("no command or no job was in flight at a kill: {tally}").into()) }
+            let has_hit_uploads =
+                [CUT_OFF, UNFINISHED].iter().filter_map(|cut| tally.followed.get(cut)).any(|cut| *cut > 0);
+            let is_proof = has_hit && has_hit_work && has_hit_uploads;
+            if is_proof {
+                Ok(())
+            } else {
+                Err(format!("no command, no job or no upload was in flight at a kill: {tally}").into())
+            }
         }
         Err(faults) => Err(format!("seed {seed}: {}", faults.join("; ")).into()),
     }

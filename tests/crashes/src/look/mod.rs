@@ -33,6 +33,22 @@ fn sqlite_at(file: &Path) -> State {
     sqlite::look(file).expect("sqlite answers")
 }
 
+/// Makes all uploads that are not complete older than any upload may become.
+///
+/// # Panics
+/// If the store does not answer.
+#[track_caller]
+pub(crate) fn age_uploads(deployment: &Deployment) {
+    let is_set = |name: &str| deployment.settings().find(|(known, _)| known == name).map(|(_, address)| address);
+    if is_set("DATABASE_URL").is_some() {
+        deployment.sql("UPDATE files SET created_at = to_timestamp(0) WHERE state = 'uploading'");
+    } else if let Some(address) = is_set("MONGODB_URI") {
+        block_on(mongodb::age_uploads(&address)).expect("mongodb answers");
+    } else {
+        sqlite::age_uploads(&deployment.path("data").join("skep.db")).expect("sqlite answers");
+    }
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)

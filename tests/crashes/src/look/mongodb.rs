@@ -3,7 +3,7 @@
 use crate::{context::tables, state::State};
 use mongodb::{
     Client, ClientSession, Cursor,
-    bson::{Bson, Document, doc, spec::BinarySubtype},
+    bson::{Bson, DateTime, Document, doc, spec::BinarySubtype},
     error::Result,
 };
 use serde_json::{Map, Value, json};
@@ -49,6 +49,15 @@ fn value_of(value: &Bson) -> Value {
         Bson::Boolean(value) => json!(value),
         _ => Value::Null,
     }
+}
+
+pub(super) async fn age_uploads(address: &str) -> Result<()> {
+    let client = Client::with_uri_str(address).await?;
+    let files = client.default_database().expect("the address names a database").collection::<Document>("files");
+    let first = DateTime::from_millis(0);
+    files.update_many(doc! { "state": "uploading" }, doc! { "$set": { "created_at": first } }).await?;
+    client.shutdown().immediate(true).await;
+    Ok(())
 }
 
 /// Ends the transactions that a killed process has left open. The local ports of its connections identify them. The

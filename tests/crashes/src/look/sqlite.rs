@@ -6,6 +6,7 @@ use crate::{
 };
 use rusqlite::{Connection, OpenFlags, Transaction};
 use serde_json::Value;
+use skep_journeys::PATIENCE;
 use std::path::Path;
 
 pub(super) fn look(file: &Path) -> rusqlite::Result<State> {
@@ -16,6 +17,13 @@ pub(super) fn look(file: &Path) -> rusqlite::Result<State> {
         (table.add)(&mut state, rows(&snapshot, &table)?);
     }
     Ok(state)
+}
+
+pub(super) fn age_uploads(file: &Path) -> rusqlite::Result<()> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // The server may hold the lock of the writer.
+    connection.busy_timeout(PATIENCE)?;
+    connection.execute("UPDATE files SET created_at = 0 WHERE state = 'uploading'", []).map(drop)
 }
 
 fn rows(snapshot: &Transaction<'_>, table: &Table) -> rusqlite::Result<Vec<Value>> {
