@@ -2,10 +2,10 @@
 
 mod staged;
 
-use crate::memory::PIECE;
+use crate::{memory::PIECE, verified::Verified};
 use async_trait::async_trait;
 use skep_application::{
-    files::{BlobReader, BlobStore, KeptBlob, StagedBlob},
+    files::{BlobReader, BlobStore, KeptBlob, StagedBlob, WrittenBlob},
     kernel::StoreError,
 };
 use skep_domain::{files::FileId, shared::Timestamp};
@@ -111,6 +111,11 @@ impl BlobStore for DiskBlobs {
             Ok(Some(DiskReader { file: Some(file), left: range.end.saturating_sub(range.start) }))
         });
         Ok(opened.await?.map(|reader| Box::new(reader) as Box<dyn BlobReader>))
+    }
+
+    async fn open_whole(&self, id: FileId, expected: WrittenBlob) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let opened = self.open(id, None).await?;
+        Ok(opened.map(|pieces| Box::new(Verified::new(id, pieces, expected)) as Box<dyn BlobReader>))
     }
 
     async fn delete(&self, id: FileId) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 mod content_types;
 mod disk;
 mod memory;
+mod verified;
 
 pub use content_types::SniffedTypes;
 pub use disk::DiskBlobs;

@@ -1,5 +1,6 @@
 //! Contents in memory, for tests and for programs that keep nothing.
 
+use crate::verified::Verified;
 use async_trait::async_trait;
 use sha2::{Digest as _, Sha256};
 use skep_application::{
@@ -71,6 +72,11 @@ impl BlobStore for MemoryBlobs {
         let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
         let left = range.map_or(0..bytes.len(), |range| within(range.start)..within(range.end));
         Ok(Some(Box::new(MemoryReader { bytes, left })))
+    }
+
+    async fn open_whole(&self, id: FileId, expected: WrittenBlob) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let opened = self.open(id, None).await?;
+        Ok(opened.map(|pieces| Box::new(Verified::new(id, pieces, expected)) as Box<dyn BlobReader>))
     }
 
     async fn delete(&self, id: FileId) -> Result<(), StoreError> {

@@ -42,6 +42,8 @@ pub struct WrittenBlob {
 ///    in an order of the store's own. A content that was left unpublished by a crash is listed as well.
 /// 7. `stage` of an id that was left unpublished begins from nothing. A published content stays as it is until another
 ///    one with its id is published.
+/// 8. A reader of `open_whole` returns a content that has the expected size and checksum. For any other content, `read`
+///    fails with `Corrupt` before it has returned the last piece, and never returns `None`.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
 #[async_trait]
 pub trait BlobStore: Send + Sync {
@@ -56,6 +58,12 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Unavailable`.
     async fn open(&self, id: FileId, range: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError>;
+
+    /// Opens a published content as a whole, and compares it with what was once written.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn open_whole(&self, id: FileId, expected: WrittenBlob) -> Result<Option<Box<dyn BlobReader>>, StoreError>;
 
     /// Deletes a content, if there is one.
     ///
@@ -98,7 +106,7 @@ pub trait BlobReader: Send + Sync {
     /// The next bytes, at most 64 KiB. `None` at the end.
     ///
     /// # Errors
-    /// `Unavailable`.
+    /// `Unavailable`. `Corrupt` if the content differs from the expected one.
     async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError>;
 }
 

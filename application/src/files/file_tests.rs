@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    kernel::{Commands, Precondition, Round},
+    kernel::{Commands, Page, Precondition, Round},
     testing::*,
 };
 use mockall::Sequence;
@@ -313,6 +313,44 @@ async fn a_private_file_is_shown_to_its_owner_and_admins_and_a_public_one_to_all
     for state in [FileState::Uploading, FileState::Deleted] {
         assert_eq!(get(&File { state, ..public.clone() }, &user(1)).await, "not_found");
     }
+}
+
+#[tokio::test]
+async fn every_file_without_its_content_is_reported() {
+    let shelves = Shelves::default();
+    let stored = |number, content: &[u8]| {
+        let content = (MediaType::parse("text/plain").unwrap(), Shelves::checksum(content));
+        File { content: Some(content), size: 5, ..file(number) }
+    };
+    let files: Vec<File> = (1..=4).map(|number| stored(number, b"honey")).collect();
+    shelves.put(file_id(1), b"honey");
+    shelves.put(file_id(2), b"wax");
+    let mut queries = MockFileQueries::new();
+    let (first, last) = (files[..2].to_vec(), files[2..].to_vec());
+    let place = file_position(&first[1]);
+    let after = place.clone();
+    queries.expect_list_files().times(2).returning(move |_, _, page| {
+        let (items, next) = match &page.after {
+            None => (first.clone(), Some(place.clone())),
+            Some(found) => {
+                assert_eq!(*found, after);
+                (last.clone(), None)
+            }
+        };
+        Ok(Page { items, next, total: None })
+    });
+    // The fourth one is deleted while the others are read.
+    queries.expect_find_file().returning(move |id| {
+        let file = files.iter().find(|file| file.id == id).cloned();
+        Ok(file.filter(|file| file.id != file_id(4)))
+    });
+    let verify = VerifyFiles::new(Arc::new(queries), Arc::new(shelves));
+    let mut reported = vec![];
+    let verified = verify.execute(&admin(), &mut |file, damage| reported.push((file.id, damage))).await.unwrap();
+    assert_eq!(reported, [(file_id(2), Damage::Different), (file_id(3), Damage::Missing)]);
+    assert_eq!(verified, VerifiedFiles { files: 4, bytes: 20, damaged: 2 });
+    let untouched = VerifyFiles::new(Arc::new(MockFileQueries::new()), Arc::new(Shelves::default()));
+    assert_eq!(code(&untouched.execute(&visitor(), &mut |_, _| {}).await), "unauthenticated");
 }
 
 async fn sweep(sweep: &dyn crate::kernel::SweepAll) -> (u64, &'static str) {

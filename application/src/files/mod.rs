@@ -11,6 +11,7 @@ mod ports;
 mod queries;
 mod remove_files;
 mod upload_file;
+mod verify_files;
 
 pub use blobs::{BlobReader, BlobStore, ContentTypes, KeptBlob, SNIFFED_BYTES, StagedBlob, WrittenBlob};
 #[cfg(any(test, feature = "testing"))]
@@ -24,6 +25,7 @@ pub use upload_file::{
     CompleteUpload, CompleteUploadCommand, ContentMismatch, FileQuotaExceeded, FileTooLarge, MediaTypeNotAllowed,
     Upload, UploadFile, UploadFileCommand, UploadFileError, UploadGivenUp,
 };
+pub use verify_files::{Damage, VerifiedFiles, VerifyFiles};
 
 use crate::{app::Ports, kernel::Commands};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Files {
     pub list_files: ListFiles,
     /// Deletes a file and its content.
     pub delete_file: DeleteFile,
+    /// Compares the contents of all files with their checksums.
+    pub verify_files: VerifyFiles,
     /// Removes the contents that no file needs any more.
     pub remove_files: Arc<RemoveFiles>,
 }
@@ -55,7 +59,8 @@ impl Files {
         Self {
             upload_file: UploadFile::new(store.clone(), contents, &commands, remove.clone(), runtime.clone(), policy),
             get_file: GetFile::new(store.clone()),
-            read_file: ReadFile::new(store.clone(), blobs),
+            read_file: ReadFile::new(store.clone(), blobs.clone()),
+            verify_files: VerifyFiles::new(store.clone(), blobs),
             list_files: ListFiles::new(store, runtime.clock),
             delete_file: DeleteFile::new(&commands, remove.clone()),
             remove_files: remove,

@@ -1,5 +1,6 @@
 //! The ports of files that a store of rows implements.
 
+use super::WrittenBlob;
 use crate::kernel::{Guarded, Page, PageRequest, Position, Scope, SortValue, StoreError, context};
 use async_trait::async_trait;
 use skep_domain::{
@@ -101,6 +102,12 @@ impl FileView {
             updated_at: file.updated_at,
             version: file.version,
         })
+    }
+
+    /// The size and the checksum of the content.
+    #[must_use]
+    pub const fn written(&self) -> WrittenBlob {
+        WrittenBlob { size: self.size, checksum: self.checksum }
     }
 }
 

@@ -53,8 +53,8 @@ impl ReadFile {
         self.get_file.execute(actor, id).await
     }
 
-    /// Opens the content of a file that was found, or a range of its bytes. If the file was deleted meanwhile, it counts
-    /// as not found.
+    /// Opens the content of a file that was found, or a range of its bytes. A whole content is compared with its checksum
+    /// while it is read, and a range is not. If the file was deleted meanwhile, it counts as not found.
     ///
     /// # Errors
     /// [`GetError`]. `Corrupt` if the content is missing.
@@ -64,7 +64,11 @@ impl ReadFile {
         file: &FileView,
         range: Option<Range<u64>>,
     ) -> Result<Box<dyn BlobReader>, GetError> {
-        if let Some(reader) = self.blobs.open(file.id, range).await? {
+        let opened = match range {
+            Some(_) => self.blobs.open(file.id, range).await?,
+            None => self.blobs.open_whole(file.id, file.written()).await?,
+        };
+        if let Some(reader) = opened {
             return Ok(reader);
         }
         self.find(actor, file.id).await?;

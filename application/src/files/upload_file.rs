@@ -204,6 +204,12 @@ pub struct Upload {
 }
 
 impl Upload {
+    /// The id of the file, if the upload is not the repeat of another one.
+    #[must_use]
+    pub const fn id(&self) -> FileId {
+        self.file.id
+    }
+
     /// Adds bytes to the content.
     ///
     /// # Errors

@@ -108,7 +108,8 @@ struct Staged {
     content: Vec<u8>,
 }
 
-struct Whole(Option<Vec<u8>>);
+/// What is left of a content, or the file with a damaged one.
+struct Whole(Result<Option<Vec<u8>>, FileId>);
 
 #[async_trait]
 impl BlobStore for Shelves {
@@ -118,7 +119,14 @@ impl BlobStore for Shelves {
 
     async fn open(&self, id: FileId, _: Option<Range<u64>>) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
         let content = self.kept().contents.get(&id.uuid()).cloned();
-        Ok(content.map(|content| Box::new(Whole(Some(content))) as Box<dyn BlobReader>))
+        Ok(content.map(|content| Box::new(Whole(Ok(Some(content)))) as Box<dyn BlobReader>))
+    }
+
+    async fn open_whole(&self, id: FileId, expected: WrittenBlob) -> Result<Option<Box<dyn BlobReader>>, StoreError> {
+        let content = self.kept().contents.get(&id.uuid()).cloned();
+        let is_same = |content: &Vec<u8>| Self::checksum(content) == expected.checksum;
+        let read = content.map(|content| Whole(if is_same(&content) { Ok(Some(content)) } else { Err(id) }));
+        Ok(read.map(|read| Box::new(read) as Box<dyn BlobReader>))
     }
 
     async fn delete(&self, id: FileId) -> Result<(), StoreError> {
@@ -161,6 +169,7 @@ impl StagedBlob for Staged {
 #[async_trait]
 impl BlobReader for Whole {
     async fn read(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.0.take())
+        let rest = self.0.as_mut().map_err(|id| StoreError::corrupt("files", *id, "is damaged"))?;
+        Ok(rest.take())
     }
 }

@@ -8,6 +8,7 @@ macro_rules! tell {
 mod check;
 mod demo;
 mod events;
+mod files;
 mod jobs;
 mod keys;
 mod mail;
@@ -89,6 +90,9 @@ enum Command {
     /// Show events and their subscribers, deliver events again, and act on those that were held back.
     #[command(subcommand)]
     Events(events::Events),
+    /// Check the contents of files.
+    #[command(subcommand)]
+    Files(files::Files),
     /// Show the schedules that make background jobs, run them now, pause or resume them.
     #[command(subcommand)]
     Schedules(schedules::Schedules),
@@ -155,6 +159,7 @@ fn with_store(command: Command) -> Result<ExitCode, BoxError> {
             Command::Worker => worker::run(&config?).await,
             Command::Jobs(command) => jobs::run(&config?, command).await,
             Command::Events(command) => events::run(&config?, command).await,
+            Command::Files(command) => files::run(&config?, command).await,
             Command::Schedules(command) => schedules::run(&config?, command).await,
             Command::Migrate(command) => migrate::run(&config?, command).await,
             Command::User(command) => user::run(&config?, command).await,

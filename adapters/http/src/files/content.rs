@@ -25,9 +25,9 @@ use poem_openapi::{
 };
 use skep_application::{
     files::{BlobReader, FileView, ReadFile},
-    kernel::Actor,
+    kernel::{Actor, GetError, StoreError},
 };
-use skep_domain::files::FileVisibility;
+use skep_domain::files::{FileId, FileVisibility};
 use std::{fmt::Display, io};
 
 const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -139,15 +139,42 @@ pub(super) async fn answer(
         let place = value(format_args!("bytes {}-{}/{}", part.start, part.end - 1, file.size))?;
         response.headers_mut().insert(CONTENT_RANGE, place);
     }
-    let reader = read_file.open(actor, &file, part).await?;
+    let read = async {
+        let mut reader = read_file.open(actor, &file, part).await?;
+        let first = reader.read().await.map_err(GetError::from)?;
+        Ok((first, reader))
+    };
+    let (first, reader) = read.await.inspect_err(|error: &GetError| note_damage(file.id, error))?;
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    response.set_body(Body::from_bytes_stream(pieces(reader)));
+    response.set_body(Body::from_bytes_stream(pieces(file.id, first, reader)));
     Ok(ContentAnswer(response))
 }
 
-fn pieces(reader: Box<dyn BlobReader>) -> impl stream::Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
-    stream::try_unfold(reader, |mut reader| async move {
-        let piece = reader.read().await.map_err(io::Error::other)?;
-        Ok(piece.map(|piece| (piece, reader)))
+/// The content from its first piece on. An error cuts the answer off before its last byte, so that the client does not
+/// take it for complete.
+fn pieces(
+    id: FileId,
+    first: Option<Vec<u8>>,
+    reader: Box<dyn BlobReader>,
+) -> impl stream::Stream<Item = io::Result<Vec<u8>>> + Send + 'static {
+    stream::try_unfold((first, reader), move |(first, mut reader)| async move {
+        let piece = match first {
+            Some(piece) => Some(piece),
+            None => reader
+                .read()
+                .await
+                .map_err(GetError::from)
+                .inspect_err(|error| note_damage(id, error))
+                .map_err(io::Error::other)?,
+        };
+        Ok(piece.map(|piece| (piece, (None, reader))))
     })
+}
+
+/// Counts and logs a content that is missing or differs from its checksum.
+fn note_damage(id: FileId, error: &GetError) {
+    if let GetError::Store(StoreError::Corrupt(cause)) = error {
+        metrics::counter!("skep_file_contents_damaged_total").increment(1);
+        tracing::error!(file_id = %id, %cause, "the content of a file is damaged, and was not sent to its end");
+    }
 }

@@ -63,6 +63,27 @@ impl Content<'_> {
         key: Option<&IdempotencyKey>,
         command: UploadFileCommand,
     ) -> Result<FileView, Problem> {
+        let mut counted = Counted(LEFT);
+        let stored = self.store_one(upload_file, actor, key, command).await;
+        counted.0 = match &stored {
+            Ok(Stored { file, is_repeat: false }) => {
+                metrics::counter!("skep_file_stored_bytes_total").increment(file.size);
+                "stored"
+            }
+            Ok(_) => "repeated",
+            Err(problem) if problem.status().is_client_error() => "refused",
+            Err(_) => "failed",
+        };
+        stored.map(|stored| stored.file)
+    }
+
+    async fn store_one(
+        self,
+        upload_file: &UploadFile,
+        actor: &Actor,
+        key: Option<&IdempotencyKey>,
+        command: UploadFileCommand,
+    ) -> Result<Stored, Problem> {
         let Self { request, body } = self;
         let mut begun = Begun(Some(upload_file.begin(actor, command).await?));
         let received = async {
@@ -76,7 +97,27 @@ impl Content<'_> {
             return Err(problem);
         }
         let upload = begun.0.take().ok_or_else(|| Problem::internal("an upload is finished once"))?;
-        Ok(upload.finish(actor, key).await?)
+        let id = upload.id();
+        let file = upload.finish(actor, key).await?;
+        Ok(Stored { is_repeat: file.id != id, file })
+    }
+}
+
+struct Stored {
+    file: FileView,
+    /// Whether an earlier request with the same key has stored it.
+    is_repeat: bool,
+}
+
+/// The outcome of an upload whose client goes away.
+const LEFT: &str = "left";
+
+/// Counts an upload with its outcome when it is dropped.
+struct Counted(&'static str);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::counter!("skep_file_uploads_total", "outcome" => self.0).increment(1);
     }
 }
 

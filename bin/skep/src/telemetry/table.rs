@@ -2,6 +2,7 @@
 //! file of its own and a line in [`PARTS`].
 
 mod events;
+mod files;
 mod identity;
 mod jobs;
 mod outbound;
@@ -18,6 +19,7 @@ const PARTS: &[&[Metric]] = &[
     identity::METRICS,
     events::METRICS,
     jobs::METRICS,
+    files::METRICS,
     outbound::METRICS,
     program::METRICS,
 ];

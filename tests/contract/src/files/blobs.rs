@@ -1,12 +1,15 @@
 //! `BlobStore`.
 
 use crate::{
-    check::{Checked, Failure, equal, holds},
+    check::{Checked, Failure, equal, holds, some},
     clause::{self, Clause, clauses},
     world,
 };
 use async_trait::async_trait;
-use skep_application::files::{BlobStore, StagedBlob, WrittenBlob};
+use skep_application::{
+    files::{BlobReader, BlobStore, StagedBlob, WrittenBlob},
+    kernel::StoreError,
+};
 use skep_domain::files::{Checksum, FileId};
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
@@ -34,6 +37,7 @@ clauses! { list of "contents" on dyn Contents:
     a_content_that_is_being_written_can_be_deleted ["BlobStore 5"],
     every_content_is_listed_once ["BlobStore 6"],
     a_content_is_replaced_only_when_another_is_published ["BlobStore 7"],
+    a_damaged_content_is_never_read_to_its_end ["BlobStore 8"],
 }
 
 /// Every clause of [`BlobStore`].
@@ -213,4 +217,44 @@ async fn a_content_is_replaced_only_when_another_is_published(given: &Given) -> 
     equal(read(&*blobs, id, None).await?, Some(b"the first one, which is longer".to_vec()))?;
     publish(&*blobs, id, b"second").await?;
     equal(read(&*blobs, id, None).await?, Some(b"second".to_vec()))
+}
+
+async fn a_damaged_content_is_never_read_to_its_end(given: &Given) -> Checked {
+    let blobs = given.store.blobs();
+    let open = async |id, expected| -> Checked<Box<dyn BlobReader>> {
+        some(blobs.open_whole(id, expected).await?, "the content")
+    };
+    for length in [0, 1, 65_536, 65_537, 200_000] {
+        let (id, content) = (id(), bytes(length));
+        let written = publish(&*blobs, id, &content).await?;
+        let (mut reader, mut whole) = (open(id, written).await?, vec![]);
+        while let Some(piece) = reader.read().await? {
+            holds(!piece.is_empty() && piece.len() <= 64 << 10, "a piece has 1 to 65,536 bytes")?;
+            whole.extend(piece);
+        }
+        equal(whole == content, true)?;
+        equal(reader.read().await?, None)?;
+
+        let other = Checksum::new([7; 32]);
+        let (longer, shorter) = (written.size + 1, written.size.saturating_sub(1));
+        let checksum = written.checksum;
+        for expected in [
+            WrittenBlob { checksum: other, ..written },
+            WrittenBlob { size: longer, ..written },
+            WrittenBlob { size: shorter, checksum: if length == 0 { other } else { checksum } },
+        ] {
+            let (mut reader, mut received) = (open(id, expected).await?, 0);
+            let failed = loop {
+                match reader.read().await {
+                    Ok(Some(piece)) => received += piece.len(),
+                    Ok(None) => return Err(Failure::new("a damaged content has ended as if it were right")),
+                    Err(error) => break error,
+                }
+            };
+            holds(matches!(failed, StoreError::Corrupt(_)), "the content is reported as damaged")?;
+            holds(received < length.max(1), "the last piece is held back")?;
+            holds(reader.read().await.is_err(), "and the reader stays so")?;
+        }
+    }
+    equal(blobs.open_whole(id(), WrittenBlob { size: 0, checksum: Checksum::new([0; 32]) }).await?.is_none(), true)
 }

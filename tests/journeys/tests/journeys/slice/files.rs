@@ -251,12 +251,50 @@ fn a_repeat_with_the_key_stores_no_second_file(store: &Store) {
 
 fn a_large_content_is_stored_as_it_arrives(store: &Store) {
     // Less memory for received bytes than the content has.
-    let (shop, _folder) = shop_with(store, &[("SKEP_MAX_RECEIVED_MIB", "4")]);
+    let (shop, folder) = shop_with(store, &[("SKEP_MAX_RECEIVED_MIB", "4")]);
     let ada = shop.user("ada");
     let content: Vec<u8> = (0..40_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let file = put(&ada, "name=large.bin", content.clone()).expect(201);
     assert_eq!(file.number("/size"), 40 << 20);
     let read = ada.get(content_of(&file.text("/id"))).send().expect(200);
     assert!(read.body == content);
+    let small = put(&ada, "name=small.txt", "honey").expect(201).text("/id");
+    a_damaged_content_is_not_sent_as_a_right_one((&shop, &ada), folder.path(), &file.text("/id"), &small);
     shop.server.stop();
+}
+
+/// The large content loses its last byte and a bit, and the small one is replaced.
+fn a_damaged_content_is_not_sent_as_a_right_one(
+    (shop, ada): (&Shop, &Client),
+    folder: &Path,
+    large: &str,
+    small: &str,
+) {
+    let verify = || shop.deployment.run(&["files", "verify"], "", &[]);
+    assert!(verify().ok().contains("2 files with 41943045 bytes are as they were stored"));
+    let path = |id: &str| folder.join(&id[id.len() - 2..]).join(id);
+    let content = fs::read(path(large)).expect("a content");
+    let mut flipped = content.clone();
+    flipped[20 << 20] ^= 1;
+    for damaged in [&flipped[..], &content[..content.len() - 1]] {
+        fs::write(path(large), damaged).expect("a content");
+        assert!(ada.get(content_of(large)).try_send().is_err(), "the answer is cut off");
+    }
+    fs::write(path(small), "wax!!").expect("a content");
+    ada.get(content_of(small)).send().refused(500, "internal");
+    assert_eq!(shop.server.metric("skep_file_contents_damaged_total"), 3.0);
+    wait_for("the log to name the files", || {
+        let log = shop.server.log();
+        (log.contains(large) && log.contains(small)).then_some(())
+    });
+    let found = verify();
+    assert!([large, small].iter().all(|id| found.out.contains(&format!("{id}  damaged"))), "{found:?}");
+    found.refused(&["2 of 2 files have no content, or a wrong one"]);
+    fs::remove_file(path(small)).expect("a content");
+    ada.get(content_of(small)).send().refused(500, "internal");
+    assert!(verify().out.contains(&format!("{small}  missing")));
+    fs::write(path(large), content).expect("a content");
+    fs::write(path(small), "honey").expect("a content");
+    verify().ok();
+    assert_eq!(ada.get(content_of(large)).send().expect(200).body.len(), 40 << 20);
 }
